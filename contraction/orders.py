@@ -1,0 +1,191 @@
+"""Iteration orders: which maps, in which order, make iterate n (standard library only).
+
+An order says, for each n >= 1, an *anchor* m < n and a *word*: iterate n is the word applied to iterate m.
+A word is a sequence of 1-based indices written as the paper writes compositions: leftmost = outermost =
+applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (theta_0). Orders know neither NumPy nor torch;
+both packages of this project use these objects, and any object with the two methods is an order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+__all__ = [
+    "Backward",
+    "CustomOrder",
+    "Forward",
+    "Late",
+    "Order",
+    "Reset",
+    "Windowed",
+    "check_order",
+    "map_applications",
+]
+
+
+@runtime_checkable
+class Order(Protocol):
+    """For each n >= 1 an anchor m < n and a word applied to iterate m."""
+
+    def anchor(self, n: int) -> int:
+        """Return the index m < n of the iterate that the word of n is applied to."""
+        ...
+
+    def word(self, n: int) -> Sequence[int]:
+        """Return the 1-based indices of the maps applied to the anchor, outermost first."""
+        ...
+
+
+def _positive(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (theta_0) = T_n (iterate n-1)."""
+
+    def anchor(self, n: int) -> int:
+        return _positive("n", n) - 1
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(n, n + 1)
+
+
+@dataclass(frozen=True)
+class Backward:
+    """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (theta_0)."""
+
+    def anchor(self, n: int) -> int:
+        _positive("n", n)
+        return 0
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(1, n + 1)
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """Backward inside windows of ``w`` maps, each from the end of the window before ("intermittent", Section 4).
+
+    Iterate n is T_{m+1} … T_n (iterate m) with m = w⌊(n-1)/w⌋.
+    """
+
+    w: int
+
+    def __post_init__(self) -> None:
+        _positive("the window w", self.w)
+
+    def anchor(self, n: int) -> int:
+        return self.w * ((_positive("n", n) - 1) // self.w)
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(self.anchor(n) + 1, n + 1)
+
+
+@dataclass(frozen=True, init=False)
+class Reset:
+    """Backward, restarted from the iterate reached at each of the given points (Figures 3 and 13).
+
+    Parameters
+    ----------
+    points
+        Indices of at least 1, in any order. Iterate n is T_{m+1} … T_n (iterate m), m the last point below n (or 0).
+    """
+
+    points: tuple[int, ...]
+
+    def __init__(self, points: Iterable[int]) -> None:
+        object.__setattr__(self, "points", tuple(sorted({_positive("a reset point", p) for p in points})))
+
+    def anchor(self, n: int) -> int:
+        position = bisect_left(self.points, _positive("n", n))
+        return self.points[position - 1] if position else 0
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(self.anchor(n) + 1, n + 1)
+
+
+@dataclass(frozen=True)
+class Late:
+    """Forward up to iterate ``s``, then backward from it (Figure 10): T_{s+1} … T_n (iterate s) for n > s."""
+
+    s: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.s, bool) or not isinstance(self.s, int) or self.s < 0:
+            raise ValueError(f"the switch s must be an integer of at least 0, got {self.s!r}")
+
+    def anchor(self, n: int) -> int:
+        return self.s if _positive("n", n) > self.s else n - 1
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(self.anchor(n) + 1, n + 1)
+
+
+@dataclass(frozen=True)
+class CustomOrder:
+    """An order from two functions; ``anchors`` left out means every word starts at theta_0.
+
+    Parameters
+    ----------
+    words
+        n -> sequence of 1-based indices, outermost first.
+    anchors
+        n -> anchor m < n; None for m = 0 always.
+    """
+
+    words: Callable[[int], Sequence[int]]
+    anchors: Callable[[int], int] | None = None
+
+    def anchor(self, n: int) -> int:
+        _positive("n", n)
+        return 0 if self.anchors is None else self.anchors(n)
+
+    def word(self, n: int) -> Sequence[int]:
+        return self.words(n)
+
+
+def check_order(order: Order, at: Iterable[int], available: int) -> None:
+    """Refuse an order that has no meaning for the iterates ``at`` with maps T_1 … T_available.
+
+    Raises
+    ------
+    TypeError
+        If ``order`` lacks the methods anchor and word.
+    ValueError
+        If an anchor is not an integer in 0 … n-1, or a word names a map that does not exist.
+    """
+    if not isinstance(order, Order):
+        raise TypeError(f"an order needs the methods anchor(n) and word(n), got {order!r}")
+    for n in at:
+        if n == 0:
+            continue
+        m = order.anchor(n)
+        if isinstance(m, bool) or not isinstance(m, int) or not 0 <= m < n:
+            raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {m!r}")
+        word = order.word(n)
+        if isinstance(word, range):
+            ends = (word[0], word[-1]) if len(word) else ()
+        else:
+            ends = tuple(word)
+        for i in ends:
+            if isinstance(i, bool) or not isinstance(i, int) or not 1 <= i <= available:
+                raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {available}")
+
+
+def map_applications(order: Order, at: Iterable[int]) -> int:
+    """Return how many maps a plain loop applies for the iterates ``at`` and the anchors they need.
+
+    Backward iterates 1 … N cost N(N+1)/2, forward ones N.
+    """
+    needed: set[int] = set()
+    for n in at:
+        while n > 0 and n not in needed:
+            needed.add(n)
+            n = order.anchor(n)
+    return sum(len(order.word(n)) for n in needed)
