@@ -1,0 +1,58 @@
+"""Random contractions, their forward and backward iterates, certificates and laws.
+
+The theory of "Training in reverse" (arXiv, 4 February 2025) as a toolkit. Names are loaded when first used, so that
+``import contraction`` and `contraction.orders` cost nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "contraction.errors": ("DeclarationRefuted", "NotCertified", "NotDeterministic"),
+    "contraction.spaces": (
+        "Euclidean", "GridFunctions", "L1Simplex", "Metric", "SupNorm", "WeightedEuclidean", "Words",
+    ),
+    "contraction.operators": ("AffineMaps", "Operators", "RandomOperator"),
+    "contraction.constants": ("Constant",),
+    "contraction.orders": ("Backward", "CustomOrder", "Forward", "Late", "Reset", "Windowed"),
+    "contraction.iterates": (
+        "backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates",
+    ),
+}  # fmt: skip
+_SUBMODULES = ("expansions", "families", "laws", "orders", "plots", "spaces", "statements", "strategies")
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+__all__ = ["__version__", *sorted(_HOME), *_SUBMODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _SUBMODULES:
+        value = importlib.import_module(f"contraction.{name}")
+    else:
+        raise AttributeError(f"module 'contraction' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if TYPE_CHECKING:
+    from contraction.constants import Constant
+    from contraction.errors import DeclarationRefuted, NotCertified, NotDeterministic
+    from contraction.iterates import (
+        backward_iterates,
+        forward_iterates,
+        iterates,
+        paired_iterates,
+        plain_iterates,
+    )
+    from contraction.operators import AffineMaps, Operators, RandomOperator
+    from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
+    from contraction.spaces import Euclidean, GridFunctions, L1Simplex, Metric, SupNorm, WeightedEuclidean, Words

@@ -1,0 +1,77 @@
+"""Backward iterates of affine maps without replay: q += P b, P = P A (exact in exact arithmetic).
+
+T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. Numbers and diagonals are cumulative
+products and sums; one common symmetric A is a diagonal in its eigenbasis; matrices of their own cost O(d^3) a step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.operators import AffineMaps, linear
+
+__all__ = ["backward_affine", "forward_affine", "worth_it"]
+
+
+def worth_it(kind: str, common_symmetric: bool, horizon: int, dim: int) -> bool:
+    """Whether the affine path beats restarts: always, but for matrices of their own only once N > 2 d."""
+    return kind != "matrix" or common_symmetric or horizon > 2 * dim
+
+
+def is_symmetric(A: NDArray) -> bool:
+    return bool(np.array_equal(A, A.T))
+
+
+def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
+    """All backward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d)."""
+    if maps.common and maps.kind == "matrix" and is_symmetric(maps.A):
+        eigenvalues, vectors = np.linalg.eigh(maps.A)
+        rotated = AffineMaps(eigenvalues, maps.b @ vectors, "diagonal", common=True)
+        rows = backward_affine(rotated, theta0 @ vectors) @ vectors.T
+        rows[0] = theta0
+        return rows
+    if maps.kind == "matrix":
+        return _backward_matrices(maps, theta0)
+    n = len(maps.b)
+    A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
+    if maps.common:
+        shape = (n + 1,) + (1,) * (max(maps.b.ndim, theta0.ndim + 1) - 1 - A.ndim) + A.shape
+        products = np.ones(shape)
+        products[1:] = A
+    else:
+        products = np.ones((n + 1, *A.shape[1:]))
+        products[1:] = A
+    np.multiply.accumulate(products, axis=0, out=products)
+    rows = np.empty((n + 1, *np.broadcast_shapes(maps.b.shape[1:], theta0.shape)))
+    rows[0] = 0
+    np.multiply(products[:-1], maps.b, out=rows[1:])
+    np.add.accumulate(rows, axis=0, out=rows)
+    rows += products * theta0
+    rows[0] = theta0
+    return rows
+
+
+def _backward_matrices(maps: AffineMaps, theta0: NDArray) -> NDArray:
+    n, d = len(maps.b), maps.b.shape[-1]
+    batch = np.broadcast_shapes(maps.b.shape[1:-1], theta0.shape[:-1])
+    lead = () if maps.common else maps.A.shape[1:-2]
+    P, q = np.broadcast_to(np.eye(d), (*lead, d, d)).copy(), np.zeros((*maps.b.shape[1:-1], d))
+    rows = np.empty((n + 1, *batch, d))
+    rows[0] = theta0
+    for i in range(n):
+        q = q + linear(P, maps.b[i], "matrix")
+        P = P @ (maps.A if maps.common else maps.A[i])
+        rows[i + 1] = q + linear(P, theta0, "matrix")
+    return rows
+
+
+def forward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
+    """All forward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d)."""
+    n = len(maps.b)
+    rows = np.empty((n + 1, *np.broadcast_shapes(maps.b.shape[1:], theta0.shape)))
+    rows[0] = theta0
+    for i in range(n):
+        A = maps.A if maps.common else maps.A[i]
+        np.add(linear(A, rows[i], maps.kind), maps.b[i], out=rows[i + 1])
+    return rows

@@ -1,0 +1,52 @@
+"""Numbers with their origin: what a certificate may use, and what only makes an estimate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Constant", "Origin", "down", "up"]
+
+Origin = Literal["proved", "declared", "drawn", "measured"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number, where it came from, and in one line why it holds.
+
+    Attributes
+    ----------
+    value : float
+        The constant; ``inf`` where the supremum is infinite.
+    origin : {"proved", "declared", "drawn", "measured"}
+        Proved for the family, declared by the user, the exact value over the maps that were drawn, or measured. A
+        measured constant is a lower bound: it makes an estimate, never a certificate.
+    source : str
+        The formula, statement or call behind the value.
+    """
+
+    value: float
+    origin: Origin
+    source: str
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.value):
+            raise ValueError(f"a constant must be a number, got NaN from {self.source}")
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+def up(x: float, ulps: int = 1) -> float:
+    """Return a float at least ``ulps`` units above x: certificates round k and D up."""
+    for _ in range(ulps):
+        x = math.nextafter(x, math.inf)
+    return x
+
+
+def down(x: float, ulps: int = 1) -> float:
+    """Return a float at least ``ulps`` units below x: certificates round 1 - k down."""
+    for _ in range(ulps):
+        x = math.nextafter(x, -math.inf)
+    return x

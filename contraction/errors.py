@@ -1,0 +1,45 @@
+"""The errors of this package: each says which rule was broken and what to do."""
+
+from __future__ import annotations
+
+__all__ = ["DeclarationRefuted", "NotCertified", "NotDeterministic"]
+
+
+class NotCertified(ValueError):
+    """A hypothesis of the theorem fails, so no certificate exists.
+
+    Read ``hypothesis`` for the name of the hypothesis that fails and ``alternatives`` for what to ask instead.
+
+    Attributes
+    ----------
+    hypothesis : str
+        The hypothesis that fails, in one line with its numbers.
+    alternatives : tuple of str
+        Calls or changes that give a bound of another kind; empty when none is known.
+    tried : tuple of str
+        What was tried before giving up (norms, bounds), in order.
+    """
+
+    def __init__(self, hypothesis: str, alternatives: tuple[str, ...] = (), tried: tuple[str, ...] = ()):
+        self.hypothesis, self.alternatives, self.tried = hypothesis, tuple(alternatives), tuple(tried)
+        text = f"not certified: {hypothesis}"
+        if self.tried:
+            text += "; tried: " + ", ".join(self.tried)
+        if self.alternatives:
+            text += "; alternatives: " + ", or ".join(self.alternatives)
+        super().__init__(text)
+
+
+class NotDeterministic(ValueError):
+    """A map gave two values at one point.
+
+    Backward iteration replays T_1 … T_n at every n, so it has no meaning for maps that change between calls. Draw the
+    randomness in ``draw`` and use only that draw in ``apply``.
+    """
+
+
+class DeclarationRefuted(ValueError):
+    """A declared constant is violated by a pair of points that was found; the message holds the pair.
+
+    Declare a larger constant, or none: then a bound is an estimate and says so.
+    """

@@ -1,0 +1,308 @@
+"""Trajectories of drawn maps under an order: forward, backward, or any other.
+
+All paths give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)`` (to rounding on the affine
+path, bitwise for elementwise maps on the wavefront). The wavefront uses that chains with one anchor share maps: at
+position p of the words every live chain takes the same map, so N batched applications replace N(N+1)/2 single ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction._affine import backward_affine, forward_affine, is_symmetric, worth_it
+from contraction.errors import NotDeterministic
+from contraction.operators import Operators, as_point, check_count
+from contraction.orders import Backward, Forward, Order, check_order
+
+__all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
+
+STACKED_NUMBERS = 2**26  # affine maps are stacked along the axis of maps up to this many numbers
+
+
+def forward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] | None = None) -> NDArray:
+    """Forward iterates: row n is T_n … T_1 (theta0).
+
+    See `iterates` for the parameters, shapes and errors.
+    """
+    return iterates(operators, theta0, Forward(), at)
+
+
+def backward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] | None = None) -> NDArray:
+    """Backward iterates: row n is T_1 … T_n (theta0) (Theorem 2.2).
+
+    See `iterates` for the parameters, shapes and errors.
+    """
+    return iterates(operators, theta0, Backward(), at)
+
+
+def iterates(
+    operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None
+) -> NDArray:
+    """Iterates 0 … N of drawn maps under an order.
+
+    Parameters
+    ----------
+    operators
+        The maps T_1 … T_N.
+    theta0
+        The start, shape (..., d); a number for one coordinate. With replicas it is broadcast to (..., R, d).
+        Integers, Fractions and other exact types (object arrays) pass through untouched.
+    order
+        Any object with ``anchor(n)`` and ``word(n)``, such as those of `contraction.orders`.
+    at
+        The iterates asked for, 0 … N in any order; None for all.
+
+    Returns
+    -------
+    ndarray
+        Shape (..., N+1, d), or (..., len(at), d): row n is iterate n. With replicas (R, N+1, d).
+
+    Raises
+    ------
+    ValueError
+        If an asked iterate is outside 0 … N, the order is malformed, or a map changes the shape of a point.
+    NotDeterministic
+        If a map gives two values at one point.
+    """
+    total = len(operators)
+    asked = _asked(at, total)
+    start = _start(operators, theta0)
+    if total == 0 or not len(asked):
+        rows = np.broadcast_to(start, (len(asked), *start.shape)).copy()
+        return _rows_last(rows, operators)
+    start = _probe(operators, start)
+    plain = isinstance(order, Forward | Backward)
+    if not plain:
+        check_order(order, asked.tolist(), total)
+    if plain and operators.family.is_affine and start.dtype.kind == "f":
+        rows = _affine_rows(operators, start, asked, backward=isinstance(order, Backward))
+        if rows is not None:
+            return _rows_last(rows, operators)
+    known = _ordered(operators, start, order, asked)
+    return _rows_last(known, operators)
+
+
+def plain_iterates(
+    operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None
+) -> NDArray:
+    """The same iterates by the plain double loop: the oracle that every fast path is held to."""
+    total = len(operators)
+    asked = _asked(at, total)
+    check_order(order, asked.tolist(), total)
+    start = _start(operators, theta0)
+    if total and len(asked):
+        start = _probe(operators, start)
+    known: dict[int, NDArray] = {0: start}
+
+    def iterate(n: int) -> NDArray:
+        pending = [n]
+        while pending[-1] not in known and order.anchor(pending[-1]) not in known:
+            pending.append(order.anchor(pending[-1]))
+        for k in reversed(pending):
+            if k not in known:
+                theta = known[order.anchor(k)]
+                for i in reversed(order.word(k)):
+                    theta = operators.apply(i, theta)
+                known[k] = theta
+        return known[n]
+
+    return _rows_last(_stack([iterate(int(n)) for n in asked], start), operators)
+
+
+def paired_iterates(
+    operators: Operators, theta0: ArrayLike, at: Iterable[int] | None = None
+) -> tuple[NDArray, NDArray]:
+    """Forward and backward iterates of the same maps in one pass over the draws.
+
+    At each fixed n the two are an exchangeable pair when the maps are i.i.d. (reverse the maps and they swap), so
+    same-seed sign flips are exact. For affine maps with elementwise linear parts the draws are streamed: memory
+    holds the asked iterates and one block, however many replicas.
+
+    Returns
+    -------
+    tuple of ndarray
+        Forward and backward, each shaped as in `iterates`.
+    """
+    asked = _asked(at, len(operators))
+    family = operators.family
+    start = _start(operators, theta0)
+    if len(operators) and family.is_affine and start.dtype.kind in "fiu":
+        start = _probe(operators, start)
+        streamed = _stream_pair(operators, start, asked)
+        if streamed is not None:
+            return _rows_last(streamed[0], operators), _rows_last(streamed[1], operators)
+    return iterates(operators, theta0, Forward(), at), iterates(operators, theta0, Backward(), at)
+
+
+# --- pieces -------------------------------------------------------------------------------------------------------
+
+
+def _asked(at: Iterable[int] | None, total: int) -> NDArray:
+    if at is None:
+        return np.arange(total + 1)
+    asked = [check_count("an asked iterate", n) for n in at]
+    if asked and max(asked) > total:
+        raise ValueError(f"iterate {max(asked)} was asked for, but there are {total} maps")
+    return np.array(asked, dtype=int)
+
+
+def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
+    start = as_point(theta0, operators.family.dim)
+    if operators.replicas is not None:
+        event = start.shape[start.ndim - operators.family.space.event_ndim :]
+        batch = np.broadcast_shapes(start.shape[: start.ndim - len(event)], (operators.replicas,))
+        start = np.broadcast_to(start, (*batch, *event))
+    return start
+
+
+def _probe(operators: Operators, start: NDArray) -> NDArray:
+    """Apply the first, middle and last map twice; return the start in the dtype that the iterates have."""
+    dtype = start.dtype
+    for i in {1, (len(operators) + 1) // 2, len(operators)}:
+        once, again = operators.apply(i, start), operators.apply(i, start)
+        if np.shape(once) != start.shape:
+            raise ValueError(f"T_{i} maps a point of shape {start.shape} to shape {np.shape(once)}; maps keep the shape")
+        if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):
+            raise NotDeterministic(
+                f"T_{i} gave two values at one point ({once!r} and {again!r}). Backward iteration applies every map "
+                "again at every n, so it means nothing for maps that change: move the randomness into draw(rng)"
+            )
+        dtype = np.result_type(dtype, once.dtype)
+    if dtype.kind in "iub":
+        dtype = np.dtype(object)  # Python integers do not overflow
+    return start.astype(dtype)
+
+
+def _rows_last(rows: NDArray, operators: Operators) -> NDArray:
+    return np.moveaxis(rows, 0, rows.ndim - 1 - operators.family.space.event_ndim)
+
+
+def _stack(points: Sequence[NDArray], like: NDArray) -> NDArray:
+    rows = np.empty((len(points), *like.shape), dtype=like.dtype)
+    for row, point in zip(rows, points, strict=True):
+        row[...] = point
+    return rows
+
+
+def _affine_rows(operators: Operators, start: NDArray, asked: NDArray, backward: bool) -> NDArray | None:
+    """All asked rows on the affine path, or None where restarts are cheaper or numbers overflow."""
+    last = int(asked.max())
+    if last == 0:
+        return None
+    if last * start.size > STACKED_NUMBERS:
+        pair = _stream_pair(operators, start, asked)
+        return None if pair is None else pair[backward]
+    maps = operators[:last].affine() if last < len(operators) else operators.affine()
+    symmetric = maps.common and maps.kind == "matrix" and is_symmetric(maps.A)
+    if backward and not worth_it(maps.kind, symmetric, last, start.shape[-1]):
+        return None
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        rows = backward_affine(maps, start) if backward else forward_affine(maps, start)
+    if np.isnan(rows).any():
+        return None  # products overflowed before they met a zero: let the maps themselves decide
+    return rows if len(asked) == last + 1 and np.array_equal(asked, np.arange(last + 1)) else rows[asked]
+
+
+def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[NDArray, NDArray] | None:
+    """Forward and backward rows in one pass, a block of cached chunks at a time; None unless A acts elementwise."""
+    first = operators.family.affine(operators.draws[0])
+    if first is None or first.kind == "matrix":
+        return None
+    last = int(asked.max(initial=0))
+    forward, backward = (np.empty((len(asked), *start.shape)) for _ in range(2))
+    f, q = start.astype(float), np.zeros(start.shape)
+    P = np.ones(np.broadcast_shapes(start.shape, np.shape(_elementwise(first)))) if not first.common else np.ones(
+        (1,) * (start.ndim - 1) + (start.shape[-1],)
+    )
+    _record(0, asked, f, forward, start)
+    _record(0, asked, f, backward, start)
+    flat_chunks = _chunks(start.shape)
+    for n in range(1, last + 1):
+        maps = operators.family.affine(operators.draws[n - 1])
+        assert maps is not None
+        A, b = _elementwise(maps), maps.b
+        for chunk in flat_chunks:
+            fc, bc = f[chunk], b[chunk] if b.shape == f.shape else b
+            Ac = A[chunk] if np.shape(A) == f.shape else A
+            Pc = P[chunk] if P.shape == f.shape else P
+            q[chunk] += Pc * bc
+            fc *= Ac
+            fc += bc
+        P = P * A if not first.common else P * A
+        _record(n, asked, f, forward, None)
+        if n in asked:
+            backward[asked == n] = q + P * start
+    return forward, backward
+
+
+def _elementwise(maps) -> NDArray:
+    return maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
+
+
+def _record(n: int, asked: NDArray, value: NDArray, rows: NDArray, start: NDArray | None) -> None:
+    if n in asked:
+        rows[asked == n] = value if start is None else start
+
+
+def _chunks(shape: tuple[int, ...], numbers: int = 2**14) -> list[slice | tuple]:
+    """Slices of the leading axis whose blocks stay in a core's cache."""
+    if len(shape) < 2:
+        return [slice(None)]
+    size = max(1, numbers // max(1, int(np.prod(shape[1:]))))
+    return [slice(a, a + size) for a in range(0, shape[0], size)]
+
+
+def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray) -> NDArray:
+    """Any order: groups of chains with a common anchor, in the order of their anchors."""
+    groups: dict[int, list[int]] = {}
+    needed: set[int] = set()
+    for n in asked.tolist():
+        while n > 0 and n not in needed:
+            needed.add(n)
+            m = order.anchor(n)
+            groups.setdefault(m, []).append(n)
+            n = m
+    if isinstance(order, Forward):
+        return _forward_rows(operators, start, asked)
+    values: dict[int, NDArray] = {0: start}
+    for m in sorted(groups):
+        members = sorted(groups[m])
+        for n, value in zip(members, _wavefront(operators, values[m], order, members), strict=True):
+            values[n] = value
+    return _stack([values[n] for n in asked.tolist()], start)
+
+
+def _forward_rows(operators: Operators, start: NDArray, asked: NDArray) -> NDArray:
+    rows = np.empty((len(asked), *start.shape), dtype=start.dtype)
+    theta = start
+    for n in range(int(asked.max()) + 1):
+        theta = operators.apply(n, theta) if n else start
+        rows[asked == n] = theta
+    return rows
+
+
+def _wavefront(operators: Operators, anchor: NDArray, order: Order, members: list[int]) -> NDArray:
+    """Values of chains that start at one anchor: sweep the positions of their words from the innermost."""
+    words = [order.word(n) for n in members]
+    lengths = np.array([len(w) for w in words])
+    by_length = np.argsort(lengths, kind="stable")
+    ascending = lengths[by_length]
+    X = np.empty((len(members), *anchor.shape), dtype=anchor.dtype)
+    X[:] = anchor
+    ordered = [words[k] for k in by_length]
+    aligned = all(isinstance(w, range) and w.step == 1 and w[:1] == ordered[-1][: len(w[:1])] for w in ordered)
+    for p in range(int(ascending[-1]), 0, -1):
+        live = int(np.searchsorted(ascending, p))
+        if aligned:
+            X[live:] = operators.apply(ordered[-1][p - 1], X[live:])
+            continue
+        at_position = np.array([w[p - 1] for w in ordered[live:]])
+        for i in np.unique(at_position):
+            chosen = live + np.flatnonzero(at_position == i)
+            X[chosen] = operators.apply(int(i), X[chosen])
+    out = np.empty_like(X)
+    out[by_length] = X
+    return out

@@ -1,0 +1,397 @@
+"""Random operators and the replayable maps T_1 … T_N drawn from them.
+
+A random operator is a law of maps of a metric space. One draw from it, fixed by (seed, i), is the map T_i; sampling
+N maps gives an `Operators` sequence that can be applied in any order, any number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.constants import Constant
+from contraction.spaces import Euclidean, Space
+
+__all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
+
+CACHED_BYTES = 256 * 2**20
+
+
+def map_generator(seed: int, i: int) -> np.random.Generator:
+    """Return the generator that draws map i (0-based): a pure function of (seed, i)."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, i))))
+
+
+def check_count(name: str, value: int) -> int:
+    """Return a non-negative integer; raise ValueError naming it otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"{name} must be a non-negative integer, got {value!r}")
+    return int(value)
+
+
+def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
+    """Return a start as an array with at least one axis; numbers become one coordinate, exact types stay exact.
+
+    Raises
+    ------
+    ValueError
+        If an entry is NaN, or the last axis does not have ``dim`` coordinates.
+    """
+    point = np.asarray(theta0)
+    if point.ndim == 0:
+        point = point.reshape(1)
+        if dim is not None and dim > 1:
+            point = np.repeat(point, dim)
+    if point.dtype.kind not in "fiubO":
+        raise ValueError(f"a start must be made of real numbers, got dtype {point.dtype}")
+    if point.dtype.kind == "f" and np.isnan(point).any():
+        raise ValueError("a start must not contain NaN")
+    if dim is not None and point.shape[-1] != dim:
+        raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
+    return point
+
+
+class AffineMaps(NamedTuple):
+    """Maps theta -> A theta + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
+
+    With ``common`` one A serves every map; otherwise A and b carry the same leading axes (maps, replicas).
+    """
+
+    A: NDArray
+    b: NDArray
+    kind: str
+    common: bool = False
+
+    def __call__(self, theta: NDArray) -> NDArray:
+        return linear(self.A, theta, self.kind) + self.b
+
+
+def linear(A: NDArray, theta: NDArray, kind: str) -> NDArray:
+    """Apply a linear part of the given kind ("scalar", "diagonal" or "matrix") to points (..., d)."""
+    if kind == "matrix":
+        return theta @ A.T if A.ndim == 2 else (A @ theta[..., None])[..., 0]
+    return (A[..., None] if kind == "scalar" and np.ndim(A) else A) * theta
+
+
+class _ReplicaBlock(list):
+    """Draws of one map for every replica, when a user's ``apply`` takes one draw at a time."""
+
+
+class RandomOperator:
+    """A law of maps of a complete metric space.
+
+    Parameters
+    ----------
+    draw
+        ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here.
+    apply
+        ``apply(theta, draw)`` returns T(theta), for points with any leading batch axes: theta (..., d) -> (..., d).
+        It must be deterministic.
+    contraction
+        Declared bound on every map's Lipschitz constant (the k of Theorem 2.2).
+    displacement
+        Declared supremum over the support of d(theta0, T theta0) (the D of condition (2)): a number for the start that
+        is used, or a function of the start.
+    lipschitz
+        ``draw -> `` that map's Lipschitz constant.
+    affine
+        ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
+    space
+        The metric space, `Euclidean` unless given.
+    vectorized
+        True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
+        is checked against one replica at a time when used.
+    name
+        Used in messages.
+    """
+
+    dim: int | None = None
+    vectorized: bool = True
+    name: str = "RandomOperator"
+
+    def __init__(
+        self,
+        draw: Callable[[np.random.Generator], Any],
+        apply: Callable[[NDArray, Any], ArrayLike],
+        *,
+        contraction: float | None = None,
+        displacement: float | Callable[[NDArray], float] | None = None,
+        lipschitz: Callable[[Any], float] | None = None,
+        affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None,
+        space: Space | None = None,
+        vectorized: bool = False,
+        name: str = "RandomOperator",
+    ) -> None:
+        for label, function in (("draw", draw), ("apply", apply), ("lipschitz", lipschitz), ("affine", affine)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{label} must be a function, got {function!r}")
+        if contraction is not None and not (np.isfinite(contraction) and contraction >= 0):
+            raise ValueError(f"a declared contraction factor must be a finite number >= 0, got {contraction!r}")
+        if displacement is not None and not callable(displacement) and not displacement >= 0:
+            raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
+        self.space: Space = Euclidean() if space is None else space
+        self.vectorized, self.name = vectorized, name
+        self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
+        self._contraction, self._displacement = contraction, displacement
+
+    def __repr__(self) -> str:
+        return f"{self.name}()"
+
+    # --- what a family is -------------------------------------------------------------------------------------
+
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+        """Draw one map, or with ``replicas`` the same-index map of each replica along a leading axis."""
+        if replicas is None:
+            return self._draw(rng)
+        draws = [self._draw(rng) for _ in range(replicas)]
+        return np.stack([np.asarray(d) for d in draws]) if self.vectorized else _ReplicaBlock(draws)
+
+    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+        """Return T(theta) for points with any leading axes; with replicas the last batch axis is the replica."""
+        if not isinstance(draw, _ReplicaBlock):
+            return np.asarray(self._apply(theta, draw))
+        axis = -1 - self.space.event_ndim
+        columns = [self._apply(np.take(theta, r, axis=axis), one) for r, one in enumerate(draw)]
+        return np.stack([np.asarray(c) for c in columns], axis=axis)
+
+    # --- what is known of it ----------------------------------------------------------------------------------
+
+    @property
+    def contraction(self) -> Constant | None:
+        """A bound on every map's Lipschitz constant with its origin, None if nothing is known."""
+        return None if self._contraction is None else Constant(float(self._contraction), "declared", "contraction=")
+
+    def displacement(self, theta0: NDArray) -> Constant | None:
+        """Supremum over the support of d(theta0, T theta0) with its origin, None if nothing is known."""
+        if self._displacement is None:
+            return None
+        value = self._displacement(theta0) if callable(self._displacement) else self._displacement
+        return Constant(float(value), "declared", "displacement=")
+
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
+        """‖d(theta0, T theta0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
+        return self.displacement(theta0)
+
+    def lipschitz(self, draw: Any) -> Any:
+        """Lipschitz constant of the map of a draw (an array over leading axes), None if unknown."""
+        if self._lipschitz is not None:
+            if isinstance(draw, _ReplicaBlock):
+                return np.array([float(self._lipschitz(d)) for d in draw])
+            return self._lipschitz(draw)
+        maps = self.affine(draw)
+        norm = getattr(self.space, "operator_norm", None)
+        if maps is None or norm is None:
+            return None
+        if maps.kind == "matrix":
+            return norm(maps.A)
+        return np.abs(maps.A) if maps.kind == "scalar" else np.max(np.abs(maps.A), axis=-1)
+
+    def affine(self, draw: Any) -> AffineMaps | None:
+        """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
+        if self._affine is None:
+            return None
+        if isinstance(draw, _ReplicaBlock):
+            return stack_affine([self.affine(d) for d in draw])
+        A, b = (np.asarray(x) for x in self._affine(draw))
+        kinds = ("scalar", "diagonal", "matrix")
+        if A.ndim > 2:
+            raise ValueError(f"affine(draw) must give A as a number, a diagonal or a matrix, got shape {A.shape}")
+        return AffineMaps(A, np.atleast_1d(b), kinds[A.ndim])
+
+    @property
+    def is_affine(self) -> bool:
+        """True if every map is known in affine form."""
+        return self._affine is not None
+
+    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+        """The maps of a sequence of draws as one `AffineMaps` with a leading axis of maps."""
+        return stack_affine([self.affine(d) for d in draws])
+
+    # --- what is drawn from it --------------------------------------------------------------------------------
+
+    def sample(self, n: int, seed: int = 0, replicas: int | None = None) -> Operators:
+        """Draw T_1 … T_n, replayable.
+
+        Parameters
+        ----------
+        n
+            Number of maps, at least 0. Map i does not depend on n: ``sample(500)[i]`` equals ``sample(1000)[i]``.
+        seed
+            Non-negative integer.
+        replicas
+            Number of independent copies along the leading axis; None for one without that axis.
+
+        Raises
+        ------
+        ValueError
+            If n or seed is negative or not an integer, or replicas is not positive.
+        """
+        check_count("the number of maps n", n)
+        check_count("the seed", seed)
+        if replicas is not None and check_count("replicas", replicas) == 0:
+            raise ValueError("replicas must be at least 1, got 0")
+        return Operators(self, self.draws(n, seed, replicas), seed=seed, replicas=replicas)
+
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+        """The draws of T_1 … T_n; families whose maps are not independent override this."""
+        return _LazyDraws(self, n, seed, replicas)
+
+
+def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
+    """Stack single affine maps along a new leading axis, widening their kinds to the widest."""
+    known = [m for m in maps if m is not None]
+    if len(known) != len(maps) or not known:
+        raise ValueError("every map must be affine, and there must be at least one")
+    kinds = ("scalar", "diagonal", "matrix")
+    kind = max((m.kind for m in known), key=kinds.index)
+    b = np.stack([m.b for m in known])
+    d = b.shape[-1]
+    if kind == "scalar":
+        A = np.stack([m.A for m in known])
+    elif kind == "diagonal":
+        A = np.stack([np.broadcast_to(m.A, (d,)) for m in known])
+    else:
+        A = np.stack([m.A if m.kind == "matrix" else np.diag(np.broadcast_to(m.A, (d,))) for m in known])
+    return AffineMaps(A, b, kind)
+
+
+class _LazyDraws(Sequence):
+    """Draw i from its own generator when asked; kept while all of them fit in a fixed memory."""
+
+    def __init__(self, family: RandomOperator, n: int, seed: int, replicas: int | None) -> None:
+        self.family, self.n, self.seed, self.replicas = family, n, seed, replicas
+        self._kept: dict[int, Any] = {}
+        self._keep: bool | None = None
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: Any) -> Any:
+        if i in self._kept:
+            return self._kept[i]
+        if not 0 <= i < self.n:
+            raise IndexError(i)
+        draw = self.family.draw_block(map_generator(self.seed, i), self.replicas)
+        if self._keep is None:
+            self._keep = _nbytes(draw) * self.n <= CACHED_BYTES
+        if self._keep:
+            self._kept[i] = draw
+        return draw
+
+
+def _nbytes(draw: Any) -> int:
+    if isinstance(draw, np.ndarray):
+        return draw.nbytes
+    if isinstance(draw, dict):
+        draw = list(draw.values())
+    return sum(map(_nbytes, draw)) if isinstance(draw, list | tuple) else 64
+
+
+class Operator:
+    """One map T_i: call it on a point; ``index`` is the paper's 1-based i."""
+
+    def __init__(self, family: RandomOperator, draw: Any, index: int) -> None:
+        self.family, self.draw, self.index = family, draw, index
+
+    def __call__(self, theta: ArrayLike) -> NDArray:
+        return self.family.apply(np.asarray(theta), self.draw)
+
+    @property
+    def lipschitz(self) -> Any:
+        """Its Lipschitz constant, None if unknown."""
+        return self.family.lipschitz(self.draw)
+
+    @property
+    def affine(self) -> AffineMaps | None:
+        """Its affine form, None if not known to be affine."""
+        return self.family.affine(self.draw)
+
+    def __repr__(self) -> str:
+        return f"<T_{self.index} of {self.family!r}>"
+
+
+class Operators(Sequence):
+    """Maps T_1 … T_N, fixed and replayable; ``operators[0]`` is the paper's T_1."""
+
+    def __init__(
+        self,
+        family: RandomOperator,
+        draws: Sequence[Any],
+        *,
+        seed: int | None = None,
+        replicas: int | None = None,
+        first: int = 1,
+    ) -> None:
+        self.family, self.draws, self.seed, self.replicas, self.first = family, draws, seed, replicas, first
+
+    @classmethod
+    def from_maps(
+        cls,
+        maps: Iterable[Callable[[NDArray], ArrayLike]],
+        *,
+        lipschitz: Iterable[float] | None = None,
+        affine: Iterable[tuple[ArrayLike, ArrayLike]] | None = None,
+        space: Space | None = None,
+    ) -> Operators:
+        """A fixed sequence of maps, such as T_i(x) = x/2 + 2^i, with what is known of each.
+
+        Parameters
+        ----------
+        maps
+            Functions of points (..., d) -> (..., d), T_1 first.
+        lipschitz
+            Their Lipschitz constants, in the same order.
+        affine
+            Their affine forms (A, b), in the same order.
+        """
+        maps = list(maps)
+        constants = None if lipschitz is None else list(lipschitz)
+        forms = None if affine is None else list(affine)
+        for label, values in (("lipschitz", constants), ("affine", forms)):
+            if values is not None and len(values) != len(maps):
+                raise ValueError(f"{label} must have one entry a map, got {len(values)} for {len(maps)} maps")
+        family = RandomOperator(
+            draw=lambda rng: rng.integers(len(maps)),
+            apply=lambda theta, i: maps[i](theta),
+            lipschitz=None if constants is None else lambda i: constants[i],
+            affine=None if forms is None else lambda i: forms[i],
+            space=space,
+            name="a fixed sequence of maps",
+        )
+        return cls(family, range(len(maps)))
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    @overload
+    def __getitem__(self, i: int) -> Operator: ...
+    @overload
+    def __getitem__(self, i: slice) -> Operators: ...
+    def __getitem__(self, i: int | slice) -> Operator | Operators:
+        if isinstance(i, slice):
+            start, _, step = i.indices(len(self))
+            if step != 1:
+                raise ValueError("a slice of operators must be contiguous; use an order for other words")
+            chosen = [self.draws[j] for j in range(*i.indices(len(self)))]
+            return Operators(
+                self.family, chosen, seed=self.seed, replicas=self.replicas, first=self.first + start
+            )
+        position = i + len(self) if i < 0 else i
+        if not 0 <= position < len(self):
+            raise IndexError(f"map index {i} is outside 0 … {len(self) - 1}")
+        return Operator(self.family, self.draws[position], self.first + position)
+
+    def apply(self, i: int, theta: NDArray) -> NDArray:
+        """Return T_i(theta), i counted from 1."""
+        return self.family.apply(theta, self.draws[i - 1])
+
+    def affine(self) -> AffineMaps:
+        """All maps in affine form, with a leading axis of maps; ``common`` linear parts keep none."""
+        return self.family.stacked_affine([self.draws[i] for i in range(len(self))])
+
+    def __repr__(self) -> str:
+        copies = "" if self.replicas is None else f", {self.replicas} replicas"
+        return f"<T_{self.first} … T_{self.first + len(self) - 1} of {self.family!r}, seed {self.seed}{copies}>"

@@ -1,0 +1,204 @@
+"""Complete metric spaces whose points are arrays, with distances on batches.
+
+A space knows its distance and how many trailing axes make one point (``event_ndim``); every leading axis is a batch.
+Linear spaces also know the operator norm that their distance induces on matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Euclidean", "GridFunctions", "L1Simplex", "Metric", "Space", "SupNorm", "WeightedEuclidean", "Words"]
+
+
+@runtime_checkable
+class Space(Protocol):
+    """A complete metric space: ``distance(x, y)`` on points with ``event_ndim`` trailing axes, batches in front."""
+
+    @property
+    def event_ndim(self) -> int: ...
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray: ...
+
+
+def _difference(x: ArrayLike, y: ArrayLike) -> NDArray:
+    return np.subtract(np.asarray(x), np.asarray(y))
+
+
+def _euclidean_norm(v: NDArray) -> NDArray:
+    """Norm over the last axis; exact for one coordinate, free of overflow and underflow otherwise."""
+    if v.shape[-1] == 1:
+        return np.abs(v[..., 0])
+    if v.dtype == object:
+        v = v.astype(float)
+    largest = np.max(np.abs(v), axis=-1, initial=0.0)
+    safe = np.all((largest == 0) | ((largest > 1e-140) & (largest < 1e140)))
+    if safe:
+        return np.sqrt(np.einsum("...i,...i->...", v, v))
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    w = v / scale[..., None]
+    return scale * np.sqrt(np.einsum("...i,...i->...", w, w))
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """R^d with the Euclidean distance: points (..., d) -> distances (...)."""
+
+    event_ndim: int = field(default=1, init=False)
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return _euclidean_norm(_difference(x, y))
+
+    def operator_norm(self, A: ArrayLike) -> NDArray:
+        """Spectral norm of matrices (..., d, d)."""
+        return np.linalg.norm(np.asarray(A, dtype=float), ord=2, axis=(-2, -1))
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedEuclidean:
+    """R^d with ||x||_P = sqrt(x^T P x), P symmetric positive definite.
+
+    Raises
+    ------
+    ValueError
+        If P is not a finite symmetric positive definite matrix.
+    """
+
+    P: NDArray
+    event_ndim: int = field(default=1, init=False)
+    root: NDArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        P = np.array(self.P, dtype=float)
+        if P.ndim != 2 or P.shape[0] != P.shape[1] or not np.all(np.isfinite(P)):
+            raise ValueError(f"P must be a finite square matrix, got shape {P.shape}")
+        if not np.allclose(P, P.T, rtol=1e-12, atol=0):
+            raise ValueError("P must be symmetric")
+        try:
+            root = np.linalg.cholesky(P).T
+        except np.linalg.LinAlgError:
+            smallest = np.linalg.eigvalsh(P)[0]
+            raise ValueError(f"P must be positive definite, its smallest eigenvalue is {smallest:.3g}") from None
+        object.__setattr__(self, "P", P)
+        object.__setattr__(self, "root", root)
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return _euclidean_norm(_difference(x, y) @ self.root.T)
+
+    def operator_norm(self, A: ArrayLike) -> NDArray:
+        """Norm of matrices (..., d, d) as maps of this space: the spectral norm of R A R^-1 with P = R^T R."""
+        return np.linalg.norm(self.root @ np.asarray(A, float) @ np.linalg.inv(self.root), ord=2, axis=(-2, -1))
+
+
+@dataclass(frozen=True)
+class SupNorm:
+    """R^d with the largest absolute coordinate: points (..., d) -> distances (...). Exact types stay exact."""
+
+    event_ndim: int = field(default=1, init=False)
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.max(np.abs(_difference(x, y)), axis=-1)
+
+    def operator_norm(self, A: ArrayLike) -> NDArray:
+        """Largest absolute row sum of matrices (..., d, d)."""
+        return np.max(np.sum(np.abs(np.asarray(A)), axis=-1), axis=-1)
+
+
+@dataclass(frozen=True)
+class L1Simplex:
+    """The probability simplex with the l1 distance (twice total variation); a closed set, so complete."""
+
+    event_ndim: int = field(default=1, init=False)
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.sum(np.abs(_difference(x, y)), axis=-1)
+
+    def operator_norm(self, A: ArrayLike) -> NDArray:
+        """Largest absolute column sum of matrices (..., d, d)."""
+        return np.max(np.sum(np.abs(np.asarray(A)), axis=-2), axis=-1)
+
+    def validate(self, x: ArrayLike, *, tolerance: float = 1e-9) -> None:
+        """Raise ValueError unless every point has non-negative entries that sum to one within ``tolerance``."""
+        x = np.asarray(x)
+        if np.any(x < 0) or np.any(np.abs(np.sum(x, axis=-1) - 1) > tolerance):
+            raise ValueError(f"a point of the simplex has entries >= 0 with sum 1, got {x!r}")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Infinite words over {0, …, base-1} with the first-difference ultrametric base^-v, in exact integers.
+
+    A word w_0 w_1 w_2 … is the integer sum w_i base^i (its b-adic expansion; words that end in zeros are the
+    non-negative integers, and the b-adic completion is complete). v is the first position where two words differ, so
+    the distance is a Fraction, computed without rounding. Points are object arrays of Python integers, shape (..., 1).
+    """
+
+    base: int = 2
+    event_ndim: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.base, int) or self.base < 2:
+            raise ValueError(f"the alphabet needs at least 2 letters, got base={self.base!r}")
+
+    def first_difference(self, x: int, y: int) -> int | None:
+        """First position where the words of two integers differ; None if they are equal."""
+        gap, v = abs(int(x) - int(y)), 0
+        if gap == 0:
+            return None
+        while gap % self.base == 0:
+            gap //= self.base
+            v += 1
+        return v
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        def one(a: int, b: int) -> Fraction:
+            v = self.first_difference(a, b)
+            return Fraction(0) if v is None else Fraction(1, self.base**v)
+
+        x, y = np.asarray(x, dtype=object)[..., 0], np.asarray(y, dtype=object)[..., 0]
+        return np.asarray(np.frompyfunc(one, 2, 1)(x, y), dtype=object)
+
+    def letters(self, x: int, length: int) -> tuple[int, ...]:
+        """Return the first ``length`` letters of the word of an integer."""
+        return tuple((int(x) // self.base**i) % self.base for i in range(length))
+
+
+@dataclass(frozen=True, eq=False)
+class GridFunctions:
+    """Functions on the points of a grid with the weighted sup distance max_t w(t) |f(t) - g(t)|.
+
+    With w(t) = e^(-r (t - t0)) this is Bielecki's norm, in which Picard's map contracts on an interval of any length.
+    Points have shape (..., len(grid)).
+    """
+
+    grid: NDArray
+    rate: float = 0.0
+    event_ndim: int = field(default=1, init=False)
+    weights: NDArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        grid = np.asarray(self.grid, dtype=float)
+        if grid.ndim != 1 or grid.size < 2 or not np.all(np.diff(grid) > 0):
+            raise ValueError("the grid must be strictly increasing with at least two points")
+        object.__setattr__(self, "grid", grid)
+        object.__setattr__(self, "weights", np.exp(-self.rate * (grid - grid[0])))
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.max(self.weights * np.abs(_difference(x, y)), axis=-1)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A user's own metric: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes."""
+
+    function: Callable[[NDArray, NDArray], ArrayLike]
+    event_ndim: int = 1
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.asarray(self.function(np.asarray(x), np.asarray(y)))
