@@ -1,0 +1,241 @@
+"""The paper's network experiments as data (no torch): experiments are what is run, figures are views on them.
+
+Fields marked "left open" in an experiment's notes are choices that the paper does not state; all of them can
+be varied from the command line (``--set scaling=standard``), which makes another identity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nn_experiments import figure_table, variants
+from nn_experiments.optimizers import Optimizer
+
+__all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find"]
+
+LOSSES = ("mse", "cross_entropy")
+SAMPLING = ("iid", "reshuffle", "shuffle_once")
+DTYPES = ("float32", "float64")
+INITIALISATIONS = ("torch", "he_normal", "glorot_uniform")
+SCALINGS = ("unit", "standard")
+ACTIVATIONS = ("relu", "tanh")
+
+#: Fields of an experiment that decide its numbers: what an identity is a hash of (with data and batches).
+DECIDING = (
+    "data",
+    "model",
+    "activation",
+    "initialisation",
+    "scaling",
+    "loss",
+    "optimizer",
+    "batch_size",
+    "sampling",
+    "dtype",
+    "tf32",
+    "train_evaluation",
+    "test_evaluation",
+)
+
+
+def _among(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides the numbers of a run, but the seed, the order and how far it goes.
+
+    Attributes
+    ----------
+    name
+        What it is called on the command line; decides nothing.
+    data
+        ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6), ``digits``, ``fashion_mnist``,
+        ``cifar10``, ``cifar100``.
+    model
+        ``mlp-LxW`` (L hidden layers of W), or a name from `nn_experiments.models`.
+    activation, initialisation, scaling
+        ``relu`` or ``tanh``; ``torch`` (U(−1/√fan_in, 1/√fan_in) for weights and biases), ``he_normal`` or
+        ``glorot_uniform`` (zero biases); pixels in [0, 1] (``unit``) or per-channel standardised (``standard``).
+    loss
+        ``mse`` (mean over the batch of (f(x) − y)²) or ``cross_entropy``.
+    batch_size, sampling
+        ``iid``: every image of every batch drawn independently; ``reshuffle``: a new permutation each epoch;
+        ``shuffle_once``: one permutation repeated.
+    dtype, tf32
+        Precision of parameters and inputs, and whether a GPU may round products to TF32.
+    train_evaluation, test_evaluation
+        How many images (the first in canonical order) losses and accuracies are computed on; None for all.
+    notes
+        Field name -> why this value, where the paper leaves it open.
+    """
+
+    name: str
+    data: str
+    model: str
+    loss: str
+    optimizer: Optimizer
+    batch_size: int
+    activation: str = "relu"
+    initialisation: str = "torch"
+    scaling: str = "unit"
+    sampling: str = "iid"
+    dtype: str = "float32"
+    tf32: bool = False
+    train_evaluation: int | None = None
+    test_evaluation: int | None = None
+    notes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _among("loss", self.loss, LOSSES)
+        _among("sampling", self.sampling, SAMPLING)
+        _among("dtype", self.dtype, DTYPES)
+        _among("initialisation", self.initialisation, INITIALISATIONS)
+        _among("scaling", self.scaling, SCALINGS)
+        _among("activation", self.activation, ACTIVATIONS)
+        for name in ("batch_size", "train_evaluation", "test_evaluation"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        unknown = set(self.notes) - {f.name for f in dataclasses.fields(self)}
+        if unknown:
+            raise ValueError(f"notes on unknown fields: {', '.join(sorted(unknown))}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as plain JSON."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return fields | {"optimizer": self.optimizer.to_json(), "notes": dict(self.notes)}
+
+    def decides(self) -> dict[str, Any]:
+        """Return the fields that decide the numbers, as plain JSON."""
+        everything = self.to_json()
+        return {name: everything[name] for name in DECIDING}
+
+    def override(self, changes: Mapping[str, str]) -> Experiment:
+        """Return the experiment with fields set from text, as given on the command line.
+
+        Dotted names reach the optimizer (``optimizer.learning_rate=0.01``).
+
+        Raises
+        ------
+        ValueError
+            For an unknown field, with the known ones, or a value that the field refuses.
+        """
+        plain = {f.name: f for f in dataclasses.fields(self) if f.name not in ("name", "notes", "optimizer")}
+        changed: dict[str, Any] = {}
+        inner: dict[str, Any] = {}
+        rates = {f.name: f for f in dataclasses.fields(Optimizer) if f.name not in ("schedule", "betas")}
+        for name, text in changes.items():
+            short = name.removeprefix("optimizer.")
+            if name in plain:
+                changed[name] = _read(str(plain[name].type), text, name)
+            elif short in rates:
+                inner[short] = _read(str(rates[short].type), text, name)
+            else:
+                known = [*plain, *(f"optimizer.{field}" for field in rates)]
+                raise ValueError(f"no field {name!r}; the known ones are {', '.join(known)}")
+        if inner:
+            changed["optimizer"] = dataclasses.replace(self.optimizer, **inner)
+        return dataclasses.replace(self, **changed)
+
+
+def _read(kind: str, text: str, name: str) -> Any:
+    try:
+        if "None" in kind and text.lower() in ("none", "all"):
+            return None
+        if kind == "bool":
+            return {"true": True, "false": False}[text.lower()]
+        if kind.startswith("int"):
+            return int(text)
+        return float(text) if kind == "float" else text
+    except (KeyError, ValueError):
+        raise ValueError(f"{name} is of type {kind}, got {text!r}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A view on an experiment: which curves of it a figure of the paper shows.
+
+    Attributes
+    ----------
+    name, title, section
+        ``fig4``, a short title, and where in the paper it is.
+    experiment
+        Name of the experiment in `EXPERIMENTS`.
+    steps, every
+        Length of the curves and the grid of iterates that are recorded by default.
+    orders
+        Variants drawn in the paper's figure (see `nn_experiments.variants`); the first is the reference.
+    baselines
+        Variants that we add in the same axes, at their true cost in gradients.
+    seeds
+        Seeds of the paper's figure: how many it has; the numbers are ours.
+    metrics
+        Curves of the layout, left to right: a row a seed, these columns.
+    diagnostics_every
+        The coarser grid of increments, couplings and gradient norms.
+    compared_at
+        Steps fixed beforehand, at which seeds are compared by the exact paired sign-flip test.
+    window
+        Number of last iterates that variability along a path is judged on.
+    claim
+        The paper's sentence, verbatim.
+    """
+
+    name: str
+    title: str
+    section: str
+    experiment: str
+    steps: int
+    orders: tuple[str, ...]
+    claim: str
+    metrics: tuple[str, ...]
+    every: int = 1
+    baselines: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    diagnostics_every: int = 100
+    compared_at: tuple[int, ...] = ()
+    window: int = 200
+
+    def __post_init__(self) -> None:
+        for name in self.all_orders:
+            if variants.parse(name).name != name:
+                raise ValueError(f"the canonical name of order {name!r} is {variants.parse(name).name!r}")
+        if self.steps < 1 or self.every < 1 or any(not 0 < n <= self.steps for n in self.compared_at):
+            raise ValueError(f"{self.name}: steps, every and compared_at do not fit together")
+
+    @property
+    def all_orders(self) -> tuple[str, ...]:
+        """The figure's orders and our baselines."""
+        return self.orders + self.baselines
+
+
+def _experiments() -> dict[str, Experiment]:
+    entries = [
+        Experiment(**row | {"optimizer": Optimizer(learning_rate=row["optimizer"])})
+        for row in figure_table.EXPERIMENTS
+    ]
+    return {entry.name: entry for entry in entries}
+
+
+EXPERIMENTS: dict[str, Experiment] = _experiments()
+FIGURES: dict[str, Figure] = {row["name"]: Figure(**row) for row in figure_table.FIGURES}
+
+
+def find(name: str) -> Figure:
+    """Return a figure by name (``fig4`` or ``4``).
+
+    Raises
+    ------
+    ValueError
+        If there is none, with the known names.
+    """
+    key = f"fig{name}" if name.isdigit() else name
+    if key not in FIGURES:
+        raise ValueError(f"no figure {name!r}; the known ones are {', '.join(FIGURES)}")
+    return FIGURES[key]

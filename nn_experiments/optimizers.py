@@ -1,0 +1,121 @@
+"""Optimizers and learning-rate schedules as data: frozen dataclasses without torch (`steps` gives them meaning)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Optimizer", "Schedule"]
+
+SCHEDULES = ("constant", "inverse", "cosine", "linear")
+METHODS = ("sgd", "momentum", "adam", "adamw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A factor on the learning rate as a function of t = 1, 2, … .
+
+    Attributes
+    ----------
+    kind
+        ``constant``: 1. ``inverse``: 1/(1 + (t−1)/horizon). ``cosine``: ½(1 + cos π(t−1)/horizon) up to the
+        horizon, then 0. ``linear``: 1 − (t−1)/horizon up to the horizon, then 0.
+    horizon
+        In steps; unused and None for ``constant``.
+    warmup
+        The factor is multiplied by min(1, t/warmup); 0 for none.
+    index
+        What t is. ``"position"``: the position in the run, innermost 1: map i then has another learning rate in
+        each iterate, and equality of laws holds. ``"batch"``: the index i of the batch: the maps stay fixed.
+    """
+
+    kind: str = "constant"
+    horizon: float | None = None
+    warmup: int = 0
+    index: str = "position"
+
+    def __post_init__(self) -> None:
+        if self.kind not in SCHEDULES:
+            raise ValueError(f"unknown schedule {self.kind!r}; the known ones are {', '.join(SCHEDULES)}")
+        if (self.horizon is None) != (self.kind == "constant"):
+            raise ValueError(f"a {self.kind} schedule and horizon={self.horizon} do not go together")
+        if self.horizon is not None and not (self.horizon > 0 and math.isfinite(self.horizon)):
+            raise ValueError(f"the horizon must be positive and finite, got {self.horizon}")
+        if self.warmup < 0:
+            raise ValueError(f"warmup must be at least 0, got {self.warmup}")
+        if self.index not in ("position", "batch"):
+            raise ValueError(f"a schedule's index is 'position' or 'batch', got {self.index!r}")
+
+    @property
+    def constant(self) -> bool:
+        """Whether the factor is 1 at every t."""
+        return self.kind == "constant" and self.warmup == 0
+
+    def factor(self, t: int) -> float:
+        """Return the factor at t >= 1."""
+        if t < 1:
+            raise ValueError(f"t counts from 1, got {t}")
+        value = 1.0
+        if self.horizon is not None:
+            progress = (t - 1) / self.horizon
+            if self.kind == "inverse":
+                value = 1 / (1 + progress)
+            elif self.kind == "cosine":
+                value = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+            else:
+                value = max(0.0, 1 - progress)
+        return value * (min(1.0, t / self.warmup) if self.warmup else 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """A first-order optimizer with the conventions of ``torch.optim``.
+
+    Attributes
+    ----------
+    method
+        ``sgd``, ``momentum`` (heavy ball; ``nesterov`` possible), ``adam``, ``adamw``.
+    learning_rate, momentum, betas, eps, weight_decay, nesterov, schedule
+        As in ``torch.optim``; ``adamw`` decouples the weight decay, the others add it to the gradient.
+    """
+
+    method: str = "sgd"
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: Schedule = Schedule()
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"unknown optimizer {self.method!r}; the known ones are {', '.join(METHODS)}")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise ValueError(f"the learning rate must be positive and finite, got {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"the momentum must be in [0, 1), got {self.momentum}")
+        if (self.method == "momentum") != (self.momentum > 0):
+            raise ValueError(f"{self.method} and momentum={self.momentum} do not go together")
+        if self.nesterov and self.method != "momentum":
+            raise ValueError(f"nesterov needs the method momentum, not {self.method}")
+        if not all(0 <= beta < 1 for beta in self.betas) or len(self.betas) != 2:
+            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
+        if self.weight_decay < 0 or self.eps < 0:
+            raise ValueError(f"eps and weight_decay must be at least 0, got {self.eps}, {self.weight_decay}")
+
+    def rate(self, t: int, index: int) -> float:
+        """Return the learning rate at position t of a run for the batch with this index."""
+        if self.schedule.constant:
+            return self.learning_rate
+        return self.learning_rate * self.schedule.factor(t if self.schedule.index == "position" else index)
+
+    def decayed(self, tau: float) -> Optimizer:
+        """Return the same optimizer with the learning rate h / (1 + (t−1)/tau)."""
+        return dataclasses.replace(self, schedule=Schedule(kind="inverse", horizon=tau))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON of all fields."""
+        return dataclasses.asdict(self) | {"betas": list(self.betas)}

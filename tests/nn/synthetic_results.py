@@ -1,0 +1,79 @@
+"""A writer of synthetic results: AR(1) paths with known properties, in the layout that ``nn_experiments.load`` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nn_experiments import catalogue, store, variants
+from nn_experiments.curves import DIAGNOSTICS
+
+
+def write_synthetic(
+    out: Path,
+    figure: str = "fig4",
+    *,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    orders: Sequence[str] | None = None,
+    steps: int = 200,
+    every: int = 1,
+    diagnostics_every: int = 20,
+    h: float = 0.1,
+    diverges_at: dict[tuple[int, str], int] | None = None,
+    identity: str = "synthetic0",
+) -> Path:
+    """Write results of the scalar quadratic θ ↦ (1 − h)θ + hε for every order; return the identity's folder.
+
+    Loss = ½(θ² + 1), accuracy = exp(−θ²): forward paths wander for ever, backward ones settle exponentially, a
+    backward path settles to the value its own seed decides. ``diverges_at`` (seed, order) -> n makes everything
+    NaN from iterate n on. Blocks are 64 iterates long, so that loading has to join them.
+    """
+    entry = catalogue.find(figure)
+    experiment = catalogue.EXPERIMENTS[entry.experiment]
+    root = out / identity
+    store.write_settings(
+        root,
+        {"identity": identity, "experiment": experiment.to_json(), "decides": {"synthetic": h}, "data": {}},
+    )
+    for seed in seeds:
+        noise = np.random.default_rng(seed).standard_normal(steps + 1)
+        for name in orders if orders is not None else entry.all_orders:
+            path = {start: _path(variants.parse(name), noise, h, start) for start in (3.0, -2.0)}
+            broken = (diverges_at or {}).get((seed, name), steps + 2)
+            for stream, step in (("curves", every), ("diagnostics", diagnostics_every)):
+                at = np.arange(0, steps + (stream == "curves"), step)
+                theta, other, after = path[3.0][at], path[-2.0][at], path[3.0][np.minimum(at + 1, steps)]
+                if stream == "curves":
+                    values = {m: 0.5 * (theta**2 + 1) for m in ("train_loss", "test_loss", "newest_batch_loss")}
+                    if "train_accuracy" in entry.metrics or "test_accuracy" in entry.metrics:
+                        values |= {m: np.exp(-(theta**2)) for m in ("train_accuracy", "test_accuracy")}
+                else:
+                    increment, coupling = np.abs(after - theta), np.abs(other - theta)
+                    rows = (increment, 0.1 * increment, coupling, 0.1 * coupling, np.abs(theta), np.abs(theta))
+                    values = dict(zip(DIAGNOSTICS, rows, strict=True))
+                for value in values.values():
+                    value[at >= broken] = np.nan
+                for first in range(0, len(at), 64):
+                    part = slice(first, first + 64)
+                    block = store.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
+                    store.write_block(root, seed, name, block, stream=stream)
+    return root
+
+
+def _path(variant: variants.Variant, noise: np.ndarray, h: float, start: float) -> np.ndarray:
+    theta = np.empty(len(noise))
+    theta[0] = start
+    for n in range(1, len(noise)):
+        value = theta[variant.order.anchor(n)]
+        for t, i in enumerate(reversed(variant.order.word(n)), variant.order.anchor(n) + 1):
+            rate = h / (1 + (t - 1) / variant.decay) if variant.decay else h
+            value = (1 - rate) * value + rate * noise[i]
+        theta[n] = value
+    if variant.average == "polyak":
+        theta[1:] = np.cumsum(theta[1:]) / np.arange(1, len(noise))
+    elif variant.average == "ema" and variant.beta is not None:
+        for n in range(1, len(noise)):
+            theta[n] = variant.beta * theta[n - 1] + (1 - variant.beta) * theta[n]
+    return theta
