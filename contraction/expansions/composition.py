@@ -1,0 +1,97 @@
+"""The h-series of a composition by Taylor arithmetic, and the composition itself.
+
+One sweep over the word carries the coefficients X[0 … p] of T_{i_u} … T_{i_n}(θ): a map adds hV(X(h)), so row k gains
+row k − 1 of V along X. Each map costs one Taylor evaluation of its field to order p − 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from contraction.expansions.coefficients import check_order_of_expansion
+from contraction.expansions.fields import VectorField, check_word, zeros_stack
+
+__all__ = ["compose", "evaluate_series", "prefix_series", "word_series"]
+
+
+def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Any, h: Any) -> Any:
+    """Return T_word(θ) for T_i = 1 + hV_i: the plain loop, innermost (rightmost) first."""
+    for index in reversed(check_word(word, len(fields))):
+        theta = theta + h * fields[index - 1](theta)
+    return theta
+
+
+def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> Any:
+    """Return the coefficients of h ↦ T_word(θ) up to h^order, shape (order + 1, d); row 0 is θ.
+
+    Parameters
+    ----------
+    fields
+        V_1, …, V_N; ``fields[0]`` is V_1.
+    word
+        1-based indices, leftmost outermost (applied last).
+    theta
+        The starting point, shape (d,).
+    order
+        At least 0.
+
+    Returns
+    -------
+    array (order + 1, d)
+        Of the kind and dtype of ``theta`` (tensors give tensors). Evaluate it with `evaluate_series`.
+
+    Raises
+    ------
+    ValueError
+        If the word names no map, the order is negative, or a field returns another shape than (d,).
+    MissingDerivative
+        If a field lacks a derivative that is needed.
+    """
+    check_order_of_expansion(order, 0)
+    coefficients = zeros_stack(theta, order + 1)
+    coefficients[0] = theta
+    if order:
+        for index in reversed(check_word(word, len(fields))):
+            _advance(coefficients, fields[index - 1])
+    return coefficients
+
+
+def prefix_series(
+    fields: Sequence[VectorField], theta: Any, order: int, at: Sequence[int]
+) -> tuple[list[Any], list[Any]]:
+    """Return the series of the forward and of the backward iterates n in ``at``, each (order + 1, d).
+
+    Forward iterates extend one another; each backward word T_1 … T_n is expanded anew.
+    """
+    check_order_of_expansion(order)
+    for n in at:
+        if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= len(fields):
+            raise ValueError(f"iterates 0 … {len(fields)} exist, {n!r} was asked for")
+    coefficients = zeros_stack(theta, order + 1)
+    coefficients[0] = theta
+    forward = {0: coefficients + 0}
+    for n, field in enumerate(fields[: max(at, default=0)], start=1):
+        _advance(coefficients, field)
+        if n in at:
+            forward[n] = coefficients + 0
+    return [forward[n] for n in at], [word_series(fields, range(1, n + 1), theta, order) for n in at]
+
+
+def _advance(coefficients: Any, field: VectorField) -> None:
+    """Replace X by X + hV(X), truncated, in place."""
+    velocity = field.taylor(coefficients[:-1])
+    if velocity.shape != coefficients[:-1].shape:
+        raise ValueError(
+            f"V must map vectors of shape {tuple(coefficients.shape[1:])} to that shape, "
+            f"its series came out as {tuple(velocity.shape)}"
+        )
+    coefficients[1:] += velocity
+
+
+def evaluate_series(coefficients: Any, h: Any) -> Any:
+    """Return Σ coefficients[k] h^k by Horner's rule, shape (d,)."""
+    total = coefficients[-1]
+    for k in range(len(coefficients) - 2, -1, -1):
+        total = coefficients[k] + h * total
+    return total

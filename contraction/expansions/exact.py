@@ -1,0 +1,147 @@
+"""Exact fields: polynomials over the rationals, and SymPy expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from contraction.expansions.fields import VectorField
+from contraction.expansions.series import Series
+
+__all__ = ["polynomial_field", "rational_vector", "symbolic_field"]
+
+
+def rational_vector(values: Sequence[Any]) -> np.ndarray:
+    """Return an object array of Fractions; floats are refused, since they would be rounded decimals.
+
+    Raises
+    ------
+    TypeError
+        If a value is no integer, Fraction or string such as "2/3".
+    """
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (int, Fraction, str)):
+            raise TypeError(f"exact vectors take integers, Fractions or strings such as '2/3', got {value!r}")
+    result = np.empty(len(values), dtype=object)
+    result[:] = [Fraction(value) for value in values]
+    return result
+
+
+def polynomial_field(components: Sequence[Mapping[tuple[int, ...], Any]]) -> VectorField:
+    """Return the polynomial field whose component k is Σ c θ^e over the items (e, c) of ``components[k]``.
+
+    Parameters
+    ----------
+    components
+        One mapping for each of the d coordinates: exponents (e_1, …, e_d) → rational coefficient.
+
+    Returns
+    -------
+    VectorField
+        Exact on `rational_vector` arguments, with all derivatives.
+
+    Raises
+    ------
+    ValueError
+        If an exponent tuple is not d integers of at least 0.
+    """
+    d = len(components)
+    tables = [{e: Fraction(c) for e, c in component.items()} for component in components]
+    for table in tables:
+        for e in table:
+            if len(e) != d or any(not isinstance(power, int) or power < 0 for power in e):
+                raise ValueError(f"exponents must be {d} integers of at least 0, got {e!r}")
+
+    def evaluate(table: Mapping[tuple[int, ...], Fraction], theta: Any) -> Any:
+        total: Any = Fraction(0)
+        for e, c in table.items():
+            total = total + c * prod((theta[k] ** power for k, power in enumerate(e) if power), start=Fraction(1))
+        return total
+
+    def vector(entries: list[Any]) -> np.ndarray:
+        result = np.empty(d, dtype=object)
+        result[:] = entries
+        return result
+
+    def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
+        entries = []
+        for table in tables:
+            total: Any = Fraction(0)
+            for directions in product(range(d), repeat=len(vectors)):
+                partial = table
+                for k in directions:
+                    partial = _partial(partial, k)
+                if partial:
+                    total += evaluate(partial, theta) * prod(v[k] for v, k in zip(vectors, directions, strict=True))
+            entries.append(total)
+        return vector(entries)
+
+    def series(coefficients: Any) -> Any:
+        x = Series(coefficients)
+        columns = [x[k] for k in range(d)]
+        result = np.empty((len(coefficients), d), dtype=object)
+        for k, table in enumerate(tables):
+            column = columns[0] * 0 + evaluate(table, columns)
+            result[:, k] = column.coefficients
+        return result
+
+    return VectorField(
+        value=lambda theta: vector([evaluate(table, theta) for table in tables]), derivative=derivative, series=series
+    )
+
+
+def _partial(table: Mapping[tuple[int, ...], Fraction], k: int) -> dict[tuple[int, ...], Fraction]:
+    return {(*e[:k], e[k] - 1, *e[k + 1 :]): c * e[k] for e, c in table.items() if e[k]}
+
+
+def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> VectorField:
+    """Return the field with the given SymPy components in the given symbols.
+
+    Vectors are object arrays of SymPy expressions; the point may be the symbols themselves, so that coefficients
+    come out as expressions in θ.
+
+    Parameters
+    ----------
+    expressions
+        d SymPy expressions (or what ``sympify`` takes).
+    symbols
+        The d coordinates.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many expressions as symbols.
+    """
+    import sympy
+
+    if len(expressions) != len(symbols):
+        raise ValueError(f"{len(symbols)} coordinates need as many components, got {len(expressions)}")
+    components = [sympy.sympify(expression) for expression in expressions]
+
+    def at(expression: Any, theta: Any) -> Any:
+        return expression.subs(dict(zip(symbols, theta, strict=True)), simultaneous=True)
+
+    def vector(entries: list[Any]) -> np.ndarray:
+        result = np.empty(len(entries), dtype=object)
+        result[:] = entries
+        return result
+
+    def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
+        entries = []
+        for component in components:
+            total = sympy.Integer(0)
+            for directions in product(range(len(symbols)), repeat=len(vectors)):
+                partial = component
+                for k in directions:
+                    partial = partial.diff(symbols[k])
+                weight = prod((v[k] for v, k in zip(vectors, directions, strict=True)), start=sympy.Integer(1))
+                total += at(partial, theta) * weight
+            entries.append(total)
+        return vector(entries)
+
+    return VectorField(value=lambda theta: vector([at(c, theta) for c in components]), derivative=derivative)

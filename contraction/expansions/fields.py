@@ -1,0 +1,195 @@
+"""Vector fields on flat vectors, given by callables: what the expansions ask of a user's map T = 1 + hV.
+
+Vectors are one-dimensional arrays: float NumPy arrays, object arrays (Fractions, mpmath numbers, SymPy expressions),
+or tensors of another library; only ``+``, ``-``, scalar ``*``, indexing and ``.shape`` are asked of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial, prod
+from typing import Any
+
+import numpy as np
+
+from contraction.expansions.series import Series
+
+__all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "numpy_field", "zeros_stack"]
+
+
+class MissingDerivative(ValueError):
+    """A coefficient needs a derivative that the field does not supply: give ``jvp``, ``derivative`` or ``series``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorField:
+    """A vector field V on flat vectors, with as many derivatives as the user can give.
+
+    Parameters
+    ----------
+    value
+        θ (d,) → V(θ) (d,).
+    jvp
+        (θ, v) → V'(θ)v, the Jacobian-vector product. A vector-Jacobian product (V')ᵀv is the same only where V'
+        is symmetric, that is, for gradient fields.
+    derivative
+        (θ, (v₁, …, v_m)) → V^(m)(θ)(v₁, …, v_m), for m ≥ 1.
+    series
+        X of shape (q, d), the coefficients of X(t) = Σ X[k] tᵏ → those of V(X(t)), shape (q, d), for any q ≥ 1.
+    linearize
+        θ → (V(θ), v ↦ V'(θ)v): one evaluation that is kept and used for products.
+    """
+
+    value: Callable[[Any], Any]
+    jvp: Callable[[Any, Any], Any] | None = None
+    derivative: Callable[[Any, Sequence[Any]], Any] | None = None
+    series: Callable[[Any], Any] | None = None
+    linearize: Callable[[Any], tuple[Any, Callable[[Any], Any]]] | None = None
+
+    def __call__(self, theta: Any) -> Any:
+        return self.value(theta)
+
+    def differential(self, theta: Any, vectors: Sequence[Any]) -> Any:
+        """Return V^(m)(θ)(v₁, …, v_m) for the m given vectors; V(θ) for none.
+
+        Where only ``series`` is given, by polarisation of Taylor coefficients: Σ_S (−1)^{m−|S|} [t^m] V(θ + t Σ_S v),
+        exact in exact arithmetic.
+
+        Raises
+        ------
+        MissingDerivative
+            If the field supplies no derivative of that order.
+        """
+        m = len(vectors)
+        if m == 0:
+            return self.value(theta)
+        if m == 1 and self.jvp is not None:
+            return self.jvp(theta, vectors[0])
+        if self.derivative is not None:
+            return self.derivative(theta, tuple(vectors))
+        if m == 1 and self.linearize is not None:
+            return self.linearize(theta)[1](vectors[0])
+        if self.series is None:
+            raise MissingDerivative(
+                f"the derivative of order {m} of V is needed; this field gives "
+                f"{'only V and V'+chr(39)+'v' if self.jvp or self.linearize else 'only V'}: "
+                "supply derivative= or series="
+            )
+        total = None
+        for size in range(1, m + 1):
+            for subset in combinations(range(m), size):
+                line = zeros_stack(theta, m + 1)
+                line[0] = theta
+                line[1] = sum((vectors[i] for i in subset[1:]), vectors[subset[0]])
+                term = self.series(line)[m] * (-1) ** (m - size)
+                total = term if total is None else total + term
+        return total
+
+    def taylor(self, coefficients: Any) -> Any:
+        """Return the coefficients of V(X(t)) from those of X(t), both of shape (q, d).
+
+        By ``series`` where it is given, otherwise by the formula of Faà di Bruno from ``differential``.
+        """
+        if self.series is not None:
+            return self.series(coefficients)
+        theta, q = coefficients[0], coefficients.shape[0]
+        result = zeros_stack(theta, q)
+        result[0] = self.value(theta)
+        for k in range(1, q):
+            for parts in _partitions(k, k):
+                weight = prod(factorial(parts.count(part)) for part in set(parts))
+                term = self.differential(theta, [coefficients[part] for part in parts])
+                result[k] = result[k] + (term / weight if weight > 1 else term)
+        return result
+
+    def linearized(self, theta: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Return V(θ) and the function v ↦ V'(θ)v, by ``linearize`` where it is given."""
+        if self.linearize is not None:
+            return self.linearize(theta)
+        return self.value(theta), lambda v: self.differential(theta, (v,))
+
+
+def descent_field(
+    gradient: Callable[[Any], Any],
+    hvp: Callable[[Any, Any], Any] | None = None,
+    *,
+    linearize: Callable[[Any], tuple[Any, Callable[[Any], Any]]] | None = None,
+) -> VectorField:
+    """Return V = −∇L from a gradient and a Hessian-vector product, so that 1 + hV is a step of gradient descent.
+
+    Parameters
+    ----------
+    gradient
+        θ → ∇L(θ), shape (d,).
+    hvp
+        (θ, v) → ∇²L(θ)v, shape (d,).
+    linearize
+        θ → (∇L(θ), v ↦ ∇²L(θ)v), where one evaluation serves both.
+    """
+
+    def linearized(theta: Any) -> tuple[Any, Callable[[Any], Any]]:
+        assert linearize is not None
+        value, product = linearize(theta)
+        return -value, lambda v: -product(v)
+
+    return VectorField(
+        value=lambda theta: -gradient(theta),
+        jvp=None if hvp is None else lambda theta, v: -hvp(theta, v),
+        linearize=None if linearize is None else linearized,
+    )
+
+
+def numpy_field(function: Callable[[Any], Any]) -> VectorField:
+    """Return the field of a function written in NumPy, with all its derivatives by truncated Taylor arithmetic.
+
+    ``function`` takes a vector (d,) and returns a vector (d,), using arithmetic, ``@``, indexing, and the functions
+    that `contraction.expansions.Series` knows; no derivative is approximated by differences.
+    """
+
+    def series(coefficients: Any) -> Any:
+        result = function(Series(coefficients))
+        if not isinstance(result, Series):  # a constant field
+            constant = zeros_stack(coefficients[0], coefficients.shape[0])
+            constant[0] = result
+            return constant
+        return result.coefficients
+
+    def jvp(theta: Any, v: Any) -> Any:
+        line = zeros_stack(theta, 2)
+        line[0], line[1] = theta, v
+        return series(line)[1]
+
+    return VectorField(value=function, jvp=jvp, series=series)
+
+
+def zeros_stack(theta: Any, rows: int) -> Any:
+    """Return zeros of shape (rows, d), of the kind and dtype of ``theta`` (floating where that is an integer)."""
+    if isinstance(theta, np.ndarray):
+        dtype = np.result_type(theta.dtype, np.float64) if theta.dtype.kind in "iub" else theta.dtype
+        return np.zeros((rows, *theta.shape), dtype=dtype)
+    return theta.new_zeros((rows, *theta.shape))
+
+
+def check_word(word: Sequence[int], available: int) -> tuple[int, ...]:
+    """Return the word as a tuple of 1-based indices, leftmost outermost, after checking it.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not an integer in 1 … available; the paper's maps are counted from 1.
+    """
+    for i in word:
+        if isinstance(i, bool) or not isinstance(i, (int, np.integer)) or not 1 <= i <= available:
+            raise ValueError(f"the word names map {i!r}; the maps are 1 … {available} (counted from 1)")
+    return tuple(int(i) for i in word)
+
+
+def _partitions(total: int, largest: int) -> Iterator[tuple[int, ...]]:
+    """Partitions of ``total`` into parts of at most ``largest``, decreasing."""
+    if total == 0:
+        yield ()
+    for part in range(min(total, largest), 0, -1):
+        for rest in _partitions(total - part, part):
+            yield (part, *rest)

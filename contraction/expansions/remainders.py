@@ -1,0 +1,110 @@
+"""Bounds for what an expansion leaves out, and the order of what was left out, observed.
+
+With M_m = sup ‖V_i^(m)‖ over all i on the ball B(θ, nhM_0), m = 0 … p (M_0 = G, M_1 = L), every word of n maps has
+
+    ‖T_word(θ) − Σ_{q≤p} E_q h^q‖ ≤ h^{p+1} Σ_{|τ|=p+1} N_n(τ)/σ(τ) Π_{nodes} M_{number of children},
+
+N_n(τ) the number of increasing maps of τ into n positions: the next coefficient, with each field replaced by its
+bound. For p = 2 it is h³[C(n,3)L²G + (n−1)n(2n−1)/12·M_2G²] (STATEMENTS.md 2.1); it grows as (nh)^{p+1}.
+
+Proof, by induction on p for V_u along the word: in Taylor's formula of V_u at θ to order p − 1 the last term is at most
+M_p/p!·‖δ‖^p with ‖δ‖ ≤ (n−u)hG, and a product of truncated series a·b leaves Σ_i a_i h^i·r_{p−i}(b) + r_p(a)·b; both are
+dominated term by term by the recursion that defines the sum over trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from contraction.expansions.coefficients import check_order_of_expansion
+from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
+
+__all__ = ["difference_remainder_bound", "majorant_coefficient", "observed_orders", "remainder_bound"]
+
+
+def majorant_coefficient(n: int, order: int, bounds: Sequence[Any]) -> Any:
+    """Return Σ_{|τ|=order} N_n(τ)/σ(τ) Π M_{children}: a bound of ‖E_order‖ for any word of n maps.
+
+    Parameters
+    ----------
+    n
+        Length of the word.
+    order
+        Number of nodes, at least 1.
+    bounds
+        M_0, M_1, …, M_{order−1}: suprema of ‖V‖, ‖V'‖ (operator norm), ‖V''‖, … Numbers of any exact or
+        inexact kind.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than ``order`` bounds or one is negative.
+    """
+    check_order_of_expansion(order)
+    if len(bounds) < order or any(not bound >= 0 for bound in bounds):
+        raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, all ≥ 0, got {bounds!r}")
+
+    def product(tree: RootedTree) -> Any:
+        return bounds[len(tree)] * prod(product(child) for child in tree)
+
+    return sum(product(tree) * increasing_maps(tree, n) / symmetry(tree) for tree in rooted_trees(order))
+
+
+def remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
+    """Return the bound of ‖T_word(θ) − expansion to ``order``‖ for a word of n maps (see the module).
+
+    Parameters
+    ----------
+    n, h
+        Length of the word; learning rate, at least 0.
+    order
+        Order p of the expansion, at least 1.
+    bounds
+        M_0, …, M_p on the ball of radius n·h·M_0 about θ. Where V^(p−1) is only Lipschitz, M_p is its constant.
+
+    Raises
+    ------
+    ValueError
+        If h < 0, or bounds are missing or negative.
+    """
+    if not h >= 0:
+        raise ValueError(f"the learning rate must be at least 0, got {h!r}")
+    return h ** (check_order_of_expansion(order) + 1) * majorant_coefficient(n, order + 1, bounds)
+
+
+def difference_remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
+    """Return the bound for the difference of two words of n maps (Theorem C.2): twice `remainder_bound`."""
+    return 2 * remainder_bound(n, h, order, bounds)
+
+
+def observed_orders(error: Callable[[Any], Any], steps: Sequence[Any]) -> list[Any]:
+    """Return the slopes of log error against log h between consecutive steps.
+
+    Parameters
+    ----------
+    error
+        h → non-negative error, to as many digits as h carries (mpmath numbers keep small h from rounding).
+    steps
+        Strictly decreasing positive learning rates.
+
+    Returns
+    -------
+    list of mpmath numbers
+        One for each consecutive pair; ``inf`` where the later error is 0.
+
+    Raises
+    ------
+    ValueError
+        If the steps do not decrease to a positive end.
+    """
+    import mpmath
+
+    if len(steps) < 2 or any(not a > b > 0 for a, b in zip(steps, steps[1:], strict=False)):
+        raise ValueError(f"steps must strictly decrease and stay positive, got {list(steps)!r}")
+    errors = [error(h) for h in steps]
+    return [
+        mpmath.inf if not b else mpmath.log(a / b) / mpmath.log(s / t)
+        for a, b, s, t in zip(errors, errors[1:], steps, steps[1:], strict=False)
+    ]

@@ -1,0 +1,328 @@
+"""Truncated power series in one variable with array coefficients: the arithmetic of forward Taylor mode.
+
+A `Series` of q coefficients behaves as an array of shape ``shape``: functions written in NumPy run on it unchanged and
+return the coefficients of the result. Elementary functions go by the recurrences of their differential equations
+(Griewank and Walther, Evaluating Derivatives, chapter 13). No finite differences.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Series"]
+
+
+def _elementary(function: Callable[..., Any], x: np.ndarray) -> np.ndarray:
+    """Apply a ufunc to leading coefficients; object arrays (mpmath, Fractions) go through mpmath."""
+    if x.dtype != object:
+        return function(x)
+    import mpmath
+
+    return np.frompyfunc(getattr(mpmath, function.__name__), 1, 1)(x)
+
+
+class Series:
+    """X(t) = Σ_{k<q} X[k] t^k + O(t^q) with coefficients of one shape and dtype.
+
+    Parameters
+    ----------
+    coefficients
+        Array (q, …): float, or object for exact or high-precision numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no coefficient.
+    """
+
+    __slots__ = ("coefficients",)
+    __array_priority__ = 1000
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, coefficients: Any) -> None:
+        coefficients = np.asarray(coefficients)
+        if coefficients.ndim == 0 or len(coefficients) == 0:
+            raise ValueError("a series needs at least one coefficient, along the leading axis")
+        self.coefficients = coefficients if coefficients.dtype.kind in "fcO" else coefficients.astype(float)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.coefficients.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        return self.coefficients.ndim - 1
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a series of scalars has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Series({self.coefficients!r})"
+
+    # structure: every operation acts on each coefficient
+
+    def _each(self, function: Callable[[Any], Any]) -> Series:
+        return Series(np.stack([np.asarray(function(c)) for c in self.coefficients]))
+
+    def __getitem__(self, key: Any) -> Series:
+        return Series(self.coefficients[(slice(None), *(key if isinstance(key, tuple) else (key,)))])
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def T(self) -> Series:
+        return Series(self.coefficients.transpose(0, *range(self.ndim, 0, -1)))
+
+    def reshape(self, *shape: Any) -> Series:
+        shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return self._each(lambda c: c.reshape(shape))
+
+    def ravel(self) -> Series:
+        return self.reshape(-1)
+
+    def sum(self, axis: Any = None) -> Series:
+        return self._each(lambda c: c.sum(axis=axis))
+
+    def mean(self, axis: Any = None) -> Series:
+        return self._each(lambda c: c.mean(axis=axis))
+
+    # arithmetic
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        rule = _UFUNCS.get(ufunc.__name__)
+        if method != "__call__" or kwargs or rule is None:
+            return NotImplemented
+        return rule(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = function.__name__
+        if name in ("sum", "mean", "reshape", "ravel", "transpose"):
+            if name == "transpose" and len(args) == 1 and not kwargs:
+                return args[0].T
+            return getattr(args[0], name)(*args[1:], **kwargs)
+        if name == "dot" and len(args) == 2:
+            return _matmul(*args)
+        if name == "outer" and len(args) == 2:
+            return _multiply(_column(args[0]), args[1])
+        if name in ("concatenate", "stack"):
+            q = next(len(a.coefficients) for a in args[0] if isinstance(a, Series))
+            parts = [_pad(a, q) for a in args[0]]
+            return Series(np.stack([function([p[k] for p in parts], *args[1:], **kwargs) for k in range(q)]))
+        return NotImplemented
+
+    def __add__(self, other: Any) -> Series:
+        return _add(self, other)
+
+    def __radd__(self, other: Any) -> Series:
+        return _add(other, self)
+
+    def __sub__(self, other: Any) -> Series:
+        return _add(self, _negative(other))
+
+    def __rsub__(self, other: Any) -> Series:
+        return _add(other, _negative(self))
+
+    def __mul__(self, other: Any) -> Series:
+        return _multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Series:
+        return _multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Series:
+        return _divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Series:
+        return _divide(other, self)
+
+    def __matmul__(self, other: Any) -> Series:
+        return _matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Series:
+        return _matmul(other, self)
+
+    def __pow__(self, exponent: Any) -> Series:
+        return _power(self, exponent)
+
+    def __neg__(self) -> Series:
+        return Series(-self.coefficients)
+
+    def __pos__(self) -> Series:
+        return self
+
+
+def _pad(x: Any, q: int) -> np.ndarray:
+    """Coefficients (q, …) of a series or of a constant."""
+    if isinstance(x, Series):
+        return x.coefficients
+    x = np.asarray(x)
+    result = np.zeros((q, *x.shape), dtype=x.dtype if x.dtype.kind in "fcO" else float)
+    result[0] = x
+    return result
+
+
+def _column(x: Any) -> Any:
+    return x[:, None] if isinstance(x, Series) else np.asarray(x)[:, None]
+
+
+def _lift(coefficients: np.ndarray, ndim: int) -> np.ndarray:
+    """Insert axes after the leading one so that each coefficient broadcasts to ``ndim`` dimensions."""
+    missing = ndim - (coefficients.ndim - 1)
+    return coefficients.reshape(coefficients.shape[0], *(1,) * max(missing, 0), *coefficients.shape[1:])
+
+
+def _same_length(a: Series, b: Series) -> int:
+    if len(a.coefficients) != len(b.coefficients):
+        raise ValueError(
+            f"series of one truncation are needed, got {len(a.coefficients)} and {len(b.coefficients)} coefficients"
+        )
+    return len(a.coefficients)
+
+
+def _negative(x: Any) -> Any:
+    return -x if isinstance(x, Series) else np.negative(x)
+
+
+def _add(a: Any, b: Any) -> Series:
+    if isinstance(a, Series) and isinstance(b, Series):
+        _same_length(a, b)
+        ndim = max(a.ndim, b.ndim)
+        return Series(_lift(a.coefficients, ndim) + _lift(b.coefficients, ndim))
+    series, constant = (a, np.asarray(b)) if isinstance(a, Series) else (b, np.asarray(a))
+    shape = np.broadcast_shapes(series.shape, constant.shape)
+    lifted = _lift(series.coefficients, len(shape))
+    dtype = np.result_type(lifted, constant)
+    result = np.array(np.broadcast_to(lifted, (len(lifted), *shape)), dtype=dtype)
+    result[0] = result[0] + constant
+    return Series(result)
+
+
+def _convolve(a: Series, b: Series, product: Callable[[Any, Any], Any]) -> Series:
+    q, x, y = _same_length(a, b), a.coefficients, b.coefficients
+    rows = []
+    for k in range(q):
+        total = product(x[0], y[k])
+        for i in range(1, k + 1):
+            total = total + product(x[i], y[k - i])
+        rows.append(total)
+    return Series(np.stack([np.asarray(row) for row in rows]))
+
+
+def _multiply(a: Any, b: Any) -> Series:
+    if isinstance(a, Series) and isinstance(b, Series):
+        return _convolve(a, b, operator.mul)
+    series, constant = (a, np.asarray(b)) if isinstance(a, Series) else (b, np.asarray(a))
+    return Series(_lift(series.coefficients, max(series.ndim, constant.ndim)) * constant)
+
+
+def _matmul(a: Any, b: Any) -> Series:
+    if isinstance(a, Series) and isinstance(b, Series):
+        return _convolve(a, b, np.matmul)
+    if isinstance(a, Series):
+        return a._each(lambda c: c @ b) if a.ndim == 0 else Series(np.matmul(a.coefficients, np.asarray(b)))
+    matrix = np.asarray(a)
+    if b.ndim == 1:  # one product for all coefficients
+        return Series(b.coefficients @ (matrix if matrix.ndim == 1 else matrix.T))
+    return Series(np.matmul(matrix, b.coefficients))
+
+
+def _divide(a: Any, b: Any) -> Series:
+    if not isinstance(b, Series):
+        constant = np.asarray(b)
+        return Series(_lift(a.coefficients, max(a.ndim, constant.ndim)) / constant)
+    y = b.coefficients
+    x = _pad(a, len(y))
+    _same_length(Series(x), b)
+    rows: list[Any] = []
+    for k in range(len(y)):
+        total = x[k]
+        for i in range(k):
+            total = total - rows[i] * y[k - i]
+        rows.append(total / y[0])
+    return Series(np.stack(rows))
+
+
+def _power(x: Any, exponent: Any) -> Series:
+    if isinstance(exponent, Series) or not isinstance(x, Series):
+        raise TypeError("the exponent of a power of a series must be a number")
+    if isinstance(exponent, (int, np.integer)) and exponent >= 0:
+        result = x * 0 + 1
+        for _ in range(int(exponent)):
+            result = result * x
+        return result
+    c = x.coefficients
+    if not np.all(c[0] != 0):
+        raise ValueError(f"x**{exponent} has no Taylor series at x = 0")
+    rows = [c[0] ** exponent]
+    for k in range(1, len(c)):
+        total = sum((exponent * j - (k - j)) * c[j] * rows[k - j] for j in range(1, k + 1))
+        rows.append(total / (k * c[0]))
+    return Series(np.stack(rows))
+
+
+def _integrate(x: np.ndarray, derivative: Callable[[int, list[Any]], Any], first: Any) -> Series:
+    """Solve y' = f x' from y[0] = first, where ``derivative(k, y)`` is coefficient k of f from y[0 … k]."""
+    rows, factors = [first], []
+    for k in range(1, len(x)):
+        factors.append(derivative(k - 1, rows))
+        total = sum(j * x[j] * factors[k - j] for j in range(1, k + 1))
+        rows.append(total / k)
+    return Series(np.stack([np.asarray(row) for row in rows]))
+
+
+def _product_at(k: int, y: list[Any], z: list[Any]) -> Any:
+    return sum(y[i] * z[k - i] for i in range(k + 1))
+
+
+def _exp(x: Series) -> Series:
+    return _integrate(x.coefficients, lambda k, y: y[k], _elementary(np.exp, x.coefficients[0]))
+
+
+def _tanh(x: Series) -> Series:
+    first = _elementary(np.tanh, x.coefficients[0])
+    return _integrate(x.coefficients, lambda k, y: (1 if k == 0 else 0) - _product_at(k, y, y), first)
+
+
+def _log(x: Series) -> Series:
+    reciprocal = (1 / x).coefficients
+    return _integrate(x.coefficients, lambda k, y: reciprocal[k], _elementary(np.log, x.coefficients[0]))
+
+
+def _sin(x: Series, shift: int = 0) -> Series:
+    c = x.coefficients
+    s, o = [_elementary(np.sin, c[0])], [_elementary(np.cos, c[0])]
+    for k in range(1, len(c)):
+        s.append(sum(j * c[j] * o[k - j] for j in range(1, k + 1)) / k)
+        o.append(-sum(j * c[j] * s[k - j] for j in range(1, k + 1)) / k)
+    return Series(np.stack(o if shift else s))
+
+
+def _piecewise(x: Series, name: str, chosen: Callable[[np.ndarray], np.ndarray]) -> Series:
+    if not np.all(x.coefficients[0] != 0):
+        raise ValueError(f"{name} has no Taylor series where its argument is 0")
+    return x * chosen(x.coefficients[0])
+
+
+def _maximum(a: Any, b: Any) -> Series:
+    return (a + b + _piecewise(a - b, "maximum", np.sign)) / 2
+
+
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": _add, "subtract": lambda a, b: _add(a, _negative(b)), "multiply": _multiply, "matmul": _matmul,
+    "divide": _divide, "true_divide": _divide, "negative": _negative, "positive": lambda x: x, "power": _power,
+    "square": lambda x: x * x, "sqrt": lambda x: _power(x, 0.5), "reciprocal": lambda x: 1 / x,
+    "exp": _exp, "expm1": lambda x: _exp(x) - 1, "log": _log, "log1p": lambda x: _log(1 + x), "tanh": _tanh,
+    "sin": _sin, "cos": lambda x: _sin(x, 1), "expit": lambda x: (1 + _tanh(x / 2)) / 2,
+    "absolute": lambda x: _piecewise(x, "abs", np.sign), "maximum": _maximum,
+    "minimum": lambda a, b: -_maximum(-a, -b),
+}  # fmt: skip

@@ -1,0 +1,104 @@
+"""Rooted trees: generation, symmetry, density, increasing maps (standard library only).
+
+A tree is the sorted tuple of its children, a leaf is ``()``: ``((), ())`` is the cherry, ``(((),),)`` the chain of
+three. Trees index the coefficients of Lemma C.1 to every order (STATEMENTS.md 2.1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from math import factorial, prod
+from typing import TypeAlias
+
+__all__ = ["RootedTree", "density", "increasing_maps", "order_of", "rooted_trees", "symmetry"]
+
+RootedTree: TypeAlias = tuple["RootedTree", ...]
+
+
+def _check_count(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+@lru_cache(maxsize=None)
+def rooted_trees(order: int) -> tuple[RootedTree, ...]:
+    """Return all rooted trees with ``order`` nodes, each once.
+
+    Parameters
+    ----------
+    order
+        Number of nodes, at least 1.
+
+    Returns
+    -------
+    tuple of trees
+        1, 1, 2, 4, 9, 20, 48, 115, … of them (OEIS A000081).
+
+    Raises
+    ------
+    ValueError
+        If ``order`` is not a positive integer.
+    """
+    _check_count("the order of a tree", order, 1)
+    smaller = [tree for size in range(1, order) for tree in rooted_trees(size)]
+    return tuple(tuple(sorted(children)) for children in _multisets(smaller, order - 1, 0))
+
+
+def _multisets(trees: list[RootedTree], nodes: int, start: int) -> Iterator[tuple[RootedTree, ...]]:
+    """Multisets of ``trees[start:]`` (sorted by size) with ``nodes`` nodes in all."""
+    if nodes == 0:
+        yield ()
+        return
+    for position in range(start, len(trees)):
+        size = order_of(trees[position])
+        if size > nodes:
+            return
+        for rest in _multisets(trees, nodes - size, position):
+            yield (trees[position], *rest)
+
+
+@lru_cache(maxsize=None)
+def order_of(tree: RootedTree) -> int:
+    """Return the number of nodes."""
+    return 1 + sum(order_of(child) for child in tree)
+
+
+@lru_cache(maxsize=None)
+def symmetry(tree: RootedTree) -> int:
+    """Return σ(τ), the number of automorphisms of the unlabelled tree: Π mᵢ! σ(τᵢ)^mᵢ over distinct children."""
+    return prod(factorial(m) * symmetry(child) ** m for child, m in Counter(tree).items())
+
+
+@lru_cache(maxsize=None)
+def density(tree: RootedTree) -> int:
+    """Return γ(τ), the tree factorial: |τ| Π γ(children)."""
+    return order_of(tree) * prod(density(child) for child in tree)
+
+
+def increasing_maps(tree: RootedTree, n: int) -> int:
+    """Return the number of maps nodes → {1, …, n} that strictly increase from each parent to each child.
+
+    The maps need not be injective: siblings may share a position. This is the strict order polynomial of the
+    tree at n, asymptotically n^|τ| / γ(τ): C(n, 3) for the chain of three, (n−1)n(2n−1)/6 for the cherry.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not an integer of at least 0.
+    """
+    _check_count("the number of positions", n, 0)
+
+    def counts(node: RootedTree) -> list[int]:  # counts(node)[u]: maps with the root at position u (0-based)
+        here = [1] * n
+        for child in node:
+            below = counts(child)
+            later = 0
+            for u in range(n - 1, -1, -1):
+                here[u] *= later
+                later += below[u]
+        return here
+
+    return sum(counts(tree))
