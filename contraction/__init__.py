@@ -25,7 +25,7 @@ _WHERE = {
 }  # fmt: skip
 _SUBMODULES = ("expansions", "families", "laws", "orders", "plots", "spaces", "statements", "strategies")
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = ["__version__", *sorted(_HOME), *_SUBMODULES]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOME), *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -38,9 +38,7 @@ def backward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int]
     return iterates(operators, theta0, Backward(), at)
 
 
-def iterates(
-    operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None
-) -> NDArray:
+def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
     """Iterates 0 … N of drawn maps under an order.
 
     Parameters
@@ -85,9 +83,7 @@ def iterates(
     return _rows_last(known, operators)
 
 
-def plain_iterates(
-    operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None
-) -> NDArray:
+def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
     """The same iterates by the plain double loop: the oracle that every fast path is held to."""
     total = len(operators)
     asked = _asked(at, total)
@@ -164,7 +160,9 @@ def _probe(operators: Operators, start: NDArray) -> NDArray:
     for i in {1, (len(operators) + 1) // 2, len(operators)}:
         once, again = operators.apply(i, start), operators.apply(i, start)
         if np.shape(once) != start.shape:
-            raise ValueError(f"T_{i} maps a point of shape {start.shape} to shape {np.shape(once)}; maps keep the shape")
+            raise ValueError(
+                f"T_{i} maps a point of shape {start.shape} to shape {np.shape(once)}; maps keep the shape"
+            )
         if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):
             raise NotDeterministic(
                 f"T_{i} gave two values at one point ({once!r} and {again!r}). Backward iteration applies every map "
@@ -214,8 +212,10 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
     last = int(asked.max(initial=0))
     forward, backward = (np.empty((len(asked), *start.shape)) for _ in range(2))
     f, q = start.astype(float), np.zeros(start.shape)
-    P = np.ones(np.broadcast_shapes(start.shape, np.shape(_elementwise(first)))) if not first.common else np.ones(
-        (1,) * (start.ndim - 1) + (start.shape[-1],)
+    P = (
+        np.ones(np.broadcast_shapes(start.shape, np.shape(_elementwise(first))))
+        if not first.common
+        else np.ones((1,) * (start.ndim - 1) + (start.shape[-1],))
     )
     _record(0, asked, f, forward, start)
     _record(0, asked, f, backward, start)

@@ -376,9 +376,7 @@ class Operators(Sequence):
             if step != 1:
                 raise ValueError("a slice of operators must be contiguous; use an order for other words")
             chosen = [self.draws[j] for j in range(*i.indices(len(self)))]
-            return Operators(
-                self.family, chosen, seed=self.seed, replicas=self.replicas, first=self.first + start
-            )
+            return Operators(self.family, chosen, seed=self.seed, replicas=self.replicas, first=self.first + start)
         position = i + len(self) if i < 0 else i
         if not 0 <= position < len(self):
             raise IndexError(f"map index {i} is outside 0 … {len(self) - 1}")

@@ -1,0 +1,41 @@
+"""The registry: every statement file of this package, in the order of the paper."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from contraction.statements._base import Row, Statement, Verdict, combine
+
+__all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find"]
+
+
+@cache
+def all_statements() -> tuple[Statement, ...]:
+    """Every statement, ordered by its first row in the audit."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    found = [importlib.import_module(f"{__name__}.{name}").STATEMENT for name in names]
+    return tuple(sorted(found, key=lambda s: (min((r.id for r in s.rows), default=10**6), s.name)))
+
+
+def find(name: str) -> tuple[Statement, ...]:
+    """Statements by name or by the paper's number ("backward_contraction", "Theorem 2.2", "row 14").
+
+    Raises
+    ------
+    KeyError
+        If nothing has that name; the message lists what is known.
+    """
+    wanted = name.casefold().strip()
+    known: dict[str, list[Statement]] = {}
+    for s in all_statements():
+        for label in (s.name, *s.paper, *(f"row {r.id}" for r in s.rows)):
+            known.setdefault(label.casefold(), []).append(s)
+    if wanted in known:
+        return tuple(known[wanted])
+    names = sorted({*(s.name for s in all_statements()), *(p for s in all_statements() for p in s.paper)})
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise KeyError(f"no statement is called {name!r}{hint} Known: {', '.join(names)}")

@@ -1,0 +1,223 @@
+"""Statements of the paper and verdicts on them: the records that table, tests, errata and proofs share.
+
+A statement is one file of this package, named by content, with
+
+- ``check(...) -> Verdict``: one measured number beside one claimed number, on the arguments it is given;
+- ``cases(rng, tier)``: a seeded generator of keyword arguments for ``check`` (tier "standard" or "thorough");
+- ``check_printed(...) -> Verdict`` of kind "refuted", where the printed form of a row is wrong: it holds when the
+  printed form is seen to fail; ``printed_cases(rng, tier)`` beside it if it takes arguments;
+- ``STATEMENT``: the record below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["Kind", "Printed", "Row", "Severity", "Statement", "Tier", "Verdict", "combine", "ratio_of"]
+
+Kind = Literal["exact", "tight", "upper", "statistical", "refuted"]
+Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE"]
+Severity = Literal["typo", "repairable", "changes a conclusion"]
+Tier = Literal["standard", "thorough"]
+Cases = Callable[[np.random.Generator, Tier], Iterable[dict[str, Any]]]
+
+#: Called with every verdict that is made; the test suite collects its table here.
+OBSERVERS: list[Callable[[Verdict], None]] = []
+
+
+def ratio_of(measured: float | None, claimed: float | None) -> float | None:
+    """measured / claimed, with 0/0 = 1; None where no two numbers are compared."""
+    if measured is None or claimed is None:
+        return None
+    if claimed == 0:
+        return 1.0 if measured == 0 else math.inf
+    return float(measured) / float(claimed)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check of a statement found.
+
+    Attributes
+    ----------
+    statement : str
+        Name of the statement (its file).
+    rows : tuple of int
+        Rows of the audit that it speaks of.
+    kind : {"exact", "tight", "upper", "statistical", "refuted"}
+        exact: two exact objects are equal; tight: equal within derived rounding, asserted from both sides;
+        upper: measured <= claimed within derived rounding; statistical: a test with stated error rates;
+        refuted: the printed form fails.
+    holds : bool
+        Whether the check passed (for "refuted": whether the printed form was seen to fail).
+    measured, claimed : float or None
+        The two numbers compared.
+    ratio : float or None
+        measured / claimed (0/0 = 1); filled in when left out.
+    cases : int
+        How many cases were checked.
+    seed : int or None
+        What replays them.
+    hypotheses : str
+        Under which hypotheses, in one line.
+    error_rates : tuple of float or None
+        (false alarm, miss) of a statistical check.
+    note : str
+        The formula with both sides, for a failure report.
+    """
+
+    statement: str
+    rows: tuple[int, ...]
+    kind: Kind
+    holds: bool
+    measured: float | None = None
+    claimed: float | None = None
+    ratio: float | None = None
+    cases: int = 1
+    seed: int | None = None
+    hypotheses: str = ""
+    error_rates: tuple[float, float] | None = None
+    note: str = ""
+    observed: bool = field(default=True, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "holds", bool(self.holds))
+        for name in ("measured", "claimed"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, float(value))
+        if self.ratio is None:
+            object.__setattr__(self, "ratio", ratio_of(self.measured, self.claimed))
+        if self.observed:
+            for observer in OBSERVERS:
+                observer(self)
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+    @classmethod
+    def upper(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, **extra) -> Verdict:
+        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept."""
+        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
+        holds = bool(np.all(m <= c + r))
+        excess = np.where(np.isnan(m), np.inf, m - c - r)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.where(c + r > 0, m / (c + r), np.where(m == 0, 1.0, np.inf))
+        worst = int(np.argmax(ratios if holds else excess))
+        return cls(statement, rows, "upper", holds, m.flat[worst], c.flat[worst], **extra)
+
+    @classmethod
+    def tight(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding, **extra) -> Verdict:
+        """|measured - claimed| <= rounding, entrywise; the worst pair is kept."""
+        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
+        gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
+        worst = int(np.argmax(gap - r))
+        return cls(statement, rows, "tight", bool(np.all(gap <= r)), m.flat[worst], c.flat[worst], **extra)
+
+
+def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
+    """One verdict for many of one statement: holds if all do, with the ratio that says most against it."""
+    verdicts = list(verdicts)
+    if not verdicts:
+        raise ValueError("there must be at least one verdict to combine")
+
+    def against(v: Verdict) -> tuple[bool, float]:
+        if v.ratio is None:
+            return (not v.holds, 0.0)
+        if v.kind == "upper":
+            return (not v.holds, v.ratio)
+        return (not v.holds, abs(v.ratio - 1) if v.kind != "refuted" else -abs(v.ratio - 1))
+
+    worst = max(verdicts, key=against)
+    rows = tuple(sorted({r for v in verdicts for r in v.rows}))
+    return replace(
+        worst,
+        rows=rows,
+        holds=all(v.holds for v in verdicts),
+        cases=sum(v.cases for v in verdicts),
+        seed=worst.seed if seed is None else seed,
+        observed=False,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the audit: a place in the printed text and what became of it.
+
+    Attributes
+    ----------
+    id : int
+        Number of the row.
+    place : str
+        Where in the text.
+    printed : {"OK", "TYPO", "WRONG", "HYP", "LOOSE"}
+        Verdict on the printed text.
+    quote : str
+        What is printed (short).
+    why, correct : str
+        Why it does not stand as printed, and what does; empty for "OK".
+    severity : {"typo", "repairable", "changes a conclusion"} or None
+        None for "OK".
+    """
+
+    id: int
+    place: str
+    printed: Printed
+    quote: str = ""
+    why: str = ""
+    correct: str = ""
+    severity: Severity | None = None
+
+    def __post_init__(self) -> None:
+        if (self.printed == "OK") != (self.severity is None):
+            raise ValueError(f"row {self.id}: a severity belongs to every slip and to nothing else")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The record of one statement.
+
+    Attributes
+    ----------
+    name : str
+        Name of its file, by content.
+    paper : tuple of str
+        The paper's names for it, such as "Theorem 2.2"; the command line takes these or ``name``.
+    claim : str
+        One line of mathematics.
+    hypotheses : str
+        Under which it is checked.
+    rows : tuple of Row
+        The rows of the audit it reaches.
+    check, cases, check_printed, printed_cases : callables
+        As the module's docstring says.
+    proof, derivation, test : str
+        Where its machine-checked proof ("file:name"), its symbolic derivation and its test stand; "" if there is none.
+    """
+
+    name: str
+    paper: tuple[str, ...]
+    claim: str
+    hypotheses: str
+    rows: tuple[Row, ...]
+    check: Callable[..., Verdict]
+    cases: Cases
+    check_printed: Callable[..., Verdict] | None = None
+    printed_cases: Cases | None = None
+    proof: str = ""
+    derivation: str = ""
+    test: str = ""
+
+    def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
+        """Yield the combined verdict of the checks and, where there is one, of the printed form's refutation."""
+        for salt, check, cases in ((0, self.check, self.cases), (1, self.check_printed, self.printed_cases)):
+            if check is None:
+                continue
+            rng = np.random.default_rng([seed, salt, *self.name.encode()])
+            arguments = [{}] if cases is None else cases(rng, tier)
+            yield combine((check(**a) for a in arguments), seed=seed)

@@ -1,0 +1,52 @@
+"""Collect every verdict that the theory tests make and end with the table: a row a statement."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+
+import pytest
+
+from contraction.statements import _base
+from contraction.statements._base import Verdict
+from contraction.statements._table import table
+
+_WORST: dict[tuple[str, str], Verdict] = {}
+
+
+def _absorb(verdict: Verdict) -> None:
+    key = (verdict.statement, verdict.kind)
+    _WORST[key] = _base.combine([_WORST[key], verdict]) if key in _WORST else verdict
+
+
+@pytest.fixture(autouse=True)
+def _collect_verdicts(request):
+    """Negative controls are marked ``control``: their verdicts are meant to fail and stay out of the table."""
+    if request.node.get_closest_marker("control"):
+        yield
+        return
+    _base.OBSERVERS.append(_absorb)
+    yield
+    _base.OBSERVERS.remove(_absorb)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["verdicts"] = [dataclasses.asdict(v) for v in _WORST.values()]
+
+
+def pytest_testnodedown(node, error):
+    for fields in getattr(node, "workeroutput", {}).get("verdicts", []):
+        fields["rows"] = tuple(fields["rows"])
+        fields["observed"] = False
+        _absorb(Verdict(**fields))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _WORST:
+        return
+    terminalreporter.section("statements")
+    grouped = defaultdict(list)
+    for verdict in _WORST.values():
+        grouped[verdict.statement].append(verdict)
+    terminalreporter.write_line(table([v for name in sorted(grouped) for v in grouped[name]]))
