@@ -1,0 +1,235 @@
+"""Appendix D: small batches, the mean over all orders, and the regulariser they bring.
+
+With V_i = −∇L_i on c batches of equal size and h' = h/c:
+
+    T_small = (1+h'V_c) … (1+h'V_1) = T_large + h'² Σ_{i>j} V_i'V_j + O(h³)     (the paper prints i < j)
+    T_perm  = mean over all c! orders = T_large + ½h'² Σ_{i≠j} V_i'V_j + O(h³)
+
+Σ_{i≠j} V_i'V_j = Σ_i H_i(G − g_i) = +∇R with R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖G‖² − Σ‖g_i‖²), G = Σ g_i: added to θ with λ > 0
+it is a step of gradient *ascent* on the alignment of the batch gradients; the effective loss is hL_B − λR. The
+sum for one fixed order is the gradient of nothing: its Jacobian less the transpose is Σ_{i>j} [H_i, H_j].
+
+The functions take tensors as well as arrays; they use only ``+``, ``-``, ``*`` and ``@`` of vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import permutations
+from math import factorial
+from typing import Any, Literal
+
+from contraction.expansions.composition import compose
+from contraction.expansions.fields import VectorField, check_word
+
+__all__ = [
+    "alignment",
+    "alignment_gradient",
+    "fixed_order_curl",
+    "fixed_order_term",
+    "large_batch_step",
+    "mean_over_orders",
+    "regularisation_strength",
+    "regularised_step",
+    "small_batch_modified_loss",
+    "small_batch_steps",
+]
+
+
+def small_batch_steps(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
+    """Return T_small(θ) = (1+h'V_c) … (1+h'V_1)(θ), h' = h/c: V_1 is applied first."""
+    return compose(fields, range(_count(fields), 0, -1), theta, h / len(fields))
+
+
+def large_batch_step(
+    fields: Sequence[VectorField], theta: Any, h: Any, *, sizes: Sequence[int] | None = None
+) -> Any:
+    """Return T_large(θ) = θ + hV_B(θ), V_B the mean of the V_i, weighted by batch sizes where these differ.
+
+    hV_B = h' Σ V_i (the identity of D.1) holds for equal sizes, mean losses, and no layer that couples the examples of
+    a batch (batch normalisation).
+
+    Raises
+    ------
+    ValueError
+        If ``sizes`` are not one positive number for each field.
+    """
+    c = _count(fields)
+    if sizes is not None and (len(sizes) != c or any(not size > 0 for size in sizes)):
+        raise ValueError(f"{c} batches need {c} positive sizes, got {sizes!r}")
+    weights = [1] * c if sizes is None else list(sizes)
+    total = theta * 0
+    for weight, field in zip(weights, fields, strict=True):
+        total = total + weight * field(theta)
+    return theta + h * total / sum(weights)
+
+
+def mean_over_orders(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
+    """Return T_perm(θ), the mean of T_word(θ) over all c! orders with h' = h/c (eq. 9), by enumeration."""
+    c = _count(fields)
+    total = theta * 0
+    for word in permutations(range(1, c + 1)):
+        total = total + compose(fields, word, theta, h / c)
+    return total / factorial(c)
+
+
+def alignment(fields: Iterable[VectorField], theta: Any) -> Any:
+    """Return R = Σ_{i<j} ⟨V_i, V_j⟩ = ½(‖ΣV_i‖² − Σ‖V_i‖²), a scalar (the same for g_i = −V_i)."""
+    total: Any = None
+    squares: Any = 0
+    for field in fields:
+        value = field(theta)
+        squares = squares + value @ value
+        total = value if total is None else total + value
+    if total is None:
+        raise ValueError("the alignment needs at least one field")
+    return (total @ total - squares) / 2
+
+
+def alignment_gradient(fields: Sequence[VectorField], theta: Any, *, hold: bool = False) -> Any:
+    """Return Σ_{i≠j} V_i'V_j = Σ_i V_i'(ΣV − V_i) at θ with c Jacobian-vector products, shape (d,).
+
+    For gradient fields this is +∇R (see `alignment`). Two passes: the sum of the V_i, then one product for each batch.
+
+    Parameters
+    ----------
+    fields
+        One field a batch.
+    theta
+        The point, shape (d,).
+    hold
+        False: each V_i is evaluated again in the second pass, O(d) memory. True: the linearisations of the first pass
+        are kept (with their graphs, for tensors) and used again.
+    """
+    return _drift_and_alignment(fields, theta, hold)[1]
+
+
+def regularised_step(
+    fields: Sequence[VectorField],
+    theta: Any,
+    h: Any,
+    lam: Any,
+    *,
+    rate: Literal["h", "h/c"] = "h",
+    hold: bool = False,
+) -> Any:
+    """Return θ + rate·V_B(θ) + λ Σ_{i≠j} V_i'V_j(θ), the regularised step of D.2.1.
+
+    Parameters
+    ----------
+    fields
+        The c batches' fields, of equal batch size.
+    theta, h
+        The point (d,), the learning rate.
+    lam
+        λ ≥ 0 itself, not a multiple (see `regularisation_strength`). The derived value is h'²/2 = h²/(2c²).
+    rate
+        The paper's settings are ambiguous: "h" is the literal reading (T_large plus the term); "h/c" takes h' in the
+        large-batch step, as the paper's large-batch baseline does.
+    hold
+        As in `alignment_gradient`.
+
+    Raises
+    ------
+    ValueError
+        If λ is negative, the rate is unknown, or there is no field.
+    """
+    if not lam >= 0:
+        raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {lam!r}")
+    if rate not in ("h", "h/c"):
+        raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
+    c = _count(fields)
+    total, term = _drift_and_alignment(fields, theta, hold)
+    return theta + (h if rate == "h" else h / c) / c * total + lam * term
+
+
+def regularisation_strength(
+    multiple: Any, h: Any, c: int, *, unit: Literal["h", "h/c", "derived"] = "h"
+) -> Any:
+    """Return λ = multiple × unit²: the two readings of the paper's λ ∈ {0.5, 1, 2, 4}h², and the derived one.
+
+    Parameters
+    ----------
+    multiple, h, c
+        The factor, the learning rate, the number of small batches.
+    unit
+        "h": λ = multiple·h² (literal; c = 4 makes it 16 to 128 times the derived value). "h/c": λ = multiple·h'²
+        (1 to 8 times). "derived": λ = multiple·h'²/2, so that multiple = 1 is the λ of T_perm.
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown or c is below 1.
+    """
+    if unit not in ("h", "h/c", "derived"):
+        raise ValueError(f'the unit must be "h", "h/c" or "derived", got {unit!r}')
+    if c < 1:
+        raise ValueError(f"the number of small batches must be at least 1, got {c!r}")
+    if unit == "h":
+        return multiple * h * h
+    return multiple * (h / c) * (h / c) / (1 if unit == "h/c" else 2)
+
+
+def fixed_order_term(fields: Sequence[VectorField], theta: Any, word: Sequence[int] | None = None) -> Any:
+    """Return Σ_{u<v} V'_{w_u}V_{w_v} for one word w, leftmost outermost, with c − 1 products, shape (d,).
+
+    ``word`` left out is (c, …, 1), the order of T_small: Σ_{i>j} V_i'V_j. The term is no gradient unless the Hessians
+    commute (`fixed_order_curl`), so "regulariser" is loose for it.
+    """
+    word = check_word(range(_count(fields), 0, -1) if word is None else word, len(fields))
+    inner = theta * 0
+    total = theta * 0
+    for position, index in enumerate(reversed(word)):  # innermost first
+        if position == len(word) - 1:
+            return total + fields[index - 1].differential(theta, (inner,))
+        if position:
+            value, product = fields[index - 1].linearized(theta)
+            total = total + product(inner)
+        else:
+            value = fields[index - 1](theta)
+        inner = inner + value
+    return total
+
+
+def fixed_order_curl(hessians: Sequence[Any]) -> Any:
+    """Return Σ_{i>j} (H_iH_j − H_jH_i) from the batch Hessians, (d, d): J − Jᵀ of the term of T_small's order.
+
+    It vanishes for all θ exactly when that term is locally a gradient.
+    """
+    total = hessians[0] @ hessians[0] * 0
+    inner = hessians[0]
+    for matrix in hessians[1:]:
+        total = total + matrix @ inner - inner @ matrix
+        inner = inner + matrix
+    return total
+
+
+def small_batch_modified_loss(gradients: Sequence[Any], h: Any) -> Any:
+    """Return −(ch'/4)‖ḡ‖² + (h'/4c) Σ‖g_i‖², h' = h/c: what λ = h'²/2 adds to the loss, per unit step h.
+
+    This is the implicit regulariser of small batches less that of the large batch (Smith, Dherin, Barrett and De,
+    2021), and equals −λR/h.
+    """
+    c = len(gradients)
+    mean = sum(gradients[1:], gradients[0]) / c
+    return -h / 4 * (mean @ mean) + h / c / (4 * c) * sum(g @ g for g in gradients)
+
+
+def _count(fields: Sequence[VectorField]) -> int:
+    if len(fields) == 0:
+        raise ValueError("at least one batch is needed")
+    return len(fields)
+
+
+def _drift_and_alignment(fields: Sequence[VectorField], theta: Any, hold: bool) -> tuple[Any, Any]:
+    """ΣV_i and Σ_i V_i'(ΣV − V_i)."""
+    _count(fields)
+    held = [field.linearized(theta) for field in fields] if hold else None
+    total = theta * 0
+    for i, field in enumerate(fields):
+        total = total + (held[i][0] if held is not None else field(theta))
+    term = theta * 0
+    for i, field in enumerate(fields):
+        value, product = held[i] if held is not None else field.linearized(theta)
+        term = term + product(total - value)
+    return total, term
