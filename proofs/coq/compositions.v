@@ -94,6 +94,9 @@ Fixpoint Rsum (n : nat) (f : nat -> R) : R :=
 Section Sums.
   Implicit Types (f g : nat -> R).
 
+  Lemma Rsum_S : forall n f, Rsum (S n) f = Rsum n f + f n.
+  Proof. reflexivity. Qed.
+
   Lemma Rsum_ext : forall n f g, (forall i, (i < n)%nat -> f i = g i) -> Rsum n f = Rsum n g.
   Proof.
     induction n; intros; simpl; auto. rewrite H by lia. rewrite (IHn f g); auto.
