@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contraction.expansions.fields import VectorField, check_word
-from contraction.expansions.trees import RootedTree, order_of, rooted_trees, symmetry
+from contraction.expansions.trees import RootedTree, rooted_trees, symmetry
 
 __all__ = [
     "difference_coefficients",
@@ -36,9 +36,7 @@ def check_order_of_expansion(order: int, least: int = 1) -> int:
     return order
 
 
-def tree_sums(
-    fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int
-) -> dict[RootedTree, Any]:
+def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> dict[RootedTree, Any]:
     """Return Σ_ℓ F_ℓ(τ) for every tree τ with at most ``order`` nodes; None where no increasing map ℓ exists.
 
     Parameters
@@ -73,9 +71,7 @@ def tree_sums(
     return sums
 
 
-def word_coefficients(
-    fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int
-) -> list[Any]:
+def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> list[Any]:
     """Return [E_1, …, E_p] with T_word(θ) = θ + Σ E_q h^q + O(h^{p+1}) (Lemma C.1 to order p).
 
     Exact for exact fields and vectors (Fractions, SymPy expressions). Parameters and errors as `tree_sums`.

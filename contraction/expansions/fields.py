@@ -73,9 +73,8 @@ class VectorField:
             return self.linearize(theta)[1](vectors[0])
         if self.series is None:
             raise MissingDerivative(
-                f"the derivative of order {m} of V is needed; this field gives "
-                f"{'only V and V'+chr(39)+'v' if self.jvp or self.linearize else 'only V'}: "
-                "supply derivative= or series="
+                f"the derivative of order {m} of V is needed and this field does not give it: "
+                f"supply {'jvp=, ' if m == 1 else ''}derivative= or series="
             )
         total = None
         for size in range(1, m + 1):

@@ -14,6 +14,8 @@ from itertools import permutations
 from math import factorial, prod
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word
 
@@ -113,7 +115,7 @@ def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[Ve
         return known[tree]
 
     check_word([label for tree in formal for label in _labels(tree)], len(fields))
-    exact = getattr(theta, "dtype", None) == object
+    exact = isinstance(theta, np.ndarray) and theta.dtype.kind == "O"
     total = theta * 0
     for tree, weight in formal.items():
         total = total + value(tree) * (weight if exact else float(weight))

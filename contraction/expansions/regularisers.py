@@ -5,9 +5,9 @@ With V_i = −∇L_i on c batches of equal size and h' = h/c:
     T_small = (1+h'V_c) … (1+h'V_1) = T_large + h'² Σ_{i>j} V_i'V_j + O(h³)     (the paper prints i < j)
     T_perm  = mean over all c! orders = T_large + ½h'² Σ_{i≠j} V_i'V_j + O(h³)
 
-Σ_{i≠j} V_i'V_j = Σ_i H_i(G − g_i) = +∇R with R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖G‖² − Σ‖g_i‖²), G = Σ g_i: added to θ with λ > 0
-it is a step of gradient *ascent* on the alignment of the batch gradients; the effective loss is hL_B − λR. The
-sum for one fixed order is the gradient of nothing: its Jacobian less the transpose is Σ_{i>j} [H_i, H_j].
+Σ_{i≠j} V_i'V_j = Σ_i H_i(G − g_i) = +∇R with R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖G‖² − Σ‖g_i‖²), G = Σ g_i: added to θ with
+λ > 0 it is a step of gradient *ascent* on the alignment of the batch gradients; the effective loss is hL_B − λR. The
+sum for one fixed order is no gradient: its Jacobian less the transpose is Σ_{i>j} [H_i, H_j].
 
 The functions take tensors as well as arrays; they use only ``+``, ``-``, ``*`` and ``@`` of vectors.
 """
@@ -41,9 +41,7 @@ def small_batch_steps(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
     return compose(fields, range(_count(fields), 0, -1), theta, h / len(fields))
 
 
-def large_batch_step(
-    fields: Sequence[VectorField], theta: Any, h: Any, *, sizes: Sequence[int] | None = None
-) -> Any:
+def large_batch_step(fields: Sequence[VectorField], theta: Any, h: Any, *, sizes: Sequence[int] | None = None) -> Any:
     """Return T_large(θ) = θ + hV_B(θ), V_B the mean of the V_i, weighted by batch sizes where these differ.
 
     hV_B = h' Σ V_i (the identity of D.1) holds for equal sizes, mean losses, and no layer that couples the examples of
@@ -143,9 +141,7 @@ def regularised_step(
     return theta + (h if rate == "h" else h / c) / c * total + lam * term
 
 
-def regularisation_strength(
-    multiple: Any, h: Any, c: int, *, unit: Literal["h", "h/c", "derived"] = "h"
-) -> Any:
+def regularisation_strength(multiple: Any, h: Any, c: int, *, unit: Literal["h", "h/c", "derived"] = "h") -> Any:
     """Return λ = multiple × unit²: the two readings of the paper's λ ∈ {0.5, 1, 2, 4}h², and the derived one.
 
     Parameters
@@ -177,18 +173,16 @@ def fixed_order_term(fields: Sequence[VectorField], theta: Any, word: Sequence[i
     commute (`fixed_order_curl`), so "regulariser" is loose for it.
     """
     word = check_word(range(_count(fields), 0, -1) if word is None else word, len(fields))
-    inner = theta * 0
+    if len(word) < 2:
+        return theta * 0
+    innermost, *middle, outermost = [fields[index - 1] for index in reversed(word)]
+    inner = innermost(theta)
     total = theta * 0
-    for position, index in enumerate(reversed(word)):  # innermost first
-        if position == len(word) - 1:
-            return total + fields[index - 1].differential(theta, (inner,))
-        if position:
-            value, product = fields[index - 1].linearized(theta)
-            total = total + product(inner)
-        else:
-            value = fields[index - 1](theta)
+    for field in middle:
+        value, product = field.linearized(theta)
+        total = total + product(inner)
         inner = inner + value
-    return total
+    return total + outermost.differential(theta, (inner,))
 
 
 def fixed_order_curl(hessians: Sequence[Any]) -> Any:
@@ -211,8 +205,8 @@ def small_batch_modified_loss(gradients: Sequence[Any], h: Any) -> Any:
     2021), and equals −λR/h.
     """
     c = len(gradients)
-    mean = sum(gradients[1:], gradients[0]) / c
-    return -h / 4 * (mean @ mean) + h / c / (4 * c) * sum(g @ g for g in gradients)
+    mean: Any = sum(gradients[1:], gradients[0]) / c
+    return -h / 4 * (mean @ mean) + h / c / (4 * c) * sum((g @ g for g in gradients[1:]), gradients[0] @ gradients[0])
 
 
 def _count(fields: Sequence[VectorField]) -> int:

@@ -8,13 +8,14 @@ N_n(τ) the number of increasing maps of τ into n positions: the next coefficie
 bound. For p = 2 it is h³[C(n,3)L²G + (n−1)n(2n−1)/12·M_2G²] (STATEMENTS.md 2.1); it grows as (nh)^{p+1}.
 
 Proof, by induction on p for V_u along the word: in Taylor's formula of V_u at θ to order p − 1 the last term is at most
-M_p/p!·‖δ‖^p with ‖δ‖ ≤ (n−u)hG, and a product of truncated series a·b leaves Σ_i a_i h^i·r_{p−i}(b) + r_p(a)·b; both are
-dominated term by term by the recursion that defines the sum over trees.
+M_p/p!·‖δ‖^p with ‖δ‖ ≤ (n−u)hG, and a product a·b of truncated series leaves Σ_i a_i h^i·r_{p−i}(b) + r_p(a)·b; both
+are dominated term by term by the recursion that defines the sum over trees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -101,10 +102,10 @@ def observed_orders(error: Callable[[Any], Any], steps: Sequence[Any]) -> list[A
     """
     import mpmath
 
-    if len(steps) < 2 or any(not a > b > 0 for a, b in zip(steps, steps[1:], strict=False)):
+    if len(steps) < 2 or any(not a > b > 0 for a, b in pairwise(steps)):
         raise ValueError(f"steps must strictly decrease and stay positive, got {list(steps)!r}")
     errors = [error(h) for h in steps]
     return [
         mpmath.inf if not b else mpmath.log(a / b) / mpmath.log(s / t)
-        for a, b, s, t in zip(errors, errors[1:], steps, steps[1:], strict=False)
+        for (a, b), (s, t) in zip(pairwise(errors), pairwise(steps), strict=True)
     ]

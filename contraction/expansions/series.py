@@ -300,7 +300,8 @@ def _log(x: Series) -> Series:
 
 def _sin(x: Series, shift: int = 0) -> Series:
     c = x.coefficients
-    s, o = [_elementary(np.sin, c[0])], [_elementary(np.cos, c[0])]
+    s: list[Any] = [_elementary(np.sin, c[0])]
+    o: list[Any] = [_elementary(np.cos, c[0])]
     for k in range(1, len(c)):
         s.append(sum(j * c[j] * o[k - j] for j in range(1, k + 1)) / k)
         o.append(-sum(j * c[j] * s[k - j] for j in range(1, k + 1)) / k)

@@ -15,9 +15,9 @@ field (V) and Jacobian-vector products (J):
     ==========================  =============  ========================  ==================================
 
 (1: where a field evaluates V and its products together, `VectorField.linearize`.) Streaming exactly must store H: H_n v
-for whatever gradient comes next determines d(d+1)/2 numbers. Replaying takes N(N−1)/2 products for H_n V_n and N − 1 for
-V_n' g_n, no fewer than the N(N+1)/2 evaluations it is to save; "dense" is cheaper only for N of about 2d and more; and
-a single corrected iterate is dearer than the single exact one.
+for whatever gradient comes next determines d(d+1)/2 numbers. Replaying takes N(N−1)/2 products for H_n V_n and N − 1
+for V_n' g_n, no fewer than the N(N+1)/2 evaluations it is to save; "dense" is cheaper only for N of about
+2d and more; and a single corrected iterate is dearer than the single exact one.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class ApproximateBackward:
         """What has been spent and is stored now."""
         d = self.theta0.shape[0]
         kept = len(self._past) + 1 if self.variant == "replay" and self.n else min(self.n, 1)
-        return CorrectionCost(*self._counts, d + (d * d if self.variant == "dense" else 0), kept)
+        values, products = self._counts
+        return CorrectionCost(values, products, d + (d * d if self.variant == "dense" else 0), kept)
 
     def step(self, field: VectorField) -> Any:
         """Take in V_n and return θ̃_n."""
@@ -141,8 +142,8 @@ class ApproximateBackward:
 def approximate_backward_iterate(fields: Sequence[VectorField], theta0: Any, h: Any) -> Any:
     """Return θ̃_n for the one n = len(fields), in two passes and O(d) memory (Definition C.3).
 
-    C_n = Σ_i V_i'w_i with w_i = Σ_{j>i} V_j − Σ_{j<i} V_j at θ_0 (`minus_lie_bracket_sum`): n products, and n values for
-    the forward iterate beside n (or 2n, without ``linearize``) at θ_0. The exact θ_n^B costs n values.
+    C_n = Σ_i V_i'w_i with w_i = Σ_{j>i} V_j − Σ_{j<i} V_j at θ_0 (`minus_lie_bracket_sum`): n products, and n values
+    for the forward iterate beside n (or 2n, without ``linearize``) at θ_0. The exact θ_n^B costs n values.
     """
     forward = compose(fields, range(len(fields), 0, -1), theta0, h)
     return forward + h * h * minus_lie_bracket_sum(fields, theta0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from math import factorial, prod
 from typing import TypeAlias
 
@@ -23,7 +23,7 @@ def _check_count(name: str, value: int, least: int) -> int:
     return value
 
 
-@lru_cache(maxsize=None)
+@cache
 def rooted_trees(order: int) -> tuple[RootedTree, ...]:
     """Return all rooted trees with ``order`` nodes, each once.
 
@@ -60,19 +60,19 @@ def _multisets(trees: list[RootedTree], nodes: int, start: int) -> Iterator[tupl
             yield (trees[position], *rest)
 
 
-@lru_cache(maxsize=None)
+@cache
 def order_of(tree: RootedTree) -> int:
     """Return the number of nodes."""
     return 1 + sum(order_of(child) for child in tree)
 
 
-@lru_cache(maxsize=None)
+@cache
 def symmetry(tree: RootedTree) -> int:
     """Return σ(τ), the number of automorphisms of the unlabelled tree: Π mᵢ! σ(τᵢ)^mᵢ over distinct children."""
     return prod(factorial(m) * symmetry(child) ** m for child, m in Counter(tree).items())
 
 
-@lru_cache(maxsize=None)
+@cache
 def density(tree: RootedTree) -> int:
     """Return γ(τ), the tree factorial: |τ| Π γ(children)."""
     return order_of(tree) * prod(density(child) for child in tree)

@@ -1,0 +1,164 @@
+"""Where a correction stops being of use: its error against n·h, and the quadratic example's growth.
+
+A corrected iterate of order p is the forward iterate plus Σ_{q=2}^p D_q h^q, D_q the coefficients of backward minus
+forward. Its error, relative to ‖θ_n^B − θ_n^F‖, is 1 for order 1 (no correction) and above 1 where a correction harms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from contraction.expansions.composition import compose, prefix_series
+from contraction.expansions.fields import VectorField
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "CorrectionReach",
+    "correction_reach",
+    "plot_correction_reach",
+    "quadratic_correction",
+    "quadratic_correction_sd",
+]
+
+
+@dataclass(frozen=True)
+class CorrectionReach:
+    """Relative errors of corrected forward iterates.
+
+    Attributes
+    ----------
+    n : (N,) int array
+        Iterates.
+    h : (H,) float array
+        Learning rates, increasing.
+    orders : (P,) int array
+        Orders of the correction.
+    errors : (P, N, H) float array
+        ‖θ_n^F + Σ_{2≤q≤p} D_q h^q − θ_n^B‖ / ‖θ_n^B − θ_n^F‖.
+    """
+
+    n: np.ndarray
+    h: np.ndarray
+    orders: np.ndarray
+    errors: np.ndarray
+
+    def reach(self, tolerance: float = 0.5) -> np.ndarray:
+        """Return, for each order and n, the largest h·n up to which the error stays within ``tolerance``, (P, N).
+
+        0 where even the smallest h exceeds it; the largest h is as far as was looked.
+        """
+        within = np.cumprod(self.errors <= tolerance, axis=-1).astype(bool)
+        count = within.sum(axis=-1)
+        return np.where(count > 0, self.h[np.maximum(count - 1, 0)], 0.0) * self.n
+
+
+def correction_reach(
+    fields: Sequence[VectorField],
+    theta0: Any,
+    h: Sequence[float],
+    *,
+    at: Sequence[int],
+    orders: Sequence[int] = (1, 2, 3, 4, 5),
+) -> CorrectionReach:
+    """Measure how far corrections of the given orders reach, for the iterates ``at`` and learning rates ``h``.
+
+    Parameters
+    ----------
+    fields, theta0
+        V_1, …, V_N and the start (d,), in float64.
+    h
+        Positive learning rates, increasing.
+    at
+        Iterates n ≥ 2.
+    orders
+        Orders p ≥ 1.
+
+    Raises
+    ------
+    ValueError
+        If the lists are empty or out of range, or forward and backward iterates coincide (commuting fields).
+    """
+    rates = np.asarray(h, dtype=float)
+    if rates.size == 0 or not np.all(rates > 0) or np.any(np.diff(rates) <= 0):
+        raise ValueError(f"the learning rates must be positive and increasing, got {list(h)!r}")
+    if not at or min(at) < 2 or not orders or min(orders) < 1:
+        raise ValueError(f"iterates must be at least 2 and orders at least 1, got {list(at)!r} and {list(orders)!r}")
+    forward, backward = prefix_series(fields, theta0, max(orders), at)
+    errors = np.empty((len(orders), len(at), len(rates)))
+    for i, n in enumerate(at):
+        difference = np.asarray(backward[i]) - np.asarray(forward[i])
+        for j, rate in enumerate(rates):
+            last = np.asarray(compose(fields, range(n, 0, -1), theta0, float(rate)))
+            first = np.asarray(compose(fields, range(1, n + 1), theta0, float(rate)))
+            gap = float(np.linalg.norm(first - last))
+            if gap == 0:
+                raise ValueError(f"forward and backward iterates {n} coincide at h = {rate}: nothing to correct")
+            for k, p in enumerate(orders):
+                correction = sum(difference[q] * rate**q for q in range(2, p + 1))
+                errors[k, i, j] = np.linalg.norm(last + correction - first) / gap
+    return CorrectionReach(np.asarray(at), rates, np.asarray(orders), errors)
+
+
+def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
+    """Return a figure of relative error against n·h, a panel for each name, a colour for each order.
+
+    Needs matplotlib. The dashed line at 1 is no correction at all; above it a correction harms.
+    """
+    from matplotlib.figure import Figure as NewFigure
+
+    if not reaches:
+        raise ValueError("there is nothing to plot")
+    figure = NewFigure(figsize=(4.4 * len(reaches) + 0.6, 3.9), layout="constrained")
+    axes = figure.subplots(1, len(reaches), sharey=True, squeeze=False)[0]
+    styles = ("-", "--", ":", "-.")
+    for axis, (name, reach) in zip(axes, reaches.items(), strict=True):
+        for k, p in enumerate(reach.orders):
+            for i, n in enumerate(reach.n):
+                axis.loglog(
+                    n * reach.h, reach.errors[k, i], styles[i % len(styles)], color=f"C{k}", linewidth=1.3,
+                    label=f"order {p}" if i == 0 else None,
+                )  # fmt: skip
+        for i, n in enumerate(reach.n):
+            axis.plot([], [], styles[i % len(styles)], color="0.4", label=f"n = {n}")
+        axis.axhline(1, color="0.6", linewidth=0.8, linestyle=(0, (4, 4)))
+        axis.set_ylim(1e-6, 1e4)
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("n · h")
+    axes[0].set_ylabel("error of corrected forward iterate\nrelative to backward − forward")
+    axes[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def quadratic_correction(noise: Any) -> Any:
+    """Return C_n = Σ_i (n + 1 − 2i) ε_i for T_i θ = (1−h)θ + hε_i (Section 3.1), so that θ̃_n = θ_n + h²C_n.
+
+    Parameters
+    ----------
+    noise
+        ε_1, …, ε_n along the last axis, (…, n).
+    """
+    noise = np.asarray(noise)
+    n = noise.shape[-1]
+    return noise @ (n + 1 - 2 * np.arange(1, n + 1))
+
+
+def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
+    """Return the standard deviation of h²C_n in the quadratic example: h²σ√(n(n²−1)/3).
+
+    It grows as n^{3/2} while forward and backward iterates keep the variance h σ²/(2−h) at most (0 < h < 2, start 0):
+    the correction is of use only for n·h well below 1.
+
+    Raises
+    ------
+    ValueError
+        If n is below 1 or sigma negative.
+    """
+    if n < 1 or not sigma >= 0:
+        raise ValueError(f"n must be at least 1 and sigma at least 0, got {n!r} and {sigma!r}")
+    return h * h * sigma * float(np.sqrt(n * (n * n - 1) / 3))
