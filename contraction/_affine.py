@@ -1,17 +1,20 @@
 """Backward iterates of affine maps without replay: q += P b, P = P A (exact in exact arithmetic).
 
-T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. Numbers and diagonals are cumulative
-products and sums; one common symmetric A is a diagonal in its eigenbasis; matrices of their own cost O(d^3) a step.
+T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. Numbers and diagonals are
+cumulative products and sums; one common symmetric A is a diagonal in its eigenbasis; matrices of their own cost
+O(d^3) a step.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.operators import AffineMaps, linear
 
-__all__ = ["backward_affine", "forward_affine", "worth_it"]
+__all__ = ["backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "worth_it"]
 
 
 def worth_it(kind: str, common_symmetric: bool, horizon: int, dim: int) -> bool:
@@ -32,7 +35,8 @@ def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
         rows[0] = theta0
         return rows
     if maps.kind == "matrix":
-        return _backward_matrices(maps, theta0)
+        one_by_one = (AffineMaps(maps.A if maps.common else maps.A[i], b, "matrix") for i, b in enumerate(maps.b))
+        return backward_matrices(one_by_one, len(maps.b), theta0)
     n = len(maps.b)
     A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
     if maps.common:
@@ -52,17 +56,15 @@ def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
     return rows
 
 
-def _backward_matrices(maps: AffineMaps, theta0: NDArray) -> NDArray:
-    n, d = len(maps.b), maps.b.shape[-1]
-    batch = np.broadcast_shapes(maps.b.shape[1:-1], theta0.shape[:-1])
-    lead = () if maps.common else maps.A.shape[1:-2]
-    P, q = np.broadcast_to(np.eye(d), (*lead, d, d)).copy(), np.zeros((*maps.b.shape[1:-1], d))
-    rows = np.empty((n + 1, *batch, d))
+def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> NDArray:
+    """Backward iterates 0 … n of maps with matrices of their own, taken one at a time and never stacked."""
+    d = theta0.shape[-1]
+    P, q, rows = np.eye(d), np.zeros(d), np.empty((n + 1, *theta0.shape))
     rows[0] = theta0
-    for i in range(n):
-        q = q + linear(P, maps.b[i], "matrix")
-        P = P @ (maps.A if maps.common else maps.A[i])
-        rows[i + 1] = q + linear(P, theta0, "matrix")
+    for i, (A, b, kind, _) in enumerate(maps, start=1):
+        q = q + linear(P, b, "matrix")
+        P = P @ A if kind == "matrix" else P * (A[..., None, None] if kind == "scalar" else A[..., None, :])
+        rows[i] = q + linear(P, theta0, "matrix")
     return rows
 
 

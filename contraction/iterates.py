@@ -1,20 +1,20 @@
 """Trajectories of drawn maps under an order: forward, backward, or any other.
 
-All paths give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)`` (to rounding on the affine
-path, bitwise for elementwise maps on the wavefront). The wavefront uses that chains with one anchor share maps: at
-position p of the words every live chain takes the same map, so N batched applications replace N(N+1)/2 single ones.
+All paths give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)``: to rounding on
+the affine path, bitwise for elementwise maps on the wavefront. The wavefront uses that chains with one anchor share
+maps: at position p of the words every live chain takes the same map, so N batched applications replace N(N+1)/2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import backward_affine, forward_affine, is_symmetric, worth_it
+from contraction._affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
 from contraction.errors import NotDeterministic
-from contraction.operators import Operators, as_point, check_count
+from contraction.operators import AffineMaps, Operators, as_point, check_count
 from contraction.orders import Backward, Forward, Order, check_order
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
@@ -193,70 +193,71 @@ def _affine_rows(operators: Operators, start: NDArray, asked: NDArray, backward:
     if last * start.size > STACKED_NUMBERS:
         pair = _stream_pair(operators, start, asked)
         return None if pair is None else pair[backward]
-    maps = operators[:last].affine() if last < len(operators) else operators.affine()
-    symmetric = maps.common and maps.kind == "matrix" and is_symmetric(maps.A)
-    if backward and not worth_it(maps.kind, symmetric, last, start.shape[-1]):
+    family, draws = operators.family, [operators.draws[i] for i in range(last)]
+    first = family.affine(draws[0])
+    assert first is not None
+    symmetric = first.common and first.kind == "matrix" and is_symmetric(first.A)
+    if backward and not worth_it(first.kind, symmetric, last, start.shape[-1]):
         return None
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        rows = backward_affine(maps, start) if backward else forward_affine(maps, start)
+        if not backward:
+            rows = forward_affine(family.stacked_affine(draws), start)
+        elif first.kind == "matrix" and not symmetric:
+            rows = backward_matrices(_one_by_one(operators, last), last, start)
+        else:
+            rows = backward_affine(family.stacked_affine(draws), start)
     if np.isnan(rows).any():
         return None  # products overflowed before they met a zero: let the maps themselves decide
     return rows if len(asked) == last + 1 and np.array_equal(asked, np.arange(last + 1)) else rows[asked]
 
 
+def _one_by_one(operators: Operators, last: int) -> Iterator[AffineMaps]:
+    for i in range(last):
+        maps = operators.family.affine(operators.draws[i])
+        if maps is None:
+            raise ValueError(f"{operators.family!r} says it is affine, but T_{i + 1} has no affine form")
+        yield maps
+
+
 def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[NDArray, NDArray] | None:
-    """Forward and backward rows in one pass, a block of cached chunks at a time; None unless A acts elementwise."""
+    """Forward and backward rows in one pass over the draws; None unless the linear parts act elementwise.
+
+    A block of replicas at a time stays in a core's cache while its five operations a map are done.
+    """
     first = operators.family.affine(operators.draws[0])
     if first is None or first.kind == "matrix":
         return None
-    last = int(asked.max(initial=0))
-    forward, backward = (np.empty((len(asked), *start.shape)) for _ in range(2))
-    f, q = start.astype(float), np.zeros(start.shape)
-    P = (
-        np.ones(np.broadcast_shapes(start.shape, np.shape(_elementwise(first))))
-        if not first.common
-        else np.ones((1,) * (start.ndim - 1) + (start.shape[-1],))
-    )
-    _record(0, asked, f, forward, start)
-    _record(0, asked, f, backward, start)
-    flat_chunks = _chunks(start.shape)
-    for n in range(1, last + 1):
+    rows = np.empty((2, len(asked), *start.shape))
+    rows[:, asked == 0] = start
+    f, q, P = start.astype(float), np.zeros(start.shape), np.ones(start.shape[-1:] if first.common else start.shape)
+    for n in range(1, int(asked.max(initial=0)) + 1):
         maps = operators.family.affine(operators.draws[n - 1])
         assert maps is not None
-        A, b = _elementwise(maps), maps.b
-        for chunk in flat_chunks:
-            fc, bc = f[chunk], b[chunk] if b.shape == f.shape else b
-            Ac = A[chunk] if np.shape(A) == f.shape else A
-            Pc = P[chunk] if P.shape == f.shape else P
-            q[chunk] += Pc * bc
-            fc *= Ac
-            fc += bc
-        P = P * A if not first.common else P * A
-        _record(n, asked, f, forward, None)
-        if n in asked:
-            backward[asked == n] = q + P * start
-    return forward, backward
+        A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
+        for block in _blocks(start.shape):
+            b = maps.b[block] if maps.b.shape == f.shape else maps.b
+            factor, product = (A, P) if first.common else (A[block] if A.shape == f.shape else A, P[block])
+            q[block] += product * b
+            f[block] *= factor
+            f[block] += b
+        P = P * A
+        if (here := asked == n).any():
+            rows[0, here], rows[1, here] = f, q + P * start
+    return rows[0], rows[1]
 
 
-def _elementwise(maps) -> NDArray:
-    return maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
-
-
-def _record(n: int, asked: NDArray, value: NDArray, rows: NDArray, start: NDArray | None) -> None:
-    if n in asked:
-        rows[asked == n] = value if start is None else start
-
-
-def _chunks(shape: tuple[int, ...], numbers: int = 2**14) -> list[slice | tuple]:
-    """Slices of the leading axis whose blocks stay in a core's cache."""
+def _blocks(shape: tuple[int, ...], numbers: int = 2**14) -> list:
+    """Slices of the leading axis with at most ``numbers`` numbers each."""
     if len(shape) < 2:
-        return [slice(None)]
+        return [...]
     size = max(1, numbers // max(1, int(np.prod(shape[1:]))))
     return [slice(a, a + size) for a in range(0, shape[0], size)]
 
 
 def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray) -> NDArray:
     """Any order: groups of chains with a common anchor, in the order of their anchors."""
+    if isinstance(order, Forward):
+        return _forward_rows(operators, start, asked)
     groups: dict[int, list[int]] = {}
     needed: set[int] = set()
     for n in asked.tolist():
@@ -265,8 +266,6 @@ def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray)
             m = order.anchor(n)
             groups.setdefault(m, []).append(n)
             n = m
-    if isinstance(order, Forward):
-        return _forward_rows(operators, start, asked)
     values: dict[int, NDArray] = {0: start}
     for m in sorted(groups):
         members = sorted(groups[m])

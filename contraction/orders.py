@@ -169,11 +169,8 @@ def check_order(order: Order, at: Iterable[int], available: int) -> None:
         if isinstance(m, bool) or not isinstance(m, int) or not 0 <= m < n:
             raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {m!r}")
         word = order.word(n)
-        if isinstance(word, range):
-            ends = (word[0], word[-1]) if len(word) else ()
-        else:
-            ends = tuple(word)
-        for i in ends:
+        named = (word[0], word[-1]) if isinstance(word, range) and len(word) else tuple(word)
+        for i in named:
             if isinstance(i, bool) or not isinstance(i, int) or not 1 <= i <= available:
                 raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {available}")
 

@@ -1,4 +1,7 @@
-"""Profiles for every test: HYPOTHESIS_PROFILE = default (seconds), ci (default, derandomised) or thorough (random, long)."""
+"""Profiles for every test, chosen by HYPOTHESIS_PROFILE.
+
+default: seconds; ci: default, derandomised; thorough: random and as long as one gives it.
+"""
 
 from __future__ import annotations
 

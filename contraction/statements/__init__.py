@@ -37,5 +37,5 @@ def find(name: str) -> tuple[Statement, ...]:
         return tuple(known[wanted])
     names = sorted({*(s.name for s in all_statements()), *(p for s in all_statements() for p in s.paper)})
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
     raise KeyError(f"no statement is called {name!r}{hint} Known: {', '.join(names)}")

@@ -215,9 +215,20 @@ class Statement:
 
     def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
         """Yield the combined verdict of the checks and, where there is one, of the printed form's refutation."""
-        for salt, check, cases in ((0, self.check, self.cases), (1, self.check_printed, self.printed_cases)):
-            if check is None:
-                continue
-            rng = np.random.default_rng([seed, salt, *self.name.encode()])
-            arguments = [{}] if cases is None else cases(rng, tier)
-            yield combine((check(**a) for a in arguments), seed=seed)
+        yield self._run(self.check, self.cases, 0, seed, tier)
+        refutation = self.refute(seed, tier)
+        if refutation is not None:
+            yield refutation
+
+    def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
+        """Run the printed form; the verdict holds when it is seen to fail. None where there is none to run."""
+        if self.check_printed is None:
+            return None
+        return self._run(self.check_printed, self.printed_cases, 1, seed, tier)
+
+    def _run(
+        self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
+    ) -> Verdict:
+        rng = np.random.default_rng([seed, salt, *self.name.encode()])
+        arguments = [{}] if cases is None else cases(rng, tier)
+        return combine((check(**a) for a in arguments), seed=seed)

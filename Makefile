@@ -1,0 +1,51 @@
+# Both commands make their own environment in .venv and install what they need; nothing but packages is downloaded.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# torch's CPU build, in the version the networks are tested with
+TORCH ?= torch==2.13.0
+OUT ?= out
+
+.DEFAULT_GOAL := help
+.PHONY: help verify test lint proofs mistakes bench report clean
+
+help:
+	@echo "make verify    the statement table, the rate plots and a first network figure, under $(OUT)/"
+	@echo "make test      every test"
+	@echo "make proofs    compile the machine-checked proofs and compare their axioms (needs coqc)"
+	@echo "make lint      lint and types;  make mistakes  deliberate mistakes, each caught by a named test"
+	@echo "make bench     speed, as ratios;  make report  one HTML page"
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+verify: $(VENV)/.installed
+	$(BIN)/python -m contraction verify
+	$(BIN)/python -m contraction rates --out $(OUT)/rates
+	$(BIN)/python -m contraction report --out $(OUT)/report.html
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n auto tests
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+mistakes: $(VENV)/.installed
+	$(BIN)/python -m tests.mistakes
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.core --out $(OUT)/benchmarks
+
+report: $(VENV)/.installed
+	$(BIN)/python -m contraction report --out $(OUT)/report.html
+
+proofs: $(VENV)/.installed
+	$(BIN)/python proofs/check_axioms.py
+
+clean:
+	rm -rf $(OUT) build dist *.egg-info

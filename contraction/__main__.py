@@ -1,0 +1,109 @@
+"""Command line: ``python -m contraction verify | rates | errata | report``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from contraction import __version__
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return the exit status (0 fine, 1 a statement fails, 2 bad input)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except BrokenPipeError:  # the reader of our output left, as `… | head` does
+        sys.stderr.close()
+        return 0
+    except (OSError, KeyError, ValueError, ImportError) as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"contraction: {message}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m contraction", description="The theory, checked.")
+    parser.add_argument("--version", action="version", version=f"training-in-reverse {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser("verify", help="check the statements and print the table; exit status 1 if one fails")
+    verify.add_argument("statements", nargs="*", metavar="NAME", help='"Theorem 2.2", "row 14" or a name; all if none')
+    verify.add_argument("--json", action="store_true", help="print a list with an item for each audited place")
+    verify.add_argument("--tier", choices=("standard", "thorough"), default="standard")
+    verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default 0)")
+    verify.set_defaults(run=_verify)
+
+    rates = commands.add_parser("rates", help="draw the empirical convergence rates of every family")
+    rates.add_argument("names", nargs="*", metavar="PLOT", help="which plots; all if none")
+    rates.add_argument("--out", default="out/rates", help="folder for PNG and SVG files (default out/rates)")
+    rates.set_defaults(run=_rates)
+
+    errata = commands.add_parser("errata", help="print what stands and each slip, failing, with its correction")
+    errata.add_argument("--seed", type=_seed, default=0)
+    errata.set_defaults(run=_errata)
+
+    report = commands.add_parser("report", help="write one self-contained HTML page")
+    report.add_argument("--out", default="out/report.html", help="file to write (default out/report.html)")
+    report.add_argument("--seed", type=_seed, default=0)
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"a seed is a non-negative integer, got {text!r}")
+    return int(text)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from contraction.statements import all_statements, find
+    from contraction.statements._items import items
+    from contraction.statements._table import table
+
+    chosen = list(all_statements())
+    if arguments.statements:
+        chosen = list(dict.fromkeys(s for name in arguments.statements for s in find(name)))
+    results = [(s, list(s.run(arguments.seed, arguments.tier))) for s in chosen]
+    verdicts = [v for _, found in results for v in found]
+    if arguments.json:
+        print(json.dumps([i for s, found in results for i in items(s, found)], indent=1, ensure_ascii=False))
+    else:
+        print(table(verdicts))
+        failed = sum(not v.holds for v in verdicts)
+        print(f"\n{len(chosen)} statements, {sum(v.cases for v in verdicts)} cases, {failed} failed")
+    for v in verdicts:
+        if not v.holds:
+            print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)
+    return 0 if all(v.holds for v in verdicts) else 1
+
+
+def _errata(arguments: argparse.Namespace) -> int:
+    from contraction.statements import all_statements
+    from contraction.statements._errata import errata_markdown
+
+    statements = all_statements()
+    refutations = {s.name: v for s in statements if (v := s.refute(arguments.seed)) is not None}
+    print(errata_markdown(statements, refutations), end="")
+    return 0 if all(v.holds for v in refutations.values()) else 1
+
+
+def _rates(arguments: argparse.Namespace) -> int:
+    from contraction.plots import draw_all
+
+    for path in draw_all(arguments.out, arguments.names):
+        print(path)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from contraction.report import theory_report
+
+    path, holds = theory_report(arguments.out, seed=arguments.seed)
+    print(path)
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
