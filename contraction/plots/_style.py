@@ -1,0 +1,69 @@
+"""One look for every plot: readable in print, and told apart by colour-blind readers (Okabe and Ito's colours)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contraction.files import check_writable_folder, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["BACKWARD", "CLAIM", "FORWARD", "OTHER", "figure", "save", "style"]
+
+BACKWARD = "#0072B2"  # blue, solid
+FORWARD = "#E69F00"  # orange, dashed or dotted
+CLAIM = "#000000"  # certificates and closed forms
+OTHER = "#009E73"  # bluish green
+SHADE = "#999999"
+
+_RC = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "training-in-reverse",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Apply the house style inside a with block; raise ImportError naming the extra if matplotlib is missing."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install 'training-in-reverse[plots]'") from error
+    with matplotlib.rc_context(_RC):
+        yield
+
+
+def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 2.8, **keywords):
+    """A figure and its axes, sized in inches and drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig, fig.subplots(rows, columns, **keywords)
+
+
+def save(fig: Figure, folder: str | Path, name: str) -> list[Path]:
+    """Write ``name``.png and ``name``.svg into the folder, each whole or not at all; return their paths."""
+    folder = check_writable_folder(folder)
+    with style():
+        png = write_atomically(folder / f"{name}.png", lambda path: fig.savefig(path))
+        svg = write_atomically(folder / f"{name}.svg", lambda path: fig.savefig(path, metadata={"Date": None}))
+    return [png, svg]

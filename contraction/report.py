@@ -1,0 +1,167 @@
+"""One self-contained HTML page: sections of text, tables and pictures, opened without a network.
+
+The theory's sections are made here; the network experiments put theirs behind them with the same two types.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contraction.files import check_writable_folder, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Section", "compose", "figure_html", "image_html", "markdown_html", "table_html", "theory_report",
+    "theory_sections",
+]  # fmt: skip
+
+_CSS = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 Georgia, 'Times New Roman', serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+       color: #1a1a1a; background: #fff; }
+h1, h2, h3 { font-family: Helvetica, Arial, sans-serif; line-height: 1.2; }
+h2 { margin-top: 2.5rem; border-bottom: 2px solid #0072B2; padding-bottom: .2rem; }
+nav ul { columns: 2; } nav a, a { color: #005a8e; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font: 13px/1.35 Helvetica, Arial, sans-serif; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #ddd; }
+th { background: #f3f6f8; } td.pass { color: #00664b; font-weight: bold; }
+td.FAIL, td.fail { color: #b00020; font-weight: bold; }
+figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; }
+figcaption { font-size: 14px; color: #444; } code { font-size: .9em; background: #f3f3f3; padding: 0 .2em; }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page: an anchor, a title and HTML."""
+
+    anchor: str
+    title: str
+    body: str
+
+
+def image_html(data: bytes, caption: str, alt: str) -> str:
+    """A PNG inside the page with its caption."""
+    source = base64.b64encode(data).decode("ascii")
+    return (
+        f'<figure><img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{source}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def figure_html(fig: Figure, caption: str, alt: str = "") -> str:
+    """A matplotlib figure inside the page with its caption."""
+    from contraction.plots._style import style
+
+    buffer = io.BytesIO()
+    with style():
+        fig.savefig(buffer, format="png")
+    return image_html(buffer.getvalue(), caption, alt or caption)
+
+
+def table_html(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; cells that read "pass" or "FAIL" are coloured."""
+
+    def cell(value: object) -> str:
+        text = html.escape(str(value))
+        return f'<td class="{text}">{text}</td>' if text in ("pass", "FAIL", "fail") else f"<td>{text}</td>"
+
+    head = "".join(f"<th>{html.escape(h)}</th>" for h in header)
+    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def markdown_html(text: str) -> str:
+    """The Markdown that this project writes (headings, paragraphs, lists, bold, code) as HTML; headings one lower."""
+
+    def inline(line: str) -> str:
+        line = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(line))
+        return re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
+
+    out, in_list = [], False
+    for line in text.splitlines():
+        if in_list and not line.startswith("- "):
+            out.append("</ul>")
+            in_list = False
+        if line.startswith("- "):
+            if not in_list:
+                out.append("<ul>")
+                in_list = True
+            out.append(f"<li>{inline(line[2:])}</li>")
+        elif match := re.match(r"(#+) (.*)", line):
+            level = min(len(match[1]) + 1, 6)
+            out.append(f"<h{level}>{inline(match[2])}</h{level}>")
+        elif line.strip():
+            out.append(f"<p>{inline(line)}</p>")
+    return "\n".join([*out, "</ul>"] if in_list else out)
+
+
+def compose(sections: Sequence[Section], title: str = "Training in reverse, checked") -> str:
+    """One HTML page of the sections, with a table of contents and nothing loaded from elsewhere."""
+    contents = "".join(f'<li><a href="#{s.anchor}">{html.escape(s.title)}</a></li>' for s in sections)
+    body = "".join(f'<section id="{s.anchor}"><h2>{html.escape(s.title)}</h2>{s.body}</section>' for s in sections)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{_CSS}</style></head><body><h1>{html.escape(title)}</h1>"
+        f"<nav><ul>{contents}</ul></nav>{body}</body></html>\n"
+    )
+
+
+def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
+    """The theory's sections (table, plots, errata), and whether every statement holds."""
+    from contraction.plots import PLOTS, draw
+    from contraction.statements import all_statements
+    from contraction.statements._errata import errata_markdown
+    from contraction.statements._table import format_ratio
+
+    statements = all_statements()
+    results = {s.name: list(s.run(seed)) for s in statements}
+    rows = [
+        (
+            ", ".join(s.paper), s.claim, v.kind, v.cases, format_ratio(v.ratio), "pass" if v.holds else "FAIL",
+            v.hypotheses or s.hypotheses,
+        )
+        for s in statements
+        for v in results[s.name]
+    ]  # fmt: skip
+    holds = all(v.holds for found in results.values() for v in found)
+    header = ("paper", "statement", "kind", "cases", "worst ratio", "verdict", "hypotheses")
+    refutations = {name: v for name, found in results.items() for v in found if v.kind == "refuted"}
+    errata = markdown_html(errata_markdown(statements, refutations).split("\n", 1)[1])
+    pictures = "".join(figure_html(draw(name), caption, alt=name) for name, (_, _, caption) in PLOTS.items())
+    return [
+        Section("how", "How to read this page", _HOW),
+        Section("statements", "Every statement", table_html(header, rows)),
+        Section("plots", "Forward iterates wander, backward iterates settle, and where they do not", pictures),
+        Section("errata", "Errata", errata),
+    ], holds
+
+
+def theory_report(path: str | Path, seed: int = 0) -> tuple[Path, bool]:
+    """Write the theory's page; return its path and whether every statement holds."""
+    check_writable_folder(Path(path).parent)
+    sections, holds = theory_sections(seed)
+    return write_text(path, compose(sections)), holds
+
+
+_HOW = """
+<p>The paper applies the random maps of a stochastic optimizer in two orders: the usual <em>forward</em> one,
+T<sub>n</sub>…T<sub>1</sub>θ, and the <em>backward</em> one, T<sub>1</sub>…T<sub>n</sub>θ. Each row of the table below
+is one statement, checked on cases that nobody picked by hand.</p>
+<ul><li><strong>exact</strong>: two exact objects are equal (rational arithmetic).</li>
+<li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
+<li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>
+<li><strong>statistical</strong>: a test with stated sample size and error rates.</li>
+<li><strong>refuted</strong>: the printed form was run and fails; the correction is in the errata.</li></ul>
+"""
