@@ -1,0 +1,100 @@
+"""SGD with the order-averaging regulariser of D.2: one training step as a map of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from contraction.expansions.regularisers import regularisation_strength, regularised_step
+from nn_experiments.autodiff import Layout, Loss, batch_coupled_layers, descent_fields, module_loss, split_batch
+
+__all__ = ["regularised", "regularised_module_step"]
+
+
+def regularised(
+    loss: Loss,
+    *,
+    h: float,
+    c: int,
+    lam: float | None = None,
+    multiple: float | None = None,
+    unit: Literal["h", "h/c", "derived"] = "h",
+    rate: Literal["h", "h/c"] = "h",
+    hold: bool = True,
+) -> Callable[[Mapping[str, Any], Any, int], dict[str, Any]]:
+    """Return step(state, batch, t) = θ + rate·V_B(θ) + λ Σ_{i≠j} V_i'V_j(θ) on ``state["parameters"]``.
+
+    The batch is cut into c parts of equal size. The paper's rule is ambiguous (D.2.1, row 68 of the audit):
+
+    - ``rate="h"``, ``unit="h"``: the literal reading, λ = multiple·h² and T_large at h;
+    - ``rate="h/c"``: T_large at h' = h/c, as the paper's large-batch baseline;
+    - ``unit="h/c"``: the paper's h in λ read as h', λ = multiple·h'²; ``unit="derived"``: λ = multiple·h'²/2, so that
+      multiple = 1 is the mean over all orders of the small batches to second order.
+
+    Parameters
+    ----------
+    loss
+        (parameters, batch) ↦ mean loss, a scalar tensor (`nn_experiments.autodiff.module_loss`), with no layer that
+        couples the examples of a batch.
+    h, c
+        Learning rate; number of small batches.
+    lam, multiple
+        Exactly one of the two: λ itself, or the multiple of the unit.
+    unit, rate
+        As above.
+    hold
+        True keeps the c graphs of the first pass (memory of one large-batch graph, and its second derivative); False
+        evaluates them again, one small batch in memory at a time.
+
+    Returns
+    -------
+    callable
+        ``step(state, batch, t) -> state``; t is not used, other entries of the state pass through.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of ``lam`` and ``multiple`` is given, or a setting has no meaning. The step raises if the
+        batch cannot be cut into c equal parts.
+    """
+    if (lam is None) == (multiple is None):
+        raise ValueError(f"exactly one of lam and multiple is needed, got lam={lam!r} and multiple={multiple!r}")
+    if not h > 0:
+        raise ValueError(f"the learning rate must be positive, got {h!r}")
+    if isinstance(c, bool) or not isinstance(c, int) or c < 2:
+        raise ValueError(f"the regulariser needs at least 2 small batches, got {c!r}")
+    strength = lam if lam is not None else regularisation_strength(multiple, h, c, unit=unit)
+    if not strength >= 0:
+        raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {strength!r}")
+    if rate not in ("h", "h/c"):
+        raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
+
+    def step(state: Mapping[str, Any], batch: Any, t: int) -> dict[str, Any]:
+        layout = Layout.of(state["parameters"])
+        with torch.no_grad():
+            theta = layout.flatten(state["parameters"])
+            fields = descent_fields(loss, split_batch(batch, c), layout)
+            moved = regularised_step(fields, theta, h, strength, rate=rate, hold=hold)
+        return {**state, "parameters": layout.unflatten(moved)}
+
+    return step
+
+
+def regularised_module_step(module: nn.Module, criterion: Callable[[Any, Any], torch.Tensor], **settings: Any):
+    """Return `regularised` for a module and a mean loss; ``settings`` are its keywords.
+
+    Raises
+    ------
+    ValueError
+        If a layer couples the examples of a batch: hV_B = h' Σ V_i, on which the step rests, is then false.
+    """
+    coupled = batch_coupled_layers(module)
+    if coupled:
+        raise ValueError(
+            f"the regulariser needs gradients that add up over a batch; {', '.join(coupled)} normalises over the batch "
+            "(use eval mode with running statistics, or another normalisation)"
+        )
+    return regularised(module_loss(module, criterion), **settings)
