@@ -123,6 +123,13 @@ class L1Simplex:
         """Largest absolute column sum of matrices (..., d, d)."""
         return np.max(np.sum(np.abs(np.asarray(A)), axis=-2), axis=-1)
 
+    def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        """Points of the simplex, from its vertices to its middle, shape (count, d)."""
+        d = near.shape[-1]
+        points = rng.dirichlet(np.ones(d), size=count)
+        points[::3] = np.eye(d)[rng.integers(d, size=len(points[::3]))]
+        return points
+
     def validate(self, x: ArrayLike, *, tolerance: float = 1e-9) -> None:
         """Raise ValueError unless every point has non-negative entries that sum to one within ``tolerance``."""
         x = np.asarray(x)
@@ -163,6 +170,14 @@ class Words:
 
         x, y = np.asarray(x, dtype=object)[..., 0], np.asarray(y, dtype=object)[..., 0]
         return np.asarray(np.frompyfunc(one, 2, 1)(x, y), dtype=object)
+
+    def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        """Words that agree with the first point on a few letters, from none to all, shape (count, 1)."""
+        first, points = int(near.reshape(-1)[0]), np.empty((count, 1), dtype=object)
+        for row in range(count):
+            agreed = int(rng.integers(0, 12))
+            points[row, 0] = first % self.base**agreed + self.base**agreed * int(rng.integers(0, 2**31))
+        return points
 
     def letters(self, x: int, length: int) -> tuple[int, ...]:
         """Return the first ``length`` letters of the word of an integer."""

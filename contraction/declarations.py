@@ -1,0 +1,250 @@
+"""A search for a pair of points, a map or a displacement that violates what a family declares.
+
+A search that finds nothing proves nothing; a pair that it finds refutes the constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.errors import DeclarationRefuted
+from contraction.operators import Operators, RandomOperator, as_point, check_count
+from contraction.rounding import gamma
+
+__all__ = ["Search", "search_violation"]
+
+# A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
+OPERATIONS = 64
+STEEPEST_MAPS = 6  # derivatives are taken of this many maps
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search that refuted nothing has seen: largest ratio d(Tx, Ty) / d(x, y), largest d(theta0, T theta0)."""
+
+    maps: int
+    pairs: int
+    largest_ratio: float
+    largest_displacement: float
+
+
+def search_violation(
+    family: RandomOperator | Operators,
+    theta0: ArrayLike,
+    seed: int = 0,
+    *,
+    maps: int = 16,
+    pairs: int = 24,
+    points: Callable[[np.random.Generator, int], ArrayLike] | None = None,
+) -> Search:
+    """Look for what contradicts the constants that a family states; they are refused if anything is found.
+
+    For drawn maps, pairs of points near and far from the start are compared, and the directions in which a
+    finite-difference derivative stretches most; the displacement at the start is compared with the stated supremum,
+    the affine form with the map itself.
+
+    Parameters
+    ----------
+    family
+        A random operator, or operators drawn from one (their own maps are searched then, at most ``maps`` of them).
+    theta0
+        The start that the displacement is declared for, shape (..., d).
+    seed
+        Seeds the maps and the points.
+    maps, pairs
+        How many maps, and how many random pairs a map.
+    points
+        ``points(rng, count)`` gives points (count, ...) of a region that the constants are declared for; otherwise
+        they are drawn around the start on scales from 1e-3 to 1e3.
+
+    Returns
+    -------
+    Search
+        The largest ratio and displacement seen: lower bounds on the true constants.
+
+    Raises
+    ------
+    DeclarationRefuted
+        With the map, the pair (or the start), both numbers and what is declared.
+    """
+    check_count("maps", maps)
+    check_count("pairs", pairs)
+    operators = family if isinstance(family, Operators) else family.sample(maps, seed=seed)
+    owner = operators.family
+    start = as_point(theta0, owner.dim)
+    event = start.shape[start.ndim - owner.space.event_ndim :]
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
+    near = start.reshape(-1, *event)[0]
+    factor, reach = owner.contraction, owner.displacement(start)
+    best, farthest, compared = 0.0, 0.0, 0
+    for n, i in enumerate(_spread(len(operators), maps)):
+        T = _Map(operators, i)
+        farthest = max(farthest, _check_displacement(T, start, reach))
+        x, y = _pairs(T, near, rng, pairs, points)
+        _check_affine(T, x)
+        limits = [(factor, None if factor is None else factor.value), ("lipschitz(draw)", T.lipschitz)]
+        steepest = _steepest(T, x) if n < STEEPEST_MAPS else []
+        for p, q in ((x, y), *steepest):
+            best = max(best, _check_pairs(T, p, q, limits))
+            compared += len(p)
+    return Search(min(maps, len(operators)), compared, best, farthest)
+
+
+class _Map:
+    """T_i, for one copy or for every replica, on points (P, *event)."""
+
+    def __init__(self, operators: Operators, i: int) -> None:
+        self.operators, self.i, self.space = operators, i, operators.family.space
+        self.draw = operators.draws[i - 1]
+        self.replicas = operators.replicas
+        self.lipschitz = operators.family.lipschitz(self.draw)
+        self.name = f"T_{i} of {operators.family!r} (seed {operators.seed})"
+
+    def spread(self, x: NDArray) -> NDArray:
+        """Repeat points (P, *event) for every replica: (P, R, *event)."""
+        if self.replicas is None:
+            return x
+        axis = x.ndim - self.space.event_ndim
+        shape = (*x.shape[:axis], self.replicas, *x.shape[axis:])
+        return np.broadcast_to(np.expand_dims(x, axis), shape)
+
+    def __call__(self, x: NDArray) -> NDArray:
+        return self.operators.family.apply(x, self.draw)
+
+
+def _spread(total: int, count: int) -> list[int]:
+    return sorted({int(i) for i in np.linspace(1, total, min(total, count)).round()}) if total else []
+
+
+def _exact(x: NDArray) -> bool:
+    return x.dtype.kind in "iubO"
+
+
+def _size(x: NDArray, event_ndim: int) -> NDArray:
+    axes = tuple(range(x.ndim - event_ndim, x.ndim))
+    return np.max(np.abs(x.astype(float)), axis=axes, initial=0.0)
+
+
+def _allowance(space: Any, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> NDArray | float:
+    """What rounding can add to d(Tx, Ty): the distance that errors in every coordinate make; 0 if exact."""
+    if _exact(fx) and _exact(x):
+        return 0.0
+    n = space.event_ndim
+    d = int(np.prod(x.shape[x.ndim - n :]))
+    size = _size(x, n) + _size(y, n) + _size(fx, n) + _size(fy, n)
+    error = (gamma(OPERATIONS + 16 * d) * size).reshape(*size.shape, *[1] * n)
+    root = getattr(space, "root", None)
+    if root is not None:
+        return 2 * np.linalg.norm(root, 2) * np.sqrt(d) * error.reshape(size.shape)
+    moved = sum(np.asarray(space.distance(v, v + s * error), dtype=float) for v in (fx, fy) for s in (1, -1))
+    return np.nan_to_num(moved, nan=0.0)
+
+
+def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
+    x = start if T.replicas is None else T.spread(start)
+    fx = T(x)
+    moved = np.asarray(T.space.distance(x, fx))
+    if not moved.size:
+        return 0.0
+    largest = np.max(moved)
+    if reach is not None and np.any(moved > reach.value + _allowance(T.space, x, x, fx, fx)):
+        raise DeclarationRefuted(
+            f"the {reach.origin} displacement {reach.value!r} ({reach.source}) is violated: {T.name} moves the start "
+            f"theta0 = {start!r} by {float(largest)!r}"
+        )
+    return float(largest)
+
+
+def _pairs(T: _Map, near: NDArray, rng: np.random.Generator, count: int, points: Any) -> tuple[NDArray, NDArray]:
+    if points is not None:
+        x, y = np.asarray(points(rng, count)), np.asarray(points(rng, count))
+    elif (draw := getattr(T.space, "random_points", None)) is not None:
+        x, y = (draw(rng, near, count) for _ in range(2))
+    else:
+        center = near.astype(float)
+        center = np.where(np.isfinite(center), center, 0.0)
+        scale = 1 + np.max(np.abs(center), initial=0.0)
+        wide, narrow = (scale * 10.0 ** rng.uniform(-3, 3, (count, *[1] * near.ndim)) for _ in range(2))
+        x = center + wide * rng.standard_normal((count, *near.shape))
+        y = x + narrow * rng.standard_normal((count, *near.shape))
+    return T.spread(x), T.spread(y)
+
+
+def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
+    fx, fy = T(x), T(y)
+    apart, images = (np.asarray(T.space.distance(*pair)) for pair in ((x, y), (fx, fy)))
+    noise = _allowance(T.space, x, y, fx, fy)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.where(apart > 0, images.astype(float) / np.where(apart > 0, apart.astype(float), 1), 0.0)
+        trusted = np.where(apart > 0, (images - noise).astype(float) / np.where(apart > 0, apart.astype(float), 1), 0.0)
+    for stated, limit in limits:
+        if limit is None:
+            continue
+        bound = np.asarray(limit, dtype=float)
+        with np.errstate(invalid="ignore", over="ignore"):
+            broken = trusted > bound * (1 + gamma(OPERATIONS))
+        if np.any(broken):
+            at = np.unravel_index(int(np.nanargmax(np.where(broken, ratio, -1))), broken.shape)
+            what = stated if isinstance(stated, str) else f"{stated.origin} contraction factor ({stated.source})"
+            shown = float(np.broadcast_to(bound, broken.shape)[at])
+            raise DeclarationRefuted(
+                f"the {what} = {shown!r} is violated: for {T.name}, d(Tx, Ty) / d(x, y) = {float(ratio[at])!r} "
+                f"at x = {x[at]!r}, y = {y[at]!r}"
+            )
+    finite = ratio[np.isfinite(ratio)]
+    return float(np.max(finite, initial=0.0))
+
+
+def _check_affine(T: _Map, x: NDArray) -> None:
+    family = T.operators.family
+    if not family.is_affine or _exact(x):
+        return
+    maps = family.affine(T.draw)
+    if maps is None:
+        return
+    fx, claimed = T(x), maps(x)
+    size = _size(np.abs(x) @ np.abs(maps.A).T if maps.kind == "matrix" and maps.A.ndim == 2 else x, 1)
+    largest = np.max(np.abs(maps.A), initial=0.0) * x.shape[-1]
+    slack = gamma(OPERATIONS + 16 * x.shape[-1]) * ((1 + largest) * (1 + size) + _size(fx, 1) + np.max(np.abs(maps.b)))
+    wrong = np.max(np.abs(fx - claimed), axis=-1) > slack
+    if np.any(wrong):
+        at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise DeclarationRefuted(
+            f"affine(draw) is not the map: {T.name} sends x = {x[at]!r} to {fx[at]!r}, A x + b = {claimed[at]!r}"
+        )
+
+
+def _steepest(T: _Map, x: NDArray) -> list[tuple[NDArray, NDArray]]:
+    """Pairs along the directions that a finite-difference derivative stretches most (Euclidean, sup and l1 senses)."""
+    if T.space.event_ndim != 1 or _exact(x) or hasattr(T.space, "random_points"):
+        return []
+    x = x[:3]
+    d = x.shape[-1]
+    step = 1e-6 * (1 + _size(x, 1))[..., None]
+    basis = np.eye(d).reshape(d, *[1] * (x.ndim - 1), d)
+    J = np.moveaxis((T(x + step * basis) - T(x)) / step, 0, -1)
+    if not np.all(np.isfinite(J)):
+        return []
+    singular = np.linalg.svd(J)[2][..., 0, :]
+    row = np.take_along_axis(J, np.argmax(np.abs(J).sum(-1), axis=-1)[..., None, None], axis=-2)[..., 0, :]
+    signs = np.where(row < 0, -1.0, 1.0)
+    column = np.eye(d)[np.argmax(np.abs(J).sum(-2), axis=-1)]
+    directions = [singular, signs, column]
+    root = getattr(T.space, "root", None)
+    if root is not None:
+        inverse = np.linalg.inv(root)
+        directions.append(np.linalg.svd(root @ J @ inverse)[2][..., 0, :] @ inverse.T)
+    weights = getattr(T.space, "weights", None)
+    if weights is not None:
+        directions.append(np.broadcast_to(1 / weights, x.shape))
+    out = []
+    for v in directions:
+        for t in (1e-3, 1.0, 1e3):
+            half = 0.5 * t * (1 + _size(x, 1))[..., None] * v
+            out.append((x - half, x + half))
+    return out
