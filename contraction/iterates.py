@@ -160,9 +160,7 @@ def _probe(operators: Operators, start: NDArray) -> NDArray:
     for i in {1, (len(operators) + 1) // 2, len(operators)}:
         once, again = operators.apply(i, start), operators.apply(i, start)
         if np.shape(once) != start.shape:
-            raise ValueError(
-                f"T_{i} maps a point of shape {start.shape} to shape {np.shape(once)}; maps keep the shape"
-            )
+            raise ValueError(f"maps must keep the shape of a point: T_{i} takes {start.shape} to {np.shape(once)}")
         if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):
             raise NotDeterministic(
                 f"T_{i} gave two values at one point ({once!r} and {again!r}). Backward iteration applies every map "

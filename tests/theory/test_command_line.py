@@ -1,0 +1,121 @@
+"""The command line: its table, its JSON, its exit statuses and its errors; files are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from contraction import __main__ as command_line
+from contraction.files import check_writable_folder, write_atomically, write_text
+from contraction.statements import _base, all_statements, find
+from contraction.statements._base import Row, Verdict, combine, ratio_of
+
+
+def run(capsys, *argv: str) -> tuple[int, str, str]:
+    status = command_line.main(list(argv))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_verify_prints_a_row_a_statement(capsys):
+    status, out, _ = run(capsys, "verify", "quadratic_sgd")
+    assert status == 0
+    assert "quadratic_sgd" in out
+    assert "0 failed" in out
+
+
+def test_verify_takes_the_papers_numbers(capsys):
+    assert run(capsys, "verify", "section 3.1")[0] == 0
+    assert find("row 46") == find("quadratic_sgd")
+
+
+def test_json_has_an_item_for_each_row(capsys):
+    status, out, _ = run(capsys, "verify", "--json", "quadratic_sgd")
+    found = json.loads(out)
+    assert status == 0
+    assert {"id", "statement", "kind", "verdict", "ratio", "cases", "seed", "printed"} <= set(found[0])
+    assert {i["verdict"] for i in found} == {"pass"}
+
+
+def test_a_failing_statement_gives_status_one(capsys, monkeypatch):
+    statement = find("quadratic_sgd")[0]
+    broken = _base.replace(statement, check=lambda **_: Verdict("quadratic_sgd", (44,), "exact", False, 1, 2))
+    monkeypatch.setattr("contraction.statements.find", lambda name: (broken,))
+    status, out, err = run(capsys, "verify", "quadratic_sgd")
+    assert status == 1
+    assert "FAIL" in out
+    assert "measured 1.0, claimed 2.0" in err
+
+
+def test_unknown_names_list_the_known(capsys):
+    status, _, err = run(capsys, "verify", "Theorem 9.9")
+    assert status == 2
+    assert "no statement is called 'Theorem 9.9'" in err
+    assert "quadratic_sgd" in err
+    status, _, err = run(capsys, "rates", "no-such-plot")
+    assert status == 2
+    assert "Known:" in err
+
+
+def test_bad_seeds_are_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["verify", "--seed", "-1"])
+    assert stop.value.code == 2
+    assert "non-negative integer" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(capsys, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    for command in ("rates", "report"):
+        status, _, err = run(capsys, command, "--out", str(blocked / "below"))
+        assert status == 2
+        assert "cannot be written" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_are_whole_or_absent(tmp_path):
+    def fails(path):
+        path.write_text("half")
+        raise RuntimeError
+
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError):
+        write_atomically(tmp_path / "a.txt", fails)
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+    assert check_writable_folder(tmp_path / "new" / "deep").is_dir()
+
+
+def test_the_registry_is_whole():
+    """Every statement names itself, its rows belong to it alone, and its records point at things that exist."""
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    owners: dict[int, str] = {}
+    for statement in all_statements():
+        assert (root / "contraction" / "statements" / f"{statement.name}.py").is_file()
+        assert (root / statement.test).is_file(), statement
+        for row in statement.rows:
+            assert row.id not in owners, f"row {row.id} belongs to {owners[row.id]} and {statement.name}"
+            owners[row.id] = statement.name
+
+
+def test_ratio_conventions():
+    assert ratio_of(0, 0) == 1
+    assert ratio_of(1, 0) == float("inf")
+    assert ratio_of(None, 1) is None
+    worst = combine([Verdict.upper("s", (1,), 1, 2), Verdict.upper("s", (2,), 3, 4)])
+    assert (worst.ratio, worst.cases, worst.rows) == (0.75, 2, (1, 2))
+
+
+@pytest.mark.control
+def test_verdicts_can_fail():
+    assert not Verdict.upper("s", (1,), 2.0, 1.0)
+    assert not Verdict.upper("s", (1,), float("nan"), 1.0)
+    assert not Verdict.tight("s", (1,), 0.5, 1.0, rounding=0.1)
+    assert not combine([Verdict.upper("s", (1,), 0, 1), Verdict.upper("s", (1,), 2, 1)])
+    with pytest.raises(ValueError, match="a severity belongs to every slip"):
+        Row(1, "somewhere", "WRONG")
