@@ -1,0 +1,62 @@
+"""Verdicts on equalities and inequalities of exact numbers: integers and Fractions, never floats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from contraction.statements._base import Verdict
+
+__all__ = ["at_most", "equal", "numbers"]
+
+
+def numbers(values: Any) -> list[Fraction]:
+    """Flatten arrays and lists of integers and Fractions; a float is refused, because it would round."""
+    flat: list[Any] = []
+    for value in values if isinstance(values, Iterable) and not isinstance(values, np.ndarray) else [values]:
+        flat.extend(np.asarray(value, dtype=object).ravel().tolist())
+    for value in flat:
+        if isinstance(value, bool) or not isinstance(value, int | Fraction):
+            raise TypeError(f"exact verdicts compare integers and Fractions, got {value!r}")
+    return [Fraction(value) for value in flat]
+
+
+def _float(x: Fraction) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def _ratio(m: Fraction, c: Fraction) -> float:
+    if c == 0:
+        return 1.0 if m == 0 else math.inf
+    return _float(m / c)
+
+
+def equal(statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, **extra: Any) -> Verdict:
+    """measured == claimed, entry by entry; the first pair that differs is kept."""
+    pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
+    if not pairs:
+        raise ValueError("there must be at least one pair of numbers to compare")
+    worst = next((p for p in pairs if p[0] != p[1]), pairs[-1])
+    holds = worst[0] == worst[1]
+    return Verdict(
+        statement, rows, "exact", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), **extra
+    )  # fmt: skip
+
+
+def at_most(statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, **extra: Any) -> Verdict:
+    """measured <= claimed, entry by entry and without rounding; the pair with the largest ratio is kept."""
+    pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
+    if not pairs:
+        raise ValueError("there must be at least one pair of numbers to compare")
+    worst = max(pairs, key=lambda p: (p[0] > p[1], _ratio(*p)))
+    holds = all(m <= c for m, c in pairs)
+    return Verdict(
+        statement, rows, "upper", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), **extra
+    )  # fmt: skip

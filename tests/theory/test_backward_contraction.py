@@ -1,0 +1,86 @@
+"""Theorem 2.2 (rows 9, 11, 12, 15, 18): every bound of the theorem and its proof, in seven metric geometries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contraction.orders import Forward
+from contraction.statements import _sequences, backward_contraction
+from contraction.statements._sequences import KINDS, draw, spread
+
+factors = st.one_of(st.sampled_from([0.0, 0.5, 0.999, 1 - 1e-9]), st.floats(0, 1 - 1e-6))
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    k=factors,
+    D=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
+    dim=st.integers(1, 50),
+    n=st.one_of(st.integers(1, 60), st.sampled_from([1000, 3000])),
+    seed=st.integers(0, 2**31),
+    reach=st.sampled_from([0.0, 1.0, 1e9]),
+    data=st.data(),
+)
+def test_every_bound_of_the_theorem(kind, k, D, dim, n, seed, reach, data):
+    a = data.draw(st.integers(0, n - 1), label="a")
+    m = data.draw(st.integers(a + 1, min(n, a + 15)), label="m")
+    verdict = backward_contraction.check(kind, k, D, dim, n, seed, reach, (a, m))
+    assert verdict, verdict
+
+
+@given(kind=st.sampled_from(KINDS[:-1]), dim=st.integers(2, 50), n=st.integers(1, 40), seed=st.integers(0, 2**31))
+def test_k_zero_is_exact_from_the_first_iterate_on(kind, dim, n, seed):
+    T = draw(kind, 0.0, 1.0, dim, n, seed)
+    limit, rows, _ = T.limit_and_iterates(spread(n))
+    assert (rows[1:] == limit).all()
+    assert T.distance(limit, rows[0]) <= T.D + T.rounding(n)
+
+
+@given(seed=st.integers(0, 2**31), n=st.integers(20, 200), dim=st.integers(1, 50))
+def test_the_bound_is_reached_by_aligned_maps(seed, n, dim):
+    """From the other side: a smaller constant or exponent would be wrong."""
+    T = draw("aligned", 0.75, 1.0, dim, n, seed)
+    limit, rows, _ = T.limit_and_iterates(list(range(n + 1)))
+    claimed = 4 * 0.75 ** np.arange(n + 1)
+    assert (np.abs(T.distance(limit, rows) - claimed) <= T.rounding(n)).all()
+
+
+def run_standard_cases() -> bool:
+    return all(backward_contraction.check(**c) for c in backward_contraction.cases(np.random.default_rng(0), "standard"))
+
+
+@pytest.mark.control
+def test_forward_order_is_caught(monkeypatch):
+    monkeypatch.setattr(_sequences, "Backward", Forward)
+    assert not run_standard_cases()
+
+
+@pytest.mark.control
+def test_smaller_displacement_is_caught(monkeypatch):
+    """D taken over too few maps: the bound fails."""
+    real = backward_contraction.draw
+
+    def halved(*arguments):
+        T = real(*arguments)
+        object.__setattr__(T, "D", T.D * 3 / 4)
+        return T
+
+    monkeypatch.setattr(backward_contraction, "draw", halved)
+    assert not run_standard_cases()
+
+
+@pytest.mark.control
+def test_spectral_radius_as_factor_is_caught(monkeypatch):
+    """A factor below the Lipschitz constant (as a spectral radius would give): the bound fails."""
+    real = backward_contraction.draw
+
+    def smaller(*arguments):
+        T = real(*arguments)
+        object.__setattr__(T, "k", T.k * 3 / 4)
+        return T
+
+    monkeypatch.setattr(backward_contraction, "draw", smaller)
+    assert not run_standard_cases()
