@@ -1,54 +1,103 @@
-"""Laws of the noise epsilon: what is drawn, and its moments in closed form.
+"""Laws of the noise epsilon: what is drawn, its support and its moments in closed form.
 
-A noise is a law on R, drawn independently for each coordinate. ``bound`` is sup |epsilon| over the support.
+A noise is a law on R, drawn independently for each coordinate, or a law on R^d (`GaussianVector`). The methods that
+families call (``mean_vector``, ``covariance``, ``reach``, ``norm_moment``) are the same for both.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-__all__ = ["Gaussian", "Noise", "Uniform"]
+from contraction.families._checks import finite_number, is_exact, positive_number, symmetric_matrix
+
+__all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
 
 
-def _finite(name: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
+def power(x: float, p: float) -> float:
+    """x^p for x >= 0, ``inf`` where it exceeds the largest float."""
+    try:
+        return float(x) ** p
+    except OverflowError:
+        return math.inf
 
 
 class Noise:
-    """A law on R: draws, moments and support. Subclasses give the closed forms."""
+    """A law on R, drawn independently for each coordinate: draws, moments and support."""
+
+    #: number of coordinates that the law fixes, None if it goes with any
+    dim: int | None = None
 
     @property
     def mean(self) -> float:
+        """Mean; ValueError where there is none."""
         raise ValueError(f"{self!r} has no mean")
 
     @property
     def variance(self) -> float:
-        """Variance, ``inf`` where it is infinite."""
+        """Variance, ``inf`` where it is infinite or there is none."""
         return math.inf
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Smallest closed interval that holds the support."""
+        return -math.inf, math.inf
 
     @property
     def bound(self) -> float:
         """sup |epsilon| over the support, ``inf`` if unbounded."""
-        return math.inf
+        low, high = self.interval
+        return max(abs(low), abs(high))
 
     @property
     def log_moment(self) -> bool:
         """Whether E log+ |epsilon| is finite."""
         return True
 
-    def moment(self, p: float) -> float:
-        """E |epsilon|^p, ``inf`` where it is infinite."""
-        raise ValueError(f"no closed form of E |eps|^{p} for {self!r}")
+    def moment(self, p: float, about: float = 0.0) -> float:
+        """E |epsilon - about|^p for p > 0, ``inf`` where it is infinite."""
+        raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         """Independent draws of the given shape, float64."""
         raise TypeError(f"{type(self).__name__} is no noise law: it has no sample(rng, shape)")
+
+    # --- the vector of d independent coordinates ---------------------------------------------------------------
+
+    def mean_vector(self, d: int) -> NDArray:
+        """Mean of epsilon in R^d, shape (d,)."""
+        return np.full(d, self.mean)
+
+    def covariance(self, d: int) -> NDArray:
+        """Covariance of epsilon in R^d, shape (d, d); ``inf`` on the diagonal where it is infinite."""
+        return np.diag(np.full(d, self.variance))
+
+    def reach(self, center: NDArray) -> float:
+        """sup |epsilon - center| over the support in R^d, exact: the support is a product."""
+        low, high = self.interval
+        return float(np.linalg.norm(np.maximum(np.abs(low - center), np.abs(high - center))))
+
+    def norm_moment(self, center: NDArray, p: float) -> float:
+        """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm; exact for d = 1 and for p = 2.
+
+        For p > 2 by the triangle inequality in L^(p/2) for the squares of the coordinates, for p < 2 by the smaller
+        of the value at p = 2 (Jensen) and the one from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
+        """
+        moments = np.array([self.moment(p, float(c)) for c in center])
+        if not np.all(np.isfinite(moments)):
+            return math.inf
+        if len(center) == 1:
+            return float(moments[0] ** (1 / p))
+        if p >= 2:
+            return float(np.sqrt(np.sum(moments ** (2 / p))))
+        bound = float(np.sum(moments) ** (1 / p))
+        return bound if math.isinf(self.variance) else min(bound, self.norm_moment(center, 2.0))
 
 
 @dataclass(frozen=True)
@@ -59,9 +108,8 @@ class Gaussian(Noise):
     center: float = 0.0
 
     def __post_init__(self) -> None:
-        _finite("center", self.center)
-        if not (math.isfinite(self.sd) and self.sd >= 0):
-            raise ValueError(f"sd must be a finite number >= 0, got {self.sd!r}")
+        finite_number("center", self.center)
+        positive_number("sd", self.sd, zero=True)
 
     @property
     def mean(self) -> float:
@@ -72,16 +120,17 @@ class Gaussian(Noise):
         return self.sd**2
 
     @property
-    def bound(self) -> float:
-        return math.inf if self.sd > 0 else abs(self.center)
+    def interval(self) -> tuple[float, float]:
+        return (-math.inf, math.inf) if self.sd > 0 else (self.center, self.center)
 
-    def moment(self, p: float) -> float:
-        if self.sd == 0:
-            return abs(self.center) ** p
-        ratio = (self.center / self.sd) ** 2 / 2
+    def moment(self, p: float, about: float = 0.0) -> float:
+        shift = self.center - about
+        if self.sd == 0 or abs(shift) > 1e150 * self.sd:
+            return power(abs(shift), p)
+        ratio = (shift / self.sd) ** 2 / 2
         return (
-            (self.sd * math.sqrt(2)) ** p
-            * special.gamma((p + 1) / 2)
+            power(self.sd * math.sqrt(2), p)
+            * float(special.gamma((p + 1) / 2))
             / math.sqrt(math.pi)
             * float(special.hyp1f1(-p / 2, 0.5, -ratio))
         )
@@ -103,8 +152,8 @@ class Uniform(Noise):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        _finite("low", self.low)
-        _finite("high", self.high)
+        finite_number("low", self.low)
+        finite_number("high", self.high)
         if not self.low <= self.high:
             raise ValueError(f"low must be at most high, got {self.low!r} > {self.high!r}")
 
@@ -117,17 +166,126 @@ class Uniform(Noise):
         return (self.high - self.low) ** 2 / 12
 
     @property
-    def bound(self) -> float:
-        return max(abs(self.low), abs(self.high))
+    def interval(self) -> tuple[float, float]:
+        return self.low, self.high
 
-    def moment(self, p: float) -> float:
-        if self.low == self.high:
-            return abs(self.low) ** p
-
-        def antiderivative(x: float) -> float:
-            return math.copysign(abs(x) ** (p + 1), x) / (p + 1)
-
-        return (antiderivative(self.high) - antiderivative(self.low)) / (self.high - self.low)
+    def moment(self, p: float, about: float = 0.0) -> float:
+        low, high = self.low - about, self.high - about
+        if low == high:
+            return power(abs(low), p)
+        if low < 0 < high:
+            return (power(abs(low), p + 1) + power(high, p + 1)) / ((p + 1) * (high - low))
+        near, far = sorted((abs(low), abs(high)))  # far^(p+1) - near^(p+1), without cancellation
+        return (
+            -power(far, p + 1)
+            * math.expm1((p + 1) * (math.log(near / far) if near else -math.inf))
+            / ((p + 1) * (far - near))
+        )
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return rng.uniform(self.low, self.high, shape)
+
+
+@dataclass(frozen=True)
+class TwoPoint(Noise):
+    """Two values, the second with probability ``weight``; exact numbers are kept, so that laws can be enumerated."""
+
+    low: Any = -1
+    high: Any = 1
+    weight: Any = Fraction(1, 2)
+
+    def __post_init__(self) -> None:
+        finite_number("low", self.low)
+        finite_number("high", self.high)
+        finite_number("weight", self.weight)
+        if not self.low <= self.high:
+            raise ValueError(f"low must be at most high, got {self.low!r} > {self.high!r}")
+        if not 0 <= self.weight <= 1:
+            raise ValueError(f"the weight of the second value must be in [0, 1], got {self.weight!r}")
+
+    @property
+    def atoms(self) -> tuple[tuple[Any, Any], ...]:
+        """(value, probability) pairs, exact where the arguments are."""
+        return (self.low, 1 - self.weight), (self.high, self.weight)
+
+    @property
+    def exact(self) -> bool:
+        return all(is_exact(x) for x in (self.low, self.high, self.weight))
+
+    @property
+    def mean(self) -> float:
+        return float(sum(v * w for v, w in self.atoms))
+
+    @property
+    def variance(self) -> float:
+        return float((self.high - self.low) ** 2 * self.weight * (1 - self.weight))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        values = [float(v) for v, w in self.atoms if w > 0]
+        return min(values), max(values)
+
+    def moment(self, p: float, about: float = 0.0) -> float:
+        return float(sum(float(w) * power(abs(float(v) - about), p) for v, w in self.atoms if w > 0))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        return np.where(rng.random(shape) < float(self.weight), float(self.high), float(self.low))
+
+
+class GaussianVector(Noise):
+    """Centred normal law on R^d with the given covariance.
+
+    Parameters
+    ----------
+    cov
+        Symmetric positive semidefinite, shape (d, d).
+
+    Raises
+    ------
+    ValueError
+        If it is not square, symmetric, finite or positive semidefinite.
+    """
+
+    def __init__(self, cov: ArrayLike) -> None:
+        self.cov = symmetric_matrix("cov", cov)
+        values, vectors = np.linalg.eigh(self.cov)
+        if values[0] < -len(values) * np.finfo(float).eps * max(abs(values[-1]), abs(values[0])):
+            raise ValueError(f"cov must be positive semidefinite, its smallest eigenvalue is {values[0]:.6g}")
+        self.dim = len(values)
+        self._sds, self._axes = np.sqrt(np.maximum(values, 0)), vectors
+
+    def __repr__(self) -> str:
+        return f"GaussianVector(cov={self.cov.tolist()!r})"
+
+    @property
+    def mean(self) -> float:
+        return 0.0
+
+    @property
+    def variance(self) -> float:
+        """Trace of the covariance divided by d: the mean variance of a coordinate."""
+        return float(np.mean(np.diag(self.cov)))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return (0.0, 0.0) if not self._sds.any() else (-math.inf, math.inf)
+
+    def mean_vector(self, d: int) -> NDArray:
+        return np.zeros(d)
+
+    def covariance(self, d: int) -> NDArray:
+        return self.cov.copy()
+
+    def norm_moment(self, center: NDArray, p: float) -> float:
+        along = self._axes.T @ center
+        if len(center) == 1:
+            return Gaussian(float(self._sds[0])).moment(p, float(along[0])) ** (1 / p)
+        if p < 2:
+            return self.norm_moment(center, 2.0)
+        moments = [Gaussian(float(s)).moment(p, float(c)) ** (2 / p) for s, c in zip(self._sds, along, strict=True)]
+        return math.sqrt(math.fsum(moments))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        if shape[-1] != self.dim:
+            raise ValueError(f"this noise has {self.dim} coordinates, {shape[-1]} were asked for")
+        return (rng.standard_normal(shape) * self._sds) @ self._axes.T

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.constants import Constant
+from contraction.families._checks import check_dim
+from contraction.families._linear import CommonLinear
 from contraction.families.noise import Gaussian, Noise
-from contraction.operators import AffineMaps, RandomOperator
 from contraction.spaces import Euclidean
 
 __all__ = ["QuadraticSGD"]
 
 
-class QuadraticSGD(RandomOperator):
+class QuadraticSGD(CommonLinear):
     """T(theta) = (1 - h) theta + h epsilon on R^d (Section 3.1).
 
     Lipschitz constant exactly |1 - h|: a contraction iff 0 < h < 2 (the paper prints "theta in (0, 1)").
@@ -27,7 +26,7 @@ class QuadraticSGD(RandomOperator):
     h
         Learning rate, any finite number: whether the theorem's hypotheses hold is for `certify` to say.
     noise
-        Law of each coordinate of epsilon.
+        Law of each coordinate of epsilon, or of the vector.
     dim
         Number of coordinates d.
     """
@@ -37,10 +36,11 @@ class QuadraticSGD(RandomOperator):
     def __init__(self, h: float, noise: Noise | None = None, dim: int = 1) -> None:
         if not math.isfinite(h):
             raise ValueError(f"the learning rate h must be a finite number, got {h!r}")
-        if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
-            raise ValueError(f"dim must be an integer of at least 1, got {dim!r}")
-        self.h, self.noise, self.dim = float(h), Gaussian() if noise is None else noise, dim
+        self.h, self.noise, self.dim = float(h), Gaussian() if noise is None else noise, check_dim(dim)
+        if self.noise.dim not in (None, self.dim):
+            raise ValueError(f"the noise has {self.noise.dim} coordinates, the family dim={self.dim}")
         self.space, self.name = Euclidean(), "QuadraticSGD"
+        self._A, self._kind = np.asarray(1 - self.h), "scalar"
 
     def __repr__(self) -> str:
         return f"QuadraticSGD(h={self.h!r}, noise={self.noise!r}, dim={self.dim})"
@@ -52,33 +52,43 @@ class QuadraticSGD(RandomOperator):
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         return (1 - self.h) * theta + self.h * draw
 
+    def offset(self, draw: NDArray) -> NDArray:
+        return self.h * draw
+
     @property
     def contraction(self) -> Constant:
         return Constant(abs(1 - self.h), "proved", "|1 - h|, an equality (Section 3.1)")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup |h (epsilon - theta0)| over the support."""
+        """sup |h (epsilon - theta0)| over the support, an equality."""
+        if self.h == 0:
+            return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):
             return Constant(math.inf, "proved", "the noise is unbounded")
-        reach = np.abs(np.asarray(theta0, dtype=float)) + self.noise.bound
-        return Constant(
-            float(abs(self.h) * np.max(np.linalg.norm(reach, axis=-1))), "proved", "h ‖|theta0| + sup |eps|‖"
-        )
+        rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)
+        value = abs(self.h) * max(self.noise.reach(row) for row in rows)
+        return Constant(value, "proved", "sup h |eps - theta0| over the support")
 
-    def lipschitz(self, draw: NDArray) -> NDArray:
-        return np.full(draw.shape[:-1], abs(1 - self.h))
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
+        """(E |h (epsilon - theta0)|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""
+        if math.isinf(p):
+            return self.displacement(theta0)
+        rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)
+        value = abs(self.h) * max(self.noise.norm_moment(row, p) for row in rows) if self.h else 0.0
+        return Constant(value, "proved", f"h (E |eps - theta0|^p)^(1/p) at p = {p:g}")
 
     @property
-    def is_affine(self) -> bool:
-        return True
+    def offset_mean(self) -> NDArray:
+        """E b = h E epsilon, shape (d,)."""
+        return self.h * self.noise.mean_vector(self.dim)
 
     @property
-    def linear_part(self) -> NDArray:
-        """The common linear part (1 - h) I, shape (d, d)."""
-        return (1 - self.h) * np.eye(self.dim)
+    def offset_covariance(self) -> NDArray:
+        """Cov b = h^2 Cov epsilon, shape (d, d)."""
+        return self.h**2 * self.noise.covariance(self.dim)
 
-    def affine(self, draw: NDArray) -> AffineMaps:
-        return AffineMaps(np.asarray(1 - self.h), self.h * draw, "scalar", common=True)
-
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
-        return self.affine(np.stack(draws))
+    @property
+    def fixed_point(self) -> NDArray | None:
+        """The common fixed point of all maps: none unless the noise is constant."""
+        low, high = self.noise.interval
+        return np.full(self.dim, low) if low == high and self.h != 0 else None

@@ -1,0 +1,113 @@
+"""Checks that the constructors of families share: each error states the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "check_dim", "check_weights", "finite_array", "finite_number", "is_exact", "positive_number", "symmetric_matrix",
+]  # fmt: skip
+
+# Square matrices count as symmetric if their two halves agree to this many units in the last place.
+SYMMETRY_ULPS = 8
+
+
+def finite_number(name: str, value: Any) -> float:
+    """Return a finite float; raise ValueError naming it otherwise."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a finite number, got {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def positive_number(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return a finite float > 0 (>= 0 with ``zero``); raise ValueError naming it otherwise."""
+    number = finite_number(name, value)
+    if number < 0 or (number == 0 and not zero):
+        raise ValueError(f"{name} must be a finite number {'>=' if zero else '>'} 0, got {value!r}")
+    return number
+
+
+def check_dim(dim: Any, name: str = "dim") -> int:
+    """Return a dimension of at least 1."""
+    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {dim!r}")
+    return int(dim)
+
+
+def finite_array(name: str, value: ArrayLike, shape: Sequence[int | None]) -> NDArray:
+    """Return a float array of the given shape (None: any length of at least 1) with finite entries."""
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {value!r}") from None
+    wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+    fits = array.ndim == len(shape) and all(s in (None, n) and n > 0 for s, n in zip(shape, array.shape, strict=True))
+    if not fits:
+        raise ValueError(f"{name} must have shape {wanted}, got shape {array.shape}")
+    if not np.all(np.isfinite(array)):
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} must have finite entries, got {array[at]!r} at {at}")
+    return array
+
+
+def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDArray:
+    """Return a symmetric matrix, its two halves made equal where they differ by rounding."""
+    matrix = finite_array(name, value, (dim, dim))
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
+    gap = np.abs(matrix - matrix.T)
+    if np.any(gap > SYMMETRY_ULPS * np.finfo(float).eps * np.max(np.abs(matrix))):
+        i, j = (int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
+        raise ValueError(
+            f"{name} must be symmetric (it is a second derivative), got {matrix[i, j]!r} at ({i}, {j}) and "
+            f"{matrix[j, i]!r} at ({j}, {i})"
+        )
+    return (matrix + matrix.T) / 2
+
+
+def is_exact(value: Any) -> bool:
+    """Whether a number is an integer or a Fraction (arithmetic on it has no rounding)."""
+    return isinstance(value, int | Fraction | np.integer) and not isinstance(value, bool)
+
+
+def check_weights(
+    weights: Iterable[Any] | None, count: int | None, name: str = "weights"
+) -> tuple[Fraction | float, ...]:
+    """Return probabilities that sum to one: Fractions if all are exact, floats otherwise; None means equal weights.
+
+    Raises
+    ------
+    ValueError
+        If there are none, one is negative or NaN, their number is not ``count``, or they do not sum to one (exactly
+        for integers and Fractions, to rounding for floats).
+    """
+    if weights is None:
+        if not count:
+            raise ValueError("a finite family needs at least one map, got none")
+        return (Fraction(1, count),) * count
+    values = list(weights)
+    if not values:
+        raise ValueError(f"{name} must not be empty")
+    if count is not None and len(values) != count:
+        raise ValueError(f"{name} must have one entry a map, got {len(values)} for {count} maps")
+    if all(is_exact(w) for w in values):
+        exact = tuple(Fraction(int(w)) if not isinstance(w, Fraction) else w for w in values)
+    else:
+        exact = tuple(finite_number(f"each of the {name}", w) for w in values)
+    if any(w < 0 for w in exact):
+        raise ValueError(f"{name} must be >= 0, got {min(exact)!r}")
+    total = sum(exact) if isinstance(exact[0], Fraction) else math.fsum(exact)
+    slack = 0 if isinstance(total, Fraction | int) else len(values) * np.finfo(float).eps
+    if abs(total - 1) > slack:
+        raise ValueError(f"{name} must sum to one, got {values!r} with sum {total}")
+    return exact

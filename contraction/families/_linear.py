@@ -1,0 +1,108 @@
+"""What families T(theta) = A theta + b with one common A and i.i.d. b share: closed forms from A, E b and Cov b."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from contraction.constants import Constant
+from contraction.operators import AffineMaps, RandomOperator, linear
+
+__all__ = ["CommonLinear"]
+
+
+class CommonLinear(RandomOperator):
+    """T(theta) = A theta + b: a common linear part and i.i.d. offsets b.
+
+    Subclasses set ``_A`` (a number, a diagonal (d,) or a matrix (d, d)) with its ``_kind``, and give ``offset(draw)``,
+    ``offset_mean`` and ``offset_covariance``.
+    """
+
+    dim: int
+    _A: NDArray
+    _kind: str
+
+    def offset(self, draw: Any) -> NDArray:
+        """b of a draw, shape (..., d)."""
+        raise NotImplementedError
+
+    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+        return linear(self._A, theta, self._kind) + self.offset(draw)
+
+    @property
+    def is_affine(self) -> bool:
+        return True
+
+    def affine(self, draw: Any) -> AffineMaps:
+        return AffineMaps(self._A, self.offset(draw), self._kind, common=True)
+
+    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+        return self.affine(np.stack(draws))
+
+    def lipschitz(self, draw: Any) -> NDArray:
+        return np.full(np.shape(draw)[:-1], self._factor)
+
+    @property
+    def _factor(self) -> float:
+        if self._kind == "matrix":
+            return float(np.linalg.norm(self._A, 2))
+        return float(np.max(np.abs(self._A)))
+
+    @property
+    def contraction(self) -> Constant:
+        return Constant(self._factor, "proved", "the norm of the common linear part, an equality")
+
+    @property
+    def linear_part(self) -> NDArray:
+        """The common linear part A, shape (d, d)."""
+        return linear(self._A, np.eye(self.dim), self._kind).T if self._kind == "matrix" else self._A * np.eye(self.dim)
+
+    @property
+    def offset_mean(self) -> NDArray:
+        """E b, shape (d,)."""
+        raise NotImplementedError
+
+    @property
+    def offset_covariance(self) -> NDArray:
+        """Cov b, shape (d, d); ``inf`` where it is infinite."""
+        raise NotImplementedError
+
+    @property
+    def stationary_mean(self) -> NDArray:
+        """Mean of the stationary law, (I - A)^-1 E b.
+
+        Raises
+        ------
+        ValueError
+            If the spectral radius of A is not below one, so that there is no stationary law, or b has no mean.
+        """
+        self._check_stable()
+        return np.linalg.solve(np.eye(self.dim) - self.linear_part, self.offset_mean)
+
+    @property
+    def stationary_covariance(self) -> NDArray:
+        """Covariance S = A S A^T + Cov b of the stationary law.
+
+        Raises
+        ------
+        ValueError
+            If the spectral radius of A is not below one, or Cov b is infinite.
+        """
+        self._check_stable()
+        cov = self.offset_covariance
+        if not np.all(np.isfinite(cov)):
+            raise ValueError("the offsets have infinite variance, so the stationary law has no covariance")
+        if self._kind != "matrix":
+            a = np.broadcast_to(self._A, (self.dim,))
+            return cov / (1 - np.multiply.outer(a, a))
+        S = linalg.solve_discrete_lyapunov(self.linear_part, cov)
+        return (S + S.T) / 2
+
+    def _check_stable(self) -> None:
+        radius = float(np.max(np.abs(np.linalg.eigvals(self.linear_part))))
+        if not radius < 1:
+            raise ValueError(f"a stationary law needs a linear part of spectral radius < 1, got {radius:.6g}")

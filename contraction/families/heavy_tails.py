@@ -1,0 +1,142 @@
+"""Noise laws with heavy tails: Laplace, Student, Cauchy, and one without a logarithmic moment (rows 47 and 51)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from contraction.families._checks import finite_number, positive_number
+from contraction.families.noise import Noise, power
+
+__all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
+
+
+class _Symmetric(Noise):
+    """A law symmetric about ``center``; ``_central(p)`` is E |epsilon - center|^p."""
+
+    center: float
+
+    def _central(self, p: float) -> float:
+        raise NotImplementedError
+
+    def moment(self, p: float, about: float = 0.0) -> float:
+        """E |epsilon - about|^p: exact about the center and at p = 2, the triangle inequality's bound elsewhere."""
+        if not p > 0:
+            raise ValueError(f"the order of a moment must be positive, got p = {p!r}")
+        shift, central = abs(self.center - about), self._central(p)
+        if shift == 0 or math.isinf(central):
+            return central
+        if p == 2:
+            return central + power(shift, 2)
+        if p < 1:
+            return central + power(shift, p)
+        return power(power(central, 1 / p) + shift, p)
+
+
+@dataclass(frozen=True)
+class Laplace(_Symmetric):
+    """Density exp(-|x - center| / scale) / (2 scale): unbounded, every moment finite."""
+
+    scale: float = 1.0
+    center: float = 0.0
+
+    def __post_init__(self) -> None:
+        finite_number("center", self.center)
+        positive_number("scale", self.scale)
+
+    @property
+    def mean(self) -> float:
+        return self.center
+
+    @property
+    def variance(self) -> float:
+        return 2 * self.scale**2
+
+    def _central(self, p: float) -> float:
+        return power(self.scale, p) * float(special.gamma(p + 1))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        return rng.laplace(self.center, self.scale, shape)
+
+
+@dataclass(frozen=True)
+class Student(_Symmetric):
+    """Student's law with ``df`` degrees of freedom, scaled and shifted: E |epsilon|^p is finite iff p < df."""
+
+    df: float = 3.0
+    scale: float = 1.0
+    center: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive_number("df", self.df)
+        finite_number("center", self.center)
+        positive_number("scale", self.scale)
+
+    @property
+    def mean(self) -> float:
+        if self.df <= 1:
+            raise ValueError(f"{self!r} has no mean: it needs df > 1")
+        return self.center
+
+    @property
+    def variance(self) -> float:
+        return self.scale**2 * self.df / (self.df - 2) if self.df > 2 else math.inf
+
+    def _central(self, p: float) -> float:
+        if p >= self.df:
+            return math.inf
+        logs = special.gammaln((p + 1) / 2) + special.gammaln((self.df - p) / 2) - special.gammaln(self.df / 2)
+        return power(self.scale * math.sqrt(self.df), p) * math.exp(float(logs)) / math.sqrt(math.pi)
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        return self.center + self.scale * rng.standard_t(self.df, shape)
+
+
+@dataclass(frozen=True)
+class Cauchy(_Symmetric):
+    """Cauchy's law: no mean, but E log+ |epsilon| is finite, so backward iterates converge."""
+
+    scale: float = 1.0
+    center: float = 0.0
+
+    def __post_init__(self) -> None:
+        finite_number("center", self.center)
+        positive_number("scale", self.scale)
+
+    def _central(self, p: float) -> float:
+        return math.inf if p >= 1 else power(self.scale, p) / math.cos(math.pi * p / 2)
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        return self.center + self.scale * rng.standard_cauchy(shape)
+
+
+@dataclass(frozen=True)
+class LogHeavy(Noise):
+    """epsilon = exp(1 / U), U uniform on (0, 1): E log+ |epsilon| = E 1/U is infinite (row 47).
+
+    Backward iterates of a contraction with this noise diverge almost surely. With probability 1/709.78 a draw exceeds
+    the largest float64; `sample` gives ``inf`` there (never a capped number), `log_sample` gives its logarithm.
+    """
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return math.e, math.inf
+
+    @property
+    def log_moment(self) -> bool:
+        return False
+
+    def moment(self, p: float, about: float = 0.0) -> float:
+        return math.inf
+
+    def log_sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        """log epsilon = 1 / U, at least 1; the same draws as `sample` from the same generator."""
+        return 1.0 / (1.0 - rng.random(shape))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
+        with np.errstate(over="ignore"):
+            return np.exp(self.log_sample(rng, shape))
