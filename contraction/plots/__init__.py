@@ -16,7 +16,33 @@ if TYPE_CHECKING:
 __all__ = ["PLOTS", "draw", "draw_all"]
 
 #: name -> (module, function, one line for the report)
-PLOTS: dict[str, tuple[str, str, str]] = {}
+PLOTS: dict[str, tuple[str, str, str]] = {
+    "sample_paths": (
+        "contraction.plots.paths",
+        "sample_paths",
+        "One draw of the maps in both orders. Left, Example 2.4: forward jumps between the two values for ever, "
+        "backward stays at the value of the first map. Right, Section 3.1: forward keeps moving, backward settles, "
+        "at another point for every draw.",
+    ),
+    "plane_paths": (
+        "contraction.plots.paths",
+        "plane_paths",
+        "Section 3.2 in the plane, the same maps in both orders: forward iterates fill the stationary law, backward "
+        "ones settle at one draw from it, which need not be nearer to the minimum.",
+    ),
+    "non_normal": (
+        "contraction.plots.misleading",
+        "non_normal",
+        "Maps x ↦ Ax + b with A = [[½, 10], [0, ½]]. Both eigenvalues are ½, but taken for k they give a bound that "
+        "fails; contraction after eight maps and a weighted norm give certificates that hold.",
+    ),
+    "contraction_on_average": (
+        "contraction.plots.misleading",
+        "contraction_on_average",
+        "x ↦ Kx + 1 with K = 2 or ¼, equally likely: no common k < 1 exists, and the mean diverges (E K = 1.125), but "
+        "E log K < 0 and backward iterates settle; forward iterates have a heavy tail.",
+    ),
+}
 
 
 def draw(name: str) -> Figure:

@@ -12,7 +12,7 @@ from contraction.files import check_writable_folder, write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BACKWARD", "CLAIM", "FORWARD", "OTHER", "figure", "save", "style"]
+__all__ = ["BACKWARD", "CLAIM", "FORWARD", "OTHER", "SHADE", "figure", "positive", "save", "style"]
 
 BACKWARD = "#0072B2"  # blue, solid
 FORWARD = "#E69F00"  # orange, dashed or dotted
@@ -58,6 +58,14 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float
     fig = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, **keywords)
+
+
+def positive(values):
+    """Distances for a logarithmic axis: exact zeros (floats that froze) become gaps instead of vertical drops."""
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    return np.where(values > 0, values, np.nan)
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> list[Path]:
