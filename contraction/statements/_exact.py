@@ -39,11 +39,11 @@ def _ratio(m: Fraction, c: Fraction) -> float:
 
 
 def equal(statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, **extra: Any) -> Verdict:
-    """measured == claimed, entry by entry; the first pair that differs is kept."""
+    """measured == claimed, entry by entry; the first pair that differs (or the first of all) is kept."""
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
-    worst = next((p for p in pairs if p[0] != p[1]), pairs[-1])
+    worst = next((p for p in pairs if p[0] != p[1]), pairs[0])
     holds = worst[0] == worst[1]
     return Verdict(
         statement, rows, "exact", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), **extra

@@ -1,8 +1,8 @@
 """Sequences of contractions that nobody picked by hand, with limits that are known and not approximated.
 
 Every map has the form T(x) = theta0 + D u + k F(x - theta0) with |u| <= 1, F(0) = 0 and F nonexpansive, or is given by
-a stochastic matrix or a prefix of a word. T_1 … T_N are drawn; every later map is one contraction G whose fixed point p is
-known. Hence theta* = lim T_1 … T_N G^j x = T_1 … T_N p exactly, however slowly G contracts, and p is put as far from
+a stochastic matrix or a prefix of a word. T_1 … T_N are drawn; every later map is one contraction G whose fixed point p
+is known. Hence theta* = lim T_1 … T_N G^j x = T_1 … T_N p exactly, however slowly G contracts, and p is put as far from
 theta0 as condition (2) allows.
 """
 
@@ -73,8 +73,8 @@ def spread(n: int, count: int = 12) -> list[int]:
 def draw(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Drawn:
     """Draw T_1 … T_n of a kind with common factor k and displacement at most D at theta0.
 
-    ``reach`` is the distance of the other start (where the space has room for it). For prefixes k becomes base^-length, and
-    for PageRank D is the largest displacement of the maps that were drawn.
+    ``reach`` is the distance of the other start (where the space has room for it). For prefixes k becomes base^-length,
+    and for PageRank D is the largest displacement of the maps that were drawn.
     """
     rng = np.random.default_rng([seed, n, dim, KINDS.index(kind)])
     if kind == "prefix":
@@ -127,7 +127,7 @@ def _shrink(y: NDArray, t: float) -> NDArray:
 
 
 def _pagerank(k: float, dim: int, n: int, rng: np.random.Generator) -> Drawn:
-    """x -> k x P + (1 - k) v, P a stochastic matrix: factor k in l1. Later maps: x -> k x + (1 - k) w, fixed point w."""
+    """x -> k x P + (1 - k) v, P a stochastic matrix: factor k in l1. Later maps: k x + (1 - k) w, fixed point w."""
     theta0, w = rng.dirichlet(np.ones(dim)), np.eye(dim)[rng.integers(dim)]
     steps = [(rng.dirichlet(np.full(dim, 0.3) + 0.01, dim), rng.dirichlet(np.full(dim, 0.5))) for _ in range(n)]
     maps = [lambda x, P=P, v=v: k * (x @ P) + (1 - k) * v for P, v in steps]
@@ -147,5 +147,5 @@ def _prefixes(dim: int, n: int, rng: np.random.Generator) -> Drawn:
     maps = [lambda x, c=c, s=s: c + base**s * x for c, s in zip(fronts, sizes, strict=True)]
     theta0, zero, other = (np.array([int(v)], dtype=object) for v in (rng.integers(1, 10**6), 0, rng.integers(10**6)))
     moved = [np.array([int(T(int(theta0[0])))], dtype=object) for T in maps] + [base**length * theta0]
-    D = max(Fraction(space.distance(theta0, m)[()]) for m in moved)
+    D = max(Fraction(space.distance(theta0, m).item()) for m in moved)
     return Drawn(Operators.from_maps(maps, space=space), theta0, k, D, zero, other, 1.0, 0)

@@ -65,8 +65,9 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
                 n = int(rng.choice([5, 60, 300]))
                 a = int(rng.integers(0, n - 1))
                 yield {
-                    "kind": kind, "k": k, "D": float(rng.choice([0.0, 1e-3, 1.0, 1e3])), "dim": int(rng.integers(1, 51)),
-                    "n": n, "seed": int(rng.integers(2**31)), "reach": float(rng.choice([0.0, 1.0, 1e6])),
+                    "kind": kind, "k": k, "D": float(rng.choice([0.0, 1e-3, 1.0, 1e3])),
+                    "dim": int(rng.integers(1, 51)), "n": n, "seed": int(rng.integers(2**31)),
+                    "reach": float(rng.choice([0.0, 1.0, 1e6])),
                     "segment": (a, min(n, a + int(rng.integers(1, 20)))),
                 }  # fmt: skip
     for kind in ("aligned", "sine"):

@@ -49,7 +49,9 @@ def test_the_bound_is_reached_by_aligned_maps(seed, n, dim):
 
 
 def run_standard_cases() -> bool:
-    return all(backward_contraction.check(**c) for c in backward_contraction.cases(np.random.default_rng(0), "standard"))
+    return all(
+        backward_contraction.check(**c) for c in backward_contraction.cases(np.random.default_rng(0), "standard")
+    )
 
 
 @pytest.mark.control

@@ -1,0 +1,116 @@
+"""Proof of Theorem 2.2, the geometric sum: its number of terms, and the exponent that is printed with the wrong sign.
+
+Problem
+    A = d(T_1…T_n theta, T_1…T_m theta) for m > n, T_i k-Lipschitz with d(theta, T_i theta) <= D.
+Guarantee (Exact, attained)
+    A <= D k^n (1 + k + … + k^(m-n-1)) = D k^n (1 - k^(m-n))/(1-k), an equality for T_i x = k x + D at theta = 0.
+    Printed: last exponent m-n+1 (two terms too many, still a bound), then 1 - k^(n-m+2), which is 0 at m = n+2 and
+    negative beyond: no bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from contraction.iterates import backward_iterates
+from contraction.operators import Operators
+from contraction.statements import _exact
+from contraction.statements._base import Row, Statement, Tier, Verdict
+
+ROWS = (13, 14)
+
+
+def distance_of_iterates(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
+    """A = |theta_m - theta_n| for T_i x = k x + D from 0, by applying the maps."""
+    operators = Operators.from_maps([lambda x: k * x + D] * m)
+    low, high = backward_iterates(operators, np.array([Fraction(0)]), at=[n, m])[:, 0]
+    return abs(high - low)
+
+
+def corrected_bound(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
+    """D k^n (1 - k^(m-n))/(1-k)."""
+    return D * k**n * (1 - k ** (m - n)) / (1 - k)
+
+
+def printed_sum(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
+    """k^n (D + D k + … + D k^(m-n+1)), as printed."""
+    return k**n * D * sum((k**j for j in range(m - n + 2)), Fraction(0))
+
+
+def printed_bound(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
+    """D k^n (1 - k^(n-m+2))/(1-k), as printed; for k = 0 and m > n+2 it divides by zero."""
+    return D * k**n * (1 - k ** (n - m + 2)) / (1 - k)
+
+
+def check(k: Fraction, D: Fraction, n: int, m: int) -> Verdict:
+    """The corrected bound and the sum of m-n terms both equal the distance of the iterates, in Fractions."""
+    A = distance_of_iterates(k, D, n, m)
+    terms = k**n * D * sum((k**j for j in range(m - n)), Fraction(0))
+    return _exact.equal(
+        "geometric_sum", ROWS, [A, A], [terms, corrected_bound(k, D, n, m)],
+        hypotheses="0 ≤ k < 1, m > n; T_i x = kx + D", note=f"k={k}, D={D}, n={n}, m={m}",
+    )  # fmt: skip
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """k = 0, 1/2, near 1 and drawn; gaps 1 to 60, n up to 200."""
+    for k in (Fraction(0), Fraction(1, 2), Fraction(999_999, 10**6)):
+        for gap in (1, 2, 3, 60):
+            yield {"k": k, "D": Fraction(3, 2), "n": int(rng.integers(0, 200)), "m": 200 + gap}
+    for _ in range(20 if tier == "standard" else 300):
+        n = int(rng.integers(0, 60))
+        k = Fraction(int(rng.integers(0, 1000)), 1000)
+        yield {"k": k, "D": Fraction(int(rng.integers(1, 99)), 7), "n": n, "m": n + int(rng.integers(1, 60))}
+
+
+def check_printed(k: Fraction = Fraction(1, 2), D: Fraction = Fraction(1), n: int = 3, gap: int = 2) -> Verdict:
+    """For a gap m - n >= 2 and k > 0 the printed last step is below the distance, and the printed sum above it."""
+    m = n + gap
+    A, bound = distance_of_iterates(k, D, n, m), printed_bound(k, D, n, m)
+    holds = bound < A < printed_sum(k, D, n, m) and bound <= 0
+    return Verdict(
+        "geometric_sum", ROWS, "refuted", holds, float(A / D), float(bound / D),
+        hypotheses="k > 0, m ≥ n + 2", note=f"k={k}, D={D}, n={n}, m={m}: printed {bound}, true {A}",
+    )  # fmt: skip
+
+
+def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """k = 1/2 with gaps 2 to 5, where the printed factor is 0, -2, -6, -14, and drawn ones."""
+    for gap in (2, 3, 4, 5):
+        yield {"gap": gap}
+    for _ in range(10):
+        yield {
+            "k": Fraction(int(rng.integers(1, 1000)), 1000),
+            "n": int(rng.integers(0, 20)),
+            "gap": int(rng.integers(2, 20)),
+        }
+
+
+STATEMENT = Statement(
+    name="geometric_sum",
+    paper=("Theorem 2.2",),
+    claim="D k^n (1 + k + … + k^{m−n−1}) = D k^n (1 − k^{m−n})/(1−k), attained",
+    hypotheses="0 ≤ k < 1, m > n",
+    rows=(
+        Row(
+            13, "proof of Theorem 2.2, sum of the displacements", "LOOSE", "A ≤ k^n (D + Dk + … + Dk^{m−n+1})",
+            "the triangle inequality gives m−n terms; the two that are added leave a bound, but not the sharp one",
+            "last exponent m−n−1", "typo",
+        ),
+        Row(
+            14, "proof of Theorem 2.2, closed form of the sum", "WRONG", "≤ D k^n (1 − k^{n−m+2})/(1−k)",
+            "it is 0 at m = n+2 and negative for m > n+2, so it bounds no distance; at k = 0 it divides by zero",
+            "D k^n (1 − k^{m−n})/(1−k); the last bound D k^n/(1−k) stands", "repairable",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    printed_cases=printed_cases,
+    proof="proofs/coq/geometric_sum_slip.v:printed_bound_refuted",
+    derivation="proofs/symbolic/geometric_sum.py",
+    test="tests/theory/test_geometric_sum.py",
+)  # fmt: skip
