@@ -160,7 +160,12 @@ def numpy_field(function: Callable[[Any], Any]) -> VectorField:
         line[0], line[1] = theta, v
         return series(line)[1]
 
-    return VectorField(value=function, jvp=jvp, series=series)
+    def value(theta: Any) -> Any:
+        if isinstance(theta, np.ndarray) and theta.dtype.kind == "O":  # NumPy has no tanh of such numbers, Series has
+            return series(theta[None])[0]
+        return function(theta)
+
+    return VectorField(value=value, jvp=jvp, series=series)
 
 
 def zeros_stack(theta: Any, rows: int) -> Any:
