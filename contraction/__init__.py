@@ -22,6 +22,8 @@ _WHERE = {
     "contraction.iterates": (
         "backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates",
     ),
+    "contraction.certificates": ("Certificate", "Estimate", "certify", "estimate"),
+    "contraction.limits": ("BackwardLimit", "NotSettled", "backward_limit", "coupling_distance"),
 }  # fmt: skip
 _SUBMODULES = ("expansions", "families", "laws", "orders", "plots", "spaces", "statements", "strategies")
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -44,6 +46,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from contraction.certificates import Certificate, Estimate, certify, estimate
     from contraction.constants import Constant
     from contraction.errors import DeclarationRefuted, NotCertified, NotDeterministic
     from contraction.iterates import (
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         paired_iterates,
         plain_iterates,
     )
+    from contraction.limits import BackwardLimit, NotSettled, backward_limit, coupling_distance
     from contraction.operators import AffineMaps, Operators, RandomOperator
     from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
     from contraction.spaces import Euclidean, GridFunctions, L1Simplex, Metric, SupNorm, WeightedEuclidean, Words

@@ -1,0 +1,30 @@
+"""The README's Python runs as printed, and prints what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_python_blocks_run_and_print_what_is_shown(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) >= 3
+    names: dict = {}
+    outputs = []
+    for block in blocks:
+        if "import torch" in block:
+            continue
+        exec(compile(block, "README.md", "exec"), names)
+        outputs.append(capsys.readouterr().out)
+    shown = re.search(r"prints\n\n```text\n(.*?)```", README, re.S)
+    assert shown is not None
+    assert outputs[0].strip() == shown[1].strip()
+    assert "in L²" in outputs[1] or "moment=2" in outputs[1]
+
+
+def test_links_point_at_files():
+    root = Path(__file__).resolve().parents[2]
+    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert (root / target).exists(), target
