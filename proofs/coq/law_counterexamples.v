@@ -1,0 +1,196 @@
+(** Around Theorem 2.6: the law of Example 2.4, the printed factorisation of Appendix E refuted,
+    and what fails without reversibility or continuity. *)
+
+From Coq Require Import Reals Lra Lia List Bool.
+From TrainingInReverse Require Import metric_spaces compositions backward_contraction equality_of_laws.
+Import ListNotations.
+Local Open Scope R_scope.
+
+(** Two letters of probability 1/2 each. *)
+Definition coin : list bool := [true; false].
+Definition fair (_ : bool) : R := 1 / 2.
+
+Lemma fair_sums_to_1 : sum_letters coin fair = 1.
+Proof. unfold coin, fair. simpl. lra. Qed.
+
+(** ** Example 2.4 *)
+Section ConstantMaps.
+  Context {X : Type} (x0 y0 : X).
+
+  Definition constant_map (b : bool) (_ : X) : X := if b then x0 else y0.
+
+  (** Row 27: the law of the forward iterate is (1/2, 1/2) on {x0, y0} exactly, for every n >= 1. *)
+  Theorem constant_maps_forward_law : forall n (phi : X -> R) x, (1 <= n)%nat ->
+    expectation coin (product_weight fair) n (fun w => phi (forward_word constant_map w x))
+    = 1 / 2 * phi x0 + 1 / 2 * phi y0.
+  Proof.
+    intros [| n] phi x Hn; [lia |]. unfold expectation. rewrite sum_words_last.
+    assert (H : forall a, sum_words coin n (fun w => product_weight fair (w ++ [a])
+                            * phi (forward_word constant_map (w ++ [a]) x))
+                          = 1 / 2 * phi (constant_map a x)).
+    { intros a.
+      rewrite (sum_words_ext coin n _ (fun w => product_weight fair w * (1 / 2 * phi (constant_map a x)))).
+      - apply (expectation_const coin fair fair_sums_to_1).
+      - intros w _. unfold forward_word. rewrite product_weight_app, rev_app_distr.
+        unfold constant_map. simpl. change (fair a) with (1 / 2). ring. }
+    simpl. rewrite !H. simpl. ring.
+  Qed.
+End ConstantMaps.
+
+(** ** The printed factorisation *)
+
+(** The distribution function of a law on R^2 at (a, b), and those of its coordinates. *)
+Definition indicator (P : Prop) (dec : {P} + {~ P}) : R := if dec then 1 else 0.
+Definition joint_cdf (E : (R * R -> R) -> R) (a b : R) : R :=
+  E (fun z => indicator _ (Rle_dec (fst z) a) * indicator _ (Rle_dec (snd z) b)).
+Definition first_cdf (E : (R * R -> R) -> R) (a : R) : R := E (fun z => indicator _ (Rle_dec (fst z) a)).
+Definition second_cdf (E : (R * R -> R) -> R) (b : R) : R := E (fun z => indicator _ (Rle_dec (snd z) b)).
+
+(** Appendix E.2 (row 38): "by independence of the T_i" the distribution function of the forward
+    iterate is printed as the product of those of its coordinates. Example 2.4 with x0 = (0,0),
+    y0 = (1,1) refutes it at every n >= 1: joint 1/2, product 1/4 at the point (1/2, 1/2). *)
+Theorem printed_factorisation_refuted : forall n x, (1 <= n)%nat ->
+  let E phi := expectation coin (product_weight fair) n
+                 (fun w => phi (forward_word (constant_map (0, 0) (1, 1)) w x)) in
+  joint_cdf E (1 / 2) (1 / 2) = 1 / 2 /\
+  first_cdf E (1 / 2) * second_cdf E (1 / 2) = 1 / 4.
+Proof.
+  intros n x Hn E.
+  assert (H : forall phi, E phi = 1 / 2 * phi (0, 0) + 1 / 2 * phi (1, 1))
+    by (intros phi; apply constant_maps_forward_law; assumption).
+  unfold joint_cdf, first_cdf, second_cdf. rewrite !H. unfold indicator. simpl.
+  repeat destruct Rle_dec; lra.
+Qed.
+
+(** ** Without reversibility *)
+
+(** The maps x/2 and x/2 + 1/2. *)
+Definition digit_map (b : bool) (x : R) : R := (x + (if b then 1 else 0)) / 2.
+
+(** Words of three letters, reshuffled in epochs of two: l_1 l_2 is 01 or 10, l_3 is fresh. *)
+Definition reshuffled (w : list bool) : R :=
+  match w with
+  | [a; b; _] => if Bool.eqb a b then 0 else 1 / 4
+  | _ => 0
+  end.
+
+(** Row 40: a fresh reshuffle in every epoch breaks the equality at N = 2, n = 3. The forward law
+    is uniform on {1/8, 1/4, 5/8, 3/4}, the backward law on {1/4, 3/8, 1/2, 5/8}; the weights sum
+    to 1, the means agree (7/16), the second moments do not (66/256 and 54/256). *)
+Theorem reshuffling_breaks_equality :
+  let forward_E (phi : R -> R) :=
+    expectation coin reshuffled 3 (fun w => phi (forward_word digit_map w 0)) in
+  let backward_E (phi : R -> R) :=
+    expectation coin reshuffled 3 (fun w => phi (backward_word digit_map w 0)) in
+  (forall phi, forward_E phi = 1 / 4 * (phi (1 / 8) + phi (2 / 8) + phi (5 / 8) + phi (6 / 8))) /\
+  (forall phi, backward_E phi = 1 / 4 * (phi (2 / 8) + phi (3 / 8) + phi (4 / 8) + phi (5 / 8))) /\
+  forward_E (fun x => x) = 7 / 16 /\ backward_E (fun x => x) = 7 / 16 /\
+  forward_E (fun x => x ^ 2) = 66 / 256 /\ backward_E (fun x => x ^ 2) = 54 / 256.
+Proof.
+  intros forward_E backward_E.
+  assert (F : forall phi, forward_E phi = 1 / 4 * (phi (1 / 8) + phi (2 / 8) + phi (5 / 8) + phi (6 / 8))).
+  { intros phi. unfold forward_E, expectation, forward_word, compose, digit_map. simpl.
+    replace ((((0 + 1) / 2 + 0) / 2 + 0) / 2) with (1 / 8) by field.
+    replace ((((0 + 0) / 2 + 1) / 2 + 0) / 2) with (2 / 8) by field.
+    replace ((((0 + 1) / 2 + 0) / 2 + 1) / 2) with (5 / 8) by field.
+    replace ((((0 + 0) / 2 + 1) / 2 + 1) / 2) with (6 / 8) by field. ring. }
+  assert (B : forall phi, backward_E phi = 1 / 4 * (phi (2 / 8) + phi (3 / 8) + phi (4 / 8) + phi (5 / 8))).
+  { intros phi. unfold backward_E, expectation, backward_word, compose, digit_map. simpl.
+    replace ((((0 + 0) / 2 + 1) / 2 + 0) / 2) with (2 / 8) by field.
+    replace ((((0 + 1) / 2 + 1) / 2 + 0) / 2) with (3 / 8) by field.
+    replace ((((0 + 0) / 2 + 0) / 2 + 1) / 2) with (4 / 8) by field.
+    replace ((((0 + 1) / 2 + 0) / 2 + 1) / 2) with (5 / 8) by field. ring. }
+  rewrite !F, !B. repeat split; [exact F | exact B | | | |]; field.
+Qed.
+
+(** Row 39: a fixed cyclic order is not reversible, and the laws differ from n = 2 on: with the
+    one word T_1 T_2 of two constant maps, forward ends in y0 and backward in x0. *)
+Definition cyclic (w : list bool) : R :=
+  match w with
+  | [true; false] => 1
+  | _ => 0
+  end.
+
+Theorem cyclic_order_breaks_equality :
+  expectation coin cyclic 2 (fun w => forward_word (constant_map 0 1) w 0) = 1 /\
+  expectation coin cyclic 2 (fun w => backward_word (constant_map 0 1) w 0) = 0.
+Proof.
+  unfold expectation, forward_word, backward_word, compose, coin, cyclic, constant_map. simpl. lra.
+Qed.
+
+(** ** Stationarity needs continuity; the converse fails *)
+
+(** x/2 for x <> 0, and 0 is sent to 1. *)
+Definition jump (x : R) : R := if Req_EM_T x 0 then 1 else x / 2.
+
+(** Row 37: "stationary" needs continuity. The single map T x = x/2 (x <> 0), T 0 = 1 has
+    T^n x -> 0 for every x, but the limit law, the point mass at 0, is not invariant: T 0 = 1. *)
+Theorem stationarity_needs_continuity :
+  (forall x : R, converges (fun n => backward (fun _ => jump) n x) 0) /\ jump 0 <> 0.
+Proof.
+  split.
+  2: { unfold jump. destruct (Req_EM_T 0 0); lra. }
+  assert (H : forall x, x <> 0 -> converges (fun n => backward (fun _ => jump) n x) 0).
+  { intros x Hx. apply (converges_within (X := real_line) _ _ (fun n => Rabs x * (1 / 2) ^ n)).
+    2: { apply geometric_vanishes. lra. }
+    intros n. rewrite backward_one_map.
+    assert (E : Nat.iter n jump x = x * (1 / 2) ^ n).
+    { induction n; simpl; [ring |]. rewrite IHn. unfold jump.
+      pose proof (pow_lt (1 / 2) n ltac:(lra)).
+      destruct (Req_EM_T (x * (1 / 2) ^ n) 0) as [Z | Z]; [| field].
+      apply Rmult_integral in Z. lra. }
+    rewrite E. simpl. rewrite Rminus_0_r, Rabs_mult, (Rabs_pos_eq ((1 / 2) ^ n)); [lra |].
+    apply pow_le. lra. }
+  intros x. destruct (Req_EM_T x 0) as [-> | Hx]; [| auto].
+  apply (converges_unshift (X := real_line) _ _ 1).
+  apply (converges_ext (X := real_line) (fun n => backward (fun _ => jump) n 1)); [| apply H; lra].
+  intros n. rewrite Nat.add_comm, Nat.add_1_r, backward_succ. f_equal.
+  unfold jump. destruct (Req_EM_T 0 0); lra.
+Qed.
+
+(** The maps x and x + 1 (mod 2). *)
+Definition flip (b x : bool) : bool := xorb b x.
+
+(** Row 41: the converse of Theorem 2.6 fails. With the maps x and x + 1 (mod 2), each of
+    probability 1/2, the forward law is uniform at every n >= 1 ... *)
+Theorem flip_law_uniform : forall n (phi : bool -> R) x, (1 <= n)%nat ->
+  expectation coin (product_weight fair) n (fun w => phi (forward_word flip w x))
+  = 1 / 2 * phi true + 1 / 2 * phi false.
+Proof.
+  intros [| n] phi x Hn; [lia |]. unfold expectation. rewrite sum_words_last.
+  set (S0 := fun a => sum_words coin n (fun w => product_weight fair w
+                        * phi (flip a (forward_word flip w x)))).
+  assert (H : forall a, sum_words coin n (fun w => product_weight fair (w ++ [a])
+                * phi (forward_word flip (w ++ [a]) x)) = 1 / 2 * S0 a).
+  { intros a. unfold S0. rewrite <- sum_words_scale. apply sum_words_ext. intros w _.
+    unfold forward_word. rewrite product_weight_app, rev_app_distr. simpl. change (fair a) with (1 / 2). ring. }
+  simpl. rewrite !H.
+  assert (Hsum : S0 true + S0 false = phi true + phi false).
+  { unfold S0. rewrite <- sum_words_plus.
+    rewrite (sum_words_ext coin n _ (fun w => product_weight fair w * (phi true + phi false))).
+    - apply (expectation_const coin fair fair_sums_to_1).
+    - intros w _. unfold flip. destruct (forward_word xorb w x); simpl; ring. }
+  lra.
+Qed.
+
+(** ... but backward iterates settle only if eventually the identity alone is drawn. *)
+Theorem flip_backward_settles_iff : forall (draw : nat -> bool) x,
+  (exists N l, forall n, (N <= n)%nat -> backward (fun i => flip (draw i)) n x = l) <->
+  (exists N, forall n, (N <= n)%nat -> draw (S n) = false).
+Proof.
+  intros draw x.
+  assert (Hin : forall n y b, backward (fun i => flip (draw i)) n (xorb b y)
+                              = xorb b (backward (fun i => flip (draw i)) n y)).
+  { unfold backward. intros n. generalize 0%nat. induction n; intros a y b; simpl; [reflexivity |].
+    rewrite IHn. generalize (segment (fun i => flip (draw i)) (S a) n y). intros z. unfold flip.
+    destruct (draw (S a)), b, z; reflexivity. }
+  split.
+  - intros (N & l & H). exists N. intros n Hn.
+    pose proof (H n Hn) as H1. pose proof (H (S n) ltac:(lia)) as H2.
+    rewrite backward_succ in H2. change (flip (draw (S n)) x) with (xorb (draw (S n)) x) in H2. rewrite Hin, H1 in H2.
+    destruct (draw (S n)), l; simpl in H2; congruence.
+  - intros (N & H). exists N, (backward (fun i => flip (draw i)) N x). intros n Hn.
+    induction Hn as [| n Hn IH]; [reflexivity |].
+    rewrite backward_succ. change (flip (draw (S n)) x) with (xorb (draw (S n)) x). rewrite Hin, H, xorb_false_l by assumption.
+    exact IH.
+Qed.
