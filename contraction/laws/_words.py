@@ -1,0 +1,240 @@
+"""All words of finitely many maps, evaluated exactly in integers: the arithmetic behind exact laws.
+
+Rational affine maps T_i(x) = alpha_i x / Q + beta_i / R with integers alpha, beta act on integers X = s x: the scale s
+becomes s' = lcm(Q s, R) and X becomes alpha_i (s'/Qs) X + beta_i (s'/R). Every intermediate number is bounded first, in
+Python integers: within 2^63 the arithmetic is int64, beyond it Python integers; nothing overflows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.orders import Order
+
+__all__ = [
+    "ScaledMaps", "all_words", "as_fraction", "as_hashable", "callable_values", "collect", "flat_word", "integers",
+    "listed_values", "outer_values", "scale_start", "scaled_maps",
+]  # fmt: skip
+
+INT64 = 2**63 - 1
+
+
+def as_fraction(x: Any) -> Fraction:
+    """A rational number as a Fraction; floats are refused, for 0.1 is not 1/10."""
+    if isinstance(x, Rational):
+        return Fraction(int(x.numerator), int(x.denominator))
+    if isinstance(x, np.integer):
+        return Fraction(int(x))
+    if all(hasattr(x, name) for name in ("p", "q")):  # rationals of python-flint and SymPy
+        return Fraction(int(x.p), int(x.q))
+    raise TypeError(f"exact laws need integers or Fractions, got {x!r}: write Fraction(1, 10) for 0.1")
+
+
+def integers(values: Sequence[Any]) -> tuple[list[int], int]:
+    """Rationals over their common denominator: (numerators, denominator)."""
+    exact = [as_fraction(v) for v in values]
+    scale = math.lcm(*{f.denominator for f in exact})
+    return [f.numerator * (scale // f.denominator) for f in exact], scale
+
+
+def array(values: Any, bound: int) -> NDArray:
+    """Integers as int64 if ``bound`` fits, as Python integers otherwise."""
+    return np.array(values, dtype=np.int64 if bound <= INT64 else object)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One map applied to points of one scale: X -> alpha_i X + beta_i, integers, giving points of scale ``after``."""
+
+    alpha: NDArray
+    beta: NDArray
+    after: int
+
+
+@dataclass(frozen=True)
+class ScaledMaps:
+    """T_i(x) = alpha_i x / Q + beta_i / R in Python integers: alpha (M, d, d), beta (M, d)."""
+
+    alpha: NDArray
+    beta: NDArray
+    Q: int
+    R: int
+
+    def steps(self, start: NDArray, scale: int, length: int) -> tuple[NDArray, list[Step]]:
+        """The start and ``length`` steps, int64 if no number on the way can leave it, Python integers if one can."""
+        row_sum = int(np.abs(self.alpha).sum(axis=-1).max())
+        shift = int(np.abs(self.beta).max())
+        size = largest = max(abs(int(x)) for x in start)
+        factors: list[tuple[int, int, int]] = []
+        for _ in range(length):
+            after = math.lcm(self.Q * scale, self.R)
+            factors.append((after // (self.Q * scale), after // self.R, after))
+            size = row_sum * factors[-1][0] * size + shift * factors[-1][1]
+            largest = max(largest, size, row_sum * factors[-1][0])
+            scale = after
+        return array(start, largest), [
+            Step(array(self.alpha * f, largest), array(self.beta * g, largest), after) for f, g, after in factors
+        ]
+
+
+def scaled_maps(maps: Sequence[tuple[Any, Any]]) -> ScaledMaps:
+    """Affine maps (A, b) with rational entries over one denominator; A is a number, a diagonal or a matrix."""
+    forms = [(np.asarray(A, dtype=object), np.atleast_1d(np.asarray(b, dtype=object))) for A, b in maps]
+    dims = {len(b) for _, b in forms} | {A.shape[-1] for A, _ in forms if A.ndim}
+    d = max(dims)
+    if dims - {1, d} or any(A.shape not in ((), (d,), (d, d), (1,), (1, 1)) or b.ndim > 1 for A, b in forms):
+        shapes = [(A.shape, b.shape) for A, b in forms]
+        raise ValueError(f"affine maps (A, b) must share one dimension, got shapes {shapes}")
+    diagonals = (A if A.shape == (d, d) else np.diag(np.broadcast_to(A.reshape(-1), (d,))) for A, _ in forms)
+    alpha, Q = integers([x for matrix in diagonals for x in matrix.ravel()])
+    beta, R = integers([x for _, b in forms for x in np.broadcast_to(b, (d,))])
+    shape = (len(forms), d)
+    return ScaledMaps(
+        np.array(alpha, dtype=object).reshape(*shape, d), np.array(beta, dtype=object).reshape(shape), Q, R
+    )
+
+
+def scale_start(maps: ScaledMaps, theta0: Any) -> tuple[NDArray, int, bool]:
+    """The start as integers (d,), their scale, and whether points are plain numbers."""
+    entries = np.asarray(theta0, dtype=object)
+    d = maps.beta.shape[1]
+    if entries.ndim > 1 or entries.size not in (1, d):
+        raise ValueError(f"the start must be a number or a point with {d} coordinates, got {theta0!r}")
+    numbers, scale = integers(list(np.broadcast_to(entries.reshape(-1), (d,))))
+    return np.array(numbers, dtype=object), scale, d == 1 and entries.ndim == 0
+
+
+def flat_word(order: Order, n: int) -> list[int]:
+    """Positions of the maps of iterate n down to iterate 0, outermost first, following the anchors."""
+    positions: list[int] = []
+    while n > 0:
+        word = list(order.word(n))
+        if min(word, default=1) < 1:
+            raise ValueError(f"the word of iterate {n} names map {min(word)}; maps are counted from 1")
+        m = order.anchor(n)
+        if not 0 <= m < n:
+            raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {m!r}")
+        positions += word
+        n = m
+    return positions
+
+
+def all_words(count: int, n: int) -> NDArray:
+    """All count^n words as rows (count^n, n) in lexicographic order, position 1 slowest."""
+    words = np.empty((count,) * n + (n,), dtype=np.int16 if count > 127 else np.int8)
+    for j in range(n):
+        words[..., j] = np.arange(count).reshape((count,) + (1,) * (n - 1 - j))
+    return words.reshape(count**n, n)
+
+
+def outer_values(
+    maps: ScaledMaps, positions: Sequence[int], n: int, start: NDArray, start_scale: int
+) -> tuple[NDArray, int]:
+    """Values of a word over all M^n draws of (T_1, …, T_n), in lexicographic order of the draws, with their scale.
+
+    The array grows by one axis of length M when a position is first met, by one multiplication and one addition a new
+    entry: about two operations a word in all.
+    """
+    M, d = maps.beta.shape
+    X, steps = maps.steps(start, start_scale, len(positions))
+    axes: list[int] = []
+    for step, j in zip(steps, reversed(positions), strict=True):
+        shape = X.shape[:-1] if j in axes else (M, *X.shape[:-1])
+        out = np.empty((*shape, d), dtype=X.dtype)
+        for i in range(M):
+            at = (slice(None),) * axes.index(j) + (i,) if j in axes else (i,)
+            source = X[at] if j in axes else X
+            out[at] = _linear(step.alpha[i], source) + step.beta[i]
+        X = out
+        if j not in axes:
+            axes.insert(0, j)
+    for j in range(1, n + 1):
+        if j not in axes:
+            X = np.broadcast_to(X, (M, *X.shape))
+            axes.insert(0, j)
+    X = X.transpose([axes.index(j) for j in range(1, n + 1)] + [n]).reshape(-1, d)
+    return X, steps[-1].after if steps else start_scale
+
+
+def _linear(alpha: NDArray, X: NDArray) -> NDArray:
+    return X * alpha[0, 0] if alpha.shape == (1, 1) else X @ alpha.T
+
+
+def listed_values(
+    maps: ScaledMaps, positions: Sequence[int], words: NDArray, start: NDArray, start_scale: int
+) -> tuple[NDArray, int]:
+    """Values of a word for the listed draws only: words (K, n) of map numbers -> (K, d), with their scale."""
+    first, steps = maps.steps(start, start_scale, len(positions))
+    X = np.repeat(first[None], len(words), axis=0)
+    for step, j in zip(steps, reversed(positions), strict=True):
+        chosen = words[:, j - 1]
+        if maps.beta.shape[1] == 1:
+            X = step.alpha[:, 0, 0][chosen, None] * X + step.beta[chosen]
+        else:
+            X = (step.alpha[chosen] @ X[..., None])[..., 0] + step.beta[chosen]
+    return X, steps[-1].after if steps else start_scale
+
+
+def callable_values(
+    maps: Sequence[Callable[[Any], Any]], positions: Sequence[int], words: NDArray, theta0: Any
+) -> list[Hashable]:
+    """Values of a word for the listed draws by applying the maps themselves; common inner parts are applied once."""
+    known: dict[tuple[int, ...], Any] = {(): theta0}
+    out = []
+    for word in words.tolist():
+        inner = tuple(word[j - 1] for j in reversed(positions))
+        length = len(inner)
+        while inner[:length] not in known:
+            length -= 1
+        for k in range(length, len(inner)):
+            known[inner[: k + 1]] = maps[inner[k]](known[inner[:k]])
+        out.append(as_hashable(known[inner]))
+    return out
+
+
+def as_hashable(point: Any) -> Hashable:
+    """A point of a law: arrays and lists become tuples; floats are refused."""
+    if isinstance(point, np.ndarray):
+        point = point.tolist()
+    if isinstance(point, list | tuple):
+        return tuple(as_hashable(p) for p in point)
+    if isinstance(point, float | np.floating):
+        raise TypeError(f"a map gave the float {point!r}: exact laws need maps that keep integers and Fractions exact")
+    if isinstance(point, int | Rational):
+        return Fraction(point)
+    return point
+
+
+def collect(values: NDArray, masses: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Distinct rows of values (K, d) in lexicographic order with their summed integer masses (None: one each)."""
+    if values.dtype == object or (masses is not None and masses.dtype == object):
+        totals: dict[tuple[int, ...], int] = {}
+        weights = itertools.repeat(1) if masses is None else masses.tolist()
+        for point, mass in zip(map(tuple, values.tolist()), weights, strict=False):
+            totals[point] = totals.get(point, 0) + mass
+        points = sorted(p for p, mass in totals.items() if mass)
+        atoms = np.array(points, dtype=values.dtype).reshape(len(points), values.shape[1])
+        return atoms, array([totals[p] for p in points], sum(totals.values()))
+    if masses is not None and not masses.all():
+        values, masses = values[masses != 0], masses[masses != 0]
+    if values.shape[1] == 1 and masses is None:
+        ordered = np.sort(values, axis=0)
+    else:
+        order = np.argsort(values[:, 0], kind="stable") if values.shape[1] == 1 else np.lexsort(values.T[::-1])
+        ordered = values[order]
+        masses = None if masses is None else masses[order]
+    changes = np.ones(len(ordered), dtype=bool)
+    changes[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    starts = np.flatnonzero(changes)
+    if masses is None:
+        return ordered[starts], np.diff(starts, append=len(ordered))
+    return ordered[starts], np.add.reduceat(masses, starts)

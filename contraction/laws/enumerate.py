@@ -1,0 +1,301 @@
+"""Enumerate all words of finitely many maps: exact laws of iterates, of pairs of iterates, of the words themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.laws import _words
+from contraction.laws._words import as_fraction
+from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
+from contraction.operators import AffineMaps
+from contraction.orders import Backward, Forward, Order
+
+__all__ = [
+    "compare_orders", "exact_law", "exact_laws", "exchangeable_pair", "is_stationary", "pair_law", "reversible",
+    "word_law",
+]  # fmt: skip
+
+MOST_WORDS = 2**25
+
+#: Weights (i.i.d.; None: equal), an object with ``words(n)``, or a function n -> pairs (word, probability).
+IndexLaw: TypeAlias = Any
+
+
+def exact_law(
+    maps: Any, n: int, theta0: Any = 0, *, order: Order | None = None, index_law: IndexLaw = None
+) -> ExactLaw:
+    """The exact law of iterate n over all draws of T_1, …, T_n from finitely many maps.
+
+    Parameters
+    ----------
+    maps
+        The maps, numbered from 0: affine ones as pairs (A, b) with rational entries (A a number, a diagonal or a
+        matrix), which is the fast path; or functions of one point, such as ``lambda x: x / 2 if x else Fraction(1)``;
+        or a `contraction.families.FiniteFamily`, whose law of indices then serves unless another is given.
+    n
+        Number of maps.
+    theta0
+        The start: a rational, or a sequence of them.
+    order
+        Any order; `contraction.orders.Forward` unless given.
+    index_law
+        The law of the word of map numbers (position 1 first): weights of i.i.d. draws (None: equal), an object with
+        ``words(n)`` (those of `contraction.families`), or a function n -> iterable of (word, probability);
+        probabilities rational with sum one.
+
+    Returns
+    -------
+    ExactLaw
+
+    Raises
+    ------
+    TypeError
+        If a number is not rational: floats are refused.
+    ValueError
+        If there are no maps, weights don't sum to one, or there are more than 2^25 words (see `merged_law`).
+    """
+    return exact_laws(maps, n, theta0, orders=(order or Forward(),), index_law=index_law)[0]
+
+
+def exact_laws(
+    maps: Any,
+    n: int,
+    theta0: Any = 0,
+    *,
+    orders: Sequence[Order] = (Forward(), Backward()),
+    index_law: IndexLaw = None,
+) -> tuple[ExactLaw, ...]:
+    """Exact laws of iterate n under several orders, over the same words; parameters as in `exact_law`."""
+    draws = _Draws(maps, index_law, n)
+    out = []
+    for order in orders:
+        values, scale, scalar = draws.values(order, theta0)
+        out.append(draws.law(values, scale, scalar))
+    return tuple(out)
+
+
+def compare_orders(
+    maps: Any,
+    n: int,
+    theta0: Any = 0,
+    *,
+    orders: tuple[Order, Order] = (Forward(), Backward()),
+    index_law: IndexLaw = None,
+) -> LawComparison:
+    """Whether iterate n has the same law under two orders (Theorem 2.6), exactly, with an atom if not."""
+    return compare_laws(*exact_laws(maps, n, theta0, orders=orders, index_law=index_law))
+
+
+def pair_law(
+    maps: Any,
+    n: int,
+    theta0: Any = 0,
+    *,
+    orders: tuple[Order, Order] = (Forward(), Backward()),
+    index_law: IndexLaw = None,
+) -> ExactLaw:
+    """The exact joint law of iterate n under two orders of the same maps; points are pairs."""
+    draws = _Draws(maps, index_law, n)
+    pairs = [draws.values(order, theta0) for order in orders]
+    if draws.affine is None:
+        return draws.law([(p, q) for p, q in zip(pairs[0][0], pairs[1][0], strict=True)], 1, False)
+    values = np.concatenate([pairs[0][0], pairs[1][0]], axis=1)
+    law = draws.law(values, pairs[0][1], False)
+    if pairs[0][2]:
+        return law
+    d = pairs[0][0].shape[1]
+    return law.image(lambda p: (p[:d], p[d:]))
+
+
+def exchangeable_pair(maps: Any, n: int, theta0: Any = 0, *, index_law: IndexLaw = None) -> LawComparison:
+    """Whether (forward iterate n, backward iterate n) is an exchangeable pair: what `sign_flip_test` needs (row 73)."""
+    law = pair_law(maps, n, theta0, index_law=index_law)
+    return compare_laws(law, law.image(lambda p: (p[1], p[0])))
+
+
+def word_law(index_law: IndexLaw, n: int, count: int | None = None) -> ExactLaw:
+    """The law of the word itself: points are tuples of map numbers, position 1 first."""
+    words, masses, total = _listed(index_law, n, count)
+    law: dict[tuple[int, ...], Fraction] = {}
+    for word, mass in zip(words.tolist(), masses, strict=True):
+        law[tuple(word)] = law.get(tuple(word), Fraction(0)) + Fraction(mass, total)
+    return ExactLaw(law)
+
+
+def reversible(index_law: IndexLaw, n: int, count: int | None = None) -> LawComparison:
+    """Whether the word of length n has the law of its reversal: all that the identity of Theorem 2.6 needs (row 39)."""
+    law = word_law(index_law, n, count)
+    return compare_laws(law, law.image(lambda word: word[::-1]))
+
+
+def is_stationary(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None) -> LawComparison:
+    """Whether one i.i.d. map leaves a law as it is: the law of T(X), T independent of X, against that of X."""
+    return compare_laws(push_forward(law, maps, weights), law)
+
+
+def push_forward(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None) -> ExactLaw:
+    """The law of T(X) for X of the given law and an independent T with the given weights (None: equal)."""
+    listed, weights = _unpack(maps, weights)
+    functions = [_function(m) for m in listed]
+    chances = _weights(weights, len(functions))
+    masses: dict[Any, Fraction] = {}
+    for point, mass in law.counter().items():
+        for function, chance in zip(functions, chances, strict=True):
+            key = _words.as_hashable(function(point))
+            masses[key] = masses.get(key, Fraction(0)) + mass * chance
+    return ExactLaw(masses)
+
+
+# --- the draws ------------------------------------------------------------------------------------------------------
+
+
+class _Draws:
+    """All words with their masses: every word of M maps (i.i.d.), or those that an index law lists."""
+
+    def __init__(self, maps: Any, index_law: IndexLaw, n: int) -> None:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(f"the number of maps n must be a non-negative integer, got {n!r}")
+        self.maps, index_law = _unpack(maps, index_law)
+        self.n = int(n)
+        M = len(self.maps)
+        self.affine = _words.scaled_maps(self.maps) if not any(map(callable, self.maps)) else None
+        self.words: NDArray | None = None
+        self.masses: NDArray | None = None
+        if _is_iid(index_law):
+            if self.n * math.log2(M) > math.log2(MOST_WORDS) + 1e-9:
+                raise ValueError(f"{M}^{n} words are more than {MOST_WORDS}: merge atoms step by step with merged_law")
+            numerators, denominator = _words.integers(_weights(index_law, M))
+            self.total = denominator**self.n
+            if len(set(numerators)) == 1:
+                self.total = M**self.n
+            else:
+                masses, weights = _words.array([1], self.total), _words.array(numerators, self.total)
+                for _ in range(self.n):
+                    masses = np.multiply.outer(masses, weights).ravel()
+                self.masses = masses
+        else:
+            self.words, masses, self.total = _listed(index_law, self.n, M)
+            self.masses = _words.array(masses, self.total)
+
+    def values(self, order: Order, theta0: Any) -> tuple[Any, int, bool]:
+        """The iterate at every word: integers (K, d) with their scale, or a list of points where maps are functions."""
+        positions = _words.flat_word(order, self.n)
+        if any(j > self.n for j in positions):
+            raise ValueError(f"the word of iterate {self.n} names map {max(positions)}; the maps are 1 … {self.n}")
+        if self.affine is None:
+            functions = [_function(m) for m in self.maps]
+            words = self.words if self.words is not None else _words.all_words(len(self.maps), self.n)
+            return _words.callable_values(functions, positions, words, _point(theta0)), 1, True
+        start, scale, scalar = _words.scale_start(self.affine, theta0)
+        if self.words is None:
+            values, scale = _words.outer_values(self.affine, positions, self.n, start, scale)
+        else:
+            values, scale = _words.listed_values(self.affine, positions, self.words, start, scale)
+        return values, scale, scalar
+
+    def law(self, values: Any, scale: int, scalar: bool) -> ExactLaw:
+        if self.affine is not None:
+            return ExactLaw.from_integers(values, scale, self.masses, self.total, scalar)
+        totals: dict[Any, int] = {}
+        weights = [1] * len(values) if self.masses is None else self.masses.tolist()
+        for point, mass in zip(values, weights, strict=True):
+            totals[point] = totals.get(point, 0) + mass
+        return ExactLaw({p: Fraction(m, self.total) for p, m in totals.items()})
+
+
+def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
+    """A list of pairs (A, b) or of functions, and weights or a law of words."""
+    of_family = hasattr(maps, "maps") and hasattr(maps, "law")
+    if of_family:
+        index_law = maps.law if index_law is None else index_law
+        maps = [maps._affine_map(i) for i in range(len(maps.maps))] if maps.is_affine else maps.maps
+    listed = [(m.A, m.b) if isinstance(m, AffineMaps) else m for m in maps]
+    if not listed:
+        raise ValueError("there must be at least one map, got none")
+    if of_family:
+        listed = [_on_numbers(m) if callable(m) else m for m in listed]
+    return listed, index_law.weights if getattr(index_law, "is_iid", False) else index_law
+
+
+def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
+    """A family's function of points (..., d), which also takes a plain number as the point of one coordinate."""
+
+    def apply(x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            return np.asarray(function(x))
+        return np.asarray(function(np.array([x], dtype=object))).reshape(-1)[0]
+
+    return apply
+
+
+def _is_iid(index_law: IndexLaw) -> bool:
+    return index_law is None or (not callable(index_law) and not hasattr(index_law, "words"))
+
+
+def _weights(weights: Any, count: int) -> list[Fraction]:
+    if weights is None:
+        return [Fraction(1, count)] * count
+    exact = [as_fraction(w) for w in weights]
+    if len(exact) != count or any(w < 0 for w in exact) or sum(exact) != 1:
+        raise ValueError(f"weights must be {count} numbers >= 0 with sum one, got {[str(w) for w in exact]}")
+    return exact
+
+
+def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
+    """Words (K, n), integer masses and their total."""
+    if _is_iid(index_law):
+        if index_law is None and count is None:
+            raise ValueError("the word of equally likely maps needs their count")
+        chances = _weights(index_law, len(index_law) if index_law is not None else int(count or 0))
+        numerators, denominator = _words.integers(chances)
+        words = _words.all_words(len(chances), n)
+        masses = [math.prod(numerators[i] for i in word) for word in words.tolist()]
+        return words, masses, denominator**n
+    index_law = _unpack([()], index_law)[1]
+    source = index_law.words if hasattr(index_law, "words") else index_law
+    listed = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
+    total = sum((m for _, m in listed), Fraction(0))
+    if total != 1 or any(m < 0 for _, m in listed):
+        raise ValueError(f"an index law must give words of length {n} masses >= 0 with sum one, got the sum {total}")
+    listed = [(w, m) for w, m in listed if m]
+    if any(len(w) != n for w, _ in listed):
+        raise ValueError(f"an index law must give words of length {n}, got {next(w for w, _ in listed if len(w) != n)}")
+    words = np.array([w for w, _ in listed], dtype=np.int64).reshape(len(listed), n)
+    if count is not None and words.size and (words.min() < 0 or words.max() >= count):
+        raise ValueError(f"an index law must name maps 0 … {count - 1}, got {words.max()} or {words.min()}")
+    masses, scale = _words.integers([m for _, m in listed])
+    return words, masses, scale
+
+
+def _function(one: Any) -> Callable[[Any], Any]:
+    """An exact map of one point: the function itself, or an affine pair (A, b)."""
+    if callable(one):
+        return one
+    form = _words.scaled_maps([one])
+    A = [[Fraction(a, form.Q) for a in row] for row in form.alpha[0]]
+    b = [Fraction(x, form.R) for x in form.beta[0]]
+
+    def apply(x: Any) -> Any:
+        if not isinstance(x, tuple | list | np.ndarray):
+            if len(b) > 1:
+                raise ValueError(f"the maps act on {len(b)} coordinates, got the point {x}")
+            return A[0][0] * as_fraction(x) + b[0]
+        point = [as_fraction(p) for p in x]
+        return tuple(sum((a * p for a, p in zip(row, point, strict=True)), c) for row, c in zip(A, b, strict=True))
+
+    return apply
+
+
+def _point(theta0: Any) -> Any:
+    """A start for functions: numbers become Fractions, lists and arrays object arrays, other points stay."""
+    if isinstance(theta0, np.ndarray | list):
+        return np.array([as_fraction(x) for x in np.asarray(theta0, dtype=object)], dtype=object)
+    if isinstance(theta0, float):
+        raise TypeError(f"exact laws need integers or Fractions, got the start {theta0!r}")
+    return as_fraction(theta0) if isinstance(theta0, int | Fraction | np.integer) else theta0

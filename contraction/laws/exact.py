@@ -1,0 +1,206 @@
+"""Exact laws of iterates of finitely many maps, in rational arithmetic: equal or shown unequal (Theorem 2.6).
+
+A law of (T_1, …, T_n) over finitely many maps gives each word of map numbers a probability; the law of an iterate is
+its image. Theorem 2.6 says that forward and backward laws agree for i.i.d. maps; what is needed is that the word has
+the law of its reversal. Both are decided here by enumeration: laws are counters of rationals, compared exactly, and
+two laws that differ come with an atom and its two masses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.laws import _words
+from contraction.laws._words import as_fraction
+
+__all__ = ["ExactLaw", "LawComparison", "compare_laws"]
+
+
+class ExactLaw(Mapping):
+    """A law with finitely many atoms, all rational: a read-only mapping {point: Fraction}.
+
+    Points are Fractions, tuples of Fractions, or whatever the maps gave. ``law == other`` is exact.
+
+    Parameters
+    ----------
+    masses
+        {point: mass}; masses are positive rationals with sum one (zeros are dropped).
+
+    Raises
+    ------
+    ValueError
+        If a mass is negative or the masses do not sum to one.
+    """
+
+    def __init__(self, masses: Mapping[Any, Any]) -> None:
+        exact: dict[Hashable, Fraction] = {}
+        for point, mass in masses.items():
+            key = _words.as_hashable(point)
+            exact[key] = exact.get(key, Fraction(0)) + as_fraction(mass)
+        if any(m < 0 for m in exact.values()) or sum(exact.values()) != 1:
+            raise ValueError(f"masses must be >= 0 and sum to one, got the sum {sum(exact.values())}")
+        self._counter: dict[Hashable, Fraction] | None = {p: m for p, m in exact.items() if m}
+        self._atoms: NDArray | None = None  # integers (K, d) over _scale, masses over _total: the fast representation
+        self._masses: NDArray = np.empty(0)
+        self._scale = self._total = 1
+        self._scalar = True
+
+    @classmethod
+    def from_integers(cls, values: NDArray, scale: int, masses: NDArray | None, total: int, scalar: bool) -> ExactLaw:
+        """The law of values (K, d) / scale with masses (K,) / total, atoms merged; masses None: one each."""
+        law = cls.__new__(cls)
+        law._counter = None
+        law._atoms, law._masses = _words.collect(values, masses)
+        law._scale, law._total, law._scalar = scale, total, scalar
+        if int(np.sum(law._masses)) != total:
+            raise ValueError(f"masses must sum to one, got {Fraction(int(np.sum(law._masses)), total)}")
+        return law
+
+    def counter(self) -> dict[Any, Fraction]:
+        """The law as a plain dictionary {point: Fraction}."""
+        if self._counter is None:
+            assert self._atoms is not None
+            points = ([Fraction(x, self._scale) for x in row] for row in self._atoms.tolist())
+            keys = (p[0] if self._scalar else tuple(p) for p in points)
+            masses = (Fraction(m, self._total) for m in self._masses.tolist())
+            self._counter = dict(zip(keys, masses, strict=True))
+        return dict(self._counter)
+
+    def __getitem__(self, point: Any) -> Fraction:
+        if self._counter is None:
+            self.counter()
+        assert self._counter is not None
+        return self._counter[point]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.counter())
+
+    def __len__(self) -> int:
+        return len(self._counter) if self._atoms is None and self._counter is not None else len(self._masses)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExactLaw) and bool(compare_laws(self, other, witness=False))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = list(self.counter().items()) if len(self) <= 8 else []
+        return (
+            f"<ExactLaw of {len(self)} atoms>"
+            if not shown
+            else f"<ExactLaw {', '.join(f'{p}: {m}' for p, m in shown)}>"
+        )
+
+    # --- moments ----------------------------------------------------------------------------------------------
+
+    def expectation(self, function: Callable[[Any], Any]) -> Any:
+        """E f(X), exact if f is; f takes one point."""
+        return sum(mass * function(point) for point, mass in self.counter().items())
+
+    def mean(self) -> Any:
+        """Mean, exact: a Fraction, or a tuple for points with coordinates."""
+        if self._scalar_points():
+            return self.expectation(lambda x: x)
+        columns = zip(*((m * x for x in p) for p, m in self.counter().items()), strict=True)
+        return tuple(sum(column) for column in columns)
+
+    def variance(self) -> Any:
+        """Variance of a real law, or the sum of those of the coordinates (the trace of the covariance), exact."""
+        mean = self.mean()
+        if self._scalar_points():
+            return self.expectation(lambda x: (x - mean) ** 2)
+        return self.expectation(lambda p: sum((x - m) ** 2 for x, m in zip(p, mean, strict=True)))
+
+    def cdf(self, x: Any) -> Fraction:
+        """P(X <= x) for a real law; componentwise for points with coordinates."""
+        if self._scalar_points():
+            return sum((m for p, m in self.counter().items() if p <= x), Fraction(0))
+        inside = (m for p, m in self.counter().items() if all(a <= b for a, b in zip(p, x, strict=True)))
+        return sum(inside, Fraction(0))
+
+    def image(self, function: Callable[[Any], Any]) -> ExactLaw:
+        """The law of f(X)."""
+        masses: dict[Hashable, Fraction] = {}
+        for point, mass in self.counter().items():
+            key = _words.as_hashable(function(point))
+            masses[key] = masses.get(key, Fraction(0)) + mass
+        return ExactLaw(masses)
+
+    def floats(self) -> tuple[NDArray, NDArray]:
+        """Atoms (K,) or (K, d) and masses (K,) rounded to float64, atoms sorted."""
+        ordered = sorted(self.counter().items())
+        return np.array([p for p, _ in ordered], dtype=float), np.array([m for _, m in ordered], dtype=float)
+
+    def _scalar_points(self) -> bool:
+        return self._scalar if self._atoms is not None else not isinstance(next(iter(self.counter())), tuple)
+
+
+@dataclass(frozen=True)
+class LawComparison:
+    """Two exact laws are equal, or differ at a named atom.
+
+    Attributes
+    ----------
+    equal : bool
+    atom : object or None
+        Where the two masses differ most; None if the laws are equal (or no witness was asked for).
+    masses : tuple of Fraction or None
+        The two masses of that atom.
+    total_variation : Fraction or None
+        sup_B |P(B) - Q(B)|, exact; 0 if equal.
+    """
+
+    equal: bool
+    atom: Any = None
+    masses: tuple[Fraction, Fraction] | None = None
+    total_variation: Fraction | None = None
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+    def __str__(self) -> str:
+        if self.equal:
+            return "the laws are equal"
+        if self.masses is None:
+            return "the laws differ"
+        return f"the laws differ: the atom {self.atom} has mass {self.masses[0]} against {self.masses[1]}"
+
+
+def compare_laws(first: ExactLaw, second: ExactLaw, *, witness: bool = True) -> LawComparison:
+    """Decide exactly whether two laws are equal; unequal ones come with an atom and both masses."""
+    if _equal_integers(first, second):
+        return LawComparison(True, total_variation=Fraction(0))
+    if not witness and first._atoms is not None and second._atoms is not None:
+        return LawComparison(False)
+    a, b = first.counter(), second.counter()
+    if a == b:
+        return LawComparison(True, total_variation=Fraction(0))
+    gaps = {p: a.get(p, Fraction(0)) - b.get(p, Fraction(0)) for p in {**a, **b}}
+    atom = max(gaps, key=lambda p: abs(gaps[p]))
+    masses = (a.get(atom, Fraction(0)), b.get(atom, Fraction(0)))
+    return LawComparison(False, atom, masses, sum((abs(g) for g in gaps.values()), Fraction(0)) / 2)
+
+
+def _equal_integers(first: ExactLaw, second: ExactLaw) -> bool:
+    """Whether both have the integer representation and agree in it (False also where it cannot tell)."""
+    x, y = first._atoms, second._atoms
+    if x is None or y is None or x.shape != y.shape or first._scalar != second._scalar:
+        return False
+    return _proportional(x, first._scale, y, second._scale) and _proportional(
+        first._masses, first._total, second._masses, second._total
+    )
+
+
+def _proportional(x: NDArray, x_scale: int, y: NDArray, y_scale: int) -> bool:
+    """x / x_scale == y / y_scale entrywise, in integers."""
+    if x_scale == y_scale:
+        return bool(np.array_equal(x, y))
+    common = math.lcm(x_scale, y_scale)
+    return bool(np.array_equal(x.astype(object) * (common // x_scale), y.astype(object) * (common // y_scale)))
