@@ -1,0 +1,156 @@
+"""Bernoulli convolutions: Section 3.1 with two noise values, whose limits are known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from contraction.families._checks import finite_number, is_exact
+from contraction.families.finite import FiniteFamily
+from contraction.families.index_laws import IndexLaw
+
+__all__ = ["BernoulliConvolution"]
+
+
+class BernoulliConvolution(FiniteFamily):
+    """T(theta) = (1 - h) theta + h epsilon on R with epsilon one of two values, equally likely by default.
+
+    For values 0 and 1 the limit is uniform on [0, 1] at h = 1/2, uniform on [-1, 2] at h = 3/2 and Cantor's law at
+    h = 2/3 (1 - h = 1/3). With h and the values integers or Fractions, exact points stay exact.
+
+    Parameters
+    ----------
+    h
+        Learning rate, any finite number; a Fraction for exact arithmetic.
+    values
+        The two values of epsilon, such as (0, 1) or (-1, 1).
+    weights, law
+        As in `FiniteFamily`.
+    """
+
+    def __init__(
+        self,
+        h: Any = Fraction(1, 2),
+        values: Sequence[Any] = (0, 1),
+        weights: Sequence[Any] | None = None,
+        *,
+        law: IndexLaw | None = None,
+    ) -> None:
+        finite_number("the learning rate h", h)
+        if len(values) != 2:
+            raise ValueError(f"a Bernoulli convolution has two values, got {len(values)}")
+        for v in values:
+            finite_number("a value", v)
+        self.h, self.values = h, tuple(values)
+        super().__init__(
+            [(1 - h, h * v) for v in values], weights, law=law, dim=1, name=f"BernoulliConvolution(h={h!s})"
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether every number of the family is exact."""
+        return is_exact(self.h) and all(is_exact(v) for v in self.values)
+
+    def _weights(self) -> tuple[Any, Any]:
+        if self.weights is None or not self.law.is_iid:
+            raise ValueError(f"the closed forms are for independent indices, not {self.law!r}")
+        return self.weights[0], self.weights[1]
+
+    def _check_stable(self) -> None:
+        if not 0 < self.h < 2:
+            raise ValueError(f"a stationary law needs 0 < h < 2, got h = {self.h!r}")
+
+    def noise_mean(self) -> Any:
+        """E epsilon, exact where the weights and values are."""
+        return sum(w * v for w, v in zip(self._weights(), self.values, strict=True))
+
+    def noise_variance(self) -> Any:
+        """Var epsilon = w_0 w_1 (v_1 - v_0)^2, exact where the weights and values are."""
+        p, q = self._weights()
+        return p * q * (self.values[1] - self.values[0]) ** 2
+
+    def mean(self, n: int | None = None, theta0: Any = 0) -> Any:
+        """Mean of iterate n from theta0, or of the stationary law (E epsilon) for None; exact where the numbers are."""
+        if n is None:
+            self._check_stable()
+            return self.noise_mean()
+        return self.noise_mean() + (1 - self.h) ** n * (theta0 - self.noise_mean())
+
+    def variance(self, n: int | None = None) -> Any:
+        """Variance of iterate n, or of the stationary law for None: h sigma^2 (1 - (1-h)^2n) / (2 - h), exact."""
+        if n is None:
+            self._check_stable()
+            return self.h * self.noise_variance() / (2 - self.h)
+        return self.h**2 * self.noise_variance() * sum((1 - self.h) ** (2 * j) for j in range(n))
+
+    @property
+    def stationary_mean(self) -> NDArray:
+        """Mean of the stationary law, shape (1,)."""
+        return np.array([float(self.mean())])
+
+    @property
+    def stationary_covariance(self) -> NDArray:
+        """Variance of the stationary law, shape (1, 1)."""
+        return np.array([[float(self.variance())]])
+
+    @property
+    def stationary(self) -> tuple[Literal["uniform", "cantor"], Any, Any] | None:
+        """("uniform" or "cantor", low, high) where the limit law has that name, None elsewhere.
+
+        Uniform needs |1 - h| = 1/2, Cantor's law |1 - h| = 1/3, and equal weights.
+        """
+        p, q = self._weights()
+        if p != q or self.values[0] == self.values[1]:
+            return None
+        radius = abs(1 - self.h)
+        name = {Fraction(1, 2): "uniform", Fraction(1, 3): "cantor"}.get(Fraction(radius).limit_denominator(10**9))
+        if name is None or abs(radius - Fraction(radius).limit_denominator(10**9)) > np.finfo(float).eps:
+            return None
+        low, high = min(self.values), max(self.values)
+        if self.h > 1:  # T reverses the line: the hull [a, b] has a = (1-h) b + h low, b = (1-h) a + h high
+            c = self.h - 1
+            low, high = (low - c * high) * self.h / (1 - c * c), (high - c * low) * self.h / (1 - c * c)
+        return name, low, high  # pyright: ignore[reportReturnType]
+
+    def stationary_cdf(self, x: ArrayLike) -> NDArray:
+        """Distribution function of the limit law, where `stationary` names it.
+
+        Raises
+        ------
+        ValueError
+            Where the limit law has no name (most h: its distribution function has no closed form).
+        """
+        named = self.stationary
+        if named is None:
+            raise ValueError(f"the limit law has no closed form for h = {self.h!r} and weights {self.weights!r}")
+        name, low, high = named
+        u = (np.asarray(x, dtype=float) - float(low)) / float(high - low)
+        return stats.uniform.cdf(u) if name == "uniform" else _cantor(u)
+
+    def characteristic_function(self, t: ArrayLike, n: int, theta0: float = 0.0) -> NDArray:
+        """E exp(i t theta_n) = exp(i t theta0 (1-h)^n) prod_{j<n} E exp(i t h (1-h)^j epsilon), complex128."""
+        t, h = np.asarray(t, dtype=float), float(self.h)
+        p, q = (float(w) for w in self._weights())
+        v, w = (float(x) for x in self.values)
+        value = np.exp(1j * t * theta0 * (1 - h) ** n)
+        for j in range(n):
+            s = t * h * (1 - h) ** j
+            value = value * (p * np.exp(1j * s * v) + q * np.exp(1j * s * w))
+        return value
+
+
+def _cantor(u: NDArray) -> NDArray:
+    """Cantor's distribution function on [0, 1], by 53 ternary digits."""
+    x, value, scale = np.clip(u, 0, 1), np.zeros(np.shape(u)), 0.5
+    live = np.ones(np.shape(u), dtype=bool)
+    for _ in range(53):
+        digit = np.minimum(np.floor(3 * x), 2)
+        value = np.where(live & (digit >= 1), value + scale, value)
+        live &= digit != 1
+        x, scale = 3 * x - digit, scale / 2
+    return np.where(u >= 1, 1.0, value)

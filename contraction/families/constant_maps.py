@@ -1,0 +1,53 @@
+"""Example 2.4: maps that send everything to a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.constants import Constant
+from contraction.families.finite import FiniteFamily
+from contraction.families.index_laws import IndexLaw
+
+__all__ = ["ConstantMaps"]
+
+
+class ConstantMaps(FiniteFamily):
+    """T_i(theta) = x_i, one of finitely many points (Example 2.4 has two): k = 0.
+
+    Backward iterates are constant from n = 1, forward iterates jump for ever; both have the law of the points.
+
+    Parameters
+    ----------
+    points
+        The points, shape (M, d) (numbers for d = 1); integers and Fractions stay exact.
+    weights, law
+        As in `FiniteFamily`.
+    """
+
+    def __init__(
+        self, points: Iterable[Any], weights: Iterable[Any] | None = None, *, law: IndexLaw | None = None
+    ) -> None:
+        super().__init__([(0, point) for point in points], weights, law=law, name="ConstantMaps")
+
+    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+        exact = theta.dtype.kind in "iubO" and self._exact_table is not None
+        table = self._exact_table if exact else self._table
+        assert table is not None
+        return np.broadcast_to(table.b[draw], np.broadcast_shapes(theta.shape, table.b[draw].shape)).copy()
+
+    @property
+    def contraction(self) -> Constant:
+        return Constant(0.0, "proved", "constant maps (Example 2.4)")
+
+    @property
+    def stationary_support(self) -> list[tuple[Any, NDArray]] | None:
+        """The stationary law as (probability, point) pairs: the law of the points; None unless they are i.i.d."""
+        if not self.law.is_iid or self.weights is None:
+            return None
+        table = self._table if self._exact_table is None else self._exact_table
+        assert table is not None
+        return [(self.weights[i], table.b[i]) for i in self._live()]

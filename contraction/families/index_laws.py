@@ -1,0 +1,360 @@
+"""Laws of the index word: which of M maps is T_1, T_2, …, beside independent choices.
+
+Theorem 2.6 needs only that (T_1 … T_n) and (T_n … T_1) have one law (row 39). ``is_reversible(n)`` decides that by
+enumerating every word. Letters are 0 … M-1; T_j is the map whose letter stands at position j of the word.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.families._checks import check_dim, check_weights
+from contraction.operators import check_count, map_generator
+from contraction.rounding import gamma
+
+__all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated", "Reshuffled", "ShuffledOnce"]
+
+WORDS_LIMIT = 10**6
+
+
+class IndexLaw:
+    """A law of infinite words over the letters 0 … size-1."""
+
+    #: number of letters
+    size: int
+    #: whether the letters are independent with one law
+    is_iid: bool = False
+
+    @property
+    def marginal(self) -> tuple[Fraction | float, ...] | None:
+        """Law of one letter where it is the same at every position, None otherwise."""
+        raise NotImplementedError
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        """The first n letters, shape (n,) or (n, R): a longer word of the same seed begins with them."""
+        raise NotImplementedError
+
+    def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+        """Every word of length n of positive probability, once, with its probability: Fractions where exact.
+
+        Raises
+        ------
+        ValueError
+            If n is negative or there would be more than 10^6 words.
+        """
+        self._check_words(n, self.size**n if n >= 0 else 0)
+        yield from self._words(n)
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+        raise NotImplementedError
+
+    def _check_words(self, n: int, count: int) -> None:
+        check_count("the length of a word n", n)
+        if count > WORDS_LIMIT:
+            raise ValueError(
+                f"there are up to {count} words of length {n} over {self.size} letters, over the limit {WORDS_LIMIT}"
+            )
+
+    def word_law(self, n: int) -> dict[tuple[int, ...], Any]:
+        """Probability of every word of length n."""
+        return dict(self.words(n))
+
+    def is_reversible(self, n: int) -> bool:
+        """Whether (T_1 … T_n) and (T_n … T_1) have one law: by enumeration, exactly if the weights are exact.
+
+        Float weights are compared to the rounding of 2n products.
+        """
+        law = self.word_law(n)
+        return all(_same(p, law.get(word[::-1], 0), n) for word, p in law.items())
+
+
+def _same(p: Any, q: Any, n: int) -> bool:
+    if isinstance(p, Fraction) and isinstance(q, Fraction | int):
+        return p == q
+    return abs(p - q) <= gamma(4 * n + 4) * max(p, q)
+
+
+def _sequence_generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
+    """A generator for what a whole word shares (its component, its shuffle), apart from those of single maps."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x1D, purpose, *key))))
+
+
+def _dtype(size: int) -> type:
+    return np.uint8 if size <= 256 else np.int64
+
+
+def _choose(cumulative: NDArray, u: NDArray | float) -> NDArray:
+    """Letters with the given cumulative probabilities (..., M): the number of thresholds at or below u."""
+    return np.sum(np.asarray(u)[..., None] >= cumulative[..., :-1], axis=-1)
+
+
+def _cumulative(weights: Sequence[Any]) -> NDArray:
+    """Cumulative probabilities; letters of probability zero are never drawn, whatever the rounding."""
+    total = np.cumsum(np.array([float(w) for w in weights]))
+    last = max(i for i, w in enumerate(weights) if w > 0)
+    total[last:] = np.inf
+    return total
+
+
+class IID(IndexLaw):
+    """Independent letters with the given probabilities (equal ones for an integer)."""
+
+    is_iid = True
+
+    def __init__(self, weights: Iterable[Any] | int) -> None:
+        if isinstance(weights, int):
+            check_dim(weights, "the number of letters")
+            weights = [Fraction(1, weights)] * weights
+        self.weights = check_weights(weights, None)
+        self.size = len(self.weights)
+        self._cumulative = _cumulative(self.weights)
+
+    def __repr__(self) -> str:
+        return f"IID({[str(w) if isinstance(w, Fraction) else w for w in self.weights]})"
+
+    @property
+    def marginal(self) -> tuple[Fraction | float, ...]:
+        return self.weights
+
+    def letter(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
+        """One letter, or one for each replica, from the generator of a map."""
+        return _choose_iid(self._cumulative, rng, replicas).astype(_dtype(self.size))
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        shape = (n,) if replicas is None else (n, replicas)
+        out = np.empty(shape, dtype=_dtype(self.size))
+        for i in range(n):
+            out[i] = self.letter(map_generator(seed, i), replicas)
+        return out
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+        support = [a for a in range(self.size) if self.weights[a] > 0]
+        for word in itertools.product(support, repeat=n):
+            p: Any = Fraction(1)
+            for a in word:
+                p = p * self.weights[a]
+            yield word, p
+
+    def is_reversible(self, n: int) -> bool:
+        """True at every n, without enumeration."""
+        check_count("the length of a word n", n)
+        return True
+
+
+def _choose_iid(cumulative: NDArray, rng: np.random.Generator, replicas: int | None) -> NDArray:
+    u = rng.random(replicas)
+    if len(cumulative) <= 8:
+        return _choose(cumulative, u)
+    return np.searchsorted(cumulative[:-1], u, side="right")
+
+
+class ExchangeableMixture(IndexLaw):
+    """One of several i.i.d. laws, drawn once for the whole word (de Finetti): reversible at every n.
+
+    Parameters
+    ----------
+    components
+        Probability vectors of equal length.
+    weights
+        Their probabilities, equal if left out.
+    """
+
+    def __init__(self, components: Iterable[Iterable[Any]], weights: Iterable[Any] | None = None) -> None:
+        self.components = tuple(check_weights(c, None, "the weights of a component") for c in components)
+        self.weights = check_weights(weights, len(self.components))
+        sizes = {len(c) for c in self.components}
+        if len(sizes) != 1:
+            raise ValueError(f"every component must have the same number of letters, got {sorted(sizes)}")
+        self.size = sizes.pop()
+        self._cumulative = np.stack([_cumulative(c) for c in self.components])
+
+    def __repr__(self) -> str:
+        return f"ExchangeableMixture({len(self.components)} components, {self.size} letters)"
+
+    @property
+    def marginal(self) -> tuple[Any, ...]:
+        return tuple(
+            sum(w * c[a] for w, c in zip(self.weights, self.components, strict=True)) for a in range(self.size)
+        )
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        chosen = _choose_iid(_cumulative(self.weights), _sequence_generator(seed, 1), replicas)
+        thresholds = self._cumulative[chosen]
+        out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))
+        for i in range(n):
+            out[i] = _choose(thresholds, map_generator(seed, i).random(replicas))
+        return out
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+        for word in itertools.product(range(self.size), repeat=n):
+            p: Any = Fraction(0)
+            for w, c in zip(self.weights, self.components, strict=True):
+                for a in word:
+                    w = w * c[a]
+                p = p + w
+            if p > 0:
+                yield word, p
+
+
+class _Shuffles(IndexLaw):
+    """Permutations of M letters, one an epoch."""
+
+    def __init__(self, size: int) -> None:
+        self.size = check_dim(size, "the number of letters")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size})"
+
+    @property
+    def marginal(self) -> tuple[Fraction, ...]:
+        return (Fraction(1, self.size),) * self.size
+
+    def _shuffle(self, seed: int, epoch: int, replicas: int | None) -> NDArray:
+        """One permutation (M,), or one for each replica (M, R)."""
+        rng = _sequence_generator(seed, 2, epoch)
+        if replicas is None:
+            return rng.permutation(self.size)
+        return rng.permuted(np.tile(np.arange(self.size, dtype=_dtype(self.size)), (replicas, 1)), axis=1).T
+
+
+class Reshuffled(_Shuffles):
+    """A fresh uniform permutation of the M letters in every epoch of M maps.
+
+    Its word law is reversible iff n <= M or M divides n (row 39).
+    """
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        epochs = [self._shuffle(seed, e, replicas) for e in range(-(-n // self.size))]
+        shape = (0,) if replicas is None else (0, replicas)
+        return np.concatenate([np.empty(shape, dtype=_dtype(self.size)), *epochs])[:n].astype(_dtype(self.size))
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+        full, rest = divmod(n, self.size)
+        blocks = [list(itertools.permutations(range(self.size)))] * full
+        if rest:
+            blocks.append(list(itertools.permutations(range(self.size), rest)))
+        p = Fraction(1)
+        for block in blocks:
+            p /= len(block)
+        for parts in itertools.product(*blocks):
+            yield tuple(itertools.chain.from_iterable(parts)), p
+
+
+class ShuffledOnce(_Shuffles):
+    """One uniform permutation of the M letters, repeated in every epoch: reversible at every n (row 39)."""
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        order = self._shuffle(seed, 0, replicas)
+        return order[np.arange(n) % self.size].astype(_dtype(self.size))
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+        count = min(n, self.size)
+        firsts = list(itertools.permutations(range(self.size), count))
+        for first in firsts:
+            yield tuple(first[i % self.size] for i in range(n)) if count else (), Fraction(1, len(firsts))
+
+
+class Cyclic(IndexLaw):
+    """The letters 0, 1, …, M-1, 0, 1, … without chance: not reversible from n = 2 (row 39), if M > 1."""
+
+    def __init__(self, size: int) -> None:
+        self.size = check_dim(size, "the number of letters")
+
+    def __repr__(self) -> str:
+        return f"Cyclic({self.size})"
+
+    @property
+    def marginal(self) -> tuple[Fraction, ...] | None:
+        return (Fraction(1),) if self.size == 1 else None
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        word = (np.arange(n) % self.size).astype(_dtype(self.size))
+        return word if replicas is None else np.repeat(word[:, None], replicas, axis=1)
+
+    def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+        """The one word of length n."""
+        check_count("the length of a word n", n)
+        yield tuple(i % self.size for i in range(n)), Fraction(1)
+
+
+class MarkovModulated(IndexLaw):
+    """Letters that are a Markov chain.
+
+    Parameters
+    ----------
+    P
+        Transition probabilities, row a the law of the letter after a; Fractions stay exact.
+    initial
+        Law of the first letter; the stationary law if left out (computed exactly where P is exact).
+
+    Raises
+    ------
+    ValueError
+        If P is not square, a row does not sum to one, or the stationary law is not unique and no initial law is given.
+    """
+
+    def __init__(self, P: Iterable[Iterable[Any]], initial: Iterable[Any] | None = None) -> None:
+        rows = [list(row) for row in P]
+        if not rows or any(len(row) != len(rows) for row in rows):
+            raise ValueError(f"P must be a square matrix, got rows of lengths {[len(row) for row in rows]}")
+        self.P = tuple(check_weights(row, len(rows), "a row of P") for row in rows)
+        self.size = len(rows)
+        self.initial = _stationary(self.P) if initial is None else check_weights(initial, self.size, "initial")
+        self._cumulative = np.stack([_cumulative(row) for row in self.P])
+
+    def __repr__(self) -> str:
+        return f"MarkovModulated({self.size} letters)"
+
+    @property
+    def marginal(self) -> tuple[Any, ...] | None:
+        """The initial law where it is stationary."""
+        after = [sum(p * row[b] for p, row in zip(self.initial, self.P, strict=True)) for b in range(self.size)]
+        stationary = all(_same(p, q, self.size) for p, q in zip(self.initial, after, strict=True))
+        return self.initial if stationary else None
+
+    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
+        out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))
+        thresholds = _cumulative(self.initial)
+        for i in range(n):
+            out[i] = _choose(thresholds, map_generator(seed, i).random(replicas))
+            thresholds = self._cumulative[out[i]]
+        return out
+
+    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+        law: dict[tuple[int, ...], Any] = {(): Fraction(1)}
+        for i in range(n):
+            longer: dict[tuple[int, ...], Any] = defaultdict(lambda: Fraction(0))
+            for word, p in law.items():
+                for b, q in enumerate(self.P[word[-1]] if i else self.initial):
+                    if q > 0:
+                        longer[(*word, b)] = p * q
+            law = longer
+        yield from law.items()
+
+
+def _stationary(P: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """The stationary law of a stochastic matrix: exactly (by sympy) if P is exact, from least squares otherwise."""
+    size = len(P)
+    if all(isinstance(q, Fraction) for row in P for q in row):
+        from sympy import Matrix, Rational, eye
+
+        M = Matrix(size, size, lambda a, b: Rational(P[a][b].numerator, P[a][b].denominator))
+        null = (M.T - eye(size)).nullspace()
+        if len(null) == 1:
+            total = sum(null[0])
+            return tuple(Fraction(int(x.p), int(x.q)) for x in (v / total for v in null[0]))
+        raise ValueError("P has more than one stationary law: give the initial one")
+    A = np.array([[float(q) for q in row] for row in P])
+    if np.linalg.matrix_rank(A.T - np.eye(size)) < size - 1:
+        raise ValueError("P has more than one stationary law: give the initial one")
+    system = np.vstack([A.T - np.eye(size), np.ones(size)])
+    law = np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
+    law = np.maximum(law, 0)
+    return tuple((law / law.sum()).tolist())
