@@ -61,7 +61,8 @@ class Experiment:
         ``mlp-LxW`` (L hidden layers of W), or a name from `nn_experiments.models`.
     activation, initialisation, scaling
         ``relu`` or ``tanh``; ``torch`` (U(−1/√fan_in, 1/√fan_in) for weights and biases), ``he_normal`` or
-        ``glorot_uniform`` (zero biases); pixels in [0, 1] (``unit``) or per-channel standardised (``standard``).
+        ``glorot_uniform`` (zero biases); pixels in [0, 1] (``unit``) or standardised over the training
+        set, channel by channel (``standard``).
     loss
         ``mse`` (mean over the batch of (f(x) − y)²) or ``cross_entropy``.
     batch_size, sampling
@@ -216,10 +217,8 @@ class Figure:
 
 
 def _experiments() -> dict[str, Experiment]:
-    entries = [
-        Experiment(**row | {"optimizer": Optimizer(learning_rate=row["optimizer"])})
-        for row in figure_table.EXPERIMENTS
-    ]
+    rows: list[dict[str, Any]] = [dict(row) for row in figure_table.EXPERIMENTS]
+    entries = [Experiment(optimizer=Optimizer(learning_rate=row.pop("optimizer")), **row) for row in rows]
     return {entry.name: entry for entry in entries}
 
 

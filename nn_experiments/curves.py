@@ -1,4 +1,5 @@
-"""Reading results: ``load`` gives one object with an array (seed, order, iterate) for every metric (no torch).
+"""Reading results: ``load`` gives one object with an array (seed, order, iterate) for every metric (no
+torch).
 
 This is the contract between what runs experiments and what analyses, plots and reports them.
 
@@ -33,7 +34,7 @@ import numpy as np
 
 from nn_experiments import store, variants
 
-__all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "load"]
+__all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "load", "metric_names"]
 
 DEFAULT_OUT = Path("out")
 DIAGNOSTICS = (
@@ -44,6 +45,16 @@ DIAGNOSTICS = (
     "parameter_norm",
     "gradient_norm",
 )
+
+
+def metric_names(stream: str, classes: int, n: int) -> tuple[str, ...]:
+    """Return the metrics that a block of a stream has at iterate n (no batch losses at 0)."""
+    if stream == "diagnostics":
+        return DIAGNOSTICS
+    names = ("train_loss", "test_loss")
+    if n > 0:
+        names += ("newest_batch_loss", "outermost_batch_loss")
+    return names + (("train_accuracy", "test_accuracy") if classes else ())
 
 
 @dataclass(frozen=True)
@@ -59,15 +70,17 @@ class Curves:
     iterates
         (I,) int64, increasing: the union of all recorded iterates; axis 2.
     metrics
-        Name -> (S, O, I) float64. NaN where nothing was recorded *and* where the value was NaN: ask `recorded`.
+        Name -> (S, O, I) float64. NaN where nothing was recorded *and* where the value was NaN: ask
+        `recorded`.
     recorded
-        Name -> (S, O, I) bool: where a value was recorded. A recorded value that is not finite is a divergence.
+        Name -> (S, O, I) bool: where a value was recorded. A recorded value that is not finite is a
+        divergence.
     experiment
-        The settings of the run, as in ``experiment.json`` (plain JSON): keys ``experiment`` (all fields of the
-        catalogue entry), ``decides`` (what the identity is a hash of), ``identity``.
+        The settings of the run, as in ``experiment.json`` (plain JSON): keys ``experiment`` (all fields of
+        the catalogue entry), ``decides`` (what the identity is a hash of), ``identity``.
     provenance
-        One dictionary per kind of block met: device, versions, kernel, chunk, with ``blocks`` (how many). More
-        than one entry means that pieces came from different machines or versions.
+        One dictionary per kind of block met: device, versions, kernel, chunk, with ``blocks`` (how many).
+        More than one entry means that pieces came from different machines or versions.
     """
 
     seeds: tuple[int, ...]
@@ -145,7 +158,7 @@ class Curves:
         rows = [self._place(seed, self.orders[0])[0] for seed in seeds]
         columns = [self._place(self.seeds[0], order)[1] for order in orders]
         kept = np.ones(len(self.iterates), bool) if at is None else np.isin(self.iterates, list(at))
-        place = np.ix_(rows, columns, np.flatnonzero(kept))
+        place = np.ix_(np.array(rows, int), np.array(columns, int), np.flatnonzero(kept))
         return Curves(
             seeds,
             orders,
@@ -157,7 +170,8 @@ class Curves:
         )
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a row per recorded (seed, order, iterate): seed, order, iterate, gradients, one column a metric.
+        """Write a row per recorded (seed, order, iterate): seed, order, iterate, gradients, one column a
+        metric.
 
         An empty cell was not recorded; ``nan`` and ``inf`` were.
         """
@@ -170,16 +184,15 @@ class Curves:
                 for s, seed in enumerate(self.seeds):
                     for i, n in enumerate(self.iterates):
                         cells = [
-                            repr(float(self.metrics[m][s, o, i])) if self.recorded[m][s, o, i] else ""
-                            for m in names
+                            repr(float(self.metrics[m][s, o, i])) if self.recorded[m][s, o, i] else "" for m in names
                         ]
                         if any(cells):
                             writer.writerow([seed, order, int(n), int(cost[i]), *cells])
 
     def save(self, path: str | Path, *, dtype: str = "float32") -> None:
         """Write everything as one compressed ``.npz`` that `load` reads, for results of record."""
-        arrays = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
-        masks = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
+        arrays: dict[str, Any] = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
+        masks: dict[str, Any] = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
         about = {"experiment": self.experiment, "provenance": self.provenance, "orders": self.orders}
         with store.write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
@@ -207,9 +220,7 @@ def _load_record(path: Path) -> Curves:
             }
             seeds = tuple(int(seed) for seed in file["seeds"])
             orders = tuple(about["orders"])
-            return Curves(
-                seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"]
-            )
+            return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a file of results: {error}") from error
 
@@ -245,8 +256,30 @@ def _load_identity(root: Path) -> Curves:
             maker = {key: value for key, value in block.meta.items() if key != "seconds"}
             key = json.dumps(maker, sort_keys=True)
             makers[key] = makers.get(key, 0) + 1
+    for order in orders:
+        _reuse(order, orders, iterates, metrics, recorded)
     provenance = [{**json.loads(key), "blocks": count} for key, count in sorted(makers.items())]
     return Curves(seeds, orders, iterates, metrics, recorded, settings, provenance)
+
+
+def _reuse(
+    order: str,
+    orders: tuple[str, ...],
+    iterates: np.ndarray,
+    metrics: dict[str, np.ndarray],
+    recorded: dict[str, np.ndarray],
+) -> None:
+    """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
+    for stream in store.STREAMS:
+        homes = [variants.home(order, int(n), stream) for n in iterates]
+        for other in set(homes) - {order}:
+            if other in orders:
+                shared = np.array([name == other for name in homes])
+                a, b = orders.index(order), orders.index(other)
+                for name, value in metrics.items():
+                    if (name in DIAGNOSTICS) == (stream == "diagnostics"):
+                        value[:, a, shared] = value[:, b, shared]
+                        recorded[name][:, a, shared] = recorded[name][:, b, shared]
 
 
 def _rank(name: str) -> tuple[int, str]:

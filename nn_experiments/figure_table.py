@@ -70,9 +70,7 @@ EXPERIMENTS: tuple[dict[str, Any], ...] = (
             "data": "not in the paper: scikit-learn's digits, embedded, for a first figure without a download",
         },
     ),
-    _images(
-        "resnet18-cifar10", "cifar10", "resnet18", 0.025, 8, test_evaluation=2000, notes=_CONVOLUTIONAL_NOTES
-    ),
+    _images("resnet18-cifar10", "cifar10", "resnet18", 0.025, 8, test_evaluation=2000, notes=_CONVOLUTIONAL_NOTES),
     _images("vgg19-cifar10", "cifar10", "vgg19", 0.001, 8, test_evaluation=2000, notes=_CONVOLUTIONAL_NOTES),
     _images(
         "resnet50-cifar100",
@@ -89,18 +87,18 @@ _FOUR = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 _TWO = ("train_loss", "test_loss")
 _BASELINES = ("polyak", "ema-0.99", "decayed-100")
 _MORE_STABLE = (
-    "We observe that the training loss for the backward trajectory is more stable, converges faster, and has less "
+    "We observe that the training loss for the backward trajectory is more stable, converges faster, and "
+    "has less "
     "variability than the forward trajectory, and similarly for all the other learning curves."
 )
 _RESET = (
     "As a result we see that the backward trajectory from that reset point seems to converge again, but to a "
-    "different point (with different test accuracy), while forward SGD seems to oscillate between these two points."
+    "different point (with different test accuracy), while forward SGD seems to oscillate between these "
+    "two points."
 )
 
 
-def _row(
-    name: str, title: str, section: str, experiment: str, steps: int, claim: str, **more: Any
-) -> dict[str, Any]:
+def _row(name: str, title: str, section: str, experiment: str, steps: int, claim: str, **more: Any) -> dict[str, Any]:
     return {
         "name": name,
         "title": title,
@@ -116,8 +114,10 @@ def _row(
 
 def _regression_row(name: str, title: str, experiment: str, function: str, rate: str) -> dict[str, Any]:
     claim = (
-        "Decreased variance and increased stability in train (left) and test (right) losses for backward SGD compared "
-        f"to forward SGD for all 5 seeds. The data was sampled from {function} and the training performed with batch "
+        "Decreased variance and increased stability in train (left) and test (right) losses for backward "
+        "SGD compared "
+        f"to forward SGD for all 5 seeds. The data was sampled from {function} and the training performed "
+        "with batch "
         f"size 1 and learning rate {rate} for 1400 steps."
     )
     more = {"metrics": _TWO, "compared_at": (350, 700, 1050, 1400), "diagnostics_every": 50}
@@ -156,8 +156,10 @@ FIGURES: tuple[dict[str, Any], ...] = (
         "A.2",
         "mlp-fashion",
         2000,
-        "For each seed, we observe that the training loss for the backward iterations is more stable and converges "
-        "faster with less variability when compared to the forward iterations. We also observe stability improvements "
+        "For each seed, we observe that the training loss for the backward iterations is more stable and "
+        "converges "
+        "faster with less variability when compared to the forward iterations. We also observe stability "
+        "improvements "
         "for all other learning curves for the backward trajectories.",
         compared_at=(500, 1000, 1500, 2000),
     ),
@@ -167,7 +169,8 @@ FIGURES: tuple[dict[str, Any], ...] = (
         "A.3",
         "vgg19-cifar10",
         2000,
-        "Note that for each seed, we observe that the training loss for the backward iterations is again more stable, "
+        "Note that for each seed, we observe that the training loss for the backward iterations is again "
+        "more stable, "
         "converges faster, and has less variability than the forward iterations.",
         compared_at=(500, 1000, 1500, 2000),
     ),
@@ -177,7 +180,8 @@ FIGURES: tuple[dict[str, Any], ...] = (
         "A.4",
         "resnet50-cifar100",
         2000,
-        "Note that for each seed, we observe that the training loss for the backward iterations is again more stable, "
+        "Note that for each seed, we observe that the training loss for the backward iterations is again "
+        "more stable, "
         "converges faster, and has less variability than the forward iterations.",
         compared_at=(500, 1000, 1500, 2000),
     ),
@@ -187,7 +191,8 @@ FIGURES: tuple[dict[str, Any], ...] = (
         "A.5",
         "mlp-fashion",
         2000,
-        "We observe that the training loss for the backward iterations has again more stable convergence once "
+        "We observe that the training loss for the backward iterations has again more stable convergence "
+        "once "
         "backward iterations are switched on after step 1000 than the forward iterations.",
         orders=("forward", "late-1000"),
         compared_at=(1000, 1500, 2000),
@@ -198,8 +203,10 @@ FIGURES: tuple[dict[str, Any], ...] = (
         "A.6",
         "resnet18-cifar10",
         25_000,
-        "Throughout training we continue to notice that the training loss (as well as all the other learning curves) "
-        "for the backward iterations is again more stable, converges faster, and has less variability than the forward "
+        "Throughout training we continue to notice that the training loss (as well as all the other "
+        "learning curves) "
+        "for the backward iterations is again more stable, converges faster, and has less variability than "
+        "the forward "
         "iterations.",
         seeds=(0,),
         every=100,

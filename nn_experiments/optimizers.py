@@ -1,4 +1,5 @@
-"""Optimizers and learning-rate schedules as data: frozen dataclasses without torch (`steps` gives them meaning)."""
+"""Optimizers and learning-rate schedules as data: frozen dataclasses without torch (`steps` gives them
+meaning)."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ class Schedule:
     warmup
         The factor is multiplied by min(1, t/warmup); 0 for none.
     index
-        What t is. ``"position"``: the position in the run, innermost 1: map i then has another learning rate in
-        each iterate, and equality of laws holds. ``"batch"``: the index i of the batch: the maps stay fixed.
+        What t is. ``"position"``: the position in the run, innermost 1: map i then has another learning
+        rate in each iterate, and equality of laws holds. ``"batch"``: the index i of the batch: the maps
+        stay fixed.
     """
 
     kind: str = "constant"

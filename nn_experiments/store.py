@@ -8,8 +8,8 @@ Layout below an output folder::
 
 A block holds ``iterate`` (K,) int64, one float64 array (K,) a metric named ``value/NAME``, and ``meta``: a
 JSON text with what made it (device, versions, kernel, chunk, seconds). A block is written beside its place
-and renamed, so a reader sees a whole file or none. Blocks may overlap; a later reader takes any of them, since
-equal settings give equal numbers.
+and renamed, so a reader sees a whole file or none. Blocks may overlap; a later reader takes any of them,
+since equal settings give equal numbers.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ def block_path(root: Path, seed: int, variant: str, stream: str, first: int, las
 def write_block(root: Path, seed: int, variant: str, block: Block, *, stream: str = "curves") -> Path:
     """Write a block atomically and return its path.
 
-    If a block with the same first and last iterate is there already (from a run with another ``--every``), the
-    union is written: where both have an iterate, the new one wins.
+    If a block with the same first and last iterate is there already (from a run with another ``--every``),
+    the union is written: where both have an iterate, the new one wins.
     """
     path = block_path(root, seed, variant, stream, int(block.iterate[0]), int(block.iterate[-1]))
     if path.exists():
         with contextlib.suppress(BrokenBlock):
             block = _union(read_block(path), block)
-    arrays = {f"value/{name}": value for name, value in block.values.items()}
+    arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(block.meta)), **arrays)
     return path
@@ -203,8 +203,8 @@ def read_settings(root: Path) -> dict[str, Any]:
 def merge(source: Path, target: Path) -> int:
     """Copy every block of the output folder ``source`` that ``target`` lacks; return how many were copied.
 
-    Identities that only ``source`` has are copied whole. Numbers are never averaged: an iterate that both have
-    stays as it is in ``target``.
+    Identities that only ``source`` has are copied whole. Numbers are never averaged: an iterate that both
+    have stays as it is in ``target``.
 
     Raises
     ------

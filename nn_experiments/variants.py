@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from contraction.orders import Backward, Forward, Late, Order, Reset, Windowed, map_applications
 
-__all__ = ["KINDS", "Variant", "parse", "variant_name"]
+__all__ = ["KINDS", "Variant", "home", "parse", "variant_name"]
 
 KINDS = (
     "forward",
@@ -103,6 +103,23 @@ def parse(name: str) -> Variant:
     except ValueError as error:
         raise ValueError(f"cannot read the order {name!r}: {error}") from None
     raise ValueError(f"unknown order {name!r}; the known ones are {', '.join(KINDS)}")
+
+
+def home(name: str, n: int, stream: str = "curves") -> str:
+    """Return the variant whose folder holds iterate n of a variant: what one has run, the other reuses.
+
+    Up to its first reset point a ``reset`` path *is* the backward path, and up to its switch a ``late`` path is
+    the forward one. A diagnostic of iterate n looks at iterate n + 1 as well.
+    """
+    reach = n + (stream == "diagnostics")
+    match parse(name).order:
+        case Reset(points=points) if not points or reach <= points[0]:
+            return "backward"
+        case Windowed(w=w) if reach <= w:
+            return "backward"
+        case Late(s=s) if reach <= s:
+            return "forward"
+    return name
 
 
 def variant_name(order: Order) -> str:

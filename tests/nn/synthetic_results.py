@@ -1,4 +1,5 @@
-"""A writer of synthetic results: AR(1) paths with known properties, in the layout that ``nn_experiments.load`` reads."""
+"""A writer of synthetic results: AR(1) paths with known properties, in the layout that
+``nn_experiments.load`` reads."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ def write_synthetic(
     """Write results of the scalar quadratic θ ↦ (1 − h)θ + hε for every order; return the identity's folder.
 
     Loss = ½(θ² + 1), accuracy = exp(−θ²): forward paths wander for ever, backward ones settle exponentially, a
-    backward path settles to the value its own seed decides. ``diverges_at`` (seed, order) -> n makes everything
-    NaN from iterate n on. Blocks are 64 iterates long, so that loading has to join them.
+    backward path settles to the value its own seed decides. ``diverges_at`` (seed, order) -> n makes
+    everything NaN from iterate n on. Blocks are 64 iterates long, so that loading has to join them.
     """
     entry = catalogue.find(figure)
     experiment = catalogue.EXPERIMENTS[entry.experiment]
@@ -46,18 +47,29 @@ def write_synthetic(
                 at = np.arange(0, steps + (stream == "curves"), step)
                 theta, other, after = path[3.0][at], path[-2.0][at], path[3.0][np.minimum(at + 1, steps)]
                 if stream == "curves":
-                    values = {m: 0.5 * (theta**2 + 1) for m in ("train_loss", "test_loss", "newest_batch_loss")}
+                    values = dict.fromkeys(
+                        ("train_loss", "test_loss", "newest_batch_loss"), 0.5 * (theta**2 + 1)
+                    )
                     if "train_accuracy" in entry.metrics or "test_accuracy" in entry.metrics:
                         values |= {m: np.exp(-(theta**2)) for m in ("train_accuracy", "test_accuracy")}
                 else:
                     increment, coupling = np.abs(after - theta), np.abs(other - theta)
-                    rows = (increment, 0.1 * increment, coupling, 0.1 * coupling, np.abs(theta), np.abs(theta))
+                    rows = (
+                        increment,
+                        0.1 * increment,
+                        coupling,
+                        0.1 * coupling,
+                        np.abs(theta),
+                        np.abs(theta),
+                    )
                     values = dict(zip(DIAGNOSTICS, rows, strict=True))
                 for value in values.values():
                     value[at >= broken] = np.nan
                 for first in range(0, len(at), 64):
                     part = slice(first, first + 64)
-                    block = store.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
+                    block = store.Block(
+                        at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"}
+                    )
                     store.write_block(root, seed, name, block, stream=stream)
     return root
 

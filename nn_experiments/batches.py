@@ -1,0 +1,148 @@
+"""Batches as tensors: B_i as a pure function of i, resident in memory, no loader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from nn_experiments.datasets import Dataset
+from nn_experiments.sampling import Sampler
+
+__all__ = ["ArrayBatches", "Batch", "Batches", "Inputs", "check_batches"]
+
+
+class Batch(NamedTuple):
+    """One batch.
+
+    Attributes
+    ----------
+    inputs
+        (B, …) floating point.
+    targets
+        (B,) int64 labels or (B, k) floating point.
+    index
+        The i of B_i: what frozen randomness (dropout) depends on, and schedules with ``index="batch"``.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    index: int
+
+
+class Batches(Protocol):
+    """What an engine asks for: i ↦ B_i for i = 1, 2, …, always the same batch for the same i."""
+
+    def __call__(self, i: int) -> Any:
+        """Return B_i."""
+        ...
+
+
+def check_batches(batches: Any) -> Batches:
+    """Return ``batches``, or refuse what cannot be replayed.
+
+    Raises
+    ------
+    TypeError
+        For a DataLoader, an iterator or a sequence, with the reason.
+    """
+    if isinstance(batches, torch.utils.data.DataLoader):
+        raise TypeError(
+            "a DataLoader cannot be used: its batches depend on torch's generator and on how often it was asked, "
+            "but iterate n needs B_1 … B_n again and again, the same each time. Pass a function i -> batch, for "
+            "example nn_experiments.ArrayBatches(inputs, targets, batch_size=8, seed=0)"
+        )
+    if not callable(batches):
+        raise TypeError(f"batches must be a function i -> B_i (i = 1, 2, …), got {type(batches).__name__}")
+    return batches
+
+
+class Inputs:
+    """Images or numbers as model inputs: scaled, of one dtype, channels first; converted when asked for.
+
+    Parameters
+    ----------
+    dataset
+        Where they are from.
+    scaling
+        ``unit`` or ``standard`` (see `nn_experiments.catalogue.Experiment`).
+    """
+
+    def __init__(self, dataset: Dataset, *, scaling: str, dtype: torch.dtype, device: str = "cpu") -> None:
+        self.dataset = dataset
+        self.dtype = dtype
+        self.device = device
+        self._mean, self._scale = np.float64(0.0), np.float64(dataset.levels)
+        if scaling == "standard":
+            mean, deviation = dataset.statistics()
+            self._mean, self._scale = mean * dataset.levels, deviation * dataset.levels
+
+    def __call__(self, part: str, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and targets of some rows of ``"train"`` or ``"test"``."""
+        raw = getattr(self.dataset, f"{part}_inputs")[rows]
+        targets = getattr(self.dataset, f"{part}_targets")[rows]
+        values = (raw - self._mean) / self._scale
+        if values.ndim == 4:
+            values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        inputs = torch.from_numpy(values).to(self.dtype).to(self.device)
+        labels = torch.from_numpy(np.ascontiguousarray(targets))
+        if labels.is_floating_point():
+            labels = labels.to(self.dtype)
+        return inputs, labels.to(self.device)
+
+
+class ArrayBatches:
+    """Batches cut from tensors held in memory by a `Sampler`.
+
+    Parameters
+    ----------
+    inputs, targets
+        (N, …) and (N, …) tensors.
+    batch_size, sampling, seed
+        See `Sampler`.
+    """
+
+    def __init__(
+        self,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+        *,
+        batch_size: int,
+        seed: int,
+        sampling: str = "iid",
+    ) -> None:
+        if len(inputs) != len(targets):
+            raise ValueError(f"{len(inputs)} inputs but {len(targets)} targets")
+        self.sampler = Sampler(sampling, batch_size, len(inputs), seed)
+        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = lambda rows: (
+            inputs[torch.from_numpy(rows)],
+            targets[torch.from_numpy(rows)],
+        )
+        self._cache: dict[int, Batch] = {}
+
+    @classmethod
+    def from_inputs(cls, inputs: Inputs, sampler: Sampler) -> ArrayBatches:
+        """Return batches of a data set's training part."""
+        self = cls.__new__(cls)
+        self.sampler = sampler
+        self._rows = lambda rows: inputs("train", rows)
+        self._cache = {}
+        return self
+
+    def __call__(self, i: int) -> Batch:
+        """Return B_i; the last 2^28 numbers (1 GiB in float32) or so are kept."""
+        batch = self._cache.get(i)
+        if batch is None:
+            inputs, targets = self._rows(self.sampler(i))
+            batch = Batch(inputs, targets, i)
+            if (len(self._cache) + 1) * inputs.numel() > 2**28:
+                self._cache.clear()
+            self._cache[i] = batch
+        return batch
+
+    def stack(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the inputs (K, B, …) and targets (K, B, …) of several batches."""
+        found = [self(i) for i in indices]
+        return torch.stack([b.inputs for b in found]), torch.stack([b.targets for b in found])

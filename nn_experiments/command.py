@@ -1,0 +1,150 @@
+"""The command line (torch is imported only by the commands that train)."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nn_experiments import catalogue, models, variants
+from nn_experiments.curves import DEFAULT_OUT
+
+__all__ = ["main"]
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nn_experiments", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    commands.add_parser("list", help="all figures, their settings and their cost")
+
+    run = commands.add_parser("run", help="compute what a figure still lacks")
+    run.add_argument("figure", help="fig3 … fig19, or digits (see list)")
+    run.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    run.add_argument("--orders", nargs="+", help=f"of {', '.join(variants.KINDS)}")
+    run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
+    run.add_argument("--steps", type=int, help="length of the curves")
+    run.add_argument("--every", type=int, help="record every so many iterates")
+    run.add_argument("--diagnostics-every", type=int, help="grid of increments and couplings; 0 for none")
+    run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, auto")
+    run.add_argument("--dtype", choices=catalogue.DTYPES)
+    run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the experiment")
+    run.add_argument("--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "ensemble"))
+    run.add_argument("--chunk", type=int, help="chains run together by the ensemble engine")
+    run.add_argument("--workers", type=int, help="processes; 0 for none but this one")
+    run.add_argument("--dask", metavar="ADDRESS", help="run on a dask.distributed cluster")
+    run.add_argument("--time-limit", type=float, metavar="MINUTES", help="start nothing new after that")
+    run.add_argument("--block-seconds", type=float, default=15.0, help="work lost at most a worker")
+    run.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    run.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes")
+    _data_arguments(run)
+
+    for name in ("plot", "report"):
+        module = importlib.util.find_spec({"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[name])
+        sub = commands.add_parser(name, help={"plot": "draw a figure", "report": "one page with all results"}[name])
+        if module is not None:
+            importlib.import_module(module.name).add_arguments(sub)
+
+    merge = commands.add_parser("merge", help="copy into one folder what others have computed")
+    merge.add_argument("sources", type=Path, nargs="+")
+    merge.add_argument("--into", type=Path, default=DEFAULT_OUT)
+
+    data = commands.add_parser("data", help="load a data set (downloading it if need be) and say what it is")
+    data.add_argument("name")
+    _data_arguments(data)
+    return parser
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", help="folder with data files; TRAINING_IN_REVERSE_DATA unless given")
+    parser.add_argument("--any-data", action="store_true", help="take files that are not the official data")
+
+
+def _list() -> int:
+    from nn_experiments.estimates import figure_rows
+
+    for row in figure_rows():
+        print(row)
+    return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    from nn_experiments.datasets import load_dataset
+
+    data = load_dataset(args.name, data_dir=args.data_dir, official=not args.any_data)
+    print(
+        f"{data.name}: {len(data.train_inputs)} training and {len(data.test_inputs)} test items of shape "
+        f"{data.shape}, {data.classes or 'no'} classes, fingerprint {data.fingerprint}"
+    )
+    return 0
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from nn_experiments import store
+
+    for source in args.sources:
+        print(f"{source}: {store.merge(source, args.into)} blocks copied into {args.into}")
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    figure = catalogue.find(args.figure)
+    changes = dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
+    if args.dtype:
+        changes["dtype"] = args.dtype
+    experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes)
+    if not models.available(experiment.model):
+        models.build(experiment.model, (1,), 1)  # raises ModelNotBuilt with the reason
+    from nn_experiments import run
+    from nn_experiments.planning import Request
+
+    orders = args.orders
+    if orders is None and args.no_baselines:
+        orders = figure.orders
+    request = Request.of(
+        figure,
+        experiment,
+        seeds=args.seeds,
+        orders=orders,
+        steps=args.steps,
+        every=args.every,
+        diagnostics_every=args.diagnostics_every,
+    )
+    options = run.Options(
+        out=args.out,
+        workers=args.workers,
+        engine=args.engine,
+        device=args.device,
+        chunk=args.chunk,
+        data_dir=args.data_dir,
+        official=not args.any_data,
+        time_limit=None if args.time_limit is None else 60 * args.time_limit,
+        dask=args.dask,
+        block_seconds=args.block_seconds,
+    )
+    if args.dry_run:
+        print(run.foresee(request, options))
+        return 0
+    outcome = run.run(request, options, report=run.show())
+    state = "complete" if not outcome.missing else f"{outcome.missing} blocks are still missing: run it again"
+    print(f"{figure.name} in {outcome.root}: {outcome.made} blocks in {outcome.seconds:.0f} s; {state}")
+    return 0 if not outcome.missing else 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status (0 done, 1 error, 3 stopped with work left, 130 interrupted)."""
+    args = _arguments().parse_args(argv)
+    try:
+        if args.command in ("plot", "report"):
+            module = {"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[args.command]
+            return int(importlib.import_module(module).run(args) or 0)
+        return {"list": lambda _: _list(), "run": _run, "merge": _merge, "data": _data}[args.command](args)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, NotImplementedError, ModuleNotFoundError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

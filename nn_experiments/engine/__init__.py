@@ -1,0 +1,105 @@
+"""Engines: an order and batches in, metrics at every asked iterate out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from contraction.orders import Order
+from nn_experiments.batches import check_batches
+from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.plan import asked
+from nn_experiments.engine.probe import probe
+from nn_experiments.engine.trajectory import Trajectory
+from nn_experiments.engine.walk import walk
+from nn_experiments.metrics import Functions, Measurement
+from nn_experiments.steps import State
+
+__all__ = ["Trajectory", "iterates", "measure"]
+
+
+def measure(measurement: Measurement, state: State, n: int, outermost: int, batches: Any) -> dict[str, np.ndarray]:
+    """Return a measurement of iterate n as float64 arrays."""
+    pair = (None, None)
+    if measurement.on_batches and n > 0:
+        pair = (batches(n), batches(outermost))
+    values = measurement(state, *pair)
+    return {name: value.detach().cpu().double().numpy() for name, value in values.items()}
+
+
+def iterates(
+    step: Callable[[State, Any, int], State],
+    batches: Callable[[int], Any],
+    state0: State,
+    order: Order,
+    at: Iterable[int],
+    metrics: Mapping[str, Callable[[State], torch.Tensor]] | Measurement,
+    *,
+    engine: str = "auto",
+    chunk: int | None = None,
+) -> Trajectory:
+    """Train in any order and measure the asked iterates.
+
+    Parameters
+    ----------
+    step
+        ``step(state, batch, t) -> state``, pure; t is the position in the run, innermost 1. From `TrainingStep`,
+        `from_torch`, or your own.
+    batches
+        ``batches(i)`` is B_i, i = 1, 2, …, the same whenever it is asked.
+    state0
+        θ0: a nested dictionary of tensors, the same for every iterate.
+    order
+        From ``contraction.orders``, or your own: for each n an anchor and a word.
+    at
+        Which iterates, such as ``range(0, 2001, 10)``.
+    metrics
+        Name -> function of one state, returning a scalar or a small tensor; or a `Measurement`.
+    engine
+        ``auto``: one chain at a time on the CPU, with a hand-written kernel where there is one (``mlp``,
+        ``compiled``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain double loop.
+    chunk
+        For ``ensemble``: how many chains run together; all unless given.
+
+    Returns
+    -------
+    Trajectory
+        Metrics as float64 arrays, one row an iterate.
+
+    Raises
+    ------
+    NotReplayable
+        If the step or the batches are not pure functions (they are applied twice and compared bitwise).
+    """
+    batches = check_batches(batches)
+    numbers = asked(at, None)
+    measurement = Functions(metrics) if isinstance(metrics, Mapping) else metrics
+    begin = time.perf_counter()
+    if max(numbers) > 0:
+        probe(step, batches, state0)
+    on_gpu = any(value.is_cuda for value in state0["parameters"].values())
+    if engine == "ensemble" or (engine == "auto" and on_gpu):
+        from nn_experiments.engine.ensemble import wavefront
+
+        path = wavefront(step, batches, order, numbers, state0, chunk=chunk)
+        name = "ensemble"
+    else:
+        kernel = choose(step, batches, "step" if engine == "loop" else engine)
+        name = kernel.name
+        path = walk(kernel, order, numbers, state0)
+    rows: list[dict[str, np.ndarray]] = []
+    gradients, applied = [], 0
+    for n, state, run in path:
+        rows.append(measure(measurement, state, n, run.outermost if run else 0, batches))
+        gradients.append(run.depth if run else 0)
+        applied += len(run.indices) if run else 0
+    values = {}
+    for metric in measurement.names:
+        shape = next((row[metric].shape for row in rows if metric in row), ())
+        values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
+    about = {"engine": name, "seconds": time.perf_counter() - begin}
+    return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

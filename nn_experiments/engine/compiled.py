@@ -1,0 +1,137 @@
+"""The MLP kernel compiled by numba: one fused pass a layer, for small batches whose weights stay in cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+try:
+    import numba
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("the compiled kernel needs numba (the extra `fast`)", name="numba") from error
+
+from nn_experiments.engine.kernels import Table, hand_written
+from nn_experiments.models.mlp import MLP
+from nn_experiments.steps import LOSSES, State
+
+__all__ = ["CompiledKernel"]
+
+# Sums may be reordered and products fused; NaN and infinity keep their meaning, so divergence is seen.
+_compile = numba.njit(fastmath={"contract", "reassoc", "nsz"}, nogil=True, error_model="numpy", cache=True)
+
+
+@_compile
+def _forward(weight, bias, below, above, last, relu):  # pragma: no cover - compiled
+    for j in range(below.shape[0]):
+        for o in range(weight.shape[0]):
+            total = bias[o]
+            for k in range(weight.shape[1]):
+                total += weight[o, k] * below[j, k]
+            if not last:
+                total = (total if total > 0 or total != total else bias.dtype.type(0)) if relu else np.tanh(total)
+            above[j, o] = total
+
+
+@_compile
+def _output_error(outputs, numbers, labels, squares, error):  # pragma: no cover - compiled
+    rows, width = outputs.shape
+    for j in range(rows):
+        if squares:
+            for o in range(width):
+                error[j, o] = (outputs[j, o] - numbers[j, o]) * (2 / (rows * width))
+        else:
+            top = outputs[j, 0]
+            for o in range(width):
+                top = max(top, outputs[j, o])
+            total = outputs.dtype.type(0)
+            for o in range(width):
+                error[j, o] = np.exp(outputs[j, o] - top)
+                total += error[j, o]
+            for o in range(width):
+                error[j, o] = error[j, o] / total / rows
+            error[j, labels[j]] -= outputs.dtype.type(1) / rows
+
+
+@_compile
+def _backward(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
+    """Read each row of the weights once: its share of the error below with the old values, then its update."""
+    rows = error.shape[0]
+    if not first:
+        under[:] = 0
+    for o in range(weight.shape[0]):
+        change = bias.dtype.type(0)
+        for j in range(rows):
+            delta = error[j, o]
+            if delta != 0:  # a ReLU that is off: nothing to pass on and nothing to change
+                if not first:
+                    for k in range(weight.shape[1]):
+                        under[j, k] += delta * weight[o, k]
+                change += delta
+        bias[o] -= h * change
+        for j in range(rows):
+            delta = h * error[j, o]
+            if delta != 0:
+                for k in range(weight.shape[1]):
+                    weight[o, k] -= delta * below[j, k]
+    if not first:
+        for j in range(rows):
+            for k in range(weight.shape[1]):
+                a = below[j, k]
+                if relu:
+                    if a <= 0:
+                        under[j, k] = 0
+                else:
+                    under[j, k] *= 1 - a * a
+
+
+@_compile
+def _run(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
+    depth = len(weights)
+    for s in range(len(places)):
+        i = places[s]
+        h = rates[s]
+        for k in range(depth):
+            _forward(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
+        _output_error(work[depth - 1], numbers[i], labels[i], squares, errors[depth - 1])
+        for k in range(depth - 1, -1, -1):
+            below = work[k - 1] if k else inputs[i]
+            under = errors[k - 1] if k else errors[0]
+            _backward(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
+
+
+class CompiledKernel:
+    """SGD on an MLP in compiled loops; equal to `MLPKernel` to rounding."""
+
+    name = "compiled"
+
+    def __init__(self, step: Any, batches: Any) -> None:
+        reason = hand_written(step, batches)
+        if reason:
+            raise TypeError(f"the compiled kernel cannot run this step: {reason}")
+        assert isinstance(step.model, MLP)
+        self.step, self.table = step, Table(batches)
+        self.depth = len(step.model.layers)
+        self.relu = step.model.activation == "relu"
+        self.squares = step.loss is LOSSES["mse"]
+
+    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
+        """Return the state after the maps ``indices``."""
+        if not len(indices):
+            return state
+        self.table.grow(max(indices))
+        parameters = {name: value.clone() for name, value in state["parameters"].items()}
+        weights = tuple(parameters[f"layers.{k}.weight"].numpy() for k in range(self.depth))
+        biases = tuple(parameters[f"layers.{k}.bias"].numpy() for k in range(self.depth))
+        dtype, rows = weights[0].dtype, self.table.inputs.shape[1]
+        work = tuple(np.empty((rows, w.shape[0]), dtype) for w in weights)
+        errors = tuple(np.empty_like(z) for z in work)
+        places = np.fromiter(indices, np.int64, len(indices)) - 1
+        rate = self.step.optimizer.rate
+        rates = np.array([rate(t, i) for t, i in enumerate(indices, before + 1)], dtype)
+        inputs, targets = self.table.inputs.numpy(), self.table.targets.numpy()
+        numbers = targets if self.squares else np.empty((len(targets), 0, 0), dtype)
+        labels = np.empty((len(targets), 0), np.int64) if self.squares else targets
+        _run(weights, biases, inputs, numbers, labels, places, rates, self.squares, self.relu, work, errors)
+        return {"parameters": parameters, "buffers": {}, "optimizer": {}}

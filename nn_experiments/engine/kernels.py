@@ -1,0 +1,185 @@
+"""Kernels: how a run of maps is applied to one state. One thread a process, one chain at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from nn_experiments.batches import ArrayBatches
+from nn_experiments.models.mlp import MLP
+from nn_experiments.steps import LOSSES, State, TrainingStep
+
+__all__ = ["Kernel", "MLPKernel", "StepKernel", "choose", "hand_written"]
+
+
+class Kernel(Protocol):
+    """Applies maps to a state.
+
+    Attributes
+    ----------
+    name
+        Recorded with the results: kernels agree to rounding, the same kernel agrees bitwise.
+    """
+
+    name: str
+
+    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
+        """Return the state after the maps ``indices`` (innermost first), the first at t = before + 1."""
+        ...
+
+
+class StepKernel:
+    """Any step function, one map after the other."""
+
+    name = "step"
+
+    def __init__(self, step: Callable[[State, Any, int], State], batches: Callable[[int], Any]) -> None:
+        self.step, self.batches = step, batches
+
+    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
+        """Return the state after the maps ``indices``."""
+        for t, i in enumerate(indices, before + 1):
+            state = self.step(state, self.batches(i), t)
+        return state
+
+
+def hand_written(step: Any, batches: Any) -> str | None:
+    """Return None if the hand-written MLP kernels can run this step, else the reason why not."""
+    if not isinstance(step, TrainingStep) or not isinstance(step.model, MLP):
+        return "it is not a TrainingStep of an MLP"
+    if step.optimizer.method != "sgd" or step.optimizer.weight_decay:
+        return f"its optimizer is {step.optimizer.method}, not plain SGD"
+    if step.loss not in LOSSES.values():
+        return "its loss is neither mse nor cross_entropy"
+    if not isinstance(batches, ArrayBatches):
+        return "its batches are not ArrayBatches"
+    return None
+
+
+class Table:
+    """Batches B_1 … B_m stacked in memory, grown when a larger index is asked for."""
+
+    def __init__(self, batches: ArrayBatches) -> None:
+        self.batches = batches
+        self.inputs = self.targets = torch.empty(0)
+        self.size = 0
+
+    def grow(self, largest: int) -> None:
+        """Make the table hold B_1 … B_largest at least."""
+        if largest > self.size:
+            size = max(largest, min(2 * self.size, largest + 500))
+            inputs, targets = self.batches.stack(range(1, size + 1))
+            self.inputs, self.targets = inputs.flatten(2), targets
+            self.size = size
+
+
+class MLPKernel:
+    """SGD on an MLP by hand: in-place products and updates, no autograd, no gradient buffers.
+
+    For each layer, from the last to the first: the error of the layer below is taken with the old weights, then
+    W ← W − h δᵀa in one ``addmm_``.
+    """
+
+    name = "mlp"
+
+    def __init__(self, step: TrainingStep, batches: ArrayBatches) -> None:
+        reason = hand_written(step, batches)
+        if reason:
+            raise TypeError(f"the MLP kernel cannot run this step: {reason}")
+        assert isinstance(step.model, MLP)
+        self.step, self.table = step, Table(batches)
+        self.depth = len(step.model.layers)
+        self.relu = step.model.activation == "relu"
+        self.squares = step.loss is LOSSES["mse"]
+
+    @torch.no_grad()
+    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
+        """Return the state after the maps ``indices``."""
+        if not len(indices):
+            return state
+        self.table.grow(max(indices))
+        parameters = {name: value.clone() for name, value in state["parameters"].items()}
+        weights = [parameters[f"layers.{k}.weight"] for k in range(self.depth)]
+        biases = [parameters[f"layers.{k}.bias"] for k in range(self.depth)]
+        rate, steady = self.step.optimizer.rate, self.step.optimizer.schedule.constant
+        h = self.step.optimizer.learning_rate
+        rows = self.table.inputs.shape[1]
+        work = [torch.empty(rows, w.shape[0], dtype=w.dtype) for w in weights]
+        errors = [torch.empty_like(z) for z in work]
+        turned = [w.t() for w in weights]
+        for t, i in enumerate(indices, before + 1):
+            if not steady:
+                h = rate(t, i)
+            self._once(self.table.inputs[i - 1], self.table.targets[i - 1], weights, turned, biases, work, errors, h)
+        return {"parameters": parameters, "buffers": {}, "optimizer": {}}
+
+    def _once(
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        weights: list[torch.Tensor],
+        turned: list[torch.Tensor],
+        biases: list[torch.Tensor],
+        work: list[torch.Tensor],
+        errors: list[torch.Tensor],
+        h: float,
+    ) -> None:
+        last = self.depth - 1
+        below = x
+        for k in range(self.depth):
+            torch.addmm(biases[k], below, turned[k], out=work[k])
+            if k < last:
+                work[k].clamp_(min=0) if self.relu else work[k].tanh_()
+            below = work[k]
+        if self.squares:
+            error = torch.sub(work[last], y, out=errors[last]).mul_(2 / y.numel())
+        else:
+            error = torch.softmax(work[last], 1, out=errors[last])
+            error[torch.arange(len(y)), y] -= 1
+            error.mul_(1 / len(y))
+        for k in range(last, -1, -1):
+            below = work[k - 1] if k else x
+            under = error
+            if k:
+                under = torch.mm(error, weights[k], out=errors[k - 1])
+                if self.relu:
+                    torch.ops.aten.threshold_backward.grad_input(under, below, 0, grad_input=under)
+                else:
+                    torch.ops.aten.tanh_backward.grad_input(under, below, grad_input=under)
+            weights[k].addmm_(error.t(), below, alpha=-h)
+            if len(error) == 1:
+                biases[k].add_(error[0], alpha=-h)
+            else:
+                biases[k].add_(error.sum(0), alpha=-h)
+            error = under
+
+
+def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
+    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, or ``auto`` for the fastest that can.
+
+    Raises
+    ------
+    TypeError
+        If the named kernel cannot run the step, with the reason.
+    """
+    if kernel == "step":
+        return StepKernel(step, batches)
+    if kernel == "mlp":
+        return MLPKernel(step, batches)
+    if kernel not in ("auto", "compiled"):
+        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled")
+    if kernel == "compiled":
+        from nn_experiments.engine.compiled import CompiledKernel
+
+        return CompiledKernel(step, batches)
+    if hand_written(step, batches):
+        return StepKernel(step, batches)
+    if batches.sampler.batch_size == 1:
+        try:
+            from nn_experiments.engine.compiled import CompiledKernel
+        except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding
+            return MLPKernel(step, batches)
+        return CompiledKernel(step, batches)
+    return MLPKernel(step, batches)

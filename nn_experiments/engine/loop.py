@@ -1,0 +1,33 @@
+"""The plain double loop: the oracle that every engine is held to, and the baseline of the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from contraction.orders import Order
+from nn_experiments.steps import State
+
+__all__ = ["double_loop"]
+
+
+def double_loop(
+    step: Callable[[State, Any, int], State],
+    batches: Callable[[int], Any],
+    state0: State,
+    order: Order,
+    at: Sequence[int],
+) -> dict[int, State]:
+    """Return iterate n for every n of ``at``, each from θ0 again: for n: for j in the word: θ = T_j(θ)."""
+    found: dict[int, State] = {}
+    for n in at:
+        word: list[int] = []
+        m = n
+        while m > 0:
+            word += order.word(m)
+            m = order.anchor(m)
+        state = state0
+        for t, j in enumerate(reversed(word), 1):
+            state = step(state, batches(j), t)
+        found[n] = state
+    return found

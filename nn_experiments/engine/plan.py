@@ -1,0 +1,103 @@
+"""From an order and the asked iterates to runs of maps: what is computed from what (no torch)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from contraction.orders import Order, check_order
+
+__all__ = ["Run", "asked", "plan"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch of maps applied to an earlier iterate.
+
+    Attributes
+    ----------
+    n
+        The iterate that the run ends in.
+    anchor
+        The iterate it starts from; 0 or the ``n`` of an earlier run.
+    indices
+        Indices of the maps, innermost (applied first) first.
+    before
+        Number of maps already applied at the anchor, counted from θ0: the first map here has t = before + 1.
+    outermost
+        Index of the map applied last to reach n.
+    """
+
+    n: int
+    anchor: int
+    indices: Sequence[int]
+    before: int
+    outermost: int
+
+    @property
+    def depth(self) -> int:
+        """Number of maps applied at iterate n, counted from θ0."""
+        return self.before + len(self.indices)
+
+
+def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
+    """Return the asked iterates, increasing and without repetition.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is negative or no integer, or ``at`` is left out without a number of maps.
+    """
+    if at is None:
+        if available is None:
+            raise ValueError("say which iterates: at=range(N + 1)")
+        return list(range(available + 1))
+    numbers = sorted(set(at))
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
+        raise ValueError(f"iterates are integers of at least 0, got {numbers[:3] or 'none'}")
+    return numbers
+
+
+def plan(order: Order, at: Sequence[int]) -> list[Run]:
+    """Return the runs that give all iterates ``at`` (and the anchors they share), each after its anchor.
+
+    Anchors that only one run needs and nobody asked for are joined into that run, so a forward iterate asked for
+    every 100 steps is one run of 100 maps.
+
+    Raises
+    ------
+    ValueError
+        If an anchor is not below its iterate or a word is not made of indices of at least 1.
+    """
+    parents: dict[int, int] = {}
+    todo = [n for n in at if n > 0]
+    while todo:
+        n = todo.pop()
+        if n not in parents:
+            check_order(order, [n], 10**12)
+            parents[n] = order.anchor(n)
+            if parents[n] > 0:
+                todo.append(parents[n])
+    children = Counter(parents.values())
+    wanted = set(at)
+    kept = {n for n in parents if n in wanted or children[n] > 1}
+    depth = {0: 0}
+    runs: list[Run] = []
+    for n in sorted(kept):
+        words = [order.word(n)]
+        anchor = parents[n]
+        while anchor > 0 and anchor not in kept:
+            words.append(order.word(anchor))
+            anchor = parents[anchor]
+        if len(words) == 1 and isinstance(words[0], range):
+            indices: Sequence[int] = words[0][::-1]
+        else:
+            indices = [i for word in reversed(words) for i in reversed(word)]
+        outermost = next((word[0] for word in words if len(word)), 0)
+        if not outermost and anchor:
+            outermost = next(run.outermost for run in runs if run.n == anchor)
+        run = Run(n, anchor, indices, depth[anchor], outermost)
+        depth[n] = run.depth
+        runs.append(run)
+    return runs

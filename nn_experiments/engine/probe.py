@@ -1,0 +1,69 @@
+"""Is a step a pure function? Ask it twice before spending quadratic compute on it."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from nn_experiments.steps import State
+
+__all__ = ["NotReplayable", "probe"]
+
+
+class NotReplayable(ValueError):
+    """A step or a batch gave something else the second time: T_i is no fixed map, and nothing here has a meaning."""
+
+
+def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:
+    if isinstance(tree, torch.Tensor):
+        return {path: tree}
+    if isinstance(tree, dict):
+        parts = tree.items()
+    elif isinstance(tree, list | tuple):
+        parts = enumerate(tree)
+    else:
+        return {}
+    return {k: v for key, part in parts for k, v in _leaves(part, f"{path}/{key}" if path else str(key)).items()}
+
+
+def _differ(first: Any, second: Any) -> str | None:
+    one, two = _leaves(first), _leaves(second)
+    if one.keys() != two.keys():
+        return f"keys {sorted(one.keys() ^ two.keys())}"
+    for name, value in one.items():
+        other = two[name]
+        if value.shape != other.shape or value.dtype != other.dtype:
+            return f"{name} is {tuple(value.shape)} {value.dtype}, then {tuple(other.shape)} {other.dtype}"
+        if not torch.equal(value.nan_to_num(), other.nan_to_num()):
+            return f"{name} by up to {float((value.double() - other.double()).abs().max()):.3g}"
+    return None
+
+
+def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any], state0: State) -> float:
+    """Apply T_1 and T_2 twice and compare bitwise; return the seconds that one map takes.
+
+    Raises
+    ------
+    NotReplayable
+        If a batch or a step differs the second time, or a step alters the state it was given, with what differs.
+    """
+    before = copy.deepcopy(state0)
+    seconds = 0.0
+    for i in (2, 1):
+        once = _leaves(copy.deepcopy(batches(i)))
+        if difference := _differ(once, _leaves(batches(i))):
+            raise NotReplayable(f"batch {i} is not the same when asked for again: {difference} differ")
+    results = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        results.append(step(step(state0, batches(2), 1), batches(1), 2))
+        seconds = (time.perf_counter() - begin) / 2
+    if difference := _differ(before, state0):
+        raise NotReplayable(f"the step alters the state it is given: {difference}")
+    if difference := _differ(*results):
+        raise NotReplayable(f"the same step on the same state and batch gives different results: {difference}")
+    return seconds

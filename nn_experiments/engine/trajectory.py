@@ -1,0 +1,48 @@
+"""What ``iterates`` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Trajectory"]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Metrics along a path of iterates.
+
+    Attributes
+    ----------
+    at
+        (K,) int64: which iterates, increasing.
+    values
+        Metric name -> (K, …) float64. NaN where an iterate has no such metric (a batch loss at iterate 0).
+    gradients
+        (K,) int64: the number of maps that make each iterate from θ0.
+    applications
+        How many maps were applied in all.
+    about
+        Engine, kernel, device, dtype and whatever else made it.
+    """
+
+    at: np.ndarray
+    values: dict[str, np.ndarray]
+    gradients: np.ndarray
+    applications: int
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, metric: str) -> np.ndarray:
+        if metric not in self.values:
+            raise KeyError(f"no metric {metric!r}; there are {', '.join(self.values)}")
+        return self.values[metric]
+
+    @property
+    def diverged(self) -> int | None:
+        """The first asked iterate after θ0 at which some metric is not finite, or None."""
+        for k, n in enumerate(self.at):
+            if n > 0 and not all(np.isfinite(value[k]).all() for value in self.values.values()):
+                return int(n)
+        return None

@@ -1,0 +1,61 @@
+"""Iterates under an order, one state at a time: what the single-chain engine yields."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from contraction.orders import Order
+from nn_experiments.engine.kernels import Kernel
+from nn_experiments.engine.plan import Run, plan
+from nn_experiments.steps import State
+
+__all__ = ["averages", "walk"]
+
+
+def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Run | None]]:
+    """Yield (n, iterate n, its run) for n in increasing order; anchors are kept only while they are needed.
+
+    Iterate 0 comes with None in place of a run.
+    """
+    runs = plan(order, at)
+    needed = Counter(run.anchor for run in runs)
+    states: dict[int, State] = {0: state0}
+    wanted = set(at)
+    if 0 in wanted:
+        yield 0, state0, None
+    for run in runs:
+        state = kernel.apply(states[run.anchor], run.indices, run.before)
+        needed[run.anchor] -= 1
+        if not needed[run.anchor]:
+            del states[run.anchor]
+        if needed[run.n]:
+            states[run.n] = state
+        if run.n in wanted:
+            yield run.n, state, run
+
+
+def averages(
+    kernel: Kernel, order: Order, at: Sequence[int], state0: State, *, average: str, beta: float | None
+) -> Iterator[tuple[int, State, Run | None]]:
+    """Yield (n, averaged iterate, its run): the mean of iterates 1 … n, or their exponential moving average.
+
+    The moving average starts at θ0: m_n = beta m_{n-1} + (1 − beta) θ_n. Every iterate up to the last one asked
+    for is visited. Only parameters and floating point buffers are averaged.
+    """
+    if average not in ("polyak", "ema") or (average == "ema") != (beta is not None):
+        raise ValueError(f"an average is 'polyak', or 'ema' with its decay; got {average!r}, {beta!r}")
+    wanted = set(at)
+    mean: State | None = None
+    for n, state, run in walk(kernel, order, range(max(at) + 1), state0):
+        if mean is None:
+            mean = {part: {k: v.clone() for k, v in values.items()} for part, values in state.items()}
+        else:
+            weight = 1 / n if beta is None else 1 - beta
+            for part in ("parameters", "buffers"):
+                for key, value in state.get(part, {}).items():
+                    if value.is_floating_point():
+                        mean[part][key].lerp_(value, weight)
+        if n in wanted:
+            copied = {part: {k: v.clone() for k, v in values.items()} for part, values in mean.items()}
+            yield n, copied, run

@@ -1,0 +1,121 @@
+"""What an experiment costs, and how long that takes on this machine (NumPy only: `list` stays fast)."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from nn_experiments import models, variants
+from nn_experiments.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
+
+__all__ = ["figure_rows", "flops_per_item", "peak"]
+
+_SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
+# Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; a 3x3 stem.
+_CONVOLUTIONAL = {"resnet18": 555e6, "resnet50": 1298e6, "vgg19": 398e6}
+_EFFICIENCY = 0.4  # of the peak of a matrix product, typical of the engines here
+
+
+def flops_per_item(experiment: Experiment) -> float:
+    """Return the floating point operations of one forward pass on one item.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown.
+    """
+    match = re.fullmatch(r"mlp-(\d+)x(\d+)", experiment.model)
+    if match:
+        inputs, outputs = _SIZES.get(experiment.data, (1, 1))
+        depth, width = int(match[1]), int(match[2])
+        return 2.0 * (inputs * width + (depth - 1) * width**2 + width * outputs)
+    for name, count in _CONVOLUTIONAL.items():
+        if experiment.model.startswith(name):
+            return 2.0 * count
+    raise ValueError(f"no estimate for the model {experiment.model!r}")
+
+
+def peak() -> float:
+    """Measure the floating point operations a second of a float32 matrix product on all cores (0.1 s)."""
+    matrix = np.ones((768, 768), np.float32)
+    matrix @ matrix
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < 0.1:
+        matrix @ matrix
+        count += 1
+    return count * 2 * 768**3 / (time.perf_counter() - begin)
+
+
+def _items(experiment: Experiment) -> int:
+    sizes = {"digits": (1438, 359), "fashion_mnist": (60_000, 10_000)}
+    train, test = sizes.get(experiment.data, (50_000, 10_000) if experiment.data in _SIZES else (101, 100))
+    return min(train, experiment.train_evaluation or train) + min(test, experiment.test_evaluation or test)
+
+
+def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tuple[int, float]:
+    """Return the steps of a figure's curves and an estimate of the seconds, at a speed in operations a second.
+
+    Baselines and diagnostics count in the seconds only: a baseline is a forward path, a diagnostic about three
+    chains and three evaluations an iterate.
+    """
+    flops, seeds = flops_per_item(experiment), len(figure.seeds)
+    overhead = 25e-6  # of a step, whatever its size
+    step = overhead + 3 * flops * experiment.batch_size / (_EFFICIENCY * speed)
+    evaluation = flops * _items(experiment) / (_EFFICIENCY * speed)
+    at = [*range(0, figure.steps + 1, figure.every)]
+    coarse = [*range(0, figure.steps, figure.diagnostics_every)]
+    maps = seconds = 0
+    for name in figure.orders:
+        variant = variants.parse(name)
+        curve, rare = variant.path_cost(at), variant.path_cost(coarse)
+        maps += seeds * curve
+        seconds += seeds * ((curve + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
+    seconds += seeds * len(figure.baselines) * (figure.steps * step + len(at) * evaluation)
+    return maps, seconds
+
+
+def figure_rows() -> Iterator[str]:
+    """Yield the lines of `list`: a figure a line, with its settings, cost in steps and expected time."""
+    speed = peak()
+    cores = len(os.sched_getaffinity(0))
+    heads = f"{'steps':>7}{'every':>6}{'seeds':>6}  {'steps in all':>13}  {'time':>9}"
+    yield f"{'figure':<8}{'experiment':<20}{heads}  orders"
+    for figure in FIGURES.values():
+        experiment = EXPERIMENTS[figure.experiment]
+        maps, seconds = figure_seconds(figure, experiment, speed)
+        ready = "" if models.available(experiment.model) else f"   (model {experiment.model} is not built yet)"
+        yield (
+            f"{figure.name:<8}{figure.experiment:<20}{figure.steps:>7}{figure.every:>6}{len(figure.seeds):>6}  "
+            f"{maps:>13,}  {clock(seconds):>9}  {', '.join(figure.orders)}{ready}"
+        )
+    yield f"time: an estimate for the {cores} cores here, {speed / 1e9:.0f} Gflop/s now; `run --dry-run` measures"
+
+
+def settings_lines(figure: Figure) -> Iterator[str]:
+    """Yield what a figure's experiment is, with the notes on what the paper leaves open."""
+    experiment = EXPERIMENTS[figure.experiment]
+    optimizer = experiment.optimizer
+    yield f"{figure.name}: {figure.title} (paper, {figure.section})"
+    yield (
+        f"  {experiment.model} on {experiment.data}, {experiment.loss}, batch {experiment.batch_size}, "
+        f"{optimizer.method} with learning rate {optimizer.learning_rate:g}, {experiment.dtype}"
+    )
+    yield f"  orders {', '.join(figure.orders)}; baselines {', '.join(figure.baselines)}"
+    costs = {
+        name: variants.parse(name).path_cost([*range(0, figure.steps + 1, figure.every)]) for name in figure.orders
+    }
+    yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
+    for name, note in experiment.notes.items():
+        yield f"  {name} = {getattr(experiment, name)}: {note}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration for people."""
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:.0f} days"

@@ -1,0 +1,172 @@
+"""Where jobs run: processes of this machine, or a dask.distributed cluster, behind one interface (no torch)."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+__all__ = ["InlineExecutor", "JobFailed", "dask_executor", "process_executor", "run_all", "stop"]
+
+Item = TypeVar("Item")
+ATTEMPTS = 4
+
+
+class JobFailed(RuntimeError):
+    """A job ended with an error, or killed its worker again and again."""
+
+
+class InlineExecutor(Executor):
+    """Runs every job at once in this process: for a GPU, for tests and for short runs."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Run the job and return its finished future."""
+        future: Future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _begin(threads: int) -> None:
+    """Set up a worker: one thread, deaf to Ctrl-C (the parent decides), gone when the parent is gone."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def process_executor(workers: int) -> ProcessPoolExecutor:
+    """Return an executor with one single-threaded process a worker."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(1,))
+
+
+@contextlib.contextmanager
+def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
+    """Give an executor on a dask.distributed cluster, and how many jobs it takes at once.
+
+    Start workers with one thread each (``dask worker ADDRESS --nthreads 1 --nworkers N``). A worker that dies is
+    replaced by another one's turn: Dask runs its job again.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If dask.distributed is not installed.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("--dask needs dask.distributed: install distributed") from error
+    client = Client(address, set_as_default=False)
+    try:
+        client.wait_for_workers(1)
+        threads = sum(client.nthreads().values())
+        yield client.get_executor(pure=False, retries=ATTEMPTS), threads
+    finally:
+        client.close()
+
+
+def stop(executor: Executor) -> None:
+    """End an executor now: unfinished jobs are lost, finished ones are already written."""
+    executor.shutdown(wait=False, cancel_futures=True)
+    processes: Any = getattr(executor, "_processes", None) or {}
+    for process in list(processes.values()):
+        process.kill()
+
+
+def run_all(
+    make: Callable[[], Executor],
+    function: Callable[[Item], Any],
+    items: Sequence[Item],
+    *,
+    at_once: int,
+    skip: Callable[[Item], bool] = lambda item: False,
+    deadline: float | None = None,
+) -> Iterable[tuple[Item, Any]]:
+    """Yield (item, result) as jobs end; few are in flight, so that little is lost and others' work is seen.
+
+    Parameters
+    ----------
+    make
+        Makes the executor, again if a worker died and broke it; its jobs are run again.
+    skip
+        Asked just before an item is submitted: whether somebody else has done it meanwhile.
+    deadline
+        ``time.monotonic()`` after which nothing new is submitted.
+
+    Raises
+    ------
+    JobFailed
+        If a job raised, or its worker died four times.
+    """
+    queue = deque(items)
+    tries: dict[int, int] = {}
+    executor = make()
+    flying: dict[Future, Item] = {}
+    try:
+        while queue or flying:
+            late = deadline is not None and time.monotonic() > deadline
+            while queue and len(flying) < at_once and not late:
+                item = queue.popleft()
+                if not skip(item):
+                    try:
+                        flying[executor.submit(function, item)] = item
+                    except BrokenProcessPool:
+                        queue.appendleft(item)
+                        executor = _again(executor, make, flying, queue, tries)
+            if not flying:
+                if late:
+                    return
+                continue
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                if future not in flying:
+                    continue
+                item = flying.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    flying[future] = item
+                    executor = _again(executor, make, flying, queue, tries)
+                    break
+                except Exception as error:
+                    raise JobFailed(f"{item} failed: {type(error).__name__}: {error}") from error
+                yield item, result
+    except BaseException:
+        stop(executor)
+        raise
+    executor.shutdown(wait=True)
+
+
+def _again(
+    old: Executor,
+    make: Callable[[], Executor],
+    flying: dict[Future, Any],
+    queue: deque,
+    tries: dict[int, int],
+) -> Executor:
+    stop(old)
+    for item in flying.values():
+        tries[id(item)] = tries.get(id(item), 0) + 1
+        if tries[id(item)] >= ATTEMPTS:
+            raise JobFailed(f"the worker of {item} died {ATTEMPTS} times (out of memory?)")
+        queue.appendleft(item)
+    flying.clear()
+    return make()

@@ -1,0 +1,77 @@
+"""Randomness inside a model, frozen by the index of the batch: the same T_i whenever it is applied."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import torch
+from torch import nn
+
+from nn_experiments.randomness import generator
+
+__all__ = ["FrozenDropout", "freeze_dropout", "frozen_randomness"]
+
+
+class _Source:
+    def __init__(self, seed: int, index: int) -> None:
+        self.seed, self.index, self.calls = seed, index, 0
+
+
+_SOURCE: ContextVar[_Source | None] = ContextVar("source of frozen randomness", default=None)
+
+
+@contextlib.contextmanager
+def frozen_randomness(seed: int, index: int) -> Iterator[None]:
+    """Let `FrozenDropout` draw its masks by (seed, index of the batch, number of the call) inside the body."""
+    token = _SOURCE.set(_Source(seed, index))
+    try:
+        yield
+    finally:
+        _SOURCE.reset(token)
+
+
+class FrozenDropout(nn.Module):
+    """Dropout whose mask is a pure function of (seed, index of the batch, place in the forward pass).
+
+    Parameters
+    ----------
+    p
+        Probability that an entry is zeroed, in [0, 1).
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"the dropout probability must be in [0, 1), got {p}")
+        self.p = p
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return inputs · mask / (1 − p) inside a training step, the inputs themselves in evaluation."""
+        source = _SOURCE.get()
+        if self.p == 0 or not self.training or source is None:
+            return inputs
+        rng = generator(source.seed, "dropout", source.index, source.calls)
+        source.calls += 1
+        mask = torch.from_numpy(rng.random(tuple(inputs.shape)) >= self.p).to(inputs.device)
+        return inputs * mask / (1 - self.p)
+
+
+def freeze_dropout(model: nn.Module) -> int:
+    """Replace every ``nn.Dropout`` of a module by `FrozenDropout`, in place; return how many.
+
+    Raises
+    ------
+    ValueError
+        For dropout of whole channels or other kinds, which has no frozen form.
+    """
+    count = 0
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0:
+            if type(module) is not nn.Dropout:
+                raise ValueError(f"{name} is a {type(module).__name__}, which cannot be frozen by the batch's index")
+            parent = model.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], FrozenDropout(module.p))
+            count += 1
+    return count

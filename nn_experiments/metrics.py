@@ -1,0 +1,141 @@
+"""What is evaluated at an iterate: losses, accuracies, predictions (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.func import functional_call, grad
+
+from nn_experiments.steps import Loss, State
+
+__all__ = ["Evaluation", "Functions", "Measurement", "flat", "parameter_distance"]
+
+
+class Measurement(Protocol):
+    """Several numbers of one state, computed together; written for one state, batched by the engine."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics' names, in order."""
+        ...
+
+    @property
+    def on_batches(self) -> bool:
+        """Whether `__call__` also gets the newest batch B_n and the outermost one (applied last)."""
+        ...
+
+    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+        """Return a scalar tensor (or a small array) a metric."""
+        ...
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A measurement from plain functions of a state, each returning a scalar or a small tensor."""
+
+    functions: Mapping[str, Callable[[State], torch.Tensor]]
+    on_batches: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the metrics."""
+        return tuple(self.functions)
+
+    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+        """Return every function's value."""
+        return {name: function(state) for name, function in self.functions.items()}
+
+
+class Evaluation:
+    """Loss and accuracy on fixed training and test sets, and the loss on the newest and the outermost batch.
+
+    Parameters
+    ----------
+    model, loss
+        The module (put in evaluation mode for these numbers only through its state) and the training loss.
+    train, test
+        (inputs, targets) tensors, evaluated in slices of ``rows``.
+    classes
+        Number of classes; 0 leaves accuracies out.
+    """
+
+    on_batches = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        train: tuple[torch.Tensor, torch.Tensor],
+        test: tuple[torch.Tensor, torch.Tensor],
+        *,
+        classes: int,
+        rows: int = 1000,
+    ) -> None:
+        self.model, self.loss, self.classes, self.rows = model, loss, classes, rows
+        self.sets = {"train": train, "test": test}
+        losses = ("train_loss", "test_loss", "newest_batch_loss", "outermost_batch_loss")
+        self.names = losses + (("train_accuracy", "test_accuracy") if classes else ())
+
+    def predict(self, state: State, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the model's outputs in evaluation mode, (rows, outputs)."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            return functional_call(self.model, (state["parameters"], state.get("buffers", {})), (inputs,))
+        finally:
+            self.model.train(training)
+
+    def predictions(self, state: State, part: str = "test") -> torch.Tensor:
+        """Return the outputs on a whole set, (N, outputs)."""
+        inputs = self.sets[part][0]
+        pieces = [self.predict(state, inputs[k : k + self.rows]) for k in range(0, len(inputs), self.rows)]
+        return torch.cat(pieces)
+
+    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+        """Return all metrics of a state as scalar tensors; iterate 0 has no batch losses."""
+        found: dict[str, torch.Tensor] = {}
+        with torch.no_grad():
+            for part, (inputs, targets) in self.sets.items():
+                total, right, count = 0.0, 0.0, len(inputs)
+                for k in range(0, count, self.rows):
+                    x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
+                    outputs = self.predict(state, x)
+                    total = total + self.loss(outputs, y).double() * len(x)
+                    if self.classes:
+                        right = right + (outputs.argmax(-1) == y).sum()
+                found[f"{part}_loss"] = torch.as_tensor(total / count)
+                if self.classes:
+                    found[f"{part}_accuracy"] = torch.as_tensor(right).double() / count
+            for name, batch in (("newest", newest), ("outermost", outermost)):
+                if batch is not None:
+                    found[f"{name}_batch_loss"] = self.loss(self.predict(state, batch[0]), batch[1]).double()
+        return {name: found[name] for name in self.names if name in found}
+
+    def gradient_norm(self, state: State) -> torch.Tensor:
+        """Return the norm of the gradient of the loss on the training set, in evaluation mode."""
+        inputs, targets = self.sets["train"]
+        total: dict[str, torch.Tensor] = {}
+        for k in range(0, len(inputs), self.rows):
+            x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
+
+            def objective(parameters: dict[str, torch.Tensor], x: Any = x, y: Any = y) -> torch.Tensor:
+                outputs = self.predict({**state, "parameters": parameters}, x)
+                return self.loss(outputs, y) * (len(x) / len(inputs))
+
+            for name, slope in grad(objective)(state["parameters"]).items():
+                total[name] = total[name] + slope if name in total else slope
+        return flat(total).norm()
+
+
+def flat(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return all parameters as one float64 vector, in their own order."""
+    return torch.cat([value.detach().double().flatten() for value in parameters.values()])
+
+
+def parameter_distance(first: State, second: State) -> float:
+    """Return the Euclidean distance of two states' parameters."""
+    return float((flat(first["parameters"]) - flat(second["parameters"])).norm())

@@ -1,0 +1,31 @@
+"""All randomness of a run: NumPy generators named by (seed, purpose, i). Torch's generators are never used."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+__all__ = ["check_seed", "generator"]
+
+
+def check_seed(seed: int) -> int:
+    """Return the seed, an integer of at least 0.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"a seed must be an integer of at least 0, got {seed!r}")
+    return seed
+
+
+def generator(seed: int, purpose: str, *position: int) -> np.random.Generator:
+    """Return the generator of one purpose (``"batch"``, ``"initial"``, …) at one position.
+
+    Generators of different names are independent; the same name always gives the same numbers.
+    """
+    key = (zlib.crc32(purpose.encode()), *position)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(check_seed(seed), spawn_key=key)))

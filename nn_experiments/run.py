@@ -1,0 +1,270 @@
+"""Running a request: what is missing, in blocks, on all cores, resumable at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+import torch
+
+from nn_experiments import executors, store
+from nn_experiments.catalogue import Experiment
+from nn_experiments.datasets import load_dataset
+from nn_experiments.engine import measure
+from nn_experiments.engine.jobs import Job, run_job
+from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.probe import probe
+from nn_experiments.estimates import clock
+from nn_experiments.planning import Piece, Request, missing_pieces, total_cost
+from nn_experiments.workplace import prepare, settings
+
+__all__ = ["Options", "Outcome", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a request is run; nothing here decides its numbers (but to rounding).
+
+    Attributes
+    ----------
+    out
+        Output folder.
+    workers
+        Processes; 0 for none but this one. None: a process a core, or this one if the run is short.
+    engine, device, chunk
+        As in `nn_experiments.iterates`; device ``auto`` is ``cuda`` where there is one.
+    data_dir, official
+        As in `load_dataset`.
+    time_limit
+        Seconds after which nothing new is started.
+    dask
+        Address of a dask.distributed scheduler.
+    block_seconds
+        How much work is lost at most when a worker is killed.
+    """
+
+    out: Path
+    workers: int | None = None
+    engine: str = "auto"
+    device: str = "auto"
+    chunk: int | None = None
+    data_dir: str | None = None
+    official: bool = True
+    time_limit: float | None = None
+    dask: str | None = None
+    block_seconds: float = 15.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: its folder, blocks made, blocks that are still missing, seconds."""
+
+    root: Path
+    identity: str
+    made: int
+    missing: int
+    seconds: float
+
+
+def rates(experiment: Experiment, options: Options, seed: int) -> tuple[float, float]:
+    """Probe determinism and return the seconds of one map and of one evaluation, measured on this machine."""
+    torch.set_num_threads(1)
+    device = device_of(options)
+    place = prepare(experiment, seed, data_dir=options.data_dir, official=options.official, device=device)
+    slow = probe(place.step, place.batches, place.state0)
+    begin = time.perf_counter()
+    measure(place.evaluation, place.state0, 1, 1, place.batches)
+    evaluation = time.perf_counter() - begin
+    if options.engine == "step" or device != "cpu":
+        return slow, evaluation
+    kernel = choose(place.step, place.batches, "auto" if options.engine == "ensemble" else options.engine)
+    kernel.apply(place.state0, range(2, 0, -1), 0)
+    count = max(2, min(200, math.ceil(0.1 / slow)))
+    begin = time.perf_counter()
+    kernel.apply(place.state0, range(count, 0, -1), 0)
+    return (time.perf_counter() - begin) / count, evaluation
+
+
+def foresee(request: Request, options: Options) -> str:
+    """Return what a run would do, with rates measured on this machine; nothing is written."""
+    experiment = request.experiment
+    dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
+    root = options.out / settings(experiment, dataset)["identity"]
+    step, evaluation = rates(experiment, options, request.seeds[0])
+    pieces = missing_pieces(
+        request,
+        root,
+        classes=dataset.classes,
+        step_seconds=step,
+        evaluation_seconds=evaluation,
+        block_seconds=options.block_seconds,
+    )
+    workers = options.workers or len(os.sched_getaffinity(0))
+    seconds = sum(piece.seconds for piece in pieces)
+    lines = [
+        f"{experiment.name} into {root}",
+        f"  seeds {', '.join(map(str, request.seeds))}; orders {', '.join(request.orders)}",
+        f"  one step {1e3 * step:.3g} ms, one evaluation {1e3 * evaluation:.3g} ms (measured, one thread)",
+    ]
+    by_order: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        by_order.setdefault(f"{piece.variant} {piece.stream}", []).append(piece)
+    for name, part in sorted(by_order.items()):
+        count, spent = sum(len(piece.at) for piece in part), sum(piece.seconds for piece in part)
+        lines.append(f"  {name}: {count} iterates, {total_cost(part):,} steps, {clock(spent)}")
+    lines.append(
+        f"  still to do: {len(pieces)} blocks, {clock(seconds)} of one core, {clock(seconds / workers)} on {workers}"
+    )
+    return "\n".join(lines)
+
+
+def device_of(options: Options) -> str:
+    """Return the device's name, ``auto`` resolved."""
+    if options.device != "auto":
+        return options.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def run(
+    request: Request,
+    options: Options,
+    *,
+    report: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """Compute what a request lacks and write it block by block.
+
+    A finished request costs a look at the folder. The same call resumes an interrupted one; two calls on the
+    same folder at once do no harm, and mostly share the work.
+
+    Raises
+    ------
+    NotReplayable
+        If the step is not a pure function.
+    JobFailed
+        If a block cannot be computed.
+    """
+    begin = time.monotonic()
+    experiment = request.experiment
+    dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
+    about = settings(experiment, dataset)
+    root = options.out / about["identity"]
+
+    def lacking(step_seconds: float, evaluation_seconds: float) -> list[Piece]:
+        return missing_pieces(
+            request,
+            root,
+            classes=dataset.classes,
+            step_seconds=step_seconds,
+            evaluation_seconds=evaluation_seconds,
+            block_seconds=options.block_seconds,
+        )
+
+    if not lacking(1e-3, 1e-3):
+        return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
+    step_seconds, evaluation_seconds = rates(experiment, options, request.seeds[0])
+    store.write_settings(root, about)
+    pieces = lacking(step_seconds, evaluation_seconds)
+    device = device_of(options)
+    template = Job(
+        experiment,
+        0,
+        "forward",
+        "curves",
+        (),
+        engine=options.engine,
+        data_dir=options.data_dir,
+        official=options.official,
+        device=device,
+        chunk=options.chunk,
+    )
+    jobs = {replace(template, seed=p.seed, variant=p.variant, stream=p.stream, at=p.at): p for p in pieces}
+    progress = Progress(sum(p.seconds for p in pieces), total_cost(pieces), len(pieces))
+    if report:
+        report(progress)
+
+    def done_elsewhere(job: Job) -> bool:
+        path = store.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
+        if not path.exists():
+            return False
+        with contextlib.suppress(store.BrokenBlock):
+            if set(job.at) <= set(store.read_block(path).iterate.tolist()):
+                progress.add(jobs[job])
+                return True
+        return False
+
+    deadline = None if options.time_limit is None else begin + options.time_limit
+    made = 0
+    with contextlib.ExitStack() as stack:
+        if options.dask:
+            executor, at_once = stack.enter_context(executors.dask_executor(options.dask))
+            make = lambda: executor  # noqa: E731
+        else:
+            workers = options.workers
+            if workers is None:
+                short = progress.seconds < 20 or device != "cpu"
+                workers = 0 if short else min(len(pieces), len(os.sched_getaffinity(0)))
+            at_once = max(1, workers)
+            make = (lambda: executors.process_executor(at_once)) if workers else executors.InlineExecutor
+        progress.workers = at_once
+        finished = executors.run_all(make, run_job, list(jobs), at_once=at_once, skip=done_elsewhere, deadline=deadline)
+        for job, block in finished:
+            store.write_block(root, job.seed, job.variant, block, stream=job.stream)
+            made += 1
+            progress.add(jobs[job])
+            if report:
+                report(progress)
+    return Outcome(
+        root, about["identity"], made, len(lacking(step_seconds, evaluation_seconds)), time.monotonic() - begin
+    )
+
+
+class Progress:
+    """How far a run is: maps and blocks done, rate, and the time that remains at this rate."""
+
+    def __init__(self, seconds: float, maps: int, blocks: int) -> None:
+        self.seconds, self.maps, self.blocks = seconds, maps, blocks
+        self.done_seconds, self.done_maps, self.done_blocks = 0.0, 0, 0
+        self.workers = 1
+        self.begin = time.monotonic()
+
+    def add(self, piece: Piece) -> None:
+        """Count a finished piece."""
+        self.done_seconds += piece.seconds
+        self.done_maps += piece.maps
+        self.done_blocks += 1
+
+    def line(self) -> str:
+        """Return one line: bar, percentage, blocks, maps a second, time that remains."""
+        share = self.done_seconds / self.seconds if self.seconds else 1.0
+        spent = time.monotonic() - self.begin
+        bar = "█" * round(20 * share)
+        if not self.done_blocks:
+            left = f"about {clock(self.seconds / self.workers)}"
+            return f"|{bar:·<20}| {self.blocks} blocks, {self.maps:,} steps, {left} on {self.workers} worker(s)"
+        left = clock(spent * (1 - share) / share) if share else "?"
+        rate = self.done_maps / spent
+        blocks = f"{self.done_blocks}/{self.blocks} blocks"
+        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {rate:,.0f} steps/s  {left} left"
+
+
+def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
+    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere."""
+    last = [0.0]
+
+    def report(progress: Progress) -> None:
+        final = progress.done_blocks == progress.blocks
+        if stream.isatty():
+            stream.write("\r" + progress.line() + ("\n" if final else " "))
+        elif final or time.monotonic() - last[0] > 10:
+            last[0] = time.monotonic()
+            stream.write(progress.line() + "\n")
+        stream.flush()
+
+    return report

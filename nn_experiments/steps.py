@@ -1,0 +1,194 @@
+"""One training step as a map of the whole state: ``step(state, batch, t) -> state``, pure and replayable.
+
+A state is a nested dictionary of tensors: ``{"parameters": {name: …}, "optimizer": {key: …}, "buffers": {…}}``.
+t is the position in the run, innermost 1. The same map T_i at another position differs only through schedules and
+bias corrections; with ``index="batch"`` in the schedule it does not differ at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call, grad
+
+from nn_experiments.batches import Batch
+from nn_experiments.frozen import FrozenDropout, frozen_randomness
+from nn_experiments.optimizers import Optimizer
+
+__all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "mse", "start"]
+
+State = dict[str, dict[str, torch.Tensor]]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the mean over all entries of (f(x) − y)²."""
+    return ((outputs - targets) ** 2).mean()
+
+
+LOSSES: dict[str, Loss] = {"mse": mse, "cross_entropy": nn.functional.cross_entropy}
+
+
+def start(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None) -> State:
+    """Return the state before the first step: parameters (the model's own unless given) and buffers, copied.
+
+    The optimizer's state is empty: what it lacks counts as zero.
+    """
+    own = dict(model.named_parameters()) if parameters is None else dict(parameters)
+    return {
+        "parameters": {name: value.detach().clone() for name, value in own.items()},
+        "buffers": {name: value.detach().clone() for name, value in model.named_buffers()},
+        "optimizer": {},
+    }
+
+
+class _Gradients:
+    """Loss and gradients of a module at a state: parameters, buffers and randomness are all arguments."""
+
+    def __init__(self, model: nn.Module, loss: Loss, seed: int) -> None:
+        for name, module in model.named_modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 and module.training:
+                raise ValueError(
+                    f"{name} is a {type(module).__name__}: its masks come from torch's generator and could not be "
+                    f"replayed. Use nn_experiments.FrozenDropout({module.p}), or from_torch, which replaces it"
+                )
+        self.model, self.loss, self.seed = model, loss, seed
+        self.random = any(isinstance(module, FrozenDropout) for module in model.modules())
+
+    def __call__(self, state: State, batch: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        inputs, targets = batch[0], batch[1]
+        buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
+
+        def objective(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.loss(functional_call(self.model, (parameters, buffers), (inputs,)), targets)
+
+        if self.random:
+            if not isinstance(batch, Batch):
+                raise TypeError("a model with FrozenDropout needs batches that carry their index: nn_experiments.Batch")
+            with frozen_randomness(self.seed, batch.index):
+                return grad(objective)(state["parameters"]), buffers
+        return grad(objective)(state["parameters"]), buffers
+
+
+class TrainingStep:
+    """A step of SGD, momentum, Adam or AdamW on any module, as a pure function of state, batch and position.
+
+    Parameters
+    ----------
+    model
+        Any module; only its structure is used, parameters and buffers come from the state. Running statistics
+        that the forward pass updates in place are carried in the state.
+    loss
+        (outputs, targets) -> scalar: a mean over the batch.
+    optimizer
+        See `nn_experiments.optimizers.Optimizer`; same conventions, hence same numbers, as ``torch.optim``.
+    seed
+        Of the frozen randomness (dropout masks), which depends on (seed, index of the batch) only.
+    """
+
+    def __init__(self, model: nn.Module, loss: Loss, optimizer: Optimizer, *, seed: int = 0) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self._gradients = _Gradients(model, loss, seed)
+
+    def __call__(self, state: State, batch: Any, t: int) -> State:
+        """Return the next state; the given one is left as it was."""
+        gradients, buffers = self._gradients(state, batch)
+        index = batch.index if isinstance(batch, Batch) else t
+        if self.optimizer.schedule.index == "batch" and not isinstance(batch, Batch):
+            raise TypeError("a schedule with index='batch' needs batches that carry their index")
+        return self.update(state, gradients, buffers, self.optimizer.rate(t, index), t)
+
+    def update(
+        self,
+        state: State,
+        gradients: Mapping[str, torch.Tensor],
+        buffers: dict[str, torch.Tensor],
+        rate: Any,
+        t: Any,
+    ) -> State:
+        """Return the state after one update; ``rate`` and ``t`` may be tensors (one an ensemble member)."""
+        rule = self.optimizer
+        old, memory = state["parameters"], state.get("optimizer", {})
+        parameters: dict[str, torch.Tensor] = {}
+        kept: dict[str, torch.Tensor] = {}
+        for name, value in old.items():
+            slope = gradients[name]
+            if rule.weight_decay and rule.method != "adamw":
+                slope = slope + rule.weight_decay * value
+            if rule.method == "sgd":
+                parameters[name] = value - rate * slope
+            elif rule.method == "momentum":
+                velocity = slope
+                if f"velocity:{name}" in memory:
+                    velocity = rule.momentum * memory[f"velocity:{name}"] + slope
+                kept[f"velocity:{name}"] = velocity
+                direction = slope + rule.momentum * velocity if rule.nesterov else velocity
+                parameters[name] = value - rate * direction
+            else:
+                if rule.method == "adamw":
+                    value = value * (1 - rate * rule.weight_decay)
+                a, b = rule.betas
+                first, second = (1 - a) * slope, (1 - b) * slope * slope
+                if f"first:{name}" in memory:
+                    first = a * memory[f"first:{name}"] + first
+                    second = b * memory[f"second:{name}"] + second
+                kept[f"first:{name}"], kept[f"second:{name}"] = first, second
+                scale = (second / (1 - b**t)) ** 0.5 + rule.eps
+                parameters[name] = value - rate / (1 - a**t) * first / scale
+        return {"parameters": parameters, "buffers": buffers, "optimizer": kept}
+
+
+class TorchOptimizerStep:
+    """A step of any ``torch.optim`` optimizer, through its ``state_dict``: exact, and several times slower.
+
+    Parameters
+    ----------
+    model, loss, seed
+        As in `TrainingStep`.
+    make
+        parameters -> optimizer, such as ``lambda p: torch.optim.RMSprop(p, lr=1e-3)``; called at every step.
+
+    Notes
+    -----
+    Optimizers whose step needs a closure (LBFGS) are refused, and so is state that is not tensors or numbers.
+    """
+
+    slow = "torch.optim optimizers are rebuilt at every step: several times slower than TrainingStep"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        make: Callable[[list[torch.Tensor]], torch.optim.Optimizer],
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.loss, self.make = model, loss, make
+        self._gradients = _Gradients(model, loss, seed)
+        if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
+            raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
+
+    def __call__(self, state: State, batch: Any, t: int) -> State:
+        """Return the next state; the given one is left as it was."""
+        gradients, buffers = self._gradients(state, batch)
+        names = list(state["parameters"])
+        leaves = [state["parameters"][name].detach().clone() for name in names]
+        optimizer = self.make(leaves)
+        for key, value in state.get("optimizer", {}).items():
+            slot, name = key.split(":", 1)
+            optimizer.state[leaves[names.index(name)]][slot] = value.clone()
+        for name, leaf in zip(names, leaves, strict=True):
+            leaf.grad = gradients[name].detach().clone()
+        optimizer.step()
+        kept: dict[str, torch.Tensor] = {}
+        for name, leaf in zip(names, leaves, strict=True):
+            for slot, value in optimizer.state[leaf].items():
+                if value is None:
+                    continue
+                if not isinstance(value, torch.Tensor | int | float):
+                    raise TypeError(f"{type(optimizer).__name__} keeps {slot} as {type(value).__name__}: not supported")
+                kept[f"{slot}:{name}"] = torch.as_tensor(value).detach().clone()
+        return {"parameters": dict(zip(names, leaves, strict=True)), "buffers": buffers, "optimizer": kept}

@@ -1,0 +1,114 @@
+"""From a catalogue entry and a seed to tensors: step, batches, initial state, measurement; and the identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nn_experiments import models
+from nn_experiments.batches import ArrayBatches, Inputs
+from nn_experiments.catalogue import Experiment
+from nn_experiments.datasets import Dataset, load_dataset
+from nn_experiments.initial import initialise
+from nn_experiments.metrics import Evaluation
+from nn_experiments.sampling import Sampler
+from nn_experiments.steps import LOSSES, State, TrainingStep, start
+
+__all__ = ["Workplace", "identity", "prepare", "settings"]
+
+
+def settings(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
+    """Return what goes into ``experiment.json``, with the identity: a hash of what decides the numbers."""
+    sampler = Sampler(experiment.sampling, experiment.batch_size, len(dataset.train_inputs), 0)
+    decides = experiment.decides() | {"fingerprint": dataset.fingerprint, "batches": sampler.describe()}
+    text = json.dumps(decides, sort_keys=True)
+    return {
+        "identity": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "experiment": experiment.to_json(),
+        "decides": json.loads(text),
+        "data": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "train": len(dataset.train_inputs),
+            "test": len(dataset.test_inputs),
+        },
+    }
+
+
+def identity(experiment: Experiment, dataset: Dataset) -> str:
+    """Return the identity of an experiment's runs, 16 hexadecimal digits."""
+    return settings(experiment, dataset)["identity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Workplace:
+    """All tensors of one experiment and seed.
+
+    Attributes
+    ----------
+    step, batches, state0
+        What the engines take.
+    second
+        An independent initial state, for the distance of two starts under the same maps.
+    evaluation
+        Losses and accuracies.
+    """
+
+    experiment: Experiment
+    seed: int
+    dataset: Dataset
+    model: nn.Module
+    step: TrainingStep
+    batches: ArrayBatches
+    state0: State
+    second: State
+    evaluation: Evaluation
+
+    def decayed(self, tau: float) -> TrainingStep:
+        """Return the step with the learning rate h / (1 + (t−1)/tau)."""
+        optimizer = self.experiment.optimizer.decayed(tau)
+        return TrainingStep(self.model, self.step.loss, optimizer, seed=self.seed)
+
+
+@lru_cache(maxsize=2)
+def prepare(
+    experiment: Experiment, seed: int, *, data_dir: str | None = None, official: bool = True, device: str = "cpu"
+) -> Workplace:
+    """Return the workplace of an experiment and seed; the last two are kept.
+
+    Raises
+    ------
+    ModelNotBuilt
+        If this version has no such model.
+    MissingData, DataError
+        If the data is not there or not right.
+    """
+    models.available(experiment.model)
+    dataset = load_dataset(experiment.data, data_dir=data_dir, official=official)
+    dtype = {"float32": torch.float32, "float64": torch.float64}[experiment.dtype]
+    model = models.build(experiment.model, dataset.shape, dataset.outputs, activation=experiment.activation)
+    model = model.to(dtype=dtype, device=device)
+    inputs = Inputs(dataset, scaling=experiment.scaling, dtype=dtype, device=device)
+    sampler = Sampler(experiment.sampling, experiment.batch_size, len(dataset.train_inputs), seed)
+    batches = ArrayBatches.from_inputs(inputs, sampler)
+    loss = LOSSES[experiment.loss]
+    step = TrainingStep(model, loss, experiment.optimizer, seed=seed)
+    first, second = (
+        start(model, {k: v.to(device) for k, v in initialise(model, seed, rule=rule, purpose=p, dtype=dtype).items()})
+        for rule, p in ((experiment.initialisation, "initial"), (experiment.initialisation, "second start"))
+    )
+    evaluation = Evaluation(
+        model,
+        loss,
+        inputs("train", np.arange(len(dataset.train_inputs))[: experiment.train_evaluation]),
+        inputs("test", np.arange(len(dataset.test_inputs))[: experiment.test_evaluation]),
+        classes=dataset.classes,
+    )
+    return Workplace(experiment, seed, dataset, model, step, batches, first, second, evaluation)

@@ -1,0 +1,155 @@
+"""Every engine gives the plain double loop's iterates, in float64, for every n, order and step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed  # noqa: E402
+from nn_experiments.batches import ArrayBatches, Batch  # noqa: E402
+from nn_experiments.engine.kernels import choose  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
+from nn_experiments.engine.plan import plan  # noqa: E402
+from nn_experiments.engine.walk import walk  # noqa: E402
+from nn_experiments.initial import initialise  # noqa: E402
+from nn_experiments.metrics import flat  # noqa: E402
+from nn_experiments.models.mlp import MLP  # noqa: E402
+from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+
+N = 12
+ORDERS = {
+    "forward": Forward(),
+    "backward": Backward(),
+    "windowed": Windowed(5),
+    "reset": Reset([4, 9]),
+    "late": Late(6),
+    "shuffled": CustomOrder(lambda n: [1 + (7 * k) % n for k in range(n)]),
+    "pairs": CustomOrder(lambda n: (n, max(1, n - 1)), lambda n: n // 2),
+}
+
+
+def problem(kind: str, optimizer: Optimizer, *, activation: str = "relu"):
+    """Return (step, batches, θ0) of a small regression (batch 1) or classification (batch 3), float64."""
+    rng = np.random.default_rng(7)
+    if kind == "regression":
+        sizes, loss, batch = (2, 9, 7, 1), "mse", 1
+        targets = torch.from_numpy(rng.standard_normal((20, 1)))
+    else:
+        sizes, loss, batch = (2, 9, 7, 4), "cross_entropy", 3
+        targets = torch.from_numpy(rng.integers(4, size=20))
+    inputs = torch.from_numpy(rng.standard_normal((20, 2)))
+    model = MLP(sizes, activation=activation).double()
+    state0 = start(model, initialise(model, 1, rule="he_normal", dtype=torch.float64))
+    batches = ArrayBatches(inputs, targets, batch_size=batch, seed=3)
+    return TrainingStep(model, LOSSES[loss], optimizer), batches, state0
+
+
+def bound(depth: int, state0: dict) -> float:
+    """Return the rounding that two evaluation orders of ``depth`` steps may differ by, relative to ‖θ‖.
+
+    A step sums at most 9 · 3 products in each of two passes through three layers: a relative error of less than
+    100 units in the last place; it is carried on by a step whose Lipschitz constant here is below 1.5.
+    """
+    return 100 * np.finfo(float).eps * sum(1.5**k for k in range(depth)) * float(flat(state0["parameters"]).norm())
+
+
+SGD = Optimizer(learning_rate=0.05)
+SCHEDULED = Optimizer(learning_rate=0.05, schedule=Schedule(kind="cosine", horizon=9, warmup=3))
+BY_BATCH = Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horizon=4, index="batch"))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kernel", ["step", "mlp", "compiled"])
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_kernels_equal_the_double_loop_at_every_iterate(kind: str, kernel: str, order: str) -> None:
+    if kernel == "compiled":
+        pytest.importorskip("numba")
+    step, batches, state0 = problem(kind, SGD)
+    at = range(N + 1)
+    oracle = double_loop(step, batches, state0, ORDERS[order], at)
+    seen = []
+    for n, state, run in walk(choose(step, batches, kernel), ORDERS[order], at, state0):
+        difference = float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
+        assert difference <= bound(run.depth if run else 0, state0), f"iterate {n} differs by {difference:.3g}"
+        seen.append(n)
+    assert seen == list(at)
+
+
+@pytest.mark.parametrize("optimizer", [SCHEDULED, BY_BATCH], ids=["by position", "by batch"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("kernel", ["mlp", "compiled"])
+def test_schedules_and_activations_in_the_hand_written_kernels(kernel: str, activation: str, optimizer) -> None:
+    if kernel == "compiled":
+        pytest.importorskip("numba")
+    step, batches, state0 = problem("classification", optimizer, activation=activation)
+    at = [3, 7, N]
+    oracle = double_loop(step, batches, state0, Late(5), at)
+    for n, state, run in walk(choose(step, batches, kernel), Late(5), at, state0):
+        difference = float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
+        assert difference <= bound(run.depth, state0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        CustomOrder(lambda n: range(n, 0, -1)),
+        CustomOrder(lambda n: range(2, n + 2)),
+        CustomOrder(lambda n: range(1, n)),
+    ],
+    ids=["order swapped", "index shifted", "one map missing"],
+)
+def test_the_bound_separates_wrong_orders(wrong) -> None:
+    step, batches, state0 = problem("regression", SGD)
+    right = double_loop(step, batches, state0, Backward(), [N])[N]
+    other = double_loop(step, batches, state0, wrong, [N])[N]
+    difference = float((flat(right["parameters"]) - flat(other["parameters"])).norm())
+    assert difference > 1e3 * bound(N, state0)
+
+
+def test_the_state_given_is_never_altered() -> None:
+    for kernel in ("step", "mlp"):
+        step, batches, state0 = problem("regression", SGD)
+        before = flat(state0["parameters"]).clone()
+        choose(step, batches, kernel).apply(state0, range(5, 0, -1), 0)
+        assert torch.equal(before, flat(state0["parameters"]))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_plan_applies_the_words_it_stands_for(order: str) -> None:
+    """Follow the plan with words in place of states: iterate n is the word of n after the word of its anchor."""
+    for at in (range(N + 1), [N], [5, N], range(0, N + 1, 3)):
+        words: dict[int, list[int]] = {0: []}
+        for run in plan(ORDERS[order], at):
+            assert run.before == len(words[run.anchor])
+            words[run.n] = [*words[run.anchor], *run.indices]
+            expected: list[int] = []
+            m = run.n
+            while m > 0:
+                expected += ORDERS[order].word(m)
+                m = ORDERS[order].anchor(m)
+            assert words[run.n] == expected[::-1]
+            assert run.outermost == expected[0]
+            assert run.depth == len(expected)
+        assert set(at) <= set(words)
+
+
+def test_a_forward_path_costs_n_maps_and_a_backward_one_n_squared() -> None:
+    assert sum(len(run.indices) for run in plan(Forward(), range(N + 1))) == N
+    assert sum(len(run.indices) for run in plan(Forward(), [N])) == N
+    assert sum(len(run.indices) for run in plan(Backward(), range(N + 1))) == N * (N + 1) // 2
+    assert sum(len(run.indices) for run in plan(Reset([6]), [9])) == 9
+
+
+def test_the_first_step_from_paper_formulas() -> None:
+    """One SGD step of a one-layer network by hand: θ ← θ − h ∇ mean (wx + b − y)²."""
+    model = MLP((1, 1)).double()
+    state0 = start(model, {"layers.0.weight": torch.tensor([[2.0]]).double(), "layers.0.bias": torch.zeros(1).double()})
+    batch = Batch(torch.tensor([[3.0]]).double(), torch.tensor([[1.0]]).double(), 1)
+    after = TrainingStep(model, LOSSES["mse"], Optimizer(learning_rate=0.1))(state0, batch, 1)
+    assert math.isclose(float(after["parameters"]["layers.0.weight"]), 2 - 0.1 * 2 * (6 - 1) * 3)
+    assert math.isclose(float(after["parameters"]["layers.0.bias"]), -0.1 * 2 * (6 - 1))
