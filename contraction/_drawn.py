@@ -1,0 +1,128 @@
+"""Certificates of drawn maps: d(theta_N, theta_n) by the factors of the maps that were drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction import bounds
+from contraction._hypotheses import U, start_distance
+from contraction.constants import Constant, Origin
+from contraction.errors import NotCertified
+from contraction.operators import AffineMaps, Operators
+
+__all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
+
+
+def displacements(operators: Operators, theta: NDArray, space: Any = None) -> NDArray:
+    """d(theta, T_i theta) for i = 1 … N, shape (N,), or (N, R) with replicas."""
+    space = space or operators.family.space
+    if operators.replicas is not None:
+        event = theta.shape[theta.ndim - space.event_ndim :]
+        theta = np.broadcast_to(theta, (operators.replicas, *event))
+    values = [np.asarray(space.distance(theta, operators.apply(i, theta))) for i in range(1, len(operators) + 1)]
+    return np.array(values).reshape(len(operators), *(() if operators.replicas is None else (operators.replicas,)))
+
+
+def prefix_lipschitz(operators: Operators, space: Any = None) -> tuple[NDArray, str, Origin] | None:
+    """Bounds on Lip(T_1 … T_n) for n = 0 … N, with their formula and origin; None if nothing is known.
+
+    ‖A_1 … A_n‖ for affine maps where the space has an operator norm, products of single factors otherwise.
+    """
+    family = operators.family
+    norm = getattr(space or family.space, "operator_norm", None)
+    n = len(operators)
+    if family.is_affine and norm is not None and n:
+        maps = operators.affine()
+        return _affine_prefixes(maps, n, space or family.space), "‖A_1…A_n‖", "drawn"
+    if space is not None and space != family.space:
+        return None
+    lead = () if operators.replicas is None else (operators.replicas,)
+    factors = np.ones((n + 1, *lead))
+    origin: Origin = "drawn"
+    for i in range(n):
+        K, common = family.lipschitz(operators.draws[i]), family.contraction
+        if K is None and common is None:
+            return None
+        factors[i + 1] = common.value if K is None and common is not None else K
+        if K is None and common is not None:
+            origin = common.origin
+        elif getattr(family, "_lipschitz", None) is not None:
+            origin = "declared"
+    if np.any(np.isnan(factors)) or np.any(factors < 0):
+        raise ValueError("Lipschitz constants must be numbers >= 0")
+    with np.errstate(over="ignore", under="ignore"):
+        return np.multiply.accumulate(factors, axis=0), "K_1…K_n", origin
+
+
+def _affine_prefixes(maps: AffineMaps, n: int, space: Any) -> NDArray:
+    """‖A_1 … A_n‖ for n = 0 … N, shape (N+1,) or (N+1, R); products of matrices with their rounding added."""
+    d, A, lead = maps.b.shape[-1], np.asarray(maps.A), maps.b.shape[1:-1]
+    out = np.ones((n + 1, *lead))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if maps.kind == "matrix":
+            P = np.broadcast_to(np.eye(d), (*(() if maps.common else A.shape[1:-2]), d, d))
+            size = np.ones(P.shape[:-2])
+            for i in range(n):
+                factor = A if maps.common else A[i]
+                P, size = P @ factor, size * np.linalg.norm(factor, axis=(-2, -1))
+                spread = space.operator_norm(np.eye(d)) * _condition(space)
+                out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * U * spread * size
+            return out
+        factors = np.ones((n + 1, *(A.shape if maps.common else A.shape[1:])))
+        factors[1:] = np.abs(A)
+        products = np.multiply.accumulate(factors, axis=0)
+        if maps.kind == "diagonal":
+            if hasattr(space, "root"):
+                flat = np.array([space.operator_norm(np.diag(row)) for row in products.reshape(-1, d)])
+                products = flat.reshape(products.shape[:-1])
+            else:
+                products = products.max(axis=-1)
+        out[:] = products.reshape(*products.shape, *[1] * (out.ndim - products.ndim))
+    return out
+
+
+def _condition(space: Any) -> float:
+    root = getattr(space, "root", None)
+    return 1.0 if root is None else float(np.linalg.cond(root))
+
+
+def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any):
+    """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n)."""
+    from contraction.certificates import made
+
+    family = operators.family
+    known = prefix_lipschitz(operators, space)
+    if known is None:
+        raise NotCertified(
+            f"k unknown: no Lipschitz constants are stated for the drawn maps of {family!r}",
+            ("declare contraction=, lipschitz= or affine=", "coupling_distance of two starts, a measurement"),
+        )
+    L, name, origin = known
+    N = len(operators)
+    d = displacements(operators, theta, space)
+    size = float(np.max(np.abs(theta.astype(float)), initial=0.0)) if theta.dtype != object else 0.0
+    moved = d.astype(float)
+    slack = (theta.shape[-1] + 4) * U * (moved + np.sqrt(theta.shape[-1]) * size)
+    moved = np.where(moved == 0, 0.0, np.nextafter(moved + slack, np.inf))
+    L = bounds.rounded_up(L, 4 * N + 4)
+    L = np.where(np.arange(N + 1).reshape(-1, *[1] * (L.ndim - 1)) == 0, 1.0, L)
+    tail = bounds.prefix_tail(L, moved)
+    r = start_distance(family, theta, start, space)
+    if r is not None:
+        tail = bounds.rounded_up(tail + L * r.value, 4)
+    if not np.all(np.isfinite(tail)):
+        raise NotCertified(f"the products {name} overflow: the bound is infinite", ("fewer maps", "another norm"))
+    ratios = L[1:] / np.where(L[:-1] > 0, L[:-1], 1.0)
+    k = Constant(float(np.max(ratios, initial=0.0)), origin, f"largest of {name} / {name.replace('n', '(n−1)')}")
+    D = Constant(float(np.max(moved, initial=0.0)), "drawn", f"largest d(θ0, T_iθ0), i ≤ {N}")
+    columns = np.moveaxis(tail, 0, -1)
+    formula = f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {name}"
+    return made(
+        {"k": k, "D": D} | ({} if r is None else {"r": r}), statement="Theorem 2.2, drawn maps", k=k.value, D=D.value,
+        target=f"T_1…T_{N} θ0", formula=formula + ("" if r is None else f" + r {name}"),
+        distance=repr(space or family.space), hypotheses=(f"speaks of T_1 … T_{N} only, not of θ*",),
+        evaluate=lambda n: columns[..., n], horizon=N,
+    )  # fmt: skip

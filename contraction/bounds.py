@@ -1,0 +1,213 @@
+"""Bounds on d(theta*, T_1 … T_n theta) as pure functions of their constants, exact or rounded upwards.
+
+Every function takes n as an integer or an array. With rationals (int, Fraction) the result is exact; with floats it is
+rounded up by more than the rounding of its own few operations, and 1 - k is rounded down, so that what is returned is
+an upper bound for the real numbers that the floats are. 0^0 = 1 and an exact zero stays zero. D is the displacement sup
+d(theta, T_i theta) at the reference point theta, k the common contraction factor, K_i the factor of T_i.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from numbers import Rational
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.constants import down, up
+
+__all__ = [
+    "after_q",
+    "agreeing_orders",
+    "check_factor",
+    "geometric",
+    "other_start",
+    "p_mean",
+    "prefix_tail",
+    "printed_other_start",
+    "product_tail",
+    "rounded_up",
+    "steps",
+]
+
+TINY = 5e-324
+
+
+def check_factor(k: Any, name: str = "k") -> None:
+    """Raise ValueError unless a contraction factor is in [0, 1)."""
+    if not 0 <= k < 1:
+        raise ValueError(f"a contraction factor {name} must be in [0, 1), got {k!r}")
+
+
+def _check_size(name: str, value: Any) -> None:
+    if not (value >= 0 and (isinstance(value, Rational) or math.isfinite(value))):
+        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+
+
+def check_index(n: ArrayLike) -> NDArray:
+    """Return n as an array of non-negative integers; raise ValueError otherwise."""
+    n = np.asarray(n)
+    if n.dtype.kind not in "iu" or (n.size and n.min() < 0):
+        raise ValueError(f"n must be an integer >= 0 or an array of them, got {n!r}")
+    return n
+
+
+def _exact(*numbers: Any) -> bool:
+    return all(isinstance(x, Rational) for x in numbers)
+
+
+def rounded_up(x: ArrayLike, operations: float = 8) -> Any:
+    """x enlarged by the relative error of so many rounded operations (2^-52 each) and an ulp; zeros stay zero."""
+    x = np.asarray(x, dtype=float)
+    with np.errstate(over="ignore"):
+        larger = np.nextafter(x * (1 + operations * 2.0**-52), np.inf)
+    return np.where(x == 0, 0.0, larger)[()]
+
+
+def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
+    """C k^n, exact for rationals, rounded up for floats (an underflow becomes the smallest positive float)."""
+    if _exact(C, k):
+        values = [Fraction(C) * Fraction(k) ** int(m) for m in n.flat]
+        return values[0] if n.ndim == 0 else np.array(values, dtype=object).reshape(n.shape)
+    C, k = float(C), float(k)
+    with np.errstate(under="ignore", over="ignore"):
+        values = C * np.power(k, n.astype(float))
+    zero = (C == 0) | ((k == 0) & (n > 0))
+    return np.where(zero, 0.0, np.maximum(rounded_up(values), TINY))[()]
+
+
+def _over_gap(D: Any, k: Any) -> Any:
+    """D / (1 - k), rounded up unless rational."""
+    if _exact(D, k):
+        return Fraction(D) / (1 - Fraction(k))
+    return 0.0 if D == 0 else up(float(D) / down(1 - float(k)))
+
+
+def geometric(k: Any, D: Any, n: ArrayLike) -> Any:
+    """D k^n / (1 - k): Theorem 2.2 at the reference point; attained at every n by T_i x = k x + D from 0."""
+    check_factor(k)
+    _check_size("D", D)
+    return _scaled_power(_over_gap(D, k), k, check_index(n))
+
+
+def other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
+    """(D / (1 - k) + r) k^n: iterates from a start at distance r of the reference point; sharp."""
+    check_factor(k)
+    _check_size("D", D)
+    _check_size("r", r)
+    C = _over_gap(D, k) + r
+    return _scaled_power(C if _exact(D, k, r) or C == 0 else up(float(C)), k, check_index(n))
+
+
+def printed_other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
+    """(D + (1 + k) r) k^n / (1 - k): the same through D~ of the paper's proof; true, larger by 2 k r k^n / (1 - k)."""
+    check_factor(k)
+    _check_size("D", D)
+    _check_size("r", r)
+    wide = D + (1 + k) * r
+    return geometric(k, wide if _exact(D, k, r) else rounded_up(wide), n)
+
+
+def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> Any:
+    """(D q / (1 - kappa) + r) max(1, lip)^(q-1) kappa^floor(n/q).
+
+    For maps of Lipschitz constant at most ``lip`` all of whose words of length ``q`` contract by ``kappa``: the sum of
+    D Lip(T_1 … T_m) over m >= n, since Lip(T_1 … T_m) <= max(1, lip)^(q-1) kappa^floor(m/q).
+    """
+    check_factor(kappa, "kappa")
+    if isinstance(q, bool) or not isinstance(q, int | np.integer) or q < 1:
+        raise ValueError(f"q must be an integer of at least 1, got {q!r}")
+    for name, value in (("lip", lip), ("D", D), ("r", r)):
+        _check_size(name, value)
+    blocks = check_index(n) // int(q)
+    growth = max(1, lip) ** (q - 1)
+    if _exact(kappa, lip, D, r):
+        return _scaled_power((_over_gap(D, kappa) * q + r) * growth, kappa, blocks)
+    return _scaled_power(float(rounded_up((_over_gap(D, kappa) * q + r) * float(growth), q + 8)), kappa, blocks)
+
+
+def p_mean(rho: Any, p: float, D: Any, n: ArrayLike, r: Any = 0, q: int = 1, rho_one: Any = None) -> Any:
+    """Upper bound on (E d^p)^(1/p) under contraction in p-mean, E Lip(T_1 … T_q)^p <= rho < 1.
+
+    p >= 1: the q-step sum of rho^(1/p) in L^p. p < 1: the same for E d^p, then the root. ``D`` is
+    ‖d(theta, T theta)‖_p, ``rho_one`` bounds E K^p (rho itself for q = 1).
+    """
+    if not (p > 0 and math.isfinite(p)):
+        raise ValueError(f"p must be a finite number > 0, got {p!r}")
+    check_factor(rho, "rho_p")
+    single = rho if rho_one is None else rho_one
+    if p >= 1:
+        kappa, lip = (0.0 if x == 0 else up(float(x) ** (1 / p), 4) for x in (rho, single))
+        if kappa >= 1:
+            raise ValueError(f"rho_p^(1/p) rounds to {kappa}: too near 1 for a bound in floats")
+        return after_q(q, kappa, lip, float(D), n, float(r))
+    sums = after_q(q, float(rho), float(single), float(rounded_up(float(D) ** p)), n, float(rounded_up(float(r) ** p)))
+    with np.errstate(under="ignore", over="ignore"):
+        roots = np.power(sums, 1 / p)
+    return np.where(sums == 0, 0.0, np.maximum(rounded_up(roots, 8 / p + 8), TINY))[()]
+
+
+def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
+    """Sum over i = n+1 … N of Lip(T_1 … T_(i-1)) d(theta, T_i theta), for n = 0 … N.
+
+    Parameters
+    ----------
+    lipschitz
+        Bounds on Lip(T_1 … T_n) for n = 0 … N (the first is 1), shape (N+1, …).
+    displacements
+        d(theta, T_i theta) for i = 1 … N, shape (N, …).
+
+    Returns
+    -------
+    ndarray
+        Shape (N+1, …): bounds on d(theta_N, theta_n) for backward iterates. Object arrays of rationals stay exact.
+    """
+    L, d = np.asarray(lipschitz), np.asarray(displacements)
+    if len(L) != len(d) + 1:
+        raise ValueError(f"Lip(T_1 … T_n) is needed for n = 0 … N: got {len(L)} values for N = {len(d)} displacements")
+    shape = np.broadcast_shapes(L.shape[1:], d.shape[1:])
+    exact = L.dtype == object or d.dtype == object
+    tail = np.zeros((len(L), *shape), dtype=object if exact else float)
+    if exact:
+        tail[:] = Fraction(0)
+    if len(d):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            terms = L[:-1] * d
+            tail[:-1] = np.cumsum(terms[::-1], axis=0)[::-1]
+    return tail if exact else rounded_up(tail, 4 * len(L))
+
+
+def product_tail(factors: ArrayLike, k: Any, D: Any) -> NDArray:
+    """K_1 … K_n D / (1 - k), n = 0 … N: d(theta*, theta_n) by the drawn maps' factors, k and D over the support."""
+    check_factor(k)
+    _check_size("D", D)
+    K = np.asarray(factors)
+    exact = K.dtype == object and _exact(k, D)
+    products = np.ones((len(K) + 1, *K.shape[1:]), dtype=object if exact else float)
+    products[1:] = K
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.multiply.accumulate(products, axis=0) * _over_gap(D, k)
+    return products if exact else rounded_up(products, len(K) + 4)
+
+
+def agreeing_orders(k: Any, D: Any, p: ArrayLike) -> Any:
+    """2 k^p D / (1 - k): distance of two iterates whose words agree on the p outermost maps."""
+    return geometric(k, 2 * D, p)
+
+
+def steps(k: float, C: float, eps: float) -> int:
+    """Least n with C k^n <= eps (rounded up): ceil(ln(C/eps) / ln(1/k)), 0 if C <= eps."""
+    check_factor(k)
+    _check_size("C", C)
+    if not (eps > 0 and math.isfinite(eps)):
+        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+    if eps >= C:
+        return 0
+    if k == 0:
+        return 1
+    n = max(0, math.floor(math.log(C / eps) / -math.log(k)) - 1)
+    while _scaled_power(float(C), float(k), np.asarray(n)) > eps:
+        n += 1
+    return n

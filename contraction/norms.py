@@ -1,0 +1,275 @@
+"""Norms in which all linear parts of a family contract: Euclidean, sup, l1, and ‖x‖_P = sqrt(x^T P x).
+
+The metric must be common to all maps: spectral radii below one prove nothing for products, nor for one non-normal
+matrix in the Euclidean norm. For one matrix A any k between its spectral radius and 1 has a norm, with P from the
+Lyapunov equation P = (A/k)^T P (A/k) + I: then ‖A‖_P < k. A common norm exists iff
+the joint spectral radius is below one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg, optimize
+
+from contraction import bounds
+from contraction._hypotheses import U, displacement_constant, start_distance
+from contraction._support import finite_support, linear_parts
+from contraction.bounds import check_factor
+from contraction.constants import Constant
+from contraction.errors import NotCertified
+from contraction.operators import RandomOperator
+from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+
+__all__ = [
+    "common_norm",
+    "expanding_word",
+    "factor_in",
+    "lyapunov_norm",
+    "operator_norm_up",
+    "spectral_radius",
+]
+
+LARGEST_OPTIMISED = 8  # dimensions up to which P is improved numerically for several matrices
+WORDS_TRIED = 4096
+
+
+def spectral_radius(A: ArrayLike) -> float:
+    """Largest absolute eigenvalue: a lower bound of every norm of A, not a contraction factor."""
+    return float(np.max(np.abs(np.linalg.eigvals(np.asarray(A, dtype=float)))))
+
+
+def operator_norm_up(space: Any, matrices: Sequence[NDArray]) -> float:
+    """Largest operator norm of some matrices, rounded up by 8 d^2 cond(root) ulps."""
+    norms = np.array([float(space.operator_norm(A)) for A in matrices])
+    if not np.any(norms):
+        return 0.0
+    d, root = matrices[0].shape[-1], getattr(space, "root", None)
+    condition = 1.0 if root is None else float(np.linalg.cond(root))
+    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition), np.inf))
+
+
+def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
+    """The norm ‖x‖_P with P = (A/k)^T P (A/k) + I, in which ‖A‖_P < k.
+
+    Parameters
+    ----------
+    A
+        Matrix (d, d).
+    k
+        Factor wanted, above the spectral radius and below 1; halfway between them unless given.
+
+    Raises
+    ------
+    NotCertified
+        If the spectral radius is at least 1, so that no norm contracts A.
+    ValueError
+        If k is not between the spectral radius and 1.
+    """
+    A = np.asarray(A, dtype=float)
+    rho = spectral_radius(A)
+    if rho >= 1:
+        raise NotCertified(f"no norm contracts A: its spectral radius is {rho:.6g} ≥ 1")
+    k = (1 + rho) / 2 if k is None else k
+    check_factor(k)
+    if k <= rho:
+        raise ValueError(f"k must be above the spectral radius {rho:.6g}, got {k!r}")
+    P = linalg.solve_discrete_lyapunov((A / k).T, np.eye(len(A)))
+    return WeightedEuclidean((P + P.T) / 2)
+
+
+def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tuple[int, ...], float] | None:
+    """A word (1-based) whose product has spectral radius >= 1: then no common norm exists. None if none is found."""
+    for length in range(1, longest + 1):
+        if len(matrices) ** length > WORDS_TRIED:
+            return None
+        for word in itertools.product(range(len(matrices)), repeat=length):
+            product = np.linalg.multi_dot([np.eye(len(matrices[0])), *(matrices[i] for i in word), np.eye(
+                len(matrices[0]))])  # fmt: skip
+            if (rho := spectral_radius(product)) >= 1:
+                return tuple(i + 1 for i in word), rho
+    return None
+
+
+def _candidates(matrices: Sequence[NDArray]) -> Iterator[tuple[str, Any]]:
+    yield "Euclidean", Euclidean()
+    yield "sup", SupNorm()
+    yield "l1", L1Simplex()
+    if len(matrices) == 1:
+        if spectral_radius(matrices[0]) < 1:
+            yield "‖·‖_P (Lyapunov)", lyapunov_norm(matrices[0])
+        return
+    P = _sum_lyapunov(matrices)
+    if P is not None:
+        yield "‖·‖_P (Lyapunov sum)", WeightedEuclidean(P)
+    if len(matrices[0]) <= LARGEST_OPTIMISED:
+        yield "‖·‖_P (optimised)", _optimised(matrices, np.eye(len(matrices[0])) if P is None else P)
+
+
+def _sum_lyapunov(matrices: Sequence[NDArray], terms: int = 200) -> NDArray | None:
+    """P = sum over words of products A_w^T A_w / k^(2|w|), where it converges: then every ‖A_i‖_P < k."""
+    d = len(matrices[0])
+    if d > 12:
+        return None
+    radius = np.max(np.abs(np.linalg.eigvals(sum(np.kron(A, A) for A in matrices)))) ** 0.5
+    k = (1 + float(radius)) / 2 if radius < 1 else 1.02 * float(radius)
+    if k == 0:
+        return None
+    lifted = sum(np.kron(A.T, A.T) for A in matrices) / k**2
+    P = np.linalg.solve(np.eye(d * d) - lifted, np.eye(d).reshape(-1)).reshape(d, d)
+    P = (P + P.T) / 2
+    return P if np.linalg.eigvalsh(P)[0] > 0 else None
+
+
+def _optimised(matrices: Sequence[NDArray], P: NDArray) -> WeightedEuclidean:
+    """Least max_i ‖R A_i R^-1‖ over triangular R, by Nelder–Mead from a given P: any P found is checked afterwards."""
+    d = len(P)
+    upper = np.triu_indices(d)
+    off = upper[0] != upper[1]
+
+    def unpack(x: NDArray) -> NDArray:
+        R = np.zeros((d, d))
+        R[upper] = np.where(off, x, np.exp(np.clip(x, -30, 30)))
+        return R
+
+    def largest(x: NDArray) -> float:
+        R = unpack(x)
+        inverse = linalg.solve_triangular(R, np.eye(d))
+        return max(float(np.linalg.norm(R @ A @ inverse, 2)) for A in matrices)
+
+    R = np.linalg.cholesky(P / np.trace(P) * d).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.where(off, R[upper], np.log(np.abs(R[upper])))
+    for _ in range(3):
+        x = optimize.minimize(largest, x, method="Nelder-Mead", options={"maxiter": 150 * len(x), "adaptive": True}).x
+        if largest(x) < 0.999:
+            break
+    R = unpack(x)
+    return WeightedEuclidean(R.T @ R)
+
+
+def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, ...]]:
+    """The first norm, of those tried, with a common factor below 1; the best of the quadratic ones.
+
+    Returns
+    -------
+    space, factor, tried
+        The metric, its largest operator norm rounded up, and a line for each norm tried.
+
+    Raises
+    ------
+    NotCertified
+        If none is found; ``tried`` lists the norms with their numbers, and a word whose product expands is named.
+    """
+    mats = [np.atleast_2d(np.asarray(A, dtype=float)) for A in matrices]
+    if not mats:
+        raise ValueError("there must be at least one matrix")
+    tried: list[str] = []
+    for name, space in _candidates(mats):
+        factor = operator_norm_up(space, mats)
+        tried.append(f"{name} norm {factor:.6g}")
+        if factor < 1:
+            return space, factor, tuple(tried)
+    word = expanding_word(mats)
+    reason = "no common norm found"
+    if word is not None:
+        reason = f"no common norm exists: the linear parts' product {word[0]} has spectral radius {word[1]:.6g} ≥ 1"
+    raise NotCertified(reason, tried=tuple(tried))
+
+
+def factor_in(family: RandomOperator, space: Any) -> Constant:
+    """k in another metric: the largest operator norm of the known linear parts there."""
+    d = family.dim
+    if getattr(space, "operator_norm", None) is None:
+        raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
+    parts = None if d is None else linear_parts(family, d)
+    if parts is None:
+        raise NotCertified(
+            f"k unknown in {space!r}: the linear parts of {family!r} are not known", ("leave out space=",)
+        )
+    source = f"‖A‖ in {_named(space)}" if len(parts) == 1 else f"largest ‖A_i‖ of {len(parts)} in {_named(space)}"
+    return Constant(operator_norm_up(space, parts), "proved", source)
+
+
+def _named(space: Any) -> str:
+    return type(space).__name__
+
+
+def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
+    """(a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
+    if isinstance(space, Euclidean):
+        return 1.0, 1.0
+    if isinstance(space, SupNorm):
+        return 1.0, d**0.5
+    if isinstance(space, L1Simplex):
+        return d**0.5, 1.0
+    if isinstance(space, WeightedEuclidean):
+        singular = np.linalg.svd(space.root, compute_uv=False)
+        room = 8 * d * d * U * singular[0]
+        return float(singular[0] + room), float(1 / (singular[-1] - room))
+    raise NotCertified(f"{space!r} is not a norm that can be compared with another")
+
+
+def equivalence(old: Any, new: Any, d: int) -> float:
+    """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
+    if old == new:
+        return 1.0
+    return float(bounds.rounded_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
+
+
+def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
+    """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
+    d = theta.shape[-1]
+    support = finite_support(family)
+    if support is not None:
+        moved = np.array([float(space.distance(theta, family.apply(theta, draw))) for _, draw in support])
+        if moment is None:
+            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
+        if any(w is None for w, _ in support):
+            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
+        mean = float(np.sum(np.array([float(w) for w, _ in support]) * moved**moment))
+        return Constant(mean ** (1 / moment), "proved", f"mean over {len(moved)} maps")
+    c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
+    if c is None:
+        return None
+    factor = equivalence(family.space, space, d)
+    return Constant(float(bounds.rounded_up(c.value * factor)), c.origin, f"{factor:.4g} times ({c.source})")
+
+
+def certify_common_norm(
+    family: RandomOperator, theta: NDArray, start: NDArray | None, moment: float | None
+) -> tuple[Any, tuple[str, ...]]:
+    """Theorem 2.2 in a common norm that is searched, stated in the family's own metric; (None, tried) if none."""
+    from contraction.certificates import made
+
+    if getattr(family.space, "operator_norm", None) is None or theta.dtype == object:
+        return None, ()
+    d = theta.shape[-1]
+    parts = linear_parts(family, d)
+    if parts is None or (len(parts) == 1 and np.array_equal(parts[0], parts[0].T)):
+        return None, ()  # the Euclidean norm of a symmetric matrix is its spectral radius: no norm is smaller
+    try:
+        space, factor, _ = common_norm(parts)
+    except NotCertified as failed:
+        reason = () if failed.hypothesis == "no common norm found" else (failed.hypothesis,)
+        return None, (*failed.tried, *reason)
+    if moment is not None and moment < 1:
+        return None, (f"a common norm with factor {factor:.6g} serves moments p ≥ 1, got {moment:g}",)
+    k = Constant(factor, "proved", f"largest operator norm of the linear parts in {_named(space)}")
+    D = displacement_constant(family, theta, space, moment, k)
+    r = start_distance(family, theta, start, space)
+    c = Constant(equivalence(space, family.space, d), "proved", f"‖x‖ ≤ c ‖x‖ in {_named(space)}")
+    radius = 0.0 if r is None else r.value
+    certificate = made(
+        {"k": k, "D": D, "c": c} | ({} if r is None else {"r": r}), statement="Theorem 2.2 in a common norm",
+        k=k.value, D=D.value, target="θ*", formula="c D kⁿ/(1−k)" if r is None else "c (D/(1−k) + r) kⁿ",
+        distance=repr(family.space),
+        hypotheses=(f"every linear part has norm at most k in {_named(space)}; D and r are measured there",),
+        evaluate=lambda n: bounds.rounded_up(c.value * bounds.other_start(k.value, D.value, radius, n), 4),
+        p=np.inf if moment is None else float(moment),
+    )  # fmt: skip
+    return certificate, ()
