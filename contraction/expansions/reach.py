@@ -108,31 +108,29 @@ def correction_reach(
 def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
     """Return a figure of relative error against n·h, a panel for each name, a colour for each order.
 
-    Needs matplotlib. The dashed line at 1 is no correction at all; above it a correction harms.
+    Needs matplotlib. Order 1 is no correction at all, the line at 1; above it a correction harms.
     """
-    from matplotlib.figure import Figure as NewFigure
+    from contraction.plots._style import CLAIM, figure, positive, style
 
     if not reaches:
         raise ValueError("there is nothing to plot")
-    figure = NewFigure(figsize=(4.4 * len(reaches) + 0.6, 3.9), layout="constrained")
-    axes = figure.subplots(1, len(reaches), sharey=True, squeeze=False)[0]
-    styles = ("-", "--", ":", "-.")
-    for axis, (name, reach) in zip(axes, reaches.items(), strict=True):
-        for k, p in enumerate(reach.orders):
+    colors = ("#999999", "#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
+    dashes = ("-", "--", ":", "-.")
+    with style():
+        fig, axes = figure(1, len(reaches), width=2.9 * len(reaches) + 1.4, height=3.4, sharey=True, squeeze=False)
+        for axis, (name, reach) in zip(axes[0], reaches.items(), strict=True):
+            for k, p in enumerate(reach.orders):
+                for i, n in enumerate(reach.n):
+                    axis.loglog(
+                        n * reach.h, positive(reach.errors[k, i]), dashes[i % 4], color=colors[k % 7],
+                        label=f"order {p}" if i == 0 else None,
+                    )  # fmt: skip
             for i, n in enumerate(reach.n):
-                axis.loglog(
-                    n * reach.h, reach.errors[k, i], styles[i % len(styles)], color=f"C{k}", linewidth=1.3,
-                    label=f"order {p}" if i == 0 else None,
-                )  # fmt: skip
-        for i, n in enumerate(reach.n):
-            axis.plot([], [], styles[i % len(styles)], color="0.4", label=f"n = {n}")
-        axis.axhline(1, color="0.6", linewidth=0.8, linestyle=(0, (4, 4)))
-        axis.set_ylim(1e-6, 1e4)
-        axis.set_title(name, fontsize=10)
-        axis.set_xlabel("n · h")
-    axes[0].set_ylabel("error of corrected forward iterate\nrelative to backward − forward")
-    axes[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure
+                axis.plot([], [], dashes[i % 4], color=CLAIM, label=f"n = {n}")
+            axis.set(title=name, xlabel="n · h", ylim=(1e-6, 1e4))
+            axis.legend(fontsize=7, loc="lower right")
+        axes[0, 0].set_ylabel("error of the corrected forward iterate,\nrelative to backward − forward")
+    return fig
 
 
 def quadratic_correction(noise: Any) -> Any:

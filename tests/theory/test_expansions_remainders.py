@@ -186,7 +186,7 @@ def test_figure_of_the_reach_has_a_line_for_each_order_and_iterate():
     fields, _ = sine_fields(np.random.default_rng(1), 4, 2)
     reach = ex.correction_reach(fields, np.ones(2), [0.01, 0.1], at=(2, 4))
     figure = ex.plot_correction_reach({"sine fields": reach, "again": reach})
-    assert [len(axis.lines) for axis in figure.axes] == [5 * 2 + 2 + 1] * 2
+    assert [len(axis.lines) for axis in figure.axes] == [5 * 2 + 2] * 2
 
 
 def test_bad_bounds_are_refused():
