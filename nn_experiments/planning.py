@@ -27,7 +27,7 @@ class Request:
     steps, every
         Iterates 0, every, 2·every, …, and the last one.
     diagnostics_every
-        The same for the coarser grid; 0 for no diagnostics.
+        The same for the coarser grid of the orders' diagnostics (baselines have none); 0 for none at all.
     """
 
     experiment: Experiment
@@ -106,6 +106,8 @@ def missing_pieces(
         for stream in store.STREAMS:
             places: dict[str, set[int]] = defaultdict(set)
             for name in request.orders:
+                if stream == "diagnostics" and variants.parse(name).baseline:
+                    continue
                 for n in request.wanted(stream):
                     places[variants.home(name, n, stream)].add(n)
             for name, wanted in places.items():

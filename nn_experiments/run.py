@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import time
@@ -85,11 +84,14 @@ def rates(experiment: Experiment, options: Options, seed: int) -> tuple[float, f
     if options.engine == "step" or device != "cpu":
         return slow, evaluation
     kernel = choose(place.step, place.batches, "auto" if options.engine == "ensemble" else options.engine)
-    kernel.apply(place.state0, range(2, 0, -1), 0)
-    count = max(2, min(200, math.ceil(0.1 / slow)))
-    begin = time.perf_counter()
-    kernel.apply(place.state0, range(count, 0, -1), 0)
-    return (time.perf_counter() - begin) / count, evaluation
+    count, spent = 2, 0.0
+    kernel.apply(place.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
+    while spent < 0.05 and count < 1000:
+        count *= 4
+        begin = time.perf_counter()
+        kernel.apply(place.state0, range(count, 0, -1), 0)
+        spent = time.perf_counter() - begin
+    return spent / count, evaluation
 
 
 def foresee(request: Request, options: Options) -> str:

@@ -12,18 +12,18 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the compiled kernel needs numba (the extra `fast`)", name="numba") from error
 
+from nn_experiments.engine import blocked
 from nn_experiments.engine.kernels import Table, hand_written
 from nn_experiments.models.mlp import MLP
 from nn_experiments.steps import LOSSES, State
 
 __all__ = ["CompiledKernel"]
 
-# Sums may be reordered and products fused; NaN and infinity keep their meaning, so divergence is seen.
-_compile = numba.njit(fastmath={"contract", "reassoc", "nsz"}, nogil=True, error_model="numpy", cache=True)
+_compile = numba.njit(**blocked.OPTIONS)
 
 
 @_compile
-def _forward(weight, bias, below, above, last, relu):  # pragma: no cover - compiled
+def _forward_few(weight, bias, below, above, last, relu):  # pragma: no cover - compiled
     for j in range(below.shape[0]):
         for o in range(weight.shape[0]):
             total = bias[o]
@@ -55,7 +55,7 @@ def _output_error(outputs, numbers, labels, squares, error):  # pragma: no cover
 
 
 @_compile
-def _backward(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
+def _backward_few(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
     """Read each row of the weights once: its share of the error below with the old values, then its update."""
     rows = error.shape[0]
     if not first:
@@ -87,18 +87,33 @@ def _backward(weight, bias, below, error, under, first, relu, h):  # pragma: no 
 
 
 @_compile
-def _run(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
+def _run_few(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
     depth = len(weights)
     for s in range(len(places)):
         i = places[s]
         h = rates[s]
         for k in range(depth):
-            _forward(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
+            _forward_few(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
         _output_error(work[depth - 1], numbers[i], labels[i], squares, errors[depth - 1])
         for k in range(depth - 1, -1, -1):
             below = work[k - 1] if k else inputs[i]
             under = errors[k - 1] if k else errors[0]
-            _backward(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
+            _backward_few(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
+
+
+@_compile
+def _run_many(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
+    depth = len(weights)
+    for s in range(len(places)):
+        i = places[s]
+        h = rates[s]
+        for k in range(depth):
+            blocked.forward(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
+        _output_error(work[depth - 1], numbers[i], labels[i], squares, errors[depth - 1])
+        for k in range(depth - 1, -1, -1):
+            below = work[k - 1] if k else inputs[i]
+            under = errors[k - 1] if k else errors[0]
+            blocked.backward(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
 
 
 class CompiledKernel:
@@ -133,5 +148,6 @@ class CompiledKernel:
         inputs, targets = self.table.inputs.numpy(), self.table.targets.numpy()
         numbers = targets if self.squares else np.empty((len(targets), 0, 0), dtype)
         labels = np.empty((len(targets), 0), np.int64) if self.squares else targets
-        _run(weights, biases, inputs, numbers, labels, places, rates, self.squares, self.relu, work, errors)
+        run = _run_few if rows < 4 else _run_many
+        run(weights, biases, inputs, numbers, labels, places, rates, self.squares, self.relu, work, errors)
         return {"parameters": parameters, "buffers": {}, "optimizer": {}}

@@ -176,7 +176,7 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
         return CompiledKernel(step, batches)
     if hand_written(step, batches):
         return StepKernel(step, batches)
-    if batches.sampler.batch_size == 1:
+    if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
         try:
             from nn_experiments.engine.compiled import CompiledKernel
         except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding

@@ -40,7 +40,7 @@ def problem(kind: str, optimizer: Optimizer, *, activation: str = "relu"):
         sizes, loss, batch = (2, 9, 7, 1), "mse", 1
         targets = torch.from_numpy(rng.standard_normal((20, 1)))
     else:
-        sizes, loss, batch = (2, 9, 7, 4), "cross_entropy", 3
+        sizes, loss, batch = (2, 9, 7, 4), "cross_entropy", {"classification": 3, "batch of 6": 6}[kind]
         targets = torch.from_numpy(rng.integers(4, size=20))
     inputs = torch.from_numpy(rng.standard_normal((20, 2)))
     model = MLP(sizes, activation=activation).double()
@@ -65,7 +65,7 @@ BY_BATCH = Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horiz
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kernel", ["step", "mlp", "compiled"])
-@pytest.mark.parametrize("kind", ["regression", "classification"])
+@pytest.mark.parametrize("kind", ["regression", "classification", "batch of 6"])
 def test_kernels_equal_the_double_loop_at_every_iterate(kind: str, kernel: str, order: str) -> None:
     if kernel == "compiled":
         pytest.importorskip("numba")
@@ -86,7 +86,7 @@ def test_kernels_equal_the_double_loop_at_every_iterate(kind: str, kernel: str, 
 def test_schedules_and_activations_in_the_hand_written_kernels(kernel: str, activation: str, optimizer) -> None:
     if kernel == "compiled":
         pytest.importorskip("numba")
-    step, batches, state0 = problem("classification", optimizer, activation=activation)
+    step, batches, state0 = problem("batch of 6", optimizer, activation=activation)
     at = [3, 7, N]
     oracle = double_loop(step, batches, state0, Late(5), at)
     for n, state, run in walk(choose(step, batches, kernel), Late(5), at, state0):
