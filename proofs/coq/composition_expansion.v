@@ -18,6 +18,9 @@ Section PairSums.
   (** sum over 0 <= u < v < n of f u v. *)
   Definition pair_sum (n : nat) f : E := vsum n (fun v => vsum v (fun u => f u v)).
 
+  Lemma pair_sum_S : forall n f, pair_sum (S n) f = pair_sum n f +v vsum n (fun u => f u n).
+  Proof. reflexivity. Qed.
+
   Lemma pair_sum_ext : forall n f g, (forall u v, (u < v < n)%nat -> f u v = g u v) ->
     pair_sum n f = pair_sum n g.
   Proof.
