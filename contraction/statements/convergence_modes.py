@@ -1,0 +1,119 @@
+"""Appendix E.1: almost sure convergence implies convergence in probability, and that convergence in law.
+
+Problem
+    Backward iterates X_n = T_1 … T_n theta_0 in R^d; X_N, N > n, stands for the limit.
+Guarantee (Upper, exact rationals)
+    P(|X_n - X_N| > eps) <= P(max_{n <= j <= N} |X_j - X_N| > eps), and at every point x, componentwise,
+    F_n(x) <= F_N(x + eps) + P(|X_n - X_N| > eps) and F_N(x - eps) <= F_n(x) + P(|X_n - X_N| > eps):
+    these are the two implications, with their numbers. The limit law belongs to the start theta_0 (the last line of
+    Appendix E writes the superscript theta* for it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.orders import Backward, Forward, Order
+from contraction.statements._base import Row, Statement, Tier, Verdict
+from contraction.statements._finite import Law, Map, iid, law_of, random_fraction, rows
+from contraction.statements.equality_of_laws import kink, random_weights
+
+NAME, ROWS = "convergence_modes", (43,)
+
+
+def cdf(law: Law, x: Sequence[Fraction]) -> Fraction:
+    """P(X <= x), componentwise."""
+    return sum((w for p, w in law.items() if all(a <= b for a, b in zip(p, x, strict=True))), Fraction(0))
+
+
+def sup_distance(x: NDArray, y: NDArray) -> NDArray:
+    """Largest absolute difference of coordinates, exact."""
+    return np.abs(x - y).max(axis=-1)
+
+
+def check(
+    maps: Sequence[Map], weights: Sequence[Fraction], theta0: Sequence[Fraction], n: int, N: int, eps: Fraction,
+    seed: int = 0, order: Order | None = None,
+) -> Verdict:
+    """All inequalities at every atom; the worst pair of probabilities is kept."""
+    words = iid(weights, N)
+    chances = list(words.values())
+    paths = rows(maps, list(words), theta0, order or Backward())
+    gaps = sup_distance(paths[:, n:], paths[:, N:])
+    far_now = sum((w for w, gap in zip(chances, gaps[:, 0], strict=True) if gap > eps), Fraction(0))
+    far_later = sum((w for w, gap in zip(chances, gaps.max(axis=1), strict=True) if gap > eps), Fraction(0))
+    now, end = law_of(paths[:, n], chances), law_of(paths[:, N], chances)
+    pairs = [(far_now, far_later)]
+    for x in now:
+        pairs.append((cdf(now, x), cdf(end, [a + eps for a in x]) + far_now))
+    for x in end:
+        pairs.append((cdf(end, x), cdf(now, [a + eps for a in x]) + far_now))
+    measured, claimed = max(pairs, key=lambda p: (p[0] > p[1], p[0] / p[1] if p[1] else Fraction(1)))
+    return Verdict(
+        NAME, ROWS, "upper", all(m <= c for m, c in pairs), float(measured), float(claimed), seed=seed,
+        hypotheses="any random variables; F componentwise in R^d", note=f"n={n}, N={N}, eps={eps}, d={len(theta0)}",
+    )  # fmt: skip
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """2 maps of R^d, d up to 3, contracting or not; n < N <= 6 and thresholds from tiny to large."""
+    for k in range(8 if tier == "standard" else 60):
+        N = int(rng.integers(2, 7))
+        maps = [
+            kink(random_fraction(rng, -1, 1, 4), random_fraction(rng, -1, 1, 3), random_fraction(rng, -1, 1, 6) / 2)
+            for _ in range(2)
+        ]
+        yield {
+            "maps": maps, "weights": random_weights(rng, 2), "N": N, "n": int(rng.integers(0, N)),
+            "theta0": [random_fraction(rng, -2, 2) for _ in range(int(rng.integers(1, 4)))],
+            "eps": Fraction(1, int(rng.choice([1, 3, 10, 1000]))), "seed": k,
+        }  # fmt: skip
+
+
+def check_start(k: Fraction, y0: Fraction, n: int) -> tuple[Law, Law]:
+    """Exact laws of both iterates of T(x, y) = (k x + b, y), b in {0, 1}: the limit keeps the y of the start."""
+    maps: list[Map] = [lambda p, b=b: p * np.array([k, 1], dtype=object) + np.array([b, 0]) for b in (0, 1)]
+    words = iid([Fraction(1, 2)] * 2, n)
+    return tuple(  # type: ignore[return-value]
+        law_of(rows(maps, list(words), [Fraction(0), y0], order, at=[n]), words.values())
+        for order in (Forward(), Backward())
+    )
+
+
+def check_printed(k: Fraction = Fraction(1, 2), n: int = 5, starts: tuple[int, int] = (0, 1)) -> Verdict:
+    """The limit law must carry the start: T(x, y) = (x/2 + b, y) has another limit law from every y.
+
+    Measured is the largest distance of distribution functions of iterate n from two starts; a limit law that named no
+    start (θ* in its place) would give 0.
+    """
+    laws = [check_start(k, Fraction(y0), n) for y0 in starts]
+    points = set(laws[0][0]) | set(laws[1][0])
+    gap = max(abs(cdf(laws[0][1], x) - cdf(laws[1][1], x)) for x in points)
+    return Verdict(
+        NAME, (42,), "refuted", gap > 0 and all(f == b for f, b in laws), float(gap), 0.0,
+        note=f"F_{n} of T(x, y) = ({k} x + b, y) from y0 = {starts[0]} and y0 = {starts[1]}",
+    )  # fmt: skip
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Appendix E", "Theorem 2.6"),
+    claim="a.s. ⇒ in probability ⇒ in law: F_n(x) ≤ F(x + ε) + P(|X_n − X| > ε)",
+    hypotheses="none; distribution functions componentwise",
+    rows=(
+        Row(
+            42, "Appendix E, last line", "TYPO", "corresponding to F^{θ*}_∞, i.e. μ_θ* := dF^{θ*}_∞",
+            "the function was defined as F^{θ0}_∞ (the limit law may depend on the start), and this is an equality",
+            "F^{θ0}_∞, μ_θ* = dF^{θ0}_∞", "typo",
+        ),
+        Row(43, "Appendix E.1, modes of convergence", "OK"),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    test="tests/theory/test_convergence_modes.py",
+)  # fmt: skip
