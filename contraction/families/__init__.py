@@ -2,7 +2,10 @@
 
 from contraction.families.bernoulli import BernoulliConvolution
 from contraction.families.constant_maps import ConstantMaps
+from contraction.families.expanding import ExpandingOnAverage
 from contraction.families.finite import FiniteFamily
+from contraction.families.gradient_steps import GradientSteps
+from contraction.families.heavy_ball import HeavyBall
 from contraction.families.heavy_tails import Cauchy, Laplace, LogHeavy, Student
 from contraction.families.index_laws import (
     IID,
@@ -13,29 +16,42 @@ from contraction.families.index_laws import (
     Reshuffled,
     ShuffledOnce,
 )
+from contraction.families.least_squares import LeastSquares
 from contraction.families.linearized import LinearizedSGD
+from contraction.families.losses import DataLoss, RidgeLogisticLoss, RidgeLoss, SoftplusLoss
 from contraction.families.noise import Gaussian, GaussianVector, Noise, TwoPoint, Uniform
 from contraction.families.quadratic import QuadraticSGD
+from contraction.families.random_affine import AffineLaw, RandomAffine
 
 __all__ = [
     "IID",
+    "AffineLaw",
     "BernoulliConvolution",
     "Cauchy",
     "ConstantMaps",
     "Cyclic",
+    "DataLoss",
     "ExchangeableMixture",
+    "ExpandingOnAverage",
     "FiniteFamily",
     "Gaussian",
     "GaussianVector",
+    "GradientSteps",
+    "HeavyBall",
     "IndexLaw",
     "Laplace",
+    "LeastSquares",
     "LinearizedSGD",
     "LogHeavy",
     "MarkovModulated",
     "Noise",
     "QuadraticSGD",
+    "RandomAffine",
     "Reshuffled",
+    "RidgeLogisticLoss",
+    "RidgeLoss",
     "ShuffledOnce",
+    "SoftplusLoss",
     "Student",
     "TwoPoint",
     "Uniform",

@@ -1,0 +1,160 @@
+"""Scalar maps K theta + b or K sin(theta) + b that expand on some draws and contract on average (Section 2.4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from contraction.constants import Constant
+from contraction.families._checks import check_weights, finite_number
+from contraction.families.noise import Noise, TwoPoint
+from contraction.operators import AffineMaps, RandomOperator
+from contraction.spaces import Euclidean
+
+__all__ = ["ExpandingOnAverage"]
+
+
+class ExpandingOnAverage(RandomOperator):
+    """T(theta) = K g(theta) + b on R, K drawn from finitely many factors and b from a number or a noise law.
+
+    g is the identity ("linear") or the sine ("sine"); the Lipschitz constant is |K| exactly. With factors 2 and 1/4,
+    equally likely, and b = 1, E K = 9/8 and yet backward iterates converge: E log K = -log(2)/2, and the limit has
+    the Kesten tail index log2((1 + sqrt 5)/2).
+
+    Parameters
+    ----------
+    factors
+        The values of K.
+    weights
+        Their probabilities, equal if left out.
+    offset
+        b: a number, or a `Noise` drawn independently of K.
+    shape
+        "linear" or "sine".
+    """
+
+    vectorized = True
+    dim = 1
+
+    def __init__(
+        self,
+        factors: Iterable[Any] = (2, Fraction(1, 4)),
+        weights: Iterable[Any] | None = None,
+        offset: float | Noise = 1.0,
+        shape: Literal["linear", "sine"] = "linear",
+    ) -> None:
+        self.factors = tuple(factors)
+        for K in self.factors:
+            finite_number("a factor K", K)
+        self.weights = check_weights(weights, len(self.factors))
+        if shape not in ("linear", "sine"):
+            raise ValueError(f"shape must be 'linear' or 'sine', got {shape!r}")
+        value = None if isinstance(offset, Noise) else finite_number("the offset b", offset)
+        self.offset: Noise = offset if isinstance(offset, Noise) else TwoPoint(value, value)
+        if self.offset.dim not in (None, 1):
+            raise ValueError(f"the offset is a number, its noise has {self.offset.dim} coordinates")
+        self.shape, self.space, self.name = shape, Euclidean(), "ExpandingOnAverage"
+        self._K = np.array([float(K) for K in self.factors])
+        self._p = np.array([float(w) for w in self.weights])
+
+    def __repr__(self) -> str:
+        factors = ", ".join(map(str, self.factors))
+        return f"ExpandingOnAverage([{factors}], offset={self.offset!r}, shape={self.shape!r})"
+
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
+        """(K, b) along the last axis, shape (2,) or (R, 2)."""
+        lead = () if replicas is None else (replicas,)
+        draw = np.empty((*lead, 2))
+        draw[..., 0] = self._K[rng.choice(len(self._K), size=lead, p=self._p / self._p.sum())]
+        draw[..., 1] = self.offset.sample(rng, (*lead, 1))[..., 0]
+        return draw
+
+    def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
+        inner = theta if self.shape == "linear" else np.sin(theta)
+        return draw[..., :1] * inner + draw[..., 1:]
+
+    def lipschitz(self, draw: NDArray) -> NDArray:
+        return np.abs(draw[..., 0])
+
+    def _live(self) -> list[tuple[float, Any]]:
+        return [(float(K), w) for K, w in zip(self.factors, self.weights, strict=True) if w > 0]
+
+    @property
+    def contraction(self) -> Constant:
+        return Constant(max(abs(K) for K, _ in self._live()), "proved", "max |K|, an equality")
+
+    def displacement(self, theta0: NDArray) -> Constant:
+        """sup |K g(theta0) + b - theta0|, an equality."""
+        value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))
+        return Constant(float(value), "proved", "sup |K g(theta0) + b - theta0| over the support")
+
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
+        """(E |K g(theta0) + b - theta0|^p)^(1/p), exact where the offset's moments are."""
+        if math.isinf(p):
+            return self.displacement(theta0)
+        starts = np.asarray(theta0, dtype=float).reshape(-1)
+        values = [math.fsum(w * self.offset.moment(p, c) for c, w in self._centers(t)) ** (1 / p) for t in starts]
+        return Constant(max(values), "proved", f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}")
+
+    def _centers(self, theta0: Any) -> list[tuple[float, float]]:
+        """(c, weight): the displacement is |b - c|, c = theta0 - K g(theta0)."""
+        starts = np.asarray(theta0, dtype=float).reshape(-1)
+        inner = starts if self.shape == "linear" else np.sin(starts)
+        return [(float(t - K * g), float(w)) for K, w in self._live() for t, g in zip(starts, inner, strict=True)]
+
+    # --- contraction on average -------------------------------------------------------------------------------------
+
+    @property
+    def log_mean(self) -> float:
+        """E log |K|, -inf if K = 0 is possible: negative means contraction on average."""
+        if any(K == 0 for K, _ in self._live()):
+            return -math.inf
+        return math.fsum(float(w) * math.log(abs(K)) for K, w in self._live())
+
+    def factor_moment(self, p: float) -> float:
+        """E |K|^p."""
+        return math.fsum(float(w) * abs(K) ** p for K, w in self._live())
+
+    @property
+    def kesten_index(self) -> float:
+        """The alpha > 0 with E |K|^alpha = 1, the tail index of the limit of linear maps: P(|theta*| > t) ~ c t^-alpha.
+
+        Raises
+        ------
+        ValueError
+            Unless the maps are linear, contract on average (E log |K| < 0) and some |K| > 1.
+        """
+        if self.shape != "linear" or not self.log_mean < 0 or not self.contraction.value > 1:
+            raise ValueError(
+                f"a Kesten index needs linear maps, E log |K| < 0 and some |K| > 1, got shape {self.shape!r}, "
+                f"E log |K| = {self.log_mean:.6g} and max |K| = {self.contraction.value:.6g}"
+            )
+        high = 1.0
+        while self.factor_moment(high) <= 1:
+            high *= 2
+        low = high / 2
+        while self.factor_moment(low) >= 1:
+            low /= 2
+        root: Any = optimize.brentq(lambda a: self.factor_moment(a) - 1, low, high, xtol=1e-15)
+        return float(root)
+
+    # --- affine form ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_affine(self) -> bool:
+        return self.shape == "linear"
+
+    def affine(self, draw: NDArray) -> AffineMaps | None:
+        return AffineMaps(draw[..., 0], draw[..., 1:], "scalar") if self.is_affine else None
+
+    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+        maps = self.affine(np.stack(draws))
+        if maps is None:
+            raise ValueError("K sin(theta) + b is not affine")
+        return maps

@@ -1,0 +1,119 @@
+"""Heavy ball (momentum) on a quadratic, as a map of the augmented state (theta_t, theta_{t-1})."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.constants import Constant
+from contraction.families._checks import finite_number, symmetric_matrix
+from contraction.families._linear import CommonLinear
+from contraction.families.noise import Gaussian, Noise
+from contraction.spaces import Euclidean
+
+__all__ = ["HeavyBall"]
+
+
+class HeavyBall(CommonLinear):
+    """theta_{t+1} = theta_t - h (H theta_t - epsilon_t) + beta (theta_t - theta_{t-1}), on z = (theta_t, theta_{t-1}).
+
+    The common linear part M = [[(1 + beta) I - hH, -beta I], [I, 0]] is never a Euclidean contraction (its first
+    column has norm at least 1), but its spectral radius is below 1 iff |beta| < 1 and 0 < h lambda < 2 (1 + beta) for
+    every eigenvalue; it then contracts in a weighted norm.
+
+    Parameters
+    ----------
+    H
+        Hessian: symmetric (d, d), or numbers (d,) for a diagonal, or one number.
+    h, beta
+        Learning rate and momentum, any finite numbers.
+    noise
+        Law of epsilon in R^d.
+    """
+
+    vectorized = True
+
+    def __init__(self, H: ArrayLike, h: float, beta: float, noise: Noise | None = None) -> None:
+        given = np.asarray(H, dtype=float)
+        self.H = symmetric_matrix("H", np.diag(np.atleast_1d(given)) if given.ndim < 2 else given)
+        d = len(self.H)
+        self.h, self.beta = finite_number("the learning rate h", h), finite_number("the momentum beta", beta)
+        self.noise = Gaussian() if noise is None else noise
+        if self.noise.dim not in (None, d):
+            raise ValueError(f"the noise has {self.noise.dim} coordinates, H has {d}")
+        self.parameters, self.dim = d, 2 * d
+        self.space, self.name = Euclidean(), "HeavyBall"
+        eye, zero = np.eye(d), np.zeros((d, d))
+        self._A = np.block([[(1 + self.beta) * eye - self.h * self.H, -self.beta * eye], [eye, zero]])
+        self._kind = "matrix"
+        self.eigenvalues = np.linalg.eigvalsh(self.H)
+
+    def __repr__(self) -> str:
+        return f"HeavyBall(d={self.parameters}, h={self.h!r}, beta={self.beta!r}, noise={self.noise!r})"
+
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
+        """epsilon, shape (d,) or (R, d)."""
+        d = self.parameters
+        return self.noise.sample(rng, (d,) if replicas is None else (replicas, d))
+
+    def offset(self, draw: NDArray) -> NDArray:
+        return np.concatenate([self.h * draw, np.zeros_like(draw)], axis=-1)
+
+    @property
+    def spectral_radius(self) -> float:
+        """Largest |eigenvalue| of M: not a contraction factor, and no certificate."""
+        roots = [np.roots([1, -(1 + self.beta - self.h * lam), self.beta]) for lam in self.eigenvalues]
+        return float(np.max(np.abs(roots)))
+
+    @property
+    def contraction(self) -> Constant:
+        return Constant(self._factor, "proved", "‖M‖, the Euclidean norm of the common linear part, an equality")
+
+    def _split(self, theta0: NDArray) -> list[tuple[NDArray, float]]:
+        """(c, r) for each start: the displacement is the norm of (h epsilon - c, r)."""
+        z = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
+        now, before = z[:, : self.parameters], z[:, self.parameters :]
+        center = self.h * now @ self.H - self.beta * (now - before)
+        return list(zip(center, np.linalg.norm(now - before, axis=-1).tolist(), strict=True))
+
+    def displacement(self, theta0: NDArray) -> Constant:
+        """sup |Tz - z| over the support, an equality."""
+        if self.h == 0:
+            value = max(math.hypot(np.linalg.norm(c), r) for c, r in self._split(theta0))
+            return Constant(float(value), "proved", "h = 0: no noise enters")
+        if math.isinf(self.noise.bound):
+            return Constant(math.inf, "proved", "the noise is unbounded")
+        value = max(math.hypot(abs(self.h) * self.noise.reach(c / self.h), r) for c, r in self._split(theta0))
+        return Constant(value, "proved", "sup |T z - z| over the support")
+
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
+        """(E |Tz - z|^p)^(1/p): an upper bound, exact for p = 2.
+
+        For p >= 2 by the triangle inequality in L^(p/2) for the squares of the two halves, below 2 by Jensen or
+        sub-additivity.
+        """
+        if math.isinf(p) or self.h == 0:
+            return self.displacement(theta0)
+        norms = [(abs(self.h) * self.noise.norm_moment(c / self.h, p), r) for c, r in self._split(theta0)]
+        if p < 2:
+            values = [(a**p + r**p) ** (1 / p) for a, r in norms]
+            finite = math.isfinite(self.noise.variance)
+            jensen = self.displacement_moment(theta0, 2.0).value if finite else math.inf
+            value = min(max(values), jensen)
+        else:
+            value = max(math.hypot(a, r) for a, r in norms)
+        return Constant(value, "proved", f"(E |T z - z|^p)^(1/p) at p = {p:g}")
+
+    @property
+    def offset_mean(self) -> NDArray:
+        """E b = (h E epsilon, 0), shape (2d,)."""
+        return self.offset(self.noise.mean_vector(self.parameters))
+
+    @property
+    def offset_covariance(self) -> NDArray:
+        """Cov b: h^2 Cov epsilon in the first block, shape (2d, 2d)."""
+        cov = np.zeros((self.dim, self.dim))
+        cov[: self.parameters, : self.parameters] = self.h**2 * self.noise.covariance(self.parameters)
+        return cov

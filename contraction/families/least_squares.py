@@ -1,0 +1,174 @@
+"""Least squares with more unknowns than a batch has rows: no uniform contraction, but invariant leaves (row 26)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.constants import Constant
+from contraction.families.gradient_steps import GradientSteps
+from contraction.families.losses import RidgeLoss
+from contraction.families.noise import Noise
+from contraction.operators import AffineMaps, RandomOperator, linear
+from contraction.spaces import Euclidean
+
+__all__ = ["LeastSquares"]
+
+
+class LeastSquares(RandomOperator):
+    """T(theta) = theta - (h/b) X_B^T (X_B theta - y_B - xi), B a random batch of rows, xi fresh label noise.
+
+    A batch of b < d rows leaves the directions orthogonal to it unmoved, so every map has norm at least 1. All moves
+    stay in the row space: theta0 + row space (a leaf) is invariant, and on it the maps contract on average for small
+    h, with label noise too.
+
+    Parameters
+    ----------
+    X, y
+        Data rows (n, d) and targets (n,).
+    h
+        Learning rate, any finite number.
+    batch_size
+        Rows of a batch, drawn uniformly without replacement.
+    label_noise
+        Law of xi, added to the targets afresh in every draw; None for none.
+    """
+
+    vectorized = True
+
+    def __init__(
+        self, X: ArrayLike, y: ArrayLike, h: float, batch_size: int = 1, label_noise: Noise | None = None
+    ) -> None:
+        self.steps = GradientSteps(RidgeLoss(X, y), h, batch_size)
+        self.X, self.y, self.h, self.batch_size = self.steps.loss.X, self.steps.loss.y, self.steps.h, batch_size
+        self.dim: int = self.steps.dim
+        self.label_noise = label_noise
+        if label_noise is not None and label_noise.dim is not None:
+            raise ValueError(f"label noise is a law on R, got one with {label_noise.dim} coordinates")
+        self.space, self.name = Euclidean(), "LeastSquares"
+
+    def __repr__(self) -> str:
+        n, d = self.X.shape
+        return (
+            f"LeastSquares(n={n}, d={d}, h={self.h!r}, batch_size={self.batch_size}, label_noise={self.label_noise!r})"
+        )
+
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
+        """Rows of the batch and label noise as floats, shape (2, b) or (R, 2, b)."""
+        rows = self.steps.draw_block(rng, replicas)
+        noise = np.zeros(rows.shape) if self.label_noise is None else self.label_noise.sample(rng, rows.shape)
+        return np.stack([rows.astype(float), noise], axis=-2)
+
+    def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
+        rows, noise = draw[..., 0, :].astype(np.int64), draw[..., 1, :]
+        return self.steps.apply(theta, rows) + self.h / self.batch_size * np.einsum(
+            "...b,...bd->...d", noise, self.X[rows]
+        )
+
+    # --- constants ------------------------------------------------------------------------------------------------
+
+    @property
+    def contraction(self) -> Constant:
+        return Constant(self.steps.contraction.value, "proved", "max over batches of ‖I - h X_B^T X_B / b‖")
+
+    def lipschitz(self, draw: NDArray) -> NDArray:
+        return self.steps.lipschitz(draw[..., 0, :].astype(np.int64))
+
+    def displacement(self, theta0: NDArray) -> Constant:
+        """sup over the support: an equality for single rows or without label noise, else by the triangle inequality."""
+        if self.label_noise is None or self.h == 0:
+            return self.steps.displacement(theta0)
+        if math.isinf(self.label_noise.bound):
+            return Constant(math.inf, "proved", "the label noise is unbounded")
+        norms = np.linalg.norm(self.X, axis=1)
+        if self.batch_size == 1:
+            reach = max(self.label_noise.reach(r) * x for r, x in self._residuals(theta0, norms))
+            return Constant(abs(self.h) * reach, "proved", "h max |x_i| |residual - noise| over rows and support")
+        extra = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.bound
+        value = self.steps.displacement(theta0).value + abs(self.h) * float(extra)
+        return Constant(value, "proved", "h max |grad L_B| plus h times the label noise's largest push")
+
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
+        """(E d^p)^(1/p): an equality for single rows or without label noise, an upper bound otherwise."""
+        if self.label_noise is None or math.isinf(p) or self.h == 0:
+            return self.steps.displacement_moment(theta0, p)
+        norms = np.linalg.norm(self.X, axis=1)
+        source = f"(E d^p)^(1/p) at p = {p:g}"
+        if self.batch_size == 1:
+            starts = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
+            values = []
+            for theta in starts:
+                pairs = self._residuals(theta, norms)
+                values.append(math.fsum(x**p * self.label_noise.moment(p, float(r[0])) for r, x in pairs) / len(pairs))
+            return Constant(abs(self.h) * max(values) ** (1 / p), "proved", source)
+        q = max(p, 1.0)
+        push = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.moment(q) ** (1 / q)
+        value = self.steps.displacement_moment(theta0, q).value + abs(self.h) * float(push)
+        return Constant(value, "proved", source)
+
+    def _residuals(self, theta0: NDArray, norms: NDArray) -> list[tuple[NDArray, float]]:
+        starts = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
+        residuals = starts @ self.X.T - self.y
+        return [(np.array([r]), float(x)) for row in residuals for r, x in zip(row, norms, strict=True)]
+
+    # --- leaves ---------------------------------------------------------------------------------------------------
+
+    @property
+    def leaf_basis(self) -> NDArray:
+        """Orthonormal basis of the row space, shape (d, rank): T(theta) - theta always lies in its span."""
+        _, s, vt = np.linalg.svd(self.X, full_matrices=False)
+        rank = int(np.sum(s > s[0] * max(self.X.shape) * np.finfo(float).eps)) if s.size and s[0] > 0 else 0
+        return vt[:rank].T
+
+    def interpolator(self, theta0: ArrayLike) -> NDArray:
+        """The point of theta0 + row space with X theta = y: the common fixed point on that leaf without label noise.
+
+        Raises
+        ------
+        ValueError
+            If no theta interpolates the data.
+        """
+        theta = np.asarray(theta0, dtype=float)
+        shift = np.linalg.pinv(self.X) @ (self.y - self.X @ theta)
+        point = theta + shift
+        left = np.max(np.abs(self.X @ point - self.y))
+        scale = np.max(np.abs(self.X) @ (np.abs(theta) + np.abs(shift)) + np.abs(self.y))
+        if left > 1e4 * np.finfo(float).eps * max(self.X.shape) * scale:
+            raise ValueError(f"no theta interpolates the data: the smallest largest residual found is {left:.3g}")
+        return point
+
+    @property
+    def fixed_point(self) -> NDArray | None:
+        """The common fixed point of least norm without label noise, None if there is noise or no interpolation."""
+        if self.label_noise is not None:
+            return None
+        try:
+            return self.interpolator(np.zeros(self.dim))
+        except ValueError:
+            return None
+
+    # --- affine form ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_affine(self) -> bool:
+        return True
+
+    def affine(self, draw: NDArray) -> AffineMaps:
+        rows, noise = draw[..., 0, :].astype(np.int64), draw[..., 1, :]
+        maps = self.steps.affine(rows)
+        assert maps is not None
+        push = self.h / self.batch_size * np.einsum("...b,...bd->...d", noise, self.X[rows])
+        return AffineMaps(maps.A, maps.b + push, "matrix")
+
+    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+        return self.affine(np.stack(draws))
+
+    def on_leaf(self, draw: NDArray, theta0: ArrayLike) -> AffineMaps:
+        """The map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c."""
+        maps, Q, theta = self.affine(draw), self.leaf_basis, np.asarray(theta0, dtype=float)
+        offset = (linear(maps.A, theta, "matrix") + maps.b - theta) @ Q
+        return AffineMaps(Q.T @ maps.A @ Q, offset, "matrix")

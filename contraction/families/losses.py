@@ -1,0 +1,123 @@
+"""Ridge-regularised losses of data rows: gradients of batches and curvature bounds proved from the data.
+
+L_i(theta) = phi(<x_i, theta>, y_i) + rho |theta|^2 / 2 with phi'' in [low, high]. A batch B has the Hessian
+X_B^T diag(phi'') X_B / |B| + rho I, so with eigenvalues s of X_B^T X_B / |B| it is m_B-strongly convex and M_B-smooth
+for m_B = rho + low s_min and M_B = rho + high s_max.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from contraction.families._checks import finite_array, positive_number
+
+__all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
+
+
+class DataLoss:
+    """Losses of n data rows, each phi(<x_i, theta>, y_i) + rho |theta|^2 / 2.
+
+    Parameters
+    ----------
+    X
+        Data rows, shape (n, d).
+    y
+        Targets, shape (n,).
+    ridge
+        rho >= 0.
+    """
+
+    #: range of phi'' over all arguments; ``attained`` says whether both ends are reached or approached on every batch
+    low: float = 0.0
+    high: float = 1.0
+    quadratic: bool = False
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> None:
+        self.X = finite_array("X", X, (None, None))
+        self.y = finite_array("y", y, (len(self.X),))
+        self.ridge = positive_number("the ridge rho", ridge, zero=True)
+
+    def __repr__(self) -> str:
+        n, d = self.X.shape
+        return f"{type(self).__name__}(n={n}, d={d}, ridge={self.ridge:g})"
+
+    def slope(self, z: NDArray, y: NDArray) -> NDArray:
+        """phi'(z, y)."""
+        raise NotImplementedError
+
+    def value(self, z: NDArray, y: NDArray) -> NDArray:
+        """phi(z, y)."""
+        raise NotImplementedError
+
+    def loss(self, theta: NDArray, rows: NDArray) -> NDArray:
+        """Mean loss of batches: theta (..., d), rows (..., b) of integers -> (...)."""
+        z = np.einsum("...bd,...d->...b", self.X[rows], theta)
+        return self.value(z, self.y[rows]).mean(axis=-1) + self.ridge / 2 * np.sum(theta * theta, axis=-1)
+
+    def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
+        """Gradient of the mean loss of batches: theta (..., d), rows (..., b) of integers -> (..., d)."""
+        X = self.X[rows]
+        if X.ndim == 2:
+            return self.slope(theta @ X.T, self.y[rows]) @ X / rows.shape[-1] + self.ridge * theta
+        slopes = self.slope((X @ theta[..., None])[..., 0], self.y[rows])
+        return (slopes[..., None, :] @ X)[..., 0, :] / rows.shape[-1] + self.ridge * theta
+
+    def curvature(self, rows: NDArray) -> tuple[NDArray, NDArray]:
+        """(m_B, M_B) of batches: rows (..., b) -> two arrays (...)."""
+        X = self.X[rows]
+        b, d = X.shape[-2:]
+        s = np.linalg.svd(X, compute_uv=False) ** 2 / b
+        smallest = s[..., -1] if b >= d else np.zeros(s.shape[:-1])
+        return self.ridge + self.low * smallest, self.ridge + self.high * s[..., 0]
+
+
+class RidgeLoss(DataLoss):
+    """phi = (z - y)^2 / 2: quadratic, so m_B and M_B are the extreme eigenvalues themselves."""
+
+    low, high, quadratic = 1.0, 1.0, True
+
+    def slope(self, z: NDArray, y: NDArray) -> NDArray:
+        return z - y
+
+    def value(self, z: NDArray, y: NDArray) -> NDArray:
+        return (z - y) ** 2 / 2
+
+
+class RidgeLogisticLoss(DataLoss):
+    """phi = log(1 + exp(-y z)) with labels y = -1 or 1: phi'' in (0, 1/4], 1/4 at z = 0.
+
+    So M_B is attained at theta = 0, and m_B = rho is approached far out.
+    """
+
+    low, high = 0.0, 0.25
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> None:
+        super().__init__(X, y, ridge)
+        if not np.all(np.abs(self.y) == 1):
+            raise ValueError(f"labels of a logistic loss are -1 or 1, got {self.y[np.abs(self.y) != 1][0]!r}")
+
+    def slope(self, z: NDArray, y: NDArray) -> NDArray:
+        return -y * special.expit(-y * z)
+
+    def value(self, z: NDArray, y: NDArray) -> NDArray:
+        return np.logaddexp(0.0, -y * z)
+
+
+class SoftplusLoss(DataLoss):
+    """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
+
+    M_B is attained where every row of the batch has <x_i, theta> = y_i (always for one row), an upper bound otherwise.
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0, sharpness: float = 1.0) -> None:
+        super().__init__(X, y, ridge)
+        self.sharpness = positive_number("sharpness", sharpness)
+        self.low, self.high = 0.0, self.sharpness / 4
+
+    def slope(self, z: NDArray, y: NDArray) -> NDArray:
+        return special.expit(self.sharpness * (z - y))
+
+    def value(self, z: NDArray, y: NDArray) -> NDArray:
+        return np.logaddexp(0.0, self.sharpness * (z - y)) / self.sharpness
