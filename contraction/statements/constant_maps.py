@@ -1,10 +1,10 @@
 """Example 2.4: constant maps, where forward iterates jump for ever and backward iterates stop at once.
 
 Problem
-    T_i is S (value x_0) or U (value y_0), with equal probability, independently; or finitely many constants with weights.
+    T_i is S (value x_0) or U (value y_0) with equal probability, independent; or finitely many weighted constants.
 Guarantee (Exact)
     For every n >= 1: forward iterate n is the value of T_n, backward iterate n that of T_1, constant in n; both have
-    the law of the weights (1/2, 1/2 in the paper), from any start. "No convergence" of the forward sequence is almost sure:
+    the law of the weights (1/2, 1/2 in the paper), from any start. The forward sequence almost surely never settles:
     the words of length n that are constant from position m on have probability sum_j p_j^(n-m+1).
 """
 
