@@ -16,29 +16,40 @@ import numpy as np
 
 from contraction.families import QuadraticSGD, Uniform
 from contraction.iterates import iterates
+from contraction.operators import Operator
 from contraction.orders import Backward, Forward
 from contraction.rounding import gamma
 from contraction.statements._base import Row, Statement, Tier, Verdict
 
-ROWS = (44, 46)
+ROWS = (44, 45)
+
+
+def quotient(T: Operator, x: float, y: float) -> float:
+    """|T x - T y| / |x - y|."""
+    return abs(T(np.array([x]))[0] - T(np.array([y]))[0]) / abs(x - y)
 
 
 def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
-    """Compare the n-th forward and backward iterates with the sums of Section 3.1.
+    """Compare the n-th forward and backward iterates with the sums of Section 3.1, and T_1's quotient with |1 - h|.
 
     Rounding: both sides add 2n terms of size at most s = |1-h|^n |theta| + |h| sum |1-h|^j |eps|, each with at most
-    n + 4 rounded operations, so they differ by at most 2 gamma(3n + 8) s.
+    n + 4 rounded operations, so they differ by at most 2 gamma(3n + 8) s. The quotient subtracts two values of at most
+    four rounded operations and divides by a distance of at least 1 + |theta|.
     """
     operators = QuadraticSGD(h, Uniform(-1, 1)).sample(n, seed)
     eps = np.array([operators[i].draw[0] for i in range(n)])
     weights = (1 - h) ** np.arange(n)
     drift = (1 - h) ** n * theta0
-    claimed = np.array([drift + h * np.sum(weights[::-1] * eps), drift + h * np.sum(weights * eps)])
-    measured = np.array([iterates(operators, theta0, o, at=[n])[0, 0] for o in (Forward(), Backward())])
+    x, y = theta0, 1 + theta0 + abs(theta0)
+    claimed = np.array([drift + h * np.sum(weights[::-1] * eps), drift + h * np.sum(weights * eps), abs(1 - h)])
+    ends = [iterates(operators, theta0, o, at=[n])[0, 0] for o in (Forward(), Backward())]
+    measured = np.array([*ends, quotient(operators[0], x, y)])
     size = abs(drift) + abs(h) * np.sum(np.abs(weights))
+    moved = (abs(1 - h) * (abs(x) + abs(y)) + 2 * abs(h)) / abs(x - y)
+    rounding = np.array([2 * gamma(3 * n + 8) * size] * 2 + [2 * gamma(8) * (moved + abs(1 - h))])
     return Verdict.tight(
-        "quadratic_sgd", ROWS, measured, claimed, rounding=2 * gamma(3 * n + 8) * size, seed=seed,
-        hypotheses="any h", note=f"h={h}, n={n}, theta={theta0}",
+        "quadratic_sgd", ROWS, measured, claimed, rounding=rounding, seed=seed,
+        hypotheses="any h; a contraction iff 0 < h < 2", note=f"h={h}, n={n}, theta={theta0}",
     )  # fmt: skip
 
 
@@ -52,23 +63,37 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         }  # fmt: skip
 
 
-def check_printed(h: float = 0.3, n: int = 7, seed: int = 0) -> Verdict:
-    """The backward display is labelled T_n … T_1: with that label it is false (the two sums differ)."""
+def check_printed(h: float = 0.3, n: int = 7, seed: int = 0, too_large: float = 2.1) -> Verdict:
+    """Both slips of the section at once.
+
+    Row 46: the backward display is labelled T_n … T_1; with that label it is false, the two sums differ (measured and
+    claimed). Row 45: "contractions provided that theta in (0, 1)": with theta_1, theta_2 in (0, 1) and h = 2.1 the
+    quotient is 1.1.
+    """
     operators = QuadraticSGD(h, Uniform(-1, 1)).sample(n, seed)
     eps = np.array([operators[i].draw[0] for i in range(n)])
     printed = h * np.sum((1 - h) ** np.arange(n) * eps)
     forward = iterates(operators, 0.0, Forward(), at=[n])[0, 0]
-    holds = abs(printed - forward) > 4 * gamma(3 * n + 8)
-    return Verdict("quadratic_sgd", (46,), "refuted", holds, forward, printed, seed=seed, note=f"h={h}, n={n}, theta=0")
+    expands = quotient(QuadraticSGD(too_large, Uniform(-1, 1)).sample(1, seed)[0], 0.25, 0.75)
+    holds = abs(printed - forward) > 4 * gamma(3 * n + 8) and expands >= 1 - gamma(64)
+    return Verdict(
+        "quadratic_sgd", (45, 46), "refuted", holds, forward, printed, seed=seed,
+        note=f"46: h={h}, n={n}, theta=0; 45: h={too_large} has |T θ1 − T θ2|/|θ1 − θ2| = {expands:.6g} inside (0, 1)",
+    )  # fmt: skip
 
 
 STATEMENT = Statement(
     name="quadratic_sgd",
     paper=("Section 3.1",),
-    claim="T_1…T_n θ = (1−h)^n θ + h Σ_i (1−h)^{i−1} ε_i, T_n…T_1 θ = (1−h)^n θ + h Σ_i (1−h)^{n−i} ε_i",
-    hypotheses="any h",
+    claim="T_1…T_n θ = (1−h)^n θ + h Σ_i (1−h)^{i−1} ε_i, T_n…T_1 θ = (1−h)^n θ + h Σ_i (1−h)^{n−i} ε_i; Lip T = |1−h|",
+    hypotheses="any h; a contraction iff 0 < h < 2",
     rows=(
         Row(44, "Section 3.1, T_i and its forward expansion", "OK"),
+        Row(
+            45, "Section 3.1, when the maps contract", "WRONG", "uniform contractions provided that θ ∈ (0, 1)",
+            "the factor |1 − h| depends on h and not on θ; (0, 1) is only part of the range of h",
+            "h ∈ (0, 2), with k = |1 − h| (h = 1: k = 0)", "repairable",
+        ),
         Row(
             46, "Section 3.1, second display of iterates", "TYPO", "T_n⋯T_1(θ) = … + hε_1 + … + h(1−h)^{n−1}ε_n",
             "the right side is the backward iterate", "label T_1⋯T_n", "typo",
