@@ -1,5 +1,6 @@
 """Laws of iterates (Theorem 2.6): exact laws, closed forms, calibrated and exact tests, distances to the limit."""
 
+from contraction.laws.affine_moments import AffineMoments, affine_moments
 from contraction.laws.enumerate import (
     compare_orders,
     exact_law,
@@ -14,11 +15,15 @@ from contraction.laws.enumerate import (
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
 from contraction.laws.merged import merged_law
 from contraction.laws.paired import PairedResult, sign_flip_test
+from contraction.laws.random_affine import RandomAffineMoments
 
 __all__ = [
+    "AffineMoments",
     "ExactLaw",
     "LawComparison",
     "PairedResult",
+    "RandomAffineMoments",
+    "affine_moments",
     "compare_laws",
     "compare_orders",
     "exact_law",

@@ -22,7 +22,7 @@ from contraction.orders import Order
 
 __all__ = [
     "ScaledMaps", "all_words", "as_fraction", "as_hashable", "callable_values", "collect", "flat_word", "integers",
-    "listed_values", "outer_values", "scale_start", "scaled_maps",
+    "listed_values", "outer_values", "rescaled", "scale_start", "scaled_maps",
 ]  # fmt: skip
 
 INT64 = 2**63 - 1
@@ -49,6 +49,14 @@ def integers(values: Sequence[Any]) -> tuple[list[int], int]:
 def array(values: Any, bound: int) -> NDArray:
     """Integers as int64 if ``bound`` fits, as Python integers otherwise."""
     return np.array(values, dtype=np.int64 if bound <= INT64 else object)
+
+
+def rescaled(values: NDArray, factor: int) -> NDArray:
+    """Integers times a factor, as int64 if they fit and as Python integers if not."""
+    if factor == 1:
+        return values
+    largest = max(abs(int(values.max())), abs(int(values.min())), 1) * factor
+    return values * factor if largest <= INT64 else values.astype(object) * factor
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,9 @@ def pair_law(
     pairs = [draws.values(order, theta0) for order in orders]
     if draws.affine is None:
         return draws.law([(p, q) for p, q in zip(pairs[0][0], pairs[1][0], strict=True)], 1, False)
-    values = np.concatenate([pairs[0][0], pairs[1][0]], axis=1)
-    law = draws.law(values, pairs[0][1], False)
+    scale = math.lcm(pairs[0][1], pairs[1][1])
+    values = np.concatenate([_words.rescaled(x, scale // s) for x, s, _ in pairs], axis=1)
+    law = draws.law(values, scale, False)
     if pairs[0][2]:
         return law
     d = pairs[0][0].shape[1]

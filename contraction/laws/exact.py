@@ -108,7 +108,7 @@ class ExactLaw(Mapping):
         """Mean, exact: a Fraction, or a tuple for points with coordinates."""
         if self._scalar_points():
             return self.expectation(lambda x: x)
-        columns = zip(*((m * x for x in p) for p, m in self.counter().items()), strict=True)
+        columns = zip(*([m * x for x in p] for p, m in self.counter().items()), strict=True)
         return tuple(sum(column) for column in columns)
 
     def variance(self) -> Any:
@@ -203,4 +203,4 @@ def _proportional(x: NDArray, x_scale: int, y: NDArray, y_scale: int) -> bool:
     if x_scale == y_scale:
         return bool(np.array_equal(x, y))
     common = math.lcm(x_scale, y_scale)
-    return bool(np.array_equal(x.astype(object) * (common // x_scale), y.astype(object) * (common // y_scale)))
+    return bool(np.array_equal(_words.rescaled(x, common // x_scale), _words.rescaled(y, common // y_scale)))

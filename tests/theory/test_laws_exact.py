@@ -130,14 +130,14 @@ def test_matrices_equal_the_plain_loop(entries, start, n, order):
 
 
 def test_leaving_int64_changes_nothing(monkeypatch):
-    """The same law by int64 and by Python integers, and at a size where int64 would overflow (21^16 > 2^63)."""
+    """The same law by int64 and by Python integers, and at a size where int64 would overflow (23·19·21^14 > 2^63)."""
     maps = [(F(2, 7), F(1, 3)), (F(-3, 7), F(5, 2))]
     small = exact_law(maps, 9, F(1, 5))
-    big = exact_law([(F(20, 21), F(1, 19)), (F(-19, 21), F(5, 23))], 16, F(1, 5), order=Backward())
+    big = exact_law([(F(20, 21), F(1, 19)), (F(-19, 21), F(5, 23))], 14, F(1, 5), order=Backward())
     assert big._atoms is not None
     assert big._atoms.dtype == object
     assert max(abs(x) for x in big._atoms[:, 0].tolist()) > 2**63
-    merged = merged_law([(F(20, 21), F(1, 19)), (F(-19, 21), F(5, 23))], 16, F(1, 5), order=Backward())
+    merged = merged_law([(F(20, 21), F(1, 19)), (F(-19, 21), F(5, 23))], 14, F(1, 5), order=Backward())
     assert big == merged
     assert small._atoms is not None
     assert small._atoms.dtype == np.int64
@@ -158,6 +158,14 @@ def test_int64_is_used_up_to_its_edge():
     assert edge._atoms.dtype == np.int64
     assert beyond._atoms is not None
     assert beyond._atoms.dtype == object
+
+
+def test_moments_of_a_law_of_points():
+    """Unequal masses, by hand: mean (1/3·1 + 2/3·4, 1/3·2 + 2/3·0), and the trace of the covariance."""
+    law = ExactLaw({(1, 2): F(1, 3), (4, 0): F(2, 3)})
+    assert law.mean() == (3, F(2, 3))
+    assert law.variance() == F(2, 9) * (9 + 4)
+    assert law.cdf((1, 2)) == F(1, 3)
 
 
 # --- Theorem 2.6: where it holds --------------------------------------------------------------------------------------
@@ -254,6 +262,10 @@ def test_the_pair_is_exchangeable_but_not_made_of_equal_iterates():
     assert any(f != b for f, b in law)
     assert law.image(lambda p: p[0]) == exact_law(BERNOULLI, 3)
     assert not exchangeable_pair(BERNOULLI, 3, index_law=shuffled(2, repeat_one=False))
+    shorter = CustomOrder(lambda n: range(n - 1, 0, -1))  # the forward iterate before: a smaller common denominator
+    steps = pair_law(BERNOULLI, 2, F(1, 3), orders=(Forward(), shorter))
+    quarter = F(1, 4)
+    assert steps == ExactLaw({(F(p, 12), F(q, 6)): quarter for p, q in ((1, 1), (7, 1), (4, 4), (10, 4))})
     planar = [(HALF, [0, 0]), (HALF, [HALF, 1])]
     assert pair_law(planar, 2).image(lambda p: p[1]) == exact_law(planar, 2, order=Backward())
 

@@ -1,0 +1,218 @@
+"""Closed forms for affine maps with one linear part: means, covariances, increments and the distance to the limit.
+
+T_i(theta) = A theta + b_i, b_i i.i.d. with mean m and covariance V (SGD on a quadratic: A = I - hH, V = h^2 Sigma).
+With S_n = sum_{j<n} A^j V A^jT and mu_n = A^n theta0 + sum_{j<n} A^j m, iterate n has mean mu_n and covariance S_n
+forward and backward alike. What differs are pairs: backward increments are A^n (T theta0 - theta0), independent in n,
+while forward ones tend to tr V + tr((A-I) S (A-I)^T) in mean square (Section 3.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["AffineMoments", "affine_moments"]
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMoments:
+    """First and second moments of the iterates of T(theta) = A theta + b, b i.i.d. with mean m and covariance V.
+
+    Parameters
+    ----------
+    A
+        Linear part, shape (d, d).
+    m, V
+        Mean (d,) and covariance (d, d) of b.
+    theta0
+        The start, shape (d,).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, or V is not symmetric.
+    """
+
+    A: NDArray
+    m: NDArray
+    V: NDArray
+    theta0: NDArray
+
+    def __post_init__(self) -> None:
+        A, m, V = (np.array(x, dtype=float) for x in (self.A, self.m, self.V))
+        d = A.shape[0] if A.ndim == 2 else 0
+        if A.shape != (d, d) or m.shape != (d,) or V.shape != (d, d) or d == 0:
+            raise ValueError(f"A, m, V must have shapes (d, d), (d,), (d, d), got {A.shape}, {m.shape}, {V.shape}")
+        theta0 = np.array(self.theta0, dtype=float)
+        if theta0.shape not in ((), (1,), (d,)):
+            raise ValueError(f"the start must be a number or have {d} coordinates, got shape {theta0.shape}")
+        for name, x in (("A", A), ("m", m), ("V", V), ("theta0", theta0)):
+            if not np.all(np.isfinite(x)):
+                raise ValueError(f"{name} must have finite entries, got {x}")
+        if not np.allclose(V, V.T, rtol=1e-12, atol=1e-12 * np.abs(V).max()):
+            raise ValueError(f"the covariance V must be symmetric, got {V}")
+        for name, x in (("A", A), ("m", m), ("V", V), ("theta0", np.broadcast_to(theta0, (d,)).copy())):
+            object.__setattr__(self, name, x)
+
+    # --- one iterate --------------------------------------------------------------------------------------------
+
+    def power(self, n: int) -> NDArray:
+        """A^n."""
+        return np.linalg.matrix_power(self.A, _count(n))
+
+    def mean(self, n: int) -> NDArray:
+        """E theta_n, shape (d,), forward and backward alike."""
+        return self._doubled(n)[0] + self.power(n) @ self.theta0
+
+    def covariance(self, n: int) -> NDArray:
+        """S_n = Cov theta_n, shape (d, d), forward and backward alike, by O(log n) products."""
+        return self._doubled(n)[1]
+
+    def _doubled(self, n: int) -> tuple[NDArray, NDArray]:
+        """(sum_{j<n} A^j m, S_n) by doubling: S_{2n} = S_n + A^n S_n A^nT."""
+        d = len(self.m)
+        mean, S, P = np.zeros(d), np.zeros((d, d)), np.eye(d)
+        for bit in bin(_count(n))[2:]:
+            mean, S, P = mean + P @ mean, S + P @ S @ P.T, P @ P
+            if bit == "1":
+                mean, S, P = self.m + self.A @ mean, self.V + self.A @ S @ self.A.T, self.A @ P
+        return mean, S
+
+    @property
+    def radius(self) -> float:
+        """Spectral radius of A: both kinds of iterates settle in law iff it is below 1 (or they never move)."""
+        return float(np.max(np.abs(np.linalg.eigvals(self.A))))
+
+    @property
+    def stationary_mean(self) -> NDArray:
+        """(I - A)^{-1} m."""
+        self._settles()
+        return np.linalg.solve(np.eye(len(self.m)) - self.A, self.m)
+
+    @property
+    def stationary_covariance(self) -> NDArray:
+        """S with S = A S A^T + V, the discrete Lyapunov equation.
+
+        Raises
+        ------
+        ValueError
+            If the spectral radius of A is not below one.
+        """
+        from scipy.linalg import solve_discrete_lyapunov
+
+        self._settles()
+        S = np.asarray(solve_discrete_lyapunov(self.A, self.V))
+        return (S + S.T) / 2
+
+    def _settles(self) -> None:
+        if not self.radius < 1:
+            raise ValueError(f"no stationary law: the spectral radius of A must be below one, got {self.radius!r}")
+
+    # --- pairs of iterates --------------------------------------------------------------------------------------
+
+    def backward_covariance(self, n: int, m: int) -> NDArray:
+        """Cov(theta_n^B, theta_m^B) = S_{min(n, m)}: backward increments are independent."""
+        return self.covariance(min(_count(n), _count(m)))
+
+    def forward_covariance(self, n: int, m: int) -> NDArray:
+        """Cov(theta_n^F, theta_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""
+        if n < m:
+            return self.forward_covariance(m, n).T
+        return self.power(n - m) @ self.covariance(m)
+
+    def backward_increment(self, n: int) -> float:
+        """E ‖theta_{n+1}^B - theta_n^B‖^2 = ‖A^n (A theta0 + m - theta0)‖^2 + tr(A^n V A^nT) -> 0."""
+        P = self.power(n)
+        return _square(P @ self._first_step) + _trace(P, self.V)
+
+    def forward_increment(self, n: int) -> float:
+        """E ‖theta_{n+1}^F - theta_n^F‖^2 = tr V + tr(K S_n K^T) + ‖K mu_n + m‖^2 with K = A - I."""
+        K = self.A - np.eye(len(self.m))
+        return float(np.trace(self.V)) + _trace(K, self.covariance(n)) + _square(K @ self.mean(n) + self.m)
+
+    @property
+    def forward_increment_limit(self) -> float:
+        """Its limit tr V + tr(K S K^T), zero iff V = 0; 2h tr(H S) for A = I - hH symmetric."""
+        K = self.A - np.eye(len(self.m))
+        return float(np.trace(self.V)) + _trace(K, self.stationary_covariance)
+
+    @property
+    def _first_step(self) -> NDArray:
+        return self.A @ self.theta0 + self.m - self.theta0
+
+    # --- the limit ----------------------------------------------------------------------------------------------
+
+    def limit_distance(self, n: int) -> float:
+        """E ‖theta_inf - theta_n^B‖^2 = tr(A^n S A^nT) + ‖A^n (theta0 - theta*)‖^2, theta_inf the backward limit."""
+        P = self.power(n)
+        return _trace(P, self.stationary_covariance) + _square(P @ (self.theta0 - self.stationary_mean))
+
+    @property
+    def rate(self) -> float:
+        """The L^2 rate: E ‖theta_inf - theta_n^B‖^2 falls like rate^{2n} (times powers of n where A is defective)."""
+        return self.radius
+
+    def gaussian_distance(self, n: int) -> float:
+        """W_2 between the law of theta_n and the stationary law, for Gaussian b.
+
+        W_2^2 = ‖mu_n - mu‖^2 + tr(S_n + S - 2 (S^{1/2} S_n S^{1/2})^{1/2}); for one coordinate, from the mean,
+        W_2 = s (1 - √(1 - k^{2n})).
+        """
+        S, Sn = self.stationary_covariance, self.covariance(n)
+        root = _root(S)
+        cross = _root(root @ Sn @ root)
+        gap = float(np.trace(S) + np.trace(Sn) - 2 * np.trace(cross))
+        return float(np.sqrt(max(gap, 0.0) + _square(self.mean(n) - self.stationary_mean)))
+
+
+def affine_moments(family: Any, theta0: ArrayLike = 0.0) -> Any:
+    """Moments of a family's iterates: `AffineMoments` for a common linear part, else `RandomAffineMoments`.
+
+    Parameters
+    ----------
+    family
+        A family with ``linear_part``, ``offset_mean`` and ``offset_covariance``, or a `FiniteFamily` of affine maps
+        with weights.
+    theta0
+        The start.
+
+    Raises
+    ------
+    ValueError
+        If the maps are not affine, not i.i.d., or b has no variance.
+    """
+    law = getattr(family, "law", None)
+    if law is not None and not law.is_iid:
+        raise ValueError(f"these closed forms are for i.i.d. maps, got indices under {law!r}")
+    linear_part = getattr(family, "linear_part", None)
+    if linear_part is not None:
+        return AffineMoments(linear_part, family.offset_mean, family.offset_covariance, np.asarray(theta0, dtype=float))
+    if law is not None and family.is_affine:
+        from contraction.laws.random_affine import RandomAffineMoments
+
+        maps = family.stacked_affine(range(len(family.weights)))
+        return RandomAffineMoments.from_maps(maps.A, maps.b, family.weights, theta0)
+    raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(f"an index of an iterate must be a non-negative integer, got {n!r}")
+    return int(n)
+
+
+def _square(x: NDArray) -> float:
+    return float(x @ x)
+
+
+def _trace(P: NDArray, S: NDArray) -> float:
+    """tr(P S P^T)."""
+    return float(np.einsum("ij,jk,ik->", P, S, P, optimize=True))
+
+
+def _root(S: NDArray) -> NDArray:
+    values, vectors = np.linalg.eigh((S + S.T) / 2)
+    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

@@ -1,0 +1,193 @@
+"""Exact second moments of random affine maps with matrices of their own: everything follows from E A⊗A.
+
+For T = A theta + b drawn i.i.d., and two points (x, y) moved by the same map, E[T x ⊗ T y] is linear in E[x ⊗ y], E x
+and E y. Iterating it gives covariances. The backward limit satisfies theta_inf - theta_n^B = A_1 … A_n (Theta - theta0)
+with Theta an independent copy of the limit, so E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X) for
+X = E (Theta - theta0)(Theta - theta0)^T, and the L^2 rate is the square root of the spectral radius of E A⊗A.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.laws.affine_moments import _count
+
+__all__ = ["RandomAffineMoments"]
+
+
+@dataclass(frozen=True, eq=False)
+class RandomAffineMoments:
+    """First and second moments of the iterates of T(theta) = A theta + b with (A, b) i.i.d. of a joint law.
+
+    Made by `from_maps` for finitely many maps; vec stacks rows, so that vec(A X A^T) = (A⊗A) vec X.
+
+    Attributes
+    ----------
+    EA, Eb : ndarray
+        E A (d, d) and E b (d,).
+    EAA, EAb, EbA, Ebb : ndarray
+        E A⊗A (d², d²), E A⊗b and E b⊗A (d², d), E b⊗b (d²,).
+    theta0 : ndarray
+        The start, shape (d,).
+    """
+
+    EA: NDArray
+    Eb: NDArray
+    EAA: NDArray
+    EAb: NDArray
+    EbA: NDArray
+    Ebb: NDArray
+    theta0: NDArray
+
+    @classmethod
+    def from_maps(
+        cls, A: ArrayLike, b: ArrayLike, weights: ArrayLike | None = None, theta0: ArrayLike = 0.0
+    ) -> RandomAffineMoments:
+        """Moments for finitely many maps.
+
+        Parameters
+        ----------
+        A
+            Linear parts: (M,), diagonals (M, d) or matrices (M, d, d).
+        b
+            Offsets (M, d).
+        weights
+            Probabilities (M,), equal unless given.
+        theta0
+            The start.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit or the weights do not sum to one.
+        """
+        A, b = np.asarray(A, dtype=float), np.asarray(b, dtype=float)
+        if b.ndim != 2 or A.shape not in ((len(b),), b.shape, (*b.shape, b.shape[1])) or not len(b):
+            raise ValueError(f"A must be (M,), (M, d) or (M, d, d) for b (M, d), got {A.shape} and {b.shape}")
+        M, d = b.shape
+        if A.ndim < 3:
+            A = (A[:, None] if A.ndim == 1 else A)[..., None] * np.eye(d)
+        w = np.full(M, 1 / M) if weights is None else np.array([float(x) for x in np.asarray(weights).ravel()])
+        if w.shape != (M,) or np.any(w < 0) or abs(w.sum() - 1) > 4 * M * np.finfo(float).eps:
+            raise ValueError(f"weights must be {M} numbers >= 0 with sum one, got {w}")
+        start = np.broadcast_to(np.asarray(theta0, dtype=float), (d,)).copy()
+        return cls(
+            np.tensordot(w, A, 1),
+            w @ b,
+            np.einsum("m,mij,mkl->ikjl", w, A, A).reshape(d * d, d * d),
+            np.einsum("m,mij,mk->ikj", w, A, b).reshape(d * d, d),
+            np.einsum("m,mi,mkj->ikj", w, b, A).reshape(d * d, d),
+            np.einsum("m,mi,mj->ij", w, b, b).ravel(),
+            start,
+        )
+
+    # --- two points moved by the same maps ------------------------------------------------------------------------
+
+    def coupled(self, n: int, x: NDArray, y: NDArray, xy: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """(E x', E y', E x' y'^T) after n common maps, from (E x, E y, E x y^T)."""
+        d = len(self.Eb)
+        z = xy.ravel()
+        for _ in range(_count(n)):
+            z = self.EAA @ z + self.EAb @ x + self.EbA @ y + self.Ebb
+            x, y = self.EA @ x + self.Eb, self.EA @ y + self.Eb
+        return x, y, z.reshape(d, d)
+
+    def mean(self, n: int) -> NDArray:
+        """E theta_n, shape (d,), forward and backward alike."""
+        x = self.theta0
+        for _ in range(_count(n)):
+            x = self.EA @ x + self.Eb
+        return x
+
+    def covariance(self, n: int) -> NDArray:
+        """Cov theta_n, shape (d, d), forward and backward alike."""
+        x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
+        return xx - np.outer(x, x)
+
+    def backward_covariance(self, n: int, m: int) -> NDArray:
+        """Cov(theta_n^B, theta_m^B): T_1 … T_n moves theta0 and, for m >= n, an independent iterate m - n."""
+        if n > m:
+            return self.backward_covariance(m, n).T
+        far = self.mean(m - n)
+        x, y, xy = self.coupled(n, self.theta0, far, np.outer(self.theta0, far))
+        return xy - np.outer(x, y)
+
+    def forward_covariance(self, n: int, m: int) -> NDArray:
+        """Cov(theta_n^F, theta_m^F) = (E A)^(n-m) Cov theta_m for n >= m."""
+        if n < m:
+            return self.forward_covariance(m, n).T
+        return np.linalg.matrix_power(self.EA, n - m) @ self.covariance(m)
+
+    def backward_increment(self, n: int) -> float:
+        """E ‖theta_{n+1}^B - theta_n^B‖^2 = tr mat((E A⊗A)^n vec E (T theta0 - theta0)(T theta0 - theta0)^T)."""
+        x0 = self.theta0
+        _, _, after = self.coupled(1, x0, x0, np.outer(x0, x0))
+        x1 = self.mean(1)
+        step = after - np.outer(x1, x0) - np.outer(x0, x1) + np.outer(x0, x0)
+        return self._shrunk(n, step)
+
+    def forward_increment(self, n: int) -> float:
+        """E ‖theta_{n+1}^F - theta_n^F‖^2 with theta_n independent of T_{n+1}."""
+        x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
+        return self._moved(x, xx)
+
+    def _moved(self, x: NDArray, xx: NDArray) -> float:
+        """E ‖T X - X‖^2 for X independent of T."""
+        _, _, after = self.coupled(1, x, x, xx)
+        cross = self.EA @ xx + np.outer(self.Eb, x)
+        return float(np.trace(after) - 2 * np.trace(cross) + np.trace(xx))
+
+    # --- the limit ------------------------------------------------------------------------------------------------
+
+    @property
+    def radius(self) -> float:
+        """Spectral radius of E A⊗A: backward iterates converge in L^2 for every start if it is below one."""
+        return float(np.max(np.abs(np.linalg.eigvals(self.EAA))))
+
+    @property
+    def rate(self) -> float:
+        """The L^2 rate, radius^(1/2)."""
+        return self.radius**0.5
+
+    def _limit(self) -> tuple[NDArray, NDArray]:
+        if not self.radius < 1:
+            raise ValueError(
+                f"no stationary law with a second moment: the spectral radius of E A⊗A must be below one, "
+                f"got {self.radius!r}"
+            )
+        d = len(self.Eb)
+        mean = np.linalg.solve(np.eye(d) - self.EA, self.Eb)
+        second = np.linalg.solve(np.eye(d * d) - self.EAA, (self.EAb + self.EbA) @ mean + self.Ebb)
+        return mean, second.reshape(d, d)
+
+    @property
+    def stationary_mean(self) -> NDArray:
+        """E theta_inf, shape (d,)."""
+        return self._limit()[0]
+
+    @property
+    def stationary_covariance(self) -> NDArray:
+        """Cov theta_inf, shape (d, d)."""
+        mean, second = self._limit()
+        return second - np.outer(mean, mean)
+
+    def limit_distance(self, n: int) -> float:
+        """E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X), X = E (Theta - theta0)(Theta - theta0)^T."""
+        mean, second = self._limit()
+        x0 = self.theta0
+        return self._shrunk(n, second - np.outer(mean, x0) - np.outer(x0, mean) + np.outer(x0, x0))
+
+    @property
+    def forward_increment_limit(self) -> float:
+        """lim E ‖theta_{n+1}^F - theta_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
+        mean, second = self._limit()
+        return self._moved(mean, second)
+
+    def _shrunk(self, n: int, X: NDArray) -> float:
+        d = len(self.Eb)
+        for _ in range(_count(n)):
+            X = (self.EAA @ X.ravel()).reshape(d, d)
+        return float(np.trace(X))
