@@ -129,14 +129,14 @@ def start_distance(
     if start is None:
         return None
     value = float((space or family.space).distance(theta, start))
-    return raised_displacement(Constant(value, "drawn", "d(θ0, start)"), theta)
+    return raised_displacement(Constant(value, "proved", "d(θ0, start), computed"), theta)
 
 
 def raise_no_contraction(
-    family: RandomOperator, k: Constant | None, tried: tuple[str, ...], moment: float | None
+    family: RandomOperator, k: Constant | None, tried: tuple[str, ...], moment: float | None, *more: str
 ) -> NoReturn:
     """Name why there is no common factor below 1."""
-    others = ["certify the drawn operators, which bounds d(θ_N, θ_n)"]
+    others = [*more, "certify the drawn operators, which bounds d(θ_N, θ_n)"]
     if getattr(family, "linear_part", None) is None:  # one linear part for all maps: averages change nothing
         others.append("contraction on average: average_contraction")
         if moment is None:
@@ -155,15 +155,15 @@ def raise_no_contraction(
 def why_not(family: RandomOperator, k: Constant) -> str:
     """The reason, by what the family says of its Hessian and learning rate."""
     h, H = getattr(family, "h", None), getattr(family, "H", None)
-    if h is not None and H is not None and not callable(H):
+    if h is not None and H is not None and not hasattr(family, "beta"):
         H = np.atleast_2d(np.asarray(H, dtype=float))
         if H.shape[0] == H.shape[1]:
             return _why_not_hessian(float(h), np.linalg.eigvalsh(H), k)
-    m, M = getattr(family, "m", None), getattr(family, "M", None)
-    if h is not None and m is not None and M is not None and not callable(m):
+    if h is not None and (curvature := getattr(family, "curvature", None)) is not None:
+        m, M = curvature
         if m <= 0:
-            return f"k ≥ 1: not strongly convex, m = {m:.6g}; max(|1−hm|, |1−hM|) = {k.value:.6g}"
-        return f"k ≥ 1: h = {h:.6g} is outside (0, 2/M) = (0, {2 / M:.6g}); k = {k.value:.6g}"
+            return f"k ≥ 1: a loss is not strongly convex: m = {m:.6g}, so max(|1−hm|, |1−hM|) ≥ 1 for every h"
+        return f"k ≥ 1: h = {h:.6g} is outside (0, 2/M) = (0, {2 / M:.6g}); k = {k.value:.6g} ({k.source})"
     if h is not None and np.ndim(h) == 0:
         return f"k ≥ 1: with h = {h:.6g}, k = {k.value:.6g} ({k.source})"
     return f"k ≥ 1: k = {k.value:.6g} ({k.source})"

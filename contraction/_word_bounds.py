@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction import bounds
 from contraction._hypotheses import U, displacement_constant, point, start_distance
-from contraction._support import finite_support, independent, linear_parts
+from contraction._support import finite_support, independent, linear_parts, linear_support
 from contraction.constants import Constant, Origin
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator, check_count
@@ -30,8 +30,20 @@ __all__ = [
 WORDS_LIMIT = 200_000
 
 
-def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike) -> NDArray:
+def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
+    """The basis that was given, or the family's own for True."""
+    if leaf is True:
+        own = getattr(family, "leaf_basis", None)
+        if own is None:
+            raise ValueError(f"leaf=True asks for the family's own leaf, which {family!r} does not name: give a basis")
+        return np.asarray(own, dtype=float)
+    return np.atleast_2d(np.asarray(leaf, dtype=float))
+
+
+def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool) -> NDArray:
     """An orthonormal basis (d, r) of a space that the family keeps: T(theta0 + V) lies in theta0 + V.
+
+    ``leaf`` is a basis (d, r), or True for the family's own (``family.leaf_basis``).
 
     Raises
     ------
@@ -39,7 +51,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike) -> ND
         If a linear part or a displacement of the (listed) maps leaves the span by more than rounding.
     """
     theta = point(theta0, family)
-    V = np.atleast_2d(np.asarray(leaf, dtype=float))
+    V = leaf_directions(family, leaf)
     d = theta.shape[-1]
     if V.ndim != 2 or V.shape[0] != d or not np.all(np.isfinite(V)):
         raise ValueError(f"a leaf is a finite basis of shape ({d}, r), got shape {V.shape}")
@@ -96,30 +108,30 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Any) -> NDArray:
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
 
 
-def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | None, space: Any):
+def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Any):
     """Linear parts (restricted to the leaf), their weights (None: only a common one), and the metric."""
     d = theta.shape[-1]
     metric = family.space if space is None else space
     if leaf is not None and not isinstance(metric, Euclidean):
         raise ValueError("a leaf is certified in the Euclidean distance: leave out space=")
-    parts, support = linear_parts(family, d), finite_support(family)
-    if parts is None:
+    known = linear_support(family, d)
+    if known is None:
         return None, None, metric
-    weights = None if support is None or len(support) != len(parts) else [w for w, _ in support]
+    parts = [A for _, A in known]
     if leaf is not None:
         Q = leaf_basis(family, theta, leaf)
         parts = [Q.T @ A @ Q for A in parts]
-    return parts, [1.0] if len(parts) == 1 else weights, metric
+    weights = [w for w, _ in known]
+    return parts, None if any(w is None for w in weights) else weights, metric
 
 
 def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | None:
     """rho_p = E Lip(T_1 … T_q)^p for independent maps that can be listed, rounded up; None if unknown."""
     if not (p > 0 and math.isfinite(p)):
         raise ValueError(f"p must be a finite number > 0, got {p!r}")
-    hook = getattr(family, "lipschitz_moment", None)
-    if hook is not None and q == 1:
-        c = hook(p)
-        return None if c is None else Constant(float(bounds.rounded_up(c.value)), c.origin, c.source)
+    moment = getattr(family, "factor_moment", None)
+    if moment is not None and q == 1:
+        return Constant(float(bounds.rounded_up(moment(p), 64)), "proved", f"E |K|^{p:g} in closed form")
     known = listed_words(family, q)
     if known is None or not independent(family):
         return None
@@ -186,7 +198,7 @@ def _p_formula(p: float, r: Any) -> str:
 
 def certify_words(
     family: RandomOperator, theta: NDArray, start: NDArray | None, q: int, moment: float | None, space: Any,
-    leaf: ArrayLike | None, rigorous: bool,
+    leaf: ArrayLike | bool | None, rigorous: bool,
 ):  # fmt: skip
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
     from contraction.certificates import made
@@ -222,7 +234,7 @@ def certify_words(
     r = start_distance(family, theta, start, space)
     if leaf is not None and start is not None:
         leaf_basis(family, theta, leaf)
-        _check_on_leaf(theta, start, leaf)
+        _check_on_leaf(theta, start, leaf_directions(family, leaf))
     radius = 0.0 if r is None else r.value
     if moment is None:
         evaluate = lambda n: bounds.after_q(q, kappa.value, lip.value, D.value, n, radius)  # noqa: E731
@@ -241,8 +253,7 @@ def certify_words(
     )  # fmt: skip
 
 
-def _check_on_leaf(theta: NDArray, start: NDArray, leaf: ArrayLike) -> None:
-    V = np.atleast_2d(np.asarray(leaf, dtype=float))
+def _check_on_leaf(theta: NDArray, start: NDArray, V: NDArray) -> None:
     gap = start.astype(float) - theta
     rest = gap - V @ np.linalg.lstsq(V, gap, rcond=None)[0]
     if np.linalg.norm(rest) > 64 * V.size * U * (1 + np.linalg.norm(gap)):

@@ -110,7 +110,7 @@ def average_contraction(
     theta0: ArrayLike,
     q: int = 1,
     *,
-    leaf: ArrayLike | None = None,
+    leaf: ArrayLike | bool | None = None,
     space: Any = None,
     words: int = 2000,
     confidence: float = 0.99,
@@ -128,7 +128,8 @@ def average_contraction(
     q
         Length of the words; the exponent decreases to the top Lyapunov exponent along multiples.
     leaf
-        Basis (d, r) of an invariant direction space: Lipschitz constants along theta0 + span only.
+        Basis (d, r), or True for the family's own, of an invariant space of directions: Lipschitz constants along
+        theta0 + span only.
     space
         The metric, the family's own unless given.
     words, confidence, seed
@@ -156,6 +157,10 @@ def average_contraction(
         listed = None if leaf is not None or space is not None else listed_words(family, q)
     if listed is not None:
         return _enumerated(listed[0], listed[1], listed[2], q)
+    if leaf is None and space is None and (mean := getattr(family, "log_mean", None)) is not None:
+        # scalar factors multiply, so words of every length have the exponent of one map; 64 ulps cover its sum
+        upper = mean if math.isinf(mean) else mean + 64 * U * (1 + abs(mean))
+        return AverageContraction(mean, upper, 1.0, "proved", q, 1, "E log |K| in closed form")
     if leaf is None and space is None and q == 1 and (k := family.contraction) is not None and k.value < 1:
         value = math.log(k.value) if k.value > 0 else -math.inf
         return AverageContraction(value, bounds.up(value, 4), 1.0, k.origin, 1, 1, f"log k, k from {k.source}")
@@ -175,8 +180,8 @@ def _enumerated(weights: NDArray, factors: NDArray, origin: Origin, q: int) -> A
 
 
 def _sampled(
-    family: RandomOperator, theta: NDArray, q: int, leaf: ArrayLike | None, metric: Any, words: int, confidence: float,
-    largest: float | None, seed: int,
+    family: RandomOperator, theta: NDArray, q: int, leaf: ArrayLike | bool | None, metric: Any, words: int,
+    confidence: float, largest: float | None, seed: int,
 ) -> AverageContraction:  # fmt: skip
     if check_count("words", words) < 4:
         raise ValueError(f"words must be at least 4, got {words}")

@@ -135,7 +135,8 @@ class ErrorBound:
         left = f"d({self.target}, T_1…T_n θ)"
         if math.isfinite(self.p):
             left = f"(E {left}^{self.p:g})^(1/{self.p:g})" if self.p != 1 else f"E {left}"
-        lines = [f"{self.word} ({self.statement}): {left} ≤ {self.formula}", f"  distance  {self.distance}"]
+        distance = " ".join(self.distance.replace(", event_ndim=1", "").replace("event_ndim=1", "").split())
+        lines = [f"{self.word} ({self.statement}): {left} ≤ {self.formula}", f"  distance  {distance}"]
         width = max(map(len, self.constants), default=1)
         for name, c in self.constants.items():
             lines.append(f"  {name.ljust(width)} = {c.value:<12.6g} {c.origin:<9} {c.source}")
@@ -181,7 +182,7 @@ def certify(
     space: Any = None,
     ball: float | None = None,
     q: int | None = None,
-    leaf: ArrayLike | None = None,
+    leaf: ArrayLike | bool | None = None,
     rigorous: bool = False,
     seed: int = 0,
 ) -> ErrorBound:
@@ -207,8 +208,8 @@ def certify(
     q
         Contraction after q maps: every word of length q contracts (linear parts must be known).
     leaf
-        Basis (d, r) of a linear space that contains every T θ0 - θ0 and is kept by every linear part: the bound holds
-        along the leaf θ0 + span (with ``q`` or ``moment``, as for least squares).
+        Basis (d, r), or True for the family's own, of a linear space that contains every T θ0 - θ0 and is kept by
+        every linear part: the bound holds along the leaf θ0 + span (with ``q`` and ``moment``, as for least squares).
     rigorous
         Constants in ball arithmetic (python-flint), rounded outwards.
     seed

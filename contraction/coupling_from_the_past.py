@@ -1,0 +1,148 @@
+"""Coupling from the past (Propp and Wilson 1996): exact draws from the stationary law of a finite chain.
+
+T_1 … T_n is the composition of updates from time -n to 0 with T_i at time -i. Once it is constant, further maps
+inside it change nothing: its value is the backward limit, an exact draw. The same maps are kept when n grows; the
+forward composition T_n … T_1, stopped when it first is constant, is biased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction._support import independent
+from contraction.limits import NotSettled
+from contraction.operators import RandomOperator, as_point, check_count
+
+__all__ = ["ExactSample", "coupling_from_the_past"]
+
+
+@dataclass(frozen=True)
+class ExactSample:
+    """An exact draw from the stationary law.
+
+    Attributes
+    ----------
+    value : ndarray
+        The state, shape (d,), or (size, d).
+    maps : int or ndarray
+        The horizon n at which T_1 … T_n was seen to be constant (a power of two), one a draw.
+    applications : int
+        Applications of a map to a state, in all.
+    """
+
+    value: NDArray
+    maps: Any
+    applications: int
+
+
+def coupling_from_the_past(
+    family: RandomOperator,
+    seed: int = 0,
+    states: ArrayLike | None = None,
+    *,
+    size: int | None = None,
+    monotone: bool = False,
+    max_maps: int = 2**20,
+) -> ExactSample:
+    """Draw exactly from the stationary law of a family whose maps keep a finite set of states.
+
+    Parameters
+    ----------
+    family
+        Independent maps of one law.
+    seed
+        Which draw.
+    states
+        All states, shape (S, d) or (S,); ``family.states`` unless given. With ``monotone`` the least and the greatest.
+    size
+        Number of independent draws along a leading axis; None for one without it.
+    monotone
+        True if every map is monotone for an order in which the two given states are least and greatest: then two
+        chains are followed instead of all (this is the caller's claim, it is not checked).
+    max_maps
+        Horizon at which to give up.
+
+    Raises
+    ------
+    NotSettled
+        If T_1 … T_n is not constant at the largest power of two up to ``max_maps``.
+    ValueError
+        If a map leaves the set of states, or an argument has no meaning.
+    """
+    if not independent(family):
+        raise ValueError("coupling from the past needs independent maps with one law")
+    check_count("the seed", seed)
+    if check_count("max_maps", max_maps) < 1:
+        raise ValueError("max_maps must be at least 1, got 0")
+    points = _states(family, states)
+    if monotone and len(points) != 2:
+        raise ValueError(f"monotone=True takes two states, the least and the greatest, got {len(points)}")
+    if size is None:
+        value, n, cost = _draw(family, seed, points, monotone, max_maps)
+        return ExactSample(value, n, cost)
+    if check_count("size", size) == 0:
+        raise ValueError("size must be at least 1, got 0")
+    seeds = np.random.SeedSequence(seed, spawn_key=(0xCF,)).generate_state(size, np.uint64)
+    draws = [_draw(family, int(s), points, monotone, max_maps) for s in seeds]
+    return ExactSample(np.stack([d[0] for d in draws]), np.array([d[1] for d in draws]), sum(d[2] for d in draws))
+
+
+def _states(family: RandomOperator, states: ArrayLike | None) -> NDArray:
+    if states is None:
+        states = getattr(family, "states", None)
+        if states is None:
+            raise ValueError(f"{family!r} names no states: give states=, the finite set its maps keep")
+    given = np.asarray(states)
+    points = as_point(given[:, None] if given.ndim == 1 else given, family.dim)
+    if points.ndim != 2 or not len(points):
+        raise ValueError(f"states have shape (S, d) with S >= 1, got {np.shape(states)}")
+    if len({_key(x) for x in points}) != len(points):
+        raise ValueError("states must be different from one another")
+    return points
+
+
+def _key(x: NDArray) -> Hashable:
+    return tuple(x.tolist())
+
+
+def _draw(
+    family: RandomOperator, seed: int, points: NDArray, monotone: bool, max_maps: int
+) -> tuple[NDArray, int, int]:
+    """One exact draw. Without order, T_1 … T_2n is composed from T_1 … T_n (kept) and the n new maps."""
+    n, cost, known = 1, 0, 0
+    number = {_key(x): i for i, x in enumerate(points)}
+    outer = np.arange(len(points))  # T_1 … T_known as a table of state numbers
+    while n <= max_maps:
+        operators = family.sample(n, seed)
+        images = points
+        for i in range(n, (0 if monotone else known), -1):
+            images = operators.apply(i, images)
+            cost += len(points)
+        if monotone:
+            if _key(images[0]) == _key(images[1]):
+                return images[0], n, cost
+        else:
+            inner = _numbers(images, number, n)
+            outer, known = outer[inner], n
+            if np.all(outer == outer[0]):
+                return points[outer[0]], n, cost
+        n *= 2
+    raise NotSettled(
+        f"the maps have not coalesced by n = {n // 2} (max_maps = {max_maps}): "
+        f"{len(np.unique(outer)) if not monotone else 2} states are left"
+    )
+
+
+def _numbers(images: NDArray, number: dict[Hashable, int], n: int) -> NDArray:
+    out = np.empty(len(images), dtype=int)
+    for row, x in enumerate(images):
+        key = _key(x)
+        if key not in number:
+            raise ValueError(f"a map among T_1 … T_{n} sends a state to {x!r}, which is not among the states")
+        out[row] = number[key]
+    return out

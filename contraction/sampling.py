@@ -1,0 +1,282 @@
+"""Draws within eps of the stationary law, and unbiased stationary expectations from backward increments.
+
+W_p(law theta_n, mu) <= (E d(theta_n, theta*)^p)^(1/p) <= k^n ‖d(theta0, T theta0)‖_p / (1-k): a draw of
+T_1 … T_n theta0 is a draw within eps of the stationary law, in W_infinity where the displacement is bounded.
+
+Backward increments telescope: E f(theta*) = E f(theta_m) + sum over j of E [f(theta_{m+js}) - f(theta_{m+(j-1)s})].
+Cut at an independent random horizon with P(horizon >= j) = tail^j, each term divided by that probability, the sum is
+unbiased (Glynn and Rhee 2014), with finite variance where E [...]^2 decays faster than tail^j.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from contraction._hypotheses import point
+from contraction._support import independent
+from contraction._word_bounds import p_mean_factor
+from contraction.certificates import ErrorBound, certify
+from contraction.errors import NotCertified
+from contraction.iterates import backward_iterates
+from contraction.limits import _float, apply_backward
+from contraction.operators import RandomOperator, check_count
+
+__all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
+
+BLOCK_NUMBERS = 2**22
+
+
+@dataclass(frozen=True)
+class StationarySample:
+    """Draws whose law is within ``error`` of the stationary law in W_p.
+
+    Attributes
+    ----------
+    value : ndarray
+        Shape (d,), or (size, d): independent draws.
+    error : float
+        Bound on W_p(law of each draw, stationary law).
+    p : float
+        inf for W_infinity.
+    certificate : Certificate
+        Behind the bound.
+    maps : int
+        Maps in each draw.
+    """
+
+    value: NDArray
+    error: float
+    p: float
+    certificate: ErrorBound
+    maps: int
+
+
+def sample_stationary(
+    family: RandomOperator,
+    eps: float,
+    seed: int = 0,
+    p: float = math.inf,
+    size: int | None = None,
+    *,
+    theta0: ArrayLike | None = None,
+    certificate: ErrorBound | None = None,
+) -> StationarySample:
+    """Draw within eps of the stationary law in W_p, with the certificate.
+
+    Parameters
+    ----------
+    family
+        Independent maps of one law.
+    eps
+        Precision > 0.
+    seed
+        Which draws.
+    p
+        p >= 1: which Wasserstein distance; inf needs a bounded displacement.
+    size
+        Number of independent draws along a leading axis; None for one without it.
+    theta0
+        The start, zero unless given.
+    certificate
+        Use this one (of θ*, with the same p) instead of asking `certify`.
+
+    Raises
+    ------
+    NotCertified
+        If the family has no certificate in that sense: for p = inf with unbounded displacement, ask for a finite p.
+    ValueError
+        If an argument has no meaning, or the maps are not independent.
+    """
+    if not isinstance(family, RandomOperator):
+        raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
+    if not (eps > 0 and math.isfinite(eps)):
+        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+    if not p >= 1:
+        raise ValueError(f"W_p needs p >= 1, got {p!r}")
+    if not independent(family):
+        raise ValueError("a stationary law is that of independent maps with one law")
+    check_count("the seed", seed)
+    if size is not None and check_count("size", size) == 0:
+        raise ValueError("size must be at least 1, got 0")
+    reference = point(_origin(family) if theta0 is None else theta0, family)
+    if certificate is None:
+        try:
+            certificate = certify(family, reference, moment=None if math.isinf(p) else p, seed=seed)
+        except NotCertified as failed:
+            if math.isinf(p) and failed.hypothesis.startswith("D infinite"):
+                raise NotCertified(failed.hypothesis + ", so W_∞ has no bound", ("p=2, a bound in W_2",)) from None
+            raise
+    if certificate.horizon is not None or not certificate.certified:
+        raise ValueError("sampling needs a certificate of θ*, not of drawn maps nor an estimate")
+    if certificate.p < p:
+        raise ValueError(f"the certificate is for p = {certificate.p:g}, W_p with p = {p:g} was asked for")
+    n = certificate.steps(eps)
+    operators = family.sample(n, seed, replicas=size)
+    start = reference
+    if size is not None:
+        start = np.broadcast_to(reference, (size, *reference.shape))
+    value = apply_backward(operators, _float(start, operators))
+    return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
+
+
+def _origin(family: RandomOperator) -> NDArray:
+    if family.dim is None:
+        raise ValueError(f"give theta0: {family!r} does not say how many coordinates a point has")
+    return np.zeros(family.dim)
+
+
+@dataclass(frozen=True)
+class UnbiasedExpectation:
+    """An unbiased estimate of E f(theta*), theta* stationary.
+
+    Attributes
+    ----------
+    estimate : float
+        Mean of the copies.
+    interval : tuple of float
+        Normal confidence interval: its level is asymptotic (the variance is finite under the condition stated).
+    standard_error : float
+        Of the mean.
+    confidence : float
+    copies : int
+        Independent copies.
+    maps : int
+        Map applications in all (the cost), restarts counted as a plain loop would make them.
+    burn_in, stride, tail : int, int, float
+        The levels m + j s and P(horizon >= j) = tail^j.
+    rate : float
+        The bound on the decay a map of E (increment)^2 that was used; rate^stride < tail is the condition.
+    """
+
+    estimate: float
+    interval: tuple[float, float]
+    standard_error: float
+    confidence: float
+    copies: int
+    maps: int
+    burn_in: int
+    stride: int
+    tail: float
+    rate: float
+
+    @property
+    def work_variance(self) -> float:
+        """Cost times variance: maps a copy, times the variance of one copy. Smaller is better."""
+        return self.maps * self.standard_error**2
+
+
+def square_rate(family: RandomOperator) -> float | None:
+    """A bound on the decay a map of E d(theta_n, theta*)^2: k^2, or E K^2 for independent maps; None if unknown."""
+    rates = []
+    if (k := family.contraction) is not None:
+        rates.append(k.value**2)
+    if (rho := p_mean_factor(family, 2.0)) is not None:
+        rates.append(rho.value)
+    return min(rates, default=None)
+
+
+def unbiased_expectation(
+    family: RandomOperator,
+    f: Callable[[NDArray], ArrayLike],
+    theta0: ArrayLike,
+    *,
+    copies: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+    rate: float | None = None,
+    burn_in: int | None = None,
+    stride: int | None = None,
+    tail: float | None = None,
+) -> UnbiasedExpectation:
+    """E f(theta*) without bias, by randomised truncation of backward increments.
+
+    Parameters
+    ----------
+    family
+        Independent maps of one law, contracting on average in L^2.
+    f
+        Function of points (..., d) -> (...), Lipschitz (or rate= says how its increments decay).
+    theta0
+        The start.
+    copies
+        Independent copies, at least 2.
+    seed, confidence
+        Seed of the draws; level of the normal interval.
+    rate
+        Bound on the decay a map of E [f(theta_{n+1}) - f(theta_n)]^2, such as k^2 (the default where it is known), or
+        the exponential of p times an exponent for bounded f.
+    burn_in, stride, tail
+        m, s and the tail: by default s is 2 time constants 1/ln(1/rate), m is twice that and tail = rate^(s/2), which
+        lies between rate^s and 1 and leaves the variance near that of f(theta*) itself.
+
+    Raises
+    ------
+    NotCertified
+        If no decay below 1 is known, so that the variance may be infinite.
+    ValueError
+        If rate^stride >= tail (infinite variance), or another argument has no meaning.
+    """
+    reference = point(theta0, family)
+    if check_count("copies", copies) < 2:
+        raise ValueError(f"copies must be at least 2, got {copies}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    if not independent(family):
+        raise ValueError("a stationary law is that of independent maps with one law")
+    decay = square_rate(family) if rate is None else rate
+    if decay is None or decay >= 1:
+        seen = "unknown" if decay is None else f"{decay:.6g}"
+        raise NotCertified(
+            f"the variance may be infinite: the decay a map of squared increments is {seen}, not below 1",
+            ("rate=, a bound below 1 (for bounded f, E K^p with a small p)",),
+        )
+    if decay < 0:
+        raise ValueError(f"rate must be in [0, 1), got {decay!r}")
+    scale = 0.0 if decay == 0 else 1 / -math.log(decay)
+    s = max(1, math.ceil(2 * scale)) if stride is None else check_count("stride", stride)
+    m = max(1, 2 * s) if burn_in is None else check_count("burn_in", burn_in)
+    if s == 0:
+        raise ValueError("stride must be at least 1, got 0")
+    chance = max(decay ** (s / 2), 1e-3) if tail is None else float(tail)  # P(horizon >= j) = chance^j
+    if not 0 < chance < 1 or decay**s >= chance:
+        raise ValueError(
+            f"finite variance needs rate^stride < tail < 1: rate = {decay:.6g}, stride = {s}, "
+            f"rate^stride = {decay**s:.6g}, tail = {chance!r}"
+        )
+    rng = np.random.default_rng(np.random.SeedSequence(check_count("the seed", seed), spawn_key=(0x61,)))
+    horizons = rng.geometric(1 - chance, size=copies) - 1
+    values, cost = [], 0
+    for j in np.unique(horizons).tolist():
+        count, levels = int(np.sum(horizons == j)), [m + i * s for i in range(j + 1)]
+        cost += count * sum(levels)
+        step = max(1, BLOCK_NUMBERS // max(1, reference.size * (levels[-1] + 1)))
+        for block, first in enumerate(range(0, count, step)):
+            operators = family.sample(levels[-1], _seed(seed, j, block), replicas=min(step, count - first))
+            values.append(_copies(operators, f, reference, levels, chance))
+    Z = np.concatenate(values)
+    mean, error = float(np.mean(Z)), float(np.std(Z, ddof=1) / math.sqrt(copies))
+    z = float(special.ndtri(0.5 + confidence / 2))
+    return UnbiasedExpectation(
+        mean, (mean - z * error, mean + z * error), error, confidence, copies, cost, m, s, chance, decay
+    )
+
+
+def _copies(operators: Any, f: Callable, theta: NDArray, levels: list[int], tail: float) -> NDArray:
+    rows = backward_iterates(operators, theta, at=levels)
+    axis = rows.ndim - 1 - operators.family.space.event_ndim
+    heights = np.asarray(f(rows), dtype=float)
+    if heights.shape != rows.shape[: axis + 1]:
+        raise ValueError(f"f must map points {rows.shape} to numbers {rows.shape[: axis + 1]}, got {heights.shape}")
+    jumps = np.diff(heights, axis=-1) / tail ** np.arange(1, len(levels))
+    return heights[..., 0] + jumps.sum(axis=-1)
+
+
+def _seed(seed: int, *key: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=(0x62, *key)).generate_state(1, np.uint64)[0])
