@@ -111,6 +111,10 @@ class RandomOperator:
     dim: int | None = None
     vectorized: bool = True
     name: str = "RandomOperator"
+    _lipschitz: Callable[[Any], float] | None = None
+    _affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None
+    _contraction: float | None = None
+    _displacement: float | Callable[[NDArray], float] | None = None
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Families of random operators, one a file, each with what is proved for it."""
 
+from contraction.families.bellman import BellmanOperators
 from contraction.families.bernoulli import BernoulliConvolution
 from contraction.families.constant_maps import ConstantMaps
 from contraction.families.expanding import ExpandingOnAverage
@@ -20,12 +21,16 @@ from contraction.families.least_squares import LeastSquares
 from contraction.families.linearized import LinearizedSGD
 from contraction.families.losses import DataLoss, RidgeLogisticLoss, RidgeLoss, SoftplusLoss
 from contraction.families.noise import Gaussian, GaussianVector, Noise, TwoPoint, Uniform
+from contraction.families.page_rank import PageRank
+from contraction.families.picard import PicardIteration
+from contraction.families.prefix_maps import PrefixMaps
 from contraction.families.quadratic import QuadraticSGD
 from contraction.families.random_affine import AffineLaw, RandomAffine
 
 __all__ = [
     "IID",
     "AffineLaw",
+    "BellmanOperators",
     "BernoulliConvolution",
     "Cauchy",
     "ConstantMaps",
@@ -45,6 +50,9 @@ __all__ = [
     "LogHeavy",
     "MarkovModulated",
     "Noise",
+    "PageRank",
+    "PicardIteration",
+    "PrefixMaps",
     "QuadraticSGD",
     "RandomAffine",
     "Reshuffled",

@@ -149,7 +149,7 @@ class AffineLaw(RandomOperator):
         assert d is not None
         if A.shape not in ((), (d,), (d, d)) or b.shape not in ((), (d,)):
             raise ValueError(
-                f"draw(rng) gives A of shape (), ({d},) or ({d}, {d}) and b of shape ({d},), got {A.shape} and {b.shape}"
+                f"draw(rng) gives A of shape (), ({d},) or ({d}, {d}) and b ({d},), got {A.shape} and {b.shape}"
             )
         return A, np.broadcast_to(b, (d,))
 
