@@ -107,7 +107,7 @@ def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, s
     moved = d.astype(float)
     slack = (theta.shape[-1] + 4) * U * (moved + np.sqrt(theta.shape[-1]) * size)
     moved = np.where(moved == 0, 0.0, np.nextafter(moved + slack, np.inf))
-    L = bounds.rounded_up(L, 4 * N + 4)
+    L = bounds.rounded_up(L, (4 + 16 * theta.shape[-1]) * N + 4)  # each factor may be a computed spectral norm
     L = np.where(np.arange(N + 1).reshape(-1, *[1] * (L.ndim - 1)) == 0, 1.0, L)
     tail = bounds.prefix_tail(L, moved)
     r = start_distance(family, theta, start, space)

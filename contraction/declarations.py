@@ -88,7 +88,7 @@ def search_violation(
         x, y = _pairs(T, near, rng, pairs, points)
         _check_affine(T, x)
         limits = [(factor, None if factor is None else factor.value), ("lipschitz(draw)", T.lipschitz)]
-        steepest = _steepest(T, x) if n < STEEPEST_MAPS else []
+        steepest = _steepest(T, x) if points is None and n < STEEPEST_MAPS else []  # they leave a region
         for p, q in ((x, y), *steepest):
             best = max(best, _check_pairs(T, p, q, limits))
             compared += len(p)

@@ -216,7 +216,7 @@ def _own_factors(operators: Operators, certificate: ErrorBound, eps: float) -> t
             return n, error
         K = operators.family.lipschitz(operators.draws[n])
         product *= certificate.k if K is None else min(float(np.max(K)), certificate.k)
-        product = float(bounds.rounded_up(product, 4))
+        product = float(bounds.rounded_up(product, 4 + 16 * (operators.family.dim or 1)))
     raise AssertionError("unreachable")
 
 

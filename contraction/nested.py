@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,9 +132,10 @@ def _image(operators: Operators, maps: Any) -> Callable[[int, NDArray, NDArray],
         return interval
     if not callable(maps):
         raise ValueError(f"maps must be 'monotone', 'affine' or a function image(draw, low, high), got {maps!r}")
+    enclose = cast(Image, maps)
 
     def own(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        lower, higher = maps(operators.draws[i - 1], x, y)
+        lower, higher = enclose(operators.draws[i - 1], x, y)
         return np.asarray(lower), np.asarray(higher)
 
     return own
