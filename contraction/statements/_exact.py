@@ -29,7 +29,7 @@ def _float(x: Fraction) -> float:
     try:
         return float(x)
     except OverflowError:
-        return math.copysign(math.inf, x)
+        return math.inf if x > 0 else -math.inf
 
 
 def _ratio(m: Fraction, c: Fraction) -> float:

@@ -64,7 +64,7 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
     "piecewise": the largest square over drawn pairs and the axes equals the sharp square; every drawn pair satisfies
     the two conditions; contraction iff 0 < h < 2/M. "rotation": every pair's square equals the printed radicand; below
     1 iff 0 < h < 2m/M^2 (m is replaced by M(1-t^2)/(1+t^2) with a rational t near sqrt((M-m)/(M+m)), so that s is
-    rational). Both in Fractions. "logistic": pairs of a drawn ridge-logistic family against the sharp constant, in floats.
+    rational). Both in Fractions. "logistic": pairs of drawn ridge-logistic steps against the sharp constant, in floats.
     """
     note = f"{kind}, h={h}, m={m}, M={M}, dim={dim}"
     if not 0 < m <= M:
