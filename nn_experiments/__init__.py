@@ -6,14 +6,54 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nn_experiments.batches import ArrayBatches, Batch
     from nn_experiments.curves import Curves, load
+    from nn_experiments.engine import iterates
+    from nn_experiments.engine.limit import Limit, limit
+    from nn_experiments.engine.probe import NotReplayable
+    from nn_experiments.engine.trajectory import Trajectory
+    from nn_experiments.frozen import FrozenDropout
+    from nn_experiments.optimizers import Optimizer, Schedule
+    from nn_experiments.steps import TorchOptimizerStep, TrainingStep, start
+    from nn_experiments.torch_adapter import from_torch
 
 _HOME = {
+    "ArrayBatches": "batches",
+    "Batch": "batches",
     "Curves": "curves",
+    "FrozenDropout": "frozen",
+    "Limit": "engine.limit",
+    "NotReplayable": "engine.probe",
+    "Optimizer": "optimizers",
+    "Schedule": "optimizers",
+    "TorchOptimizerStep": "steps",
+    "TrainingStep": "steps",
+    "Trajectory": "engine.trajectory",
+    "from_torch": "torch_adapter",
+    "iterates": "engine",
+    "limit": "engine.limit",
     "load": "curves",
+    "start": "steps",
 }
 
-__all__ = ["Curves", "load"]
+__all__ = [
+    "ArrayBatches",
+    "Batch",
+    "Curves",
+    "FrozenDropout",
+    "Limit",
+    "NotReplayable",
+    "Optimizer",
+    "Schedule",
+    "TorchOptimizerStep",
+    "TrainingStep",
+    "Trajectory",
+    "from_torch",
+    "iterates",
+    "limit",
+    "load",
+    "start",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 __all__ = ["InlineExecutor", "JobFailed", "dask_executor", "process_executor", "run_all", "stop"]
 
@@ -77,7 +77,7 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
     client = Client(address, set_as_default=False)
     try:
         client.wait_for_workers(1)
-        threads = sum(client.nthreads().values())
+        threads = sum(cast(Any, client).nthreads().values())
         yield client.get_executor(pure=False, retries=ATTEMPTS), threads
     finally:
         client.close()

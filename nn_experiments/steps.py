@@ -7,6 +7,7 @@ bias corrections; with ``index="batch"`` in the schedule it does not differ at a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -59,18 +60,31 @@ class _Gradients:
         self.random = any(isinstance(module, FrozenDropout) for module in model.modules())
 
     def __call__(self, state: State, batch: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        inputs, targets = batch[0], batch[1]
+        """Return gradients by name and the buffers after the forward pass."""
+        leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
+        with torch.enable_grad(), self.frozen(batch):
+            outputs = functional_call(self.model, (leaves, buffers), (batch[0],))
+            found = torch.autograd.grad(self.loss(outputs, batch[1]), list(leaves.values()), allow_unused=True)
+        pairs = zip(leaves.items(), found, strict=True)
+        return {name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in pairs}, buffers
+
+    def functional(self, state: State, inputs: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return gradients by name, in a form that ``torch.vmap`` can batch; buffers are only read."""
+        buffers = state.get("buffers", {})
 
         def objective(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
             return self.loss(functional_call(self.model, (parameters, buffers), (inputs,)), targets)
 
-        if self.random:
-            if not isinstance(batch, Batch):
-                raise TypeError("a model with FrozenDropout needs batches that carry their index: nn_experiments.Batch")
-            with frozen_randomness(self.seed, batch.index):
-                return grad(objective)(state["parameters"]), buffers
-        return grad(objective)(state["parameters"]), buffers
+        return grad(objective)(state["parameters"])
+
+    def frozen(self, batch: Any) -> contextlib.AbstractContextManager[None]:
+        """Return the context in which the model's frozen randomness is that of the batch."""
+        if not self.random:
+            return contextlib.nullcontext()
+        if not isinstance(batch, Batch):
+            raise TypeError("a model with FrozenDropout needs batches that carry their index: nn_experiments.Batch")
+        return frozen_randomness(self.seed, batch.index)
 
 
 class TrainingStep:
@@ -91,11 +105,11 @@ class TrainingStep:
 
     def __init__(self, model: nn.Module, loss: Loss, optimizer: Optimizer, *, seed: int = 0) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self._gradients = _Gradients(model, loss, seed)
+        self.gradients = _Gradients(model, loss, seed)
 
     def __call__(self, state: State, batch: Any, t: int) -> State:
         """Return the next state; the given one is left as it was."""
-        gradients, buffers = self._gradients(state, batch)
+        gradients, buffers = self.gradients(state, batch)
         index = batch.index if isinstance(batch, Batch) else t
         if self.optimizer.schedule.index == "batch" and not isinstance(batch, Batch):
             raise TypeError("a schedule with index='batch' needs batches that carry their index")
@@ -167,13 +181,13 @@ class TorchOptimizerStep:
         seed: int = 0,
     ) -> None:
         self.model, self.loss, self.make = model, loss, make
-        self._gradients = _Gradients(model, loss, seed)
+        self.gradients = _Gradients(model, loss, seed)
         if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
             raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
 
     def __call__(self, state: State, batch: Any, t: int) -> State:
         """Return the next state; the given one is left as it was."""
-        gradients, buffers = self._gradients(state, batch)
+        gradients, buffers = self.gradients(state, batch)
         names = list(state["parameters"])
         leaves = [state["parameters"][name].detach().clone() for name in names]
         optimizer = self.make(leaves)

@@ -47,9 +47,7 @@ def write_synthetic(
                 at = np.arange(0, steps + (stream == "curves"), step)
                 theta, other, after = path[3.0][at], path[-2.0][at], path[3.0][np.minimum(at + 1, steps)]
                 if stream == "curves":
-                    values = dict.fromkeys(
-                        ("train_loss", "test_loss", "newest_batch_loss"), 0.5 * (theta**2 + 1)
-                    )
+                    values = dict.fromkeys(("train_loss", "test_loss", "newest_batch_loss"), 0.5 * (theta**2 + 1))
                     if "train_accuracy" in entry.metrics or "test_accuracy" in entry.metrics:
                         values |= {m: np.exp(-(theta**2)) for m in ("train_accuracy", "test_accuracy")}
                 else:
@@ -67,9 +65,7 @@ def write_synthetic(
                     value[at >= broken] = np.nan
                 for first in range(0, len(at), 64):
                     part = slice(first, first + 64)
-                    block = store.Block(
-                        at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"}
-                    )
+                    block = store.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
                     store.write_block(root, seed, name, block, stream=stream)
     return root
 

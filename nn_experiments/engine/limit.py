@@ -1,0 +1,98 @@
+"""Only the end point of the backward path, by doubling the horizon: O(n) maps in all, not O(n²)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nn_experiments.batches import check_batches
+from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.probe import probe
+from nn_experiments.metrics import parameter_distance
+from nn_experiments.steps import State
+
+__all__ = ["Limit", "limit"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the doubling found.
+
+    Attributes
+    ----------
+    state
+        Backward iterate n from the first start.
+    n
+        The last horizon.
+    settled
+        Whether the coupling distance went below eps. This is an estimate, never a certificate: no contraction
+        factor is known for a network.
+    horizons, coupling, increments
+        The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; and the distance
+        of iterates n/2 and n (NaN for the first).
+    applications
+        How many maps were applied.
+    """
+
+    state: State
+    n: int
+    settled: bool
+    horizons: tuple[int, ...]
+    coupling: tuple[float, ...]
+    increments: tuple[float, ...]
+    applications: int
+
+
+def limit(
+    step: Callable[[State, Any, int], State],
+    batches: Callable[[int], Any],
+    state0: State,
+    other: State,
+    *,
+    eps: float,
+    largest: int = 4096,
+    distance: Callable[[State, State], float] = parameter_distance,
+    engine: str = "auto",
+) -> Limit:
+    """Double the horizon of the backward path until two starts under the same maps agree to ``eps``.
+
+    Parameters
+    ----------
+    state0, other
+        θ0 and an independent second start.
+    eps
+        Distance below which the path counts as settled.
+    largest
+        Horizon at which to give up.
+    distance
+        Of two states; Euclidean in the parameters unless given (in predictions may be what matters).
+
+    Raises
+    ------
+    ValueError
+        If eps or ``largest`` is not positive.
+    NotReplayable
+        If the step is not a pure function.
+    """
+    if not eps > 0 or largest < 1:
+        raise ValueError(f"eps and largest must be positive, got {eps} and {largest}")
+    batches = check_batches(batches)
+    probe(step, batches, state0)
+    kernel = choose(step, batches, engine)
+    horizons: list[int] = []
+    coupling: list[float] = []
+    increments: list[float] = []
+    before: State | None = None
+    n, applied = 1, 0
+    while True:
+        state = kernel.apply(state0, range(n, 0, -1), 0)
+        twin = kernel.apply(other, range(n, 0, -1), 0)
+        applied += 2 * n
+        horizons.append(n)
+        coupling.append(distance(state, twin))
+        increments.append(float("nan") if before is None else distance(state, before))
+        settled = coupling[-1] < eps
+        if settled or n == largest:
+            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied)
+        before, n = state, min(2 * n, largest)

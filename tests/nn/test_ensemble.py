@@ -1,0 +1,97 @@
+"""The wavefront gives the double loop's iterates in float64: every order, optimizer, and way to cut chains."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from contraction.orders import Backward, Late  # noqa: E402
+from nn_experiments.batches import ArrayBatches  # noqa: E402
+from nn_experiments.engine import iterates  # noqa: E402
+from nn_experiments.engine.ensemble import wavefront  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
+from nn_experiments.frozen import FrozenDropout  # noqa: E402
+from nn_experiments.initial import initialise  # noqa: E402
+from nn_experiments.metrics import flat  # noqa: E402
+from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
+
+OPTIMIZERS = {
+    "momentum": Optimizer(method="momentum", learning_rate=0.02, momentum=0.8),
+    "nesterov": Optimizer(method="momentum", learning_rate=0.02, momentum=0.8, nesterov=True, weight_decay=0.01),
+    "adam": Optimizer(method="adam", learning_rate=0.01, eps=1e-3),
+    "adamw": Optimizer(method="adamw", learning_rate=0.01, eps=1e-3, weight_decay=0.1),
+    "scheduled": Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horizon=4)),
+    "by batch": Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horizon=4, index="batch")),
+}
+
+
+def distances(path, oracle, state0) -> dict[int, float]:
+    """Return the distance over the bound, per iterate."""
+    return {
+        n: float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
+        / bound(run.depth if run else 0, state0)
+        if n
+        else float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
+        for n, state, run in path
+    }
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("chunk", [1, 3, None])
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_the_mlp_wavefront(kind: str, chunk: int | None, order: str) -> None:
+    step, batches, state0 = problem(kind, SGD)
+    oracle = double_loop(step, batches, state0, ORDERS[order], range(N + 1))
+    found = distances(wavefront(step, batches, ORDERS[order], range(N + 1), state0, chunk=chunk), oracle, state0)
+    assert list(found) == list(range(N + 1))
+    assert max(found.values()) <= 1, found
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("order", ["backward", "late", "shuffled"])
+def test_the_generic_wavefront(order: str, optimizer: str) -> None:
+    step, batches, state0 = problem("classification", OPTIMIZERS[optimizer], activation="tanh")
+    at = [0, 2, 7, N]
+    oracle = double_loop(step, batches, state0, ORDERS[order], at)
+    found = distances(wavefront(step, batches, ORDERS[order], at, state0), oracle, state0)
+    assert list(found) == at
+    assert max(found.values()) <= 1, found
+
+
+def test_dropout_frozen_by_the_batch_is_the_same_in_both_engines() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 16), FrozenDropout(0.5), torch.nn.Linear(16, 1)).double()
+    state0 = start(model, initialise(model, 0, dtype=torch.float64))
+    inputs = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(20, 2)
+    batches = ArrayBatches(inputs, inputs.sum(1, keepdim=True), batch_size=4, seed=0)
+    step = TrainingStep(model, LOSSES["mse"], SGD, seed=5)
+    at = [1, 4, N]
+    oracle = double_loop(step, batches, state0, Backward(), at)
+    assert max(distances(wavefront(step, batches, Backward(), at, state0), oracle, state0).values()) <= 1
+    other = double_loop(TrainingStep(model, LOSSES["mse"], SGD, seed=6), batches, state0, Backward(), [N])
+    assert float((flat(oracle[N]["parameters"]) - flat(other[N]["parameters"])).norm()) > 1e-3
+
+
+def test_what_cannot_be_batched_is_refused_with_the_reason() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).double()
+    step = TrainingStep(model, LOSSES["mse"], SGD)
+    with pytest.raises(TypeError, match="running statistics"):
+        list(wavefront(step, None, Backward(), [1], start(model)))
+    with pytest.raises(TypeError, match="not a TrainingStep"):
+        list(wavefront(lambda state, batch, t: state, None, Backward(), [1], start(model)))
+
+
+def test_iterates_through_the_public_door() -> None:
+    step, batches, state0 = problem("regression", SGD)
+    metrics = {"first": lambda s: s["parameters"]["layers.0.weight"], "norm": lambda s: flat(s["parameters"]).norm()}
+    paths = {
+        engine: iterates(step, batches, state0, Late(3), range(8), metrics, engine=engine)
+        for engine in ("loop", "step", "mlp", "ensemble")
+    }
+    for path in paths.values():
+        assert path["first"].shape == (8, 9, 2)
+        assert path.gradients.tolist() == [*range(8)]
+        assert path.applications == 3 + 1 + 2 + 3 + 4
+        assert abs(path["norm"] - paths["loop"]["norm"]).max() <= bound(8, state0)
