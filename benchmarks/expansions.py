@@ -112,7 +112,7 @@ def reach_figure(folder: Path) -> None:
     from nn_experiments.models.mlp import MLP
 
     rng = np.random.default_rng(0)
-    rates, at = np.geomspace(1e-3, 1, 19), (10, 30)
+    rates, at = np.geomspace(1e-3, 0.3, 19), (10, 30)
     quadratics = []
     for _ in range(max(at)):
         root = rng.standard_normal((10, 10)) / np.sqrt(10)

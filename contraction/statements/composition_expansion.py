@@ -1,0 +1,113 @@
+"""Lemma C.1: a composition of steps 1 + hV_i in powers of h, to every order.
+
+Problem
+    T_i = 1 + hV_i; the word T_{i_1} … T_{i_k} is a composition, the leftmost map applied last.
+Guarantee (Exact)
+    T_{i_1} … T_{i_k} = 1 + h Σ V_{i_l} + h² Σ_{u<v} V'_{i_u} V_{i_v} + O(h³), and the coefficient of h^p is
+    Σ_{|τ|=p} 1/σ(τ) Σ_ℓ F_ℓ(τ) over labelled rooted trees, for fields with p derivatives and fixed k.
+    Printed: display (4) writes a product for the composition; no smoothness is asked, but for V_1 = |x|^{3/2}, V_2 = 1
+    at 0 the remainder is h^{5/2} exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from contraction import expansions as ex
+from contraction.statements import _exact
+from contraction.statements._base import Row, Statement, Tier, Verdict
+from contraction.statements._polynomials import composed, fields_of, point, random_tables, steps_apart, total
+
+NAME, ROWS = "composition_expansion", (54, 56)
+
+
+def check(word: Sequence[int], order: int, seed: int) -> Verdict:
+    """Coefficients of the composed polynomials, against the lemma's terms and against the sums over trees."""
+    tables, theta = random_tables(seed, max(word)), point(seed)
+    fields = fields_of(tables)
+    measured = composed(tables, word, theta, order)
+    values = [fields[i - 1](theta) for i in word]
+    second = theta * 0
+    for u, i in enumerate(word):
+        for v in values[u + 1 :]:
+            second = second + fields[i - 1].differential(theta, (v,))
+    lemma = [list(theta), list(total(values)), list(second)]
+    trees = ex.word_coefficients(fields, word, theta, order)
+    return _exact.equal(
+        NAME, ROWS, [*measured[1:], *measured[: order + 1][:3]], [*map(list, trees), *lemma[: order + 1]], seed=seed,
+        hypotheses="polynomial fields, word of fixed length", note=f"word {tuple(word)}, order {order}",
+    )  # fmt: skip
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Words with and without repetitions, up to five maps, to order 5."""
+    for word in ((1, 2), (1, 2, 3), (3, 2, 1), (4, 2, 1, 3), (2, 2, 2, 2), (1, 1, 2)):
+        yield {"word": word, "order": 4, "seed": int(rng.integers(2**31))}
+    for k in range(4 if tier == "standard" else 40):
+        word = tuple(int(i) for i in rng.integers(1, 5, int(rng.integers(1, 6))))
+        yield {"word": word, "order": 5 if k % 4 == 0 else 3, "seed": int(rng.integers(2**31))}
+
+
+def check_printed(reading: str, k: int = 8) -> Verdict:
+    """As a product, (4) already differs at order 0; with C¹ fields only, the remainder over h³ is 2^k → ∞.
+
+    Raises
+    ------
+    ValueError
+        If the reading is neither "product" nor "no smoothness".
+    """
+    if reading == "product":
+        tables, theta = random_tables(k, 2, d=1), point(k, d=1)
+        composition = composed(tables, (1, 2), theta, 0)[0][0]
+        product = theta[0] * theta[0]
+        return Verdict(
+            NAME, (54,), "refuted", composition != product, float(composition), float(product), seed=k,
+            note="coefficient of h^0 of (1+hV_1)(θ)·(1+hV_2)(θ) is θ², of the composition θ",
+        )  # fmt: skip
+    if reading != "no smoothness":
+        raise ValueError(f'the reading must be "product" or "no smoothness", got {reading!r}')
+    outer, _, h = steps_apart(k)
+    remainder = outer - h  # the expansion to order 2 is h(V_1 + V_2) + h²V_1'V_2 = h at 0
+    first = ex.VectorField(value=lambda x: np.abs(x) ** 1.5, jvp=lambda x, v: 1.5 * np.sqrt(np.abs(x)) * np.sign(x) * v)
+    second = ex.VectorField(value=np.ones_like, jvp=lambda x, v: 0 * v)
+    series = ex.word_series([first, second], (1, 2), np.zeros(1), 2)[:, 0]
+    holds = remainder**2 == h**5 and list(series) == [0.0, 1.0, 0.0]
+    return Verdict(
+        NAME, (56,), "refuted", holds, float(remainder / h**3), 1.0,
+        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: remainder h^(5/2), over h³ {float(remainder / h**3):g}",
+    )  # fmt: skip
+
+
+def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Both readings; h from 4^-2 to 4^-30."""
+    yield {"reading": "product", "k": 2}
+    for k in (2, 10, 30):
+        yield {"reading": "no smoothness", "k": k}
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Lemma C.1", "Appendix C"),
+    claim="T_{i_1}…T_{i_k} = 1 + hΣV_{i_l} + h²Σ_{u<v}V'_{i_u}V_{i_v} + O(h³); order p: Σ_τ 1/σ(τ) Σ_ℓ F_ℓ(τ)",
+    hypotheses="V_i in C^{1,1} near θ (order p: C^{p−1,1}), k fixed; repeated indices allowed",
+    rows=(
+        Row(
+            54, "Appendix C, (4)", "TYPO", "(1+hV_{i_1})(θ)⋯(1+hV_{i_k})(θ)",
+            "this is a product of vectors, which has no meaning; the maps are composed",
+            "((1+hV_{i_1}) ∘ ⋯ ∘ (1+hV_{i_k}))(θ)", "typo",
+        ),
+        Row(
+            56, "Lemma C.1 and its proof", "HYP", "1 + hΣV + h²Σ_{u<v}V'V + O(h³)",
+            "no smoothness is asked: for V_1 = |x|^{3/2}, V_2 = 1 at 0 the remainder is h^{5/2}",
+            "V_i ∈ C^{1,1} near θ and k fixed; the remainder grows as (kh)³; orders part at h² only where a bracket is "
+            "not zero", "repairable",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    printed_cases=printed_cases,
+    test="tests/theory/test_composition_expansion.py",
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""Appendix D.1: c small batches against one large batch, to second order.
+
+Problem
+    T_small = (1+h'V_c) … (1+h'V_1), T_large = 1 + hV_B, h' = h/c, V_B the field of the mean loss of all examples.
+Guarantee (Exact)
+    For batches of equal size hV_B = h' ΣV_i and T_small = T_large + h'² Σ_{i>j} V_i'V_j + O(h³): the outermost map is
+    that of the last batch. Printed: Σ_{i<j}, the sum of the reversed product; and no condition on the sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from contraction import expansions as ex
+from contraction.statements import _exact
+from contraction.statements._base import Row, Statement, Tier, Verdict
+from contraction.statements._polynomials import Table, composed, descent_tables, fields_of, point
+
+NAME, ROWS = "small_batches", (62, 63)
+
+
+def mean_table(tables: list[Table], sizes: list[int]) -> Table:
+    """The descent field of the mean loss over all examples, from those of batches of the given sizes."""
+    total = sum(sizes)
+    result: Table = [{} for _ in tables[0]]
+    for table, size in zip(tables, sizes, strict=True):
+        for component, own in zip(result, table, strict=True):
+            for e, c in own.items():
+                component[e] = component.get(e, Fraction(0)) + c * Fraction(size, total)
+    return result
+
+
+def pair_sum(fields: list[ex.VectorField], theta: np.ndarray, pairs: list[tuple[int, int]]) -> list[Fraction]:
+    """Σ V_i'V_j over the pairs."""
+    total = theta * 0
+    for i, j in pairs:
+        total = total + fields[i].differential(theta, (fields[j](theta),))
+    return list(total)
+
+
+def second_order(c: int, seed: int) -> tuple[list[Fraction], list[ex.VectorField], np.ndarray]:
+    """The coefficient of h'² of T_small, by composing polynomials."""
+    tables, theta = descent_tables(seed, c), point(seed)
+    return composed(tables, range(c, 0, -1), theta, 2)[2], fields_of(tables), theta
+
+
+def check(c: int, seed: int) -> Verdict:
+    """Coefficients of h'² and h' of T_small: Σ_{i>j} V_i'V_j, and c times the field of the large batch."""
+    measured, fields, theta = second_order(c, seed)
+    tables = descent_tables(seed, c)
+    first = composed(tables, range(c, 0, -1), theta, 1)[1]
+    (large,) = fields_of([mean_table(tables, [8] * c)])
+    h = Fraction(1, 5)
+    step = ex.large_batch_step(fields, theta, h)
+    return _exact.equal(
+        NAME, ROWS, [measured, list(ex.fixed_order_term(fields, theta)), first, list(step)],
+        [
+            pair_sum(fields, theta, [(i, j) for i in range(c) for j in range(i)])
+        ] * 2 + [list(c * large(theta)), list(theta + h * large(theta))],
+        seed=seed, hypotheses="equal sizes, mean losses, no batch-coupled layers", note=f"c={c}",
+    )  # fmt: skip
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """One to five batches."""
+    for c in range(1, 6):
+        for _ in range(2 if tier == "standard" else 20):
+            yield {"c": c, "seed": int(rng.integers(2**31))}
+
+
+def check_printed(slip: str, c: int = 3, seed: int = 0) -> Verdict:
+    """Σ_{i<j} is not the h'² term; and for sizes 1, …, c the field of the large batch is not the mean of the V_i.
+
+    Raises
+    ------
+    ValueError
+        If the slip is neither "i < j" nor "unequal sizes".
+    """
+    second, fields, theta = second_order(c, seed)
+    if slip == "i < j":
+        printed = pair_sum(fields, theta, [(i, j) for j in range(c) for i in range(j)])
+        return Verdict(
+            NAME, (62,), "refuted", printed != second, float(second[0]), float(printed[0]), seed=seed,
+            note=f"first coordinate of the h'² term of T_small, c={c}",
+        )  # fmt: skip
+    if slip != "unequal sizes":
+        raise ValueError(f'the slip must be "i < j" or "unequal sizes", got {slip!r}')
+    (large,) = fields_of([mean_table(descent_tables(seed, c), list(range(1, c + 1)))])
+    weighted = ex.large_batch_step(fields, theta, Fraction(1), sizes=list(range(1, c + 1)))
+    printed = ex.large_batch_step(fields, theta, Fraction(1))
+    true = list(theta + large(theta))
+    return Verdict(
+        NAME, (63,), "refuted", list(weighted) == true != list(printed), float(true[0]), float(printed[0]), seed=seed,
+        note=f"first coordinate of θ + hV_B and of θ + h'ΣV_i at h=1, sizes 1 … {c}",
+    )  # fmt: skip
+
+
+def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Both slips for two to four batches."""
+    for slip in ("i < j", "unequal sizes"):
+        for c in (2, 3, 4):
+            yield {"slip": slip, "c": c, "seed": int(rng.integers(2**31))}
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Appendix D.1",),
+    claim="T_small = T_large + h'² Σ_{i>j} V_i'V_j + O(h³), hV_B = h' Σ V_i, h' = h/c",
+    hypotheses="equal batch sizes, mean losses, no batch-coupled layers",
+    rows=(
+        Row(
+            62, "Appendix D.1, second-order term of T_small (twice)", "WRONG", "h'² Σ_{i<j} V'_i V_j",
+            "the outermost map is that of batch c: this is the term of the reversed product",
+            "h'² Σ_{i>j} V'_i V_j", "repairable",
+        ),
+        Row(
+            63, "Appendix D.1, large and small batches", "HYP", "hV_B(θ) = h' Σ V_i(θ)",
+            "false for batches of unequal size, summed losses, or layers that couple a batch (batch normalisation)",
+            "for equal sizes, mean losses and no batch-coupled layers", "repairable",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    printed_cases=printed_cases,
+    test="tests/theory/test_small_batches.py",
+)  # fmt: skip
