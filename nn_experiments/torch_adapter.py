@@ -75,7 +75,8 @@ def from_torch(
 
 
 def _check(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    if optimizer.state:
+    used = [slots for slots in optimizer.state.values() if float(slots.get("step", 1)) > 0]
+    if used:
         raise ValueError("the optimizer has already taken steps; make a fresh one, since iterate 0 is the start")
     if any("initial_lr" in group for group in optimizer.param_groups):
         raise ValueError(
