@@ -72,10 +72,11 @@ def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
         values = [Fraction(C) * Fraction(k) ** int(m) for m in n.flat]
         return values[0] if n.ndim == 0 else np.array(values, dtype=object).reshape(n.shape)
     C, k = float(C), float(k)
+    half = n // 2  # k^n may underflow where C k^n does not: take it in two halves
     with np.errstate(under="ignore", over="ignore"):
-        values = C * np.power(k, n.astype(float))
+        values = C * np.power(k, half.astype(float)) * np.power(k, (n - half).astype(float))
     zero = (C == 0) | ((k == 0) & (n > 0))
-    return np.where(zero, 0.0, np.maximum(rounded_up(values), TINY))[()]
+    return np.where(zero, 0.0, np.maximum(rounded_up(values, 12), TINY))[()]
 
 
 def _over_gap(D: Any, k: Any) -> Any:

@@ -106,7 +106,7 @@ def _candidates(matrices: Sequence[NDArray]) -> Iterator[tuple[str, Any]]:
     P = _sum_lyapunov(matrices)
     if P is not None:
         yield "‖·‖_P (Lyapunov sum)", WeightedEuclidean(P)
-    if len(matrices[0]) <= LARGEST_OPTIMISED:
+    if len(matrices[0]) <= LARGEST_OPTIMISED and expanding_word(matrices, 3) is None:
         yield "‖·‖_P (optimised)", _optimised(matrices, np.eye(len(matrices[0])) if P is None else P)
 
 
