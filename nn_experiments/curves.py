@@ -207,7 +207,7 @@ class Curves:
 
 def _load_record(path: Path) -> Curves:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             metrics = {
                 key.removeprefix("metric/"): file[key].astype(np.float64)

@@ -141,7 +141,7 @@ def read_block(path: Path) -> Block:
         If the file is truncated, altered or no block.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             values = {key.removeprefix("value/"): file[key] for key in file.files if key.startswith("value/")}
             return Block(file["iterate"], values, json.loads(str(file["meta"])))
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:

@@ -130,7 +130,7 @@ def read_cifar(path: Path, *, classes: int, binary: bool) -> Splits:
 def read_arrays(path: Path) -> Splits:
     """Read ``train_images, train_labels, test_images, test_labels`` from a ``.npz``, without pickle."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return (file["train_images"], file["train_labels"]), (file["test_images"], file["test_labels"])
     except KeyError as error:
         raise DataError(f"{path} lacks an array: {error}") from error

@@ -1,0 +1,188 @@
+"""Blocks on disk, and the curves that are read back from them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn_experiments as nne
+from nn_experiments import store, variants
+from nn_experiments.store import Block
+from tests.nn.synthetic_results import write_synthetic
+
+
+def block(first: int, last: int, value: float = 0.0, step: int = 1) -> Block:
+    at = np.arange(first, last + 1, step)
+    return Block(at, {"test_loss": at + value}, {"kernel": "test"})
+
+
+def test_a_block_survives_the_disk_with_its_divergence(tmp_path: Path) -> None:
+    values = np.array([1 / 3, np.nan, np.inf])
+    path = store.write_block(tmp_path, 4, "backward", Block(np.array([2, 3, 9]), {"a": values}, {"kernel": "k"}))
+    assert path == tmp_path / "4" / "backward" / "2-9.npz"
+    back = store.read_block(path)
+    assert np.array_equal(back.values["a"], values, equal_nan=True)
+    assert back.iterate.tolist() == [2, 3, 9]
+    assert back.meta == {"kernel": "k"}
+    assert store.present(tmp_path, 4, "backward", ["a"]) == {2, 3, 9}
+    assert store.present(tmp_path, 4, "backward", ["a", "b"]) == set()
+    assert [p.name for p in path.parent.iterdir()] == ["2-9.npz"]
+
+
+def test_blocks_of_two_grids_that_meet_in_one_file_are_joined(tmp_path: Path) -> None:
+    store.write_block(tmp_path, 0, "forward", block(10, 30, step=5))
+    store.write_block(tmp_path, 0, "forward", block(10, 30, step=4))
+    assert store.present(tmp_path, 0, "forward", ["test_loss"]) == {10, 14, 15, 18, 20, 22, 25, 26, 30}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "empty", "no block", "half written"])
+def test_broken_files_do_not_count(tmp_path: Path, damage: str) -> None:
+    path = store.write_block(tmp_path, 0, "forward", block(1, 50))
+    data = path.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "altered":
+        path.write_bytes(data[:200] + bytes([data[200] ^ 255]) + data[201:])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "no block":
+        np.savez(path, x=np.zeros(3))
+    else:
+        path.rename(path.with_name(".1-50.npz.abc.part"))
+    assert store.present(tmp_path, 0, "forward", ["test_loss"]) == set()
+    if path.exists():
+        with pytest.raises(store.BrokenBlock, match="delete it"):
+            store.read_block(path)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with store.write_atomically(tmp_path / "x") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_are_written_once_and_guarded(tmp_path: Path) -> None:
+    store.write_settings(tmp_path, {"decides": {"a": 1}, "experiment": {}})
+    store.write_settings(tmp_path, {"decides": {"a": 1}, "experiment": {"later": True}})
+    assert store.read_settings(tmp_path) == {"decides": {"a": 1}, "experiment": {}}
+    with pytest.raises(ValueError, match="another experiment"):
+        store.write_settings(tmp_path, {"decides": {"a": 2}})
+
+
+def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for root in (here, there):
+        store.write_settings(root / "abc", {"decides": {"a": 1}})
+    store.write_block(here / "abc", 0, "forward", block(1, 10))
+    store.write_block(there / "abc", 0, "forward", block(6, 20, value=0.5))
+    store.write_block(there / "abc", 1, "forward", block(1, 5), stream="diagnostics")
+    store.write_settings(there / "def", {"decides": {"a": 9}})
+    store.write_block(there / "def", 0, "backward", block(1, 5))
+    assert store.merge(there, here) == 3
+    assert store.merge(there, here) == 0
+    curves = nne.load(here / "abc")
+    n, loss = curves.path("test_loss", seed=0, order="forward")
+    assert n.tolist() == list(range(1, 21))
+    assert loss.tolist() == [*range(1, 11), *(k + 0.5 for k in range(11, 21))]
+    assert nne.load(here / "def").orders == ("backward",)
+    store.write_settings(tmp_path / "third" / "abc", {"decides": {"a": 2}})
+    with pytest.raises(ValueError, match="another experiment"):
+        store.merge(tmp_path / "third", here)
+    with pytest.raises(ValueError, match="holds no run"):
+        store.merge(tmp_path / "nothing", here)
+
+
+def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
+    root = write_synthetic(tmp_path, "fig4", steps=100, every=2, diagnostics_every=10, diverges_at={(1, "forward"): 60})
+    curves = nne.load("fig4", out=tmp_path)
+    assert curves.seeds == (0, 1, 2, 3, 4)
+    assert curves.orders == ("forward", "backward", "polyak", "ema-0.99", "decayed-100")
+    assert curves["test_loss"].shape == (5, 5, 51)
+    assert curves.diverged(seed=1, order="forward") == 60
+    assert curves.diverged(seed=0, order="forward") is None
+    n, increments = curves.path("parameter_increment", seed=2, order="backward")
+    assert n.tolist() == list(range(0, 100, 10))
+    assert increments[-1] < 1e-3 < increments[0]
+    assert curves.complete("test_loss", range(0, 101, 2))
+    assert not curves.complete("parameter_increment", range(0, 101, 2))
+    assert curves.gradients("backward")[-1] == 100
+    assert curves.gradients("backward", path=True)[-1] == sum(range(2, 101, 2))
+    assert curves.gradients("polyak", path=True)[-1] == 100
+    part = nne.load(root, seeds=[3, 1], orders=["backward"])
+    assert np.array_equal(part["test_loss"][1, 0], curves["test_loss"][1, 1])
+    with pytest.raises(KeyError, match="recorded are"):
+        curves["speed"]
+    with pytest.raises(FileNotFoundError, match="run fig5"):
+        nne.load("fig5", out=tmp_path)
+    write_synthetic(tmp_path, "fig4", steps=10, identity="other")
+    with pytest.raises(ValueError, match="several runs"):
+        nne.load("fig4", out=tmp_path)
+    assert len(nne.load("fig4", out=tmp_path, identity="other").iterates) == 11
+
+
+def test_results_of_record_and_csv(tmp_path: Path) -> None:
+    write_synthetic(tmp_path, "fig4", seeds=[0, 1], steps=20, diagnostics_every=10, diverges_at={(1, "forward"): 15})
+    curves = nne.load("fig4", out=tmp_path)
+    curves.save(tmp_path / "record.npz", dtype="float64")
+    back = nne.load(tmp_path / "record.npz")
+    assert back.orders == curves.orders
+    assert back.experiment == curves.experiment
+    for name in curves.metrics:
+        assert np.array_equal(back[name], curves[name], equal_nan=True)
+        assert np.array_equal(back.recorded[name], curves.recorded[name])
+    curves.to_csv(tmp_path / "curves.csv")
+    with (tmp_path / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 5 * 21
+    assert rows[15 + 21]["test_loss"] == "nan"
+    assert rows[15]["parameter_increment"] == ""
+    assert float(rows[7]["test_loss"]) == curves["test_loss"][0, 0, 7]
+    (tmp_path / "record.npz").write_bytes(b"?")
+    with pytest.raises(ValueError, match="not a file of results"):
+        nne.load(tmp_path / "record.npz")
+
+
+def test_a_reset_path_is_the_backward_one_until_its_first_point(tmp_path: Path) -> None:
+    """Only the part that differs is stored; ``load`` fills in the rest."""
+    root = tmp_path / "abc"
+    store.write_settings(root, {"decides": {}})
+    store.write_block(root, 0, "backward", block(1, 30))
+    store.write_block(root, 0, "reset-20", block(21, 30, value=0.5))
+    n, loss = nne.load(root).path("test_loss", seed=0, order="reset-20")
+    assert n.tolist() == list(range(1, 31))
+    assert loss.tolist() == [*range(1, 21), *(k + 0.5 for k in range(21, 31))]
+    for n in range(1, 40):
+        for name in ("reset-20", "late-7", "windowed-5", "backward", "reset-3-9"):
+            shared, own = variants.parse(variants.home(name, n)), variants.parse(name)
+            assert word(shared, n) == word(own, n)
+
+
+def word(variant: variants.Variant, n: int) -> list[int]:
+    found: list[int] = []
+    while n > 0:
+        found += variant.order.word(n)
+        n = variant.order.anchor(n)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["forward", "backward", "reset-500-1000", "late-20", "windowed-7", "polyak", "ema-0.99", "decayed-100"]
+)
+def test_names_of_variants_are_canonical(name: str) -> None:
+    variant = variants.parse(name)
+    assert variant.name == name
+    assert variant.baseline == (name.split("-")[0] in ("polyak", "ema", "decayed"))
+    if not variant.baseline:
+        assert variants.variant_name(variant.order) == name
+    assert variants.parse("reset:1000:500").name == "reset-500-1000"
+    for bad in ("sideways", "reset", "ema-1.5", "late-x", "forward-3", "decayed-0"):
+        with pytest.raises(ValueError, match=bad):
+            variants.parse(bad)
