@@ -375,18 +375,31 @@ Proof.
     + intros w. rewrite !Hnsub, Hnorm.
       replace (V1 x * w - V1 theta * w) with ((V1 x - V1 theta) * w) by ring. rewrite Rabs_mult.
       apply Rmult_le_compat_r; [apply Rabs_pos |].
-      (* the mean value theorem for V' *)
-      destruct (Req_dec x theta) as [-> | Hne].
-      { rewrite !Rminus_diag_eq, !Rabs_R0 by reflexivity. lra. }
-      assert (Hmv : exists c, V1 x - V1 theta = V2 c * (x - theta) /\ Rabs (c - theta) <= radius).
-      { destruct (Rlt_le_dec theta x) as [Hlt | Hle].
-        - destruct (MVT_cor2 V1 V2 theta x Hlt (fun c _ => HV1 c)) as (c & Hc & Hin). exists c.
-          split; [exact Hc |]. rewrite Rabs_pos_eq in * by lra. lra.
-        - assert (Hlt : x < theta) by lra.
-          destruct (MVT_cor2 V1 V2 x theta Hlt (fun c _ => HV1 c)) as (c & Hc & Hin). exists c.
-          split; [lra |]. rewrite Rabs_left in * by lra. lra. }
-      destruct Hmv as (c & -> & Hc). rewrite Rabs_mult.
-      apply Rmult_le_compat_r; [apply Rabs_pos |]. apply (Hb c Hc).
+      (* V' grows by at most M |x - theta| along the segment, upwards and downwards *)
+      assert (Hgrow : forall s, s = 1 \/ s = -1 ->
+                s * (V1 x - V1 theta) <= M * Rabs (x - theta)).
+      { intros s Hs.
+        pose proof (growth_bound (fun t => s * V1 (theta + t * (x - theta)))
+          (fun t => s * (V2 (theta + t * (x - theta)) * (x - theta))) (M * Rabs (x - theta)) 0) as H.
+        cbv beta in H. replace (theta + 1 * (x - theta)) with (x : R) in H by (simpl in x; ring).
+        replace (theta + 0 * (x - theta)) with theta in H by ring.
+        enough (s * V1 x - s * V1 theta <= M * Rabs (x - theta) + 0 / 2) by lra. apply H; clear H.
+        - intros t _. apply (derivable_pt_lim_scal (fun t => V1 (theta + t * (x - theta)))).
+          apply (derivable_pt_lim_comp (fun t => theta + t * (x - theta)) V1 t (x - theta)).
+          + intros e He. exists (mkposreal 1 Rlt_0_1). intros r Hr' _.
+            replace ((theta + (t + r) * (x - theta) - (theta + t * (x - theta))) / r - (x - theta))
+              with 0 by (field; exact Hr').
+            rewrite Rabs_R0. lra.
+          + apply HV1.
+        - intros t Ht. destruct (Hb (theta + t * (x - theta))) as (_ & _ & H2).
+          { replace (theta + t * (x - theta) - theta) with (t * (x - theta)) by ring.
+            rewrite Rabs_mult, (Rabs_pos_eq t) by lra. pose proof (Rabs_pos (x - theta)). nra. }
+          eapply Rle_trans; [apply Rle_abs |].
+          rewrite !Rabs_mult. replace (Rabs s) with 1.
+          2: { destruct Hs as [-> | ->]; [rewrite Rabs_R1 | rewrite Rabs_left by lra]; lra. }
+          pose proof (Rabs_pos (x - theta)). nra. }
+      pose proof (Hgrow 1 (or_introl eq_refl)). pose proof (Hgrow (-1) (or_intror eq_refl)).
+      apply Rabs_le. lra.
 Qed.
 
 (** Lemma C.1 and Theorem C.2 for C^2 functions of one variable. *)

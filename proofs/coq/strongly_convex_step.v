@@ -143,20 +143,86 @@ Qed.
 
 (** ** The sharp factor for gradients *)
 
+(** A function whose derivative on [0,1) is at most 0 does not grow there. By the supremum of the
+    points t with f t - f 0 <= c t, c > 0 (the mean value theorem of the standard library would
+    bring the law of excluded middle as one more axiom). *)
+Lemma no_growth : forall f f',
+  (forall t, 0 <= t <= 1 -> derivable_pt_lim f t (f' t)) ->
+  (forall t, 0 <= t < 1 -> f' t <= 0) ->
+  f 1 <= f 0.
+Proof.
+  intros f f' Hf Hb. apply Rnot_lt_le. intro Hlt.
+  set (c := (f 1 - f 0) / 2). assert (Hc : 0 < c) by (unfold c; lra).
+  set (S := fun t => 0 <= t <= 1 /\ f t - f 0 <= c * t).
+  destruct (completeness S) as [m [Hub Hleast]].
+  { exists 1. intros t [Ht _]. lra. }
+  { exists 0. split; lra. }
+  assert (Hm : 0 <= m <= 1).
+  { split; [apply Hub; split; lra | apply Hleast; intros t [Ht _]; lra]. }
+  (* near m, |f (m + e) - f m - e f'(m)| <= eta |e| *)
+  assert (Hnear : forall eta, 0 < eta -> exists delta, 0 < delta /\
+            forall e, Rabs e < delta -> Rabs (f (m + e) - f m - e * f' m) <= eta * Rabs e).
+  { intros eta He. destruct (Hf m Hm eta He) as [delta Hd]. exists delta.
+    split; [apply cond_pos |]. intros e Hlt'.
+    destruct (Req_dec e 0) as [-> | Hn].
+    - rewrite Rplus_0_r. replace (f m - f m - 0 * f' m) with 0 by ring. rewrite Rabs_R0. lra.
+    - specialize (Hd e Hn Hlt').
+      replace (f (m + e) - f m - e * f' m) with (((f (m + e) - f m) / e - f' m) * e) by (field; exact Hn).
+      rewrite Rabs_mult. apply Rmult_le_compat_r; [apply Rabs_pos | lra]. }
+  (* m is one of these points: otherwise a neighbourhood of m has none *)
+  assert (HmS : f m - f 0 <= c * m).
+  { apply Rnot_lt_le. intro Hgap. set (gap := f m - f 0 - c * m) in *.
+    assert (Hg : 0 < gap) by (unfold gap; lra).
+    destruct (Hnear 1 Rlt_0_1) as (delta & Hd & Hne).
+    set (slope := Rabs (f' m) + c + 1).
+    assert (Hs : 0 < slope) by (unfold slope; pose proof (Rabs_pos (f' m)); lra).
+    assert (Hq : 0 < gap / slope) by (apply Rdiv_lt_0_compat; assumption).
+    set (eta := Rmin delta (gap / slope)).
+    assert (He : 0 < eta <= delta /\ eta <= gap / slope).
+    { unfold eta. pose proof (Rmin_l delta (gap / slope)). pose proof (Rmin_r delta (gap / slope)).
+      pose proof (Rmin_glb_lt _ _ _ Hd Hq). lra. }
+    enough (m <= m - eta) by lra. apply Hleast. intros t [Ht HtS].
+    apply Rnot_lt_le. intro Hclose. pose proof (Hub t (conj Ht HtS)) as Htm.
+    assert (Habs : Rabs (t - m) = m - t) by (rewrite Rabs_minus_sym; apply Rabs_pos_eq; lra).
+    specialize (Hne (t - m) ltac:(rewrite Habs; lra)). rewrite Habs in Hne.
+    replace (m + (t - m)) with t in Hne by ring.
+    pose proof (Rle_abs (- (f t - f m - (t - m) * f' m))) as H1. rewrite Rabs_Ropp in H1.
+    pose proof (Rle_abs (f' m)) as H2. pose proof (Rle_abs (- f' m)) as H3. rewrite Rabs_Ropp in H3.
+    assert (Hsl : (m - t) * slope < gap).
+    { apply Rlt_le_trans with (gap / slope * slope); [apply Rmult_lt_compat_r; lra |].
+      right. field. lra. }
+    unfold slope in Hsl. unfold gap in *. nra. }
+  destruct (Rlt_le_dec m 1) as [Hm1 | Hm1].
+  2: { replace m with 1 in HmS by lra. unfold c in *. lra. }
+  (* a point a little to the right of m is another *)
+  destruct (Hnear c Hc) as (delta & Hd & Hne).
+  set (e := Rmin (delta / 2) (1 - m)).
+  assert (He : 0 < e /\ e <= delta / 2 /\ e <= 1 - m).
+  { unfold e. pose proof (Rmin_l (delta / 2) (1 - m)). pose proof (Rmin_r (delta / 2) (1 - m)).
+    pose proof (Rmin_glb_lt (delta / 2) (1 - m) 0 ltac:(lra) ltac:(lra)). lra. }
+  specialize (Hne e ltac:(rewrite Rabs_pos_eq; lra)). rewrite (Rabs_pos_eq e) in Hne by lra.
+  pose proof (Rle_abs (f (m + e) - f m - e * f' m)). specialize (Hb m ltac:(lra)).
+  assert (Hnext : S (m + e)) by (split; [lra | nra]).
+  specialize (Hub _ Hnext). lra.
+Qed.
+
 (** A function of [0,1] whose derivative is at most a + b t grows by at most a + b/2. *)
 Lemma growth_bound : forall f f' a b,
   (forall t, 0 <= t <= 1 -> derivable_pt_lim f t (f' t)) ->
-  (forall t, 0 < t < 1 -> f' t <= a + b * t) ->
+  (forall t, 0 <= t < 1 -> f' t <= a + b * t) ->
   f 1 - f 0 <= a + b / 2.
 Proof.
   intros f f' a b Hf Hb.
-  set (g := fun t => f t - (a * t + b / 2 * Rsqr t)).
-  destruct (MVT_cor2 g (fun t => f' t - (a * 1 + b / 2 * (2 * t))) 0 1 Rlt_0_1) as (c & Hc & Hr).
+  pose proof (no_growth (fun t => f t - (a * t + b / 2 * Rsqr t))
+    (fun t => f' t - (a * 1 + b / 2 * (2 * t)))) as H.
+  enough (f 1 - (a * 1 + b / 2 * Rsqr 1) <= f 0 - (a * 0 + b / 2 * Rsqr 0))
+    by (unfold Rsqr in *; lra).
+  apply H; clear H.
   - intros t Ht. apply derivable_pt_lim_minus; [apply Hf; assumption |].
     apply derivable_pt_lim_plus.
     + apply (derivable_pt_lim_scal id). apply derivable_pt_lim_id.
     + apply (derivable_pt_lim_scal Rsqr). apply derivable_pt_lim_Rsqr.
-  - specialize (Hb c Hr). unfold g, Rsqr in Hc. lra.
+  - intros t Ht. specialize (Hb t Ht). lra.
 Qed.
 
 Section Gradients.
@@ -186,7 +252,9 @@ Section Gradients.
     - intros t _. apply gradient_along_line. assumption.
     - intros t Ht. specialize (HM (x +v t *v v) x).
       replace (x +v t *v v -v x) with (t *v v) in HM by vec.
-      autorewrite with inner in HM. apply (Rmult_le_reg_l t); [lra |]. lra.
+      destruct (Req_dec t 0) as [-> | Hn].
+      + replace (x +v 0 *v v) with x by vec. lra.
+      + autorewrite with inner in HM. apply (Rmult_le_reg_l t); [lra |]. lra.
   Qed.
 
   Lemma parabola_below : forall (F : E -> R) (g : E -> E) m, gradient_of F g ->
