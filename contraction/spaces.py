@@ -133,7 +133,7 @@ class L1Simplex:
     def validate(self, x: ArrayLike, *, tolerance: float = 1e-9) -> None:
         """Raise ValueError unless every point has non-negative entries that sum to one within ``tolerance``."""
         x = np.asarray(x)
-        if np.any(x < 0) or np.any(np.abs(np.sum(x, axis=-1) - 1) > tolerance):
+        if not (np.all(x >= 0) and np.all(np.abs(np.sum(x, axis=-1) - 1) <= tolerance)):
             raise ValueError(f"a point of the simplex has entries >= 0 with sum 1, got {x!r}")
 
 
@@ -201,6 +201,8 @@ class GridFunctions:
         grid = np.asarray(self.grid, dtype=float)
         if grid.ndim != 1 or grid.size < 2 or not np.all(np.diff(grid) > 0):
             raise ValueError("the grid must be strictly increasing with at least two points")
+        if not np.isfinite(self.rate):
+            raise ValueError(f"rate must be a finite number, got {self.rate!r}")
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "weights", np.exp(-self.rate * (grid - grid[0])))
 
@@ -214,6 +216,10 @@ class Metric:
 
     function: Callable[[NDArray, NDArray], ArrayLike]
     event_ndim: int = 1
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"a metric is a function of two points, got {self.function!r}")
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.asarray(self.function(np.asarray(x), np.asarray(y)))

@@ -56,7 +56,7 @@ def finite_array(name: str, value: ArrayLike, shape: Sequence[int | None]) -> ND
         raise ValueError(f"{name} must have shape {wanted}, got shape {array.shape}")
     if not np.all(np.isfinite(array)):
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must have finite entries, got {array[at]!r} at {at}")
+        raise ValueError(f"{name} must have finite entries, got {float(array[at])!r} at {at}")
     return array
 
 
@@ -69,8 +69,8 @@ def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDA
     if np.any(gap > SYMMETRY_ULPS * np.finfo(float).eps * np.max(np.abs(matrix))):
         i, j = (int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
         raise ValueError(
-            f"{name} must be symmetric (it is a second derivative), got {matrix[i, j]!r} at ({i}, {j}) and "
-            f"{matrix[j, i]!r} at ({j}, {i})"
+            f"{name} must be symmetric, got {float(matrix[i, j])!r} at ({i}, {j}) and "
+            f"{float(matrix[j, i])!r} at ({j}, {i})"
         )
     return (matrix + matrix.T) / 2
 

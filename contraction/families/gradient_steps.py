@@ -197,5 +197,5 @@ def _check_batches(batches: Iterable[ArrayLike], rows: int) -> NDArray:
         raise ValueError(f"batches must be non-empty lists of rows of equal length, got shapes {sorted(sizes)}")
     stacked = np.stack(listed)
     if stacked.dtype.kind not in "iu" or stacked.min() < 0 or stacked.max() >= rows:
-        raise ValueError(f"batches hold row numbers 0 … {rows - 1}, got {stacked.min()!r} … {stacked.max()!r}")
+        raise ValueError(f"batches hold row numbers 0 … {rows - 1}, got {stacked.min()} … {stacked.max()}")
     return stacked

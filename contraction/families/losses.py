@@ -96,7 +96,7 @@ class RidgeLogisticLoss(DataLoss):
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> None:
         super().__init__(X, y, ridge)
         if not np.all(np.abs(self.y) == 1):
-            raise ValueError(f"labels of a logistic loss are -1 or 1, got {self.y[np.abs(self.y) != 1][0]!r}")
+            raise ValueError(f"labels of a logistic loss are -1 or 1, got {float(self.y[np.abs(self.y) != 1][0])!r}")
 
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         return -y * special.expit(-y * z)

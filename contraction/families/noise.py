@@ -175,12 +175,10 @@ class Uniform(Noise):
             return power(abs(low), p)
         if low < 0 < high:
             return (power(abs(low), p + 1) + power(high, p + 1)) / ((p + 1) * (high - low))
-        near, far = sorted((abs(low), abs(high)))  # far^(p+1) - near^(p+1), without cancellation
-        return (
-            -power(far, p + 1)
-            * math.expm1((p + 1) * (math.log(near / far) if near else -math.inf))
-            / ((p + 1) * (far - near))
-        )
+        width, far = self.high - self.low, max(abs(low), abs(high))
+        # far^(p+1) - near^(p+1) without cancellation: near / far = 1 - width / far
+        lost = math.log1p(-width / far) if width < far else -math.inf
+        return -power(far, p + 1) * math.expm1((p + 1) * lost) / ((p + 1) * width)
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return rng.uniform(self.low, self.high, shape)

@@ -42,7 +42,7 @@ class PageRank(RandomOperator):
         if weights.shape != (n, n):
             raise ValueError(f"links must be a square matrix, got shape {weights.shape}")
         if np.any(weights < 0):
-            raise ValueError(f"links must be >= 0, got {weights.min()!r}")
+            raise ValueError(f"links must be >= 0, got {float(weights.min())!r}")
         self.damping = finite_number("the damping c", damping)
         if not 0 <= self.damping <= 1:
             raise ValueError(f"the damping c must be in [0, 1], got {damping!r}")
@@ -50,7 +50,7 @@ class PageRank(RandomOperator):
         self.link_matrix = weights / weights.sum(axis=0)
         self.teleport = np.full(n, 1 / n) if teleport is None else finite_array("teleport", teleport, (n,))
         if np.any(self.teleport < 0) or abs(self.teleport.sum() - 1) > 4 * n * np.finfo(float).eps:
-            raise ValueError(f"teleport must be >= 0 and sum to one, got sum {self.teleport.sum()!r}")
+            raise ValueError(f"teleport must be >= 0 and sum to one, got sum {float(self.teleport.sum())!r}")
         self.dim = n
         self.space: L1Simplex = L1Simplex()
         self.name = "PageRank"
