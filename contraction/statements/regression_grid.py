@@ -1,0 +1,64 @@
+"""Appendix A.1: the training points are 101, equally spaced and not sampled.
+
+Problem
+    x_i = -1 + 2i/N, i = 0, …, N (the paper: N = 100).
+Guarantee (Exact)
+    N + 1 distinct points, both ends included, every gap 2/N.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from contraction.statements._base import Row, Statement, Tier, Verdict
+
+NAME, ROWS = "regression_grid", (70,)
+
+
+def grid(N: int = 100) -> list[Fraction]:
+    """The points x_i = -1 + 2i/N, i = 0, …, N."""
+    return [Fraction(-1) + Fraction(2 * i, N) for i in range(N + 1)]
+
+
+def check(N: int = 100) -> Verdict:
+    """Count the points; they include both ends and have one gap, 2/N, exactly."""
+    x = grid(N)
+    gaps = {b - a for a, b in itertools.pairwise(x)}
+    holds = gaps == {Fraction(2, N)} and (x[0], x[-1]) == (-1, 1) and len(set(x)) == N + 1
+    return Verdict(NAME, ROWS, "exact", holds, len(set(x)), N + 1, hypotheses="none", note=f"N={N}, gaps {gaps}")
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """The paper's N = 100, and others."""
+    for N in (100, 1, 2, 7, 1000):
+        yield {"N": N}
+
+
+def check_printed(printed: int = 100) -> Verdict:
+    """The text counts 100 points; the indices 0, …, 100 name 101."""
+    count = len(grid(100))
+    return Verdict(NAME, ROWS, "refuted", count != printed, count, printed, note="points x_i, i = 0, …, 100")
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Appendix A.1",),
+    claim="x_i = −1 + 2i/100, i = 0, …, 100: 101 equally spaced points",
+    hypotheses="none",
+    rows=(
+        Row(
+            70, "Appendix A.1, the data", "TYPO",
+            "100 points uniformly sampled from function graphs D = {(x_i, y_i) : y_i = f(x_i)} with x_i = …}",
+            "i = 0, …, 100 names 101 points, they are equally spaced and not sampled, and the brace closes too early",
+            "101 equally spaced points, D = {(x_i, f(x_i)) : x_i = −1 + 2i/100, i = 0, …, 100}", "typo",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    test="tests/theory/test_regression_grid.py",
+)  # fmt: skip
