@@ -1,0 +1,97 @@
+"""Section 5, "the only order" (row 71): other orders converge, with a sharp bound by the agreement of their words."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contraction.orders import CustomOrder, Forward
+from contraction.statements import other_convergent_orders as statement
+
+factor = st.fractions(0, Fraction(99, 100), max_denominator=100)
+shift = st.fractions(-2, 2, max_denominator=8)
+
+
+@given(
+    order=st.sampled_from(sorted(statement.ORDERS)),
+    k=factor,
+    shifts=st.lists(shift, min_size=1, max_size=9),
+    theta0=shift,
+)
+def test_bound_by_agreement(order, k, shifts, theta0):
+    verdict = statement.check(order, k, shifts, theta0)
+    assert verdict, verdict
+
+
+@given(k=factor, shifts=st.lists(shift, min_size=1, max_size=5), words=st.data())
+def test_bound_for_words_drawn_at_random(k, shifts, words):
+    """Any words at all, with repetitions: agreement decides."""
+    letters = st.lists(st.integers(1, len(shifts)), min_size=1, max_size=8)
+    drawn = [tuple(words.draw(letters)) for _ in shifts]
+    assert statement.check(CustomOrder(words=lambda n: drawn[n - 1]), k, shifts)
+
+
+@given(k=factor, p=st.integers(0, 6), inner=st.integers(1, 30))
+def test_the_constant_is_sharp(k, p, inner):
+    """p common maps, then all shifts +D against all -D: the distance is 2 k^p D (1 - k^inner)/(1-k), exactly."""
+    ends = []
+    for sign in (1, -1):
+        x = Fraction(0)
+        for b in [sign] * inner + [0] * p:
+            x = k * x + b
+        ends.append(x)
+    assert abs(ends[0] - ends[1]) == 2 * k**p * (1 - k**inner) / (1 - k)
+
+
+def test_printed_uniqueness_is_refuted():
+    verdict = statement.check_printed()
+    assert verdict
+    assert verdict.measured == 3
+
+
+def test_under_the_strictest_reading_backward_is_alone():
+    """Words that are permutations of 1 … n and extend each other inwards from n = 1 on: only 1, 12, 123, …"""
+
+    def extensions(n: int) -> set[tuple[int, ...]]:
+        words = itertools.permutations(range(1, n + 1))
+        return {w for w in words if all(set(w[:m]) == set(range(1, m + 1)) for m in range(1, n))}
+
+    assert all(extensions(n) == {tuple(range(1, n + 1))} for n in range(1, 7))
+
+
+@pytest.mark.control
+def test_forward_and_fixed_depth_do_not_settle(monkeypatch):
+    """Forward, and a new map always under two others, have agreement at most 2 for ever."""
+    orders = {"forward": lambda: CustomOrder(words=lambda n: tuple(range(n, 0, -1)))}
+    orders["depth 2"] = lambda: statement.inserted(lambda n: 2)
+    monkeypatch.setattr(statement, "ORDERS", orders)
+    verdict = statement.check_printed(orders=tuple(orders))
+    assert not verdict
+    assert verdict.measured == 0
+
+
+@pytest.mark.control
+def test_backward_alone_refutes_nothing():
+    assert not statement.check_printed(orders=("backward",))
+
+
+@pytest.mark.control
+def test_agreement_of_the_innermost_maps_is_caught(monkeypatch):
+    """Agreement counted from the inside is not what keeps iterates together."""
+    real = statement.agreement
+    monkeypatch.setattr(statement, "agreement", lambda a, b: real(a[::-1], b[::-1]) + 3)
+    shifts = [Fraction((-1) ** i, i + 1) for i in range(8)]
+    assert not statement.check(CustomOrder(words=lambda n: (n, *range(1, n))), Fraction(1, 2), shifts)
+
+
+@pytest.mark.control
+def test_forward_words_written_as_anchors_agree_with_forward():
+    """The control's forward words are the forward order."""
+    words = CustomOrder(words=lambda n: tuple(range(n, 0, -1)))
+    shifts = [Fraction(i, 3) for i in range(6)]
+    k = Fraction(1, 2)
+    assert statement.values(words, k, shifts, Fraction(0)) == statement.values(Forward(), k, shifts, Fraction(0))
