@@ -1,6 +1,29 @@
 """Laws of iterates (Theorem 2.6): exact laws, closed forms, calibrated and exact tests, distances to the limit."""
 
-from contraction.laws.affine_moments import AffineMoments, affine_moments
+from contraction.laws.affine_moments import AffineMoments, affine_moments, gelbrich_distance
+from contraction.laws.bernoulli import bernoulli_law, cantor_cdf, golden_law, golden_value
+from contraction.laws.calibrated import (
+    CalibratedResult,
+    Rates,
+    SuiteRates,
+    mean_sample_size,
+    mean_test,
+    one_sample_test,
+    p_value_guard,
+    sample_size,
+    two_sample_size,
+    two_sample_test,
+)
+from contraction.laws.distance import (
+    Bracket,
+    coupling_bound,
+    exact_bracket,
+    lipschitz_lower_bound,
+    moment_bracket,
+    rate_bracket,
+    wasserstein,
+    wasserstein_to_uniform,
+)
 from contraction.laws.enumerate import (
     compare_orders,
     exact_law,
@@ -19,21 +42,44 @@ from contraction.laws.random_affine import RandomAffineMoments
 
 __all__ = [
     "AffineMoments",
+    "Bracket",
+    "CalibratedResult",
     "ExactLaw",
     "LawComparison",
     "PairedResult",
     "RandomAffineMoments",
+    "Rates",
+    "SuiteRates",
     "affine_moments",
+    "bernoulli_law",
+    "cantor_cdf",
     "compare_laws",
     "compare_orders",
+    "coupling_bound",
+    "exact_bracket",
     "exact_law",
     "exact_laws",
     "exchangeable_pair",
+    "gelbrich_distance",
+    "golden_law",
+    "golden_value",
     "is_stationary",
+    "lipschitz_lower_bound",
+    "mean_sample_size",
+    "mean_test",
     "merged_law",
+    "moment_bracket",
+    "one_sample_test",
+    "p_value_guard",
     "pair_law",
     "push_forward",
+    "rate_bracket",
     "reversible",
+    "sample_size",
     "sign_flip_test",
+    "two_sample_size",
+    "two_sample_test",
+    "wasserstein",
+    "wasserstein_to_uniform",
     "word_law",
 ]

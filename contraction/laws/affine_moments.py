@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AffineMoments", "affine_moments"]
+__all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,16 +156,22 @@ class AffineMoments:
         return self.radius
 
     def gaussian_distance(self, n: int) -> float:
-        """W_2 between the law of theta_n and the stationary law, for Gaussian b.
+        """W_2 between the law of theta_n and the stationary law for Gaussian b; a lower bound for every other b.
 
-        W_2^2 = ‖mu_n - mu‖^2 + tr(S_n + S - 2 (S^{1/2} S_n S^{1/2})^{1/2}); for one coordinate, from the mean,
-        W_2 = s (1 - √(1 - k^{2n})).
+        See `gelbrich_distance`; for one coordinate, from the mean, it is s (1 - √(1 - k^{2n})).
         """
-        S, Sn = self.stationary_covariance, self.covariance(n)
-        root = _root(S)
-        cross = _root(root @ Sn @ root)
-        gap = float(np.trace(S) + np.trace(Sn) - 2 * np.trace(cross))
-        return float(np.sqrt(max(gap, 0.0) + _square(self.mean(n) - self.stationary_mean)))
+        return gelbrich_distance(self.mean(n), self.covariance(n), self.stationary_mean, self.stationary_covariance)
+
+
+def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, other_covariance: NDArray) -> float:
+    """W_2 of two Gaussian laws, and a lower bound on W_2 of any two laws with these moments (Gelbrich, 1990).
+
+    W_2^2 >= ‖mu - nu‖^2 + tr(S + R - 2 (R^{1/2} S R^{1/2})^{1/2}), an equality for Gaussian laws.
+    """
+    root = _root(other_covariance)
+    cross = _root(root @ covariance @ root)
+    gap = float(np.trace(covariance) + np.trace(other_covariance) - 2 * np.trace(cross))
+    return float(np.sqrt(max(gap, 0.0) + _square(mean - other_mean)))
 
 
 def affine_moments(family: Any, theta0: ArrayLike = 0.0) -> Any:

@@ -17,8 +17,8 @@ from contraction.operators import AffineMaps
 from contraction.orders import Backward, Forward, Order
 
 __all__ = [
-    "compare_orders", "exact_law", "exact_laws", "exchangeable_pair", "is_stationary", "pair_law", "reversible",
-    "word_law",
+    "compare_orders", "exact_law", "exact_laws", "exchangeable_pair", "is_stationary", "pair_law", "push_forward",
+    "reversible", "word_law",
 ]  # fmt: skip
 
 MOST_WORDS = 2**25

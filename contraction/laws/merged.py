@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contraction.laws import _words
 from contraction.laws.enumerate import _unpack, _weights
@@ -55,31 +56,45 @@ def merged_law(
     if not isinstance(order, Forward | Backward):
         raise ValueError(f"merged_law knows Forward() and Backward(), got {order!r}; use exact_law for other orders")
     start, scale, scalar = _words.scale_start(forms, theta0)
-    masses = np.array([1], dtype=object)
+    total = denominator**n
+    masses = _words.array([1], total)
     if isinstance(order, Forward):
-        values, steps = start[None], forms.steps(start, scale, n)[1]
+        point, steps = forms.steps(start, scale, n)
+        values = point[None]
         for step in steps:
-            alpha, beta = step.alpha.astype(object), step.beta.astype(object)
-            values = np.concatenate([values @ a.T + b for a, b in zip(alpha, beta, strict=True)])
+            values = np.concatenate([values @ a.T + b for a, b in zip(step.alpha, step.beta, strict=True)])
             values, masses = _words.collect(values, np.concatenate([masses * c for c in chances]))
-            values = values.astype(object)
         scale = steps[-1].after if steps else scale
-        return ExactLaw.from_integers(values, scale, masses, denominator**n, scalar)
+    else:
+        values, scale, masses = _composed(forms, start, scale, n, masses, chances)
+    return ExactLaw.from_integers(values, scale, masses, total, scalar)
+
+
+def _composed(
+    forms: _words.ScaledMaps, start: NDArray, scale: int, n: int, masses: NDArray, chances: list[int]
+) -> tuple[NDArray, int, NDArray]:
+    """Values (K, d), their scale and masses of T_1 … T_n theta0, from the law of the composed map."""
     d = len(start)
-    rows = np.concatenate([np.eye(d, dtype=int).astype(object).ravel(), np.zeros(d, dtype=int).astype(object)])[None]
-    p_scale = q_scale = 1  # P = rows[:, :d*d] / p_scale, q = rows[:, d*d:] / q_scale
+    row_sum, shift = int(np.abs(forms.alpha).sum(axis=-1).max()), int(np.abs(forms.beta).max())
+    size_P, size_q, p_scale, q_scale = 1, 0, 1, 1
+    plan = []
     for _ in range(n):
         after = math.lcm(q_scale, p_scale * forms.R)
-        P, q = rows[:, : d * d].reshape(-1, d, d), rows[:, d * d :] * (after // q_scale)
-        factor = after // (p_scale * forms.R)
+        plan.append((after // q_scale, after // (p_scale * forms.R)))
+        size_q = size_q * plan[-1][0] + d * size_P * shift * plan[-1][1]
+        size_P, p_scale, q_scale = size_P * d * row_sum, p_scale * forms.Q, after
+    after = math.lcm(q_scale, p_scale * scale)
+    to_P, to_q = after // (p_scale * scale), after // q_scale
+    largest = max(size_q * to_q + d * size_P * to_P * max(abs(int(x)) for x in start), size_P, size_q, row_sum, shift)
+    largest = max([largest, to_P, to_q, *(f for pair in plan for f in pair)])
+    alpha, beta = _words.array(forms.alpha, largest), _words.array(forms.beta, largest)
+    rows = _words.array([*np.eye(d, dtype=int).ravel().tolist(), *[0] * d], largest)[None]  # P and q of one map a row
+    for grow, factor in plan:
+        P, q = rows[:, : d * d].reshape(-1, d, d), rows[:, d * d :] * grow
         pieces = [
             np.concatenate([(P @ a).reshape(-1, d * d), q + factor * (P @ b)], axis=1)
-            for a, b in zip(forms.alpha, forms.beta, strict=True)
+            for a, b in zip(alpha, beta, strict=True)
         ]
         rows, masses = _words.collect(np.concatenate(pieces), np.concatenate([masses * c for c in chances]))
-        rows, masses = rows.astype(object), masses.astype(object)
-        p_scale, q_scale = p_scale * forms.Q, after
-    after = math.lcm(q_scale, p_scale * scale)
     P, q = rows[:, : d * d].reshape(-1, d, d), rows[:, d * d :]
-    values = (P @ start) * (after // (p_scale * scale)) + q * (after // q_scale)
-    return ExactLaw.from_integers(values, after, masses, denominator**n, scalar)
+    return (P @ _words.array(start, largest)) * to_P + q * to_q, after, masses

@@ -1,0 +1,83 @@
+"""Bernoulli convolutions in exact arithmetic: atoms at finite n, the named limits, and colliding words.
+
+theta -> (1 - h) theta + h epsilon with epsilon one of two values, equally likely (Section 3.1). For values 0 and 1 the
+limit is uniform on [0, 1] at h = 1/2 and Cantor's law at h = 2/3 (the family `BernoulliConvolution` has those laws in
+floats). At h = 1 - 1/phi, phi the golden ratio, different words meet at one point; over Q(√5) that is exact: a + b phi
+is the pair (a, b), and division by phi an integer matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from contraction.laws._words import as_fraction
+from contraction.laws.exact import ExactLaw
+from contraction.laws.merged import merged_law
+from contraction.orders import Order
+
+__all__ = ["bernoulli_law", "cantor_cdf", "golden_law", "golden_value"]
+
+
+def bernoulli_law(
+    h: Any, n: int, theta0: Any = 0, *, values: Sequence[Any] = (0, 1), order: Order | None = None
+) -> ExactLaw:
+    """The exact law of iterate n: 2^n equally likely words, at (1-h)^n theta0 + h sum_j (1-h)^j epsilon_j.
+
+    Parameters
+    ----------
+    h
+        Learning rate, rational.
+    n, theta0, order
+        As in `merged_law`.
+    values
+        The two values of epsilon, rational.
+    """
+    h = as_fraction(h)
+    if len(values) != 2:
+        raise ValueError(f"a Bernoulli convolution has two values, got {len(values)}")
+    return merged_law([(1 - h, h * as_fraction(v)) for v in values], n, theta0, order=order)
+
+
+def cantor_cdf(x: Any) -> Fraction:
+    """Cantor's distribution function at a rational, exactly: the limit law at h = 2/3.
+
+    The ternary digits of a rational repeat; F is linear along one period, which is solved for.
+    """
+    x = as_fraction(x)
+    if x <= 0:
+        return Fraction(0)
+    if x >= 1:
+        return Fraction(1)
+    seen: dict[Fraction, tuple[Fraction, Fraction]] = {}
+    value, weight = Fraction(0), Fraction(1)  # F(start) = value + weight * F(x)
+    while x not in seen:
+        seen[x] = value, weight
+        digit, x = divmod(3 * x, 1)
+        weight /= 2
+        if digit == 1:
+            return value + weight
+        if digit == 2:
+            value += weight
+        if x == 0:
+            return value
+    before, before_weight = seen[x]
+    at_x = (value - before) / (before_weight - weight)  # value + weight F(x) = before + before_weight F(x)
+    return value + weight * at_x
+
+
+def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
+    """The exact law of iterate n from 0 at h = 1 - 1/phi, epsilon in {0, 1}: points (a, b) stand for a + b phi.
+
+    1 - h = 1/phi = phi - 1 takes (a, b) to (b - a, a), and h = 2 - phi. Words collide: 1/phi = 1/phi^2 + 1/phi^3.
+    """
+    shrink = np.array([[-1, 1], [1, 0]], dtype=object)
+    return merged_law([(shrink, [0, 0]), (shrink, [2, -1])], n, [0, 0], order=order)
+
+
+def golden_value(point: Sequence[Any]) -> float:
+    """a + b phi as a float."""
+    return float(point[0]) + float(point[1]) * (1 + 5**0.5) / 2

@@ -1,0 +1,346 @@
+"""Calibrated tests of laws: each states the discrepancy it detects and both of its error rates.
+
+The discrepancy is the sup distance of distribution functions. By the Dvoretzky-Kiefer-Wolfowitz inequality with
+Massart's constant (Annals of Probability 18, 1990), P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) for every law, with atoms
+or without; at the point where two laws differ most, Hoeffding's inequality bounds the miss. Rates belong to a whole
+suite and are divided among its tests, so the suite's false alarm rate is what it says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "CalibratedResult", "Rates", "SuiteRates", "mean_sample_size", "mean_test", "one_sample_test", "p_value_guard",
+    "sample_size", "two_sample_size", "two_sample_test",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Error rates of one test: a false alarm where the law is right, a miss where it is off by the discrepancy."""
+
+    false_alarm: float
+    miss: float
+
+    def __post_init__(self) -> None:
+        for name in ("false_alarm", "miss"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"the {name} rate must lie in (0, 1), got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class SuiteRates:
+    """Error rates of a whole suite, divided equally among its tests (the union bound needs no independence).
+
+    Parameters
+    ----------
+    false_alarm, miss
+        Chance that any test of the suite alarms falsely, and that any of them misses its discrepancy.
+    tests
+        Number of tests in the suite.
+    """
+
+    false_alarm: float = 1e-6
+    miss: float = 1e-6
+    tests: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tests, bool) or not isinstance(self.tests, int) or self.tests < 1:
+            raise ValueError(f"a suite must have at least one test, got {self.tests!r}")
+        Rates(self.false_alarm, self.miss)
+
+    @property
+    def each(self) -> Rates:
+        """The rates that each test may use."""
+        return Rates(self.false_alarm / self.tests, self.miss / self.tests)
+
+
+@dataclass(frozen=True)
+class CalibratedResult:
+    """What a calibrated test found; true if it passes.
+
+    Attributes
+    ----------
+    passes : bool
+    statistic, threshold : float
+        It fails above the threshold.
+    too_close_below : float
+        It also fails below this: a statistic so small has half the false alarm rate as its chance (0: no such guard).
+    n : int or tuple of int
+        Sample size(s).
+    discrepancy : float
+        What is detected at these rates and this size.
+    false_alarm, miss : float
+        Its error rates.
+    p_value : float
+        Upper bound on the chance of a statistic at least as large.
+    """
+
+    passes: bool
+    statistic: float
+    threshold: float
+    n: int | tuple[int, int]
+    discrepancy: float
+    false_alarm: float
+    miss: float
+    p_value: float
+    too_close_below: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.passes
+
+
+# --- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def sample_size(discrepancy: float, rates: Rates) -> int:
+    """Smallest n for which `one_sample_test` detects the discrepancy with these rates (the guard included)."""
+    _check_discrepancy(discrepancy)
+    return math.ceil((_upper(rates) + _lower(rates)) ** 2 / (2 * discrepancy**2))
+
+
+def two_sample_size(discrepancy: float, rates: Rates) -> int:
+    """Smallest common size of both samples for which `two_sample_test` detects the discrepancy."""
+    _check_discrepancy(discrepancy)
+    L = math.sqrt(math.log(4 / rates.false_alarm)) + math.sqrt(math.log(2 / rates.miss))
+    return math.ceil(2 * (L / discrepancy) ** 2)
+
+
+def mean_sample_size(discrepancy: float, rates: Rates, low: float, high: float) -> int:
+    """Smallest n for which `mean_test` by Hoeffding's inequality detects a mean off by the discrepancy."""
+    _check_support(low, high)
+    if not discrepancy > 0:
+        raise ValueError(f"a discrepancy must be > 0, got {discrepancy!r}")
+    L = math.sqrt(math.log(2 / rates.false_alarm)) + math.sqrt(math.log(1 / rates.miss))
+    return math.ceil((L * (high - low) / discrepancy) ** 2 / 2)
+
+
+def _upper(rates: Rates) -> float:
+    return math.sqrt(math.log(4 / rates.false_alarm))  # half of the rate: the other half guards against too close
+
+
+def _lower(rates: Rates) -> float:
+    return math.sqrt(math.log(1 / rates.miss))
+
+
+def _check_discrepancy(discrepancy: float) -> None:
+    if not 0 < discrepancy <= 1:
+        raise ValueError(f"a discrepancy of distribution functions must lie in (0, 1], got {discrepancy!r}")
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+def one_sample_test(
+    sample: ArrayLike,
+    law: Any,
+    rates: Rates,
+    *,
+    left: Callable[[NDArray], ArrayLike] | None = None,
+    discrepancy: float | None = None,
+    slack: float = 0.0,
+) -> CalibratedResult:
+    """Test that independent real draws have a given law.
+
+    Parameters
+    ----------
+    sample
+        Shape (n,).
+    law
+        Its distribution function x -> P(X <= x), vectorised, or an `ExactLaw` of real points.
+    rates
+        Error rates of this test (``SuiteRates(…, tests=…).each``).
+    left
+        x -> P(X < x), where the law has atoms; not needed for an `ExactLaw`. Without atoms the test also fails when
+        the sample is closer to the law than draws are (half the false alarm rate; exact law of the statistic).
+    discrepancy
+        If given, the sample must be large enough to detect it.
+    slack
+        Draws within it of an atom count as the atom: a bound on the draws' rounding.
+
+    Raises
+    ------
+    ValueError
+        If the sample is empty, has NaN, or is too small for the discrepancy.
+    """
+    x = _sample(sample)
+    n = len(x)
+    right, before = _distribution(law, left, slack)
+    values, counts = np.unique(x, return_counts=True)
+    below = np.cumsum(counts) / n
+    statistic = max(
+        float(np.max(below - right(values))), float(np.max(before(values) - np.concatenate([[0.0], below[:-1]])))
+    )
+    detected = (_upper(rates) + _lower(rates)) / math.sqrt(2 * n)
+    _check_size(n, discrepancy, detected, sample_size, rates)
+    threshold = _upper(rates) / math.sqrt(2 * n)
+    atomless = left is None and callable(law)
+    floor = _closest(n, rates.false_alarm / 2) if atomless else 0.0
+    p = min(1.0, 2 * math.exp(-2 * n * max(statistic, 0.0) ** 2))
+    passes = floor <= statistic <= threshold
+    return CalibratedResult(
+        passes, statistic, threshold, n, detected, rates.false_alarm, rates.miss, p, too_close_below=floor
+    )
+
+
+def two_sample_test(
+    first: ArrayLike, second: ArrayLike, rates: Rates, *, discrepancy: float | None = None, slack: float = 0.0
+) -> CalibratedResult:
+    """Test that two samples of independent real draws have one law; the two may depend on each other.
+
+    Pairs of forward and backward iterates of the same maps are allowed: both rates use a union bound over the samples.
+
+    Parameters
+    ----------
+    first, second
+        Shapes (n,) and (m,).
+    rates, discrepancy
+        As in `one_sample_test`.
+    slack
+        Draws within it of each other count as equal: the same atom computed in two ways differs by rounding.
+    """
+    x, y = np.sort(_sample(first)), np.sort(_sample(second))
+    n, m = len(x), len(y)
+    F_ahead = np.max(np.arange(1, n + 1) / n - np.searchsorted(y, x + slack, side="right") / m)
+    G_ahead = np.max(np.arange(1, m + 1) / m - np.searchsorted(x, y + slack, side="right") / n)
+    statistic = float(max(F_ahead, G_ahead, 0.0))
+    widths = 1 / math.sqrt(2 * n) + 1 / math.sqrt(2 * m)
+    threshold = math.sqrt(math.log(4 / rates.false_alarm)) * widths
+    detected = threshold + math.sqrt(math.log(2 / rates.miss)) * widths
+    _check_size(min(n, m), discrepancy, detected, two_sample_size, rates)
+    p = min(1.0, 4 * math.exp(-((statistic / widths) ** 2)))
+    return CalibratedResult(
+        statistic <= threshold, statistic, threshold, (n, m), detected, rates.false_alarm, rates.miss, p
+    )
+
+
+def mean_test(
+    sample: ArrayLike,
+    mean: float,
+    rates: Rates,
+    *,
+    low: float,
+    high: float,
+    method: str = "hoeffding",
+    discrepancy: float | None = None,
+) -> CalibratedResult:
+    """Test the mean of independent draws from a bounded support.
+
+    Parameters
+    ----------
+    sample
+        Shape (n,), all in [low, high].
+    mean
+        The claimed mean.
+    low, high
+        The support, known beforehand (not taken from the sample).
+    method
+        "hoeffding", or "bernstein": the empirical Bernstein bound (Maurer and Pontil, 2009, Theorem 4), narrower where
+        the variance is small; its detected discrepancy then depends on the sample.
+
+    Raises
+    ------
+    ValueError
+        If a draw is outside the support, the method is unknown, or the sample is too small for the discrepancy.
+    """
+    _check_support(low, high)
+    x = _sample(sample)
+    n, width = len(x), high - low
+    if x.min() < low or x.max() > high:
+        raise ValueError(f"draws must lie in [{low}, {high}], got [{x.min()}, {x.max()}]")
+    if method == "hoeffding":
+        threshold = width * math.sqrt(math.log(2 / rates.false_alarm) / (2 * n))
+        detected = threshold + width * math.sqrt(math.log(1 / rates.miss) / (2 * n))
+    elif method == "bernstein":
+        if n < 2:
+            raise ValueError("the empirical Bernstein bound needs at least 2 draws, got 1")
+        threshold = _bernstein(x, width, math.log(4 / rates.false_alarm))
+        detected = threshold + _bernstein(x, width, math.log(2 / rates.miss))
+    else:
+        raise ValueError(f"method must be hoeffding or bernstein, got {method!r}")
+    if discrepancy is not None and detected > discrepancy:
+        raise ValueError(f"{n} draws detect {detected:.3g} at these rates, not {discrepancy!r}: draw more")
+    statistic = abs(math.fsum(x) / n - mean)
+    p = min(1.0, 2 * math.exp(-2 * n * (statistic / width) ** 2)) if width else float(statistic == 0)
+    return CalibratedResult(statistic <= threshold, statistic, threshold, n, detected, rates.false_alarm, rates.miss, p)
+
+
+def p_value_guard(p_values: ArrayLike, false_alarm: float) -> bool:
+    """Whether independent p-values, uniform under their hypotheses, look it: neither all small nor all near 1.
+
+    Fisher's combination on both sides: -2 sum ln p and -2 sum ln(1 - p) are chi-squared with 2n degrees of freedom, and
+    each may exceed its quantile with half of the rate. A test whose p-values are always near 1 tests nothing. P-values
+    of discrete statistics are larger than uniform ones: make them uniform by randomising ties first.
+    """
+    from scipy.special import gammaincc
+
+    p = np.asarray(p_values, dtype=float).ravel()
+    if not len(p) or not np.all((p >= 0) & (p <= 1)):
+        raise ValueError(f"p-values must be numbers in [0, 1], at least one, got {p_values!r}")
+    if not 0 < false_alarm < 1:
+        raise ValueError(f"the false alarm rate must lie in (0, 1), got {false_alarm!r}")
+    with np.errstate(divide="ignore"):
+        small, large = -np.sum(np.log(p)), -np.sum(np.log1p(-p))
+    return bool(min(gammaincc(len(p), small), gammaincc(len(p), large)) > false_alarm / 2)
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+def _sample(sample: ArrayLike) -> NDArray:
+    x = np.asarray(sample, dtype=float)
+    if x.ndim != 1 or not len(x):
+        raise ValueError(f"a sample must be a non-empty sequence of numbers, got shape {x.shape}")
+    if np.isnan(x).any():
+        raise ValueError(f"a sample must not contain NaN, got {np.count_nonzero(np.isnan(x))} of them")
+    return x
+
+
+def _distribution(
+    law: Any, left: Any, slack: float
+) -> tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]:
+    """x -> P(X <= x) and x -> P(X < x), both moved by the slack in the direction that is kind to the sample."""
+    if callable(law):
+        before = law if left is None else left
+        return lambda x: np.asarray(law(x + slack), dtype=float), lambda x: np.asarray(before(x - slack), dtype=float)
+    atoms, masses = law.floats()
+    if atoms.ndim != 1:
+        raise ValueError(f"a law of real points is needed, got points with {atoms.shape[1]} coordinates")
+    total = np.concatenate([[0.0], np.cumsum(masses)])
+    return (
+        lambda x: total[np.searchsorted(atoms, x + slack, side="right")],
+        lambda x: total[np.searchsorted(atoms, x - slack, side="left")],
+    )
+
+
+@lru_cache(maxsize=256)
+def _closest(n: int, rate: float) -> float:
+    """A number that sup |F_n - F| falls below with chance at most ``rate``, for a law without atoms."""
+    from scipy.stats import kstwo
+
+    return float(kstwo.ppf(rate, n))
+
+
+def _check_size(n: int, discrepancy: float | None, detected: float, size: Callable[..., int], rates: Rates) -> None:
+    if discrepancy is not None and detected > discrepancy:
+        needed = size(discrepancy, rates)
+        if n < needed:
+            raise ValueError(f"detecting {discrepancy!r} at these rates needs {needed} draws, got {n}")
+
+
+def _check_support(low: float, high: float) -> None:
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"a bounded support needs low <= high, both finite, got [{low!r}, {high!r}]")
+
+
+def _bernstein(x: NDArray, width: float, log_term: float) -> float:
+    n = len(x)
+    return math.sqrt(2 * float(np.var(x, ddof=1)) * log_term / n) + 7 * width * log_term / (3 * (n - 1))

@@ -1,0 +1,304 @@
+"""How far the law of iterate n is from the limit law: Wasserstein distances, exact or in a bracket.
+
+From above, coupling: W_p(law theta_n, mu) <= (E d(theta_n^B, theta*)^p)^{1/p} <= k^n ‖d(theta0, T theta0)‖_p / (1 - k).
+From below, 1-Lipschitz test functions, means, and Gelbrich's bound. On the line both laws' quantile functions give the
+distance itself, in Fractions; a limit law that is not known is replaced by that of a later iterate, whose distance to
+it is bounded by coupling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.errors import NotCertified
+from contraction.laws._words import as_fraction
+from contraction.laws.affine_moments import affine_moments, gelbrich_distance
+from contraction.laws.enumerate import _unpack, _weights
+from contraction.laws.exact import ExactLaw
+from contraction.laws.merged import merged_law
+
+__all__ = [
+    "Bracket", "coupling_bound", "exact_bracket", "lipschitz_lower_bound", "moment_bracket", "rate_bracket",
+    "wasserstein", "wasserstein_to_uniform",
+]  # fmt: skip
+
+Number = Fraction | float
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """lower <= W_p(law of iterate n, limit law) <= upper, with how each side was found.
+
+    Attributes
+    ----------
+    lower, upper : Fraction or float
+        Fractions are exact; floats hold to rounding.
+    p : float
+    n : int
+    lower_by, upper_by : str
+    """
+
+    lower: Number
+    upper: Number
+    p: float
+    n: int
+    lower_by: str
+    upper_by: str
+
+    def __post_init__(self) -> None:
+        if not self.lower <= self.upper:
+            raise ValueError(f"a bracket needs lower <= upper, got {self.lower} > {self.upper}")
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(self.lower <= value <= self.upper)
+
+
+# --- on the line ------------------------------------------------------------------------------------------------------
+
+
+def wasserstein(first: ExactLaw, second: ExactLaw, p: float = 1) -> Number:
+    """W_p between two exact real laws, by their quantile functions.
+
+    W_p^p = int_0^1 |F^{-1}(u) - G^{-1}(u)|^p du; W_inf is the largest gap. A Fraction for p = 1 and inf, else a float.
+
+    Raises
+    ------
+    ValueError
+        If p < 1 or a law is not real.
+    """
+    _check_p(p)
+    gaps = [(mass, abs(x - y)) for mass, x, y in _aligned(_sorted(first), _sorted(second))]
+    if p == math.inf:
+        return max(gap for _, gap in gaps)
+    if p == 1:
+        return sum((m * g for m, g in gaps), Fraction(0))
+    return float(sum((m * g ** _exact_power(p) for m, g in gaps), Fraction(0))) ** (1 / p)
+
+
+def wasserstein_to_uniform(law: ExactLaw, low: Any, high: Any, p: float = 1) -> Number:
+    """W_p between an exact real law and the uniform law on [low, high]; a Fraction for p = 1 and inf, else a float.
+
+    An atom x of quantile levels [u, v] is moved to the interval [q(u), q(v)], q(u) = low + (high - low) u.
+    """
+    _check_p(p)
+    low, width = as_fraction(low), as_fraction(high) - as_fraction(low)
+    if width <= 0:
+        raise ValueError(f"a uniform law needs low < high, got {low} and {high}")
+    level, farthest, total = Fraction(0), Fraction(0), 0
+    for x, mass in _sorted(law):
+        a, b = low + width * level - x, low + width * (level + mass) - x
+        farthest = max(farthest, abs(a), abs(b))
+        if p != math.inf:
+            total += (_signed_power(b, p) - _signed_power(a, p)) / (width * (int(p) + 1 if p == int(p) else p + 1))
+        level += mass
+    if p == math.inf:
+        return farthest
+    return Fraction(total) if p == 1 else float(total) ** (1 / p)
+
+
+def _signed_power(x: Fraction, p: float) -> Any:
+    """sign(x) |x|^(p+1), the antiderivative of (p+1) |x|^p; exact for integer p."""
+    power = abs(x) ** (int(p) + 1) if p == int(p) else float(abs(x)) ** (p + 1)
+    return power if x >= 0 else -power
+
+
+def _exact_power(p: float) -> Any:
+    return int(p) if p == int(p) else p
+
+
+def _sorted(law: ExactLaw) -> list[tuple[Fraction, Fraction]]:
+    atoms = sorted(law.counter().items())
+    if isinstance(atoms[0][0], tuple):
+        raise ValueError("the quantile formula needs laws on the line, got points with coordinates")
+    return atoms
+
+
+def _aligned(first: list, second: list) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
+    """Pieces (mass, x, y) of the monotone coupling."""
+    i = j = 0
+    left, right = first[0][1], second[0][1]
+    while True:
+        mass = min(left, right)
+        yield mass, first[i][0], second[j][0]
+        left, right = left - mass, right - mass
+        if not left:
+            i += 1
+            if i == len(first):
+                return
+            left = first[i][1]
+        if not right:
+            j += 1
+            right = second[j][1]
+
+
+def _check_p(p: float) -> None:
+    if not p >= 1:
+        raise ValueError(f"W_p needs p >= 1, got {p!r}")
+
+
+# --- coupling ---------------------------------------------------------------------------------------------------------
+
+
+def coupling_bound(k: Any, displacement: Any, n: int) -> Any:
+    """k^n D / (1 - k) >= W_p(law theta_n, mu) with D = ‖d(theta0, T theta0)‖_p; exact for Fractions (0^0 = 1).
+
+    Raises
+    ------
+    NotCertified
+        If k is not in [0, 1), or D is infinite.
+    """
+    if not 0 <= k < 1:
+        raise NotCertified(f"every map must contract by one k < 1, got k = {k}", ("moment_bracket for affine maps",))
+    if not displacement < math.inf:
+        raise NotCertified("‖d(theta0, T theta0)‖_p must be finite, got inf", ("a smaller p",))
+    return k**n * displacement / (1 - k)
+
+
+def exact_bracket(
+    maps: Any,
+    n: int,
+    theta0: Any = 0,
+    *,
+    p: float = math.inf,
+    weights: Sequence[Any] | None = None,
+    later: int | None = None,
+    limit: Callable[[ExactLaw], Number] | None = None,
+) -> Bracket:
+    """Bracket of W_p(law theta_n, limit) for i.i.d. rational affine maps of the line.
+
+    Parameters
+    ----------
+    maps, n, theta0, weights
+        As in `merged_law`.
+    p
+        1 or inf keep Fractions.
+    later
+        The law of this later iterate stands in for the limit law: the bracket is exact up to k^later. Default n + 6.
+    limit
+        If the limit law is known: its W_p to a given law, such as ``lambda law: wasserstein_to_uniform(law, 0, 1, p)``.
+
+    Raises
+    ------
+    NotCertified
+        If some |a_i| >= 1.
+    """
+    _check_p(p)
+    listed, weights = _unpack(maps, weights)
+    chances = _weights(weights, len(listed))
+    live = [(as_fraction(np.asarray(a, dtype=object).item()), as_fraction(np.asarray(b, dtype=object).item()), w)
+            for (a, b), w in zip(listed, chances, strict=True) if w]  # fmt: skip
+    start = as_fraction(theta0)
+    k = max(abs(a) for a, _, _ in live)
+    moves = [(abs((a - 1) * start + b), w) for a, b, w in live]
+    if p == math.inf:
+        D: Number = max(m for m, _ in moves)
+    elif p == 1:
+        D = sum((m * w for m, w in moves), Fraction(0))
+    else:
+        D = float(sum((float(m) ** p * float(w) for m, w in moves), 0.0)) ** (1 / p)
+    upper = coupling_bound(k, D, n)
+    near = merged_law(listed, n, start, weights=chances)
+    if limit is not None:
+        exact = limit(near)
+        return Bracket(exact, exact, p, n, "quantiles", "quantiles")
+    m = n + 6 if later is None else later
+    if m < n:
+        raise ValueError(f"the later iterate must be at least n = {n}, got {m}")
+    gap, rest = wasserstein(near, merged_law(listed, m, start, weights=chances), p), coupling_bound(k, D, m)
+    from_law = gap + rest
+    return Bracket(
+        max(gap - rest, 0 * gap), min(upper, from_law), p, n, f"quantiles of iterate {m}",
+        "coupling" if upper <= from_law else f"quantiles of iterate {m}",
+    )  # fmt: skip
+
+
+def moment_bracket(family: Any, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:
+    """Bracket of W_p(law theta_n, limit) for affine families from their moments.
+
+    From above: (E ‖theta_inf - theta_n^B‖^2)^{1/2} for p <= 2, k^n ‖D‖_p / (1 - k) beyond. From below: the gap of means
+    (linear functions are 1-Lipschitz), and for p >= 2 Gelbrich's bound, an equality for Gaussian noise.
+
+    Raises
+    ------
+    ValueError
+        If the family has no closed moments or no stationary law with a second moment.
+    NotCertified
+        For p > 2, if k >= 1 or the p-th moment of the displacement is infinite or unknown.
+    """
+    _check_p(p)
+    moments = affine_moments(family, theta0)
+    mean, limit_mean = moments.mean(n), moments.stationary_mean
+    if p >= 2:
+        lower = gelbrich_distance(mean, moments.covariance(n), limit_mean, moments.stationary_covariance)
+    else:
+        lower = float(np.linalg.norm(mean - limit_mean))
+    if p <= 2:
+        upper, by = math.sqrt(max(moments.limit_distance(n), 0.0)), "coupling, second moment"
+    else:
+        start = moments.theta0
+        D = family.displacement_moment(start, p)
+        if family.contraction is None or D is None:
+            raise NotCertified("a contraction factor and ‖d(theta0, T theta0)‖_p are needed", ("p <= 2",))
+        upper, by = coupling_bound(family.contraction.value, D.value, n), "coupling, k^n"
+    lower = min(lower, upper)  # equal in exact arithmetic for Gaussian noise without spread, and then only to rounding
+    return Bracket(lower, upper, p, n, "Gelbrich's bound" if p >= 2 else "means", by)
+
+
+def lipschitz_lower_bound(
+    near: ArrayLike,
+    far: ArrayLike,
+    function: Callable[[NDArray], ArrayLike],
+    *,
+    low: float,
+    high: float,
+    false_alarm: float,
+    far_distance: float = 0.0,
+) -> float:
+    """A lower bound on W_1(law theta_n, limit), and so on every W_p, from draws; wrong with chance ``false_alarm``.
+
+    Parameters
+    ----------
+    near, far
+        Independent draws of iterate n (r, …) and of a much later one (s, …).
+    function
+        1-Lipschitz, vectorised over draws, with values in [low, high].
+    false_alarm
+        Chance that the bound exceeds the distance.
+    far_distance
+        Bound on W_1 between the law of the far draws and the limit (such as `coupling_bound`).
+
+    Notes
+    -----
+    |E f(X) - E f(Y)| <= W_1 for 1-Lipschitz f; each mean is within Hoeffding's radius but for half the chance.
+    """
+    if not 0 < false_alarm < 1:
+        raise ValueError(f"the false alarm rate must lie in (0, 1), got {false_alarm!r}")
+    means, radius = [], 0.0
+    for draws in (near, far):
+        values = np.asarray(function(np.asarray(draws, dtype=float)), dtype=float)
+        if values.ndim != 1 or not len(values):
+            raise ValueError(f"the function must give one number a draw, got shape {values.shape}")
+        if not (values.min() >= low and values.max() <= high):
+            raise ValueError(f"values must lie in [{low}, {high}], got [{values.min()}, {values.max()}]")
+        means.append(float(values.mean()))
+        radius += (high - low) * math.sqrt(math.log(4 / false_alarm) / (2 * len(values)))
+    return max(abs(means[0] - means[1]) - radius - far_distance, 0.0)
+
+
+def rate_bracket(first: Bracket, second: Bracket) -> tuple[float, float]:
+    """Bounds on the geometric rate between two n: (W(n2) / W(n1))^{1/(n2 - n1)}."""
+    gap = second.n - first.n
+    if gap <= 0 or first.p != second.p:
+        raise ValueError(
+            f"the rate needs n1 < n2 and one p, got n = {first.n}, {second.n} and p = {first.p}, {second.p}"
+        )
+    least = (float(second.lower) / float(first.upper)) ** (1 / gap) if first.upper else 0.0
+    most = (float(second.upper) / float(first.lower)) ** (1 / gap) if first.lower else math.inf
+    return least, most
