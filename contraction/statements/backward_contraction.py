@@ -14,8 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from contraction.certificates import certify
 from contraction.iterates import backward_iterates
+from contraction.operators import RandomOperator
+from contraction.rounding import iterate_rounding
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import KINDS, draw, spread
 
@@ -54,6 +58,25 @@ def check(
         "backward_contraction", ROWS, np.array(measured, dtype=float), np.array(claimed, dtype=float),
         rounding=T.rounding(n) * (2 + m - a), seed=seed, hypotheses="common k < 1, sup_i d(θ, T_iθ) ≤ D, complete",
         note=f"{kind}, k={k}, D={D}, dim={dim}, n={n}, segment={segment}",
+    )  # fmt: skip
+
+
+def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> Verdict:
+    """d(theta_N, theta_n) for N = n drawn maps of any certified family against its certificate.
+
+    Rounding: maps move points within R = |theta0| + 2D/(1-k), which every fixed point shares; one application or one
+    term of the affine path commits at most gamma(20 d + n + 200) times 4 (1 + sqrt d) R.
+    """
+    certificate = certify(family, theta0)
+    at = spread(n)
+    rows = backward_iterates(family.sample(n, seed), theta0, at=at)
+    measured = family.space.distance(rows[-1], rows)
+    d = theta0.shape[-1]
+    reach = float(np.linalg.norm(theta0)) + 2 * certificate.D / (1 - certificate.k)
+    rounding = 2 * iterate_rounding(certificate.k, n, 4 * (1 + d**0.5) * reach, 20 * d + n + 200)
+    return Verdict.upper(
+        "backward_contraction", (9, 15), measured, certificate.bound(np.array(at)), rounding=rounding, seed=seed,
+        hypotheses=f"certificate: {certificate.origin}", note=f"{family!r}, n={n}",
     )  # fmt: skip
 
 

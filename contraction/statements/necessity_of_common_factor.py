@@ -92,6 +92,5 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     proof="proofs/coq/necessity.v:common_factor_needed",
-    derivation="proofs/symbolic/necessity.py",
     test="tests/theory/test_necessity_of_common_factor.py",
 )  # fmt: skip

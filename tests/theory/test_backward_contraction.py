@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contraction import strategies
+from contraction.families import QuadraticSGD, TwoPoint
+from contraction.iterates import forward_iterates
 from contraction.orders import Forward
 from contraction.statements import _sequences, backward_contraction
 from contraction.statements._sequences import KINDS, draw, spread
@@ -19,7 +22,7 @@ factors = st.one_of(st.sampled_from([0.0, 0.5, 0.999, 1 - 1e-9]), st.floats(0, 1
     k=factors,
     D=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
     dim=st.integers(1, 50),
-    n=st.one_of(st.integers(1, 60), st.sampled_from([1000, 3000])),
+    n=st.one_of(st.integers(1, 60), st.integers(1, 60), st.just(2000)),
     seed=st.integers(0, 2**31),
     reach=st.sampled_from([0.0, 1.0, 1e9]),
     data=st.data(),
@@ -46,6 +49,19 @@ def test_the_bound_is_reached_by_aligned_maps(seed, n, dim):
     limit, rows, _ = T.limit_and_iterates(list(range(n + 1)))
     claimed = 4 * 0.75 ** np.arange(n + 1)
     assert (np.abs(T.distance(limit, rows) - claimed) <= T.rounding(n)).all()
+
+
+@given(
+    family=strategies.families(),
+    n=st.one_of(st.integers(1, 60), st.just(1000)),
+    seed=st.integers(0, 2**31),
+    data=st.data(),
+)
+def test_certified_families(family, n, seed, data):
+    """Every family that the package certifies, from starts up to 1e6 away."""
+    theta0 = data.draw(strategies.starts(family.dim or 1))
+    verdict = backward_contraction.check_family(family, theta0, n, seed)
+    assert verdict, verdict
 
 
 def run_standard_cases() -> bool:
@@ -86,3 +102,10 @@ def test_spectral_radius_as_factor_is_caught(monkeypatch):
 
     monkeypatch.setattr(backward_contraction, "draw", smaller)
     assert not run_standard_cases()
+
+
+@pytest.mark.control
+def test_forward_iterates_of_a_family_are_caught(monkeypatch):
+    monkeypatch.setattr(backward_contraction, "backward_iterates", forward_iterates)
+    family = QuadraticSGD(0.5, TwoPoint(-1, 1))
+    assert not any(backward_contraction.check_family(family, np.zeros(1), 60, seed) for seed in range(20))
