@@ -94,7 +94,9 @@ class LeastSquares(RandomOperator):
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E d^p)^(1/p): an equality for single rows or without label noise, an upper bound otherwise."""
-        if self.label_noise is None or math.isinf(p) or self.h == 0:
+        if math.isinf(p):
+            return self.displacement(theta0)
+        if self.label_noise is None or self.h == 0:
             return self.steps.displacement_moment(theta0, p)
         norms = np.linalg.norm(self.X, axis=1)
         source = f"(E d^p)^(1/p) at p = {p:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from fractions import Fraction
 
@@ -32,7 +33,7 @@ def _moment(law, p, about):
     pieces = [low, *sorted({x for x in wide if low < x < high}), high]
     return sum(
         integrate.quad(lambda x: abs(x - about) ** p * law.pdf(x), a, b, epsabs=1e-12, limit=200)[0]
-        for a, b in zip(pieces, pieces[1:], strict=False)
+        for a, b in itertools.pairwise(pieces)
     )
 
 
@@ -175,7 +176,7 @@ def test_no_log_moment():
         (lambda: fam.Laplace(scale=0.0), r"scale must be a finite number > 0, got 0.0"),
         (lambda: fam.Student(df=-2.0), r"df must be a finite number > 0, got -2.0"),
         (lambda: fam.Cauchy(scale=math.inf), r"scale must be a finite number, got inf"),
-        (lambda: fam.GaussianVector([[1.0, 2.0], [0.0, 1.0]]), r"cov must be symmetric .* got 2.0 at \(0, 1\)"),
+        (lambda: fam.GaussianVector([[1.0, 2.0], [0.0, 1.0]]), r"cov must be symmetric, got 2.0 at \(0, 1\)"),
         (lambda: fam.GaussianVector([[1.0, 2.0], [2.0, 1.0]]), r"positive semidefinite, its smallest eigenvalue is -1"),
         (lambda: fam.GaussianVector([[1.0, 2.0]]), r"cov must be a square matrix, got shape \(1, 2\)"),
         (lambda: fam.GaussianVector([[math.nan]]), r"cov must have finite entries, got .*nan.* at \(0, 0\)"),
