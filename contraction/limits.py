@@ -155,7 +155,8 @@ def backward_limit(
     seed
         Which draw of the maps.
     start
-        The second start of the coupling; by default a point that other maps of the family reach from theta0.
+        The second start of the coupling, which is then used even where constants would certify; by default a point
+        that other maps of the family reach from theta0 (so it lies on its leaf).
     moment
         p: settle for a bound on (E d^p)^(1/p), where the displacement is unbounded.
     max_maps

@@ -1,0 +1,162 @@
+"""Backward limits: certified where constants allow, an estimate by coupling where they don't, an error otherwise."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import contraction as ct
+from contraction.certificates import certify
+from contraction.families import BernoulliConvolution, ConstantMaps, FiniteFamily, Gaussian, QuadraticSGD, Uniform
+from contraction.limits import NotSettled, apply_backward, backward_limit, coupling_distance
+from contraction.rounding import iterate_rounding
+
+
+@given(h=st.floats(0.05, 1.95), eps=st.sampled_from([1e-3, 1e-9, 1e-15]), seed=st.integers(0, 2**31))
+def test_certified_limit_is_within_eps_of_a_much_later_iterate(h, eps, seed):
+    family = QuadraticSGD(h, Uniform(-1, 1), dim=2)
+    found = backward_limit(family, [3.0, -1.0], eps, seed)
+    assert found.certified
+    assert found.error <= eps
+    later = ct.backward_iterates(family.sample(found.maps + 400, seed), [3.0, -1.0], at=[found.maps, found.maps + 400])
+    rounding = 2 * iterate_rounding(abs(1 - h), found.maps + 400, 8.0, 80)
+    assert np.linalg.norm(later[1] - found.value) <= eps + rounding
+    assert np.linalg.norm(later[0] - found.value) <= rounding
+    assert found.applications == found.maps  # each map is applied once
+
+
+def test_exact_numbers_pass_through():
+    """Bernoulli convolution at h = 1/2 in Fractions: iterate n lies within exactly 2^-n of the limit."""
+    family = BernoulliConvolution(Fraction(1, 2))
+    found = backward_limit(family, np.array([Fraction(0)], dtype=object), 1e-12, 3)
+    assert isinstance(found.value[0], Fraction)
+    assert found.maps == 40  # 2^-40 < 1e-12 < 2^-39
+    bits = [family.sample(40, 3)[i](np.array([0.0]))[0] for i in range(40)]
+    assert found.value[0] == sum(Fraction(b) * Fraction(1, 2**i) for i, b in enumerate(bits))
+    assert backward_limit(ConstantMaps([1, 2, 5]), 0.0, 1e-300, 0).maps == 1
+
+
+def test_own_factors_stop_earlier_than_the_common_one():
+    """Factors 0.9 and 0: the first constant map fixes the limit exactly, the common k asks for hundreds of maps."""
+    family = FiniteFamily([(0.9, 1.0), (0.0, 0.3)])
+    certificate = certify(family, 0.0)
+    found = backward_limit(family, 0.0, 1e-9, 1)
+    first_zero = next(i for i in range(1, 200) if family.sample(200, 1)[i - 1].draw == 1)
+    assert found.maps == first_zero < certificate.steps(1e-9)
+    assert found.error == 0
+
+
+def test_unbounded_noise_makes_an_estimate_or_a_moment():
+    family = QuadraticSGD(0.1, Gaussian())
+    found = backward_limit(family, 0.0, 1e-9, 5)
+    assert not found.certified
+    assert found.certificate.word == "estimate"
+    assert found.certificate.origin == "measured"
+    assert found.certificate.bound(1) == np.inf  # it says nothing of smaller n
+    assert found.maps & (found.maps - 1) == 0
+    assert found.applications <= 4 * found.maps + 32  # O(n) by doubling: two starts, 1 + 2 + … + n maps each
+    truth = ct.backward_iterates(family.sample(4096, 5), 0.0, at=[4096])[0]
+    assert abs(found.value - truth) <= 1e-9
+    moment = backward_limit(family, 0.0, 1e-9, 5, moment=2)
+    assert moment.certified
+    assert moment.certificate.p == 2
+
+
+@pytest.mark.parametrize(
+    ("maps", "words"),
+    [
+        ([(1.0, 1.0), (1.0, 2.0)], "not settled"),  # sums of ones and twos
+        ([(1.5, 1.0), (2.0, -1.0)], "overflow|not settled"),
+        ([(-1.0, 1.0), (-1.0, 0.0)], "not settled"),  # isometries
+    ],
+)
+def test_what_does_not_settle_is_an_error(maps, words):
+    with pytest.raises(NotSettled, match=words):
+        backward_limit(FiniteFamily(maps), 0.0, 1e-6, 0, max_maps=2**12)
+
+
+def test_horizon_of_a_certificate():
+    with pytest.raises(NotSettled, match="asks for 132 maps for eps = 1e-06, max_maps is 100"):
+        backward_limit(QuadraticSGD(0.1, Uniform(-1, 1)), 0.0, 1e-6, 0, max_maps=100)
+
+
+def late_maps(total):
+    """STATEMENTS 2.2: T_i = x/2 for i <= 10, x/2 + 1 for i > 10."""
+    shifts = [0.0] * 10 + [1.0] * (total - 10)
+    return ct.Operators.from_maps(
+        [lambda x, b=b: x / 2 + b for b in shifts], lipschitz=[0.5] * total, affine=[(0.5, b) for b in shifts]
+    )
+
+
+@pytest.mark.control
+def test_increments_alone_certify_nothing():
+    """Ten increments are exactly zero, and theta* = 2^-9: Banach's k/(1-k) d(x_n, x_{n-1}) would claim 0."""
+    operators = late_maps(60)
+    rows = ct.backward_iterates(operators, 0.0)[:, 0]
+    increments = np.abs(np.diff(rows))
+    assert np.all(increments[:10] == 0)
+    limit = rows[-1]
+    assert limit == pytest.approx(2.0**-9)
+    assert 0.5 / (1 - 0.5) * increments[9] == 0 < limit  # the invalid bound
+    assert np.all(np.abs(rows - limit) <= certify(operators, 0.0).bound(np.arange(61)))
+    # the maps drawn so far cannot see it, and a certificate of ten of them says so: it speaks of theta_10 only
+    assert certify(operators[:10], 0.0).bound(0) == 0
+    assert certify(operators[:10], 0.0).target == "T_1…T_10 θ0"
+    # two coupled starts do see that iterate 5 is not settled
+    n, apart = coupling_distance(operators, 0.0, 1.0, at=[5, 10])
+    assert apart.tolist() == [2.0**-5, 2.0**-10]
+    assert n.tolist() == [5, 10]
+
+
+def test_a_family_that_sleeps_is_not_settled_by_its_increments():
+    """Maps x/2 + b with b = 1 once in a hundred: increments vanish for long, the limit is still within eps."""
+    quiet = FiniteFamily([(0.99, 0.0), (0.99, 1.0)], [Fraction(99, 100), Fraction(1, 100)])
+    seed = next(s for s in range(50) if all(quiet.sample(64, s).draws[i] == 0 for i in range(64)))
+    rows = ct.backward_iterates(quiet.sample(64, seed), 0.0)
+    assert np.all(rows == 0)
+    found = backward_limit(quiet, 0.0, 1e-6, seed, start=[10.0])  # coupling only: no certificate is used
+    assert not found.certified
+    truth = backward_limit(quiet, 0.0, 1e-12, seed)
+    assert truth.certified
+    assert truth.value > 0
+    assert abs(found.value - truth.value) <= 1e-5
+
+
+def test_coupling_distance_shapes_and_values():
+    family = QuadraticSGD(0.5, Gaussian(), dim=2)
+    n, d = coupling_distance(family.sample(20), [0.0, 0.0], [3.0, 4.0])
+    assert n.tolist() == [0, 1, 2, 4, 8, 16, 20]
+    assert d == pytest.approx(5 * 0.5**n, rel=1e-6)
+    n, d = coupling_distance(family.sample(20, replicas=7), [0.0, 0.0], [3.0, 4.0])
+    assert d.shape == (7, 7)
+    with pytest.raises(ValueError, match="iterate 21 was asked for, but there are 20 maps"):
+        coupling_distance(family.sample(20), [0.0, 0.0], [3.0, 4.0], at=[21])
+
+
+def test_apply_backward_is_the_word():
+    operators = late_maps(12)
+    assert apply_backward(operators, np.array([1.0])) == ct.backward_iterates(operators, 1.0)[-1]
+    split = apply_backward(operators, apply_backward(operators, np.array([1.0]), first=6), 5)
+    assert split == apply_backward(operators, np.array([1.0]))
+    with pytest.raises(ValueError, match="the maps are 1 … 12"):
+        apply_backward(operators, np.array([1.0]), 13)
+
+
+@pytest.mark.parametrize(
+    ("call", "rule"),
+    [
+        (lambda f: backward_limit(f, 0.0, 0.0), "eps must be a finite number > 0"),
+        (lambda f: backward_limit(f, 0.0, float("nan")), "eps must be a finite number > 0"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, -1), "the seed must be a non-negative integer"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, max_maps=0), "max_maps must be at least 1"),
+        (lambda f: backward_limit(f.sample(3), 0.0, 1e-3), "takes a random operator"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)), "says nothing of the limit"),
+    ],
+)
+def test_bad_input(call, rule):
+    with pytest.raises((ValueError, TypeError), match=rule):
+        call(QuadraticSGD(0.1, Uniform(-1, 1)))
