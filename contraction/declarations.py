@@ -155,7 +155,7 @@ def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
     if reach is not None and np.any(moved > reach.value + _allowance(T.space, x, x, fx, fx)):
         raise DeclarationRefuted(
             f"the {reach.origin} displacement {reach.value!r} ({reach.source}) is violated: {T.name} moves the start "
-            f"theta0 = {start!r} by {float(largest)!r}"
+            f"theta0 = {start.tolist()} by {float(largest)!r}"
         )
     return float(largest)
 
@@ -194,7 +194,7 @@ def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
             shown = float(np.broadcast_to(bound, broken.shape)[at])
             raise DeclarationRefuted(
                 f"the {what} = {shown!r} is violated: for {T.name}, d(Tx, Ty) / d(x, y) = {float(ratio[at])!r} "
-                f"at x = {x[at]!r}, y = {y[at]!r}"
+                f"at x = {x[at].tolist()}, y = {y[at].tolist()}"
             )
     finite = ratio[np.isfinite(ratio)]
     return float(np.max(finite, initial=0.0))
@@ -215,7 +215,7 @@ def _check_affine(T: _Map, x: NDArray) -> None:
     if np.any(wrong):
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise DeclarationRefuted(
-            f"affine(draw) is not the map: {T.name} sends x = {x[at]!r} to {fx[at]!r}, A x + b = {claimed[at]!r}"
+            f"affine(draw) is not the map: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}, A x + b = {claimed[at].tolist()}"
         )
 
 
