@@ -215,7 +215,8 @@ def _check_affine(T: _Map, x: NDArray) -> None:
     if np.any(wrong):
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise DeclarationRefuted(
-            f"affine(draw) is not the map: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}, A x + b = {claimed[at].tolist()}"
+            f"affine(draw) is not the map: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}, "
+            f"A x + b = {claimed[at].tolist()}"
         )
 
 
