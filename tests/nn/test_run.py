@@ -1,0 +1,393 @@
+"""Running: resumable after any interruption, never twice, on processes or a cluster, with the same numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import nn_experiments as nne  # noqa: E402
+from nn_experiments import catalogue, executors, store, variants  # noqa: E402
+from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.command import main  # noqa: E402
+from nn_experiments.engine.jobs import run_job  # noqa: E402
+from nn_experiments.planning import Request, missing_pieces  # noqa: E402
+from nn_experiments.run import Options, run  # noqa: E402
+
+SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
+REQUEST = Request(
+    experiment=SMALL,
+    seeds=(0, 1),
+    orders=("forward", "backward", "reset-10", "late-10", "polyak", "ema-0.9", "decayed-5"),
+    steps=24,
+    diagnostics_every=8,
+)
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "nn_experiments", "run", "fig4", "--seeds", "0", "--steps", "220", "--no-baselines"]
+COMMAND += ["--block-seconds", "0.05", "--set", "model=mlp-2x150"]
+
+
+def options(out: Path, **more) -> Options:
+    return Options(**({"out": out, "workers": 0, "block_seconds": 0.002} | more))
+
+
+def same(first: nne.Curves, second: nne.Curves) -> None:
+    """Assert that two results are equal bit by bit."""
+    assert (first.seeds, first.orders) == (second.seeds, second.orders)
+    assert np.array_equal(first.iterates, second.iterates)
+    assert first.metrics.keys() == second.metrics.keys()
+    for name, value in first.metrics.items():
+        assert np.array_equal(first.recorded[name], second.recorded[name]), name
+        assert value.tobytes() == second[name].tobytes(), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> nne.Curves:
+    """The small request, run at one go in one process."""
+    outcome = run(REQUEST, options(tmp_path_factory.mktemp("whole"), block_seconds=1e9))
+    assert outcome.missing == 0
+    return nne.load(outcome.root)
+
+
+def test_what_is_recorded(whole: nne.Curves) -> None:
+    assert whole["train_loss"].shape == (2, 7, 25)
+    assert np.isfinite(whole["train_loss"]).all()
+    assert whole.complete("train_loss", range(25))
+    assert not whole.recorded["newest_batch_loss"][:, :, 0].any()
+    assert whole.recorded["newest_batch_loss"][:, :, 1:].all()
+    place = {name: k for k, name in enumerate(whole.orders)}
+    loss, newest, outer = (whole[f"{m}"] for m in ("train_loss", "newest_batch_loss", "outermost_batch_loss"))
+    assert np.array_equal(newest[:, place["forward"], 1:], outer[:, place["forward"], 1:])
+    assert not np.array_equal(newest[:, place["backward"], 1:], outer[:, place["backward"], 1:])
+    assert np.array_equal(loss[:, place["forward"], :2], loss[:, place["backward"], :2])  # T_1 θ0 is both
+    assert np.array_equal(loss[:, place["reset-10"], :11], loss[:, place["backward"], :11])
+    assert np.array_equal(loss[:, place["late-10"], :12], loss[:, place["forward"], :12])
+    assert not np.array_equal(loss[:, place["reset-10"], 12:], loss[:, place["backward"], 12:])
+    n, steps = whole.path("parameter_increment", seed=0, order="forward")
+    assert n.tolist() == [0, 8, 16]
+    assert (steps > 0).all()
+    assert len(whole.path("parameter_increment", seed=0, order="polyak")[0]) == 0
+    assert whole.experiment["decides"]["fingerprint"] == "1808255b9ec2821c"
+    assert len(whole.provenance) == 1
+
+
+def test_curves_are_what_the_public_door_measures(whole: nne.Curves) -> None:
+    """An independent path: plain tensors, a plain loss function, and `iterates`."""
+    from nn_experiments.workplace import prepare
+
+    place = prepare(SMALL, 1)
+    x, y = (torch.linspace(-1, 1, 101)[:, None], torch.linspace(-1, 1, 101)[:, None] ** 2)
+
+    def loss(state):
+        with torch.no_grad():
+            return ((torch.func.functional_call(place.model, state["parameters"], (x,)) - y) ** 2).mean()
+
+    for order in ("backward", "reset-10"):
+        word = variants.parse(order).order
+        path = nne.iterates(place.step, place.batches, place.state0, word, [5, 17, 24], {"loss": loss}, engine="step")
+        found = whole["train_loss"][1, whole.orders.index(order), [5, 17, 24]]
+        assert np.allclose(path["loss"], found, rtol=1e-4)
+        assert path.diverged is None
+
+
+def test_however_it_is_cut_and_resumed_the_numbers_are_the_same(tmp_path: Path, whole: nne.Curves) -> None:
+    """One order at a time, then fewer steps, then a coarse grid, then all; and lost blocks are made again."""
+    for part in (
+        replace(REQUEST, orders=("backward",), steps=13),
+        replace(REQUEST, seeds=(1,), every=5),
+        replace(REQUEST, seeds=(0,), orders=("ema-0.9", "late-10"), diagnostics_every=0),
+        REQUEST,
+    ):
+        outcome = run(part, options(tmp_path))
+        assert outcome.missing == 0
+    same(nne.load(outcome.root), whole)
+    lost = sorted(outcome.root.glob("*/*/*.npz"))[::3]
+    for path in lost:
+        path.unlink()
+    assert run(REQUEST, options(tmp_path, block_seconds=0.01)).made > 0
+    same(nne.load(outcome.root), whole)
+
+
+def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
+    request = replace(REQUEST, seeds=(0,), orders=("backward",))
+    first = run(request, options(tmp_path))
+    files = {path: path.stat().st_mtime_ns for path in first.root.rglob("*.npz")}
+    again = run(request, options(tmp_path))
+    assert first.made > 0 == again.made == again.missing
+    assert files == {path: path.stat().st_mtime_ns for path in first.root.rglob("*.npz")}
+
+
+def test_a_time_limit_leaves_the_rest_for_later(tmp_path: Path, whole: nne.Curves) -> None:
+    outcome = run(REQUEST, options(tmp_path, time_limit=0.0))
+    assert outcome.made == 0 < outcome.missing
+    assert run(REQUEST, options(tmp_path)).missing == 0
+    same(nne.load(outcome.root), whole)
+
+
+def test_divergence_is_recorded_and_stops_nobody_else(tmp_path: Path) -> None:
+    wild = SMALL.override({"optimizer.learning_rate": "30"})
+    request = Request(experiment=wild, seeds=(0, 1), orders=("forward", "backward"), steps=40)
+    outcome = run(request, options(tmp_path))
+    assert outcome.missing == 0
+    curves = nne.load(outcome.root)
+    assert curves.recorded["train_loss"].all()
+    first = [curves.diverged(seed=s, order=o) for s in (0, 1) for o in curves.orders]
+    assert any(n is not None and 1 < n <= 40 for n in first)
+    assert run(request, options(tmp_path)).made == 0
+
+
+def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
+    roots = [
+        run(Request(experiment=experiment, seeds=(0,), orders=("forward",), steps=2), options(tmp_path)).root
+        for experiment in (
+            SMALL,
+            replace(SMALL, name="another name", notes={}),
+            SMALL.override({"dtype": "float64"}),
+            SMALL.override({"batch_size": "2"}),
+            SMALL.override({"sampling": "reshuffle"}),
+            SMALL.override({"data": "cube"}),
+            SMALL.override({"learning_rate": "0.04"}),
+        )
+    ]
+    assert roots[0] == roots[1]
+    assert len(set(roots)) == 6
+    settings = json.loads((roots[0] / "experiment.json").read_text())
+    assert settings["identity"] == roots[0].name
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def blocks(out: Path) -> int:
+    return len([path for path in out.rglob("*.npz") if not path.name.startswith(".")])
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> nne.Curves:
+    """The command that others interrupt, left alone."""
+    out = tmp_path_factory.mktemp("alone")
+    subprocess.run([*COMMAND, "--out", str(out), "--workers", "1"], check=True, env=environment(), capture_output=True)
+    return nne.load("fig4", out=out)
+
+
+def test_killed_five_times_at_random_and_resumed_bitwise(tmp_path: Path, alone: nne.Curves) -> None:
+    """kill -9 in the middle of the work five times: what was written stays whole, and the end is the same."""
+    rng = np.random.default_rng()
+    for k in range(5):
+        before = blocks(tmp_path)
+        started = subprocess.Popen(
+            [*COMMAND, "--out", str(tmp_path), "--workers", str(k % 2)],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while started.poll() is None and blocks(tmp_path) < before + 2:
+            time.sleep(0.01)
+        time.sleep(float(rng.uniform(0, 0.1)))
+        started.kill()
+        started.wait()
+    for path in tmp_path.rglob("*.npz"):
+        if not path.name.startswith("."):
+            store.read_block(path)
+    assert not nne.load("fig4", out=tmp_path).complete("train_loss", range(221))
+    assert main([*COMMAND[3:], "--out", str(tmp_path), "--workers", "0"]) == 0
+    same(nne.load("fig4", out=tmp_path), alone)
+
+
+def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
+    started = subprocess.Popen(
+        [*COMMAND, "--out", str(tmp_path), "--workers", "1"],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while started.poll() is None and blocks(tmp_path) < 2:
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "goes on from here" in errors
+    assert blocks(tmp_path) >= 2
+
+
+def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne.Curves) -> None:
+    both = [
+        subprocess.Popen(
+            [*COMMAND, "--out", str(tmp_path), "--workers", "0"],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(2)
+    ]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    same(nne.load("fig4", out=tmp_path), alone)
+
+
+def _kill_once(item: tuple[int, str]) -> int:
+    """A job that kills its worker the first time anybody runs number 3."""
+    number, marker = item
+    if number == 3 and not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def _always_kill(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_replaced_without_loss(tmp_path: Path) -> None:
+    items = [(k, str(tmp_path / "died")) for k in range(8)]
+    found = dict(executors.run_all(lambda: executors.process_executor(2), _kill_once, items, at_once=2))
+    assert found == {item: item[0] ** 2 for item in items}
+    assert (tmp_path / "died").exists()
+    with pytest.raises(executors.JobFailed, match="died 4 times"):
+        list(executors.run_all(lambda: executors.process_executor(1), _always_kill, [1], at_once=1))
+
+
+def test_an_error_in_a_job_names_it() -> None:
+    with pytest.raises(executors.JobFailed, match="0 failed: ZeroDivisionError"):
+        list(executors.run_all(executors.InlineExecutor, lambda x: 1 / x, [1, 0, 2], at_once=1))
+
+
+def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alone: nne.Curves) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+    ):
+        killed: list[int] = []
+
+        def kill_one(progress) -> None:
+            if not killed and progress.done_blocks >= 2:
+                process = next(iter(cluster.workers.values())).process
+                killed.append(process.pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+
+        experiment = EXPERIMENTS["regression-square"].override({"model": "mlp-2x150"})
+        figure = FIGURES["fig4"]
+        request = Request.of(figure, experiment, seeds=[0], orders=figure.orders, steps=220)
+        outcome = run(
+            request,
+            Options(out=tmp_path, dask=cluster.scheduler_address, block_seconds=0.05),
+            report=kill_one,
+        )
+    assert killed
+    assert outcome.missing == 0
+    same(nne.load("fig4", out=tmp_path), alone)
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"fig{k} " in text for k in range(2, 14))
+    small = ["run", "fig5", "--seeds", "0", "--steps", "6", "--set", "model=mlp-1x4", "--out", str(tmp_path)]
+    assert main([*small, "--dry-run"]) == 0
+    assert "backward curves: 7 iterates, 21 steps" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert main([*small, "--orders", "backward", "windowed:3"]) == 0
+    assert "complete" in capsys.readouterr().out
+    assert nne.load("regression-cosine", out=tmp_path).orders == ("backward", "windowed-3")
+    assert main(["merge", str(tmp_path), "--into", str(tmp_path / "b")]) == 0
+    same(nne.load("fig5", out=tmp_path, orders=["backward"]), nne.load("fig5", out=tmp_path / "b", orders=["backward"]))
+    assert main(["data", "square"]) == 0
+    assert "101 training and 100 test items" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "fig99"], "no figure 'fig99'; the known ones are fig2"),
+        (["run", "fig4", "--orders", "sideways"], "unknown order 'sideways'; the known ones are forward"),
+        (["run", "fig4", "--set", "speed=3"], "no field 'speed'; the known ones are data, model"),
+        (["run", "fig4", "--set", "batch_size=many"], "batch_size is of type int, got 'many'"),
+        (["run", "fig4", "--set", "scaling=loud"], "scaling must be one of unit, standard"),
+        (["run", "fig4", "--set", "model=mlp"], "unknown model 'mlp'"),
+        (["run", "fig4", "--steps", "0"], "steps >= 1"),
+        (["run", "fig4", "--seeds", "-3"], "a seed must be an integer of at least 0"),
+        (["run", "fig7", "--data-dir", "/nowhere"], "the data folder /nowhere does not exist"),
+        (["merge", "/nowhere"], "holds no run"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--out", str(tmp_path)] if arguments[0] == "run" else ["--into", str(tmp_path)]
+    assert main([*arguments, *more]) == 1
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_list_do_not_import_torch() -> None:
+    code = "import sys; from nn_experiments.command import main; main(['list']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)
+
+
+def test_the_catalogue_holds_the_papers_settings() -> None:
+    table = {
+        "fig2": ("cifar10", "resnet18", 8, 0.025, 2000),
+        "fig3": ("fashion_mnist", "mlp-5x500", 8, 0.001, 2000),
+        "fig4": ("square", "mlp-3x300", 1, 0.05, 1400),
+        "fig5": ("cosine", "mlp-3x300", 1, 0.02, 1400),
+        "fig6": ("cube", "mlp-3x300", 1, 0.02, 1400),
+        "fig7": ("fashion_mnist", "mlp-5x500", 8, 0.001, 2000),
+        "fig8": ("cifar10", "vgg19", 8, 0.001, 2000),
+        "fig9": ("cifar100", "resnet50", 16, 0.001, 2000),
+        "fig10": ("fashion_mnist", "mlp-5x500", 8, 0.001, 2000),
+        "fig11": ("cifar10", "resnet18", 8, 0.025, 25_000),
+        "fig12": ("cifar10", "resnet18", 8, 0.025, 2000),
+        "fig13": ("fashion_mnist", "mlp-5x500", 8, 0.001, 2000),
+    }
+    for name, (data, model, batch, rate, steps) in table.items():
+        figure = FIGURES[name]
+        e = EXPERIMENTS[figure.experiment]
+        assert (e.data, e.model, e.batch_size, e.optimizer.learning_rate) == (data, model, batch, rate)
+        assert (e.optimizer.method, e.optimizer.weight_decay, figure.steps) == ("sgd", 0, steps)
+    assert FIGURES["fig3"].orders == FIGURES["fig13"].orders == ("forward", "reset-1000")
+    assert FIGURES["fig10"].orders == ("forward", "late-1000")
+    assert FIGURES["fig12"].experiment == FIGURES["fig2"].experiment
+    assert catalogue.find("7") is FIGURES["fig7"]
+
+
+def test_pieces_cover_what_is_wanted_exactly_once() -> None:
+    for block_seconds in (1e-3, 0.02, 1e9):
+        pieces = missing_pieces(
+            REQUEST, None, classes=0, step_seconds=1e-3, evaluation_seconds=1e-4, block_seconds=block_seconds
+        )
+        seen: dict[tuple, list[int]] = {}
+        for piece in pieces:
+            seen.setdefault((piece.seed, piece.variant, piece.stream), []).extend(piece.at)
+        for seed in (0, 1):
+            assert sorted(seen[seed, "backward", "curves"]) == list(range(25))
+            assert sorted(seen[seed, "reset-10", "curves"]) == list(range(11, 25))
+            assert sorted(seen[seed, "late-10", "curves"]) == list(range(11, 25))
+            assert sorted(seen[seed, "reset-10", "diagnostics"]) == [16]
+        assert [piece.seconds for piece in pieces] == sorted((piece.seconds for piece in pieces), reverse=True)
+
+
+def test_a_job_is_plain_data() -> None:
+    import pickle
+
+    from nn_experiments.engine.jobs import Job
+
+    job = Job(SMALL, 0, "backward", "curves", (3, 4))
+    assert (
+        run_job(pickle.loads(pickle.dumps(job))).values["train_loss"].tobytes()
+        == run_job(job).values["train_loss"].tobytes()
+    )
