@@ -1,10 +1,10 @@
-"""Section 3.2, when the linearised maps contract: H positive definite and 0 < h < 2/lambda_max, both ends needed.
+"""Section 3.2, when the linearised maps contract: H positive definite and 0 < h < 2/lambda_max.
 
 Problem
     T(theta) = theta - h (H (theta - theta*) - eps), H symmetric with eigenvalues lambda_i.
 Guarantee (Tight)
-    Lip T = ‖I - hH‖ = max_i |1 - h lambda_i|, attained along an eigenvector; < 1 iff all lambda_i > 0 and
-    0 < h < 2/lambda_max.
+    Lip T = ‖I - hH‖ = max_i |1 - h lambda_i|, attained along an eigenvector; < 1 iff 0 < h lambda_i < 2 for all i. For
+    h > 0 that is: H positive definite and h < 2/lambda_max. (A negative h contracts around a maximum, H ≺ 0.)
 """
 
 from __future__ import annotations
@@ -60,12 +60,15 @@ def check(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> Ver
     d, claimed = len(exact), max(abs(1 - h * x) for x in eigenvalues)
     largest = max(exact)
     family = LinearizedSGD(np.zeros(d), H.astype(float), float(h)).contraction.value
-    range_of_h = min(eigenvalues) > 0 and 0 < h < 2 / max(eigenvalues)
+    if h > 0:
+        range_of_h = min(eigenvalues) > 0 and h < 2 / max(eigenvalues)
+    else:
+        range_of_h = h < 0 and max(eigenvalues) < 0 and h > 2 / min(eigenvalues)
     slack = gamma(34 * d) * d**0.5 * (1 + abs(float(h)) * max(abs(float(x)) for x in eigenvalues))
     holds = largest == claimed and (largest < 1) == range_of_h and abs(family - float(claimed)) <= slack
     return Verdict(
         NAME, ROWS, "tight", holds, family, float(claimed),
-        hypotheses="H symmetric; contraction iff H ≻ 0, 0 < h < 2/λ_max",
+        hypotheses="H symmetric; for h > 0 a contraction iff H ≻ 0, h < 2/λ_max",
         note=f"h={h}, eigenvalues {min(eigenvalues)} … {max(eigenvalues)}, d={d}: exact {largest}",
     )  # fmt: skip
 
@@ -105,14 +108,14 @@ def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2",),
-    claim="‖I − hH‖ = max_i |1 − hλ_i| < 1 ⇔ H ≻ 0 and 0 < h < 2/λ_max",
+    claim="‖I − hH‖ = max_i |1 − hλ_i| < 1 ⇔ 0 < hλ_i < 2 for all i ⇔ (h > 0) H ≻ 0 and h < 2/λ_max",
     hypotheses="H symmetric",
     rows=(
         Row(
             50, "Section 3.2, when ‖1 − hH‖ < 1", "HYP", "‖1 − hH‖ < 1 for h strictly smaller than 2/λ_max",
             "fails along flat or descending directions and for h ≤ 0: diag(0, 4) at h = 0.4 has norm 1, "
             "diag(−0.1, 4) has 1.04, diag(1, 4) at h = −0.1 has 1.4",
-            "iff H ≻ 0 and 0 < h < 2/λ_max", "repairable",
+            "for h > 0: iff H ≻ 0 and h < 2/λ_max", "repairable",
         ),
     ),
     check=check,

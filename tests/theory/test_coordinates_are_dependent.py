@@ -19,7 +19,7 @@ def families(draw):
     d = draw(st.integers(1, 3))
     vector = st.lists(fractions, min_size=d, max_size=d)
     matrix = st.lists(vector, min_size=d, max_size=d)
-    maps = draw(st.lists(st.tuples(matrix, vector, fractions), min_size=1, max_size=3))
+    maps = draw(st.lists(st.tuples(matrix, vector, fractions), min_size=1, max_size=2))
     starts = draw(st.lists(vector, min_size=1, max_size=2))
     parts = draw(st.lists(st.integers(1, 9), min_size=len(maps), max_size=len(maps)))
     return [statement.mixing(*m) for m in maps], [Fraction(p, sum(parts)) for p in parts], starts

@@ -17,7 +17,7 @@ eigenvalue = st.fractions(-2, 5, max_denominator=8)
 
 
 @given(
-    eigenvalues=st.lists(eigenvalue, min_size=1, max_size=5),
+    eigenvalues=st.lists(eigenvalue, min_size=1, max_size=4),
     h=st.one_of(st.sampled_from([Fraction(0), Fraction(1), Fraction(2)]), st.fractions(-1, 3, max_denominator=20)),
     data=st.data(),
 )
@@ -44,6 +44,13 @@ def test_no_pair_of_points_is_stretched_further(d, seed, h):
 @pytest.mark.parametrize(("eigenvalues", "h"), statement.PRINTED)
 def test_printed_range_is_refuted(eigenvalues, h):
     assert statement.check_printed(eigenvalues, h)
+
+
+def test_a_negative_rate_contracts_around_a_maximum():
+    """H ≺ 0 and h < 0: gradient ascent towards a maximum; "iff H ≻ 0 and 0 < h < 2/λ_max" needs h > 0."""
+    verdict = statement.check([Fraction(-2), Fraction(-1)], Fraction(-1, 3), [1, 2])
+    assert verdict, verdict
+    assert verdict.claimed < 1
 
 
 @pytest.mark.control
