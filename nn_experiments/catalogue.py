@@ -72,6 +72,8 @@ class Experiment:
         Precision of parameters and inputs, and whether a GPU may round products to TF32.
     train_evaluation, test_evaluation
         How many images (the first in canonical order) losses and accuracies are computed on; None for all.
+    parts
+        c of appendix D: how many small batches a batch is cut into; None where nothing is cut.
     notes
         Field name -> why this value, where the paper leaves it open.
     """
@@ -90,6 +92,7 @@ class Experiment:
     tf32: bool = False
     train_evaluation: int | None = None
     test_evaluation: int | None = None
+    parts: int | None = None
     notes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -99,10 +102,12 @@ class Experiment:
         _among("initialisation", self.initialisation, INITIALISATIONS)
         _among("scaling", self.scaling, SCALINGS)
         _among("activation", self.activation, ACTIVATIONS)
-        for name in ("batch_size", "train_evaluation", "test_evaluation"):
+        for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        if self.parts is not None and (self.parts < 2 or self.batch_size % self.parts):
+            raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.parts} equal parts")
         unknown = set(self.notes) - {f.name for f in dataclasses.fields(self)}
         if unknown:
             raise ValueError(f"notes on unknown fields: {', '.join(sorted(unknown))}")
@@ -115,7 +120,8 @@ class Experiment:
     def decides(self) -> dict[str, Any]:
         """Return the fields that decide the numbers, as plain JSON."""
         everything = self.to_json()
-        return {name: everything[name] for name in DECIDING}
+        decides = {name: everything[name] for name in DECIDING}
+        return decides | ({} if self.parts is None else {"parts": self.parts})
 
     def override(self, changes: Mapping[str, str]) -> Experiment:
         """Return the experiment with fields set from text, as given on the command line.
@@ -179,7 +185,7 @@ class Figure:
     metrics
         Curves of the layout, left to right: a row a seed, these columns.
     diagnostics_every
-        The coarser grid of increments, couplings and gradient norms.
+        The coarser grid of increments, couplings and gradient norms; 0 for none.
     compared_at
         Steps fixed beforehand, at which seeds are compared by the exact paired sign-flip test.
     window

@@ -283,7 +283,7 @@ def _reuse(
 
 
 def _rank(name: str) -> tuple[int, str]:
-    kinds = ("forward", "backward", "reset", "late", "windowed", "polyak", "ema", "decayed")
+    kinds = ("forward", "backward", "reset", "late", "windowed", "polyak", "ema", "decayed", *variants.PARTS)
     kind = name.split("-")[0]
     return (kinds.index(kind) if kind in kinds else len(kinds), name)
 

@@ -17,7 +17,8 @@ __all__ = ["figure_rows", "flops_per_item", "peak"]
 _SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
 # Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; a 3x3 stem.
 _CONVOLUTIONAL = {"resnet18": 555e6, "resnet50": 1298e6, "vgg19": 398e6}
-_EFFICIENCY = 0.4  # of the peak of a matrix product, typical of the engines here
+# Shares of the peak of a matrix product that training small batches and evaluating large ones reach here.
+_TRAINING, _EVALUATION = 0.4, 0.9
 
 
 def flops_per_item(experiment: Experiment) -> float:
@@ -64,14 +65,15 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     """
     flops, seeds = flops_per_item(experiment), len(figure.seeds)
     overhead = 25e-6  # of a step, whatever its size
-    step = overhead + 3 * flops * experiment.batch_size / (_EFFICIENCY * speed)
-    evaluation = flops * _items(experiment) / (_EFFICIENCY * speed)
+    step = overhead + 3 * flops * experiment.batch_size / (_TRAINING * speed)
+    evaluation = flops * _items(experiment) / (_EVALUATION * speed)
     at = [*range(0, figure.steps + 1, figure.every)]
-    coarse = [*range(0, figure.steps, figure.diagnostics_every)]
+    coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
     maps = seconds = 0
     for name in figure.orders:
         variant = variants.parse(name)
         curve, rare = variant.path_cost(at), variant.path_cost(coarse)
+        curve *= 3 if variant.rule == "regularised" else 1  # Hessian-vector products
         maps += seeds * curve
         seconds += seeds * ((curve + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
     seconds += seeds * len(figure.baselines) * (figure.steps * step + len(at) * evaluation)

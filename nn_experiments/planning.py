@@ -39,7 +39,8 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in self.orders:
-            variants.parse(name)
+            if variants.parse(name).rule and self.experiment.parts is None:
+                raise ValueError(f"{name} needs an experiment whose batches have parts, as those of fig14 to fig19")
         if self.steps < 1 or self.every < 1 or self.diagnostics_every < 0 or not self.seeds or not self.orders:
             raise ValueError(
                 f"a run needs seeds, orders, steps >= 1, every >= 1 and diagnostics_every >= 0; got {self.seeds}, "

@@ -188,8 +188,6 @@ def run(
     )
     jobs = {replace(template, seed=p.seed, variant=p.variant, stream=p.stream, at=p.at): p for p in pieces}
     progress = Progress(sum(p.seconds for p in pieces), total_cost(pieces), len(pieces))
-    if report:
-        report(progress)
 
     def done_elsewhere(job: Job) -> bool:
         path = store.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
@@ -215,6 +213,8 @@ def run(
             at_once = max(1, workers)
             make = (lambda: executors.process_executor(at_once)) if workers else executors.InlineExecutor
         progress.workers = at_once
+        if report:
+            report(progress)
         finished = executors.run_all(make, run_job, list(jobs), at_once=at_once, skip=done_elsewhere, deadline=deadline)
         for job, block in finished:
             store.write_block(root, job.seed, job.variant, block, stream=job.stream)

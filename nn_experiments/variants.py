@@ -3,7 +3,10 @@
 A variant has a name that is also the name of its folder on disk and its label on the ``orders`` axis of
 ``load``: ``forward``, ``backward``, ``reset-1000`` (several points: ``reset-500-1000``), ``late-1000``,
 ``windowed-100``; and the baselines ``polyak`` (mean of iterates 1 … n), ``ema-0.99`` (exponential moving
-average) and ``decayed-100`` (learning rate h / (1 + t/100)), all three on the forward path.
+average) and ``decayed-100`` (learning rate h / (1 + t/100)), all three on the forward path. Appendix D compares
+other steps on the forward path of an experiment with c parts: ``large`` (SGD on the whole batch at h/c),
+``small`` (c steps on its parts at h/c) and ``regularised-2`` (D.2's order-averaging step at h with λ = 2h²,
+the literal reading); ``forward`` is there SGD on the whole batch at h.
 """
 
 from __future__ import annotations
@@ -25,7 +28,11 @@ KINDS = (
     "polyak",
     "ema-BETA",
     "decayed-TAU",
+    "large",
+    "small",
+    "regularised-MULTIPLE",
 )
+PARTS = ("large", "small", "regularised")
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Variant:
         Decay of the exponential moving average, in (0, 1).
     decay
         tau of the learning rate h / (1 + t/tau), in steps; None for the experiment's own schedule.
+    rule
+        ``large``, ``small`` or ``regularised``: a step of appendix D in place of the experiment's; else None.
+    multiple
+        λ/h² of the regularised step.
     """
 
     name: str
@@ -51,6 +62,8 @@ class Variant:
     average: str | None = None
     beta: float | None = None
     decay: float | None = None
+    rule: str | None = None
+    multiple: float | None = None
 
     @property
     def baseline(self) -> bool:
@@ -84,6 +97,13 @@ def parse(name: str) -> Variant:
             if kind == "backward":
                 return Variant("backward", Backward())
             return Variant(kind, Forward(), average="polyak" if kind == "polyak" else None)
+        if kind in ("large", "small") and not parts:
+            return Variant(kind, Forward(), rule=kind)
+        if kind == "regularised" and len(parts) == 1:
+            multiple = float(parts[0])
+            if not (multiple >= 0 and math.isfinite(multiple)):
+                raise ValueError(f"the multiple of h² must be at least 0 and finite, got {multiple}")
+            return Variant(f"regularised-{multiple:g}", Forward(), rule=kind, multiple=multiple)
         if kind == "reset" and parts:
             order = Reset(int(part) for part in parts)
             return Variant("-".join(["reset", *map(str, order.points)]), order)

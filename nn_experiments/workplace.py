@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,13 +14,14 @@ import torch
 from torch import nn
 
 from nn_experiments import models
-from nn_experiments.batches import ArrayBatches, Inputs
+from nn_experiments.batches import ArrayBatches, Batch, Inputs
 from nn_experiments.catalogue import Experiment
 from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.initial import initialise
 from nn_experiments.metrics import Evaluation
 from nn_experiments.sampling import Sampler
 from nn_experiments.steps import LOSSES, State, TrainingStep, start
+from nn_experiments.variants import Variant
 
 __all__ = ["Workplace", "identity", "prepare", "settings"]
 
@@ -71,10 +73,34 @@ class Workplace:
     second: State
     evaluation: Evaluation
 
-    def decayed(self, tau: float) -> TrainingStep:
-        """Return the step with the learning rate h / (1 + (t−1)/tau)."""
-        optimizer = self.experiment.optimizer.decayed(tau)
-        return TrainingStep(self.model, self.step.loss, optimizer, seed=self.seed)
+    def step_of(self, variant: Variant) -> Callable[[State, Any, int], State]:
+        """Return the step that a variant takes: the experiment's own, with a decayed rate, or one of appendix D."""
+        own = self.experiment.optimizer
+        if variant.decay:
+            return TrainingStep(self.model, self.step.loss, own.decayed(variant.decay), seed=self.seed)
+        if variant.rule is None:
+            return self.step
+        parts = self.experiment.parts
+        assert parts is not None  # `Request` has seen to it
+        small = replace(own, learning_rate=own.learning_rate / parts)
+        at_small_rate = TrainingStep(self.model, self.step.loss, small, seed=self.seed)
+        if variant.rule == "large":
+            return at_small_rate
+        if variant.rule == "regularised":
+            from nn_experiments.regularised import regularised_module_step
+
+            averaging = regularised_module_step(
+                self.model, self.step.loss, h=own.learning_rate, c=parts, multiple=variant.multiple
+            )
+            return lambda state, batch, t: averaging(state, (batch.inputs, batch.targets), t)
+
+        def step(state: State, batch: Any, t: int) -> State:
+            pieces = zip(batch.inputs.chunk(parts), batch.targets.chunk(parts), strict=True)
+            for x, y in pieces:
+                state = at_small_rate(state, Batch(x, y, batch.index), t)
+            return state
+
+        return step
 
 
 @lru_cache(maxsize=2)

@@ -56,20 +56,25 @@ class Job:
     device: str = "cpu"
     chunk: int | None = None
 
+    def __str__(self) -> str:
+        reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
+        return f"{self.experiment.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
+
 
 def _path(
     place: Workplace, job: Job, at: Sequence[int], start: State
 ) -> tuple[str, Iterator[tuple[int, State, Run | None]]]:
     variant = variants.parse(job.variant)
-    step = place.decayed(variant.decay) if variant.decay else place.step
+    step = place.step_of(variant)
     engine = job.engine
     if engine == "auto" and job.device != "cpu":
         engine = "ensemble"
-    if engine == "ensemble" and not variant.average:
+    if engine == "ensemble" and not variant.average and variant.rule is None:
         from nn_experiments.engine.ensemble import wavefront
 
         return "ensemble", wavefront(step, place.batches, variant.order, at, start, chunk=job.chunk)
-    kernel = choose(step, place.batches, "auto" if engine == "ensemble" else engine)
+    plain = engine in ("mlp", "compiled", "ensemble") and (engine == "ensemble" or variant.rule is not None)
+    kernel = choose(step, place.batches, "auto" if plain else engine)
     if variant.average:
         path = averages(kernel, variant.order, at, start, average=variant.average, beta=variant.beta)
         return kernel.name, path

@@ -296,7 +296,7 @@ def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alo
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     text = capsys.readouterr().out
-    assert all(f"fig{k} " in text for k in range(2, 14))
+    assert all(f"fig{k} " in text for k in range(2, 20))
     small = ["run", "fig5", "--seeds", "0", "--steps", "6", "--set", "model=mlp-1x4", "--out", str(tmp_path)]
     assert main([*small, "--dry-run"]) == 0
     assert "backward curves: 7 iterates, 21 steps" in capsys.readouterr().out
