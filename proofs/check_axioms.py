@@ -4,7 +4,9 @@
 
 1. scans every ``.v`` file for what would leave a proof open (``Admitted``, ``admit``, ``Abort``,
    ``Axiom``, ``Parameter``, ...) or switch off a check of Coq's kernel;
-2. compiles the default files (those of ``coq/_CoqProject``), two jobs at a time;
+2. compiles the default files (those of ``coq/_CoqProject``), two jobs at a time, and the optional
+   ones (``coq/mathcomp``) where MathComp-Analysis is installed: without it they are skipped with a
+   message, or the check fails under ``--require-mathcomp``;
 3. compares ``coq/INDEX.tsv`` with the theorems in the files, both ways;
 4. prints the axioms of each theorem (``Print Assumptions``) and compares them with ``ALLOWED``:
    an axiom outside the list fails, and so does a list entry that nothing needs (with ``--by-file``
@@ -31,6 +33,11 @@ from pathlib import Path
 
 COQ = Path(__file__).resolve().parent / "coq"
 LOGICAL = "TrainingInReverse"
+OPTIONAL = "mathcomp"
+INSTALL_MATHCOMP = (
+    "the general i.i.d. Theorem 2.6 needs MathComp-Analysis 0.6; install it, for instance with: "
+    "apt-get install libcoq-mathcomp-analysis"
+)
 INSTALL = "coqc was not found; install Coq 8.16 or later, for instance with: apt-get install coq"
 
 # The axioms of Coq's classical real numbers, and nothing else. Each entry must be needed.
@@ -40,11 +47,18 @@ ALLOWED = {
     "FunctionalExtensionality.functional_extensionality_dep": "functions with equal values are equal",
 }
 
+# What MathComp-Analysis assumes instead (its module boolp).
+ALLOWED_MATHCOMP = {
+    "boolp.functional_extensionality_dep": "functions with equal values are equal",
+    "boolp.propositional_extensionality": "equivalent propositions are equal",
+    "boolp.constructive_indefinite_description": "from what exists one can be chosen",
+}
+
 FORBIDDEN = (
     "Admitted", "admit", "give_up", "Abort", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture",
     "Conjectures", "Unset", "bypass_check", "Guard", "Declare", "Load", "Primitive",
 )  # fmt: skip
-ALLOWED_PHRASES = ("Declare Scope",)
+ALLOWED_PHRASES = ("Declare Scope", "Unset Strict Implicit", "Unset Printing Implicit Defensive")
 
 
 class ProofError(Exception):
@@ -116,7 +130,7 @@ def theorems(path: Path) -> list[str]:
 
 def compare_index(files: list[Path], rows: list[dict[str, str]]) -> None:
     """Every theorem has a row of the index and every row a theorem."""
-    stated = {(path.name, name) for path in files for name in theorems(path)}
+    stated = {(path.relative_to(COQ).as_posix(), name) for path in files for name in theorems(path)}
     indexed = [(row["file"], row["coq_name"]) for row in rows]
     if len(set(indexed)) != len(indexed):
         raise ProofError("INDEX.tsv names a theorem twice")
@@ -132,14 +146,14 @@ def coqc(source: str, name: str, folder: Path) -> subprocess.CompletedProcess[st
     path = folder / f"{name}.v"
     path.write_text(source, encoding="utf-8")
     return subprocess.run(
-        ["coqc", "-q", "-Q", str(COQ), LOGICAL, str(path)], capture_output=True, text=True, check=False
+        ["coqc", "-q", "-w", "none", "-Q", str(COQ), LOGICAL, str(path)], capture_output=True, text=True, check=False
     )
 
 
 def assumptions(targets: dict[str, list[str]], folder: Path, part: int) -> dict[str, list[str]]:
     """Return the axioms each target rests on, as Coq prints them; a target is a list of theorems."""
-    modules = sorted({theorem.split(".")[1] for names in targets.values() for theorem in names})
-    lines = [f"From {LOGICAL} Require {' '.join(modules)}."]
+    modules = sorted({theorem.rpartition(".")[0] for names in targets.values() for theorem in names})
+    lines = [f"Require {' '.join(modules)}."]
     for number, names in enumerate(targets.values()):
         lines += [
             f"Definition target_{number} := ({', '.join(f'@{name}' for name in names)}).",
@@ -163,12 +177,12 @@ def assumptions(targets: dict[str, list[str]], folder: Path, part: int) -> dict[
     return found
 
 
-def compare_axioms(found: dict[str, list[str]]) -> None:
-    """Fail on an axiom outside ``ALLOWED`` and on an entry of it that nothing needs."""
-    new = {(target, axiom) for target, axioms in found.items() for axiom in axioms if axiom not in ALLOWED}
+def compare_axioms(found: dict[str, list[str]], allowed: dict[str, str]) -> None:
+    """Fail on an axiom outside ``allowed`` and on an entry of it that nothing needs."""
+    new = {(target, axiom) for target, axioms in found.items() for axiom in axioms if axiom not in allowed}
     if new:
         raise ProofError("axioms outside the list: " + "; ".join(f"{t} uses {a}" for t, a in sorted(new)))
-    unused = set(ALLOWED) - {axiom for axioms in found.values() for axiom in axioms}
+    unused = set(allowed) - {axiom for axioms in found.values() for axiom in axioms}
     if unused:
         raise ProofError(f"listed axioms that no theorem needs: {sorted(unused)}")
 
@@ -191,26 +205,29 @@ def negative_control(path: Path) -> str:
     return f"{path.name}: without '{hypothesis}' refused ({error.group(1) if error else 'error'}); restored, compiles"
 
 
-def run(jobs: int, by_file: bool) -> None:
-    """Run every check, printing what it finds; raise ProofError at the first that fails."""
-    files = default_files()
-    controls = sorted((COQ / "negative_controls").glob("*.v"))
-    words = [word for path in [*files, *controls] for word in forbidden_words(path)]
-    if words:
-        raise ProofError("words that would leave a proof open: " + "; ".join(words))
-    rows = read_index()
-    compare_index(files, rows)
+def make(target: str, jobs: int) -> float:
+    """Run one target of the Makefile; return its seconds, raise ProofError with its output if it fails."""
     start = time.perf_counter()
-    made = subprocess.run(["make", "-C", str(COQ), f"JOBS={jobs}"], capture_output=True, text=True, check=False)
+    made = subprocess.run(["make", "-C", str(COQ), f"JOBS={jobs}", target], capture_output=True, text=True, check=False)
     if made.returncode:
         raise ProofError(f"compilation failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}")
-    print(f"compiled {len(files)} files in {time.perf_counter() - start:.1f} s ({jobs} jobs)")
+    return time.perf_counter() - start
 
+
+def has_mathcomp() -> bool:
+    """Whether this Coq finds MathComp-Analysis."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return coqc("From mathcomp.analysis Require lebesgue_integral.", "probe", Path(scratch)).returncode == 0
+
+
+def check_axioms(rows: list[dict[str, str]], allowed: dict[str, str], jobs: int, by_file: bool) -> None:
+    """Print what the theorems of these rows rest on and compare it with ``allowed``."""
     targets: dict[str, list[str]] = {}
     for row in rows:
-        module = row["file"].removesuffix(".v")
+        module = row["file"].removesuffix(".v").replace("/", ".")
         target = module if by_file else f"{module}.{row['coq_name']}"
         targets.setdefault(target, []).append(f"{LOGICAL}.{module}.{row['coq_name']}")
+    jobs = min(jobs, len(targets))
     with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         parts = [dict(list(targets.items())[part::jobs]) for part in range(jobs)]
         answers = pool.map(assumptions, parts, [Path(scratch)] * jobs, range(jobs))
@@ -218,8 +235,33 @@ def run(jobs: int, by_file: bool) -> None:
     for target, names in targets.items():
         used = ", ".join(sorted(axiom.rpartition(".")[2] for axiom in axioms_of[target])) or "no axiom"
         print(f"  {target}{f' (theorems: {len(names)})' if by_file else ''}: {used}")
-    compare_axioms(axioms_of)
-    print(f"{len(rows)} theorems rest on nothing but: {', '.join(sorted(ALLOWED))}")
+    compare_axioms(axioms_of, allowed)
+    print(f"{len(rows)} theorems rest on nothing but: {', '.join(sorted(allowed))}")
+
+
+def run(jobs: int, by_file: bool, require_mathcomp: bool) -> None:
+    """Run every check, printing what it finds; raise ProofError at the first that fails."""
+    files = default_files()
+    optional = sorted((COQ / OPTIONAL).glob("*.v"))
+    controls = sorted((COQ / "negative_controls").glob("*.v"))
+    words = [word for path in [*files, *optional, *controls] for word in forbidden_words(path)]
+    if words:
+        raise ProofError("words that would leave a proof open: " + "; ".join(words))
+    rows = read_index()
+    compare_index([*files, *optional], rows)
+
+    print(f"compiled {len(files)} files in {make('all', jobs):.1f} s ({jobs} jobs)")
+    default_rows = [row for row in rows if not row["file"].startswith(f"{OPTIONAL}/")]
+    check_axioms(default_rows, ALLOWED, jobs, by_file)
+
+    if has_mathcomp():
+        print(f"compiled {len(optional)} optional file(s) in {make(OPTIONAL, jobs):.1f} s")
+        optional_rows = [row for row in rows if row not in default_rows]
+        check_axioms(optional_rows, ALLOWED_MATHCOMP, jobs, by_file)
+    elif require_mathcomp:
+        raise ProofError(INSTALL_MATHCOMP)
+    else:
+        print(f"skipped {OPTIONAL}: {INSTALL_MATHCOMP}")
 
     if len(controls) < 3:
         raise ProofError(f"expected at least three negative controls, found {len(controls)}")
@@ -236,6 +278,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--by-file", action="store_true", help="print the axioms of each file, not of each theorem: faster"
     )
+    parser.add_argument("--require-mathcomp", action="store_true", help="fail where MathComp-Analysis is not installed")
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {arguments.jobs}")
@@ -243,7 +286,7 @@ def main(argv: list[str] | None = None) -> int:
         print(INSTALL, file=sys.stderr)
         return 2
     try:
-        run(arguments.jobs, arguments.by_file)
+        run(arguments.jobs, arguments.by_file, arguments.require_mathcomp)
     except ProofError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
