@@ -157,7 +157,7 @@ def check_printed(n: int = 16) -> Verdict:
 
 STATEMENT = Statement(
     name=NAME,
-    paper=("Section 1.1",),
+    paper=("Section 1.1", "Section 1"),
     claim="P(F_n constant s) + Σ_{F not constant} P(F) π(F^{-1}s) = π(s): a coalesced value is an exact sample",
     hypotheses="finitely many states and i.i.d. maps with one stationary law",
     rows=(

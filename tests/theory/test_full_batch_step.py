@@ -35,6 +35,15 @@ def test_nonlinear_map_contracts_on_the_ball(share, eigenvalues, seed, n):
     assert verdict, verdict
 
 
+def test_edges_of_the_range():
+    """h = 0 and h = 2/lambda_max have norm 1 exactly, just inside it is below 1."""
+    for h in (0.0, 0.5):
+        assert statement.check("norm", h, [1.0, 4.0], seed=0)
+        assert statement.norm_formula(h, [1.0, 4.0]) == 1
+        assert not statement.contracts(h, [1.0, 4.0])
+    assert statement.contracts(0.5 - 2.0**-40, [1.0, 4.0])
+
+
 def test_negative_learning_rates():
     """h < 0 contracts on negative definite H only: ascent to a maximum, which "iff H > 0" of the audit leaves out."""
     assert statement.contracts(-0.1, [-1.0, -19.0])
