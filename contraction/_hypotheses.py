@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
@@ -44,12 +45,24 @@ def raised(c: Constant, slack: float) -> Constant:
     return replace(c, value=math.nextafter(float(c.value) + slack, math.inf))
 
 
-def raised_factor(c: Constant, theta: NDArray) -> Constant:
+def raised_factor(c: Constant, theta: NDArray, family: RandomOperator) -> Constant:
     """A factor such as |1 - h lambda|: one product, one subtraction and, for d > 1, eigenvalues to within 2 d ulps."""
     if theta.dtype == object:
         return replace(c, value=float(c.value))
     d = theta.shape[-1] if theta.ndim else 1
-    return raised(c, (1 + c.value) * U * (1 if d == 1 else 2 * d))
+    slack = (1 + c.value) * U * (1 if d == 1 else 2 * d)
+    if c.value == 0 and c.origin == "proved" and not _exactly_zero(family):
+        return replace(c, value=slack)
+    return raised(c, slack)
+
+
+def _exactly_zero(family: RandomOperator) -> bool:
+    """Whether a factor 0 is exact and not 1 - h lambda rounded to 0."""
+    H = getattr(family, "H", None)
+    if H is None:
+        return not hasattr(family, "curvature")
+    h, entries = Fraction(float(family.h)), np.atleast_2d(H)  # type: ignore[attr-defined]
+    return all(h * Fraction(float(x)) == (i == j) for (i, j), x in np.ndenumerate(entries))
 
 
 def raised_displacement(c: Constant, theta: NDArray) -> Constant:
@@ -67,12 +80,12 @@ def contraction_constant(
     """The common factor k, rounded up; None if nothing is known. Declared constants are searched first."""
     if ball is not None and (local := getattr(family, "local_contraction", None)) is not None:
         c = local(theta, ball)
-        return None if c is None else raised_factor(c, theta)
+        return None if c is None else raised_factor(c, theta, family)
     if space is None or space == family.space:
         c = family.contraction
         if c is not None:
             search_declared(family, theta, ball, seed)
-        return None if c is None else raised_factor(c, theta)
+        return None if c is None else raised_factor(c, theta, family)
     from contraction.norms import factor_in
 
     return factor_in(family, space)

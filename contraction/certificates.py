@@ -136,6 +136,7 @@ class ErrorBound:
         if math.isfinite(self.p):
             left = f"(E {left}^{self.p:g})^(1/{self.p:g})" if self.p != 1 else f"E {left}"
         distance = " ".join(self.distance.replace(", event_ndim=1", "").replace("event_ndim=1", "").split())
+        distance = distance if len(distance) <= 80 else f"{distance[:77]}…)"
         lines = [f"{self.word} ({self.statement}): {left} ≤ {self.formula}", f"  distance  {distance}"]
         width = max(map(len, self.constants), default=1)
         for name, c in self.constants.items():

@@ -217,7 +217,7 @@ def _constants(family: RandomOperator, theta: NDArray, space: Any) -> tuple[Ball
     common = _common(family)
     if common is None or not isinstance(space, Euclidean | WeightedEuclidean):
         raise NotCertified(
-            f"no formula in ball arithmetic for {family!r} in {space!r}",
+            f"no formula in ball arithmetic for {family!r} in {type(space).__name__}",
             ("rigorous=False", "declared constants", "a finite affine family"),
         )
     A, h, center = common

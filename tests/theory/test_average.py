@@ -100,6 +100,9 @@ def test_leaves_are_checked():
     assert np.allclose(Q.T @ Q, np.eye(2), atol=1e-14)
     with pytest.raises(ct.NotCertified, match="region not invariant"):
         leaf_basis(family, np.zeros(3), np.eye(3)[:, :2])
+    turning = FiniteFamily([([[0.0, -0.5], [0.5, 0.0]], [0.0, 0.0])])  # keeps 0, moves every line through it
+    with pytest.raises(ct.NotCertified, match="a linear part moves"):
+        leaf_basis(turning, np.zeros(2), [[1.0], [0.0]])
     with pytest.raises(ValueError, match="finite basis of shape"):
         leaf_basis(family, np.zeros(3), np.eye(2))
     with pytest.raises(ValueError, match="does not name"):
@@ -139,16 +142,20 @@ def test_sampled_exponent_is_an_estimate_with_confidence():
 
 
 @given(
-    p=st.floats(0.05, 0.95), n=st.integers(2, 40), confidence=st.sampled_from([0.5, 0.9, 0.99]), low=st.floats(-3, -0.1)
+    p=st.floats(0.05, 0.95),
+    n=st.integers(2, 40),
+    confidence=st.sampled_from([0.5, 0.9, 0.99]),
+    low=st.floats(-9, -0.1),
+    lowest=st.sampled_from([-9.0, -0.2]),
 )
-def test_confidence_bound_holds_exactly_for_two_values(p, n, confidence, low):
-    """Values 0 (probability p) and ``low``: the coverage is a sum over the binomial law, no sampling."""
+def test_confidence_bound_holds_exactly_for_two_values(p, n, confidence, low, lowest):
+    """Values 0 (probability p) and ``low``: coverage is a sum over the binomial law; a truncation keeps it."""
     mean = (1 - p) * low
     coverage = 0.0
     for ones in range(n + 1):
         x = np.array([0.0] * ones + [low] * (n - ones))
         weight = math.comb(n, ones) * p**ones * (1 - p) ** (n - ones)
-        coverage += weight * (confidence_upper(x, 0.0, confidence, low) >= mean)
+        coverage += weight * (confidence_upper(x, 0.0, confidence, max(low, lowest)) >= mean)
     assert coverage >= confidence - 1e-12
 
 

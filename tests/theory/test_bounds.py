@@ -7,7 +7,7 @@ from fractions import Fraction as F
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contraction import bounds
@@ -55,6 +55,8 @@ def test_the_printed_finite_sum_is_below_the_distance():
     assert gap == D * k**n * (1 - k ** (m - n)) / (1 - k) <= bounds.geometric(k, D, n)
 
 
+@example(k=0.15625, D=0.0, r=6.0, n=402)  # k^n underflows, the bound does not
+@example(k=0.15625, D=0.0, r=2.3949143365709657e20, n=385)
 @given(k=FLOAT_KS, D=st.floats(0, 1e100), r=st.floats(0, 1e100), n=st.integers(0, 1500))
 def test_floats_are_rounded_up_and_not_far(k, D, r, n):
     n = min(n, 60) if k < 1e-100 else n

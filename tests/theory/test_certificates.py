@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -69,6 +70,21 @@ def test_proved_constants_are_rounded_up_and_declared_ones_kept():
     declared = certify(mine, 0.0)
     assert (declared.k, declared.D, declared.origin) == (0.5, 1.0, "declared")
     assert certify(QuadraticSGD(1.0, Uniform(-1, 1)), 0.0).bound([0, 1]).tolist()[1] == 0  # k = 0 stays 0
+
+
+@given(
+    lam=st.one_of(st.just(3.0), st.floats(1e-3, 1e3)),
+    u=st.one_of(st.just(1.0), st.floats(0.9, 1.1), st.floats(0, 1.99)),
+)
+def test_the_factor_is_never_below_the_exact_one(lam, u):
+    """|1 - h lambda| in rationals of the floats given; near h lambda = 1 it cancels, at fl(1/3) 3 to zero."""
+    h = u / lam
+    exact = abs(1 - Fraction(h) * Fraction(lam))
+    family = LinearizedSGD([0.0], [[lam]], h, Uniform(-1, 1))
+    if exact < 1 - Fraction(1, 2**50):
+        c = certify(family, 0.0)
+        assert Fraction(c.k) >= exact
+        assert Fraction(c.bound(3)) >= Fraction(h) / (1 - exact) * exact**3
 
 
 def test_what_a_theorist_prints():

@@ -10,7 +10,7 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 
-from contraction.coupling_from_the_past import coupling_from_the_past
+from contraction.exact_sampling import coupling_from_the_past
 from contraction.families import Cyclic, FiniteFamily
 from contraction.limits import NotSettled
 

@@ -66,6 +66,15 @@ def test_unbounded_noise_makes_an_estimate_or_a_moment():
     assert moment.certificate.p == 2
 
 
+def test_equal_starts_do_not_settle_by_coupling_alone():
+    family = QuadraticSGD(0.1, Gaussian())
+    found = backward_limit(family, 0.0, 1e-9, 5, start=[0.0])  # their coupling distance is 0 at every n
+    truth = ct.backward_iterates(family.sample(4096, 5), 0.0, at=[4096])[0]
+    assert abs(found.value - truth) <= 1e-9
+    # .9^128 > 1e-9 > .9^256: iterates 128 and 256 still differ, 256 and 512 agree, and so do 512 and 1024
+    assert found.maps == 1024
+
+
 @pytest.mark.parametrize(
     ("maps", "words"),
     [

@@ -46,6 +46,9 @@ def test_the_weighted_norm_holds_where_it_fails():
     ratio = distances(np.array([0.0, 1.0]), 60) / c.bound(np.arange(61))
     assert np.max(ratio) <= 1
     assert np.max(ratio) > 0.01  # and is not empty
+    back = c.constants["c"].value  # the bound is stated in the Euclidean distance: ‖x‖ <= c ‖x‖_P
+    assert back == pytest.approx(1 / np.sqrt(np.linalg.eigvalsh(lyapunov_norm(A).P)[0]), rel=1e-9)
+    assert c.bound(0) == pytest.approx(back * c.D / (1 - c.k), rel=1e-9)
 
 
 def test_certificate_in_a_given_space():
