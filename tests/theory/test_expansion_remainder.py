@@ -11,7 +11,7 @@ from contraction.statements import expansion_remainder as statement
 
 
 @given(
-    n=st.integers(1, 8),
+    n=st.integers(2, 8),
     d=st.integers(1, 4),
     order=st.integers(1, 5),
     h=st.floats(1e-4, 0.7),
