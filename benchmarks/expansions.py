@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.expansions [--quick] [--reach] [--out DIR]``: the series of 100 maps in dimension 1000 to third
 order against the composition itself; the regularised step with c = 4 against one plain large-batch step (torch). With
-``--reach`` also the figure of how far corrections of order 1 to 5 reach. One thread is used. The goals are for the full sizes: on batches as small as those of ``--quick`` the
-regularised step is bound by reading weights and writing gradients for each of the c parts, and costs 10 plain steps
-and more.
+``--reach`` also the figure of how far corrections of order 1 to 5 reach. One thread is used. The goals are for the full
+sizes: on batches as small as those of ``--quick`` the regularised step is bound by reading weights and writing
+gradients for each of the c parts, and costs 10 plain steps and more.
 """
 
 from __future__ import annotations
