@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IID, Cyclic, Reshuffled, ShuffledOnce
+from contraction.iterates import plain_iterates
 from contraction.laws import (
     ExactLaw,
     _words,
@@ -28,6 +29,7 @@ from contraction.laws import (
     reversible,
     word_law,
 )
+from contraction.operators import Operators
 from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
 
 HALF = F(1, 2)
@@ -127,6 +129,24 @@ def test_matrices_equal_the_plain_loop(entries, start, n, order):
     assert fast == listed
     if isinstance(order, Forward | Backward):
         assert fast == merged_law(maps, n, start, order=order)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=7).map(tuple), st.sampled_from(ORDERS))
+def test_one_certain_word_equals_the_iterates(word, order):
+    """The law of i.i.d. maps can't see them reversed, one word can: every path against the double loop."""
+    maps = [(F(1, 2), F(1, 3)), (F(-2, 3), 1), (F(3, 2), -2)]
+    functions = [lambda x, a=a, b=b: a * x + b for a, b in maps]
+    drawn = Operators.from_maps([functions[i] for i in word])
+    expected = plain_iterates(drawn, np.array([F(1, 7)]), order, at=[len(word)])[0, 0]
+    certain = lambda n: [(word, 1)]  # noqa: E731
+    fast = exact_law(maps, len(word), F(1, 7), order=order, index_law=certain)
+    assert fast.counter() == {expected: 1}
+    assert exact_law(functions, len(word), F(1, 7), order=order, index_law=certain) == fast
+    number = sum(i * 3 ** (len(word) - 1 - j) for j, i in enumerate(word))  # its place among all words
+    start, scale, _ = _words.scale_start(_words.scaled_maps(maps), F(1, 7))
+    positions = _words.flat_word(order, len(word))
+    values, scale = _words.outer_values(_words.scaled_maps(maps), positions, len(word), start, scale)
+    assert F(int(values[number, 0]), scale) == expected
 
 
 def test_leaving_int64_changes_nothing(monkeypatch):

@@ -57,6 +57,14 @@ def test_drawn_flips_are_valid_and_replayable():
     assert result == sign_flip_test(d, resamples=999, seed=3)
 
 
+def test_ranks_of_tied_magnitudes_are_their_middle():
+    """|1|, |1|, |2| have ranks 3/2, 3/2, 3, so 1, 1, -2 balance exactly; signs alone do not."""
+    result = sign_flip_test([1.0, 1.0, -2.0], "signed_rank")
+    assert (result.statistic, result.p_value) == (0.0, 1.0)
+    assert sign_flip_test([5.0, 1.0, 2.0], "signed_rank").statistic == 2.0
+    assert sign_flip_test([1.0, 1.0, -2.0], "sign").statistic == pytest.approx(1 / 3)
+
+
 def test_rounding_counts_mathematical_ties():
     """0.1 + 0.2 and 0.3 differ in floats; the flips that tie in exact arithmetic must all count."""
     d = [0.1, 0.2, -0.3]
