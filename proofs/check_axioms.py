@@ -255,7 +255,7 @@ def run(jobs: int, by_file: bool, require_mathcomp: bool) -> None:
     check_axioms(default_rows, ALLOWED, jobs, by_file)
 
     if has_mathcomp():
-        print(f"compiled {len(optional)} optional file(s) in {make(OPTIONAL, jobs):.1f} s")
+        print(f"compiled {len(optional)} optional files in {make(OPTIONAL, jobs):.1f} s")
         optional_rows = [row for row in rows if row not in default_rows]
         check_axioms(optional_rows, ALLOWED_MATHCOMP, jobs, by_file)
     elif require_mathcomp:

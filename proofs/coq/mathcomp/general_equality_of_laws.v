@@ -164,6 +164,17 @@ apply: (@measure_unique _ R (letters E) (@cylinders _ E) (fun=> setT) erefl _ _ 
 Qed.
 End Laws.
 
+(** Expectations are integrals over the law: E phi(g) is the integral of phi over the image of mu. *)
+Lemma integral_image d1 d2 (S : measurableType d1) (Y : measurableType d2) (R : realType)
+  (mu : {measure set S -> \bar R}) (g : S -> Y) (mg : measurable_fun setT g) (phi : Y -> \bar R) :
+  measurable_fun setT phi ->
+  (\int[mu]_x phi (g x) = \int[[the measure _ _ of pushforward mu mg]]_y phi y)%E.
+Proof.
+move=> mphi; rewrite [RHS]integralE [LHS]integralE; congr (_ - _)%E.
+- by rewrite [RHS](@integral_pushforward _ _ _ _ g mg R mu)//; exact: emeasurable_fun_funepos.
+- by rewrite [RHS](@integral_pushforward _ _ _ _ g mg R mu)//; exact: emeasurable_fun_funeneg.
+Qed.
+
 (** ** Theorem 2.6 *)
 Section Theorem26.
 Local Open Scope ereal_scope.
@@ -223,21 +234,12 @@ have -> : forward n @^-1` B = reversed xi n @^-1` ((fun w : letters E => word f 
 exact: (reversed_law P_setT mxi iid n mC).
 Qed.
 
-Lemma integral_image (g : Omega -> borel X) (mg : measurable_fun setT g) (phi : borel X -> \bar R) :
-  measurable_fun setT phi ->
-  \int[P]_x phi (g x) = \int[[the measure _ _ of pushforward P mg]]_y phi y.
-Proof.
-move=> mphi; rewrite [RHS]integralE [LHS]integralE; congr (_ - _).
-- by rewrite [RHS](@integral_pushforward _ _ _ _ g mg R P)//; exact: emeasurable_fun_funepos.
-- by rewrite [RHS](@integral_pushforward _ _ _ _ g mg R P)//; exact: emeasurable_fun_funeneg.
-Qed.
-
 (** The same for expectations: E phi(T_n ... T_1 theta_0) = E phi(T_1 ... T_n theta_0). *)
 Theorem equal_expectations n (phi : borel X -> \bar R) : measurable_fun setT phi ->
   \int[P]_x phi (forward n x) = \int[P]_x phi (backward n x).
 Proof.
-move=> mphi; rewrite (integral_image (measurable_forward n) mphi).
-rewrite (integral_image (measurable_backward n) mphi).
+move=> mphi; rewrite (integral_image P (measurable_forward n) mphi).
+rewrite (integral_image P (measurable_backward n) mphi).
 by apply: eq_measure_integral => B mB _; exact: equal_laws.
 Qed.
 
