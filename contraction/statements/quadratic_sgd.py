@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from contraction.families import QuadraticSGD, Uniform
-from contraction.iterates import iterates
+from contraction.iterates import iterates, plain_iterates
 from contraction.operators import Operator
 from contraction.orders import Backward, Forward
 from contraction.rounding import gamma
@@ -32,21 +32,25 @@ def quotient(T: Operator, x: float, y: float) -> float:
 def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
     """Compare the n-th forward and backward iterates with the sums of Section 3.1, and T_1's quotient with |1 - h|.
 
-    Rounding: both sides add 2n terms of size at most s = |1-h|^n |theta| + |h| sum |1-h|^j |eps|, each with at most
-    n + 4 rounded operations, so they differ by at most 2 gamma(3n + 8) s. The quotient subtracts two values of at most
-    four rounded operations and divides by a distance of at least 1 + |theta|.
+    Both the affine path and the plain loop over the maps are compared. Rounding: both sides add 2n terms of size at
+    most s = |1-h|^n |theta| + |h| sum |1-h|^j |eps|, each with at most n + 4 rounded operations, so they differ by at
+    most 2 gamma(3n + 8) s; an operation that underflows loses 2^-1074, weighted by sum |1-h|^j. The quotient subtracts
+    two values of at most four rounded operations and divides by a distance of at least 1 + |theta|.
     """
     operators = QuadraticSGD(h, Uniform(-1, 1)).sample(n, seed)
     eps = np.array([operators[i].draw[0] for i in range(n)])
     weights = (1 - h) ** np.arange(n)
     drift = (1 - h) ** n * theta0
     x, y = theta0, 1 + theta0 + abs(theta0)
-    claimed = np.array([drift + h * np.sum(weights[::-1] * eps), drift + h * np.sum(weights * eps), abs(1 - h)])
-    ends = [iterates(operators, theta0, o, at=[n])[0, 0] for o in (Forward(), Backward())]
+    sums = [drift + h * np.sum(weights[::-1] * eps), drift + h * np.sum(weights * eps)]
+    claimed = np.array([*sums, *sums, abs(1 - h)])
+    engines = (iterates, plain_iterates)
+    ends = [engine(operators, theta0, o, at=[n])[0, 0] for engine in engines for o in (Forward(), Backward())]
     measured = np.array([*ends, quotient(operators[0], x, y)])
     size = abs(drift) + abs(h) * np.sum(np.abs(weights))
     moved = (abs(1 - h) * (abs(x) + abs(y)) + 2 * abs(h)) / abs(x - y)
-    rounding = np.array([2 * gamma(3 * n + 8) * size] * 2 + [2 * gamma(8) * (moved + abs(1 - h))])
+    lost = (6 * n + 16) * 2.0**-1074 * (1 + np.sum(np.abs(weights)))
+    rounding = np.array([2 * gamma(3 * n + 8) * size + lost] * 4 + [2 * gamma(8) * (moved + abs(1 - h))])
     return Verdict.tight(
         "quadratic_sgd", ROWS, measured, claimed, rounding=rounding, seed=seed,
         hypotheses="any h; a contraction iff 0 < h < 2", note=f"h={h}, n={n}, theta={theta0}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +12,11 @@ from scipy import stats
 
 from contraction.iterates import forward_iterates
 from contraction.operators import RandomOperator
+from contraction.orders import Backward, Forward
+from contraction.rounding import gamma
 from contraction.statements import time_averages as statement
 from contraction.statements._chance import FALSE_ALARM
+from contraction.statements._finite import affine_map, all_words, rows
 
 
 @given(h=st.floats(0.1, 1.9), seed=st.integers(0, 2**31))
@@ -19,6 +24,17 @@ def test_time_means_have_their_exact_laws(h, seed):
     """n = 100 paths of 200 iterates: chi-square, false alarm 1e-9; the miss rate is in the verdict."""
     verdict = statement.check(h, 200, 100, seed)
     assert verdict, verdict
+
+
+@given(h=st.fractions(0, 2, max_denominator=10), N=st.integers(1, 8))
+def test_variances_by_enumeration(h, N):
+    """The two closed forms against all 2^N words of noise ±1 (mean 0, variance 1), in rationals."""
+    words = all_words(2, N)
+    maps = [affine_map(1 - h, -h), affine_map(1 - h, h)]
+    for order, claimed in zip((Forward(), Backward()), statement.variances(float(h), N), strict=True):
+        sums = rows(maps, words, [Fraction(0)], order)[:, 1:, 0].sum(axis=1)
+        exact = float(Fraction((sums * sums).sum()) / len(words) / N**2)
+        assert abs(claimed - exact) <= gamma(8 * N + 16) * 4  # 4: every term is at most (1 + |1-h|^N)² <= 4
 
 
 @given(p=st.floats(0.1, 0.9), seed=st.integers(0, 2**31))
