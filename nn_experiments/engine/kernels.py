@@ -103,57 +103,57 @@ class MLPKernel:
         parameters = {name: value.clone() for name, value in state["parameters"].items()}
         weights = [parameters[f"layers.{k}.weight"] for k in range(self.depth)]
         biases = [parameters[f"layers.{k}.bias"] for k in range(self.depth)]
-        rate, steady = self.step.optimizer.rate, self.step.optimizer.schedule.constant
-        h = self.step.optimizer.learning_rate
-        rows = self.table.inputs.shape[1]
-        work = [torch.empty(rows, w.shape[0], dtype=w.dtype) for w in weights]
-        errors = [torch.empty_like(z) for z in work]
-        turned = [w.t() for w in weights]
+        optimizer = self.step.optimizer
+        steady, h = optimizer.schedule.constant, optimizer.learning_rate
+        work = _Work(weights, biases, rows=self.table.inputs.shape[1])
+        inputs, targets = self.table.inputs.unbind(), self.table.targets.unbind()
         for t, i in enumerate(indices, before + 1):
             if not steady:
-                h = rate(t, i)
-            self._once(self.table.inputs[i - 1], self.table.targets[i - 1], weights, turned, biases, work, errors, h)
+                h = optimizer.rate(t, i)
+            self._once(inputs[i - 1], targets[i - 1], work, h)
         return {"parameters": parameters, "buffers": {}, "optimizer": {}}
 
-    def _once(
-        self,
-        x: torch.Tensor,
-        y: torch.Tensor,
-        weights: list[torch.Tensor],
-        turned: list[torch.Tensor],
-        biases: list[torch.Tensor],
-        work: list[torch.Tensor],
-        errors: list[torch.Tensor],
-        h: float,
-    ) -> None:
+    def _once(self, x: torch.Tensor, y: torch.Tensor, work: _Work, h: float) -> None:
         last = self.depth - 1
         below = x
         for k in range(self.depth):
-            torch.addmm(biases[k], below, turned[k], out=work[k])
+            torch.addmm(work.biases[k], below, work.turned[k], out=work.values[k])
+            below = work.values[k]
             if k < last:
-                work[k].clamp_(min=0) if self.relu else work[k].tanh_()
-            below = work[k]
+                below.relu_() if self.relu else below.tanh_()
+        error = work.errors[last]
         if self.squares:
-            error = torch.sub(work[last], y, out=errors[last]).mul_(2 / y.numel())
+            torch.sub(below, y, out=error).mul_(2 / y.numel())
         else:
-            error = torch.softmax(work[last], 1, out=errors[last])
-            error[torch.arange(len(y)), y] -= 1
+            torch.softmax(below, 1, out=error)
+            error[work.rows, y] -= 1
             error.mul_(1 / len(y))
         for k in range(last, -1, -1):
-            below = work[k - 1] if k else x
-            under = error
             if k:
-                under = torch.mm(error, weights[k], out=errors[k - 1])
+                below, under = work.values[k - 1], work.errors[k - 1]
+                torch.mm(work.errors[k], work.weights[k], out=under)
                 if self.relu:
                     torch.ops.aten.threshold_backward.grad_input(under, below, 0, grad_input=under)
                 else:
                     torch.ops.aten.tanh_backward.grad_input(under, below, grad_input=under)
-            weights[k].addmm_(error.t(), below, alpha=-h)
-            if len(error) == 1:
-                biases[k].add_(error[0], alpha=-h)
             else:
-                biases[k].add_(error.sum(0), alpha=-h)
-            error = under
+                below = x
+            work.weights[k].addmm_(work.turned_errors[k], below, alpha=-h)
+            total = work.only_errors[k]
+            work.biases[k].add_(work.errors[k].sum(0) if total is None else total, alpha=-h)
+
+
+class _Work:
+    """The tensors that one chain writes into, and the views of them that every step needs."""
+
+    def __init__(self, weights: list[torch.Tensor], biases: list[torch.Tensor], *, rows: int) -> None:
+        self.weights, self.biases = weights, biases
+        self.turned = [w.t() for w in weights]
+        self.values = [torch.empty(rows, len(w), dtype=w.dtype) for w in weights]
+        self.errors = [torch.empty_like(z) for z in self.values]
+        self.turned_errors = [error.t() for error in self.errors]
+        self.only_errors = [error[0] if rows == 1 else None for error in self.errors]
+        self.rows = torch.arange(rows)
 
 
 def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:

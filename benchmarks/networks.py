@@ -1,0 +1,138 @@
+"""Speed of the network engines against the obvious way: ``python -m benchmarks.networks --out DIR [--quick]``.
+
+The obvious way is what a user would write: an ``nn.Module``, ``torch.optim.SGD``, and for every n a loop over the
+batches B_n … B_1 from the start again, in one process with one thread. Both ways evaluate the training and the test
+set at every iterate where it says so. Workers are started and compiled before the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks._measure import Result, compare, write_results
+from contraction.orders import Backward
+from nn_experiments.batches import ArrayBatches
+from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.walk import walk
+from nn_experiments.executors import process_executor
+from nn_experiments.initial import initialise
+from nn_experiments.models.mlp import MLP
+from nn_experiments.optimizers import Optimizer
+from nn_experiments.steps import LOSSES, TrainingStep, start
+
+SIZES = {"regression": (1, 300, 300, 300, 1), "mlp": (784, 500, 500, 500, 500, 500, 10)}
+
+
+@lru_cache
+def problem(kind: str):
+    """Return (step, batches, θ0, evaluation sets): Figure 4, or Figure 7's network on random images."""
+    torch.set_num_threads(1)
+    model = MLP(SIZES[kind])
+    if kind == "regression":
+        x = torch.linspace(-1, 1, 101)[:, None]
+        test = torch.linspace(-0.99, 0.99, 100)[:, None]
+        step = TrainingStep(model, LOSSES["mse"], Optimizer(learning_rate=0.05))
+        batches, sets = ArrayBatches(x, x**2, batch_size=1, seed=0), [(x, x**2), (test, test**2)]
+    else:
+        rng = np.random.default_rng(0)
+        images = torch.from_numpy(rng.random((2000, 784), np.float32) * (rng.random((2000, 784)) < 0.5))
+        labels = torch.from_numpy(rng.integers(10, size=2000))
+        step = TrainingStep(model, LOSSES["cross_entropy"], Optimizer(learning_rate=0.001))
+        batches, sets = ArrayBatches(images.float(), labels, batch_size=8, seed=0), []
+    return step, batches, start(model, initialise(model, 0)), sets
+
+
+def obvious(kind: str, at: tuple[int, ...]) -> list[float]:
+    """Return the losses of backward iterates by the double loop with nn.Module, autograd and torch.optim.SGD."""
+    step, batches, state0, sets = problem(kind)
+    layers: list[nn.Module] = []
+    for a, b in zip(SIZES[kind][:-1], SIZES[kind][1:], strict=True):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    first = nn.Sequential(*layers[:-1])
+    for value, own in zip(first.parameters(), state0["parameters"].values(), strict=True):
+        value.data.copy_(own)
+    losses = []
+    for n in at:
+        model = copy.deepcopy(first)
+        optimizer = torch.optim.SGD(model.parameters(), lr=step.optimizer.learning_rate)
+        for j in range(n, 0, -1):
+            batch = batches(j)
+            optimizer.zero_grad()
+            step.loss(model(batch.inputs), batch.targets).backward()
+            optimizer.step()
+        with torch.no_grad():
+            losses += [float(step.loss(model(x), y)) for x, y in sets]
+            losses += [float(model[-1].weight.double().sum())]
+    return losses
+
+
+def ours(kind: str, kernel: str, at: tuple[int, ...]) -> list[float]:
+    """Return the same numbers by one of our kernels."""
+    step, batches, state0, sets = problem(kind)
+    losses = []
+    last = f"layers.{len(SIZES[kind]) - 2}.weight"
+    for _, state, _ in walk(choose(step, batches, kernel), Backward(), at, state0):
+        with torch.no_grad():
+            losses += [float(step.loss(torch.func.functional_call(step.model, state["parameters"], (x,)), y))
+                       for x, y in sets]  # fmt: skip
+            losses += [float(state["parameters"][last].double().sum())]
+    return losses
+
+
+def spread(pool: ProcessPoolExecutor, kind: str, kernel: str, at: tuple[int, ...]) -> list[float]:
+    """Return the same numbers, the iterates dealt to processes, longest first."""
+    futures = [pool.submit(ours, kind, kernel, (n,)) for n in sorted(at, reverse=True)]
+    return [value for future in reversed(futures) for value in future.result()]
+
+
+def main() -> int:
+    """Run everything; return 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
+    parser.add_argument("--quick", action="store_true", help="shorter words, one round")
+    args = parser.parse_args()
+    rounds = 1 if args.quick else 3
+    words = {
+        "regression": tuple(range(100, 701, 200)) if args.quick else tuple(range(200, 1401, 200)),
+        "mlp": (40, 80) if args.quick else (100, 150, 200, 250),
+    }
+    goals = {
+        ("regression", "mlp"): 6.0,
+        ("regression", "compiled"): 14.0,
+        ("mlp", "mlp"): 1.0,
+        ("mlp", "compiled"): 3.0,
+    }
+    results: list[Result] = []
+    with process_executor(2) as pool:
+        for (kind, kernel), goal in goals.items():
+            at = words[kind]
+            for future in [pool.submit(ours, kind, kernel, (3, 6)) for _ in range(4)]:
+                future.result()
+            right, found = obvious(kind, (1, 2)), ours(kind, kernel, (1, 2))
+            assert np.allclose(right, found, rtol=1e-3), (right, found)
+            text = f"backward iterates {at}, float32, two processes against one"
+            names = {"regression": "regression, evaluated at every iterate", "mlp": "MLP 5x500, batch 8"}
+            results.append(
+                compare(
+                    f"{names[kind]}, {kernel}",
+                    lambda k=kind, e=kernel, a=at: spread(pool, k, e, a),
+                    lambda k=kind, a=at: obvious(k, a),
+                    goal,
+                    settings=text,
+                    rounds=rounds,
+                )
+            )
+    write_results(args.out / "networks.json", results)
+    return int(not all(result.met for result in results))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
