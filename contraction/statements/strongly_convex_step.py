@@ -153,7 +153,8 @@ def check_printed(slip: str) -> Verdict:
     if slip == "strictly convex":
         x = Fraction(1, 10**6)  # theta^4: gradient 4 theta^3, slope 12 theta^2 below any m near 0, above any M far out
         slope_near, slope_far = (4 * (v**3 - (v / 2) ** 3) / (v - v / 2) for v in (x, 1 / x))
-        excluded = not ten > ten  # M > m excludes L = m|theta|^2/2, where the lemma holds with M = m
+        # M > m excludes L = m|theta|^2/2, for which M = m serves, even with equality
+        excluded = printed_square(tenth, ten / 2, ten / 2) == sharp(tenth, ten / 2, ten / 2) ** 2 == (1 - ten / 20) ** 2
         holds = slope_near < Fraction(1, 10**10) and slope_far > 10**10 and excluded
         return Verdict(NAME, (28,), "refuted", holds, float(slope_near), None, note="θ⁴ is strictly convex, no m, no M")
     if slip == "constant":

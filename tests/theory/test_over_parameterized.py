@@ -42,6 +42,23 @@ def test_contraction_in_the_remark_is_refuted():
     assert statement.check_printed()
 
 
+@pytest.mark.parametrize("h", [Fraction(1, 100), Fraction(1), Fraction(-3)])
+def test_a_product_network_is_fixed_along_a_curve_of_zeros(h):
+    """f(x) = a b x fitted to y = 6 at x = 2: zeros a b = 3, Hessian x^2 (b, a)(b, a)^T of rank one at each of them.
+
+    Any two zeros, however near, stay as far apart as they are: no ball around an interpolating point helps.
+    """
+
+    def move(a, b):
+        error = 2 * a * b - 6
+        return a - h * error * 2 * b, b - h * error * 2 * a
+
+    for a in (Fraction(1), Fraction(1) + Fraction(1, 10**9), Fraction(-7, 3)):
+        assert move(a, 3 / a) == (a, 3 / a)
+        H = 4 * np.array([[(3 / a) ** 2, Fraction(3)], [Fraction(3), a**2]])
+        assert (H @ np.array([a, -3 / a]) == 0).all()
+
+
 def test_audit_example_reaches_machine_precision():
     """Batch 1, d = 2, one drawn order: all norms 1, backward increments fall below 1e-12 (two rows span the plane)."""
     angle = 0.6
