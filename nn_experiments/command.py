@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,11 +41,13 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes")
     _data_arguments(run)
 
-    for name in ("plot", "report"):
-        module = importlib.util.find_spec({"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[name])
-        sub = commands.add_parser(name, help={"plot": "draw a figure", "report": "one page with all results"}[name])
-        if module is not None:
-            importlib.import_module(module.name).add_arguments(sub)
+    commands.add_parser("plot", help="draw a figure", add_help=False)
+    commands.add_parser("report", help="one page with all results", add_help=False)
+
+    record = commands.add_parser("record", help="pack the results of a figure's experiment into one file")
+    record.add_argument("figure")
+    record.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of the runs")
+    record.add_argument("--into", type=Path, default=Path("results"))
 
     merge = commands.add_parser("merge", help="copy into one folder what others have computed")
     merge.add_argument("sources", type=Path, nargs="+")
@@ -87,6 +88,17 @@ def _merge(args: argparse.Namespace) -> int:
 
     for source in args.sources:
         print(f"{source}: {store.merge(source, args.into)} blocks copied into {args.into}")
+    return 0
+
+
+def _record(args: argparse.Namespace) -> int:
+    from nn_experiments.curves import load
+
+    figure = catalogue.find(args.figure)
+    curves = load(figure.experiment, out=args.out)
+    path = args.into / f"{figure.experiment}.npz"
+    curves.save(path)
+    print(f"{path}: seeds {curves.seeds}, orders {', '.join(curves.orders)}, {path.stat().st_size / 1e6:.2f} MB")
     return 0
 
 
@@ -136,12 +148,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (0 done, 1 error, 3 stopped with work left, 130 interrupted)."""
-    args = _arguments().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if args.command in ("plot", "report"):
-            module = {"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[args.command]
-            return int(importlib.import_module(module).run(args) or 0)
-        return {"list": lambda _: _list(), "run": _run, "merge": _merge, "data": _data}[args.command](args)
+        if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
+            module = {"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[words[0]]
+            return int(importlib.import_module(module).main(words[1:]) or 0)
+        args = _arguments().parse_args(words)
+        commands = {"run": _run, "merge": _merge, "data": _data, "record": _record}
+        return commands[args.command](args) if args.command in commands else _list()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

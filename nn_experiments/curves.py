@@ -304,8 +304,8 @@ def load(
         A name from the catalogue (``"fig4"``, ``"regression-square"``), looked up below ``out``; or a folder
         that holds ``experiment.json``; or a ``.npz`` written by `Curves.save`.
     out
-        The output folder of the runs; ``out`` in the working directory unless given. For a figure whose
-        results of record are in ``results/``, pass that file's path as the source instead.
+        The output folder of the runs; ``out`` in the working directory unless given. A folder of results of
+        record (``results``), with a file ``EXPERIMENT.npz`` an experiment, will do as well.
     identity
         First characters of the wanted identity, where ``out`` holds several variants of one experiment.
     seeds, orders
@@ -335,6 +335,8 @@ def load(
             figure = catalogue.FIGURES[name]
             name, wanted_orders = figure.experiment, figure.all_orders
         folder = DEFAULT_OUT if out is None else Path(out)
+        if (folder / f"{name}.npz").is_file():
+            return _part(_load_record(folder / f"{name}.npz"), seeds, orders, wanted_orders)
         roots = [
             root.parent
             for root in sorted(folder.glob("*/experiment.json"))
@@ -347,8 +349,14 @@ def load(
             found = ", ".join(root.name for root in roots)
             raise ValueError(f"{folder} holds several runs of {name!r}: {found}; pass identity=")
         curves = _load_identity(roots[0])
-    if orders is None and wanted_orders is not None:
-        orders = [name for name in wanted_orders if name in curves.orders]
+    return _part(curves, seeds, orders, wanted_orders)
+
+
+def _part(
+    curves: Curves, seeds: Sequence[int] | None, orders: Sequence[str] | None, figure_orders: Sequence[str] | None
+) -> Curves:
+    if orders is None and figure_orders is not None:
+        orders = [name for name in figure_orders if name in curves.orders]
     if seeds is not None or orders is not None:
         curves = curves.select(seeds=seeds, orders=orders)
     return curves

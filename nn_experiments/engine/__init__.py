@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ import torch
 from contraction.orders import Order
 from nn_experiments.batches import check_batches
 from nn_experiments.engine.kernels import choose
-from nn_experiments.engine.plan import asked
+from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.engine.walk import walk
 from nn_experiments.metrics import Functions, Measurement
 from nn_experiments.steps import State
 
-__all__ = ["Trajectory", "iterates", "measure"]
+__all__ = ["Trajectory", "iterates", "measure", "measure_together"]
+TOGETHER = 16
 
 
 def measure(measurement: Measurement, state: State, n: int, outermost: int, batches: Any) -> dict[str, np.ndarray]:
@@ -29,6 +30,59 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
         pair = (batches(n), batches(outermost))
     values = measurement(state, *pair)
     return {name: value.detach().cpu().double().numpy() for name, value in values.items()}
+
+
+def measure_together(
+    measurement: Measurement, found: Sequence[tuple[int, State, Run | None]], batches: Any
+) -> list[dict[str, np.ndarray]] | None:
+    """Return a measurement of several states by one ``torch.vmap``, or None if it cannot be batched.
+
+    Iterate 0, which has no batches, is not among them.
+    """
+    states = [state for _, state, _ in found]
+    stacked = {
+        part: {key: torch.stack([state[part][key] for state in states]) for key in values}
+        for part, values in states[0].items()
+    }
+    try:
+        if measurement.on_batches:
+            newest, outermost = (
+                tuple(torch.stack([batches(i)[k] for i in indices]) for k in (0, 1))
+                for indices in ([n for n, _, _ in found], [run.outermost if run else 0 for _, _, run in found])
+            )
+            values = torch.vmap(measurement)(stacked, newest, outermost)
+        else:
+            values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
+    except (RuntimeError, ValueError, TypeError):  # what torch.vmap says of data-dependent or non-tensor code
+        return None
+    arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
+    return [{name: value[c] for name, value in arrays.items()} for c in range(len(found))]
+
+
+def _measured(
+    measurement: Measurement, path: Iterable[tuple[int, State, Run | None]], batches: Any, *, together: int
+) -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
+    """Yield (n, run, values, whether they were batched) for a path of states."""
+    waiting: list[tuple[int, State, Run | None]] = []
+
+    def ends() -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
+        rows = measure_together(measurement, waiting, batches) if len(waiting) > 1 else None
+        for k, (n, state, run) in enumerate(waiting):
+            one = measure(measurement, state, n, run.outermost if run else 0, batches) if rows is None else rows[k]
+            yield n, run, one, rows is not None
+        waiting.clear()
+
+    for item in path:
+        if item[0] == 0 or together < 2:
+            yield from ends()
+            waiting.append(item)
+            yield from ends()
+        else:
+            waiting.append(item)
+            if len(waiting) == together:
+                yield from ends()
+    if waiting:
+        yield from ends()
 
 
 def iterates(
@@ -92,14 +146,16 @@ def iterates(
         name = kernel.name
         path = walk(kernel, order, numbers, state0)
     rows: list[dict[str, np.ndarray]] = []
-    gradients, applied = [], 0
-    for n, state, run in path:
-        rows.append(measure(measurement, state, n, run.outermost if run else 0, batches))
+    gradients, applied, batched = [], 0, False
+    together = TOGETHER if name == "ensemble" else 1
+    for _, run, row, with_others in _measured(measurement, path, batches, together=together):
+        rows.append(row)
+        batched = batched or with_others
         gradients.append(run.depth if run else 0)
         applied += len(run.indices) if run else 0
     values = {}
     for metric in measurement.names:
         shape = next((row[metric].shape for row in rows if metric in row), ())
         values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
-    about = {"engine": name, "seconds": time.perf_counter() - begin}
+    about = {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
     return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

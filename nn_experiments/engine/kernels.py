@@ -174,7 +174,7 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
         from nn_experiments.engine.compiled import CompiledKernel
 
         return CompiledKernel(step, batches)
-    if hand_written(step, batches):
+    if hand_written(step, batches) or next(step.model.parameters()).is_cuda:
         return StepKernel(step, batches)
     if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
         try:

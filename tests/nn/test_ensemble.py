@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -13,7 +14,7 @@ from nn_experiments.engine.ensemble import wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.frozen import FrozenDropout  # noqa: E402
 from nn_experiments.initial import initialise  # noqa: E402
-from nn_experiments.metrics import flat  # noqa: E402
+from nn_experiments.metrics import Evaluation, flat  # noqa: E402
 from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
@@ -95,3 +96,46 @@ def test_iterates_through_the_public_door() -> None:
         assert path.gradients.tolist() == [*range(8)]
         assert path.applications == 3 + 1 + 2 + 3 + 4
         assert abs(path["norm"] - paths["loop"]["norm"]).max() <= bound(8, state0)
+
+
+@pytest.mark.parametrize("chunk", [4, None])
+def test_metrics_written_for_one_state_are_batched(chunk: int | None) -> None:
+    """Losses on fixed sets and on the chain's own batches, one ``vmap`` for many chains, against the double loop."""
+    step, batches, state0 = problem("classification", SGD)
+    inputs = torch.linspace(-2, 2, 30, dtype=torch.float64).reshape(15, 2)
+    labels = torch.arange(15) % 4
+    evaluation = Evaluation(step.model, step.loss, (inputs, labels), (inputs[:5], labels[:5]), classes=4, rows=6)
+    paths = [
+        iterates(step, batches, state0, Late(4), range(N + 1), evaluation, engine=engine, chunk=chunk)
+        for engine in ("loop", "ensemble")
+    ]
+    assert paths[1].about["metrics batched"]
+    assert not paths[0].about["metrics batched"]
+    for name in evaluation.names:
+        assert np.allclose(paths[0][name], paths[1][name], rtol=1e-9, atol=0, equal_nan=True), name
+        assert np.isnan(paths[0][name][0]) == name.endswith("batch_loss")
+    assert paths[0].diverged is None
+    awkward = {"sign": lambda s: torch.tensor(1.0 if float(s["parameters"]["layers.0.bias"].sum()) > 0 else -1.0)}
+    alone = iterates(step, batches, state0, Late(4), range(6), awkward, engine="ensemble")
+    assert not alone.about["metrics batched"]
+    assert set(alone["sign"]) <= {-1.0, 1.0}
+
+
+def test_a_users_own_module_in_fifteen_lines() -> None:
+    """What the README shows."""
+    import nn_experiments as nne
+    from contraction.orders import Backward, Forward
+
+    x = torch.linspace(-1, 1, 64)[:, None]
+    y = torch.sin(3 * x)
+    model = torch.nn.Sequential(torch.nn.Linear(1, 32), torch.nn.GELU(), torch.nn.Linear(32, 1))
+    step, state = nne.from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.05))
+    batches = nne.ArrayBatches(x, y, batch_size=4, seed=0)
+
+    def loss(state):
+        return ((torch.func.functional_call(model, state["parameters"], (x,)) - y) ** 2).mean()
+
+    for order in (Forward(), Backward()):
+        path = nne.iterates(step, batches, state, order, range(0, 60, 10), {"loss": loss})
+        assert path["loss"].shape == (6,)
+        assert path["loss"][-1] < path["loss"][0]
