@@ -1,0 +1,1 @@
+"""Derivations that a reader follows with pencil: every public function returns the `Identity` that it proves."""
