@@ -56,6 +56,16 @@ def test_p_mean_bound_against_all_words(p):
     assert np.mean(prefix[:, N] ** p) == pytest.approx(p_mean_factor(family, p).value ** N, rel=1e-12)
 
 
+def test_blocks_of_q_maps_in_p_mean():
+    """Scalar factors multiply: E Lip(T_1 T_2 T_3)^p = (E K^p)^3, and the block bound decays like the single one."""
+    family = FiniteFamily([(2.0, 1.0), (0.25, 1.0)])
+    rho = p_mean_factor(family, 0.5).value
+    blocks, single = certify(family, 0.0, q=3, moment=0.5), certify(family, 0.0, moment=0.5)
+    assert blocks.k == pytest.approx(rho**3, rel=1e-12)
+    assert np.all(blocks.bound(np.arange(60)) >= single.bound(np.arange(60)))
+    assert blocks.bound(63) / blocks.bound(60) == pytest.approx(rho**6, rel=1e-9)  # (rho^3)^(1/p)
+
+
 @pytest.mark.control
 def test_mean_log_is_not_log_mean():
     """log E K = log 1.125 > 0 though the exponent is negative; a certificate by the largest factor fails as well."""
