@@ -226,9 +226,24 @@ class Statement:
             return None
         return self._run(self.check_printed, self.printed_cases, 1, seed, tier)
 
-    def _run(
+    def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
+        """For each row whose printed form can be run: the verdicts that speak of the fewest rows with it, combined."""
+        found = (
+            [] if self.check_printed is None else self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
+        )
+        by_row = {}
+        for row in self.rows:
+            about = [v for v in found if row.id in v.rows]
+            if about:
+                fewest = min(len(v.rows) for v in about)
+                by_row[row.id] = combine((v for v in about if len(v.rows) == fewest), seed=seed)
+        return by_row
+
+    def _run(self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier) -> Verdict:
+        return combine(self._verdicts(check, cases, salt, seed, tier), seed=seed)
+
+    def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
-    ) -> Verdict:
+    ) -> list[Verdict]:
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
-        arguments = [{}] if cases is None else cases(rng, tier)
-        return combine((check(**a) for a in arguments), seed=seed)
+        return [check(**arguments) for arguments in ([{}] if cases is None else cases(rng, tier))]

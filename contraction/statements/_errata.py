@@ -18,8 +18,8 @@ def slips(statements: Sequence[Statement]) -> list[tuple[Row, Statement]]:
     return sorted(found, key=lambda pair: (_ORDER.index(pair[0].severity or "typo"), pair[0].id))
 
 
-def errata_markdown(statements: Sequence[Statement], refutations: dict[str, Verdict] | None = None) -> str:
-    """The errata as Markdown; with ``refutations`` (statement -> verdict) what was measured is printed beside each."""
+def errata_markdown(statements: Sequence[Statement], refutations: dict[int, Verdict] | None = None) -> str:
+    """The errata as Markdown; with ``refutations`` (row -> verdict) what was measured is printed beside each."""
     stands = [(row, s) for s in statements for row in s.rows if row.severity is None]
     lines = [
         "# Errata of “Training in reverse”",
@@ -51,11 +51,11 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[str, Verd
         lines += [f"- Printed: {row.quote}"] if row.quote else []
         lines += [f"- Why not: {row.why}"] if row.why else []
         lines += [f"- Correct: {row.correct}"] if row.correct else []
-        verdict = (refutations or {}).get(s.name)
-        if verdict is not None and row.id in verdict.rows:
+        verdict = (refutations or {}).get(row.id)
+        if verdict is not None:
             found = "the printed form fails" if verdict.holds else "THE PRINTED FORM WAS NOT REFUTED"
             numbers = ""
-            if verdict.measured is not None and verdict.claimed is not None:
+            if None not in (verdict.measured, verdict.claimed) and verdict.measured != verdict.claimed:
                 numbers = f": measured {verdict.measured:.6g}, printed form gives {verdict.claimed:.6g}"
             lines.append(f"- Run: {found}{numbers}" + (f" ({verdict.note})" if verdict.note else ""))
         lines.append(f"- Severity: {row.severity}. Shown by: `python -m contraction verify {s.name}`")
