@@ -196,7 +196,7 @@ def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
                 f"the {what} = {shown!r} is violated: for {T.name}, d(Tx, Ty) / d(x, y) = {float(ratio[at])!r} "
                 f"at x = {x[at].tolist()}, y = {y[at].tolist()}"
             )
-    finite = ratio[np.isfinite(ratio)]
+    finite = trusted[np.isfinite(trusted)]
     return float(np.max(finite, initial=0.0))
 
 

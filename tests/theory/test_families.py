@@ -163,7 +163,7 @@ def test_the_orders_differ(name):
 
 
 @given(strategies.families(near_one=False, max_dim=10), st.integers(0, 2**31))
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 3)
 def test_drawn_families_keep_their_constants(family, seed):
     start = np.random.default_rng(seed).uniform(-2, 2, family.dim)
     search = search_violation(family, start, seed=seed, maps=4, pairs=8)

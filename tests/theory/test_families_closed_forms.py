@@ -30,7 +30,7 @@ def ratio(family, draw, x, y):
 
 
 @given(st.integers(1, 20), st.data())
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 2)
 def test_linearized_factor_is_attained(d, data):
     matrix = data.draw(strategies.symmetric_matrices(d))
     h = data.draw(strategies.learning_rates(0.2))
@@ -69,7 +69,7 @@ def test_lemma_2_5_prints_a_larger_constant():
 
 
 @given(st.floats(0.0, 3.0), st.integers(0, 2**31), st.integers(1, 5))
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 3)
 def test_printed_is_never_below_sharp(h, seed, batch):
     rng = np.random.default_rng(seed)
     family = fam.GradientSteps(fam.RidgeLoss(rng.standard_normal((5, 3)), rng.standard_normal(5), 0.2), h, batch)
@@ -123,7 +123,7 @@ def test_other_factors_are_attained():
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 3)
 def test_prefix_maps_scale_every_distance_exactly(x, y):
     family = EXAMPLES["prefixes"][0]
     p, q = np.array([x], dtype=object), np.array([y], dtype=object)
@@ -303,7 +303,7 @@ def bernoulli_law(family, n, theta0=Fraction(0)):
     st.sampled_from([(0, 1), (-1, 1), (2, 5)]),
     st.integers(0, 5),
 )
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 3)
 def test_bernoulli_moments_are_exact(h, values, n):
     family = fam.BernoulliConvolution(h, values, (Fraction(1, 3), Fraction(2, 3)))
     law = bernoulli_law(family, n, Fraction(1, 7))

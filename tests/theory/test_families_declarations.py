@@ -20,7 +20,7 @@ def affine(A, b, **declared):
 
 
 @given(st.integers(1, 8), st.sampled_from([0.3, 0.999, 1.0, 5.0]), st.integers(0, 2**31), st.data())
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 2)
 def test_a_factor_one_part_in_a_million_too_small_is_found(d, norm, seed, data):
     """The derivative's steepest direction finds the norm of a matrix to the step's rounding."""
     A = data.draw(strategies.matrices_of_norm(d, norm))

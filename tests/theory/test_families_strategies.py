@@ -14,11 +14,11 @@ import contraction as ct
 from contraction import families as fam
 from contraction import strategies
 
-FEW = settings(max_examples=15)
+FEW = settings(max_examples=settings().max_examples // 3)
 
 
 @given(strategies.families(), st.integers(0, 2**31))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples, suppress_health_check=[HealthCheck.too_slow])
 def test_families_are_certified(family, seed):
     assert 1 <= family.dim <= 50
     start = np.zeros(family.dim)

@@ -71,7 +71,7 @@ def test_cycles_and_chains():
 
 
 @given(st.data())
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 3)
 def test_mixtures_are_exchangeable(data):
     law = data.draw(strategies.index_laws(2, reversible=True))
     if isinstance(law, fam.ExchangeableMixture | fam.IID):

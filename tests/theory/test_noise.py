@@ -76,7 +76,7 @@ def test_uniform_moment_off_the_interval_keeps_its_digits():
     st.sampled_from([0.5, 1.0, 2.0, 4.0]),
     st.floats(-4, 4),
 )
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 2)
 def test_two_points(low, gap, weight, p, c):
     noise = fam.TwoPoint(low, low + gap, weight)
     assert sum(w for _, w in noise.atoms) == 1
@@ -89,7 +89,7 @@ def test_two_points(low, gap, weight, p, c):
 
 
 @given(strategies.noises(), st.integers(0, 2**31))
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 2)
 def test_draws_lie_in_the_interval(noise, seed):
     low, high = noise.interval
     draws = noise.sample(np.random.default_rng(seed), (500,))

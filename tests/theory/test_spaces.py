@@ -30,7 +30,7 @@ def name_of(space):
 
 @pytest.mark.parametrize("space", VECTOR_SPACES, ids=name_of)
 @given(seed=st.integers(0, 2**31), scale=st.sampled_from([1e-200, 1.0, 1e6, 1e200]))
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 4)
 def test_axioms(space, seed, scale):
     x, y, z = scale * np.random.default_rng(seed).standard_normal((3, 4, 5))
     d = space.distance
@@ -55,7 +55,7 @@ NORMED = [ct.Euclidean(), VECTOR_SPACES[1], ct.SupNorm(), ct.L1Simplex()]
 
 @pytest.mark.parametrize("space", NORMED, ids=name_of)
 @given(seed=st.integers(0, 2**31))
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 4)
 def test_operator_norm_bounds_every_ratio(space, seed):
     rng = np.random.default_rng(seed)
     A, v = rng.standard_normal((5, 5)), rng.standard_normal((200, 5))
@@ -86,7 +86,7 @@ def test_the_norms_differ():
 
 
 @given(st.integers(1, 20).flatmap(strategies.symmetric_positive_definite))
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 4)
 def test_weighted_norm_of_any_positive_definite_matrix(P):
     space, d = ct.WeightedEuclidean(P), len(P)
     x = np.random.default_rng(0).standard_normal((3, d))
@@ -110,7 +110,7 @@ def words(*numbers):
 
 
 @given(*[st.integers(0, 10**30)] * 3, st.integers(2, 10))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples)
 def test_words_are_an_ultrametric(x, y, z, base):
     space = ct.Words(base)
     d = lambda a, b: space.distance(words(a), words(b))[0]  # noqa: E731
@@ -138,7 +138,7 @@ def test_exact_types_stay_exact():
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=5)
+@settings(max_examples=settings().max_examples // 4)
 def test_random_points_belong_to_their_space(seed):
     rng = np.random.default_rng(seed)
     simplex = ct.L1Simplex()
