@@ -4,7 +4,8 @@
     is negative for m > n + 2. The correct exponent is m - n (backward_cauchy_bound). *)
 
 From Coq Require Import Reals Lra Lia ZArith.
-From TrainingInReverse Require Import metric_spaces compositions backward_contraction.
+From TrainingInReverse Require Import metric_spaces compositions backward_contraction
+  sharp_constant.
 Local Open Scope R_scope.
 
 (** The bound as printed. *)

@@ -3,7 +3,7 @@
 
 From Coq Require Import Reals Lra Lia.
 From TrainingInReverse Require Import metric_spaces compositions backward_contraction
-  inner_product_spaces strongly_convex_step.
+  inner_product_spaces sharp_gradient_step.
 Local Open Scope R_scope.
 Local Open Scope vec_scope.
 

@@ -3,7 +3,8 @@
     factor of its own for every map (row 20). *)
 
 From Coq Require Import Reals Lra Lia ZArith.
-From TrainingInReverse Require Import metric_spaces compositions backward_contraction.
+From TrainingInReverse Require Import metric_spaces compositions backward_contraction
+  sharp_constant.
 Local Open Scope R_scope.
 
 (** factor_product K n = K_1 K_2 ... K_n. *)
