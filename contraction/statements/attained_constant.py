@@ -93,6 +93,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:constant_attained",
+    proof="proofs/coq/sharp_constant.v:constant_attained",
     test="tests/theory/test_attained_constant.py",
 )  # fmt: skip

@@ -80,6 +80,6 @@ STATEMENT = Statement(
     rows=(Row(36, "Theorem 2.6, convergence in law to the law of θ*", "OK"),),
     check=check,
     cases=cases,
-    proof="proofs/coq/equality_of_laws.v:equality_of_laws",
+    proof="proofs/coq/equality_of_laws.v:equal_laws_iid",
     test="tests/theory/test_equality_of_laws.py",
 )

@@ -169,6 +169,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/strongly_convex_step.v:diagonal_quadratic_factor",
+    proof="proofs/coq/diagonal_quadratics.v:diagonal_quadratic_factor",
     test="tests/theory/test_full_batch_step.py",
 )  # fmt: skip

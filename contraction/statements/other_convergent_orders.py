@@ -133,6 +133,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/other_convergent_orders.v:other_convergent_orders",
+    proof="proofs/coq/backward_contraction.v:orders_that_agree_outside",
     test="tests/theory/test_other_convergent_orders.py",
 )  # fmt: skip

@@ -98,6 +98,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:constant_attained_other_start",
+    proof="proofs/coq/sharp_constant.v:constant_attained_other_start",
     test="tests/theory/test_other_start.py",
 )  # fmt: skip

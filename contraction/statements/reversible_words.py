@@ -108,6 +108,6 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/equality_of_laws.v:reversible_words",
+    proof="proofs/coq/equality_of_laws.v:equal_laws_if_reversible",
     test="tests/theory/test_reversible_words.py",
 )  # fmt: skip

@@ -120,6 +120,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/stationarity.v:discontinuous_map_has_no_invariant_law",
+    proof="proofs/coq/law_counterexamples.v:stationarity_needs_continuity",
     test="tests/theory/test_stationarity_needs_continuity.py",
 )  # fmt: skip

@@ -218,7 +218,7 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/strongly_convex_step.v:sharp_factor_for_gradients",
+    proof="proofs/coq/sharp_gradient_step.v:sharp_factor_for_gradients",
     derivation="proofs/symbolic/strongly_convex_step.py",
     test="tests/theory/test_strongly_convex_step.py",
 )  # fmt: skip
