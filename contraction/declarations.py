@@ -208,9 +208,9 @@ def _check_affine(T: _Map, x: NDArray) -> None:
     if maps is None:
         return
     fx, claimed = T(x), maps(x)
-    size = _size(np.abs(x) @ np.abs(maps.A).T if maps.kind == "matrix" and maps.A.ndim == 2 else x, 1)
-    largest = np.max(np.abs(maps.A), initial=0.0) * x.shape[-1]
-    slack = gamma(OPERATIONS + 16 * x.shape[-1]) * ((1 + largest) * (1 + size) + _size(fx, 1) + np.max(np.abs(maps.b)))
+    size, largest = _size(x, 1), np.max(np.abs(maps.A), initial=0.0) * x.shape[-1]
+    scale = (1 + largest) * (1 + size) + _size(fx, 1) + np.max(np.abs(maps.b))
+    slack = gamma(OPERATIONS + 16 * x.shape[-1]) * scale
     wrong = np.max(np.abs(fx - claimed), axis=-1) > slack
     if np.any(wrong):
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

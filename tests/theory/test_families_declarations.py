@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import contraction as ct
+from contraction import families as fam
 from contraction import strategies
 from contraction.declarations import search_violation
 
@@ -66,6 +67,14 @@ def test_a_wrong_affine_form_is_found():
     )
     with pytest.raises(ct.DeclarationRefuted, match="is not the map"):
         search_violation(family, 0.0)
+
+
+def test_rounding_of_a_cancelled_linear_part_is_no_violation():
+    """I - h X'X with h |x|^2 near 1: A is small, yet the map's rounding is that of its argument."""
+    x = 1.513
+    family = fam.GradientSteps(fam.RidgeLoss([[x]], [0.3], 0.1), (1 - 2e-9) / (x * x + 0.1))
+    for start in (0.0, 1e3, 1e9):
+        search_violation(family, start, maps=2)
 
 
 @pytest.mark.parametrize("far", [0.0, 1e6, 1e12])
