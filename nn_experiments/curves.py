@@ -14,10 +14,12 @@ Curves: ``train_loss``, ``train_accuracy`` (on the fixed, recorded training subs
 ``test_accuracy``, ``newest_batch_loss`` (the paper's "training loss at each update": iterate n on batch B_n),
 ``outermost_batch_loss`` (iterate n on the batch whose map was applied last). Regression has no accuracies.
 
-Diagnostics, on a coarser grid: ``parameter_increment`` ‖θ_{n+1} − θ_n‖, ``function_increment`` (root mean
-square difference of predictions on the test set between iterates n and n+1), ``parameter_coupling`` and
-``function_coupling`` (the same two distances between iterate n and the iterate of a second, independent start
-under the same maps), ``parameter_norm``, ``gradient_norm`` (of the loss on the training subset).
+Diagnostics, on a coarser grid, each in two spaces (``parameter_…``: Euclidean; ``function_…``: root mean square over
+the test set of the distance of predictions): ``…_increment`` between iterates n and n+1; ``…_coupling`` between
+iterate n and that of a second, independent start under the same maps; ``…_independent`` between iterate n and the
+forward iterate n of an independent run (same start, other batches); ``…_to_last`` between iterate n and the last
+iterate N of the run (N is ``to_last`` of `Curves.experiment`). And ``parameter_norm``, ``gradient_norm`` (of the loss
+on the training subset).
 """
 
 from __future__ import annotations
@@ -42,15 +44,21 @@ DIAGNOSTICS = (
     "function_increment",
     "parameter_coupling",
     "function_coupling",
+    "parameter_independent",
+    "function_independent",
     "parameter_norm",
     "gradient_norm",
 )
 
 
-def metric_names(stream: str, classes: int, n: int) -> tuple[str, ...]:
-    """Return the metrics that a block of a stream has at iterate n (no batch losses at 0)."""
+def metric_names(stream: str, classes: int, n: int, last: int) -> tuple[str, ...]:
+    """Return the metrics that a block of a stream has at iterate n (no batch losses at 0) in a run to ``last``.
+
+    On disk the distance to the last iterate carries its N (``parameter_to_1400``), since a longer run has another
+    one; `load` gives the largest N's as ``parameter_to_last``.
+    """
     if stream == "diagnostics":
-        return DIAGNOSTICS
+        return (*DIAGNOSTICS, *(f"{space}_to_{last}" for space in ("parameter", "function")))
     names = ("train_loss", "test_loss")
     if n > 0:
         names += ("newest_batch_loss", "outermost_batch_loss")
@@ -242,6 +250,8 @@ def _load_identity(root: Path) -> Curves:
     orders = tuple(sorted({name for _, name in found}, key=_rank))
     iterates = np.unique(np.concatenate([b.iterate for pieces in found.values() for b in pieces]))
     names = sorted({name for pieces in found.values() for b in pieces for name in b.values})
+    ends = sorted(int(name.rpartition("_")[2]) for name in names if name.startswith("parameter_to_"))
+    names = [name for name in names if "_to_" not in name or name.endswith(f"_to_{ends[-1]}")]
     shape = (len(seeds), len(orders), len(iterates))
     metrics = {name: np.full(shape, np.nan) for name in names}
     recorded = {name: np.zeros(shape, bool) for name in names}
@@ -250,14 +260,19 @@ def _load_identity(root: Path) -> Curves:
         s, o = seeds.index(seed), orders.index(order)
         for block in pieces:
             place = np.searchsorted(iterates, block.iterate)
-            for name, values in block.values.items():
-                metrics[name][s, o, place] = values
+            for name in metrics.keys() & block.values.keys():
+                metrics[name][s, o, place] = block.values[name]
                 recorded[name][s, o, place] = True
             maker = {key: value for key, value in block.meta.items() if key != "seconds"}
             key = json.dumps(maker, sort_keys=True)
             makers[key] = makers.get(key, 0) + 1
     for order in orders:
         _reuse(order, orders, iterates, metrics, recorded)
+    if ends:
+        settings = settings | {"to_last": ends[-1]}
+        for table in (metrics, recorded):
+            for space in ("parameter", "function"):
+                table[f"{space}_to_last"] = table.pop(f"{space}_to_{ends[-1]}")
     provenance = [{**json.loads(key), "blocks": count} for key, count in sorted(makers.items())]
     return Curves(seeds, orders, iterates, metrics, recorded, settings, provenance)
 
@@ -270,16 +285,15 @@ def _reuse(
     recorded: dict[str, np.ndarray],
 ) -> None:
     """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
-    for stream in store.STREAMS:
-        homes = [variants.home(order, int(n), stream) for n in iterates]
-        for other in set(homes) - {order}:
-            if other in orders:
-                shared = np.array([name == other for name in homes])
-                a, b = orders.index(order), orders.index(other)
-                for name, value in metrics.items():
-                    if (name in DIAGNOSTICS) == (stream == "diagnostics"):
-                        value[:, a, shared] = value[:, b, shared]
-                        recorded[name][:, a, shared] = recorded[name][:, b, shared]
+    homes = [variants.home(order, int(n)) for n in iterates]
+    for other in set(homes) - {order}:
+        if other in orders:
+            shared = np.array([name == other for name in homes])
+            a, b = orders.index(order), orders.index(other)
+            for name, value in metrics.items():
+                if name.endswith(("_loss", "_accuracy")):
+                    value[:, a, shared] = value[:, b, shared]
+                    recorded[name][:, a, shared] = recorded[name][:, b, shared]
 
 
 def _rank(name: str) -> tuple[int, str]:

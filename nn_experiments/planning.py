@@ -114,31 +114,34 @@ def missing_pieces(
             for name, wanted in places.items():
                 lacking = wanted
                 if root is not None:
-                    lacking = wanted - _present(root, seed, name, stream, classes)
-                pieces += _cut(seed, name, stream, sorted(lacking), step_seconds, evaluation_seconds, block_seconds)
+                    lacking = wanted - _present(root, seed, name, stream, classes, request.steps)
+                prices = (step_seconds, evaluation_seconds, block_seconds)
+                pieces += _cut(seed, name, stream, sorted(lacking), request.steps, *prices)
     return sorted(pieces, key=lambda piece: -piece.seconds)
 
 
-def _present(root: Path, seed: int, variant: str, stream: str, classes: int) -> set[int]:
+def _present(root: Path, seed: int, variant: str, stream: str, classes: int, last: int) -> set[int]:
     from nn_experiments.curves import metric_names
 
-    done = store.present(root, seed, variant, metric_names(stream, classes, 1), stream=stream)
-    return done | (store.present(root, seed, variant, metric_names(stream, classes, 0), stream=stream) & {0})
+    done = store.present(root, seed, variant, metric_names(stream, classes, 1, last), stream=stream)
+    return done | (store.present(root, seed, variant, metric_names(stream, classes, 0, last), stream=stream) & {0})
 
 
-def _cut(seed: int, name: str, stream: str, at: list[int], step: float, evaluation: float, block: float) -> list[Piece]:
+def _cut(
+    seed: int, name: str, stream: str, at: list[int], last: int, step: float, evaluation: float, block: float
+) -> list[Piece]:
     """Cut iterates, from the last (dearest) down, into pieces of about ``block`` seconds."""
     if not at:
         return []
     variant = variants.parse(name)
-    factor = 2 if stream == "diagnostics" else 1
     lengths = {run.n: len(run.indices) for run in plan(variant.order, at)}
+    evaluations = 5 if stream == "diagnostics" else 1  # predictions of four states and a gradient
     if stream == "diagnostics" and len(variant.order.word(at[-1] + 1)) > 1:
-        lengths = {n: 2 * k for n, k in lengths.items()}  # iterate n + 1 starts again; 3 chains in all
+        lengths = {n: 3 * k for n, k in lengths.items()}  # iterates n and n + 1, and n from the second start
     groups: list[list[int]] = [[]]
     spent = 0.0
     for n in reversed(at):
-        price = factor * (lengths.get(n, 0) * step + evaluation * (3 if stream == "diagnostics" else 1))
+        price = lengths.get(n, 0) * step + evaluations * evaluation
         alone = n == 0 and stream == "curves"  # iterate 0 has no batch losses: a block of its own
         if groups[-1] and (spent + price > block or alone):
             groups.append([])
@@ -148,21 +151,26 @@ def _cut(seed: int, name: str, stream: str, at: list[int], step: float, evaluati
     found = []
     for group in groups:
         numbers = tuple(sorted(group))
-        maps = job_cost(variant, numbers, stream)
-        seconds = maps * step + factor * evaluation * len(numbers) * (3 if stream == "diagnostics" else 1)
+        maps = job_cost(variant, numbers, stream, last)
+        seconds = maps * step + evaluations * evaluation * len(numbers)
         found.append(Piece(seed, name, stream, numbers, maps, seconds))
     return found
 
 
-def job_cost(variant: variants.Variant, at: Sequence[int], stream: str) -> int:
-    """Return how many maps a block applies: its iterates and the anchors it makes again for itself."""
-    if variant.average:
-        reach = max(at) + (stream == "diagnostics")
-        return reach * (2 if stream == "diagnostics" else 1)
-    maps = sum(len(run.indices) for run in plan(variant.order, at))
+def job_cost(variant: variants.Variant, at: Sequence[int], stream: str, last: int) -> int:
+    """Return how many maps a block applies: its iterates and the anchors it makes again for itself.
+
+    Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate.
+    """
+
+    def maps(asked: Sequence[int]) -> int:
+        if variant.average:
+            return max(asked)
+        return sum(len(run.indices) for run in plan(variant.order, asked))
+
     if stream == "diagnostics":
-        maps += sum(len(run.indices) for run in plan(variant.order, sorted({*at, *(n + 1 for n in at)})))
-    return maps
+        return maps(sorted({*at, *(n + 1 for n in at)})) + maps(at) + max(at) + maps([last])
+    return maps(at)
 
 
 def total_cost(pieces: Sequence[Piece]) -> int:

@@ -15,6 +15,7 @@ import torch
 
 from nn_experiments import executors, store
 from nn_experiments.catalogue import Experiment
+from nn_experiments.curves import metric_names
 from nn_experiments.datasets import load_dataset
 from nn_experiments.engine import measure
 from nn_experiments.engine.jobs import Job, run_job
@@ -180,6 +181,7 @@ def run(
         "forward",
         "curves",
         (),
+        last=request.steps,
         engine=options.engine,
         data_dir=options.data_dir,
         official=options.official,
@@ -194,7 +196,9 @@ def run(
         if not path.exists():
             return False
         with contextlib.suppress(store.BrokenBlock):
-            if set(job.at) <= set(store.read_block(path).iterate.tolist()):
+            found = store.read_block(path)
+            needed = metric_names(job.stream, dataset.classes, job.at[0], job.last)
+            if set(job.at) <= set(found.iterate.tolist()) and set(needed) <= set(found.values):
                 progress.add(jobs[job])
                 return True
         return False

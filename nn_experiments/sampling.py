@@ -17,8 +17,8 @@ RULES = ("iid", "reshuffle", "shuffle_once")
 
 
 @lru_cache(maxsize=16)
-def _permutation(seed: int, epoch: int, population: int) -> np.ndarray:
-    order = generator(seed, "epoch", epoch).permutation(population)
+def _permutation(seed: int, stream: str, epoch: int, population: int) -> np.ndarray:
+    order = generator(seed, f"{stream} epoch", epoch).permutation(population)
     order.setflags(write=False)
     return order
 
@@ -35,6 +35,8 @@ class Sampler:
         ``shuffle_once``: the first epoch's permutation repeated.
     batch_size, population, seed
         Images in a batch, images to draw from, and the seed of the run.
+    stream
+        ``batch``; another name gives independent batches of the same law (for the distance of two runs).
 
     Notes
     -----
@@ -46,6 +48,7 @@ class Sampler:
     batch_size: int
     population: int
     seed: int
+    stream: str = "batch"
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -67,12 +70,12 @@ class Sampler:
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or i < 1:
             raise ValueError(f"batches are numbered from 1, got {i!r}")
         if self.rule == "iid":
-            return generator(self.seed, "batch", int(i)).integers(self.population, size=self.batch_size)
+            return generator(self.seed, self.stream, int(i)).integers(self.population, size=self.batch_size)
         epoch, place = divmod(int(i) - 1, self.population // self.batch_size)
         if self.rule == "shuffle_once":
             epoch = 0
         first = place * self.batch_size
-        return _permutation(self.seed, epoch, self.population)[first : first + self.batch_size]
+        return _permutation(self.seed, self.stream, epoch, self.population)[first : first + self.batch_size]
 
     def describe(self) -> dict[str, Any]:
         """Return what decides the sequence of batches, whatever the seed; part of a run's identity.

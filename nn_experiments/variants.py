@@ -129,15 +129,16 @@ def home(name: str, n: int, stream: str = "curves") -> str:
     """Return the variant whose folder holds iterate n of a variant: what one has run, the other reuses.
 
     Up to its first reset point a ``reset`` path *is* the backward path, and up to its switch a ``late`` path is
-    the forward one. A diagnostic of iterate n looks at iterate n + 1 as well.
+    the forward one. Diagnostics look at later iterates as well and are not shared.
     """
-    reach = n + (stream == "diagnostics")
+    if stream == "diagnostics":
+        return name
     match parse(name).order:
-        case Reset(points=points) if not points or reach <= points[0]:
+        case Reset(points=points) if not points or n <= points[0]:
             return "backward"
-        case Windowed(w=w) if reach <= w:
+        case Windowed(w=w) if n <= w:
             return "backward"
-        case Late(s=s) if reach <= s:
+        case Late(s=s) if n <= s:
             return "forward"
     return name
 

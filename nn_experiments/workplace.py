@@ -59,6 +59,8 @@ class Workplace:
         What the engines take.
     second
         An independent initial state, for the distance of two starts under the same maps.
+    other_batches
+        Independent batches, for the distance of two runs from the same start.
     evaluation
         Losses and accuracies.
     """
@@ -71,6 +73,7 @@ class Workplace:
     batches: ArrayBatches
     state0: State
     second: State
+    other_batches: ArrayBatches
     evaluation: Evaluation
 
     def step_of(self, variant: Variant) -> Callable[[State, Any, int], State]:
@@ -123,7 +126,7 @@ def prepare(
     model = model.to(dtype=dtype, device=device)
     inputs = Inputs(dataset, scaling=experiment.scaling, dtype=dtype, device=device)
     sampler = Sampler(experiment.sampling, experiment.batch_size, len(dataset.train_inputs), seed)
-    batches = ArrayBatches.from_inputs(inputs, sampler)
+    batches, other = (ArrayBatches.from_inputs(inputs, replace(sampler, stream=s)) for s in ("batch", "other batch"))
     loss = LOSSES[experiment.loss]
     step = TrainingStep(model, loss, experiment.optimizer, seed=seed)
     first, second = (
@@ -137,4 +140,4 @@ def prepare(
         inputs("test", np.arange(len(dataset.test_inputs))[: experiment.test_evaluation]),
         classes=dataset.classes,
     )
-    return Workplace(experiment, seed, dataset, model, step, batches, first, second, evaluation)
+    return Workplace(experiment, seed, dataset, model, step, batches, first, second, other, evaluation)

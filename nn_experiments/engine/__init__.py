@@ -17,7 +17,7 @@ from nn_experiments.engine.probe import probe
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.engine.walk import walk
 from nn_experiments.metrics import Functions, Measurement
-from nn_experiments.steps import State
+from nn_experiments.steps import State, TorchOptimizerStep
 
 __all__ = ["Trajectory", "iterates", "measure", "measure_together"]
 TOGETHER = 16
@@ -157,5 +157,6 @@ def iterates(
     for metric in measurement.names:
         shape = next((row[metric].shape for row in rows if metric in row), ())
         values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
-    about = {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    slow = {"slow": step.slow} if isinstance(step, TorchOptimizerStep) else {}
+    about = slow | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
     return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

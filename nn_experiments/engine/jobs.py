@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +18,11 @@ import torch
 
 from nn_experiments import variants
 from nn_experiments.catalogue import Experiment
-from nn_experiments.curves import DIAGNOSTICS
 from nn_experiments.engine import measure
 from nn_experiments.engine.kernels import choose
 from nn_experiments.engine.plan import Run
 from nn_experiments.engine.walk import averages, walk
-from nn_experiments.metrics import parameter_distance
+from nn_experiments.metrics import flat, parameter_distance
 from nn_experiments.steps import State
 from nn_experiments.store import Block
 from nn_experiments.workplace import Workplace, prepare
@@ -39,6 +42,8 @@ class Job:
         ``curves`` or ``diagnostics``.
     at
         The iterates of the block, increasing.
+    last
+        The last iterate N of the run: diagnostics measure the distance to it.
     engine
         As in `nn_experiments.iterates`.
     data_dir, official, device, chunk
@@ -50,6 +55,7 @@ class Job:
     variant: str
     stream: str
     at: tuple[int, ...]
+    last: int = 0
     engine: str = "auto"
     data_dir: str | None = None
     official: bool = True
@@ -61,56 +67,84 @@ class Job:
         return f"{self.experiment.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
 
 
+States = Iterator[tuple[int, State, Run | None]]
+
+
 def _path(
-    place: Workplace, job: Job, at: Sequence[int], start: State
-) -> tuple[str, Iterator[tuple[int, State, Run | None]]]:
-    variant = variants.parse(job.variant)
-    step = place.step_of(variant)
+    place: Workplace, job: Job, at: Sequence[int], start: State, *, variant: str | None = None, other: bool = False
+) -> tuple[str, States]:
+    """Return the kernel's name and the path of a variant (the job's own unless given) from a start."""
+    path = variants.parse(variant or job.variant)
+    step, batches = place.step_of(path), place.other_batches if other else place.batches
     engine = job.engine
     if engine == "auto" and job.device != "cpu":
         engine = "ensemble"
-    if engine == "ensemble" and not variant.average and variant.rule is None:
+    if engine == "ensemble" and not path.average and path.rule is None:
         from nn_experiments.engine.ensemble import wavefront
 
-        return "ensemble", wavefront(step, place.batches, variant.order, at, start, chunk=job.chunk)
-    plain = engine in ("mlp", "compiled", "ensemble") and (engine == "ensemble" or variant.rule is not None)
-    kernel = choose(step, place.batches, "auto" if plain else engine)
-    if variant.average:
-        path = averages(kernel, variant.order, at, start, average=variant.average, beta=variant.beta)
-        return kernel.name, path
-    return kernel.name, walk(kernel, variant.order, at, start)
+        return "ensemble", wavefront(step, batches, path.order, at, start, chunk=job.chunk)
+    plain = engine in ("mlp", "compiled", "ensemble") and (engine == "ensemble" or path.rule is not None)
+    kernel = choose(step, batches, "auto" if plain else engine)
+    if path.average:
+        return kernel.name, averages(kernel, path.order, at, start, average=path.average, beta=path.beta)
+    return kernel.name, walk(kernel, path.order, at, start)
 
 
 def _diagnostics(place: Workplace, job: Job) -> tuple[str, dict[str, np.ndarray]]:
-    """Return increments, couplings and norms; iterate n + 1 and a second start are computed beside iterate n."""
+    """Return increments, distances and norms of the job's iterates (see `nn_experiments.curves`)."""
     evaluation = place.evaluation
-    both = sorted({*job.at, *(n + 1 for n in job.at)})
-    name, main = _path(place, job, both, place.state0)
-    _, other = _path(place, job, job.at, place.second)
-    rows: list[dict[str, float]] = []
-    waiting: tuple[int, State, torch.Tensor] | None = None
+    name, main = _path(place, job, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0)
+    others = {
+        "coupling": _path(place, job, job.at, place.second)[1],
+        "independent": _path(place, job, job.at, place.state0, variant="forward", other=True)[1],
+    }
+    last = next(state for _, state, _ in _path(place, job, [job.last], place.state0)[1])
+    end = evaluation.predictions(last)
+    rows: dict[int, dict[str, float]] = {}
+    before: tuple[int, State, torch.Tensor] | None = None
     for n, state, _ in main:
         outputs = evaluation.predictions(state)
-        if waiting is not None and waiting[0] == n - 1:
-            rows[-1]["parameter_increment"] = parameter_distance(state, waiting[1])
-            rows[-1]["function_increment"] = _rms(outputs - waiting[2])
+        if before is not None and before[0] == n - 1:
+            rows[n - 1]["parameter_increment"] = parameter_distance(state, before[1])
+            rows[n - 1]["function_increment"] = _rms(outputs - before[2])
+        before = None
         if n in job.at:
-            _, twin, _ = next(other)
-            zero = {"parameters": {k: torch.zeros_like(v) for k, v in state["parameters"].items()}}
-            rows.append(
-                {
-                    "parameter_coupling": parameter_distance(state, twin),
-                    "function_coupling": _rms(outputs - evaluation.predictions(twin)),
-                    "parameter_norm": parameter_distance(state, zero),
-                    "gradient_norm": float(evaluation.gradient_norm(state)),
-                }
-            )
-            waiting = (n, state, outputs)
-    return name, {key: np.array([row[key] for row in rows]) for key in DIAGNOSTICS}
+            row = {
+                f"parameter_to_{job.last}": parameter_distance(state, last),
+                f"function_to_{job.last}": _rms(outputs - end),
+                "parameter_norm": float(flat(state["parameters"]).norm()),
+                "gradient_norm": float(evaluation.gradient_norm(state)),
+            }
+            for what, path in others.items():
+                _, twin, _ = next(path)
+                row[f"parameter_{what}"] = parameter_distance(state, twin)
+                row[f"function_{what}"] = _rms(outputs - evaluation.predictions(twin))
+            rows[n] = row
+            before = (n, state, outputs)
+    return name, {key: np.array([rows[n][key] for n in job.at]) for key in rows[job.at[0]]}
 
 
 def _rms(difference: torch.Tensor) -> float:
     return float(difference.double().square().sum(-1).mean().sqrt())
+
+
+@lru_cache
+def revision() -> str:
+    """Return the commit this code was checked out at, or the version of the installed package."""
+    git = Path(__file__).parents[2] / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:12]
+        ref = head.removeprefix("ref: ")
+        if (git / ref).is_file():
+            return (git / ref).read_text().strip()[:12]
+        packed = (git / "packed-refs").read_text().splitlines()
+        return next(line.split()[0] for line in packed if line.endswith(f" {ref}"))[:12]
+    except (OSError, StopIteration):
+        with contextlib.suppress(PackageNotFoundError):
+            return version("training-in-reverse")
+        return "unknown"
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -145,6 +179,7 @@ def _run(job: Job) -> Block:
         "kernel": name,
         "chunk": job.chunk,
         "torch": torch.__version__,
+        "revision": revision(),
         "numpy": np.__version__,
         "seconds": round(time.perf_counter() - begin, 3),
     }

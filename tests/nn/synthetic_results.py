@@ -39,7 +39,8 @@ def write_synthetic(
         {"identity": identity, "experiment": experiment.to_json(), "decides": {"synthetic": h}, "data": {}},
     )
     for seed in seeds:
-        noise = np.random.default_rng(seed).standard_normal(steps + 1)
+        noise, more = (np.random.default_rng([seed, k]).standard_normal(steps + 1) for k in (0, 1))
+        independent = _path(variants.parse("forward"), more, h, 3.0)
         for name in orders if orders is not None else entry.all_orders:
             path = {start: _path(variants.parse(name), noise, h, start) for start in (3.0, -2.0)}
             broken = (diverges_at or {}).get((seed, name), steps + 2)
@@ -52,15 +53,11 @@ def write_synthetic(
                         values |= {m: np.exp(-(theta**2)) for m in ("train_accuracy", "test_accuracy")}
                 else:
                     increment, coupling = np.abs(after - theta), np.abs(other - theta)
-                    rows = (
-                        increment,
-                        0.1 * increment,
-                        coupling,
-                        0.1 * coupling,
-                        np.abs(theta),
-                        np.abs(theta),
-                    )
-                    values = dict(zip(DIAGNOSTICS, rows, strict=True))
+                    apart, end = np.abs(independent[at] - theta), np.abs(path[3.0][steps] - theta)
+                    pairs = [(d, 0.1 * d) for d in (increment, coupling, apart, end)]
+                    names = (*DIAGNOSTICS[:6], f"parameter_to_{steps}", f"function_to_{steps}", *DIAGNOSTICS[6:])
+                    rows = (*(d for pair in pairs for d in pair), np.abs(theta), np.abs(theta))
+                    values = {m: d.copy() for m, d in zip(names, rows, strict=True)}
                 for value in values.values():
                     value[at >= broken] = np.nan
                 for first in range(0, len(at), 64):

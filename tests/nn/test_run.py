@@ -24,6 +24,7 @@ from nn_experiments.command import main  # noqa: E402
 from nn_experiments.engine.jobs import run_job  # noqa: E402
 from nn_experiments.planning import Request, missing_pieces  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
+from tests.nn.workers import always_kill, kill_once  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
 REQUEST = Request(
@@ -78,6 +79,11 @@ def test_what_is_recorded(whole: nne.Curves) -> None:
     assert n.tolist() == [0, 8, 16]
     assert (steps > 0).all()
     assert len(whole.path("parameter_increment", seed=0, order="polyak")[0]) == 0
+    apart = whole.path("parameter_independent", seed=0, order="forward")[1]
+    assert apart[0] == 0 < apart[1]
+    coupled = whole.path("parameter_coupling", seed=0, order="backward")[1]
+    assert coupled[0] > 1
+    assert whole.experiment["to_last"] == 24
     assert whole.experiment["decides"]["fingerprint"] == "1808255b9ec2821c"
     assert len(whole.provenance) == 1
 
@@ -119,6 +125,32 @@ def test_however_it_is_cut_and_resumed_the_numbers_are_the_same(tmp_path: Path, 
     same(nne.load(outcome.root), whole)
 
 
+def test_diagnostics_are_the_distances_they_say(whole: nne.Curves) -> None:
+    """Each again from states made by the plain double loop."""
+    from nn_experiments.engine.loop import double_loop
+    from nn_experiments.metrics import parameter_distance
+    from nn_experiments.workplace import prepare
+
+    place = prepare(SMALL, 1)
+    for name in ("backward", "reset-10"):
+        order = variants.parse(name).order
+        states = double_loop(place.step, place.batches, place.state0, order, [16, 17, 24])
+        twin = double_loop(place.step, place.batches, place.second, order, [16])[16]
+        apart = double_loop(place.step, place.other_batches, place.state0, variants.parse("forward").order, [16])[16]
+        predictions = {n: place.evaluation.predictions(state) for n, state in states.items()}
+        right = {
+            "parameter_increment": parameter_distance(states[16], states[17]),
+            "function_increment": float((predictions[16] - predictions[17]).double().square().mean().sqrt()),
+            "parameter_coupling": parameter_distance(states[16], twin),
+            "parameter_independent": parameter_distance(states[16], apart),
+            "parameter_to_last": parameter_distance(states[16], states[24]),
+            "function_to_last": float((predictions[16] - predictions[24]).double().square().mean().sqrt()),
+        }
+        for metric, value in right.items():
+            n, found = whole.path(metric, seed=1, order=name)
+            assert np.isclose(found[n.tolist().index(16)], value, rtol=2e-3), (name, metric)
+
+
 def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     request = replace(REQUEST, seeds=(0,), orders=("backward",))
     first = run(request, options(tmp_path))
@@ -126,6 +158,18 @@ def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     again = run(request, options(tmp_path))
     assert first.made > 0 == again.made == again.missing
     assert files == {path: path.stat().st_mtime_ns for path in first.root.rglob("*.npz")}
+
+
+@pytest.mark.parametrize("engine", ["step", "mlp", "ensemble"])
+def test_every_engine_gives_these_numbers_to_rounding(tmp_path: Path, whole: nne.Curves, engine: str) -> None:
+    """In float32, 24 steps of relative rounding 6e-8 · 100 each, doubled at most at every third step: 2e-3."""
+    outcome = run(REQUEST, options(tmp_path, engine=engine, block_seconds=1e9))
+    found = nne.load(outcome.root)
+    assert found.orders == whole.orders
+    for name in ("train_loss", "test_loss", "newest_batch_loss", "parameter_coupling", "parameter_norm"):
+        assert np.allclose(found[name], whole[name], rtol=2e-3, atol=1e-7, equal_nan=True), name
+    assert {maker["kernel"] for maker in found.provenance} >= {engine}
+    assert all(len(maker["revision"]) >= 5 for maker in found.provenance)
 
 
 def test_a_time_limit_leaves_the_rest_for_later(tmp_path: Path, whole: nne.Curves) -> None:
@@ -237,26 +281,13 @@ def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne
     same(nne.load("fig4", out=tmp_path), alone)
 
 
-def _kill_once(item: tuple[int, str]) -> int:
-    """A job that kills its worker the first time anybody runs number 3."""
-    number, marker = item
-    if number == 3 and not Path(marker).exists():
-        Path(marker).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number**2
-
-
-def _always_kill(number: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_worker_that_dies_is_replaced_without_loss(tmp_path: Path) -> None:
     items = [(k, str(tmp_path / "died")) for k in range(8)]
-    found = dict(executors.run_all(lambda: executors.process_executor(2), _kill_once, items, at_once=2))
+    found = dict(executors.run_all(lambda: executors.process_executor(2), kill_once, items, at_once=2))
     assert found == {item: item[0] ** 2 for item in items}
     assert (tmp_path / "died").exists()
     with pytest.raises(executors.JobFailed, match="died 4 times"):
-        list(executors.run_all(lambda: executors.process_executor(1), _always_kill, [1], at_once=1))
+        list(executors.run_all(lambda: executors.process_executor(1), always_kill, [1], at_once=1))
 
 
 def test_an_error_in_a_job_names_it() -> None:
@@ -377,7 +408,7 @@ def test_pieces_cover_what_is_wanted_exactly_once() -> None:
             assert sorted(seen[seed, "backward", "curves"]) == list(range(25))
             assert sorted(seen[seed, "reset-10", "curves"]) == list(range(11, 25))
             assert sorted(seen[seed, "late-10", "curves"]) == list(range(11, 25))
-            assert sorted(seen[seed, "reset-10", "diagnostics"]) == [16]
+            assert sorted(seen[seed, "reset-10", "diagnostics"]) == [0, 8, 16]
         assert [piece.seconds for piece in pieces] == sorted((piece.seconds for piece in pieces), reverse=True)
 
 
