@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ __all__ = [
     "random_fraction", "rows", "variance", "wasserstein",
 ]  # fmt: skip
 
-Map = Callable[[NDArray], ArrayLike]
+Map = Callable[[Any], Any]
 Law = dict[tuple, Fraction]
 WordLaw = dict[tuple[int, ...], Fraction]
 
@@ -54,9 +55,7 @@ def iid(weights: Sequence[Fraction], n: int) -> WordLaw:
     return law
 
 
-def rows(
-    maps: Sequence[Map], words: ArrayLike, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None
-) -> NDArray:
+def rows(maps: Sequence[Map], words: ArrayLike, theta0: Any, order: Order, at: Iterable[int] | None = None) -> NDArray:
     """Iterates of every word: words (W, n), theta0 (d,) of exact numbers -> (W, n+1 or len(at), d), exact."""
     words = np.asarray(words, dtype=int)
 
@@ -81,7 +80,7 @@ def law_of(points: NDArray, weights: Iterable[Fraction]) -> Law:
     return law
 
 
-def iterate_law(maps: Sequence[Map], words: WordLaw, theta0: ArrayLike, order: Order) -> Law:
+def iterate_law(maps: Sequence[Map], words: WordLaw, theta0: Any, order: Order) -> Law:
     """The exact law of the last iterate of the words under an order."""
     array = np.array(list(words), dtype=int)
     return law_of(rows(maps, array, theta0, order, at=[array.shape[1]]), words.values())

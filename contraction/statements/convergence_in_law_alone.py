@@ -35,9 +35,7 @@ def check(m: int, n: int, start: int = 0) -> Verdict:
     flat = all(law_of(forward[:, j], equal) == uniform for j in range(1, n + 1))
     moves = law_of(backward[:, 1:] != backward[:, :-1], equal)
     stay, move = Fraction(1, m), 1 - Fraction(1, m)
-    independent = all(
-        weight == move ** sum(pattern) * stay ** (n - sum(pattern)) for pattern, weight in moves.items()
-    )
+    independent = all(weight == move ** sum(pattern) * stay ** (n - sum(pattern)) for pattern, weight in moves.items())
     last = sum((w for pattern, w in moves.items() if pattern[-1]), Fraction(0))
     return Verdict(
         NAME, ROWS, "exact", flat and independent, float(last), float(move),
@@ -59,5 +57,6 @@ STATEMENT = Statement(
     rows=(Row(41, "Theorem 2.6, its converse (not claimed, and false)", "OK"),),
     check=check,
     cases=cases,
+    proof="proofs/coq/law_counterexamples.v:flip_law_uniform",
     test="tests/theory/test_convergence_in_law_alone.py",
 )

@@ -36,8 +36,14 @@ def sup_distance(x: NDArray, y: NDArray) -> NDArray:
 
 
 def check(
-    maps: Sequence[Map], weights: Sequence[Fraction], theta0: Sequence[Fraction], n: int, N: int, eps: Fraction,
-    seed: int = 0, order: Order | None = None,
+    maps: Sequence[Map],
+    weights: Sequence[Fraction],
+    theta0: Sequence[Fraction],
+    n: int,
+    N: int,
+    eps: Fraction,
+    seed: int = 0,
+    order: Order | None = None,
 ) -> Verdict:
     """All inequalities at every atom; the worst pair of probabilities is kept."""
     words = iid(weights, N)

@@ -117,5 +117,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    proof="proofs/coq/law_counterexamples.v:printed_factorisation_refuted",
     test="tests/theory/test_coordinates_are_dependent.py",
 )  # fmt: skip

@@ -25,7 +25,7 @@ NAME, ROWS = "equality_of_laws", (36,)
 
 def kink(a: Fraction, b: Fraction, c: Fraction) -> Map:
     """The map x -> a x + c |x| + b of each coordinate: nonlinear, exact in rationals, Lip = |a| + |c|."""
-    return lambda x: a * x + c * np.abs(x) + b
+    return lambda x: a * x + c * abs(x) + b
 
 
 def bend(a: Fraction, b: Fraction, c: Fraction) -> Map:

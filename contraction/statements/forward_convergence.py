@@ -77,8 +77,10 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(
-    slopes: Sequence[Fraction] = (Fraction(1, 2), Fraction(-3, 4)), fixed: Fraction = Fraction(2),
-    theta0: Fraction = Fraction(0), n: int = 9,
+    slopes: Sequence[Fraction] = (Fraction(1, 2), Fraction(-3, 4)),
+    fixed: Fraction = Fraction(2),
+    theta0: Fraction = Fraction(0),
+    n: int = 9,
 ) -> Verdict:
     """Contractions x -> p + a_i (x - p) with one fixed point p: every forward path converges to p, at rate k^n.
 
@@ -110,6 +112,7 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    derivation="proofs/symbolic/forward_convergence.py:increments",
+    proof="proofs/coq/common_fixed_point.v:forward_limit_is_fixed_point",
+    derivation="proofs/symbolic/laws.py:forward_increments_do_not_vanish",
     test="tests/theory/test_forward_convergence.py",
 )  # fmt: skip

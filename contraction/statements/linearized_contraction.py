@@ -122,6 +122,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/linearized_sgd.v",
+    proof="proofs/coq/diagonal_quadratics.v:positive_definite_and_positive_step_needed",
     test="tests/theory/test_linearized_contraction.py",
 )  # fmt: skip

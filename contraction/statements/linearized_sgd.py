@@ -111,7 +111,7 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/linearized_sgd.v",
-    derivation="proofs/symbolic/linearized_sgd.py",
+    proof="proofs/coq/linearized_sgd.v:linearized_backward",
+    derivation="proofs/symbolic/linearized_sgd.py:backward_by_induction",
     test="tests/theory/test_linearized_sgd.py",
 )  # fmt: skip

@@ -31,6 +31,14 @@ def pair_law(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction]) ->
     return law_of(np.stack(ends, axis=1), words.values())
 
 
+def reversal_exchanges(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction]) -> bool:
+    """Whether backward iterate n of every word is forward iterate n of the reversed word, exactly."""
+    array = np.array(list(words), dtype=int)
+    n = array.shape[1]
+    backward = rows(maps, array, theta0, Backward(), at=[n])
+    return bool(np.all(backward == rows(maps, array[:, ::-1], theta0, Forward(), at=[n])))
+
+
 def exchanged(law: Law) -> Law:
     """The law of the pair in the other order."""
     half = len(next(iter(law))) // 2
@@ -61,10 +69,12 @@ def check(
 
     ``weights`` may be a law of words (exchangeable indices) in place of i.i.d. weights.
     """
-    law = pair_law(maps, weights if isinstance(weights, dict) else iid(weights, n), theta0)
+    words = weights if isinstance(weights, dict) else iid(weights, n)
+    law = pair_law(maps, words, theta0)
     forward, backward = expected_losses(law, loss)
+    holds = law == exchanged(law) and forward == backward and reversal_exchanges(maps, words, theta0)
     return Verdict(
-        NAME, ROWS, "exact", law == exchanged(law) and forward == backward, float(backward), float(forward), seed=seed,
+        NAME, ROWS, "exact", holds, float(backward), float(forward), seed=seed,
         hypotheses="i.i.d. or exchangeable batches, any maps, any loss, fixed n",
         note=f"{len(maps)} maps, n={n}, {len(law)} pairs, common mass {overlap(law, exchanged(law))}",
     )  # fmt: skip

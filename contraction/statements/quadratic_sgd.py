@@ -81,7 +81,7 @@ def check_printed(h: float = 0.3, n: int = 7, seed: int = 0, too_large: float = 
     expands = quotient(QuadraticSGD(too_large, Uniform(-1, 1)).sample(1, seed)[0], 0.25, 0.75)
     holds = abs(printed - forward) > 4 * gamma(3 * n + 8) and expands >= 1 - gamma(64)
     return Verdict(
-        "quadratic_sgd", (45, 46), "refuted", holds, forward, printed, seed=seed,
+        "quadratic_sgd", (45, 46), "refuted", holds, float(forward), float(printed), seed=seed,
         note=f"46: h={h}, n={n}, theta=0; 45: h={too_large} has |T θ1 − T θ2|/|θ1 − θ2| = {expands:.6g} inside (0, 1)",
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/quadratic_sgd.v",
-    derivation="proofs/symbolic/quadratic_sgd.py",
+    proof="proofs/coq/quadratic_sgd.v:quadratic_backward",
+    derivation="proofs/symbolic/quadratic_sgd.py:backward_by_induction",
     test="tests/theory/test_quadratic_sgd.py",
 )  # fmt: skip

@@ -77,6 +77,7 @@ STATEMENT = Statement(
     rows=(Row(40, "Theorem 2.6, smallest counterexample under fresh reshuffling (beyond the paper)", "OK"),),
     check=check,
     cases=cases,
-    derivation="proofs/symbolic/reshuffling.py:variances",
+    proof="proofs/coq/law_counterexamples.v:reshuffling_breaks_equality",
+    derivation="proofs/symbolic/laws.py:reshuffling_variances",
     test="tests/theory/test_reshuffling.py",
 )

@@ -83,7 +83,8 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 def jump(k: Fraction, c: Fraction) -> Map:
     """The map x -> k x for x != 0, 0 -> c: Lipschitz away from 0, discontinuous at 0."""
-    return lambda x: np.where(x == 0, c, k * x)
+    values = np.frompyfunc(lambda x: c if x == 0 else k * x, 1, 1)
+    return lambda x: values(x)
 
 
 def check_printed(k: Fraction = Fraction(1, 2), c: Fraction = Fraction(1), start: Fraction = Fraction(1)) -> Verdict:

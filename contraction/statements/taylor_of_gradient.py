@@ -22,7 +22,7 @@ from contraction.statements._finite import random_fraction
 NAME, ROWS = "taylor_of_gradient", (48,)
 
 
-def loss(H: NDArray, C: NDArray, x: NDArray) -> Fraction:
+def loss(H: Any, C: Any, x: Any) -> Fraction:
     """x·Hx/2 + C[x, x, x]/6 at x, exactly."""
     return (x @ H @ x) / 2 + (((C @ x) @ x) @ x) / 6
 

@@ -32,7 +32,7 @@ def normalised(h: float, eps: NDArray) -> NDArray:
 
     Z_n = h eps_{n+1} + (1-h) Z_{n+1}: no cancellation, unlike a difference of iterates.
     """
-    return signal.lfilter([h], [1.0, h - 1.0], eps[::-1])[::-1]
+    return np.asarray(signal.lfilter([h], [1.0, h - 1.0], eps[::-1]))[::-1]
 
 
 def stationary_sd(h: float, terms: float = math.inf) -> float:
@@ -113,5 +113,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    proof="proofs/coq/linearized_sgd.v:linearized_backward_converges",
     test="tests/theory/test_unbounded_noise.py",
 )  # fmt: skip

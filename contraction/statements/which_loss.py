@@ -58,7 +58,7 @@ def check(
     ]
     outermost = expected(chances, loss(batches, last, forward)), expected(chances, loss(batches, first, backward))
     fixed = [
-        expected(chances, sum((w * loss(batches, 0 * first + i, theta) for i, w in enumerate(weights)), 0 * theta))
+        expected(chances, np.sum([w * loss(batches, 0 * first + i, theta) for i, w in enumerate(weights)], axis=0))
         for theta in (forward, backward)
     ]
     holds = triples[0] == triples[1] and outermost[0] == outermost[1] and fixed[0] == fixed[1]

@@ -50,7 +50,7 @@ def test_standard_cases_and_independent_enumeration():
 
 @pytest.mark.control
 def test_a_wrong_rule_for_fresh_shuffles_is_caught():
-    """"Reversible iff n <= N + 1" and "only multiples of N" both fail somewhere."""
+    """Both "reversible iff n <= N + 1" and "only multiples of N" fail somewhere."""
     sizes = [(size, n) for size in (2, 3) for n in range(1, 7)]
     assert not all(statement.check(Reshuffled(size), n, n <= size + 1) for size, n in sizes)
     assert not all(statement.check(Reshuffled(size), n, n % size == 0) for size, n in sizes)
