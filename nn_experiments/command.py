@@ -18,7 +18,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    commands.add_parser("list", help="all figures, their settings and their cost")
+    listing = commands.add_parser("list", help="all figures with their cost, or one with all its settings")
+    listing.add_argument("figure", nargs="?")
 
     run = commands.add_parser("run", help="compute what a figure still lacks")
     run.add_argument("figure", help="fig3 … fig19, or digits (see list)")
@@ -64,10 +65,10 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--any-data", action="store_true", help="take files that are not the official data")
 
 
-def _list() -> int:
-    from nn_experiments.estimates import figure_rows
+def _list(args: argparse.Namespace) -> int:
+    from nn_experiments.estimates import figure_rows, settings_lines
 
-    for row in figure_rows():
+    for row in settings_lines(catalogue.find(args.figure)) if args.figure else figure_rows():
         print(row)
     return 0
 
@@ -154,8 +155,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             module = {"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
-        commands = {"run": _run, "merge": _merge, "data": _data, "record": _record}
-        return commands[args.command](args) if args.command in commands else _list()
+        commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
+        return commands[args.command](args)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -328,6 +328,11 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["list"]) == 0
     text = capsys.readouterr().out
     assert all(f"fig{k} " in text for k in range(2, 20))
+    assert main(["list", "fig7"]) == 0
+    text = capsys.readouterr().out
+    assert "batch 8, sgd with learning rate 0.001" in text
+    assert "scaling = unit: left open" in text
+    assert "backward 2,001,000" in text
     small = ["run", "fig5", "--seeds", "0", "--steps", "6", "--set", "model=mlp-1x4", "--out", str(tmp_path)]
     assert main([*small, "--dry-run"]) == 0
     assert "backward curves: 7 iterates, 21 steps" in capsys.readouterr().out
