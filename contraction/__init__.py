@@ -24,10 +24,18 @@ _WHERE = {
     "contraction.iterates": (
         "backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates",
     ),
-    "contraction.certificates": ("Certificate", "Estimate", "certify", "estimate"),
-    "contraction.limits": ("BackwardLimit", "NotSettled", "backward_limit", "coupling_distance"),
+    "contraction.certificates": ("Certificate", "ErrorBound", "Estimate", "certify", "estimate"),
+    "contraction.limits": ("BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"),
+    "contraction.average": ("AverageContraction", "average_contraction", "leaf_basis"),
+    "contraction.nested": ("NestedBoxes", "nested_boxes"),
+    "contraction.norms": ("common_norm", "lyapunov_norm"),
+    "contraction.sampling": (
+        "StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation",
+    ),
+    "contraction.exact_sampling": ("ExactSample", "coupling_from_the_past"),
+    "contraction.declarations": ("search_violation",),
 }  # fmt: skip
-_SUBMODULES = ("expansions", "families", "laws", "orders", "plots", "spaces", "statements", "strategies")
+_SUBMODULES = ("bounds", "expansions", "families", "laws", "orders", "plots", "spaces", "statements", "strategies")
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME), *_SUBMODULES]
 
@@ -59,9 +67,12 @@ sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:
-    from contraction.certificates import Certificate, Estimate, certify, estimate
+    from contraction.average import AverageContraction, average_contraction, leaf_basis
+    from contraction.certificates import Certificate, ErrorBound, Estimate, certify, estimate
     from contraction.constants import Constant
+    from contraction.declarations import search_violation
     from contraction.errors import DeclarationRefuted, NotCertified, NotDeterministic
+    from contraction.exact_sampling import ExactSample, coupling_from_the_past
     from contraction.iterates import (
         backward_iterates,
         forward_iterates,
@@ -69,7 +80,10 @@ if TYPE_CHECKING:
         paired_iterates,
         plain_iterates,
     )
-    from contraction.limits import BackwardLimit, NotSettled, backward_limit, coupling_distance
+    from contraction.limits import BackwardLimit, NotSettled, apply_backward, backward_limit, coupling_distance
+    from contraction.nested import NestedBoxes, nested_boxes
+    from contraction.norms import common_norm, lyapunov_norm
     from contraction.operators import AffineMaps, Operators, RandomOperator
     from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
+    from contraction.sampling import StationarySample, UnbiasedExpectation, sample_stationary, unbiased_expectation
     from contraction.spaces import Euclidean, GridFunctions, L1Simplex, Metric, SupNorm, WeightedEuclidean, Words

@@ -1,4 +1,4 @@
-"""Backward iterates of affine maps without replay: q += P b, P = P A (exact in exact arithmetic).
+"""Affine maps, and their backward iterates without replay: q += P b, P = P A.
 
 T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. Numbers and diagonals are
 cumulative products and sums; one common symmetric A is a diagonal in its eigenbasis; matrices of their own cost
@@ -7,14 +7,56 @@ O(d^3) a step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.operators import AffineMaps, linear
+__all__ = [
+    "AffineMaps", "backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "linear", "stack_affine",
+    "worth_it",
+]  # fmt: skip
 
-__all__ = ["backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "worth_it"]
+
+class AffineMaps(NamedTuple):
+    """Maps theta -> A theta + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
+
+    With ``common`` one A serves every map; otherwise A and b carry the same leading axes (maps, replicas).
+    """
+
+    A: NDArray
+    b: NDArray
+    kind: str
+    common: bool = False
+
+    def __call__(self, theta: NDArray) -> NDArray:
+        return linear(self.A, theta, self.kind) + self.b
+
+
+def linear(A: NDArray, theta: NDArray, kind: str) -> NDArray:
+    """Apply a linear part of the given kind ("scalar", "diagonal" or "matrix") to points (..., d)."""
+    if kind == "matrix":
+        return theta @ A.T if A.ndim == 2 else (A @ theta[..., None])[..., 0]
+    return (A[..., None] if kind == "scalar" and np.ndim(A) else A) * theta
+
+
+def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
+    """Stack single affine maps along a new leading axis, widening their kinds to the widest."""
+    known = [m for m in maps if m is not None]
+    if len(known) != len(maps) or not known:
+        raise ValueError("every map must be affine, and there must be at least one")
+    kinds = ("scalar", "diagonal", "matrix")
+    kind = max((m.kind for m in known), key=kinds.index)
+    b = np.stack([m.b for m in known])
+    d = b.shape[-1]
+    if kind == "scalar":
+        A = np.stack([m.A for m in known])
+    elif kind == "diagonal":
+        A = np.stack([np.broadcast_to(m.A, (d,)) for m in known])
+    else:
+        A = np.stack([m.A if m.kind == "matrix" else np.diag(np.broadcast_to(m.A, (d,))) for m in known])
+    return AffineMaps(A, b, kind)
 
 
 def worth_it(kind: str, common_symmetric: bool, horizon: int, dim: int) -> bool:

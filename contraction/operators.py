@@ -7,11 +7,12 @@ N maps gives an `Operators` sequence that can be applied in any order, any numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction._affine import AffineMaps, stack_affine
 from contraction.constants import Constant
 from contraction.spaces import Euclidean, Space
 
@@ -52,28 +53,6 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
     if dim is not None and point.shape[-1] != dim:
         raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
     return point
-
-
-class AffineMaps(NamedTuple):
-    """Maps theta -> A theta + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
-
-    With ``common`` one A serves every map; otherwise A and b carry the same leading axes (maps, replicas).
-    """
-
-    A: NDArray
-    b: NDArray
-    kind: str
-    common: bool = False
-
-    def __call__(self, theta: NDArray) -> NDArray:
-        return linear(self.A, theta, self.kind) + self.b
-
-
-def linear(A: NDArray, theta: NDArray, kind: str) -> NDArray:
-    """Apply a linear part of the given kind ("scalar", "diagonal" or "matrix") to points (..., d)."""
-    if kind == "matrix":
-        return theta @ A.T if A.ndim == 2 else (A @ theta[..., None])[..., 0]
-    return (A[..., None] if kind == "scalar" and np.ndim(A) else A) * theta
 
 
 class _ReplicaBlock(list):
@@ -242,24 +221,6 @@ class RandomOperator:
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
         """The draws of T_1 … T_n; families whose maps are not independent override this."""
         return _LazyDraws(self, n, seed, replicas)
-
-
-def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
-    """Stack single affine maps along a new leading axis, widening their kinds to the widest."""
-    known = [m for m in maps if m is not None]
-    if len(known) != len(maps) or not known:
-        raise ValueError("every map must be affine, and there must be at least one")
-    kinds = ("scalar", "diagonal", "matrix")
-    kind = max((m.kind for m in known), key=kinds.index)
-    b = np.stack([m.b for m in known])
-    d = b.shape[-1]
-    if kind == "scalar":
-        A = np.stack([m.A for m in known])
-    elif kind == "diagonal":
-        A = np.stack([np.broadcast_to(m.A, (d,)) for m in known])
-    else:
-        A = np.stack([m.A if m.kind == "matrix" else np.diag(np.broadcast_to(m.A, (d,))) for m in known])
-    return AffineMaps(A, b, kind)
 
 
 class _LazyDraws(Sequence):

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from contraction._affine import AffineMaps, linear
 from contraction.constants import Constant
-from contraction.operators import AffineMaps, RandomOperator, linear
+from contraction.operators import RandomOperator
 
 __all__ = ["CommonLinear"]
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction._affine import AffineMaps, linear
 from contraction.constants import Constant
 from contraction.families._checks import check_dim, check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw
-from contraction.operators import AffineMaps, RandomOperator, linear
+from contraction.operators import RandomOperator
 from contraction.spaces import Euclidean, Space
 
 __all__ = ["FiniteFamily"]

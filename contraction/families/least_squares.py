@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction._affine import AffineMaps, linear
 from contraction.constants import Constant
 from contraction.families.gradient_steps import GradientSteps
 from contraction.families.losses import RidgeLoss
 from contraction.families.noise import Noise
-from contraction.operators import AffineMaps, RandomOperator, linear
+from contraction.operators import RandomOperator
 from contraction.spaces import Euclidean
 
 __all__ = ["LeastSquares"]
