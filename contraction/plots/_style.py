@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contraction.files import check_writable_folder, write_atomically
 
@@ -50,12 +50,14 @@ def style() -> Iterator[None]:
         yield
 
 
-def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 2.8, **keywords):
+def figure(
+    rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 2.8, **keywords: Any
+) -> tuple[Any, Any]:
     """A figure and its axes, sized in inches and drawn without a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(width, height), layout="constrained")
+    fig: Any = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, **keywords)
 

@@ -80,7 +80,7 @@ def _matrices() -> tuple[RandomOperator, Any]:
     rng = np.random.default_rng(4)
     A = rng.normal(size=(4, 3, 3))
     A *= 0.8 / np.linalg.norm(A, 2, axis=(1, 2))[:, None, None]
-    return fam.RandomAffine(A, rng.uniform(-1, 1, (4, 3))), np.zeros(3)
+    return fam.RandomAffine(list(A), list(rng.uniform(-1, 1, (4, 3)))), np.zeros(3)
 
 
 SHOWCASE: tuple[Exhibit, ...] = (
