@@ -109,6 +109,10 @@ def test_bernstein_is_narrower_for_small_variance():
     x = np.concatenate([np.zeros(9990), np.ones(10)])
     narrow, wide = (mean_test(x, 0.001, RATES, low=0, high=1, method=m) for m in ("bernstein", "hoeffding"))
     assert narrow.threshold < wide.threshold / 2
+    variance = 10 * 9990 / 10_000 / 9999
+    claimed = np.sqrt(2 * variance * np.log(80) / 10_000) + 7 * np.log(80) / (3 * 9999)
+    assert narrow.threshold == pytest.approx(claimed, rel=1e-12)
+    assert wide.threshold == pytest.approx(np.sqrt(np.log(40) / 20_000), rel=1e-12)
 
 
 # --- what is too good -------------------------------------------------------------------------------------------------
@@ -171,7 +175,9 @@ def test_reshuffled_iterates_are_told_apart():
 def test_slack_matches_atoms_computed_in_two_ways():
     """0.1 + 0.2 and 0.3 are one atom; without slack the two samples would share nothing."""
     x, y = np.full(500, 0.1 + 0.2), np.full(500, 0.3)
-    assert two_sample_test(x, y, RATES, slack=1e-15).statistic == 0.0
+    assert (
+        two_sample_test(x, y, RATES, slack=1e-15).statistic == two_sample_test(y, x, RATES, slack=1e-15).statistic == 0
+    )
     assert two_sample_test(x, y, RATES).statistic == 1.0
 
 

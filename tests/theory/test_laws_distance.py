@@ -173,6 +173,10 @@ def test_lipschitz_lower_bound_is_below_the_distance_and_above_zero():
     doubled = lipschitz_lower_bound(near, far, lambda x: 2 * x, low=0, high=2, false_alarm=1e-6)  # 2-Lipschitz: wrong
     assert doubled > bound
     assert lipschitz_lower_bound(far, far, lambda x: x, low=0, high=1, false_alarm=1e-6) == 0.0
+    by_hand = lipschitz_lower_bound(
+        np.zeros(200), np.ones(800), lambda x: x, low=0, high=1, false_alarm=0.04, far_distance=0.1
+    )
+    assert by_hand == pytest.approx(1 - math.sqrt(math.log(100)) * (1 / 20 + 1 / 40) - 0.1, rel=1e-14)
 
 
 # --- Bernoulli convolutions -------------------------------------------------------------------------------------------
