@@ -63,7 +63,7 @@ def check(n: int, start: Fraction = Fraction(0)) -> Verdict:
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """All n up to 16 from 0 (256 words), and random starts."""
-    for n in range(17 if tier == "standard" else 25):
+    for n in range(17 if tier == "standard" else 20):
         yield {"n": n}
     for _ in range(4):
         yield {"n": int(rng.integers(1, 10)), "start": Fraction(int(rng.integers(-50, 50)), 7)}

@@ -29,12 +29,13 @@ def test_factor_over_the_range_of_h(h, k):
 
 
 def test_printed_label_and_printed_range_are_refuted():
-    assert quadratic_sgd.check_printed()
-    assert quadratic_sgd.check_printed(too_large=-0.1)
+    assert quadratic_sgd.check_printed(46)
+    assert all(quadratic_sgd.check_printed(45, h) for h in (-0.1, 2.0, 2.1))
+    assert set(quadratic_sgd.STATEMENT.refutations()) == {45, 46}
 
 
 @pytest.mark.control
-@pytest.mark.parametrize("arguments", [{"h": 2.0, "n": 7}, {"n": 1}, {"too_large": 1.7}])
+@pytest.mark.parametrize("arguments", [{"h": 2.0, "n": 7}, {"n": 1}, {"row": 45, "h": 1.7}])
 def test_where_the_printed_form_happens_to_hold(arguments):
     """At h = 2 and odd n, and at n = 1, the two sums coincide; at h = 1.7 the map contracts: nothing is refuted."""
     assert not quadratic_sgd.check_printed(**arguments)
