@@ -1,0 +1,52 @@
+"""What results say: numbers of a path, comparisons over seeds, and a verdict for each of the paper's claims (no torch).
+
+>>> from nn_experiments import catalogue, load  # doctest: +SKIP
+>>> from nn_experiments.analysis import findings
+>>> for row in findings(load("fig4", out="out"), catalogue.find("fig4")):    # doctest: +SKIP
+...     print(row.topic, "|", row.measured, "|", row.verdict)
+"""
+
+from __future__ import annotations
+
+from nn_experiments.analysis.circumstances import Circumstances, circumstances
+from nn_experiments.analysis.claims import Finding, fixed_steps, hitting, points, settling_times, variability
+from nn_experiments.analysis.pairing import Pairing
+from nn_experiments.analysis.regularisation import regulariser_findings
+from nn_experiments.analysis.resets import baselines, other_point
+from nn_experiments.catalogue import Figure
+from nn_experiments.curves import Curves
+from nn_experiments.variants import parse
+
+__all__ = ["Circumstances", "Finding", "Pairing", "circumstances", "findings"]
+
+
+def findings(curves: Curves, figure: Figure) -> list[Finding]:
+    """Return a finding for each claim of a figure, agreement and disagreement alike.
+
+    Raises
+    ------
+    ValueError
+        If the figure's orders were not recorded on common iterates.
+    """
+    if any(parse(name).rule for name in figure.orders):
+        return regulariser_findings(curves, figure)
+    reference, other = figure.orders[:2]
+    missing = [name for name in (reference, other) if name not in curves.orders]
+    if missing:
+        raise ValueError(f"{figure.name} compares {reference} and {other}; not recorded: {', '.join(missing)}")
+    pair = Pairing(curves, figure, reference, other)
+    place = f"Section {figure.section}" if figure.section[:1].isdigit() else f"Appendix {figure.section}"
+    if figure.section == "-":
+        place = "not in the paper"
+    resets = other.startswith("reset") and pair.start > 0
+    found = [other_point(pair, figure.claim)] if resets else []
+    sentence = (place, figure.claim) if not other.startswith("reset") else ("Section 5", _WINDOW)
+    found += variability(pair, *sentence)
+    iid = curves.experiment.get("experiment", {}).get("sampling", "iid") == "iid"
+    return [*found, fixed_steps(pair, iid=iid), hitting(pair), settling_times(pair), *points(pair), *baselines(pair)]
+
+
+_WINDOW = (
+    "We see that this approach leads to convergence and increased stability in Figure 3; however the backward "
+    "trajectory may change and converge to a different point at each reset."
+)

@@ -1,0 +1,127 @@
+"""What a set of results is and is not: reduced, incomplete, diverged, changed settings (no torch)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contraction.orders import Late, Reset
+from nn_experiments import variants
+from nn_experiments.catalogue import EXPERIMENTS, Figure
+from nn_experiments.curves import Curves
+
+__all__ = ["Circumstances", "circumstances", "path_start"]
+
+#: Recording grids that the paper states; one iterate at a time everywhere else.
+PAPER_EVERY = {"fig11": 100}
+
+
+def path_start(order: str, last: int) -> int:
+    """Return where the stretch of an order that ends at iterate ``last`` begins: its reset or switch point, or 0."""
+    match variants.parse(order).order:
+        case Reset(points=points):
+            return max((point for point in points if point < last), default=0)
+        case Late(s=s):
+            return s if s < last else 0
+    return 0
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How results relate to the figure of the paper.
+
+    Attributes
+    ----------
+    steps, every
+        Last iterate that every drawn curve reaches, and the usual gap between recorded ones.
+    seeds
+        How many.
+    reductions
+        In words, what is less than in the paper (steps, grid, seeds); empty if nothing is.
+    changes
+        Fields of the experiment that are not the catalogue's, and the subsets losses are computed on.
+    incomplete
+        Seeds and orders with fewer iterates than the others, in words.
+    diverged
+        (seed, order, first iterate that is not finite).
+    """
+
+    steps: int
+    every: int
+    seeds: int
+    reductions: tuple[str, ...]
+    changes: tuple[str, ...]
+    incomplete: tuple[str, ...]
+    diverged: tuple[tuple[int, str, int], ...]
+
+    def label(self) -> str:
+        """Return one line for the plot: what was run, and REDUCED where it is less than in the paper."""
+        grid = "every iterate" if self.every == 1 else f"every {self.every} iterates"
+        text = f"N = {self.steps:,}, {grid}, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
+        if self.reductions:
+            text += f". REDUCED: {'; '.join(self.reductions)}"
+        if self.incomplete:
+            text += ". INCOMPLETE: " + (
+                "; ".join(self.incomplete)
+                if len(self.incomplete) < 3
+                else f"{len(self.incomplete)} curves lack iterates"
+            )
+        return ". ".join((text, *self.changes))
+
+
+def _differences(settings: dict, name: str) -> list[str]:
+    """Return the deciding fields that differ from the catalogue's, as ``field = value``."""
+    if name not in EXPERIMENTS:
+        return []
+    ours = json.loads(json.dumps(EXPERIMENTS[name].decides()))
+    theirs = settings.get("experiment", {})
+    return [f"{key} = {theirs[key]} (not {ours[key]})" for key in ours if key in theirs and theirs[key] != ours[key]]
+
+
+def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | None = None) -> Circumstances:
+    """Return what was run, compared with what the paper's figure has.
+
+    Raises
+    ------
+    ValueError
+        If none of the figure's curves was recorded.
+    """
+    orders = [name for name in (figure.orders if orders is None else orders) if name in curves.orders]
+    metric = figure.metrics[0]
+    if metric not in curves.metrics or not orders:
+        raise ValueError(f"{figure.name}: nothing recorded of {metric} for {', '.join(figure.orders)}")
+    found = {(s, o): curves.path(metric, seed=s, order=o)[0] for s in curves.seeds for o in orders}
+    full = max(found.values(), key=len)
+    if not len(full):
+        raise ValueError(f"{figure.name}: no iterate recorded yet")
+    steps = int(full[-1])
+    every = int(np.median(np.diff(full))) if len(full) > 1 else 1
+    grid = full[full % every == 0] if every > 1 else full
+    incomplete = [
+        f"seed {s} {o} has {np.isin(grid, n).sum()} of {len(grid)} iterates"
+        for (s, o), n in found.items()
+        if not np.isin(grid, n).all()
+    ]
+    reductions = []
+    if steps < figure.steps:
+        reductions.append(f"{steps:,} of {figure.steps:,} steps")
+    usual = PAPER_EVERY.get(figure.name, 1)
+    if every > usual:
+        what = "iterate is" if usual == 1 else f"{usual} iterates are"
+        reductions.append(f"every {every} iterates, where the paper's every {what} recorded")
+    if len(curves.seeds) < len(figure.seeds):
+        reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
+    experiment = curves.experiment.get("experiment", {})
+    changes = _differences(curves.experiment, figure.experiment)
+    for part in ("train", "test"):
+        if experiment.get(f"{part}_evaluation"):
+            changes.append(f"{part} curves on the first {experiment[f'{part}_evaluation']:,} {part} items")
+    diverged = [
+        (s, o, at) for s in curves.seeds for o in curves.orders if (at := curves.diverged(seed=s, order=o)) is not None
+    ]
+    return Circumstances(
+        steps, every, len(curves.seeds), tuple(reductions), tuple(changes), tuple(incomplete), tuple(diverged)
+    )

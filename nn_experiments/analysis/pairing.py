@@ -1,0 +1,97 @@
+"""A figure's reference order and another one, seed by seed, on the iterates both have (NumPy only)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn_experiments.analysis.circumstances import path_start
+from nn_experiments.analysis.paths import PathSummary, summarise
+from nn_experiments.catalogue import Figure
+from nn_experiments.curves import Curves
+
+__all__ = ["Pairing", "label_of", "smaller_is_better"]
+
+
+def smaller_is_better(metric: str, values: NDArray) -> NDArray:
+    """Return the values, accuracies turned into error rates."""
+    return 1 - values if metric.endswith("_accuracy") else values
+
+
+def label_of(metric: str) -> str:
+    """Return what is compared under a metric's name: ``train loss``, ``test error`` (1 − accuracy)."""
+    return metric.replace("_accuracy", "_error").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two orders of one figure's results.
+
+    Attributes
+    ----------
+    curves, figure
+        Where from.
+    reference, other
+        Names of the two orders, the first usually ``forward``.
+    """
+
+    curves: Curves
+    figure: Figure
+    reference: str
+    other: str
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The figure's metrics that were recorded, with the paper's loss on the newest batch behind them."""
+        wanted = (*self.figure.metrics, "newest_batch_loss")
+        return tuple(name for name in wanted if name in self.curves.metrics)
+
+    @property
+    def start(self) -> int:
+        """Where the other order's last stretch begins: its reset or switch point, or 0."""
+        return path_start(self.other, self.last)
+
+    @cached_property
+    def last(self) -> int:
+        """The last iterate that every seed of both orders has."""
+        ends = [
+            int(self.curves.path(self.figure.metrics[0], seed=s, order=o)[0].max(initial=0))
+            for s in self.curves.seeds
+            for o in (self.reference, self.other)
+        ]
+        return min(ends)
+
+    @property
+    def window(self) -> int:
+        """Length of the window for variability: the figure's, or half of what the other order's last stretch has."""
+        return min(self.figure.window, (self.last - self.start) // 2)
+
+    def values(self, metric: str, seed: int) -> tuple[NDArray, NDArray, NDArray]:
+        """Return the iterates n <= last that both orders have, and both orders' values (smaller is better)."""
+        n, a = self.curves.path(metric, seed=seed, order=self.reference)
+        m, b = self.curves.path(metric, seed=seed, order=self.other)
+        both = np.intersect1d(n, m)
+        both = both[both <= self.last]
+        if both.size == 0:
+            raise ValueError(f"{self.figure.name}, seed {seed}: {self.reference} and {self.other} share no iterate")
+        a, b = a[np.isin(n, both)], b[np.isin(m, both)]
+        return both, smaller_is_better(metric, a), smaller_is_better(metric, b)
+
+    def summaries(self, metric: str) -> list[tuple[PathSummary, PathSummary]]:
+        """Return a pair of path summaries a seed."""
+        found = []
+        for seed in self.curves.seeds:
+            n, a, b = self.values(metric, seed)
+            found.append(tuple(summarise(n, v, self.window, start=self.start) for v in (a, b)))
+        return found
+
+    def at(self, metric: str, n: int) -> tuple[NDArray, NDArray] | None:
+        """Return both orders' values (S,) at iterate n; None unless every seed has both."""
+        rows = [self.values(metric, seed) for seed in self.curves.seeds]
+        if not all(n in grid for grid, _, _ in rows):
+            return None
+        picked = [(a[grid == n][0], b[grid == n][0]) for grid, a, b in rows]
+        return np.array([a for a, _ in picked]), np.array([b for _, b in picked])

@@ -1,0 +1,204 @@
+"""What one curve of one seed says: variability, jumps, decay, hitting, best so far, settling (NumPy only).
+
+A curve is given by the iterates ``n`` (increasing integers) and values at them; only what was recorded is used, so a
+grid of every tenth iterate makes every number a statement about that grid. A value that is not finite is a divergence:
+numbers that would have to look at it are NaN, never an average over the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "PathSummary",
+    "best_so_far",
+    "decay_rate",
+    "detrended",
+    "first_below",
+    "settling_time",
+    "summarise",
+    "tail_diameters",
+    "window_of",
+]
+
+#: Tail diameters below this fraction of the largest one are rounding, and no evidence of a rate.
+ROUNDING = 1e-12
+
+
+def _curve(n: ArrayLike, values: ArrayLike) -> tuple[NDArray, NDArray]:
+    n, values = np.asarray(n), np.asarray(values, dtype=float)
+    if n.ndim != 1 or values.shape != n.shape or n.size == 0:
+        raise ValueError(f"a curve needs one value an iterate, got shapes {n.shape} and {values.shape}")
+    if (np.diff(n) <= 0).any():
+        raise ValueError("the iterates of a curve must increase")
+    return n, values
+
+
+def window_of(n: ArrayLike, window: int) -> NDArray[np.bool_]:
+    """Return which iterates lie in the last window: n > n_last − window, shape of ``n``.
+
+    Raises
+    ------
+    ValueError
+        If fewer than three iterates lie in it: no variability can be read off them.
+    """
+    n = np.asarray(n)
+    kept = n > n.max() - window
+    if kept.sum() < 3:
+        raise ValueError(f"the last {window} iterates hold {int(kept.sum())} recorded ones; three are needed")
+    return kept
+
+
+def detrended(n: ArrayLike, values: ArrayLike) -> NDArray:
+    """Return the residuals of the least-squares line through the curve; NaN everywhere if a value is not finite."""
+    n, values = _curve(n, values)
+    if not np.isfinite(values).all():
+        return np.full(values.shape, np.nan)
+    x = n - n.mean()
+    slope = (x @ values) / (x @ x) if n.size > 1 else 0.0
+    return values - values.mean() - slope * x
+
+
+def tail_diameters(values: ArrayLike) -> NDArray:
+    """Return max − min of each tail (values i, i+1, …, last), decreasing to 0; NaN where a tail is not finite."""
+    v = np.asarray(values, dtype=float)[::-1]
+    with np.errstate(invalid="ignore"):
+        spread = (np.maximum.accumulate(v) - np.minimum.accumulate(v))[::-1]
+    broken = np.logical_or.accumulate(~np.isfinite(v))[::-1]
+    return np.where(broken, np.nan, spread)
+
+
+def decay_rate(n: ArrayLike, values: ArrayLike, window: int) -> float:
+    """Return r such that tail diameters fall like rⁿ: least squares through their logarithms before the last window.
+
+    1 is no decay (a path that wanders), 0.9 ten per cent a step. The last window is left out, where every path's tail
+    shrinks because it ends; so are tails below 1e-12 of the first, which are rounding. NaN where fewer than three
+    tails remain or the curve diverges.
+    """
+    n, values = _curve(n, values)
+    spread = tail_diameters(values)
+    if not np.isfinite(spread).all():
+        return float("nan")
+    kept = (n <= n[-1] - window) & (spread > ROUNDING * spread[0])
+    if kept.sum() < 3:
+        return float("nan")
+    x, y = n[kept] - n[kept].mean(), np.log(spread[kept])
+    return float(np.exp((x @ y) / (x @ x)))
+
+
+def first_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
+    """Return the first recorded iterate with value at most ``threshold``; infinity if there is none.
+
+    A value that is not finite is not below anything.
+    """
+    n, values = _curve(n, values)
+    hit = np.isfinite(values) & (values <= threshold)
+    return float(n[np.argmax(hit)]) if hit.any() else float("inf")
+
+
+def best_so_far(values: ArrayLike) -> NDArray:
+    """Return the smallest finite value up to each place; infinity before the first one."""
+    v = np.asarray(values, dtype=float)
+    return np.minimum.accumulate(np.where(np.isfinite(v), v, np.inf))
+
+
+def settling_time(n: ArrayLike, values: ArrayLike, tolerance: float) -> float:
+    """Return the first recorded iterate from which the curve stays within ``tolerance`` of its last value.
+
+    Infinity if a later value is not finite. A path that ends inside its own noise "settles" shortly before it ends:
+    read a settling time beside the length of the run.
+    """
+    n, values = _curve(n, values)
+    if not np.isfinite(values[-1]):
+        return float("inf")
+    away = ~(np.abs(values - values[-1]) <= tolerance)
+    return float(n[np.flatnonzero(away)[-1] + 1]) if away.any() else float(n[0])
+
+
+@dataclass(frozen=True)
+class PathSummary:
+    """Numbers of one curve; smaller is better for every metric given to it (pass an error rate, not an accuracy).
+
+    Attributes
+    ----------
+    last_iterate, recorded, spacing
+        Last n; how many iterates of the last window were recorded; their largest gap (1: every iterate).
+    diverged_at
+        First recorded iterate whose value is not finite, or None.
+    sd, sd_detrended, range, range_detrended
+        Over the last window; sd with n − 1 (n − 2 detrended) in the denominator.
+    largest_jump
+        Largest absolute change between neighbouring recorded iterates of the window.
+    tail_diameter
+        max − min over the second half of the run.
+    decay_rate
+        See `decay_rate`.
+    mean, last, best, best_at
+        Mean over the window, last value, smallest value and its iterate.
+    """
+
+    last_iterate: int
+    recorded: int
+    spacing: int
+    diverged_at: int | None
+    sd: float
+    sd_detrended: float
+    range: float
+    range_detrended: float
+    largest_jump: float
+    tail_diameter: float
+    decay_rate: float
+    mean: float
+    last: float
+    best: float
+    best_at: int
+
+
+def summarise(n: ArrayLike, values: ArrayLike, window: int, *, start: int = 0) -> PathSummary:
+    """Return the numbers of one curve.
+
+    Parameters
+    ----------
+    n, values
+        Iterates (I,) and values (I,).
+    window
+        The last window is n > n_last − window.
+    start
+        Where the path begins: the reset or switch point of an order, 0 otherwise. Its second half, for the tail
+        diameter, and its decay are counted from there.
+
+    Raises
+    ------
+    ValueError
+        If the window holds fewer than three iterates.
+    """
+    n, values = _curve(n, values)
+    kept = window_of(n, window)
+    w, v = n[kept], values[kept]
+    finite = bool(np.isfinite(v).all())
+    residual = detrended(w, v)
+    bad = np.flatnonzero(~np.isfinite(values))
+    best = best_so_far(values)
+    since = n >= start
+    half = n >= start + (n[-1] - start) / 2
+    nan = float("nan")
+    return PathSummary(
+        last_iterate=int(n[-1]),
+        recorded=int(kept.sum()),
+        spacing=int(np.diff(w).max()),
+        diverged_at=int(n[bad[0]]) if bad.size else None,
+        sd=float(np.std(v, ddof=1)) if finite else nan,
+        sd_detrended=float(np.sqrt(residual @ residual / (len(v) - 2))),
+        range=float(np.ptp(v)) if finite else nan,
+        range_detrended=float(np.ptp(residual)) if finite else nan,
+        largest_jump=float(np.abs(np.diff(v)).max()) if finite else nan,
+        tail_diameter=float(tail_diameters(values[half])[0]),
+        decay_rate=decay_rate(n[since], values[since], window),
+        mean=float(v.mean()) if finite else nan,
+        last=float(values[-1]),
+        best=float(best[-1]),
+        best_at=int(n[np.argmax(values == best[-1])]) if np.isfinite(best[-1]) else int(n[0]),
+    )
