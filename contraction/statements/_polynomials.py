@@ -43,9 +43,7 @@ def descent_tables(seed: int, count: int, d: int = 2, degree: int = 4) -> list[T
     tables = []
     for _ in range(count):
         loss = {e: _fraction(rng) for e in _exponents(d, degree)}
-        tables.append(
-            [{(*e[:k], e[k] - 1, *e[k + 1 :]): -c * e[k] for e, c in loss.items() if e[k]} for k in range(d)]
-        )
+        tables.append([{(*e[:k], e[k] - 1, *e[k + 1 :]): -c * e[k] for e, c in loss.items() if e[k]} for k in range(d)])
     return tables
 
 

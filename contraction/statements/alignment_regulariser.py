@@ -99,5 +99,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    derivation="proofs/symbolic/small_batches.py:regulariser_is_a_gradient",
     test="tests/theory/test_alignment_regulariser.py",
 )  # fmt: skip

@@ -75,5 +75,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    proof="proofs/coq/correction_recursion.v:approximate_backward_iterate",
     test="tests/theory/test_approximate_backward.py",
 )

@@ -109,5 +109,7 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
+    proof="proofs/coq/composition_expansion.v:composition_expansion",
+    derivation="proofs/symbolic/composition_expansion.py:second_order",
     test="tests/theory/test_composition_expansion.py",
 )  # fmt: skip

@@ -81,7 +81,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 1000, d: int = 1000) -> Verdict:
-    """"Extra cost … smaller": with N <= 2d every exact way takes no fewer evaluations than backward iterates.
+    """ "Extra cost … smaller": with N <= 2d every exact way takes no fewer evaluations than backward iterates.
 
     Replaying, the products of a step beside its gradients; dense, (d + 1) of them; a product counts as one gradient,
     which flatters it.
@@ -122,5 +122,7 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
+    proof="proofs/coq/correction_recursion.v:correction_two_passes",
+    derivation="proofs/symbolic/correction_recursion.py:two_passes",
     test="tests/theory/test_correction_cost.py",
 )  # fmt: skip

@@ -83,5 +83,7 @@ STATEMENT = Statement(
     rows=(),
     check=check,
     cases=cases,
+    proof="proofs/coq/composition_expansion.v:composition_expansion",
+    derivation="proofs/symbolic/composition_expansion.py:third_order",
     test="tests/theory/test_expansion_remainder.py",
 )

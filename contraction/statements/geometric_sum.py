@@ -111,6 +111,6 @@ STATEMENT = Statement(
     check_printed=check_printed,
     printed_cases=printed_cases,
     proof="proofs/coq/geometric_sum_slip.v:printed_bound_refuted",
-    derivation="proofs/symbolic/geometric_sum.py",
+    derivation="proofs/symbolic/geometric_sum.py:printed_slip",
     test="tests/theory/test_geometric_sum.py",
 )  # fmt: skip

@@ -87,5 +87,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    proof="proofs/coq/law_counterexamples.v:constant_maps_forward_law",
     test="tests/theory/test_law_of_iterates.py",
 )  # fmt: skip

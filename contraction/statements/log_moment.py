@@ -95,5 +95,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    proof="proofs/coq/quadratic_sgd.v:quadratic_backward_converges",
     test="tests/theory/test_log_moment.py",
 )  # fmt: skip

@@ -64,5 +64,6 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
+    derivation="proofs/symbolic/small_batches.py:mean_over_orders",
     test="tests/theory/test_mean_over_orders.py",
 )  # fmt: skip

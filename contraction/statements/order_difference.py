@@ -87,5 +87,7 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
+    proof="proofs/coq/composition_expansion.v:backward_minus_forward",
+    derivation="proofs/symbolic/composition_expansion.py:bracket_with_its_sign",
     test="tests/theory/test_order_difference.py",
 )  # fmt: skip

@@ -90,5 +90,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    derivation="proofs/symbolic/small_batches.py:small_batch_regulariser",
     test="tests/theory/test_regulariser_settings.py",
 )  # fmt: skip

@@ -87,5 +87,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
+    derivation="proofs/symbolic/small_batches.py:one_order_is_no_gradient",
     test="tests/theory/test_single_order_term.py",
 )  # fmt: skip

@@ -126,5 +126,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
+    derivation="proofs/symbolic/small_batches.py:outermost_is_last",
     test="tests/theory/test_small_batches.py",
 )  # fmt: skip

@@ -219,6 +219,6 @@ STATEMENT = Statement(
     check_printed=check_printed,
     printed_cases=printed_cases,
     proof="proofs/coq/sharp_gradient_step.v:sharp_factor_for_gradients",
-    derivation="proofs/symbolic/strongly_convex_step.py",
+    derivation="proofs/symbolic/strongly_convex_step.py:step_square",
     test="tests/theory/test_strongly_convex_step.py",
 )  # fmt: skip

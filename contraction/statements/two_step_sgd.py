@@ -72,5 +72,6 @@ STATEMENT = Statement(
     rows=(Row(1, "Section 1, second iterates of SGD", "OK"),),
     check=check,
     cases=cases,
+    derivation="proofs/symbolic/quadratic_sgd.py:first_words",
     test="tests/theory/test_two_step_sgd.py",
 )
