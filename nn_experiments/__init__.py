@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nn_experiments.batches import ArrayBatches, Batch
-    from nn_experiments.curves import Curves, load
+    from nn_experiments.curves import Curves
     from nn_experiments.engine import iterates
     from nn_experiments.engine.limit import Limit, limit
     from nn_experiments.engine.probe import NotReplayable
     from nn_experiments.engine.trajectory import Trajectory
     from nn_experiments.frozen import FrozenDropout
+    from nn_experiments.loading import load
     from nn_experiments.optimizers import Optimizer, Schedule
     from nn_experiments.steps import TorchOptimizerStep, TrainingStep, start
     from nn_experiments.torch_adapter import from_torch
@@ -32,7 +33,7 @@ _HOME = {
     "from_torch": "torch_adapter",
     "iterates": "engine",
     "limit": "engine.limit",
-    "load": "curves",
+    "load": "loading",
     "start": "steps",
 }
 

@@ -93,7 +93,7 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from nn_experiments.curves import load
+    from nn_experiments.loading import load
 
     figure = catalogue.find(args.figure)
     curves = load(figure.experiment, out=args.out)

@@ -26,8 +26,7 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ import numpy as np
 
 from nn_experiments import store, variants
 
-__all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "load", "metric_names"]
+__all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
 DEFAULT_OUT = Path("out")
 DIAGNOSTICS = (
@@ -211,166 +210,3 @@ class Curves:
                 **arrays,
                 **masks,
             )
-
-
-def _load_record(path: Path) -> Curves:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            metrics = {
-                key.removeprefix("metric/"): file[key].astype(np.float64)
-                for key in file.files
-                if key.startswith("metric/")
-            }
-            recorded = {
-                name: np.unpackbits(file[f"recorded/{name}"], count=value.size).reshape(value.shape).astype(bool)
-                for name, value in metrics.items()
-            }
-            seeds = tuple(int(seed) for seed in file["seeds"])
-            orders = tuple(about["orders"])
-            return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a file of results: {error}") from error
-
-
-def _load_identity(root: Path) -> Curves:
-    settings = store.read_settings(root)
-    found: dict[tuple[int, str], list[store.Block]] = {}
-    for seed_folder in root.iterdir():
-        if not (seed_folder.is_dir() and seed_folder.name.isdigit()):
-            continue
-        for folder in seed_folder.iterdir():
-            seed = int(seed_folder.name)
-            pieces = [b for stream in store.STREAMS for b in store.blocks(root, seed, folder.name, stream=stream)]
-            if pieces:
-                found[seed, folder.name] = pieces
-    if not found:
-        raise ValueError(f"{root} holds no finished block yet")
-    seeds = tuple(sorted({seed for seed, _ in found}))
-    orders = tuple(sorted({name for _, name in found}, key=_rank))
-    iterates = np.unique(np.concatenate([b.iterate for pieces in found.values() for b in pieces]))
-    names = sorted({name for pieces in found.values() for b in pieces for name in b.values})
-    ends = sorted(int(name.rpartition("_")[2]) for name in names if name.startswith("parameter_to_"))
-    names = [name for name in names if "_to_" not in name or name.endswith(f"_to_{ends[-1]}")]
-    shape = (len(seeds), len(orders), len(iterates))
-    metrics = {name: np.full(shape, np.nan) for name in names}
-    recorded = {name: np.zeros(shape, bool) for name in names}
-    makers: dict[str, int] = {}
-    for (seed, order), pieces in found.items():
-        s, o = seeds.index(seed), orders.index(order)
-        for block in pieces:
-            place = np.searchsorted(iterates, block.iterate)
-            for name in metrics.keys() & block.values.keys():
-                metrics[name][s, o, place] = block.values[name]
-                recorded[name][s, o, place] = True
-            maker = {key: value for key, value in block.meta.items() if key != "seconds"}
-            key = json.dumps(maker, sort_keys=True)
-            makers[key] = makers.get(key, 0) + 1
-    for order in orders:
-        _reuse(order, orders, iterates, metrics, recorded)
-    if ends:
-        settings = settings | {"to_last": ends[-1]}
-        for table in (metrics, recorded):
-            for space in ("parameter", "function"):
-                table[f"{space}_to_last"] = table.pop(f"{space}_to_{ends[-1]}")
-    provenance = [{**json.loads(key), "blocks": count} for key, count in sorted(makers.items())]
-    return Curves(seeds, orders, iterates, metrics, recorded, settings, provenance)
-
-
-def _reuse(
-    order: str,
-    orders: tuple[str, ...],
-    iterates: np.ndarray,
-    metrics: dict[str, np.ndarray],
-    recorded: dict[str, np.ndarray],
-) -> None:
-    """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
-    homes = [variants.home(order, int(n)) for n in iterates]
-    for other in set(homes) - {order}:
-        if other in orders:
-            shared = np.array([name == other for name in homes])
-            a, b = orders.index(order), orders.index(other)
-            for name, value in metrics.items():
-                if name.endswith(("_loss", "_accuracy")):
-                    value[:, a, shared] = value[:, b, shared]
-                    recorded[name][:, a, shared] = recorded[name][:, b, shared]
-
-
-def _rank(name: str) -> tuple[int, str]:
-    kinds = ("forward", "backward", "reset", "late", "windowed", "polyak", "ema", "decayed", *variants.PARTS)
-    kind = name.split("-")[0]
-    return (kinds.index(kind) if kind in kinds else len(kinds), name)
-
-
-def load(
-    source: str | Path,
-    *,
-    out: str | Path | None = None,
-    identity: str | None = None,
-    seeds: Sequence[int] | None = None,
-    orders: Sequence[str] | None = None,
-) -> Curves:
-    """Load results: of a figure or experiment by name, of a run's folder, or of a file of record.
-
-    Parameters
-    ----------
-    source
-        A name from the catalogue (``"fig4"``, ``"regression-square"``), looked up below ``out``; or a folder
-        that holds ``experiment.json``; or a ``.npz`` written by `Curves.save`.
-    out
-        The output folder of the runs; ``out`` in the working directory unless given. A folder of results of
-        record (``results``), with a file ``EXPERIMENT.npz`` an experiment, will do as well.
-    identity
-        First characters of the wanted identity, where ``out`` holds several variants of one experiment.
-    seeds, orders
-        The part wanted; everything recorded unless given. For a figure, its own orders and baselines that
-        were recorded, unless given.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing of that name was run into ``out``.
-    ValueError
-        If several identities fit, with the list of them, or a file is broken.
-    """
-    path = Path(source)
-    wanted_orders = None
-    if path.suffix == ".npz":
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
-        curves = _load_record(path)
-    elif (path / "experiment.json").is_file():
-        curves = _load_identity(path)
-    else:
-        from nn_experiments import catalogue
-
-        name = str(source)
-        if name in catalogue.FIGURES:
-            figure = catalogue.FIGURES[name]
-            name, wanted_orders = figure.experiment, figure.all_orders
-        folder = DEFAULT_OUT if out is None else Path(out)
-        if (folder / f"{name}.npz").is_file():
-            return _part(_load_record(folder / f"{name}.npz"), seeds, orders, wanted_orders)
-        roots = [
-            root.parent
-            for root in sorted(folder.glob("*/experiment.json"))
-            if root.parent.name.startswith(identity or "")
-            and store.read_settings(root.parent).get("experiment", {}).get("name") == name
-        ]
-        if not roots:
-            raise FileNotFoundError(f"no results of {name!r} in {folder}; `run {source} --out {folder}` makes them")
-        if len(roots) > 1:
-            found = ", ".join(root.name for root in roots)
-            raise ValueError(f"{folder} holds several runs of {name!r}: {found}; pass identity=")
-        curves = _load_identity(roots[0])
-    return _part(curves, seeds, orders, wanted_orders)
-
-
-def _part(
-    curves: Curves, seeds: Sequence[int] | None, orders: Sequence[str] | None, figure_orders: Sequence[str] | None
-) -> Curves:
-    if orders is None and figure_orders is not None:
-        orders = [name for name in figure_orders if name in curves.orders]
-    if seeds is not None or orders is not None:
-        curves = curves.select(seeds=seeds, orders=orders)
-    return curves

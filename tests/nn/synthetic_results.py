@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nn_experiments import catalogue, store, variants
-from nn_experiments.curves import DIAGNOSTICS
+from nn_experiments.curves import DIAGNOSTICS, Curves
 
 
 def write_synthetic(
@@ -82,3 +82,13 @@ def _path(variant: variants.Variant, noise: np.ndarray, h: float, start: float) 
         for n in range(1, len(noise)):
             theta[n] = variant.beta * theta[n - 1] + (1 - variant.beta) * theta[n]
     return theta
+
+
+def assert_equal(first: Curves, second: Curves) -> None:
+    """Assert that two results are equal bit by bit."""
+    assert (first.seeds, first.orders) == (second.seeds, second.orders)
+    assert np.array_equal(first.iterates, second.iterates)
+    assert first.metrics.keys() == second.metrics.keys()
+    for name, value in first.metrics.items():
+        assert np.array_equal(first.recorded[name], second.recorded[name]), name
+        assert value.tobytes() == second[name].tobytes(), name

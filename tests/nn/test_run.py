@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments import catalogue, executors, store, variants  # noqa: E402
+from nn_experiments import catalogue, executors, variants  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
 from nn_experiments.engine.jobs import run_job  # noqa: E402
 from nn_experiments.planning import Request, missing_pieces  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
-from tests.nn.workers import always_kill, kill_once  # noqa: E402
+from tests.nn.synthetic_results import assert_equal  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
 REQUEST = Request(
@@ -34,23 +28,10 @@ REQUEST = Request(
     steps=24,
     diagnostics_every=8,
 )
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "nn_experiments", "run", "fig4", "--seeds", "0", "--steps", "220", "--no-baselines"]
-COMMAND += ["--block-seconds", "0.05", "--set", "model=mlp-2x150"]
 
 
 def options(out: Path, **more) -> Options:
     return Options(**({"out": out, "workers": 0, "block_seconds": 0.002} | more))
-
-
-def same(first: nne.Curves, second: nne.Curves) -> None:
-    """Assert that two results are equal bit by bit."""
-    assert (first.seeds, first.orders) == (second.seeds, second.orders)
-    assert np.array_equal(first.iterates, second.iterates)
-    assert first.metrics.keys() == second.metrics.keys()
-    for name, value in first.metrics.items():
-        assert np.array_equal(first.recorded[name], second.recorded[name]), name
-        assert value.tobytes() == second[name].tobytes(), name
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +98,12 @@ def test_however_it_is_cut_and_resumed_the_numbers_are_the_same(tmp_path: Path, 
     ):
         outcome = run(part, options(tmp_path))
         assert outcome.missing == 0
-    same(nne.load(outcome.root), whole)
+    assert_equal(nne.load(outcome.root), whole)
     lost = sorted(outcome.root.glob("*/*/*.npz"))[::3]
     for path in lost:
         path.unlink()
     assert run(REQUEST, options(tmp_path, block_seconds=0.01)).made > 0
-    same(nne.load(outcome.root), whole)
+    assert_equal(nne.load(outcome.root), whole)
 
 
 def test_diagnostics_are_the_distances_they_say(whole: nne.Curves) -> None:
@@ -176,7 +157,7 @@ def test_a_time_limit_leaves_the_rest_for_later(tmp_path: Path, whole: nne.Curve
     outcome = run(REQUEST, options(tmp_path, time_limit=0.0))
     assert outcome.made == 0 < outcome.missing
     assert run(REQUEST, options(tmp_path)).missing == 0
-    same(nne.load(outcome.root), whole)
+    assert_equal(nne.load(outcome.root), whole)
 
 
 def test_divergence_is_recorded_and_stops_nobody_else(tmp_path: Path) -> None:
@@ -210,118 +191,9 @@ def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
     assert settings["identity"] == roots[0].name
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-
-def blocks(out: Path) -> int:
-    return len([path for path in out.rglob("*.npz") if not path.name.startswith(".")])
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> nne.Curves:
-    """The command that others interrupt, left alone."""
-    out = tmp_path_factory.mktemp("alone")
-    subprocess.run([*COMMAND, "--out", str(out), "--workers", "1"], check=True, env=environment(), capture_output=True)
-    return nne.load("fig4", out=out)
-
-
-def test_killed_five_times_at_random_and_resumed_bitwise(tmp_path: Path, alone: nne.Curves) -> None:
-    """kill -9 in the middle of the work five times: what was written stays whole, and the end is the same."""
-    rng = np.random.default_rng()
-    for k in range(5):
-        before = blocks(tmp_path)
-        started = subprocess.Popen(
-            [*COMMAND, "--out", str(tmp_path), "--workers", str(k % 2)],
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        while started.poll() is None and blocks(tmp_path) < before + 2:
-            time.sleep(0.01)
-        time.sleep(float(rng.uniform(0, 0.1)))
-        started.kill()
-        started.wait()
-    for path in tmp_path.rglob("*.npz"):
-        if not path.name.startswith("."):
-            store.read_block(path)
-    assert not nne.load("fig4", out=tmp_path).complete("train_loss", range(221))
-    assert main([*COMMAND[3:], "--out", str(tmp_path), "--workers", "0"]) == 0
-    same(nne.load("fig4", out=tmp_path), alone)
-
-
-def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
-    started = subprocess.Popen(
-        [*COMMAND, "--out", str(tmp_path), "--workers", "1"],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while started.poll() is None and blocks(tmp_path) < 2:
-        time.sleep(0.01)
-    started.send_signal(signal.SIGINT)
-    _, errors = started.communicate(timeout=60)
-    assert started.returncode == 130
-    assert "goes on from here" in errors
-    assert blocks(tmp_path) >= 2
-
-
-def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne.Curves) -> None:
-    both = [
-        subprocess.Popen(
-            [*COMMAND, "--out", str(tmp_path), "--workers", "0"],
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(2)
-    ]
-    assert [one.wait(timeout=120) for one in both] == [0, 0]
-    same(nne.load("fig4", out=tmp_path), alone)
-
-
-def test_a_worker_that_dies_is_replaced_without_loss(tmp_path: Path) -> None:
-    items = [(k, str(tmp_path / "died")) for k in range(8)]
-    found = dict(executors.run_all(lambda: executors.process_executor(2), kill_once, items, at_once=2))
-    assert found == {item: item[0] ** 2 for item in items}
-    assert (tmp_path / "died").exists()
-    with pytest.raises(executors.JobFailed, match="died 4 times"):
-        list(executors.run_all(lambda: executors.process_executor(1), always_kill, [1], at_once=1))
-
-
 def test_an_error_in_a_job_names_it() -> None:
     with pytest.raises(executors.JobFailed, match="0 failed: ZeroDivisionError"):
         list(executors.run_all(executors.InlineExecutor, lambda x: 1 / x, [1, 0, 2], at_once=1))
-
-
-def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alone: nne.Curves) -> None:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        ) as cluster,
-    ):
-        killed: list[int] = []
-
-        def kill_one(progress) -> None:
-            if not killed and progress.done_blocks >= 2:
-                process = next(iter(cluster.workers.values())).process
-                killed.append(process.pid)
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL)
-
-        experiment = EXPERIMENTS["regression-square"].override({"model": "mlp-2x150"})
-        figure = FIGURES["fig4"]
-        request = Request.of(figure, experiment, seeds=[0], orders=figure.orders, steps=220)
-        outcome = run(
-            request,
-            Options(out=tmp_path, dask=cluster.scheduler_address, block_seconds=0.05),
-            report=kill_one,
-        )
-    assert killed
-    assert outcome.missing == 0
-    same(nne.load("fig4", out=tmp_path), alone)
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -341,7 +213,9 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "complete" in capsys.readouterr().out
     assert nne.load("regression-cosine", out=tmp_path).orders == ("backward", "windowed-3")
     assert main(["merge", str(tmp_path), "--into", str(tmp_path / "b")]) == 0
-    same(nne.load("fig5", out=tmp_path, orders=["backward"]), nne.load("fig5", out=tmp_path / "b", orders=["backward"]))
+    assert_equal(
+        nne.load("fig5", out=tmp_path, orders=["backward"]), nne.load("fig5", out=tmp_path / "b", orders=["backward"])
+    )
     assert main(["data", "square"]) == 0
     assert "101 training and 100 test items" in capsys.readouterr().out
 
@@ -368,11 +242,6 @@ def test_mistakes_on_the_command_line(
     assert main([*arguments, *more]) == 1
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_help_and_list_do_not_import_torch() -> None:
-    code = "import sys; from nn_experiments.command import main; main(['list']); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)
 
 
 def test_the_catalogue_holds_the_papers_settings() -> None:
