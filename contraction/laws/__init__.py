@@ -6,8 +6,6 @@ from contraction.laws.calibrated import (
     CalibratedResult,
     Rates,
     SuiteRates,
-    mean_sample_size,
-    mean_test,
     one_sample_test,
     p_value_guard,
     sample_size,
@@ -36,6 +34,7 @@ from contraction.laws.enumerate import (
     word_law,
 )
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
+from contraction.laws.means import mean_sample_size, mean_test
 from contraction.laws.merged import merged_law
 from contraction.laws.paired import PairedResult, sign_flip_test
 from contraction.laws.random_affine import RandomAffineMoments

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "CalibratedResult", "Rates", "SuiteRates", "mean_sample_size", "mean_test", "one_sample_test", "p_value_guard",
-    "sample_size", "two_sample_size", "two_sample_test",
+    "CalibratedResult", "Rates", "SuiteRates", "one_sample_test", "p_value_guard", "sample_size", "two_sample_size",
+    "two_sample_test",
 ]  # fmt: skip
 
 
@@ -112,15 +112,6 @@ def two_sample_size(discrepancy: float, rates: Rates) -> int:
     _check_discrepancy(discrepancy)
     L = math.sqrt(math.log(4 / rates.false_alarm)) + math.sqrt(math.log(2 / rates.miss))
     return math.ceil(2 * (L / discrepancy) ** 2)
-
-
-def mean_sample_size(discrepancy: float, rates: Rates, low: float, high: float) -> int:
-    """Smallest n for which `mean_test` by Hoeffding's inequality detects a mean off by the discrepancy."""
-    _check_support(low, high)
-    if not discrepancy > 0:
-        raise ValueError(f"a discrepancy must be > 0, got {discrepancy!r}")
-    L = math.sqrt(math.log(2 / rates.false_alarm)) + math.sqrt(math.log(1 / rates.miss))
-    return math.ceil((L * (high - low) / discrepancy) ** 2 / 2)
 
 
 def _upper(rates: Rates) -> float:
@@ -222,57 +213,6 @@ def two_sample_test(
     )
 
 
-def mean_test(
-    sample: ArrayLike,
-    mean: float,
-    rates: Rates,
-    *,
-    low: float,
-    high: float,
-    method: str = "hoeffding",
-    discrepancy: float | None = None,
-) -> CalibratedResult:
-    """Test the mean of independent draws from a bounded support.
-
-    Parameters
-    ----------
-    sample
-        Shape (n,), all in [low, high].
-    mean
-        The claimed mean.
-    low, high
-        The support, known beforehand (not taken from the sample).
-    method
-        "hoeffding", or "bernstein": the empirical Bernstein bound (Maurer and Pontil, 2009, Theorem 4), narrower where
-        the variance is small; its detected discrepancy then depends on the sample.
-
-    Raises
-    ------
-    ValueError
-        If a draw is outside the support, the method is unknown, or the sample is too small for the discrepancy.
-    """
-    _check_support(low, high)
-    x = _sample(sample)
-    n, width = len(x), high - low
-    if x.min() < low or x.max() > high:
-        raise ValueError(f"draws must lie in [{low}, {high}], got [{x.min()}, {x.max()}]")
-    if method == "hoeffding":
-        threshold = width * math.sqrt(math.log(2 / rates.false_alarm) / (2 * n))
-        detected = threshold + width * math.sqrt(math.log(1 / rates.miss) / (2 * n))
-    elif method == "bernstein":
-        if n < 2:
-            raise ValueError("the empirical Bernstein bound needs at least 2 draws, got 1")
-        threshold = _bernstein(x, width, math.log(4 / rates.false_alarm))
-        detected = threshold + _bernstein(x, width, math.log(2 / rates.miss))
-    else:
-        raise ValueError(f"method must be hoeffding or bernstein, got {method!r}")
-    if discrepancy is not None and detected > discrepancy:
-        raise ValueError(f"{n} draws detect {detected:.3g} at these rates, not {discrepancy!r}: draw more")
-    statistic = abs(math.fsum(x) / n - mean)
-    p = min(1.0, 2 * math.exp(-2 * n * (statistic / width) ** 2)) if width else float(statistic == 0)
-    return CalibratedResult(statistic <= threshold, statistic, threshold, n, detected, rates.false_alarm, rates.miss, p)
-
-
 def p_value_guard(p_values: ArrayLike, false_alarm: float) -> bool:
     """Whether independent p-values, uniform under their hypotheses, look it: neither all small nor all near 1.
 
@@ -334,13 +274,3 @@ def _check_size(n: int, discrepancy: float | None, detected: float, size: Callab
         needed = size(discrepancy, rates)
         if n < needed:
             raise ValueError(f"detecting {discrepancy!r} at these rates needs {needed} draws, got {n}")
-
-
-def _check_support(low: float, high: float) -> None:
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ValueError(f"a bounded support needs low <= high, both finite, got [{low!r}, {high!r}]")
-
-
-def _bernstein(x: NDArray, width: float, log_term: float) -> float:
-    n = len(x)
-    return math.sqrt(2 * float(np.var(x, ddof=1)) * log_term / n) + 7 * width * log_term / (3 * (n - 1))

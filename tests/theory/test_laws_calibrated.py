@@ -20,14 +20,13 @@ from contraction.laws import exact_law
 from contraction.laws.calibrated import (
     Rates,
     SuiteRates,
-    mean_sample_size,
-    mean_test,
     one_sample_test,
     p_value_guard,
     sample_size,
     two_sample_size,
     two_sample_test,
 )
+from contraction.laws.means import mean_sample_size, mean_test
 
 RATES = Rates(0.05, 0.05)
 REPEATS = 400
