@@ -22,13 +22,22 @@ __all__ = [
     "settling_times", "variability",
 ]  # fmt: skip
 
-BETTER = ("Section 1", "The main contributions of this paper are to show theoretically (Theorem 2.2 and Theorem 2.6) "
-          "and experimentally (Figure 2 and Appendix A) that backward optimization has better convergence and stability properties than the standard "
-          "forward optimization.")  # fmt: skip
-FASTER = ("Section 4", "We observe that the training loss for the backward trajectory is more stable, converges faster, and has less "
-          "variability than the forward trajectory, and similarly for all the other learning curves.")  # fmt: skip
-POINT = ("Section 4", "Note that the increased stability and point convergence is visible in each of the seeds, which "
-         "are added to the Appendix B.")  # fmt: skip
+BETTER = (
+    "Section 1",
+    "The main contributions of this paper are to show theoretically (Theorem 2.2 and Theorem 2.6) and experimentally "
+    "(Figure 2 and Appendix A) that backward optimization has better convergence and stability properties than the "
+    "standard forward optimization.",
+)
+FASTER = (
+    "Section 4",
+    "We observe that the training loss for the backward trajectory is more stable, converges faster, and has less "
+    "variability than the forward trajectory, and similarly for all the other learning curves.",
+)
+POINT = (
+    "Section 4",
+    "Note that the increased stability and point convergence is visible in each of the seeds, which are added to the "
+    "Appendix B.",
+)
 #: Hitting times are taken to these fractions of the value at iterate 0, which both orders share.
 THRESHOLDS = (0.9, 0.5, 0.1, 0.01)
 MEASURES = {
@@ -136,8 +145,8 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
     smallest = min((row.p_value for row in rows if row.p_value is not None), default=None)
     rejected = [row.what for row in rows if row.rejects(level)]
     law = (
-        "With i.i.d. batches both orders' iterates n have one law at every n, for any network (Theorem 2.6's identity), "
-        "so no expectation at a fixed step differs; the test asks whether the runs contradict that."
+        "With i.i.d. batches both orders' iterates n have one law at every n, for any network (the identity behind "
+        "Theorem 2.6), so no expectation at a fixed step differs; the test asks whether the runs contradict that."
         if iid
         else "With this sampling rule equality of laws is not guaranteed at every n; the test asks whether they differ."
     )
@@ -171,8 +180,9 @@ def hitting(pair: Pairing) -> Finding:
             rows.append(row)
             never = np.isinf(times).sum(axis=0)
             texts.append(
-                f"{row.what}: {pair.reference} {_time(times[:, 0])} (never {never[0]}), {pair.other} {_time(times[:, 1])} "
-                f"(never {never[1]}), {pair.other} sooner on {row.larger}, later on {row.smaller}"
+                f"{row.what}: {pair.reference} {_time(times[:, 0])} (never {never[0]}), "
+                f"{pair.other} {_time(times[:, 1])} (never {never[1]}), "
+                f"{pair.other} sooner on {row.larger}, later on {row.smaller}"
             )
     topic = "Hitting times"
     if not rows:

@@ -12,8 +12,11 @@ from nn_experiments.analysis.seeds import compare
 
 __all__ = ["baseline_costs", "baselines", "other_point"]
 
-SCHEDULES = ("Section 1", "Consequently, learning rate schedules have become essential as an attempt to encourage proper convergence "
-             "of the loss during training.")  # fmt: skip
+SCHEDULES = (
+    "Section 1",
+    "Consequently, learning rate schedules have become essential as an attempt to encourage proper convergence of the "
+    "loss during training.",
+)
 
 
 def other_point(pair: Pairing, sentence: str) -> Finding:
@@ -43,10 +46,8 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
     )
     both = min(different, crossing)
     verdict = "agrees" if both == count else "disagrees" if max(different, crossing) == 0 else "mixed"
-    return Finding(
-        "Another point after the reset", "Section 4", sentence, measured, verdict, f"n = {count} seeds, no test; limits of "
-        "two windows are independent only up to what the reset point still matters"
-    )  # fmt: skip
+    test = f"n = {count} seeds, no test; limits of two windows are independent up to what the reset point still matters"
+    return Finding("Another point after the reset", "Section 4", sentence, measured, verdict, test)
 
 
 def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:
@@ -87,9 +88,9 @@ def baselines(pair: Pairing) -> list[Finding]:
         ours, theirs = cost[pair.other], cost[name]
         measured = (
             f"at n = {pair.last} the {label_of(metric)} of {name} is lower than {pair.other}'s on {row.smaller} of "
-            f"{len(row.seeds)} seeds (medians {np.median(values[0]):.3g} and {np.median(values[1]):.3g}); deviation over "
-            f"the last {pair.window} steps {theirs[4]:.2g} and {ours[4]:.2g}; cost of the recorded path {theirs[2]:,} "
-            f"and {ours[2]:,} gradients"
+            f"{len(row.seeds)} seeds (medians {np.median(values[0]):.3g} and {np.median(values[1]):.3g}); deviation "
+            f"over the last {pair.window} steps {theirs[4]:.2g} and {ours[4]:.2g}; cost of the recorded path "
+            f"{theirs[2]:,} and {ours[2]:,} gradients"
         )
         verdict = "baseline lower" if 2 * row.smaller > len(row.seeds) else f"{pair.other} lower"
         if not row.seeds:

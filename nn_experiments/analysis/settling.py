@@ -7,8 +7,8 @@ In one space (parameters, or predictions on the test set), over the second half 
   at least half of it;
 - *coupling distance*: of two independent starts under the same maps, at the same n;
 
-each divided by the *scale*: the median distance of two independent runs from one start (same n, other batches), which is
-the width of the law that forward and backward share.
+each divided by the *scale*: the median distance of two independent runs from one start (same n, other batches), which
+is the width of the law that forward and backward share.
 
 - ``settles``: all three are at most a tenth of the scale.
 - ``does not settle by N``: the path itself still moves by at least half of the scale (an increment or the tail

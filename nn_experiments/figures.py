@@ -1,0 +1,289 @@
+"""The paper's figures from recorded curves: a row a seed, forward and backward in the same axes (matplotlib, no torch).
+
+``python -m nn_experiments plot fig4`` writes three pictures, each as PNG and SVG: ``fig4`` in the paper's layout,
+``fig4-cost`` with the gradients that each path costs on the horizontal axis, and ``fig4-settling`` with increments,
+distances to the last iterate, of two starts, and of two independent runs. A run shorter, sparser or with fewer seeds
+than the paper's says so on the plot itself; a curve that diverged ends in a cross with its iterate.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure, save, style
+from nn_experiments import catalogue, variants
+from nn_experiments.analysis.circumstances import circumstances
+from nn_experiments.catalogue import Figure
+from nn_experiments.curves import DEFAULT_OUT, Curves
+
+__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling", "load_figure", "main"]
+
+#: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
+MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
+SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
+DISTANCES = (("increment", "-", "to the next iterate"), ("to_last", "--", "to the last iterate"))
+APART = (
+    ("coupling", "#777777", "-.", "two starts under the same maps"),
+    ("independent", CLAIM, ":", "two independent runs"),
+)
+
+
+def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
+    """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
+    variant = variants.parse(name)
+    if name == "forward" and not any(variants.parse(order).rule for order in orders):
+        return {"color": FORWARD, "lw": 0.7, "zorder": 1}
+    if not variant.baseline and variant.rule is None and name != "forward":
+        return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
+    others = [o for o in orders if variants.parse(o).baseline or variants.parse(o).rule or o == "forward"]
+    dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
+    k = others.index(name)
+    return {"color": (*MORE, CLAIM)[k % 7], "lw": 1.1, "ls": dashes[k % 7], "zorder": 3}
+
+
+def _label(name: str) -> str:
+    kind, *rest = name.split("-")
+    texts = {
+        "polyak": "Polyak average of forward",
+        "ema": "moving average of forward ({})",
+        "decayed": "forward, decayed rate (τ = {})",
+        "reset": "backward, reset at {}",
+        "late": "backward from step {}",
+        "windowed": "backward in windows of {}",
+        "regularised": "regularised, λ = {}h²",
+    }
+    return texts.get(kind, name).format(", ".join(rest))
+
+
+def _logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) -> bool:
+    """Return whether an axis is logarithmic: as asked, or if a loss spans more than a factor of 30."""
+    if scale != "auto" or metric.endswith("accuracy"):
+        return scale == "log" and not metric.endswith("accuracy")
+    values = np.concatenate([curves.path(metric, seed=s, order=o)[1] for s in curves.seeds for o in orders])
+    values = values[np.isfinite(values)]
+    return bool(values.size and values.min() > 0 and values.max() > 30 * np.median(values))
+
+
+def _draw_curve(axis: Any, x: np.ndarray, n: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> None:
+    """Draw one curve up to its first value that is not finite, and mark that place."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    stop = int(bad[0]) if bad.size else len(values)
+    (line,) = axis.plot(x[:stop], values[:stop], label=label, **look)
+    if bad.size:
+        height = values[stop - 1] if stop else 0.5
+        place = {"transform": axis.get_xaxis_transform()} if not stop else {}
+        axis.plot(x[max(stop - 1, 0)], height, "X", ms=8, color=line.get_color(), mec=CLAIM, zorder=9, **place)
+        axis.annotate(
+            f"diverged at n = {int(n[stop])}", (x[max(stop - 1, 0)], height), xytext=(4, 6), fontsize=7,
+            textcoords="offset points", annotation_clip=False,
+            xycoords=("data", "axes fraction") if not stop else "data",
+        )  # fmt: skip
+
+
+def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "") -> tuple[Any, Any]:
+    rows = len(curves.seeds)
+    wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
+    fig, axes = figure(rows, len(columns), width=wide, height=0.95 + 1.5 * rows, sharex=True, squeeze=False)
+    number = entry.name.removeprefix("fig")
+    title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
+    lines = [title + what, *_wrapped(circumstances(curves, entry).label(), int(wide * 15))]
+    fig.suptitle("\n".join(lines), fontsize=9.5)
+    for k, metric in enumerate(columns):
+        axes[0][k].set_title(metric.replace("_", " "))
+        for row, seed in enumerate(curves.seeds):
+            axes[row][k].locator_params(axis="x", nbins=5)
+            if k == 0:
+                axes[row][k].set_ylabel(f"seed {seed}")
+    return fig, axes
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, max(width, 40))
+
+
+def _shown(curves: Curves, entry: Figure) -> tuple[list[str], list[str]]:
+    orders = [name for name in entry.all_orders if name in curves.orders]
+    metrics = [name for name in entry.metrics if name in curves.metrics]
+    return orders, metrics
+
+
+def _legend(fig: Any, axis: Any, columns: int) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), columns), handlelength=3.2)
+
+
+def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
+    """Draw the paper's layout: a row a seed, a column a curve, all orders and baselines in the same axes.
+
+    ``scale``: ``linear``, ``log`` (losses only), or ``auto``.
+    """
+    orders, metrics = _shown(curves, entry)
+    with style():
+        fig, axes = _frame(curves, entry, metrics)
+        for k, metric in enumerate(metrics):
+            logarithmic = _logarithmic(curves, metric, orders, scale)
+            for row, seed in enumerate(curves.seeds):
+                axis = axes[row][k]
+                for name in orders:
+                    n, values = curves.path(metric, seed=seed, order=name)
+                    _draw_curve(axis, n, n, values, curve_style(name, orders), _label(name))
+                if logarithmic:
+                    axis.set_yscale("log")
+            axes[-1][k].set_xlabel("n: maps applied, one gradient each")
+        _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
+    return fig
+
+
+def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
+    """Draw the same curves against their true cost: gradients of all recorded iterates up to each, logarithmic."""
+    orders, metrics = _shown(curves, entry)
+    metrics = metrics[:2]
+    with style():
+        fig, axes = _frame(curves, entry, metrics, what=", at its cost")
+        for k, metric in enumerate(metrics):
+            logarithmic = _logarithmic(curves, metric, orders, scale)
+            for name in orders:
+                look = curve_style(name, orders)
+                cost = dict(zip(curves.iterates.tolist(), curves.gradients(name, path=True), strict=True))
+                for row, seed in enumerate(curves.seeds):
+                    n, values = curves.path(metric, seed=seed, order=name)
+                    n, values = n[n > 0], values[n > 0]
+                    x = np.array([cost[m] for m in n.tolist()])
+                    _draw_curve(axes[row][k], x, n, values, look, _label(name))
+                    axes[row][k].set_xscale("log")
+                    if logarithmic:
+                        axes[row][k].set_yscale("log")
+            axes[-1][k].set_xlabel("gradients for all recorded iterates so far")
+        _legend(fig, axes[0][0], 2)
+    return fig
+
+
+def draw_settling(curves: Curves, entry: Figure) -> Any:
+    """Draw what settling is judged by, in both spaces: distances to the next and the last iterate, of two starts, of
+    two independent runs.
+
+    Raises
+    ------
+    ValueError
+        If no diagnostics were recorded.
+    """
+    orders = [name for name in entry.orders[:2] if name in curves.orders]
+    spaces = [(key, text) for key, text in SPACES if f"{key}_increment" in curves.metrics]
+    if not spaces:
+        raise ValueError(f"{entry.name}: no increments were recorded; run it with --diagnostics-every")
+    with style():
+        fig, axes = _frame(curves, entry, [text for _, text in spaces], what=", distances")
+        for k, (space, _) in enumerate(spaces):
+            for row, seed in enumerate(curves.seeds):
+                axis = axes[row][k]
+                axis.set_yscale("log")
+                for name in orders:
+                    for metric, dash, text in DISTANCES:
+                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dash}
+                        _draw_distance(axis, curves, f"{space}_{metric}", seed, name, look, f"{_label(name)}: {text}")
+                for metric, color, dash, text in APART:  # their laws are those of every order
+                    look = {"color": color, "ls": dash, "lw": 1.3, "zorder": 5}
+                    _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
+            axes[-1][k].set_xlabel("n")
+        _legend(fig, axes[0][0], 2)
+    return fig
+
+
+def _draw_distance(
+    axis: Any, curves: Curves, metric: str, seed: int, order: str, look: dict[str, Any], label: str
+) -> None:
+    if metric in curves.metrics:
+        n, values = curves.path(metric, seed=seed, order=order)
+        kept = ~(values <= 0)  # the distance of iterate N to itself has no logarithm
+        _draw_curve(axis, n[kept], n[kept], values[kept], look, label)
+
+
+def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
+    """Draw one seed of each figure side by side, for the README's gallery.
+
+    Raises
+    ------
+    ValueError
+        If there is no result.
+    """
+    if not results:
+        raise ValueError("an overview needs the results of at least one figure")
+    columns = min(3, len(results))
+    rows = -(-len(results) // columns)
+    with style():
+        fig, axes = figure(rows, columns, width=3.2 * columns, height=0.5 + 2.3 * rows, squeeze=False)
+        for axis in axes.flat[len(results) :]:
+            axis.set_axis_off()
+        names: dict[str, Any] = {}
+        for axis, (curves, entry) in zip(axes.flat, results, strict=False):
+            orders = [name for name in entry.orders if name in curves.orders]
+            metric = entry.metrics[0]
+            seed = curves.seeds[0]
+            for name in orders:
+                n, values = curves.path(metric, seed=seed, order=name)
+                _draw_curve(axis, n, n, values, curve_style(name, orders), _label(name))
+                if _logarithmic(curves, metric, orders, "auto"):
+                    axis.set_yscale("log")
+            about = circumstances(curves, entry)
+            reduced = f"\nREDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
+            number = entry.name.replace("fig", "Figure ")
+            axis.set_title("\n".join([*_wrapped(f"{number}: {entry.title}", 40), *_wrapped(reduced, 46)]), fontsize=8)
+            axis.set(xlabel="n", ylabel=f"{metric.replace('_', ' ')}, seed {seed}")
+            handles, labels = axis.get_legend_handles_labels()
+            names |= dict(zip(labels, handles, strict=True))
+        fig.legend(names.values(), names.keys(), loc="outside lower center", ncols=min(4, len(names)))
+    return fig
+
+
+def main(words: Sequence[str]) -> int:
+    """Draw what ``plot`` was asked for and print the files written; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
+    parser.add_argument("figure", help="fig3 … fig19, digits, or overview (one seed of every figure at hand)")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs or of results of record")
+    parser.add_argument("--identity", help="first characters, where the folder holds several variants")
+    parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    parser.add_argument("--scale", choices=("auto", "linear", "log"), default="auto", help="of losses")
+    parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
+    args = parser.parse_args(words)
+    from nn_experiments.report import results_at_hand
+
+    folder = args.pictures or args.out / "figures"
+    if args.figure == "overview":
+        drawn = [("overview", draw_overview(results_at_hand([args.out])))]
+    else:
+        entry = catalogue.find(args.figure)
+        curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds)
+        drawn = [
+            (entry.name, draw_figure(curves, entry, scale=args.scale)),
+            (f"{entry.name}-cost", draw_cost(curves, entry, scale=args.scale)),
+        ]
+        if "parameter_increment" in curves.metrics:
+            drawn.append((f"{entry.name}-settling", draw_settling(curves, entry)))
+    for name, fig in drawn:
+        for path in save(fig, folder, name):
+            print(path)
+    return 0
+
+
+def load_figure(entry: Figure, out: Path, *, identity: str | None = None, seeds: Sequence[int] | None = None) -> Curves:
+    """Load a figure's seeds and orders, as far as they were recorded.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing of it, with the command that makes it.
+    """
+    from nn_experiments import load
+
+    curves = load(entry.name, out=out, identity=identity, seeds=seeds)
+    if seeds is None:
+        wanted = [seed for seed in entry.seeds if seed in curves.seeds]
+        curves = curves.select(seeds=wanted or curves.seeds)
+    return curves

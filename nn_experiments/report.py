@@ -1,0 +1,193 @@
+"""One self-contained page: the theory's sections, then a section a figure with pictures, verdicts and numbers.
+
+``python -m nn_experiments report --out out --results results`` takes every figure whose results are in one of the
+folders. Each of the paper's claims is printed beside what was measured and the verdict, agreement and disagreement
+alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from contraction.files import check_writable_folder, write_text
+from contraction.report import Section, compose, figure_html, table_html
+from nn_experiments import catalogue, figures, variants
+from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstances, findings
+from nn_experiments.analysis.resets import baseline_costs
+from nn_experiments.analysis.settling import Evidence
+from nn_experiments.catalogue import Figure
+from nn_experiments.curves import DEFAULT_OUT, Curves
+
+__all__ = ["figure_section", "main", "network_sections", "results_at_hand", "verdict_rows"]
+
+VERDICTS = ("Figure", "Claim", "The paper's sentence", "Measured", "Verdict", "Test and error rates")
+_HOW = """
+<p>Each claim about a figure is read as several questions, because the answers differ. <strong>Variability along a
+path</strong>, <strong>hitting</strong> and <strong>settling times</strong> are properties of one path, and do differ
+between orders. The <strong>value at a fixed step</strong> does not: with i.i.d. batches forward and backward iterates n
+are equal in law for every network, so expected loss and accuracy at step n are identical. <strong>Convergence to a
+point</strong> is judged in parameters and in predictions, by three measurements together, in units of the distance of
+two independent runs from the same start; small increments alone prove nothing.</p>
+<p>The paper speaks of every seed: <em>agrees</em> means that all seeds bear the sentence out, <em>disagrees</em> that
+none does, <em>mixed</em> anything between. Five seeds allow no two-sided sign-flip p-value below 2/32 = 0.0625, so no
+test on five seeds alone can reject at 5 %. A value that is not finite is shown and never averaged away: its seed is
+left out of the tests by name, and keeps a claim from being called <em>agrees</em>.</p>
+"""
+
+
+def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
+    """Return (curves, figure) for every figure of the catalogue that a folder has all compared orders of.
+
+    The first folder that has a figure wins. A figure of which only a part of its orders was recorded is left out.
+    """
+    found = []
+    folders = list(folders)
+    for entry in catalogue.FIGURES.values():
+        for folder in folders:
+            try:
+                curves = figures.load_figure(entry, folder)
+            except FileNotFoundError:
+                continue
+            compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
+            if set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared):
+                found.append((curves, entry))
+                break
+    return found
+
+
+def _has_paths(curves: Curves, entry: Figure, orders: Sequence[str]) -> bool:
+    """Whether every seed has several iterates of the figure's first curve under every order."""
+    metric = entry.metrics[0]
+    return metric in curves.metrics and all(
+        len(curves.path(metric, seed=s, order=o)[0]) > 2 for s in curves.seeds for o in orders
+    )
+
+
+def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """Return a row of the table of verdicts for each finding."""
+    return [
+        (name, row.topic, f"“{row.sentence}” ({row.place})", row.measured, row.verdict, row.test or "–") for row in rows
+    ]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "not measured"
+    return "∞" if math.isinf(value) else "NaN" if math.isnan(value) else f"{value:.3g}"
+
+
+def _comparisons(rows: Sequence[Finding]) -> str:
+    header = ("quantity", "reference, a seed", "other, a seed", "effect (median)", "Cohen's d", "p", "smallest p")
+    lines = [
+        (
+            c.what, ", ".join(map(_number, c.reference)), ", ".join(map(_number, c.other)), _number(c.effect),
+            _number(c.standardised), _number(c.p_value), _number(c.smallest_p),
+        )
+        for row in rows
+        for c in row.comparisons
+    ]  # fmt: skip
+    note = "<p>Effect: median ratio for deviations, ranges and jumps; median difference for values and times.</p>"
+    return note + table_html(header, lines) if lines else ""
+
+
+def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[str]) -> str:
+    header = ("space", "order", "seed", "largest increment", "mean increment", "tail", "coupling", "coupling at 0",
+              "independent runs", "verdict")  # fmt: skip
+    lines = []
+    for row in rows:
+        places = [(order, seed) for order in orders for seed in seeds]
+        for (order, seed), e in zip(places, row.evidence, strict=False):
+            lines.append((e.space, order, seed, *_distances(e), e.verdict))
+    return table_html(header, lines) if lines else ""
+
+
+def _distances(e: Evidence) -> tuple[str, ...]:
+    return tuple(map(_number, (e.increment, e.increment_mean, e.tail, e.coupling, e.coupling_start, e.scale)))
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{html.escape(title)}</summary>{body}</details>" if body else ""
+
+
+def _provenance(curves: Curves, about: Circumstances) -> str:
+    experiment = curves.experiment.get("experiment", {})
+    notes = experiment.get("notes", {})
+    rows = [(name, value, notes.get(name, "")) for name, value in experiment.items() if name != "notes"]
+    makers = [(", ".join(f"{key}: {value}" for key, value in maker.items()),) for maker in curves.provenance]
+    out = table_html(("setting", "value", "note"), rows) + table_html(("made by",), makers)
+    if about.diverged:
+        out += table_html(("seed", "order", "first iterate that is not finite"), about.diverged)
+    return out
+
+
+def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding]]:
+    """Return a figure's section of the page and its findings."""
+    about = circumstances(curves, entry)
+    rows = findings(curves, entry)
+    number = entry.name.replace("fig", "Figure ")
+    body = f"<p>{html.escape(about.label())}.</p>"
+    if about.diverged:
+        text = "; ".join(f"seed {seed}, {order}, from n = {n}" for seed, order, n in about.diverged)
+        body += f"<p><strong>Diverged:</strong> {html.escape(text)}.</p>"
+    body += figure_html(figures.draw_figure(curves, entry), f"{number}, the paper's layout: a row a seed.")
+    body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
+    if not any(variants.parse(name).rule for name in entry.orders):
+        pair = Pairing(curves, entry, *entry.orders[:2])
+        if "parameter_increment" in curves.metrics:
+            caption = f"{number}: what settling is judged by, in parameters and in predictions."
+            body += figure_html(figures.draw_settling(curves, entry), caption)
+        caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
+        body += figure_html(figures.draw_cost(curves, entry), caption)
+        costs = [(o, f"{a:,}", f"{p:,}", _number(m), _number(s)) for o, a, p, m, s in baseline_costs(pair)]
+        metric = entry.metrics[0].replace("_", " ")
+        header = ("order", "gradients of the last iterate", "of the recorded path", f"{metric}, mean of last window",
+                  "deviation, detrended")  # fmt: skip
+        body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
+        body += _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))
+    body += _details("Numbers behind the comparisons", _comparisons(rows))
+    body += _details("Settings, and what made these numbers", _provenance(curves, about))
+    return Section(entry.name, f"{number}: {entry.title}", body), rows
+
+
+def network_sections(results: Sequence[tuple[Curves, Figure]]) -> list[Section]:
+    """Return the experiments' sections: all verdicts in one table, then a section a figure."""
+    sections, table = [], []
+    for curves, entry in results:
+        section, rows = figure_section(curves, entry)
+        sections.append(section)
+        table += [(entry.name.replace("fig", "Figure "), row.topic, row.verdict) for row in rows]
+    if not sections:
+        return []
+    summary = _HOW + table_html(("Figure", "Claim", "Verdict"), table)
+    return [Section("networks", "Networks: the paper's claims and what was measured", summary), *sections]
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the page that ``report`` was asked for; return 1 if a statement of the theory fails, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m nn_experiments report", description="One page with all results.")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results of record")
+    parser.add_argument("--page", type=Path, help="the page; OUT/report.html unless given")
+    parser.add_argument("--no-theory", action="store_true", help="leave the theory's sections out (they take a minute)")
+    parser.add_argument("--seed", type=int, default=0, help="of the theory's cases")
+    args = parser.parse_args(words)
+    page = args.page or args.out / "report.html"
+    check_writable_folder(page.parent)
+    results = results_at_hand([args.out, args.results])
+    sections, holds = [], True
+    if not args.no_theory:
+        from contraction.report import theory_sections
+
+        sections, holds = theory_sections(args.seed)
+    networks = network_sections(results)
+    if not networks:
+        text = f"<p>No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some.</p>"
+        networks = [Section("networks", "Networks", text)]
+    print(write_text(page, compose([*sections, *networks])))
+    for curves, entry in results:
+        print(f"{entry.name}: {circumstances(curves, entry).label()}")
+    return 0 if holds else 1
