@@ -92,6 +92,20 @@ def replicas(copies: int, n: int) -> Result:
     )  # fmt: skip
 
 
+def exact_laws(n: int) -> Result:
+    """Words a second for both laws, forward and backward, of two maps, and their comparison."""
+    from contraction.families import BernoulliConvolution
+    from contraction.laws import compare_orders
+
+    family, words = BernoulliConvolution(), 2 * 2**n
+    spent = min(seconds(lambda: compare_orders(family, n, 0)) for _ in range(3))
+    result = Result(
+        "exact laws: words a second", spent, float("nan"), words / spent, 1e6, True, f"{words} words of length {n}"
+    )
+    print(result, flush=True)
+    return result
+
+
 def help_time() -> Result:
     command = [sys.executable, "-m", "contraction", "--help"]
     spent = min(seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(5))
@@ -158,6 +172,7 @@ def main() -> int:
         against_double_loop("wavefront, sin", elementwise("sin", 10), 10, n, 12),
         peak_memory(n, 10),
         replicas(copies, 200),
+        exact_laws(12 if arguments.quick else 20),
         help_time(),
     ]
     write_results(arguments.out / "core.json", results)

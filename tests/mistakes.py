@@ -97,9 +97,9 @@ MISTAKES = (
     Mistake(
         "an h dropped: epsilon for h epsilon in Section 3.1",
         "contraction/families/quadratic.py",
-        "self.h * draw",
-        "draw",
-        "tests/theory/test_quadratic_sgd.py::test_closed_forms_and_factor",
+        "return (1 - self.h) * theta + self.h * draw",
+        "return (1 - self.h) * theta + draw",
+        "tests/theory/test_iterates.py::test_streamed_pair_equals_the_plain_loop",
     ),
     Mistake(
         "bracket with the other sign (Theorem C.2)",
