@@ -8,6 +8,7 @@ smallest possible p-value and the level.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,7 +204,10 @@ def hitting(pair: Pairing) -> Finding:
 
 
 def _time(times: np.ndarray) -> str:
-    middle = float(np.sort(times)[len(times) // 2])
+    times = np.sort(times[~np.isnan(times)])
+    if not times.size:
+        return "not measured"
+    middle = float(times[len(times) // 2])
     return f"median {middle:g}" if np.isfinite(middle) else "median never"
 
 
@@ -219,7 +223,8 @@ def settling_times(pair: Pairing) -> Finding:
             n, x, y = pair.values(metric, seed)
             since = n >= pair.start
             tolerance = 0.5 * float(np.sqrt((a.sd_detrended**2 + b.sd_detrended**2) / 2))
-            times.append([settling_time(n[since], v[since], tolerance) for v in (x, y)])
+            diverged = math.isnan(tolerance)
+            times.append([math.nan if diverged else settling_time(n[since], v[since], tolerance) for v in (x, y)])
         table = np.array(times)
         row = compare_times(label_of(metric), pair.curves.seeds, *table.T)
         rows.append(row)

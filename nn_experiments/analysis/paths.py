@@ -110,7 +110,14 @@ def settling_time(n: ArrayLike, values: ArrayLike, tolerance: float) -> float:
 
     Infinity if a later value is not finite. A path that ends inside its own noise "settles" shortly before it ends:
     read a settling time beside the length of the run.
+
+    Raises
+    ------
+    ValueError
+        If the tolerance is negative or NaN.
     """
+    if not tolerance >= 0:
+        raise ValueError(f"a tolerance must be at least 0, got {tolerance}")
     n, values = _curve(n, values)
     if not np.isfinite(values[-1]):
         return float("inf")

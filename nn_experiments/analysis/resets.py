@@ -27,16 +27,17 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
     after the reset, it is at or below the lower one and at or above the upper one at least once each.
     """
     metric = "test_accuracy" if "test_accuracy" in pair.metrics else pair.figure.metrics[0]
-    reset, different, crossing, gaps = pair.start, 0, 0, []
+    reset, different, crossing, both, gaps = pair.start, 0, 0, 0, []
     for seed in pair.curves.seeds:
         n, a, b = pair.values(metric, seed)
         before = summarise(n[n <= reset], b[n <= reset], pair.window)
         after = summarise(n, b, pair.window)
         gap, spread = after.mean - before.mean, max(before.sd, after.sd)
         gaps.append(f"{gap:+.3g} (deviation {spread:.2g})")
-        different += abs(gap) > 2 * spread
+        low, high = sorted((before.mean, after.mean))
         late = a[n > reset]
-        crossing += bool((late <= min(before.mean, after.mean)).any() and (late >= max(before.mean, after.mean)).any())
+        apart, visited = abs(gap) > 2 * spread, (late <= low).any() and (late >= high).any()
+        different, crossing, both = different + apart, crossing + visited, both + (apart and visited)
     count = len(pair.curves.seeds)
     measured = (
         f"{label_of(metric)}, last {pair.window} steps before the reset at {reset} against the last {pair.window} of "
@@ -44,8 +45,7 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
         f"{pair.reference} visits both levels after the reset on {crossing} of {count}. A path that is still training "
         "changes its level without a reset as well."
     )
-    both = min(different, crossing)
-    verdict = "agrees" if both == count else "disagrees" if max(different, crossing) == 0 else "mixed"
+    verdict = "agrees" if both == count else "mixed" if both else "disagrees"
     test = f"n = {count} seeds, no test; limits of two windows are independent up to what the reset point still matters"
     return Finding("Another point after the reset", "Section 4", sentence, measured, verdict, test)
 

@@ -1,0 +1,343 @@
+"""The analysis against curves whose answers are known: AR(1) paths, hand-made curves, and their wrong neighbours."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contraction.families import Gaussian, QuadraticSGD, Uniform
+from contraction.iterates import paired_iterates
+from nn_experiments import catalogue, load
+from nn_experiments.analysis import circumstances, findings
+from nn_experiments.analysis.paths import (
+    decay_rate,
+    detrended,
+    first_below,
+    settling_time,
+    summarise,
+    tail_diameters,
+)
+from nn_experiments.analysis.seeds import compare, compare_ratios, compare_times
+from nn_experiments.analysis.settling import evidence, judge
+from nn_experiments.curves import Curves
+from tests.nn.synthetic_results import write_synthetic
+
+SPACES = ("parameter", "function")
+
+
+# --- one path -------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_has_spread_but_none_around_its_trend():
+    n = np.arange(0, 100, 3)
+    values = 2.0 - 0.25 * n
+    found = summarise(n, values, window=30)
+    assert found.sd > 2
+    assert found.range == pytest.approx(0.25 * 27)
+    assert found.sd_detrended < 1e-13
+    assert found.range_detrended < 1e-13
+    assert found.largest_jump == pytest.approx(0.75)
+    assert (found.recorded, found.spacing, found.last_iterate) == (10, 3, 99)
+
+
+def test_variability_is_that_of_the_last_window_only():
+    values = np.r_[np.linspace(5, 0, 50), np.tile([1.0, -1.0], 25)]
+    found = summarise(np.arange(100), values, window=50)
+    assert found.sd == pytest.approx(math.sqrt(50 / 49))
+    assert (found.range, found.largest_jump, found.mean) == (2.0, 2.0, 0.0)
+    assert found.sd_detrended == pytest.approx(np.sqrt(np.sum(detrended(np.arange(50), values[50:]) ** 2) / 48))
+
+
+def test_tail_diameters_against_the_double_loop():
+    values = np.random.default_rng(0).standard_normal(40)
+    expected = [max(values[i:]) - min(values[i:]) for i in range(40)]
+    assert np.array_equal(tail_diameters(values), expected)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9, 0.98])
+def test_decay_rate_of_a_geometric_path(rate):
+    # tail n is b(r^n - r^N): the logarithm is off by r^(N-n) < r^window at most, 2e-7 over more than 30 steps
+    n = np.arange(1200)
+    assert decay_rate(n, 3 - 0.5 * rate**n, window=800) == pytest.approx(rate, abs=1e-6)
+
+
+def test_a_path_that_wanders_has_no_decay():
+    family = QuadraticSGD(h=0.1, noise=Gaussian())
+    forward, backward = (p[0, :, 0] for p in paired_iterates(family.sample(2000, 3, replicas=1), 0.0))
+    n = np.arange(2001)
+    assert decay_rate(n, forward, window=500) > 0.999
+    # d_n = 0.9^n times a stationary factor of unit size: over 260 steps the slope moves by O(log 10 / 260)
+    assert decay_rate(n, backward, window=500) == pytest.approx(0.9, abs=0.02)
+
+
+def test_times_on_a_curve_written_by_hand():
+    n = np.array([0, 10, 20, 30, 40])
+    v = np.array([9.0, 2.0, 5.0, 1.1, 1.0])
+    assert first_below(n, v, 2.0) == 10
+    assert first_below(n, v, 0.5) == math.inf
+    assert settling_time(n, v, 0.2) == 30
+    assert settling_time(n, v, 100.0) == 0
+    assert settling_time(n, v, 0.05) == 40
+    found = summarise(n, v, window=30)
+    assert (found.best, found.best_at, found.last) == (1.0, 40, 1.0)
+
+
+def test_divergence_is_not_averaged_away():
+    v = np.r_[np.ones(50), np.nan, np.ones(49)]
+    found = summarise(np.arange(100), v, window=60)
+    assert found.diverged_at == 50
+    assert math.isnan(found.sd)
+    assert math.isnan(found.sd_detrended)
+    assert math.isnan(found.mean)
+    assert math.isnan(found.tail_diameter)
+    assert settling_time(np.arange(100), v, 10.0) == 51
+    assert first_below([0, 1], [math.nan, -math.inf], 0.0) == math.inf
+    # before the window it leaves the window's numbers alone, but is still named
+    early = summarise(np.arange(100), v, window=20)
+    assert (early.sd, early.diverged_at) == (0.0, 50)
+
+
+def test_row_73_hitting_times():
+    """AR(1), h = 0.1, N = 400: threshold hit at median 32 forward, 38 backward; never in 0 % and 33 %.
+
+    2000 paths each: an empirical distribution function is within 0.0732 of its own everywhere, but for a chance of
+    1e-9 (Dvoretzky, Kiefer, Wolfowitz, Massart).
+    """
+    slack = math.sqrt(math.log(2 / 1e-9) / (2 * 2000))
+    n = np.arange(401)
+    paths = paired_iterates(QuadraticSGD(h=0.1, noise=Gaussian()).sample(400, 0, replicas=2000), 3.0)
+    for values, median, never in zip(paths, (32, 38), (0.0, 0.33), strict=True):
+        times = np.array([first_below(n, np.abs(v), 0.05) for v in values[:, :, 0]])
+        assert np.mean(times <= median) > 0.5 - slack
+        assert np.mean(times < median) < 0.5 + slack
+        assert abs(np.mean(np.isinf(times)) - never) < slack + 0.005
+
+
+def test_settling_times_keep_the_theorems_bounds():
+    """Uniform noise on [−1, 1] from 0, tolerance h/4: backward at most ⌈log((1−k)/4)/log k⌉ = 36, surely; forward at
+    least N − m but for a chance of 200/2^(m−1), here 1e-9."""
+    n, m = np.arange(401), 39
+    forward, backward = paired_iterates(QuadraticSGD(h=0.1, noise=Uniform(-1, 1)).sample(400, 0, replicas=200), 0.0)
+    assert max(settling_time(n, v, 0.025) for v in backward[:, :, 0]) <= 36
+    assert min(settling_time(n, v, 0.025) for v in forward[:, :, 0]) >= 400 - m
+    with pytest.raises(ValueError, match="tolerance"):
+        settling_time(n, forward[0, :, 0], math.nan)
+
+
+# --- over seeds -----------------------------------------------------------------------------------------------------
+
+
+def test_five_seeds_cannot_reject_and_six_can():
+    five = compare("loss", range(5), [2.0, 3, 4, 5, 6], [1.0, 1, 1, 1, 1])
+    assert (five.larger, five.smaller, five.p_value, five.smallest_p) == (5, 0, 2 / 32, 2 / 32)
+    assert not five.conclusive
+    assert not five.rejects()
+    six = compare("loss", range(6), [2.0, 3, 4, 5, 6, 7], [1.0] * 6)
+    assert (six.p_value, six.conclusive, six.rejects()) == (2 / 64, True, True)
+
+
+def test_effects_by_hand():
+    row = compare("loss", range(3), [1.0, 2.0, 6.0], [0.0, 0.0, 0.0])
+    assert row.effect == 2.0
+    assert row.standardised == pytest.approx(3 / math.sqrt(7))
+    ratio = compare_ratios("sd", range(3), [2.0, 8.0, 0.0], [1.0, 2.0, 0.0])
+    assert (ratio.effect, ratio.larger, ratio.smaller) == (2.0, 2, 0)
+    times = compare_times("hit", range(4), [5.0, math.inf, 3.0, math.inf], [4.0, 7.0, math.inf, math.inf])
+    assert (times.larger, times.smaller) == (2, 1)
+
+
+def test_a_diverged_seed_is_named_and_left_out():
+    row = compare("loss", (0, 1, 7), [1.0, math.nan, 2.0], [0.0, 0.0, 0.0])
+    assert row.seeds == (0, 7)
+    assert row.left_out == ("seed 1: not finite",)
+
+
+# --- convergence to a point -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("increment", "tail", "coupling", "scale", "verdict"),
+    [
+        (0.01, 0.05, 0.05, 1.0, "settles"),
+        (0.01, 0.05, 5.0, 1.0, "undecided"),  # small increments, two starts apart
+        (0.01, 0.9, 0.0, 1.0, "does not settle by N"),  # it wanders in small steps
+        (0.9, 0.05, 0.0, 1.0, "does not settle by N"),
+        (0.2, 0.2, 0.0, 1.0, "undecided"),
+        (0.01, 0.05, 0.05, None, "not measured"),
+        (0.01, None, 0.05, 1.0, "not measured"),  # increments alone prove nothing
+        (0.01, 0.05, None, 1.0, "not measured"),
+        (0.01, 0.05, math.nan, 1.0, "diverged"),
+        (math.inf, 0.05, 0.05, 1.0, "diverged"),
+        (0.0, 0.0, 0.0, 0.0, "not measured"),
+    ],
+)
+def test_verdicts_by_hand(increment, tail, coupling, scale, verdict):
+    assert judge(increment, tail, coupling, scale) == verdict
+
+
+def test_negative_distances_are_refused():
+    with pytest.raises(ValueError, match="at least 0"):
+        judge(-1.0, 0.0, 0.0, 1.0)
+
+
+def distances(path: np.ndarray, twin: np.ndarray, independent: np.ndarray, every: int = 20) -> Curves:
+    """Curves of one seed and order, with what settling is judged by, from paths (N+1,) on the real line."""
+    last = len(path) - 1
+    at = np.arange(0, last, every)
+    rows = {
+        "increment": np.abs(path[at + 1] - path[at]),
+        "to_last": np.abs(path[last] - path[at]),
+        "coupling": np.abs(twin - path)[at],
+        "independent": np.abs(independent - path)[at],
+    }
+    metrics = {f"{space}_{name}": value[None, None] for name, value in rows.items() for space in SPACES}
+    recorded = {name: np.ones(value.shape, bool) for name, value in metrics.items()}
+    return Curves((0,), ("forward",), at, metrics, recorded, {"to_last": last})
+
+
+def judged(path: np.ndarray, twin: np.ndarray, independent: np.ndarray) -> str:
+    return evidence(
+        distances(path, twin, independent), "parameter", seed=0, order="forward", last=len(path) - 1
+    ).verdict
+
+
+@pytest.mark.parametrize("h", [0.02, 0.1, 0.5])
+def test_ar1_backward_settles_and_forward_does_not(h):
+    """From 2 and −2. Backward: everything is below k^(N/2) times a unit factor. Forward: 25 distances of a stationary
+    path to its end, all below half a scale only if the end is typical for all of them: never seen in 50 seeds."""
+    family = QuadraticSGD(h=h, noise=Gaussian())
+    operators, others = family.sample(1000, 1, replicas=50), family.sample(1000, 2, replicas=50)
+    both, twins = paired_iterates(operators, 2.0), paired_iterates(operators, -2.0)
+    independent = paired_iterates(others, 2.0)[0]
+    for seed in range(50):
+        assert judged(*(paths[0][seed, :, 0] for paths in (both, twins)), independent[seed, :, 0]) != "settles"
+        assert judged(*(paths[1][seed, :, 0] for paths in (both, twins)), independent[seed, :, 0]) == "settles"
+
+
+def test_a_slow_random_walk_is_not_settled():
+    """Steps of a thousandth of the scale; two starts do not come together, or do while the path walks on."""
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(1e-3 * rng.standard_normal(1001))
+    assert judged(walk, walk + 1.0, walk + 1.0) == "undecided"
+    assert judged(30 * walk, 30 * walk, 30 * walk + 0.2) == "does not settle by N"
+
+
+def test_maps_whose_noise_comes_late_are_not_settled():
+    """Section 2.2's example, T_i = x/2 up to the middle and x/2 + 1 after it, forward: still until it jumps."""
+    path = np.r_[np.zeros(501), 2 * (1 - 0.5 ** np.arange(1, 501))]
+    assert judged(path, path, path + 1.0) == "does not settle by N"
+
+
+# --- a whole figure -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory) -> Curves:
+    out = tmp_path_factory.mktemp("synthetic")
+    write_synthetic(out, "fig4", steps=400)
+    return load("fig4", out=out)
+
+
+def verdicts(curves: Curves, name: str = "fig4", **changes) -> dict[str, str]:
+    figure = dataclasses.replace(catalogue.find(name), **changes)
+    return {row.topic: row.verdict for row in findings(curves, figure)}
+
+
+def test_verdicts_of_ar1(synthetic):
+    found = verdicts(synthetic, compared_at=(100, 400))
+    assert found["Variability along a path: train loss"] == "agrees"
+    assert found["Settling times"] == "agrees"
+    assert found["Value at a fixed step"] == "equal in law"
+    assert found["Hitting times"] in ("mixed", "disagrees")  # backward may never be as low as forward is in passing
+    assert found["Convergence to a point: parameters"] == "agrees"
+
+
+def test_exchanged_orders_change_every_verdict(synthetic):
+    found = verdicts(synthetic, orders=("backward", "forward"), compared_at=(100, 400))
+    assert found["Variability along a path: train loss"] == "disagrees"
+    assert found["Settling times"] == "disagrees"
+    assert found["Convergence to a point: parameters"] == "disagrees"
+    assert found["Value at a fixed step"] == "equal in law"
+
+
+def test_five_seeds_are_said_to_be_too_few(synthetic):
+    figure = dataclasses.replace(catalogue.find("fig4"), compared_at=(100, 400))
+    row = next(row for row in findings(synthetic, figure) if row.topic == "Value at a fixed step")
+    assert len(row.comparisons) == 4
+    assert "smallest possible 0.0625" in row.test
+    assert "no rejection is possible" in row.test
+
+
+def test_a_shifted_law_is_rejected_with_enough_seeds(tmp_path):
+    write_synthetic(tmp_path, "fig4", seeds=range(10), orders=("forward", "backward"), steps=60)
+    curves = load("fig4", out=tmp_path)
+    assert verdicts(curves, compared_at=(60,))["Value at a fixed step"] == "equal in law"
+    curves["train_loss"][:, 1] += 5.0
+    assert verdicts(curves, compared_at=(60,))["Value at a fixed step"].startswith("rejected")
+
+
+def test_a_step_that_was_not_recorded_is_not_replaced(synthetic):
+    assert verdicts(synthetic, compared_at=(700, 1400))["Value at a fixed step"] == "not measured"
+
+
+def test_reset_goes_to_another_point(tmp_path):
+    orders = ("forward", "reset-200")
+    curves = load(write_synthetic(tmp_path, "fig13", orders=orders, steps=400))
+    found = verdicts(curves, "fig13", orders=orders, window=50)
+    assert found["Another point after the reset"] == "agrees"
+    assert found["Variability along a path: test error"] == "agrees"
+
+
+def test_without_a_reset_there_is_no_other_point(tmp_path):
+    """The same figure, with the plain backward path under the reset one's name: its two levels are one."""
+    orders = ("forward", "reset-200")
+    curves = load(write_synthetic(tmp_path, "fig13", orders=("forward", "backward"), steps=400))
+    curves = dataclasses.replace(curves, orders=orders)
+    assert verdicts(curves, "fig13", orders=orders, window=50)["Another point after the reset"] == "disagrees"
+
+
+def test_one_diverged_seed_keeps_a_claim_from_agreeing(tmp_path):
+    write_synthetic(tmp_path, "fig4", steps=400, diverges_at={(2, "backward"): 300})
+    curves, figure = load("fig4", out=tmp_path), catalogue.find("fig4")
+    rows = {row.topic: row for row in findings(curves, figure)}
+    row = rows["Variability along a path: train loss"]
+    assert row.verdict == "mixed"
+    assert "seed 2: not finite" in row.measured
+    assert len(row.comparisons[0].seeds) == 4
+    assert "diverged (1 of 5)" in rows["Convergence to a point: parameters"].measured
+    assert circumstances(curves, figure).diverged == ((2, "backward", 300),)
+
+
+# --- what was run ---------------------------------------------------------------------------------------------------
+
+
+def test_reduced_runs_say_what_is_less(tmp_path: Path):
+    write_synthetic(tmp_path, "fig4", seeds=(0, 1), steps=200, every=10)
+    about = circumstances(load("fig4", out=tmp_path), catalogue.find("fig4"))
+    assert (about.steps, about.every, about.seeds) == (200, 10, 2)
+    assert len(about.reductions) == 3
+    for part in ("200 of 1,400 steps", "every 10 iterates", "2 of 5 seeds"):
+        assert part in about.label()
+
+
+def test_a_full_run_is_not_called_reduced(synthetic):
+    about = circumstances(synthetic, dataclasses.replace(catalogue.find("fig4"), steps=400, compared_at=()))
+    assert about.label() == "N = 400, every iterate, 5 seeds"
+
+
+def test_changed_settings_and_gaps_are_named(synthetic):
+    curves = dataclasses.replace(
+        synthetic,
+        experiment={
+            "experiment": {**synthetic.experiment["experiment"], "sampling": "reshuffle", "train_evaluation": 7}
+        },
+        recorded={name: mask.copy() for name, mask in synthetic.recorded.items()},
+    )
+    curves.recorded["train_loss"][3, 1, 50:60] = False
+    label = circumstances(curves, catalogue.find("fig4")).label()
+    for part in ("sampling = reshuffle (not iid)", "first 7 train items", "seed 3 backward has 391 of 401 iterates"):
+        assert part in label
