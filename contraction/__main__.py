@@ -84,7 +84,7 @@ def _errata(arguments: argparse.Namespace) -> int:
     from contraction.statements._errata import errata_markdown
 
     statements = all_statements()
-    refutations = {row: v for s in statements for row, v in s.refutations(arguments.seed).items()}
+    refutations = {(s.name, row): v for s in statements for row, v in s.refutations(arguments.seed).items()}
     print(errata_markdown(statements, refutations), end="")
     return 0 if all(v.holds for v in refutations.values()) else 1
 

@@ -137,7 +137,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     ]  # fmt: skip
     holds = all(v.holds for found in results.values() for v in found)
     header = ("paper", "statement", "kind", "cases", "worst ratio", "verdict", "hypotheses")
-    refutations = {row: v for s in statements for row, v in s.refutations(seed).items()}
+    refutations = {(s.name, row): v for s in statements for row, v in s.refutations(seed).items()}
     errata = markdown_html(errata_markdown(statements, refutations).split("\n", 1)[1])
     pictures = "".join(figure_html(draw(name), caption, alt=name) for name, (_, _, caption) in PLOTS.items())
     return [

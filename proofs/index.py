@@ -95,7 +95,7 @@ def readme() -> str:
 def errata() -> str:
     """The errata as Markdown, with what running each printed form found."""
     statements = all_statements()
-    return errata_markdown(statements, {row: v for s in statements for row, v in s.refutations().items()})
+    return errata_markdown(statements, {(s.name, row): v for s in statements for row, v in s.refutations().items()})
 
 
 def main(argv: list[str] | None = None) -> int:

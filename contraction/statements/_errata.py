@@ -18,8 +18,8 @@ def slips(statements: Sequence[Statement]) -> list[tuple[Row, Statement]]:
     return sorted(found, key=lambda pair: (_ORDER.index(pair[0].severity or "typo"), pair[0].id))
 
 
-def errata_markdown(statements: Sequence[Statement], refutations: dict[int, Verdict] | None = None) -> str:
-    """The errata as Markdown; with ``refutations`` (row -> verdict) what was measured is printed beside each."""
+def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None = None) -> str:
+    """The errata as Markdown; with ``refutations`` ((statement, row) -> verdict) what was measured is printed beside each."""
     stands = [(row, s) for s in statements for row in s.rows if row.severity is None]
     lines = [
         "# Errata of “Training in reverse”",
@@ -51,7 +51,7 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[int, Verd
         lines += [f"- Printed: {row.quote}"] if row.quote else []
         lines += [f"- Why not: {row.why}"] if row.why else []
         lines += [f"- Correct: {row.correct}"] if row.correct else []
-        verdict = (refutations or {}).get(row.id)
+        verdict = (refutations or {}).get((s.name, row.id))
         if verdict is not None:
             found = "the printed form fails" if verdict.holds else "THE PRINTED FORM WAS NOT REFUTED"
             numbers = ""

@@ -39,6 +39,7 @@ def test_json_has_an_item_for_each_row(capsys):
     assert {i["verdict"] for i in found} == {"pass"}
 
 
+@pytest.mark.control
 def test_a_failing_statement_gives_status_one(capsys, monkeypatch):
     statement = find("quadratic_sgd")[0]
     broken = _base.replace(statement, check=lambda **_: Verdict("quadratic_sgd", (44,), "exact", False, 1, 2))
@@ -90,19 +91,16 @@ def test_files_are_whole_or_absent(tmp_path):
 
 
 def test_the_registry_is_whole():
-    """Every statement names itself, its rows belong to it alone, and its records point at things that exist."""
-    from pathlib import Path
-
-    root = Path(__file__).resolve().parents[2]
-    owners: dict[int, str] = {}
+    """Every row of the audit is reached; only row 73, which has a verdict for each of its claims, by several files."""
+    owners: dict[int, list[str]] = {}
     for statement in all_statements():
-        assert (root / "contraction" / "statements" / f"{statement.name}.py").is_file()
-        assert (root / statement.test).is_file(), statement
         for row in statement.rows:
-            assert row.id not in owners, f"row {row.id} belongs to {owners[row.id]} and {statement.name}"
-            owners[row.id] = statement.name
+            owners.setdefault(row.id, []).append(statement.name)
+    assert sorted(owners) == list(range(1, 77))
+    assert [row for row, names in owners.items() if len(names) > 1] == [73]
 
 
+@pytest.mark.control
 def test_ratio_conventions():
     assert ratio_of(0, 0) == 1
     assert ratio_of(1, 0) == float("inf")
