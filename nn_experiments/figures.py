@@ -66,15 +66,17 @@ def _logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str)
         return scale == "log" and not metric.endswith("accuracy")
     values = np.concatenate([curves.path(metric, seed=s, order=o)[1] for s in curves.seeds for o in orders])
     values = values[np.isfinite(values)]
-    return bool(values.size and values.min() > 0 and values.max() > 30 * np.median(values))
+    return bool(values.size and values.min() > 0 and values.max() > 30 * values.min())
 
 
-def _draw_curve(axis: Any, x: np.ndarray, n: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> None:
+def _draw_curve(
+    axis: Any, x: np.ndarray, n: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str, *, mark: bool = True
+) -> None:
     """Draw one curve up to its first value that is not finite, and mark that place."""
     bad = np.flatnonzero(~np.isfinite(values))
     stop = int(bad[0]) if bad.size else len(values)
     (line,) = axis.plot(x[:stop], values[:stop], label=label, **look)
-    if bad.size:
+    if bad.size and mark:
         height = values[stop - 1] if stop else 0.5
         place = {"transform": axis.get_xaxis_transform()} if not stop else {}
         axis.plot(x[max(stop - 1, 0)], height, "X", ms=8, color=line.get_color(), mec=CLAIM, zorder=9, **place)
@@ -88,10 +90,10 @@ def _draw_curve(axis: Any, x: np.ndarray, n: np.ndarray, values: np.ndarray, loo
 def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "") -> tuple[Any, Any]:
     rows = len(curves.seeds)
     wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
-    fig, axes = figure(rows, len(columns), width=wide, height=0.95 + 1.5 * rows, sharex=True, squeeze=False)
+    fig, axes = figure(rows, len(columns), width=wide, height=1.2 + max(1.5 * rows, 2.2), sharex=True, squeeze=False)
     number = entry.name.removeprefix("fig")
     title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
-    lines = [title + what, *_wrapped(circumstances(curves, entry).label(), int(wide * 15))]
+    lines = [title + what, *_wrapped(circumstances(curves, entry).label(), int(wide * 13))]
     fig.suptitle("\n".join(lines), fontsize=9.5)
     for k, metric in enumerate(columns):
         axes[0][k].set_title(metric.replace("_", " "))
@@ -136,7 +138,8 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
                     _draw_curve(axis, n, n, values, curve_style(name, orders), _label(name))
                 if logarithmic:
                     axis.set_yscale("log")
-            axes[-1][k].set_xlabel("n: maps applied, one gradient each")
+            plain = not any(variants.parse(name).rule for name in orders)
+            axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
     return fig
 
@@ -202,7 +205,7 @@ def _draw_distance(
     if metric in curves.metrics:
         n, values = curves.path(metric, seed=seed, order=order)
         kept = ~(values <= 0)  # the distance of iterate N to itself has no logarithm
-        _draw_curve(axis, n[kept], n[kept], values[kept], look, label)
+        _draw_curve(axis, n[kept], n[kept], values[kept], look, label, mark=metric.endswith("_increment"))
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
@@ -264,7 +267,7 @@ def main(words: Sequence[str]) -> int:
             (entry.name, draw_figure(curves, entry, scale=args.scale)),
             (f"{entry.name}-cost", draw_cost(curves, entry, scale=args.scale)),
         ]
-        if "parameter_increment" in curves.metrics:
+        if "parameter_increment" in curves.metrics and not any(variants.parse(o).rule for o in entry.orders):
             drawn.append((f"{entry.name}-settling", draw_settling(curves, entry)))
     for name, fig in drawn:
         for path in save(fig, folder, name):

@@ -60,7 +60,7 @@ class Circumstances:
     def label(self) -> str:
         """Return one line for the plot: what was run, and REDUCED where it is less than in the paper."""
         grid = "every iterate" if self.every == 1 else f"every {self.every} iterates"
-        text = f"N = {self.steps:,}, {grid}, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
+        text = f"N = {self.steps:,}, {grid} recorded, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
         if self.reductions:
             text += f". REDUCED: {'; '.join(self.reductions)}"
         if self.incomplete:
@@ -110,14 +110,14 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         reductions.append(f"{steps:,} of {figure.steps:,} steps")
     usual = PAPER_EVERY.get(figure.name, 1)
     if every > usual:
-        what = "iterate is" if usual == 1 else f"{usual} iterates are"
-        reductions.append(f"every {every} iterates, where the paper's every {what} recorded")
+        theirs = "every iterate" if usual == 1 else f"every {usual} iterates"
+        reductions.append(f"every {every} iterates (the paper: {theirs})")
     if len(curves.seeds) < len(figure.seeds):
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})
     changes = _differences(curves.experiment, figure.experiment)
     for part in ("train", "test"):
-        if experiment.get(f"{part}_evaluation"):
+        if experiment.get(f"{part}_evaluation") and any(name.startswith(part) for name in figure.metrics):
             changes.append(f"{part} curves on the first {experiment[f'{part}_evaluation']:,} {part} items")
     diverged = [
         (s, o, at) for s in curves.seeds for o in curves.orders if (at := curves.diverged(seed=s, order=o)) is not None

@@ -326,7 +326,7 @@ def test_reduced_runs_say_what_is_less(tmp_path: Path):
 
 def test_a_full_run_is_not_called_reduced(synthetic):
     about = circumstances(synthetic, dataclasses.replace(catalogue.find("fig4"), steps=400, compared_at=()))
-    assert about.label() == "N = 400, every iterate, 5 seeds"
+    assert about.label() == "N = 400, every iterate recorded, 5 seeds"
 
 
 def test_changed_settings_and_gaps_are_named(synthetic):

@@ -1,0 +1,149 @@
+"""The paper's figures from synthetic results: what is drawn, what is labelled, what a diverged curve looks like."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn_experiments import catalogue, figures, load
+from nn_experiments.command import main
+from nn_experiments.curves import Curves
+from tests.nn.synthetic_results import write_synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    write_synthetic(out, "fig4", steps=120, seeds=(0, 1, 2), diverges_at={(1, "forward"): 50, (2, "backward"): 0})
+    return out
+
+
+@pytest.fixture(scope="module")
+def curves(folder) -> Curves:
+    return load("fig4", out=folder)
+
+
+def line(axis, label: str):
+    return next(found for found in axis.get_lines() if found.get_label() == label)
+
+
+def words(fig) -> str:
+    texts = [fig.get_suptitle(), *(t.get_text() for axis in fig.axes for t in axis.texts)]
+    return " ".join(texts).replace("\n", " ")
+
+
+def test_a_row_a_seed_and_the_recorded_numbers(curves):
+    fig = figures.draw_figure(curves, catalogue.find("fig4"))
+    axes = np.array(fig.axes).reshape(3, 2)
+    assert [axis.get_title() for axis in axes[0]] == ["train loss", "test loss"]
+    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["seed 0", "seed 1", "seed 2"]
+    for label, order in (("forward", "forward"), ("backward", "backward"), ("Polyak average of forward", "polyak")):
+        n, values = curves.path("test_loss", seed=0, order=order)
+        assert np.array_equal(line(axes[0, 1], label).get_xydata(), np.stack([n, values], axis=1))
+
+
+def test_four_curves_where_there_are_accuracies(tmp_path):
+    write_synthetic(tmp_path, "fig7", steps=60, seeds=(0, 1), orders=("forward", "backward"))
+    fig = figures.draw_figure(load("fig7", out=tmp_path), catalogue.find("fig7"))
+    titles = [axis.get_title() for axis in fig.axes[:4]]
+    assert titles == ["train loss", "test loss", "train accuracy", "test accuracy"]
+    assert len(fig.axes) == 8
+
+
+def test_forward_and_backward_differ_in_more_than_colour():
+    forward, backward = (figures.curve_style(name, ("forward", "backward")) for name in ("forward", "backward"))
+    assert forward["color"] != backward["color"]
+    assert forward["lw"] != backward["lw"]
+    six = catalogue.find("fig14").all_orders
+    looks = [figures.curve_style(name, six) for name in six]
+    assert len({str(look["ls"]) for look in looks}) == len(six)
+    assert len({look["color"] for look in looks}) == len(six)
+
+
+def test_divergence_ends_the_curve_and_is_named(curves):
+    fig = figures.draw_figure(curves, catalogue.find("fig4"))
+    broken = line(np.array(fig.axes).reshape(3, 2)[1, 0], "forward")
+    assert broken.get_xdata().max() == 49
+    assert "diverged at n = 50" in words(fig)
+    assert "diverged at n = 0" in words(fig)
+    for axis in fig.axes:
+        for drawn in axis.get_lines():
+            assert np.isfinite(drawn.get_ydata()).all()
+
+
+def test_a_reduced_run_says_so_on_the_plot(curves):
+    entry = catalogue.find("fig4")
+    for draw in (figures.draw_figure, figures.draw_cost, figures.draw_settling):
+        assert "REDUCED: 120 of 1,400 steps; 3 of 5 seeds" in words(draw(curves, entry))
+    same = dataclasses.replace(entry, steps=120, seeds=(0, 1, 2), compared_at=())
+    assert "REDUCED" not in words(figures.draw_figure(curves, same))
+
+
+def test_cost_is_quadratic_backward_and_linear_for_baselines(curves):
+    fig = figures.draw_cost(curves, catalogue.find("fig4"))
+    axis = fig.axes[0]
+    n = np.arange(1, 121)
+    assert np.array_equal(line(axis, "backward").get_xdata(), n * (n + 1) // 2)
+    for label in ("forward", "Polyak average of forward", "forward, decayed rate (τ = 100)"):
+        assert np.array_equal(line(axis, label).get_xdata(), n)
+
+
+def test_cost_of_a_sparse_run_counts_only_what_was_made(tmp_path):
+    root = write_synthetic(tmp_path, "fig13", steps=60, every=20, orders=("forward", "reset-30"), seeds=(0,))
+    entry = dataclasses.replace(catalogue.find("fig13"), orders=("forward", "reset-30"), baselines=())
+    fig = figures.draw_cost(load(root), entry)
+    # iterates 20, 40, 60: 20 maps; 30 to the reset and 10 from it; 30 more
+    assert line(fig.axes[0], "backward, reset at 30").get_xdata().tolist() == [20, 60, 90]
+    assert line(fig.axes[0], "forward").get_xdata().tolist() == [20, 40, 60]
+
+
+def test_distances_are_those_recorded(curves):
+    fig = figures.draw_settling(curves, catalogue.find("fig4"))
+    axis = fig.axes[0]
+    for label, metric in (
+        ("forward: to the next iterate", "parameter_increment"),
+        ("forward: to the last iterate", "parameter_to_last"),
+    ):
+        n, values = curves.path(metric, seed=0, order="forward")
+        assert np.array_equal(line(axis, label).get_xydata(), np.stack([n, values], axis=1))
+    n, values = curves.path("parameter_coupling", seed=0, order="backward")
+    assert np.array_equal(line(axis, "two starts under the same maps").get_ydata(), values)
+
+
+def test_distances_that_were_not_recorded_are_not_drawn(curves):
+    bare = curves.select(metrics=["train_loss", "test_loss"])
+    with pytest.raises(ValueError, match="no increments were recorded"):
+        figures.draw_settling(bare, catalogue.find("fig4"))
+
+
+def test_scales(curves):
+    entry = catalogue.find("fig4")
+    whole = curves.select(seeds=(0,))
+    for scale in ("linear", "log"):
+        assert figures.draw_figure(whole, entry, scale=scale).axes[0].get_yscale() == scale
+
+
+def test_plot_writes_png_and_svg_and_nothing_else(folder, tmp_path, capsys):
+    assert main(["plot", "fig4", "--out", str(folder), "--pictures", str(tmp_path)]) == 0
+    names = {"fig4", "fig4-cost", "fig4-settling"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{n}.{end}" for n in names for end in ("png", "svg")}
+    assert (tmp_path / "fig4.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "fig4.svg").read_text()
+    assert len(capsys.readouterr().out.split()) == 6
+
+
+def test_plot_overview(folder, tmp_path):
+    assert main(["plot", "overview", "--out", str(folder), "--pictures", str(tmp_path)]) == 0
+    assert (tmp_path / "overview.png").exists()
+
+
+def test_nothing_to_plot_is_an_error(tmp_path, capsys):
+    assert main(["plot", "fig5", "--out", str(tmp_path)]) == 1
+    assert main(["plot", "fig99", "--out", str(tmp_path)]) == 1
+    assert main(["plot", "overview", "--out", str(tmp_path)]) == 1
+    errors = capsys.readouterr().err
+    assert "run fig5" in errors
+    assert "no figure 'fig99'" in errors

@@ -1,0 +1,75 @@
+"""The page: every claim with its sentence and verdict, every figure, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+import contraction.report
+from contraction.report import Section
+from nn_experiments import catalogue, load, report
+from nn_experiments.analysis import findings
+from nn_experiments.command import main
+from tests.nn.synthetic_results import write_synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    write_synthetic(out, "fig4", steps=120, diverges_at={(3, "backward"): 60})
+    write_synthetic(out, "digits", steps=60, seeds=(0, 1), identity="synthetic1")
+    write_synthetic(out, "fig5", steps=60, orders=("forward",), identity="synthetic2")  # backward is still to be run
+    return out
+
+
+def test_results_are_found_where_all_compared_orders_are(folder, tmp_path):
+    assert [entry.name for _, entry in report.results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
+    assert report.results_at_hand([tmp_path]) == []
+
+
+def test_results_of_record_are_found(folder, tmp_path):
+    load("regression-square", out=folder).save(tmp_path / "regression-square.npz")
+    ((curves, entry),) = report.results_at_hand([tmp_path])
+    assert entry.name == "fig4"
+    assert curves.seeds == (0, 1, 2, 3, 4)
+
+
+def test_a_section_gives_sentence_measurement_and_verdict(folder):
+    curves, entry = load("fig4", out=folder), catalogue.find("fig4")
+    section, rows = report.figure_section(curves, entry)
+    text = html.unescape(section.body)
+    assert [(r.topic, r.verdict) for r in rows] == [(r.topic, r.verdict) for r in findings(curves, entry)]
+    assert {"agrees", "disagrees", "mixed", "equal in law"} & {row.verdict for row in rows}
+    for row in rows:
+        for part in (row.sentence, row.measured, row.verdict, row.test):
+            assert part in text
+    assert entry.claim in text
+    assert "REDUCED: 120 of 1,400 steps" in text
+    assert "seed 3, backward, from n = 60" in text
+    assert "7,260" in text  # gradients of the backward path, 120·121/2
+    assert len(re.findall("<img", section.body)) == 3
+
+
+def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, monkeypatch, capsys):
+    theory = [Section("statements", "Every statement", "<p>theory</p>")]
+    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: (theory, True))
+    page = tmp_path / "page.html"
+    assert main(["report", "--out", str(folder), "--results", str(tmp_path), "--page", str(page)]) == 0
+    text = page.read_text()
+    places = [text.index(f'<section id="{name}"') for name in ("statements", "networks", "fig4", "digits")]
+    assert places == sorted(places)
+    assert 'id="fig5"' not in text
+    assert re.findall(r'(?:src|href)="(?!data:|#)', text) == []
+    assert "fig4: N = 120" in capsys.readouterr().out
+    # a statement that fails makes the command fail
+    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: (theory, False))
+    assert main(["report", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 1
+
+
+def test_a_page_without_results_says_so(tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
+    assert "No results in" in page.read_text()
