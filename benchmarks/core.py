@@ -139,17 +139,24 @@ def growth(folder: Path, quick: bool) -> None:
         ("one common symmetric matrix", common_symmetric, OTHER, "s"),
         ("wavefront, tanh", lambda d: elementwise("tanh", d), FORWARD, "^"),
     )
+
+    def backward(family: ct.RandomOperator, n: int, d: int) -> float:
+        operators = drawn(family, n)
+        return seconds(lambda: ct.backward_iterates(operators, np.zeros(d)), 3)
+
+    def looped(n: int) -> float:
+        operators = drawn(elementwise("tanh", 10), n)
+        return seconds(lambda: double_loop(operators, np.zeros(10), n))
+
     with style():
         fig, (left, right) = figure(1, 2, height=3.4)
         for label, make, color, marker in kinds:
-            times = [seconds(lambda o=drawn(make(10), n): ct.backward_iterates(o, np.zeros(10)), 3) for n in horizons]
+            times = [backward(make(10), n, 10) for n in horizons]
             left.loglog(horizons, times, color=color, marker=marker, label=label)
-            n = horizons[-2]
-            times = [seconds(lambda o=drawn(make(d), n), d=d: ct.backward_iterates(o, np.zeros(d)), 3) for d in dims]
+            times = [backward(make(d), horizons[-2], d) for d in dims]
             right.loglog(dims, times, color=color, marker=marker, label=label)
         loop = [n for n in horizons if n <= 500]
-        tanh = elementwise("tanh", 10)
-        times = [seconds(lambda o=drawn(tanh, n), n=n: double_loop(o, np.zeros(10), n)) for n in loop]
+        times = [looped(n) for n in loop]
         left.loglog(loop, times, color=CLAIM, linestyle="--", marker="x", label="double loop, tanh")
         left.set(xlabel="number of maps N (d = 10)", ylabel="seconds for all backward iterates")
         right.set(xlabel=f"dimension d (N = {horizons[-2]})", ylabel="seconds")

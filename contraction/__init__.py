@@ -24,7 +24,8 @@ _WHERE = {
     "contraction.iterates": (
         "backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates",
     ),
-    "contraction.certificates": ("Certificate", "ErrorBound", "Estimate", "certify", "estimate"),
+    "contraction.certificates": ("certify", "estimate"),
+    "contraction.error_bounds": ("Certificate", "ErrorBound", "Estimate"),
     "contraction.limits": ("BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"),
     "contraction.average": ("AverageContraction", "average_contraction", "leaf_basis"),
     "contraction.nested": ("NestedBoxes", "nested_boxes"),
@@ -68,9 +69,10 @@ sys.modules[__name__].__class__ = _Package
 
 if TYPE_CHECKING:
     from contraction.average import AverageContraction, average_contraction, leaf_basis
-    from contraction.certificates import Certificate, ErrorBound, Estimate, certify, estimate
+    from contraction.certificates import certify, estimate
     from contraction.constants import Constant
     from contraction.declarations import search_violation
+    from contraction.error_bounds import Certificate, ErrorBound, Estimate
     from contraction.errors import DeclarationRefuted, NotCertified, NotDeterministic
     from contraction.exact_sampling import ExactSample, coupling_from_the_past
     from contraction.iterates import (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contraction import bounds
 from contraction._hypotheses import U, start_distance
 from contraction.constants import Constant, Origin
+from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import AffineMaps, Operators
 
@@ -91,8 +92,6 @@ def _condition(space: Any) -> float:
 
 def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any):
     """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n)."""
-    from contraction.certificates import made
-
     family = operators.family
     known = prefix_lipschitz(operators, space)
     if known is None:

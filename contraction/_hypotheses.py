@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction._change_of_metric import displacement_in, factor_in
 from contraction.constants import Constant
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator, as_point
@@ -86,8 +87,6 @@ def contraction_constant(
         if c is not None:
             search_declared(family, theta, ball, seed)
         return None if c is None else raised_factor(c, theta, family)
-    from contraction.norms import factor_in
-
     return factor_in(family, space)
 
 
@@ -112,8 +111,6 @@ def displacement_constant(
 ) -> Constant:
     """D, the supremum over the support of d(theta, T theta), or its p-th moment; rounded up."""
     if space is not None and space != family.space:
-        from contraction.norms import displacement_in
-
         c = displacement_in(family, theta, space, moment)
     else:
         c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)

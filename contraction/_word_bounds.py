@@ -18,6 +18,7 @@ from contraction import bounds
 from contraction._hypotheses import U, displacement_constant, point, start_distance
 from contraction._support import finite_support, independent, linear_parts, linear_support
 from contraction.constants import Constant, Origin
+from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator, check_count
 from contraction.spaces import Euclidean
@@ -174,8 +175,6 @@ def word_weights(weights: NDArray, q: int) -> NDArray:
 
 def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float):
     """The bound of p-mean contraction, E K^p < 1; None where rho_p is unknown or at least 1."""
-    from contraction.certificates import made
-
     rho = p_mean_factor(family, p)
     if rho is None or rho.value >= 1:
         return None
@@ -201,8 +200,6 @@ def certify_words(
     leaf: ArrayLike | bool | None, rigorous: bool,
 ):  # fmt: skip
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
-    from contraction.certificates import made
-
     if rigorous:
         raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
     if check_count("q", q) == 0:

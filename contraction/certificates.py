@@ -1,23 +1,15 @@
-"""Certificates: numbers that bound the distance of a backward iterate to its limit, or the hypothesis that fails.
-
-A *certificate* holds for every n, under hypotheses that are proved for the family or declared by the user (declared
-constants are searched for a violating pair first). An *estimate* has the same shape but rests on a measured constant,
-which is only a lower bound of the true one: it is never called a certificate. Sizes of increments are never used: the
-next map is new, so small increments prove nothing.
-"""
+"""`certify`: the theorem that applies, its constants and the bound, or the name of the hypothesis that fails."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction import bounds
+from contraction._drawn import certify_drawn
 from contraction._hypotheses import (
     contraction_constant,
     displacement_constant,
@@ -25,153 +17,15 @@ from contraction._hypotheses import (
     raise_no_contraction,
     start_distance,
 )
-from contraction.bounds import check_index
-from contraction.constants import Constant, Origin
+from contraction._word_bounds import certify_p_mean, certify_words
+from contraction.constants import Constant
+from contraction.error_bounds import ErrorBound, Estimate, made
 from contraction.errors import NotCertified
+from contraction.norms import certify_common_norm
 from contraction.operators import Operators, RandomOperator
+from contraction.rigorous import certify_rigorous
 
-__all__ = ["Certificate", "ErrorBound", "Estimate", "certify", "estimate"]
-
-WEAKEST: tuple[Origin, ...] = ("proved", "declared", "drawn", "measured")
-
-
-@dataclass(frozen=True, eq=False)
-class ErrorBound:
-    """An upper bound on the distance of the n-th backward iterate to a target, with where its numbers come from.
-
-    Attributes
-    ----------
-    statement : str
-        The theorem behind it.
-    k, D : float
-        Contraction factor (per step, or per block of ``q``) and displacement, rounded up.
-    target : str
-        What it bounds the distance to: "θ*", or "T_1…T_N θ0" for drawn maps alone.
-    formula : str
-        The bound as mathematics.
-    distance : str
-        The metric it is measured in.
-    hypotheses : tuple of str
-        What it holds under, one line each.
-    constants : mapping of str to Constant
-        Every number with its origin and source.
-    p : float
-        inf: the bound holds surely; otherwise it bounds (E d^p)^(1/p).
-    horizon : int or None
-        Largest n it speaks of; None for all.
-    """
-
-    statement: str
-    k: float
-    D: float
-    target: str
-    formula: str
-    distance: str
-    hypotheses: tuple[str, ...]
-    constants: Mapping[str, Constant]
-    evaluate: Callable[[NDArray], Any] = field(repr=False)
-    p: float = math.inf
-    horizon: int | None = None
-    word: ClassVar[str] = "bound"
-    certified: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "constants", MappingProxyType(dict(self.constants)))
-
-    @property
-    def origin(self) -> Origin:
-        """The weakest origin among its constants: proved, declared, drawn or measured."""
-        origins = {c.origin for c in self.constants.values()}
-        return next(o for o in reversed(WEAKEST) if o in origins)
-
-    def bound(self, n: ArrayLike) -> Any:
-        """Upper bound on the distance of iterate n, for an integer or an array of them.
-
-        Returns
-        -------
-        float or ndarray
-            The shape of n; with replicas a leading axis for them.
-
-        Raises
-        ------
-        ValueError
-            If n is negative, not an integer, or beyond the horizon of drawn maps.
-        """
-        n = check_index(n)
-        if self.horizon is not None and n.size and n.max() > self.horizon:
-            raise ValueError(f"this {self.word} speaks of n <= {self.horizon}, got n = {int(n.max())}")
-        value = self.evaluate(n)
-        return float(value) if np.ndim(value) == 0 else np.asarray(value)
-
-    def steps(self, eps: float) -> int:
-        """Least n whose bound is at most eps (> 0): the number of maps for that precision.
-
-        Raises
-        ------
-        ValueError
-            If eps is not a positive number, or no n reaches it (within the horizon or 2^60 maps).
-        """
-        if not (eps > 0 and math.isfinite(eps)):
-            raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
-        if self.horizon is not None:
-            table = self.bound(np.arange(self.horizon + 1))
-            reached = np.flatnonzero(np.max(table.reshape(-1, table.shape[-1]), axis=0) <= eps)
-            if not reached.size:
-                raise ValueError(f"no n <= {self.horizon} has a bound of at most {eps!r}: draw more maps")
-            return int(reached[0])
-        if self.bound(0) <= eps:
-            return 0
-        low, high = 0, 1
-        while self.bound(high) > eps:
-            low, high = high, 2 * high
-            if high > 2**60:
-                raise ValueError(f"no n <= 2^60 has a bound of at most {eps!r}: k = {self.k!r} is too near 1")
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.bound(middle) <= eps else (middle, high)
-        return high
-
-    def __str__(self) -> str:
-        left = f"d({self.target}, T_1…T_n θ)"
-        if math.isfinite(self.p):
-            left = f"(E {left}^{self.p:g})^(1/{self.p:g})" if self.p != 1 else f"E {left}"
-        distance = " ".join(self.distance.replace(", event_ndim=1", "").replace("event_ndim=1", "").split())
-        distance = distance if len(distance) <= 80 else f"{distance[:77]}…)"
-        lines = [f"{self.word} ({self.statement}): {left} ≤ {self.formula}", f"  distance  {distance}"]
-        width = max(map(len, self.constants), default=1)
-        for name, c in self.constants.items():
-            lines.append(f"  {name.ljust(width)} = {c.value:<12.6g} {c.origin:<9} {c.source}")
-        lines += [f"  holds if  {h}" for h in self.hypotheses]
-        ends = [0, 10, 100, 1000] if self.horizon is None else sorted({0, self.horizon // 2, self.horizon})
-        shown = ", ".join(f"n={n}: {np.max(self.bound(n)):.3g}" for n in ends)
-        return "\n".join([*lines, f"  bound     {shown}"])
-
-    def __repr__(self) -> str:
-        return f"<{self.word} by {self.statement}: k={self.k:.6g}, D={self.D:.6g}, {self.origin}, {self.formula}>"
-
-
-class Certificate(ErrorBound):
-    """An `ErrorBound` whose constants are proved, declared, or exact for the drawn maps it speaks of."""
-
-    word: ClassVar[str] = "certificate"
-    certified: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.origin == "measured":
-            raise ValueError("a measured constant is a lower bound: it makes an Estimate, never a Certificate")
-
-
-class Estimate(ErrorBound):
-    """An `ErrorBound` with a measured constant: a lower bound of the true one, so this may be too small."""
-
-    word: ClassVar[str] = "estimate"
-
-
-def made(constants: Mapping[str, Constant], **fields: Any) -> ErrorBound:
-    """A certificate, or an estimate if a constant is measured."""
-    measured = any(c.origin == "measured" for c in constants.values())
-    return (Estimate if measured else Certificate)(constants=constants, **fields)
+__all__ = ["certify", "estimate"]
 
 
 def certify(
@@ -243,16 +97,10 @@ def certify(
     if isinstance(subject, Operators):
         if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
             raise ValueError("moment, ball, q, leaf and rigorous speak of a family, not of drawn operators")
-        from contraction._drawn import certify_drawn
-
         return certify_drawn(subject, reference, begin, space)
     if leaf is not None or q is not None:
-        from contraction._word_bounds import certify_words
-
         return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf, rigorous)
     if rigorous:
-        from contraction.rigorous import certify_rigorous
-
         return certify_rigorous(family, reference, begin, space, ball, seed)
     return _uniform(family, reference, begin, moment, space, ball, seed)
 
@@ -265,14 +113,10 @@ def _uniform(
     k = contraction_constant(family, reference, space, ball, seed)
     if k is None or k.value >= 1:
         if ball is None and moment is not None and space is None:
-            from contraction._word_bounds import certify_p_mean
-
             found = certify_p_mean(family, reference, begin, moment)
             if found is not None:
                 return found
         if ball is None and space is None:
-            from contraction.norms import certify_common_norm
-
             found, tried = certify_common_norm(family, reference, begin, moment)
             if found is not None:
                 return found

@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction import bounds
 from contraction._hypotheses import point
-from contraction.certificates import ErrorBound, certify, made
+from contraction.certificates import certify
 from contraction.constants import Constant
+from contraction.error_bounds import ErrorBound, made
 from contraction.errors import NotCertified
 from contraction.operators import Operators, RandomOperator, as_point, check_count
 

@@ -17,10 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
 from contraction import bounds
-from contraction._hypotheses import U, displacement_constant, start_distance
-from contraction._support import finite_support, linear_parts
+from contraction._change_of_metric import equivalence, named, operator_norm_up
+from contraction._hypotheses import displacement_constant, start_distance
+from contraction._support import linear_parts
 from contraction.bounds import check_factor
 from contraction.constants import Constant
+from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator
 from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
@@ -28,9 +30,7 @@ from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 __all__ = [
     "common_norm",
     "expanding_word",
-    "factor_in",
     "lyapunov_norm",
-    "operator_norm_up",
     "spectral_radius",
 ]
 
@@ -41,16 +41,6 @@ WORDS_TRIED = 4096
 def spectral_radius(A: ArrayLike) -> float:
     """Largest absolute eigenvalue: a lower bound of every norm of A, not a contraction factor."""
     return float(np.max(np.abs(np.linalg.eigvals(np.asarray(A, dtype=float)))))
-
-
-def operator_norm_up(space: Any, matrices: Sequence[NDArray]) -> float:
-    """Largest operator norm of some matrices, rounded up by 8 d^2 cond(root) ulps."""
-    norms = np.array([float(space.operator_norm(A)) for A in matrices])
-    if not np.any(norms):
-        return 0.0
-    d, root = matrices[0].shape[-1], getattr(space, "root", None)
-    condition = 1.0 if root is None else float(np.linalg.cond(root))
-    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition), np.inf))
 
 
 def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
@@ -181,71 +171,10 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, .
     raise NotCertified(reason, tried=tuple(tried))
 
 
-def factor_in(family: RandomOperator, space: Any) -> Constant:
-    """k in another metric: the largest operator norm of the known linear parts there."""
-    d = family.dim
-    if getattr(space, "operator_norm", None) is None:
-        raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
-    parts = None if d is None else linear_parts(family, d)
-    if parts is None:
-        raise NotCertified(
-            f"k unknown in {space!r}: the linear parts of {family!r} are not known", ("leave out space=",)
-        )
-    source = f"‖A‖ in {_named(space)}" if len(parts) == 1 else f"largest ‖A_i‖ of {len(parts)} in {_named(space)}"
-    return Constant(operator_norm_up(space, parts), "proved", source)
-
-
-def _named(space: Any) -> str:
-    return type(space).__name__
-
-
-def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
-    """(a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
-    if isinstance(space, Euclidean):
-        return 1.0, 1.0
-    if isinstance(space, SupNorm):
-        return 1.0, d**0.5
-    if isinstance(space, L1Simplex):
-        return d**0.5, 1.0
-    if isinstance(space, WeightedEuclidean):
-        singular = np.linalg.svd(space.root, compute_uv=False)
-        room = 8 * d * d * U * singular[0]
-        return float(singular[0] + room), float(1 / (singular[-1] - room))
-    raise NotCertified(f"{space!r} is not a norm that can be compared with another")
-
-
-def equivalence(old: Any, new: Any, d: int) -> float:
-    """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
-    if old == new:
-        return 1.0
-    return float(bounds.rounded_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
-
-
-def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
-    """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
-    d = theta.shape[-1]
-    support = finite_support(family)
-    if support is not None:
-        moved = np.array([float(space.distance(theta, family.apply(theta, draw))) for _, draw in support])
-        if moment is None:
-            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
-        if any(w is None for w, _ in support):
-            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
-        mean = float(np.sum(np.array([float(w) for w, _ in support]) * moved**moment))
-        return Constant(mean ** (1 / moment), "proved", f"mean over {len(moved)} maps")
-    c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
-    if c is None:
-        return None
-    factor = equivalence(family.space, space, d)
-    return Constant(float(bounds.rounded_up(c.value * factor)), c.origin, f"{factor:.4g} times ({c.source})")
-
-
 def certify_common_norm(
     family: RandomOperator, theta: NDArray, start: NDArray | None, moment: float | None
 ) -> tuple[Any, tuple[str, ...]]:
     """Theorem 2.2 in a common norm that is searched, stated in the family's own metric; (None, tried) if none."""
-    from contraction.certificates import made
-
     if getattr(family.space, "operator_norm", None) is None or theta.dtype == object:
         return None, ()
     d = theta.shape[-1]
@@ -259,16 +188,16 @@ def certify_common_norm(
         return None, (*failed.tried, *reason)
     if moment is not None and moment < 1:
         return None, (f"a common norm with factor {factor:.6g} serves moments p ≥ 1, got {moment:g}",)
-    k = Constant(factor, "proved", f"largest operator norm of the linear parts in {_named(space)}")
+    k = Constant(factor, "proved", f"largest operator norm of the linear parts in {named(space)}")
     D = displacement_constant(family, theta, space, moment, k)
     r = start_distance(family, theta, start, space)
-    c = Constant(equivalence(space, family.space, d), "proved", f"‖x‖ ≤ c ‖x‖ in {_named(space)}")
+    c = Constant(equivalence(space, family.space, d), "proved", f"‖x‖ ≤ c ‖x‖ in {named(space)}")
     radius = 0.0 if r is None else r.value
     certificate = made(
         {"k": k, "D": D, "c": c} | ({} if r is None else {"r": r}), statement="Theorem 2.2 in a common norm",
         k=k.value, D=D.value, target="θ*", formula="c D kⁿ/(1−k)" if r is None else "c (D/(1−k) + r) kⁿ",
         distance=repr(family.space),
-        hypotheses=(f"every linear part has norm at most k in {_named(space)}; D and r are measured there",),
+        hypotheses=(f"every linear part has norm at most k in {named(space)}; D and r are measured there",),
         evaluate=lambda n: bounds.rounded_up(c.value * bounds.other_start(k.value, D.value, radius, n), 4),
         p=np.inf if moment is None else float(moment),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction._hypotheses import raise_no_contraction, search_declared
 from contraction._support import finite_support
 from contraction.constants import Constant, Origin
+from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import AffineMaps, RandomOperator
 from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
@@ -240,8 +241,6 @@ def certify_rigorous(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any, radius: float | None, seed: int
 ):
     """Theorem 2.2 with constants in balls: numbers are upper endpoints, hypotheses are comparisons of balls."""
-    from contraction.certificates import made
-
     flint = load_flint()
     metric = family.space if space is None else space
     with flint.ctx.workprec(PRECISION):

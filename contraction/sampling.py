@@ -22,7 +22,8 @@ from scipy import special
 from contraction._hypotheses import point
 from contraction._support import independent
 from contraction._word_bounds import p_mean_factor
-from contraction.certificates import ErrorBound, certify
+from contraction.certificates import certify
+from contraction.error_bounds import ErrorBound
 from contraction.errors import NotCertified
 from contraction.iterates import backward_iterates
 from contraction.limits import _float, apply_backward

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.operators import check_count
+
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
 
@@ -61,7 +63,7 @@ class AffineMoments:
 
     def power(self, n: int) -> NDArray:
         """A^n."""
-        return np.linalg.matrix_power(self.A, _count(n))
+        return np.linalg.matrix_power(self.A, check_count("an index of an iterate", n))
 
     def mean(self, n: int) -> NDArray:
         """E theta_n, shape (d,), forward and backward alike."""
@@ -75,7 +77,7 @@ class AffineMoments:
         """(sum_{j<n} A^j m, S_n) by doubling: S_{2n} = S_n + A^n S_n A^nT."""
         d = len(self.m)
         mean, S, P = np.zeros(d), np.zeros((d, d)), np.eye(d)
-        for bit in bin(_count(n))[2:]:
+        for bit in bin(check_count("an index of an iterate", n))[2:]:
             mean, S, P = mean + P @ mean, S + P @ S @ P.T, P @ P
             if bit == "1":
                 mean, S, P = self.m + self.A @ mean, self.V + self.A @ S @ self.A.T, self.A @ P
@@ -115,7 +117,7 @@ class AffineMoments:
 
     def backward_covariance(self, n: int, m: int) -> NDArray:
         """Cov(theta_n^B, theta_m^B) = S_{min(n, m)}: backward increments are independent."""
-        return self.covariance(min(_count(n), _count(m)))
+        return self.covariance(min(check_count("an index of an iterate", n), check_count("an index of an iterate", m)))
 
     def forward_covariance(self, n: int, m: int) -> NDArray:
         """Cov(theta_n^F, theta_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""
@@ -202,12 +204,6 @@ def affine_moments(family: Any, theta0: ArrayLike = 0.0) -> Any:
         maps = family.stacked_affine(range(len(family.weights)))
         return RandomAffineMoments.from_maps(maps.A, maps.b, family.weights, theta0)
     raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
-
-
-def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise ValueError(f"an index of an iterate must be a non-negative integer, got {n!r}")
-    return int(n)
 
 
 def _square(x: NDArray) -> float:

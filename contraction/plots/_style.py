@@ -20,7 +20,7 @@ CLAIM = "#000000"  # certificates and closed forms
 OTHER = "#009E73"  # bluish green
 SHADE = "#999999"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction import families as fam
-from contraction.certificates import ErrorBound, certify
+from contraction.certificates import certify
+from contraction.error_bounds import ErrorBound
 from contraction.iterates import backward_iterates, forward_iterates
 from contraction.operators import RandomOperator
 from contraction.plots._style import BACKWARD, CLAIM, FORWARD, figure, positive

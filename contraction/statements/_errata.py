@@ -19,7 +19,7 @@ def slips(statements: Sequence[Statement]) -> list[tuple[Row, Statement]]:
 
 
 def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None = None) -> str:
-    """The errata as Markdown; with ``refutations`` ((statement, row) -> verdict) what was measured is printed beside each."""
+    """The errata as Markdown; ``refutations`` ((statement, row) -> verdict) adds what running them found."""
     stands = [(row, s) for s in statements for row in s.rows if row.severity is None]
     lines = [
         "# Errata of “Training in reverse”",

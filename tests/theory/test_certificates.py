@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction import strategies
-from contraction.certificates import Certificate, Estimate, certify, estimate
+from contraction.certificates import certify, estimate
+from contraction.error_bounds import Certificate, Estimate
 from contraction.families import FiniteFamily, Gaussian, LinearizedSGD, QuadraticSGD, TwoPoint, Uniform
 from contraction.rounding import iterate_rounding
 

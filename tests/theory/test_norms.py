@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction import strategies
+from contraction._change_of_metric import equivalence
 from contraction.certificates import certify
 from contraction.families import FiniteFamily, HeavyBall, Uniform
-from contraction.norms import common_norm, equivalence, expanding_word, lyapunov_norm, spectral_radius
+from contraction.norms import common_norm, expanding_word, lyapunov_norm, spectral_radius
 from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 
 A = np.array([[0.5, 10.0], [0.0, 0.5]])

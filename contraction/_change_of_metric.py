@@ -1,0 +1,89 @@
+"""Contraction factor and displacement of a family in a metric that is not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction import bounds
+from contraction._support import finite_support, linear_parts
+from contraction.constants import Constant
+from contraction.errors import NotCertified
+from contraction.operators import RandomOperator
+from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+
+__all__ = ["displacement_in", "equivalence", "factor_in", "named", "operator_norm_up"]
+
+U = 2.0**-52
+
+
+def operator_norm_up(space: Any, matrices: Sequence[NDArray]) -> float:
+    """Largest operator norm of some matrices, rounded up by 8 d^2 cond(root) ulps."""
+    norms = np.array([float(space.operator_norm(A)) for A in matrices])
+    if not np.any(norms):
+        return 0.0
+    d, root = matrices[0].shape[-1], getattr(space, "root", None)
+    condition = 1.0 if root is None else float(np.linalg.cond(root))
+    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition), np.inf))
+
+
+def factor_in(family: RandomOperator, space: Any) -> Constant:
+    """k in another metric: the largest operator norm of the known linear parts there."""
+    d = family.dim
+    if getattr(space, "operator_norm", None) is None:
+        raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
+    parts = None if d is None else linear_parts(family, d)
+    if parts is None:
+        raise NotCertified(
+            f"k unknown in {space!r}: the linear parts of {family!r} are not known", ("leave out space=",)
+        )
+    source = f"‖A‖ in {named(space)}" if len(parts) == 1 else f"largest ‖A_i‖ of {len(parts)} in {named(space)}"
+    return Constant(operator_norm_up(space, parts), "proved", source)
+
+
+def named(space: Any) -> str:
+    return type(space).__name__
+
+
+def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
+    """(a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
+    if isinstance(space, Euclidean):
+        return 1.0, 1.0
+    if isinstance(space, SupNorm):
+        return 1.0, d**0.5
+    if isinstance(space, L1Simplex):
+        return d**0.5, 1.0
+    if isinstance(space, WeightedEuclidean):
+        singular = np.linalg.svd(space.root, compute_uv=False)
+        room = 8 * d * d * U * singular[0]
+        return float(singular[0] + room), float(1 / (singular[-1] - room))
+    raise NotCertified(f"{space!r} is not a norm that can be compared with another")
+
+
+def equivalence(old: Any, new: Any, d: int) -> float:
+    """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
+    if old == new:
+        return 1.0
+    return float(bounds.rounded_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
+
+
+def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
+    """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
+    d = theta.shape[-1]
+    support = finite_support(family)
+    if support is not None:
+        moved = np.array([float(space.distance(theta, family.apply(theta, draw))) for _, draw in support])
+        if moment is None:
+            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
+        if any(w is None for w, _ in support):
+            return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
+        mean = float(np.sum(np.array([float(w) for w, _ in support]) * moved**moment))
+        return Constant(mean ** (1 / moment), "proved", f"mean over {len(moved)} maps")
+    c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
+    if c is None:
+        return None
+    factor = equivalence(family.space, space, d)
+    return Constant(float(bounds.rounded_up(c.value * factor)), c.origin, f"{factor:.4g} times ({c.source})")
