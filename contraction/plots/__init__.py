@@ -51,6 +51,19 @@ PLOTS: dict[str, tuple[str, str, str]] = {
         "bound is attained. Right: with Gaussian noise from a mean-zero start the law converges at k²ⁿ, twice as fast "
         "as the coupled points.",
     ),
+    "correction_reach": (
+        "contraction.plots.corrections",
+        "correction_reach",
+        "Appendix C: error of forward iterates corrected toward backward ones to order 1 (none) … 5, relative to the "
+        "distance to be corrected, against n·h. Below the line at one a correction helps; higher orders reach a "
+        "little further, and beyond n·h of about one (network) to three (quadratics) they all harm.",
+    ),
+    "correction_growth": (
+        "contraction.plots.corrections",
+        "correction_growth",
+        "Where the second-order correction breaks: in Section 3.1 its standard deviation grows like n^(3/2) while "
+        "both iterates stay bounded, so it is of use for n·h well below one only.",
+    ),
     "non_normal": (
         "contraction.plots.misleading",
         "non_normal",
