@@ -10,6 +10,7 @@ import numpy as np
 
 from contraction.orders import Late, Reset
 from nn_experiments import variants
+from nn_experiments.analysis.paths import best_so_far
 from nn_experiments.catalogue import EXPERIMENTS, Figure
 from nn_experiments.curves import Curves
 
@@ -17,6 +18,8 @@ __all__ = ["Circumstances", "circumstances", "path_start"]
 
 #: Recording grids that the paper states; one iterate at a time everywhere else.
 PAPER_EVERY = {"fig11": 100}
+#: A training loss that never fell by this part of its start has not trained.
+TRAINED = 0.1
 
 
 def path_start(order: str, last: int) -> int:
@@ -47,6 +50,9 @@ class Circumstances:
         Seeds and orders with fewer iterates than the others, in words.
     diverged
         (seed, order, first iterate that is not finite).
+    untrained
+        In words, if no curve's training loss ever fell by `TRAINED` of its start: nothing was learnt yet, so
+        comparisons of orders speak of the first steps only. Empty otherwise.
     """
 
     steps: int
@@ -56,6 +62,7 @@ class Circumstances:
     changes: tuple[str, ...]
     incomplete: tuple[str, ...]
     diverged: tuple[tuple[int, str, int], ...]
+    untrained: str = ""
 
     def label(self) -> str:
         """Return one line for the plot: what was run, and REDUCED where it is less than in the paper."""
@@ -69,7 +76,7 @@ class Circumstances:
                 if len(self.incomplete) < 3
                 else f"{len(self.incomplete)} curves lack iterates"
             )
-        return ". ".join((text, *self.changes))
+        return ". ".join((text, *([self.untrained] if self.untrained else []), *self.changes))
 
 
 def _differences(settings: dict, name: str) -> list[str]:
@@ -123,5 +130,23 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         (s, o, at) for s in curves.seeds for o in curves.orders if (at := curves.diverged(seed=s, order=o)) is not None
     ]
     return Circumstances(
-        steps, every, len(curves.seeds), tuple(reductions), tuple(changes), tuple(incomplete), tuple(diverged)
+        steps,
+        every,
+        len(curves.seeds),
+        tuple(reductions),
+        tuple(changes),
+        tuple(incomplete),
+        tuple(diverged),
+        _untrained(curves, orders),
     )
+
+
+def _untrained(curves: Curves, orders: Sequence[str]) -> str:
+    """Say so if no training loss fell by `TRAINED` of its value at the first recorded iterate."""
+    if "train_loss" not in curves.metrics:
+        return ""
+    paths = [curves.path("train_loss", seed=s, order=o)[1] for s in curves.seeds for o in orders]
+    falls = [1 - best_so_far(v)[-1] / v[0] for v in paths if len(v) > 1 and v[0] > 0]
+    if not falls or max(falls) >= TRAINED:
+        return ""
+    return f"HARDLY TRAINED: the training loss fell by {max(falls):.1%} of its start at most"

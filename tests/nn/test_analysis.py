@@ -329,6 +329,14 @@ def test_a_full_run_is_not_called_reduced(synthetic):
     assert about.label() == "N = 400, every iterate recorded, 5 seeds"
 
 
+def test_a_run_that_did_not_train_says_so(synthetic):
+    figure = catalogue.find("fig4")
+    assert "HARDLY TRAINED" not in circumstances(synthetic, figure).label()  # 5 to 0.5
+    flat = {**synthetic.metrics, "train_loss": 2.3 - 1e-3 * synthetic["train_loss"][:, :, ::-1]}
+    label = circumstances(dataclasses.replace(synthetic, metrics=flat), figure).label()
+    assert "HARDLY TRAINED: the training loss fell by 0.2% of its start at most" in label
+
+
 def test_changed_settings_and_gaps_are_named(synthetic):
     curves = dataclasses.replace(
         synthetic,
