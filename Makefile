@@ -25,7 +25,8 @@ $(VENV)/.installed: pyproject.toml
 verify: $(VENV)/.installed
 	$(BIN)/python -m contraction verify
 	$(BIN)/python -m contraction rates --out $(OUT)/rates
-	$(BIN)/python -m contraction report --out $(OUT)/report.html
+	$(BIN)/python -m nn_experiments run digits --out $(OUT)/networks
+	$(BIN)/python -m nn_experiments plot digits --out $(OUT)/networks --pictures $(OUT)/figures
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto tests
@@ -39,10 +40,12 @@ mistakes: $(VENV)/.installed
 	$(BIN)/python -m tests.mistakes
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.core --out $(OUT)/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.core --out $(OUT)/benchmarks
+	$(BIN)/python -m benchmarks.expansions --reach --out $(OUT)/benchmarks
+	$(BIN)/python -m benchmarks.networks --out $(OUT)/benchmarks
 
 report: $(VENV)/.installed
-	$(BIN)/python -m contraction report --out $(OUT)/report.html
+	$(BIN)/python -m nn_experiments report --out $(OUT)/networks --results results --page $(OUT)/report.html
 
 proofs: $(VENV)/.installed
 	$(BIN)/python proofs/check_axioms.py
