@@ -12,7 +12,7 @@ import pytest
 from contraction.families import Gaussian, QuadraticSGD, Uniform
 from contraction.iterates import paired_iterates
 from nn_experiments import catalogue, load
-from nn_experiments.analysis import circumstances, findings
+from nn_experiments.analysis import Pairing, circumstances, findings
 from nn_experiments.analysis.paths import (
     decay_rate,
     detrended,
@@ -310,6 +310,24 @@ def test_one_diverged_seed_keeps_a_claim_from_agreeing(tmp_path):
     assert len(row.comparisons[0].seeds) == 4
     assert "diverged (1 of 5)" in rows["Convergence to a point: parameters"].measured
     assert circumstances(curves, figure).diverged == ((2, "backward", 300),)
+
+
+def test_accuracies_count_as_error_rates(tmp_path):
+    write_synthetic(tmp_path, "fig7", steps=60, seeds=(0, 1), orders=("forward", "backward"))
+    curves, figure = load("fig7", out=tmp_path), catalogue.find("fig7")
+    pair = Pairing(curves, figure, "forward", "backward")
+    found = pair.at("test_accuracy", 60)
+    assert found is not None
+    at = int(np.searchsorted(curves.iterates, 60))
+    assert np.array_equal(found[0], 1 - curves["test_accuracy"][:, 0, at])
+    assert "test error ≤ 0.5 of its start" in next(r.measured for r in findings(curves, figure) if "Hit" in r.topic)
+
+
+def test_a_path_that_diverged_between_diagnostics_has_diverged(synthetic):
+    curves = dataclasses.replace(synthetic, metrics={k: v.copy() for k, v in synthetic.metrics.items()})
+    assert evidence(curves, "function", seed=0, order="backward", last=400).verdict == "settles"
+    curves["test_loss"][0, 1, 399] = math.inf
+    assert evidence(curves, "function", seed=0, order="backward", last=400).verdict == "diverged"
 
 
 # --- what was run ---------------------------------------------------------------------------------------------------
