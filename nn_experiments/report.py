@@ -17,6 +17,7 @@ from contraction.files import check_writable_folder, write_text
 from contraction.report import Section, compose, figure_html, table_html
 from nn_experiments import catalogue, figures, variants
 from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstances, findings
+from nn_experiments.analysis.pairing import label_of
 from nn_experiments.analysis.resets import baseline_costs
 from nn_experiments.analysis.settling import Evidence
 from nn_experiments.catalogue import Figure
@@ -94,6 +95,21 @@ def _comparisons(rows: Sequence[Finding]) -> str:
     return note + table_html(header, lines) if lines else ""
 
 
+def _paths(pair: Pairing) -> str:
+    """Return the table of every path's own numbers."""
+    header = ("curve", "order", "seed", "deviation", "detrended", "range", "detrended", "largest jump", "tail diameter",
+              "decay a step", "best", "at n", "last")  # fmt: skip
+    lines = []
+    for metric in pair.metrics:
+        for seed, both in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
+            for order, s in zip((pair.reference, pair.other), both, strict=True):
+                numbers = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.largest_jump, s.tail_diameter)
+                rate = "NaN" if math.isnan(s.decay_rate) else f"{s.decay_rate:.5f}"
+                row = (*map(_number, numbers), rate, _number(s.best), s.best_at, _number(s.last))
+                lines.append((label_of(metric), order, seed, *row))
+    return table_html(header, lines)
+
+
 def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[str]) -> str:
     header = ("space", "order", "seed", "largest increment", "mean increment", "tail", "coupling", "coupling at 0",
               "independent runs", "verdict")  # fmt: skip
@@ -147,6 +163,7 @@ def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding
         header = ("order", "gradients of the last iterate", "of the recorded path", f"{metric}, mean of last window",
                   "deviation, detrended")  # fmt: skip
         body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
+        body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))
         body += _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))
     body += _details("Numbers behind the comparisons", _comparisons(rows))
     body += _details("Settings, and what made these numbers", _provenance(curves, about))

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from nn_experiments.analysis.circumstances import Circumstances, circumstances
-from nn_experiments.analysis.claims import Finding, fixed_steps, hitting, points, settling_times, variability
+from nn_experiments.analysis.claims import Finding, best, fixed_steps, hitting, points, settling_times, variability
 from nn_experiments.analysis.pairing import Pairing
 from nn_experiments.analysis.regularisation import regulariser_findings
 from nn_experiments.analysis.resets import baselines, other_point
@@ -43,7 +43,8 @@ def findings(curves: Curves, figure: Figure) -> list[Finding]:
     sentence = (place, figure.claim) if not other.startswith("reset") else ("Section 5", _WINDOW)
     found += variability(pair, *sentence)
     iid = curves.experiment.get("experiment", {}).get("sampling", "iid") == "iid"
-    return [*found, fixed_steps(pair, iid=iid), hitting(pair), settling_times(pair), *points(pair), *baselines(pair)]
+    found += [fixed_steps(pair, iid=iid), hitting(pair), best(pair), settling_times(pair)]
+    return [*found, *points(pair), *baselines(pair)]
 
 
 _WINDOW = (

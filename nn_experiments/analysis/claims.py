@@ -19,7 +19,7 @@ from nn_experiments.analysis.seeds import Comparison, compare, compare_ratios, c
 from nn_experiments.analysis.settling import DOES_NOT_SETTLE, SETTLES, SPACES, Evidence, evidence
 
 __all__ = [
-    "BETTER", "FASTER", "POINT", "THRESHOLDS", "Finding", "fixed_steps", "hitting", "points",
+    "BETTER", "FASTER", "POINT", "THRESHOLDS", "Finding", "best", "fixed_steps", "hitting", "points",
     "settling_times", "variability",
 ]  # fmt: skip
 
@@ -211,6 +211,27 @@ def _time(times: np.ndarray) -> str:
     return f"median {middle:g}" if np.isfinite(middle) else "median never"
 
 
+def best(pair: Pairing) -> Finding:
+    """Does the other order's best value so far, at the end, lie lower? A forward path passes by many more values."""
+    rows, texts = [], []
+    for metric in (name for name in pair.figure.metrics if name in pair.metrics):
+        both = pair.summaries(metric)
+        values = [
+            [row[k].best if row[k].diverged_at is None else math.nan for row in both] for k in (0, 1)
+        ]  # a diverged path's best before it broke is no result of the run
+        row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values)
+        rows.append(row)
+        middle = [f"{np.median(v):.3g}" if v else "none" for v in (row.reference, row.other)]
+        texts.append(
+            f"{row.what}: median {middle[0]} {pair.reference}, {middle[1]} {pair.other}; {pair.other} lower on "
+            f"{row.larger} of {len(row.seeds)} seeds"
+        )
+    lower, n = sum(row.larger for row in rows), sum(len(row.seeds) for row in rows)
+    out = tuple(text for row in rows for text in row.left_out)
+    measured = ". ".join(texts) + "." + _left_out(rows[0])
+    return Finding("Best so far", *BETTER, measured, _count(lower, n, out), _about(rows[0]), tuple(rows))
+
+
 def settling_times(pair: Pairing) -> Finding:
     """Does the other order stay near its last value sooner?
 
@@ -254,6 +275,7 @@ def points(pair: Pairing) -> list[Finding]:
             counts: dict[str, int] = {}
             for row in rows:
                 counts[row.verdict] = counts.get(row.verdict, 0) + 1
+            # a path that still trains moves by its trend as well: the tail does not tell the two apart
             ratios = ", ".join(
                 f"{name} {_middle([row.ratio(name) for row in rows])}" for name in ("increment", "tail", "coupling")
             )

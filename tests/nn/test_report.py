@@ -11,7 +11,7 @@ import pytest
 import contraction.report
 from contraction.report import Section
 from nn_experiments import catalogue, load, report
-from nn_experiments.analysis import findings
+from nn_experiments.analysis import Pairing, findings
 from nn_experiments.command import main
 from tests.nn.synthetic_results import write_synthetic
 
@@ -49,6 +49,12 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
     assert entry.claim in text
     assert "REDUCED: 120 of 1,400 steps" in text
     assert "seed 3, backward, from n = 60" in text
+    pair = Pairing(curves, entry, "forward", "backward")
+    for seed, both in zip(curves.seeds, pair.summaries("test_loss"), strict=True):
+        for order, path in zip(("forward", "backward"), both, strict=True):
+            row = f"<td>test loss</td><td>{order}</td><td>{seed}</td><td>{path.sd:.3g}</td>".replace("nan", "NaN")
+            assert row in text
+            assert f"{path.decay_rate:.5f}".replace("nan", "NaN") in text
     assert "7,260" in text  # gradients of the backward path, 120·121/2
     assert len(re.findall("<img", section.body)) == 3
 
