@@ -72,7 +72,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     else:
         print(table(verdicts))
         failed = sum(not v.holds for v in verdicts)
-        print(f"\n{len(chosen)} statements, {sum(v.cases for v in verdicts)} cases, {failed} failed")
+        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {sum(v.cases for v in verdicts)} cases, {failed} failed")
     for v in verdicts:
         if not v.holds:
             print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)

@@ -80,7 +80,7 @@ class AverageContraction:
         meaning = (
             f"d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > {self.rate:.6g}, if E log⁺ d(θ0, Tθ0) < ∞"
             if self.contracts
-            else "no contraction on average is shown by words of this length"
+            else "words of this length show no contraction on average; longer ones (a larger q) may"
         )
         return (
             f"{kind}: (1/q) E log Lip(T_1…T_q) = {self.exponent:.6g} ≤ {self.upper:.6g}, q = {self.q}\n"

@@ -50,7 +50,7 @@ def check_index(n: ArrayLike) -> NDArray:
     """Return n as an array of non-negative integers; raise ValueError otherwise."""
     n = np.asarray(n)
     if n.dtype.kind not in "iu" or (n.size and n.min() < 0):
-        raise ValueError(f"n must be an integer >= 0 or an array of them, got {n!r}")
+        raise ValueError(f"n must be an integer >= 0 or an array of them, got {n}")
     return n
 
 

@@ -71,6 +71,8 @@ def search_violation(
     ------
     DeclarationRefuted
         With the map, the pair (or the start), both numbers and what is declared.
+    ValueError
+        If a map changes the shape of the start.
     """
     check_count("maps", maps)
     check_count("pairs", pairs)
@@ -148,6 +150,8 @@ def _allowance(space: Any, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> 
 def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
     x = start if T.replicas is None else T.spread(start)
     fx = T(x)
+    if fx.shape != x.shape:
+        raise ValueError(f"maps must keep the shape of a point: {T.name} takes {x.shape} to {fx.shape}")
     moved = np.asarray(T.space.distance(x, fx))
     if not moved.size:
         return 0.0

@@ -25,6 +25,8 @@ def check_writable_folder(folder: str | os.PathLike) -> Path:
 def write_atomically(path: str | os.PathLike, write: Callable[[Path], object]) -> Path:
     """Call ``write(temporary)`` beside ``path``, then rename: a reader sees the old file or the whole new one."""
     path = Path(path)
+    if path.is_dir():
+        raise OSError(f"the output {str(path)!r} is a folder: name a file in it")
     check_writable_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)

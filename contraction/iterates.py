@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction._affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
 from contraction.errors import NotDeterministic
-from contraction.operators import AffineMaps, Operators, as_point, check_count
+from contraction.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
 from contraction.orders import Backward, Forward, Order, check_order
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
@@ -65,9 +65,9 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     NotDeterministic
         If a map gives two values at one point.
     """
+    start = _start(operators, theta0)
     total = len(operators)
     asked = _asked(at, total)
-    start = _start(operators, theta0)
     if total == 0 or not len(asked):
         rows = np.broadcast_to(start, (len(asked), *start.shape)).copy()
         return _rows_last(rows, operators)
@@ -122,9 +122,9 @@ def paired_iterates(
     tuple of ndarray
         Forward and backward, each shaped as in `iterates`.
     """
+    start = _start(operators, theta0)
     asked = _asked(at, len(operators))
     family = operators.family
-    start = _start(operators, theta0)
     if len(operators) and family.is_affine and start.dtype.kind in "fiu":
         start = _probe(operators, start)
         streamed = _stream_pair(operators, start, asked)
@@ -139,6 +139,8 @@ def paired_iterates(
 def _asked(at: Iterable[int] | None, total: int) -> NDArray:
     if at is None:
         return np.arange(total + 1)
+    if not isinstance(at, Iterable):
+        raise TypeError(f"at lists the iterates asked for, such as [{at!r}], got {at!r}")
     asked = [check_count("an asked iterate", n) for n in at]
     if asked and max(asked) > total:
         raise ValueError(f"iterate {max(asked)} was asked for, but there are {total} maps")
@@ -146,10 +148,19 @@ def _asked(at: Iterable[int] | None, total: int) -> NDArray:
 
 
 def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
+    if not isinstance(operators, Operators):
+        hint = "family.sample(N, seed)" if isinstance(operators, RandomOperator) else "Operators.from_maps(maps)"
+        raise TypeError(f"iterates take drawn operators, such as {hint}; got {operators!r}")
     start = as_point(theta0, operators.family.dim)
     if operators.replicas is not None:
         event = start.shape[start.ndim - operators.family.space.event_ndim :]
-        batch = np.broadcast_shapes(start.shape[: start.ndim - len(event)], (operators.replicas,))
+        lead = start.shape[: start.ndim - len(event)]
+        if lead and lead[-1] not in (1, operators.replicas):
+            raise ValueError(
+                f"a start for {operators.replicas} replicas has shape (..., {operators.replicas}, d) or (d,), "
+                f"got {start.shape}"
+            )
+        batch = np.broadcast_shapes(lead, (operators.replicas,))
         start = np.broadcast_to(start, (*batch, *event))
     return start
 

@@ -7,6 +7,7 @@ N maps gives an `Operators` sequence that can be applied in any order, any numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any, overload
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction._affine import AffineMaps, stack_affine
 from contraction.constants import Constant
-from contraction.spaces import Euclidean, Space
+from contraction.spaces import Space, as_space
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
 
@@ -46,8 +47,8 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
         point = point.reshape(1)
         if dim is not None and dim > 1:
             point = np.repeat(point, dim)
-    if point.dtype.kind not in "fiubO":
-        raise ValueError(f"a start must be made of real numbers, got dtype {point.dtype}")
+    if point.dtype.kind not in "fiubO" or (point.dtype.kind == "O" and any(x is None for x in point.flat)):
+        raise ValueError(f"a start must be made of real numbers, got {theta0!r}")
     if point.dtype.kind == "f" and np.isnan(point).any():
         raise ValueError("a start must not contain NaN")
     if dim is not None and point.shape[-1] != dim:
@@ -79,7 +80,7 @@ class RandomOperator:
     affine
         ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
     space
-        The metric space, `Euclidean` unless given.
+        The metric space, `Euclidean` unless given; or a metric of your own, a function ``distance(x, y)`` on batches.
     vectorized
         True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
         is checked against one replica at a time when used.
@@ -104,18 +105,19 @@ class RandomOperator:
         displacement: float | Callable[[NDArray], float] | None = None,
         lipschitz: Callable[[Any], float] | None = None,
         affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None,
-        space: Space | None = None,
+        space: Space | Callable[[NDArray, NDArray], ArrayLike] | None = None,
         vectorized: bool = False,
         name: str = "RandomOperator",
     ) -> None:
         for label, function in (("draw", draw), ("apply", apply), ("lipschitz", lipschitz), ("affine", affine)):
             if function is not None and not callable(function):
                 raise TypeError(f"{label} must be a function, got {function!r}")
-        if contraction is not None and not (np.isfinite(contraction) and contraction >= 0):
+        if contraction is not None and not (isinstance(contraction, Real) and 0 <= contraction < np.inf):
             raise ValueError(f"a declared contraction factor must be a finite number >= 0, got {contraction!r}")
-        if displacement is not None and not callable(displacement) and not displacement >= 0:
-            raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
-        self.space: Space = Euclidean() if space is None else space
+        if displacement is not None and not callable(displacement):
+            if not (isinstance(displacement, Real) and displacement >= 0):
+                raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
+        self.space: Space = as_space(space)
         self.vectorized, self.name = vectorized, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
         self._contraction, self._displacement = contraction, displacement

@@ -160,8 +160,8 @@ def check_order(order: Order, at: Iterable[int], available: int) -> None:
     ValueError
         If an anchor is not an integer in 0 … n-1, or a word names a map that does not exist.
     """
-    if not isinstance(order, Order):
-        raise TypeError(f"an order needs the methods anchor(n) and word(n), got {order!r}")
+    if isinstance(order, type) or not isinstance(order, Order):
+        raise TypeError(f"an order is an object with methods anchor(n) and word(n), such as Backward(), got {order!r}")
     for n in at:
         if n == 0:
             continue

@@ -249,7 +249,7 @@ def certify_rigorous(
             search_declared(family, theta, radius, seed)
         constant = Constant(upper(k), from_k, why)
         if not k < 1:
-            raise_no_contraction(family, constant, (), None, "space=lyapunov_norm(A), a norm that contracts A")
+            raise_no_contraction(family, constant, (), None, "space=lyapunov_norm(A), where A has spectral radius < 1")
         if D is None:
             raise NotCertified("D infinite: the noise is unbounded", ("moment=2 without rigorous",))
         gap = None

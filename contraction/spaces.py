@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Euclidean", "GridFunctions", "L1Simplex", "Metric", "Space", "SupNorm", "WeightedEuclidean", "Words"]
+__all__ = [
+    "Euclidean",
+    "GridFunctions",
+    "L1Simplex",
+    "Metric",
+    "Space",
+    "SupNorm",
+    "WeightedEuclidean",
+    "Words",
+    "as_space",
+]
 
 
 @runtime_checkable
@@ -223,3 +233,14 @@ class Metric:
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.asarray(self.function(np.asarray(x), np.asarray(y)))
+
+
+def as_space(space: Any) -> Space:
+    """Return a space as it is, a function d(x, y) as a `Metric`, None as `Euclidean`; raise TypeError otherwise."""
+    if space is None:
+        return Euclidean()
+    if isinstance(space, Space) and not isinstance(space, type):
+        return space
+    if callable(space) and not isinstance(space, type):
+        return Metric(space)
+    raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from contraction._affine import AffineMaps, linear
+from contraction._affine import AffineMaps, linear, stacked
 from contraction.constants import Constant
 from contraction.operators import RandomOperator
 
 __all__ = ["CommonLinear"]
 
 
-class CommonLinear(RandomOperator):
+class CommonLinear(RandomOperator, ABC):
     """T(theta) = A theta + b: a common linear part and i.i.d. offsets b.
 
     Subclasses set ``_A`` (a number, a diagonal (d,) or a matrix (d, d)) with its ``_kind``, and give ``offset(draw)``,
@@ -27,9 +28,9 @@ class CommonLinear(RandomOperator):
     _A: NDArray
     _kind: str
 
+    @abstractmethod
     def offset(self, draw: Any) -> NDArray:
         """b of a draw, shape (..., d)."""
-        raise NotImplementedError
 
     def apply(self, theta: NDArray, draw: Any) -> NDArray:
         return linear(self._A, theta, self._kind) + self.offset(draw)
@@ -42,7 +43,7 @@ class CommonLinear(RandomOperator):
         return AffineMaps(self._A, self.offset(draw), self._kind, common=True)
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
-        return self.affine(np.stack(draws))
+        return self.affine(stacked(draws))
 
     def lipschitz(self, draw: Any) -> NDArray:
         return np.full(np.shape(draw)[:-1], self._factor)
@@ -63,14 +64,14 @@ class CommonLinear(RandomOperator):
         return linear(self._A, np.eye(self.dim), self._kind).T if self._kind == "matrix" else self._A * np.eye(self.dim)
 
     @property
+    @abstractmethod
     def offset_mean(self) -> NDArray:
         """E b, shape (d,)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def offset_covariance(self) -> NDArray:
         """Cov b, shape (d, d); ``inf`` where it is infinite."""
-        raise NotImplementedError
 
     @property
     def stationary_mean(self) -> NDArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from contraction.families.noise import Noise, power
 __all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
 
 
-class _Symmetric(Noise):
+class _Symmetric(Noise, ABC):
     """A law symmetric about ``center``; ``_central(p)`` is E |epsilon - center|^p."""
 
     center: float

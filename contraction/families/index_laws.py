@@ -7,6 +7,7 @@ enumerating every word. Letters are 0 … M-1; T_j is the map whose letter stand
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -24,7 +25,7 @@ __all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated"
 WORDS_LIMIT = 10**6
 
 
-class IndexLaw:
+class IndexLaw(ABC):
     """A law of infinite words over the letters 0 … size-1."""
 
     #: number of letters
@@ -33,13 +34,13 @@ class IndexLaw:
     is_iid: bool = False
 
     @property
+    @abstractmethod
     def marginal(self) -> tuple[Fraction | float, ...] | None:
         """Law of one letter where it is the same at every position, None otherwise."""
-        raise NotImplementedError
 
+    @abstractmethod
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         """The first n letters, shape (n,) or (n, R): a longer word of the same seed begins with them."""
-        raise NotImplementedError
 
     def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
         """Every word of length n of positive probability, once, with its probability: Fractions where exact.

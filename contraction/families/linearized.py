@@ -63,7 +63,9 @@ class LinearizedSGD(CommonLinear):
         return self.noise.sample(rng, (self.dim,) if replicas is None else (replicas, self.dim))
 
     def offset(self, draw: NDArray) -> NDArray:
-        return self._drift + self.h * draw
+        b = self.h * draw
+        b += self._drift
+        return b
 
     @property
     def _factor(self) -> float:

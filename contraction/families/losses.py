@@ -7,6 +7,8 @@ for m_B = rho + low s_min and M_B = rho + high s_max.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -16,7 +18,7 @@ from contraction.families._checks import finite_array, positive_number
 __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
 
-class DataLoss:
+class DataLoss(ABC):
     """Losses of n data rows, each phi(<x_i, theta>, y_i) + rho |theta|^2 / 2.
 
     Parameters
@@ -43,13 +45,13 @@ class DataLoss:
         n, d = self.X.shape
         return f"{type(self).__name__}(n={n}, d={d}, ridge={self.ridge:g})"
 
+    @abstractmethod
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         """phi'(z, y)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         """phi(z, y)."""
-        raise NotImplementedError
 
     def loss(self, theta: NDArray, rows: NDArray) -> NDArray:
         """Mean loss of batches: theta (..., d), rows (..., b) of integers -> (...)."""

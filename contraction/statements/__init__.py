@@ -35,7 +35,12 @@ def find(name: str) -> tuple[Statement, ...]:
             known.setdefault(label.casefold(), []).append(s)
     if wanted in known:
         return tuple(known[wanted])
-    names = sorted({*(s.name for s in all_statements()), *(p for s in all_statements() for p in s.paper)})
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    raise KeyError(f"no statement is called {name!r}{hint} Known: {', '.join(names)}")
+    places = sorted({p for s in all_statements() for p in s.paper})
+    names = sorted(s.name for s in all_statements())
+    numbers = sorted({r.id for s in all_statements() for r in s.rows})
+    close = difflib.get_close_matches(name, [*places, *names], n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise KeyError(
+        f"no statement is called {name!r}{hint}\nKnown places: {'; '.join(places)}\n"
+        f"Known names: {', '.join(names)}\nKnown rows: row {numbers[0]} to row {numbers[-1]}"
+    )
