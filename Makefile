@@ -22,6 +22,10 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
+$(VENV)/.lint: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[lint]"
+	touch $@
+
 verify: $(VENV)/.installed
 	$(BIN)/python -m contraction verify
 	$(BIN)/python -m contraction rates --out $(OUT)/rates
@@ -31,7 +35,7 @@ verify: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto tests
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
