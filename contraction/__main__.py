@@ -71,8 +71,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(json.dumps([i for s, found in results for i in items(s, found)], indent=1, ensure_ascii=False))
     else:
         print(table(verdicts))
-        failed = sum(not v.holds for v in verdicts)
-        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {sum(v.cases for v in verdicts)} cases, {failed} failed")
+        failed, cases = sum(not v.holds for v in verdicts), sum(v.cases for v in verdicts)
+        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} cases, {failed} failed")
     for v in verdicts:
         if not v.holds:
             print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)

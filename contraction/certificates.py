@@ -24,6 +24,7 @@ from contraction.errors import NotCertified
 from contraction.norms import certify_common_norm
 from contraction.operators import Operators, RandomOperator
 from contraction.rigorous import certify_rigorous
+from contraction.spaces import as_space
 
 __all__ = ["certify", "estimate"]
 
@@ -91,6 +92,7 @@ def certify(
         raise ValueError(f"moment must be a finite number p > 0, got {moment!r}")
     if ball is not None and not (ball > 0 and math.isfinite(ball)):
         raise ValueError(f"ball must be a finite radius > 0, got {ball!r}")
+    space = None if space is None else as_space(space)
     family = subject.family if isinstance(subject, Operators) else subject
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)

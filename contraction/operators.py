@@ -56,6 +56,10 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
     return point
 
 
+def _at_least_zero(value: Any) -> bool:
+    return isinstance(value, Real) and float(value) >= 0
+
+
 class _ReplicaBlock(list):
     """Draws of one map for every replica, when a user's ``apply`` takes one draw at a time."""
 
@@ -112,11 +116,11 @@ class RandomOperator:
         for label, function in (("draw", draw), ("apply", apply), ("lipschitz", lipschitz), ("affine", affine)):
             if function is not None and not callable(function):
                 raise TypeError(f"{label} must be a function, got {function!r}")
-        if contraction is not None and not (isinstance(contraction, Real) and 0 <= contraction < np.inf):
+        if contraction is not None and not (_at_least_zero(contraction) and contraction < np.inf):
             raise ValueError(f"a declared contraction factor must be a finite number >= 0, got {contraction!r}")
-        if displacement is not None and not callable(displacement):
-            if not (isinstance(displacement, Real) and displacement >= 0):
-                raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
+        known = displacement is None or callable(displacement)
+        if not (known or _at_least_zero(displacement)):
+            raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
         self.space: Space = as_space(space)
         self.vectorized, self.name = vectorized, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine

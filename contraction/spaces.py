@@ -239,8 +239,6 @@ def as_space(space: Any) -> Space:
     """Return a space as it is, a function d(x, y) as a `Metric`, None as `Euclidean`; raise TypeError otherwise."""
     if space is None:
         return Euclidean()
-    if isinstance(space, Space) and not isinstance(space, type):
-        return space
-    if callable(space) and not isinstance(space, type):
-        return Metric(space)
-    raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")
+    if isinstance(space, type) or not (isinstance(space, Space) or callable(space)):
+        raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")
+    return space if isinstance(space, Space) else Metric(space)  # pyright: ignore[reportArgumentType]

@@ -55,6 +55,7 @@ def test_unknown_names_list_the_known(capsys):
     assert status == 2
     assert "no statement is called 'Theorem 9.9'" in err
     assert "quadratic_sgd" in err
+    assert "row 1 to row 76" in err
     status, _, err = run(capsys, "rates", "no-such-plot")
     assert status == 2
     assert "Known:" in err
@@ -75,6 +76,14 @@ def test_a_folder_that_cannot_be_written(capsys, tmp_path):
         assert status == 2
         assert "cannot be written" in err
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_report_named_like_a_folder_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("contraction.report.theory_sections", lambda seed: ([], True))
+    status, _, err = run(capsys, "report", "--out", str(tmp_path))
+    assert status == 2
+    assert "is a folder: name a file in it" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_whole_or_absent(tmp_path):

@@ -153,10 +153,32 @@ def test_noise_that_is_not_frozen_is_refused():
         ),
         (lambda: ct.RandomOperator(draw=lambda r: 0, apply=lambda t, d: t, contraction=np.nan), "finite number >= 0"),
         (lambda: ct.Operators.from_maps([np.sin], lipschitz=[1.0, 1.0]), "one entry a map, got 2 for 1 maps"),
+        (lambda: ct.forward_iterates(sine().sample(3), None), "real numbers, got None"),
+        (lambda: ct.RandomOperator(draw=int, apply=np.add, contraction="a"), "finite number >= 0, got 'a'"),
+        (lambda: ct.RandomOperator(draw=int, apply=np.add, displacement="a"), "number >= 0, got 'a'"),
+        (lambda: ct.search_violation(sine(), 0.0), r"keep the shape of a point: T_1 .* takes \(1,\) to \(3,\)"),
+        (
+            lambda: ct.forward_iterates(sine().sample(3, replicas=4), np.zeros((2, 3))),
+            r"start for 4 replicas has shape \(..., 4, d\) or \(d,\), got \(2, 3\)",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_its_rule(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ct.backward_iterates(sine(), np.zeros(3)), r"such as family.sample\(N, seed\)"),  # type: ignore
+        (lambda: ct.backward_iterates([np.sin], np.zeros(3)), r"such as Operators.from_maps"),  # type: ignore
+        (lambda: ct.iterates(sine().sample(3), np.zeros(3), ct.Late), r"such as Backward\(\)"),  # type: ignore
+        (lambda: ct.backward_iterates(sine().sample(3), np.zeros(3), at=2), r"such as \[2\], got 2"),  # type: ignore
+    ],
+)
+def test_wrong_kinds_are_refused_with_what_to_write(call, message):
+    with pytest.raises(TypeError, match=message):
         call()
 
 
