@@ -55,8 +55,12 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
         if verdict is not None:
             found = "the printed form fails" if verdict.holds else "THE PRINTED FORM WAS NOT REFUTED"
             numbers = ""
-            if None not in (verdict.measured, verdict.claimed) and verdict.measured != verdict.claimed:
-                numbers = f": measured {verdict.measured:.6g}, printed form gives {verdict.claimed:.6g}"
+            if None not in (verdict.measured, verdict.claimed):
+                measured, claimed = f"{verdict.measured:.6g}", f"{verdict.claimed:.6g}"
+                if measured != claimed:
+                    numbers = f": measured {measured}, printed form gives {claimed}"
             lines.append(f"- Run: {found}{numbers}" + (f" ({verdict.note})" if verdict.note else ""))
+        elif refutations is not None:
+            lines.append("- Run: a slip of notation: there is no number to compute")
         lines.append(f"- Severity: {row.severity}. Shown by: `python -m contraction verify {s.name}`")
     return "\n".join(lines) + "\n"

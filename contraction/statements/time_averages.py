@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from contraction.families import Gaussian, QuadraticSGD
-from contraction.iterates import paired_iterates
+from contraction.families import Gaussian, QuadraticSGD, TwoPoint
+from contraction.iterates import forward_iterates, paired_iterates
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM, chi_square_miss, chi_square_range
 
@@ -56,6 +56,18 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         yield {"h": float(h), "N": 400, "replicas": 200, "seed": int(rng.integers(2**31))}
 
 
+def check_printed(N: int = 400, seed: int = 0) -> Verdict:
+    """h = 1/2, noise ±1, one forward path from 0: theta_n has the sign of eps_n, so each change of sign moves the path
+    by 1/2 at least, surely. Measured: the largest increment after N/2; a path that converged would have 0.
+    """
+    path = QuadraticSGD(0.5, TwoPoint()).sample(N, seed)
+    moves = np.abs(np.diff(forward_iterates(path, 0.0)[N // 2 :, 0]))
+    return Verdict(
+        NAME, ROWS, "refuted", float(np.max(moves)) >= 0.5, float(np.max(moves)), 0.0, seed=seed,
+        hypotheses="h = 1/2, noise ±1", note=f"largest increment of one forward path over {N // 2} ≤ n < {N}",
+    )  # fmt: skip
+
+
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2",),
@@ -72,5 +84,6 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
+    check_printed=check_printed,
     test="tests/theory/test_time_averages.py",
 )  # fmt: skip

@@ -26,9 +26,17 @@ def test_sum_is_attained(k, D, n, gap):
     n=st.integers(0, 30),
     gap=st.integers(2, 40),
 )
-def test_printed_closed_form_is_refuted(k, D, n, gap):
-    verdict = geometric_sum.check_printed(k, D, n, gap)
-    assert verdict, verdict
+def test_printed_sum_and_closed_form_are_refuted(k, D, n, gap):
+    for row in geometric_sum.ROWS:
+        verdict = geometric_sum.check_printed(row, k, D, n, gap)
+        assert verdict, verdict
+
+
+def test_each_slip_runs_on_its_own():
+    """Row 13 adds terms, so it is above the distance; row 14 is no bound."""
+    found = geometric_sum.STATEMENT.refutations()
+    assert found[13].claimed > found[13].measured > 0
+    assert found[14].claimed <= 0 < found[14].measured
 
 
 def test_the_numbers_of_the_audit():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from contraction.iterates import forward_iterates
+from contraction.iterates import backward_iterates, forward_iterates
 from contraction.operators import RandomOperator
 from contraction.orders import Backward, Forward
 from contraction.rounding import gamma
@@ -49,6 +49,19 @@ def test_frequencies_of_one_path_of_two_constant_maps(p, seed):
     for other in (p - 0.2, p + 0.2):
         if 0 < other < 1:
             assert stats.binom.cdf(high, N, other) - stats.binom.cdf(low - 1, N, other) < 1e-2
+
+
+@given(N=st.integers(100, 400), seed=st.integers(0, 2**31))
+def test_a_forward_path_keeps_moving(N, seed):
+    """False alarm: no change of sign among at least 50 fair signs, 2^-49."""
+    verdict = statement.check_printed(N, seed)
+    assert verdict, verdict
+
+
+@pytest.mark.control
+def test_a_backward_path_does_not_keep_moving(monkeypatch):
+    monkeypatch.setattr(statement, "forward_iterates", backward_iterates)
+    assert not statement.check_printed()
 
 
 @pytest.mark.control
