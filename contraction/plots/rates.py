@@ -108,7 +108,7 @@ SHOWCASE: tuple[Exhibit, ...] = (
     Exhibit("Bellman operators (sup norm)", _bellman, 330),
     Exhibit("PageRank (ℓ1 on the simplex)", _pages, 200),
     Exhibit("Picard iteration (functions)", _picard, 40),
-    Exhibit("expands on half of the draws", lambda: (fam.ExpandingOnAverage(), 0.0), 110, {"moment": 1 / 3}, seed=3),
+    Exhibit("expanding on half of the draws", lambda: (fam.ExpandingOnAverage(), 0.0), 110, {"moment": 1 / 3}, seed=3),
 )  # fmt: skip
 
 
@@ -166,6 +166,7 @@ def _panel(axis: Any, exhibit: Exhibit) -> None:
         axis.set_yscale("symlog", linthresh=1e-3)
         axis.set_ylim(-5e-4, 3)
         axis.set_yticks([0, 1e-2, 1])
+        axis.set_xticks(range(0, len(n), 3))
         forward_style, shown = "o", (forward, backward, claim)
     else:
         axis.set_yscale("log")
@@ -176,9 +177,9 @@ def _panel(axis: Any, exhibit: Exhibit) -> None:
     axis.plot(n, shown[1], "-", color=BACKWARD, label="backward")
     axis.plot(n, shown[2], "--", color=CLAIM, lw=1.0, label="certificate")
     fit = "reached at n = 1" if rate is None else f"fit {rate:.3f}ⁿ, "
-    promised = "" if rate is None else f"certificate {_promised_rate(claim):.3f}ⁿ"
+    promised = "" if rate is None else f"certified {_promised_rate(claim):.3f}ⁿ"
     power = f" in $L^{{{certificate.p:.2g}}}$" if np.isfinite(certificate.p) else ""
-    axis.set_title(f"{exhibit.title}\n{fit}{promised}{power}", fontsize=7.5)
+    axis.set_title(f"{exhibit.title}\n{fit}{promised}{power}", fontsize=7.2)
     axis.tick_params(labelsize=7)
 
 

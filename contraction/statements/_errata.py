@@ -61,6 +61,11 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
                     numbers = f": measured {measured}, printed form gives {claimed}"
             lines.append(f"- Run: {found}{numbers}" + (f" ({verdict.note})" if verdict.note else ""))
         elif refutations is not None:
-            lines.append("- Run: a slip of notation: there is no number to compute")
+            why = (
+                "a slip of notation"
+                if row.printed == "TYPO"
+                else "true, but not the whole: the correction is what runs"
+            )
+            lines.append(f"- Run: {why}; there is no false number to compute")
         lines.append(f"- Severity: {row.severity}. Shown by: `python -m contraction verify {s.name}`")
     return "\n".join(lines) + "\n"
