@@ -35,6 +35,7 @@ def pytest_sessionfinish(session):
         session.config.workeroutput["verdicts"] = [dataclasses.asdict(v) for v in _WORST.values()]
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
 def pytest_testnodedown(node, error):
     for fields in getattr(node, "workeroutput", {}).get("verdicts", []):
         fields["rows"] = tuple(fields["rows"])
