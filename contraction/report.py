@@ -19,6 +19,8 @@ from contraction.files import check_writable_folder, write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from contraction.statements import Statement, Verdict
+
 __all__ = [
     "Section", "compose", "figure_html", "image_html", "markdown_html", "table_html", "theory_report",
     "theory_sections",
@@ -118,6 +120,12 @@ def compose(sections: Sequence[Section], title: str = "Training in reverse, chec
     )
 
 
+def _printed(statement: Statement, verdict: Verdict) -> str:
+    """What a refutation is about: the printed forms of its rows."""
+    quotes = [row.quote for row in statement.rows if row.id in verdict.rows and row.severity and row.quote]
+    return "printed: " + " | ".join(quotes) if quotes else statement.claim
+
+
 def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     """The theory's sections (table, plots, errata), and whether every statement holds."""
     from contraction.plots import PLOTS, draw
@@ -129,8 +137,8 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     results = {s.name: list(s.run(seed)) for s in statements}
     rows = [
         (
-            ", ".join(s.paper), s.claim, v.kind, v.cases, format_ratio(v.ratio), "pass" if v.holds else "FAIL",
-            v.hypotheses or s.hypotheses,
+            ", ".join(s.paper), _printed(s, v) if v.kind == "refuted" else s.claim, v.kind, v.cases,
+            format_ratio(v.ratio), "pass" if v.holds else "FAIL", v.hypotheses or s.hypotheses,
         )
         for s in statements
         for v in results[s.name]
@@ -163,5 +171,6 @@ is one statement, checked on cases that nobody picked by hand.</p>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>
 <li><strong>statistical</strong>: a test with stated sample size and error rates.</li>
-<li><strong>refuted</strong>: the printed form was run and fails; the correction is in the errata.</li></ul>
+<li><strong>refuted</strong>: the printed form was run and was seen to fail, which is what passes; its correction is
+in the errata.</li></ul>
 """

@@ -90,7 +90,7 @@ def matrices_of_norm(draw: st.DrawFn, d: int, norm: float) -> NDArray:
 
 
 def starts(d: int, *, far: float = 1e6) -> st.SearchStrategy[NDArray]:
-    """Starts in R^d, shape (d,), float64: the origin, near, and as far as ``far`` in every coordinate."""
+    """Starts in R^d (d = family.dim), shape (d,), float64: the origin, near, as far as ``far`` in every coordinate."""
     check_dim(d, "d")
     scales = st.sampled_from([0.0, 1e-6, 1.0, 1e3, far])
     return st.tuples(SEEDS, scales).map(lambda pair: pair[1] * np.random.default_rng(pair[0]).uniform(-1, 1, d))

@@ -221,7 +221,12 @@ def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
         raise ValueError("there must be at least one map, got none")
     if of_family:
         listed = [_on_numbers(m) if callable(m) else m for m in listed]
-    return listed, index_law.weights if getattr(index_law, "is_iid", False) else index_law
+    return listed, _without_words(index_law)
+
+
+def _without_words(index_law: IndexLaw) -> IndexLaw:
+    """The weights of i.i.d. indices, which need no list of words; any other law as it is."""
+    return index_law.weights if getattr(index_law, "is_iid", False) else index_law
 
 
 def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
@@ -250,6 +255,7 @@ def _weights(weights: Any, count: int) -> list[Fraction]:
 
 def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
     """Words (K, n), integer masses and their total."""
+    index_law = _without_words(index_law)
     if _is_iid(index_law):
         if index_law is None and count is None:
             raise ValueError("the word of equally likely maps needs their count")
@@ -258,7 +264,6 @@ def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, li
         words = _words.all_words(len(chances), n)
         masses = [math.prod(numerators[i] for i in word) for word in words.tolist()]
         return words, masses, denominator**n
-    index_law = _unpack([()], index_law)[1]
     source = index_law.words if hasattr(index_law, "words") else index_law
     listed = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
     total = sum((m for _, m in listed), Fraction(0))

@@ -9,6 +9,7 @@ import pytest
 
 from contraction import __main__ as command_line
 from contraction.files import check_writable_folder, write_atomically, write_text
+from contraction.report import theory_report
 from contraction.statements import _base, all_statements, find
 from contraction.statements._base import Row, Verdict, combine, ratio_of
 
@@ -84,6 +85,18 @@ def test_a_report_named_like_a_folder_is_refused(capsys, tmp_path, monkeypatch):
     assert status == 2
     assert "is a folder: name a file in it" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_report_is_one_page_and_quotes_what_it_refutes(monkeypatch, tmp_path):
+    chosen = find("geometric_sum")
+    monkeypatch.setattr("contraction.statements.all_statements", lambda: chosen)
+    monkeypatch.setattr("contraction.plots.PLOTS", {})
+    path, holds = theory_report(tmp_path / "report.html")
+    page = path.read_text(encoding="utf-8")
+    assert holds
+    assert "printed: A ≤ k^n (D + Dk + … + Dk^{m−n+1}) | ≤ D k^n (1 − k^{n−m+2})/(1−k)" in page
+    assert "http" not in page
+    assert "<script" not in page
 
 
 def test_files_are_whole_or_absent(tmp_path):

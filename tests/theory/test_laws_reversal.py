@@ -217,6 +217,12 @@ def test_families_bring_their_maps_and_laws():
         exact_law(FiniteFamily([(0.25, 0)]), 2)
 
 
+def test_iid_words_as_weights_or_as_a_law():
+    weights = [F(1, 3), F(2, 3)]
+    assert word_law(IID(weights), 3) == word_law(weights, 3)
+    assert reversible(IID(weights), 3)
+
+
 # --- a negative control
 
 
