@@ -19,15 +19,19 @@ __all__ = ["Result", "compare", "environment", "seconds", "write_results"]
 
 @dataclass(frozen=True)
 class Result:
-    """One line of a benchmark: what was compared, both times in seconds, their ratio and the goal for it."""
+    """One line of a benchmark: what was compared, both numbers, their ratio and the goal for it.
+
+    The numbers are seconds unless ``unit`` says otherwise; the obvious way has none where the goal is absolute.
+    """
 
     name: str
-    fast_seconds: float
-    plain_seconds: float
+    fast: float
+    plain: float | None
     ratio: float
     goal: float
     at_least: bool
     settings: str
+    unit: str = "s"
 
     @property
     def met(self) -> bool:
@@ -36,8 +40,9 @@ class Result:
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
         verdict = "met" if self.met else "NOT MET"
+        plain = "–" if self.plain is None else f"{self.plain:.4g} {self.unit}"
         return (
-            f"{self.name:<44} {self.plain_seconds:10.4g} s {self.fast_seconds:10.4g} s "
+            f"{self.name:<44} {plain:>12} {f'{self.fast:.4g} {self.unit}':>12} "
             f"ratio {self.ratio:9.3g}  goal {sign} {self.goal:<6g} {verdict}"
         )
 
