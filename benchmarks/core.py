@@ -163,7 +163,11 @@ def growth(folder: Path, quick: bool) -> None:
         left.loglog(loop, times, color=CLAIM, linestyle="--", marker="x", label="double loop, tanh")
         left.set(xlabel="number of maps N (d = 10)", ylabel="seconds for all backward iterates")
         right.set(xlabel=f"dimension d (N = {horizons[-2]})", ylabel="seconds")
-        left.legend()
+        for axis, sizes in ((left, horizons), (right, dims)):
+            axis.set_xticks(sizes, [str(size) for size in sizes])
+            axis.minorticks_off()
+        handles, labels = left.get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside upper center", ncols=2)
         save(fig, folder, "growth")
 
 

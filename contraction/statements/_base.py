@@ -240,7 +240,8 @@ class Statement:
         return by_row
 
     def _run(self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier) -> Verdict:
-        return combine(self._verdicts(check, cases, salt, seed, tier), seed=seed)
+        found = combine(self._verdicts(check, cases, salt, seed, tier), seed=seed)
+        return replace(found, hypotheses=found.hypotheses or self.hypotheses, observed=False)
 
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from contraction.statements import _base
+from contraction.statements import _base, all_statements
 from contraction.statements._base import Verdict
 from contraction.statements._table import table
 
@@ -50,4 +50,10 @@ def pytest_terminal_summary(terminalreporter):
     grouped = defaultdict(list)
     for verdict in _WORST.values():
         grouped[verdict.statement].append(verdict)
-    terminalreporter.write_line(table([v for name in sorted(grouped) for v in grouped[name]]))
+    known = {s.name: s.hypotheses for s in all_statements()}
+    shown = [
+        dataclasses.replace(v, hypotheses=v.hypotheses or known.get(name, ""), observed=False)
+        for name in sorted(grouped)
+        for v in grouped[name]
+    ]
+    terminalreporter.write_line(table(shown))
