@@ -114,8 +114,10 @@ def sign_flip_test(
         values = (np.asarray(statistic(_flipped(d, s)), dtype=float) for s in _signs(n, exact, resamples, seed))
         slack = 0.0
     else:
-        if statistic not in STATISTICS:
-            raise ValueError(f"statistic must be one of {', '.join(STATISTICS)} or a function, got {statistic!r}")
+        if not isinstance(statistic, str) or statistic not in STATISTICS:
+            raise ValueError(
+                f"statistic must be one of {', '.join(STATISTICS)} or a function of differences, got {statistic!r}"
+            )
         if d.ndim != 1:
             raise ValueError(f"statistic {statistic!r} takes one difference a pair, got shape {d.shape}")
         terms = _terms(d, statistic) / n
