@@ -169,7 +169,10 @@ def _probe(operators: Operators, start: NDArray) -> NDArray:
     """Apply the first, middle and last map twice; return the start in the dtype that the iterates have."""
     dtype = start.dtype
     for i in {1, (len(operators) + 1) // 2, len(operators)}:
-        once, again = operators.apply(i, start), operators.apply(i, start)
+        try:
+            once, again = operators.apply(i, start), operators.apply(i, start)
+        except ValueError as error:
+            raise ValueError(f"T_{i} cannot be applied to points of shape {start.shape}: {error}") from error
         if np.shape(once) != start.shape:
             raise ValueError(f"maps must keep the shape of a point: T_{i} takes {start.shape} to {np.shape(once)}")
         if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):

@@ -42,7 +42,10 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
     ValueError
         If an entry is NaN, or the last axis does not have ``dim`` coordinates.
     """
-    point = np.asarray(theta0)
+    try:
+        point = np.asarray(theta0)
+    except ValueError as error:
+        raise ValueError(f"a start must be an array of one shape, got {theta0!r}") from error
     if point.ndim == 0:
         point = point.reshape(1)
         if dim is not None and dim > 1:

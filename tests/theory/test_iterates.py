@@ -148,6 +148,11 @@ def test_noise_that_is_not_frozen_is_refused():
         (lambda: ct.forward_iterates(sine().sample(3), "abc"), "real numbers"),
         (lambda: ct.forward_iterates(QuadraticSGD(0.1, dim=2).sample(3), [1.0, 2.0, 3.0]), "2 coordinates"),
         (
+            lambda: ct.forward_iterates(sine().sample(3), np.zeros(4)),
+            r"T_1 cannot be applied to points of shape \(4,\)",
+        ),
+        (lambda: ct.forward_iterates(sine().sample(3), [[0.0], [1.0, 2.0]]), "an array of one shape"),
+        (
             lambda: ct.forward_iterates(ct.Operators.from_maps([lambda x: x[:1]]), np.zeros(2)),
             r"maps must keep the shape of a point: T_1 takes \(2,\) to \(1,\)",
         ),
