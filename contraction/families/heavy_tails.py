@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,9 @@ class _Symmetric(Noise, ABC):
 
     center: float
 
+    @abstractmethod
     def _central(self, p: float) -> float:
-        raise NotImplementedError
+        """E |epsilon - center|^p."""
 
     def moment(self, p: float, about: float = 0.0) -> float:
         """E |epsilon - about|^p: exact about the center and at p = 2, the triangle inequality's bound elsewhere."""

@@ -54,7 +54,7 @@ class IndexLaw(ABC):
         yield from self._words(n)
 
     def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} lists no words: it has neither words(n) nor _words(n)")
 
     def _check_words(self, n: int, count: int) -> None:
         check_count("the length of a word n", n)
