@@ -22,7 +22,7 @@ from torch import nn
 from benchmarks._measure import Result, compare, write_results
 from contraction.orders import Backward
 from nn_experiments.batches import ArrayBatches
-from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.choose import choose
 from nn_experiments.engine.walk import walk
 from nn_experiments.executors import process_executor
 from nn_experiments.initial import initialise

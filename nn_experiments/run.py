@@ -18,8 +18,8 @@ from nn_experiments.catalogue import Experiment
 from nn_experiments.curves import metric_names
 from nn_experiments.datasets import load_dataset
 from nn_experiments.engine import measure
+from nn_experiments.engine.choose import choose
 from nn_experiments.engine.jobs import Job, run_job
-from nn_experiments.engine.kernels import choose
 from nn_experiments.engine.probe import probe
 from nn_experiments.estimates import clock
 from nn_experiments.planning import Piece, Request, missing_pieces, total_cost

@@ -11,7 +11,7 @@ import torch
 
 from contraction.orders import Order
 from nn_experiments.batches import check_batches
-from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.choose import choose
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe
 from nn_experiments.engine.trajectory import Trajectory

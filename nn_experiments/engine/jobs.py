@@ -19,7 +19,7 @@ import torch
 from nn_experiments import variants
 from nn_experiments.catalogue import Experiment
 from nn_experiments.engine import measure
-from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.choose import choose
 from nn_experiments.engine.plan import Run
 from nn_experiments.engine.walk import averages, walk
 from nn_experiments.metrics import flat, parameter_distance

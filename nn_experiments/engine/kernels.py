@@ -11,7 +11,7 @@ from nn_experiments.batches import ArrayBatches
 from nn_experiments.models.mlp import MLP
 from nn_experiments.steps import LOSSES, State, TrainingStep
 
-__all__ = ["Kernel", "MLPKernel", "StepKernel", "choose", "hand_written"]
+__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "hand_written"]
 
 
 class Kernel(Protocol):
@@ -154,32 +154,3 @@ class _Work:
         self.turned_errors = [error.t() for error in self.errors]
         self.only_errors = [error[0] if rows == 1 else None for error in self.errors]
         self.rows = torch.arange(rows)
-
-
-def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
-    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, or ``auto`` for the fastest that can.
-
-    Raises
-    ------
-    TypeError
-        If the named kernel cannot run the step, with the reason.
-    """
-    if kernel == "step":
-        return StepKernel(step, batches)
-    if kernel == "mlp":
-        return MLPKernel(step, batches)
-    if kernel not in ("auto", "compiled"):
-        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled")
-    if kernel == "compiled":
-        from nn_experiments.engine.compiled import CompiledKernel
-
-        return CompiledKernel(step, batches)
-    if hand_written(step, batches) or next(step.model.parameters()).is_cuda:
-        return StepKernel(step, batches)
-    if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
-        try:
-            from nn_experiments.engine.compiled import CompiledKernel
-        except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding
-            return MLPKernel(step, batches)
-        return CompiledKernel(step, batches)
-    return MLPKernel(step, batches)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nn_experiments.batches import check_batches
-from nn_experiments.engine.kernels import choose
+from nn_experiments.engine.choose import choose
 from nn_experiments.engine.probe import probe
 from nn_experiments.metrics import parameter_distance
 from nn_experiments.steps import State

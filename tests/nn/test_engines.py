@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
 from nn_experiments.batches import Batch  # noqa: E402
-from nn_experiments.engine.kernels import choose  # noqa: E402
+from nn_experiments.engine.choose import choose  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
 from nn_experiments.engine.walk import walk  # noqa: E402

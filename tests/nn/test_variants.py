@@ -14,8 +14,8 @@ from nn_experiments import models, variants  # noqa: E402
 from nn_experiments.batches import Batch, Inputs  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS, Experiment  # noqa: E402
 from nn_experiments.datasets import load_dataset  # noqa: E402
+from nn_experiments.engine.choose import choose  # noqa: E402
 from nn_experiments.engine.jobs import Job, run_job  # noqa: E402
-from nn_experiments.engine.kernels import choose  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.walk import averages  # noqa: E402
 from nn_experiments.initial import initialise  # noqa: E402

@@ -1,0 +1,38 @@
+"""The choice of a kernel: by name, or the fastest that can run the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nn_experiments.engine.kernels import Kernel, MLPKernel, StepKernel, hand_written
+
+__all__ = ["choose"]
+
+
+def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
+    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, or ``auto`` for the fastest that can.
+
+    Raises
+    ------
+    TypeError
+        If the named kernel cannot run the step, with the reason.
+    """
+    if kernel == "step":
+        return StepKernel(step, batches)
+    if kernel == "mlp":
+        return MLPKernel(step, batches)
+    if kernel not in ("auto", "compiled"):
+        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled")
+    if kernel == "compiled":
+        from nn_experiments.engine.compiled import CompiledKernel  # numba is optional, and slow to import
+
+        return CompiledKernel(step, batches)
+    if hand_written(step, batches) or next(step.model.parameters()).is_cuda:
+        return StepKernel(step, batches)
+    if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
+        try:
+            from nn_experiments.engine.compiled import CompiledKernel
+        except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding
+            return MLPKernel(step, batches)
+        return CompiledKernel(step, batches)
+    return MLPKernel(step, batches)
