@@ -18,10 +18,11 @@ import numpy as np
 from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure, save, style
 from nn_experiments import catalogue, variants
 from nn_experiments.analysis.circumstances import circumstances
+from nn_experiments.at_hand import load_figure, results_at_hand
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import DEFAULT_OUT, Curves
 
-__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling", "load_figure", "main"]
+__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling", "main"]
 
 #: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
 MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
@@ -255,8 +256,6 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--scale", choices=("auto", "linear", "log"), default="auto", help="of losses")
     parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
     args = parser.parse_args(words)
-    from nn_experiments.report import results_at_hand
-
     folder = args.pictures or args.out / "figures"
     if args.figure == "overview":
         drawn = [("overview", draw_overview(results_at_hand([args.out])))]
@@ -273,20 +272,3 @@ def main(words: Sequence[str]) -> int:
         for path in save(fig, folder, name):
             print(path)
     return 0
-
-
-def load_figure(entry: Figure, out: Path, *, identity: str | None = None, seeds: Sequence[int] | None = None) -> Curves:
-    """Load a figure's seeds and orders, as far as they were recorded.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing of it, with the command that makes it.
-    """
-    from nn_experiments import load
-
-    curves = load(entry.name, out=out, identity=identity, seeds=seeds)
-    if seeds is None:
-        wanted = [seed for seed in entry.seeds if seed in curves.seeds]
-        curves = curves.select(seeds=wanted or curves.seeds)
-    return curves

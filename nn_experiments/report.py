@@ -10,20 +10,21 @@ from __future__ import annotations
 import argparse
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from contraction.files import check_writable_folder, write_text
 from contraction.report import Section, compose, figure_html, table_html
-from nn_experiments import catalogue, figures, variants
+from nn_experiments import figures, variants
 from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstances, findings
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.analysis.resets import baseline_costs
 from nn_experiments.analysis.settling import Evidence
+from nn_experiments.at_hand import results_at_hand
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import DEFAULT_OUT, Curves
 
-__all__ = ["figure_section", "main", "network_sections", "results_at_hand", "verdict_rows"]
+__all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
 VERDICTS = ("Figure", "Claim", "The paper's sentence", "Measured", "Verdict", "Test and error rates")
 _HOW = """
@@ -38,34 +39,6 @@ none does, <em>mixed</em> anything between. Five seeds allow no two-sided sign-f
 test on five seeds alone can reject at 5 %. A value that is not finite is shown and never averaged away: its seed is
 left out of the tests by name, and keeps a claim from being called <em>agrees</em>.</p>
 """
-
-
-def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
-    """Return (curves, figure) for every figure of the catalogue that a folder has all compared orders of.
-
-    The first folder that has a figure wins. A figure of which only a part of its orders was recorded is left out.
-    """
-    found = []
-    folders = list(folders)
-    for entry in catalogue.FIGURES.values():
-        for folder in folders:
-            try:
-                curves = figures.load_figure(entry, folder)
-            except FileNotFoundError:
-                continue
-            compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
-            if set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared):
-                found.append((curves, entry))
-                break
-    return found
-
-
-def _has_paths(curves: Curves, entry: Figure, orders: Sequence[str]) -> bool:
-    """Whether every seed has several iterates of the figure's first curve under every order."""
-    metric = entry.metrics[0]
-    return metric in curves.metrics and all(
-        len(curves.path(metric, seed=s, order=o)[0]) > 2 for s in curves.seeds for o in orders
-    )
 
 
 def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:

@@ -12,6 +12,7 @@ import contraction.report
 from contraction.report import Section
 from nn_experiments import catalogue, load, report
 from nn_experiments.analysis import Pairing, findings
+from nn_experiments.at_hand import results_at_hand
 from nn_experiments.command import main
 from tests.nn.synthetic_results import write_synthetic
 
@@ -26,13 +27,13 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_results_are_found_where_all_compared_orders_are(folder, tmp_path):
-    assert [entry.name for _, entry in report.results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
-    assert report.results_at_hand([tmp_path]) == []
+    assert [entry.name for _, entry in results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
+    assert results_at_hand([tmp_path]) == []
 
 
 def test_results_of_record_are_found(folder, tmp_path):
     load("regression-square", out=folder).save(tmp_path / "regression-square.npz")
-    ((curves, entry),) = report.results_at_hand([tmp_path])
+    ((curves, entry),) = results_at_hand([tmp_path])
     assert entry.name == "fig4"
     assert curves.seeds == (0, 1, 2, 3, 4)
 

@@ -1,0 +1,151 @@
+"""A whole figure's verdicts, from synthetic AR(1) results whose answers are known, and what was run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn_experiments import catalogue, load
+from nn_experiments.analysis import Pairing, circumstances, findings
+from nn_experiments.analysis.settling import evidence
+from nn_experiments.curves import Curves
+from tests.nn.synthetic_results import write_synthetic
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory) -> Curves:
+    out = tmp_path_factory.mktemp("synthetic")
+    write_synthetic(out, "fig4", steps=400)
+    return load("fig4", out=out)
+
+
+def verdicts(curves: Curves, name: str = "fig4", **changes) -> dict[str, str]:
+    figure = dataclasses.replace(catalogue.find(name), **changes)
+    return {row.topic: row.verdict for row in findings(curves, figure)}
+
+
+def test_verdicts_of_ar1(synthetic):
+    found = verdicts(synthetic, compared_at=(100, 400))
+    assert found["Variability along a path: train loss"] == "agrees"
+    assert found["Settling times"] == "agrees"
+    assert found["Value at a fixed step"] == "equal in law"
+    assert found["Hitting times"] in ("mixed", "disagrees")  # backward may never be as low as forward is in passing
+    assert found["Best so far"] in ("mixed", "disagrees")
+    assert found["Convergence to a point: parameters"] == "agrees"
+
+
+def test_exchanged_orders_change_every_verdict(synthetic):
+    found = verdicts(synthetic, orders=("backward", "forward"), compared_at=(100, 400))
+    assert found["Variability along a path: train loss"] == "disagrees"
+    assert found["Settling times"] == "disagrees"
+    assert found["Convergence to a point: parameters"] == "disagrees"
+    assert found["Value at a fixed step"] == "equal in law"
+
+
+def test_five_seeds_are_said_to_be_too_few(synthetic):
+    figure = dataclasses.replace(catalogue.find("fig4"), compared_at=(100, 400))
+    row = next(row for row in findings(synthetic, figure) if row.topic == "Value at a fixed step")
+    assert len(row.comparisons) == 4
+    assert "smallest possible 0.0625" in row.test
+    assert "no rejection is possible" in row.test
+
+
+def test_a_shifted_law_is_rejected_with_enough_seeds(tmp_path):
+    write_synthetic(tmp_path, "fig4", seeds=range(10), orders=("forward", "backward"), steps=60)
+    curves = load("fig4", out=tmp_path)
+    assert verdicts(curves, compared_at=(60,))["Value at a fixed step"] == "equal in law"
+    curves["train_loss"][:, 1] += 5.0
+    assert verdicts(curves, compared_at=(60,))["Value at a fixed step"].startswith("rejected")
+
+
+def test_a_step_that_was_not_recorded_is_not_replaced(synthetic):
+    assert verdicts(synthetic, compared_at=(700, 1400))["Value at a fixed step"] == "not measured"
+
+
+def test_reset_goes_to_another_point(tmp_path):
+    orders = ("forward", "reset-200")
+    curves = load(write_synthetic(tmp_path, "fig13", orders=orders, steps=400))
+    found = verdicts(curves, "fig13", orders=orders, window=50)
+    assert found["Another point after the reset"] == "agrees"
+    assert found["Variability along a path: test error"] == "agrees"
+
+
+def test_without_a_reset_there_is_no_other_point(tmp_path):
+    """The same figure, with the plain backward path under the reset one's name: its two levels are one."""
+    orders = ("forward", "reset-200")
+    curves = load(write_synthetic(tmp_path, "fig13", orders=("forward", "backward"), steps=400))
+    curves = dataclasses.replace(curves, orders=orders)
+    assert verdicts(curves, "fig13", orders=orders, window=50)["Another point after the reset"] == "disagrees"
+
+
+def test_one_diverged_seed_keeps_a_claim_from_agreeing(tmp_path):
+    write_synthetic(tmp_path, "fig4", steps=400, diverges_at={(2, "backward"): 300})
+    curves, figure = load("fig4", out=tmp_path), catalogue.find("fig4")
+    rows = {row.topic: row for row in findings(curves, figure)}
+    row = rows["Variability along a path: train loss"]
+    assert row.verdict == "mixed"
+    assert "seed 2: not finite" in row.measured
+    assert len(row.comparisons[0].seeds) == 4
+    assert "diverged (1 of 5)" in rows["Convergence to a point: parameters"].measured
+    assert circumstances(curves, figure).diverged == ((2, "backward", 300),)
+
+
+def test_accuracies_count_as_error_rates(tmp_path):
+    write_synthetic(tmp_path, "fig7", steps=60, seeds=(0, 1), orders=("forward", "backward"))
+    curves, figure = load("fig7", out=tmp_path), catalogue.find("fig7")
+    pair = Pairing(curves, figure, "forward", "backward")
+    found = pair.at("test_accuracy", 60)
+    assert found is not None
+    at = int(np.searchsorted(curves.iterates, 60))
+    assert np.array_equal(found[0], 1 - curves["test_accuracy"][:, 0, at])
+    assert "test error ≤ 0.5 of its start" in next(r.measured for r in findings(curves, figure) if "Hit" in r.topic)
+
+
+def test_a_path_that_diverged_between_diagnostics_has_diverged(synthetic):
+    curves = dataclasses.replace(synthetic, metrics={k: v.copy() for k, v in synthetic.metrics.items()})
+    assert evidence(curves, "function", seed=0, order="backward", last=400).verdict == "settles"
+    curves["test_loss"][0, 1, 399] = math.inf
+    assert evidence(curves, "function", seed=0, order="backward", last=400).verdict == "diverged"
+
+
+# --- what was run ---------------------------------------------------------------------------------------------------
+
+
+def test_reduced_runs_say_what_is_less(tmp_path: Path):
+    write_synthetic(tmp_path, "fig4", seeds=(0, 1), steps=200, every=10)
+    about = circumstances(load("fig4", out=tmp_path), catalogue.find("fig4"))
+    assert (about.steps, about.every, about.seeds) == (200, 10, 2)
+    assert len(about.reductions) == 3
+    for part in ("200 of 1,400 steps", "every 10 iterates", "2 of 5 seeds"):
+        assert part in about.label()
+
+
+def test_a_full_run_is_not_called_reduced(synthetic):
+    about = circumstances(synthetic, dataclasses.replace(catalogue.find("fig4"), steps=400, compared_at=()))
+    assert about.label() == "N = 400, every iterate recorded, 5 seeds"
+
+
+def test_a_run_that_did_not_train_says_so(synthetic):
+    figure = catalogue.find("fig4")
+    assert "HARDLY TRAINED" not in circumstances(synthetic, figure).label()  # 5 to 0.5
+    flat = {**synthetic.metrics, "train_loss": 2.3 - 1e-3 * synthetic["train_loss"][:, :, ::-1]}
+    label = circumstances(dataclasses.replace(synthetic, metrics=flat), figure).label()
+    assert "HARDLY TRAINED: the training loss fell by 0.2% of its start at most" in label
+
+
+def test_changed_settings_and_gaps_are_named(synthetic):
+    curves = dataclasses.replace(
+        synthetic,
+        experiment={
+            "experiment": {**synthetic.experiment["experiment"], "sampling": "reshuffle", "train_evaluation": 7}
+        },
+        recorded={name: mask.copy() for name, mask in synthetic.recorded.items()},
+    )
+    curves.recorded["train_loss"][3, 1, 50:60] = False
+    label = circumstances(curves, catalogue.find("fig4")).label()
+    for part in ("sampling = reshuffle (not iid)", "first 7 train items", "seed 3 backward has 391 of 401 iterates"):
+        assert part in label
