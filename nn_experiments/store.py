@@ -108,28 +108,55 @@ def block_path(root: Path, seed: int, variant: str, stream: str, first: int, las
 def write_block(root: Path, seed: int, variant: str, block: Block, *, stream: str = "curves") -> Path:
     """Write a block atomically and return its path.
 
-    If a block with the same first and last iterate is there already (from a run with another ``--every``),
-    the union is written: where both have an iterate, the new one wins.
+    If a block with the same first and last iterate is there already (from a run with another ``--every``, or to
+    another last iterate), nothing it holds is lost: where both have a number, the new one wins, and iterates with
+    other metrics than the first and last one go to blocks of their own.
     """
     path = block_path(root, seed, variant, stream, int(block.iterate[0]), int(block.iterate[-1]))
     if path.exists():
         with contextlib.suppress(BrokenBlock):
-            block = _union(read_block(path), block)
+            block, *rest = _union(read_block(path), block)
+            for part in rest:  # inside (first, last), so this ends; written first, so nothing is ever missing
+                write_block(root, seed, variant, part, stream=stream)
     arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(block.meta)), **arrays)
     return path
 
 
-def _union(old: Block, new: Block) -> Block:
-    """Return both blocks' iterates; an old iterate is kept only if it has every metric of the new block."""
-    keep = ~np.isin(old.iterate, new.iterate)
-    if not keep.any() or not set(new.values) <= set(old.values):
-        return new
-    iterate = np.concatenate([old.iterate[keep], new.iterate])
-    order = np.argsort(iterate)
-    values = {n: np.concatenate([old.values[n][keep], v])[order] for n, v in new.values.items()}
-    return Block(iterate[order], values, new.meta)
+def _union(old: Block, new: Block) -> list[Block]:
+    """Return all that two blocks with the same first and last iterate hold, one block a set of metrics.
+
+    The first block has every metric of both, at the iterates that have them all: the first and last at least.
+    """
+    rows: dict[int, dict[str, float]] = {}
+    for block in (old, new):
+        for k, n in enumerate(block.iterate.tolist()):
+            rows.setdefault(n, {}).update({name: float(value[k]) for name, value in block.values.items()})
+    groups: dict[frozenset[str], list[int]] = {frozenset(old.values) | frozenset(new.values): []}
+    for n in sorted(rows):
+        groups.setdefault(frozenset(rows[n]), []).append(n)
+    made = []
+    for names, at in groups.items():
+        values = {name: np.array([rows[n][name] for n in at]) for name in sorted(names)}
+        meta = _join(block.meta for block in (old, new) if np.isin(block.iterate, at).any())
+        made.append(Block(np.array(at), values, meta))
+    return made
+
+
+def _join(metas: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return what made a joined block: the newest maker's meta and all seconds; other makers are under ``joined``."""
+    makers: dict[str, dict[str, Any]] = {}
+    seconds = 0.0
+    for meta in metas:
+        seconds += meta.get("seconds", 0.0)
+        for maker in (*meta.get("joined", ()), meta):
+            plain = {key: value for key, value in maker.items() if key not in ("joined", "seconds")}
+            text = json.dumps(plain, sort_keys=True)
+            makers.pop(text, None)
+            makers[text] = plain
+    *others, newest = makers.values()
+    return newest | ({"seconds": round(seconds, 3)} if seconds else {}) | ({"joined": others} if others else {})
 
 
 def read_block(path: Path) -> Block:
@@ -160,15 +187,18 @@ def blocks(root: Path, seed: int, variant: str, *, stream: str = "curves") -> li
     return sorted(found, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
 
 
+def _recorded(root: Path, seed: int, variant: str, stream: str) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for block in blocks(root, seed, variant, stream=stream):
+        for name in block.values:
+            found.setdefault(name, set()).update(block.iterate.tolist())
+    return found
+
+
 def present(root: Path, seed: int, variant: str, metrics: Iterable[str], *, stream: str = "curves") -> set[int]:
-    """Return the iterates already recorded with all of ``metrics``."""
-    wanted = set(metrics)
-    return {
-        int(n)
-        for block in blocks(root, seed, variant, stream=stream)
-        if wanted <= set(block.values)
-        for n in block.iterate
-    }
+    """Return the iterates already recorded with all of ``metrics`` (of which there is at least one)."""
+    found = _recorded(root, seed, variant, stream)
+    return set.intersection(*(found.get(name, set()) for name in metrics))
 
 
 def write_settings(root: Path, settings: Mapping[str, Any]) -> None:
@@ -201,10 +231,10 @@ def read_settings(root: Path) -> dict[str, Any]:
 
 
 def merge(source: Path, target: Path) -> int:
-    """Copy every block of the output folder ``source`` that ``target`` lacks; return how many were copied.
+    """Copy what the output folder ``source`` has and ``target`` lacks; return how many blocks that was.
 
-    Identities that only ``source`` has are copied whole. Numbers are never averaged: an iterate that both
-    have stays as it is in ``target``.
+    Identities that only ``source`` has are copied whole. Numbers are never averaged: a metric of an iterate that
+    both have stays as it is in ``target``.
 
     Raises
     ------
@@ -216,20 +246,29 @@ def merge(source: Path, target: Path) -> int:
         raise ValueError(f"{source} holds no run (no */experiment.json)")
     copied = 0
     for root in roots:
-        settings = read_settings(root)
-        write_settings(target / root.name, settings)
-        for path in sorted(root.glob("*/*/*-*.npz")) + sorted(root.glob("*/*/diagnostics/*-*.npz")):
-            if path.name.startswith("."):
-                continue
-            stream = "diagnostics" if path.parent.name == "diagnostics" else "curves"
-            folder = path.parent.parent if stream == "diagnostics" else path.parent
-            block = read_block(path)
-            seed, variant = int(folder.parent.name), folder.name
-            have = present(target / root.name, seed, variant, block.values, stream=stream)
-            lack = np.array([int(n) not in have for n in block.iterate])
-            if lack.any():
-                values = {name: value[lack] for name, value in block.values.items()}
-                part = Block(block.iterate[lack], values, block.meta)
-                write_block(target / root.name, seed, variant, part, stream=stream)
-                copied += 1
+        write_settings(target / root.name, read_settings(root))
+        for folder in sorted(path for path in root.glob("*/*") if path.is_dir()):
+            for stream in STREAMS:
+                copied += _merge_folder(root, target / root.name, int(folder.parent.name), folder.name, stream)
+    return copied
+
+
+def _merge_folder(source: Path, target: Path, seed: int, variant: str, stream: str) -> int:
+    have = _recorded(target, seed, variant, stream)
+    copied = 0
+    for path in sorted(block_path(source, seed, variant, stream, 0, 0).parent.glob("*-*.npz")):
+        if path.name.startswith("."):
+            continue
+        block = read_block(path)
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for k, n in enumerate(block.iterate.tolist()):
+            lacking = tuple(name for name in sorted(block.values) if n not in have.get(name, ()))
+            groups.setdefault(lacking, []).append(k)
+        for names, places in groups.items():
+            if names:
+                part = Block(block.iterate[places], {name: block.values[name][places] for name in names}, block.meta)
+                write_block(target, seed, variant, part, stream=stream)
+                for name in names:
+                    have.setdefault(name, set()).update(part.iterate.tolist())
+        copied += any(groups)
     return copied
