@@ -116,7 +116,7 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     if steps < figure.steps:
         reductions.append(f"{steps:,} of {figure.steps:,} steps")
     usual = PAPER_EVERY.get(figure.name, 1)
-    if every > usual:
+    if every > usual and figure.section != "-":  # else no figure of the paper's
         theirs = "every iterate" if usual == 1 else f"every {usual} iterates"
         reductions.append(f"every {every} iterates (the paper: {theirs})")
     if len(curves.seeds) < len(figure.seeds):
