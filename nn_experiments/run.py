@@ -14,7 +14,6 @@ from typing import TextIO
 import torch
 
 from nn_experiments import executors, store
-from nn_experiments.catalogue import Experiment
 from nn_experiments.curves import metric_names
 from nn_experiments.datasets import load_dataset
 from nn_experiments.engine import measure
@@ -61,6 +60,14 @@ class Options:
     dask: str | None = None
     block_seconds: float = 15.0
 
+    def __post_init__(self) -> None:
+        for name, least in (("workers", 0), ("chunk", 1), ("time_limit", 0)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if not self.block_seconds > 0:
+            raise ValueError(f"block_seconds must be positive, got {self.block_seconds}")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -73,8 +80,12 @@ class Outcome:
     seconds: float
 
 
-def rates(experiment: Experiment, options: Options, seed: int) -> tuple[float, float]:
-    """Probe determinism and return the seconds of one map and of one evaluation, measured on this machine."""
+def rates(request: Request, options: Options) -> tuple[float, float]:
+    """Probe determinism and return the seconds of one map and of one evaluation, measured on this machine.
+
+    Only batches that the request draws (and B_2) are asked for: a cut data folder holds no others.
+    """
+    experiment, seed = request.experiment, request.seeds[0]
     torch.set_num_threads(1)
     device = device_of(options)
     place = prepare(experiment, seed, data_dir=options.data_dir, official=options.official, device=device)
@@ -87,12 +98,12 @@ def rates(experiment: Experiment, options: Options, seed: int) -> tuple[float, f
     kernel = choose(place.step, place.batches, "auto" if options.engine == "ensemble" else options.engine)
     count, spent = 2, 0.0
     kernel.apply(place.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
-    while spent < 0.05 and count < 1000:
-        count *= 4
+    while spent < 0.05 and count < min(1000, request.steps):
+        count = min(4 * count, request.steps)
         begin = time.perf_counter()
         kernel.apply(place.state0, range(count, 0, -1), 0)
         spent = time.perf_counter() - begin
-    return spent / count, evaluation
+    return spent / count if spent else slow, evaluation
 
 
 def foresee(request: Request, options: Options) -> str:
@@ -100,7 +111,7 @@ def foresee(request: Request, options: Options) -> str:
     experiment = request.experiment
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
-    step, evaluation = rates(experiment, options, request.seeds[0])
+    step, evaluation = rates(request, options)
     pieces = missing_pieces(
         request,
         root,
@@ -129,10 +140,22 @@ def foresee(request: Request, options: Options) -> str:
 
 
 def device_of(options: Options) -> str:
-    """Return the device's name, ``auto`` resolved."""
-    if options.device != "auto":
-        return options.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Return the device's name, ``auto`` resolved.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or this machine has none.
+    """
+    if options.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(options.device).type
+    except RuntimeError:
+        raise ValueError(f"unknown device {options.device!r}; such as cpu, cuda, cuda:1, auto") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {options.device}: torch finds no GPU here; --device cpu or auto does without")
+    return options.device
 
 
 def run(
@@ -171,7 +194,7 @@ def run(
 
     if not lacking(1e-3, 1e-3):
         return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
-    step_seconds, evaluation_seconds = rates(experiment, options, request.seeds[0])
+    step_seconds, evaluation_seconds = rates(request, options)
     store.write_settings(root, about)
     pieces = lacking(step_seconds, evaluation_seconds)
     device = device_of(options)

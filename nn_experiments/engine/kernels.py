@@ -59,7 +59,7 @@ def hand_written(step: Any, batches: Any) -> str | None:
 
 
 class Table:
-    """Batches B_1 … B_m stacked in memory, grown when a larger index is asked for."""
+    """Batches B_1 … B_m stacked in memory, grown when a larger index is asked for; never one that nobody asked for."""
 
     def __init__(self, batches: ArrayBatches) -> None:
         self.batches = batches
@@ -67,12 +67,19 @@ class Table:
         self.size = 0
 
     def grow(self, largest: int) -> None:
-        """Make the table hold B_1 … B_largest at least."""
-        if largest > self.size:
-            size = max(largest, min(2 * self.size, largest + 500))
-            inputs, targets = self.batches.stack(range(1, size + 1))
-            self.inputs, self.targets = inputs.flatten(2), targets
-            self.size = size
+        """Make the table hold B_1 … B_largest; what its tensors have beyond that is room to grow, not data."""
+        if largest <= self.size:
+            return
+        inputs, targets = self.batches.stack(range(self.size + 1, largest + 1))
+        inputs = inputs.flatten(2)
+        if largest > len(self.inputs):
+            room = max(largest, min(2 * self.size, largest + 500))
+            filled = self.inputs[: self.size], self.targets[: self.size]
+            self.inputs, self.targets = (new.new_empty(room, *new.shape[1:]) for new in (inputs, targets))
+            if self.size:
+                self.inputs[: self.size], self.targets[: self.size] = filled
+        self.inputs[self.size : largest], self.targets[self.size : largest] = inputs, targets
+        self.size = largest
 
 
 class MLPKernel:
