@@ -48,6 +48,8 @@ DIAGNOSTICS = (
     "parameter_norm",
     "gradient_norm",
 )
+#: Metrics that speak of another state as well.
+_DISTANCES = ("_increment", "_coupling", "_independent", "_to_last")
 
 
 def metric_names(stream: str, classes: int, n: int, last: int) -> tuple[str, ...]:
@@ -119,9 +121,12 @@ class Curves:
         return self.iterates[mask], values[s, o, mask]
 
     def diverged(self, *, seed: int, order: str) -> int | None:
-        """Return the first recorded iterate at which some metric is not finite, or None."""
+        """Return the first recorded iterate at which some metric of its own is not finite, or None.
+
+        Distances do not count: iterate 0 is no divergence because the last iterate, or another run, is far away.
+        """
         first: list[int] = []
-        for metric in self.metrics:
+        for metric in (name for name in self.metrics if not name.endswith(_DISTANCES)):
             n, values = self.path(metric, seed=seed, order=order)
             first += [int(n[k]) for k in np.flatnonzero(~np.isfinite(values))[:1]]
         return min(first) if first else None

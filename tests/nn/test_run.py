@@ -162,13 +162,19 @@ def test_a_time_limit_leaves_the_rest_for_later(tmp_path: Path, whole: nne.Curve
 
 def test_divergence_is_recorded_and_stops_nobody_else(tmp_path: Path) -> None:
     wild = SMALL.override({"optimizer.learning_rate": "30"})
-    request = Request(experiment=wild, seeds=(0, 1), orders=("forward", "backward"), steps=40)
+    request = Request(experiment=wild, seeds=(0, 1), orders=("forward", "backward"), steps=40, diagnostics_every=10)
     outcome = run(request, options(tmp_path))
     assert outcome.missing == 0
     curves = nne.load(outcome.root)
     assert curves.recorded["train_loss"].all()
-    first = [curves.diverged(seed=s, order=o) for s in (0, 1) for o in curves.orders]
-    assert any(n is not None and 1 < n <= 40 for n in first)
+    first = {(s, o): curves.diverged(seed=s, order=o) for s in (0, 1) for o in curves.orders}
+    assert any(n is not None and 1 < n <= 40 for n in first.values())
+    for (s, o), n in first.items():
+        if n is not None:  # iterate 0 is sound, though its distance to the last iterate is not a number
+            assert np.isnan(curves.path("parameter_to_last", seed=s, order=o)[1]).all()
+            before = curves.path("train_loss", seed=s, order=o)[1][:n]
+            assert n > 1
+            assert np.isfinite(before).all()
     assert run(request, options(tmp_path)).made == 0
 
 
@@ -230,6 +236,16 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["run", "fig4", "--set", "scaling=loud"], "scaling must be one of unit, standard"),
         (["run", "fig4", "--set", "model=mlp"], "unknown model 'mlp'"),
         (["run", "fig4", "--steps", "0"], "steps >= 1"),
+        (["run", "fig4", "--workers", "-1"], "workers must be at least 0, got -1"),
+        (["run", "fig4", "--chunk", "0"], "chunk must be at least 1, got 0"),
+        (["run", "fig4", "--time-limit", "-1"], "time_limit must be at least 0, got -60"),
+        (["run", "fig4", "--block-seconds", "0"], "block_seconds must be positive"),
+        (["run", "fig4", "--device", "abacus"], "unknown device 'abacus'"),
+        pytest.param(
+            ["run", "fig4", "--device", "cuda"],
+            "torch finds no GPU here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
         (["run", "fig4", "--seeds", "-3"], "a seed must be an integer of at least 0"),
         (["run", "fig7", "--data-dir", "/nowhere"], "the data folder /nowhere does not exist"),
         (["merge", "/nowhere"], "holds no run"),
