@@ -85,9 +85,12 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
 
 def stop(executor: Executor) -> None:
     """End an executor now: unfinished jobs are lost, finished ones are already written."""
+    if not isinstance(executor, ProcessPoolExecutor):
+        executor.shutdown(wait=False)  # Dask cancels what is in flight
+        return
+    processes: list[Any] = list((executor._processes or {}).values())  # a pool forgets them when it shuts down
     executor.shutdown(wait=False, cancel_futures=True)
-    processes: Any = getattr(executor, "_processes", None) or {}
-    for process in list(processes.values()):
+    for process in processes:
         process.kill()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from nn_experiments.command import main  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
-from tests.nn.workers import always_kill, kill_once  # noqa: E402
+from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "nn_experiments", "run", "fig4", "--seeds", "0", "--steps", "220", "--no-baselines"]
@@ -107,6 +108,31 @@ def test_a_worker_that_dies_is_replaced_without_loss(tmp_path: Path) -> None:
     assert (tmp_path / "died").exists()
     with pytest.raises(executors.JobFailed, match="died 4 times"):
         list(executors.run_all(lambda: executors.process_executor(1), always_kill, [1], at_once=1))
+
+
+def test_an_interrupted_run_ends_its_workers(tmp_path: Path) -> None:
+    marker = tmp_path / "begun"
+    pool = executors.process_executor(1)
+    future = pool.submit(wait_long, str(marker))
+    while not marker.exists():
+        assert not future.done()
+        time.sleep(0.01)
+    (worker,) = multiprocessing.active_children()
+    executors.stop(pool)
+    worker.join(60)
+    assert worker.exitcode == -signal.SIGKILL
+
+
+def test_an_error_on_a_cluster_is_the_jobs_own(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        executors.dask_executor(cluster.scheduler_address) as (executor, at_once),
+        pytest.raises(executors.JobFailed, match="nonsense failed: ValueError"),
+    ):
+        list(executors.run_all(lambda: executor, int, ["1", "nonsense"], at_once=at_once))
 
 
 def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alone: nne.Curves) -> None:

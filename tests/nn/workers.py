@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -19,3 +20,9 @@ def kill_once(item: tuple[int, str]) -> int:
 def always_kill(number: int) -> None:
     """Kill this worker."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_long(marker: str) -> None:
+    """Say that the work has begun, and go on for an hour."""
+    Path(marker).touch()
+    time.sleep(3600)
