@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nn_experiments import catalogue, models, variants
+from nn_experiments import catalogue, variants
 from nn_experiments.curves import DEFAULT_OUT
 
 __all__ = ["main"]
@@ -24,6 +24,7 @@ def _arguments() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="compute what a figure still lacks")
     run.add_argument("figure", help="fig3 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
     run.add_argument("--orders", nargs="+", help=f"of {', '.join(variants.KINDS)}")
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
     run.add_argument("--steps", type=int, help="length of the curves")
@@ -32,7 +33,7 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, auto")
     run.add_argument("--dtype", choices=catalogue.DTYPES)
     run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the experiment")
-    run.add_argument("--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "ensemble"))
+    run.add_argument("--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble"))
     run.add_argument("--chunk", type=int, help="chains run together by the ensemble engine")
     run.add_argument("--workers", type=int, help="processes; 0 for none but this one")
     run.add_argument("--dask", metavar="ADDRESS", help="run on a dask.distributed cluster")
@@ -54,8 +55,17 @@ def _arguments() -> argparse.ArgumentParser:
     merge.add_argument("sources", type=Path, nargs="+")
     merge.add_argument("--into", type=Path, default=DEFAULT_OUT)
 
-    data = commands.add_parser("data", help="load a data set (downloading it if need be) and say what it is")
-    data.add_argument("name")
+    data = commands.add_parser(
+        "data", help="load a data set (downloading it if need be) and say what it is; or cut it down (--for)"
+    )
+    data.add_argument("name", nargs="?")
+    cut = data.add_argument_group("cutting", "a small folder, the --data-dir of exactly these runs")
+    cut.add_argument("--for", dest="figures", nargs="+", metavar="FIGURE", help="the figures whose runs it is for")
+    cut.add_argument("--into", type=Path, metavar="DIR", help="the folder; a cut that is there is added to")
+    cut.add_argument("--seeds", type=int, nargs="+", help="the figures' own unless given")
+    cut.add_argument("--steps", type=int, help="last iterate of the runs; the figures' own unless given")
+    cut.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run")
+    cut.add_argument("--no-diagnostics", action="store_true", help="for runs with --diagnostics-every 0: fewer images")
     _data_arguments(data)
     return parser
 
@@ -75,13 +85,49 @@ def _list(args: argparse.Namespace) -> int:
 
 def _data(args: argparse.Namespace) -> int:
     from nn_experiments.datasets import load_dataset
+    from nn_experiments.datasets.cut import CutDataset
 
+    cutting = args.into or args.seeds or args.steps is not None or args.set or args.no_diagnostics
+    if bool(args.name) == bool(args.figures) or bool(cutting) != bool(args.figures) or (cutting and not args.into):
+        raise ValueError("data takes either the name of a data set, or --for FIGURE … --into DIR (with --seeds, …)")
+    if args.figures:
+        return _cut(args)
     data = load_dataset(args.name, data_dir=args.data_dir, official=not args.any_data)
     print(
         f"{data.name}: {len(data.train_inputs)} training and {len(data.test_inputs)} test items of shape "
         f"{data.shape}, {data.classes or 'no'} classes, fingerprint {data.fingerprint}"
     )
+    if isinstance(data, CutDataset):
+        held = data.held
+        print(f"  a cut: only {held[0]} training and {held[1]} test items are here, for {'; '.join(data.purposes)}")
     return 0
+
+
+def _cut(args: argparse.Namespace) -> int:
+    from nn_experiments.datasets.needs import cut_for
+
+    made = cut_for(
+        args.figures,
+        args.into,
+        seeds=args.seeds,
+        steps=args.steps,
+        changes=_changes(args),
+        diagnostics=not args.no_diagnostics,
+        data_dir=args.data_dir,
+        official=not args.any_data,
+    )
+    for path, data in made:
+        print(
+            f"{path}: {data.held[0]} of {len(data.train_inputs)} training and {data.held[1]} of "
+            f"{len(data.test_inputs)} test images of {data.name}, {path.stat().st_size / 1e6:.1f} MB, for "
+            f"{'; '.join(data.purposes)}"
+        )
+    print(f"run these with --data-dir {args.into}")
+    return 0
+
+
+def _changes(args: argparse.Namespace) -> dict[str, str]:
+    return dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -105,12 +151,13 @@ def _record(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     figure = catalogue.find(args.figure)
-    changes = dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
+    changes: dict[str, str] = {}
+    if args.reduced:
+        figure, changes = figure.smaller()
+    changes |= _changes(args)
     if args.dtype:
         changes["dtype"] = args.dtype
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes)
-    if not models.available(experiment.model):
-        models.build(experiment.model, (1,), 1)  # raises ModelNotBuilt with the reason
     from nn_experiments import run
     from nn_experiments.planning import Request
 

@@ -140,10 +140,12 @@ def load_dataset(
     ----------
     data_dir
         A folder with files in one of the known formats; the environment variable
-        ``TRAINING_IN_REVERSE_DATA`` unless given. Where it lacks the set, the official files are downloaded
-        into a cache.
+        ``TRAINING_IN_REVERSE_DATA`` unless given. Where it holds only a cut of the set
+        (``data --for FIGURE --into FOLDER``), the cut is loaded: it has the whole set's lengths, fingerprint
+        and statistics, and refuses images it does not hold. Where it has neither, the official files are
+        downloaded into a cache.
     official
-        Refuse files whose fingerprint is not the official data set's.
+        Refuse files whose fingerprint is not the official data set's (a cut carries the whole set's).
     download
         Whether downloading is allowed.
 
@@ -152,7 +154,8 @@ def load_dataset(
     MissingData
         If the set is nowhere and cannot be downloaded.
     DataError
-        If a file is truncated, altered, or not the official data.
+        If a file is truncated, altered, or not the official data. Also later, from a cut's arrays, for an image
+        that the cut does not hold.
     """
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}; the known ones are {', '.join(NAMES)}")

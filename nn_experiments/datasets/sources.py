@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nn_experiments.datasets import formats
 from nn_experiments.datasets.errors import DataError, MissingData
+
+if TYPE_CHECKING:
+    from nn_experiments.datasets import Dataset
 
 __all__ = ["SOURCES", "Source", "find_local", "load"]
 
@@ -141,9 +145,9 @@ def fetch(name: str, source: Source, cache: Path) -> Path:
     return cache
 
 
-def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None):
-    """Return the `Dataset` from a folder, or else from the cache of official downloads (see `load_dataset`)."""
-    from nn_experiments.datasets import from_images
+def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None) -> Dataset:
+    """Return a data set from a folder (whole, or else a cut), or from official downloads (see `load_dataset`)."""
+    from nn_experiments.datasets import cut, from_images
 
     source = SOURCES[name]
     found = None
@@ -151,6 +155,8 @@ def load(name: str, folder: Path | None, *, official: bool, download: bool, cach
         if not folder.is_dir():
             raise MissingData(f"the data folder {folder} does not exist")
         found = find_local(name, folder)
+        if found is None and cut.cut_path(name, folder).is_file():
+            return _checked(cut.read_cut(cut.cut_path(name, folder)), source, official)
     if found is None:
         if not download:
             raise MissingData(f"{name} is not in {folder or 'any data folder'}, and downloading is off")
@@ -160,10 +166,13 @@ def load(name: str, folder: Path | None, *, official: bool, download: bool, cach
             cache = Path(pooch.os_cache("training-in-reverse")) / name
         found = find_local(name, fetch(name, source, cache))
         assert found is not None
-    dataset = from_images(name, *found, classes=source.classes)
+    return _checked(from_images(name, *found, classes=source.classes), source, official)
+
+
+def _checked(dataset: Dataset, source: Source, official: bool) -> Dataset:
     if official and dataset.fingerprint != source.fingerprint:
         raise DataError(
-            f"these files are not the official {name}: fingerprint {dataset.fingerprint} instead of "
+            f"these files are not the official {dataset.name}: fingerprint {dataset.fingerprint} instead of "
             f"{source.fingerprint}; pass --any-data to use them as they are"
         )
     return dataset

@@ -1,0 +1,107 @@
+"""Which images the runs of a figure draw, and the small data folder that holds just these (NumPy only)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nn_experiments import catalogue
+from nn_experiments.catalogue import Experiment, Figure
+from nn_experiments.datasets import load_dataset, sources
+from nn_experiments.datasets.cut import CutDataset, write_cut
+from nn_experiments.datasets.errors import DataError
+from nn_experiments.sampling import Sampler
+
+__all__ = ["cut_for", "needed_rows"]
+
+
+def needed_rows(
+    experiment: Experiment, seeds: Sequence[int], steps: int, *, diagnostics: bool, sizes: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the training and test images that runs of an experiment look at.
+
+    That is: the images of B_1 … B_steps in any order (B_2 at least: the determinism probe applies it), those of the
+    independent second stream of batches if there are diagnostics (`Workplace.other_batches`), and the fixed subsets
+    that losses are computed on.
+
+    Parameters
+    ----------
+    steps
+        Last iterate of the runs.
+    sizes
+        Number of training and of test images in the whole set.
+    """
+    if steps < 1 or not seeds:
+        raise ValueError(f"a run needs seeds and steps >= 1, got {tuple(seeds)} and {steps}")
+    train = [np.arange(sizes[0])[: experiment.train_evaluation]]
+    for seed in seeds:
+        for stream in ("batch", "other batch") if diagnostics else ("batch",):
+            sampler = Sampler(experiment.sampling, experiment.batch_size, sizes[0], seed, stream)
+            train += [sampler(i) for i in range(1, max(steps, 2) + 1)]
+    return np.unique(np.concatenate(train)), np.arange(sizes[1])[: experiment.test_evaluation]
+
+
+def cut_for(
+    figures: Sequence[str],
+    into: Path,
+    *,
+    seeds: Sequence[int] | None = None,
+    steps: int | None = None,
+    changes: Mapping[str, str] | None = None,
+    diagnostics: bool = True,
+    data_dir: str | Path | None = None,
+    official: bool = True,
+) -> list[tuple[Path, CutDataset]]:
+    """Write what the runs of some figures need into a folder, one file a data set; add to a cut that is there.
+
+    Parameters
+    ----------
+    figures
+        Names of the catalogue.
+    into
+        The folder, made if need be: the ``--data-dir`` of these runs.
+    seeds, steps
+        The figures' own unless given.
+    changes
+        As ``--set`` of the runs: only what decides the images matters (``batch_size``, ``sampling``, …).
+    diagnostics
+        Whether the runs have diagnostics, which draw a second stream of batches; a figure without any has none.
+    data_dir, official
+        Where the whole sets are, as in `load_dataset`.
+
+    Raises
+    ------
+    ValueError
+        If a figure needs no files.
+    DataError
+        If the folder holds the whole set, or a cut of other data.
+    """
+    plans: dict[str, list[tuple[Figure, Experiment]]] = {}
+    for name in figures:
+        figure = catalogue.find(name)
+        experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes or {})
+        if experiment.data not in sources.SOURCES:
+            raise ValueError(f"{figure.name} needs no data folder: {experiment.data} comes with the package")
+        if into.is_dir() and sources.find_local(experiment.data, into) is not None:
+            raise DataError(f"{into} holds the whole {experiment.data}: a cut in it would never be read")
+        plans.setdefault(experiment.data, []).append((figure, experiment))
+    written = []
+    for data, runs in plans.items():
+        dataset = load_dataset(data, data_dir=data_dir, official=official)
+        sizes = len(dataset.train_inputs), len(dataset.test_inputs)
+        rows, purposes = [], []
+        for figure, experiment in runs:
+            wanted = figure.seeds if seeds is None else tuple(seeds)
+            last = figure.steps if steps is None else steps
+            both = diagnostics and figure.diagnostics_every > 0
+            rows.append(needed_rows(experiment, wanted, last, diagnostics=both, sizes=sizes))
+            purposes.append(
+                f"{figure.name}, seed{'s' if len(wanted) > 1 else ''} {', '.join(map(str, wanted))}, up to step "
+                f"{last:,}, {experiment.sampling} batches of {experiment.batch_size}, "
+                f"{'with' if both else 'without'} diagnostics"
+            )
+        train, test = (np.concatenate(part) for part in zip(*rows, strict=True))
+        written.append(write_cut(dataset, (train, test), purposes, into))
+    return written
