@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nn_experiments import catalogue, figures, load
+from nn_experiments.analysis.circumstances import circumstances
 from nn_experiments.command import main
 from nn_experiments.curves import Curves
 from tests.nn.synthetic_results import write_synthetic
@@ -80,6 +81,16 @@ def test_a_reduced_run_says_so_on_the_plot(curves):
         assert "REDUCED: 120 of 1,400 steps; 3 of 5 seeds" in words(draw(curves, entry))
     same = dataclasses.replace(entry, steps=120, seeds=(0, 1, 2), compared_at=())
     assert "REDUCED" not in words(figures.draw_figure(curves, same))
+
+
+def test_only_a_figure_of_the_paper_is_compared_with_the_paper(tmp_path):
+    for name, reduced in (("digits", False), ("fig7", True)):
+        entry = dataclasses.replace(catalogue.find(name), steps=60, compared_at=())
+        write_synthetic(tmp_path, name, steps=60, every=4, identity=name)
+        label = circumstances(load(name, out=tmp_path), entry).label()
+        assert label.startswith("N = 60, every 4 iterates recorded, 5 seeds")
+        assert ("REDUCED: every 4 iterates (the paper: every iterate)" in label) == reduced
+        assert ("paper" in label) == reduced
 
 
 def test_cost_is_quadratic_backward_and_linear_for_baselines(curves):

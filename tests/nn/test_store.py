@@ -11,7 +11,7 @@ import pytest
 import nn_experiments as nne
 from nn_experiments import store, variants
 from nn_experiments.store import Block
-from tests.nn.synthetic_results import write_synthetic
+from tests.nn.synthetic_results import assert_equal, write_synthetic
 
 
 def block(first: int, last: int, value: float = 0.0, step: int = 1) -> Block:
@@ -36,6 +36,66 @@ def test_blocks_of_two_grids_that_meet_in_one_file_are_joined(tmp_path: Path) ->
     store.write_block(tmp_path, 0, "forward", block(10, 30, step=5))
     store.write_block(tmp_path, 0, "forward", block(10, 30, step=4))
     assert store.present(tmp_path, 0, "forward", ["test_loss"]) == {10, 14, 15, 18, 20, 22, 25, 26, 30}
+
+
+def numbers(root: Path, *, stream: str = "curves") -> dict[tuple[str, int], float]:
+    """Return all that is recorded of seed 0, forward; blocks that hold the same number twice must agree."""
+    found: dict[tuple[str, int], float] = {}
+    for one in store.blocks(root, 0, "forward", stream=stream):
+        for name, values in one.values.items():
+            for n, value in zip(one.iterate.tolist(), values.tolist(), strict=True):
+                assert found.setdefault((name, n), value) == value
+    return found
+
+
+def some(at: list[int], *names: str, maker: str = "old", value: float = 0.0) -> Block:
+    """Return a block whose metric k has the numbers n + k/10 + value."""
+    values = {name: np.array(at) + ord(name) / 1000 + value for name in names}
+    return Block(np.array(at), values, {"device": maker, "seconds": 2.0})
+
+
+def everything(*blocks: Block) -> dict[tuple[str, int], float]:
+    return {
+        (name, int(n)): float(value)
+        for one in blocks
+        for name, values in one.values.items()
+        for n, value in zip(one.iterate, values, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "files"),
+    [
+        (some([1, 2, 9], "a", "b", "c"), some([1, 2, 9], "a", maker="new", value=0.5), 1),
+        (some([1, 2, 9], "a"), some([1, 2, 9], "b", maker="new"), 1),
+        (some([1, 4, 9], "a"), some([1, 5, 9], "a", "b", maker="new", value=0.5), 2),
+        (some([1, 4, 9], "a", "b"), some([1, 5, 9], "a", maker="new", value=0.5), 2),
+        (some([1, 3, 4, 5, 9], "a", "b"), some([1, 5, 6, 7, 9], "a", "c", maker="new", value=0.5), 3),
+    ],
+    ids=["fewer metrics", "other metrics", "more metrics", "fewer metrics, other grid", "both have their own"],
+)
+def test_nothing_recorded_is_lost_where_blocks_meet(tmp_path: Path, old: Block, new: Block, files: int) -> None:
+    """The file of two blocks of one range holds both; what no one block can hold is in a file of its own."""
+    store.write_block(tmp_path, 0, "forward", old)
+    path = store.write_block(tmp_path, 0, "forward", new)
+    assert numbers(tmp_path) == everything(old) | everything(new)  # where both have a number, the new one wins
+    assert len(list(path.parent.iterdir())) == files
+    assert store.present(tmp_path, 0, "forward", new.values) >= set(new.iterate.tolist())
+    meta = store.read_block(path).meta
+    assert meta == {"device": "new", "seconds": 4.0, "joined": [{"device": "old"}]}
+    store.write_block(tmp_path, 0, "forward", new)
+    assert numbers(tmp_path) == everything(old) | everything(new)
+    assert [maker["device"] for maker in store.read_block(path).meta["joined"]] == ["old"]
+
+
+def test_what_does_not_fit_meets_a_third_block(tmp_path: Path) -> None:
+    """A part that moves to a file of its own finds one there, and so on: still nothing is lost."""
+    written = [some([3, 4, 7], "a"), some([3, 5, 7], "b"), some([1, 3, 7, 9], "c"), some([1, 9], "a", "d")]
+    for one in written:
+        store.write_block(tmp_path, 0, "forward", one)
+    assert numbers(tmp_path) == everything(*written)
+    assert store.present(tmp_path, 0, "forward", ["a", "b", "c"]) == {3, 7}
+    assert store.present(tmp_path, 0, "forward", ["a", "d"]) == {1, 9}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "empty", "no block", "half written"])
@@ -98,6 +158,56 @@ def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
         store.merge(tmp_path / "third", here)
     with pytest.raises(ValueError, match="holds no run"):
         store.merge(tmp_path / "nothing", here)
+
+
+def test_merge_keeps_what_the_target_has_and_adds_what_it_lacks(tmp_path: Path) -> None:
+    """Metric by metric: longer runs have other distances, and either folder may have the richer block."""
+    here, there = tmp_path / "here" / "abc", tmp_path / "there" / "abc"
+    for root in (here, there):
+        store.write_settings(root, {"decides": {"a": 1}})
+    mine = [some([1, 5, 9], "a", "b"), some([11, 12], "a")]
+    theirs = [some([1, 5, 7, 9], "a", "c", value=0.5), some([12, 13], "a", "b", value=0.5)]
+    for root, written in ((here, mine), (there, theirs)):
+        for one in written:
+            store.write_block(root, 0, "forward", one, stream="diagnostics")
+    assert store.merge(there.parent, here.parent) == 2
+    assert numbers(here, stream="diagnostics") == everything(*theirs) | everything(*mine)
+    assert store.merge(there.parent, here.parent) == 0
+    assert numbers(there, stream="diagnostics") == everything(*theirs)
+
+
+def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
+    """Seeds, orders, grids and lengths shared out between two folders, merged: bitwise as one run, and finished."""
+    pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from nn_experiments import catalogue
+    from nn_experiments.planning import Request
+    from nn_experiments.run import Options, run
+
+    small = catalogue.EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
+    orders = ("forward", "backward", "reset-10", "polyak")
+    request = Request(experiment=small, seeds=(0, 1), orders=orders, steps=24, diagnostics_every=8)
+
+    def made(folder: str, part: Request) -> Path:
+        outcome = run(part, Options(out=tmp_path / folder, workers=0, device="cpu", block_seconds=0.002))
+        assert outcome.missing == 0
+        return outcome.root
+
+    one = nne.load(made("one", request))
+    made("a", replace(request, seeds=(0,)))
+    made("a", replace(request, seeds=(1,), orders=("forward",), every=5))
+    made("b", replace(request, seeds=(1,)))
+    made("b", replace(request, seeds=(0,), steps=16))  # other distances to the last iterate, at the same iterates
+    for source in ("a", "b"):
+        assert store.merge(tmp_path / source, tmp_path / "merged") > 0
+        assert store.merge(tmp_path / source, tmp_path / "merged") == 0
+    [root] = (tmp_path / "merged").iterdir()
+    assert_equal(nne.load(root), one)
+    assert run(request, Options(out=tmp_path / "merged", workers=0, device="cpu")).made == 0
+    assert (
+        run(replace(request, seeds=(0,), steps=16), Options(out=tmp_path / "merged", workers=0, device="cpu")).made == 0
+    )
 
 
 def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
