@@ -31,7 +31,8 @@ def load_figure(entry: Figure, out: Path, *, identity: str | None = None, seeds:
 def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
     """Return (curves, figure) for every figure of the catalogue that a folder has all compared orders of.
 
-    The first folder that has a figure wins. A figure of which only a part of its orders was recorded is left out.
+    The first folder that has a figure wins. A figure of which only a part of its orders was recorded is left
+    out, and so is one whose results do not reach its `Figure.at_least` (Figure 11 beside a run of Figure 2).
     """
     found = []
     folders = list(folders)
@@ -40,6 +41,8 @@ def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
             try:
                 curves = load_figure(entry, folder)
             except FileNotFoundError:
+                continue
+            if curves.iterates[-1] < entry.at_least:
                 continue
             compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
             if set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared):

@@ -192,6 +192,11 @@ class Figure:
         Number of last iterates that variability along a path is judged on.
     claim
         The paper's sentence, verbatim.
+    reduced
+        What a laptop can do of it (``run fig2 --reduced``), always labelled as reduced: ``steps``, ``every``,
+        ``seeds``, and ``set``, the fields of the experiment that differ. Empty where the whole figure is cheap.
+    at_least
+        Steps below which results of the same experiment say nothing about this figure.
     """
 
     name: str
@@ -208,6 +213,8 @@ class Figure:
     diagnostics_every: int = 100
     compared_at: tuple[int, ...] = ()
     window: int = 200
+    reduced: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    at_least: int = 0
 
     def __post_init__(self) -> None:
         for name in self.all_orders:
@@ -215,6 +222,23 @@ class Figure:
                 raise ValueError(f"the canonical name of order {name!r} is {variants.parse(name).name!r}")
         if self.steps < 1 or self.every < 1 or any(not 0 < n <= self.steps for n in self.compared_at):
             raise ValueError(f"{self.name}: steps, every and compared_at do not fit together")
+
+    def smaller(self) -> tuple[Figure, dict[str, str]]:
+        """Return the reduced form, and the fields of its experiment that differ (see `Experiment.override`).
+
+        Raises
+        ------
+        ValueError
+            If the figure has none.
+        """
+        if not self.reduced:
+            known = ", ".join(name for name, figure in FIGURES.items() if figure.reduced)
+            raise ValueError(f"{self.name} has no reduced form (set --seeds, --steps, --every); {known} have")
+        own = {name: value for name, value in self.reduced.items() if name != "set"}
+        kept = tuple(n for n in self.compared_at if n <= own["steps"])
+        return dataclasses.replace(self, **own, compared_at=kept, diagnostics_every=own["steps"] // 5), {
+            **self.reduced["set"]
+        }
 
     @property
     def all_orders(self) -> tuple[str, ...]:

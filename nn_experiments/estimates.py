@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nn_experiments import models, variants
+from nn_experiments import variants
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 
 __all__ = ["figure_rows", "flops_per_item", "peak"]
@@ -90,10 +90,9 @@ def figure_rows() -> Iterator[str]:
     for figure in FIGURES.values():
         experiment = EXPERIMENTS[figure.experiment]
         maps, seconds = figure_seconds(figure, experiment, speed)
-        ready = "" if models.available(experiment.model) else f"   (model {experiment.model} is not built yet)"
         yield (
             f"{figure.name:<8}{figure.experiment:<20}{figure.steps:>7}{figure.every:>6}{len(figure.seeds):>6}  "
-            f"{maps:>13,}  {clock(seconds):>9}  {', '.join(figure.orders)}{ready}"
+            f"{maps:>13,}  {clock(seconds):>9}  {', '.join(figure.orders)}"
         )
     yield f"time: an estimate for the {cores} cores here, {speed / 1e9:.0f} Gflop/s now; `run --dry-run` measures"
 

@@ -130,11 +130,16 @@ def _present(root: Path, seed: int, variant: str, stream: str, classes: int, las
 def _cut(
     seed: int, name: str, stream: str, at: list[int], last: int, step: float, evaluation: float, block: float
 ) -> list[Piece]:
-    """Cut iterates, from the last (dearest) down, into pieces of about ``block`` seconds."""
+    """Cut iterates, from the last (dearest) down, into pieces of about ``block`` seconds.
+
+    A piece that starts in the middle of a path has to make its anchor again first: it is made long enough to be
+    worth that.
+    """
     if not at:
         return []
     variant = variants.parse(name)
-    lengths = {run.n: len(run.indices) for run in plan(variant.order, at)}
+    runs = plan(variant.order, at)
+    lengths, before = {run.n: len(run.indices) for run in runs}, {run.n: run.before for run in runs}
     evaluations = 5 if stream == "diagnostics" else 1  # predictions of four states and a gradient
     if stream == "diagnostics" and len(variant.order.word(at[-1] + 1)) > 1:
         lengths = {n: 3 * k for n, k in lengths.items()}  # iterates n and n + 1, and n from the second start
@@ -143,7 +148,8 @@ def _cut(
     for n in reversed(at):
         price = lengths.get(n, 0) * step + evaluations * evaluation
         alone = n == 0 and stream == "curves"  # iterate 0 has no batch losses: a block of its own
-        if groups[-1] and (spent + price > block or alone):
+        worth = max(block, step * before.get(groups[-1][-1], 0)) if groups[-1] else block
+        if groups[-1] and (spent + price > worth or alone):
             groups.append([])
             spent = 0.0
         groups[-1].append(n)

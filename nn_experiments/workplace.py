@@ -114,12 +114,11 @@ def prepare(
 
     Raises
     ------
-    ModelNotBuilt
-        If this version has no such model.
+    ValueError
+        If the model is unknown or does not fit the data.
     MissingData, DataError
         If the data is not there or not right.
     """
-    models.available(experiment.model)
     dataset = load_dataset(experiment.data, data_dir=data_dir, official=official)
     dtype = {"float32": torch.float32, "float64": torch.float64}[experiment.dtype]
     model = models.build(experiment.model, dataset.shape, dataset.outputs, activation=experiment.activation)
@@ -139,5 +138,6 @@ def prepare(
         inputs("train", np.arange(len(dataset.train_inputs))[: experiment.train_evaluation]),
         inputs("test", np.arange(len(dataset.test_inputs))[: experiment.test_evaluation]),
         classes=dataset.classes,
+        rows=200 if any(isinstance(module, nn.Conv2d) for module in model.modules()) else 1000,
     )
     return Workplace(experiment, seed, dataset, model, step, batches, first, second, other, evaluation)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from nn_experiments.engine.channels_last import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels import Kernel, MLPKernel, StepKernel, hand_written
 
 __all__ = ["choose"]
 
 
 def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
-    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, or ``auto`` for the fastest that can.
+    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, ``channels_last``, or ``auto`` for the fastest that can.
 
     Raises
     ------
@@ -21,8 +22,10 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
         return StepKernel(step, batches)
     if kernel == "mlp":
         return MLPKernel(step, batches)
+    if kernel == "channels_last" or (kernel == "auto" and convolutional(step)):
+        return ChannelsLastKernel(step, batches)
     if kernel not in ("auto", "compiled"):
-        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled")
+        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled, channels_last")
     if kernel == "compiled":
         from nn_experiments.engine.compiled import CompiledKernel  # numba is optional, and slow to import
 

@@ -83,7 +83,9 @@ def _path(
         from nn_experiments.engine.ensemble import wavefront
 
         return "ensemble", wavefront(step, batches, path.order, at, start, chunk=job.chunk)
-    plain = engine in ("mlp", "compiled", "ensemble") and (engine == "ensemble" or path.rule is not None)
+    plain = engine in ("mlp", "compiled", "channels_last", "ensemble") and (
+        engine == "ensemble" or path.rule is not None
+    )
     kernel = choose(step, batches, "auto" if plain else engine)
     if path.average:
         return kernel.name, averages(kernel, path.order, at, start, average=path.average, beta=path.beta)

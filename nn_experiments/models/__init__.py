@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ModelNotBuilt", "available", "build"]
+__all__ = ["build"]
 
+KNOWN = ("mlp-LxW", "resnet18[-7x7][-group|-none]", "resnet50[-7x7][-group|-none]", "vgg19[-4096][-group|-none]")
 _HOMES = {"resnet": "nn_experiments.models.resnet", "vgg": "nn_experiments.models.vgg"}
-
-
-class ModelNotBuilt(NotImplementedError):
-    """The catalogue names a model that this version of the package does not have."""
 
 
 def _home(name: str) -> str:
@@ -25,12 +21,7 @@ def _home(name: str) -> str:
     for prefix, home in _HOMES.items():
         if name.startswith(prefix):
             return home
-    raise ValueError(f"unknown model {name!r}; known are mlp-LxW, {', '.join(f'{p}…' for p in _HOMES)}")
-
-
-def available(name: str) -> bool:
-    """Return whether `build` can build this model (without importing torch)."""
-    return importlib.util.find_spec(_home(name)) is not None
+    raise ValueError(f"unknown model {name!r}; known are {', '.join(KNOWN)}")
 
 
 def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = "relu") -> torch.nn.Module:
@@ -40,12 +31,7 @@ def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = 
 
     Raises
     ------
-    ModelNotBuilt
-        If the catalogue knows the model but this version has no file for it.
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the model cannot take such inputs.
     """
-    home = _home(name)
-    if not available(name):
-        raise ModelNotBuilt(f"the model {name} needs {home}, which this version of the package does not have")
-    return importlib.import_module(home).build(name, shape, outputs, activation=activation)
+    return importlib.import_module(_home(name)).build(name, shape, outputs, activation=activation)
