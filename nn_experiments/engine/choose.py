@@ -11,7 +11,7 @@ __all__ = ["choose"]
 
 
 def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
-    """Return a kernel by name: ``step``, ``mlp``, ``compiled``, ``channels_last``, or ``auto`` for the fastest that can.
+    """Return a kernel by name (``step``, ``mlp``, ``compiled``, ``channels_last``), or with ``auto`` the fastest one.
 
     Raises
     ------

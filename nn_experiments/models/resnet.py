@@ -107,7 +107,7 @@ class ResNet(nn.Module):
 
 
 def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = "relu") -> ResNet:
-    """Return ``resnet18`` or ``resnet50``, with ``-7x7`` for the large stem and ``-group`` or ``-none`` for the norm."""
+    """Return ``resnet18`` or ``resnet50``; ``-7x7`` for the large stem, ``-group`` or ``-none`` for the norm."""
     match = re.match(r"resnet(18|50)(?!\d)", name)
     if match is None:
         raise ValueError(f"unknown model {name!r}; known are resnet18 and resnet50")
