@@ -9,6 +9,8 @@ than the paper's says so on the plot itself; a curve that diverged ends in a cro
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,11 @@ __all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_set
 #: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
 MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
 SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
+#: The paper's "training loss at each update", and its counterpart, by what they are.
+TITLES = {
+    "newest_batch_loss": "loss on the newest batch $B_n$",
+    "outermost_batch_loss": "loss on the batch applied last",
+}
 DISTANCES = (("increment", "-", "to the next iterate"), ("to_last", "--", "to the last iterate"))
 APART = (
     ("coupling", "#777777", "-.", "two starts under the same maps"),
@@ -38,7 +45,7 @@ def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
     """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
     variant = variants.parse(name)
     if name == "forward" and not any(variants.parse(order).rule for order in orders):
-        return {"color": FORWARD, "lw": 0.7, "zorder": 1}
+        return {"color": FORWARD, "lw": 0.7, "zorder": 2}
     if not variant.baseline and variant.rule is None and name != "forward":
         return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
     others = [o for o in orders if variants.parse(o).baseline or variants.parse(o).rule or o == "forward"]
@@ -70,22 +77,29 @@ def _logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str)
     return bool(values.size and values.min() > 0 and values.max() > 30 * values.min())
 
 
-def _draw_curve(
-    axis: Any, x: np.ndarray, n: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str, *, mark: bool = True
-) -> None:
-    """Draw one curve up to its first value that is not finite, and mark that place."""
+def _draw_curve(axis: Any, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> None:
+    """Draw one curve up to its first value that is not finite, and mark that place with a cross."""
     bad = np.flatnonzero(~np.isfinite(values))
     stop = int(bad[0]) if bad.size else len(values)
-    (line,) = axis.plot(x[:stop], values[:stop], label=label, **look)
-    if bad.size and mark:
+    (line,) = axis.plot(x[:stop], values[:stop], label=label, marker="." if stop == 1 else None, **look)
+    if bad.size:
         height = values[stop - 1] if stop else 0.5
         place = {"transform": axis.get_xaxis_transform()} if not stop else {}
-        axis.plot(x[max(stop - 1, 0)], height, "X", ms=8, color=line.get_color(), mec=CLAIM, zorder=9, **place)
-        axis.annotate(
-            f"diverged at n = {int(n[stop])}", (x[max(stop - 1, 0)], height), xytext=(4, 6), fontsize=7,
-            textcoords="offset points", annotation_clip=False,
-            xycoords=("data", "axes fraction") if not stop else "data",
-        )  # fmt: skip
+        axis.plot(x[max(stop - 1, 0)], height, "X", ms=6, color=line.get_color(), mec=CLAIM, zorder=9, **place)
+
+
+def _name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) -> None:
+    """Say in the corner which curves of a seed diverged, and at which iterate."""
+    found: dict[int, list[str]] = {}
+    for name in orders:
+        n = curves.diverged(seed=seed, order=name)
+        if n is not None:
+            found.setdefault(n, []).append(name)
+    if found:
+        rows = (f"diverged at n = {n}: {', '.join(names)}" for n, names in sorted(found.items()))
+        text = "\n".join(line for row in rows for line in textwrap.wrap(row, 28))
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLAIM, "lw": 0.5, "alpha": 0.85}
+        axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
 
 
 def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "") -> tuple[Any, Any]:
@@ -97,7 +111,7 @@ def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str =
     lines = [title + what, *_wrapped(circumstances(curves, entry).label(), int(wide * 13))]
     fig.suptitle("\n".join(lines), fontsize=9.5)
     for k, metric in enumerate(columns):
-        axes[0][k].set_title(metric.replace("_", " "))
+        axes[0][k].set_title(TITLES.get(metric, metric.replace("_", " ")))
         for row, seed in enumerate(curves.seeds):
             axes[row][k].locator_params(axis="x", nbins=5)
             if k == 0:
@@ -106,8 +120,6 @@ def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str =
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, max(width, 40))
 
 
@@ -115,6 +127,12 @@ def _shown(curves: Curves, entry: Figure) -> tuple[list[str], list[str]]:
     orders = [name for name in entry.all_orders if name in curves.orders]
     metrics = [name for name in entry.metrics if name in curves.metrics]
     return orders, metrics
+
+
+def _span(curves: Curves) -> tuple[float, float]:
+    """Return the limits of an axis of iterates: all of the run, however early a curve ends."""
+    last = float(curves.iterates[-1])
+    return -0.04 * last, 1.04 * last
 
 
 def _legend(fig: Any, axis: Any, columns: int) -> None:
@@ -136,9 +154,11 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
                 axis = axes[row][k]
                 for name in orders:
                     n, values = curves.path(metric, seed=seed, order=name)
-                    _draw_curve(axis, n, n, values, curve_style(name, orders), _label(name))
+                    _draw_curve(axis, n, values, curve_style(name, orders), _label(name))
                 if logarithmic:
                     axis.set_yscale("log")
+                _name_diverged(axis, curves, seed, orders)
+                axis.set_xlim(*_span(curves))
             plain = not any(variants.parse(name).rule for name in orders)
             axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
@@ -160,10 +180,12 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
                     n, values = curves.path(metric, seed=seed, order=name)
                     n, values = n[n > 0], values[n > 0]
                     x = np.array([cost[m] for m in n.tolist()])
-                    _draw_curve(axes[row][k], x, n, values, look, _label(name))
+                    _draw_curve(axes[row][k], x, values, look, _label(name))
                     axes[row][k].set_xscale("log")
                     if logarithmic:
                         axes[row][k].set_yscale("log")
+            for row, seed in enumerate(curves.seeds):
+                _name_diverged(axes[row][k], curves, seed, orders)
             axes[-1][k].set_xlabel("gradients for all recorded iterates so far")
         _legend(fig, axes[0][0], 2)
     return fig
@@ -195,6 +217,8 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
                 for metric, color, dash, text in APART:  # their laws are those of every order
                     look = {"color": color, "ls": dash, "lw": 1.3, "zorder": 5}
                     _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
+                _name_diverged(axis, curves, seed, orders)
+                axis.set_xlim(*_span(curves))
             axes[-1][k].set_xlabel("n")
         _legend(fig, axes[0][0], 2)
     return fig
@@ -206,7 +230,9 @@ def _draw_distance(
     if metric in curves.metrics:
         n, values = curves.path(metric, seed=seed, order=order)
         kept = ~(values <= 0)  # the distance of iterate N to itself has no logarithm
-        _draw_curve(axis, n[kept], n[kept], values[kept], look, label, mark=metric.endswith("_increment"))
+        n, values = n[kept], values[kept]
+        finite = np.isfinite(values)
+        axis.plot(n[finite], values[finite], label=label, marker="." if finite.sum() == 1 else None, **look)
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
@@ -228,13 +254,15 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
         names: dict[str, Any] = {}
         for axis, (curves, entry) in zip(axes.flat, results, strict=False):
             orders = [name for name in entry.orders if name in curves.orders]
-            metric = entry.metrics[0]
+            metric = [name for name in entry.metrics if name in curves.metrics][-1]
             seed = curves.seeds[0]
             for name in orders:
                 n, values = curves.path(metric, seed=seed, order=name)
-                _draw_curve(axis, n, n, values, curve_style(name, orders), _label(name))
+                backward = name != "forward" and variants.parse(name).rule is None  # the title says which
+                _draw_curve(axis, n, values, curve_style(name, orders), "backward" if backward else _label(name))
                 if _logarithmic(curves, metric, orders, "auto"):
                     axis.set_yscale("log")
+            _name_diverged(axis, curves, seed, orders)
             about = circumstances(curves, entry)
             reduced = f"\nREDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
             number = entry.name.replace("fig", "Figure ")
@@ -253,6 +281,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs or of results of record")
     parser.add_argument("--identity", help="first characters, where the folder holds several variants")
     parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    parser.add_argument("--metrics", nargs="+", help="columns; such as newest_batch_loss, the paper's minibatch loss")
     parser.add_argument("--scale", choices=("auto", "linear", "log"), default="auto", help="of losses")
     parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
     args = parser.parse_args(words)
@@ -262,6 +291,11 @@ def main(words: Sequence[str]) -> int:
     else:
         entry = catalogue.find(args.figure)
         curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds)
+        if args.metrics:
+            for name in args.metrics:
+                if name not in curves.metrics:
+                    raise ValueError(f"no metric {name!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
+            entry = dataclasses.replace(entry, metrics=tuple(args.metrics))
         drawn = [
             (entry.name, draw_figure(curves, entry, scale=args.scale)),
             (f"{entry.name}-cost", draw_cost(curves, entry, scale=args.scale)),

@@ -36,6 +36,10 @@ def words(fig) -> str:
     return " ".join(texts).replace("\n", " ")
 
 
+def box(axis) -> str:
+    return " ".join(t.get_text() for t in axis.texts).replace("\n", " ")
+
+
 def test_a_row_a_seed_and_the_recorded_numbers(curves):
     fig = figures.draw_figure(curves, catalogue.find("fig4"))
     axes = np.array(fig.axes).reshape(3, 2)
@@ -68,11 +72,34 @@ def test_divergence_ends_the_curve_and_is_named(curves):
     fig = figures.draw_figure(curves, catalogue.find("fig4"))
     broken = line(np.array(fig.axes).reshape(3, 2)[1, 0], "forward")
     assert broken.get_xdata().max() == 49
-    assert "diverged at n = 50" in words(fig)
-    assert "diverged at n = 0" in words(fig)
+    for drawn in (fig, figures.draw_cost(curves, catalogue.find("fig4"))):
+        axes = np.array(drawn.axes).reshape(3, 2)
+        assert [box(axis) for axis in axes[:, 0]] == ["", "diverged at n = 50: forward", "diverged at n = 0: backward"]
     for axis in fig.axes:
         for drawn in axis.get_lines():
             assert np.isfinite(drawn.get_ydata()).all()
+
+
+def test_a_coarse_grid_of_distances_names_the_iterate_that_diverged(curves):
+    """Diagnostics are every 20 iterates here: the plot still says 50, not 60; and no distance becomes a path's own."""
+    fig = figures.draw_settling(curves, catalogue.find("fig4"))
+    assert box(fig.axes[2]) == "diverged at n = 50: forward"
+    broken = dataclasses.replace(curves, metrics={name: value.copy() for name, value in curves.metrics.items()})
+    broken["parameter_to_last"][0, 0] = np.nan
+    fig = figures.draw_settling(broken, catalogue.find("fig4"))
+    assert box(fig.axes[0]) == ""
+    assert line(fig.axes[0], "forward: to the last iterate").get_xdata().size == 0
+    assert line(fig.axes[0], "forward: to the next iterate").get_xdata().size == 6
+
+
+def test_a_curve_that_ends_early_is_seen_to(tmp_path):
+    orders = ("forward", "backward")
+    write_synthetic(tmp_path, "fig4", steps=100, seeds=(0,), orders=orders, diverges_at={(0, o): 5 for o in orders})
+    entry, curves = catalogue.find("fig4"), load("fig4", out=tmp_path)
+    for draw in (figures.draw_figure, figures.draw_settling):
+        low, high = draw(curves, entry).axes[0].get_xlim()
+        assert low < 0
+        assert high > 100
 
 
 def test_a_reduced_run_says_so_on_the_plot(curves):
@@ -144,6 +171,26 @@ def test_plot_writes_png_and_svg_and_nothing_else(folder, tmp_path, capsys):
     assert (tmp_path / "fig4.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "fig4.svg").read_text()
     assert len(capsys.readouterr().out.split()) == 6
+
+
+def test_plot_draws_the_metrics_it_is_asked_for(folder, tmp_path, curves, capsys):
+    drawn = dataclasses.replace(catalogue.find("fig4"), metrics=("newest_batch_loss",))
+    assert figures.draw_figure(curves, drawn).axes[0].get_title() == "loss on the newest batch $B_n$"
+    words = ["plot", "fig4", "--out", str(folder), "--pictures", str(tmp_path), "--metrics"]
+    assert main([*words, "newest_batch_loss"]) == 0
+    assert "newest batch" in (tmp_path / "fig4.svg").read_text()
+    assert main([*words, "speed"]) == 1
+    assert "no metric 'speed' was recorded; there are" in capsys.readouterr().err
+
+
+def test_an_overview_names_both_orders_once(tmp_path):
+    results = []
+    for name, orders in (("fig7", ("forward", "backward")), ("fig13", ("forward", "reset-30"))):
+        root = write_synthetic(tmp_path / name, name, steps=60, seeds=(0,), orders=orders)
+        results.append((load(root), dataclasses.replace(catalogue.find(name), orders=orders)))
+    fig = figures.draw_overview(results)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["forward", "backward"]
+    assert [axis.get_ylabel() for axis in fig.axes[:2]] == ["test accuracy, seed 0"] * 2
 
 
 def test_plot_overview(folder, tmp_path):
