@@ -33,7 +33,9 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, auto")
     run.add_argument("--dtype", choices=catalogue.DTYPES)
     run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the experiment")
-    run.add_argument("--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble"))
+    run.add_argument(
+        "--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble")
+    )
     run.add_argument("--chunk", type=int, help="chains run together by the ensemble engine")
     run.add_argument("--workers", type=int, help="processes; 0 for none but this one")
     run.add_argument("--dask", metavar="ADDRESS", help="run on a dask.distributed cluster")
