@@ -8,7 +8,7 @@ from pathlib import Path
 from nn_experiments import catalogue, variants
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import Curves
-from nn_experiments.loading import load
+from nn_experiments.loading import load, runs_of
 
 __all__ = ["load_figure", "results_at_hand"]
 
@@ -31,24 +31,31 @@ def load_figure(entry: Figure, out: Path, *, identity: str | None = None, seeds:
 def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
     """Return (curves, figure) for every figure of the catalogue that a folder has all compared orders of.
 
-    The first folder that has a figure wins. A figure of which only a part of its orders was recorded is left
-    out, and so is one whose results do not reach its `Figure.at_least` (Figure 11 beside a run of Figure 2).
+    The first folder that has a figure wins; if it holds several variants of the experiment (``--set``), all of them
+    are returned, the catalogue's own first. A figure of which only a part of its orders was recorded is left out.
     """
     found = []
     folders = list(folders)
     for entry in catalogue.FIGURES.values():
         for folder in folders:
-            try:
-                curves = load_figure(entry, folder)
-            except FileNotFoundError:
-                continue
-            if curves.iterates[-1] < entry.at_least:
-                continue
-            compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
-            if set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared):
-                found.append((curves, entry))
+            results = [curves for curves in _variants(entry, folder) if _comparable(curves, entry)]
+            if results:
+                found += [(curves, entry) for curves in results]
                 break
     return found
+
+
+def _variants(entry: Figure, folder: Path) -> list[Curves]:
+    """Return everything that a folder has of a figure's experiment; a run without a finished block has nothing."""
+    if (folder / f"{entry.experiment}.npz").is_file():
+        return [load_figure(entry, folder)]
+    roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
+    return [load_figure(entry, folder, identity=root.name) for root in roots]
+
+
+def _comparable(curves: Curves, entry: Figure) -> bool:
+    compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
+    return set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared)
 
 
 def _has_paths(curves: Curves, entry: Figure, orders: Sequence[str]) -> bool:

@@ -287,7 +287,8 @@ def main(words: Sequence[str]) -> int:
     args = parser.parse_args(words)
     folder = args.pictures or args.out / "figures"
     if args.figure == "overview":
-        drawn = [("overview", draw_overview(results_at_hand([args.out])))]
+        first = {entry.name: (curves, entry) for curves, entry in reversed(results_at_hand([args.out]))}
+        drawn = [("overview", draw_overview(list(reversed(first.values()))))]
     else:
         entry = catalogue.find(args.figure)
         curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds)

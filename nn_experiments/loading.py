@@ -6,13 +6,14 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nn_experiments import store, variants
 from nn_experiments.curves import DEFAULT_OUT, Curves
 
-__all__ = ["load"]
+__all__ = ["load", "runs_of"]
 
 
 def _load_record(path: Path) -> Curves:
@@ -104,6 +105,26 @@ def _rank(name: str) -> tuple[int, str]:
     return (kinds.index(kind) if kind in kinds else len(kinds), name)
 
 
+def runs_of(experiment: str, folder: Path) -> list[Path]:
+    """Return the folders of an experiment's runs below an output folder, the catalogue's own settings first."""
+    found = []
+    for path in sorted(folder.glob("*/experiment.json")):
+        about = store.read_settings(path.parent).get("experiment", {})
+        if about.get("name") == experiment:
+            found.append((_varied(about), path.parent))
+    return [root for _, root in sorted(found)]
+
+
+def _varied(about: dict[str, Any]) -> bool:
+    """Whether an experiment on disk differs from the catalogue's of that name in more than its notes."""
+    from nn_experiments.catalogue import EXPERIMENTS
+
+    if about["name"] not in EXPERIMENTS:
+        return True
+    ours = json.loads(json.dumps(EXPERIMENTS[about["name"]].to_json()))
+    return any(about.get(key) != value for key, value in ours.items() if key != "notes")
+
+
 def load(
     source: str | Path,
     *,
@@ -153,17 +174,14 @@ def load(
         folder = DEFAULT_OUT if out is None else Path(out)
         if (folder / f"{name}.npz").is_file():
             return _part(_load_record(folder / f"{name}.npz"), seeds, orders, wanted_orders)
-        roots = [
-            root.parent
-            for root in sorted(folder.glob("*/experiment.json"))
-            if root.parent.name.startswith(identity or "")
-            and store.read_settings(root.parent).get("experiment", {}).get("name") == name
-        ]
+        roots = [root for root in runs_of(name, folder) if root.name.startswith(identity or "")]
         if not roots:
             raise FileNotFoundError(f"no results of {name!r} in {folder}; `run {source} --out {folder}` makes them")
         if len(roots) > 1:
             found = ", ".join(root.name for root in roots)
-            raise ValueError(f"{folder} holds several runs of {name!r}: {found}; pass identity=")
+            raise ValueError(
+                f"{folder} holds several runs of {name!r}: {found}; pass one as identity (plot: --identity)"
+            )
         curves = _load_identity(roots[0])
     return _part(curves, seeds, orders, wanted_orders)
 

@@ -145,11 +145,17 @@ def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding
 
 def network_sections(results: Sequence[tuple[Curves, Figure]]) -> list[Section]:
     """Return the experiments' sections: all verdicts in one table, then a section a figure."""
-    sections, table = [], []
+    sections: list[Section] = []
+    table = []
     for curves, entry in results:
         section, rows = figure_section(curves, entry)
+        name = entry.name.replace("fig", "Figure ")
+        if section.anchor in {other.anchor for other in sections}:  # another variant of the same experiment
+            which = curves.experiment["identity"][:8]
+            name = f"{name}, variant {which}"
+            section = Section(f"{section.anchor}-{which}", f"{section.title}, variant {which}", section.body)
         sections.append(section)
-        table += [(entry.name.replace("fig", "Figure "), row.topic, row.verdict) for row in rows]
+        table += [(name, row.topic, row.verdict) for row in rows]
     if not sections:
         return []
     summary = _HOW + table_html(("Figure", "Claim", "Verdict"), table)

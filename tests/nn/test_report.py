@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import contraction.report
 from contraction.report import Section
-from nn_experiments import catalogue, load, report
+from nn_experiments import catalogue, load, report, store
 from nn_experiments.analysis import Pairing, findings
 from nn_experiments.at_hand import results_at_hand
 from nn_experiments.command import main
@@ -36,6 +37,26 @@ def test_results_of_record_are_found(folder, tmp_path):
     ((curves, entry),) = results_at_hand([tmp_path])
     assert entry.name == "fig4"
     assert curves.seeds == (0, 1, 2, 3, 4)
+
+
+def test_variants_of_one_experiment_share_the_page(tmp_path):
+    """Varied settings in the same folder, and a run that has only begun, are no hindrance to a report."""
+    for rate in ("0.05", "0.01"):
+        root = write_synthetic(tmp_path, "fig4", steps=40, seeds=(0, 1), identity=f"synthetic{rate}")
+        settings = store.read_settings(root)
+        settings["experiment"]["optimizer"]["learning_rate"] = float(rate)
+        (root / "experiment.json").write_text(json.dumps(settings))
+    begun = tmp_path / "begun"
+    store.write_settings(begun, {**settings, "identity": "begun"})
+    found = results_at_hand([tmp_path])
+    assert [curves.experiment["identity"] for curves, _ in found] == ["synthetic0.05", "synthetic0.01"]
+    page = tmp_path / "page.html"
+    assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
+    anchors = re.findall(r'<section id="([^"]*)"', page.read_text())
+    assert anchors == ["networks", "fig4", "fig4-syntheti"]
+    with pytest.raises(ValueError, match=r"several runs .* synthetic0.05, synthetic0.01.*--identity"):
+        load("fig4", out=tmp_path)
+    assert main(["plot", "overview", "--out", str(tmp_path), "--pictures", str(tmp_path)]) == 0
 
 
 def test_a_section_gives_sentence_measurement_and_verdict(folder):
