@@ -18,6 +18,7 @@ from contraction.report import Section, compose, figure_html, table_html
 from nn_experiments import figures, variants
 from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstances, findings
 from nn_experiments.analysis.pairing import label_of
+from nn_experiments.analysis.paths import TooShort
 from nn_experiments.analysis.resets import baseline_costs
 from nn_experiments.analysis.settling import Evidence
 from nn_experiments.at_hand import results_at_hand
@@ -114,15 +115,18 @@ def _provenance(curves: Curves, about: Circumstances) -> str:
 
 
 def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding]]:
-    """Return a figure's section of the page and its findings."""
+    """Return a figure's section of the page and its findings (none if it is too short for verdicts)."""
     about = circumstances(curves, entry)
-    rows = findings(curves, entry)
     number = entry.name.replace("fig", "Figure ")
     body = f"<p>{html.escape(about.label())}.</p>"
     if about.diverged:
         text = "; ".join(f"seed {seed}, {order}, from n = {n}" for seed, order, n in about.diverged)
         body += f"<p><strong>Diverged:</strong> {html.escape(text)}.</p>"
     body += figure_html(figures.draw_figure(curves, entry), f"{number}, the paper's layout: a row a seed.")
+    try:
+        rows = findings(curves, entry)
+    except TooShort as error:
+        return Section(entry.name, f"{number}: {entry.title}", f"{body}<p>Too short for verdicts: {error}.</p>"), []
     body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
     if not any(variants.parse(name).rule for name in entry.orders):
         pair = Pairing(curves, entry, *entry.orders[:2])

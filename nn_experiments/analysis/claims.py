@@ -112,12 +112,16 @@ def variability(pair: Pairing, place: str, sentence: str) -> list[Finding]:
         agreeing = {text: f"{row.larger}/{len(row.seeds)}" for text, row in zip(MEASURES.values(), rows, strict=True)}
         measured = (
             f"{pair.reference} over {pair.other}, {MEASURES['sd_detrended']} of {label_of(metric)} over the last "
-            f"{pair.window} steps ({both[0][0].recorded} recorded): {ratios} (median {main.effect:.3g}). Seeds where "
-            f"{pair.other} is less variable, by measure: "
-            + ", ".join(f"{text} {count}" for text, count in agreeing.items())
-            + "."
-            + _left_out(main)
+            f"{pair.window} steps ({both[0][0].recorded} recorded): "
         )
+        if main.seeds:
+            measured += (
+                f"{ratios} (median {main.effect:.3g}). Seeds where {pair.other} is less variable, by measure: "
+                f"{', '.join(f'{text} {count}' for text, count in agreeing.items())}."
+            )
+        else:
+            measured += "no seed is finite under both orders."
+        measured += _left_out(main)
         topic = f"Variability along a path: {label_of(metric)}"
         verdict = _count(main.larger, len(main.seeds), main.left_out)
         found.append(Finding(topic, place, sentence, measured, verdict, _about(main), tuple(rows)))
@@ -303,4 +307,6 @@ def points(pair: Pairing) -> list[Finding]:
 
 def _middle(rows: list[float | None]) -> str:
     kept = [row for row in rows if row is not None]
+    if kept and not np.isfinite(kept).all():
+        return "not finite"
     return f"{np.median(kept):.3g}" if kept else "not measured"

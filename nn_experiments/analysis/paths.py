@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "PathSummary",
+    "TooShort",
     "best_so_far",
     "decay_rate",
     "detrended",
@@ -26,6 +27,10 @@ __all__ = [
 
 #: Tail diameters below this fraction of the largest one are rounding, and no evidence of a rate.
 ROUNDING = 1e-12
+
+
+class TooShort(ValueError):
+    """A curve has too few recorded iterates to speak of variability: record more of them, or run longer."""
 
 
 def _curve(n: ArrayLike, values: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -48,7 +53,7 @@ def window_of(n: ArrayLike, window: int) -> NDArray[np.bool_]:
     n = np.asarray(n)
     kept = n > n.max() - window
     if kept.sum() < 3:
-        raise ValueError(f"the last {window} iterates hold {int(kept.sum())} recorded ones; three are needed")
+        raise TooShort(f"the last {window} iterates hold {int(kept.sum())} recorded ones; three are needed")
     return kept
 
 

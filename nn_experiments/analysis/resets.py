@@ -86,6 +86,10 @@ def baselines(pair: Pairing) -> list[Finding]:
             continue
         row = compare(f"{label_of(metric)} at n = {pair.last}", pair.curves.seeds, *values)
         ours, theirs = cost[pair.other], cost[name]
+        if not row.seeds:
+            text = f"no seed has a finite {label_of(metric)} at n = {pair.last} under both"
+            found.append(Finding(f"Baseline: {name}", *SCHEDULES, text, "undecided", "", (row,)))
+            continue
         measured = (
             f"at n = {pair.last} the {label_of(metric)} of {name} is lower than {pair.other}'s on {row.smaller} of "
             f"{len(row.seeds)} seeds (medians {np.median(values[0]):.3g} and {np.median(values[1]):.3g}); deviation "
@@ -93,8 +97,6 @@ def baselines(pair: Pairing) -> list[Finding]:
             f"{theirs[2]:,} and {ours[2]:,} gradients"
         )
         verdict = "baseline lower" if 2 * row.smaller > len(row.seeds) else f"{pair.other} lower"
-        if not row.seeds:
-            verdict = "undecided"
         test = "" if row.p_value is None else f"sign-flip p = {row.p_value:.3g}, smallest possible {row.smallest_p:.3g}"
         found.append(Finding(f"Baseline: {name}", *SCHEDULES, measured, verdict, test, (row,)))
     return found

@@ -94,6 +94,19 @@ def test_one_diverged_seed_keeps_a_claim_from_agreeing(tmp_path):
     assert circumstances(curves, figure).diverged == ((2, "backward", 300),)
 
 
+def test_where_every_seed_diverged_nothing_is_said_of_medians(tmp_path):
+    seeds = (0, 1)
+    broken = {(seed, "backward"): 300 for seed in seeds}
+    write_synthetic(tmp_path, "fig4", steps=400, seeds=seeds, diverges_at=broken)
+    rows = {row.topic: row for row in findings(load("fig4", out=tmp_path), catalogue.find("fig4"))}
+    row = rows["Variability along a path: train loss"]
+    assert row.verdict == "undecided"
+    assert "no seed is finite under both orders. Left out, and shown: seed 0: not finite; seed 1" in row.measured
+    assert rows["Baseline: polyak"].verdict == "undecided"
+    assert "no seed has a finite train loss at n = 400 under both" in rows["Baseline: polyak"].measured
+    assert not [row.topic for row in rows.values() if "nan" in row.measured + row.test]
+
+
 def test_accuracies_count_as_error_rates(tmp_path):
     write_synthetic(tmp_path, "fig7", steps=60, seeds=(0, 1), orders=("forward", "backward"))
     curves, figure = load("fig7", out=tmp_path), catalogue.find("fig7")

@@ -54,9 +54,23 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
     assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
     anchors = re.findall(r'<section id="([^"]*)"', page.read_text())
     assert anchors == ["networks", "fig4", "fig4-syntheti"]
-    with pytest.raises(ValueError, match=r"several runs .* synthetic0.05, synthetic0.01.*--identity"):
+    with pytest.raises(ValueError, match=r"several runs .* synthetic0.05, begun, synthetic0.01.*--identity"):
         load("fig4", out=tmp_path)
     assert main(["plot", "overview", "--out", str(tmp_path), "--pictures", str(tmp_path)]) == 0
+
+
+def test_a_run_too_short_for_verdicts_is_shown_without(tmp_path, folder):
+    """It stands beside the others and keeps none of them from the page."""
+    write_synthetic(tmp_path, "fig4", steps=3, seeds=(0,))
+    write_synthetic(tmp_path, "digits", steps=60, seeds=(0, 1), identity="synthetic1")
+    page = tmp_path / "page.html"
+    assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert re.findall(r'<section id="([^"]*)"', text) == ["networks", "fig4", "digits"]
+    assert "Too short for verdicts: the last 1 iterates hold 1 recorded ones; three are needed" in text
+    section, rows = report.figure_section(load("fig4", out=tmp_path), catalogue.find("fig4"))
+    assert rows == []
+    assert len(re.findall("<img", section.body)) == 1
 
 
 def test_a_section_gives_sentence_measurement_and_verdict(folder):
