@@ -62,7 +62,7 @@ class ChannelsLastKernel:
                     self.products = replace_small(self.model, _last(first[0]))
                 for name, value in self.buffers.items():  # the batch has moved the running statistics
                     value.copy_(state["buffers"][name])
-        leaves = dict(self.parameters)
+        leaves: dict[str, torch.Tensor] = {**self.parameters}
         for name, product in self.products.items():
             if name in self.parameters:
                 leaves[name] = product.taps = product.used(self.parameters[name]).requires_grad_()
@@ -87,9 +87,9 @@ class ChannelsLastKernel:
         rate = step.optimizer.rate(t, batch.index if isinstance(batch, Batch) else t)
         with torch.no_grad():
             if self.plain:
-                torch._foreach_add_(values, gradients, alpha=-rate)
+                torch._foreach_add_(values, gradients, alpha=-rate)  # pyright: ignore[reportPrivateImportUsage]
                 return memory
-            state = {"parameters": self.parameters, "optimizer": memory}
+            state: State = {"parameters": {**self.parameters}, "optimizer": memory}
             after = step.update(state, dict(zip(leaves, gradients, strict=True)), {}, rate, t)
             for name, parameter in self.parameters.items():
                 parameter.data = after["parameters"][name]

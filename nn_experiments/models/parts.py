@@ -13,7 +13,9 @@ GROUPS = 32
 def convolution(inputs: int, outputs: int, size: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
     """Return a convolution that keeps the size of the image but for its stride; its weights have no meaning yet."""
     padding = (size - 1) // 2
-    return nn.utils.skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=padding, bias=bias)
+    made = nn.utils.skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=padding, bias=bias)
+    assert isinstance(made, nn.Conv2d)
+    return made
 
 
 def activation_of(kind: str) -> nn.Module:

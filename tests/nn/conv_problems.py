@@ -1,0 +1,74 @@
+"""Small convolutional networks with every kind of layer, and a rounding bound, for the tests of the engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from nn_experiments.batches import ArrayBatches
+from nn_experiments.initial import initialise
+from nn_experiments.metrics import flat
+from nn_experiments.models.resnet import BasicBlock, Bottleneck
+from nn_experiments.optimizers import Optimizer
+from nn_experiments.steps import LOSSES, State, TrainingStep, start
+
+KINDS = ("basic-batch", "bottleneck-batch", "basic-group", "plain-none")
+LIPSCHITZ = 2.0
+GROUPED = 32  # channels that group norm's 32 groups need
+
+
+class SmallResNet(nn.Module):
+    """A stem, two residual blocks (the second halves the image, with a convolution for a shortcut), a linear layer."""
+
+    def __init__(self, block: type[BasicBlock] | type[Bottleneck], norm: str) -> None:
+        super().__init__()
+        width = GROUPED if norm == "group" else 4
+        self.conv, self.norm = nn.Conv2d(2, width, 3, padding=1, bias=False), nn.Identity()
+        if norm == "batch":
+            self.norm = nn.BatchNorm2d(width)
+        wide = block.expansion * width
+        self.blocks = nn.Sequential(
+            block(width, width, 1, norm=norm, activation="relu"), block(wide, width, 2, norm=norm, activation="relu")
+        )
+        self.head = nn.Linear(wide, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map (B, 2, H, W) to (B, 3)."""
+        return self.head(self.blocks(torch.relu(self.norm(self.conv(images)))).mean((2, 3)))
+
+
+def network(kind: str) -> nn.Module:
+    """Return the module of a problem, float64."""
+    layer, norm = kind.split("-")
+    if layer == "plain":
+        parts = [nn.Conv2d(2, 5, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(5, 6, 3, padding=1)]
+        return nn.Sequential(*parts, nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(1), nn.Linear(6, 3)).double()
+    return SmallResNet({"basic": BasicBlock, "bottleneck": Bottleneck}[layer], norm).double()
+
+
+def conv_problem(kind: str, optimizer: Optimizer) -> tuple[TrainingStep, ArrayBatches, State]:
+    """Return (step, batches, θ0) of a classification of 5×4 images in batches of 6, float64."""
+    rng = np.random.default_rng(11)
+    inputs = torch.from_numpy(rng.standard_normal((40, 2, 5, 4)))
+    targets = torch.from_numpy(rng.integers(3, size=40))
+    model = network(kind)
+    state0 = start(model, initialise(model, 2, dtype=torch.float64))
+    batches = ArrayBatches(inputs, targets, batch_size=6, seed=5)
+    return TrainingStep(model, LOSSES["cross_entropy"], optimizer), batches, state0
+
+
+def whole(state: State) -> torch.Tensor:
+    """Return parameters and floating point buffers (the running statistics) as one vector."""
+    buffers = {name: value for name, value in state["buffers"].items() if value.is_floating_point()}
+    return flat(dict(sorted((state["parameters"] | buffers).items())))
+
+
+def conv_bound(depth: int, state0: State) -> float:
+    """Return the rounding that two evaluation orders of ``depth`` steps may differ by, in `whole`.
+
+    A step sums at most 32 · 9 products a layer in a dozen passes: a relative error of less than 5000 units in the
+    last place of the state's norm, carried on by steps whose Lipschitz constant is below `LIPSCHITZ`
+    (measured in ``test_the_lipschitz_constant_that_the_bound_assumes``).
+    """
+    return 5000 * np.finfo(float).eps * sum(LIPSCHITZ**k for k in range(depth)) * float(whole(state0).norm())
