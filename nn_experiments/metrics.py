@@ -138,4 +138,6 @@ def flat(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 def parameter_distance(first: State, second: State) -> float:
     """Return the Euclidean distance of two states' parameters."""
-    return float((flat(first["parameters"]) - flat(second["parameters"])).norm())
+    other = second["parameters"]
+    parts = [(value.detach().double() - other[name].double()).norm() for name, value in first["parameters"].items()]
+    return float(torch.stack(parts).norm())
