@@ -113,6 +113,7 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
     for name, note in experiment.notes.items():
         yield f"  {name} = {getattr(experiment, name)}: {note}"
+    yield f"  any of them can be varied: run {figure.name} --set FIELD=VALUE (an unknown FIELD lists those there are)"
 
 
 def clock(seconds: float) -> str:

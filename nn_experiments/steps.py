@@ -69,14 +69,17 @@ class _Gradients:
         pairs = zip(leaves.items(), found, strict=True)
         return {name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in pairs}, buffers
 
-    def functional(self, state: State, inputs: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return gradients by name, in a form that ``torch.vmap`` can batch; buffers are only read."""
-        buffers = state.get("buffers", {})
+    def functional(
+        self, state: State, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Return gradients by name and the buffers after the forward pass, in a form ``torch.vmap`` can batch."""
 
-        def objective(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
-            return self.loss(functional_call(self.model, (parameters, buffers), (inputs,)), targets)
+        def objective(parameters: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
+            outputs = functional_call(self.model, (parameters, buffers), (inputs,))
+            return self.loss(outputs, targets), buffers
 
-        return grad(objective)(state["parameters"])
+        return grad(objective, has_aux=True)(state["parameters"])
 
     def frozen(self, batch: Any) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the model's frozen randomness is that of the batch."""
@@ -156,7 +159,7 @@ class TrainingStep:
 
 
 class TorchOptimizerStep:
-    """A step of any ``torch.optim`` optimizer, through its ``state_dict``: exact, and several times slower.
+    """A step of any ``torch.optim`` optimizer, through its state: exact, and slower.
 
     Parameters
     ----------
@@ -170,7 +173,7 @@ class TorchOptimizerStep:
     Optimizers whose step needs a closure (LBFGS) are refused, and so is state that is not tensors or numbers.
     """
 
-    slow = "torch.optim optimizers are rebuilt at every step: several times slower than TrainingStep"
+    slow = "a slower path: torch's own optimizer, rebuilt at every step, without the fast kernels and the ensemble"
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -37,7 +38,7 @@ def from_torch(
         (outputs, targets) -> scalar, such as ``torch.nn.functional.cross_entropy``.
     optimizer
         A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions;
-        any other goes through its own ``step`` (slower: see `TorchOptimizerStep.slow`). Or an `Optimizer`.
+        any other goes through its own ``step`` (slower, and a warning says so). Or an `Optimizer`.
     seed
         Of the dropout masks.
     schedule
@@ -71,7 +72,9 @@ def from_torch(
         return TrainingStep(ours, loss, pure, seed=seed), state
     if schedule is not None:
         raise ValueError(f"a schedule is supported for SGD, Adam and AdamW, not for {type(optimizer).__name__}")
-    return TorchOptimizerStep(ours, loss, _maker(model, optimizer), seed=seed), state
+    step = TorchOptimizerStep(ours, loss, _maker(model, optimizer), seed=seed)
+    warnings.warn(f"{type(optimizer).__name__}: {step.slow}", stacklevel=2)
+    return step, state
 
 
 def _check(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -210,6 +210,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     assert "batch 8, sgd with learning rate 0.001" in text
     assert "scaling = unit: left open" in text
+    assert "run fig7 --set FIELD=VALUE" in text
     assert "backward 2,001,000" in text
     small = ["run", "fig5", "--seeds", "0", "--steps", "6", "--set", "model=mlp-1x4", "--out", str(tmp_path)]
     assert main([*small, "--dry-run"]) == 0
