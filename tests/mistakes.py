@@ -140,6 +140,20 @@ MISTAKES = (
         "not 0 <= i <= available",
         "tests/theory/test_expansions_exact.py::test_words_count_from_one",
     ),
+    Mistake(
+        "running statistics left behind: a chain goes on with those of the one before it",
+        "nn_experiments/engine/channels_last.py",
+        'value.copy_(state["buffers"][name])\n            if self.products is None:',
+        "pass\n            if self.products is None:",
+        "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[basic-batch-backward]",
+    ),
+    Mistake(
+        "taps shifted: a convolution on a small image reads the pixel beside the right one",
+        "nn_experiments/engine/products.py",
+        "before = int(_shape(convolution)[1][axis]) - first",
+        "before = int(_shape(convolution)[1][axis])",
+        "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[bottleneck-batch-backward]",
+    ),
 )
 
 
