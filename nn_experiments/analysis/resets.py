@@ -24,28 +24,32 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
 
     The two levels are means over the window before the reset and the last window. They are called different if they
     are more than twice the larger deviation inside a window apart. Forward "oscillates between them" on a seed if,
-    after the reset, it is at or below the lower one and at or above the upper one at least once each.
+    after the reset, it is at or below the lower one and at or above the upper one at least once each. A seed with a
+    value that is not finite is left out by name, and keeps the claim from being called ``agrees``.
     """
     metric = "test_accuracy" if "test_accuracy" in pair.metrics else pair.figure.metrics[0]
-    reset, different, crossing, both, gaps = pair.start, 0, 0, 0, []
+    reset, different, crossing, both, gaps, out = pair.start, 0, 0, 0, [], []
     for seed in pair.curves.seeds:
         n, a, b = pair.values(metric, seed)
         before = summarise(n[n <= reset], b[n <= reset], pair.window)
         after = summarise(n, b, pair.window)
         gap, spread = after.mean - before.mean, max(before.sd, after.sd)
+        if not (np.isfinite(gap) and np.isfinite(a).all()):
+            out.append(f"seed {seed}: not finite")
+            continue
         gaps.append(f"{gap:+.3g} (deviation {spread:.2g})")
         low, high = sorted((before.mean, after.mean))
         late = a[n > reset]
         apart, visited = abs(gap) > 2 * spread, (late <= low).any() and (late >= high).any()
         different, crossing, both = different + apart, crossing + visited, both + (apart and visited)
-    count = len(pair.curves.seeds)
+    count = len(gaps)
     measured = (
         f"{label_of(metric)}, last {pair.window} steps before the reset at {reset} against the last {pair.window} of "
-        f"{pair.last}: change by seed {', '.join(gaps)}; more than two deviations on {different} of {count} seeds. "
-        f"{pair.reference} visits both levels after the reset on {crossing} of {count}. A path that is still training "
-        "changes its level without a reset as well."
-    )
-    verdict = "agrees" if both == count else "mixed" if both else "disagrees"
+        f"{pair.last}: change by seed {', '.join(gaps) or 'none'}; more than two deviations on {different} of {count} "
+        f"seeds. {pair.reference} visits both levels after the reset on {crossing} of {count}. A path that is still "
+        "training changes its level without a reset as well."
+    ) + (f" Left out, and shown: {'; '.join(out)}." if out else "")
+    verdict = "undecided" if not count else "disagrees" if not both else "mixed" if both < count or out else "agrees"
     test = f"n = {count} seeds, no test; limits of two windows are independent up to what the reset point still matters"
     return Finding("Another point after the reset", "Section 4", sentence, measured, verdict, test)
 

@@ -74,6 +74,19 @@ def test_reset_goes_to_another_point(tmp_path):
     assert found["Variability along a path: test error"] == "agrees"
 
 
+def test_a_seed_that_diverged_is_no_evidence_on_the_reset(tmp_path):
+    orders = ("forward", "reset-200")
+    broken: dict[tuple[int, str], int] = {(1, "reset-200"): 300, (2, "forward"): 390}
+    figure = dataclasses.replace(catalogue.find("fig13"), orders=orders, window=50)
+    for seeds, verdict in (((0, 1, 2), "mixed"), ((1, 2), "undecided")):
+        out = tmp_path / verdict
+        write_synthetic(out, "fig13", orders=orders, steps=400, seeds=seeds, diverges_at=broken)
+        row = findings(load("fig13", out=out, orders=orders), figure)[0]
+        assert (row.topic, row.verdict) == ("Another point after the reset", verdict)
+        assert "Left out, and shown: seed 1: not finite; seed 2: not finite" in row.measured
+        assert "nan" not in row.measured
+
+
 def test_without_a_reset_there_is_no_other_point(tmp_path):
     """The same figure, with the plain backward path under the reset one's name: its two levels are one."""
     orders = ("forward", "reset-200")
