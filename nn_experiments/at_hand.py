@@ -13,15 +13,27 @@ from nn_experiments.loading import load, runs_of
 __all__ = ["load_figure", "results_at_hand"]
 
 
-def load_figure(entry: Figure, out: Path, *, identity: str | None = None, seeds: Sequence[int] | None = None) -> Curves:
-    """Load a figure's seeds and orders, as far as they were recorded.
+def load_figure(
+    entry: Figure,
+    out: Path,
+    *,
+    identity: str | None = None,
+    seeds: Sequence[int] | None = None,
+    orders: Sequence[str] | None = None,
+) -> Curves:
+    """Load a figure's seeds and orders, as far as they were recorded, or those named.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing of it, with the command that makes it.
+    ValueError
+        If a named seed or order was not recorded, or several identities fit, with the list of them.
     """
-    curves = load(entry.name, out=out, identity=identity, seeds=seeds)
+    try:
+        curves = load(entry.name, out=out, identity=identity, seeds=seeds, orders=orders)
+    except KeyError as error:  # a seed or an order that was asked for by name
+        raise ValueError(f"{entry.name} in {out}: {error.args[0]}") from None
     if seeds is None:
         wanted = [seed for seed in entry.seeds if seed in curves.seeds]
         curves = curves.select(seeds=wanted or curves.seeds)

@@ -43,12 +43,12 @@ APART = (
 
 def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
     """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
-    variant = variants.parse(name)
     if name == "forward" and not any(variants.parse(order).rule for order in orders):
         return {"color": FORWARD, "lw": 0.7, "zorder": 2}
-    if not variant.baseline and variant.rule is None and name != "forward":
+    reversing = [o for o in orders if o != "forward" and not variants.parse(o).baseline and not variants.parse(o).rule]
+    if name in reversing[:1]:
         return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
-    others = [o for o in orders if variants.parse(o).baseline or variants.parse(o).rule or o == "forward"]
+    others = [o for o in orders if o not in reversing[:1]]
     dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
     k = others.index(name)
     return {"color": (*MORE, CLAIM)[k % 7], "lw": 1.1, "ls": dashes[k % 7], "zorder": 3}
@@ -281,6 +281,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs or of results of record")
     parser.add_argument("--identity", help="first characters, where the folder holds several variants")
     parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    parser.add_argument("--orders", nargs="+", help="the figure's own and its baselines unless given")
     parser.add_argument("--metrics", nargs="+", help="columns; such as newest_batch_loss, the paper's minibatch loss")
     parser.add_argument("--scale", choices=("auto", "linear", "log"), default="auto", help="of losses")
     parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
@@ -291,7 +292,11 @@ def main(words: Sequence[str]) -> int:
         drawn = [("overview", draw_overview(list(reversed(first.values()))))]
     else:
         entry = catalogue.find(args.figure)
-        curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds)
+        if args.orders:
+            names = [variants.parse(name).name for name in args.orders]
+            own = tuple(name for name in names if not variants.parse(name).baseline)
+            entry = dataclasses.replace(entry, orders=own, baselines=tuple(name for name in names if name not in own))
+        curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds, orders=args.orders)
         if args.metrics:
             for name in args.metrics:
                 if name not in curves.metrics:

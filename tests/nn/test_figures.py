@@ -183,6 +183,23 @@ def test_plot_draws_the_metrics_it_is_asked_for(folder, tmp_path, curves, capsys
     assert "no metric 'speed' was recorded; there are" in capsys.readouterr().err
 
 
+def test_plot_draws_the_orders_it_is_asked_for(folder, tmp_path, capsys):
+    out = tmp_path / "runs"
+    write_synthetic(out, "fig4", steps=60, seeds=(0,), orders=("forward", "backward", "windowed-20", "ema-0.9"))
+    words = ["plot", "fig4", "--out", str(out), "--pictures", str(tmp_path), "--orders"]
+    assert main([*words, "windowed:20", "backward", "ema-0.9"]) == 0
+    text = (tmp_path / "fig4.svg").read_text()
+    for label in ("backward in windows of 20", "moving average of forward (0.9)"):
+        assert label in text
+    looks = [figures.curve_style(name, ("windowed-20", "backward")) for name in ("windowed-20", "backward")]
+    assert looks[0]["color"] != looks[1]["color"]
+    capsys.readouterr()
+    assert main([*words, "reset-20"]) == 1
+    assert "no order 'reset-20'; recorded are forward, backward, windowed-20, ema-0.9" in capsys.readouterr().err
+    assert main(["plot", "fig4", "--out", str(out), "--seeds", "7"]) == 1
+    assert "no seed 7; recorded are 0" in capsys.readouterr().err
+
+
 def test_an_overview_names_both_orders_once(tmp_path):
     results = []
     for name, orders in (("fig7", ("forward", "backward")), ("fig13", ("forward", "reset-30"))):
