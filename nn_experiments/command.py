@@ -63,6 +63,7 @@ def _arguments() -> argparse.ArgumentParser:
     data.add_argument("name", nargs="?")
     cut = data.add_argument_group("cutting", "a small folder, the --data-dir of exactly these runs")
     cut.add_argument("--for", dest="figures", nargs="+", metavar="FIGURE", help="the figures whose runs it is for")
+    cut.add_argument("--reduced", action="store_true", help="for the figures' reduced forms")
     cut.add_argument("--into", type=Path, metavar="DIR", help="the folder; a cut that is there is added to")
     cut.add_argument("--seeds", type=int, nargs="+", help="the figures' own unless given")
     cut.add_argument("--steps", type=int, help="last iterate of the runs; the figures' own unless given")
@@ -89,7 +90,7 @@ def _data(args: argparse.Namespace) -> int:
     from nn_experiments.datasets import load_dataset
     from nn_experiments.datasets.cut import CutDataset
 
-    cutting = args.into or args.seeds or args.steps is not None or args.set or args.no_diagnostics
+    cutting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
     if bool(args.name) == bool(args.figures) or bool(cutting) != bool(args.figures) or (cutting and not args.into):
         raise ValueError("data takes either the name of a data set, or --for FIGURE … --into DIR (with --seeds, …)")
     if args.figures:
@@ -115,6 +116,7 @@ def _cut(args: argparse.Namespace) -> int:
         steps=args.steps,
         changes=_changes(args),
         diagnostics=not args.no_diagnostics,
+        reduced=args.reduced,
         data_dir=args.data_dir,
         official=not args.any_data,
     )

@@ -51,6 +51,7 @@ def cut_for(
     steps: int | None = None,
     changes: Mapping[str, str] | None = None,
     diagnostics: bool = True,
+    reduced: bool = False,
     data_dir: str | Path | None = None,
     official: bool = True,
 ) -> list[tuple[Path, CutDataset]]:
@@ -68,6 +69,8 @@ def cut_for(
         As ``--set`` of the runs: only what decides the images matters (``batch_size``, ``sampling``, …).
     diagnostics
         Whether the runs have diagnostics, which draw a second stream of batches; a figure without any has none.
+    reduced
+        Whether the runs are the figures' reduced forms.
     data_dir, official
         Where the whole sets are, as in `load_dataset`.
 
@@ -80,8 +83,10 @@ def cut_for(
     """
     plans: dict[str, list[tuple[Figure, Experiment]]] = {}
     for name in figures:
-        figure = catalogue.find(name)
-        experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes or {})
+        figure, own = catalogue.find(name), {}
+        if reduced:
+            figure, own = figure.smaller()
+        experiment = catalogue.EXPERIMENTS[figure.experiment].override({**own, **(changes or {})})
         if experiment.data not in sources.SOURCES:
             raise ValueError(f"{figure.name} needs no data folder: {experiment.data} comes with the package")
         if into.is_dir() and sources.find_local(experiment.data, into) is not None:

@@ -73,8 +73,7 @@ def test_killed_and_resumed_bitwise(data: Path, alone: nne.Curves, tmp_path: Pat
 
 def test_pieces_from_two_folders_and_from_a_cut_make_one_run(data: Path, alone: nne.Curves, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
-    some = ["--for", "fig2", "--into", str(cut), "--steps", "4", "--set", "train_evaluation=20"]
-    some += ["--set", "test_evaluation=1000"]
+    some = ["--for", "fig2", "--reduced", "--into", str(cut), "--steps", "4", "--set", "train_evaluation=20"]
     assert main(["data", *some, "--any-data", "--data-dir", str(data)]) == 0
     for order, folder in (("forward", data), ("backward", cut)):
         out = tmp_path / order
