@@ -1,4 +1,4 @@
-"""The wavefront: many chains at once, batched over a leading axis, for a GPU and for wherever it wins.
+"""The wavefront: many chains at once, for a GPU and for wherever it wins.
 
 Runs that start at the same anchor are aligned at their ends. Chain n of the backward order then joins when the sweep
 reaches j = n, and from there on every live chain applies the same T_j.
@@ -6,54 +6,145 @@ reaches j = n, and from there on every live chain applies the same T_j.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 
 from contraction.orders import Order
-from nn_experiments.engine.kernels import StepKernel, hand_written
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution
+from nn_experiments.engine.kernels import StepKernel
+from nn_experiments.engine.memory import activation_bytes, fitting
 from nn_experiments.engine.plan import Run, plan
-from nn_experiments.steps import LOSSES, State, TrainingStep
+from nn_experiments.engine.sweeps import Sweep, form_of, sweep
+from nn_experiments.engine.wide import CannotWiden, Wide
+from nn_experiments.steps import State, TrainingStep
 
-__all__ = ["cannot_batch", "split", "wavefront"]
+__all__ = ["Ensemble", "split", "wavefront"]
 
 Stacked = State
 
 
-def cannot_batch(step: Any) -> str | None:
-    """Return None if a step can be batched over chains, else the reason why not."""
-    if not isinstance(step, TrainingStep):
-        return f"{type(step).__name__} is not a TrainingStep"
-    for name, module in step.model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats:
-            return f"{name} updates running statistics in place, which torch.vmap cannot batch"
-    return None
+@dataclass
+class Ensemble:
+    """How chains of a step are batched; what it chooses is kept in it, so that it can be recorded and given again.
+
+    Attributes
+    ----------
+    chunk
+        How many chains run together; chosen from the free memory on a GPU (32 on the CPU) when it is first needed,
+        unless given. Halved where memory runs out.
+    form
+        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.sweeps`); the first that can run the step unless
+        given.
+    convolutions
+        Shape, as text -> way to convolve (see `nn_experiments.engine.convolutions`). Shapes that are not in it are
+        measured on a GPU, and added; on the CPU they are grouped.
+    halved
+        The chunks that did not fit.
+    """
+
+    chunk: int | None = None
+    form: str | None = None
+    convolutions: dict[str, str] = field(default_factory=dict)
+    halved: list[int] = field(default_factory=list)
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = set(self.convolutions.values()) - set(WAYS)
+        if unknown:
+            raise ValueError(f"unknown way to convolve {min(unknown)!r}; the known ones are {', '.join(WAYS)}")
+
+    def about(self) -> dict[str, Any]:
+        """Return what decides last bits, for the record."""
+        more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
+        return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
+
+    def prepare(self, step: Any, batches: Any, state: State, first: int, chains: int) -> Wide | None:
+        """Choose what is not given; return the wide form of the step's module if that is the form.
+
+        Parameters
+        ----------
+        state
+            θ0.
+        first
+            Index of some batch.
+        chains
+            How many chains there are in all.
+
+        Raises
+        ------
+        TypeError
+            If the step cannot be batched, with the reason.
+        """
+        if not isinstance(step, TrainingStep):
+            raise TypeError(
+                f"the ensemble engine cannot run this step: {type(step).__name__} is not a TrainingStep; "
+                "use engine='step'"
+            )
+        asked = self.form
+        self.form, self.reason = form_of(step, batches, form=asked)
+        wide, activations = None, None
+        if self.form == "wide":
+            wide = Wide(step.model, way=lambda shape, live: self._way(shape, state))
+            try:
+                blank = Wide(step.model)
+                activations = activation_bytes(step, blank, state, batches(first)[0])
+            except CannotWiden as error:
+                if asked == "wide":
+                    raise
+                self.form, self.reason, wide = "vmap", f"{self.reason}; not in wide form, {error}", None
+        if self.chunk is None:
+            self.chunk = fitting(step, state, chains, activations)
+        return wide
+
+    def _way(self, shape: ConvolutionShape, state: State) -> str:
+        key = str(shape)
+        if key in self.convolutions:
+            return self.convolutions[key]
+        some = next(iter(state["parameters"].values()))
+        way = choose_convolution(shape, self.chunk or 1, some.device, some.dtype)
+        if some.device.type != "cpu":
+            self.convolutions[key] = way
+        return way
 
 
 def wavefront(
-    step: Any, batches: Any, order: Order, at: Sequence[int], state0: State, *, chunk: int | None = None
+    step: Any,
+    batches: Any,
+    order: Order,
+    at: Sequence[int],
+    state0: State,
+    *,
+    chunk: int | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Iterator[tuple[int, State, Run | None]]:
     """Yield (n, iterate n, its run) for n in increasing order, as `walk` does, with chains batched.
+
+    Where memory runs out (``torch.OutOfMemoryError``), the chunk is halved, with a line on standard error, and the
+    chains that did not fit start again.
 
     Parameters
     ----------
     chunk
-        How many chains run together; what fits into half of the free memory unless given (on the CPU 32). The
-        numbers depend on it in the last bits: record it.
+        How many chains run together; see `Ensemble`. The numbers depend on it in the last bits: record it.
+    ensemble
+        All choices, and where those made here are kept; in place of ``chunk``.
 
     Raises
     ------
     TypeError
         If the step cannot be batched, with the reason.
+    torch.OutOfMemoryError
+        If not even one chain fits.
     """
-    reason = cannot_batch(step)
-    if reason:
-        raise TypeError(f"the ensemble engine cannot run this step: {reason}; use engine='step'")
-    wanted = set(at)
+    ensemble = ensemble or Ensemble(chunk=chunk)
     runs = plan(order, at)
-    chunk = chunk or _fitting(state0, len(runs))
+    wanted = set(at)
+    first = next((run.indices[0] for run in runs if len(run.indices)), 1)
+    wide = ensemble.prepare(step, batches, state0, first, len(runs))
     groups: dict[int, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.anchor, []).append(run)
@@ -64,27 +155,44 @@ def wavefront(
     todo = [run for run in runs if run.n in wanted]
     for anchor in sorted(groups):
         group = groups[anchor]
-        for k in range(0, len(group), chunk):
-            part = sorted(group[k : k + chunk], key=lambda run: -len(run.indices))
-            last = _together(step, batches, part, states[anchor])
-            for run, state in zip(part, split(last, len(part)), strict=True):
+        while group:
+            part = sorted(group[: ensemble.chunk], key=lambda run: -len(run.indices))
+            ends = _fitted(step, batches, part, states[anchor], ensemble, wide)
+            if ends is None:
+                continue
+            group = group[len(part) :]
+            for run, state in zip(part, ends, strict=True):
                 if run.n in wanted:
                     ready[run.n] = (state, run)
                 if run.n in groups:
                     states[run.n] = state
+            del ends
             while todo and todo[0].n in ready:
                 state, run = ready.pop(todo.pop(0).n)
                 yield run.n, state, run
+            state = None  # the chunk's last state is not kept while the next one runs
         del states[anchor]
 
 
-def _fitting(state0: State, chains: int) -> int:
-    size = sum(value.numel() * value.element_size() for value in state0["parameters"].values())
-    some = next(iter(state0["parameters"].values()))
-    if not some.is_cuda:
-        return min(chains, 32) or 1
-    free, _ = torch.cuda.mem_get_info(some.device)
-    return max(1, min(chains, int(0.5 * free / (3 * size))))
+def _fitted(
+    step: TrainingStep, batches: Any, part: Sequence[Run], start: State, ensemble: Ensemble, wide: Wide | None
+) -> list[State] | None:
+    """Return the ends of some runs, or None after halving the chunk because they did not fit into memory."""
+    try:
+        return split(_together(step, batches, part, start, ensemble, wide), len(part))
+    except torch.OutOfMemoryError:
+        if len(part) == 1:
+            raise
+    # only here, with the exception and the tensors in its frames gone, is their memory free
+    ensemble.halved.append(len(part))
+    ensemble.chunk = (len(part) + 1) // 2
+    print(
+        f"out of memory with {len(part)} chains together: going on with {ensemble.chunk} from the start of the chunk",
+        file=sys.stderr,
+    )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
 
 
 def split(stacked: Stacked, count: int) -> list[State]:
@@ -95,117 +203,31 @@ def split(stacked: Stacked, count: int) -> list[State]:
     ]
 
 
-def _together(step: TrainingStep, batches: Any, runs: Sequence[Run], start: State) -> Stacked:
+def _stack(start: State, count: int) -> Stacked:
+    one = torch.contiguous_format
+    return {
+        part: {key: value.expand(count, *value.shape).clone(memory_format=one) for key, value in values.items()}
+        for part, values in start.items()
+    }
+
+
+def _together(
+    step: TrainingStep, batches: Any, runs: Sequence[Run], start: State, ensemble: Ensemble, wide: Wide | None
+) -> Stacked:
     """Apply runs, sorted by length from the longest, all to the state ``start``; return their ends, stacked."""
     if len(runs) == 1:
         state = StepKernel(step, batches).apply(start, runs[0].indices, runs[0].before)
         return {part: {key: value[None] for key, value in values.items()} for part, values in state.items()}
-    count = len(runs)
-    state = {
-        part: {key: value.expand(count, *value.shape).clone() for key, value in values.items()}
-        for part, values in start.items()
-    }
+    state = _stack(start, len(runs))
     some = next(iter(start["parameters"].values()))
-    optimizer = step.optimizer
-    by_hand = hand_written(step, batches) is None
+    rate_of = step.optimizer.rate
+    assert ensemble.form is not None
     for left in range(len(runs[0].indices), 0, -1):
         live = sum(len(run.indices) >= left for run in runs)
         indices = [run.indices[len(run.indices) - left] for run in runs[:live]]
         places = [run.before + len(run.indices) - left + 1 for run in runs[:live]]
-        shared = len(set(indices)) == 1
-        rates = [optimizer.rate(t, i) for t, i in zip(places, indices, strict=True)]
-        rate: Any = rates[0] if len(set(rates)) == 1 else torch.tensor(rates, dtype=some.dtype, device=some.device)
-        if by_hand:
-            _mlp_sweep(step, batches, state, indices, live, shared, rate)
-        else:
-            _sweep(step, batches, state, indices, places, live, shared, rate)
+        rates = [rate_of(t, i) for t, i in zip(places, indices, strict=True)]
+        same = len(set(rates)) == 1
+        rate: Any = rates[0] if same else torch.tensor(rates, dtype=some.dtype, device=some.device)
+        sweep(ensemble.form, step, batches, state, Sweep(indices, places, rate), wide)
     return state
-
-
-def _data(batches: Any, indices: Sequence[int], shared: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    if shared:
-        batch = batches(indices[0])
-        return batch[0], batch[1]
-    found = [batches(i) for i in indices]
-    return torch.stack([b[0] for b in found]), torch.stack([b[1] for b in found])
-
-
-def _sweep(
-    step: TrainingStep,
-    batches: Any,
-    state: Stacked,
-    indices: Sequence[int],
-    places: Sequence[int],
-    live: int,
-    shared: bool,
-    rate: Any,
-) -> None:
-    """One map on every live chain through ``torch.vmap``."""
-    if step.gradients.random and not shared:
-        raise TypeError("frozen dropout needs the same batch in all chains: use engine='step' for this order")
-    some = next(iter(state["parameters"].values()))
-    inputs, targets = _data(batches, indices, shared)
-    rates = torch.as_tensor(rate, dtype=some.dtype, device=some.device).expand(live)
-    t = torch.tensor(places, dtype=some.dtype, device=some.device)
-    memory = state["optimizer"]
-
-    def one(members: State, x: Any, y: Any, h: torch.Tensor, position: torch.Tensor) -> State:
-        gradients = step.gradients.functional(members, x, y)
-        return step.update(members, gradients, members.get("buffers", {}), h, position)
-
-    if not memory:
-        memory.update(_empty_memory(step, state["parameters"]))
-    members = {part: {key: value[:live] for key, value in values.items()} for part, values in state.items()}
-    axis = None if shared else 0
-    with step.gradients.frozen(batches(indices[0])):
-        after = torch.vmap(one, in_dims=(0, axis, axis, 0, 0))(members, inputs, targets, rates, t)
-    for part in ("parameters", "optimizer"):
-        for key, value in after[part].items():
-            state[part][key][:live] = value
-
-
-def _empty_memory(step: TrainingStep, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the optimizer's state before the first step: zeros, which all rules here start from."""
-    slots = {"sgd": (), "momentum": ("velocity",), "adam": ("first", "second"), "adamw": ("first", "second")}
-    names = slots[step.optimizer.method]
-    return {f"{slot}:{name}": torch.zeros_like(value) for name, value in parameters.items() for slot in names}
-
-
-def _mlp_sweep(
-    step: TrainingStep,
-    batches: Any,
-    state: Stacked,
-    indices: Sequence[int],
-    live: int,
-    shared: bool,
-    rate: Any,
-) -> None:
-    """One SGD step of every live MLP: batched products, updates in place, no gradient buffers."""
-    x, y = _data(batches, indices, shared)
-    x = x.flatten(1).expand(live, *x.flatten(1).shape) if shared else x.flatten(2)
-    y = y.expand(live, *y.shape) if shared else y
-    layers = len(getattr(step.model, "layers"))  # noqa: B009 - hand_written() has seen that it is an MLP
-    relu = getattr(step.model, "activation") == "relu"  # noqa: B009
-    weights = [state["parameters"][f"layers.{k}.weight"][:live] for k in range(layers)]
-    biases = [state["parameters"][f"layers.{k}.bias"][:live] for k in range(layers)]
-    values = [x]
-    for k in range(layers):
-        z = torch.baddbmm(biases[k][:, None, :], values[-1], weights[k].transpose(1, 2))
-        if k < layers - 1:
-            z = z.clamp_(min=0) if relu else z.tanh_()
-        values.append(z)
-    if step.loss is LOSSES["mse"]:
-        error = (values[-1] - y) * (2 / y[0].numel())
-    else:
-        error = torch.softmax(values[-1], 2)
-        error.scatter_add_(2, y[..., None], torch.full_like(error[..., :1], -1.0))
-        error /= y.shape[1]
-    factor = rate[:, None, None] if isinstance(rate, torch.Tensor) else rate
-    for k in range(layers - 1, -1, -1):
-        under = torch.bmm(error, weights[k]) if k else error
-        if k:
-            under = under * (values[k] > 0) if relu else under * (1 - values[k] ** 2)
-        change = error * factor
-        weights[k].baddbmm_(change.transpose(1, 2), values[k], alpha=-1)
-        biases[k].sub_(change.sum(1))
-        error = under

@@ -1,0 +1,218 @@
+"""Many convolutions with different weights at once: the ways to do them, and the choice between them.
+
+E chains are side by side in the channels: images are (B, E·C, H, W), or (B, C, H, W) where all chains see the same;
+weights are (E, O, C / groups, height, width). Every way gives (B, E·O, …), the same to rounding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "seconds_of"]
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ConvolutionShape:
+    """What decides the cost of E convolutions.
+
+    Attributes
+    ----------
+    batch, inputs, outputs
+        Images a batch, channels in and out.
+    size
+        (height, width) of the images.
+    taps, stride, padding, dilation
+        Of the convolution, in both directions.
+    groups
+        Groups within one chain.
+    shared
+        Whether all chains see the same images.
+    """
+
+    batch: int
+    inputs: int
+    outputs: int
+    size: Pair
+    taps: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    shared: bool = False
+
+    def __str__(self) -> str:
+        """Return the key under which a choice is recorded, such as ``8x64x32x32-64 3x3/1+1``."""
+        h, w = self.size
+        text = f"{self.batch}x{self.inputs}x{h}x{w}-{self.outputs} {self.taps[0]}x{self.taps[1]}"
+        for sign, pair, usual in (("/", self.stride, ()), ("+", self.padding, ()), ("~", self.dilation, (1, 1))):
+            if pair != usual:
+                text += sign + (str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}")
+        return text + (f" groups {self.groups}" if self.groups > 1 else "") + (" shared" if self.shared else "")
+
+
+def _grouped(
+    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
+) -> torch.Tensor:
+    """One grouped convolution; an ordinary one with E·O outputs where the chains share the images."""
+    chains, groups = len(weight), shape.groups
+    if shape.shared and groups > 1:
+        images, shared = images.repeat(1, chains, 1, 1), False
+    else:
+        shared = shape.shared
+    flat = None if bias is None else bias.flatten()
+    groups = 1 if shared else chains * groups
+    return F.conv2d(images, weight.flatten(0, 1), flat, shape.stride, shape.padding, shape.dilation, groups)
+
+
+def _products(
+    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
+) -> torch.Tensor:
+    """Patches as columns (im2col), then one batched matrix product."""
+    if shape.groups > 1:
+        return _grouped(images, weight, bias, shape)
+    chains, outputs = weight.shape[:2]
+    heights = [
+        (size + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
+        for size, taps, stride, pad, dilation in zip(
+            shape.size, shape.taps, shape.stride, shape.padding, shape.dilation, strict=True
+        )
+    ]
+    if shape.taps == (1, 1) and shape.padding == (0, 0):
+        columns = images[:, :, :: shape.stride[0], :: shape.stride[1]].flatten(2)
+    else:
+        columns = F.unfold(images, shape.taps, shape.dilation, shape.padding, shape.stride)
+    batch, places = len(images), columns.shape[2]
+    if shape.shared:  # (B, C·k·k, L): the chains' weights are the rows of one matrix
+        rows = columns.transpose(0, 1).reshape(-1, batch * places)
+        found = (weight.flatten(0, 1).flatten(1) @ rows).view(chains, outputs, batch, places)
+    else:
+        rows = columns.unflatten(1, (chains, -1)).permute(1, 2, 0, 3).reshape(chains, -1, batch * places)
+        found = torch.bmm(weight.flatten(2), rows).view(chains, outputs, batch, places)
+    if bias is not None:
+        found = found + bias[:, :, None, None]
+    return found.permute(2, 0, 1, 3).reshape(batch, chains * outputs, *heights)
+
+
+def _separate(
+    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
+) -> torch.Tensor:
+    """One ungrouped convolution a chain, channels last, one after the other."""
+    own = [images] * len(weight) if shape.shared else images.chunk(len(weight), 1)
+    last = torch.channels_last
+    found = [
+        F.conv2d(
+            one.contiguous(memory_format=last),
+            weight[c].contiguous(memory_format=last),
+            None if bias is None else bias[c],
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
+        )
+        for c, one in enumerate(own)
+    ]
+    return torch.cat(found, 1)
+
+
+Way = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, ConvolutionShape], torch.Tensor]
+WAYS: Mapping[str, Way] = {"grouped": _grouped, "products": _products, "separate": _separate}
+
+
+def convolve(
+    way: str, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
+) -> torch.Tensor:
+    """Return the convolutions of all chains, (B, E·O, …).
+
+    Parameters
+    ----------
+    way
+        ``grouped``, ``products`` or ``separate``.
+    images
+        (B, E·C, H, W), or (B, C, H, W) if ``shape.shared``.
+    weight, bias
+        (E, O, C / groups, height, width) and (E, O) or None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way.
+    """
+    if way not in WAYS:
+        raise ValueError(f"unknown way {way!r} to convolve; the known ones are {', '.join(WAYS)}")
+    return WAYS[way](images, weight, bias, shape)
+
+
+def seconds_of(
+    way: str, shape: ConvolutionShape, chains: int, device: torch.device, dtype: torch.dtype, *, rounds: int = 5
+) -> float:
+    """Return the least seconds that a way takes forward and backward on random tensors, the first call not counted."""
+    channels = shape.inputs * (1 if shape.shared else chains)
+    images = torch.randn(shape.batch, channels, *shape.size, device=device, dtype=dtype)
+    images.requires_grad_(not shape.shared)
+    weight = torch.randn(
+        chains, shape.outputs, shape.inputs // shape.groups, *shape.taps, device=device, dtype=dtype, requires_grad=True
+    )
+    leaves = [weight] if shape.shared else [weight, images]
+
+    def wait() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    times = []
+    with torch.enable_grad():
+        for _ in range(rounds + 1):
+            begin = wait()
+            made = convolve(way, images, weight, None, shape)
+            torch.autograd.grad(made.sum(), leaves)
+            times.append(wait() - begin)
+    return min(times[1:])
+
+
+_CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype], str] = {}
+
+
+def choose_convolution(
+    shape: ConvolutionShape,
+    chains: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    measure: Callable[..., float] | None = None,
+) -> str:
+    """Return the best way for a shape: on the CPU by a rule, elsewhere measured once and kept.
+
+    The choice decides last bits: record it with the results, and give it again to repeat them.
+
+    Parameters
+    ----------
+    measure
+        As `seconds_of`; on the CPU nothing is measured unless this is given. A way that runs out of memory is
+        no candidate.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        If every way runs out of memory.
+    """
+    if device.type == "cpu" and measure is None:
+        return "grouped"
+    key = (shape, chains, str(device), dtype)
+    if key not in _CHOSEN:
+        times: dict[str, float] = {}
+        for way in WAYS:
+            try:
+                times[way] = (measure or seconds_of)(way, shape, chains, device, dtype)
+            except torch.OutOfMemoryError:
+                continue
+        if not times:
+            raise torch.OutOfMemoryError(f"{chains} convolutions {shape} fit in no way")
+        _CHOSEN[key] = min(times, key=lambda way: times[way])
+    return _CHOSEN[key]

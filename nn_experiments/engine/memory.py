@@ -1,0 +1,79 @@
+"""How many chains fit together: counted from shapes alone, without computing anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nn_experiments.engine.wide import Wide
+from nn_experiments.steps import State, TrainingStep
+
+__all__ = ["ON_A_CPU", "SHARE", "activation_bytes", "chain_bytes", "fitting"]
+
+#: Share of the free memory of a GPU that chains may take, by count; the rest is for workspaces and fragments.
+SHARE = 0.8
+#: Chains together on a CPU, where memory is not what decides.
+ON_A_CPU = 32
+
+
+def _bytes(value: torch.Tensor) -> int:
+    return value.numel() * value.element_size()
+
+
+def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch.Tensor) -> int:
+    """Return how many bytes the forward pass of one chain keeps for its backward pass.
+
+    The forward pass of two chains is run on tensors without data ("meta"), and what autograd saves is added up, each
+    storage once, parameters left out. This also finds out whether the wide form takes such inputs.
+
+    Raises
+    ------
+    CannotWiden
+        If it does not.
+    """
+
+    def blank(value: torch.Tensor) -> torch.Tensor:
+        return torch.empty((2, *value.shape), dtype=value.dtype, device="meta")
+
+    parameters = {name: blank(value).requires_grad_() for name, value in state["parameters"].items()}
+    buffers = {name: blank(value) for name, value in state.get("buffers", {}).items()}
+    own = {id(value.untyped_storage()) for value in (*parameters.values(), *buffers.values())}
+    kept: dict[int, Any] = {}  # storages, held so that no identity is used twice
+
+    def pack(value: torch.Tensor) -> torch.Tensor:
+        storage = value.untyped_storage()
+        if id(storage) not in own:
+            kept[id(storage)] = storage
+        return value
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
+        wide(parameters, buffers, blank(inputs), shared=False)
+    return sum(storage.nbytes() for storage in kept.values()) // 2
+
+
+def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> int:
+    """Return the bytes of one chain at its most.
+
+    While it trains it has weights, buffers, the optimizer's state, activations, and for plain SGD in wide form the
+    gradient of its largest layer, else (``activations`` None: not counted) three times the weights. When it is done,
+    its state is copied.
+    """
+    sizes = [_bytes(value) for value in state["parameters"].values()]
+    slots = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}[step.optimizer.method]
+    held = (1 + slots) * sum(sizes) + sum(_bytes(value) for value in state.get("buffers", {}).values())
+    if activations is None:
+        return held + 3 * sum(sizes)
+    plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
+    gradients = 2 * max(sizes) if plain else (2 + slots) * sum(sizes)
+    return max(2 * held, held + activations + gradients)
+
+
+def fitting(step: TrainingStep, state: State, chains: int, activations: int | None) -> int:
+    """Return how many chains to run together: what fits into the free memory of a GPU, at least 1; 32 on the CPU."""
+    some = next(iter(state["parameters"].values()))
+    if not some.is_cuda:
+        return max(1, min(chains, ON_A_CPU))
+    free, _ = torch.cuda.mem_get_info(some.device)
+    free += torch.cuda.memory_reserved(some.device) - torch.cuda.memory_allocated(some.device)
+    return max(1, min(chains, int(SHARE * free / chain_bytes(step, state, activations))))

@@ -1,0 +1,206 @@
+"""One map on many chains at once, three ways: MLPs by hand, modules in wide form, anything else by ``torch.vmap``.
+
+All change the stacked state, whose first ``live`` chains take part, in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nn_experiments.engine.kernels import hand_written
+from nn_experiments.engine.wide import CannotWiden, Wide
+from nn_experiments.steps import LOSSES, State, TrainingStep
+
+__all__ = ["FORMS", "Sweep", "form_of", "sweep"]
+
+FORMS = ("mlp", "wide", "vmap")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the live chains apply.
+
+    Attributes
+    ----------
+    indices, places
+        Index of the map and its position t in the run, for each live chain.
+    rate
+        The learning rate: a number, or (live,) where it differs between chains.
+    """
+
+    indices: Sequence[int]
+    places: Sequence[int]
+    rate: Any
+
+    @property
+    def live(self) -> int:
+        """How many chains take part."""
+        return len(self.indices)
+
+    @property
+    def shared(self) -> bool:
+        """Whether all of them apply the same map."""
+        return len(set(self.indices)) == 1
+
+    def data(self, batches: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and targets, (B, …) each if ``shared``, else (live, B, …)."""
+        if self.shared:
+            batch = batches(self.indices[0])
+            return batch[0], batch[1]
+        found = [batches(i) for i in self.indices]
+        return torch.stack([b[0] for b in found]), torch.stack([b[1] for b in found])
+
+
+def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tuple[str, str]:
+    """Return the form in which chains of a step are batched, and why it is none of those before it in `FORMS`.
+
+    Parameters
+    ----------
+    form
+        One of `FORMS`, or None for the first that can run the step.
+
+    Raises
+    ------
+    TypeError
+        If the asked form cannot run the step, with the reason.
+    """
+    reasons: list[str] = []
+    device = next(iter(step.model.parameters())).device.type
+    by_hand = hand_written(step, batches)
+    if by_hand is None and torch.is_autocast_enabled(device):
+        by_hand = "products are rounded by autocast"
+    if form in (None, "mlp") and by_hand is None:
+        return "mlp", ""
+    reasons.append(f"not by hand, {by_hand}")
+    if form in (None, "wide"):
+        try:
+            Wide(step.model)
+            return "wide", "; ".join(reasons)
+        except CannotWiden as error:
+            reasons.append(f"not in wide form, {error}")
+    if form in (None, "vmap"):
+        return "vmap", "; ".join(reasons)
+    raise TypeError(f"the chains of this step cannot be batched in the form {form!r}: {'; '.join(reasons)}")
+
+
+def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide | None) -> None:
+    """Apply one map to the live chains of a stacked state, in place."""
+    if step.optimizer.method != "sgd" and not state["optimizer"]:
+        state["optimizer"].update(_empty_memory(step, state["parameters"]))
+    if form == "mlp":
+        _mlp(step, batches, state, now)
+    elif form == "wide":
+        assert wide is not None
+        _wide(step, batches, state, now, wide)
+    else:
+        _vmap(step, batches, state, now)
+
+
+def _empty_memory(step: TrainingStep, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the optimizer's state before the first step: zeros, which all rules here start from."""
+    slots = {"momentum": ("velocity",), "adam": ("first", "second"), "adamw": ("first", "second")}
+    names = slots[step.optimizer.method]
+    return {f"{slot}:{name}": torch.zeros_like(value) for name, value in parameters.items() for slot in names}
+
+
+def _prefix(state: State, live: int) -> State:
+    return {part: {key: value[:live] for key, value in values.items()} for part, values in state.items()}
+
+
+def _vmap(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
+    """One map on every live chain through ``torch.vmap``; buffers are carried as they come out."""
+    if step.gradients.random and not now.shared:
+        raise TypeError("frozen dropout needs the same batch in all chains: use engine='step' for this order")
+    some = next(iter(state["parameters"].values()))
+    inputs, targets = now.data(batches)
+    rates = torch.as_tensor(now.rate, dtype=some.dtype, device=some.device).expand(now.live)
+    t = torch.tensor(now.places, dtype=some.dtype, device=some.device)
+
+    def one(members: State, x: Any, y: Any, h: torch.Tensor, position: torch.Tensor) -> State:
+        gradients, buffers = step.gradients.functional(members, x, y)
+        return step.update(members, gradients, buffers, h, position)
+
+    axis = None if now.shared else 0
+    with step.gradients.frozen(batches(now.indices[0])):
+        after = torch.vmap(one, in_dims=(0, axis, axis, 0, 0))(_prefix(state, now.live), inputs, targets, rates, t)
+    for part, values in after.items():
+        for key, value in values.items():
+            state[part][key][: now.live] = value
+
+
+def _wide(step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide) -> None:
+    """One map on every live chain in wide form.
+
+    Plain SGD changes each parameter as soon as its gradient is there, which is then dropped: there is never a gradient
+    of more than one layer. Nothing later in the backward pass reads a parameter whose gradient is complete.
+    """
+    members = _prefix(state, now.live)
+    leaves = {name: value.detach().requires_grad_() for name, value in members["parameters"].items()}
+    plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
+    inputs, targets = now.data(batches)
+
+    def change(leaf: torch.Tensor) -> None:
+        assert leaf.grad is not None
+        rate = now.rate
+        if isinstance(rate, torch.Tensor):
+            leaf.detach().sub_(leaf.grad * rate.view(-1, *[1] * (leaf.dim() - 1)))
+        else:
+            leaf.detach().sub_(leaf.grad, alpha=rate)
+        leaf.grad = None
+
+    with torch.enable_grad():
+        outputs = wide(leaves, members["buffers"], inputs, shared=now.shared)
+        total = torch.vmap(step.loss, in_dims=(0, None if now.shared else 0))(outputs, targets).sum()
+        if plain:
+            for leaf in leaves.values():
+                leaf.register_post_accumulate_grad_hook(change)
+            total.backward()
+            return
+        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    some = next(iter(leaves.values()))
+    rates = torch.as_tensor(now.rate, dtype=some.dtype, device=some.device).expand(now.live)
+    t = torch.tensor(now.places, dtype=some.dtype, device=some.device)
+    gradients = dict(zip(leaves, found, strict=True))
+    after = torch.vmap(lambda own, slopes, h, position: step.update(own, slopes, {}, h, position))(
+        members, gradients, rates, t
+    )
+    for part in ("parameters", "optimizer"):
+        for key, value in after[part].items():
+            members[part][key].copy_(value)
+
+
+def _mlp(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
+    """One SGD step of every live MLP: batched products, updates in place, no gradient buffers."""
+    x, y = now.data(batches)
+    live, rate = now.live, now.rate
+    x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
+    y = y.expand(live, *y.shape) if now.shared else y
+    layers = len(getattr(step.model, "layers"))  # noqa: B009 - hand_written() has seen that it is an MLP
+    relu = getattr(step.model, "activation") == "relu"  # noqa: B009
+    weights = [state["parameters"][f"layers.{k}.weight"][:live] for k in range(layers)]
+    biases = [state["parameters"][f"layers.{k}.bias"][:live] for k in range(layers)]
+    values = [x]
+    for k in range(layers):
+        z = torch.baddbmm(biases[k][:, None, :], values[-1], weights[k].transpose(1, 2))
+        if k < layers - 1:
+            z = z.clamp_(min=0) if relu else z.tanh_()
+        values.append(z)
+    if step.loss is LOSSES["mse"]:
+        error = (values[-1] - y) * (2 / y[0].numel())
+    else:
+        error = torch.softmax(values[-1], 2)
+        error.scatter_add_(2, y[..., None], torch.full_like(error[..., :1], -1.0))
+        error /= y.shape[1]
+    factor = rate[:, None, None] if isinstance(rate, torch.Tensor) else rate
+    for k in range(layers - 1, -1, -1):
+        under = torch.bmm(error, weights[k]) if k else error
+        if k:
+            under = under * (values[k] > 0) if relu else under * (1 - values[k] ** 2)
+        change = error * factor
+        weights[k].baddbmm_(change.transpose(1, 2), values[k], alpha=-1)
+        biases[k].sub_(change.sum(1))
+        error = under

@@ -1,0 +1,375 @@
+"""Many chains side by side in the channels: the double loop's states, running statistics included, for every order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.func import functional_call  # noqa: E402
+
+from contraction.orders import Backward  # noqa: E402
+from nn_experiments import models  # noqa: E402
+from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine import sweeps  # noqa: E402
+from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
+from nn_experiments.engine.convolutions import WAYS  # noqa: E402
+from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.kernels import StepKernel  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
+from nn_experiments.engine.memory import activation_bytes, chain_bytes  # noqa: E402
+from nn_experiments.engine.walk import walk  # noqa: E402
+from nn_experiments.engine.wide import CannotWiden, Wide  # noqa: E402
+from nn_experiments.frozen import FrozenDropout  # noqa: E402
+from nn_experiments.initial import initialise  # noqa: E402
+from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from tests.nn.conv_problems import KINDS, SLOW, conv_bound, conv_problem, whole  # noqa: E402
+from tests.nn.problems import ORDERS, N  # noqa: E402
+
+FEW = ("basic-batch", "plain-none")
+OPTIMIZERS = {
+    "momentum": Optimizer(method="momentum", learning_rate=0.002, momentum=0.8),
+    "decayed weights": Optimizer(learning_rate=0.002, weight_decay=0.1),
+    "adam": Optimizer(method="adam", learning_rate=0.001, eps=1e-1),
+    "scheduled": Optimizer(learning_rate=0.005, schedule=Schedule(kind="inverse", horizon=4)),
+}
+
+
+@lru_cache(maxsize=64)
+def oracle(kind: str, order: str):
+    step, batches, state0 = conv_problem(kind, SLOW)
+    return double_loop(step, batches, state0, ORDERS[order], range(N + 1))
+
+
+def ratios(path, right, state0) -> dict[int, float]:
+    """Return the distance in parameters and running statistics over the bound, per iterate; counts must be equal."""
+    found = {}
+    for n, state, run in path:
+        depth = run.depth if run else 0
+        difference = float((whole(state) - whole(right[n])).norm())
+        found[n] = difference / conv_bound(depth, state0) if depth else difference
+        for name, value in right[n]["buffers"].items():
+            if name.endswith("num_batches_tracked"):
+                assert int(state["buffers"][name]) == int(value) == depth
+    return found
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("chunk", [4, None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_iterate_of_every_order(kind: str, chunk: int | None, order: str) -> None:
+    step, batches, state0 = conv_problem(kind, SLOW)
+    before = whole(state0).clone()
+    own = Ensemble(chunk=chunk)
+    found = ratios(
+        wavefront(step, batches, ORDERS[order], range(N + 1), state0, ensemble=own), oracle(kind, order), state0
+    )
+    assert own.form == "wide"
+    assert list(found) == list(range(N + 1))
+    assert max(found.values()) <= 1, found
+    assert torch.equal(before, whole(state0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_engines_agree(kind: str) -> None:
+    """The double loop, the step, the channels-last kernel, the wide form and ``vmap`` with buffers carried."""
+    step, batches, state0 = conv_problem(kind, SLOW)
+    at = [1, 5, N]
+    paths = [walk(kernel(step, batches), Backward(), at, state0) for kernel in (StepKernel, ChannelsLastKernel)]
+    paths += [wavefront(step, batches, Backward(), at, state0, ensemble=Ensemble(form=f)) for f in ("wide", "vmap")]
+    for path in paths:
+        assert max(ratios(path, oracle(kind, "backward"), state0).values()) <= 1
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("form", ["wide", "vmap"])
+def test_other_optimizers(form: str, optimizer: str) -> None:
+    step, batches, state0 = conv_problem("basic-batch", OPTIMIZERS[optimizer])
+    for order in (ORDERS["backward"], ORDERS["shuffled"]):
+        right = double_loop(step, batches, state0, order, [3, 7])
+        path = list(wavefront(step, batches, order, [3, 7], state0, ensemble=Ensemble(form=form)))
+        assert max(ratios(path, right, state0).values()) <= 1
+        for n, state, _ in path:
+            for key, value in right[n]["optimizer"].items():
+                assert torch.allclose(state["optimizer"][key], value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_convolve(way: str, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
+    for kind in FEW:
+        step, batches, state0 = conv_problem(kind, SLOW)
+        path = wavefront(step, batches, Backward(), [2, 6, N], state0)
+        assert max(ratios(path, oracle(kind, "backward"), state0).values()) <= 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "resnet18-7x7-group", "resnet18-none", "vgg19", "vgg19-group", "resnet50-7x7", "vgg19-4096-none"],
+)
+def test_the_models_of_the_paper(name: str) -> None:
+    """In evaluation and training mode, two chains, against the modules themselves, to rounding in float64.
+
+    Up to 54 layers that each sum at most 9 · 512 products (ResNet-50: 9 · 512, 2048 for 1 × 1) give relative errors
+    below 54 · 4608 · 2⁻⁵³ < 3e-11 of the sum of absolute values, which the normalisations keep of the size of the sum.
+    """
+    if name in ("resnet50-7x7", "vgg19-4096-none"):  # large: only that they have a wide form, and its shapes
+        model = models.build(name, (3, 32, 32), 10)
+        assert activation_bytes(TrainingStep(model, LOSSES["mse"], SLOW), Wide(model), start(model), images()) > 0
+        return
+    model = models.build(name, (3, 32, 32), 10).double()
+    states = [start(model, initialise(model, k, dtype=torch.float64)) for k in (0, 1)]
+    x = images().double()
+    for training in (False, True):
+        model.train(training)
+        stacked = {
+            part: {key: torch.stack([state[part][key] for state in states]) for key in states[0][part]}
+            for part in ("parameters", "buffers")
+        }
+        with torch.no_grad():
+            found = Wide(model)(stacked["parameters"], stacked["buffers"], x, shared=True)
+            for c, state in enumerate(states):
+                own = {key: value.clone() for key, value in state["buffers"].items()}
+                right = functional_call(model, (state["parameters"], own), (x,))
+                assert torch.allclose(found[c], right, rtol=1e-9, atol=1e-11)
+                for key, value in own.items():
+                    assert torch.allclose(stacked["buffers"][key][c].double(), value.double(), rtol=1e-9, atol=1e-12)
+    assert not torch.allclose(found[0], found[1])
+
+
+def images() -> torch.Tensor:
+    return torch.linspace(0, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
+
+
+# ---- negative controls: what must be seen -------------------------------------------------------------------------
+
+
+def wrong_path(monkeypatch, mistake: str):
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    right = sweeps._wide
+    if mistake == "statistics shared between chains":
+
+        def wrong(step, batches, state, now, wide):
+            right(step, batches, state, now, wide)
+            for name, value in state["buffers"].items():
+                if name.endswith("running_mean"):
+                    value[: now.live] = value[: now.live].mean(0)
+
+    elif mistake == "statistics not carried":
+
+        def wrong(step, batches, state, now, wide):
+            kept = {name: value.clone() for name, value in state["buffers"].items()}
+            right(step, batches, state, now, wide)
+            for name, value in kept.items():
+                if not name.endswith("num_batches_tracked"):
+                    state["buffers"][name].copy_(value)
+
+    elif mistake == "one chain too few":
+
+        def wrong(step, batches, state, now, wide):
+            less = max(1, now.live - 1)
+            right(step, batches, state, sweeps.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
+
+    elif mistake == "all chains from the beginning":
+
+        def wrong(step, batches, state, now, wide):
+            count = len(next(iter(state["parameters"].values())))
+            right(step, batches, state, sweeps.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
+
+    else:
+        wrong = right
+    monkeypatch.setattr(sweeps, "_wide", wrong)
+    return wavefront(step, batches, Backward(), [3, 7, N], state0), state0
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["none", "statistics shared between chains", "statistics not carried", "one chain too few",
+     "all chains from the beginning"],
+)  # fmt: skip
+def test_mistakes_are_seen(mistake: str, monkeypatch) -> None:
+    path, state0 = wrong_path(monkeypatch, mistake)
+    right = oracle("basic-batch", "backward")
+    distances = [float((whole(state) - whole(right[n])).norm()) / conv_bound(N, state0) for n, state, _ in path]
+    assert (max(distances) <= 1) == (mistake == "none")
+    assert mistake == "none" or max(distances) > 1e3
+
+
+# ---- what has no wide form ----------------------------------------------------------------------------------------
+
+
+class Strange(nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+        self.head = nn.Linear(2, 3)
+        if kind == "own":
+            self.scale = nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        y = self.conv(x)
+        if self.kind == "cat":
+            y = torch.cat([y, x], 1)[:, :2]
+        elif self.kind == "data" and y.sum() > 0:
+            y = -y
+        elif self.kind == "own":
+            y = y * self.scale[None, :, None, None]
+        elif self.kind == "channels":
+            y = y - y.mean(1, keepdim=True)
+        elif self.kind == "softmax":
+            y = torch.softmax(y, 1)
+        return self.head(y.mean((2, 3)))
+
+
+REFUSED = {
+    "cat": "calls cat",
+    "data": "depends on the data",
+    "own": "uses scale by itself",
+    "channels": "no mean over the images",
+    "softmax": "calls softmax",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_has_no_wide_form_is_refused_with_the_reason(kind: str) -> None:
+    with pytest.raises(CannotWiden, match=REFUSED[kind]):
+        Wide(Strange(kind))
+    Wide(Strange("none"))
+
+
+def test_layers_that_are_refused() -> None:
+    shared = nn.Linear(2, 2)
+    cases = {
+        "LayerNorm": nn.Sequential(nn.LayerNorm(2)),
+        "drawn for one chain": nn.Sequential(FrozenDropout(0.5)),
+        "does not start at axis 1": nn.Sequential(nn.Flatten(2)),
+        "padding circular": nn.Sequential(nn.Conv2d(1, 1, 3, padding_mode="circular")),
+        "cumulative": nn.Sequential(nn.BatchNorm2d(2, momentum=None)),
+        "returns indices": nn.Sequential(nn.MaxPool2d(2, return_indices=True)),
+        "shared with another": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)),
+    }
+    last = cases["shared with another"]
+    last[1].weight = last[0].weight
+    for reason, model in cases.items():
+        with pytest.raises(CannotWiden, match=reason):
+            Wide(model)
+    hooked = nn.Sequential(shared)
+    shared.register_forward_hook(lambda *_: None)
+    with pytest.raises(CannotWiden, match="hook"):
+        Wide(hooked)
+    Wide(nn.Sequential(FrozenDropout(0.5), nn.Dropout(0.3)).eval())
+
+
+@pytest.mark.parametrize("kind", ["own", "channels", "none"])
+def test_what_has_no_wide_form_goes_by_vmap(kind: str) -> None:
+    _, batches, _ = conv_problem("plain-none", SLOW)
+    model = nn.Sequential(nn.BatchNorm2d(2), Strange(kind)).double()
+    own = dict(model.named_parameters())
+    rng = np.random.default_rng(0)
+    state0 = start(model, {key: torch.from_numpy(rng.uniform(-1, 1, tuple(value.shape))) for key, value in own.items()})
+    step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
+    right = double_loop(step, batches, state0, Backward(), [2, 5])
+    ensemble = Ensemble()
+    path = list(wavefront(step, batches, Backward(), [2, 5], state0, ensemble=ensemble))
+    assert ensemble.form == ("wide" if kind == "none" else "vmap")
+    assert max(ratios(path, right, state0).values()) <= 1
+    if kind != "none":
+        assert "not in wide form" in ensemble.reason
+        with pytest.raises(TypeError, match="not in wide form"):
+            list(wavefront(step, batches, Backward(), [2], state0, ensemble=Ensemble(form="wide")))
+
+
+def test_a_linear_layer_on_images_is_found_out_before_anything_is_computed() -> None:
+    _, batches, _ = conv_problem("plain-none", SLOW)
+    model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Linear(3, 2), nn.Flatten(1), nn.Linear(16, 3)).double()
+    state0 = start(model, initialise(model, 0, dtype=torch.float64))
+    step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
+    ensemble = Ensemble()
+    path = list(wavefront(step, batches, Backward(), [1, 4], state0, ensemble=ensemble))
+    assert (ensemble.form, "1 gets 4 axes" in ensemble.reason) == ("vmap", True)
+    assert max(ratios(path, double_loop(step, batches, state0, Backward(), [1, 4]), state0).values()) <= 1
+
+
+# ---- memory -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, capsys) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    true, calls = engine.sweep, []
+
+    def scarce(form, step, batches, state, now, wide):
+        if now.live > 12 // 2**fails:  # found out in the middle, when that many chains live
+            calls.append(now.live)
+            raise torch.OutOfMemoryError("injected")
+        true(form, step, batches, state, now, wide)
+
+    monkeypatch.setattr(engine, "sweep", scarce)
+    own = Ensemble(chunk=12)
+    path = list(wavefront(step, batches, Backward(), range(N + 1), state0, ensemble=own))
+    assert max(ratios(path, oracle("basic-batch", "backward"), state0).values()) <= 1
+    assert (own.chunk, own.halved) == ((6, [12]), (3, [12, 6]))[fails - 1]
+    assert own.about() == {"chunk": own.chunk, "form": "wide", "halved": own.halved}
+    assert len(calls) == fails
+    said = capsys.readouterr().err
+    assert said.count("out of memory") == fails
+    assert "with 12 chains together: going on with 6" in said
+    monkeypatch.setattr(engine, "sweep", true)
+    again = wavefront(step, batches, Backward(), range(N + 1), state0, chunk=own.chunk)
+    for (_, one, _), (_, two, _) in zip(path, again, strict=True):
+        assert torch.equal(whole(one), whole(two))  # the recorded chunk repeats the bits
+
+
+def test_out_of_memory_with_one_chain_is_an_error(monkeypatch) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+
+    def never(*_):
+        raise torch.OutOfMemoryError("injected")
+
+    monkeypatch.setattr(engine, "_together", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(wavefront(step, batches, Backward(), range(4), state0))
+
+
+def test_what_a_chain_needs_is_counted_from_shapes() -> None:
+    """By hand: a convolution keeps its input (given a chain of its own), ReLU in place its output, batch norm both."""
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Flatten(1), nn.Linear(48, 3))
+    state0, inputs = start(model), torch.zeros(6, 2, 4, 3)
+    step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
+    kept = 4 * 6 * (2 * 12 + 4 * 12)
+    assert activation_bytes(step, Wide(model), state0, inputs) == kept
+    weights = 4 * (4 * 2 * 9 + 4 + 48 * 3 + 3)
+    assert chain_bytes(step, state0, kept) == max(2 * weights, weights + kept + 2 * 4 * 144)
+    assert chain_bytes(step, state0, None) == 4 * weights
+
+
+def test_no_gradients_are_held() -> None:
+    """While a layer is changed, the gradient of no other layer exists."""
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    wide = Wide(step.model)
+    state = engine._stack(state0, 2)
+    held, count = [], [0]
+    register = torch.Tensor.register_post_accumulate_grad_hook
+
+    def spy(leaf, hook):
+        held.append(leaf)
+
+        def both(one):
+            count[0] += 1
+            assert [other for other in held if other.grad is not None and other is not one] == []
+            hook(one)
+
+        return register(leaf, both)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "register_post_accumulate_grad_hook", spy)
+        sweeps.sweep("wide", step, batches, state, sweeps.Sweep([1, 1], [1, 1], 0.005), wide)
+    assert count[0] == len(state["parameters"]) == len(held)
+    right = step(state0, batches(1), 1)
+    assert float((whole(engine.split(state, 2)[1]) - whole(right)).norm()) <= conv_bound(1, state0)
