@@ -59,11 +59,12 @@ class Request:
         every: int | None = None,
         diagnostics_every: int | None = None,
     ) -> Request:
-        """Return a figure's request, with some of it replaced."""
+        """Return a figure's request, with some of it replaced; a seed or an order named twice is wanted once."""
+        names = (variants.parse(n).name for n in (figure.all_orders if orders is None else orders))
         return cls(
             experiment=experiment,
-            seeds=tuple(figure.seeds if seeds is None else seeds),
-            orders=tuple(variants.parse(n).name for n in (figure.all_orders if orders is None else orders)),
+            seeds=tuple(dict.fromkeys(figure.seeds if seeds is None else seeds)),
+            orders=tuple(dict.fromkeys(names)),
             steps=figure.steps if steps is None else steps,
             every=figure.every if every is None else every,
             diagnostics_every=figure.diagnostics_every if diagnostics_every is None else diagnostics_every,

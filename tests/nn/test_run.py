@@ -303,6 +303,11 @@ def test_pieces_cover_what_is_wanted_exactly_once() -> None:
         assert [piece.seconds for piece in pieces] == sorted((piece.seconds for piece in pieces), reverse=True)
 
 
+def test_what_is_named_twice_is_wanted_once() -> None:
+    request = Request.of(FIGURES["fig4"], SMALL, seeds=[1, 0, 1], orders=["reset:5", "forward", "reset-5"])
+    assert (request.seeds, request.orders) == ((1, 0), ("reset-5", "forward"))
+
+
 def test_a_job_is_plain_data() -> None:
     import pickle
 
