@@ -22,6 +22,7 @@ DTYPES = ("float32", "float64")
 INITIALISATIONS = ("torch", "he_normal", "glorot_uniform")
 SCALINGS = ("unit", "standard")
 ACTIVATIONS = ("relu", "tanh")
+PRECISIONS = ("bf16",)
 
 #: Fields of an experiment that decide its numbers: what an identity is a hash of (with data and batches).
 DECIDING = (
@@ -39,6 +40,9 @@ DECIDING = (
     "train_evaluation",
     "test_evaluation",
 )
+
+#: Fields that came later and decide only where they are given, so that older identities stay what they are.
+LATER = ("parts", "precision")
 
 
 def _among(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -72,6 +76,9 @@ class Experiment:
         Precision of parameters and inputs, and whether a GPU may round products to TF32.
     train_evaluation, test_evaluation
         How many images (the first in canonical order) losses and accuracies are computed on; None for all.
+    precision
+        ``bf16``: convolutions and matrix products in bfloat16 (torch's autocast; parameters stay float32); None:
+        as ``dtype`` and ``tf32`` say.
     parts
         c of appendix D: how many small batches a batch is cut into; None where nothing is cut.
     notes
@@ -92,6 +99,7 @@ class Experiment:
     tf32: bool = False
     train_evaluation: int | None = None
     test_evaluation: int | None = None
+    precision: str | None = None
     parts: int | None = None
     notes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -102,6 +110,10 @@ class Experiment:
         _among("initialisation", self.initialisation, INITIALISATIONS)
         _among("scaling", self.scaling, SCALINGS)
         _among("activation", self.activation, ACTIVATIONS)
+        if self.precision is not None:
+            _among("precision", self.precision, PRECISIONS)
+            if self.dtype != "float32":
+                raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
         for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -121,7 +133,7 @@ class Experiment:
         """Return the fields that decide the numbers, as plain JSON."""
         everything = self.to_json()
         decides = {name: everything[name] for name in DECIDING}
-        return decides | ({} if self.parts is None else {"parts": self.parts})
+        return decides | {name: everything[name] for name in LATER if everything[name] is not None}
 
     def override(self, changes: Mapping[str, str]) -> Experiment:
         """Return the experiment with fields set from text, as given on the command line.

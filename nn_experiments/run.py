@@ -18,8 +18,11 @@ from nn_experiments.curves import metric_names
 from nn_experiments.datasets import load_dataset
 from nn_experiments.engine import measure
 from nn_experiments.engine.choose import choose
+from nn_experiments.engine.ensemble import Ensemble
 from nn_experiments.engine.jobs import Job, run_job
+from nn_experiments.engine.precision import by_autograd, products
 from nn_experiments.engine.probe import probe
+from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins
 from nn_experiments.estimates import clock
 from nn_experiments.planning import Piece, Request, missing_pieces, total_cost
 from nn_experiments.workplace import prepare, settings
@@ -80,22 +83,31 @@ class Outcome:
     seconds: float
 
 
-def rates(request: Request, options: Options) -> tuple[float, float]:
+def rates(request: Request, options: Options, ensemble: Ensemble) -> tuple[float, float]:
     """Probe determinism and return the seconds of one map and of one evaluation, measured on this machine.
 
-    Only batches that the request draws (and B_2) are asked for: a cut data folder holds no others.
+    On a GPU the map is that of one chain of an ensemble, which gets its chunk and its convolutions here. Only batches
+    that the request draws (and B_2) are asked for: a cut data folder holds no others.
     """
+    with products(request.experiment, device_of(options)):
+        return _rates(request, options, device_of(options), ensemble)
+
+
+def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) -> tuple[float, float]:
     experiment, seed = request.experiment, request.seeds[0]
     torch.set_num_threads(1)
-    device = device_of(options)
     place = prepare(experiment, seed, data_dir=options.data_dir, official=options.official, device=device)
     slow = probe(place.step, place.batches, place.state0)
     begin = time.perf_counter()
     measure(place.evaluation, place.state0, 1, 1, place.batches)
     evaluation = time.perf_counter() - begin
+    if device != "cpu" and options.engine in ("auto", "ensemble"):
+        chains = len(request.wanted("curves"))
+        return rehearse(place.step, place.batches, place.state0, ensemble, chains=chains), evaluation
     if options.engine == "step" or device != "cpu":
         return slow, evaluation
-    kernel = choose(place.step, place.batches, "auto" if options.engine == "ensemble" else options.engine)
+    name = "auto" if options.engine == "ensemble" else options.engine
+    kernel = choose(place.step, place.batches, by_autograd(place.step, name, experiment))
     count, spent = 2, 0.0
     kernel.apply(place.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
     while spent < 0.05 and count < min(1000, request.steps):
@@ -106,19 +118,27 @@ def rates(request: Request, options: Options) -> tuple[float, float]:
     return spent / count if spent else slow, evaluation
 
 
+def _block_seconds(request: Request, options: Options, ensemble: Ensemble, step: float) -> float:
+    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains."""
+    if device_of(options) == "cpu" or ensemble.chunk is None:
+        return options.block_seconds
+    return max(options.block_seconds, ensemble.chunk * request.steps * step)
+
+
 def foresee(request: Request, options: Options) -> str:
     """Return what a run would do, with rates measured on this machine; nothing is written."""
     experiment = request.experiment
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
-    step, evaluation = rates(request, options)
+    ensemble = pinned(root, device_of(options), chunk=options.chunk)
+    step, evaluation = rates(request, options, ensemble)
     pieces = missing_pieces(
         request,
         root,
         classes=dataset.classes,
         step_seconds=step,
         evaluation_seconds=evaluation,
-        block_seconds=options.block_seconds,
+        block_seconds=_block_seconds(request, options, ensemble, step),
     )
     workers = options.workers or len(os.sched_getaffinity(0))
     seconds = sum(piece.seconds for piece in pieces)
@@ -182,6 +202,9 @@ def run(
     about = settings(experiment, dataset)
     root = options.out / about["identity"]
 
+    device = device_of(options)
+    ensemble = pinned(root, device, chunk=options.chunk)
+
     def lacking(step_seconds: float, evaluation_seconds: float) -> list[Piece]:
         return missing_pieces(
             request,
@@ -189,15 +212,16 @@ def run(
             classes=dataset.classes,
             step_seconds=step_seconds,
             evaluation_seconds=evaluation_seconds,
-            block_seconds=options.block_seconds,
+            block_seconds=_block_seconds(request, options, ensemble, step_seconds),
         )
 
     if not lacking(1e-3, 1e-3):
         return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
-    step_seconds, evaluation_seconds = rates(request, options)
+    step_seconds, evaluation_seconds = rates(request, options, ensemble)
     store.write_settings(root, about)
+    if device != "cpu":
+        write_pins(root, device, ensemble)
     pieces = lacking(step_seconds, evaluation_seconds)
-    device = device_of(options)
     template = Job(
         experiment,
         0,
@@ -209,7 +233,8 @@ def run(
         data_dir=options.data_dir,
         official=options.official,
         device=device,
-        chunk=options.chunk,
+        chunk=options.chunk if device == "cpu" else ensemble.chunk,
+        convolutions=tuple(sorted(ensemble.convolutions.items())),
     )
     jobs = {replace(template, seed=p.seed, variant=p.variant, stream=p.stream, at=p.at): p for p in pieces}
     progress = Progress(sum(p.seconds for p in pieces), total_cost(pieces), len(pieces))

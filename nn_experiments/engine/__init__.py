@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ from nn_experiments.batches import check_batches
 from nn_experiments.engine.choose import choose
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe
+from nn_experiments.engine.together import measure_together
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.engine.walk import walk
 from nn_experiments.metrics import Functions, Measurement
 from nn_experiments.steps import State, TorchOptimizerStep
 
-__all__ = ["Trajectory", "iterates", "measure", "measure_together"]
+__all__ = ["TOGETHER", "Trajectory", "iterates", "measure", "measured"]
+
+#: How many states of an ensemble are measured at once.
 TOGETHER = 16
 
 
@@ -32,37 +35,10 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
     return {name: value.detach().cpu().double().numpy() for name, value in values.items()}
 
 
-def measure_together(
-    measurement: Measurement, found: Sequence[tuple[int, State, Run | None]], batches: Any
-) -> list[dict[str, np.ndarray]] | None:
-    """Return a measurement of several states by one ``torch.vmap``, or None if it cannot be batched.
-
-    Iterate 0, which has no batches, is not among them.
-    """
-    states = [state for _, state, _ in found]
-    stacked = {
-        part: {key: torch.stack([state[part][key] for state in states]) for key in values}
-        for part, values in states[0].items()
-    }
-    try:
-        if measurement.on_batches:
-            newest, outermost = (
-                tuple(torch.stack([batches(i)[k] for i in indices]) for k in (0, 1))
-                for indices in ([n for n, _, _ in found], [run.outermost if run else 0 for _, _, run in found])
-            )
-            values = torch.vmap(measurement)(stacked, newest, outermost)
-        else:
-            values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
-    except (RuntimeError, ValueError, TypeError):  # what torch.vmap says of data-dependent or non-tensor code
-        return None
-    arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
-    return [{name: value[c] for name, value in arrays.items()} for c in range(len(found))]
-
-
-def _measured(
+def measured(
     measurement: Measurement, path: Iterable[tuple[int, State, Run | None]], batches: Any, *, together: int
 ) -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
-    """Yield (n, run, values, whether they were batched) for a path of states."""
+    """Yield (n, run, values, whether they were batched) for a path of states, ``together`` of them at once."""
     waiting: list[tuple[int, State, Run | None]] = []
 
     def ends() -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
@@ -137,18 +113,20 @@ def iterates(
         probe(step, batches, state0)
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu):
-        from nn_experiments.engine.ensemble import wavefront
+        from nn_experiments.engine.ensemble import Ensemble, wavefront
 
-        path = wavefront(step, batches, order, numbers, state0, chunk=chunk)
+        ensemble = Ensemble(chunk=chunk)
+        path = wavefront(step, batches, order, numbers, state0, ensemble=ensemble)
         name = "ensemble"
     else:
+        ensemble = None
         kernel = choose(step, batches, "step" if engine == "loop" else engine)
         name = kernel.name
         path = walk(kernel, order, numbers, state0)
     rows: list[dict[str, np.ndarray]] = []
     gradients, applied, batched = [], 0, False
     together = TOGETHER if name == "ensemble" else 1
-    for _, run, row, with_others in _measured(measurement, path, batches, together=together):
+    for _, run, row, with_others in measured(measurement, path, batches, together=together):
         rows.append(row)
         batched = batched or with_others
         gradients.append(run.depth if run else 0)
@@ -158,5 +136,6 @@ def iterates(
         shape = next((row[metric].shape for row in rows if metric in row), ())
         values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
     slow = {"slow": step.slow} if isinstance(step, TorchOptimizerStep) else {}
-    about = slow | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    batching = ensemble.about() if ensemble else {}
+    about = slow | batching | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
     return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

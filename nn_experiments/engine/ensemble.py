@@ -62,7 +62,7 @@ class Ensemble:
         more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
         return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
 
-    def prepare(self, step: Any, batches: Any, state: State, first: int, chains: int) -> Wide | None:
+    def prepare(self, step: TrainingStep, batches: Any, state: State, first: int) -> Wide | None:
         """Choose what is not given; return the wide form of the step's module if that is the form.
 
         Parameters
@@ -71,19 +71,12 @@ class Ensemble:
             θ0.
         first
             Index of some batch.
-        chains
-            How many chains there are in all.
 
         Raises
         ------
         TypeError
             If the step cannot be batched, with the reason.
         """
-        if not isinstance(step, TrainingStep):
-            raise TypeError(
-                f"the ensemble engine cannot run this step: {type(step).__name__} is not a TrainingStep; "
-                "use engine='step'"
-            )
         asked = self.form
         self.form, self.reason = form_of(step, batches, form=asked)
         wide, activations = None, None
@@ -97,7 +90,7 @@ class Ensemble:
                     raise
                 self.form, self.reason, wide = "vmap", f"{self.reason}; not in wide form, {error}", None
         if self.chunk is None:
-            self.chunk = fitting(step, state, chains, activations)
+            self.chunk = fitting(step, state, activations)
         return wide
 
     def _way(self, shape: ConvolutionShape, state: State) -> str:
@@ -140,11 +133,14 @@ def wavefront(
     torch.OutOfMemoryError
         If not even one chain fits.
     """
+    if not isinstance(step, TrainingStep):
+        what = f"{type(step).__name__} is not a TrainingStep"
+        raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
     ensemble = ensemble or Ensemble(chunk=chunk)
     runs = plan(order, at)
     wanted = set(at)
-    first = next((run.indices[0] for run in runs if len(run.indices)), 1)
-    wide = ensemble.prepare(step, batches, state0, first, len(runs))
+    first = next((run.indices[0] for run in runs if len(run.indices)), None)
+    wide = None if first is None else ensemble.prepare(step, batches, state0, first)
     groups: dict[int, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.anchor, []).append(run)
@@ -221,7 +217,6 @@ def _together(
     state = _stack(start, len(runs))
     some = next(iter(start["parameters"].values()))
     rate_of = step.optimizer.rate
-    assert ensemble.form is not None
     for left in range(len(runs[0].indices), 0, -1):
         live = sum(len(run.indices) >= left for run in runs)
         indices = [run.indices[len(run.indices) - left] for run in runs[:live]]
@@ -229,5 +224,5 @@ def _together(
         rates = [rate_of(t, i) for t, i in zip(places, indices, strict=True)]
         same = len(set(rates)) == 1
         rate: Any = rates[0] if same else torch.tensor(rates, dtype=some.dtype, device=some.device)
-        sweep(ensemble.form, step, batches, state, Sweep(indices, places, rate), wide)
+        sweep(ensemble.form or "vmap", step, batches, state, Sweep(indices, places, rate), wide)
     return state

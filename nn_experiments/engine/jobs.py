@@ -18,9 +18,11 @@ import torch
 
 from nn_experiments import variants
 from nn_experiments.catalogue import Experiment
-from nn_experiments.engine import measure
+from nn_experiments.engine import TOGETHER, measured
 from nn_experiments.engine.choose import choose
+from nn_experiments.engine.ensemble import Ensemble, wavefront
 from nn_experiments.engine.plan import Run
+from nn_experiments.engine.precision import by_autograd, products
 from nn_experiments.engine.walk import averages, walk
 from nn_experiments.metrics import flat, parameter_distance
 from nn_experiments.steps import State
@@ -48,6 +50,8 @@ class Job:
         As in `nn_experiments.iterates`.
     data_dir, official, device, chunk
         How this run finds its data and where it computes.
+    convolutions
+        For the ensemble: (shape, way) pairs that are to be used (see `nn_experiments.engine.ensemble.Ensemble`).
     """
 
     experiment: Experiment
@@ -61,6 +65,7 @@ class Job:
     official: bool = True
     device: str = "cpu"
     chunk: int | None = None
+    convolutions: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
@@ -71,7 +76,14 @@ States = Iterator[tuple[int, State, Run | None]]
 
 
 def _path(
-    place: Workplace, job: Job, at: Sequence[int], start: State, *, variant: str | None = None, other: bool = False
+    place: Workplace,
+    job: Job,
+    at: Sequence[int],
+    start: State,
+    *,
+    ensemble: Ensemble,
+    variant: str | None = None,
+    other: bool = False,
 ) -> tuple[str, States]:
     """Return the kernel's name and the path of a variant (the job's own unless given) from a start."""
     path = variants.parse(variant or job.variant)
@@ -80,27 +92,25 @@ def _path(
     if engine == "auto" and job.device != "cpu":
         engine = "ensemble"
     if engine == "ensemble" and not path.average and path.rule is None:
-        from nn_experiments.engine.ensemble import wavefront
-
-        return "ensemble", wavefront(step, batches, path.order, at, start, chunk=job.chunk)
+        return "ensemble", wavefront(step, batches, path.order, at, start, ensemble=ensemble)
     plain = engine in ("mlp", "compiled", "channels_last", "ensemble") and (
         engine == "ensemble" or path.rule is not None
     )
-    kernel = choose(step, batches, "auto" if plain else engine)
+    kernel = choose(step, batches, by_autograd(step, "auto" if plain else engine, job.experiment))
     if path.average:
         return kernel.name, averages(kernel, path.order, at, start, average=path.average, beta=path.beta)
     return kernel.name, walk(kernel, path.order, at, start)
 
 
-def _diagnostics(place: Workplace, job: Job) -> tuple[str, dict[str, np.ndarray]]:
+def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, dict[str, np.ndarray]]:
     """Return increments, distances and norms of the job's iterates (see `nn_experiments.curves`)."""
     evaluation = place.evaluation
-    name, main = _path(place, job, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0)
+    name, main = _path(place, job, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0, ensemble=ensemble)
     others = {
-        "coupling": _path(place, job, job.at, place.second)[1],
-        "independent": _path(place, job, job.at, place.state0, variant="forward", other=True)[1],
+        "coupling": _path(place, job, job.at, place.second, ensemble=ensemble)[1],
+        "independent": _path(place, job, job.at, place.state0, ensemble=ensemble, variant="forward", other=True)[1],
     }
-    last = next(state for _, state, _ in _path(place, job, [job.last], place.state0)[1])
+    last = next(state for _, state, _ in _path(place, job, [job.last], place.state0, ensemble=ensemble)[1])
     end = evaluation.predictions(last)
     rows: dict[int, dict[str, float]] = {}
     before: tuple[int, State, torch.Tensor] | None = None
@@ -165,21 +175,25 @@ def _run(job: Job) -> Block:
     begin = time.perf_counter()
     if job.device == "cpu":
         torch.set_num_threads(1)
-    torch.backends.cuda.matmul.allow_tf32 = job.experiment.tf32
-    torch.backends.cudnn.allow_tf32 = job.experiment.tf32
     place = prepare(job.experiment, job.seed, data_dir=job.data_dir, official=job.official, device=job.device)
-    if job.stream == "diagnostics":
-        name, values = _diagnostics(place, job)
-    else:
-        name, path = _path(place, job, job.at, place.state0)
-        rows = [
-            measure(place.evaluation, state, n, run.outermost if run else 0, place.batches) for n, state, run in path
-        ]
-        values = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+    ensemble = Ensemble(chunk=job.chunk, convolutions=dict(job.convolutions))
+    batching: dict[str, Any] = {"chunk": job.chunk}
+    with products(job.experiment, job.device):
+        if job.stream == "diagnostics":
+            name, values = _diagnostics(place, job, ensemble)
+        else:
+            name, path = _path(place, job, job.at, place.state0, ensemble=ensemble)
+            together = TOGETHER if name == "ensemble" else 1
+            found = list(measured(place.evaluation, path, place.batches, together=together))
+            values = {key: np.array([float(row[key]) for _, _, row, _ in found]) for key in found[0][2]}
+            if name == "ensemble":
+                batching["metrics batched"] = any(with_others for *_, with_others in found)
+    if name == "ensemble":
+        batching |= ensemble.about()
     meta: dict[str, Any] = {
         "device": torch.cuda.get_device_name(job.device) if job.device.startswith("cuda") else platform.machine(),
         "kernel": name,
-        "chunk": job.chunk,
+        **batching,
         "torch": torch.__version__,
         "revision": revision(),
         "numpy": np.__version__,

@@ -69,11 +69,11 @@ def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> in
     return max(2 * held, held + activations + gradients)
 
 
-def fitting(step: TrainingStep, state: State, chains: int, activations: int | None) -> int:
+def fitting(step: TrainingStep, state: State, activations: int | None) -> int:
     """Return how many chains to run together: what fits into the free memory of a GPU, at least 1; 32 on the CPU."""
     some = next(iter(state["parameters"].values()))
     if not some.is_cuda:
-        return max(1, min(chains, ON_A_CPU))
+        return ON_A_CPU
     free, _ = torch.cuda.mem_get_info(some.device)
     free += torch.cuda.memory_reserved(some.device) - torch.cuda.memory_allocated(some.device)
-    return max(1, min(chains, int(SHARE * free / chain_bytes(step, state, activations))))
+    return max(1, int(SHARE * free / chain_bytes(step, state, activations)))

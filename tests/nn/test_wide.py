@@ -142,7 +142,7 @@ def test_the_models_of_the_paper(name: str) -> None:
     assert not torch.allclose(found[0], found[1])
 
 
-def images() -> torch.Tensor:
+def images():
     return torch.linspace(0, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
 
 

@@ -1,0 +1,91 @@
+"""Measurements of several states at once: in wide form where the module has one, else by ``torch.vmap``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from nn_experiments.engine.wide import CannotWiden, Wide
+from nn_experiments.metrics import Evaluation, Measurement
+from nn_experiments.steps import State
+
+__all__ = ["measure_together"]
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+_WIDE: WeakKeyDictionary[Evaluation, Wide | None] = WeakKeyDictionary()
+
+
+def measure_together(
+    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Any
+) -> list[dict[str, np.ndarray]] | None:
+    """Return a measurement of several iterates, or None if it cannot be batched.
+
+    Parameters
+    ----------
+    found
+        (n, state, run) for every iterate; iterate 0, which has no batches, is not among them.
+    """
+    states = [state for _, state, _ in found]
+    stacked = {
+        part: {key: torch.stack([state[part][key] for state in states]) for key in values}
+        for part, values in states[0].items()
+    }
+    pairs: list[Pair] | None = None
+    if measurement.on_batches:
+        numbers = [n for n, _, _ in found], [run.outermost if run else 0 for _, _, run in found]
+        newest, outermost = (
+            (torch.stack([batches(i)[0] for i in own]), torch.stack([batches(i)[1] for i in own])) for own in numbers
+        )
+        pairs = [newest, outermost]
+    values = _in_wide_form(measurement, stacked, pairs) if isinstance(measurement, Evaluation) else None
+    if values is None:
+        try:
+            if pairs is None:
+                values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
+            else:
+                values = torch.vmap(measurement)(stacked, *pairs)
+        except (RuntimeError, ValueError, TypeError):  # what torch.vmap says of data-dependent or non-tensor code
+            return None
+    arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
+    return [{name: value[c] for name, value in arrays.items()} for c in range(len(found))]
+
+
+def _in_wide_form(evaluation: Evaluation, stacked: State, pairs: list[Pair] | None) -> dict[str, torch.Tensor] | None:
+    """Return what `Evaluation` returns, one row a chain, or None if the module has no wide form."""
+    if evaluation not in _WIDE:
+        training = evaluation.model.training
+        evaluation.model.eval()
+        try:
+            _WIDE[evaluation] = Wide(evaluation.model)
+        except CannotWiden:
+            _WIDE[evaluation] = None
+        finally:
+            evaluation.model.train(training)
+    wide = _WIDE[evaluation]
+    if wide is None:
+        return None
+    loss_of_all, loss_of_each = (torch.vmap(evaluation.loss, in_dims=(0, axis)) for axis in (None, 0))
+    found: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        try:
+            for part, (inputs, targets) in evaluation.sets.items():
+                total, right = torch.tensor(0.0), torch.tensor(0.0)
+                for k in range(0, len(inputs), evaluation.rows):
+                    x, y = inputs[k : k + evaluation.rows], targets[k : k + evaluation.rows]
+                    outputs = wide(stacked["parameters"], stacked.get("buffers", {}), x, shared=True)
+                    total = total.to(x.device) + loss_of_all(outputs, y).double() * len(x)
+                    if evaluation.classes:
+                        right = right.to(x.device) + (outputs.argmax(-1) == y).sum(-1)
+                found[f"{part}_loss"] = total / len(inputs)
+                if evaluation.classes:
+                    found[f"{part}_accuracy"] = right.double() / len(inputs)
+            for name, pair in zip(("newest", "outermost"), pairs or (), strict=False):
+                outputs = wide(stacked["parameters"], stacked.get("buffers", {}), pair[0], shared=False)
+                found[f"{name}_batch_loss"] = loss_of_each(outputs, pair[1]).double()
+        except CannotWiden:  # the shapes of the inputs stand in the way
+            return None
+    return {name: found[name] for name in evaluation.names}

@@ -1,0 +1,129 @@
+"""The ways to do many convolutions with different weights, and the choice between them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nn_experiments.engine import convolutions, rehearsal  # noqa: E402
+from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, convolve  # noqa: E402
+from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins  # noqa: E402
+from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
+from tests.nn.problems import ORDERS  # noqa: E402
+
+CPU = torch.device("cpu")
+SHAPES = [
+    ConvolutionShape(2, 4, 6, (5, 4), (3, 3), (1, 1), (1, 1)),
+    ConvolutionShape(2, 4, 6, (6, 6), (3, 3), (2, 2), (1, 1)),
+    ConvolutionShape(3, 4, 2, (5, 5), (1, 1), (2, 2)),
+    ConvolutionShape(2, 3, 4, (8, 7), (7, 7), (2, 2), (3, 3)),
+    ConvolutionShape(2, 3, 4, (6, 7), (3, 1), (1, 2), (1, 0)),
+    ConvolutionShape(2, 3, 4, (7, 7), (3, 3), (1, 1), (2, 2), (2, 2)),
+    ConvolutionShape(2, 4, 6, (5, 5), (3, 3), (1, 1), (1, 1), groups=2),
+    ConvolutionShape(1, 5, 3, (1, 1), (3, 3), (1, 1), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_values_and_gradients_are_those_of_one_chain_after_the_other(shape, way: str, shared: bool) -> None:
+    """To rounding: at most 4 · 49 products a sum, so 1e-12 is some fifty times what float64 can differ by."""
+    from dataclasses import replace
+
+    shape = replace(shape, shared=shared)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*sizes: int):
+        return torch.randn(sizes, dtype=torch.float64, generator=generator).requires_grad_()
+
+    chains = 3
+    images = draw(shape.batch, shape.inputs * (1 if shared else chains), *shape.size)
+    weight = draw(chains, shape.outputs, shape.inputs // shape.groups, *shape.taps)
+    bias = draw(chains, shape.outputs)
+    own = [images] * chains if shared else images.chunk(chains, 1)
+    options = (shape.stride, shape.padding, shape.dilation, shape.groups)
+    right = torch.cat([torch.nn.functional.conv2d(own[c], weight[c], bias[c], *options) for c in range(chains)], 1)
+    found = convolve(way, images, weight, bias, shape)
+    assert found.shape == right.shape
+    assert torch.allclose(found, right, rtol=0, atol=1e-12)
+    slopes = torch.randn(right.shape, dtype=torch.float64, generator=generator)
+    leaves = (images, weight, bias)
+    pairs = zip(torch.autograd.grad(found, leaves, slopes), torch.autograd.grad(right, leaves, slopes), strict=True)
+    for ours, theirs in pairs:
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+    swapped = convolve(way, images, weight.flip(0), bias, shape)  # another chain's weights are seen
+    assert not torch.allclose(swapped, right, rtol=0, atol=1e-3)
+
+
+def test_shapes_as_keys() -> None:
+    assert str(SHAPES[0]) == "2x4x5x4-6 3x3/1+1"
+    assert str(SHAPES[4]) == "2x3x6x7-4 3x1/1,2+1,0"
+    assert len({str(shape) for shape in SHAPES}) == len(SHAPES)
+    with pytest.raises(ValueError, match="known ones are grouped, products, separate"):
+        convolve("faster", torch.zeros(1), torch.zeros(1), None, SHAPES[0])
+
+
+def test_the_choice(monkeypatch) -> None:
+    monkeypatch.setattr(convolutions, "_CHOSEN", {})
+    asked = []
+
+    def measure(way, shape, chains, device, dtype):
+        asked.append(way)
+        if way == "separate":
+            raise torch.OutOfMemoryError("injected")
+        return {"grouped": 2.0, "products": 1.0}[way]
+
+    assert choose_convolution(SHAPES[0], 4, CPU, torch.float64) == "grouped"  # by rule, unmeasured
+    for _ in range(2):
+        assert choose_convolution(SHAPES[0], 4, CPU, torch.float64, measure=measure) == "products"
+    assert asked == ["grouped", "products", "separate"]  # once a shape
+
+    def never(*_):
+        raise torch.OutOfMemoryError("injected")
+
+    with pytest.raises(torch.OutOfMemoryError, match="fit in no way"):
+        choose_convolution(SHAPES[1], 4, CPU, torch.float64, measure=never)
+    assert convolutions.seconds_of("products", SHAPES[0], 2, CPU, torch.float32, rounds=1) > 0
+
+
+def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    shapes: list[str] = []
+
+    def way(shape, chains, device, dtype):
+        shapes.append(str(shape))
+        return "products"
+
+    monkeypatch.setattr(engine, "choose_convolution", way)
+    own = Ensemble(chunk=3)
+    assert rehearse(step, batches, state0, own, chains=5) > 0
+    keys = sorted(set(shapes))
+    assert "6x2x4x3-4 3x3/1+1 shared" in keys
+    own.convolutions.update(dict.fromkeys(keys, "products"))  # as on a GPU, where what was measured is kept
+    write_pins(tmp_path, "cpu", own)
+    monkeypatch.setattr(rehearsal, "device_name", lambda device: "another card")
+    write_pins(tmp_path, "cuda", Ensemble(chunk=7))
+    assert pinned(tmp_path, "cuda").chunk == 7
+    monkeypatch.undo()
+    again = pinned(tmp_path, "cpu")
+    assert (again.chunk, again.convolutions) == (3, own.convolutions)
+    assert pinned(tmp_path, "cpu", chunk=2).chunk == 2
+    assert pinned(tmp_path / "nothing", "cpu").chunk is None
+
+    def states(ensemble: Ensemble):
+        path = wavefront(step, batches, ORDERS["backward"], range(7), state0, ensemble=ensemble)
+        return torch.stack([whole(state) for _, state, _ in path])
+
+    assert torch.equal(states(again), states(Ensemble(chunk=3, convolutions=dict.fromkeys(keys, "products"))))
+    assert not torch.equal(states(again), states(Ensemble(chunk=3)))  # another way has other last bits
+    assert again.about()["convolutions"] == own.convolutions
+    for text in ("[1]", "{", json.dumps({"cpu": {"convolutions": {"a": "slower"}}})):
+        (tmp_path / rehearsal.FILE).write_text(text)
+        with pytest.raises(ValueError, match="delete it to choose again"):
+            pinned(tmp_path, "cpu")
