@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nn_experiments import figure_table, variants
-from nn_experiments.optimizers import Optimizer
+from nn_experiments.optimizers import Optimizer, Schedule
 
 __all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find"]
 
@@ -138,7 +138,8 @@ class Experiment:
     def override(self, changes: Mapping[str, str]) -> Experiment:
         """Return the experiment with fields set from text, as given on the command line.
 
-        Dotted names reach the optimizer (``optimizer.learning_rate=0.01``).
+        Dotted names reach the optimizer and its schedule (``optimizer.learning_rate=0.01``,
+        ``optimizer.schedule.kind=cosine``, ``optimizer.betas=0.9,0.99``).
 
         Raises
         ------
@@ -148,16 +149,22 @@ class Experiment:
         plain = {f.name: f for f in dataclasses.fields(self) if f.name not in ("name", "notes", "optimizer")}
         changed: dict[str, Any] = {}
         inner: dict[str, Any] = {}
-        rates = {f.name: f for f in dataclasses.fields(Optimizer) if f.name not in ("schedule", "betas")}
+        shape: dict[str, Any] = {}
+        rates = {f.name: f for f in dataclasses.fields(Optimizer) if f.name != "schedule"}
+        shapes = {f"schedule.{f.name}": f for f in dataclasses.fields(Schedule)}
         for name, text in changes.items():
             short = name.removeprefix("optimizer.")
             if name in plain:
                 changed[name] = _read(str(plain[name].type), text, name)
             elif short in rates:
                 inner[short] = _read(str(rates[short].type), text, name)
+            elif short in shapes:
+                shape[shapes[short].name] = _read(str(shapes[short].type), text, name)
             else:
-                known = [*plain, *(f"optimizer.{field}" for field in rates)]
+                known = [*plain, *(f"optimizer.{field}" for field in (*rates, *shapes))]
                 raise ValueError(f"no field {name!r}; the known ones are {', '.join(known)}")
+        if shape:
+            inner["schedule"] = dataclasses.replace(self.optimizer.schedule, **shape)
         if inner:
             changed["optimizer"] = dataclasses.replace(self.optimizer, **inner)
         return dataclasses.replace(self, **changed)
@@ -171,7 +178,9 @@ def _read(kind: str, text: str, name: str) -> Any:
             return {"true": True, "false": False}[text.lower()]
         if kind.startswith("int"):
             return int(text)
-        return float(text) if kind == "float" else text
+        if kind.startswith("tuple"):
+            return tuple(float(part) for part in text.split(","))
+        return float(text) if kind.startswith("float") else text
     except (KeyError, ValueError):
         raise ValueError(f"{name} is of type {kind}, got {text!r}") from None
 

@@ -236,7 +236,7 @@ def _draw_distance(
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
-    """Draw one seed of each figure side by side, for the README's gallery.
+    """Draw one seed of each figure side by side, for the README's gallery; figures with the same curves once.
 
     Raises
     ------
@@ -245,6 +245,10 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
     """
     if not results:
         raise ValueError("an overview needs the results of at least one figure")
+    seen: dict[tuple[str, tuple[str, ...]], tuple[Curves, Figure]] = {}
+    for curves, entry in results:  # Figure 13 is all seeds of Figure 3: one panel for both
+        seen.setdefault((entry.experiment, entry.orders), (curves, entry))
+    results = list(seen.values())
     columns = min(3, len(results))
     rows = -(-len(results) // columns)
     with style():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,12 +80,19 @@ class Circumstances:
         return ". ".join((text, *([self.untrained] if self.untrained else []), *self.changes))
 
 
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with those of the optimizer and its schedule among them, so that each is compared by itself."""
+    flat = dict(fields)
+    flat |= flat.pop("optimizer", {})
+    return flat | {f"schedule.{key}": value for key, value in flat.pop("schedule", {}).items()}
+
+
 def _differences(settings: dict, name: str) -> list[str]:
     """Return the deciding fields that differ from the catalogue's, as ``field = value``."""
     if name not in EXPERIMENTS:
         return []
-    ours = json.loads(json.dumps(EXPERIMENTS[name].decides()))
-    theirs = settings.get("experiment", {})
+    ours = _plain(json.loads(json.dumps(EXPERIMENTS[name].decides())))
+    theirs = _plain(settings.get("experiment", {}))
     return [f"{key} = {theirs[key]} (not {ours[key]})" for key in ours if key in theirs and theirs[key] != ours[key]]
 
 

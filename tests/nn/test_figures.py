@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nn_experiments import catalogue, figures, load
+from nn_experiments import catalogue, figures, load, store
 from nn_experiments.analysis.circumstances import circumstances
 from nn_experiments.command import main
 from nn_experiments.curves import Curves
@@ -222,3 +223,14 @@ def test_nothing_to_plot_is_an_error(tmp_path, capsys):
     errors = capsys.readouterr().err
     assert "run fig5" in errors
     assert "no figure 'fig99'" in errors
+
+
+def test_the_label_names_each_field_that_differs_by_itself(tmp_path: Path) -> None:
+    root = write_synthetic(tmp_path, "fig4", steps=40)
+    settings = store.read_settings(root)
+    settings["experiment"]["optimizer"] |= {"learning_rate": 1.2, "schedule": {"kind": "cosine", "horizon": 9.0}}
+    (root / "experiment.json").write_text(json.dumps(settings))
+    label = circumstances(load("fig4", out=tmp_path), catalogue.FIGURES["fig4"]).label()
+    assert "learning_rate = 1.2 (not 0.05)" in label
+    assert "schedule.kind = cosine (not constant)" in label
+    assert "momentum" not in label

@@ -189,10 +189,12 @@ def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
             SMALL.override({"sampling": "reshuffle"}),
             SMALL.override({"data": "cube"}),
             SMALL.override({"learning_rate": "0.04"}),
+            SMALL.override({"optimizer.schedule.kind": "cosine", "optimizer.schedule.horizon": "30"}),
+            SMALL.override({"optimizer.method": "adam", "optimizer.betas": "0.8,0.99"}),
         )
     ]
     assert roots[0] == roots[1]
-    assert len(set(roots)) == 6
+    assert len(set(roots)) == 8
     settings = json.loads((roots[0] / "experiment.json").read_text())
     assert settings["identity"] == roots[0].name
 
