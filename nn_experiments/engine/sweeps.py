@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from nn_experiments.engine.kernels import hand_written
 from nn_experiments.engine.wide import CannotWiden, Wide
@@ -83,8 +84,11 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
         except CannotWiden as error:
             reasons.append(f"not in wide form, {error}")
     if form in (None, "vmap"):
-        return "vmap", "; ".join(reasons)
-    raise TypeError(f"the chains of this step cannot be batched in the form {form!r}: {'; '.join(reasons)}")
+        norm = any(isinstance(module, nn.modules.batchnorm._NormBase) for module in step.model.modules())
+        if not (norm and torch.is_autocast_enabled(device)):
+            return "vmap", "; ".join(reasons)
+        reasons.append("not by vmap, which has no batch norm of bfloat16 images with float32 statistics")
+    raise TypeError(f"the ensemble engine cannot run this step: {'; '.join(reasons)}; use engine='step'")
 
 
 def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide | None) -> None:
