@@ -88,12 +88,13 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(settings: dict, name: str) -> list[str]:
-    """Return the deciding fields that differ from the catalogue's, as ``field = value``."""
+    """Return the deciding fields that differ from the catalogue's, as ``field = value``; subsets are named apart."""
     if name not in EXPERIMENTS:
         return []
     ours = _plain(json.loads(json.dumps(EXPERIMENTS[name].decides())))
     theirs = _plain(settings.get("experiment", {}))
-    return [f"{key} = {theirs[key]} (not {ours[key]})" for key in ours if key in theirs and theirs[key] != ours[key]]
+    compared = (key for key in ours if key in theirs and not key.endswith("_evaluation"))
+    return [f"{key} = {theirs[key]} (not {ours[key]})" for key in compared if theirs[key] != ours[key]]
 
 
 def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | None = None) -> Circumstances:
@@ -131,9 +132,13 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})
     changes = _differences(curves.experiment, figure.experiment)
-    for part in ("train", "test"):
-        if experiment.get(f"{part}_evaluation") and any(name.startswith(part) for name in figure.metrics):
-            changes.append(f"{part} curves on the first {experiment[f'{part}_evaluation']:,} {part} items")
+    subsets = [
+        f"{part} curves on the first {experiment[f'{part}_evaluation']:,} {part} items"
+        for part in ("train", "test")
+        if experiment.get(f"{part}_evaluation") and any(name.startswith(part) for name in figure.metrics)
+    ]
+    if subsets:
+        changes.append(", ".join(subsets))
     diverged = [
         (s, o, at) for s in curves.seeds for o in curves.orders if (at := curves.diverged(seed=s, order=o)) is not None
     ]
