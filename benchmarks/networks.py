@@ -1,5 +1,8 @@
 """Speed of the network engines against the obvious way: ``python -m benchmarks.networks --out DIR [--quick]``.
 
+``--convolutional`` takes the convolutional networks in place of the others: random images of 32×32, few steps, one
+process on either side (a second one on a second core doubles ours).
+
 The obvious way is what a user would write: an ``nn.Module``, ``torch.optim.SGD``, and for every n a loop over the
 batches B_n … B_1 from the start again, in one process with one thread. Both ways evaluate the training and the test
 set at every iterate where it says so. Workers are started and compiled before the clock.
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
+import itertools
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +26,7 @@ from torch import nn
 
 from benchmarks._measure import Result, compare, write_results
 from contraction.orders import Backward
+from nn_experiments import models
 from nn_experiments.batches import ArrayBatches
 from nn_experiments.engine.choose import choose
 from nn_experiments.engine.walk import walk
@@ -31,12 +37,21 @@ from nn_experiments.optimizers import Optimizer
 from nn_experiments.steps import LOSSES, TrainingStep, start
 
 SIZES = {"regression": (1, 300, 300, 300, 1), "mlp": (784, 500, 500, 500, 500, 500, 10)}
+CONVOLUTIONAL = {"resnet18-7x7": 16, "resnet18": 4, "vgg19": 4, "resnet50-7x7": 4}  # and how many steps
 
 
 @lru_cache
 def problem(kind: str):
-    """Return (step, batches, θ0, evaluation sets): Figure 4, or Figure 7's network on random images."""
+    """Return (step, batches, θ0, evaluation sets): Figure 4, or the network of another figure on random images."""
     torch.set_num_threads(1)
+    if kind in CONVOLUTIONAL:
+        batch, classes = (16, 100) if kind.startswith("resnet50") else (8, 10)
+        net = models.build(kind, (3, 32, 32), classes)
+        pixels = np.random.default_rng(0).random((200, 3, 32, 32), np.float32)
+        labels = torch.from_numpy(np.random.default_rng(1).integers(classes, size=200))
+        step = TrainingStep(net, LOSSES["cross_entropy"], Optimizer(learning_rate=0.001))
+        inputs = ArrayBatches(torch.from_numpy(pixels), labels, batch_size=batch, seed=0)
+        return step, inputs, start(net, initialise(net, 0)), []
     model = MLP(SIZES[kind])
     if kind == "regression":
         x = torch.linspace(-1, 1, 101)[:, None]
@@ -56,9 +71,9 @@ def obvious(kind: str, at: tuple[int, ...]) -> list[float]:
     """Return the losses of backward iterates by the double loop with nn.Module, autograd and torch.optim.SGD."""
     step, batches, state0, sets = problem(kind)
     layers: list[nn.Module] = []
-    for a, b in zip(SIZES[kind][:-1], SIZES[kind][1:], strict=True):
+    for a, b in itertools.pairwise(SIZES.get(kind, ())):
         layers += [nn.Linear(a, b), nn.ReLU()]
-    first = nn.Sequential(*layers[:-1])
+    first = copy.deepcopy(step.model) if kind in CONVOLUTIONAL else nn.Sequential(*layers[:-1])
     for value, own in zip(first.parameters(), state0["parameters"].values(), strict=True):
         value.data.copy_(own)
     losses = []
@@ -72,7 +87,7 @@ def obvious(kind: str, at: tuple[int, ...]) -> list[float]:
             optimizer.step()
         with torch.no_grad():
             losses += [float(step.loss(model(x), y)) for x, y in sets]
-            losses += [float(model[-1].weight.double().sum())]
+            losses += [float(list(model.parameters())[-2].double().sum())]  # the last layer's weights
     return losses
 
 
@@ -80,7 +95,7 @@ def ours(kind: str, kernel: str, at: tuple[int, ...]) -> list[float]:
     """Return the same numbers by one of our kernels."""
     step, batches, state0, sets = problem(kind)
     losses = []
-    last = f"layers.{len(SIZES[kind]) - 2}.weight"
+    last = list(state0["parameters"])[-2]
     for _, state, _ in walk(choose(step, batches, kernel), Backward(), at, state0):
         with torch.no_grad():
             losses += [float(step.loss(torch.func.functional_call(step.model, state["parameters"], (x,)), y))
@@ -107,6 +122,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
     parser.add_argument("--quick", action="store_true", help="shorter words, one round")
+    parser.add_argument("--convolutional", action="store_true", help="ResNet-18, VGG-19 and ResNet-50")
     args = parser.parse_args()
     rounds = 1 if args.quick else 3
     words = {
@@ -119,28 +135,37 @@ def main() -> int:
         ("mlp", "mlp"): 1.0,
         ("mlp", "compiled"): 3.0,
     }
+    if args.convolutional:
+        some = ["resnet18-7x7"] if args.quick else list(CONVOLUTIONAL)
+        goals = {(kind, "channels_last"): 1.0 for kind in some}
+        words = {kind: (2 if args.quick else CONVOLUTIONAL[kind],) for kind in some}
     results: list[Result] = []
     with process_executor(2) as pool:
         for (kind, kernel), goal in goals.items():
             at = words[kind]
             ready: set[int] = set()
-            while len(ready) < 2:  # both workers have imported, compiled and drawn their batches
+            # until both workers have imported, compiled and drawn their batches
+            while kind not in CONVOLUTIONAL and len(ready) < 2:
                 ready |= {future.result() for future in [pool.submit(warm, kind, kernel, max(at)) for _ in range(2)]}
             right, found = obvious(kind, (1, 2)), ours(kind, kernel, (1, 2))
             assert np.allclose(right, found, rtol=1e-3), (right, found)
             text = f"backward iterates {at}, float32, two processes against one"
+            way = functools.partial(spread, pool)
+            if kind in CONVOLUTIONAL:
+                text, way = f"backward iterate {at[0]}, float32, one process against one", ours
             names = {"regression": "regression, evaluated at every iterate", "mlp": "MLP 5x500, batch 8"}
+            names |= {k: f"{k}, batch {16 if k.startswith('resnet50') else 8}" for k in CONVOLUTIONAL}
             results.append(
                 compare(
                     f"{names[kind]}, {kernel}",
-                    lambda k=kind, e=kernel, a=at: spread(pool, k, e, a),
+                    lambda w=way, k=kind, e=kernel, a=at: w(k, e, a),
                     lambda k=kind, a=at: obvious(k, a),
                     goal,
                     settings=text,
                     rounds=rounds,
                 )
             )
-    write_results(args.out / "networks.json", results)
+    write_results(args.out / ("convolutional.json" if args.convolutional else "networks.json"), results)
     return int(not (args.quick or all(result.met for result in results)))
 
 

@@ -47,6 +47,17 @@ class ConvolutionShape:
     groups: int = 1
     shared: bool = False
 
+    @property
+    def result(self) -> Pair:
+        """(height, width) of the images that come out."""
+        rows, columns = (
+            (size + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
+            for size, taps, stride, pad, dilation in zip(
+                self.size, self.taps, self.stride, self.padding, self.dilation, strict=True
+            )
+        )
+        return rows, columns
+
     def __str__(self) -> str:
         """Return the key under which a choice is recorded, such as ``8x64x32x32-64 3x3/1+1``."""
         h, w = self.size
@@ -78,12 +89,6 @@ def _products(
     if shape.groups > 1:
         return _grouped(images, weight, bias, shape)
     chains, outputs = weight.shape[:2]
-    heights = [
-        (size + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
-        for size, taps, stride, pad, dilation in zip(
-            shape.size, shape.taps, shape.stride, shape.padding, shape.dilation, strict=True
-        )
-    ]
     if shape.taps == (1, 1) and shape.padding == (0, 0):
         columns = images[:, :, :: shape.stride[0], :: shape.stride[1]].flatten(2)
     else:
@@ -97,7 +102,7 @@ def _products(
         found = torch.bmm(weight.flatten(2), rows).view(chains, outputs, batch, places)
     if bias is not None:
         found = found + bias[:, :, None, None]
-    return found.permute(2, 0, 1, 3).reshape(batch, chains * outputs, *heights)
+    return found.permute(2, 0, 1, 3).reshape(batch, chains * outputs, *shape.result)
 
 
 def _separate(
@@ -176,6 +181,14 @@ def seconds_of(
     return min(times[1:])
 
 
+def _by_rule(shape: ConvolutionShape) -> str:
+    """Return the way on a CPU: products for 1×1 convolutions and for few pixels, as `products.fits` has it."""
+    pixels = shape.result[0] * shape.result[1]
+    pointwise = shape.taps == (1, 1) and shape.padding == (0, 0)
+    small = pixels <= 4 or (pixels <= 16 and shape.inputs >= 256)
+    return "products" if shape.groups == 1 and (pointwise or small) else "grouped"
+
+
 _CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype], str] = {}
 
 
@@ -203,7 +216,7 @@ def choose_convolution(
         If every way runs out of memory.
     """
     if device.type == "cpu" and measure is None:
-        return "grouped"
+        return _by_rule(shape)
     key = (shape, chains, str(device), dtype)
     if key not in _CHOSEN:
         times: dict[str, float] = {}

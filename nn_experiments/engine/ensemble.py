@@ -41,7 +41,7 @@ class Ensemble:
         given.
     convolutions
         Shape, as text -> way to convolve (see `nn_experiments.engine.convolutions`). Shapes that are not in it are
-        measured on a GPU, and added; on the CPU they are grouped.
+        measured on a GPU, and added; on the CPU there is a rule.
     halved
         The chunks that did not fit.
     """

@@ -64,6 +64,7 @@ def test_values_and_gradients_are_those_of_one_chain_after_the_other(shape, way:
 def test_shapes_as_keys() -> None:
     assert str(SHAPES[0]) == "2x4x5x4-6 3x3/1+1"
     assert str(SHAPES[4]) == "2x3x6x7-4 3x1/1,2+1,0"
+    assert [shape.result for shape in SHAPES[:4]] == [(5, 4), (3, 3), (3, 3), (4, 4)]
     assert len({str(shape) for shape in SHAPES}) == len(SHAPES)
     with pytest.raises(ValueError, match="known ones are grouped, products, separate"):
         convolve("faster", torch.zeros(1), torch.zeros(1), None, SHAPES[0])
@@ -79,7 +80,8 @@ def test_the_choice(monkeypatch) -> None:
             raise torch.OutOfMemoryError("injected")
         return {"grouped": 2.0, "products": 1.0}[way]
 
-    assert choose_convolution(SHAPES[0], 4, CPU, torch.float64) == "grouped"  # by rule, unmeasured
+    by_rule = [choose_convolution(shape, 4, CPU, torch.float64) for shape in SHAPES]  # unmeasured
+    assert by_rule == ["grouped", "grouped", "products", *["grouped"] * 4, "products"]
     for _ in range(2):
         assert choose_convolution(SHAPES[0], 4, CPU, torch.float64, measure=measure) == "products"
     assert asked == ["grouped", "products", "separate"]  # once a shape

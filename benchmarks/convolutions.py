@@ -1,0 +1,107 @@
+"""The ways to do many convolutions with different weights: ``python -m benchmarks.convolutions [--device cuda]``.
+
+Every shape of a convolution in ResNet-18, VGG-19 (batch 8) and ResNet-50 (batch 16) on 32×32 images, forward and
+backward, all ways in turn; numbers are times over that of ``separate`` (one ungrouped convolution a chain) in the same
+rounds, the median of them. Below each network: what its convolutions take if each is done its best way. ``--quick``
+takes three shapes a network and one round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks._measure import environment
+from contraction.files import write_text
+from nn_experiments import models
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, seconds_of
+from nn_experiments.engine.memory import activation_bytes
+from nn_experiments.engine.wide import Wide
+from nn_experiments.optimizers import Optimizer
+from nn_experiments.steps import LOSSES, TrainingStep, start
+
+NETWORKS = {"resnet18": (8, 10), "vgg19": (8, 10), "resnet50": (16, 100)}
+BASE = "separate"
+
+
+def shapes_of(name: str) -> Counter[ConvolutionShape]:
+    """Return the shapes of a network's convolutions and how often each occurs; nothing is computed."""
+    batch, classes = NETWORKS[name]
+    found: Counter[ConvolutionShape] = Counter()
+
+    def note(shape: ConvolutionShape, chains: int) -> str:
+        shared = shape.inputs == 3  # the images are the same for all chains
+        found[replace(shape, shared=shared)] += 1
+        return "grouped"
+
+    model = models.build(name, (3, 32, 32), classes)
+    step = TrainingStep(model, LOSSES["cross_entropy"], Optimizer(learning_rate=1.0))
+    activation_bytes(step, Wide(model, way=note), start(model), torch.empty(batch, 3, 32, 32))
+    return found
+
+
+def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, rounds: int) -> dict[str, Any]:
+    """Return seconds and ratios to `BASE` of every way for one shape, in float32; a way may not fit into memory."""
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way, own in times.items():
+            try:
+                own.append(seconds_of(way, shape, chains, device, torch.float32, rounds=1))
+            except torch.OutOfMemoryError:
+                own.append(float("nan"))
+    ratios = {
+        way: statistics.median(a / b for a, b in zip(own, times[BASE], strict=True)) for way, own in times.items()
+    }
+    seconds = {way: statistics.median(own) for way, own in times.items()}
+    fitted = {way: ratio for way, ratio in ratios.items() if ratio == ratio}
+    return {"seconds": seconds, "ratios": ratios, "best": min(fitted, key=lambda way: fitted[way]) if fitted else None}
+
+
+def main() -> int:
+    """Measure, print a table, write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--chains", type=int, help="2 on the CPU, 32 elsewhere")
+    parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
+    parser.add_argument("--quick", action="store_true", help="three shapes a network, one round")
+    args = parser.parse_args()
+    device = torch.device(args.device)
+    torch.set_num_threads(1)
+    chains = args.chains or (2 if device.type == "cpu" else 32)
+    rounds = 1 if args.quick else 5
+    rows: list[dict[str, Any]] = []
+    print(f"{chains} chains, float32, forward and backward; times over that of {BASE}, the best marked *")
+    for name in NETWORKS:
+        counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])
+        if args.quick:
+            counted = counted[:: max(1, len(counted) // 3)][:3]
+        totals = dict.fromkeys((*WAYS, "best"), 0.0)
+        print(f"\n{name:<44} {'times':>5} " + " ".join(f"{way:>10}" for way in WAYS), flush=True)
+        for shape, count in counted:
+            row = compare(shape, chains, device, rounds=rounds)
+            rows.append({"network": name, "shape": str(shape), "count": count, **row})
+            for way in WAYS:
+                totals[way] += count * row["seconds"][way]
+            totals["best"] += count * row["seconds"][row["best"]] if row["best"] else float("nan")
+            marks = " ".join(f"{row['ratios'][w]:>9.2f}{'*' if w == row['best'] else ' '}" for w in WAYS)
+            print(f"{shape!s:<44} {count:>5} {marks}", flush=True)
+        summary = {way: total / totals[BASE] for way, total in totals.items()}
+        print(f"{'all, by seconds':<50} " + "  ".join(f"{way} {ratio:.2f}" for way, ratio in summary.items()))
+        rows.append({"network": name, "shape": "all", "ratios": summary})
+    where = environment() | {"torch": torch.__version__}
+    if device.type == "cuda":
+        where["card"] = torch.cuda.get_device_name(device)
+    body = {"environment": where, "chains": chains, "rounds": rounds, "dtype": "float32", "rows": rows}
+    write_text(args.out / f"convolutions-{device.type}.json", json.dumps(body, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
