@@ -15,13 +15,17 @@ from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
 from nn_experiments.engine import measure, rehearsal  # noqa: E402
 from nn_experiments.engine import together as batched  # noqa: E402
+from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.jobs import Job, run_job  # noqa: E402
+from nn_experiments.engine.kernels import StepKernel  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.precision import by_autograd, products  # noqa: E402
 from nn_experiments.engine.together import measure_together  # noqa: E402
 from nn_experiments.metrics import Evaluation  # noqa: E402
+from nn_experiments.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
-from tests.nn.problems import ORDERS  # noqa: E402
+from tests.nn.problems import ORDERS, SGD, problem  # noqa: E402
 
 SMALL = {"model": "resnet18-7x7-group", "batch_size": "2", "train_evaluation": "6", "test_evaluation": "5"}
 OLD = {name: EXPERIMENTS[name] for name in ("mlp-fashion", "regression-square")}
@@ -160,15 +164,12 @@ def test_bfloat16_products_run_and_differ_as_rounding_does(data: Path, engine: s
 
 
 def test_bfloat16_steps_are_the_same_in_all_engines_to_its_rounding() -> None:
-    """Parameters move in every step: rounded copies of them that autocast kept would stand still."""
+    """Within what rounding eight steps of twenty products to 8 bits amounts to."""
     step, batches, state0 = conv_problem("basic-batch", SLOW)
     single = {p: {k: v.float() if v.is_floating_point() else v for k, v in d.items()} for p, d in state0.items()}
     step.model.float()
     to_single = lambda i: type(batches(i))(batches(i).inputs.float(), batches(i).targets, i)  # noqa: E731
     experiment = tiny(precision="bf16")
-    from nn_experiments.engine.channels_last import ChannelsLastKernel
-    from nn_experiments.engine.loop import double_loop
-
     exact = double_loop(step, to_single, single, ORDERS["backward"], [8])[8]
     moved = float((whole(exact) - whole(single)).norm())
     with products(experiment, "cpu"):
@@ -183,6 +184,20 @@ def test_bfloat16_steps_are_the_same_in_all_engines_to_its_rounding() -> None:
         assert not torch.equal(whole(end), whole(exact))
 
 
+def test_bfloat16_products_see_the_parameters_of_every_step() -> None:
+    """Two steps in one context are two steps in contexts of their own, bitwise: autocast keeps no rounded copies."""
+    step, batches, state0 = conv_problem("plain-none", Optimizer(learning_rate=0.5))
+    single = {p: {k: v.float() for k, v in d.items()} for p, d in state0.items()}
+    step.model.float()
+    to_single = lambda i: type(batches(i))(batches(i).inputs.float(), batches(i).targets, i)  # noqa: E731
+    for kernel in (ChannelsLastKernel(step, to_single), StepKernel(step, to_single)):
+        with products(tiny(precision="bf16"), "cpu"):
+            together = whole(kernel.apply(single, [1, 2], 0)).clone()
+            state = kernel.apply(single, [1], 0)
+        with products(tiny(precision="bf16"), "cpu"):
+            assert torch.equal(whole(kernel.apply(state, [2], 1)), together)
+
+
 def test_kernels_by_hand_do_not_pass_for_bfloat16() -> None:
     experiment = OLD["mlp-fashion"].override({"precision": "bf16"})
     assert by_autograd(None, "auto", experiment) == "step"
@@ -191,8 +206,6 @@ def test_kernels_by_hand_do_not_pass_for_bfloat16() -> None:
     for kernel in ("mlp", "compiled"):
         with pytest.raises(ValueError, match="knows no precision=bf16"):
             by_autograd(None, kernel, experiment)
-    from tests.nn.problems import SGD, problem
-
     step, batches, state0 = problem("classification", SGD)
     for form in ("wide", "vmap"):
         ensemble = Ensemble(form=None if form == "wide" else form)
