@@ -189,7 +189,7 @@ def _by_rule(shape: ConvolutionShape) -> str:
     return "products" if shape.groups == 1 and (pointwise or small) else "grouped"
 
 
-_CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype], str] = {}
+_CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype, bool, bool], str] = {}
 
 
 def choose_convolution(
@@ -217,7 +217,8 @@ def choose_convolution(
     """
     if device.type == "cpu" and measure is None:
         return _by_rule(shape)
-    key = (shape, chains, str(device), dtype)
+    rounded = torch.is_autocast_enabled(device.type), torch.backends.cudnn.allow_tf32
+    key = (shape, chains, str(device), dtype, *rounded)
     if key not in _CHOSEN:
         times: dict[str, float] = {}
         for way in WAYS:

@@ -44,6 +44,8 @@ class Ensemble:
         measured on a GPU, and added; on the CPU there is a rule.
     halved
         The chunks that did not fit.
+    reason
+        Why the form is none of those before it.
     """
 
     chunk: int | None = None
@@ -79,7 +81,7 @@ class Ensemble:
         """
         asked = self.form
         self.form, self.reason = form_of(step, batches, form=asked)
-        wide, activations = None, None
+        wide, activations = None, 0 if self.form == "mlp" else None  # by hand, there is next to nothing to keep
         if self.form == "wide":
             wide = Wide(step.model, way=lambda shape, live: self._way(shape, state))
             try:

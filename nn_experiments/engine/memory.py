@@ -55,9 +55,9 @@ def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch
 def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> int:
     """Return the bytes of one chain at its most.
 
-    While it trains it has weights, buffers, the optimizer's state, activations, and for plain SGD in wide form the
-    gradient of its largest layer, else (``activations`` None: not counted) three times the weights. When it is done,
-    its state is copied.
+    While it trains it has weights, buffers, the optimizer's state, activations, and the gradient of its largest layer
+    twice (of all layers, where the optimizer is not plain SGD). When it is done, its state is copied. Where
+    ``activations`` are not counted (None), three times the weights stand for them and the gradients.
     """
     sizes = [_bytes(value) for value in state["parameters"].values()]
     slots = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}[step.optimizer.method]

@@ -347,6 +347,8 @@ def test_what_a_chain_needs_is_counted_from_shapes() -> None:
     weights = 4 * (4 * 2 * 9 + 4 + 48 * 3 + 3)
     assert chain_bytes(step, state0, kept) == max(2 * weights, weights + kept + 2 * 4 * 144)
     assert chain_bytes(step, state0, None) == 4 * weights
+    adam = TrainingStep(model, step.loss, OPTIMIZERS["adam"])
+    assert chain_bytes(adam, state0, kept) == max(6 * weights, 3 * weights + kept + 4 * weights)
 
 
 def test_no_gradients_are_held() -> None:
