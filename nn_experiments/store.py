@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "PINS",
     "STREAMS",
     "Block",
     "BrokenBlock",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 STREAMS = ("curves", "diagnostics")
+#: Beside the blocks of an experiment: device -> what the ensemble engine chose there, so that a rerun repeats it.
+PINS = "ensemble.json"
 
 
 class BrokenBlock(ValueError):
@@ -230,6 +233,15 @@ def read_settings(root: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not whole JSON: {error}") from error
 
 
+def _merge_pins(source: Path, target: Path) -> None:
+    """Add the choices of devices that ``target`` has none of, so that a run carried elsewhere repeats them."""
+    if (source / PINS).exists():
+        theirs, ours = (json.loads(p.read_text()) if p.exists() else {} for p in (source / PINS, target / PINS))
+        if theirs.keys() - ours.keys():
+            with write_atomically(target / PINS) as temporary:
+                temporary.write_text(json.dumps(theirs | ours, indent=1, sort_keys=True) + "\n")
+
+
 def merge(source: Path, target: Path) -> int:
     """Copy what the output folder ``source`` has and ``target`` lacks; return how many blocks that was.
 
@@ -247,6 +259,7 @@ def merge(source: Path, target: Path) -> int:
     copied = 0
     for root in roots:
         write_settings(target / root.name, read_settings(root))
+        _merge_pins(root, target / root.name)
         for folder in sorted(path for path in root.glob("*/*") if path.is_dir()):
             for stream in STREAMS:
                 copied += _merge_folder(root, target / root.name, int(folder.parent.name), folder.name, stream)

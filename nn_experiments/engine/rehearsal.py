@@ -13,11 +13,9 @@ from contraction.files import write_text
 from contraction.orders import CustomOrder
 from nn_experiments.engine.ensemble import Ensemble, wavefront
 from nn_experiments.steps import State
+from nn_experiments.store import PINS
 
-__all__ = ["FILE", "device_name", "pinned", "rehearse", "write_pins"]
-
-#: Beside the blocks of an experiment: device -> what was chosen there, so that a resumed run repeats it.
-FILE = "ensemble.json"
+__all__ = ["device_name", "pinned", "rehearse", "write_pins"]
 
 
 def device_name(device: str) -> str:
@@ -33,7 +31,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
     ValueError
         If the file is there and says something else.
     """
-    path = root / FILE
+    path = root / PINS
     if not path.exists():
         return Ensemble(chunk=chunk)
     try:
@@ -46,7 +44,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
 
 def write_pins(root: Path, device: str, ensemble: Ensemble) -> None:
     """Write the choices of an ensemble beside the blocks, atomically; those of other devices stay."""
-    path = root / FILE
+    path = root / PINS
     everything: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     everything[device_name(device)] = {"chunk": ensemble.chunk, "convolutions": ensemble.convolutions}
     write_text(path, json.dumps(everything, indent=1, sort_keys=True) + "\n")

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from nn_experiments import store  # noqa: E402
 from nn_experiments.engine import convolutions, rehearsal  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
 from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, convolve  # noqa: E402
@@ -126,6 +127,6 @@ def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
     assert not torch.equal(states(again), states(Ensemble(chunk=3)))  # another way has other last bits
     assert again.about()["convolutions"] == own.convolutions
     for text in ("[1]", "{", json.dumps({"cpu": {"convolutions": {"a": "slower"}}})):
-        (tmp_path / rehearsal.FILE).write_text(text)
+        (tmp_path / store.PINS).write_text(text)
         with pytest.raises(ValueError, match="delete it to choose again"):
             pinned(tmp_path, "cpu")

@@ -11,9 +11,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
+from nn_experiments import store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
-from nn_experiments.engine import measure, rehearsal  # noqa: E402
+from nn_experiments.engine import measure  # noqa: E402
 from nn_experiments.engine import together as batched  # noqa: E402
 from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
@@ -123,7 +124,7 @@ def test_what_is_chosen_before_a_run_is_pinned_and_resumed(data: Path, tmp_path:
     for name, value in SMALL.items():
         words += ["--set", f"{name}={value}"]
     assert main([*words, "--steps", "2", "--block-seconds", "1e-9"]) == 0
-    pins = next(tmp_path.rglob(rehearsal.FILE))
+    pins = next(tmp_path.rglob(store.PINS))
     assert json.loads(pins.read_text()) == {"cpu": {"chunk": 32, "convolutions": {}}}
     assert sorted(path.stem for path in tmp_path.rglob("*-*.npz")) == ["0-0", "1-2"]  # not one iterate a block
     pins.write_text(json.dumps({"cpu": {"chunk": 3, "convolutions": {}}}))

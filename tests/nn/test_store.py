@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,17 @@ def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
     assert (
         run(replace(request, seeds=(0,), steps=16), Options(out=tmp_path / "merged", workers=0, device="cpu")).made == 0
     )
+
+
+def test_merge_carries_what_an_ensemble_chose(tmp_path: Path) -> None:
+    """A device's choices in the target stay; those of devices it does not know are added."""
+    for name, pins in (("a", {"card": {"chunk": 4}}), ("b", {"card": {"chunk": 8}, "other": {"chunk": 2}})):
+        root = write_synthetic(tmp_path / name, "fig4", steps=20, seeds=(0,))
+        (root / store.PINS).write_text(json.dumps(pins))
+    for name in ("a", "b"):
+        store.merge(tmp_path / name, tmp_path / "both")
+    [merged] = (tmp_path / "both").glob(f"*/{store.PINS}")
+    assert json.loads(merged.read_text()) == {"card": {"chunk": 4}, "other": {"chunk": 2}}
 
 
 def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:

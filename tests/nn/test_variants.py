@@ -148,8 +148,7 @@ def test_initial_states(rule: str) -> None:
         initialise(torch.nn.Bilinear(2, 2, 2), 0)
 
 
-def test_what_is_not_built_or_known_says_so() -> None:
-    assert models.available("mlp-5x500")
+def test_models_by_name() -> None:
     assert models.build("mlp-5x500", (1, 28, 28), 10).sizes == (784, 500, 500, 500, 500, 500, 10)
     assert sum(p.numel() for p in models.build("mlp-5x500", (1, 28, 28), 10).parameters()) == 1_399_510
     assert sum(p.numel() for p in models.build("mlp-3x300", (1,), 1).parameters()) == 181_501
