@@ -132,13 +132,12 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})
     changes = _differences(curves.experiment, figure.experiment)
-    subsets = [
-        f"{part} curves on the first {experiment[f'{part}_evaluation']:,} {part} items"
-        for part in ("train", "test")
-        if experiment.get(f"{part}_evaluation") and any(name.startswith(part) for name in figure.metrics)
-    ]
+    parts = [part for part in ("train", "test") if any(name.startswith(part) for name in figure.metrics)]
+    subsets = {part: experiment[f"{part}_evaluation"] for part in parts if experiment.get(f"{part}_evaluation")}
     if subsets:
-        changes.append(", ".join(subsets))
+        whose = "" if len(subsets) > 1 else f"{next(iter(subsets))} "
+        sizes = " and ".join(f"{size:,} {part}" for part, size in subsets.items())
+        changes.append(f"{whose}curves on the first {sizes} items")
     diverged = [
         (s, o, at) for s in curves.seeds for o in curves.orders if (at := curves.diverged(seed=s, order=o)) is not None
     ]
