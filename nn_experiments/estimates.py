@@ -111,6 +111,13 @@ def settings_lines(figure: Figure) -> Iterator[str]:
         name: variants.parse(name).path_cost([*range(0, figure.steps + 1, figure.every)]) for name in figure.orders
     }
     yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
+    if figure.reduced:
+        form = figure.reduced
+        fields = ", ".join(f"{name} = {value}" for name, value in form["set"].items())
+        yield (
+            f"  run {figure.name} --reduced: N = {form['steps']:,}, every {form['every']} iterates, seeds "
+            f"{', '.join(map(str, form['seeds']))}; {fields}"
+        )
     for name, note in experiment.notes.items():
         yield f"  {name} = {getattr(experiment, name)}: {note}"
     yield f"  any of them can be varied: run {figure.name} --set FIELD=VALUE (an unknown FIELD lists those there are)"

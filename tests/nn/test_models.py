@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.estimates import settings_lines  # noqa: E402
 from nn_experiments.initial import initialise  # noqa: E402
 from nn_experiments.models import build  # noqa: E402
 from tests.nn.reference_networks import Reference  # noqa: E402
@@ -112,6 +113,7 @@ def test_reduced_forms_name_models_that_can_be_built() -> None:
             outputs = 100 if experiment.data == "cifar100" else 10
             assert build(experiment.model, CIFAR, outputs)(torch.zeros(2, *CIFAR)).shape == (2, outputs)
             assert experiment.test_evaluation == 1000
+            assert "--reduced: N = 500" in "".join(settings_lines(figure))
             assert smaller.steps == 500
             assert smaller.every == 25
             assert all(n <= 500 for n in smaller.compared_at)
