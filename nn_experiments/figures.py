@@ -204,6 +204,8 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
     spaces = [(key, text) for key, text in SPACES if f"{key}_increment" in curves.metrics]
     if not spaces:
         raise ValueError(f"{entry.name}: no increments were recorded; run it with --diagnostics-every")
+    increments = curves.recorded[f"{spaces[0][0]}_increment"]
+    curves = curves.select(seeds=[seed for s, seed in enumerate(curves.seeds) if increments[s].any()])
     with style():
         fig, axes = _frame(curves, entry, [text for _, text in spaces], what=", distances")
         for k, (space, _) in enumerate(spaces):

@@ -16,7 +16,7 @@ import numpy as np
 from nn_experiments.analysis.pairing import Pairing, label_of
 from nn_experiments.analysis.paths import first_below, settling_time
 from nn_experiments.analysis.seeds import Comparison, compare, compare_ratios, compare_times, divided_level
-from nn_experiments.analysis.settling import DOES_NOT_SETTLE, SETTLES, SPACES, Evidence, evidence
+from nn_experiments.analysis.settling import DOES_NOT_SETTLE, NOT_MEASURED, SETTLES, SPACES, Evidence, evidence
 
 __all__ = [
     "BETTER", "FASTER", "POINT", "THRESHOLDS", "Finding", "best", "fixed_steps", "hitting", "points",
@@ -288,6 +288,8 @@ def points(pair: Pairing) -> list[Finding]:
                 f"in units of two independent runs' distance, median over seeds: {ratios}"
             )
         verdicts = {row.verdict for row in table[pair.other]}
+        if len(verdicts) > 1:  # seeds without diagnostics are counted in the text, and say nothing
+            verdicts.discard(NOT_MEASURED)
         verdict = "mixed"
         if verdicts == {SETTLES}:
             verdict = "agrees"

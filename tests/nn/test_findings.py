@@ -13,6 +13,7 @@ from nn_experiments import catalogue, load
 from nn_experiments.analysis import Pairing, circumstances, findings
 from nn_experiments.analysis.settling import evidence
 from nn_experiments.curves import Curves
+from nn_experiments.figures import draw_settling
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -44,6 +45,18 @@ def test_exchanged_orders_change_every_verdict(synthetic):
     assert found["Settling times"] == "disagrees"
     assert found["Convergence to a point: parameters"] == "disagrees"
     assert found["Value at a fixed step"] == "equal in law"
+
+
+def test_seeds_without_diagnostics_are_counted_and_say_nothing(synthetic):
+    recorded = {name: mask.copy() for name, mask in synthetic.recorded.items()}
+    for name, mask in recorded.items():
+        if name.startswith(("parameter", "function", "gradient")):
+            mask[3:] = False
+    part = dataclasses.replace(synthetic, recorded=recorded)
+    [row] = [f for f in findings(part, catalogue.find("fig4")) if f.topic == "Convergence to a point: parameters"]
+    assert row.verdict == "agrees"
+    assert "not measured (2 of 5)" in row.measured
+    assert len(draw_settling(part, catalogue.find("fig4")).axes) == 2 * 3
 
 
 def test_five_seeds_are_said_to_be_too_few(synthetic):
