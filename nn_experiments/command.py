@@ -211,6 +211,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except (ValueError, OSError, NotImplementedError, ModuleNotFoundError, RuntimeError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

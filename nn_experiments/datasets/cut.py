@@ -19,7 +19,7 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from nn_experiments.datasets import Dataset
+from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
 from nn_experiments.store import write_atomically
 

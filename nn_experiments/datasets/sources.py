@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nn_experiments.datasets import formats
+from nn_experiments.datasets import cut, formats
+from nn_experiments.datasets.dataset import Dataset, from_images
 from nn_experiments.datasets.errors import DataError, MissingData
-
-if TYPE_CHECKING:
-    from nn_experiments.datasets import Dataset
 
 __all__ = ["SOURCES", "Source", "find_local", "load"]
 
@@ -147,8 +144,6 @@ def fetch(name: str, source: Source, cache: Path) -> Path:
 
 def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None) -> Dataset:
     """Return a data set from a folder (whole, or else a cut), or from official downloads (see `load_dataset`)."""
-    from nn_experiments.datasets import cut, from_images
-
     source = SOURCES[name]
     found = None
     if folder is not None:
