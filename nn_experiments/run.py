@@ -128,9 +128,10 @@ def _block_seconds(request: Request, options: Options, ensemble: Ensemble, step:
 def foresee(request: Request, options: Options) -> str:
     """Return what a run would do, with rates measured on this machine; nothing is written."""
     experiment = request.experiment
+    device = device_of(options)
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
-    ensemble = pinned(root, device_of(options), chunk=options.chunk)
+    ensemble = pinned(root, device, chunk=options.chunk)
     step, evaluation = rates(request, options, ensemble)
     pieces = missing_pieces(
         request,
@@ -198,11 +199,11 @@ def run(
     """
     begin = time.monotonic()
     experiment = request.experiment
+    device = device_of(options)  # refused before data is looked for, which may mean a download
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     about = settings(experiment, dataset)
     root = options.out / about["identity"]
 
-    device = device_of(options)
     ensemble = pinned(root, device, chunk=options.chunk)
 
     def lacking(step_seconds: float, evaluation_seconds: float) -> list[Piece]:
