@@ -111,7 +111,8 @@ class Experiment:
         _among("scaling", self.scaling, SCALINGS)
         _among("activation", self.activation, ACTIVATIONS)
         if self.precision is not None:
-            _among("precision", self.precision, PRECISIONS)
+            if self.precision not in PRECISIONS:
+                raise ValueError(f"precision must be none or {', '.join(PRECISIONS)}; got {self.precision!r}")
             if self.dtype != "float32":
                 raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
         for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):

@@ -22,7 +22,7 @@ def _arguments() -> argparse.ArgumentParser:
     listing.add_argument("figure", nargs="?")
 
     run = commands.add_parser("run", help="compute what a figure still lacks")
-    run.add_argument("figure", help="fig3 … fig19, or digits (see list)")
+    run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
     run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
     run.add_argument("--orders", nargs="+", help=f"of {', '.join(variants.KINDS)}")
@@ -60,7 +60,7 @@ def _arguments() -> argparse.ArgumentParser:
     data = commands.add_parser(
         "data", help="load a data set (downloading it if need be) and say what it is; or cut it down (--for)"
     )
-    data.add_argument("name", nargs="?")
+    data.add_argument("name", nargs="?", help="digits, fashion_mnist, cifar10, cifar100, square, cosine, cube")
     cut = data.add_argument_group("cutting", "a small folder, the --data-dir of exactly these runs")
     cut.add_argument("--for", dest="figures", nargs="+", metavar="FIGURE", help="the figures whose runs it is for")
     cut.add_argument("--reduced", action="store_true", help="for the figures' reduced forms")
@@ -211,6 +211,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
+    except (TypeError, ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

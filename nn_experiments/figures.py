@@ -283,7 +283,7 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
 def main(words: Sequence[str]) -> int:
     """Draw what ``plot`` was asked for and print the files written; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
-    parser.add_argument("figure", help="fig3 … fig19, digits, or overview (one seed of every figure at hand)")
+    parser.add_argument("figure", help="fig2 … fig19, digits, or overview (one seed of every figure at hand)")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs or of results of record")
     parser.add_argument("--identity", help="first characters, where the folder holds several variants")
     parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")

@@ -35,6 +35,8 @@ between orders. The <strong>value at a fixed step</strong> does not: with i.i.d.
 are equal in law for every network, so expected loss and accuracy at step n are identical. <strong>Convergence to a
 point</strong> is judged in parameters and in predictions, by three measurements together, in units of the distance of
 two independent runs from the same start; small increments alone prove nothing.</p>
+<p>Variability is judged by the standard deviation about a straight line through the window (detrended), so that a path
+that still trains is not called variable; the other measures stand beside it.</p>
 <p>The paper speaks of every seed: <em>agrees</em> means that all seeds bear the sentence out, <em>disagrees</em> that
 none does, <em>mixed</em> anything between. Five seeds allow no two-sided sign-flip p-value below 2/32 = 0.0625, so no
 test on five seeds alone can reject at 5 %. A value that is not finite is shown and never averaged away: its seed is
@@ -136,8 +138,8 @@ def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding
         caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
         body += figure_html(figures.draw_cost(curves, entry), caption)
         costs = [(o, f"{a:,}", f"{p:,}", _number(m), _number(s)) for o, a, p, m, s in baseline_costs(pair)]
-        metric = entry.metrics[0].replace("_", " ")
-        header = ("order", "gradients of the last iterate", "of the recorded path", f"{metric}, mean of last window",
+        header = ("order", "gradients of the last iterate", "of the recorded path",
+                  f"{label_of(entry.metrics[0])}, mean of last window",
                   "deviation, detrended")  # fmt: skip
         body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
         body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))

@@ -141,7 +141,7 @@ def foresee(request: Request, options: Options) -> str:
         evaluation_seconds=evaluation,
         block_seconds=_block_seconds(request, options, ensemble, step),
     )
-    workers = options.workers or len(os.sched_getaffinity(0))
+    workers = min(options.workers or len(pieces), len(pieces), len(os.sched_getaffinity(0))) or 1
     seconds = sum(piece.seconds for piece in pieces)
     lines = [
         f"{experiment.name} into {root}",
@@ -305,8 +305,9 @@ class Progress:
             return f"|{bar:·<20}| {self.blocks} blocks, {self.maps:,} steps, {left} on {self.workers} worker(s)"
         left = clock(spent * (1 - share) / share) if share else "?"
         rate = self.done_maps / spent
+        pace = f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2g} steps/s"
         blocks = f"{self.done_blocks}/{self.blocks} blocks"
-        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {rate:,.0f} steps/s  {left} left"
+        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left} left"
 
 
 def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:

@@ -208,10 +208,10 @@ def hitting(pair: Pairing) -> Finding:
 
 
 def _time(times: np.ndarray) -> str:
-    times = np.sort(times[~np.isnan(times)])
+    times = times[~np.isnan(times)]
     if not times.size:
         return "not measured"
-    middle = float(times[len(times) // 2])
+    middle = float(np.median(times))
     return f"median {middle:g}" if np.isfinite(middle) else "median never"
 
 

@@ -13,7 +13,7 @@ from contraction.orders import Order
 from nn_experiments.batches import check_batches
 from nn_experiments.engine.choose import choose
 from nn_experiments.engine.plan import Run, asked
-from nn_experiments.engine.probe import probe
+from nn_experiments.engine.probe import probe, probe_measurement
 from nn_experiments.engine.together import measure_together
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.engine.walk import walk
@@ -88,7 +88,9 @@ def iterates(
     at
         Which iterates, such as ``range(0, 2001, 10)``.
     metrics
-        Name -> function of one state, returning a scalar or a small tensor; or a `Measurement`.
+        Name -> function of one state, returning a scalar or a small tensor; or a `Measurement`. A module with batch
+        norm or dropout is to be evaluated through a copy in evaluation mode, with the state's buffers:
+        ``functional_call(still, state["parameters"] | state["buffers"], (x,))``, ``still = deepcopy(model).eval()``.
     engine
         ``auto``: one chain at a time on the CPU, with a hand-written kernel where there is one (``mlp``,
         ``compiled``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain double loop.
@@ -103,7 +105,7 @@ def iterates(
     Raises
     ------
     NotReplayable
-        If the step or the batches are not pure functions (they are applied twice and compared bitwise).
+        If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
     batches = check_batches(batches)
     numbers = asked(at, None)
@@ -111,6 +113,7 @@ def iterates(
     begin = time.perf_counter()
     if max(numbers) > 0:
         probe(step, batches, state0)
+    probe_measurement(lambda state: measure(measurement, state, 0, 0, batches), state0)
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu):
         from nn_experiments.engine.ensemble import Ensemble, wavefront

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from nn_experiments.steps import State
 
-__all__ = ["NotReplayable", "probe"]
+__all__ = ["NotReplayable", "probe", "probe_measurement"]
 
 
 class NotReplayable(ValueError):
@@ -67,3 +67,22 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
     if difference := _differ(*results):
         raise NotReplayable(f"the same step on the same state and batch gives different results: {difference}")
     return seconds
+
+
+def probe_measurement(measure: Callable[[State], Mapping[str, Any]], state: State) -> None:
+    """Measure a state twice and compare: looking at an iterate must neither change it nor depend on chance.
+
+    Raises
+    ------
+    NotReplayable
+        If the state was altered, or the second result differs, with the usual reason: a module in training mode.
+    """
+    before, state = state, copy.deepcopy(state)
+    once, again = (
+        {name: torch.as_tensor(value) for name, value in copy.deepcopy(dict(measure(state))).items()} for _ in range(2)
+    )
+    why = "evaluate with a copy of the module in evaluation mode: copy.deepcopy(model).eval()"
+    if difference := _differ(before, state):
+        raise NotReplayable(f"a metric alters the state it is given: {difference} differ; {why}")
+    if difference := _differ(once, again):
+        raise NotReplayable(f"a metric is not the same when asked for again: {difference} differ; {why}")

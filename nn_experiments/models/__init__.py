@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["build"]
+__all__ = ["KNOWN", "build"]
 
 KNOWN = ("mlp-LxW", "resnet18[-7x7][-group|-none]", "resnet50[-7x7][-group|-none]", "vgg19[-4096][-group|-none]")
 _HOMES = {"resnet": "nn_experiments.models.resnet", "vgg": "nn_experiments.models.vgg"}

@@ -7,6 +7,7 @@ import re
 import torch
 from torch import nn
 
+from nn_experiments.models import KNOWN
 from nn_experiments.models.parts import NORMALISATIONS, activation_of, convolution, normalisation, options
 
 __all__ = ["BasicBlock", "Bottleneck", "ResNet", "build"]
@@ -110,7 +111,7 @@ def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = 
     """Return ``resnet18`` or ``resnet50``; ``-7x7`` for the large stem, ``-group`` or ``-none`` for the norm."""
     match = re.match(r"resnet(18|50)(?!\d)", name)
     if match is None:
-        raise ValueError(f"unknown model {name!r}; known are resnet18 and resnet50")
+        raise ValueError(f"unknown model {name!r}; known are {', '.join(KNOWN)}")
     stem, norm = options(name, match[0], ("3x3", "7x7"), NORMALISATIONS)
     if len(shape) != 3:
         raise ValueError(f"{name} needs images of shape (C, H, W), got {shape}")

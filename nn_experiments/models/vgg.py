@@ -8,6 +8,7 @@ import re
 import torch
 from torch import nn
 
+from nn_experiments.models import KNOWN
 from nn_experiments.models.parts import NORMALISATIONS, activation_of, convolution, normalisation, options
 
 __all__ = ["VGG", "build"]
@@ -67,7 +68,7 @@ class VGG(nn.Module):
 def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = "relu") -> VGG:
     """Return ``vgg19``, with ``-4096`` for the large head and ``-group`` or ``-none`` for the norm."""
     if not re.match(r"vgg19(?!\d)", name):
-        raise ValueError(f"unknown model {name!r}; known is vgg19")
+        raise ValueError(f"unknown model {name!r}; known are {', '.join(KNOWN)}")
     head, norm = options(name, "vgg19", ("linear", "4096"), NORMALISATIONS)
     if len(shape) != 3:
         raise ValueError(f"{name} needs images of shape (C, H, W), got {shape}")

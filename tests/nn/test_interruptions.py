@@ -72,7 +72,7 @@ def test_killed_five_times_at_random_and_resumed_bitwise(tmp_path: Path, alone: 
 
 def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
     started = subprocess.Popen(
-        [*COMMAND, "--out", str(tmp_path), "--workers", "1"],
+        [*COMMAND, "--steps", "3000", "--out", str(tmp_path), "--workers", "1"],  # minutes: not done before the signal
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 
 import numpy as np
 import pytest
@@ -222,3 +223,24 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
         assert torch.equal(flat(found.state["parameters"]), flat(again["parameters"]))
         if settles:
             assert found.coupling[-1] <= 2 * (1 - 0.02 * decay) ** found.n
+
+
+def test_metrics_that_change_the_state_or_draw_are_refused() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)).double()
+    step, state = nne.from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    inputs = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(20, 2)
+    batches = nne.ArrayBatches(inputs, inputs[:, :1], batch_size=4, seed=0)
+    mean = state["buffers"]["1.running_mean"].clone()
+
+    def run(module: torch.nn.Module):
+        def loss(s):
+            return torch.func.functional_call(module, s["parameters"] | s["buffers"], (inputs,)).mean()
+
+        return nne.iterates(step, batches, state, Backward(), [0, 3], {"loss": loss})
+
+    with pytest.raises(NotReplayable, match="a metric alters the state"):
+        run(model)
+    assert torch.equal(state["buffers"]["1.running_mean"], mean)
+    assert np.isfinite(run(copy.deepcopy(model).eval())["loss"]).all()
+    with pytest.raises(NotReplayable, match="a metric is not the same"):
+        nne.iterates(step, batches, state, Backward(), [0, 3], {"noise": lambda s: torch.rand(())})
