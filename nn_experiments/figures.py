@@ -102,13 +102,18 @@ def _name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) 
         axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
 
 
-def _frame(curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "") -> tuple[Any, Any]:
+def _frame(
+    curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "", distances_every: int | None = None
+) -> tuple[Any, Any]:
     rows = len(curves.seeds)
     wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
     fig, axes = figure(rows, len(columns), width=wide, height=1.2 + max(1.5 * rows, 2.2), sharex=True, squeeze=False)
     number = entry.name.removeprefix("fig")
     title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
-    lines = [title + what, *_wrapped(circumstances(curves, entry).label(), int(wide * 13))]
+    lines = [
+        title + what,
+        *_wrapped(circumstances(curves, entry).label(distances_every=distances_every), int(wide * 13)),
+    ]
     fig.suptitle("\n".join(lines), fontsize=9.5)
     for k, metric in enumerate(columns):
         axes[0][k].set_title(TITLES.get(metric, metric.replace("_", " ")))
@@ -207,7 +212,9 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
     increments = curves.recorded[f"{spaces[0][0]}_increment"]
     curves = curves.select(seeds=[seed for s, seed in enumerate(curves.seeds) if increments[s].any()])
     with style():
-        fig, axes = _frame(curves, entry, [text for _, text in spaces], what=", distances")
+        n, _ = curves.path(f"{spaces[0][0]}_increment", seed=curves.seeds[0], order=orders[-1])
+        every = int(np.median(np.diff(n))) if len(n) > 1 else 1
+        fig, axes = _frame(curves, entry, [text for _, text in spaces], what=", distances", distances_every=every)
         for k, (space, _) in enumerate(spaces):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
@@ -270,9 +277,13 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
                     axis.set_yscale("log")
             _name_diverged(axis, curves, seed, orders)
             about = circumstances(curves, entry)
-            reduced = f"\nREDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
+            reduced = f"REDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
+            less = [reduced, *(text for text in about.changes if " = " in text), about.untrained.partition(":")[0]]
             number = entry.name.replace("fig", "Figure ")
-            axis.set_title("\n".join([*_wrapped(f"{number}: {entry.title}", 40), *_wrapped(reduced, 46)]), fontsize=8)
+            axis.set_title(
+                "\n".join([*_wrapped(f"{number}: {entry.title}", 40), *_wrapped(". ".join(filter(None, less)), 46)]),
+                fontsize=8,
+            )
             axis.set(xlabel="n", ylabel=f"{metric.replace('_', ' ')}, seed {seed}")
             handles, labels = axis.get_legend_handles_labels()
             names |= dict(zip(labels, handles, strict=True))

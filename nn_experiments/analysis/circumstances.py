@@ -65,19 +65,27 @@ class Circumstances:
     diverged: tuple[tuple[int, str, int], ...]
     untrained: str = ""
 
-    def label(self) -> str:
-        """Return one line for the plot: what was run, and REDUCED where it is less than in the paper."""
+    def label(self, *, distances_every: int | None = None) -> str:
+        """Return one line for the plot: what was run, and REDUCED where it is less than in the paper.
+
+        For a plot of distances their grid takes the place of that of the curves, of which nothing more is said.
+        """
         grid = "every iterate" if self.every == 1 else f"every {self.every} iterates"
+        reductions, changes = self.reductions, self.changes
+        if distances_every:
+            grid = f"distances every {distances_every} iterates"
+            reductions = tuple(text for text in reductions if not text.startswith("every "))
+            changes = tuple(text for text in changes if " = " in text)
         text = f"N = {self.steps:,}, {grid} recorded, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
-        if self.reductions:
-            text += f". REDUCED: {'; '.join(self.reductions)}"
+        if reductions:
+            text += f". REDUCED: {'; '.join(reductions)}"
         if self.incomplete:
             text += ". INCOMPLETE: " + (
                 "; ".join(self.incomplete)
                 if len(self.incomplete) < 3
                 else f"{len(self.incomplete)} curves lack iterates"
             )
-        return ". ".join((text, *([self.untrained] if self.untrained else []), *self.changes))
+        return ". ".join((text, *([self.untrained] if self.untrained else []), *changes))
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
