@@ -47,6 +47,8 @@ bench: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.core --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.expansions --reach --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.networks --out $(OUT)/benchmarks
+	$(BIN)/python -m benchmarks.networks --convolutional --out $(OUT)/benchmarks
+	$(BIN)/python -m benchmarks.convolutions --out $(OUT)/benchmarks
 
 report: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments report --out $(OUT)/networks --results results --page $(OUT)/report.html
