@@ -92,3 +92,14 @@ def assert_equal(first: Curves, second: Curves) -> None:
     for name, value in first.metrics.items():
         assert np.array_equal(first.recorded[name], second.recorded[name]), name
         assert value.tobytes() == second[name].tobytes(), name
+
+
+def write_images(folder: Path, *, train: int, test: int) -> Path:
+    """Write random images in CIFAR-10's shape as a data folder, small enough to look at all of them; return it."""
+    rng = np.random.default_rng(0)
+    parts = {}
+    for part, count in (("train", train), ("test", test)):
+        parts[f"{part}_images"] = rng.integers(256, size=(count, 32, 32, 3), dtype=np.uint8)
+        parts[f"{part}_labels"] = rng.integers(10, size=count, dtype=np.uint8)
+    np.savez(folder / "cifar10.npz", **parts)
+    return folder

@@ -18,7 +18,7 @@ from nn_experiments.analysis import circumstances  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
 from nn_experiments.workplace import prepare  # noqa: E402
-from tests.nn.synthetic_results import assert_equal  # noqa: E402
+from tests.nn.synthetic_results import assert_equal, write_images  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 SIZE = ["--steps", "4", "--every", "2", "--diagnostics-every", "4", "--set", "train_evaluation=20"]
@@ -27,15 +27,7 @@ COMMAND = ["run", "fig2", "--reduced", *SIZE, "--any-data", "--orders", "forward
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set in CIFAR-10's shape, small enough to look at all of it."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    parts = {}
-    for part, count in (("train", 60), ("test", 30)):
-        parts[f"{part}_images"] = rng.integers(256, size=(count, 32, 32, 3), dtype=np.uint8)
-        parts[f"{part}_labels"] = rng.integers(10, size=count, dtype=np.uint8)
-    np.savez(folder / "cifar10.npz", **parts)
-    return folder
+    return write_images(tmp_path_factory.mktemp("data"), train=60, test=30)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from nn_experiments.metrics import Evaluation  # noqa: E402
 from nn_experiments.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, problem  # noqa: E402
+from tests.nn.synthetic_results import write_images  # noqa: E402
 
 SMALL = {"model": "resnet18-7x7-group", "batch_size": "2", "train_evaluation": "6", "test_evaluation": "5"}
 OLD = {name: EXPERIMENTS[name] for name in ("mlp-fashion", "regression-square")}
@@ -34,14 +35,7 @@ OLD = {name: EXPERIMENTS[name] for name in ("mlp-fashion", "regression-square")}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    parts = {}
-    for part, count in (("train", 40), ("test", 12)):
-        parts[f"{part}_images"] = rng.integers(256, size=(count, 32, 32, 3), dtype=np.uint8)
-        parts[f"{part}_labels"] = rng.integers(10, size=count, dtype=np.uint8)
-    np.savez(folder / "cifar10.npz", **parts)
-    return folder
+    return write_images(tmp_path_factory.mktemp("data"), train=40, test=12)
 
 
 def tiny(**changes: str):
