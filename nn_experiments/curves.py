@@ -66,6 +66,13 @@ def metric_names(stream: str, classes: int, n: int, last: int) -> tuple[str, ...
     return names + (("train_accuracy", "test_accuracy") if classes else ())
 
 
+def _some(numbers: tuple[int, ...], most: int = 10) -> str:
+    """Return numbers for people: all of a few, else the ends and how many there are."""
+    if len(numbers) <= most:
+        return ", ".join(map(str, numbers)) or "none"
+    return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
+
+
 @dataclass(frozen=True)
 class Curves:
     """Everything recorded of one experiment, as arrays over (seed, order, iterate).
@@ -99,6 +106,15 @@ class Curves:
     recorded: dict[str, np.ndarray]
     experiment: dict[str, Any]
     provenance: list[dict[str, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        name = self.experiment.get("experiment", {}).get("name")
+        n = self.iterates
+        reach = f"{len(n):,} iterates from {n[0]:,} to {n[-1]:,}" if len(n) else "no iterates"
+        return (
+            f"Curves({f'{name}: ' if name else ''}seeds {_some(self.seeds)}; orders {', '.join(self.orders)}; {reach}; "
+            f"metrics {', '.join(sorted(self.metrics)) or 'none'})"
+        )
 
     def __getitem__(self, metric: str) -> np.ndarray:
         try:

@@ -43,6 +43,12 @@ class Limit:
     increments: tuple[float, ...]
     applications: int
 
+    def __repr__(self) -> str:
+        return (
+            f"Limit(n={self.n}, settled={self.settled}, coupling {self.coupling[-1]:.3g} at n, "
+            f"{self.applications:,} maps applied)"
+        )
+
 
 def limit(
     step: Callable[[State, Any, int], State],

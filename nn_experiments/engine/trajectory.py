@@ -34,6 +34,14 @@ class Trajectory:
     applications: int
     about: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        engine = f", engine {self.about['engine']}" if "engine" in self.about else ""
+        diverged = "" if self.diverged is None else f", diverged at {self.diverged}"
+        return (
+            f"Trajectory({len(self.at):,} iterates from {self.at[0]:,} to {self.at[-1]:,}, metrics "
+            f"{', '.join(self.values) or 'none'}, {self.applications:,} maps applied{engine}{diverged})"
+        )
+
     def __getitem__(self, metric: str) -> np.ndarray:
         if metric not in self.values:
             raise KeyError(f"no metric {metric!r}; there are {', '.join(self.values)}")

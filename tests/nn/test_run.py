@@ -86,6 +86,8 @@ def test_curves_are_what_the_public_door_measures(whole: nne.Curves) -> None:
         found = whole["train_loss"][1, whole.orders.index(order), [5, 17, 24]]
         assert np.allclose(path["loss"], found, rtol=1e-4)
         assert path.diverged is None
+        text = f"Trajectory(3 iterates from 5 to 24, metrics loss, {path.applications} maps applied, engine step)"
+        assert repr(path) == text
 
 
 def test_however_it_is_cut_and_resumed_the_numbers_are_the_same(tmp_path: Path, whole: nne.Curves) -> None:

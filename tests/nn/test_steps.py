@@ -223,6 +223,11 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
         assert torch.equal(flat(found.state["parameters"]), flat(again["parameters"]))
         if settles:
             assert found.coupling[-1] <= 2 * (1 - 0.02 * decay) ** found.n
+        text = f"{found}"
+        for part in (f"n={found.n}", f"settled={settles}", f"coupling {found.coupling[-1]:.3g}", "maps applied"):
+            assert part in text
+        assert "tensor" not in text
+        assert len(text) < 120
 
 
 def test_metrics_that_change_the_state_or_draw_are_refused() -> None:

@@ -250,6 +250,19 @@ def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
     assert len(nne.load("fig4", out=tmp_path, identity="other").iterates) == 11
 
 
+def test_results_print_what_they_are_and_no_numbers(tmp_path: Path) -> None:
+    write_synthetic(tmp_path, "fig4", steps=20, seeds=range(12), orders=("forward", "backward"))
+    curves = nne.load("fig4", out=tmp_path)
+    few = curves.select(seeds=(3, 1), metrics=["test_loss", "train_loss"])
+    assert repr(few) == (
+        "Curves(regression-square: seeds 3, 1; orders forward, backward; 21 iterates from 0 to 20; "
+        "metrics test_loss, train_loss)"
+    )
+    assert "seeds 0, 1 … 11 (12 of them)" in repr(curves)
+    assert len(repr(curves)) < 500
+    assert "no iterates" in repr(curves.select(at=[]))
+
+
 def test_results_of_record_and_csv(tmp_path: Path) -> None:
     write_synthetic(tmp_path, "fig4", seeds=[0, 1], steps=20, diagnostics_every=10, diverges_at={(1, "forward"): 15})
     curves = nne.load("fig4", out=tmp_path)
