@@ -54,8 +54,8 @@ def _arguments() -> argparse.ArgumentParser:
     record.add_argument("--into", type=Path, default=Path("results"))
 
     merge = commands.add_parser("merge", help="copy into one folder what others have computed")
-    merge.add_argument("sources", type=Path, nargs="+")
-    merge.add_argument("--into", type=Path, default=DEFAULT_OUT)
+    merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
+    merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
 
     data = commands.add_parser(
         "data", help="load a data set (downloading it if need be) and say what it is; or cut it down (--for)"
@@ -135,10 +135,10 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from nn_experiments import store
+    from nn_experiments.merging import merge
 
-    for source in args.sources:
-        print(f"{source}: {store.merge(source, args.into)} blocks copied into {args.into}")
+    for source, copied in zip(args.sources, merge(args.sources, args.into), strict=True):
+        print(f"{source}: {copied} blocks copied into {args.into}")
     return 0
 
 

@@ -33,10 +33,10 @@ __all__ = [
     "BrokenBlock",
     "block_path",
     "blocks",
-    "merge",
     "present",
     "read_block",
     "read_settings",
+    "recorded",
     "write_atomically",
     "write_block",
     "write_settings",
@@ -190,7 +190,8 @@ def blocks(root: Path, seed: int, variant: str, *, stream: str = "curves") -> li
     return sorted(found, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
 
 
-def _recorded(root: Path, seed: int, variant: str, stream: str) -> dict[str, set[int]]:
+def recorded(root: Path, seed: int, variant: str, stream: str) -> dict[str, set[int]]:
+    """Return the iterates recorded of one seed and variant, a set a metric."""
     found: dict[str, set[int]] = {}
     for block in blocks(root, seed, variant, stream=stream):
         for name in block.values:
@@ -200,7 +201,7 @@ def _recorded(root: Path, seed: int, variant: str, stream: str) -> dict[str, set
 
 def present(root: Path, seed: int, variant: str, metrics: Iterable[str], *, stream: str = "curves") -> set[int]:
     """Return the iterates already recorded with all of ``metrics`` (of which there is at least one)."""
-    found = _recorded(root, seed, variant, stream)
+    found = recorded(root, seed, variant, stream)
     return set.intersection(*(found.get(name, set()) for name in metrics))
 
 
@@ -231,57 +232,3 @@ def read_settings(root: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not whole JSON: {error}") from error
-
-
-def _merge_pins(source: Path, target: Path) -> None:
-    """Add the choices of devices that ``target`` has none of, so that a run carried elsewhere repeats them."""
-    if (source / PINS).exists():
-        theirs, ours = (json.loads(p.read_text()) if p.exists() else {} for p in (source / PINS, target / PINS))
-        if theirs.keys() - ours.keys():
-            with write_atomically(target / PINS) as temporary:
-                temporary.write_text(json.dumps(theirs | ours, indent=1, sort_keys=True) + "\n")
-
-
-def merge(source: Path, target: Path) -> int:
-    """Copy what the output folder ``source`` has and ``target`` lacks; return how many blocks that was.
-
-    Identities that only ``source`` has are copied whole. Numbers are never averaged: a metric of an iterate that
-    both have stays as it is in ``target``.
-
-    Raises
-    ------
-    ValueError
-        If an identity's settings differ between the two folders, or ``source`` holds no run.
-    """
-    roots = sorted(path.parent for path in source.glob("*/experiment.json"))
-    if not roots:
-        raise ValueError(f"{source} holds no run (no */experiment.json)")
-    copied = 0
-    for root in roots:
-        write_settings(target / root.name, read_settings(root))
-        _merge_pins(root, target / root.name)
-        for folder in sorted(path for path in root.glob("*/*") if path.is_dir()):
-            for stream in STREAMS:
-                copied += _merge_folder(root, target / root.name, int(folder.parent.name), folder.name, stream)
-    return copied
-
-
-def _merge_folder(source: Path, target: Path, seed: int, variant: str, stream: str) -> int:
-    have = _recorded(target, seed, variant, stream)
-    copied = 0
-    for path in sorted(block_path(source, seed, variant, stream, 0, 0).parent.glob("*-*.npz")):
-        if path.name.startswith("."):
-            continue
-        block = read_block(path)
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for k, n in enumerate(block.iterate.tolist()):
-            lacking = tuple(name for name in sorted(block.values) if n not in have.get(name, ()))
-            groups.setdefault(lacking, []).append(k)
-        for names, places in groups.items():
-            if names:
-                part = Block(block.iterate[places], {name: block.values[name][places] for name in names}, block.meta)
-                write_block(target, seed, variant, part, stream=stream)
-                for name in names:
-                    have.setdefault(name, set()).update(part.iterate.tolist())
-        copied += any(groups)
-    return copied

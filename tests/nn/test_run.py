@@ -253,7 +253,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         ),
         (["run", "fig4", "--seeds", "-3"], "a seed must be an integer of at least 0"),
         (["run", "fig7", "--data-dir", "/nowhere"], "the data folder /nowhere does not exist"),
-        (["merge", "/nowhere"], "holds no run"),
+        (["merge", "/nowhere"], "there is no folder /nowhere"),
     ],
 )
 def test_mistakes_on_the_command_line(

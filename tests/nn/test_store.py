@@ -11,6 +11,8 @@ import pytest
 
 import nn_experiments as nne
 from nn_experiments import store, variants
+from nn_experiments.command import main
+from nn_experiments.merging import merge
 from nn_experiments.store import Block
 from tests.nn.synthetic_results import assert_equal, write_synthetic
 
@@ -147,8 +149,8 @@ def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
     store.write_block(there / "abc", 1, "forward", block(1, 5), stream="diagnostics")
     store.write_settings(there / "def", {"decides": {"a": 9}})
     store.write_block(there / "def", 0, "backward", block(1, 5))
-    assert store.merge(there, here) == 3
-    assert store.merge(there, here) == 0
+    assert merge([there], here) == [3]
+    assert merge([there], here) == [0]
     curves = nne.load(here / "abc")
     n, loss = curves.path("test_loss", seed=0, order="forward")
     assert n.tolist() == list(range(1, 21))
@@ -156,9 +158,38 @@ def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
     assert nne.load(here / "def").orders == ("backward",)
     store.write_settings(tmp_path / "third" / "abc", {"decides": {"a": 2}})
     with pytest.raises(ValueError, match="another experiment"):
-        store.merge(tmp_path / "third", here)
-    with pytest.raises(ValueError, match="holds no run"):
-        store.merge(tmp_path / "nothing", here)
+        merge([tmp_path / "third"], here)
+    with pytest.raises(ValueError, match="no folder"):
+        merge([tmp_path / "nothing"], here)
+
+
+def test_merge_looks_at_every_source_before_it_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One bad source among good ones: a clear word, and nothing is written. A good list is merged, source by source."""
+    good, records, other, broken, into = (tmp_path / name for name in ("good", "records", "other", "broken", "into"))
+    root = write_synthetic(good, "fig4", steps=20, seeds=(0,))
+    nne.load(root).save(records / "regression-square.npz")
+    store.write_settings(other / root.name, {"decides": {"a": 2}})
+    path = store.write_block(broken / "abc", 0, "forward", block(1, 5))
+    store.write_settings(broken / "abc", {"decides": {"a": 3}})
+    path.write_bytes(b"?")
+    (tmp_path / "empty").mkdir()
+    for bad, message in (
+        (records, r"results of record \(regression-square.npz\).*cannot be merged"),
+        (records / "regression-square.npz", "is a file of record, and only folders of runs can be merged"),
+        (root, f"is a single run: name the folder that holds it, {good}"),
+        (other, "describes another experiment"),
+        (broken, "1-5.npz is not a whole block"),
+        (tmp_path / "empty", "holds no run"),
+        (tmp_path / "nothing", "there is no folder"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            merge([good, bad], into)
+        assert main(["merge", str(good), str(bad), "--into", str(into)]) == 1
+        assert capsys.readouterr().out == ""
+        assert not into.exists()
+    assert main(["merge", str(good), str(good), "--into", str(into)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1].split()[0] for line in lines] == [str(len(list(root.rglob("*.npz")))), "0"]
 
 
 def test_merge_keeps_what_the_target_has_and_adds_what_it_lacks(tmp_path: Path) -> None:
@@ -171,9 +202,9 @@ def test_merge_keeps_what_the_target_has_and_adds_what_it_lacks(tmp_path: Path) 
     for root, written in ((here, mine), (there, theirs)):
         for one in written:
             store.write_block(root, 0, "forward", one, stream="diagnostics")
-    assert store.merge(there.parent, here.parent) == 2
+    assert merge([there.parent], here.parent) == [2]
     assert numbers(here, stream="diagnostics") == everything(*theirs) | everything(*mine)
-    assert store.merge(there.parent, here.parent) == 0
+    assert merge([there.parent], here.parent) == [0]
     assert numbers(there, stream="diagnostics") == everything(*theirs)
 
 
@@ -201,8 +232,8 @@ def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
     made("b", replace(request, seeds=(1,)))
     made("b", replace(request, seeds=(0,), steps=16))  # other distances to the last iterate, at the same iterates
     for source in ("a", "b"):
-        assert store.merge(tmp_path / source, tmp_path / "merged") > 0
-        assert store.merge(tmp_path / source, tmp_path / "merged") == 0
+        assert merge([tmp_path / source], tmp_path / "merged")[0] > 0
+        assert merge([tmp_path / source], tmp_path / "merged") == [0]
     [root] = (tmp_path / "merged").iterdir()
     assert_equal(nne.load(root), one)
     assert run(request, Options(out=tmp_path / "merged", workers=0, device="cpu")).made == 0
@@ -217,7 +248,7 @@ def test_merge_carries_what_an_ensemble_chose(tmp_path: Path) -> None:
         root = write_synthetic(tmp_path / name, "fig4", steps=20, seeds=(0,))
         (root / store.PINS).write_text(json.dumps(pins))
     for name in ("a", "b"):
-        store.merge(tmp_path / name, tmp_path / "both")
+        merge([tmp_path / name], tmp_path / "both")
     [merged] = (tmp_path / "both").glob(f"*/{store.PINS}")
     assert json.loads(merged.read_text()) == {"card": {"chunk": 4}, "other": {"chunk": 2}}
 
