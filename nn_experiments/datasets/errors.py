@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "MissingData"]
+from collections.abc import Sequence
+
+__all__ = ["DataError", "MissingData", "missing_data"]
 
 
 class DataError(ValueError):
@@ -11,3 +13,8 @@ class DataError(ValueError):
 
 class MissingData(FileNotFoundError):
     """A data set is not on this machine; download it or pass the folder that has it."""
+
+
+def missing_data(what: str, searched: Sequence[str], remedy: str) -> MissingData:
+    """Return the error for a data set that is nowhere: what is missing, a line a place searched, and what to do."""
+    return MissingData("\n".join([what, *(f"  searched {place}" for place in searched), remedy]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nn_experiments.datasets import cut, formats
 from nn_experiments.datasets.dataset import Dataset, from_images
-from nn_experiments.datasets.errors import DataError, MissingData
+from nn_experiments.datasets.errors import DataError, missing_data
 
 __all__ = ["SOURCES", "Source", "find_local", "load"]
 
@@ -65,6 +66,21 @@ SOURCES = {
         "7823f7c3e5dc2ada",
     ),
 }
+#: What a folder may hold of CIFAR: name, and whether it is the binary version.
+_CIFAR = {
+    "cifar10": (
+        ("cifar-10-batches-py", False),
+        ("cifar-10-python.tar.gz", False),
+        ("cifar-10-batches-bin", True),
+        ("cifar-10-binary.tar.gz", True),
+    ),
+    "cifar100": (
+        ("cifar-100-python", False),
+        ("cifar-100-python.tar.gz", False),
+        ("cifar-100-binary", True),
+        ("cifar-100-binary.tar.gz", True),
+    ),
+}
 
 
 def _idx(folder: Path) -> formats.Splits | None:
@@ -97,33 +113,37 @@ def find_local(name: str, folder: Path) -> formats.Splits | None:
             if found is not None:
                 return found
         return None
-    classes = SOURCES[name].classes
-    if classes == 10:
-        forms = ("cifar-10-batches-py", False), ("cifar-10-python.tar.gz", False)
-        forms += ("cifar-10-batches-bin", True), ("cifar-10-binary.tar.gz", True)
-    else:
-        forms = ("cifar-100-python", False), ("cifar-100-python.tar.gz", False)
-        forms += ("cifar-100-binary", True), ("cifar-100-binary.tar.gz", True)
-    for form, binary in forms:
+    for form, binary in _CIFAR[name]:
         if (folder / form).exists():
-            return formats.read_cifar(folder / form, classes=classes, binary=binary)
+            return formats.read_cifar(folder / form, classes=SOURCES[name].classes, binary=binary)
     return None
 
 
-def fetch(name: str, source: Source, cache: Path) -> Path:
+def _place(name: str, folder: Path) -> str:
+    """Return a folder with the names looked for in it, as `find_local` and `load` do."""
+    forms = (
+        [form for form, _ in _CIFAR[name]]
+        if name in _CIFAR
+        else [f"{_IDX[0]}[.gz] and the other three (also in fashion_mnist or FashionMNIST/raw)"]
+    )
+    return f"{folder} for {', '.join([f'{name}.npz', *forms, cut.cut_path(name, folder).name])}"
+
+
+def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) -> Path:
     """Download what ``cache`` lacks of the official files, checked; a failed download leaves no half file.
 
     Raises
     ------
     MissingData
-        If no host gives the files, with what each said.
+        If no host gives the files: what is missing, where it was searched (``searched`` first), what to do.
     DataError
         If what came has another checksum.
     """
     try:
         import pooch
     except ModuleNotFoundError as error:
-        raise MissingData(f"{name} is not in the data folder, and downloading needs pooch") from error
+        what = f"{name} is missing, and pooch, which downloads it, is not installed"
+        raise missing_data(what, searched, _remedy(source)) from error
     for file, checksum in source.files.items():
         reasons: list[str] = []
         for host in source.hosts:
@@ -133,33 +153,38 @@ def fetch(name: str, source: Source, cache: Path) -> Path:
             except ValueError as error:
                 raise DataError(f"{host}{file} does not have its official checksum: {error}") from error
             except Exception as error:  # whatever the network layers raise
-                reasons.append(f"{host}{file}: {type(error).__name__}: {error}")
+                status = getattr(getattr(error, "response", None), "status_code", None)
+                reasons.append(f"{host}{file}: {type(error).__name__}{f' {status}' if status else ''}")
         else:
-            raise MissingData(
-                f"{name} could not be downloaded. Put it into a folder and pass --data-dir (or set "
-                f"TRAINING_IN_REVERSE_DATA). " + " | ".join(reasons)
-            )
+            what = f"{name} is missing: its {file} could not be downloaded"
+            raise missing_data(what, [*searched, *reasons], _remedy(source))
     return cache
+
+
+def _remedy(source: Source) -> str:
+    files = " and ".join(filter(None, [", ".join([*source.files][:-1]), [*source.files][-1]]))
+    return f"put {files} into a folder and pass it as --data-dir FOLDER (or set TRAINING_IN_REVERSE_DATA)"
 
 
 def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None) -> Dataset:
     """Return a data set from a folder (whole, or else a cut), or from official downloads (see `load_dataset`)."""
     source = SOURCES[name]
-    found = None
+    found, searched = None, []
     if folder is not None:
         if not folder.is_dir():
-            raise MissingData(f"the data folder {folder} does not exist")
+            raise missing_data(f"the data folder {folder} does not exist", (), _remedy(source))
         found = find_local(name, folder)
         if found is None and cut.cut_path(name, folder).is_file():
             return _checked(cut.read_cut(cut.cut_path(name, folder)), source, official)
+        searched = [_place(name, folder)]
     if found is None:
         if not download:
-            raise MissingData(f"{name} is not in {folder or 'any data folder'}, and downloading is off")
+            raise missing_data(f"{name} is missing, and downloading is off", searched, _remedy(source))
         if cache is None:
             import pooch
 
             cache = Path(pooch.os_cache("training-in-reverse")) / name
-        found = find_local(name, fetch(name, source, cache))
+        found = find_local(name, fetch(name, source, cache, searched))
         assert found is not None
     return _checked(from_images(name, *found, classes=source.classes), source, official)
 

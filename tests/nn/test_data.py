@@ -235,8 +235,15 @@ def test_downloads_are_checked_and_cached(tmp_path: Path, server: tuple[str, Pat
     assert sources.load("cifar100", None, official=True, download=True, cache=cache).fingerprint == right
 
     monkeypatch.setitem(sources.SOURCES, "cifar100", source(digest, address + "nowhere/"))
-    with pytest.raises(MissingData, match=r"could not be downloaded.*--data-dir.*nowhere"):
-        sources.load("cifar100", None, official=True, download=True, cache=tmp_path / "empty")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(MissingData) as caught:
+        sources.load("cifar100", tmp_path / "mine", official=True, download=True, cache=tmp_path / "empty")
+    first, local, remote, last = str(caught.value).splitlines()
+    assert first == f"cifar100 is missing: its {name} could not be downloaded"
+    assert local.startswith(f"  searched {tmp_path / 'mine'} for cifar100.npz, cifar-100-python, {name}, ")
+    assert "cifar100-cut.npz" in local
+    assert remote == f"  searched {address}nowhere/{name}: HTTPError 404"
+    assert last == f"put {name} into a folder and pass it as --data-dir FOLDER (or set TRAINING_IN_REVERSE_DATA)"
     assert not any(path.is_file() for path in (tmp_path / "empty").rglob("*"))
 
     (folder / name).write_bytes(archive[:-10])
@@ -245,8 +252,14 @@ def test_downloads_are_checked_and_cached(tmp_path: Path, server: tuple[str, Pat
         sources.load("cifar100", None, official=True, download=True, cache=tmp_path / "other")
     assert not any(path.is_file() for path in (tmp_path / "other").rglob("*"))
 
-    with pytest.raises(MissingData, match="downloading is off"):
+    with pytest.raises(MissingData, match=rf"^cifar100 is missing, and downloading is off\n  searched {tmp_path} for"):
         sources.load("cifar100", tmp_path, official=True, download=False)
+    with pytest.raises(MissingData, match=r"downloading is off\nput cifar-100-python.tar.gz into a folder"):
+        sources.load("cifar100", None, official=True, download=False)
+    with pytest.raises(
+        MissingData, match=r"(?s)for fashion_mnist.npz, train-.*three, .*gz and t10k-labels-idx1-ubyte.gz"
+    ):
+        sources.load("fashion_mnist", tmp_path, official=True, download=False)
     with pytest.raises(MissingData, match="does not exist"):
         sources.load("cifar100", tmp_path / "not there", official=True, download=False)
 
