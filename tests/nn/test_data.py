@@ -257,7 +257,7 @@ def test_downloads_are_checked_and_cached(tmp_path: Path, server: tuple[str, Pat
     with pytest.raises(MissingData, match=r"downloading is off\nput cifar-100-python.tar.gz into a folder"):
         sources.load("cifar100", None, official=True, download=False)
     with pytest.raises(
-        MissingData, match=r"(?s)for fashion_mnist.npz, train-.*three, .*gz and t10k-labels-idx1-ubyte.gz"
+        MissingData, match=r"(?s)for fashion_mnist.npz, train-.*three .*gz and t10k-labels-idx1-ubyte.gz"
     ):
         sources.load("fashion_mnist", tmp_path, official=True, download=False)
     with pytest.raises(MissingData, match="does not exist"):
