@@ -17,89 +17,31 @@ from typing import Any
 
 import numpy as np
 
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure, save, style
+from contraction.plots._style import CLAIM, figure, save, style
 from nn_experiments import catalogue, variants
 from nn_experiments.analysis.circumstances import circumstances
 from nn_experiments.at_hand import load_figure, results_at_hand
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import DEFAULT_OUT, Curves
+from nn_experiments.panels import curve_style, draw_panel, label_of_order, logarithmic, name_diverged, sparse_ticks
 
 __all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling", "main"]
 
-#: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
-MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
 SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
 #: The paper's "training loss at each update", and its counterpart, by what they are.
 TITLES = {
     "newest_batch_loss": "loss on the newest batch $B_n$",
     "outermost_batch_loss": "loss on the batch applied last",
 }
-DISTANCES = (("increment", "-", "to the next iterate"), ("to_last", "--", "to the last iterate"))
+#: Dashes of the two orders fall into each other's gaps, so that both are seen where they coincide.
+DISTANCES = (
+    ("increment", ("-", "-"), "to the next iterate"),
+    ("to_last", ((4, (4, 4)), (0, (4, 4))), "to the last iterate"),
+)
 APART = (
     ("coupling", "#777777", "-.", "two starts under the same maps"),
     ("independent", CLAIM, ":", "two independent runs"),
 )
-
-
-def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
-    """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
-    if name == "forward" and not any(variants.parse(order).rule for order in orders):
-        return {"color": FORWARD, "lw": 0.7, "zorder": 2}
-    reversing = [o for o in orders if o != "forward" and not variants.parse(o).baseline and not variants.parse(o).rule]
-    if name in reversing[:1]:
-        return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
-    others = [o for o in orders if o not in reversing[:1]]
-    dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
-    k = others.index(name)
-    return {"color": (*MORE, CLAIM)[k % 7], "lw": 1.1, "ls": dashes[k % 7], "zorder": 3}
-
-
-def _label(name: str) -> str:
-    kind, *rest = name.split("-")
-    texts = {
-        "polyak": "Polyak average of forward",
-        "ema": "moving average of forward ({})",
-        "decayed": "forward, decayed rate (τ = {})",
-        "reset": "backward, reset at {}",
-        "late": "backward from step {}",
-        "windowed": "backward in windows of {}",
-        "regularised": "regularised, λ = {}h²",
-    }
-    return texts.get(kind, name).format(", ".join(rest))
-
-
-def _logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) -> bool:
-    """Return whether an axis is logarithmic: as asked, or if a loss spans more than a factor of 30."""
-    if scale != "auto" or metric.endswith("accuracy"):
-        return scale == "log" and not metric.endswith("accuracy")
-    values = np.concatenate([curves.path(metric, seed=s, order=o)[1] for s in curves.seeds for o in orders])
-    values = values[np.isfinite(values)]
-    return bool(values.size and values.min() > 0 and values.max() > 30 * values.min())
-
-
-def _draw_curve(axis: Any, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> None:
-    """Draw one curve up to its first value that is not finite, and mark that place with a cross."""
-    bad = np.flatnonzero(~np.isfinite(values))
-    stop = int(bad[0]) if bad.size else len(values)
-    (line,) = axis.plot(x[:stop], values[:stop], label=label, marker="." if stop == 1 else None, **look)
-    if bad.size:
-        height = values[stop - 1] if stop else 0.5
-        place = {"transform": axis.get_xaxis_transform()} if not stop else {}
-        axis.plot(x[max(stop - 1, 0)], height, "X", ms=6, color=line.get_color(), mec=CLAIM, zorder=9, **place)
-
-
-def _name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) -> None:
-    """Say in the corner which curves of a seed diverged, and at which iterate."""
-    found: dict[int, list[str]] = {}
-    for name in orders:
-        n = curves.diverged(seed=seed, order=name)
-        if n is not None:
-            found.setdefault(n, []).append(name)
-    if found:
-        rows = (f"diverged at n = {n}: {', '.join(names)}" for n, names in sorted(found.items()))
-        text = "\n".join(line for row in rows for line in textwrap.wrap(row, 28))
-        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLAIM, "lw": 0.5, "alpha": 0.85}
-        axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
 
 
 def _frame(
@@ -154,16 +96,10 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
     with style():
         fig, axes = _frame(curves, entry, metrics)
         for k, metric in enumerate(metrics):
-            logarithmic = _logarithmic(curves, metric, orders, scale)
+            log = logarithmic(curves, metric, orders, scale)
             for row, seed in enumerate(curves.seeds):
-                axis = axes[row][k]
-                for name in orders:
-                    n, values = curves.path(metric, seed=seed, order=name)
-                    _draw_curve(axis, n, values, curve_style(name, orders), _label(name))
-                if logarithmic:
-                    axis.set_yscale("log")
-                _name_diverged(axis, curves, seed, orders)
-                axis.set_xlim(*_span(curves))
+                draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
+                axes[row][k].set_xlim(*_span(curves))
             plain = not any(variants.parse(name).rule for name in orders)
             axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
@@ -176,22 +112,13 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
     metrics = metrics[:2]
     with style():
         fig, axes = _frame(curves, entry, metrics, what=", at its cost")
+        costs = {name: curves.gradients(name, path=True) for name in orders}
         for k, metric in enumerate(metrics):
-            logarithmic = _logarithmic(curves, metric, orders, scale)
-            for name in orders:
-                look = curve_style(name, orders)
-                cost = dict(zip(curves.iterates.tolist(), curves.gradients(name, path=True), strict=True))
-                for row, seed in enumerate(curves.seeds):
-                    n, values = curves.path(metric, seed=seed, order=name)
-                    n, values = n[n > 0], values[n > 0]
-                    x = np.array([cost[m] for m in n.tolist()])
-                    _draw_curve(axes[row][k], x, values, look, _label(name))
-                    axes[row][k].set_xscale("log")
-                    if logarithmic:
-                        axes[row][k].set_yscale("log")
+            log = logarithmic(curves, metric, orders, scale)
             for row, seed in enumerate(curves.seeds):
-                _name_diverged(axes[row][k], curves, seed, orders)
-            axes[-1][k].set_xlabel("gradients for all recorded iterates so far")
+                draw_panel(axes[row][k], curves, metric, seed, orders, log=log, costs=costs)
+            axes[-1][k].set_xlabel("gradients for all recorded\niterates so far")
+        sparse_ticks(axes[-1][0].xaxis)  # which all panels share
         _legend(fig, axes[0][0], 2)
     return fig
 
@@ -219,14 +146,17 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
                 axis.set_yscale("log")
-                for name in orders:
-                    for metric, dash, text in DISTANCES:
-                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dash}
-                        _draw_distance(axis, curves, f"{space}_{metric}", seed, name, look, f"{_label(name)}: {text}")
+                for place, name in enumerate(orders):
+                    for metric, dashes, text in DISTANCES:
+                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place]}
+                        _draw_distance(
+                            axis, curves, f"{space}_{metric}", seed, name, look, f"{label_of_order(name)}: {text}"
+                        )
                 for metric, color, dash, text in APART:  # their laws are those of every order
                     look = {"color": color, "ls": dash, "lw": 1.3, "zorder": 5}
                     _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
-                _name_diverged(axis, curves, seed, orders)
+                sparse_ticks(axis.yaxis)
+                name_diverged(axis, curves, seed, orders)
                 axis.set_xlim(*_span(curves))
             axes[-1][k].set_xlabel("n")
         _legend(fig, axes[0][0], 2)
@@ -242,6 +172,11 @@ def _draw_distance(
         n, values = n[kept], values[kept]
         finite = np.isfinite(values)
         axis.plot(n[finite], values[finite], label=label, marker="." if finite.sum() == 1 else None, **look)
+
+
+def _short_label(name: str) -> str:
+    """Return the legend's name of an order where a title says which backward order it is."""
+    return label_of_order(name) if name == "forward" or variants.parse(name).rule else "backward"
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
@@ -269,13 +204,8 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
             orders = [name for name in entry.orders if name in curves.orders]
             metric = [name for name in entry.metrics if name in curves.metrics][-1]
             seed = curves.seeds[0]
-            for name in orders:
-                n, values = curves.path(metric, seed=seed, order=name)
-                backward = name != "forward" and variants.parse(name).rule is None  # the title says which
-                _draw_curve(axis, n, values, curve_style(name, orders), "backward" if backward else _label(name))
-                if _logarithmic(curves, metric, orders, "auto"):
-                    axis.set_yscale("log")
-            _name_diverged(axis, curves, seed, orders)
+            log = logarithmic(curves, metric, orders, "auto")
+            draw_panel(axis, curves, metric, seed, orders, log=log, label=_short_label)
             about = circumstances(curves, entry)
             reduced = f"REDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
             less = [reduced, *(text for text in about.changes if " = " in text), about.untrained.partition(":")[0]]

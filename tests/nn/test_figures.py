@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nn_experiments import catalogue, figures, load, store
+from contraction.plots._style import BACKWARD, FORWARD
+from nn_experiments import catalogue, figures, load, panels, store
 from nn_experiments.analysis.circumstances import circumstances
 from nn_experiments.command import main
 from nn_experiments.curves import Curves
@@ -67,6 +69,73 @@ def test_forward_and_backward_differ_in_more_than_colour():
     looks = [figures.curve_style(name, six) for name in six]
     assert len({str(look["ls"]) for look in looks}) == len(six)
     assert len({look["color"] for look in looks}) == len(six)
+
+
+def pixels(fig, axis, color: str) -> int:
+    """Count the pixels of a panel that have a colour."""
+    fig.canvas.draw()
+    picture = np.asarray(fig.canvas.buffer_rgba())[..., :3].astype(int)
+    left, low, right, high = (round(edge) for edge in axis.get_window_extent().extents)
+    panel = picture[picture.shape[0] - high : picture.shape[0] - low, left:right]
+    wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
+    return int((abs(panel - wanted).max(axis=-1) < 16).sum())
+
+
+def test_both_orders_are_seen_where_they_coincide(curves):
+    """One and the same curve shows both colours; dashes lie only where curves coincide, on recorded numbers."""
+    entry = dataclasses.replace(catalogue.find("fig4"), baselines=())
+    same = curves.select(seeds=(0,), orders=("forward", "backward"))
+    for values in same.metrics.values():
+        values[:, 1] = values[:, 0]
+    for draw in (figures.draw_figure, figures.draw_settling):
+        fig = draw(same, entry)
+        counts = [pixels(fig, fig.axes[0], color) for color in (FORWARD, BACKWARD)]
+        assert min(counts) > 0.2 * max(counts)
+    dashed = [one for one in figures.draw_figure(same, entry).axes[0].get_lines() if one.is_dashed()]
+    assert np.array_equal(
+        dashed[0].get_xydata(), line(figures.draw_figure(same, entry).axes[0], "forward").get_xydata()
+    )
+    for n in range(60, 121):  # apart from there on
+        same["train_loss"][0, 1, n] *= 5
+    (dashed,) = (one for one in figures.draw_figure(same, entry).axes[0].get_lines() if one.is_dashed())
+    assert dashed.get_xdata().tolist() == list(range(60))
+    same["train_loss"][0, 1] = 5 * same["train_loss"][0, 0]
+    assert not any(one.is_dashed() for one in figures.draw_figure(same, entry).axes[0].get_lines())
+
+
+@pytest.mark.parametrize("span", [1.02, 1.5, 4, 9, 12, 1e3, 1e7])
+def test_labels_of_logarithmic_axes_do_not_overlap(span):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    for low in (1, 26, 0.0031):
+        fig = Figure(figsize=(3.1, 1.8), dpi=110, layout="constrained")
+        FigureCanvasAgg(fig)
+        axis = fig.subplots()
+        axis.loglog([low, low * span], [low, low * span])
+        for side in (axis.xaxis, axis.yaxis):
+            panels.sparse_ticks(side)
+        fig.canvas.draw()
+        for side, along in ((axis.xaxis, 0), (axis.yaxis, 1)):
+            ticks = [t for t in side.get_major_ticks() + side.get_minor_ticks() if t.label1.get_text()]
+            low_end, high_end = side.get_view_interval()
+            boxes = [t.label1.get_window_extent() for t in ticks if low_end <= t.get_loc() <= high_end]
+            edges = sorted((box.intervalx if along == 0 else box.intervaly).tolist() for box in boxes)
+            assert len(edges) >= 2
+            assert all(a[1] < b[0] for a, b in itertools.pairwise(edges)), (span, low, along)
+
+
+def test_a_short_run_s_cost_can_be_read(tmp_path):
+    """Two iterates: the axis of costs spans half a decade; every text lies within the picture."""
+    write_synthetic(tmp_path, "fig4", steps=20, every=10, seeds=(0,), orders=("forward", "backward"))
+    fig = figures.draw_cost(load("fig4", out=tmp_path), catalogue.find("fig4"))
+    fig.canvas.draw()
+    for axis in fig.axes:
+        labels = [tick for tick in axis.get_xticklabels(which="both") if tick.get_text()]
+        inside = [t for t in labels if axis.get_xlim()[0] <= t.get_position()[0] <= axis.get_xlim()[1]]
+        assert [t.get_text() for t in inside] == ["10", "20"]
+        box = axis.xaxis.label.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= fig.bbox.width
 
 
 def test_divergence_ends_the_curve_and_is_named(curves):

@@ -1,0 +1,157 @@
+"""One panel of a figure: the curves of one seed and metric, told apart even where they coincide (matplotlib)."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER
+from nn_experiments import variants
+from nn_experiments.curves import Curves
+
+__all__ = ["curve_style", "draw_panel", "label_of_order", "logarithmic", "name_diverged", "sparse_ticks"]
+
+#: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
+MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
+#: The narrower of two curves is hidden where they are nearer than this part of a panel's height, half the wider one.
+HIDDEN = 0.01
+
+
+def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
+    """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
+    if name == "forward" and not any(variants.parse(order).rule for order in orders):
+        return {"color": FORWARD, "lw": 0.7, "zorder": 2}
+    reversing = _reversing(orders)
+    if name in reversing[:1]:
+        return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
+    others = [o for o in orders if o not in reversing[:1]]
+    dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
+    k = others.index(name)
+    return {"color": (*MORE, CLAIM)[k % 7], "lw": 1.1, "ls": dashes[k % 7], "zorder": 3}
+
+
+def _reversing(orders: Sequence[str]) -> list[str]:
+    """Return the iteration orders other than forward; the first of them is drawn wide."""
+    return [o for o in orders if o != "forward" and not variants.parse(o).baseline and not variants.parse(o).rule]
+
+
+def label_of_order(name: str) -> str:
+    """Return what the legend calls an order or baseline."""
+    kind, *rest = name.split("-")
+    texts = {
+        "polyak": "Polyak average of forward",
+        "ema": "moving average of forward ({})",
+        "decayed": "forward, decayed rate (τ = {})",
+        "reset": "backward, reset at {}",
+        "late": "backward from step {}",
+        "windowed": "backward in windows of {}",
+        "regularised": "regularised, λ = {}h²",
+    }
+    return texts.get(kind, name).format(", ".join(rest))
+
+
+def logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) -> bool:
+    """Return whether an axis is logarithmic: as asked, or if a loss spans more than a factor of 30."""
+    if scale != "auto" or metric.endswith("accuracy"):
+        return scale == "log" and not metric.endswith("accuracy")
+    values = np.concatenate([curves.path(metric, seed=s, order=o)[1] for s in curves.seeds for o in orders])
+    values = values[np.isfinite(values)]
+    return bool(values.size and values.min() > 0 and values.max() > 30 * values.min())
+
+
+def draw_panel(
+    axis: Any,
+    curves: Curves,
+    metric: str,
+    seed: int,
+    orders: Sequence[str],
+    *,
+    log: bool,
+    costs: Mapping[str, np.ndarray] | None = None,
+    label: Callable[[str], str] = label_of_order,
+) -> None:
+    """Draw one seed's curves of a metric, with the iterate where each diverged.
+
+    ``log``: a logarithmic vertical axis. ``costs``: for each order what its path up to each of `Curves.iterates`
+    costs, taken as the (logarithmic) horizontal axis in place of n.
+    """
+    lines = {}
+    for name in orders:
+        x, values = curves.path(metric, seed=seed, order=name)
+        if costs is not None:
+            x, values = x[x > 0], values[x > 0]
+            x = costs[name][np.searchsorted(curves.iterates, x)]
+        lines[name] = _draw_curve(axis, x, values, curve_style(name, orders), label(name))
+    if costs is not None:
+        axis.set_xscale("log")
+    if log:
+        axis.set_yscale("log")
+        sparse_ticks(axis.yaxis)
+    if "forward" in lines:
+        for name in _reversing(orders)[:1]:
+            _bring_out(axis, lines["forward"], lines[name])
+    name_diverged(axis, curves, seed, orders)
+
+
+def _draw_curve(axis: Any, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> Any:
+    """Draw one curve up to its first value that is not finite, and mark that place with a cross; return the line."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    stop = int(bad[0]) if bad.size else len(values)
+    (line,) = axis.plot(x[:stop], values[:stop], label=label, marker="." if stop == 1 else None, **look)
+    if bad.size:
+        height = values[stop - 1] if stop else 0.5
+        place = {"transform": axis.get_xaxis_transform()} if not stop else {}
+        axis.plot(x[max(stop - 1, 0)], height, "X", ms=6, color=line.get_color(), mec=CLAIM, zorder=9, **place)
+    return line
+
+
+def _bring_out(axis: Any, thin: Any, wide: Any) -> None:
+    """Where the thin curve lies under the wide one for several points, draw it over that in dashes: both are seen."""
+    _, first, second = np.intersect1d(thin.get_xdata(), wide.get_xdata(), return_indices=True)
+    if not len(first):
+        return
+    axis.get_ylim()  # settles the limits that the next line reads
+    heights = axis.transScale + axis.transLimits
+    a, b = (heights.transform(line.get_xydata()[k])[:, 1] for line, k in ((thin, first), (wide, second)))
+    near = np.flatnonzero(np.abs(a - b) <= HIDDEN)
+    for stretch in np.split(near, np.flatnonzero(np.diff(near) > 1) + 1):
+        if len(stretch) > 2:
+            x, y = thin.get_xydata()[first[stretch]].T
+            look = {"color": thin.get_color(), "lw": wide.get_linewidth(), "ls": (0, (3, 3))}
+            axis.plot(x, y, dash_capstyle="butt", zorder=wide.get_zorder() + 1, **look)
+
+
+def name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) -> None:
+    """Say in the corner which curves of a seed diverged, and at which iterate."""
+    found: dict[int, list[str]] = {}
+    for name in orders:
+        n = curves.diverged(seed=seed, order=name)
+        if n is not None:
+            found.setdefault(n, []).append(name)
+    if found:
+        rows = (f"diverged at n = {n}: {', '.join(names)}" for n, names in sorted(found.items()))
+        text = "\n".join(line for row in rows for line in textwrap.wrap(row, 28))
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLAIM, "lw": 0.5, "alpha": 0.85}
+        axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
+
+
+def sparse_ticks(axis: Any) -> None:
+    """Label a logarithmic axis at decades; at 1, 2 and 5 of each, or evenly, where it spans too few of them.
+
+    Matplotlib labels all ninths of a short axis, one over the other. Call it when the limits are settled.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    axis.set_minor_formatter(NullFormatter())
+    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+    if last > first:
+        return
+    ticks = [digit * 10.0**k for k in range(first - 1, last + 1) for digit in (1, 2, 5)]
+    seen = sum(low <= tick <= high for tick in ticks)
+    axis.set_major_locator(FixedLocator(ticks) if seen > 1 else MaxNLocator(2))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
