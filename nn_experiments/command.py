@@ -203,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
-            module = {"plot": "nn_experiments.figures", "report": "nn_experiments.report"}[words[0]]
+            module = {"plot": "nn_experiments.plotting", "report": "nn_experiments.report"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
         commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}

@@ -8,24 +8,20 @@ than the paper's says so on the plot itself; a curve that diverged ends in a cro
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contraction.plots._style import CLAIM, figure, save, style
-from nn_experiments import catalogue, variants
+from contraction.plots._style import CLAIM, figure, style
+from nn_experiments import variants
 from nn_experiments.analysis.circumstances import circumstances
-from nn_experiments.at_hand import load_figure, results_at_hand
 from nn_experiments.catalogue import Figure
-from nn_experiments.curves import DEFAULT_OUT, Curves
+from nn_experiments.curves import Curves
 from nn_experiments.panels import curve_style, draw_panel, label_of_order, logarithmic, name_diverged, sparse_ticks
 
-__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling", "main"]
+__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling"]
 
 SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
 #: The paper's "training loss at each update", and its counterpart, by what they are.
@@ -219,43 +215,3 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
             names |= dict(zip(labels, handles, strict=True))
         fig.legend(names.values(), names.keys(), loc="outside lower center", ncols=min(4, len(names)))
     return fig
-
-
-def main(words: Sequence[str]) -> int:
-    """Draw what ``plot`` was asked for and print the files written; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
-    parser.add_argument("figure", help="fig2 … fig19, digits, or overview (one seed of every figure at hand)")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs or of results of record")
-    parser.add_argument("--identity", help="first characters, where the folder holds several variants")
-    parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
-    parser.add_argument("--orders", nargs="+", help="the figure's own and its baselines unless given")
-    parser.add_argument("--metrics", nargs="+", help="columns; such as newest_batch_loss, the paper's minibatch loss")
-    parser.add_argument("--scale", choices=("auto", "linear", "log"), default="auto", help="of losses")
-    parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
-    args = parser.parse_args(words)
-    folder = args.pictures or args.out / "figures"
-    if args.figure == "overview":
-        first = {entry.name: (curves, entry) for curves, entry in reversed(results_at_hand([args.out]))}
-        drawn = [("overview", draw_overview(list(reversed(first.values()))))]
-    else:
-        entry = catalogue.find(args.figure)
-        if args.orders:
-            names = [variants.parse(name).name for name in args.orders]
-            own = tuple(name for name in names if not variants.parse(name).baseline)
-            entry = dataclasses.replace(entry, orders=own, baselines=tuple(name for name in names if name not in own))
-        curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds, orders=args.orders)
-        if args.metrics:
-            for name in args.metrics:
-                if name not in curves.metrics:
-                    raise ValueError(f"no metric {name!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
-            entry = dataclasses.replace(entry, metrics=tuple(args.metrics))
-        drawn = [
-            (entry.name, draw_figure(curves, entry, scale=args.scale)),
-            (f"{entry.name}-cost", draw_cost(curves, entry, scale=args.scale)),
-        ]
-        if "parameter_increment" in curves.metrics and not any(variants.parse(o).rule for o in entry.orders):
-            drawn.append((f"{entry.name}-settling", draw_settling(curves, entry)))
-    for name, fig in drawn:
-        for path in save(fig, folder, name):
-            print(path)
-    return 0

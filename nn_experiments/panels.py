@@ -88,7 +88,7 @@ def draw_panel(
         lines[name] = _draw_curve(axis, x, values, curve_style(name, orders), label(name))
     if costs is not None:
         axis.set_xscale("log")
-    if log:
+    if log and any((line.get_ydata() > 0).any() for line in lines.values()):  # else all diverged at once
         axis.set_yscale("log")
         sparse_ticks(axis.yaxis)
     if "forward" in lines:
@@ -148,6 +148,8 @@ def sparse_ticks(axis: Any) -> None:
 
     low, high = sorted(axis.get_view_interval())
     axis.set_minor_formatter(NullFormatter())
+    if low <= 0:  # nothing is drawn
+        return
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
     if last > first:
         return

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contraction.plots._style import BACKWARD, FORWARD
-from nn_experiments import catalogue, figures, load, panels, store
+from nn_experiments import catalogue, figures, load, panels, plotting, store
 from nn_experiments.analysis.circumstances import circumstances
 from nn_experiments.command import main
 from nn_experiments.curves import Curves
@@ -248,7 +248,7 @@ def test_plot_draws_the_metrics_it_is_asked_for(folder, tmp_path, curves, capsys
     assert figures.draw_figure(curves, drawn).axes[0].get_title() == "loss on the newest batch $B_n$"
     words = ["plot", "fig4", "--out", str(folder), "--pictures", str(tmp_path), "--metrics"]
     assert main([*words, "newest_batch_loss"]) == 0
-    assert "newest batch" in (tmp_path / "fig4.svg").read_text()
+    assert "newest batch" in (tmp_path / "fig4_newest-batch-loss.svg").read_text()
     assert main([*words, "speed"]) == 1
     assert "no metric 'speed' was recorded; there are" in capsys.readouterr().err
 
@@ -258,7 +258,7 @@ def test_plot_draws_the_orders_it_is_asked_for(folder, tmp_path, capsys):
     write_synthetic(out, "fig4", steps=60, seeds=(0,), orders=("forward", "backward", "windowed-20", "ema-0.9"))
     words = ["plot", "fig4", "--out", str(out), "--pictures", str(tmp_path), "--orders"]
     assert main([*words, "windowed:20", "backward", "ema-0.9"]) == 0
-    text = (tmp_path / "fig4.svg").read_text()
+    text = (tmp_path / "fig4_windowed-20_backward_ema-0.9.svg").read_text()
     for label in ("backward in windows of 20", "moving average of forward (0.9)"):
         assert label in text
     looks = [figures.curve_style(name, ("windowed-20", "backward")) for name in ("windowed-20", "backward")]
@@ -268,6 +268,42 @@ def test_plot_draws_the_orders_it_is_asked_for(folder, tmp_path, capsys):
     assert "no order 'reset-20'; recorded are forward, backward, windowed-20, ema-0.9" in capsys.readouterr().err
     assert main(["plot", "fig4", "--out", str(out), "--seeds", "7"]) == 1
     assert "no seed 7; recorded are 0" in capsys.readouterr().err
+
+
+def test_another_choice_of_curves_leaves_the_figure_s_own_pictures_alone(folder, tmp_path, capsys, monkeypatch):
+    words = ["plot", "fig4", "--out", str(folder), "--pictures", str(tmp_path)]
+    written: list[str] = []
+    monkeypatch.setattr(plotting, "save", lambda fig, into, name: written.append(name) or [into / f"{name}.png"])
+    for choice, name in (
+        ([], "fig4"),
+        (["--orders", "backward", "forward"], "fig4_backward_forward"),
+        (["--seeds", "0", "2"], "fig4_seeds-0-2"),
+        (["--seeds", "2", "--scale", "log", "--orders", "backward"], "fig4_backward_seeds-2_log"),
+        (["--metrics", "test_loss"], "fig4_test-loss"),
+        (["--identity", "synth"], "fig4_synth"),
+        (["--seeds", "1", "--name", "mine"], "mine"),
+        (["--orders", *catalogue.find("fig4").all_orders], "fig4"),  # the figure's own, spelt out
+    ):
+        written.clear()
+        assert main([*words, *choice]) == 0
+        assert written == [name, f"{name}-cost", f"{name}-settling"]
+    for choice, message in (
+        (["--name", "a/b"], "--name is a file name without a folder"),
+        (["--seeds", *["0"] * 200], "give one with --name"),
+    ):
+        assert main([*words, *choice]) == 1
+        assert message in capsys.readouterr().err
+    assert main(["plot", "overview", "--out", str(folder), "--pictures", str(tmp_path), "--seeds", "0"]) == 1
+    assert "it takes no --seeds" in capsys.readouterr().err
+
+
+def test_curves_that_all_diverged_at_once_are_drawn(curves):
+    """There is nothing to put on a logarithmic axis; the panel still says so."""
+    broken = curves.select(seeds=(2,), orders=("backward",))
+    for draw in (figures.draw_figure, figures.draw_cost):
+        fig = draw(broken, catalogue.find("fig4"), scale="log")
+        fig.canvas.draw()
+        assert box(fig.axes[0]) == "diverged at n = 0: backward"
 
 
 def test_an_overview_names_both_orders_once(tmp_path):
