@@ -20,6 +20,7 @@ from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstanc
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.analysis.paths import TooShort
 from nn_experiments.analysis.resets import baseline_costs
+from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
 from nn_experiments.at_hand import results_at_hand
 from nn_experiments.catalogue import Figure
@@ -54,21 +55,36 @@ def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:
 def _number(value: float | None) -> str:
     if value is None:
         return "not measured"
-    return "∞" if math.isinf(value) else "NaN" if math.isnan(value) else f"{value:.3g}"
+    return ("∞" if value > 0 else "−∞") if math.isinf(value) else "NaN" if math.isnan(value) else f"{value:.3g}"
 
 
 def _comparisons(rows: Sequence[Finding]) -> str:
-    header = ("quantity", "reference, a seed", "other, a seed", "effect (median)", "Cohen's d", "p", "smallest p")
-    lines = [
-        (
-            c.what, ", ".join(map(_number, c.reference)), ", ".join(map(_number, c.other)), _number(c.effect),
-            _number(c.standardised), _number(c.p_value), _number(c.smallest_p),
-        )
-        for row in rows
-        for c in row.comparisons
-    ]  # fmt: skip
-    note = "<p>Effect: median ratio for deviations, ranges and jumps; median difference for values and times.</p>"
+    header = ("quantity", "unit", "first order, a seed", "second order, a seed", "median over seeds", "Cohen's d", "p",
+              "smallest p")  # fmt: skip
+    lines = []
+    for row in rows:
+        for c in row.comparisons:
+            numbers = [
+                f"{o}: {', '.join(map(_number, v))}" for o, v in zip(row.compared, (c.reference, c.other), strict=True)
+            ]
+            lines.append((_what(c), c.unit, *numbers, _effect(c, *row.compared),
+                          _number(c.standardised), _number(c.p_value), _number(c.smallest_p)))  # fmt: skip
+    note = (
+        "<p>Each row compares the first order named with the second, seed by seed. Cohen's d, for pairs, is of the "
+        "differences, of the logarithms of ratios, and of the signs of differences in steps; ∞ steps: never.</p>"
+    )
     return note + table_html(header, lines) if lines else ""
+
+
+def _what(c: Comparison) -> str:
+    return f"{c.what} (left out: {'; '.join(c.left_out)})" if c.left_out else c.what
+
+
+def _effect(c: Comparison, first: str, second: str) -> str:
+    """Return the effect with what it is: ``forward / backward = 30.8``, or ``forward − backward = 0.003 loss``."""
+    if c.kind == "ratio":
+        return f"{first} / {second} = {_number(c.effect)}"
+    return f"{first} − {second} = {_number(c.effect)} {c.unit}"
 
 
 def _paths(pair: Pairing) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn_experiments.analysis.pairing import Pairing, label_of
+from nn_experiments.analysis.pairing import Pairing, label_of, unit_of
 from nn_experiments.analysis.paths import first_below, settling_time
 from nn_experiments.analysis.seeds import Comparison, compare, compare_ratios, compare_times, divided_level
 from nn_experiments.analysis.settling import DOES_NOT_SETTLE, NOT_MEASURED, SETTLES, SPACES, Evidence, evidence
@@ -69,6 +69,8 @@ class Finding:
         n, the test and its error rates.
     comparisons, evidence
         The numbers behind it.
+    compared
+        The two orders that every comparison is of: the reference and the other one.
     """
 
     topic: str
@@ -79,6 +81,7 @@ class Finding:
     test: str = ""
     comparisons: tuple[Comparison, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    compared: tuple[str, str] = ("", "")
 
 
 def _count(favourable: int, n: int, out: tuple[str, ...]) -> str:
@@ -104,7 +107,7 @@ def variability(pair: Pairing, place: str, sentence: str) -> list[Finding]:
         rows = []
         for name, text in MEASURES.items():
             a, b = ([getattr(row[k], name) for row in both] for k in (0, 1))
-            rows.append(compare_ratios(f"{text}, {label_of(metric)}", pair.curves.seeds, a, b))
+            rows.append(compare_ratios(f"{text}, {label_of(metric)}", pair.curves.seeds, a, b, unit=unit_of(metric)))
         main = rows[0]
         ratios = ", ".join(
             "∞" if b == 0 < a else f"{a / b:.3g}" if b else "1" for a, b in zip(main.reference, main.other, strict=True)
@@ -124,7 +127,9 @@ def variability(pair: Pairing, place: str, sentence: str) -> list[Finding]:
         measured += _left_out(main)
         topic = f"Variability along a path: {label_of(metric)}"
         verdict = _count(main.larger, len(main.seeds), main.left_out)
-        found.append(Finding(topic, place, sentence, measured, verdict, _about(main), tuple(rows)))
+        found.append(
+            Finding(topic, place, sentence, measured, verdict, _about(main), tuple(rows), compared=pair.orders)
+        )
     return found
 
 
@@ -139,7 +144,7 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
         for n in (n for n in pair.figure.compared_at if n <= pair.last):
             values = pair.at(metric, n)
             if values is not None:
-                rows.append(compare(f"{label_of(metric)} at n = {n}", pair.curves.seeds, *values))
+                rows.append(compare(f"{label_of(metric)} at n = {n}", pair.curves.seeds, *values, unit=unit_of(metric)))
     topic = "Value at a fixed step"
     if not rows:
         steps = ", ".join(map(str, pair.figure.compared_at))
@@ -169,7 +174,7 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
         verdict = "equal in law"
     if rejected:
         measured += f" Rejected: {', '.join(rejected)}."
-    return Finding(topic, *BETTER, measured, verdict, test, tuple(rows))
+    return Finding(topic, *BETTER, measured, verdict, test, tuple(rows), compared=pair.orders)
 
 
 def hitting(pair: Pairing) -> Finding:
@@ -204,7 +209,7 @@ def hitting(pair: Pairing) -> Finding:
     elif later and not sooner:
         verdict = "disagrees"
     test = "; ".join(f"{row.what}: {_about(row)}" for row in rows[:1])
-    return Finding(topic, *FASTER, ". ".join(texts) + ".", verdict, test, tuple(rows))
+    return Finding(topic, *FASTER, ". ".join(texts) + ".", verdict, test, tuple(rows), compared=pair.orders)
 
 
 def _time(times: np.ndarray) -> str:
@@ -223,7 +228,7 @@ def best(pair: Pairing) -> Finding:
         values = [
             [row[k].best if row[k].diverged_at is None else math.nan for row in both] for k in (0, 1)
         ]  # a diverged path's best before it broke is no result of the run
-        row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values)
+        row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values, unit=unit_of(metric))
         rows.append(row)
         middle = [f"{np.median(v):.3g}" if v else "none" for v in (row.reference, row.other)]
         texts.append(
@@ -233,7 +238,9 @@ def best(pair: Pairing) -> Finding:
     lower, n = sum(row.larger for row in rows), sum(len(row.seeds) for row in rows)
     out = tuple(text for row in rows for text in row.left_out)
     measured = ". ".join(texts) + "." + _left_out(rows[0])
-    return Finding("Best so far", *BETTER, measured, _count(lower, n, out), _about(rows[0]), tuple(rows))
+    return Finding(
+        "Best so far", *BETTER, measured, _count(lower, n, out), _about(rows[0]), tuple(rows), compared=pair.orders
+    )
 
 
 def settling_times(pair: Pairing) -> Finding:
@@ -251,7 +258,7 @@ def settling_times(pair: Pairing) -> Finding:
             diverged = math.isnan(tolerance)
             times.append([math.nan if diverged else settling_time(n[since], v[since], tolerance) for v in (x, y)])
         table = np.array(times)
-        row = compare_times(label_of(metric), pair.curves.seeds, *table.T)
+        row = compare_times(f"settling time, {label_of(metric)}", pair.curves.seeds, *table.T)
         rows.append(row)
         texts.append(
             f"{row.what}: {pair.reference} {_time(table[:, 0])}, {pair.other} {_time(table[:, 1])} of {pair.last}; "
@@ -260,7 +267,9 @@ def settling_times(pair: Pairing) -> Finding:
     sooner, n = sum(row.larger for row in rows), sum(len(row.seeds) for row in rows)
     out = tuple(text for row in rows for text in row.left_out)
     measured = ". ".join(texts) + ". Tolerance: half the pooled detrended deviation, the same for both orders."
-    return Finding("Settling times", *FASTER, measured, _count(sooner, n, out), _about(rows[0]), tuple(rows))
+    return Finding(
+        "Settling times", *FASTER, measured, _count(sooner, n, out), _about(rows[0]), tuple(rows), compared=pair.orders
+    )
 
 
 def points(pair: Pairing) -> list[Finding]:

@@ -13,7 +13,7 @@ from nn_experiments.analysis.paths import PathSummary, summarise
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import Curves
 
-__all__ = ["Pairing", "label_of", "smaller_is_better"]
+__all__ = ["Pairing", "label_of", "smaller_is_better", "unit_of"]
 
 
 def smaller_is_better(metric: str, values: NDArray) -> NDArray:
@@ -24,6 +24,11 @@ def smaller_is_better(metric: str, values: NDArray) -> NDArray:
 def label_of(metric: str) -> str:
     """Return what is compared under a metric's name: ``train loss``, ``test error`` (1 − accuracy)."""
     return metric.replace("_accuracy", "_error").replace("_", " ")
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit that a metric is compared in."""
+    return "error rate" if metric.endswith("_accuracy") else "loss"
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Pairing:
     figure: Figure
     reference: str
     other: str
+
+    @property
+    def orders(self) -> tuple[str, str]:
+        """The two orders' names."""
+        return self.reference, self.other
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from nn_experiments import variants
 from nn_experiments.analysis.claims import Finding
-from nn_experiments.analysis.pairing import Pairing, label_of, smaller_is_better
+from nn_experiments.analysis.pairing import Pairing, label_of, smaller_is_better, unit_of
 from nn_experiments.analysis.paths import summarise
 from nn_experiments.analysis.seeds import compare
 
@@ -88,11 +88,12 @@ def baselines(pair: Pairing) -> list[Finding]:
         values = Pairing(pair.curves, pair.figure, name, pair.other).at(metric, pair.last)
         if values is None:
             continue
-        row = compare(f"{label_of(metric)} at n = {pair.last}", pair.curves.seeds, *values)
+        row = compare(f"{label_of(metric)} at n = {pair.last}", pair.curves.seeds, *values, unit=unit_of(metric))
+        compared = (name, pair.other)
         ours, theirs = cost[pair.other], cost[name]
         if not row.seeds:
             text = f"no seed has a finite {label_of(metric)} at n = {pair.last} under both"
-            found.append(Finding(f"Baseline: {name}", *SCHEDULES, text, "undecided", "", (row,)))
+            found.append(Finding(f"Baseline: {name}", *SCHEDULES, text, "undecided", "", (row,), compared=compared))
             continue
         measured = (
             f"at n = {pair.last} the {label_of(metric)} of {name} is lower than {pair.other}'s on {row.smaller} of "
@@ -102,5 +103,5 @@ def baselines(pair: Pairing) -> list[Finding]:
         )
         verdict = "baseline lower" if 2 * row.smaller > len(row.seeds) else f"{pair.other} lower"
         test = "" if row.p_value is None else f"sign-flip p = {row.p_value:.3g}, smallest possible {row.smallest_p:.3g}"
-        found.append(Finding(f"Baseline: {name}", *SCHEDULES, measured, verdict, test, (row,)))
+        found.append(Finding(f"Baseline: {name}", *SCHEDULES, measured, verdict, test, (row,), compared=compared))
     return found

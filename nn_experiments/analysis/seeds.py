@@ -36,8 +36,11 @@ class Comparison:
         The numbers, one a seed of ``seeds``.
     larger, smaller
         On how many seeds the reference is larger, and smaller.
-    effect
-        Median of reference/other (ratios), median difference (values and times).
+    effect, kind
+        Median over seeds, and what it is the median of: the ``ratio`` reference/other, or the ``difference``
+        reference − other.
+    unit
+        Of the numbers, and of a difference: ``loss``, ``error rate``, ``steps``.
     standardised
         Mean over standard deviation of the differences (logarithms for ratios): Cohen's d for pairs; NaN for one
         seed or no spread.
@@ -56,6 +59,8 @@ class Comparison:
     standardised: float
     p_value: float | None
     smallest_p: float | None
+    kind: str
+    unit: str
 
     @property
     def conclusive(self) -> bool:
@@ -87,23 +92,26 @@ def _standardised(d: np.ndarray) -> float:
     return float(np.mean(d) / spread) if spread > 0 else float("nan")
 
 
-def _comparison(what, seeds, left_out, a, b, d, effect, statistic) -> Comparison:
+def _comparison(what, seeds, left_out, a, b, d, effect, statistic, kind, unit) -> Comparison:
     result = sign_flip_test(d, statistic) if len(d) else None
     return Comparison(
         what, seeds, left_out, tuple(map(float, a)), tuple(map(float, b)), int((a > b).sum()), int((a < b).sum()),
         effect, _standardised(d) if np.isfinite(d).all() else float("nan"),
-        result.p_value if result else None, result.smallest_p if result else None,
+        result.p_value if result else None, result.smallest_p if result else None, kind, unit,
     )  # fmt: skip
 
 
-def compare(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike) -> Comparison:
+def compare(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, *, unit: str = "") -> Comparison:
     """Compare values (a loss at a fixed step): differences reference − other, shape (S,) each."""
     a, b = np.asarray(reference, float), np.asarray(other, float)
     kept, out, a, b = _pairs(seeds, a, b, np.isfinite(a) & np.isfinite(b), "not finite")
-    return _comparison(what, kept, out, a, b, a - b, float(np.median(a - b)) if len(a) else float("nan"), "mean")
+    effect = float(np.median(a - b)) if len(a) else float("nan")
+    return _comparison(what, kept, out, a, b, a - b, effect, "mean", "difference", unit)
 
 
-def compare_ratios(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike) -> Comparison:
+def compare_ratios(
+    what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, *, unit: str = ""
+) -> Comparison:
     """Compare positive quantities (standard deviations, ranges): logarithms of reference/other.
 
     A ratio 0/0 counts as 1 (two frozen paths are equally still); a zero beside a positive number is left to the side
@@ -120,7 +128,8 @@ def compare_ratios(what: str, seeds: Sequence[int], reference: ArrayLike, other:
     statistic = "mean"
     if not np.isfinite(logarithm).all():
         logarithm, statistic = np.sign(a - b), "sign"
-    return _comparison(what, kept, out, a, b, logarithm, float(np.median(ratio)) if len(a) else float("nan"), statistic)
+    effect = float(np.median(ratio)) if len(a) else float("nan")
+    return _comparison(what, kept, out, a, b, logarithm, effect, statistic, "ratio", unit)
 
 
 def compare_times(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike) -> Comparison:
@@ -130,4 +139,4 @@ def compare_times(what: str, seeds: Sequence[int], reference: ArrayLike, other: 
     with np.errstate(invalid="ignore"):
         difference = np.where(a == b, 0.0, a - b)
         effect = float(np.median(difference)) if len(a) else float("nan")
-    return _comparison(what, kept, out, a, b, np.sign(difference), effect, "sign")
+    return _comparison(what, kept, out, a, b, np.sign(difference), effect, "sign", "difference", "steps")

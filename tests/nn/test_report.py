@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import contraction.report
 from contraction.report import Section
 from nn_experiments import catalogue, load, report, store
 from nn_experiments.analysis import Pairing, findings
+from nn_experiments.analysis.seeds import compare_times
 from nn_experiments.at_hand import results_at_hand
 from nn_experiments.command import main
 from tests.nn.synthetic_results import write_synthetic
@@ -93,6 +95,36 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
             assert f"{path.decay_rate:.5f}".replace("nan", "NaN") in text
     assert "7,260" in text  # gradients of the backward path, 120·121/2
     assert len(re.findall("<img", section.body)) == 3
+
+
+def test_every_comparison_names_what_is_compared_and_its_unit(folder):
+    curves, entry = load("fig4", out=folder), catalogue.find("fig4")
+    section, rows = report.figure_section(curves, entry)
+    table = html.unescape(section.body.split("Numbers behind the comparisons")[1].split("</table>")[0])
+    lines = [re.findall("<td>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
+    count = sum(len(row.comparisons) for row in rows)
+    assert len(lines) == count > 20
+    assert {line[1] for line in lines} == {"loss", "steps"}
+    for what, unit, first, second, effect, *_ in lines:
+        one, other = first.split(": ")[0], second.split(": ")[0]
+        assert (one in ("forward", *entry.baselines), other) == (True, "backward")
+        if what.startswith(("standard deviation", "range", "largest jump", "tail")):
+            assert re.fullmatch(rf"{one} / {other} = [\d.e+-]+", effect)
+        else:
+            assert re.fullmatch(rf"{one} − {other} = (−?∞|NaN|[\d.e+-]+) {unit}", effect)
+        assert (unit == "steps") == (" ≤ " in what or what.startswith("settling time"))
+    assert {line[2].split(":")[0] for line in lines} == {"forward", *entry.baselines}
+    assert "(left out: seed 3: not finite)" in lines[0][0]
+    (deviation,) = (c for row in rows for c in row.comparisons[:1] if row.topic.endswith("path: test loss"))
+    assert any(line[2] == f"forward: {', '.join(f'{v:.3g}' for v in deviation.reference)}" for line in lines)
+    assert report._effect(compare_times("a", (0,), [3.0], [math.inf]), "forward", "backward").endswith("= −∞ steps")
+
+
+def test_accuracies_are_compared_as_error_rates(folder):
+    rows = findings(load("digits", out=folder), catalogue.find("digits"))
+    units = {c.what.removesuffix(" by n = 60"): c.unit for row in rows for c in row.comparisons}
+    assert units["best test error"] == units["range, test error"] == "error rate"
+    assert units["best test loss"] == "loss"
 
 
 def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, monkeypatch, capsys):
