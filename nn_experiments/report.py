@@ -52,9 +52,11 @@ def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:
     ]
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "not measured"
+    if unit == "steps" and math.isfinite(value):
+        return f"{value:,.10g}"
     return ("∞" if value > 0 else "−∞") if math.isinf(value) else "NaN" if math.isnan(value) else f"{value:.3g}"
 
 
@@ -65,7 +67,8 @@ def _comparisons(rows: Sequence[Finding]) -> str:
     for row in rows:
         for c in row.comparisons:
             numbers = [
-                f"{o}: {', '.join(map(_number, v))}" for o, v in zip(row.compared, (c.reference, c.other), strict=True)
+                f"{o}: {', '.join(_number(x, c.unit) for x in v)}"
+                for o, v in zip(row.compared, (c.reference, c.other), strict=True)
             ]
             lines.append((_what(c), c.unit, *numbers, _effect(c, *row.compared),
                           _number(c.standardised), _number(c.p_value), _number(c.smallest_p)))  # fmt: skip
@@ -84,7 +87,7 @@ def _effect(c: Comparison, first: str, second: str) -> str:
     """Return the effect with what it is: ``forward / backward = 30.8``, or ``forward − backward = 0.003 loss``."""
     if c.kind == "ratio":
         return f"{first} / {second} = {_number(c.effect)}"
-    return f"{first} − {second} = {_number(c.effect)} {c.unit}"
+    return f"{first} − {second} = {_number(c.effect, c.unit)} {c.unit}"
 
 
 def _paths(pair: Pairing) -> str:

@@ -117,6 +117,8 @@ def test_every_comparison_names_what_is_compared_and_its_unit(folder):
     assert "(left out: seed 3: not finite)" in lines[0][0]
     (deviation,) = (c for row in rows for c in row.comparisons[:1] if row.topic.endswith("path: test loss"))
     assert any(line[2] == f"forward: {', '.join(f'{v:.3g}' for v in deviation.reference)}" for line in lines)
+    late = report._effect(compare_times("a", (0,), [11_999.0], [9000.0]), "forward", "backward")
+    assert late == "forward − backward = 2,999 steps"
     assert report._effect(compare_times("a", (0,), [3.0], [math.inf]), "forward", "backward").endswith("= −∞ steps")
 
 
