@@ -15,8 +15,15 @@ from nn_experiments.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 __all__ = ["figure_rows", "flops_per_item", "peak"]
 
 _SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
-# Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; a 3x3 stem.
-_CONVOLUTIONAL = {"resnet18": 555e6, "resnet50": 1298e6, "vgg19": 398e6}
+# Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; the first name that fits counts.
+_CONVOLUTIONAL = {
+    "resnet18-7x7": 37e6,
+    "resnet18": 555e6,
+    "resnet50-7x7": 83.6e6,
+    "resnet50": 1298e6,
+    "vgg19-4096": 417e6,
+    "vgg19": 398e6,
+}
 # Shares of the peak of a matrix product that training small batches and evaluating large ones reach here.
 _TRAINING, _EVALUATION = 0.4, 0.9
 
@@ -89,12 +96,19 @@ def figure_rows() -> Iterator[str]:
     yield f"{'figure':<8}{'experiment':<20}{heads}  orders"
     for figure in FIGURES.values():
         experiment = EXPERIMENTS[figure.experiment]
-        maps, seconds = figure_seconds(figure, experiment, speed)
-        yield (
-            f"{figure.name:<8}{figure.experiment:<20}{figure.steps:>7}{figure.every:>6}{len(figure.seeds):>6}  "
-            f"{maps:>13,}  {clock(seconds):>9}  {', '.join(figure.orders)}"
-        )
+        yield _row(f"{figure.name:<8}{figure.experiment}", figure, experiment, speed, ", ".join(figure.orders))
+        if figure.reduced:
+            smaller, changes = figure.smaller()
+            what = f"model {changes['model']}" if "model" in changes else "losses on fewer images"
+            yield _row(f"{'':<8}  --reduced", smaller, experiment.override(changes), speed, what)
     yield f"time: an estimate for the {cores} cores here, {speed / 1e9:.0f} Gflop/s now; `run --dry-run` measures"
+
+
+def _row(head: str, figure: Figure, experiment: Experiment, speed: float, tail: str) -> str:
+    maps, seconds = figure_seconds(figure, experiment, speed)
+    return (
+        f"{head:<28}{figure.steps:>7}{figure.every:>6}{len(figure.seeds):>6}  {maps:>13,}  {clock(seconds):>9}  {tail}"
+    )
 
 
 def settings_lines(figure: Figure) -> Iterator[str]:

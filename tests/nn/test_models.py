@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
-from nn_experiments.estimates import settings_lines  # noqa: E402
+from nn_experiments.estimates import figure_rows, figure_seconds, flops_per_item, settings_lines  # noqa: E402
 from nn_experiments.initial import initialise  # noqa: E402
 from nn_experiments.models import build  # noqa: E402
 from tests.nn.reference_networks import Reference  # noqa: E402
@@ -119,3 +119,39 @@ def test_reduced_forms_name_models_that_can_be_built() -> None:
             assert all(n <= 500 for n in smaller.compared_at)
     with pytest.raises(ValueError, match="no reduced form"):
         FIGURES["fig4"].smaller()
+
+
+def test_the_list_has_a_row_for_every_reduced_form() -> None:
+    """Aligned under the figure's own row, with the steps of the reduced form."""
+    header, *rows = figure_rows()
+    ends = [header.index(head) + len(head) for head in ("steps", "every", "seeds", "steps in all", "time")]
+    assert all(row[end - 1] != " " and row[end] == " " for row in rows[:-1] for end in ends)
+    below = {rows[k - 1].split()[0]: row.split() for k, row in enumerate(rows) if "--reduced" in row}
+    assert below.keys() == {name for name, figure in FIGURES.items() if figure.reduced}
+    assert below["fig12"][:5] == ["--reduced", "500", "25", "5", "28,750"]
+    assert below["fig2"][-1] == "resnet18-7x7"
+    for name in below:
+        figure = FIGURES[name]
+        experiment = EXPERIMENTS[figure.experiment]
+        smaller, changes = figure.smaller()
+        assert figure_seconds(smaller, experiment.override(changes), 1e11)[1] < (
+            0.05 * figure_seconds(figure, experiment, 1e11)[1]
+        )
+
+
+@pytest.mark.parametrize("model", ["resnet18-7x7", "resnet50-7x7", "vgg19-4096", "resnet18"])
+def test_the_multiply_adds_of_an_estimate_are_those_of_the_layers(model: str) -> None:
+    counted = []
+
+    def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
+        inner = layer.weight[0].numel() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear) else 0
+        counted.append(inner * out.numel())
+
+    network = build(model, CIFAR, 10).eval()
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, *CIFAR))
+    experiment = EXPERIMENTS["resnet18-cifar10"].override({"model": model})
+    assert flops_per_item(experiment) == pytest.approx(2 * sum(counted), rel=5e-3)
