@@ -25,23 +25,62 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
     run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
-    run.add_argument("--orders", nargs="+", help=f"of {', '.join(variants.KINDS)}")
-    run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
-    run.add_argument("--steps", type=int, help="length of the curves")
-    run.add_argument("--every", type=int, help="record every so many iterates")
-    run.add_argument("--diagnostics-every", type=int, help="grid of increments and couplings; 0 for none")
-    run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, auto")
-    run.add_argument("--dtype", choices=catalogue.DTYPES)
-    run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the experiment")
     run.add_argument(
-        "--engine", default="auto", choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble")
+        "--orders",
+        nargs="+",
+        help=f"of {', '.join(variants.KINDS)}; the figure's own and its baselines unless given",
     )
-    run.add_argument("--chunk", type=int, help="chains run together by the ensemble engine")
-    run.add_argument("--workers", type=int, help="processes; 0 for none but this one")
-    run.add_argument("--dask", metavar="ADDRESS", help="run on a dask.distributed cluster")
-    run.add_argument("--time-limit", type=float, metavar="MINUTES", help="start nothing new after that")
-    run.add_argument("--block-seconds", type=float, default=15.0, help="work lost at most a worker")
-    run.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
+    run.add_argument("--steps", type=int, help="length of the curves; the figure's own unless given")
+    run.add_argument("--every", type=int, help="record every so many iterates; the figure's own unless given")
+    run.add_argument(
+        "--diagnostics-every",
+        type=int,
+        help="grid of increments and couplings, 0 for none; the figure's own unless given",
+    )
+    run.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, or a GPU if torch finds one (auto); auto unless given"
+    )
+    run.add_argument(
+        "--dtype", choices=catalogue.DTYPES, help="of parameters and inputs; the experiment's own unless given"
+    )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change the experiment (list FIGURE shows its fields); no change unless given",
+    )
+    run.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble"),
+        help="how steps are computed, or the fastest that can (auto); auto unless given",
+    )
+    run.add_argument(
+        "--chunk",
+        type=int,
+        help="chains run together by the ensemble engine; what fits a GPU, all on a CPU, unless given",
+    )
+    run.add_argument(
+        "--workers",
+        type=int,
+        help="processes, 0 for none but this one; one a core (none for a short run or on a GPU) unless given",
+    )
+    run.add_argument(
+        "--dask", metavar="ADDRESS", help="run on a dask.distributed cluster; on this machine alone unless given"
+    )
+    run.add_argument(
+        "--time-limit", type=float, metavar="MINUTES", help="start nothing new after that; no limit unless given"
+    )
+    run.add_argument(
+        "--block-seconds",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="work lost at most a worker; 15 unless given",
+    )
+    run.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs; {DEFAULT_OUT} unless given")
     run.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes")
     _data_arguments(run)
 
@@ -50,8 +89,8 @@ def _arguments() -> argparse.ArgumentParser:
 
     record = commands.add_parser("record", help="pack the results of a figure's experiment into one file")
     record.add_argument("figure")
-    record.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of the runs")
-    record.add_argument("--into", type=Path, default=Path("results"))
+    record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs; {DEFAULT_OUT} unless given")
+    record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file; results unless given")
 
     merge = commands.add_parser("merge", help="copy into one folder what others have computed")
     merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
@@ -67,7 +106,9 @@ def _arguments() -> argparse.ArgumentParser:
     cut.add_argument("--into", type=Path, metavar="DIR", help="the folder; a cut that is there is added to")
     cut.add_argument("--seeds", type=int, nargs="+", help="the figures' own unless given")
     cut.add_argument("--steps", type=int, help="last iterate of the runs; the figures' own unless given")
-    cut.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run")
+    cut.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run; no change unless given"
+    )
     cut.add_argument("--no-diagnostics", action="store_true", help="for runs with --diagnostics-every 0: fewer images")
     _data_arguments(data)
     return parser

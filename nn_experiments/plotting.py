@@ -29,16 +29,22 @@ def _arguments() -> argparse.ArgumentParser:
         default=DEFAULT_OUT,
         help=f"folder of runs or of results of record; {DEFAULT_OUT} unless given",
     )
-    parser.add_argument("--identity", help="first characters, where the folder holds several variants")
+    parser.add_argument(
+        "--identity", help="first characters, where the folder holds several variants; the only one unless given"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
     parser.add_argument("--orders", nargs="+", help="the figure's own and its baselines unless given")
-    parser.add_argument("--metrics", nargs="+", help="columns; such as newest_batch_loss, the paper's minibatch loss")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        help="columns, such as newest_batch_loss, the paper's minibatch loss; the figure's own unless given",
+    )
     parser.add_argument(
         "--scale", choices=("auto", "linear", "log"), default="auto", help="of losses; auto unless given"
     )
     parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
     parser.add_argument(
-        "--name", help="what the pictures are called; unless given the figure's name, with what differs from its own"
+        "--name", help="what the pictures are called; the figure's name, with what differs from its own, unless given"
     )
     return parser
 

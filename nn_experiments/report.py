@@ -187,15 +187,21 @@ def network_sections(results: Sequence[tuple[Curves, Figure]]) -> list[Section]:
     return [Section("networks", "Networks: the paper's claims and what was measured", summary), *sections]
 
 
-def main(words: Sequence[str]) -> int:
-    """Write the page that ``report`` was asked for; return 1 if a statement of the theory fails, else 0."""
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments report", description="One page with all results.")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of runs")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results of record")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder of results of record; results unless given"
+    )
     parser.add_argument("--page", type=Path, help="the page; OUT/report.html unless given")
     parser.add_argument("--no-theory", action="store_true", help="leave the theory's sections out (they take a minute)")
-    parser.add_argument("--seed", type=int, default=0, help="of the theory's cases")
-    args = parser.parse_args(words)
+    parser.add_argument("--seed", type=int, default=0, help="of the theory's cases; 0 unless given")
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the page that ``report`` was asked for; return 1 if a statement of the theory fails, else 0."""
+    args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
     check_writable_folder(page.parent)
     results = results_at_hand([args.out, args.results])

@@ -231,6 +231,22 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "101 training and 100 test items" in capsys.readouterr().out
 
 
+def test_every_option_says_what_holds_unless_it_is_given() -> None:
+    from nn_experiments import command, plotting, report
+
+    (subparsers,) = (action for action in command._arguments()._actions if action.dest == "command")
+    parsers = [subparsers.choices[name] for name in ("run", "record", "merge")]
+    for parser in (*parsers, plotting._arguments(), report._arguments()):
+        taking = [a for a in parser._actions if a.option_strings and a.nargs != 0]
+        assert taking
+        for action in taking:
+            text = action.help % {"default": action.default} if action.help else ""
+            assert text.endswith("unless given"), (parser.prog, action.option_strings)
+            if action.default not in (None, []):
+                default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default)
+                assert text.endswith(f"{default} unless given"), (parser.prog, action.option_strings)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
