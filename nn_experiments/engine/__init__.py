@@ -11,7 +11,7 @@ import torch
 
 from contraction.orders import Order
 from nn_experiments.batches import check_batches
-from nn_experiments.engine.choose import choose
+from nn_experiments.engine.choose import KERNELS, choose
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe, probe_measurement
 from nn_experiments.engine.together import measure_together
@@ -20,8 +20,10 @@ from nn_experiments.engine.walk import walk
 from nn_experiments.metrics import Functions, Measurement
 from nn_experiments.steps import State, TorchOptimizerStep
 
-__all__ = ["TOGETHER", "Trajectory", "iterates", "measure", "measured"]
+__all__ = ["ENGINES", "TOGETHER", "Trajectory", "iterates", "measure", "measured"]
 
+#: What `iterates` can be asked for: one chain at a time with a kernel, the plain double loop, all chains together.
+ENGINES = (*KERNELS, "loop", "ensemble")
 #: How many states of an ensemble are measured at once.
 TOGETHER = 16
 
@@ -93,7 +95,8 @@ def iterates(
         ``functional_call(still, state["parameters"] | state["buffers"], (x,))``, ``still = deepcopy(model).eval()``.
     engine
         ``auto``: one chain at a time on the CPU, with a hand-written kernel where there is one (``mlp``,
-        ``compiled``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain double loop.
+        ``compiled``, ``channels_last``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain
+        double loop.
     chunk
         For ``ensemble``: how many chains run together; all unless given.
 
@@ -104,9 +107,13 @@ def iterates(
 
     Raises
     ------
+    ValueError
+        If there is no such engine, with the names there are.
     NotReplayable
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}; the known ones are {', '.join(ENGINES)}")
     batches = check_batches(batches)
     numbers = asked(at, None)
     measurement = Functions(metrics) if isinstance(metrics, Mapping) else metrics

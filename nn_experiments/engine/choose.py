@@ -7,7 +7,9 @@ from typing import Any
 from nn_experiments.engine.channels_last import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels import Kernel, MLPKernel, StepKernel, hand_written
 
-__all__ = ["choose"]
+__all__ = ["KERNELS", "choose"]
+
+KERNELS = ("auto", "step", "mlp", "compiled", "channels_last")
 
 
 def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
@@ -15,17 +17,19 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
 
     Raises
     ------
+    ValueError
+        If there is no kernel of that name, with the names there are.
     TypeError
         If the named kernel cannot run the step, with the reason.
     """
+    if kernel not in KERNELS:
+        raise ValueError(f"unknown kernel {kernel!r}; the known ones are {', '.join(KERNELS)}")
     if kernel == "step":
         return StepKernel(step, batches)
     if kernel == "mlp":
         return MLPKernel(step, batches)
     if kernel == "channels_last" or (kernel == "auto" and convolutional(step)):
         return ChannelsLastKernel(step, batches)
-    if kernel not in ("auto", "compiled"):
-        raise ValueError(f"unknown kernel {kernel!r}; the known ones are auto, step, mlp, compiled, channels_last")
     if kernel == "compiled":
         from nn_experiments.engine.compiled import CompiledKernel  # numba is optional, and slow to import
 

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
 from nn_experiments.batches import Batch  # noqa: E402
+from nn_experiments.engine import iterates  # noqa: E402
 from nn_experiments.engine.choose import choose  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
@@ -86,6 +87,18 @@ def test_the_lipschitz_constant_that_the_bound_assumes() -> None:
                 before = (flat(moved) - flat(state0["parameters"])).norm()
                 ends = [step({**state0, "parameters": p}, batches(i), 1) for p in (moved, state0["parameters"])]
                 assert (flat(ends[0]["parameters"]) - flat(ends[1]["parameters"])).norm() < 1.5 * before
+
+
+def test_an_unknown_engine_lists_all_that_there_are() -> None:
+    step, batches, state0 = problem("regression", SGD)
+    metrics = {"norm": lambda state: flat(state["parameters"]).norm()}
+    known = "auto, step, mlp, compiled, channels_last, loop, ensemble"
+    with pytest.raises(ValueError, match=f"^unknown engine 'foo'; the known ones are {known}$"):
+        iterates(step, batches, state0, Backward(), [0, 2], metrics, engine="foo")
+    for engine in ("step", "mlp", "loop", "ensemble"):  # and these are engines indeed
+        assert iterates(step, batches, state0, Backward(), [0, 2], metrics, engine=engine)["norm"].shape == (2,)
+    with pytest.raises(ValueError, match="unknown kernel 'ensemble'; the known ones are auto, step, mlp, compiled, ch"):
+        choose(step, batches, "ensemble")
 
 
 def test_the_state_given_is_never_altered() -> None:
