@@ -1,4 +1,6 @@
-"""The ways to do many convolutions with different weights: ``python -m benchmarks.convolutions [--device cuda]``.
+"""The ways to do many convolutions with different weights: ``python -m benchmarks.convolutions``.
+
+``--device cuda`` measures a card, ``--precision tf32`` or ``bf16`` its rounded products.
 
 Every shape of a convolution in ResNet-18, VGG-19 (batch 8) and ResNet-50 (batch 16) on 32×32 images, forward and
 backward, all ways in turn; numbers are times over that of ``separate`` (one ungrouped convolution a chain) in the same
@@ -9,6 +11,7 @@ takes three shapes a network and one round.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 from collections import Counter
@@ -21,7 +24,7 @@ import torch
 from benchmarks._measure import environment
 from contraction.files import write_text
 from nn_experiments import models
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, seconds_of
+from nn_experiments.engine.convolutions import ConvolutionShape, seconds_of, ways_on
 from nn_experiments.engine.memory import activation_bytes
 from nn_experiments.engine.wide import Wide
 from nn_experiments.optimizers import Optimizer
@@ -48,8 +51,8 @@ def shapes_of(name: str) -> Counter[ConvolutionShape]:
 
 
 def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, rounds: int) -> dict[str, Any]:
-    """Return seconds and ratios to `BASE` of every way for one shape, in float32; a way may not fit into memory."""
-    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    """Return seconds and ratios to `BASE` of every way for one shape; a way may not fit into memory."""
+    times: dict[str, list[float]] = {way: [] for way in ways_on(device, torch.float32)}
     for _ in range(rounds):
         for way, own in times.items():
             try:
@@ -68,6 +71,7 @@ def main() -> int:
     """Measure, print a table, write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="float32", choices=("float32", "tf32", "bf16"))
     parser.add_argument("--chains", type=int, help="2 on the CPU, 32 elsewhere")
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
     parser.add_argument("--quick", action="store_true", help="three shapes a network, one round")
@@ -76,31 +80,41 @@ def main() -> int:
     torch.set_num_threads(1)
     chains = args.chains or (2 if device.type == "cpu" else 32)
     rounds = 1 if args.quick else 5
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.precision == "tf32"
+    rounded = torch.autocast(device.type, torch.bfloat16) if args.precision == "bf16" else contextlib.nullcontext()
+    with rounded:
+        rows = _table(device, chains, rounds, args.precision, quick=args.quick)
+    where = environment() | {"torch": torch.__version__}
+    if device.type == "cuda":
+        where["card"] = torch.cuda.get_device_name(device)
+    body = {"environment": where, "chains": chains, "rounds": rounds, "precision": args.precision, "rows": rows}
+    end = "" if args.precision == "float32" else f"-{args.precision}"
+    write_text(args.out / f"convolutions-{device.type}{end}.json", json.dumps(body, indent=1) + "\n")
+    return 0
+
+
+def _table(device: torch.device, chains: int, rounds: int, precision: str, *, quick: bool) -> list[dict[str, Any]]:
+    ways = ways_on(device, torch.float32)
     rows: list[dict[str, Any]] = []
-    print(f"{chains} chains, float32, forward and backward; times over that of {BASE}, the best marked *")
+    print(f"{chains} chains, {precision}, forward and backward; times over that of {BASE}, the best marked *")
     for name in NETWORKS:
         counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])
-        if args.quick:
+        if quick:
             counted = counted[:: max(1, len(counted) // 3)][:3]
-        totals = dict.fromkeys((*WAYS, "best"), 0.0)
-        print(f"\n{name:<44} {'times':>5} " + " ".join(f"{way:>10}" for way in WAYS), flush=True)
+        totals = dict.fromkeys((*ways, "best"), 0.0)
+        print(f"\n{name:<44} {'times':>5} " + " ".join(f"{way:>12}" for way in ways), flush=True)
         for shape, count in counted:
             row = compare(shape, chains, device, rounds=rounds)
             rows.append({"network": name, "shape": str(shape), "count": count, **row})
-            for way in WAYS:
+            for way in ways:
                 totals[way] += count * row["seconds"][way]
             totals["best"] += count * row["seconds"][row["best"]] if row["best"] else float("nan")
-            marks = " ".join(f"{row['ratios'][w]:>9.2f}{'*' if w == row['best'] else ' '}" for w in WAYS)
+            marks = " ".join(f"{row['ratios'][w]:>11.2f}{'*' if w == row['best'] else ' '}" for w in ways)
             print(f"{shape!s:<44} {count:>5} {marks}", flush=True)
         summary = {way: total / totals[BASE] for way, total in totals.items()}
         print(f"{'all, by seconds':<50} " + "  ".join(f"{way} {ratio:.2f}" for way, ratio in summary.items()))
         rows.append({"network": name, "shape": "all", "ratios": summary})
-    where = environment() | {"torch": torch.__version__}
-    if device.type == "cuda":
-        where["card"] = torch.cuda.get_device_name(device)
-    body = {"environment": where, "chains": chains, "rounds": rounds, "dtype": "float32", "rows": rows}
-    write_text(args.out / f"convolutions-{device.type}.json", json.dumps(body, indent=1) + "\n")
-    return 0
+    return rows
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 
 import torch
 from torch.nn import functional as F
 
-__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "seconds_of"]
+__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "seconds_of", "ways_on"]
 
 Pair = tuple[int, int]
 
@@ -126,8 +128,31 @@ def _separate(
     return torch.cat(found, 1)
 
 
+def _implicit(
+    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape, *, name: str
+) -> torch.Tensor:
+    """Patches gathered while the product is computed (Triton), in tiles of the size in the name."""
+    if shape.groups > 1:
+        return _grouped(images, weight, bias, shape)
+    from nn_experiments.engine.implicit import implicit
+
+    return implicit(name, images, weight, bias, shape)
+
+
 Way = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, ConvolutionShape], torch.Tensor]
-WAYS: Mapping[str, Way] = {"grouped": _grouped, "products": _products, "separate": _separate}
+WAYS: Mapping[str, Way] = {
+    "grouped": _grouped,
+    "products": _products,
+    "separate": _separate,
+    **{name: partial(_implicit, name=name) for name in ("implicit-64", "implicit-128")},
+}
+
+
+def ways_on(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
+    """Return the ways that work there: the implicit ones need Triton, a GPU that it knows, and not float64."""
+    triton = device.type == "cuda" and dtype != torch.float64 and find_spec("triton") is not None
+    triton = triton and torch.cuda.get_device_capability(device) >= (8, 0)
+    return tuple(way for way in WAYS if triton or not way.startswith("implicit"))
 
 
 def convolve(
@@ -138,7 +163,7 @@ def convolve(
     Parameters
     ----------
     way
-        ``grouped``, ``products`` or ``separate``.
+        One of `WAYS` that works on the images' device (see `ways_on`).
     images
         (B, E·C, H, W), or (B, C, H, W) if ``shape.shared``.
     weight, bias
@@ -221,7 +246,7 @@ def choose_convolution(
     key = (shape, chains, str(device), dtype, *rounded)
     if key not in _CHOSEN:
         times: dict[str, float] = {}
-        for way in WAYS:
+        for way in ways_on(device, dtype):
             try:
                 times[way] = (measure or seconds_of)(way, shape, chains, device, dtype)
             except torch.OutOfMemoryError:

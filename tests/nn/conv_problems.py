@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from nn_experiments.batches import ArrayBatches
+from nn_experiments.engine.convolutions import ConvolutionShape, convolve
 from nn_experiments.initial import initialise
 from nn_experiments.metrics import flat
 from nn_experiments.models.resnet import BasicBlock, Bottleneck
@@ -79,3 +80,37 @@ def conv_bound(depth: int, state0: State) -> float:
     (measured in ``test_the_lipschitz_constant_that_the_bound_assumes``).
     """
     return 5000 * np.finfo(float).eps * sum(LIPSCHITZ**k for k in range(depth)) * float(whole(state0).norm())
+
+
+def check_way(way: str, shape: ConvolutionShape, dtype: torch.dtype = torch.float64) -> None:
+    """Assert that a way gives the values and gradients of one chain after the other, to rounding.
+
+    A sum of K products of standard normal numbers, in any two orders, differs by less than K units in the last place of
+    the sum of absolute values, which is below K.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*sizes: int) -> torch.Tensor:
+        return torch.randn(sizes, dtype=dtype, generator=generator).requires_grad_()
+
+    chains = 3
+    images = draw(shape.batch, shape.inputs * (1 if shape.shared else chains), *shape.size)
+    weight = draw(chains, shape.outputs, shape.inputs // shape.groups, *shape.taps)
+    bias = draw(chains, shape.outputs)
+    own = [images] * chains if shape.shared else images.chunk(chains, 1)
+    options = (shape.stride, shape.padding, shape.dilation, shape.groups)
+    right = torch.cat([nn.functional.conv2d(own[c], weight[c], bias[c], *options) for c in range(chains)], 1)
+    taps, places = shape.taps[0] * shape.taps[1], shape.batch * shape.result[0] * shape.result[1]
+    terms = max(shape.inputs * taps, chains * shape.outputs * taps, places)
+    bound = terms**2 * torch.finfo(dtype).eps
+    found = convolve(way, images, weight, bias, shape)
+    assert found.shape == right.shape
+    assert float((found - right).detach().abs().max()) <= bound
+    slopes = torch.randn(right.shape, dtype=dtype, generator=generator)
+    leaves = (images, weight, bias)
+    pairs = zip(torch.autograd.grad(found, leaves, slopes), torch.autograd.grad(right, leaves, slopes), strict=True)
+    for ours, theirs in pairs:
+        assert ours.shape == theirs.shape
+        assert float((ours - theirs).abs().max()) <= bound
+    swapped = convolve(way, images, weight.flip(0), bias, shape)  # another chain's weights are seen
+    assert float((swapped - right).detach().abs().max()) > 1e3 * bound

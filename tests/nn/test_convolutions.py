@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,10 +12,10 @@ torch = pytest.importorskip("torch")
 from nn_experiments import store  # noqa: E402
 from nn_experiments.engine import convolutions, rehearsal  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, convolve  # noqa: E402
+from nn_experiments.engine.convolutions import ConvolutionShape, choose_convolution, convolve, ways_on  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins  # noqa: E402
-from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
+from tests.nn.conv_problems import SLOW, check_way, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -31,35 +32,10 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_values_and_gradients_are_those_of_one_chain_after_the_other(shape, way: str, shared: bool) -> None:
-    """To rounding: at most 4 · 49 products a sum, so 1e-12 is some fifty times what float64 can differ by."""
-    from dataclasses import replace
-
-    shape = replace(shape, shared=shared)
-    generator = torch.Generator().manual_seed(0)
-
-    def draw(*sizes: int):
-        return torch.randn(sizes, dtype=torch.float64, generator=generator).requires_grad_()
-
-    chains = 3
-    images = draw(shape.batch, shape.inputs * (1 if shared else chains), *shape.size)
-    weight = draw(chains, shape.outputs, shape.inputs // shape.groups, *shape.taps)
-    bias = draw(chains, shape.outputs)
-    own = [images] * chains if shared else images.chunk(chains, 1)
-    options = (shape.stride, shape.padding, shape.dilation, shape.groups)
-    right = torch.cat([torch.nn.functional.conv2d(own[c], weight[c], bias[c], *options) for c in range(chains)], 1)
-    found = convolve(way, images, weight, bias, shape)
-    assert found.shape == right.shape
-    assert torch.allclose(found, right, rtol=0, atol=1e-12)
-    slopes = torch.randn(right.shape, dtype=torch.float64, generator=generator)
-    leaves = (images, weight, bias)
-    pairs = zip(torch.autograd.grad(found, leaves, slopes), torch.autograd.grad(right, leaves, slopes), strict=True)
-    for ours, theirs in pairs:
-        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
-    swapped = convolve(way, images, weight.flip(0), bias, shape)  # another chain's weights are seen
-    assert not torch.allclose(swapped, right, rtol=0, atol=1e-3)
+    check_way(way, replace(shape, shared=shared))
 
 
 def test_shapes_as_keys() -> None:
@@ -67,7 +43,7 @@ def test_shapes_as_keys() -> None:
     assert str(SHAPES[4]) == "2x3x6x7-4 3x1/1,2+1,0"
     assert [shape.result for shape in SHAPES[:4]] == [(5, 4), (3, 3), (3, 3), (4, 4)]
     assert len({str(shape) for shape in SHAPES}) == len(SHAPES)
-    with pytest.raises(ValueError, match="known ones are grouped, products, separate"):
+    with pytest.raises(ValueError, match="known ones are grouped, products, separate, implicit-64, implicit-128"):
         convolve("faster", torch.zeros(1), torch.zeros(1), None, SHAPES[0])
 
 

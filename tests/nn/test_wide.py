@@ -17,7 +17,7 @@ from nn_experiments import models  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
 from nn_experiments.engine import sweeps  # noqa: E402
 from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
-from nn_experiments.engine.convolutions import WAYS  # noqa: E402
+from nn_experiments.engine.convolutions import ways_on  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.kernels import StepKernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
@@ -99,7 +99,7 @@ def test_other_optimizers(form: str, optimizer: str) -> None:
                 assert torch.allclose(state["optimizer"][key], value, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
 def test_every_way_to_convolve(way: str, monkeypatch) -> None:
     monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
     for kind in FEW:
