@@ -14,7 +14,7 @@ from typing import Any
 from nn_experiments import figure_table, variants
 from nn_experiments.optimizers import Optimizer, Schedule
 
-__all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find"]
+__all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find", "plain_fields"]
 
 LOSSES = ("mse", "cross_entropy")
 SAMPLING = ("iid", "reshuffle", "shuffle_once")
@@ -184,6 +184,13 @@ def _read(kind: str, text: str, name: str) -> Any:
         return float(text) if kind.startswith("float") else text
     except (KeyError, ValueError):
         raise ValueError(f"{name} is of type {kind}, got {text!r}") from None
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an experiment's fields (as JSON) with those of the optimizer and its schedule among them."""
+    flat = dict(fields)
+    flat |= flat.pop("optimizer", {})
+    return flat | {f"schedule.{key}": value for key, value in flat.pop("schedule", {}).items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import zipfile
 from collections.abc import Sequence
@@ -125,6 +126,40 @@ def _varied(about: dict[str, Any]) -> bool:
     return any(about.get(key) != value for key, value in ours.items() if key != "notes")
 
 
+def _unknown(path: Path) -> str:
+    """Return what is wrong with a name that is neither in the catalogue nor the folder of a run."""
+    from nn_experiments.catalogue import EXPERIMENTS, FIGURES
+
+    if path.is_dir():
+        return f"the folder {path} is not that of one run (no experiment.json); load a figure by name, with it as out"
+    near = difflib.get_close_matches(str(path), [*FIGURES, *EXPERIMENTS], n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    return (
+        f"there is no figure, experiment or folder {str(path)!r}: {guess}"
+        f"Figures are {', '.join(FIGURES)}; experiments {', '.join(EXPERIMENTS)}"
+    )
+
+
+def _listing(roots: Sequence[Path]) -> str:
+    """Return a line for each run: its identity and the fields in which the runs differ."""
+    from nn_experiments.catalogue import plain_fields
+
+    fields = {}
+    for root in roots:
+        settings = store.read_settings(root)
+        about = plain_fields(settings.get("decides", {})) | plain_fields(settings.get("experiment", {}))
+        fields[root] = {name: value for name, value in about.items() if name not in ("name", "notes")}
+    names = dict.fromkeys(name for about in fields.values() for name in about)
+    differ = [name for name in names if len({json.dumps(about.get(name)) for about in fields.values()}) > 1]
+    lines = []
+    for root, about in fields.items():
+        texts = [f"{name} = {about.get(name)}" for name in differ] or ["the same settings"]
+        if not any(root.glob("*/*/*.npz")):
+            texts.append("no finished block yet")
+        lines.append(f"  {root.name}: {', '.join(texts)}")
+    return "\n".join(lines)
+
+
 def load(
     source: str | Path,
     *,
@@ -154,7 +189,8 @@ def load(
     FileNotFoundError
         If nothing of that name was run into ``out``.
     ValueError
-        If several identities fit, with the list of them, or a file is broken.
+        If the name is unknown, with the known ones; if several identities fit, or none, with what differs between
+        those there are; or if a file is broken.
     """
     path = Path(source)
     wanted_orders = None
@@ -169,18 +205,25 @@ def load(
 
         name = str(source)
         if name in catalogue.FIGURES:
-            figure = catalogue.FIGURES[name]
-            name, wanted_orders = figure.experiment, figure.all_orders
+            entry = catalogue.FIGURES[name]
+            name, wanted_orders = entry.experiment, entry.all_orders
         folder = DEFAULT_OUT if out is None else Path(out)
         if (folder / f"{name}.npz").is_file():
             return _part(_load_record(folder / f"{name}.npz"), seeds, orders, wanted_orders)
-        roots = [root for root in runs_of(name, folder) if root.name.startswith(identity or "")]
-        if not roots:
-            raise FileNotFoundError(f"no results of {name!r} in {folder}; `run {source} --out {folder}` makes them")
-        if len(roots) > 1:
-            found = ", ".join(root.name for root in roots)
+        every = runs_of(name, folder)
+        roots = [root for root in every if root.name.startswith(identity or "")]
+        if every and not roots:
             raise ValueError(
-                f"{folder} holds several runs of {name!r}: {found}; pass one as identity (plot: --identity)"
+                f"no run of {name!r} in {folder} has an identity {identity}…; there are:\n{_listing(every)}"
+            )
+        if not roots and name not in catalogue.EXPERIMENTS:
+            raise ValueError(_unknown(path))
+        if not roots:
+            figure = next(key for key, f in catalogue.FIGURES.items() if str(source) in (key, f.experiment))
+            raise FileNotFoundError(f"no results of {name!r} in {folder}; `run {figure} --out {folder}` makes them")
+        if len(roots) > 1:
+            raise ValueError(
+                f"{folder} holds several runs of {name!r}; pass one as identity (plot: --identity):\n{_listing(roots)}"
             )
         curves = _load_identity(roots[0])
     return _part(curves, seeds, orders, wanted_orders)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from contraction.orders import Late, Reset
 from nn_experiments import variants
 from nn_experiments.analysis.paths import best_so_far
-from nn_experiments.catalogue import EXPERIMENTS, Figure
+from nn_experiments.catalogue import EXPERIMENTS, Figure, plain_fields
 from nn_experiments.curves import Curves
 
 __all__ = ["Circumstances", "circumstances", "path_start"]
@@ -88,19 +87,12 @@ class Circumstances:
         return ". ".join((text, *([self.untrained] if self.untrained else []), *changes))
 
 
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with those of the optimizer and its schedule among them, so that each is compared by itself."""
-    flat = dict(fields)
-    flat |= flat.pop("optimizer", {})
-    return flat | {f"schedule.{key}": value for key, value in flat.pop("schedule", {}).items()}
-
-
 def _differences(settings: dict, name: str) -> list[str]:
     """Return the deciding fields that differ from the catalogue's, as ``field = value``; subsets are named apart."""
     if name not in EXPERIMENTS:
         return []
-    ours = _plain(json.loads(json.dumps(EXPERIMENTS[name].decides())))
-    theirs = _plain(settings.get("experiment", {}))
+    ours = plain_fields(json.loads(json.dumps(EXPERIMENTS[name].decides())))
+    theirs = plain_fields(settings.get("experiment", {}))
     compared = (key for key in ours if key in theirs and not key.endswith("_evaluation"))
     return [f"{key} = {theirs[key]} (not {ours[key]})" for key in compared if theirs[key] != ours[key]]
 

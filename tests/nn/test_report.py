@@ -56,8 +56,13 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
     assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
     anchors = re.findall(r'<section id="([^"]*)"', page.read_text())
     assert anchors == ["networks", "fig4", "fig4-syntheti"]
-    with pytest.raises(ValueError, match=r"several runs .* synthetic0.05, begun, synthetic0.01.*--identity"):
+    with pytest.raises(ValueError, match=r"several runs .*--identity") as caught:
         load("fig4", out=tmp_path)
+    assert str(caught.value).splitlines()[1:] == [
+        "  synthetic0.05: learning_rate = 0.05",
+        "  begun: learning_rate = 0.01, no finished block yet",
+        "  synthetic0.01: learning_rate = 0.01",
+    ]
     assert main(["plot", "overview", "--out", str(tmp_path), "--pictures", str(tmp_path)]) == 0
 
 

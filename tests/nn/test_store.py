@@ -281,6 +281,45 @@ def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
     assert len(nne.load("fig4", out=tmp_path, identity="other").iterates) == 11
 
 
+def test_a_name_that_nothing_has_is_not_sent_to_run(tmp_path: Path) -> None:
+    """``run figg4`` would fail as well: the known names are listed, the nearest first."""
+    for name, guess in (
+        ("figg4", "did you mean fig4? "),
+        ("regression-squar", "did you mean regression-square? "),
+        ("x", ""),
+    ):
+        with pytest.raises(ValueError, match=rf"no figure, experiment or folder '{name}': ") as caught:
+            nne.load(name, out=tmp_path)
+        assert f"'{name}': {guess}Figures are fig2, fig3," in str(caught.value)
+        assert "experiments mlp-fashion-split-2," in str(caught.value)
+        assert "run " not in str(caught.value)
+    with pytest.raises(ValueError, match="is not that of one run"):
+        nne.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="`run fig5 --out"):  # run takes figures only
+        nne.load("regression-cosine", out=tmp_path)
+
+
+def test_several_runs_of_one_experiment_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+    changes = {
+        "a1": {},
+        "a2": {"batch_size": 2, "optimizer": {"learning_rate": 0.3}},
+        "b": {"notes": {"data": "other"}},
+    }
+    for identity, change in changes.items():
+        root = write_synthetic(tmp_path, "fig4", steps=10, seeds=(0,), orders=("forward",), identity=identity)
+        settings = store.read_settings(root)
+        settings["experiment"]["optimizer"] |= change.pop("optimizer", {})
+        settings["experiment"] |= change
+        (root / "experiment.json").write_text(json.dumps(settings))
+    one, two = "batch_size = 1, learning_rate = 0.05", "batch_size = 2, learning_rate = 0.3"
+    with pytest.raises(ValueError, match="several runs of 'regression-square'") as caught:
+        nne.load("fig4", out=tmp_path)
+    assert str(caught.value).splitlines()[1:] == [f"  a1: {one}", f"  b: {one}", f"  a2: {two}"]
+    with pytest.raises(ValueError, match=r"has an identity c…; there are:\n  a1: batch_size"):
+        nne.load("fig4", out=tmp_path, identity="c")
+    assert nne.load("fig4", out=tmp_path, identity="a2").experiment["identity"] == "a2"
+
+
 def test_results_print_what_they_are_and_no_numbers(tmp_path: Path) -> None:
     write_synthetic(tmp_path, "fig4", steps=20, seeds=range(12), orders=("forward", "backward"))
     curves = nne.load("fig4", out=tmp_path)
