@@ -328,6 +328,32 @@ def test_what_is_named_twice_is_wanted_once() -> None:
     assert (request.seeds, request.orders) == ((1, 0), ("reset-5", "forward"))
 
 
+def test_progress_counts_work_not_blocks() -> None:
+    """A third of the blocks with half of the work is 50 %; a terminal's line is rewritten, and ends with the run."""
+    import io
+
+    from nn_experiments.planning import Piece
+    from nn_experiments.progress import Progress, show
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    pieces = [Piece(0, "forward", "curves", (k,), 10, seconds) for k, seconds in enumerate((2.0, 1.0, 1.0))]
+    progress, stream = Progress(4.0, 30, 3), Terminal()
+    report = show(stream)
+    report(progress)
+    for piece in pieces:
+        progress.add(piece)
+        report(progress)
+    first, half, _, last = stream.getvalue().split("\r")[1:]
+    assert "3 blocks, 30 steps, about 4 s on 1 worker(s)" in first
+    assert f"|{'█' * 10}{'·' * 10}|  50%  1/3 blocks" in half
+    assert f"|{'█' * 20}| 100%  3/3 blocks" in last
+    assert stream.getvalue().count("\n") == 1
+    assert last.endswith("\n")
+
+
 def test_a_job_is_plain_data() -> None:
     import pickle
 

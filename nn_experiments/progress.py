@@ -1,0 +1,59 @@
+"""What a run shows while it goes on: how far it is, and the time that remains."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from nn_experiments.estimates import clock
+from nn_experiments.planning import Piece
+
+__all__ = ["Progress", "show"]
+
+
+class Progress:
+    """How far a run is: maps and blocks done, rate, and the time that remains at this rate."""
+
+    def __init__(self, seconds: float, maps: int, blocks: int) -> None:
+        self.seconds, self.maps, self.blocks = seconds, maps, blocks
+        self.done_seconds, self.done_maps, self.done_blocks = 0.0, 0, 0
+        self.workers = 1
+        self.begin = time.monotonic()
+
+    def add(self, piece: Piece) -> None:
+        """Count a finished piece."""
+        self.done_seconds += piece.seconds
+        self.done_maps += piece.maps
+        self.done_blocks += 1
+
+    def line(self) -> str:
+        """Return one line: bar, percentage, blocks, maps a second, time that remains."""
+        share = self.done_seconds / self.seconds if self.seconds else 1.0
+        spent = time.monotonic() - self.begin
+        bar = "█" * round(20 * share)
+        if not self.done_blocks:
+            left = f"about {clock(self.seconds / self.workers)}"
+            return f"|{bar:·<20}| {self.blocks} blocks, {self.maps:,} steps, {left} on {self.workers} worker(s)"
+        left = clock(spent * (1 - share) / share) if share else "?"
+        rate = self.done_maps / spent
+        pace = f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2g} steps/s"
+        blocks = f"{self.done_blocks}/{self.blocks} blocks"
+        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left} left"
+
+
+def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
+    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere."""
+    last = [0.0]
+
+    def report(progress: Progress) -> None:
+        final = progress.done_blocks == progress.blocks
+        if stream.isatty():
+            stream.write("\r" + progress.line() + ("\n" if final else " "))
+        elif final or time.monotonic() - last[0] > 10:
+            last[0] = time.monotonic()
+            stream.write(progress.line() + "\n")
+        stream.flush()
+
+    return report
