@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from contraction.orders import Order
 from nn_experiments.batches import check_batches
 from nn_experiments.engine.choose import KERNELS, choose
+from nn_experiments.engine.memory import free
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe, probe_measurement
 from nn_experiments.engine.together import measure_together
@@ -40,15 +42,31 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
 def measured(
     measurement: Measurement, path: Iterable[tuple[int, State, Run | None]], batches: Any, *, together: int
 ) -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
-    """Yield (n, run, values, whether they were batched) for a path of states, ``together`` of them at once."""
+    """Yield (n, run, values, whether they were batched) for a path of states, ``together`` of them at once.
+
+    Where memory runs out, half as many are measured at once from there on, with a line on standard error.
+    """
     waiting: list[tuple[int, State, Run | None]] = []
 
     def ends() -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
-        rows = measure_together(measurement, waiting, batches) if len(waiting) > 1 else None
-        for k, (n, state, run) in enumerate(waiting):
-            one = measure(measurement, state, n, run.outermost if run else 0, batches) if rows is None else rows[k]
-            yield n, run, one, rows is not None
-        waiting.clear()
+        nonlocal together
+        while waiting:
+            some, rows, fits = waiting[:together], None, True
+            if len(some) > 1:
+                try:
+                    rows = measure_together(measurement, some, batches)
+                except torch.OutOfMemoryError:
+                    fits = False
+            if not fits:
+                together = (len(some) + 1) // 2
+                print(f"out of memory measuring {len(some)} states: going on with {together}", file=sys.stderr)
+                free()
+                continue
+            for k, (n, state, run) in enumerate(some):
+                outermost = run.outermost if run else 0
+                one = measure(measurement, state, n, outermost, batches) if rows is None else rows[k]
+                yield n, run, one, rows is not None
+            del waiting[: len(some)]
 
     for item in path:
         if item[0] == 0 or together < 2:
@@ -57,7 +75,7 @@ def measured(
             yield from ends()
         else:
             waiting.append(item)
-            if len(waiting) == together:
+            if len(waiting) >= together:
                 yield from ends()
     if waiting:
         yield from ends()

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 import torch
 from torch.nn import functional as F
 
-__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "seconds_of", "ways_on"]
+__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "keeps_as", "seconds_of", "ways_on"]
 
 Pair = tuple[int, int]
 
@@ -153,6 +153,11 @@ def ways_on(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
     triton = device.type == "cuda" and dtype != torch.float64 and find_spec("triton") is not None
     triton = triton and torch.cuda.get_device_capability(device) >= (8, 0)
     return tuple(way for way in WAYS if triton or not way.startswith("implicit"))
+
+
+def keeps_as(way: str) -> str:
+    """Return a way that keeps as much for the backward pass and can be counted on tensors without data."""
+    return "grouped" if way.startswith("implicit") else way
 
 
 def convolve(

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from contraction.orders import Order
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, keeps_as
 from nn_experiments.engine.kernels import StepKernel
-from nn_experiments.engine.memory import activation_bytes, fitting
+from nn_experiments.engine.memory import activation_bytes, fitting, free
 from nn_experiments.engine.plan import Run, plan
 from nn_experiments.engine.sweeps import Sweep, form_of, sweep
 from nn_experiments.engine.wide import CannotWiden, Wide
@@ -81,19 +81,36 @@ class Ensemble:
         """
         asked = self.form
         self.form, self.reason = form_of(step, batches, form=asked)
-        wide, activations = None, 0 if self.form == "mlp" else None  # by hand, there is next to nothing to keep
         if self.form == "wide":
-            wide = Wide(step.model, way=lambda shape, live: self._way(shape, state))
             try:
-                blank = Wide(step.model)
-                activations = activation_bytes(step, blank, state, batches(first)[0])
+                return self._widened(step, state, batches(first)[0])
             except CannotWiden as error:
                 if asked == "wide":
                     raise
-                self.form, self.reason, wide = "vmap", f"{self.reason}; not in wide form, {error}", None
+                self.form, self.reason = "vmap", f"{self.reason}; not in wide form, {error}"
+        if self.chunk is None:  # by hand, there is next to nothing to keep
+            self.chunk = fitting(step, state, 0 if self.form == "mlp" else None)
+        return None
+
+    def _widened(self, step: TrainingStep, state: State, inputs: torch.Tensor) -> Wide:
+        """Choose chunk and convolutions; return the wide form.
+
+        The ways to convolve are chosen for the chunk that fits if they keep nothing but the images; ``products`` keep
+        their columns too, so the chunk is then counted again.
+        """
+        shapes: dict[ConvolutionShape, None] = {}
+
+        def note(shape: ConvolutionShape, chains: int) -> str:
+            shapes[shape] = None
+            return "grouped"
+
+        activations = activation_bytes(step, Wide(step.model, way=note), state, inputs)
         if self.chunk is None:
             self.chunk = fitting(step, state, activations)
-        return wide
+            ways = {shape: keeps_as(self._way(shape, state)) for shape in shapes}
+            kept = activation_bytes(step, Wide(step.model, way=lambda shape, chains: ways[shape]), state, inputs)
+            self.chunk = fitting(step, state, kept)
+        return Wide(step.model, way=lambda shape, live: self._way(shape, state))
 
     def _way(self, shape: ConvolutionShape, state: State) -> str:
         key = str(shape)
@@ -188,8 +205,7 @@ def _fitted(
         f"out of memory with {len(part)} chains together: going on with {ensemble.chunk} from the start of the chunk",
         file=sys.stderr,
     )
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free()
     return None
 
 

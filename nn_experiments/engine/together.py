@@ -28,6 +28,11 @@ def measure_together(
     ----------
     found
         (n, state, run) for every iterate; iterate 0, which has no batches, is not among them.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        If they do not fit into memory together.
     """
     states = [state for _, state, _ in found]
     stacked = {
@@ -48,6 +53,8 @@ def measure_together(
                 values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
             else:
                 values = torch.vmap(measurement)(stacked, *pairs)
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, ValueError, TypeError):  # what torch.vmap says of data-dependent or non-tensor code
             return None
     arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}

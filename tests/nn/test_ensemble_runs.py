@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
+from nn_experiments import engine as engines  # noqa: E402
 from nn_experiments import store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
@@ -23,7 +24,7 @@ from nn_experiments.engine.kernels import StepKernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.precision import by_autograd, products  # noqa: E402
 from nn_experiments.engine.together import measure_together  # noqa: E402
-from nn_experiments.metrics import Evaluation  # noqa: E402
+from nn_experiments.metrics import Evaluation, Functions  # noqa: E402
 from nn_experiments.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, problem  # noqa: E402
@@ -67,6 +68,50 @@ def test_chains_are_evaluated_together_as_alone(kind: str, monkeypatch) -> None:
         assert wrong is not None
         assert not np.allclose(wrong[4]["train_loss"], alone[4]["train_loss"], rtol=1e-6)
     assert step.model.training
+
+
+@pytest.mark.parametrize(("room", "tried"), [(3, [8, 4, 2, 2, 2, 2]), (1, [8, 4, 2])])
+def test_out_of_memory_measures_fewer_at_once(room: int, tried: list[int], monkeypatch, capsys) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    x, y = batches(20)[:2]
+    evaluation = Evaluation(step.model, step.loss, (x, y), (x[:2], y[:2]), classes=3)
+    path = list(wavefront(step, batches, ORDERS["backward"], range(9), state0))
+    right = list(engines.measured(evaluation, path, batches, together=1))
+    sizes = []
+
+    def scarce(measurement, some, batches):
+        sizes.append(len(some))
+        if len(some) > room:
+            raise torch.OutOfMemoryError("injected")
+        return measure_together(measurement, some, batches)
+
+    monkeypatch.setattr(engines, "measure_together", scarce)
+    found = list(engines.measured(evaluation, path, batches, together=8))
+    assert sizes == tried
+    assert [n for n, *_ in found] == list(range(9))
+    assert [with_others for *_, with_others in found] == [False, *[room > 1] * 8]
+    for (_, _, one, _), (_, _, other, _) in zip(found, right, strict=True):
+        assert list(one) == list(other)
+        assert all(np.allclose(one[name], other[name], rtol=1e-9, atol=0) for name in one)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "out of memory measuring 8 states: going on with 4"
+    assert len(said) == (2 if room > 1 else 3)
+
+
+def test_running_out_of_memory_is_not_taken_for_what_cannot_be_batched(monkeypatch) -> None:
+    step, batches, state0 = conv_problem("plain-none", SLOW)
+    path = list(wavefront(step, batches, ORDERS["backward"], range(1, 4), state0))
+
+    def scarce(state):
+        raise torch.OutOfMemoryError("injected")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        measure_together(Functions({"loss": scarce}), path, batches)
+
+    def unfit(state):
+        raise RuntimeError("data-dependent")
+
+    assert measure_together(Functions({"loss": unfit}), path, batches) is None
 
 
 def test_an_ensemble_run_from_the_command_line(data: Path, tmp_path: Path) -> None:

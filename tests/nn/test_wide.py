@@ -299,6 +299,32 @@ def test_a_linear_layer_on_images_is_found_out_before_anything_is_computed() -> 
 # ---- memory -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("way", "more"), [("products", True), ("implicit-64", False), ("grouped", False)])
+def test_the_chunk_is_counted_for_the_ways_that_were_chosen(way: str, more: bool, monkeypatch) -> None:
+    """Columns are kept for the backward pass; what gathers patches anew keeps the images only."""
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    counted = []
+
+    def fitting(step, state, activations):
+        counted.append(activations)
+        return len(counted)
+
+    monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
+    monkeypatch.setattr(engine, "fitting", fitting)
+    own = Ensemble()
+    own.prepare(step, batches, state0, 1)
+    images = batches(1)[0]
+    plain, chosen = (
+        activation_bytes(step, Wide(step.model, way=lambda *_, kept=kept: kept), state0, images)
+        for kept in ("grouped", "products" if more else "grouped")
+    )
+    assert (counted, own.chunk) == ([plain, chosen], 2)
+    assert (chosen > plain) == more
+    given = Ensemble(chunk=5)
+    given.prepare(step, batches, state0, 1)
+    assert (len(counted), given.chunk) == (2, 5)
+
+
 @pytest.mark.parametrize("fails", [1, 2])
 def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, capsys) -> None:
     step, batches, state0 = conv_problem("basic-batch", SLOW)
