@@ -1,0 +1,146 @@
+"""What the ensemble takes of a device: memory that is counted and runs out, and nothing on any other device."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from contraction.orders import Backward  # noqa: E402
+from nn_experiments.batches import Batch  # noqa: E402
+from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine import sweeps  # noqa: E402
+from nn_experiments.engine.convolutions import ways_on  # noqa: E402
+from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.memory import activation_bytes, chain_bytes  # noqa: E402
+from nn_experiments.engine.wide import Wide  # noqa: E402
+from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
+from tests.nn.problems import ORDERS, N  # noqa: E402
+from tests.nn.test_wide import OPTIMIZERS, oracle, ratios  # noqa: E402
+
+
+@pytest.mark.parametrize(("way", "more"), [("products", True), ("implicit-64", False), ("grouped", False)])
+def test_the_chunk_is_counted_for_the_ways_that_were_chosen(way: str, more: bool, monkeypatch) -> None:
+    """Columns are kept for the backward pass; what gathers patches anew keeps the images only."""
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    counted = []
+
+    def fitting(step, state, activations):
+        counted.append(activations)
+        return len(counted)
+
+    monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
+    monkeypatch.setattr(engine, "fitting", fitting)
+    own = Ensemble()
+    own.prepare(step, batches, state0, 1)
+    images = batches(1)[0]
+    plain, chosen = (
+        activation_bytes(step, Wide(step.model, way=lambda *_, kept=kept: kept), state0, images)
+        for kept in ("grouped", "products" if more else "grouped")
+    )
+    assert (counted, own.chunk) == ([plain, chosen], 2)
+    assert (chosen > plain) == more
+    given = Ensemble(chunk=5)
+    given.prepare(step, batches, state0, 1)
+    assert (len(counted), given.chunk) == (2, 5)
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, capsys) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    true, calls = engine.sweep, []
+
+    def scarce(form, step, batches, state, now, wide):
+        if now.live > 12 // 2**fails:  # found out in the middle, when that many chains live
+            calls.append(now.live)
+            raise torch.OutOfMemoryError("injected")
+        true(form, step, batches, state, now, wide)
+
+    monkeypatch.setattr(engine, "sweep", scarce)
+    own = Ensemble(chunk=12)
+    path = list(wavefront(step, batches, Backward(), range(N + 1), state0, ensemble=own))
+    assert max(ratios(path, oracle("basic-batch", "backward"), state0).values()) <= 1
+    assert (own.chunk, own.halved) == ((6, [12]), (3, [12, 6]))[fails - 1]
+    assert own.about() == {"chunk": own.chunk, "form": "wide", "halved": own.halved}
+    assert len(calls) == fails
+    said = capsys.readouterr().err
+    assert said.count("out of memory") == fails
+    assert "with 12 chains together: going on with 6" in said
+    monkeypatch.setattr(engine, "sweep", true)
+    again = wavefront(step, batches, Backward(), range(N + 1), state0, chunk=own.chunk)
+    for (_, one, _), (_, two, _) in zip(path, again, strict=True):
+        assert torch.equal(whole(one), whole(two))  # the recorded chunk repeats the bits
+
+
+def test_out_of_memory_with_one_chain_is_an_error(monkeypatch) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+
+    def never(*_):
+        raise torch.OutOfMemoryError("injected")
+
+    monkeypatch.setattr(engine, "_together", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(wavefront(step, batches, Backward(), range(4), state0))
+
+
+def test_what_a_chain_needs_is_counted_from_shapes() -> None:
+    """By hand: a convolution keeps its input (given a chain of its own), ReLU in place its output, batch norm both."""
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Flatten(1), nn.Linear(48, 3))
+    state0, inputs = start(model), torch.zeros(6, 2, 4, 3)
+    step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
+    kept = 4 * 6 * (2 * 12 + 4 * 12)
+    assert activation_bytes(step, Wide(model), state0, inputs) == kept
+    weights = 4 * (4 * 2 * 9 + 4 + 48 * 3 + 3)
+    assert chain_bytes(step, state0, kept) == max(2 * weights, weights + kept + 2 * 4 * 144)
+    assert chain_bytes(step, state0, None) == 4 * weights
+    adam = TrainingStep(model, step.loss, OPTIMIZERS["adam"])
+    assert chain_bytes(adam, state0, kept) == max(6 * weights, 3 * weights + kept + 4 * weights)
+
+
+def test_no_gradients_are_held() -> None:
+    """While a layer is changed, the gradient of no other layer exists."""
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    wide = Wide(step.model)
+    state = engine._stack(state0, 2)
+    held, count = [], [0]
+    register = torch.Tensor.register_post_accumulate_grad_hook
+
+    def spy(leaf, hook):
+        held.append(leaf)
+
+        def both(one):
+            count[0] += 1
+            assert [other for other in held if other.grad is not None and other is not one] == []
+            hook(one)
+
+        return register(leaf, both)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "register_post_accumulate_grad_hook", spy)
+        sweeps.sweep("wide", step, batches, state, sweeps.Sweep([1, 1], [1, 1], 0.005), wide)
+    assert count[0] == len(state["parameters"]) == len(held)
+    right = step(state0, batches(1), 1)
+    assert float((whole(engine.split(state, 2)[1]) - whole(right)).norm()) <= conv_bound(1, state0)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "scheduled"])
+@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
+def test_everything_stays_on_the_device_of_the_state(way: str, optimizer: str, monkeypatch) -> None:
+    """On "meta", a device without numbers, which like a GPU refuses to be mixed with the CPU."""
+    monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
+    step, on_cpu, state0 = conv_problem("basic-batch", OPTIMIZERS[optimizer])
+    step = TrainingStep(step.model.to("meta"), step.loss, step.optimizer)
+    there = {part: {name: value.to("meta") for name, value in values.items()} for part, values in state0.items()}
+
+    def batches(i: int) -> Batch:
+        batch = on_cpu(i)
+        return Batch(batch.inputs.to("meta"), batch.targets.to("meta"), i)
+
+    for order in ("backward", "shuffled"):
+        for _, state, _ in wavefront(step, batches, ORDERS[order], range(6), there):
+            assert {value.device.type for values in state.values() for value in values.values()} == {"meta"}
+    with pytest.raises(RuntimeError, match="meta"):
+        list(wavefront(step, on_cpu, ORDERS["backward"], range(6), there))
