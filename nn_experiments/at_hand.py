@@ -8,7 +8,7 @@ from pathlib import Path
 from nn_experiments import catalogue, variants
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import Curves
-from nn_experiments.loading import load, runs_of
+from nn_experiments.loading import load, records_of, runs_of
 
 __all__ = ["load_figure", "results_at_hand"]
 
@@ -59,8 +59,10 @@ def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
 
 def _variants(entry: Figure, folder: Path) -> list[Curves]:
     """Return everything that a folder has of a figure's experiment; a run without a finished block has nothing."""
-    if (folder / f"{entry.experiment}.npz").is_file():
-        return [load_figure(entry, folder)]
+    records = records_of(entry.experiment, folder)
+    if records:
+        names = [path.stem.partition("--")[2] or None for path in records]
+        return [load_figure(entry, folder, identity=name) for name in names]
     roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
     return [load_figure(entry, folder, identity=root.name) for root in roots]
 

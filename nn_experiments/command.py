@@ -92,6 +92,13 @@ def _arguments() -> argparse.ArgumentParser:
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs; {DEFAULT_OUT} unless given")
     record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file; results unless given")
 
+    record.add_argument(
+        "--identity", help="first characters, where the folder holds several variants; the only one unless given"
+    )
+    record.add_argument(
+        "--variant", metavar="NAME", help="EXPERIMENT--NAME.npz, beside EXPERIMENT.npz, which is written unless given"
+    )
+
     merge = commands.add_parser("merge", help="copy into one folder what others have computed")
     merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
     merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
@@ -184,11 +191,11 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from nn_experiments.loading import load
+    from nn_experiments.loading import load, record_path
 
     figure = catalogue.find(args.figure)
-    curves = load(figure.experiment, out=args.out)
-    path = args.into / f"{figure.experiment}.npz"
+    path = record_path(figure.experiment, args.into, args.variant)
+    curves = load(figure.experiment, out=args.out, identity=args.identity)
     curves.save(path)
     print(f"{path}: seeds {curves.seeds}, orders {', '.join(curves.orders)}, {path.stat().st_size / 1e6:.2f} MB")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from nn_experiments import store, variants
 from nn_experiments.curves import DEFAULT_OUT, Curves
 
-__all__ = ["load", "runs_of"]
+__all__ = ["load", "record_path", "records_of", "runs_of"]
 
 
 def _load_record(path: Path) -> Curves:
@@ -116,6 +117,44 @@ def runs_of(experiment: str, folder: Path) -> list[Path]:
     return [root for _, root in sorted(found)]
 
 
+def record_path(experiment: str, folder: Path, variant: str | None = None) -> Path:
+    """Return the file of record of an experiment, or of a named variant of it (other settings).
+
+    Raises
+    ------
+    ValueError
+        If the name of the variant has other characters than letters, digits, dots, underscores and single dashes.
+    """
+    if variant is None:
+        return folder / f"{experiment}.npz"
+    if not re.fullmatch(r"[A-Za-z0-9._]+(-[A-Za-z0-9._]+)*", variant):
+        raise ValueError(f"a variant's name has letters, digits, '.', '_' and single '-' only, got {variant!r}")
+    return folder / f"{experiment}--{variant}.npz"
+
+
+def records_of(experiment: str, folder: Path) -> list[Path]:
+    """Return the files of record of an experiment in a folder: its own first, then its variants by name."""
+    own = record_path(experiment, folder)
+    return [own] * own.is_file() + sorted(folder.glob(f"{experiment}--*.npz"))
+
+
+def _load_one_record(paths: Sequence[Path], identity: str | None) -> Curves:
+    """Load the record that was asked for by identity or a variant's name; the experiment's own unless asked."""
+    if identity is None and "--" not in paths[0].stem:
+        return _load_record(paths[0])
+    known = {path.stem.partition("--")[2]: path for path in paths}
+    if identity and identity in known:
+        return _load_record(known[identity])
+    found = [_load_record(path) for path in paths]
+    fitting = [curves for curves in found if curves.experiment["identity"].startswith(identity or "")]
+    if len(fitting) != 1:
+        there = ", ".join(
+            f"{curves.experiment['identity']} ({name or 'its own'})" for name, curves in zip(known, found, strict=True)
+        )
+        raise ValueError(f"{paths[0].parent} has {len(fitting)} records of identity {identity}; there are {there}")
+    return fitting[0]
+
+
 def _varied(about: dict[str, Any]) -> bool:
     """Whether an experiment on disk differs from the catalogue's of that name in more than its notes."""
     from nn_experiments.catalogue import EXPERIMENTS
@@ -177,9 +216,11 @@ def load(
         that holds ``experiment.json``; or a ``.npz`` written by `Curves.save`.
     out
         The output folder of the runs; ``out`` in the working directory unless given. A folder of results of
-        record (``results``), with a file ``EXPERIMENT.npz`` an experiment, will do as well.
+        record (``results``) will do as well, with a file ``EXPERIMENT.npz`` an experiment and a file
+        ``EXPERIMENT--VARIANT.npz`` a variant of it.
     identity
-        First characters of the wanted identity, where ``out`` holds several variants of one experiment.
+        First characters of the wanted identity, where ``out`` holds several variants of one experiment; or the name
+        of a variant on record.
     seeds, orders
         The part wanted; everything recorded unless given. For a figure, its own orders and baselines that
         were recorded, unless given.
@@ -208,8 +249,9 @@ def load(
             entry = catalogue.FIGURES[name]
             name, wanted_orders = entry.experiment, entry.all_orders
         folder = DEFAULT_OUT if out is None else Path(out)
-        if (folder / f"{name}.npz").is_file():
-            return _part(_load_record(folder / f"{name}.npz"), seeds, orders, wanted_orders)
+        records = records_of(name, folder)
+        if records:
+            return _part(_load_one_record(records, identity), seeds, orders, wanted_orders)
         every = runs_of(name, folder)
         roots = [root for root in every if root.name.startswith(identity or "")]
         if every and not roots:

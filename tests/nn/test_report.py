@@ -41,6 +41,31 @@ def test_results_of_record_are_found(folder, tmp_path):
     assert curves.seeds == (0, 1, 2, 3, 4)
 
 
+def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
+    """The experiment's own record is what is loaded unless a variant is asked for; a page has them all."""
+    runs, into = tmp_path / "runs", tmp_path / "results"
+    for identity, seeds in (("aaa1", (0, 1)), ("bbb2", (3, 4))):
+        write_synthetic(runs, "fig4", steps=40, seeds=seeds, identity=identity)
+    record = ["record", "fig4", "--out", str(runs), "--into", str(into)]
+    assert main([*record, "--identity", "bbb", "--variant", "slow-1"]) == 0
+    assert [curves.seeds for curves, _ in results_at_hand([into])] == [(3, 4)]  # a variant alone
+    assert main([*record, "--identity", "aaa"]) == 0
+    assert sorted(path.name for path in into.iterdir()) == ["regression-square--slow-1.npz", "regression-square.npz"]
+    assert load("fig4", out=into).seeds == load("fig4", out=into, identity="aaa1").seeds == (0, 1)
+    assert load("fig4", out=into, identity="slow-1").seeds == load("fig4", out=into, identity="b").seeds == (3, 4)
+    assert [curves.seeds for curves, _ in results_at_hand([into])] == [(0, 1), (3, 4)]
+    with pytest.raises(ValueError, match=r"0 records of identity c; there are aaa1 \(its own\), bbb2 \(slow-1\)"):
+        load("fig4", out=into, identity="c")
+    capsys.readouterr()
+    for name in ("", "a--b", "a/b"):
+        assert main([*record, "--identity", "aaa", "--variant", name]) == 1
+        assert "a variant's name has letters" in capsys.readouterr().err
+    assert main(record) == 1  # which of the two runs?
+    assert "several runs" in capsys.readouterr().err
+    assert main(["plot", "fig4", "--out", str(into), "--identity", "slow-1", "--pictures", str(tmp_path)]) == 0
+    assert (tmp_path / "fig4_slow-1.png").is_file()
+
+
 def test_variants_of_one_experiment_share_the_page(tmp_path):
     """Varied settings in the same folder, and a run that has only begun, are no hindrance to a report."""
     for rate in ("0.05", "0.01"):
