@@ -212,7 +212,7 @@ def load(
     Parameters
     ----------
     source
-        A name from the catalogue (``"fig4"``, ``"regression-square"``), looked up below ``out``; or a folder
+        A name from the catalogue (``"fig4"``, ``"4"``, ``"regression-square"``), looked up below ``out``; or a folder
         that holds ``experiment.json``; or a ``.npz`` written by `Curves.save`.
     out
         The output folder of the runs; ``out`` in the working directory unless given. A folder of results of
@@ -245,8 +245,9 @@ def load(
         from nn_experiments import catalogue
 
         name = str(source)
-        if name in catalogue.FIGURES:
-            entry = catalogue.FIGURES[name]
+        if name.isdigit() or name in catalogue.FIGURES:
+            entry = catalogue.find(name)
+            source = entry.name
             name, wanted_orders = entry.experiment, entry.all_orders
         folder = DEFAULT_OUT if out is None else Path(out)
         records = records_of(name, folder)

@@ -128,6 +128,7 @@ def foresee(request: Request, options: Options) -> str:
     """Return what a run would do, with rates measured on this machine; nothing is written."""
     experiment = request.experiment
     device = device_of(options)
+    _check_chunk(options, device)
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
     ensemble = pinned(root, device, chunk=options.chunk)
@@ -153,9 +154,8 @@ def foresee(request: Request, options: Options) -> str:
     for name, part in sorted(by_order.items()):
         count, spent = sum(len(piece.at) for piece in part), sum(piece.seconds for piece in part)
         lines.append(f"  {name}: {count} iterates, {total_cost(part):,} steps, {clock(spent)}")
-    lines.append(
-        f"  still to do: {len(pieces)} blocks, {clock(seconds)} of one core, {clock(seconds / workers)} on {workers}"
-    )
+    where = f"of one core, {clock(seconds / workers)} on {workers}" if device == "cpu" else f"on {device}"
+    lines.append(f"  still to do: {len(pieces)} blocks, {clock(seconds)} {where}")
     return "\n".join(lines)
 
 
@@ -178,6 +178,12 @@ def device_of(options: Options) -> str:
     return options.device
 
 
+def _check_chunk(options: Options, device: str) -> None:
+    if options.chunk is not None and options.engine != "ensemble" and (device == "cpu" or options.engine != "auto"):
+        asked = f"chunk={options.chunk}, engine={options.engine} on {device}"
+        raise ValueError(f"chunk is for the ensemble engine, got {asked}")
+
+
 def run(
     request: Request,
     options: Options,
@@ -195,10 +201,13 @@ def run(
         If the step is not a pure function.
     JobFailed
         If a block cannot be computed.
+    ValueError
+        If there is no such device, or a chunk is given to another engine than the ensemble.
     """
     begin = time.monotonic()
     experiment = request.experiment
     device = device_of(options)  # refused before data is looked for, which may mean a download
+    _check_chunk(options, device)
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     about = settings(experiment, dataset)
     root = options.out / about["identity"]

@@ -126,7 +126,7 @@ def iterates(
     Raises
     ------
     ValueError
-        If there is no such engine, with the names there are.
+        If there is no such engine, with the names there are; or if a chunk is given to another than the ensemble.
     NotReplayable
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
@@ -147,6 +147,8 @@ def iterates(
         path = wavefront(step, batches, order, numbers, state0, ensemble=ensemble)
         name = "ensemble"
     else:
+        if chunk is not None:
+            raise ValueError(f"chunk is for the ensemble engine, got chunk={chunk} with engine={engine!r}")
         ensemble = None
         kernel = choose(step, batches, "step" if engine == "loop" else engine)
         name = kernel.name

@@ -113,9 +113,11 @@ def test_metrics_written_for_one_state_are_batched(chunk: int | None) -> None:
     labels = torch.arange(15) % 4
     evaluation = Evaluation(step.model, step.loss, (inputs, labels), (inputs[:5], labels[:5]), classes=4, rows=6)
     paths = [
-        iterates(step, batches, state0, Late(4), range(N + 1), evaluation, engine=engine, chunk=chunk)
-        for engine in ("loop", "ensemble")
+        iterates(step, batches, state0, Late(4), range(N + 1), evaluation, engine=engine, chunk=size)
+        for engine, size in (("loop", None), ("ensemble", chunk))
     ]
+    with pytest.raises(ValueError, match="chunk is for the ensemble engine, got chunk=2 with engine='loop'"):
+        iterates(step, batches, state0, Late(4), range(3), evaluation, engine="loop", chunk=2)
     assert paths[1].about["metrics batched"]
     assert not paths[0].about["metrics batched"]
     for name in evaluation.names:

@@ -259,6 +259,10 @@ def test_every_option_says_what_holds_unless_it_is_given() -> None:
         (["run", "fig4", "--steps", "0"], "steps >= 1"),
         (["run", "fig4", "--workers", "-1"], "workers must be at least 0, got -1"),
         (["run", "fig4", "--chunk", "0"], "chunk must be at least 1, got 0"),
+        (
+            ["run", "fig4", "--chunk", "2", "--device", "cpu"],
+            "ensemble engine, got chunk=2, engine=auto on cpu",
+        ),
         (["run", "fig4", "--time-limit", "-1"], "time_limit must be at least 0, got -60"),
         (["run", "fig4", "--block-seconds", "0"], "block_seconds must be positive"),
         (["run", "fig4", "--device", "abacus"], "unknown device 'abacus'"),

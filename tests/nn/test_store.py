@@ -273,8 +273,10 @@ def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
     assert np.array_equal(part["test_loss"][1, 0], curves["test_loss"][1, 1])
     with pytest.raises(KeyError, match="recorded are"):
         curves["speed"]
-    with pytest.raises(FileNotFoundError, match="run fig5"):
-        nne.load("fig5", out=tmp_path)
+    for name in ("fig5", "5"):
+        with pytest.raises(FileNotFoundError, match="run fig5"):
+            nne.load(name, out=tmp_path)
+    assert nne.load("4", out=tmp_path).iterates[-1] == curves.iterates[-1]
     write_synthetic(tmp_path, "fig4", steps=10, identity="other")
     with pytest.raises(ValueError, match="several runs"):
         nne.load("fig4", out=tmp_path)
