@@ -250,7 +250,7 @@ def load(
             source = entry.name
             name, wanted_orders = entry.experiment, entry.all_orders
         folder = DEFAULT_OUT if out is None else Path(out)
-        records = records_of(name, folder)
+        records = records_of(name, folder) if name in catalogue.EXPERIMENTS else []
         if records:
             return _part(_load_one_record(records, identity), seeds, orders, wanted_orders)
         every = runs_of(name, folder)
