@@ -15,15 +15,17 @@ from nn_experiments import executors, store
 from nn_experiments.curves import metric_names
 from nn_experiments.datasets import load_dataset
 from nn_experiments.engine import measure
+from nn_experiments.engine.card import limit_share
 from nn_experiments.engine.choose import choose
 from nn_experiments.engine.ensemble import Ensemble
 from nn_experiments.engine.jobs import Job, run_job
 from nn_experiments.engine.precision import by_autograd, products
 from nn_experiments.engine.probe import probe
-from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins
+from nn_experiments.engine.rehearsal import pinned, rehearse, rehearse_evaluation, write_pins
 from nn_experiments.estimates import clock
 from nn_experiments.planning import Piece, Request, missing_pieces, total_cost
 from nn_experiments.progress import Progress
+from nn_experiments.store import Block
 from nn_experiments.workplace import prepare, settings
 
 __all__ = ["Options", "Outcome", "run"]
@@ -95,14 +97,16 @@ def rates(request: Request, options: Options, ensemble: Ensemble) -> tuple[float
 def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) -> tuple[float, float]:
     experiment, seed = request.experiment, request.seeds[0]
     torch.set_num_threads(1)
+    limit_share(device)
     place = prepare(experiment, seed, data_dir=options.data_dir, official=options.official, device=device)
     slow = probe(place.step, place.batches, place.state0)
+    if device != "cpu" and options.engine in ("auto", "ensemble"):
+        evaluation = rehearse_evaluation(place.evaluation, place.batches, place.state0, ensemble)
+        chains = len(request.wanted("curves"))
+        return rehearse(place.step, place.batches, place.state0, ensemble, chains=chains), evaluation
     begin = time.perf_counter()
     measure(place.evaluation, place.state0, 1, 1, place.batches)
     evaluation = time.perf_counter() - begin
-    if device != "cpu" and options.engine in ("auto", "ensemble"):
-        chains = len(request.wanted("curves"))
-        return rehearse(place.step, place.batches, place.state0, ensemble, chains=chains), evaluation
     if options.engine == "step" or device != "cpu":
         return slow, evaluation
     name = "auto" if options.engine == "ensemble" else options.engine
@@ -118,17 +122,23 @@ def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) 
 
 
 def _block_seconds(request: Request, options: Options, ensemble: Ensemble, step: float) -> float:
-    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains."""
+    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains.
+
+    Where there is a limit of time, a block is at most a fifth of it: what is not finished then is lost.
+    """
     if device_of(options) == "cpu" or ensemble.chunk is None:
         return options.block_seconds
-    return max(options.block_seconds, ensemble.chunk * request.steps * step)
+    whole = min(ensemble.chunk, len(request.wanted("curves"))) * request.steps * step
+    if options.time_limit is not None:
+        whole = min(whole, options.time_limit / 5)
+    return max(options.block_seconds, whole)
 
 
 def foresee(request: Request, options: Options) -> str:
     """Return what a run would do, with rates measured on this machine; nothing is written."""
     experiment = request.experiment
     device = device_of(options)
-    _check_chunk(options, device)
+    _check(options, device)
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
     ensemble = pinned(root, device, chunk=options.chunk)
@@ -178,7 +188,9 @@ def device_of(options: Options) -> str:
     return options.device
 
 
-def _check_chunk(options: Options, device: str) -> None:
+def _check(options: Options, device: str) -> None:
+    if device != "cpu" and (options.workers or 0) > 1:
+        raise ValueError(f"a GPU is used by one process, got workers={options.workers} on {device}")
     if options.chunk is not None and options.engine != "ensemble" and (device == "cpu" or options.engine != "auto"):
         asked = f"chunk={options.chunk}, engine={options.engine} on {device}"
         raise ValueError(f"chunk is for the ensemble engine, got {asked}")
@@ -207,7 +219,7 @@ def run(
     begin = time.monotonic()
     experiment = request.experiment
     device = device_of(options)  # refused before data is looked for, which may mean a download
-    _check_chunk(options, device)
+    _check(options, device)
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     about = settings(experiment, dataset)
     root = options.out / about["identity"]
@@ -244,11 +256,14 @@ def run(
         device=device,
         chunk=options.chunk if device == "cpu" else ensemble.chunk,
         convolutions=tuple(sorted(ensemble.convolutions.items())),
+        together=ensemble.together,
     )
     jobs = {replace(template, seed=p.seed, variant=p.variant, stream=p.stream, at=p.at): p for p in pieces}
     progress = Progress(sum(p.seconds for p in pieces), total_cost(pieces), len(pieces))
 
-    def done_elsewhere(job: Job) -> bool:
+    def to_skip(job: Job) -> bool:
+        if deadline is not None and made and time.monotonic() + jobs[job].seconds > deadline:
+            return True  # it would not end in time; a shorter one may
         path = store.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
         if not path.exists():
             return False
@@ -276,10 +291,20 @@ def run(
         progress.workers = at_once
         if report:
             report(progress)
-        finished = executors.run_all(make, run_job, list(jobs), at_once=at_once, skip=done_elsewhere, deadline=deadline)
+        inline = device != "cpu" and not options.dask
+
+        def work(job: Job) -> Block:
+            return run_job(replace(job, chunk=ensemble.chunk))  # as it is by now
+
+        finished = executors.run_all(
+            make, work if inline else run_job, list(jobs), at_once=at_once, skip=to_skip, deadline=deadline
+        )
         for job, block in finished:
             store.write_block(root, job.seed, job.variant, block, stream=job.stream)
             made += 1
+            if inline and block.meta.get("chunk") and block.meta["chunk"] < (ensemble.chunk or 0):
+                ensemble.chunk = block.meta["chunk"]
+                write_pins(root, device, ensemble)
             progress.add(jobs[job])
             if report:
                 report(progress)

@@ -132,12 +132,13 @@ def prepare(
         start(model, {k: v.to(device) for k, v in initialise(model, seed, rule=rule, purpose=p, dtype=dtype).items()})
         for rule, p in ((experiment.initialisation, "initial"), (experiment.initialisation, "second start"))
     )
+    small = device == "cpu" and any(isinstance(module, nn.Conv2d) for module in model.modules())  # images in cache
     evaluation = Evaluation(
         model,
         loss,
         inputs("train", np.arange(len(dataset.train_inputs))[: experiment.train_evaluation]),
         inputs("test", np.arange(len(dataset.test_inputs))[: experiment.test_evaluation]),
         classes=dataset.classes,
-        rows=200 if any(isinstance(module, nn.Conv2d) for module in model.modules()) else 1000,
+        rows=200 if small else 1000,
     )
     return Workplace(experiment, seed, dataset, model, step, batches, first, second, other, evaluation)

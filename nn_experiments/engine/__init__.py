@@ -12,8 +12,8 @@ import torch
 
 from contraction.orders import Order
 from nn_experiments.batches import check_batches
+from nn_experiments.engine.card import free, out_of_memory, repeatable
 from nn_experiments.engine.choose import KERNELS, choose
-from nn_experiments.engine.memory import free
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.probe import probe, probe_measurement
 from nn_experiments.engine.together import measure_together
@@ -22,12 +22,10 @@ from nn_experiments.engine.walk import walk
 from nn_experiments.metrics import Functions, Measurement
 from nn_experiments.steps import State, TorchOptimizerStep
 
-__all__ = ["ENGINES", "TOGETHER", "Trajectory", "iterates", "measure", "measured"]
+__all__ = ["ENGINES", "Trajectory", "iterates", "measure", "measured"]
 
 #: What `iterates` can be asked for: one chain at a time with a kernel, the plain double loop, all chains together.
 ENGINES = (*KERNELS, "loop", "ensemble")
-#: How many states of an ensemble are measured at once.
-TOGETHER = 16
 
 
 def measure(measurement: Measurement, state: State, n: int, outermost: int, batches: Any) -> dict[str, np.ndarray]:
@@ -55,7 +53,9 @@ def measured(
             if len(some) > 1:
                 try:
                     rows = measure_together(measurement, some, batches)
-                except torch.OutOfMemoryError:
+                except RuntimeError as error:
+                    if not out_of_memory(error):
+                        raise
                     fits = False
             if not fits:
                 together = (len(some) + 1) // 2
@@ -81,6 +81,7 @@ def measured(
         yield from ends()
 
 
+@repeatable()
 def iterates(
     step: Callable[[State, Any, int], State],
     batches: Callable[[int], Any],
@@ -155,7 +156,7 @@ def iterates(
         path = walk(kernel, order, numbers, state0)
     rows: list[dict[str, np.ndarray]] = []
     gradients, applied, batched = [], 0, False
-    together = TOGETHER if name == "ensemble" else 1
+    together = ensemble.together if ensemble else 1
     for _, run, row, with_others in measured(measurement, path, batches, together=together):
         rows.append(row)
         batched = batched or with_others

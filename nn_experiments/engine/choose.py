@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nn_experiments.engine.card import on_card
 from nn_experiments.engine.channels_last import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels import Kernel, MLPKernel, StepKernel, hand_written
 
@@ -28,13 +29,13 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
         return StepKernel(step, batches)
     if kernel == "mlp":
         return MLPKernel(step, batches)
-    if kernel == "channels_last" or (kernel == "auto" and convolutional(step)):
+    if kernel == "channels_last" or (kernel == "auto" and convolutional(step) and not on_card(step)):
         return ChannelsLastKernel(step, batches)
     if kernel == "compiled":
         from nn_experiments.engine.compiled import CompiledKernel  # numba is optional, and slow to import
 
         return CompiledKernel(step, batches)
-    if hand_written(step, batches) or next(step.model.parameters()).is_cuda:
+    if hand_written(step, batches) or on_card(step):
         return StepKernel(step, batches)
     if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
         try:

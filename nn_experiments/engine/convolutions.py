@@ -6,6 +6,8 @@ weights are (E, O, C / groups, height, width). Every way gives (B, E·O, …), t
 
 from __future__ import annotations
 
+import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from importlib.util import find_spec
 
 import torch
 from torch.nn import functional as F
+
+from nn_experiments.engine import card
 
 __all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "keeps_as", "seconds_of", "ways_on"]
 
@@ -185,9 +189,19 @@ def convolve(
 
 
 def seconds_of(
-    way: str, shape: ConvolutionShape, chains: int, device: torch.device, dtype: torch.dtype, *, rounds: int = 5
+    way: str,
+    shape: ConvolutionShape,
+    chains: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    rounds: int = 3,
+    best: float = math.inf,
 ) -> float:
-    """Return the least seconds that a way takes forward and backward on random tensors, the first call not counted."""
+    """Return the least seconds that a way takes forward and backward on random tensors, the first call not counted.
+
+    A way that takes more than twice ``best`` is measured once only.
+    """
     channels = shape.inputs * (1 if shape.shared else chains)
     images = torch.randn(shape.batch, channels, *shape.size, device=device, dtype=dtype)
     images.requires_grad_(not shape.shared)
@@ -197,17 +211,18 @@ def seconds_of(
     leaves = [weight] if shape.shared else [weight, images]
 
     def wait() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        card.wait(device)
         return time.perf_counter()
 
-    times = []
+    times: list[float] = []
     with torch.enable_grad():
         for _ in range(rounds + 1):
             begin = wait()
             made = convolve(way, images, weight, None, shape)
             torch.autograd.grad(made.sum(), leaves)
             times.append(wait() - begin)
+            if len(times) == 2 and times[1] > 2 * best:
+                break
     return min(times[1:])
 
 
@@ -237,13 +252,13 @@ def choose_convolution(
     Parameters
     ----------
     measure
-        As `seconds_of`; on the CPU nothing is measured unless this is given. A way that runs out of memory is
-        no candidate.
+        As `seconds_of`; on the CPU nothing is measured unless this is given. A way that fails is no candidate, which
+        is said on standard error.
 
     Raises
     ------
     torch.OutOfMemoryError
-        If every way runs out of memory.
+        If every way fails.
     """
     if device.type == "cpu" and measure is None:
         return _by_rule(shape)
@@ -252,10 +267,13 @@ def choose_convolution(
     if key not in _CHOSEN:
         times: dict[str, float] = {}
         for way in ways_on(device, dtype):
+            best = min(times.values(), default=math.inf)
             try:
-                times[way] = (measure or seconds_of)(way, shape, chains, device, dtype)
-            except torch.OutOfMemoryError:
-                continue
+                times[way] = (measure or seconds_of)(way, shape, chains, device, dtype, best=best)
+            except Exception as error:  # compilers, drivers and libraries raise what they like
+                if card.lost(error):
+                    raise
+                print(f"{chains} convolutions {shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
         if not times:
             raise torch.OutOfMemoryError(f"{chains} convolutions {shape} fit in no way")
         _CHOSEN[key] = min(times, key=lambda way: times[way])

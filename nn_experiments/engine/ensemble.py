@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from contraction.orders import Order
+from nn_experiments.engine.card import free, out_of_memory
 from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, keeps_as
 from nn_experiments.engine.kernels import StepKernel
-from nn_experiments.engine.memory import activation_bytes, fitting, free
+from nn_experiments.engine.memory import activation_bytes, fitting
 from nn_experiments.engine.plan import Run, plan
 from nn_experiments.engine.sweeps import Sweep, form_of, sweep
 from nn_experiments.engine.wide import CannotWiden, Wide
@@ -25,6 +26,11 @@ from nn_experiments.steps import State, TrainingStep
 __all__ = ["Ensemble", "split", "wavefront"]
 
 Stacked = State
+
+#: How many states of an ensemble are measured at once, unless measuring them one by one is found faster.
+TOGETHER = 16
+#: What the number of live chains is rounded up to on a GPU.
+ON_A_GPU = 16
 
 
 @dataclass
@@ -42,6 +48,12 @@ class Ensemble:
     convolutions
         Shape, as text -> way to convolve (see `nn_experiments.engine.convolutions`). Shapes that are not in it are
         measured on a GPU, and added; on the CPU there is a rule.
+    pad
+        The number of live chains is rounded up to a multiple of this, within the chunk, with chains that start over
+        when their turn comes: cuDNN plans and torch's memory are then those of a few sizes. 16 on a GPU, 1 on the CPU
+        unless given.
+    together
+        How many states are measured at once.
     halved
         The chunks that did not fit.
     reason
@@ -51,6 +63,8 @@ class Ensemble:
     chunk: int | None = None
     form: str | None = None
     convolutions: dict[str, str] = field(default_factory=dict)
+    pad: int | None = None
+    together: int = TOGETHER
     halved: list[int] = field(default_factory=list)
     reason: str = ""
 
@@ -62,6 +76,7 @@ class Ensemble:
     def about(self) -> dict[str, Any]:
         """Return what decides last bits, for the record."""
         more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
+        more |= {"pad": self.pad} if (self.pad or 1) > 1 else {}
         return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
 
     def prepare(self, step: TrainingStep, batches: Any, state: State, first: int) -> Wide | None:
@@ -80,6 +95,8 @@ class Ensemble:
             If the step cannot be batched, with the reason.
         """
         asked = self.form
+        if self.pad is None:
+            self.pad = ON_A_GPU if next(iter(state["parameters"].values())).is_cuda else 1
         self.form, self.reason = form_of(step, batches, form=asked)
         if self.form == "wide":
             try:
@@ -110,6 +127,7 @@ class Ensemble:
             ways = {shape: keeps_as(self._way(shape, state)) for shape in shapes}
             kept = activation_bytes(step, Wide(step.model, way=lambda shape, chains: ways[shape]), state, inputs)
             self.chunk = fitting(step, state, kept)
+            free()  # the largest tensors of a run were those that convolutions were measured with
         return Wide(step.model, way=lambda shape, live: self._way(shape, state))
 
     def _way(self, shape: ConvolutionShape, state: State) -> str:
@@ -195,8 +213,8 @@ def _fitted(
     """Return the ends of some runs, or None after halving the chunk because they did not fit into memory."""
     try:
         return split(_together(step, batches, part, start, ensemble, wide), len(part))
-    except torch.OutOfMemoryError:
-        if len(part) == 1:
+    except RuntimeError as error:
+        if len(part) == 1 or not out_of_memory(error):
             raise
     # only here, with the exception and the tensors in its frames gone, is their memory free
     ensemble.halved.append(len(part))
@@ -235,12 +253,27 @@ def _together(
     state = _stack(start, len(runs))
     some = next(iter(start["parameters"].values()))
     rate_of = step.optimizer.rate
+    pad, begun, swept = ensemble.pad or 1, 0, 0
     for left in range(len(runs[0].indices), 0, -1):
         live = sum(len(run.indices) >= left for run in runs)
+        if swept > begun < live:  # these were swept along before their time
+            _start_over(state, start, begun, live)
+        begun, swept = live, min(len(runs), -(-live // pad) * pad)
         indices = [run.indices[len(run.indices) - left] for run in runs[:live]]
         places = [run.before + len(run.indices) - left + 1 for run in runs[:live]]
+        indices, places = (numbers + numbers[:1] * (swept - live) for numbers in (indices, places))
         rates = [rate_of(t, i) for t, i in zip(places, indices, strict=True)]
         same = len(set(rates)) == 1
         rate: Any = rates[0] if same else torch.tensor(rates, dtype=some.dtype, device=some.device)
         sweep(ensemble.form or "vmap", step, batches, state, Sweep(indices, places, rate), wide)
     return state
+
+
+def _start_over(state: Stacked, start: State, begin: int, end: int) -> None:
+    """Set chains back to where all start; what the start does not have counts as zero."""
+    for part, values in state.items():
+        for key, value in values.items():
+            if key in start.get(part, {}):
+                value[begin:end] = start[part][key]
+            else:
+                value[begin:end] = 0

@@ -165,11 +165,12 @@ class _Implicit(torch.autograd.Function):
         chains, outputs, inputs = weight.shape[:3]
         area, out_area = shape.size[0] * shape.size[1], shape.result[0] * shape.result[1]
         made = images.new_empty(len(images), chains * outputs, *shape.result)
-        _images_kernel[_grid(outputs, len(images) * out_area, chains, tile)](
-            images, weight, made, inputs, outputs, len(images), *shape.size, *shape.result,
-            0 if shape.shared else inputs * area, images.stride(0), outputs * out_area, made.stride(0),
-            weight.stride(0), weight.stride(1), weight.stride(2), TURNED=False, **ctx.options,
-        )  # fmt: skip
+        with torch.cuda.device_of(images):  # Triton launches on the current device, whatever its tensors are on
+            _images_kernel[_grid(outputs, len(images) * out_area, chains, tile)](
+                images, weight, made, inputs, outputs, len(images), *shape.size, *shape.result,
+                0 if shape.shared else inputs * area, images.stride(0), outputs * out_area, made.stride(0),
+                weight.stride(0), weight.stride(1), weight.stride(2), TURNED=False, **ctx.options,
+            )  # fmt: skip
         return made
 
     @staticmethod

@@ -18,9 +18,10 @@ import torch
 
 from nn_experiments import variants
 from nn_experiments.catalogue import Experiment
-from nn_experiments.engine import TOGETHER, measured
+from nn_experiments.engine import measured
+from nn_experiments.engine.card import limit_share, versions
 from nn_experiments.engine.choose import choose
-from nn_experiments.engine.ensemble import Ensemble, wavefront
+from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.plan import Run
 from nn_experiments.engine.precision import by_autograd, products
 from nn_experiments.engine.walk import averages, walk
@@ -50,8 +51,9 @@ class Job:
         As in `nn_experiments.iterates`.
     data_dir, official, device, chunk
         How this run finds its data and where it computes.
-    convolutions
-        For the ensemble: (shape, way) pairs that are to be used (see `nn_experiments.engine.ensemble.Ensemble`).
+    convolutions, together
+        For the ensemble: (shape, way) pairs that are to be used, and how many states are measured at once (see
+        `nn_experiments.engine.ensemble.Ensemble`).
     """
 
     experiment: Experiment
@@ -66,6 +68,7 @@ class Job:
     device: str = "cpu"
     chunk: int | None = None
     convolutions: tuple[tuple[str, str], ...] = ()
+    together: int = TOGETHER
 
     def __str__(self) -> str:
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
@@ -175,6 +178,7 @@ def _run(job: Job) -> Block:
     begin = time.perf_counter()
     if job.device == "cpu":
         torch.set_num_threads(1)
+    limit_share(job.device)
     place = prepare(job.experiment, job.seed, data_dir=job.data_dir, official=job.official, device=job.device)
     ensemble = Ensemble(chunk=job.chunk, convolutions=dict(job.convolutions))
     batching: dict[str, Any] = {"chunk": job.chunk}
@@ -183,7 +187,7 @@ def _run(job: Job) -> Block:
             name, values = _diagnostics(place, job, ensemble)
         else:
             name, path = _path(place, job, job.at, place.state0, ensemble=ensemble)
-            together = TOGETHER if name == "ensemble" else 1
+            together = job.together if name == "ensemble" else 1
             found = list(measured(place.evaluation, path, place.batches, together=together))
             values = {key: np.array([float(row[key]) for _, _, row, _ in found]) for key in found[0][2]}
             if name == "ensemble":
@@ -195,6 +199,7 @@ def _run(job: Job) -> Block:
         "kernel": name,
         **batching,
         "torch": torch.__version__,
+        **(versions() if job.device.startswith("cuda") else {}),
         "revision": revision(),
         "numpy": np.__version__,
         "seconds": round(time.perf_counter() - begin, 3),

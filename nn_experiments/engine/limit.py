@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nn_experiments.batches import check_batches
+from nn_experiments.engine.card import repeatable
 from nn_experiments.engine.choose import choose
 from nn_experiments.engine.probe import probe
 from nn_experiments.metrics import parameter_distance
@@ -50,6 +51,7 @@ class Limit:
         )
 
 
+@repeatable()
 def limit(
     step: Callable[[State, Any, int], State],
     batches: Callable[[int], Any],

@@ -9,7 +9,7 @@ import torch
 from nn_experiments.engine.wide import Wide
 from nn_experiments.steps import State, TrainingStep
 
-__all__ = ["ON_A_CPU", "SHARE", "activation_bytes", "chain_bytes", "fitting", "free"]
+__all__ = ["ON_A_CPU", "SHARE", "activation_bytes", "chain_bytes", "fitting"]
 
 #: Share of the free memory of a GPU that chains may take, by count; the rest is for workspaces and fragments.
 SHARE = 0.8
@@ -77,9 +77,3 @@ def fitting(step: TrainingStep, state: State, activations: int | None) -> int:
     free, _ = torch.cuda.mem_get_info(some.device)
     free += torch.cuda.memory_reserved(some.device) - torch.cuda.memory_allocated(some.device)
     return max(1, int(SHARE * free / chain_bytes(step, state, activations)))
-
-
-def free() -> None:
-    """Give back what torch keeps of a GPU's memory; call it outside of the ``except`` that caught running out of it."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from nn_experiments.catalogue import Experiment
+from nn_experiments.engine.card import on_card, repeatable
 from nn_experiments.engine.channels_last import convolutional
 
 __all__ = ["by_autograd", "products"]
 
 
-def products(experiment: Experiment, device: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context in which steps and evaluations of an experiment are computed; set what is global.
+@contextmanager
+def products(experiment: Experiment, device: str) -> Iterator[None]:
+    """Give the context in which steps and evaluations of an experiment are computed; set what is global.
 
     ``tf32`` is a setting of CUDA's libraries (float32 products, rounded inputs). ``precision="bf16"`` is torch's
     autocast: parameters, their updates, losses and statistics stay in float32, convolutions and matrix products are
     done in bfloat16. Parameters change in place, so autocast may not keep rounded copies of them.
+    cuDNN's algorithms are the deterministic ones.
     """
     torch.backends.cuda.matmul.allow_tf32 = experiment.tf32
     torch.backends.cudnn.allow_tf32 = experiment.tf32
-    if experiment.precision is None:
-        return contextlib.nullcontext()
-    return torch.autocast(torch.device(device).type, torch.bfloat16, cache_enabled=False)
+    kind, rounded = torch.device(device).type, experiment.precision is not None
+    with repeatable(), torch.autocast(kind, torch.bfloat16, enabled=rounded, cache_enabled=False):
+        yield
 
 
 def by_autograd(step: Any, kernel: str, experiment: Experiment) -> str:
@@ -39,4 +43,6 @@ def by_autograd(step: Any, kernel: str, experiment: Experiment) -> str:
         return kernel
     if kernel in ("mlp", "compiled"):
         raise ValueError(f"the kernel {kernel} knows no precision={experiment.precision}; use engine=auto")
-    return "channels_last" if kernel == "auto" and convolutional(step) else "step" if kernel == "auto" else kernel
+    if kernel != "auto":
+        return kernel
+    return "channels_last" if convolutional(step) and not on_card(step) else "step"

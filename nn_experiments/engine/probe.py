@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from nn_experiments.engine.card import wait
 from nn_experiments.steps import State
 
 __all__ = ["NotReplayable", "probe", "probe_measurement"]
@@ -61,6 +62,7 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
     for _ in range(2):
         begin = time.perf_counter()
         results.append(step(step(state0, batches(2), 1), batches(1), 2))
+        wait(next((value.device for value in _leaves(state0).values()), "cpu"))
         seconds = (time.perf_counter() - begin) / 2
     if difference := _differ(before, state0):
         raise NotReplayable(f"the step alters the state it is given: {difference}")

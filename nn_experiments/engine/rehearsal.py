@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from contraction.files import write_text
 from contraction.orders import CustomOrder
-from nn_experiments.engine.ensemble import Ensemble, wavefront
+from nn_experiments.engine import measure
+from nn_experiments.engine.card import free, out_of_memory, wait
+from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
+from nn_experiments.engine.together import measure_together
+from nn_experiments.metrics import Evaluation
 from nn_experiments.steps import State
 from nn_experiments.store import PINS
 
-__all__ = ["device_name", "pinned", "rehearse", "write_pins"]
+#: How many times B_1 B_2 is repeated to see how long a map takes.
+LONGER = 4
+
+__all__ = ["device_name", "pinned", "rehearse", "rehearse_evaluation", "write_pins"]
 
 
 def device_name(device: str) -> str:
@@ -37,6 +46,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
     try:
         found = json.loads(path.read_text()).get(device_name(device), {})
         own = Ensemble(chunk=chunk or found.get("chunk"), convolutions=dict(found.get("convolutions", {})))
+        own.together = int(found.get("together", TOGETHER))
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read ({error}); delete it to choose again") from error
     return own
@@ -46,25 +56,59 @@ def write_pins(root: Path, device: str, ensemble: Ensemble) -> None:
     """Write the choices of an ensemble beside the blocks, atomically; those of other devices stay."""
     path = root / PINS
     everything: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    everything[device_name(device)] = {"chunk": ensemble.chunk, "convolutions": ensemble.convolutions}
+    everything[device_name(device)] = {
+        "chunk": ensemble.chunk,
+        "convolutions": ensemble.convolutions,
+        "together": ensemble.together,
+    }
     write_text(path, json.dumps(everything, indent=1, sort_keys=True) + "\n")
 
 
 def rehearse(step: Any, batches: Any, state0: State, ensemble: Ensemble, *, chains: int) -> float:
-    """Run up to ``chains`` chains of B_1 B_2 twice; return the seconds of one map of one chain, the second time.
+    """Run up to ``chains`` chains of B_1 B_2, then longer words of them; return the seconds of one map of one chain.
 
-    The ensemble then has its chunk (halved where it did not fit) and a way for every convolution.
+    The ensemble then has its chunk (halved where it did not fit) and a way for every convolution. What begins and ends
+    a run takes as long as several maps: the second time is that of the longer words less the shorter ones.
     """
-    order = CustomOrder(lambda n: [1, 2])
     some = next(iter(state0["parameters"].values()))
-    seconds = 0.0
-    for _ in range(2):
+    times: list[float] = []
+    count = 1
+    for repeats in (1, 1, LONGER):
         ensemble.prepare(step, batches, state0, 1)
         count = max(1, min(chains, ensemble.chunk or 1))
+        order = CustomOrder(lambda n, repeats=repeats: [1, 2] * repeats)
         begin = time.perf_counter()
         for _ in wavefront(step, batches, order, range(1, count + 1), state0, ensemble=ensemble):
             pass
-        if some.is_cuda:
-            torch.cuda.synchronize(some.device)
-        seconds = (time.perf_counter() - begin) / (2 * count)
-    return seconds
+        wait(some.device)
+        times.append(time.perf_counter() - begin)
+    free()
+    return max(times[2] - times[1], 0.1 * times[2]) / (2 * (LONGER - 1) * count)
+
+
+def rehearse_evaluation(evaluation: Evaluation, batches: Any, state: State, ensemble: Ensemble) -> float:
+    """Choose how many states are measured at once, `TOGETHER` or one; return the seconds of one, the faster way."""
+    some = next(iter(state["parameters"].values()))
+    run = SimpleNamespace(outermost=1)
+    found = [(1, state, run)] * TOGETHER
+
+    def seconds(states: Any) -> float:
+        for _ in range(2):  # the first time libraries load and plan
+            begin = time.perf_counter()
+            if len(states) == 1:
+                measure(evaluation, state, 1, 1, batches)
+            elif measure_together(evaluation, states, batches) is None:
+                return math.inf
+            wait(some.device)
+        return (time.perf_counter() - begin) / len(states)
+
+    alone = seconds(found[:1])
+    try:
+        both = seconds(found)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        both = math.inf
+    ensemble.together = TOGETHER if both < alone else 1
+    free()
+    return min(alone, both)

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
+from nn_experiments.engine.card import lost, out_of_memory
 from nn_experiments.engine.wide import CannotWiden, Wide
 from nn_experiments.metrics import Evaluation, Measurement
 from nn_experiments.steps import State
@@ -31,8 +32,8 @@ def measure_together(
 
     Raises
     ------
-    torch.OutOfMemoryError
-        If they do not fit into memory together.
+    RuntimeError
+        If they do not fit into memory together (see `nn_experiments.engine.card.out_of_memory`).
     """
     states = [state for _, state, _ in found]
     stacked = {
@@ -53,10 +54,10 @@ def measure_together(
                 values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
             else:
                 values = torch.vmap(measurement)(stacked, *pairs)
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, ValueError, TypeError):  # what torch.vmap says of data-dependent or non-tensor code
-            return None
+        except (RuntimeError, ValueError, TypeError) as error:
+            if out_of_memory(error) or lost(error):
+                raise
+            return None  # data-dependent or non-tensor code
     arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
     return [{name: value[c] for name, value in arrays.items()} for c in range(len(found))]
 

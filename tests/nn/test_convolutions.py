@@ -47,28 +47,49 @@ def test_shapes_as_keys() -> None:
         convolve("faster", torch.zeros(1), torch.zeros(1), None, SHAPES[0])
 
 
-def test_the_choice(monkeypatch) -> None:
+def test_the_choice(monkeypatch, capsys) -> None:
     monkeypatch.setattr(convolutions, "_CHOSEN", {})
-    asked = []
+    asked: list[tuple[str, float]] = []
+    error: Exception = torch.OutOfMemoryError("injected")
 
-    def measure(way, shape, chains, device, dtype):
-        asked.append(way)
+    def measure(way, shape, chains, device, dtype, *, best):
+        asked.append((way, best))
         if way == "separate":
-            raise torch.OutOfMemoryError("injected")
+            raise error
         return {"grouped": 2.0, "products": 1.0}[way]
 
     by_rule = [choose_convolution(shape, 4, CPU, torch.float64) for shape in SHAPES]  # unmeasured
     assert by_rule == ["grouped", "grouped", "products", *["grouped"] * 4, "products"]
     for _ in range(2):
         assert choose_convolution(SHAPES[0], 4, CPU, torch.float64, measure=measure) == "products"
-    assert asked == ["grouped", "products", "separate"]  # once a shape
+    assert asked == [("grouped", float("inf")), ("products", 2.0), ("separate", 1.0)]  # once a shape
+    error = ValueError("no compiler")  # whatever a way fails of, another one is taken, and it is said
+    assert choose_convolution(SHAPES[1], 4, CPU, torch.float64, measure=measure) == "products"
+    assert "2x4x6x6-6 3x3/2+1 not by separate: ValueError: no compiler" in capsys.readouterr().err
+    monkeypatch.setattr(torch, "AcceleratorError", ValueError, raising=False)  # but for what breaks the card
+    with pytest.raises(ValueError, match="no compiler"):
+        choose_convolution(SHAPES[2], 4, CPU, torch.float64, measure=measure)
 
-    def never(*_):
+    def never(*_, best):
         raise torch.OutOfMemoryError("injected")
 
     with pytest.raises(torch.OutOfMemoryError, match="fit in no way"):
-        choose_convolution(SHAPES[1], 4, CPU, torch.float64, measure=never)
+        choose_convolution(SHAPES[3], 4, CPU, torch.float64, measure=never)
     assert convolutions.seconds_of("products", SHAPES[0], 2, CPU, torch.float32, rounds=1) > 0
+
+
+def test_a_slow_way_is_not_measured_again(monkeypatch) -> None:
+    true, calls = convolutions.convolve, []
+
+    def counted(way, *arguments):
+        calls.append(way)
+        return true(way, *arguments)
+
+    monkeypatch.setattr(convolutions, "convolve", counted)
+    convolutions.seconds_of("grouped", SHAPES[0], 2, CPU, torch.float32, best=1e-9)
+    assert len(calls) == 2  # one that is not counted, one that is
+    convolutions.seconds_of("grouped", SHAPES[0], 2, CPU, torch.float32, best=1e9)
+    assert len(calls) == 2 + 4
 
 
 def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:

@@ -10,12 +10,14 @@ from torch import nn  # noqa: E402
 
 from contraction.orders import Backward  # noqa: E402
 from nn_experiments.batches import Batch  # noqa: E402
+from nn_experiments.engine import card, iterates, rehearsal, sweeps  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine import sweeps  # noqa: E402
 from nn_experiments.engine.convolutions import ways_on  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.memory import activation_bytes, chain_bytes  # noqa: E402
 from nn_experiments.engine.wide import Wide  # noqa: E402
+from nn_experiments.metrics import Evaluation  # noqa: E402
 from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
@@ -46,6 +48,92 @@ def test_the_chunk_is_counted_for_the_ways_that_were_chosen(way: str, more: bool
     given = Ensemble(chunk=5)
     given.prepare(step, batches, state0, 1)
     assert (len(counted), given.chunk) == (2, 5)
+
+
+@pytest.mark.parametrize("optimizer", ["slow", "adam", "scheduled"])
+@pytest.mark.parametrize("order", ["backward", "late", "shuffled"])
+def test_padding_changes_nothing(order: str, optimizer: str, monkeypatch) -> None:
+    """Chains swept along before their time start over when it comes, the optimizer's state and buffers too."""
+    step, batches, state0 = conv_problem("basic-batch", OPTIMIZERS.get(optimizer, SLOW))
+    right = double_loop(step, batches, state0, ORDERS[order], range(N + 1))
+    true, sizes = engine.sweep, []
+
+    def noted(form, step, batches, state, now, wide):
+        sizes.append(now.live)
+        true(form, step, batches, state, now, wide)
+
+    monkeypatch.setattr(engine, "sweep", noted)
+    own = Ensemble(chunk=7, pad=3)
+    path = wavefront(step, batches, ORDERS[order], range(N + 1), state0, ensemble=own)
+    assert max(ratios(path, right, state0).values()) <= 1
+    if order == "backward":  # chunks of 7 and 5: multiples of three, within what there is
+        assert set(sizes) == {3, 6, 7, 5}
+    assert own.about()["pad"] == 3
+    monkeypatch.setattr(engine, "_start_over", lambda *_: None)
+    wrong = wavefront(step, batches, ORDERS[order], range(N + 1), state0, ensemble=Ensemble(chunk=7, pad=3))
+    if order == "backward":
+        with pytest.raises(AssertionError):  # counts of batches, or parameters, give it away
+            assert max(ratios(wrong, right, state0).values()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "memory", "broken"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True, False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True, False),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), True, False),
+        (RuntimeError("shapes do not match"), False, False),
+        (ValueError("out of memory"), False, False),
+        (getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: out of memory"), True, False),
+        (getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: an illegal memory access"), False, True),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_errors_that_mean_memory_and_errors_that_mean_the_end(error, memory: bool, broken: bool) -> None:
+    assert (card.out_of_memory(error), card.lost(error)) == (memory, broken)
+
+
+def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
+    flags = torch.backends.cudnn
+    before = flags.deterministic, flags.benchmark
+    with card.repeatable():
+        assert (flags.deterministic, flags.benchmark) == (True, False)
+    assert (flags.deterministic, flags.benchmark) == before
+    seen = []
+    metrics = {"flag": lambda state: seen.append(flags.deterministic) or torch.zeros(())}
+    step, batches, state0 = conv_problem("plain-none", SLOW)
+    iterates(step, batches, state0, Backward(), [1], metrics)
+    assert set(seen) == {True}
+    assert (flags.deterministic, flags.benchmark) == before
+
+
+@pytest.mark.parametrize(
+    ("slow", "together", "seconds"),
+    [("alone", TOGETHER, 1 / TOGETHER), ("together", 1, 1.0), ("memory", 1, 1.0), ("neither", TOGETHER, 1 / TOGETHER)],
+)
+def test_how_many_states_are_measured_at_once_is_measured(
+    slow: str, together: int, seconds: float, monkeypatch
+) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    x, y = batches(20)[:2]
+    evaluation = Evaluation(step.model, step.loss, (x, y), (x[:2], y[:2]), classes=3)
+    now = [0.0]
+    monkeypatch.setattr(rehearsal.time, "perf_counter", lambda: now[0])
+
+    def spending(name, function):
+        def timed(*arguments):
+            if (slow, name) == ("memory", "together"):
+                raise torch.OutOfMemoryError("injected")
+            now[0] += 100.0 if name == slow else 1.0
+            return function(*arguments)
+
+        return timed
+
+    monkeypatch.setattr(rehearsal, "measure", spending("alone", rehearsal.measure))
+    monkeypatch.setattr(rehearsal, "measure_together", spending("together", rehearsal.measure_together))
+    own = Ensemble(together=5)
+    assert rehearsal.rehearse_evaluation(evaluation, batches, state0, own) == seconds
+    assert own.together == together
 
 
 @pytest.mark.parametrize("fails", [1, 2])

@@ -1,0 +1,75 @@
+"""What torch must be told, and asked, about a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+__all__ = ["SHARE", "free", "limit_share", "lost", "on_card", "out_of_memory", "repeatable", "versions", "wait"]
+
+#: Share of a card's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
+SHARE = 0.93
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let cuDNN take the same deterministic algorithm every time; else T_i would be no fixed map."""
+    flags = torch.backends.cudnn
+    before = flags.deterministic, flags.benchmark
+    flags.deterministic, flags.benchmark = True, False
+    try:
+        yield
+    finally:
+        flags.deterministic, flags.benchmark = before
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, in the words of torch or of a library below it."""
+    words = ("out of memory", "ALLOC_FAILED", "unable to find an engine")  # the last is cuDNN's, without a workspace
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error) for text in words)
+    )
+
+
+def limit_share(device: str) -> None:
+    """Keep torch within its share of a GPU, so that it runs out of memory itself and says so."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_per_process_memory_fraction(SHARE, torch.device(device).index)
+
+
+def lost(error: BaseException) -> bool:
+    """Return whether after this error nothing can be computed on the card any more."""
+    kind = getattr(torch, "AcceleratorError", None)
+    return kind is not None and isinstance(error, kind) and not out_of_memory(error)
+
+
+def free() -> None:
+    """Give back what torch keeps of a GPU's memory; call it outside of the ``except`` that caught running out of it."""
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def on_card(step: Any) -> bool:
+    """Return whether a step's module is on a GPU."""
+    return next(step.model.parameters()).is_cuda
+
+
+def wait(device: torch.device | str) -> None:
+    """Wait until a GPU has done what it was told; on a CPU nothing is left to do."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions of what computes on a GPU."""
+    found = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    with contextlib.suppress(PackageNotFoundError):
+        found["triton"] = version("triton")
+    return found

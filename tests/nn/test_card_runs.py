@@ -1,0 +1,124 @@
+"""Runs as on a GPU, on a CPU: the device "cpu:0" takes every turn that a card takes, but computes here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import nn_experiments as nne  # noqa: E402
+from nn_experiments import run as runs  # noqa: E402
+from nn_experiments import store  # noqa: E402
+from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine.ensemble import TOGETHER, Ensemble  # noqa: E402
+from nn_experiments.planning import Request  # noqa: E402
+from nn_experiments.run import Options, run  # noqa: E402
+
+SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12", "dtype": "float64"})
+REQUEST = Request(
+    experiment=SMALL, seeds=(0,), orders=("forward", "backward", "late-10"), steps=24, diagnostics_every=8
+)
+CARD = "cpu:0"
+
+
+def options(out: Path, **more) -> Options:
+    return Options(**({"out": out, "workers": 0, "device": CARD} | more))
+
+
+def pins(root: Path) -> dict:
+    return json.loads((root / store.PINS).read_text())["cpu"]
+
+
+def metas(root: Path) -> list[dict]:
+    return [store.read_block(path).meta for path in sorted(root.glob("0/backward/*.npz"))]
+
+
+def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path) -> None:
+    """In float64 to 1e-9; what was chosen is in the blocks and beside them, and holds when the run goes on."""
+    first = run(REQUEST, options(tmp_path / "card", time_limit=0.0))  # nothing, but what is chosen before
+    assert (first.made, pins(first.root)["chunk"]) == (0, engine.fitting(None, {"parameters": {"": torch.ones(1)}}, 0))
+    chosen = pins(first.root)
+    assert chosen["together"] in (1, TOGETHER)
+    (first.root / store.PINS).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
+    there = run(REQUEST, options(tmp_path / "card"))
+    assert there.missing == 0
+    assert (pins(there.root)["chunk"], {meta["chunk"] for meta in metas(there.root)}) == (5, {5})
+    assert {meta["kernel"] for meta in metas(there.root)} == {"ensemble"}
+    here = run(REQUEST, options(tmp_path / "chains", device="cpu"))
+    one, other = nne.load(there.root), nne.load(here.root)
+    assert one.orders == other.orders
+    for name in other.metrics:
+        assert np.allclose(one[name], other[name], rtol=1e-9, atol=1e-12, equal_nan=True), name
+    assert not all(np.array_equal(one[name], other[name], equal_nan=True) for name in other.metrics)
+
+
+def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch, capsys) -> None:
+    true = engine.sweep
+
+    def scarce(form, step, batches, state, now, wide):
+        if now.live > 3 and max(now.places) > 10:  # later than the rehearsal sees
+            raise torch.OutOfMemoryError("injected")
+        true(form, step, batches, state, now, wide)
+
+    root = run(REQUEST, options(tmp_path, time_limit=0.0)).root
+    (root / store.PINS).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
+    monkeypatch.setattr(engine, "sweep", scarce)
+    monkeypatch.setattr(runs, "missing_pieces", cut_in_two(runs.missing_pieces))
+    outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path))
+    assert outcome.missing == 0
+    assert pins(root)["chunk"] == 3
+    halved = [meta.get("halved") for meta in metas(root)]
+    assert halved.count([6]) == 1
+    assert halved.count(None) == len(halved) - 1 > 0
+    assert capsys.readouterr().err.count("out of memory") == 1
+
+
+def cut_in_two(true):
+    """Return pieces of twelve iterates, whatever they are said to cost."""
+
+    def pieces(request, root, **more):
+        return true(request, root, **(more | {"step_seconds": 1.0, "evaluation_seconds": 0.0, "block_seconds": 160.0}))
+
+    return pieces
+
+
+def test_blocks_fit_into_the_time_there_is(tmp_path: Path) -> None:
+    def seconds(**more) -> float:
+        return runs._block_seconds(REQUEST, options(tmp_path, **more), Ensemble(chunk=10), 2.0)
+
+    assert seconds() == 10 * 24 * 2  # a whole chunk of the longest chains
+    assert seconds(time_limit=600.0) == 120
+    assert seconds(time_limit=10.0) == 15  # no less than asked for
+    assert runs._block_seconds(REQUEST, options(tmp_path), Ensemble(chunk=1000), 2.0) == 25 * 24 * 2  # all there are
+    assert seconds(device="cpu") == 15
+
+
+def test_what_would_not_end_in_time_is_not_begun(tmp_path: Path, monkeypatch) -> None:
+    begun = []
+
+    def long(job):
+        begun.append(job)
+        now[0] += 10.0
+        return runs_job(job)
+
+    runs_job, now = runs.run_job, [0.0]
+    monkeypatch.setattr(runs.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(runs, "run_job", long)
+    monkeypatch.setattr(runs, "rates", lambda *_: (0.2, 0.0))
+    monkeypatch.setattr(runs, "_block_seconds", lambda *_: 20.0)
+    outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path, time_limit=11.0))
+    # one second is left, blocks take about twenty, but that of iterate 0, which takes none
+    assert ([job.at for job in begun[1:]], outcome.made) == ([(0,)], 2)
+    assert begun[0].at[-1] == 24
+    assert outcome.missing > 0
+
+
+def test_one_process_a_card(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a GPU is used by one process, got workers=2 on cpu:0"):
+        run(REQUEST, options(tmp_path, workers=2))
