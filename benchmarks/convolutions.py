@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import statistics
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ import torch
 from benchmarks._measure import environment
 from contraction.files import write_text
 from nn_experiments import models
+from nn_experiments.engine import card
 from nn_experiments.engine.convolutions import ConvolutionShape, seconds_of, ways_on
 from nn_experiments.engine.memory import activation_bytes
 from nn_experiments.engine.wide import Wide
@@ -50,15 +53,25 @@ def shapes_of(name: str) -> Counter[ConvolutionShape]:
     return found
 
 
+def flops(shape: ConvolutionShape) -> int:
+    """Return the operations of one convolution, forward and backward (no gradient of shared images)."""
+    places = shape.batch * shape.result[0] * shape.result[1]
+    once = 2 * places * shape.outputs * shape.inputs // shape.groups * shape.taps[0] * shape.taps[1]
+    return once * (2 if shape.shared else 3)
+
+
 def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, rounds: int) -> dict[str, Any]:
-    """Return seconds and ratios to `BASE` of every way for one shape; a way may not fit into memory."""
+    """Return seconds and ratios to `BASE` of every way for one shape; NaN where a way fails."""
     times: dict[str, list[float]] = {way: [] for way in ways_on(device, torch.float32)}
     for _ in range(rounds):
         for way, own in times.items():
             try:
                 own.append(seconds_of(way, shape, chains, device, torch.float32, rounds=1))
-            except torch.OutOfMemoryError:
-                own.append(float("nan"))
+            except Exception as error:  # what compilers, drivers and libraries raise
+                if card.lost(error):
+                    raise
+                print(f"{shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
+                own.append(math.nan)
     ratios = {
         way: statistics.median(a / b for a, b in zip(own, times[BASE], strict=True)) for way, own in times.items()
     }
@@ -82,39 +95,40 @@ def main() -> int:
     rounds = 1 if args.quick else 5
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.precision == "tf32"
     rounded = torch.autocast(device.type, torch.bfloat16) if args.precision == "bf16" else contextlib.nullcontext()
-    with rounded:
-        rows = _table(device, chains, rounds, args.precision, quick=args.quick)
     where = environment() | {"torch": torch.__version__}
     if device.type == "cuda":
-        where["card"] = torch.cuda.get_device_name(device)
-    body = {"environment": where, "chains": chains, "rounds": rounds, "precision": args.precision, "rows": rows}
+        where |= {"card": torch.cuda.get_device_name(device)} | card.versions()
     end = "" if args.precision == "float32" else f"-{args.precision}"
-    write_text(args.out / f"convolutions-{device.type}{end}.json", json.dumps(body, indent=1) + "\n")
+    body = {"environment": where, "chains": chains, "rounds": rounds, "precision": args.precision, "rows": []}
+    print(f"{chains} chains, {args.precision}, forward and backward; times over that of {BASE}, the best marked *")
+    for name in NETWORKS:
+        with rounded, card.repeatable():
+            body["rows"] += _network(name, device, chains, rounds, quick=args.quick)
+        write_text(args.out / f"convolutions-{device.type}{end}.json", json.dumps(body, indent=1) + "\n")
     return 0
 
 
-def _table(device: torch.device, chains: int, rounds: int, precision: str, *, quick: bool) -> list[dict[str, Any]]:
+def _network(name: str, device: torch.device, chains: int, rounds: int, *, quick: bool) -> list[dict[str, Any]]:
     ways = ways_on(device, torch.float32)
     rows: list[dict[str, Any]] = []
-    print(f"{chains} chains, {precision}, forward and backward; times over that of {BASE}, the best marked *")
-    for name in NETWORKS:
-        counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])
-        if quick:
-            counted = counted[:: max(1, len(counted) // 3)][:3]
-        totals = dict.fromkeys((*ways, "best"), 0.0)
-        print(f"\n{name:<44} {'times':>5} " + " ".join(f"{way:>12}" for way in ways), flush=True)
-        for shape, count in counted:
-            row = compare(shape, chains, device, rounds=rounds)
-            rows.append({"network": name, "shape": str(shape), "count": count, **row})
-            for way in ways:
-                totals[way] += count * row["seconds"][way]
-            totals["best"] += count * row["seconds"][row["best"]] if row["best"] else float("nan")
-            marks = " ".join(f"{row['ratios'][w]:>11.2f}{'*' if w == row['best'] else ' '}" for w in ways)
-            print(f"{shape!s:<44} {count:>5} {marks}", flush=True)
-        summary = {way: total / totals[BASE] for way, total in totals.items()}
-        print(f"{'all, by seconds':<50} " + "  ".join(f"{way} {ratio:.2f}" for way, ratio in summary.items()))
-        rows.append({"network": name, "shape": "all", "ratios": summary})
-    return rows
+    counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])
+    if quick:
+        counted = counted[:: max(1, len(counted) // 3)][:3]
+    totals = dict.fromkeys((*ways, "best"), 0.0)
+    print(f"\n{name:<44} {'times':>5} " + " ".join(f"{way:>12}" for way in ways) + "  best, Gflop/s", flush=True)
+    for shape, count in counted:
+        row = compare(shape, chains, device, rounds=rounds)
+        best = row["seconds"][row["best"]] if row["best"] else math.nan
+        row["best_gflops"] = 1e-9 * chains * flops(shape) / best
+        rows.append({"network": name, "shape": str(shape), "count": count, **row})
+        for way in ways:
+            totals[way] += count * row["seconds"][way]
+        totals["best"] += count * best
+        marks = " ".join(f"{row['ratios'][w]:>11.2f}{'*' if w == row['best'] else ' '}" for w in ways)
+        print(f"{shape!s:<44} {count:>5} {marks} {row['best_gflops']:>14,.0f}", flush=True)
+    summary = {way: total / totals[BASE] for way, total in totals.items()}
+    print(f"{'all, by seconds':<50} " + "  ".join(f"{way} {ratio:.2f}" for way, ratio in summary.items()))
+    return [*rows, {"network": name, "shape": "all", "ratios": summary}]
 
 
 if __name__ == "__main__":
