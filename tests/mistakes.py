@@ -154,6 +154,13 @@ MISTAKES = (
         "before = int(_shape(convolution)[1][axis])",
         "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[bottleneck-batch-backward]",
     ),
+    Mistake(
+        "chains that were swept along before their time do not start over",
+        "nn_experiments/engine/ensemble.py",
+        "if swept > begun < live:",
+        "if swept > begun > live:",
+        "tests/nn/test_resources.py::test_padding_changes_nothing[backward-slow]",
+    ),
 )
 
 

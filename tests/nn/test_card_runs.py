@@ -16,6 +16,7 @@ from nn_experiments import run as runs  # noqa: E402
 from nn_experiments import store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine import jobs  # noqa: E402
 from nn_experiments.engine.ensemble import TOGETHER, Ensemble  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
@@ -39,15 +40,24 @@ def metas(root: Path) -> list[dict]:
     return [store.read_block(path).meta for path in sorted(root.glob("0/backward/*.npz"))]
 
 
-def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path) -> None:
+def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path, monkeypatch) -> None:
     """In float64 to 1e-9; what was chosen is in the blocks and beside them, and holds when the run goes on."""
     first = run(REQUEST, options(tmp_path / "card", time_limit=0.0))  # nothing, but what is chosen before
     assert (first.made, pins(first.root)["chunk"]) == (0, engine.fitting(None, {"parameters": {"": torch.ones(1)}}, 0))
     chosen = pins(first.root)
     assert chosen["together"] in (1, TOGETHER)
     (first.root / store.PINS).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
+    together = []
+
+    def measured(*arguments, **options):
+        together.append(options["together"])
+        return true(*arguments, **options)
+
+    true = jobs.measured
+    monkeypatch.setattr(jobs, "measured", measured)
     there = run(REQUEST, options(tmp_path / "card"))
     assert there.missing == 0
+    assert set(together) == {3}
     assert (pins(there.root)["chunk"], {meta["chunk"] for meta in metas(there.root)}) == (5, {5})
     assert {meta["kernel"] for meta in metas(there.root)} == {"ensemble"}
     here = run(REQUEST, options(tmp_path / "chains", device="cpu"))
