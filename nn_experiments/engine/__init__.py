@@ -142,7 +142,7 @@ def iterates(
     probe_measurement(lambda state: measure(measurement, state, 0, 0, batches), state0)
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu):
-        from nn_experiments.engine.ensemble import Ensemble, wavefront
+        from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
 
         ensemble = Ensemble(chunk=chunk)
         path = wavefront(step, batches, order, numbers, state0, ensemble=ensemble)
@@ -156,7 +156,7 @@ def iterates(
         path = walk(kernel, order, numbers, state0)
     rows: list[dict[str, np.ndarray]] = []
     gradients, applied, batched = [], 0, False
-    together = ensemble.together if ensemble else 1
+    together = (ensemble.together or TOGETHER) if ensemble else 1
     for _, run, row, with_others in measured(measurement, path, batches, together=together):
         rows.append(row)
         batched = batched or with_others

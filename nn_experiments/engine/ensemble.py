@@ -53,7 +53,7 @@ class Ensemble:
         when their turn comes: cuDNN plans and torch's memory are then those of a few sizes. 16 on a GPU, 1 on the CPU
         unless given.
     together
-        How many states are measured at once.
+        How many states are measured at once; `TOGETHER` unless given.
     halved
         The chunks that did not fit.
     reason
@@ -64,7 +64,7 @@ class Ensemble:
     form: str | None = None
     convolutions: dict[str, str] = field(default_factory=dict)
     pad: int | None = None
-    together: int = TOGETHER
+    together: int | None = None
     halved: list[int] = field(default_factory=list)
     reason: str = ""
 

@@ -68,7 +68,7 @@ class Job:
     device: str = "cpu"
     chunk: int | None = None
     convolutions: tuple[tuple[str, str], ...] = ()
-    together: int = TOGETHER
+    together: int | None = None
 
     def __str__(self) -> str:
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
@@ -187,7 +187,7 @@ def _run(job: Job) -> Block:
             name, values = _diagnostics(place, job, ensemble)
         else:
             name, path = _path(place, job, job.at, place.state0, ensemble=ensemble)
-            together = job.together if name == "ensemble" else 1
+            together = (job.together or TOGETHER) if name == "ensemble" else 1
             found = list(measured(place.evaluation, path, place.batches, together=together))
             values = {key: np.array([float(row[key]) for _, _, row, _ in found]) for key in found[0][2]}
             if name == "ensemble":

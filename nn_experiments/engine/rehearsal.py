@@ -46,7 +46,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
     try:
         found = json.loads(path.read_text()).get(device_name(device), {})
         own = Ensemble(chunk=chunk or found.get("chunk"), convolutions=dict(found.get("convolutions", {})))
-        own.together = int(found.get("together", TOGETHER))
+        own.together = found.get("together")
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read ({error}); delete it to choose again") from error
     return own
@@ -87,7 +87,7 @@ def rehearse(step: Any, batches: Any, state0: State, ensemble: Ensemble, *, chai
 
 
 def rehearse_evaluation(evaluation: Evaluation, batches: Any, state: State, ensemble: Ensemble) -> float:
-    """Choose how many states are measured at once, `TOGETHER` or one; return the seconds of one, the faster way."""
+    """Choose how many states are measured at once, `TOGETHER` or one, unless that is chosen; return the seconds of one."""
     some = next(iter(state["parameters"].values()))
     run = SimpleNamespace(outermost=1)
     found = [(1, state, run)] * TOGETHER
@@ -109,6 +109,7 @@ def rehearse_evaluation(evaluation: Evaluation, batches: Any, state: State, ense
         if not out_of_memory(error):
             raise
         both = math.inf
-    ensemble.together = TOGETHER if both < alone else 1
+    if ensemble.together is None:
+        ensemble.together = TOGETHER if both < alone else 1
     free()
-    return min(alone, both)
+    return both if ensemble.together > 1 and math.isfinite(both) else alone

@@ -132,9 +132,12 @@ def test_how_many_states_are_measured_at_once_is_measured(
 
     monkeypatch.setattr(rehearsal, "measure", spending("alone", rehearsal.measure))
     monkeypatch.setattr(rehearsal, "measure_together", spending("together", rehearsal.measure_together))
-    own = Ensemble(together=5)
+    own = Ensemble()
     assert rehearsal.rehearse_evaluation(evaluation, batches, state0, own) == seconds
     assert own.together == together
+    kept = Ensemble(together=1)  # what is pinned stays
+    assert rehearsal.rehearse_evaluation(evaluation, batches, state0, kept) == (100.0 if slow == "alone" else 1.0)
+    assert kept.together == 1
 
 
 @pytest.mark.parametrize("fails", [1, 2])
