@@ -87,7 +87,7 @@ def rehearse(step: Any, batches: Any, state0: State, ensemble: Ensemble, *, chai
 
 
 def rehearse_evaluation(evaluation: Evaluation, batches: Any, state: State, ensemble: Ensemble) -> float:
-    """Choose how many states are measured at once, `TOGETHER` or one, unless that is chosen; return the seconds of one."""
+    """Choose whether one or `TOGETHER` states are measured at once, unless it is chosen; return the seconds of one."""
     some = next(iter(state["parameters"].values()))
     run = SimpleNamespace(outermost=1)
     found = [(1, state, run)] * TOGETHER
