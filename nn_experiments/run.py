@@ -282,10 +282,9 @@ def run(
             executor, at_once = stack.enter_context(executors.dask_executor(options.dask))
             make = lambda: executor  # noqa: E731
         else:
-            workers = options.workers
+            workers = 0 if device != "cpu" else options.workers  # a card is used by this process
             if workers is None:
-                short = progress.seconds < 20 or device != "cpu"
-                workers = 0 if short else min(len(pieces), len(os.sched_getaffinity(0)))
+                workers = 0 if progress.seconds < 20 else min(len(pieces), len(os.sched_getaffinity(0)))
             at_once = max(1, workers)
             make = (lambda: executors.process_executor(at_once)) if workers else executors.InlineExecutor
         progress.workers = at_once

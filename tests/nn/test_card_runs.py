@@ -129,6 +129,8 @@ def test_what_would_not_end_in_time_is_not_begun(tmp_path: Path, monkeypatch) ->
     assert outcome.missing > 0
 
 
-def test_one_process_a_card(tmp_path: Path) -> None:
+def test_one_process_a_card(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="a GPU is used by one process, got workers=2 on cpu:0"):
         run(REQUEST, options(tmp_path, workers=2))
+    monkeypatch.setattr(runs.executors, "process_executor", None)  # not even one beside this
+    assert run(replace(REQUEST, steps=2, diagnostics_every=0), options(tmp_path, workers=1)).missing == 0
