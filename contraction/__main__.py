@@ -73,6 +73,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(table(verdicts))
         failed, cases = sum(not v.holds for v in verdicts), sum(v.cases for v in verdicts)
         print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} cases, {failed} failed")
+        print("rows: of the audit; worst ratio: measured over claimed; refuted: passes if the printed form fails")
     for v in verdicts:
         if not v.holds:
             print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)
