@@ -176,6 +176,9 @@ def _panel(axis: Any, exhibit: Exhibit) -> None:
     axis.plot(n, shown[0], forward_style, color=FORWARD, lw=1.4, ms=3, label="forward")
     axis.plot(n, shown[1], "-", color=BACKWARD, label="backward")
     axis.plot(n, shown[2], "--", color=CLAIM, lw=1.0, label="certificate")
+    seen = np.flatnonzero(backward >= floor)
+    if rate is not None and len(seen) and seen[-1] < n[-1] and backward[seen[-1]] > 1e6 * floor:  # at once, not by rate
+        axis.text(0.05, 0.4, f"equal from n = {seen[-1] + 1}", transform=axis.transAxes, fontsize=6.5, color=BACKWARD)
     fit = "reached at n = 1" if rate is None else f"fit {rate:.3f}ⁿ, "
     promised = "" if rate is None else f"certified {_promised_rate(claim):.3f}ⁿ"
     power = f" in $L^{{{certificate.p:.2g}}}$" if np.isfinite(certificate.p) else ""
