@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from nn_experiments import catalogue, variants
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import Curves
 from nn_experiments.loading import load, records_of, runs_of
 
-__all__ = ["load_figure", "results_at_hand"]
+__all__ = ["AtHand", "load_figure", "results_at_hand"]
+
+
+class AtHand(NamedTuple):
+    """Results of a figure: what was loaded, the figure, from which folder, and the folders that have less of it."""
+
+    curves: Curves
+    entry: Figure
+    folder: Path
+    others: tuple[Path, ...] = ()
 
 
 def load_figure(
@@ -40,20 +50,26 @@ def load_figure(
     return curves
 
 
-def results_at_hand(folders: Iterable[Path]) -> list[tuple[Curves, Figure]]:
-    """Return (curves, figure) for every figure of the catalogue that a folder has all compared orders of.
+def results_at_hand(folders: Iterable[Path]) -> list[AtHand]:
+    """Return the results of every figure of the catalogue that a folder has all compared orders of.
 
-    The first folder that has a figure wins; if it holds several variants of the experiment (``--set``), all of them
-    are returned, the catalogue's own first. A figure of which only a part of its orders was recorded is left out.
+    The folder with the most values of the figure's first metric under its compared orders (in one variant) wins, the
+    first of equals; if it holds several variants of the experiment (``--set``), all of them are returned, the
+    catalogue's own first. Left out is a figure of which only a part of its orders was recorded, or whose curves end
+    below `Figure.at_least`.
     """
     found = []
-    folders = list(folders)
+    folders = list(dict.fromkeys(folders))
     for entry in catalogue.FIGURES.values():
-        for folder in folders:
-            results = [curves for curves in _variants(entry, folder) if _comparable(curves, entry)]
-            if results:
-                found += [(curves, entry) for curves in results]
-                break
+        results = {
+            folder: usable
+            for folder in folders
+            if (usable := [curves for curves in _variants(entry, folder) if _comparable(curves, entry)])
+        }
+        if results:
+            best = max(results, key=lambda folder: max(_amount(curves, entry) for curves in results[folder]))
+            others = tuple(folder for folder in results if folder != best)
+            found += [AtHand(curves, entry, best, others) for curves in results[best]]
     return found
 
 
@@ -67,14 +83,24 @@ def _variants(entry: Figure, folder: Path) -> list[Curves]:
     return [load_figure(entry, folder, identity=root.name) for root in roots]
 
 
+def _compared(entry: Figure) -> tuple[str, ...]:
+    return entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
+
+
 def _comparable(curves: Curves, entry: Figure) -> bool:
-    compared = entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
-    return set(compared) <= set(curves.orders) and _has_paths(curves, entry, compared)
+    return set(_compared(entry)) <= set(curves.orders) and _has_paths(curves, entry)
 
 
-def _has_paths(curves: Curves, entry: Figure, orders: Sequence[str]) -> bool:
-    """Whether every seed has several iterates of the figure's first curve under every order."""
+def _has_paths(curves: Curves, entry: Figure) -> bool:
+    """Whether every seed has several iterates, and far enough, of the figure's first curve under compared orders."""
     metric = entry.metrics[0]
-    return metric in curves.metrics and all(
-        len(curves.path(metric, seed=s, order=o)[0]) > 2 for s in curves.seeds for o in orders
-    )
+    if metric not in curves.metrics:
+        return False
+    paths = [curves.path(metric, seed=s, order=o)[0] for s in curves.seeds for o in _compared(entry)]
+    return all(len(n) > 2 and n[-1] >= entry.at_least for n in paths)
+
+
+def _amount(curves: Curves, entry: Figure) -> int:
+    """Return how many values of the figure's first curve were recorded under its compared orders, over all seeds."""
+    places = [curves.orders.index(order) for order in _compared(entry)]
+    return int(curves.recorded[entry.metrics[0]][:, places].sum())

@@ -100,6 +100,10 @@ def _arguments() -> argparse.ArgumentParser:
         "--variant", metavar="NAME", help="EXPERIMENT--NAME.npz, beside EXPERIMENT.npz, which is written unless given"
     )
 
+    record.add_argument(
+        "--replace", action="store_true", help="write even if the file that is there holds what the new results lack"
+    )
+
     merge = commands.add_parser("merge", help="copy into one folder what others have computed")
     merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
     merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
@@ -193,10 +197,13 @@ def _merge(args: argparse.Namespace) -> int:
 
 def _record(args: argparse.Namespace) -> int:
     from nn_experiments.loading import load, record_path
+    from nn_experiments.records import check_keeps
 
     figure = catalogue.find(args.figure)
     path = record_path(figure.experiment, args.into, args.variant)
     curves = load(figure.experiment, out=args.out, identity=args.identity)
+    if not args.replace:
+        check_keeps(path, curves)
     curves.save(path)
     print(f"{path}: seeds {curves.seeds}, orders {', '.join(curves.orders)}, {path.stat().st_size / 1e6:.2f} MB")
     return 0

@@ -59,7 +59,7 @@ def main(words: Sequence[str]) -> int:
         given = [name for name in ("identity", "seeds", "orders", "metrics") if getattr(args, name) is not None]
         if given or args.scale != "auto":
             raise ValueError(f"overview draws every figure at hand as it is: it takes no --{(*given, 'scale')[0]}")
-        first = {entry.name: (curves, entry) for curves, entry in reversed(results_at_hand([args.out]))}
+        first = {found.entry.name: (found.curves, found.entry) for found in reversed(results_at_hand([args.out]))}
         drawn = [("", draw_overview(list(reversed(first.values()))))]
         name = args.name or "overview"
     else:

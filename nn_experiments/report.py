@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import html
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from nn_experiments.analysis.paths import TooShort
 from nn_experiments.analysis.resets import baseline_costs
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
-from nn_experiments.at_hand import results_at_hand
+from nn_experiments.at_hand import AtHand, results_at_hand
 from nn_experiments.catalogue import Figure
 from nn_experiments.curves import DEFAULT_OUT, Curves
 
@@ -135,11 +136,20 @@ def _provenance(curves: Curves, about: Circumstances) -> str:
     return out
 
 
-def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding]]:
-    """Return a figure's section of the page and its findings (none if it is too short for verdicts)."""
+def _origin(result: AtHand) -> str:
+    """Return a sentence on the folder that results come from, and on those that have less."""
+    others = f"; {', '.join(map(str, result.others))} has no more of it" if result.others else ""
+    return f"From the folder {result.folder}{others}."
+
+
+def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Section, list[Finding]]:
+    """Return a figure's section of the page and its findings (none if it is too short for verdicts).
+
+    ``origin`` is a sentence on where the results come from; left out if empty.
+    """
     about = circumstances(curves, entry)
     number = entry.name.replace("fig", "Figure ")
-    body = f"<p>{html.escape(about.label())}.</p>"
+    body = f"<p>{html.escape(f'{about.label()}. {origin}'.rstrip())}</p>"
     if about.diverged:
         text = "; ".join(f"seed {seed}, {order}, from n = {n}" for seed, order, n in about.diverged)
         body += f"<p><strong>Diverged:</strong> {html.escape(text)}.</p>"
@@ -168,12 +178,13 @@ def figure_section(curves: Curves, entry: Figure) -> tuple[Section, list[Finding
     return Section(entry.name, f"{number}: {entry.title}", body), rows
 
 
-def network_sections(results: Sequence[tuple[Curves, Figure]]) -> list[Section]:
+def network_sections(results: Sequence[AtHand]) -> list[Section]:
     """Return the experiments' sections: all verdicts in one table, then a section a figure."""
     sections: list[Section] = []
     table = []
-    for curves, entry in results:
-        section, rows = figure_section(curves, entry)
+    for result in results:
+        curves, entry = result.curves, result.entry
+        section, rows = figure_section(curves, entry, _origin(result))
         name = entry.name.replace("fig", "Figure ")
         if section.anchor in {other.anchor for other in sections}:  # another variant of the same experiment
             which = curves.experiment["identity"][:8]
@@ -200,11 +211,18 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the page that ``report`` was asked for; return 1 if a statement of the theory fails, else 0."""
+    """Write the page that ``report`` was asked for; return 1 if a statement of the theory fails, else 0.
+
+    With neither theory nor any result there is no page: nothing is written, and 1 is returned.
+    """
     args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
-    check_writable_folder(page.parent)
     results = results_at_hand([args.out, args.results])
+    missing = f"No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some."
+    if args.no_theory and not results:
+        print(missing, file=sys.stderr)
+        return 1
+    check_writable_folder(page.parent)
     sections, holds = [], True
     if not args.no_theory:
         from contraction.report import theory_sections
@@ -212,9 +230,8 @@ def main(words: Sequence[str]) -> int:
         sections, holds = theory_sections(args.seed)
     networks = network_sections(results)
     if not networks:
-        text = f"<p>No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some.</p>"
-        networks = [Section("networks", "Networks", text)]
+        networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
     print(write_text(page, compose([*sections, *networks])))
-    for curves, entry in results:
-        print(f"{entry.name}: {circumstances(curves, entry).label()}")
+    for result in results:
+        print(f"{result.entry.name}: {circumstances(result.curves, result.entry).label()}. {_origin(result)}")
     return 0 if holds else 1

@@ -8,6 +8,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import contraction.report
@@ -30,15 +31,15 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_results_are_found_where_all_compared_orders_are(folder, tmp_path):
-    assert [entry.name for _, entry in results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
+    assert [found.entry.name for found in results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
     assert results_at_hand([tmp_path]) == []
 
 
 def test_results_of_record_are_found(folder, tmp_path):
     load("regression-square", out=folder).save(tmp_path / "regression-square.npz")
-    ((curves, entry),) = results_at_hand([tmp_path])
-    assert entry.name == "fig4"
-    assert curves.seeds == (0, 1, 2, 3, 4)
+    (found,) = results_at_hand([tmp_path])
+    assert found.entry.name == "fig4"
+    assert found.curves.seeds == (0, 1, 2, 3, 4)
 
 
 def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
@@ -48,12 +49,12 @@ def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
         write_synthetic(runs, "fig4", steps=40, seeds=seeds, identity=identity)
     record = ["record", "fig4", "--out", str(runs), "--into", str(into)]
     assert main([*record, "--identity", "bbb", "--variant", "slow-1"]) == 0
-    assert [curves.seeds for curves, _ in results_at_hand([into])] == [(3, 4)]  # a variant alone
+    assert [found.curves.seeds for found in results_at_hand([into])] == [(3, 4)]  # a variant alone
     assert main([*record, "--identity", "aaa"]) == 0
     assert sorted(path.name for path in into.iterdir()) == ["regression-square--slow-1.npz", "regression-square.npz"]
     assert load("fig4", out=into).seeds == load("fig4", out=into, identity="aaa1").seeds == (0, 1)
     assert load("fig4", out=into, identity="slow-1").seeds == load("fig4", out=into, identity="b").seeds == (3, 4)
-    assert [curves.seeds for curves, _ in results_at_hand([into])] == [(0, 1), (3, 4)]
+    assert [found.curves.seeds for found in results_at_hand([into])] == [(0, 1), (3, 4)]
     with pytest.raises(ValueError, match=r"0 records of identity c; there are aaa1 \(its own\), bbb2 \(slow-1\)"):
         load("fig4", out=into, identity="c")
     capsys.readouterr()
@@ -76,7 +77,7 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
     begun = tmp_path / "begun"
     store.write_settings(begun, {**settings, "identity": "begun"})
     found = results_at_hand([tmp_path])
-    assert [curves.experiment["identity"] for curves, _ in found] == ["synthetic0.05", "synthetic0.01"]
+    assert [result.curves.experiment["identity"] for result in found] == ["synthetic0.05", "synthetic0.01"]
     page = tmp_path / "page.html"
     assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
     anchors = re.findall(r'<section id="([^"]*)"', page.read_text())
@@ -175,7 +176,69 @@ def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, m
     assert main(["report", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 1
 
 
-def test_a_page_without_results_says_so(tmp_path):
-    page = tmp_path / "page.html"
-    assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
+def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeypatch, capsys):
+    """Nothing to say is an error; the theory alone is a page that says what is missing."""
+    page = tmp_path / "new" / "page.html"
+    words = ["report", "--out", str(tmp_path / "nowhere"), "--results", str(tmp_path / "neither"), "--page", str(page)]
+    assert main([*words, "--no-theory"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"No results in {tmp_path / 'nowhere'} or {tmp_path / 'neither'}" in err
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: ([Section("a", "A", "<p>b</p>")], True))
+    assert main(words) == 0
     assert "No results in" in page.read_text()
+
+
+def test_the_more_complete_folder_is_taken_and_named(tmp_path, capsys):
+    """A small trial run does not stand for a record of all seeds, in whichever folder it is."""
+    whole, trial = tmp_path / "whole", tmp_path / "trial"
+    write_synthetic(whole, "fig4", steps=40)
+    write_synthetic(trial, "fig4", steps=60, seeds=(0,))  # further, but fewer values: 2·61 against 2·5·41
+    for folders in ((trial, whole), (whole, trial)):
+        (found,) = results_at_hand(folders)
+        assert (found.folder, found.others, found.curves.seeds) == (whole, (trial,), (0, 1, 2, 3, 4))
+    page = tmp_path / "page.html"
+    assert main(["report", "--no-theory", "--out", str(trial), "--results", str(whole), "--page", str(page)]) == 0
+    sentence = f"5 seeds. REDUCED: 40 of 1,400 steps. From the folder {whole}; {trial} has no more of it."
+    assert f"{sentence}</p>" in page.read_text()
+    assert f"{sentence}\n" in capsys.readouterr().out
+    write_synthetic(trial, "fig4", steps=60, identity="synthetic1")  # complete now: 2·5·61
+    assert {found.folder for found in results_at_hand([whole, trial])} == {trial}
+
+
+@pytest.mark.parametrize("baselines", [(), ("polyak", "ema-0.99")])
+def test_only_values_of_compared_orders_count(tmp_path, baselines):
+    """Many baselines make a folder no more complete; of two equal folders the first is taken."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_synthetic(first, "fig4", steps=40, seeds=(0, 1), orders=("forward", "backward"))
+    write_synthetic(second, "fig4", steps=40, seeds=(0, 1), orders=("forward", "backward", *baselines))
+    assert [found.folder for found in results_at_hand([first, second])] == [first]
+
+
+def test_a_figure_is_not_judged_from_curves_that_end_too_early(tmp_path):
+    """Figure 11 shares Figure 2's experiment, but needs the steps that its entry names."""
+    least = catalogue.FIGURES["fig11"].at_least
+    orders = ("forward", "backward")
+    for steps, names in ((least - 100, {"fig2", "fig12"}), (least, {"fig2", "fig11", "fig12"})):
+        _write_sparse(tmp_path / str(steps), "fig11", orders, dict.fromkeys(orders, steps))
+        assert {found.entry.name for found in results_at_hand([tmp_path / str(steps)])} == names
+    _write_sparse(tmp_path / "half", "fig11", orders, {"forward": least, "backward": least - 100})  # still on its way
+    assert {found.entry.name for found in results_at_hand([tmp_path / "half"])} == {"fig2", "fig12"}
+    words = ["report", "--no-theory", "--out", str(tmp_path / str(least - 100)), "--results", str(tmp_path / "none")]
+    assert main([*words, "--page", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text()
+    assert "Figure 12" in text
+    assert "Figure 11" not in text
+
+
+def _write_sparse(out: Path, figure: str, orders: tuple[str, ...], last: dict[str, int]) -> None:
+    """Write constant curves of seed 0 at every 100th iterate up to each order's last."""
+    entry = catalogue.FIGURES[figure]
+    about = {"identity": "sparse", "experiment": catalogue.EXPERIMENTS[entry.experiment].to_json(), "data": {}}
+    store.write_settings(out / "sparse", {**about, "decides": {}})
+    for order in orders:
+        at = np.arange(0, last[order] + 1, 100)
+        block = store.Block(at, {name: np.full(len(at), 0.5) for name in entry.metrics}, {"device": "synthetic"})
+        store.write_block(out / "sparse", 0, order, block, stream="curves")

@@ -1,0 +1,107 @@
+"""A file of record is not replaced by less than it holds, unless that is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nn_experiments import load
+from nn_experiments.command import main
+from nn_experiments.records import lost
+from tests.nn.synthetic_results import write_synthetic
+
+ORDERS = ("forward", "backward", "polyak")
+
+
+def _runs(out, **changes):
+    write_synthetic(out, "fig4", **{"steps": 40, "seeds": (0, 1), "orders": ORDERS} | changes)
+    return out
+
+
+def _record(runs, into, *words):
+    return main(["record", "fig4", "--out", str(runs), "--into", str(into), *words])
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seeds": (1,)}, "seeds 0."),
+        ({"orders": ("backward", "polyak")}, "orders forward."),
+        ({"every": 2}, "20 iterates of newest_batch_loss, seed 0, forward (1 to 39)"),
+        ({"steps": 38}, "2 iterates of newest_batch_loss, seed 0, forward (39 to 40)"),
+        ({"diagnostics_every": 40}, "1 iterate of function_coupling, seed 0, forward (20)"),
+        ({"identity": "other"}, "all of it: it has identity synthetic0 (other settings), the new results other."),
+    ],
+)
+def test_what_would_be_lost_is_named_and_kept(tmp_path, capsys, changes, named):
+    path = tmp_path / "results" / "regression-square.npz"
+    assert _record(_runs(tmp_path / "whole"), path.parent) == 0
+    before = path.read_bytes()
+    less = _runs(tmp_path / "less", **changes)
+    capsys.readouterr()
+    assert _record(less, path.parent) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {path} would lose ")
+    assert named in err
+    assert "--replace" in err
+    assert path.read_bytes() == before
+    assert _record(less, path.parent, "--replace") == 0
+    assert load(path).seeds == load("fig4", out=less).seeds
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"seeds": (0, 1, 2)}, {"orders": (*ORDERS, "ema-0.99")}, {"steps": 60}, {"diagnostics_every": 10}]
+)
+def test_as_much_or_more_is_written(tmp_path, more):
+    """A longer run has other distances to its last iterate, which are no loss."""
+    assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
+    assert _record(_runs(tmp_path / "more", **more), tmp_path) == 0
+    there, new = load(tmp_path / "regression-square.npz"), load("fig4", out=tmp_path / "more")
+    assert (there.seeds, there.orders, len(there.iterates)) == (new.seeds, new.orders, len(new.iterates))
+
+
+def test_a_variant_is_guarded_by_itself(tmp_path):
+    """What another file of the same experiment holds is no hindrance."""
+    assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
+    less = _runs(tmp_path / "less", seeds=(1,))
+    assert _record(less, tmp_path, "--variant", "one") == 0
+    assert _record(_runs(tmp_path / "least", seeds=(1,), every=2), tmp_path, "--variant", "one") == 1
+
+
+def test_a_broken_file_is_replaced_only_if_asked(tmp_path, capsys):
+    path = tmp_path / "regression-square.npz"
+    path.write_bytes(b"no file of results")
+    runs = _runs(tmp_path / "runs")
+    assert _record(runs, tmp_path) == 1
+    assert "is not a file of results" in capsys.readouterr().err
+    assert _record(runs, tmp_path, "--replace") == 0
+    assert load(path).seeds == (0, 1)
+
+
+def test_a_metric_and_a_value_that_are_not_there(tmp_path):
+    """A column that nothing was recorded in is no loss; NaN that was recorded is one."""
+    whole = load("fig4", out=_runs(tmp_path))
+    part = whole.select(metrics=["train_loss"])
+    gone = sorted(set(whole.metrics) - {"train_loss"})
+    assert lost(whole, part) == [f"metrics {', '.join(gone)}"]
+    assert lost(part, whole) == lost(whole, whole) == []
+    nowhere = {name: np.zeros_like(mask) for name, mask in whole.recorded.items()}
+    empty = dataclasses.replace(whole, recorded=nowhere | {"train_loss": whole.recorded["train_loss"]})
+    assert lost(empty, part) == []
+    diverged = dataclasses.replace(part, metrics={"train_loss": np.full_like(part["train_loss"], np.nan)})
+    nothing = dataclasses.replace(part, recorded={"train_loss": part.recorded["train_loss"] & (part.iterates < 40)})
+    assert lost(diverged, nothing)[0] == "1 iterate of train_loss, seed 0, forward (40)"
+    assert lost(diverged, nothing)[3] == "iterates of 3 more curves"
+
+
+def test_distances_to_another_last_iterate_are_no_loss(tmp_path):
+    """A longer run has them to its own end only; those to the same end are kept like all else."""
+    whole = load("fig4", out=_runs(tmp_path))
+    name = "parameter_to_last"
+    without = dataclasses.replace(whole, recorded=whole.recorded | {name: np.zeros_like(whole.recorded[name])})
+    assert lost(whole, without) == [f"metrics {name}"]
+    assert lost(whole, dataclasses.replace(without, experiment=whole.experiment | {"to_last": 60})) == []
