@@ -190,8 +190,8 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
 def _merge(args: argparse.Namespace) -> int:
     from nn_experiments.merging import merge
 
-    for source, copied in zip(args.sources, merge(args.sources, args.into), strict=True):
-        print(f"{source}: {copied} blocks copied into {args.into}")
+    for source, merged in zip(args.sources, merge(args.sources, args.into), strict=True):
+        print(f"{source}: {merged}")
     return 0
 
 

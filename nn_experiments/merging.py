@@ -4,16 +4,60 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from nn_experiments import store
 from nn_experiments.store import PINS, STREAMS, Block, block_path, read_block, read_settings, write_block
 
-__all__ = ["merge"]
+__all__ = ["Merged", "merge"]
+
+#: Of one seed, variant and stream: metric -> iterate -> number.
+Numbers = dict[str, dict[int, float]]
 
 
-def merge(sources: Sequence[Path], target: Path) -> list[int]:
-    """Copy what output folders have and ``target`` lacks; return how many blocks of each that was.
+@dataclass
+class Merged:
+    """What became of the blocks of one source.
+
+    Attributes
+    ----------
+    into
+        The target.
+    copied
+        Blocks that added something to it.
+    there
+        Blocks of which it had numbers already.
+    partly
+        Those that are both.
+    differing
+        Those of ``there`` whose numbers are not bitwise the ones there, which were kept.
+    difference
+        By how much at most: per block and metric, the largest difference over the largest of the numbers there
+        (of the source, if these are 0); inf if one is finite where the other is not.
+    """
+
+    into: Path
+    copied: int = 0
+    there: int = 0
+    partly: int = 0
+    differing: int = 0
+    difference: float = 0.0
+
+    def __str__(self) -> str:
+        text = f"{self.copied} blocks copied into {self.into}"
+        if self.there:
+            text += f"; {self.there} already there" + (f" ({self.partly} in part)" if self.partly else "")
+        if self.differing:
+            much = f"by up to {self.difference:.1g}" if self.difference < np.inf else "even in where they are finite"
+            text += f", {self.differing} of them differ {much} (kept what was there)"
+        return text
+
+
+def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
+    """Copy what output folders have and ``target`` lacks; return what became of the blocks of each.
 
     Identities that ``target`` lacks are copied whole. Numbers are never averaged: a metric of an iterate that both
     have stays as it is in ``target``. Every source is read through before anything is copied.
@@ -72,22 +116,60 @@ def _files(root: Path) -> Iterator[tuple[int, str, str, Path]]:
                     yield seed, folder.name, stream, path
 
 
-def _merge_one(source: Path, target: Path) -> int:
-    copied = 0
+def _merge_one(source: Path, target: Path) -> Merged:
+    merged = Merged(target)
     for root in _roots_of(source):
         into = target / root.name
         store.write_settings(into, read_settings(root))
         _merge_pins(root, into)
-        have: dict[tuple[int, str, str], dict[str, set[int]]] = {}
+        have: dict[tuple[int, str, str], Numbers] = {}
         for seed, variant, stream, path in _files(root):
             place = (seed, variant, stream)
             if place not in have:
-                have[place] = store.recorded(into, *place)
-            copied += _merge_block(read_block(path), into, place, have[place])
-    return copied
+                have[place] = _numbers(into, *place)
+            block = read_block(path)
+            difference = _difference(block, have[place])
+            added = _merge_block(block, into, place, have[place])
+            merged.copied += added
+            if difference is not None:
+                merged.there += 1
+                merged.partly += added
+                merged.differing += difference > 0
+                merged.difference = max(merged.difference, difference)
+    return merged
 
 
-def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: dict[str, set[int]]) -> bool:
+def _numbers(root: Path, seed: int, variant: str, stream: str) -> Numbers:
+    found: Numbers = {}
+    for block in store.blocks(root, seed, variant, stream=stream):
+        for name, values in block.values.items():
+            found.setdefault(name, {}).update(zip(block.iterate.tolist(), values.tolist(), strict=True))
+    return found
+
+
+def _difference(block: Block, have: Numbers) -> float | None:
+    """Return by how much a block differs from the numbers there, 0 for bitwise equal; None if none of it is there."""
+    most = None
+    for name, values in block.values.items():
+        there = have.get(name, {})
+        common = [k for k, n in enumerate(block.iterate.tolist()) if n in there]
+        if common:
+            theirs, ours = values[common], np.array([there[n] for n in block.iterate[common].tolist()])
+            most = max(most or 0.0, _relative(theirs, ours))
+    return most
+
+
+def _relative(theirs: np.ndarray, ours: np.ndarray) -> float:
+    other = ~((theirs == ours) | (np.isnan(theirs) & np.isnan(ours)))
+    if not other.any():
+        return 0.0
+    if not np.isfinite([theirs[other], ours[other]]).all():
+        return np.inf
+    size = np.abs(ours[np.isfinite(ours)]).max() or np.abs(theirs[other]).max()
+    return float(np.abs(theirs[other] - ours[other]).max() / size)
+
+
+def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Numbers) -> bool:
     """Write what a block adds, a block a set of metrics that iterates lack; return whether that was anything."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for k, n in enumerate(block.iterate.tolist()):
@@ -99,7 +181,7 @@ def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: di
             part = Block(block.iterate[places], {name: block.values[name][places] for name in names}, block.meta)
             write_block(into, seed, variant, part, stream=stream)
             for name in names:
-                have.setdefault(name, set()).update(part.iterate.tolist())
+                have.setdefault(name, {}).update(zip(part.iterate.tolist(), part.values[name].tolist(), strict=True))
     return any(groups)
 
 

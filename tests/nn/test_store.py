@@ -12,7 +12,7 @@ import pytest
 import nn_experiments as nne
 from nn_experiments import store, variants
 from nn_experiments.command import main
-from nn_experiments.merging import merge
+from nn_experiments.merging import Merged, merge
 from nn_experiments.store import Block
 from tests.nn.synthetic_results import assert_equal, write_synthetic
 
@@ -149,8 +149,8 @@ def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
     store.write_block(there / "abc", 1, "forward", block(1, 5), stream="diagnostics")
     store.write_settings(there / "def", {"decides": {"a": 9}})
     store.write_block(there / "def", 0, "backward", block(1, 5))
-    assert merge([there], here) == [3]
-    assert merge([there], here) == [0]
+    assert merge([there], here) == [Merged(here, copied=3, there=1, partly=1, differing=1, difference=0.5 / 10)]
+    assert merge([there], here) == [Merged(here, copied=0, there=3, differing=1, difference=0.5 / 20.5)]
     curves = nne.load(here / "abc")
     n, loss = curves.path("test_loss", seed=0, order="forward")
     assert n.tolist() == list(range(1, 21))
@@ -202,10 +202,48 @@ def test_merge_keeps_what_the_target_has_and_adds_what_it_lacks(tmp_path: Path) 
     for root, written in ((here, mine), (there, theirs)):
         for one in written:
             store.write_block(root, 0, "forward", one, stream="diagnostics")
-    assert merge([there.parent], here.parent) == [2]
+    assert [one.copied for one in merge([there.parent], here.parent)] == [2]
     assert numbers(here, stream="diagnostics") == everything(*theirs) | everything(*mine)
-    assert merge([there.parent], here.parent) == [0]
+    assert [one.copied for one in merge([there.parent], here.parent)] == [0]
     assert numbers(there, stream="diagnostics") == everything(*theirs)
+
+
+def test_merge_says_what_was_there_and_by_how_much_it_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another engine's numbers under the same identity: kept out, counted, and the largest difference named."""
+    at, first = np.arange(1, 5), np.array([8.0, 4.0, 0.0, np.nan])
+
+    def folder(name: str, *blocks: tuple[int, np.ndarray]) -> Path:
+        store.write_settings(tmp_path / name / "abc", {"decides": {"a": 1}})
+        for seed, values in blocks:
+            store.write_block(tmp_path / name / "abc", seed, "forward", Block(at, {"loss": values}, {}))
+        return tmp_path / name
+
+    def said(source: Path) -> str:
+        assert main(["merge", str(source), "--into", str(here)]) == 0
+        return capsys.readouterr().out.removeprefix(f"{source}: ").replace(str(here), "m1").strip()
+
+    here = folder("here", (0, first), (1, first), (2, 0 * at))
+    assert said(folder("same", (0, first), (1, first))) == "0 blocks copied into m1; 2 already there"
+    other = folder(
+        "other",
+        (0, first + 0.03 * np.array([0, 0, 8, 0])),
+        (1, first + 0.01 * np.array([8, 0, 0, 0])),
+        (2, 0 * at),
+        (3, first),
+    )
+    expected = "1 blocks copied into m1; 3 already there, 2 of them differ by up to 0.03 (kept what was there)"
+    assert said(other) == expected
+    assert said(folder("zero", (2, 0.1 * at))).endswith(
+        "1 already there, 1 of them differ by up to 1 (kept what was there)"
+    )
+    broken = folder("broken", (0, np.array([8.0, np.inf, 0.0, np.nan])))
+    assert "1 of them differ even in where they are finite (kept" in said(broken)
+    for seed in (0, 1):
+        [kept] = store.blocks(here / "abc", seed, "forward")
+        assert np.array_equal(kept.values["loss"], first, equal_nan=True)
+    assert said(folder("new", (4, first))) == "1 blocks copied into m1"
 
 
 def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
@@ -232,8 +270,10 @@ def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
     made("b", replace(request, seeds=(1,)))
     made("b", replace(request, seeds=(0,), steps=16))  # other distances to the last iterate, at the same iterates
     for source in ("a", "b"):
-        assert merge([tmp_path / source], tmp_path / "merged")[0] > 0
-        assert merge([tmp_path / source], tmp_path / "merged") == [0]
+        assert merge([tmp_path / source], tmp_path / "merged")[0].copied > 0
+        [again] = merge([tmp_path / source], tmp_path / "merged")
+        assert (again.copied, again.partly, again.differing, again.difference) == (0, 0, 0, 0.0)
+        assert again.there > 0
     [root] = (tmp_path / "merged").iterdir()
     assert_equal(nne.load(root), one)
     assert run(request, Options(out=tmp_path / "merged", workers=0, device="cpu")).made == 0
