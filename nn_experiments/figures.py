@@ -29,11 +29,14 @@ TITLES = {
     "newest_batch_loss": "loss on the newest batch $B_n$",
     "outermost_batch_loss": "loss on the batch applied last",
 }
-#: Dashes of the two orders fall into each other's gaps, so that both are seen where they coincide.
+#: Dashes of the two orders fall into each other's gaps, so that both are seen where they coincide; the points of the
+#: one below are larger.
 DISTANCES = (
     ("increment", ("-", "-"), "to the next iterate"),
     ("to_last", ((4, (4, 4)), (0, (4, 4))), "to the last iterate"),
 )
+#: A curve with fewer points shows each of them: the line between two measurements is no measurement.
+FEW = 10
 APART = (
     ("coupling", "#777777", "-.", "two starts under the same maps"),
     ("independent", CLAIM, ":", "two independent runs"),
@@ -144,7 +147,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
                 axis.set_yscale("log")
                 for place, name in enumerate(orders):
                     for metric, dashes, text in DISTANCES:
-                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place]}
+                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place], "ms": (9, 6)[place]}
                         _draw_distance(
                             axis, curves, f"{space}_{metric}", seed, name, look, f"{label_of_order(name)}: {text}"
                         )
@@ -164,10 +167,14 @@ def _draw_distance(
 ) -> None:
     if metric in curves.metrics:
         n, values = curves.path(metric, seed=seed, order=order)
-        kept = ~(values <= 0)  # the distance of iterate N to itself has no logarithm
-        n, values = n[kept], values[kept]
         finite = np.isfinite(values)
-        axis.plot(n[finite], values[finite], label=label, marker="." if finite.sum() == 1 else None, **look)
+        shown = finite & (values > 0)  # the distance of iterate N to itself has no logarithm
+        n, values = n[shown], values[shown]
+        few = finite.sum() < FEW or len(n) == 1
+        axis.plot(n, values, label=label, marker="." if few else None, **look)
+        if isinstance(look["ls"], tuple) and look["ls"][0] and not few:  # its dashes begin with a gap
+            dot = {"ms": look["lw"], "mew": 0, "color": look["color"], "zorder": look["zorder"]}
+            axis.plot(n[:1], values[:1], "o", **dot)
 
 
 def _short_label(name: str) -> str:

@@ -227,6 +227,21 @@ def test_distances_that_were_not_recorded_are_not_drawn(curves):
         figures.draw_settling(bare, catalogue.find("fig4"))
 
 
+@pytest.mark.parametrize(("points", "few"), [(2, True), (9, True), (10, False)])
+def test_few_distances_are_seen_to_be_points_and_every_curve_shows_its_first(tmp_path, points, few):
+    """Two points joined by a line look like a trend; a distance of 0, which has no logarithm, counts as a point."""
+    write_synthetic(tmp_path, "fig4", steps=20 * points, seeds=(0,), diagnostics_every=20)
+    fig = figures.draw_settling(load("fig4", out=tmp_path), catalogue.find("fig4"))
+    for axis in fig.axes:
+        named = [found for found in axis.get_lines() if not found.get_label().startswith("_")]
+        assert len(named) == 6
+        assert min(len(found.get_xdata()) for found in named) == points - 1
+        assert {found.get_marker() for found in named} == {"." if few else "None"}
+        dots = {tuple(found.get_xydata()[0]) for found in axis.get_lines() if found.get_marker() == "o"}
+        late = line(axis, "forward: to the last iterate")  # whose dashes begin with a gap
+        assert dots == (set() if few else {tuple(late.get_xydata()[0])})
+
+
 def test_scales(curves):
     entry = catalogue.find("fig4")
     whole = curves.select(seeds=(0,))
