@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import torch
 
 from nn_experiments import executors, store
 from nn_experiments.curves import metric_names
-from nn_experiments.datasets import load_dataset
+from nn_experiments.datasets import Dataset, load_dataset
+from nn_experiments.datasets.needs import require_rows
 from nn_experiments.engine import measure
 from nn_experiments.engine.card import limit_share
 from nn_experiments.engine.choose import choose
@@ -142,6 +143,8 @@ def foresee(request: Request, options: Options) -> str:
     dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
     root = options.out / settings(experiment, dataset)["identity"]
     ensemble = pinned(root, device, chunk=options.chunk)
+    nominal = {"step_seconds": 1e-3, "evaluation_seconds": 1e-3}
+    _require_images(request, dataset, missing_pieces(request, root, classes=dataset.classes, **nominal))
     step, evaluation = rates(request, options, ensemble)
     pieces = missing_pieces(
         request,
@@ -196,6 +199,13 @@ def _check(options: Options, device: str) -> None:
         raise ValueError(f"chunk is for the ensemble engine, got {asked}")
 
 
+def _require_images(request: Request, dataset: Dataset, pieces: Sequence[Piece]) -> None:
+    """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
+    for stream in store.STREAMS:
+        seeds = sorted({piece.seed for piece in pieces if piece.stream == stream})
+        require_rows(dataset, request.experiment, seeds, request.steps, diagnostics=stream == "diagnostics")
+
+
 def run(
     request: Request,
     options: Options,
@@ -213,6 +223,8 @@ def run(
         If the step is not a pure function.
     JobFailed
         If a block cannot be computed.
+    DataError
+        If the data is not there or not right, or a cut of it lacks an image that is still to be drawn.
     ValueError
         If there is no such device, or a chunk is given to another engine than the ensemble.
     """
@@ -236,8 +248,10 @@ def run(
             block_seconds=_block_seconds(request, options, ensemble, step_seconds),
         )
 
-    if not lacking(1e-3, 1e-3):
+    pieces = lacking(1e-3, 1e-3)
+    if not pieces:
         return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
+    _require_images(request, dataset, pieces)
     step_seconds, evaluation_seconds = rates(request, options, ensemble)
     store.write_settings(root, about)
     if device != "cpu":

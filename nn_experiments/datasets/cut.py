@@ -75,6 +75,14 @@ class Rows:
         IndexError
             If the whole array has no such row.
         """
+        return self.values[self._found(rows)]
+
+    def require(self, rows: np.ndarray) -> None:
+        """Raise the error of a row that is not at hand, if there is one, without copying any."""
+        self._found(rows)
+
+    def _found(self, rows: np.ndarray | slice | int) -> np.ndarray:
+        """Return where rows of the whole array stand among those at hand."""
         if not isinstance(rows, np.ndarray | slice | list | int | np.integer):
             raise TypeError(f"a cut of a data set is indexed by rows only, got {rows!r}")
         wanted = self._all[rows]
@@ -82,7 +90,7 @@ class Rows:
         missing = np.asarray(wanted)[self.places[found] != wanted]
         if missing.size:
             self._refuse(f"image {missing.flat[0]}" + (f" and {missing.size - 1} more" if missing.size > 1 else ""))
-        return self.values[found]
+        return found
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._refuse("the others")

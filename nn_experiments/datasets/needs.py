@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from nn_experiments import catalogue
 from nn_experiments.catalogue import Experiment, Figure
 from nn_experiments.datasets import load_dataset, sources
-from nn_experiments.datasets.cut import CutDataset, write_cut
+from nn_experiments.datasets.cut import CutDataset, Rows, write_cut
+from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
 from nn_experiments.sampling import Sampler
 
-__all__ = ["cut_for", "needed_rows"]
+__all__ = ["cut_for", "needed_rows", "require_rows"]
 
 
 def needed_rows(
@@ -41,6 +43,25 @@ def needed_rows(
             sampler = Sampler(experiment.sampling, experiment.batch_size, sizes[0], seed, stream)
             train += [sampler(i) for i in range(1, max(steps, 2) + 1)]
     return np.unique(np.concatenate(train)), np.arange(sizes[1])[: experiment.test_evaluation]
+
+
+def require_rows(
+    dataset: Dataset, experiment: Experiment, seeds: Sequence[int], steps: int, *, diagnostics: bool
+) -> None:
+    """See that a cut holds all that runs look at (`needed_rows`), before they compute; a whole set costs nothing.
+
+    Raises
+    ------
+    DataError
+        If it lacks an image.
+    """
+    if not isinstance(dataset, CutDataset) or not seeds:
+        return
+    inputs = cast(Rows, dataset.train_inputs), cast(Rows, dataset.test_inputs)
+    sizes = len(inputs[0]), len(inputs[1])
+    needed = needed_rows(experiment, seeds, steps, diagnostics=diagnostics, sizes=sizes)
+    for held, rows in zip(inputs, needed, strict=True):
+        held.require(rows)
 
 
 def cut_for(

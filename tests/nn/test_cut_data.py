@@ -180,6 +180,41 @@ def test_other_runs_are_refused(whole: Path, tmp_path: Path, capsys: pytest.Capt
         assert "it was cut for fig7, seed 0, up to step 7" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("dry", [False, True], ids=["run", "dry run"])
+def test_a_lacking_image_is_missed_before_anything_is_computed(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dry: bool
+) -> None:
+    """A later batch, a later seed, the batches of diagnostics: no step is rehearsed. What is there already is no need.
+
+    A whole set, and a cut that has all, are rehearsed and pass.
+    """
+    pytest.importorskip("torch")
+    import nn_experiments.run as module
+
+    rehearsed: list[int] = []
+    plain = module.rates
+
+    def counted(*args, **kwargs):
+        rehearsed.append(1)
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(module, "rates", counted)
+    cut(whole, tmp_path / "bare", diagnostics=False)
+    cut(whole, tmp_path / "full")
+    more = ("--dry-run",) if dry else ()
+    none = ("--diagnostics-every", "0", *more)
+    for steps, seeds, words in ((300, (), none), (N, ("--seeds", "0", "1"), none), (N, (), more)):
+        assert run(tmp_path / "bare", tmp_path / "out", *seeds, *words, steps=steps) == 1, (steps, seeds, words)
+        assert "and not image" in capsys.readouterr().err
+        assert rehearsed == []
+        assert not (tmp_path / "out").exists()
+    for data, words in ((whole, more), (tmp_path / "full", more), (tmp_path / "bare", none)):
+        assert run(data, tmp_path / data.name, *words) == 0
+    assert len(rehearsed) == 3
+    assert run(whole, tmp_path / "out", "--seeds", "1", "--diagnostics-every", "0") == 0
+    assert run(tmp_path / "bare", tmp_path / "out", "--seeds", "0", "1", *none) == 0
+
+
 def test_cuts_add_up(whole: Path, tmp_path: Path) -> None:
     """A second cut into the same folder is the union, as one call for both; the larger serves to make smaller ones."""
     first = cut(whole, tmp_path / "a")
