@@ -21,6 +21,7 @@ from nn_experiments import executors, store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
+from nn_experiments.progress import remembered_interrupts  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
 from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
@@ -85,6 +86,18 @@ def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
     assert started.returncode == 130
     assert "goes on from here" in errors
     assert blocks(tmp_path) >= 2
+
+
+def test_an_interrupt_that_python_drops_is_remembered(tmp_path: Path) -> None:
+    """As in a destructor, where exceptions end: the next question hears of it, and the handler is put back."""
+    before = signal.getsignal(signal.SIGINT)
+    with remembered_interrupts() as ask:
+        ask()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            ask()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne.Curves) -> None:
