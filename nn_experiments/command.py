@@ -220,7 +220,7 @@ def _run(args: argparse.Namespace) -> int:
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes)
     from nn_experiments import run
     from nn_experiments.planning import Request
-    from nn_experiments.progress import Progress, remembered_interrupts, show
+    from nn_experiments.progress import show
 
     orders = args.orders
     if orders is None and args.no_baselines:
@@ -249,14 +249,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(run.foresee(request, options))
         return 0
-    with remembered_interrupts() as ask:
-        show_line = show()
-
-        def report(progress: Progress) -> None:
-            show_line(progress)
-            ask()
-
-        outcome = run.run(request, options, report=report)
+    outcome = run.run(request, options, report=show())
     state = "complete" if not outcome.missing else f"{outcome.missing} blocks are still missing: run it again"
     print(f"{figure.name} in {outcome.root}: {outcome.made} blocks in {outcome.seconds:.0f} s; {state}")
     return 0 if not outcome.missing else 3

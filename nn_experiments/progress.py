@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TextIO
 
 from nn_experiments.estimates import clock
 from nn_experiments.planning import Piece
 
-__all__ = ["Progress", "remembered_interrupts", "show"]
+__all__ = ["Progress", "show"]
 
 
 class Progress:
@@ -60,31 +57,3 @@ def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
         stream.flush()
 
     return report
-
-
-@contextmanager
-def remembered_interrupts() -> Iterator[Callable[[], None]]:
-    """Give a function that raises KeyboardInterrupt if Ctrl-C was pressed meanwhile.
-
-    Python drops an interrupt that falls into a destructor or a callback; whoever asks between two blocks hears of it.
-    """
-    pressed: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        pressed.append(number)
-        raise KeyboardInterrupt
-
-    def ask() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if not ours or before is not signal.default_int_handler:  # somebody else's, or ignored
-        yield ask
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield ask
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -21,7 +21,6 @@ from nn_experiments import executors, store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.command import main  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
-from nn_experiments.progress import remembered_interrupts  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
 from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
@@ -29,6 +28,15 @@ from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "nn_experiments", "run", "fig4", "--seeds", "0", "--steps", "220", "--no-baselines"]
 COMMAND += ["--block-seconds", "0.05", "--set", "model=mlp-2x150"]
+
+
+#: The command line, deaf to no Ctrl-C: what a shell starts in the background ignores it, and so do its children.
+HEARING = """
+import signal, sys
+from nn_experiments.command import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def environment() -> dict[str, str]:
@@ -73,7 +81,8 @@ def test_killed_five_times_at_random_and_resumed_bitwise(tmp_path: Path, alone: 
 
 def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
     started = subprocess.Popen(
-        [*COMMAND, "--steps", "3000", "--out", str(tmp_path), "--workers", "1"],  # minutes: not done before the signal
+        # minutes: not done before the signal
+        [sys.executable, "-c", HEARING, *COMMAND[3:], "--steps", "3000", "--out", str(tmp_path), "--workers", "1"],
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -86,18 +95,6 @@ def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
     assert started.returncode == 130
     assert "goes on from here" in errors
     assert blocks(tmp_path) >= 2
-
-
-def test_an_interrupt_that_python_drops_is_remembered(tmp_path: Path) -> None:
-    """As in a destructor, where exceptions end: the next question hears of it, and the handler is put back."""
-    before = signal.getsignal(signal.SIGINT)
-    with remembered_interrupts() as ask:
-        ask()
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            ask()
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne.Curves) -> None:
