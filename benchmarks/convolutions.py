@@ -3,7 +3,7 @@
 ``--device cuda`` measures a card, ``--precision tf32`` or ``bf16`` its rounded products.
 
 Every shape of a convolution in ResNet-18, VGG-19 (batch 8) and ResNet-50 (batch 16) on 32×32 images, forward and
-backward, all ways in turn; numbers are times over that of ``separate`` (one ungrouped convolution a chain) in the same
+backward, all ways in turn; numbers are times over that of ``grouped`` (one grouped convolution) in the same
 rounds, the median of them. Below each network: what its convolutions take if each is done its best way. ``--quick``
 takes three shapes a network and one round.
 """
@@ -27,14 +27,14 @@ from benchmarks._measure import environment
 from contraction.files import write_text
 from nn_experiments import models
 from nn_experiments.engine import card
-from nn_experiments.engine.convolutions import ConvolutionShape, seconds_of, ways_on
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, seconds_of
 from nn_experiments.engine.memory import activation_bytes
 from nn_experiments.engine.wide import Wide
 from nn_experiments.optimizers import Optimizer
 from nn_experiments.steps import LOSSES, TrainingStep, start
 
 NETWORKS = {"resnet18": (8, 10), "vgg19": (8, 10), "resnet50": (16, 100)}
-BASE = "separate"
+BASE = "grouped"
 
 
 def shapes_of(name: str) -> Counter[ConvolutionShape]:
@@ -62,7 +62,7 @@ def flops(shape: ConvolutionShape) -> int:
 
 def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, rounds: int) -> dict[str, Any]:
     """Return seconds and ratios to `BASE` of every way for one shape; NaN where a way fails."""
-    times: dict[str, list[float]] = {way: [] for way in ways_on(device, torch.float32)}
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way, own in times.items():
             try:
@@ -109,7 +109,7 @@ def main() -> int:
 
 
 def _network(name: str, device: torch.device, chains: int, rounds: int, *, quick: bool) -> list[dict[str, Any]]:
-    ways = ways_on(device, torch.float32)
+    ways = tuple(WAYS)
     rows: list[dict[str, Any]] = []
     counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])
     if quick:

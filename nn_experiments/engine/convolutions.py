@@ -11,15 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
 
 import torch
 from torch.nn import functional as F
 
 from nn_experiments.engine import card
 
-__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "keeps_as", "seconds_of", "ways_on"]
+__all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "laid_out", "seconds_of"]
 
 Pair = tuple[int, int]
 
@@ -94,74 +92,26 @@ def _products(
     """Patches as columns (im2col), then one batched matrix product."""
     if shape.groups > 1:
         return _grouped(images, weight, bias, shape)
-    chains, outputs = weight.shape[:2]
-    if shape.taps == (1, 1) and shape.padding == (0, 0):
-        columns = images[:, :, :: shape.stride[0], :: shape.stride[1]].flatten(2)
-    else:
-        columns = F.unfold(images, shape.taps, shape.dilation, shape.padding, shape.stride)
-    batch, places = len(images), columns.shape[2]
-    if shape.shared:  # (B, C·k·k, L): the chains' weights are the rows of one matrix
-        rows = columns.transpose(0, 1).reshape(-1, batch * places)
-        found = (weight.flatten(0, 1).flatten(1) @ rows).view(chains, outputs, batch, places)
-    else:
-        rows = columns.unflatten(1, (chains, -1)).permute(1, 2, 0, 3).reshape(chains, -1, batch * places)
-        found = torch.bmm(weight.flatten(2), rows).view(chains, outputs, batch, places)
-    if bias is not None:
-        found = found + bias[:, :, None, None]
-    return found.permute(2, 0, 1, 3).reshape(batch, chains * outputs, *shape.result)
+    from nn_experiments.engine.columns import by_columns
 
-
-def _separate(
-    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
-) -> torch.Tensor:
-    """One ungrouped convolution a chain, channels last, one after the other."""
-    own = [images] * len(weight) if shape.shared else images.chunk(len(weight), 1)
-    last = torch.channels_last
-    found = [
-        F.conv2d(
-            one.contiguous(memory_format=last),
-            weight[c].contiguous(memory_format=last),
-            None if bias is None else bias[c],
-            shape.stride,
-            shape.padding,
-            shape.dilation,
-            shape.groups,
-        )
-        for c, one in enumerate(own)
-    ]
-    return torch.cat(found, 1)
-
-
-def _implicit(
-    images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape, *, name: str
-) -> torch.Tensor:
-    """Patches gathered while the product is computed (Triton), in tiles of the size in the name."""
-    if shape.groups > 1:
-        return _grouped(images, weight, bias, shape)
-    from nn_experiments.engine.implicit import implicit
-
-    return implicit(name, images, weight, bias, shape)
+    found = by_columns(images, weight, shape)
+    return found if bias is None else found + bias.to(found.dtype).flatten()[:, None, None]
 
 
 Way = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, ConvolutionShape], torch.Tensor]
-WAYS: Mapping[str, Way] = {
-    "grouped": _grouped,
-    "products": _products,
-    "separate": _separate,
-    **{name: partial(_implicit, name=name) for name in ("implicit-64", "implicit-128")},
-}
+WAYS: Mapping[str, Way] = {"grouped": _grouped, "products": _products}
 
 
-def ways_on(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    """Return the ways that work there: the implicit ones need Triton, a GPU that it knows, and not float64."""
-    triton = device.type == "cuda" and dtype != torch.float64 and find_spec("triton") is not None
-    triton = triton and torch.cuda.get_device_capability(device) >= (8, 0)
-    return tuple(way for way in WAYS if triton or not way.startswith("implicit"))
+def laid_out(value: torch.Tensor) -> torch.Tensor:
+    """Return images (B, C, H, W) or stacked weights (E, O, C, h, w) with channels last in memory, on a GPU only.
 
-
-def keeps_as(way: str) -> str:
-    """Return a way that keeps as much for the backward pass and can be counted on tensors without data."""
-    return "grouped" if way.startswith("implicit") else way
+    There, convolutions, batch norm and everything between them are then done without a transposition.
+    """
+    if value.is_cuda and value.dim() == 4:
+        return value.contiguous(memory_format=torch.channels_last)
+    if value.is_cuda and value.dim() == 5:
+        return value.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+    return value
 
 
 def convolve(
@@ -172,7 +122,7 @@ def convolve(
     Parameters
     ----------
     way
-        One of `WAYS` that works on the images' device (see `ways_on`).
+        One of `WAYS`.
     images
         (B, E·C, H, W), or (B, C, H, W) if ``shape.shared``.
     weight, bias
@@ -203,11 +153,10 @@ def seconds_of(
     A way that takes more than twice ``best`` is measured once only.
     """
     channels = shape.inputs * (1 if shape.shared else chains)
-    images = torch.randn(shape.batch, channels, *shape.size, device=device, dtype=dtype)
+    sizes = shape.outputs, shape.inputs // shape.groups, *shape.taps
+    images = laid_out(torch.randn(shape.batch, channels, *shape.size, device=device, dtype=dtype))
     images.requires_grad_(not shape.shared)
-    weight = torch.randn(
-        chains, shape.outputs, shape.inputs // shape.groups, *shape.taps, device=device, dtype=dtype, requires_grad=True
-    )
+    weight = laid_out(torch.randn(chains, *sizes, device=device, dtype=dtype)).requires_grad_()
     leaves = [weight] if shape.shared else [weight, images]
 
     def wait() -> float:
@@ -219,7 +168,7 @@ def seconds_of(
         for _ in range(rounds + 1):
             begin = wait()
             made = convolve(way, images, weight, None, shape)
-            torch.autograd.grad(made.sum(), leaves)
+            torch.autograd.grad(made, leaves, torch.ones_like(made))
             times.append(wait() - begin)
             if len(times) == 2 and times[1] > 2 * best:
                 break
@@ -266,7 +215,7 @@ def choose_convolution(
     key = (shape, chains, str(device), dtype, *rounded)
     if key not in _CHOSEN:
         times: dict[str, float] = {}
-        for way in ways_on(device, dtype):
+        for way in WAYS:
             best = min(times.values(), default=math.inf)
             try:
                 times[way] = (measure or seconds_of)(way, shape, chains, device, dtype, best=best)

@@ -15,11 +15,12 @@ import torch
 
 from contraction.orders import Order
 from nn_experiments.engine.card import free, out_of_memory
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, keeps_as
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, laid_out
+from nn_experiments.engine.graphs import Sweeper
 from nn_experiments.engine.kernels import StepKernel
 from nn_experiments.engine.memory import activation_bytes, fitting
 from nn_experiments.engine.plan import Run, plan
-from nn_experiments.engine.sweeps import Sweep, form_of, sweep
+from nn_experiments.engine.sweeps import Sweep, form_of
 from nn_experiments.engine.wide import CannotWiden, Wide
 from nn_experiments.steps import State, TrainingStep
 
@@ -58,6 +59,9 @@ class Ensemble:
         The chunks that did not fit.
     reason
         Why the form is none of those before it.
+    graphs
+        How many CUDA graphs the last chunk's sweeps were replayed from, or why none
+        (see `nn_experiments.engine.graphs`).
     """
 
     chunk: int | None = None
@@ -67,6 +71,7 @@ class Ensemble:
     together: int | None = None
     halved: list[int] = field(default_factory=list)
     reason: str = ""
+    graphs: int | str = 0
 
     def __post_init__(self) -> None:
         unknown = set(self.convolutions.values()) - set(WAYS)
@@ -124,7 +129,7 @@ class Ensemble:
         activations = activation_bytes(step, Wide(step.model, way=note), state, inputs)
         if self.chunk is None:
             self.chunk = fitting(step, state, activations)
-            ways = {shape: keeps_as(self._way(shape, state)) for shape in shapes}
+            ways = {shape: self._way(shape, state) for shape in shapes}
             kept = activation_bytes(step, Wide(step.model, way=lambda shape, chains: ways[shape]), state, inputs)
             self.chunk = fitting(step, state, kept)
             free()  # the largest tensors of a run were those that convolutions were measured with
@@ -236,11 +241,13 @@ def split(stacked: Stacked, count: int) -> list[State]:
 
 
 def _stack(start: State, count: int) -> Stacked:
-    one = torch.contiguous_format
-    return {
-        part: {key: value.expand(count, *value.shape).clone(memory_format=one) for key, value in values.items()}
-        for part, values in start.items()
-    }
+    def stacked(value: torch.Tensor) -> torch.Tensor:
+        copies = value.expand(count, *value.shape)
+        if value.dim() != 4:
+            return copies.clone(memory_format=torch.contiguous_format)
+        return laid_out(copies.new_empty(copies.shape)).copy_(copies)
+
+    return {part: {key: stacked(value) for key, value in values.items()} for part, values in start.items()}
 
 
 def _together(
@@ -251,6 +258,7 @@ def _together(
         state = StepKernel(step, batches).apply(start, runs[0].indices, runs[0].before)
         return {part: {key: value[None] for key, value in values.items()} for part, values in state.items()}
     state = _stack(start, len(runs))
+    apply = Sweeper(ensemble.form or "vmap", step, state, wide)
     some = next(iter(start["parameters"].values()))
     rate_of = step.optimizer.rate
     pad, begun, swept = ensemble.pad or 1, 0, 0
@@ -265,7 +273,8 @@ def _together(
         rates = [rate_of(t, i) for t, i in zip(places, indices, strict=True)]
         same = len(set(rates)) == 1
         rate: Any = rates[0] if same else torch.tensor(rates, dtype=some.dtype, device=some.device)
-        sweep(ensemble.form or "vmap", step, batches, state, Sweep(indices, places, rate), wide)
+        apply(batches, Sweep(indices, places, rate))
+    ensemble.graphs = apply.refused or apply.recorded
     return state
 
 

@@ -16,7 +16,7 @@ from nn_experiments.engine.kernels import hand_written
 from nn_experiments.engine.wide import CannotWiden, Wide
 from nn_experiments.steps import LOSSES, State, TrainingStep
 
-__all__ = ["FORMS", "Sweep", "form_of", "sweep"]
+__all__ = ["FORMS", "Sweep", "apply", "form_of", "sweep"]
 
 FORMS = ("mlp", "wide", "vmap")
 
@@ -28,12 +28,12 @@ class Sweep:
     Attributes
     ----------
     indices, places
-        Index of the map and its position t in the run, for each live chain.
+        Index of the map (what ``batches`` is asked for) and its position t in the run, for each live chain.
     rate
         The learning rate: a number, or (live,) where it differs between chains.
     """
 
-    indices: Sequence[int]
+    indices: Sequence[Any]
     places: Sequence[int]
     rate: Any
 
@@ -95,13 +95,27 @@ def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep,
     """Apply one map to the live chains of a stacked state, in place."""
     if step.optimizer.method != "sgd" and not state["optimizer"]:
         state["optimizer"].update(_empty_memory(step, state["parameters"]))
-    if form == "mlp":
-        _mlp(step, batches, state, now)
-    elif form == "wide":
-        assert wide is not None
-        _wide(step, batches, state, now, wide)
-    else:
+    if form == "vmap":
         _vmap(step, batches, state, now)
+    else:
+        apply(form, step, state, now, *now.data(batches), wide)
+
+
+def apply(
+    form: str,
+    step: TrainingStep,
+    state: State,
+    now: Sweep,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    wide: Wide | None,
+) -> None:
+    """Apply one map to the live chains of a stacked state, in place, by hand or in wide form; see `Sweep.data`."""
+    if form == "mlp":
+        _mlp(step, inputs, targets, state, now)
+    else:
+        assert wide is not None
+        _wide(step, inputs, targets, state, now, wide)
 
 
 def _empty_memory(step: TrainingStep, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -136,7 +150,9 @@ def _vmap(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
             state[part][key][: now.live] = value
 
 
-def _wide(step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide) -> None:
+def _wide(
+    step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor, state: State, now: Sweep, wide: Wide
+) -> None:
     """One map on every live chain in wide form.
 
     Plain SGD changes each parameter as soon as its gradient is there, which is then dropped: there is never a gradient
@@ -145,7 +161,6 @@ def _wide(step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide
     members = _prefix(state, now.live)
     leaves = {name: value.detach().requires_grad_() for name, value in members["parameters"].items()}
     plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
-    inputs, targets = now.data(batches)
 
     def change(leaf: torch.Tensor) -> None:
         assert leaf.grad is not None
@@ -177,9 +192,8 @@ def _wide(step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide
             members[part][key].copy_(value)
 
 
-def _mlp(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
+def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now: Sweep) -> None:
     """One SGD step of every live MLP: batched products, updates in place, no gradient buffers."""
-    x, y = now.data(batches)
     live, rate = now.live, now.rate
     x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
     y = y.expand(live, *y.shape) if now.shared else y

@@ -16,7 +16,7 @@ from torch import fx, nn
 from torch.fx.node import map_arg
 from torch.nn import functional as F
 
-from nn_experiments.engine.convolutions import ConvolutionShape, convolve
+from nn_experiments.engine.convolutions import ConvolutionShape, convolve, laid_out
 from nn_experiments.frozen import FrozenDropout
 
 __all__ = ["CannotWiden", "Wide"]
@@ -139,7 +139,7 @@ class Wide:
         for node in self.nodes:
             if node.op == "placeholder":
                 # (E, B, C, …) -> (B, E·C, …)
-                found[node] = (inputs, True) if shared else (inputs.transpose(0, 1).flatten(1, 2), False)
+                found[node] = laid_out(inputs if shared else inputs.transpose(0, 1).flatten(1, 2)), shared
             elif node.op == "output":
                 result, same = found[node.all_input_nodes[0]]
                 if node.args[0] is not node.all_input_nodes[0]:

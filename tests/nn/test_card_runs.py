@@ -16,6 +16,7 @@ from nn_experiments import run as runs  # noqa: E402
 from nn_experiments import store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
+from nn_experiments.engine import graphs  # noqa: E402
 from nn_experiments.engine import jobs  # noqa: E402
 from nn_experiments.engine.ensemble import TOGETHER, Ensemble  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
@@ -69,7 +70,7 @@ def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path, monkeypatch) 
 
 
 def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch, capsys) -> None:
-    true = engine.sweep
+    true = graphs.sweep
 
     def scarce(form, step, batches, state, now, wide):
         if now.live > 3 and max(now.places) > 10:  # later than the rehearsal sees
@@ -78,7 +79,7 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
 
     root = run(REQUEST, options(tmp_path, time_limit=0.0)).root
     (root / store.PINS).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
-    monkeypatch.setattr(engine, "sweep", scarce)
+    monkeypatch.setattr(graphs, "sweep", scarce)
     monkeypatch.setattr(runs, "missing_pieces", cut_in_two(runs.missing_pieces))
     outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path))
     assert outcome.missing == 0

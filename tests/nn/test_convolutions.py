@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from nn_experiments import store  # noqa: E402
 from nn_experiments.engine import convolutions, rehearsal  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine.convolutions import ConvolutionShape, choose_convolution, convolve, ways_on  # noqa: E402
+from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, convolve  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins  # noqa: E402
 from tests.nn.conv_problems import SLOW, check_way, conv_problem, whole  # noqa: E402
@@ -32,7 +32,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_values_and_gradients_are_those_of_one_chain_after_the_other(shape, way: str, shared: bool) -> None:
     check_way(way, replace(shape, shared=shared))
@@ -43,7 +43,7 @@ def test_shapes_as_keys() -> None:
     assert str(SHAPES[4]) == "2x3x6x7-4 3x1/1,2+1,0"
     assert [shape.result for shape in SHAPES[:4]] == [(5, 4), (3, 3), (3, 3), (4, 4)]
     assert len({str(shape) for shape in SHAPES}) == len(SHAPES)
-    with pytest.raises(ValueError, match="known ones are grouped, products, separate, implicit-64, implicit-128"):
+    with pytest.raises(ValueError, match="known ones are grouped, products"):
         convolve("faster", torch.zeros(1), torch.zeros(1), None, SHAPES[0])
 
 
@@ -54,18 +54,20 @@ def test_the_choice(monkeypatch, capsys) -> None:
 
     def measure(way, shape, chains, device, dtype, *, best):
         asked.append((way, best))
-        if way == "separate":
+        if way == "third":
             raise error
         return {"grouped": 2.0, "products": 1.0}[way]
+
+    monkeypatch.setattr(convolutions, "WAYS", {**WAYS, "third": None})
 
     by_rule = [choose_convolution(shape, 4, CPU, torch.float64) for shape in SHAPES]  # unmeasured
     assert by_rule == ["grouped", "grouped", "products", *["grouped"] * 4, "products"]
     for _ in range(2):
         assert choose_convolution(SHAPES[0], 4, CPU, torch.float64, measure=measure) == "products"
-    assert asked == [("grouped", float("inf")), ("products", 2.0), ("separate", 1.0)]  # once a shape
+    assert asked == [("grouped", float("inf")), ("products", 2.0), ("third", 1.0)]  # once a shape
     error = ValueError("no compiler")  # whatever a way fails of, another one is taken, and it is said
     assert choose_convolution(SHAPES[1], 4, CPU, torch.float64, measure=measure) == "products"
-    assert "2x4x6x6-6 3x3/2+1 not by separate: ValueError: no compiler" in capsys.readouterr().err
+    assert "2x4x6x6-6 3x3/2+1 not by third: ValueError: no compiler" in capsys.readouterr().err
     monkeypatch.setattr(torch, "AcceleratorError", ValueError, raising=False)  # but for what breaks the card
     with pytest.raises(ValueError, match="no compiler"):
         choose_convolution(SHAPES[2], 4, CPU, torch.float64, measure=measure)

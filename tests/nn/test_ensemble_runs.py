@@ -135,19 +135,19 @@ def test_an_ensemble_run_from_the_command_line(data: Path, tmp_path: Path) -> No
 
 
 def test_memory_that_runs_out_in_a_job_is_recorded(data: Path, monkeypatch, capsys) -> None:
-    from nn_experiments.engine import ensemble as engine
+    from nn_experiments.engine import graphs
 
     job = Job(tiny(dtype="float64"), 0, "backward", "curves", (1, 2, 3), last=3, engine="ensemble",
               data_dir=str(data), official=False, chunk=3)  # fmt: skip
     right = run_job(job)
-    true = engine.sweep
+    true = graphs.sweep
 
     def scarce(form, step, batches, state, now, wide):
         if now.live == 3:
             raise torch.OutOfMemoryError("injected")
         true(form, step, batches, state, now, wide)
 
-    monkeypatch.setattr(engine, "sweep", scarce)
+    monkeypatch.setattr(graphs, "sweep", scarce)
     found = run_job(job)
     assert (right.meta["chunk"], "halved" in right.meta) == (3, False)
     assert (found.meta["chunk"], found.meta["halved"]) == (2, [3])

@@ -12,7 +12,8 @@ from contraction.orders import Backward  # noqa: E402
 from nn_experiments.batches import Batch  # noqa: E402
 from nn_experiments.engine import card, iterates, rehearsal, sweeps  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine.convolutions import ways_on  # noqa: E402
+from nn_experiments.engine import graphs  # noqa: E402
+from nn_experiments.engine.convolutions import WAYS  # noqa: E402
 from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.memory import activation_bytes, chain_bytes  # noqa: E402
@@ -24,7 +25,7 @@ from tests.nn.problems import ORDERS, N  # noqa: E402
 from tests.nn.test_wide import OPTIMIZERS, oracle, ratios  # noqa: E402
 
 
-@pytest.mark.parametrize(("way", "more"), [("products", True), ("implicit-64", False), ("grouped", False)])
+@pytest.mark.parametrize(("way", "more"), [("products", True), ("grouped", False)])
 def test_the_chunk_is_counted_for_the_ways_that_were_chosen(way: str, more: bool, monkeypatch) -> None:
     """Columns are kept for the backward pass; what gathers patches anew keeps the images only."""
     step, batches, state0 = conv_problem("basic-batch", SLOW)
@@ -56,13 +57,13 @@ def test_padding_changes_nothing(order: str, optimizer: str, monkeypatch) -> Non
     """Chains swept along before their time start over when it comes, the optimizer's state and buffers too."""
     step, batches, state0 = conv_problem("basic-batch", OPTIMIZERS.get(optimizer, SLOW))
     right = double_loop(step, batches, state0, ORDERS[order], range(N + 1))
-    true, sizes = engine.sweep, []
+    true, sizes = graphs.sweep, []
 
     def noted(form, step, batches, state, now, wide):
         sizes.append(now.live)
         true(form, step, batches, state, now, wide)
 
-    monkeypatch.setattr(engine, "sweep", noted)
+    monkeypatch.setattr(graphs, "sweep", noted)
     own = Ensemble(chunk=7, pad=3)
     path = wavefront(step, batches, ORDERS[order], range(N + 1), state0, ensemble=own)
     assert max(ratios(path, right, state0).values()) <= 1
@@ -143,7 +144,7 @@ def test_how_many_states_are_measured_at_once_is_measured(
 @pytest.mark.parametrize("fails", [1, 2])
 def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, capsys) -> None:
     step, batches, state0 = conv_problem("basic-batch", SLOW)
-    true, calls = engine.sweep, []
+    true, calls = graphs.sweep, []
 
     def scarce(form, step, batches, state, now, wide):
         if now.live > 12 // 2**fails:  # found out in the middle, when that many chains live
@@ -151,7 +152,7 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, cap
             raise torch.OutOfMemoryError("injected")
         true(form, step, batches, state, now, wide)
 
-    monkeypatch.setattr(engine, "sweep", scarce)
+    monkeypatch.setattr(graphs, "sweep", scarce)
     own = Ensemble(chunk=12)
     path = list(wavefront(step, batches, Backward(), range(N + 1), state0, ensemble=own))
     assert max(ratios(path, oracle("basic-batch", "backward"), state0).values()) <= 1
@@ -161,7 +162,7 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, cap
     said = capsys.readouterr().err
     assert said.count("out of memory") == fails
     assert "with 12 chains together: going on with 6" in said
-    monkeypatch.setattr(engine, "sweep", true)
+    monkeypatch.setattr(graphs, "sweep", true)
     again = wavefront(step, batches, Backward(), range(N + 1), state0, chunk=own.chunk)
     for (_, one, _), (_, two, _) in zip(path, again, strict=True):
         assert torch.equal(whole(one), whole(two))  # the recorded chunk repeats the bits
@@ -219,7 +220,7 @@ def test_no_gradients_are_held() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "scheduled"])
-@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
+@pytest.mark.parametrize("way", WAYS)
 def test_everything_stays_on_the_device_of_the_state(way: str, optimizer: str, monkeypatch) -> None:
     """On "meta", a device without numbers, which like a GPU refuses to be mixed with the CPU."""
     monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)

@@ -17,7 +17,7 @@ from nn_experiments import models  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
 from nn_experiments.engine import sweeps  # noqa: E402
 from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
-from nn_experiments.engine.convolutions import ways_on  # noqa: E402
+from nn_experiments.engine.convolutions import WAYS  # noqa: E402
 from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.kernels import StepKernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
@@ -99,7 +99,7 @@ def test_other_optimizers(form: str, optimizer: str) -> None:
                 assert torch.allclose(state["optimizer"][key], value, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("way", ways_on(torch.device("cpu"), torch.float64))
+@pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_convolve(way: str, monkeypatch) -> None:
     monkeypatch.setattr(engine, "choose_convolution", lambda *_: way)
     for kind in FEW:
@@ -154,32 +154,32 @@ def wrong_path(monkeypatch, mistake: str):
     right = sweeps._wide
     if mistake == "statistics shared between chains":
 
-        def wrong(step, batches, state, now, wide):
-            right(step, batches, state, now, wide)
+        def wrong(step, x, y, state, now, wide):
+            right(step, x, y, state, now, wide)
             for name, value in state["buffers"].items():
                 if name.endswith("running_mean"):
                     value[: now.live] = value[: now.live].mean(0)
 
     elif mistake == "statistics not carried":
 
-        def wrong(step, batches, state, now, wide):
+        def wrong(step, x, y, state, now, wide):
             kept = {name: value.clone() for name, value in state["buffers"].items()}
-            right(step, batches, state, now, wide)
+            right(step, x, y, state, now, wide)
             for name, value in kept.items():
                 if not name.endswith("num_batches_tracked"):
                     state["buffers"][name].copy_(value)
 
     elif mistake == "one chain too few":
 
-        def wrong(step, batches, state, now, wide):
+        def wrong(step, x, y, state, now, wide):
             less = max(1, now.live - 1)
-            right(step, batches, state, sweeps.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
+            right(step, x, y, state, sweeps.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
 
     elif mistake == "all chains from the beginning":
 
-        def wrong(step, batches, state, now, wide):
+        def wrong(step, x, y, state, now, wide):
             count = len(next(iter(state["parameters"].values())))
-            right(step, batches, state, sweeps.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
+            right(step, x, y, state, sweeps.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
 
     else:
         wrong = right

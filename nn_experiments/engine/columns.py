@@ -1,0 +1,121 @@
+"""Convolutions of many chains as batched matrix products of columns: patches of the images, written out once.
+
+Everything here is channels last: images are (B, H, W, E·C) in memory, columns (E, B·places, taps·C), weights
+(E, O, taps·C). Every product reads and writes its tensors where they are, so that nothing is transposed. On a GPU with
+Triton two small kernels gather the columns and add up their gradients; elsewhere the same is done with views.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from nn_experiments.engine.convolutions import ConvolutionShape
+
+__all__ = ["by_columns"]
+
+
+def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionShape) -> torch.Tensor:
+    """Return the convolutions of all chains, (B, E·O, …), channels last in memory.
+
+    Parameters
+    ----------
+    images, weight, shape
+        As in `nn_experiments.engine.convolutions.convolve`; without groups within a chain.
+    """
+    kind = images.device.type
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        images, weight = (one.to(torch.get_autocast_dtype(kind)) for one in (images, weight))
+    with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
+        if shape.shared:  # one chain with the outputs of all
+            weight = weight.flatten(0, 1)[None]
+        made = _Columns.apply(images, weight, shape)
+    assert isinstance(made, torch.Tensor)
+    return made
+
+
+def _last(images: torch.Tensor) -> torch.Tensor:
+    """Return (B, C, H, W) as (B, H, W, C), contiguous; a view where memory is channels last already."""
+    return images.permute(0, 2, 3, 1).contiguous()
+
+
+def _pointwise(shape: ConvolutionShape) -> bool:
+    return shape.taps == shape.stride == (1, 1) and shape.padding == (0, 0)
+
+
+def _by_chain(images: torch.Tensor, chains: int) -> torch.Tensor:
+    """Return (B, H, W, E·C) as (E, B·H·W, C), a view."""
+    return images.flatten(0, 2).unflatten(1, (chains, -1)).transpose(0, 1)
+
+
+class _Columns(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Any, weight: Any, shape: ConvolutionShape) -> torch.Tensor:  # type: ignore[override]
+        chains, outputs = weight.shape[:2]
+        images = _last(images)
+        taps = weight.permute(0, 1, 3, 4, 2).reshape(chains, outputs, -1)
+        columns = _by_chain(images, chains) if _pointwise(shape) else _gather(images, shape, chains)
+        made = images.new_empty(len(images), *shape.result, chains * outputs)
+        torch.bmm(columns, taps.transpose(1, 2), out=_by_chain(made, chains))
+        ctx.save_for_backward(columns, taps)
+        ctx.shape = shape
+        return made.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:  # type: ignore[override]
+        columns, taps = ctx.saved_tensors
+        shape, chains = ctx.shape, len(taps)
+        slopes = _by_chain(_last(grads[0]), chains)
+        of_images = of_weight = None
+        if ctx.needs_input_grad[1]:
+            found = torch.bmm(slopes.transpose(1, 2), columns)
+            of_weight = found.unflatten(2, (*shape.taps, -1)).permute(0, 1, 4, 2, 3)
+        if ctx.needs_input_grad[0]:
+            batch, inputs = len(grads[0]), chains * shape.inputs
+            if _pointwise(shape):
+                last = slopes.new_empty(batch, *shape.size, inputs)
+                torch.bmm(slopes, taps, out=_by_chain(last, chains))
+            else:
+                last = _scatter(torch.bmm(slopes, taps), shape, batch)
+            of_images = last.permute(0, 3, 1, 2)
+        return of_images, of_weight, None
+
+
+def _in_triton(tensor: torch.Tensor) -> bool:
+    return tensor.is_cuda and find_spec("triton") is not None
+
+
+def _gather(images: torch.Tensor, shape: ConvolutionShape, chains: int) -> torch.Tensor:
+    """Return the columns (E, B·places, taps·C) of images (B, H, W, E·C)."""
+    if _in_triton(images):
+        from nn_experiments.engine.column_kernels import gather
+
+        return gather(images, shape, chains)
+    (up, left), (down, right), (spread, along) = shape.padding, shape.stride, shape.dilation
+    padded = F.pad(images, (0, 0, left, left, up, up))
+    batch, rows, row, pixel = len(images), shape.result[0], padded.stride(1), padded.stride(2)
+    sizes = (chains, batch, rows, shape.result[1], *shape.taps, shape.inputs)
+    strides = (shape.inputs, padded.stride(0), down * row, right * pixel, spread * row, along * pixel, 1)
+    return padded.as_strided(sizes, strides).reshape(chains, batch * rows * shape.result[1], -1)
+
+
+def _scatter(columns: torch.Tensor, shape: ConvolutionShape, batch: int) -> torch.Tensor:
+    """Return the sum of the columns' gradients in each place of the images, (B, H, W, E·C)."""
+    if _in_triton(columns):
+        from nn_experiments.engine.column_kernels import scatter
+
+        return scatter(columns, shape, batch)
+    (height, width), (up, left), (rows, across) = shape.size, shape.padding, shape.result
+    chains = len(columns)
+    found = columns.new_zeros(batch, height + 2 * up, width + 2 * left, chains, shape.inputs)
+    parts = columns.view(chains, batch, rows, across, *shape.taps, shape.inputs).permute(4, 5, 1, 2, 3, 0, 6)
+    for i in range(shape.taps[0]):
+        for j in range(shape.taps[1]):
+            first = i * shape.dilation[0], j * shape.dilation[1]
+            ends = (f + s * (n - 1) + 1 for f, s, n in zip(first, shape.stride, shape.result, strict=True))
+            down, right = (slice(f, end, s) for f, end, s in zip(first, ends, shape.stride, strict=True))
+            found[:, down, right] += parts[i, j]
+    return found[:, up : up + height, left : left + width].flatten(3)

@@ -1,0 +1,94 @@
+"""Sweeps as CUDA graphs: a sweep of some size is recorded once and then replayed, which costs one launch.
+
+A sweep of a deep network is some five hundred kernels; where few chains live, starting them from Python takes longer
+than they do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+
+from nn_experiments.engine.card import out_of_memory
+from nn_experiments.engine.sweeps import Sweep, apply, sweep
+from nn_experiments.engine.wide import Wide
+from nn_experiments.steps import State, TrainingStep
+
+__all__ = ["EAGER", "Sweeper"]
+
+#: How many sweeps of a size are done as they come before one is recorded: recording takes as long as several, and
+#: libraries must have made their plans by then.
+EAGER = 8
+
+
+class Sweeper:
+    """Applies maps to the live chains of one stacked state, in place; the same sizes again and again by a graph.
+
+    Parameters
+    ----------
+    form, step, wide
+        As in `nn_experiments.engine.sweeps.sweep`.
+    state
+        The stacked state. Its tensors are what graphs read and write: they may change, but not be replaced.
+
+    Attributes
+    ----------
+    refused
+        Why nothing is recorded, or None: where that fails, sweeps go on as they come.
+    recorded
+        How many graphs there are.
+    """
+
+    def __init__(self, form: str, step: TrainingStep, state: State, wide: Wide | None) -> None:
+        self.form, self.step, self.state, self.wide = form, step, state, wide
+        self.refused = self._reason()
+        self._seen: Counter[Any] = Counter()
+        self._graphs: dict[Any, tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
+        self._pool: Any = None
+
+    def _reason(self) -> str | None:
+        if not next(iter(self.state["parameters"].values())).is_cuda:
+            return "not on a GPU"
+        if self.form == "vmap":
+            return "not by vmap"
+        plain = self.step.optimizer.method == "sgd" and not self.step.optimizer.weight_decay
+        return None if plain else "not plain SGD"
+
+    @property
+    def recorded(self) -> int:
+        return len(self._graphs)
+
+    def __call__(self, batches: Any, now: Sweep) -> None:
+        """Apply one map to every live chain."""
+        if self.refused is not None or isinstance(now.rate, torch.Tensor):
+            sweep(self.form, self.step, batches, self.state, now, self.wide)
+            return
+        inputs, targets = now.data(batches)
+        key = now.live, now.shared, now.rate, inputs.shape
+        self._seen[key] += 1
+        if key not in self._graphs and self._seen[key] > EAGER:
+            self._record(key, now, inputs, targets)
+        if key not in self._graphs:
+            apply(self.form, self.step, self.state, now, inputs, targets, self.wide)
+            return
+        graph, own_inputs, own_targets = self._graphs[key]
+        own_inputs.copy_(inputs)
+        own_targets.copy_(targets)
+        graph.replay()
+
+    def _record(self, key: Any, now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+        own = inputs.clone(), targets.clone()
+        if self._pool is None:
+            self._pool = torch.cuda.graph_pool_handle()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, pool=self._pool):
+                apply(self.form, self.step, self.state, now, *own, self.wide)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            self.refused = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            return
+        self._graphs[key] = graph, *own
