@@ -103,12 +103,13 @@ def main() -> int:
     print(f"{chains} chains, {args.precision}, forward and backward; times over that of {BASE}, the best marked *")
     for name in NETWORKS:
         with rounded, card.repeatable():
-            body["rows"] += _network(name, device, chains, rounds, quick=args.quick)
+            body["rows"] += measure(name, device, chains, rounds=rounds, quick=args.quick)
         write_text(args.out / f"convolutions-{device.type}{end}.json", json.dumps(body, indent=1) + "\n")
     return 0
 
 
-def _network(name: str, device: torch.device, chains: int, rounds: int, *, quick: bool) -> list[dict[str, Any]]:
+def measure(name: str, device: torch.device, chains: int, *, rounds: int, quick: bool) -> list[dict[str, Any]]:
+    """Measure every shape of a network (three of them if ``quick``) and print a table; return its rows."""
     ways = tuple(WAYS)
     rows: list[dict[str, Any]] = []
     counted = sorted(shapes_of(name).items(), key=lambda pair: -pair[0].size[0])

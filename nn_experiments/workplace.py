@@ -17,6 +17,7 @@ from nn_experiments import models
 from nn_experiments.batches import ArrayBatches, Batch, Inputs
 from nn_experiments.catalogue import Experiment
 from nn_experiments.datasets import Dataset, load_dataset
+from nn_experiments.engine.convolutions import laid_out
 from nn_experiments.initial import initialise
 from nn_experiments.metrics import Evaluation
 from nn_experiments.sampling import Sampler
@@ -133,11 +134,16 @@ def prepare(
         for rule, p in ((experiment.initialisation, "initial"), (experiment.initialisation, "second start"))
     )
     small = device == "cpu" and any(isinstance(module, nn.Conv2d) for module in model.modules())  # images in cache
+
+    def looked_at(part: str, count: int, most: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+        images, targets = inputs(part, np.arange(count)[:most])
+        return laid_out(images), targets
+
     evaluation = Evaluation(
         model,
         loss,
-        inputs("train", np.arange(len(dataset.train_inputs))[: experiment.train_evaluation]),
-        inputs("test", np.arange(len(dataset.test_inputs))[: experiment.test_evaluation]),
+        looked_at("train", len(dataset.train_inputs), experiment.train_evaluation),
+        looked_at("test", len(dataset.test_inputs), experiment.test_evaluation),
         classes=dataset.classes,
         rows=200 if small else 1000,
     )

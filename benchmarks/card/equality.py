@@ -1,10 +1,15 @@
-"""Does the ensemble on a card train as the plain loop does? Both in float32, held against float64 on the CPU."""
+"""Does the ensemble on a card train as the plain loop does? Both in float32, held against the loop in float64.
+
+Of every float32 iterate of the ensemble a sample of its entries is kept, so that iterates of another machine, a CPU's
+for instance, can be held against it later.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.card.problems import problem
@@ -15,7 +20,7 @@ from nn_experiments.engine.loop import double_loop
 from nn_experiments.metrics import flat
 from nn_experiments.steps import State
 
-__all__ = ["N", "TIMES", "Row", "check"]
+__all__ = ["N", "SAMPLE", "SLOWER", "TIMES", "Row", "check", "sampled", "slower_by", "whole"]
 
 #: Iterates up to this one are compared.
 N = 3
@@ -25,6 +30,8 @@ TIMES = 8.0
 #: Deep networks with batch norm amplify rounding a thousandfold within three steps of their figures' rates, which
 #: leaves nothing to compare; the same maps with a thousandth of the rate do not.
 SLOWER = 1000.0
+#: How many entries of a state are kept.
+SAMPLE = 2000
 
 
 @dataclass(frozen=True)
@@ -66,35 +73,49 @@ def whole(state: State) -> torch.Tensor:
     return flat({key: value.cpu() for key, value in (state["parameters"] | buffers).items()})
 
 
+def slower_by(network: str) -> float:
+    """Return what the figure's learning rate is divided by here."""
+    return 1.0 if network in ("regression", "mlp") else SLOWER
+
+
+def sampled(state: State) -> np.ndarray:
+    """Return `SAMPLE` entries of `whole`, always the same ones, float64."""
+    vector = whole(state)
+    rows = np.random.default_rng(0).integers(len(vector), size=SAMPLE)
+    return vector[torch.from_numpy(rows)].numpy()
+
+
 @repeatable()
-def check(network: str, device: str, *, n: int = N, ensemble: Ensemble | None = None) -> list[Row]:
-    """Compare iterates 1 … n of both orders; the float64 iterates are the plain loop's on the CPU.
+def check(
+    network: str, device: str, *, n: int = N, ensemble: Ensemble | None = None
+) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """Compare iterates 1 … n of both orders; return the rows and a sample of the ensemble's iterates.
 
     Parameters
     ----------
     ensemble
         How chains are batched; an `Ensemble` that chooses by itself unless given.
     """
-    numbers = range(1, n + 1)
-    slower = 1.0 if network in ("regression", "mlp") else SLOWER
-    exact_step, exact_batches, exact_start = problem(network, "cpu", dtype=torch.float64, slower=slower)
+    numbers, slower = range(1, n + 1), slower_by(network)
+    exact_step, exact_batches, exact_start = problem(network, device, dtype=torch.float64, slower=slower)
     step, batches, start = problem(network, device, slower=slower)
     orders: dict[str, Order] = {"backward": Backward(), "forward": Forward()}
     exact = {
         (name, k): whole(state)
         for name, order in orders.items()
         for k, state in double_loop(exact_step, exact_batches, exact_start, order, numbers).items()
+        if (name, k) != ("forward", 1)  # the backward one's
     }
-    exact.pop(("forward", 1))  # the backward one's
     pairs = [(one, other) for one in exact for other in exact if one < other]
     others = min(float((exact[one] - exact[other]).norm() / exact[one].norm()) for one, other in pairs)
     exact["forward", 1] = exact["backward", 1]
-    rows = []
+    rows, samples = [], {}
     for name, order in orders.items():
         plain = double_loop(step, batches, start, order, numbers)
-        path = wavefront(step, batches, order, numbers, start, ensemble=ensemble or Ensemble())
+        path = wavefront(step, batches, order, numbers, start, ensemble=ensemble or Ensemble(chunk=n))
         for k, state, _ in path:
             truth = exact[name, k]
             far = [float((whole(one) - truth).norm() / truth.norm()) for one in (state, plain[k])]
             rows.append(Row(network, name, k, *far, others))
-    return rows
+            samples[f"{network} {name} {k}"] = sampled(state)
+    return rows, samples

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
-__all__ = ["SHARE", "free", "limit_share", "lost", "on_card", "out_of_memory", "repeatable", "versions", "wait"]
+__all__ = ["SHARE", "free", "limit_share", "lost", "on_card", "out_of_memory", "recorded", "repeatable", "versions", "wait"]
 
 #: Share of a card's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
 SHARE = 0.93
@@ -59,6 +59,14 @@ def free() -> None:
 def on_card(step: Any) -> bool:
     """Return whether a step's module is on a GPU."""
     return next(step.model.parameters()).is_cuda
+
+
+def recorded(call: Callable[[], object], *, pool: Any = None) -> Callable[[], None]:
+    """Record what a call does on the GPU as a CUDA graph; return what replays it. The call must have run before."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, pool=pool):
+        call()
+    return graph.replay
 
 
 def wait(device: torch.device | str) -> None:

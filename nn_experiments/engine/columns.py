@@ -34,7 +34,7 @@ def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionSha
             weight = weight.flatten(0, 1)[None]
         made = _Columns.apply(images, weight, shape)
     assert isinstance(made, torch.Tensor)
-    return made
+    return made.permute(0, 3, 1, 2)  # out here, so that what follows may change it in place
 
 
 def _last(images: torch.Tensor) -> torch.Tensor:
@@ -62,13 +62,13 @@ class _Columns(torch.autograd.Function):
         torch.bmm(columns, taps.transpose(1, 2), out=_by_chain(made, chains))
         ctx.save_for_backward(columns, taps)
         ctx.shape = shape
-        return made.permute(0, 3, 1, 2)
+        return made
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:  # type: ignore[override]
         columns, taps = ctx.saved_tensors
         shape, chains = ctx.shape, len(taps)
-        slopes = _by_chain(_last(grads[0]), chains)
+        slopes = _by_chain(grads[0].contiguous(), chains)
         of_images = of_weight = None
         if ctx.needs_input_grad[1]:
             found = torch.bmm(slopes.transpose(1, 2), columns)

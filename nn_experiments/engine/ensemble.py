@@ -183,6 +183,7 @@ def wavefront(
     wanted = set(at)
     first = next((run.indices[0] for run in runs if len(run.indices)), None)
     wide = None if first is None else ensemble.prepare(step, batches, state0, first)
+    workplace = _Workplace(ensemble, step, batches, wide)
     groups: dict[int, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.anchor, []).append(run)
@@ -195,7 +196,7 @@ def wavefront(
         group = groups[anchor]
         while group:
             part = sorted(group[: ensemble.chunk], key=lambda run: -len(run.indices))
-            ends = _fitted(step, batches, part, states[anchor], ensemble, wide)
+            ends = _fitted(workplace, part, states[anchor])
             if ends is None:
                 continue
             group = group[len(part) :]
@@ -212,12 +213,11 @@ def wavefront(
         del states[anchor]
 
 
-def _fitted(
-    step: TrainingStep, batches: Any, part: Sequence[Run], start: State, ensemble: Ensemble, wide: Wide | None
-) -> list[State] | None:
+def _fitted(workplace: _Workplace, part: Sequence[Run], start: State) -> list[State] | None:
     """Return the ends of some runs, or None after halving the chunk because they did not fit into memory."""
+    ensemble = workplace.ensemble
     try:
-        return split(_together(step, batches, part, start, ensemble, wide), len(part))
+        return split(_together(workplace, part, start), len(part))
     except RuntimeError as error:
         if len(part) == 1 or not out_of_memory(error):
             raise
@@ -250,15 +250,39 @@ def _stack(start: State, count: int) -> Stacked:
     return {part: {key: stacked(value) for key, value in values.items()} for part, values in start.items()}
 
 
-def _together(
-    step: TrainingStep, batches: Any, runs: Sequence[Run], start: State, ensemble: Ensemble, wide: Wide | None
-) -> Stacked:
+class _Workplace:
+    """What a wavefront's chunks have in common; on a GPU also the state that runs of one chain share, and its graphs.
+
+    A forward path is many such runs, one after the other.
+    """
+
+    def __init__(self, ensemble: Ensemble, step: TrainingStep, batches: Any, wide: Wide | None) -> None:
+        self.ensemble, self.step, self.batches, self.wide = ensemble, step, batches, wide
+        self.single: Sweeper | None = None
+
+    def begin(self, start: State, count: int) -> Sweeper | None:
+        """Return what sweeps over ``count`` chains at ``start``, or None if a single chain is to go step by step."""
+        if count > 1 or self.single is None:
+            state = _stack(start, count)
+            sweeper = Sweeper(self.ensemble.form or "vmap", self.step, state, self.wide)
+            if count > 1:
+                return sweeper
+            if sweeper.refused is not None:
+                return None
+            self.single = sweeper
+        else:
+            _start_over(self.single.state, start, 0, 1)
+        return self.single
+
+
+def _together(workplace: _Workplace, runs: Sequence[Run], start: State) -> Stacked:
     """Apply runs, sorted by length from the longest, all to the state ``start``; return their ends, stacked."""
-    if len(runs) == 1:
-        state = StepKernel(step, batches).apply(start, runs[0].indices, runs[0].before)
-        return {part: {key: value[None] for key, value in values.items()} for part, values in state.items()}
-    state = _stack(start, len(runs))
-    apply = Sweeper(ensemble.form or "vmap", step, state, wide)
+    step, batches, ensemble = workplace.step, workplace.batches, workplace.ensemble
+    apply = workplace.begin(start, len(runs))
+    if apply is None:
+        alone = StepKernel(step, batches).apply(start, runs[0].indices, runs[0].before)
+        return {part: {key: value[None] for key, value in values.items()} for part, values in alone.items()}
+    state = apply.state
     some = next(iter(start["parameters"].values()))
     rate_of = step.optimizer.rate
     pad, begun, swept = ensemble.pad or 1, 0, 0

@@ -7,20 +7,21 @@ than they do.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from nn_experiments.engine.card import out_of_memory
+from nn_experiments.engine.card import out_of_memory, recorded
 from nn_experiments.engine.sweeps import Sweep, apply, sweep
 from nn_experiments.engine.wide import Wide
 from nn_experiments.steps import State, TrainingStep
 
 __all__ = ["EAGER", "Sweeper"]
 
-#: How many sweeps of a size are done as they come before one is recorded: recording takes as long as several, and
-#: libraries must have made their plans by then.
-EAGER = 8
+#: How many sweeps of a size are done as they come before one is recorded: recording takes as long as several, and the
+#: sixteen that there are of every size where every iterate is asked for are not worth it.
+EAGER = 20
 
 
 class Sweeper:
@@ -45,7 +46,7 @@ class Sweeper:
         self.form, self.step, self.state, self.wide = form, step, state, wide
         self.refused = self._reason()
         self._seen: Counter[Any] = Counter()
-        self._graphs: dict[Any, tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
+        self._graphs: dict[Any, tuple[Callable[[], None], torch.Tensor, torch.Tensor]] = {}
         self._pool: Any = None
 
     def _reason(self) -> str | None:
@@ -73,22 +74,20 @@ class Sweeper:
         if key not in self._graphs:
             apply(self.form, self.step, self.state, now, inputs, targets, self.wide)
             return
-        graph, own_inputs, own_targets = self._graphs[key]
+        replay, own_inputs, own_targets = self._graphs[key]
         own_inputs.copy_(inputs)
         own_targets.copy_(targets)
-        graph.replay()
+        replay()
 
     def _record(self, key: Any, now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
         own = inputs.clone(), targets.clone()
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
-        graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, pool=self._pool):
-                apply(self.form, self.step, self.state, now, *own, self.wide)
+            replay = recorded(lambda: apply(self.form, self.step, self.state, now, *own, self.wide), pool=self._pool)
         except RuntimeError as error:
             if out_of_memory(error):
                 raise
             self.refused = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return
-        self._graphs[key] = graph, *own
+        self._graphs[key] = replay, *own

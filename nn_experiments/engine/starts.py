@@ -1,0 +1,105 @@
+"""Many starts under the same maps: forward iterates T_n … T_1 of every start of every draw, all in one ensemble.
+
+A draw is one sequence of maps. Its starts share the maps, so the distances between them are those of a coupling; two
+draws share nothing. What is the same in law for the backward order is in `nn_experiments.increments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nn_experiments.engine.card import repeatable
+from nn_experiments.engine.convolutions import laid_out
+from nn_experiments.engine.ensemble import Ensemble, Stacked
+from nn_experiments.engine.graphs import Sweeper
+from nn_experiments.engine.sweeps import Sweep
+from nn_experiments.steps import State, TrainingStep
+
+__all__ = ["Draw", "under_the_same_maps"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One sequence of maps and where it is applied.
+
+    Attributes
+    ----------
+    batches
+        ``batches(i)`` is B_i, i = 1, 2, …
+    starts
+        States, of the same names and shapes in all draws.
+    """
+
+    batches: Callable[[int], Any]
+    starts: Sequence[State]
+
+
+class _Batches:
+    """The batches of all draws; asked for (draw, i)."""
+
+    def __init__(self, draws: Sequence[Draw]) -> None:
+        self.draws = draws
+
+    def __call__(self, which: tuple[int, int]) -> Any:
+        return self.draws[which[0]].batches(which[1])
+
+
+def _stacked(starts: Sequence[State]) -> Stacked:
+    def join(part: str, key: str) -> torch.Tensor:
+        value = torch.stack([start[part][key] for start in starts])
+        return laid_out(value) if value.dim() == 5 else value
+
+    return {part: {key: join(part, key) for key in values} for part, values in starts[0].items()}
+
+
+def under_the_same_maps(
+    step: TrainingStep, draws: Sequence[Draw], at: Sequence[int], *, ensemble: Ensemble | None = None
+) -> Iterator[tuple[int, Stacked]]:
+    """Yield (n, the states after n maps) for every n of ``at``, increasing.
+
+    Parameters
+    ----------
+    step
+        The training step that all maps have in common.
+    draws
+        What is applied to what.
+    ensemble
+        How chains are batched; ``Ensemble(chunk=number of chains)`` unless given. All chains run together, whatever
+        its chunk.
+
+    Yields
+    ------
+    n, state
+        A stacked state: the starts of the first draw, then those of the second, and so on along the leading axis. It
+        is the one that is trained: measure it before the next n is asked for, and do not keep it.
+
+    Raises
+    ------
+    ValueError
+        If there are no draws, a draw without a start, or n is below 0.
+    TypeError
+        If the step cannot be batched, with the reason.
+    """
+    numbers = sorted(set(at))
+    if not draws or not all(len(draw.starts) for draw in draws):
+        raise ValueError("every draw needs a start, and there must be a draw")
+    if not numbers or numbers[0] < 0:
+        raise ValueError(f"iterates are integers of at least 0, got {numbers[:1] or 'none'}")
+    owners = [d for d, draw in enumerate(draws) for _ in draw.starts]
+    state = _stacked([start for draw in draws for start in draw.starts])
+    ensemble = ensemble or Ensemble(chunk=len(owners))
+    with repeatable():
+        wide = ensemble.prepare(step, draws[0].batches, draws[0].starts[0], 1)
+        apply, batches = Sweeper(ensemble.form or "vmap", step, state, wide), _Batches(draws)
+        if numbers[0] == 0:
+            yield 0, state
+        for n in range(1, numbers[-1] + 1):
+            now = Sweep([(d, n) for d in owners], [n] * len(owners), step.optimizer.rate(n, n))
+            apply(batches, now)
+            if n in numbers:
+                yield n, state
+    ensemble.graphs = apply.refused or apply.recorded
