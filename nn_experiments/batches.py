@@ -86,11 +86,17 @@ class Inputs:
         values = (raw - self._mean) / self._scale
         if values.ndim == 4:
             values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-        inputs = torch.from_numpy(values).to(self.dtype).to(self.device)
+        inputs = torch.from_numpy(values).to(self.dtype)
         labels = torch.from_numpy(np.ascontiguousarray(targets))
         if labels.is_floating_point():
             labels = labels.to(self.dtype)
-        return inputs, labels.to(self.device)
+        return self._there(inputs), self._there(labels)
+
+    def _there(self, value: torch.Tensor) -> torch.Tensor:
+        """Copy to the device; to a GPU without waiting for what it is doing, which pageable memory would."""
+        if torch.device(self.device).type == "cuda":
+            return value.pin_memory().to(self.device, non_blocking=True)
+        return value.to(self.device)
 
 
 class ArrayBatches:

@@ -150,8 +150,8 @@ def seconds_of(
 ) -> float:
     """Return the least seconds that a way takes forward and backward on random tensors, the first call not counted.
 
-    A way that takes more than twice ``best`` is measured once only. On a GPU the others are replayed from a CUDA graph,
-    as sweeps are: what starting kernels from Python takes is not counted.
+    A way that takes more than twice ``best`` is measured once only. On a GPU what is measured is replayed from a CUDA
+    graph, as sweeps are: what starting kernels from Python takes is not counted.
     """
     channels = shape.inputs * (1 if shape.shared else chains)
     sizes = shape.outputs, shape.inputs // shape.groups, *shape.taps
@@ -173,11 +173,11 @@ def seconds_of(
         return time.perf_counter() - begin
 
     once()
-    first = seconds(once)
+    call = card.recorded(once) if device.type == "cuda" else once
+    first = seconds(call)
     if first > 2 * best:
         return first
-    replay = card.recorded(once) if device.type == "cuda" else once
-    return min([first, *(seconds(replay) for _ in range(rounds))])
+    return min([first, *(seconds(call) for _ in range(rounds))])
 
 
 def _by_rule(shape: ConvolutionShape) -> str:
