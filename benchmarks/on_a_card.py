@@ -69,7 +69,9 @@ def archive(out: Path, target: Path) -> list[Path]:
     """Pack the files under ``out`` that no earlier call has packed; return the archives."""
     done = out / "packed.json"
     before: dict[str, int] = json.loads(done.read_text()) if done.exists() else {}
-    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path != done and not path.name.startswith(".")]
+    files = [
+        path for path in sorted(out.rglob("*")) if path.is_file() and path != done and not path.name.startswith(".")
+    ]
     state = {str(path.relative_to(out)): path.stat().st_mtime_ns for path in files}
     groups: list[list[str]] = [[]]
     size = 0
@@ -102,7 +104,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--device", default="cuda", help="where to compute (default: cuda)")
     parser.add_argument("--archive", type=Path, help="folder for archives of what is new")
-    parser.add_argument("--rehearse", action="store_true", help="all kinds of pieces at tiny size on the CPU, on made-up images")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="all kinds of pieces at tiny size on the CPU, on made-up images"
+    )
     args = parser.parse_args()
     begin = time.monotonic()
     device = "cpu:0" if args.rehearse else args.device  # which takes every turn that a card takes

@@ -85,6 +85,21 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes")
     _data_arguments(run)
 
+    increments = commands.add_parser(
+        "increments", help="how far backward iterates n and n + k are apart, in law, from forward runs (cheap)"
+    )
+    increments.add_argument("figure", help="whose experiment is trained: fig2 … fig13, or digits (see list)")
+    increments.add_argument("--draws", type=int, default=8, help="seeds 0 … DRAWS - 1 (default: 8)")
+    increments.add_argument("--steps", type=int, help="the last n (default: the figure's)")
+    increments.add_argument("--every", type=int, default=50, help="measure every so many steps (default: 50)")
+    increments.add_argument(
+        "--ahead", type=int, nargs="+", default=[1, 10, 100, 300, 1000], metavar="K", help="the k (default: 1 to 1000)"
+    )
+    increments.add_argument("--device", default="auto", help="as in run (default: auto)")
+    increments.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run")
+    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder (default: {DEFAULT_OUT})")
+    _data_arguments(increments)
+
     commands.add_parser("plot", help="draw a figure", add_help=False)
     commands.add_parser("report", help="one page with all results", add_help=False)
 
@@ -209,6 +224,29 @@ def _record(args: argparse.Namespace) -> int:
     return 0
 
 
+def _increments(args: argparse.Namespace) -> int:
+    from nn_experiments.increments_plot import summary
+    from nn_experiments.run import Options, device_of
+    from nn_experiments.synchronised import measure_increments
+
+    figure = catalogue.find(args.figure)
+    found = measure_increments(
+        catalogue.EXPERIMENTS[figure.experiment].override(_changes(args)),
+        range(args.draws),
+        steps=args.steps or figure.steps,
+        every=args.every,
+        ahead=args.ahead,
+        device=device_of(Options(out=args.out, device=args.device)),
+        data_dir=args.data_dir,
+        official=not args.any_data,
+        report=lambda n: print(f"n = {n}", file=sys.stderr),
+    )
+    path = args.out / f"increments-{figure.experiment}.npz"
+    found.save(path)
+    print(*summary(found), path, sep="\n")
+    return 0
+
+
 def _run(args: argparse.Namespace) -> int:
     figure = catalogue.find(args.figure)
     changes: dict[str, str] = {}
@@ -259,11 +297,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (0 done, 1 error, 3 stopped with work left, 130 interrupted)."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        if words[:2] == ["plot", "increments"]:
+            return int(importlib.import_module("nn_experiments.increments_plot").main(words[2:]) or 0)
         if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
             module = {"plot": "nn_experiments.plotting", "report": "nn_experiments.report"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
         commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
+        commands["increments"] = _increments
         status = commands[args.command](args)
         sys.stdout.flush()
         return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def _images(archive: np.lib.npyio.NpzFile, split: str) -> np.ndarray:
     from PIL import Image
 
     data, ends = archive[f"{split}_webp"].tobytes(), archive[f"{split}_webp_offsets"]
-    strips = [np.asarray(Image.open(io.BytesIO(data[a:b])).convert("RGB")) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    strips = [np.asarray(Image.open(io.BytesIO(data[a:b])).convert("RGB")) for a, b in itertools.pairwise(ends)]
     return np.concatenate([strip.reshape(-1, 32, 32, 3) for strip in strips])
 
 

@@ -20,7 +20,7 @@ from nn_experiments.engine.loop import double_loop
 from nn_experiments.metrics import flat
 from nn_experiments.steps import State
 
-__all__ = ["N", "SAMPLE", "SLOWER", "TIMES", "Row", "check", "sampled", "slower_by", "whole"]
+__all__ = ["SAMPLE", "SLOWER", "TIMES", "N", "Row", "check", "sampled", "slower_by", "whole"]
 
 #: Iterates up to this one are compared.
 N = 3

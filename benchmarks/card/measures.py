@@ -113,7 +113,7 @@ def _kind(kernel: str) -> str:
 def profile(network: str, device: str, chains: int) -> tuple[dict[str, Any], str]:
     """Return the milliseconds of one sweep by kind of kernel, and a table of its kernels."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = network not in ("mlp", "regression")
-    apply, call = _sweeper(network, device, chains)
+    _apply, call = _sweeper(network, device, chains)
     call(), call()
     on_card = torch.device(device).type == "cuda"
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * on_card
@@ -129,5 +129,7 @@ def profile(network: str, device: str, chains: int) -> tuple[dict[str, Any], str
     for spent, _, key in rows:
         by_kind[_kind(key)] = by_kind.get(_kind(key), 0.0) + spent
     launches = sum(count for _, count, _ in rows)
-    table = "\n".join(f"{spent:9.3f} ms {count:5d} x {key[:120]}" for spent, count, key in sorted(rows, reverse=True)[:40])
+    table = "\n".join(
+        f"{spent:9.3f} ms {count:5d} x {key[:120]}" for spent, count, key in sorted(rows, reverse=True)[:40]
+    )
     return {"network": network, "chains": chains, "kernels": launches, "ms": by_kind}, table

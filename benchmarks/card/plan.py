@@ -18,9 +18,9 @@ from contraction.files import write_atomically, write_text
 from nn_experiments.catalogue import EXPERIMENTS, Experiment
 from nn_experiments.engine import card
 from nn_experiments.engine.ensemble import Ensemble
-from nn_experiments.increments import measure_increments
 from nn_experiments.planning import Request
 from nn_experiments.run import Options, run
+from nn_experiments.synchronised import measure_increments
 
 __all__ = ["PIECES", "Piece", "Place"]
 
@@ -122,14 +122,21 @@ def _convolutions(place: Place) -> bool:
 
 def _sweeps(place: Place) -> bool:
     rows = []
-    sizes = {"resnet18": (1, 8, 16, 64, 112), "vgg19": (1, 8, 16, 64, 112), "resnet50": (16,), "mlp": (16, 112, 1008, 2000)}
+    sizes = {
+        "resnet18": (1, 8, 16, 64, 112),
+        "vgg19": (1, 8, 16, 64, 112),
+        "resnet50": (16,),
+        "mlp": (16, 112, 1008, 2000),
+    }
     if place.small:
         sizes = {"mlp": (2,), "resnet18-7x7": (2,)}
     for network, counts in sizes.items():
         for chains in counts:
             rows.append(measures.sweep_times(network, place.device, chains, rates=place.rates))
             place.write("sweeps.json", rows)
-            place.log("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()))
+            place.log(
+                "  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items())
+            )
             card.free()
     for network, chains in (("mlp", 2),) if place.small else (("resnet18", 64), ("vgg19", 64), ("mlp", 1008)):
         kinds, table = measures.profile(network, place.device, chains)
@@ -199,7 +206,9 @@ _BOTH = ("forward", "backward")
 def _all() -> tuple[Piece, ...]:
     resnet, vgg, mlp = "resnet18-cifar10", "vgg19-cifar10", "mlp-fashion"
 
-    def figures(label: str, name: str, orders: tuple[str, ...], seeds: range, every: int, minutes: float) -> list[Piece]:
+    def figures(
+        label: str, name: str, orders: tuple[str, ...], seeds: range, every: int, minutes: float
+    ) -> list[Piece]:
         data = "fashion_mnist" if name == mlp else "cifar10"
         return [Piece(f"{label}-{seed}", minutes, data, _figure(name, orders, seed, every)) for seed in seeds]
 

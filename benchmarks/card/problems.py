@@ -48,10 +48,7 @@ def problem(
     shape, classes = _SHAPES[experiment.data], _CLASSES.get(experiment.data, 0)
     rng = np.random.default_rng(1)
     inputs = torch.from_numpy(rng.random((images, *shape))).to(dtype).to(device)
-    if classes:
-        targets = torch.from_numpy(rng.integers(classes, size=images)).to(device)
-    else:
-        targets = inputs**2
+    targets = torch.from_numpy(rng.integers(classes, size=images)).to(device) if classes else inputs**2
     model = models.build(other or experiment.model, shape, classes or 1, activation=experiment.activation)
     model = model.to(dtype=dtype, device=device)
     drawn = initialise(model, 0, rule=experiment.initialisation, dtype=dtype)

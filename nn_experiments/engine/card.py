@@ -11,7 +11,18 @@ from typing import Any
 
 import torch
 
-__all__ = ["SHARE", "free", "limit_share", "lost", "on_card", "out_of_memory", "recorded", "repeatable", "versions", "wait"]
+__all__ = [
+    "SHARE",
+    "free",
+    "limit_share",
+    "lost",
+    "on_card",
+    "out_of_memory",
+    "recorded",
+    "repeatable",
+    "versions",
+    "wait",
+]
 
 #: Share of a card's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
 SHARE = 0.93

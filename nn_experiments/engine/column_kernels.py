@@ -4,7 +4,7 @@ Sums are taken in float32 (in float64 for float64), tap by tap in a fixed order.
 """
 
 # Triton comes with torch where there is a GPU; elsewhere this file is not imported.
-# pyright: reportMissingImports=false, reportIndexIssue=false
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportGeneralTypeIssues=false, reportArgumentType=false
 
 from __future__ import annotations
 

@@ -50,12 +50,11 @@ class Sweeper:
         self._pool: Any = None
 
     def _reason(self) -> str | None:
-        if not next(iter(self.state["parameters"].values())).is_cuda:
-            return "not on a GPU"
         if self.form == "vmap":
             return "not by vmap"
-        plain = self.step.optimizer.method == "sgd" and not self.step.optimizer.weight_decay
-        return None if plain else "not plain SGD"
+        if self.step.optimizer.method != "sgd" or self.step.optimizer.weight_decay:
+            return "not plain SGD"
+        return None if next(iter(self.state["parameters"].values())).is_cuda else "not on a GPU"
 
     @property
     def recorded(self) -> int:

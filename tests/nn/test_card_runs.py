@@ -16,8 +16,7 @@ from nn_experiments import run as runs  # noqa: E402
 from nn_experiments import store  # noqa: E402
 from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine import graphs  # noqa: E402
-from nn_experiments.engine import jobs  # noqa: E402
+from nn_experiments.engine import graphs, jobs  # noqa: E402
 from nn_experiments.engine.ensemble import TOGETHER, Ensemble  # noqa: E402
 from nn_experiments.planning import Request  # noqa: E402
 from nn_experiments.run import Options, run  # noqa: E402

@@ -10,9 +10,14 @@ from torch import nn  # noqa: E402
 
 from contraction.orders import Backward  # noqa: E402
 from nn_experiments.batches import Batch  # noqa: E402
-from nn_experiments.engine import card, iterates, rehearsal, sweeps  # noqa: E402
+from nn_experiments.engine import (  # noqa: E402
+    card,
+    graphs,
+    iterates,
+    rehearsal,
+    sweeps,
+)
 from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine import graphs  # noqa: E402
 from nn_experiments.engine.convolutions import WAYS  # noqa: E402
 from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402

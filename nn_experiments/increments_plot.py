@@ -1,0 +1,95 @@
+"""Increments drawn: how far runs under the same maps are apart, over the distance of two independent runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
+from nn_experiments.increments import INDEPENDENT, Increments, load_increments
+
+__all__ = ["draw_increments", "main", "summary"]
+
+#: Colour, dashes and label of each start; runs that are further ahead are lighter.
+_LOOKS: dict[str, tuple[str, Any, str]] = {
+    "1 ahead": (BACKWARD, "-", "backward iterates n and n + 1"),
+    "10 ahead": (BACKWARD, (0, (6, 1)), "n and n + 10"),
+    "100 ahead": (BACKWARD, (0, (4, 2)), "n and n + 100"),
+    "300 ahead": (BACKWARD, (0, (2, 2)), "n and n + 300"),
+    "1000 ahead": (BACKWARD, (0, (1, 2)), "n and n + 1000"),
+    "other start": (FORWARD, "-", "two starts, same batches"),
+    "nudged": (OTHER, "-", "θ0 and θ0 nudged by a thousandth"),
+}
+
+
+def ratios(found: Increments, space: str, start: str) -> np.ndarray:
+    """Return (draw, n > 0): distances of a start from θ0's run over those of two independent runs, in one space."""
+    values = getattr(found, space)[:, found.at > 0]
+    return values[..., found.starts.index(start)] / values[..., found.starts.index(INDEPENDENT)]
+
+
+def summary(found: Increments) -> list[str]:
+    """Return a line for each space: the ratio for neighbouring backward iterates at the last n, over the draws."""
+    lines = []
+    for space, name in (("parameter", "parameters"), ("function", "outputs")):
+        last = ratios(found, space, "1 ahead")[:, -1]
+        lines.append(
+            f"{found.about['experiment']['name']}, {name}: backward iterates {found.at[-1]} and {found.at[-1] + 1} are "
+            f"{np.median(last):.3g} of two independent runs' distance apart "
+            f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
+        )
+    return lines
+
+
+def draw_increments(every: Sequence[Increments]) -> Any:
+    """Return a figure: a column for each experiment, parameters above, outputs below; medians and ranges over draws."""
+    with style():
+        fig, axes = figure(2, len(every), width=3.3 * len(every) + 0.6, height=5.6, squeeze=False, sharex="col")
+        handles: dict[str, Any] = {}
+        for column, found in enumerate(every):
+            for row, space in enumerate(("parameter", "function")):
+                axis = axes[row][column]
+                n = found.at[found.at > 0]
+                axis.axhline(1, color=CLAIM, linewidth=0.8)
+                for start in found.starts:
+                    if start not in _LOOKS:
+                        continue
+                    colour, dashes, label = _LOOKS[start]
+                    values = ratios(found, space, start)
+                    (line,) = axis.plot(n, np.median(values, 0), color=colour, linestyle=dashes, label=label)
+                    handles.setdefault(label, line)
+                    if start in ("1 ahead", "other start"):
+                        axis.fill_between(n, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
+                axis.set_yscale("log")
+                if row == 0:
+                    axis.set_title(f"{found.about['experiment']['name']}, {len(found.draws)} draws")
+                else:
+                    axis.set_xlabel("n (maps applied)")
+                if column == 0:
+                    axis.set_ylabel(
+                        ("parameters" if row == 0 else "outputs on test data") + "\ndistance / that of independent runs"
+                    )
+        fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+        fig.text(0.005, 0.005, "median; bands: all draws", color=SHADE, fontsize=7)
+        return fig
+
+
+def main(words: Sequence[str]) -> int:
+    """Draw all increments in a folder and print what they say; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nn_experiments plot increments", description="Draw what `increments` has measured."
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="increments-….npz, a column each")
+    parser.add_argument("--pictures", type=Path, default=Path("out/figures"), help="folder (default: out/figures)")
+    parser.add_argument("--name", default="increments", help="what the pictures are called (default: increments)")
+    args = parser.parse_args(words)
+    every = [load_increments(path) for path in args.files]
+    for found in every:
+        print(*summary(found), sep="\n")
+    for path in save(draw_increments(every), args.pictures, args.name):
+        print(path)
+    return 0

@@ -1,0 +1,177 @@
+"""Many starts under the same maps are forward runs, each by itself; and what that says of the backward order."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from contraction.orders import Backward, CustomOrder, Forward  # noqa: E402
+from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.command import main  # noqa: E402
+from nn_experiments.engine.ensemble import Ensemble, split  # noqa: E402
+from nn_experiments.engine.loop import double_loop  # noqa: E402
+from nn_experiments.engine.starts import Draw, under_the_same_maps  # noqa: E402
+from nn_experiments.increments import INDEPENDENT, NUDGE, load_increments  # noqa: E402
+from nn_experiments.increments_plot import draw_increments, ratios, summary  # noqa: E402
+from nn_experiments.metrics import flat, parameter_distance  # noqa: E402
+from nn_experiments.optimizers import Optimizer  # noqa: E402
+from nn_experiments.synchronised import measure_increments  # noqa: E402
+from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
+from tests.nn.problems import SGD, bound, problem  # noqa: E402
+
+DIGITS = EXPERIMENTS["mlp-digits"].override({"dtype": "float64", "model": "mlp-1x8"})
+
+
+def other(state, seed: int):
+    """Return a state beside another."""
+    generator = torch.Generator().manual_seed(seed)
+    moved = {k: v + 0.1 * torch.randn(v.shape, generator=generator).double() for k, v in state["parameters"].items()}
+    return {**state, "parameters": moved}
+
+
+@pytest.mark.parametrize("form", ["wide", "vmap"])
+def test_every_start_of_every_draw_is_a_forward_run_by_itself(form: str) -> None:
+    step, batches, state0 = conv_problem("basic-batch", SLOW)
+    again = lambda i: batches(i + 100)  # noqa: E731 - another draw
+    draws = [Draw(batches, [state0, other(state0, 1)]), Draw(again, [state0, other(state0, 2), other(state0, 3)])]
+    at = [0, 2, 5]
+    found = {
+        n: split(state, 5) for n, state in under_the_same_maps(step, draws, at, ensemble=Ensemble(chunk=5, form=form))
+    }
+    assert list(found) == at
+    members = [(draw, start) for draw in draws for start in draw.starts]
+    for c, (draw, start) in enumerate(members):
+        right = double_loop(step, draw.batches, start, Forward(), at)
+        for n in at:
+            assert float((whole(found[n][c]) - whole(right[n])).norm()) <= conv_bound(n, state0)
+    # a run of the other draw, or of another start, is far away
+    wrong = double_loop(step, again, state0, Forward(), [5])[5]
+    assert float((whole(found[5][0]) - whole(wrong)).norm()) > 1e6 * conv_bound(5, state0)
+
+
+def test_what_cannot_be_trained_is_refused() -> None:
+    step, batches, state0 = problem("regression", SGD)
+    for draws in ([], [Draw(batches, [])]):
+        with pytest.raises(ValueError, match="every draw needs a start"):
+            next(under_the_same_maps(step, draws, [1]))
+    with pytest.raises(ValueError, match="at least 0, got"):
+        next(under_the_same_maps(step, [Draw(batches, [state0])], [-1]))
+
+
+def test_the_pair_is_two_backward_iterates_of_the_renamed_maps() -> None:
+    """(T_n … T_1 θ0, T_n … T_1 T_{n+1} … T_m θ0) are backward iterates n and m of S_i = T_{n+1-i} (T_i beyond n)."""
+    step, batches, state0 = problem("classification", SGD)
+    n, m = 4, 7
+    ahead = double_loop(step, batches, state0, CustomOrder(lambda _: list(range(n + 1, m + 1))), [m])[m]
+    pair = next(split(state, 2) for _, state in under_the_same_maps(step, [Draw(batches, [state0, ahead])], [n]))
+    renamed = lambda i: batches(n + 1 - i if i <= n else i)  # noqa: E731
+    backward = double_loop(step, renamed, state0, Backward(), [n, m])
+    for found, right in zip(pair, (backward[n], backward[m]), strict=True):
+        assert float((flat(found["parameters"]) - flat(right["parameters"])).norm()) <= bound(m, state0)
+    not_renamed = double_loop(step, batches, state0, Backward(), [n])[n]
+    assert parameter_distance(pair[0], not_renamed) > 1e6 * bound(m, state0)
+
+
+@pytest.mark.parametrize("independent", [True, False])
+def test_the_law_of_the_increment_by_enumeration(independent: bool) -> None:
+    """Every word of two batches: the distances of backward iterates 2 and 3 and of the forward pair are the same set.
+
+    Drawn without replacement from three batches, where the start that is ahead must come from the *next* map and not
+    from an independent one, the sets differ (row 77's counterexample).
+    """
+    step, batches, state0 = problem("classification", SGD)
+    letters = 2 if independent else 3
+    words = [w for w in itertools.product(range(1, letters + 1), repeat=3) if independent or len(set(w)) == 3]
+    extra = [(w, x) for w in words for x in range(1, letters + 1)]  # an independent map for the start
+    backward, forward = [], []
+    for word, x in extra:
+        draw = lambda i, word=word: batches(word[i - 1])  # noqa: E731
+        iterates = double_loop(step, draw, state0, Backward(), [2, 3])
+        backward.append(parameter_distance(iterates[2], iterates[3]))
+        ahead = step(state0, batches(x), 1)
+        _, state = next(under_the_same_maps(step, [Draw(draw, [state0, ahead])], [2]))
+        forward.append(parameter_distance(*split(state, 2)))
+    same = np.allclose(sorted(backward), sorted(forward), rtol=1e-9, atol=0)
+    assert same == independent
+
+
+def test_measured_increments(tmp_path: Path) -> None:
+    found = measure_increments(DIGITS, [3, 5], steps=9, every=4, ahead=(1, 2), images=7)
+    assert found.starts == ("θ0", "1 ahead", "2 ahead", "other start", "nudged", INDEPENDENT)
+    assert found.at.tolist() == [0, 4, 8, 9]
+    assert found.parameter.shape == found.function.shape == found.loss.shape == (2, 4, 6)
+    assert (found.parameter[..., 0] == 0).all()
+    assert (found.parameter[:, 0, -1] == 0).all()  # the independent run starts at θ0
+    assert np.allclose(found.parameter[:, 0, 4], NUDGE * found.norm[:, 0, 0], rtol=1e-6)
+    # by hand: draw 5, one step ahead, n = 4
+    from nn_experiments.workplace import prepare
+
+    place = prepare(DIGITS, 5)
+    ahead = place.step(place.state0, place.other_batches(1), 1)
+    runs = {
+        "θ0": double_loop(place.step, place.batches, place.state0, Forward(), [4])[4],
+        "1 ahead": double_loop(place.step, place.batches, ahead, Forward(), [4])[4],
+        INDEPENDENT: double_loop(place.step, place.other_batches, place.state0, Forward(), [4])[4],
+    }  # fmt: skip
+    inputs, targets = (one[:7] for one in place.evaluation.sets["test"])
+    outputs = {name: place.evaluation.predict(state, inputs) for name, state in runs.items()}
+    for name in ("1 ahead", INDEPENDENT):
+        c = found.starts.index(name)
+        assert found.parameter[1, 1, c] == pytest.approx(parameter_distance(runs[name], runs["θ0"]), rel=1e-9)
+        far = (outputs[name] - outputs["θ0"]).square().sum(-1).mean().sqrt()
+        assert found.function[1, 1, c] == pytest.approx(float(far), rel=1e-9)
+        assert found.loss[1, 1, c] == pytest.approx(float(place.evaluation.loss(outputs[name], targets)), rel=1e-9)
+        assert found.accuracy[1, 1, c] == float((outputs[name].argmax(-1) == targets).double().mean())
+    assert not np.allclose(found.parameter[0], found.parameter[1])
+    found.save(tmp_path / "kept.npz")
+    again = load_increments(tmp_path / "kept.npz")
+    assert again.starts == found.starts
+    assert again.about["experiment"]["name"] == "mlp-digits"
+    assert np.array_equal(again.function, found.function)
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"broken.npz does not hold increments"):
+        load_increments(tmp_path / "broken.npz")
+    assert np.allclose(ratios(found, "parameter", INDEPENDENT), 1)
+    fig = draw_increments([found])
+    assert len(fig.axes) == 2
+    assert "backward iterates 9 and 10" in summary(found)[0]
+
+
+def test_where_the_identity_is_not_proved_nothing_is_measured() -> None:
+    more = {"steps": 2, "every": 1}
+    with pytest.raises(ValueError, match="sampling must be iid, got 'reshuffle'"):
+        measure_increments(DIGITS.override({"sampling": "reshuffle"}), [0], **more)
+    for changes in ({"optimizer.method": "adam"}, {"schedule.kind": "inverse", "schedule.horizon": "4"}):
+        with pytest.raises(ValueError, match="SGD with a constant rate"):
+            measure_increments(DIGITS.override(changes), [0], **more)
+    with pytest.raises(ValueError, match="ahead"):
+        measure_increments(DIGITS, [0], ahead=(), **more)
+    assert Optimizer(learning_rate=0.1).schedule.constant
+
+
+def test_from_the_command_line(tmp_path: Path, capsys) -> None:
+    words = [
+        "increments",
+        "digits",
+        "--draws",
+        "2",
+        "--steps",
+        "4",
+        "--every",
+        "2",
+        "--ahead",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main([*words, "--set", "model=mlp-1x8", "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "mlp-digits, parameters: backward iterates 4 and 5 are" in said
+    path = tmp_path / "increments-mlp-digits.npz"
+    assert main(["plot", "increments", str(path), "--pictures", str(tmp_path)]) == 0
+    assert (tmp_path / "increments.png").stat().st_size > 5000
