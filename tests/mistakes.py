@@ -161,6 +161,28 @@ MISTAKES = (
         "if swept > begun > live:",
         "tests/nn/test_resources.py::test_padding_changes_nothing[backward-slow]",
     ),
+    Mistake(
+        "a tap's gradient goes to the pixel beside the right one",
+        "nn_experiments/engine/columns.py",
+        "first = i * shape.dilation[0], j * shape.dilation[1]",
+        "first = i * shape.dilation[0], (shape.taps[1] - 1 - j) * shape.dilation[1]",
+        "tests/nn/test_convolutions.py::test_values_and_gradients_are_those_of_one_chain_after_the_other"
+        "[2x4x5x4-6 3x3/1+1-products-False]",
+    ),
+    Mistake(
+        "a recorded sweep is replayed on the batch it was recorded with",
+        "nn_experiments/engine/graphs.py",
+        "own_inputs.copy_(inputs)",
+        "own_inputs.copy_(own_inputs)",
+        "tests/nn/test_graphs.py::test_replayed_sweeps_give_the_double_loops_iterates[backward-wide]",
+    ),
+    Mistake(
+        "every draw trains on the first draw's batches",
+        "nn_experiments/engine/starts.py",
+        "self.draws[which[0]].batches(which[1])",
+        "self.draws[0].batches(which[1])",
+        "tests/nn/test_starts.py::test_every_start_of_every_draw_is_a_forward_run_by_itself[wide]",
+    ),
 )
 
 

@@ -32,6 +32,8 @@ Stacked = State
 TOGETHER = 16
 #: What the number of live chains is rounded up to on a GPU.
 ON_A_GPU = 16
+#: Ways to convolve are measured with at most so many chains: what one chain takes hardly changes beyond.
+MEASURED = 128
 
 
 @dataclass
@@ -117,8 +119,8 @@ class Ensemble:
     def _widened(self, step: TrainingStep, state: State, inputs: torch.Tensor) -> Wide:
         """Choose chunk and convolutions; return the wide form.
 
-        The ways to convolve are chosen for the chunk that fits if they keep nothing but the images; ``products`` keep
-        their columns too, so the chunk is then counted again.
+        The ways to convolve are chosen first, for the chunk that fits if they keep nothing but the images (at most
+        `MEASURED`); ``products`` keep their columns too, so the chunk is then counted again.
         """
         shapes: dict[ConvolutionShape, None] = {}
 
@@ -140,7 +142,7 @@ class Ensemble:
         if key in self.convolutions:
             return self.convolutions[key]
         some = next(iter(state["parameters"].values()))
-        way = choose_convolution(shape, self.chunk or 1, some.device, some.dtype)
+        way = choose_convolution(shape, min(self.chunk or 1, MEASURED), some.device, some.dtype)
         if some.device.type != "cpu":
             self.convolutions[key] = way
         return way
