@@ -48,7 +48,9 @@ def summary(found: Increments) -> list[str]:
 def draw_increments(every: Sequence[Increments]) -> Any:
     """Return a figure: a column for each experiment, parameters above, outputs below; medians and ranges over draws."""
     with style():
-        fig, axes = figure(2, len(every), width=3.3 * len(every) + 0.6, height=5.6, squeeze=False, sharex="col")
+        fig, axes = figure(
+            2, len(every), width=3.3 * len(every) + 0.6, height=5.6, squeeze=False, sharex="col", sharey="row"
+        )
         handles: dict[str, Any] = {}
         for column, found in enumerate(every):
             for row, space in enumerate(("parameter", "function")):
@@ -70,9 +72,8 @@ def draw_increments(every: Sequence[Increments]) -> Any:
                 else:
                     axis.set_xlabel("n (maps applied)")
                 if column == 0:
-                    axis.set_ylabel(
-                        ("parameters" if row == 0 else "outputs on test data") + "\ndistance / that of independent runs"
-                    )
+                    axis.set_ylabel(("parameters", "outputs on test data")[row])
+        fig.supylabel("distance / that of two independent runs", fontsize=9)
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
         fig.text(0.005, 0.005, "median; bands: all draws", color=SHADE, fontsize=7)
         return fig

@@ -159,11 +159,14 @@ def seconds_of(
     images.requires_grad_(not shape.shared)
     weight = laid_out(torch.randn(chains, *sizes, device=device, dtype=dtype)).requires_grad_()
     leaves = [weight] if shape.shared else [weight, images]
-    slopes = torch.ones_like(convolve(way, images, weight, None, shape))
+    slopes = torch.empty(0)
 
     def once() -> None:
+        nonlocal slopes
         with torch.enable_grad():
-            torch.autograd.grad(convolve(way, images, weight, None, shape), leaves, slopes)
+            made = convolve(way, images, weight, None, shape)
+            slopes = slopes if slopes.numel() else torch.ones_like(made)
+            torch.autograd.grad(made, leaves, slopes)
 
     def seconds(call: Callable[[], object]) -> float:
         card.wait(device)
