@@ -25,13 +25,14 @@ import torch
 
 from benchmarks._measure import environment
 from contraction.files import write_text
-from nn_experiments import models
-from nn_experiments.engine import card
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, seconds_of
-from nn_experiments.engine.memory import activation_bytes
-from nn_experiments.engine.wide import Wide
-from nn_experiments.optimizers import Optimizer
-from nn_experiments.steps import LOSSES, TrainingStep, start
+from nn_experiments.engine import gpu
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
+from nn_experiments.engine.ensemble.convolutions import WAYS, seconds_of
+from nn_experiments.engine.ensemble.memory import activation_bytes
+from nn_experiments.engine.ensemble.stacked_module import Wide
+from nn_experiments.training import models
+from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.step import LOSSES, TrainingStep, start
 
 NETWORKS = {"resnet18": (8, 10), "vgg19": (8, 10), "resnet50": (16, 100)}
 BASE = "grouped"
@@ -68,7 +69,7 @@ def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, round
             try:
                 own.append(seconds_of(way, shape, chains, device, torch.float32, rounds=1))
             except Exception as error:  # what compilers, drivers and libraries raise
-                if card.lost(error):
+                if gpu.lost(error):
                     raise
                 print(f"{shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
                 own.append(math.nan)
@@ -97,12 +98,12 @@ def main() -> int:
     rounded = torch.autocast(device.type, torch.bfloat16) if args.precision == "bf16" else contextlib.nullcontext()
     where = environment() | {"torch": torch.__version__}
     if device.type == "cuda":
-        where |= {"card": torch.cuda.get_device_name(device)} | card.versions()
+        where |= {"card": torch.cuda.get_device_name(device)} | gpu.versions()
     end = "" if args.precision == "float32" else f"-{args.precision}"
     body = {"environment": where, "chains": chains, "rounds": rounds, "precision": args.precision, "rows": []}
     print(f"{chains} chains, {args.precision}, forward and backward; times over that of {BASE}, the best marked *")
     for name in NETWORKS:
-        with rounded, card.repeatable():
+        with rounded, gpu.repeatable():
             body["rows"] += measure(name, device, chains, rounds=rounds, quick=args.quick)
         write_text(args.out / f"convolutions-{device.type}{end}.json", json.dumps(body, indent=1) + "\n")
     return 0

@@ -133,7 +133,7 @@ def peak_memory(n: int, d: int) -> Result:
 
 def growth(folder: Path, quick: bool) -> None:
     """Seconds for all backward iterates against N and d, fast and plain, as one plot."""
-    from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure, save, style
+    from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, figure, save, style
 
     horizons = (125, 250, 500, 1000) if quick else (125, 250, 500, 1000, 2000, 4000)
     dims = (2, 5, 10, 20, 50) if quick else (2, 5, 10, 20, 50, 100)

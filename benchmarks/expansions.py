@@ -64,9 +64,9 @@ def regulariser(activation: str, rows: int, rounds: int) -> list[Result]:
     """The regularised step, c = 4, of the paper's network against the plain step on the same large batch."""
     import torch
 
-    from nn_experiments.autodiff import Layout, module_loss
-    from nn_experiments.models.mlp import MLP
-    from nn_experiments.regularised import regularised
+    from nn_experiments.training.models.mlp import MLP
+    from nn_experiments.training.order_averaging import regularised
+    from nn_experiments.training.vector_fields import Layout, module_loss
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
@@ -109,9 +109,9 @@ def reach_figure(folder: Path) -> None:
     """Draw how far corrections of order 1 to 5 reach: quadratic losses, and a small tanh network in torch."""
     import torch
 
-    from contraction.plots._style import save
-    from nn_experiments.autodiff import Layout, descent_fields, module_loss
-    from nn_experiments.models.mlp import MLP
+    from contraction.plots.style import save
+    from nn_experiments.training.models.mlp import MLP
+    from nn_experiments.training.vector_fields import Layout, descent_fields, module_loss
 
     rng = np.random.default_rng(0)
     rates, at = np.geomspace(1e-3, 0.3, 19), (10, 30)

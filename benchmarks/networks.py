@@ -26,15 +26,15 @@ from torch import nn
 
 from benchmarks._measure import Result, compare, write_results
 from contraction.orders import Backward
-from nn_experiments import models
-from nn_experiments.batches import ArrayBatches
-from nn_experiments.engine.choose import choose
-from nn_experiments.engine.walk import walk
-from nn_experiments.executors import process_executor
-from nn_experiments.initial import initialise
-from nn_experiments.models.mlp import MLP
-from nn_experiments.optimizers import Optimizer
-from nn_experiments.steps import LOSSES, TrainingStep, start
+from nn_experiments.engine.chain import walk
+from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.runs.executors import process_executor
+from nn_experiments.training import models
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.initialisation import initialise
+from nn_experiments.training.models.mlp import MLP
+from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.step import LOSSES, TrainingStep, start
 
 SIZES = {"regression": (1, 300, 300, 300, 1), "mlp": (784, 500, 500, 500, 500, 500, 10)}
 CONVOLUTIONAL = {"resnet18-7x7": 16, "resnet18": 4, "vgg19": 4, "resnet50-7x7": 4}  # and how many steps

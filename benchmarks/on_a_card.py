@@ -28,7 +28,7 @@ import torch
 from benchmarks.card import data
 from benchmarks.card.plan import PIECES, Piece, Place
 from contraction.files import check_writable_folder, write_text
-from nn_experiments.engine import card
+from nn_experiments.engine import gpu
 
 #: Bytes of files, before they are compressed, in one archive.
 ARCHIVE = 15_000_000
@@ -51,7 +51,7 @@ def _clocks() -> str:
 def _about(device: str) -> str:
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     if device.startswith("cuda"):
-        versions |= {"card": torch.cuda.get_device_name(device)} | card.versions()
+        versions |= {"card": torch.cuda.get_device_name(device)} | gpu.versions()
     return ", ".join(f"{name} {value}" for name, value in versions.items())
 
 
@@ -153,7 +153,7 @@ def _run_all(pieces: list[Piece], place: Place) -> list[str]:
             try:
                 complete = piece.work(place)
             except Exception as error:  # the next piece may do, and what was computed is to come back
-                if card.lost(error):
+                if gpu.lost(error):
                     raise
                 place.log(f"{piece.name} failed: {traceback.format_exc()}")
                 failed.append(piece.name)
@@ -162,7 +162,7 @@ def _run_all(pieces: list[Piece], place: Place) -> list[str]:
                 place.log(f"{piece.name}: {spent:.1f} s{'' if complete else ', not complete'}; {_clocks()}")
                 if complete:
                     write_text(mark, f"{spent:.1f}\n")
-            card.free()
+            gpu.free()
     return failed
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_writable_folder", "write_atomically", "write_text"]
+__all__ = ["check_writable_folder", "replacing", "write_atomically", "write_text"]
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:
@@ -22,22 +23,40 @@ def check_writable_folder(folder: str | os.PathLike) -> Path:
     return path
 
 
-def write_atomically(path: str | os.PathLike, write: Callable[[Path], object]) -> Path:
-    """Call ``write(temporary)`` beside ``path``, then rename: a reader sees the old file or the whole new one."""
+@contextmanager
+def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Path]:
+    """Give the name of an empty temporary file beside ``path``; rename it to ``path`` if the body ends without error.
+
+    A reader sees the old file or the whole new one. If the body raises, the temporary file is removed.
+
+    Parameters
+    ----------
+    suffix
+        How the temporary name ends. It must not be that of ``path`` where a folder is searched for such files.
+    """
     path = Path(path)
     if path.is_dir():
         raise OSError(f"the output {str(path)!r} is a folder: name a file in it")
     check_writable_folder(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        write(temporary)
+        yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return path
+
+
+def write_atomically(path: str | os.PathLike, write: Callable[[Path], object]) -> Path:
+    """Call ``write(temporary)`` beside ``path``, then rename: a reader sees the old file or the whole new one.
+
+    The temporary name ends as ``path`` does, for writers that read the format off it.
+    """
+    with replacing(path, suffix=Path(path).suffix) as temporary:
+        write(temporary)
+    return Path(path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> Path:

@@ -63,7 +63,7 @@ def image_html(data: bytes, caption: str, alt: str) -> str:
 
 def figure_html(fig: Figure, caption: str, alt: str = "") -> str:
     """A matplotlib figure inside the page with its caption."""
-    from contraction.plots._style import style
+    from contraction.plots.style import style
 
     buffer = io.BytesIO()
     with style():

@@ -6,35 +6,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nn_experiments.batches import ArrayBatches, Batch
-    from nn_experiments.curves import Curves
     from nn_experiments.engine import iterates
     from nn_experiments.engine.limit import Limit, limit
-    from nn_experiments.engine.probe import NotReplayable
+    from nn_experiments.engine.purity import NotReplayable
     from nn_experiments.engine.trajectory import Trajectory
-    from nn_experiments.frozen import FrozenDropout
-    from nn_experiments.loading import load
-    from nn_experiments.optimizers import Optimizer, Schedule
-    from nn_experiments.steps import TorchOptimizerStep, TrainingStep, start
-    from nn_experiments.torch_adapter import from_torch
+    from nn_experiments.results.curves import Curves
+    from nn_experiments.results.load import load
+    from nn_experiments.training.batches import ArrayBatches, Batch
+    from nn_experiments.training.dropout import FrozenDropout
+    from nn_experiments.training.from_torch import from_torch
+    from nn_experiments.training.optimizers import Optimizer, Schedule
+    from nn_experiments.training.step import TorchOptimizerStep, TrainingStep, start
 
 _HOME = {
-    "ArrayBatches": "batches",
-    "Batch": "batches",
-    "Curves": "curves",
-    "FrozenDropout": "frozen",
+    "ArrayBatches": "training.batches",
+    "Batch": "training.batches",
+    "Curves": "results.curves",
+    "FrozenDropout": "training.dropout",
     "Limit": "engine.limit",
-    "NotReplayable": "engine.probe",
-    "Optimizer": "optimizers",
-    "Schedule": "optimizers",
-    "TorchOptimizerStep": "steps",
-    "TrainingStep": "steps",
+    "NotReplayable": "engine.purity",
+    "Optimizer": "training.optimizers",
+    "Schedule": "training.optimizers",
+    "TorchOptimizerStep": "training.step",
+    "TrainingStep": "training.step",
     "Trajectory": "engine.trajectory",
-    "from_torch": "torch_adapter",
+    "from_torch": "training.from_torch",
     "iterates": "engine",
     "limit": "engine.limit",
-    "load": "loading",
-    "start": "steps",
+    "load": "results.load",
+    "start": "training.step",
 }
 
 __all__ = [

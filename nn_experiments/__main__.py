@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nn_experiments.command import main
+from nn_experiments.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

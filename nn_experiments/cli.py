@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nn_experiments import catalogue, variants
-from nn_experiments.curves import DEFAULT_OUT
+from nn_experiments.paper import catalogue, curve_names
+from nn_experiments.results.curves import DEFAULT_OUT
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ def _arguments() -> argparse.ArgumentParser:
     run.add_argument(
         "--orders",
         nargs="+",
-        help=f"of {', '.join(variants.KINDS)}; the figure's own and its baselines unless given",
+        help=f"of {', '.join(curve_names.KINDS)}; the figure's own and its baselines unless given",
     )
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
     run.add_argument("--steps", type=int, help="length of the curves; the figure's own unless given")
@@ -147,7 +147,7 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from nn_experiments.estimates import figure_rows, settings_lines
+    from nn_experiments.paper.cost import figure_rows, settings_lines
 
     for row in settings_lines(catalogue.find(args.figure)) if args.figure else figure_rows():
         print(row)
@@ -156,7 +156,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _data(args: argparse.Namespace) -> int:
     from nn_experiments.datasets import load_dataset
-    from nn_experiments.datasets.cut import CutDataset
+    from nn_experiments.datasets.subset import CutDataset
 
     cutting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
     if bool(args.name) == bool(args.figures) or bool(cutting) != bool(args.figures) or (cutting and not args.into):
@@ -175,7 +175,7 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _cut(args: argparse.Namespace) -> int:
-    from nn_experiments.datasets.needs import cut_for
+    from nn_experiments.runs.data_subset import cut_for
 
     made = cut_for(
         args.figures,
@@ -203,7 +203,7 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from nn_experiments.merging import merge
+    from nn_experiments.results.merge import merge
 
     for source, merged in zip(args.sources, merge(args.sources, args.into), strict=True):
         print(f"{source}: {merged}")
@@ -211,8 +211,8 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from nn_experiments.loading import load, record_path
-    from nn_experiments.records import check_keeps
+    from nn_experiments.results.load import load, record_path
+    from nn_experiments.results.records import check_keeps
 
     figure = catalogue.find(args.figure)
     path = record_path(figure.experiment, args.into, args.variant)
@@ -225,9 +225,9 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _increments(args: argparse.Namespace) -> int:
-    from nn_experiments.increments_plot import summary
-    from nn_experiments.run import Options, device_of
-    from nn_experiments.synchronised import measure_increments
+    from nn_experiments.results.increments import summary
+    from nn_experiments.runs.increments import measure_increments
+    from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
     found = measure_increments(
@@ -256,9 +256,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.dtype:
         changes["dtype"] = args.dtype
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes)
-    from nn_experiments import run
-    from nn_experiments.planning import Request
-    from nn_experiments.progress import show
+    from nn_experiments.runs import run
+    from nn_experiments.runs.progress import show
+    from nn_experiments.runs.request import Request
 
     orders = args.orders
     if orders is None and args.no_baselines:
@@ -298,9 +298,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:2] == ["plot", "increments"]:
-            return int(importlib.import_module("nn_experiments.increments_plot").main(words[2:]) or 0)
+            return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
         if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
-            module = {"plot": "nn_experiments.plotting", "report": "nn_experiments.report"}[words[0]]
+            module = {"plot": "nn_experiments.report.plotting", "report": "nn_experiments.report.page"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
         commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}

@@ -117,7 +117,7 @@ MISTAKES = (
     ),
     Mistake(
         "a vector-Jacobian product for the Jacobian-vector product",
-        "nn_experiments/autodiff.py",
+        "nn_experiments/training/vector_fields.py",
         "return torch.func.jvp(function, (theta,), (v,))[1].detach()",
         "return torch.func.vjp(function, theta)[1](v)[0].detach()",
         "tests/nn/test_autodiff.py::test_a_field_that_is_no_gradient_keeps_its_jvp",
@@ -142,28 +142,28 @@ MISTAKES = (
     ),
     Mistake(
         "running statistics left behind: a chain goes on with those of the one before it",
-        "nn_experiments/engine/channels_last.py",
+        "nn_experiments/engine/kernels/convnet.py",
         'value.copy_(state["buffers"][name])\n            if self.products is None:',
         "pass\n            if self.products is None:",
         "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[basic-batch-backward]",
     ),
     Mistake(
         "taps shifted: a convolution on a small image reads the pixel beside the right one",
-        "nn_experiments/engine/products.py",
+        "nn_experiments/engine/kernels/im2col.py",
         "before = int(_shape(convolution)[1][axis]) - first",
         "before = int(_shape(convolution)[1][axis])",
         "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[bottleneck-batch-backward]",
     ),
     Mistake(
         "chains that were swept along before their time do not start over",
-        "nn_experiments/engine/ensemble.py",
+        "nn_experiments/engine/ensemble/wavefront.py",
         "if swept > begun < live:",
         "if swept > begun > live:",
         "tests/nn/test_resources.py::test_padding_changes_nothing[backward-slow]",
     ),
     Mistake(
         "a tap's gradient goes to the pixel beside the right one",
-        "nn_experiments/engine/columns.py",
+        "nn_experiments/engine/ensemble/columns.py",
         "first = i * shape.dilation[0], j * shape.dilation[1]",
         "first = i * shape.dilation[0], (shape.taps[1] - 1 - j) * shape.dilation[1]",
         "tests/nn/test_convolutions.py::test_values_and_gradients_are_those_of_one_chain_after_the_other"
@@ -171,14 +171,14 @@ MISTAKES = (
     ),
     Mistake(
         "a recorded sweep is replayed on the batch it was recorded with",
-        "nn_experiments/engine/graphs.py",
+        "nn_experiments/engine/ensemble/graphs.py",
         "own_inputs.copy_(inputs)",
         "own_inputs.copy_(own_inputs)",
         "tests/nn/test_graphs.py::test_replayed_sweeps_give_the_double_loops_iterates[backward-wide]",
     ),
     Mistake(
         "every draw trains on the first draw's batches",
-        "nn_experiments/engine/starts.py",
+        "nn_experiments/engine/ensemble/starts.py",
         "self.draws[which[0]].batches(which[1])",
         "self.draws[0].batches(which[1])",
         "tests/nn/test_starts.py::test_every_start_of_every_draw_is_a_forward_run_by_itself[wide]",

@@ -14,11 +14,11 @@ import torch
 
 from benchmarks.card.problems import problem
 from contraction.orders import Backward, Forward, Order
-from nn_experiments.engine.card import repeatable
-from nn_experiments.engine.ensemble import Ensemble, wavefront
+from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
+from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.loop import double_loop
-from nn_experiments.metrics import flat
-from nn_experiments.steps import State
+from nn_experiments.training.metrics import flat
+from nn_experiments.training.step import State
 
 __all__ = ["SAMPLE", "SLOWER", "TIMES", "N", "Row", "check", "sampled", "slower_by", "whole"]
 

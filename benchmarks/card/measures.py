@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from benchmarks.card.problems import problem
-from nn_experiments.engine import card
-from nn_experiments.engine.ensemble import Ensemble, _stack
-from nn_experiments.engine.graphs import EAGER, Sweeper
-from nn_experiments.engine.sweeps import Sweep
+from nn_experiments.engine import gpu
+from nn_experiments.engine.ensemble.graphs import EAGER, Sweeper
+from nn_experiments.engine.ensemble.sweep import Sweep
+from nn_experiments.engine.ensemble.wavefront import Ensemble, _stack
 
 __all__ = ["FLOORS", "ceilings", "profile", "sweep_times"]
 
@@ -26,10 +26,10 @@ def seconds(call: Callable[[], object], device: str, *, repeats: int = 5) -> flo
     call()
     times = []
     for _ in range(repeats):
-        card.wait(device)
+        gpu.wait(device)
         begin = time.perf_counter()
         call()
-        card.wait(device)
+        gpu.wait(device)
         times.append(time.perf_counter() - begin)
     return statistics.median(times)
 
@@ -59,7 +59,7 @@ def _sweeper(network: str, device: str, chains: int) -> tuple[Sweeper, Callable[
     return apply, lambda: apply(batches, now)
 
 
-@card.repeatable()
+@gpu.repeatable()
 def sweep_times(network: str, device: str, chains: int, *, rates: dict[str, float] | None = None) -> dict[str, Any]:
     """Return what one map on so many chains takes, from Python and replayed, and the multiple of its floor.
 
@@ -109,7 +109,7 @@ def _kind(kernel: str) -> str:
     return "elementwise and updates"
 
 
-@card.repeatable()
+@gpu.repeatable()
 def profile(network: str, device: str, chains: int) -> tuple[dict[str, Any], str]:
     """Return the milliseconds of one sweep by kind of kernel, and a table of its kernels."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = network not in ("mlp", "regression")
@@ -119,7 +119,7 @@ def profile(network: str, device: str, chains: int) -> tuple[dict[str, Any], str
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * on_card
     with torch.profiler.profile(activities=kinds) as record:
         call()
-        card.wait(device)
+        gpu.wait(device)
     rows = []
     for event in record.key_averages():
         spent = event.self_device_time_total if on_card else event.self_cpu_time_total

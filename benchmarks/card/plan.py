@@ -15,12 +15,12 @@ import torch
 from benchmarks import convolutions
 from benchmarks.card import equality, measures
 from contraction.files import write_atomically, write_text
-from nn_experiments.catalogue import EXPERIMENTS, Experiment
-from nn_experiments.engine import card
-from nn_experiments.engine.ensemble import Ensemble
-from nn_experiments.planning import Request
-from nn_experiments.run import Options, run
-from nn_experiments.synchronised import measure_increments
+from nn_experiments.engine import gpu
+from nn_experiments.engine.ensemble.wavefront import Ensemble
+from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment
+from nn_experiments.runs.increments import measure_increments
+from nn_experiments.runs.request import Request
+from nn_experiments.runs.run import Options, run
 
 __all__ = ["PIECES", "Piece", "Place"]
 
@@ -111,7 +111,7 @@ def _convolutions(place: Place) -> bool:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     rows: list[dict[str, Any]] = []
     chains = 1 if place.small else 64
-    with card.repeatable():
+    with gpu.repeatable():
         for name in ("resnet18", "vgg19", "resnet50"):
             few = place.small or name == "resnet50"
             rows += convolutions.measure(name, torch.device(place.device), 16 if few and not place.small else chains,
@@ -137,12 +137,12 @@ def _sweeps(place: Place) -> bool:
             place.log(
                 "  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items())
             )
-            card.free()
+            gpu.free()
     for network, chains in (("mlp", 2),) if place.small else (("resnet18", 64), ("vgg19", 64), ("mlp", 1008)):
         kinds, table = measures.profile(network, place.device, chains)
         place.write(f"profile-{network}.txt", json.dumps(kinds, ensure_ascii=False) + "\n" + table + "\n")
         place.log(f"  {kinds}")
-        card.free()
+        gpu.free()
     return True
 
 

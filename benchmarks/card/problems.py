@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from nn_experiments import models
-from nn_experiments.batches import ArrayBatches
-from nn_experiments.catalogue import EXPERIMENTS
-from nn_experiments.initial import initialise
-from nn_experiments.steps import LOSSES, State, TrainingStep, start
+from nn_experiments.paper.catalogue import EXPERIMENTS
+from nn_experiments.training import models
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.initialisation import initialise
+from nn_experiments.training.step import LOSSES, State, TrainingStep, start
 
 __all__ = ["NETWORKS", "problem"]
 

@@ -110,7 +110,7 @@ def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
 
     Needs matplotlib. Order 1 is no correction at all, the line at 1; above it a correction harms.
     """
-    from contraction.plots._style import CLAIM, figure, positive, style
+    from contraction.plots.style import CLAIM, figure, positive, style
 
     if not reaches:
         raise ValueError("there is nothing to plot")

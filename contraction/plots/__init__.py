@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction.files import check_writable_folder
-from contraction.plots._style import save, style
+from contraction.plots.style import save, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

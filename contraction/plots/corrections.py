@@ -7,7 +7,7 @@ import numpy as np
 from contraction import expansions as ex
 from contraction.families import QuadraticSGD
 from contraction.laws import affine_moments
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, figure
 
 __all__ = ["correction_growth", "correction_reach"]
 

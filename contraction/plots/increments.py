@@ -7,7 +7,7 @@ import numpy as np
 from contraction.families import GaussianVector, LinearizedSGD, QuadraticSGD
 from contraction.iterates import paired_iterates
 from contraction.laws import affine_moments
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, figure
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure
 
 __all__ = ["increments"]
 

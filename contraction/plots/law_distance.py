@@ -8,7 +8,7 @@ import numpy as np
 
 from contraction.families import BernoulliConvolution, QuadraticSGD
 from contraction.laws import affine_moments, exact_law
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, figure
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, figure
 
 __all__ = ["law_distance"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from contraction import bounds
 from contraction.iterates import backward_iterates, forward_iterates
 from contraction.operators import Operators, RandomOperator
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, positive
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, positive
 
 __all__ = ["contraction_on_average", "non_normal"]
 

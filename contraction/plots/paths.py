@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from contraction.families import GaussianVector, LinearizedSGD, QuadraticSGD, Uniform
 from contraction.iterates import backward_iterates, forward_iterates
 from contraction.operators import RandomOperator
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, SHADE, figure
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, SHADE, figure
 
 __all__ = ["covariance_ellipse", "plane_paths", "sample_paths"]
 

@@ -15,7 +15,7 @@ from contraction.certificates import certify
 from contraction.error_bounds import ErrorBound
 from contraction.iterates import backward_iterates, forward_iterates
 from contraction.operators import RandomOperator
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, figure, positive
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, positive
 
 __all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances", "fitted_rate"]
 

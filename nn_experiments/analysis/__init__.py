@@ -1,6 +1,7 @@
 """What results say: numbers of a path, comparisons over seeds, and a verdict for each of the paper's claims (no torch).
 
->>> from nn_experiments import catalogue, load  # doctest: +SKIP
+>>> from nn_experiments import load  # doctest: +SKIP
+>>> from nn_experiments.paper import catalogue
 >>> from nn_experiments.analysis import findings
 >>> for row in findings(load("fig4", out="out"), catalogue.find("fig4")):    # doctest: +SKIP
 ...     print(row.topic, "|", row.measured, "|", row.verdict)
@@ -8,14 +9,14 @@
 
 from __future__ import annotations
 
-from nn_experiments.analysis.circumstances import Circumstances, circumstances
 from nn_experiments.analysis.claims import Finding, best, fixed_steps, hitting, points, settling_times, variability
+from nn_experiments.analysis.order_averaging import regulariser_findings
 from nn_experiments.analysis.pairing import Pairing
-from nn_experiments.analysis.regularisation import regulariser_findings
 from nn_experiments.analysis.resets import baselines, other_point
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import Curves
-from nn_experiments.variants import parse
+from nn_experiments.analysis.run_summary import Circumstances, circumstances
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.paper.curve_names import parse
+from nn_experiments.results.curves import Curves
 
 __all__ = ["Circumstances", "Finding", "Pairing", "circumstances", "findings"]
 

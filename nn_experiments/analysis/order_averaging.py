@@ -6,8 +6,8 @@ import numpy as np
 
 from nn_experiments.analysis.claims import Finding
 from nn_experiments.analysis.pairing import label_of, smaller_is_better
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import Curves
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.results.curves import Curves
 
 __all__ = ["regulariser_findings"]
 

@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nn_experiments.analysis.circumstances import path_start
 from nn_experiments.analysis.paths import PathSummary, summarise
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import Curves
+from nn_experiments.analysis.run_summary import path_start
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.results.curves import Curves
 
 __all__ = ["Pairing", "label_of", "smaller_is_better", "unit_of"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nn_experiments import variants
 from nn_experiments.analysis.claims import Finding
 from nn_experiments.analysis.pairing import Pairing, label_of, smaller_is_better, unit_of
 from nn_experiments.analysis.paths import summarise
 from nn_experiments.analysis.seeds import compare
+from nn_experiments.paper import curve_names
 
 __all__ = ["baseline_costs", "baselines", "other_point"]
 
@@ -71,7 +71,7 @@ def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:
             summaries.append(summarise(n, smaller_is_better(metric, v[kept]), pair.window))
         if len(summaries) < len(pair.curves.seeds):
             continue
-        variant = variants.parse(order)
+        variant = curve_names.parse(order)
         middle = [float(np.median([getattr(s, name) for s in summaries])) for name in ("mean", "sd_detrended")]
         rows.append((order, variant.depth(pair.last), variant.path_cost(n.tolist()), *middle))
     return rows
@@ -83,7 +83,7 @@ def baselines(pair: Pairing) -> list[Finding]:
     metric = pair.figure.metrics[0]
     cost = {row[0]: row for row in baseline_costs(pair)}
     for name in pair.curves.orders:
-        if not variants.parse(name).baseline or name not in cost or pair.other not in cost:
+        if not curve_names.parse(name).baseline or name not in cost or pair.other not in cost:
             continue
         values = Pairing(pair.curves, pair.figure, name, pair.other).at(metric, pair.last)
         if values is None:

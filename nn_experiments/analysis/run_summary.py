@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from contraction.orders import Late, Reset
-from nn_experiments import variants
 from nn_experiments.analysis.paths import best_so_far
-from nn_experiments.catalogue import EXPERIMENTS, Figure, plain_fields
-from nn_experiments.curves import Curves
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import EXPERIMENTS, Figure, plain_fields
+from nn_experiments.results.curves import Curves
 
 __all__ = ["Circumstances", "circumstances", "path_start"]
 
@@ -24,7 +24,7 @@ TRAINED = 0.1
 
 def path_start(order: str, last: int) -> int:
     """Return where the stretch of an order that ends at iterate ``last`` begins: its reset or switch point, or 0."""
-    match variants.parse(order).order:
+    match curve_names.parse(order).order:
         case Reset(points=points):
             return max((point for point in points if point < last), default=0)
         case Late(s=s):

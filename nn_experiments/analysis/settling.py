@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nn_experiments.curves import Curves
+from nn_experiments.results.curves import Curves
 
 __all__ = [
     "DOES_NOT_SETTLE", "MOVES", "SETTLED", "SETTLES", "SPACES", "UNDECIDED", "Evidence", "evidence", "judge",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nn_experiments.datasets import cut, formats
+from nn_experiments.datasets import formats, subset
 from nn_experiments.datasets.dataset import Dataset, from_images
 from nn_experiments.datasets.errors import DataError, missing_data
 
@@ -126,7 +126,7 @@ def _place(name: str, folder: Path) -> str:
         if name in _CIFAR
         else [f"{_IDX[0]}[.gz] and the other three (also in fashion_mnist or FashionMNIST/raw)"]
     )
-    return f"{folder} for {', '.join([f'{name}.npz', *forms, cut.cut_path(name, folder).name])}"
+    return f"{folder} for {', '.join([f'{name}.npz', *forms, subset.cut_path(name, folder).name])}"
 
 
 def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) -> Path:
@@ -174,8 +174,8 @@ def load(name: str, folder: Path | None, *, official: bool, download: bool, cach
         if not folder.is_dir():
             raise missing_data(f"the data folder {folder} does not exist", (), _remedy(source))
         found = find_local(name, folder)
-        if found is None and cut.cut_path(name, folder).is_file():
-            return _checked(cut.read_cut(cut.cut_path(name, folder)), source, official)
+        if found is None and subset.cut_path(name, folder).is_file():
+            return _checked(subset.read_cut(subset.cut_path(name, folder)), source, official)
         searched = [_place(name, folder)]
     if found is None:
         if not download:

@@ -19,9 +19,9 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
+from contraction.files import replacing
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
-from nn_experiments.store import write_atomically
 
 __all__ = ["CutDataset", "Rows", "cut_path", "read_cut", "write_cut"]
 
@@ -183,7 +183,7 @@ def write_cut(
         arrays[f"{part}_places"] = places
         arrays[f"{part}_images"] = getattr(dataset, f"{part}_inputs")[places]
         arrays[f"{part}_labels"] = getattr(dataset, f"{part}_targets")[places].astype(np.uint16)
-    with write_atomically(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, checksum=np.array(_checksum(arrays)), **arrays)
     return path, read_cut(path)
 

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 
 from contraction.orders import Order
-from nn_experiments.batches import check_batches
-from nn_experiments.engine.card import free, out_of_memory, repeatable
-from nn_experiments.engine.choose import KERNELS, choose
+from nn_experiments.engine.chain import walk
+from nn_experiments.engine.ensemble.stacked_metrics import measure_together
+from nn_experiments.engine.gpu import free, out_of_memory, repeatable
+from nn_experiments.engine.kernels.choose import KERNELS, choose
 from nn_experiments.engine.plan import Run, asked
-from nn_experiments.engine.probe import probe, probe_measurement
-from nn_experiments.engine.together import measure_together
+from nn_experiments.engine.purity import probe, probe_measurement
 from nn_experiments.engine.trajectory import Trajectory
-from nn_experiments.engine.walk import walk
-from nn_experiments.metrics import Functions, Measurement
-from nn_experiments.steps import State, TorchOptimizerStep
+from nn_experiments.training.batches import check_batches
+from nn_experiments.training.metrics import Functions, Measurement
+from nn_experiments.training.step import State, TorchOptimizerStep
 
 __all__ = ["ENGINES", "Trajectory", "iterates", "measure", "measured"]
 
@@ -142,7 +142,7 @@ def iterates(
     probe_measurement(lambda state: measure(measurement, state, 0, 0, batches), state0)
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu):
-        from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
+        from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 
         ensemble = Ensemble(chunk=chunk)
         path = wavefront(step, batches, order, numbers, state0, ensemble=ensemble)

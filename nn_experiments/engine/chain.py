@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from contraction.orders import Order
-from nn_experiments.engine.kernels import Kernel
+from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.engine.plan import Run, plan
-from nn_experiments.steps import State
+from nn_experiments.training.step import State
 
 __all__ = ["averages", "walk"]
 

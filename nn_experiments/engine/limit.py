@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nn_experiments.batches import check_batches
-from nn_experiments.engine.card import repeatable
-from nn_experiments.engine.choose import choose
-from nn_experiments.engine.probe import probe
-from nn_experiments.metrics import parameter_distance
-from nn_experiments.steps import State
+from nn_experiments.engine.gpu import repeatable
+from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.purity import probe
+from nn_experiments.training.batches import check_batches
+from nn_experiments.training.metrics import parameter_distance
+from nn_experiments.training.step import State
 
 __all__ = ["Limit", "limit"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from contraction.orders import Order
-from nn_experiments.steps import State
+from nn_experiments.training.step import State
 
 __all__ = ["double_loop"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from nn_experiments.engine.card import wait
-from nn_experiments.steps import State
+from nn_experiments.engine.gpu import wait
+from nn_experiments.training.step import State
 
 __all__ = ["NotReplayable", "probe", "probe_measurement"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nn_experiments import figure_table, variants
-from nn_experiments.optimizers import Optimizer, Schedule
+from nn_experiments.paper import curve_names, figures
+from nn_experiments.training.optimizers import Optimizer, Schedule
 
 __all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find", "plain_fields"]
 
@@ -62,7 +62,7 @@ class Experiment:
         ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6), ``digits``, ``fashion_mnist``,
         ``cifar10``, ``cifar100``.
     model
-        ``mlp-LxW`` (L hidden layers of W), or a name from `nn_experiments.models`.
+        ``mlp-LxW`` (L hidden layers of W), or a name from `nn_experiments.training.models`.
     activation, initialisation, scaling
         ``relu`` or ``tanh``; ``torch`` (U(−1/√fan_in, 1/√fan_in) for weights and biases), ``he_normal`` or
         ``glorot_uniform`` (zero biases); pixels in [0, 1] (``unit``) or standardised over the training
@@ -206,7 +206,7 @@ class Figure:
     steps, every
         Length of the curves and the grid of iterates that are recorded by default.
     orders
-        Variants drawn in the paper's figure (see `nn_experiments.variants`); the first is the reference.
+        Variants drawn in the paper's figure (see `nn_experiments.paper.curve_names`); the first is the reference.
     baselines
         Variants that we add in the same axes, at their true cost in gradients.
     seeds
@@ -247,8 +247,8 @@ class Figure:
 
     def __post_init__(self) -> None:
         for name in self.all_orders:
-            if variants.parse(name).name != name:
-                raise ValueError(f"the canonical name of order {name!r} is {variants.parse(name).name!r}")
+            if curve_names.parse(name).name != name:
+                raise ValueError(f"the canonical name of order {name!r} is {curve_names.parse(name).name!r}")
         if self.steps < 1 or self.every < 1 or any(not 0 < n <= self.steps for n in self.compared_at):
             raise ValueError(f"{self.name}: steps, every and compared_at do not fit together")
 
@@ -276,13 +276,13 @@ class Figure:
 
 
 def _experiments() -> dict[str, Experiment]:
-    rows: list[dict[str, Any]] = [dict(row) for row in figure_table.EXPERIMENTS]
+    rows: list[dict[str, Any]] = [dict(row) for row in figures.EXPERIMENTS]
     entries = [Experiment(optimizer=Optimizer(learning_rate=row.pop("optimizer")), **row) for row in rows]
     return {entry.name: entry for entry in entries}
 
 
 EXPERIMENTS: dict[str, Experiment] = _experiments()
-FIGURES: dict[str, Figure] = {row["name"]: Figure(**row) for row in figure_table.FIGURES}
+FIGURES: dict[str, Figure] = {row["name"]: Figure(**row) for row in figures.FIGURES}
 
 
 def find(name: str) -> Figure:

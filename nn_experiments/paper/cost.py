@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nn_experiments import variants
-from nn_experiments.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 
 __all__ = ["figure_rows", "flops_per_item", "peak"]
 
@@ -79,7 +79,7 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
     maps = seconds = 0
     for name in figure.orders:
-        variant = variants.parse(name)
+        variant = curve_names.parse(name)
         curve, rare = variant.path_cost(at), variant.path_cost(coarse)
         curve *= 3 if variant.rule == "regularised" else 1  # Hessian-vector products
         maps += seeds * curve
@@ -122,7 +122,7 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     )
     yield f"  orders {', '.join(figure.orders)}; baselines {', '.join(figure.baselines)}"
     costs = {
-        name: variants.parse(name).path_cost([*range(0, figure.steps + 1, figure.every)]) for name in figure.orders
+        name: curve_names.parse(name).path_cost([*range(0, figure.steps + 1, figure.every)]) for name in figure.orders
     }
     yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
     if figure.reduced:

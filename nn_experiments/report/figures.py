@@ -14,12 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from contraction.plots._style import CLAIM, figure, style
-from nn_experiments import variants
-from nn_experiments.analysis.circumstances import circumstances
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import Curves
-from nn_experiments.panels import curve_style, draw_panel, label_of_order, logarithmic, name_diverged, sparse_ticks
+from contraction.plots.style import CLAIM, figure, style
+from nn_experiments.analysis.run_summary import circumstances
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.report.panels import (
+    curve_style,
+    draw_panel,
+    label_of_order,
+    logarithmic,
+    name_diverged,
+    sparse_ticks,
+)
+from nn_experiments.results.curves import Curves
 
 __all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling"]
 
@@ -99,7 +106,7 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
             for row, seed in enumerate(curves.seeds):
                 draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
                 axes[row][k].set_xlim(*_span(curves))
-            plain = not any(variants.parse(name).rule for name in orders)
+            plain = not any(curve_names.parse(name).rule for name in orders)
             axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
     return fig
@@ -179,7 +186,7 @@ def _draw_distance(
 
 def _short_label(name: str) -> str:
     """Return the legend's name of an order where a title says which backward order it is."""
-    return label_of_order(name) if name == "forward" or variants.parse(name).rule else "backward"
+    return label_of_order(name) if name == "forward" or curve_names.parse(name).rule else "backward"
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
-from nn_experiments.increments import INDEPENDENT, Increments, load_increments
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
+from nn_experiments.results.increments import Increments, load_increments, ratios, summary
 
-__all__ = ["draw_increments", "main", "summary"]
+__all__ = ["draw_increments", "main"]
 
 #: Colour, dashes and label of each start; runs that are further ahead are lighter.
 _LOOKS: dict[str, tuple[str, Any, str]] = {
@@ -24,25 +24,6 @@ _LOOKS: dict[str, tuple[str, Any, str]] = {
     "other start": (FORWARD, "-", "two starts, same batches"),
     "nudged": (OTHER, "-", "θ0 and θ0 nudged by a thousandth"),
 }
-
-
-def ratios(found: Increments, space: str, start: str) -> np.ndarray:
-    """Return (draw, n > 0): distances of a start from θ0's run over those of two independent runs, in one space."""
-    values = getattr(found, space)[:, found.at > 0]
-    return values[..., found.starts.index(start)] / values[..., found.starts.index(INDEPENDENT)]
-
-
-def summary(found: Increments) -> list[str]:
-    """Return a line for each space: the ratio for neighbouring backward iterates at the last n, over the draws."""
-    lines = []
-    for space, name in (("parameter", "parameters"), ("function", "outputs")):
-        last = ratios(found, space, "1 ahead")[:, -1]
-        lines.append(
-            f"{found.about['experiment']['name']}, {name}: backward iterates {found.at[-1]} and {found.at[-1] + 1} are "
-            f"{np.median(last):.3g} of two independent runs' distance apart "
-            f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
-        )
-    return lines
 
 
 def draw_increments(every: Sequence[Increments]) -> Any:

@@ -16,16 +16,18 @@ from pathlib import Path
 
 from contraction.files import check_writable_folder, write_text
 from contraction.report import Section, compose, figure_html, table_html
-from nn_experiments import figures, variants
-from nn_experiments.analysis import Circumstances, Finding, Pairing, circumstances, findings
+from nn_experiments.analysis import Circumstances, Finding, Pairing, findings
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.analysis.paths import TooShort
 from nn_experiments.analysis.resets import baseline_costs
+from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
-from nn_experiments.at_hand import AtHand, results_at_hand
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import DEFAULT_OUT, Curves
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.report import figures
+from nn_experiments.results.at_hand import AtHand, results_at_hand
+from nn_experiments.results.curves import DEFAULT_OUT, Curves
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
@@ -159,7 +161,7 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
     except TooShort as error:
         return Section(entry.name, f"{number}: {entry.title}", f"{body}<p>Too short for verdicts: {error}.</p>"), []
     body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
-    if not any(variants.parse(name).rule for name in entry.orders):
+    if not any(curve_names.parse(name).rule for name in entry.orders):
         pair = Pairing(curves, entry, *entry.orders[:2])
         if "parameter_increment" in curves.metrics:
             caption = f"{number}: what settling is judged by, in parameters and in predictions."

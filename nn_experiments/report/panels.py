@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from contraction.plots._style import BACKWARD, CLAIM, FORWARD, OTHER
-from nn_experiments import variants
-from nn_experiments.curves import Curves
+from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER
+from nn_experiments.paper import curve_names
+from nn_experiments.results.curves import Curves
 
 __all__ = ["curve_style", "draw_panel", "label_of_order", "logarithmic", "name_diverged", "sparse_ticks"]
 
@@ -23,7 +23,7 @@ HIDDEN = 0.01
 
 def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
     """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
-    if name == "forward" and not any(variants.parse(order).rule for order in orders):
+    if name == "forward" and not any(curve_names.parse(order).rule for order in orders):
         return {"color": FORWARD, "lw": 0.7, "zorder": 2}
     reversing = _reversing(orders)
     if name in reversing[:1]:
@@ -36,7 +36,7 @@ def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
 
 def _reversing(orders: Sequence[str]) -> list[str]:
     """Return the iteration orders other than forward; the first of them is drawn wide."""
-    return [o for o in orders if o != "forward" and not variants.parse(o).baseline and not variants.parse(o).rule]
+    return [o for o in orders if o != "forward" and not curve_names.parse(o).baseline and not curve_names.parse(o).rule]
 
 
 def label_of_order(name: str) -> str:

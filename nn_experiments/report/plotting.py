@@ -7,12 +7,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from contraction.plots._style import save
-from nn_experiments import catalogue, variants
-from nn_experiments.at_hand import load_figure, results_at_hand
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import DEFAULT_OUT
-from nn_experiments.figures import draw_cost, draw_figure, draw_overview, draw_settling
+from contraction.plots.style import save
+from nn_experiments.paper import catalogue, curve_names
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.report.figures import draw_cost, draw_figure, draw_overview, draw_settling
+from nn_experiments.results.at_hand import load_figure, results_at_hand
+from nn_experiments.results.curves import DEFAULT_OUT
 
 __all__ = ["main"]
 
@@ -65,8 +65,8 @@ def main(words: Sequence[str]) -> int:
     else:
         entry = own = catalogue.find(args.figure)
         if args.orders:
-            names = [variants.parse(name).name for name in args.orders]
-            compared = tuple(name for name in names if not variants.parse(name).baseline)
+            names = [curve_names.parse(name).name for name in args.orders]
+            compared = tuple(name for name in names if not curve_names.parse(name).baseline)
             baselines = tuple(name for name in names if name not in compared)
             entry = dataclasses.replace(entry, orders=compared, baselines=baselines)
         curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds, orders=args.orders)
@@ -80,7 +80,7 @@ def main(words: Sequence[str]) -> int:
             ("", draw_figure(curves, entry, scale=args.scale)),
             ("-cost", draw_cost(curves, entry, scale=args.scale)),
         ]
-        if "parameter_increment" in curves.metrics and not any(variants.parse(o).rule for o in entry.orders):
+        if "parameter_increment" in curves.metrics and not any(curve_names.parse(o).rule for o in entry.orders):
             drawn.append(("-settling", draw_settling(curves, entry)))
     for end, fig in drawn:
         for path in save(fig, folder, f"{name}{end}"):

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nn_experiments import catalogue, variants
-from nn_experiments.catalogue import Figure
-from nn_experiments.curves import Curves
-from nn_experiments.loading import load, records_of, runs_of
+from nn_experiments.paper import catalogue, curve_names
+from nn_experiments.paper.catalogue import Figure
+from nn_experiments.results.curves import Curves
+from nn_experiments.results.load import load, records_of, runs_of
 
 __all__ = ["AtHand", "load_figure", "results_at_hand"]
 
@@ -84,7 +84,7 @@ def _variants(entry: Figure, folder: Path) -> list[Curves]:
 
 
 def _compared(entry: Figure) -> tuple[str, ...]:
-    return entry.orders if any(variants.parse(o).rule for o in entry.orders) else entry.orders[:2]
+    return entry.orders if any(curve_names.parse(o).rule for o in entry.orders) else entry.orders[:2]
 
 
 def _comparable(curves: Curves, entry: Figure) -> bool:

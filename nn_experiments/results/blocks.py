@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from contraction.files import replacing
 
 __all__ = [
     "PINS",
@@ -37,7 +37,6 @@ __all__ = [
     "read_block",
     "read_settings",
     "recorded",
-    "write_atomically",
     "write_block",
     "write_settings",
 ]
@@ -81,23 +80,6 @@ class Block:
         object.__setattr__(self, "values", values)
 
 
-@contextlib.contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
-    """Give a name beside ``path`` to write to; rename it into place if the body ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def block_path(root: Path, seed: int, variant: str, stream: str, first: int, last: int) -> Path:
     """Return where a block of iterates first … last lies below the identity's folder ``root``."""
     if stream not in STREAMS:
@@ -122,7 +104,7 @@ def write_block(root: Path, seed: int, variant: str, block: Block, *, stream: st
             for part in rest:  # inside (first, last), so this ends; written first, so nothing is ever missing
                 write_block(root, seed, variant, part, stream=stream)
     arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
-    with write_atomically(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(block.meta)), **arrays)
     return path
 
@@ -219,7 +201,7 @@ def write_settings(root: Path, settings: Mapping[str, Any]) -> None:
         if old.get("decides") != settings.get("decides"):
             raise ValueError(f"{path} describes another experiment; give another output folder")
         return
-    with write_atomically(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 
 

@@ -33,7 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from nn_experiments import store, variants
+from contraction.files import replacing
+from nn_experiments.paper import curve_names
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
@@ -82,7 +83,7 @@ class Curves:
     seeds
         The seeds, increasing; axis 0.
     orders
-        Names of orders and baselines (see `nn_experiments.variants`); axis 1.
+        Names of orders and baselines (see `nn_experiments.paper.curve_names`); axis 1.
     iterates
         (I,) int64, increasing: the union of all recorded iterates; axis 2.
     metrics
@@ -158,7 +159,7 @@ class Curves:
         Alone (a backward iterate costs n, a forward one too), or with ``path=True`` the cost of all recorded
         iterates up to it.
         """
-        variant = variants.parse(order)
+        variant = curve_names.parse(order)
         if not path:
             return np.array([variant.depth(int(n)) for n in self.iterates], dtype=np.int64)
         seen: set[int] = set()
@@ -181,7 +182,7 @@ class Curves:
     ) -> Curves:
         """Return the part with the given seeds, orders, iterates and metrics, in the order given."""
         seeds = self.seeds if seeds is None else tuple(seeds)
-        orders = self.orders if orders is None else tuple(variants.parse(name).name for name in orders)
+        orders = self.orders if orders is None else tuple(curve_names.parse(name).name for name in orders)
         names = sorted(self.metrics) if metrics is None else list(metrics)
         rows = [self._place(seed, self.orders[0])[0] for seed in seeds]
         columns = [self._place(self.seeds[0], order)[1] for order in orders]
@@ -204,7 +205,7 @@ class Curves:
         An empty cell was not recorded; ``nan`` and ``inf`` were.
         """
         names = sorted(self.metrics)
-        with store.write_atomically(Path(path)) as temporary, temporary.open("w", newline="") as file:
+        with replacing(Path(path)) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["seed", "order", "iterate", "gradients", *names])
             for o, order in enumerate(self.orders):
@@ -222,7 +223,7 @@ class Curves:
         arrays: dict[str, Any] = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
         masks: dict[str, Any] = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
         about = {"experiment": self.experiment, "provenance": self.provenance, "orders": self.orders}
-        with store.write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 seeds=np.array(self.seeds, np.int64),

@@ -10,7 +10,7 @@ such runs give it for every n at once: 2N maps in place of N²/2. It is the law 
 path. (A corollary of Theorem 2.6; row 77 of the audit of statements.)
 
 So "do backward iterates settle?" becomes "do forward runs under the same batches find together?":
-`nn_experiments.synchronised.measure_increments` trains several starts of each of several draws at once; what it
+`nn_experiments.runs.increments.measure_increments` trains several starts of each of several draws at once; what it
 finds is kept here (NumPy, no torch).
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from contraction.files import write_atomically
 
-__all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments"]
+__all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments", "ratios", "summary"]
 
 #: The nudged start is this far from θ0, in units of ‖θ0‖.
 NUDGE = 1e-3
@@ -94,3 +94,22 @@ def load_increments(path: Path) -> Increments:
             return Increments(starts=tuple(text["starts"]), about=text["about"], **{key: file[key] for key in _ARRAYS})
     except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not hold increments ({error})") from error
+
+
+def ratios(found: Increments, space: str, start: str) -> np.ndarray:
+    """Return (draw, n > 0): distances of a start from θ0's run over those of two independent runs, in one space."""
+    values = getattr(found, space)[:, found.at > 0]
+    return values[..., found.starts.index(start)] / values[..., found.starts.index(INDEPENDENT)]
+
+
+def summary(found: Increments) -> list[str]:
+    """Return a line for each space: the ratio for neighbouring backward iterates at the last n, over the draws."""
+    lines = []
+    for space, name in (("parameter", "parameters"), ("function", "outputs")):
+        last = ratios(found, space, "1 ahead")[:, -1]
+        lines.append(
+            f"{found.about['experiment']['name']}, {name}: backward iterates {found.at[-1]} and {found.at[-1] + 1} are "
+            f"{np.median(last):.3g} of two independent runs' distance apart "
+            f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
+        )
+    return lines

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nn_experiments import store, variants
-from nn_experiments.curves import DEFAULT_OUT, Curves
+from nn_experiments.paper import curve_names
+from nn_experiments.results import blocks
+from nn_experiments.results.curves import DEFAULT_OUT, Curves
 
 __all__ = ["load", "record_path", "records_of", "runs_of"]
 
@@ -39,14 +40,14 @@ def _load_record(path: Path) -> Curves:
 
 
 def _load_identity(root: Path) -> Curves:
-    settings = store.read_settings(root)
-    found: dict[tuple[int, str], list[store.Block]] = {}
+    settings = blocks.read_settings(root)
+    found: dict[tuple[int, str], list[blocks.Block]] = {}
     for seed_folder in root.iterdir():
         if not (seed_folder.is_dir() and seed_folder.name.isdigit()):
             continue
         for folder in seed_folder.iterdir():
             seed = int(seed_folder.name)
-            pieces = [b for stream in store.STREAMS for b in store.blocks(root, seed, folder.name, stream=stream)]
+            pieces = [b for stream in blocks.STREAMS for b in blocks.blocks(root, seed, folder.name, stream=stream)]
             if pieces:
                 found[seed, folder.name] = pieces
     if not found:
@@ -90,7 +91,7 @@ def _reuse(
     recorded: dict[str, np.ndarray],
 ) -> None:
     """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
-    homes = [variants.home(order, int(n)) for n in iterates]
+    homes = [curve_names.home(order, int(n)) for n in iterates]
     for other in set(homes) - {order}:
         if other in orders:
             shared = np.array([name == other for name in homes])
@@ -102,7 +103,7 @@ def _reuse(
 
 
 def _rank(name: str) -> tuple[int, str]:
-    kinds = ("forward", "backward", "reset", "late", "windowed", "polyak", "ema", "decayed", *variants.PARTS)
+    kinds = ("forward", "backward", "reset", "late", "windowed", "polyak", "ema", "decayed", *curve_names.PARTS)
     kind = name.split("-")[0]
     return (kinds.index(kind) if kind in kinds else len(kinds), name)
 
@@ -111,7 +112,7 @@ def runs_of(experiment: str, folder: Path) -> list[Path]:
     """Return the folders of an experiment's runs below an output folder, the catalogue's own settings first."""
     found = []
     for path in sorted(folder.glob("*/experiment.json")):
-        about = store.read_settings(path.parent).get("experiment", {})
+        about = blocks.read_settings(path.parent).get("experiment", {})
         if about.get("name") == experiment:
             found.append((_varied(about), path.parent))
     return [root for _, root in sorted(found)]
@@ -157,7 +158,7 @@ def _load_one_record(paths: Sequence[Path], identity: str | None) -> Curves:
 
 def _varied(about: dict[str, Any]) -> bool:
     """Whether an experiment on disk differs from the catalogue's of that name in more than its notes."""
-    from nn_experiments.catalogue import EXPERIMENTS
+    from nn_experiments.paper.catalogue import EXPERIMENTS
 
     if about["name"] not in EXPERIMENTS:
         return True
@@ -167,7 +168,7 @@ def _varied(about: dict[str, Any]) -> bool:
 
 def _unknown(path: Path) -> str:
     """Return what is wrong with a name that is neither in the catalogue nor the folder of a run."""
-    from nn_experiments.catalogue import EXPERIMENTS, FIGURES
+    from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES
 
     if path.is_dir():
         return f"the folder {path} is not that of one run (no experiment.json); load a figure by name, with it as out"
@@ -181,11 +182,11 @@ def _unknown(path: Path) -> str:
 
 def _listing(roots: Sequence[Path]) -> str:
     """Return a line for each run: its identity and the fields in which the runs differ."""
-    from nn_experiments.catalogue import plain_fields
+    from nn_experiments.paper.catalogue import plain_fields
 
     fields = {}
     for root in roots:
-        settings = store.read_settings(root)
+        settings = blocks.read_settings(root)
         about = plain_fields(settings.get("decides", {})) | plain_fields(settings.get("experiment", {}))
         fields[root] = {name: value for name, value in about.items() if name not in ("name", "notes")}
     names = dict.fromkeys(name for about in fields.values() for name in about)
@@ -242,7 +243,7 @@ def load(
     elif (path / "experiment.json").is_file():
         curves = _load_identity(path)
     else:
-        from nn_experiments import catalogue
+        from nn_experiments.paper import catalogue
 
         name = str(source)
         if name.isdigit() or name in catalogue.FIGURES:

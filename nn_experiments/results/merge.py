@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nn_experiments import store
-from nn_experiments.store import PINS, STREAMS, Block, block_path, read_block, read_settings, write_block
+from contraction.files import replacing
+from nn_experiments.results import blocks
+from nn_experiments.results.blocks import PINS, STREAMS, Block, block_path, read_block, read_settings, write_block
 
 __all__ = ["Merged", "merge"]
 
@@ -120,7 +121,7 @@ def _merge_one(source: Path, target: Path) -> Merged:
     merged = Merged(target)
     for root in _roots_of(source):
         into = target / root.name
-        store.write_settings(into, read_settings(root))
+        blocks.write_settings(into, read_settings(root))
         _merge_pins(root, into)
         have: dict[tuple[int, str, str], Numbers] = {}
         for seed, variant, stream, path in _files(root):
@@ -141,7 +142,7 @@ def _merge_one(source: Path, target: Path) -> Merged:
 
 def _numbers(root: Path, seed: int, variant: str, stream: str) -> Numbers:
     found: Numbers = {}
-    for block in store.blocks(root, seed, variant, stream=stream):
+    for block in blocks.blocks(root, seed, variant, stream=stream):
         for name, values in block.values.items():
             found.setdefault(name, {}).update(zip(block.iterate.tolist(), values.tolist(), strict=True))
     return found
@@ -190,5 +191,5 @@ def _merge_pins(source: Path, target: Path) -> None:
     if (source / PINS).exists():
         theirs, ours = (json.loads(p.read_text()) if p.exists() else {} for p in (source / PINS, target / PINS))
         if theirs.keys() - ours.keys():
-            with store.write_atomically(target / PINS) as temporary:
+            with replacing(target / PINS) as temporary:
                 temporary.write_text(json.dumps(theirs | ours, indent=1, sort_keys=True) + "\n")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nn_experiments.curves import Curves
-from nn_experiments.loading import load
+from nn_experiments.results.curves import Curves
+from nn_experiments.results.load import load
 
 __all__ = ["check_keeps", "lost"]
 

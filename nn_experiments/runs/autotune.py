@@ -14,12 +14,12 @@ import torch
 from contraction.files import write_text
 from contraction.orders import CustomOrder
 from nn_experiments.engine import measure
-from nn_experiments.engine.card import free, out_of_memory, wait
-from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
-from nn_experiments.engine.together import measure_together
-from nn_experiments.metrics import Evaluation
-from nn_experiments.steps import State
-from nn_experiments.store import PINS
+from nn_experiments.engine.ensemble.stacked_metrics import measure_together
+from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
+from nn_experiments.engine.gpu import free, out_of_memory, wait
+from nn_experiments.results.blocks import PINS
+from nn_experiments.training.metrics import Evaluation
+from nn_experiments.training.step import State
 
 #: How many times B_1 B_2 is repeated to see how long a map takes.
 LONGER = 4

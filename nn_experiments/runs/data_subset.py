@@ -8,13 +8,13 @@ from typing import cast
 
 import numpy as np
 
-from nn_experiments import catalogue
-from nn_experiments.catalogue import Experiment, Figure
 from nn_experiments.datasets import load_dataset, sources
-from nn_experiments.datasets.cut import CutDataset, Rows, write_cut
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
-from nn_experiments.sampling import Sampler
+from nn_experiments.datasets.subset import CutDataset, Rows, write_cut
+from nn_experiments.paper import catalogue
+from nn_experiments.paper.catalogue import Experiment, Figure
+from nn_experiments.training.sampling import Sampler
 
 __all__ = ["cut_for", "needed_rows", "require_rows"]
 

@@ -1,4 +1,7 @@
-"""Training several starts of several draws under the same maps (see `nn_experiments.increments` for what it shows)."""
+"""Train several starts of several draws under the same maps.
+
+`nn_experiments.results.increments` says what that shows.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from nn_experiments.catalogue import Experiment
-from nn_experiments.engine.ensemble import Ensemble, Stacked, split
-from nn_experiments.engine.precision import products
-from nn_experiments.engine.starts import Draw, under_the_same_maps
-from nn_experiments.increments import INDEPENDENT, NUDGE, Increments
-from nn_experiments.randomness import generator
-from nn_experiments.steps import State
-from nn_experiments.workplace import Workplace, prepare
+from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps
+from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked, split
+from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments
+from nn_experiments.runs.precision import products
+from nn_experiments.runs.setup import Workplace, prepare
+from nn_experiments.training.rng import generator
+from nn_experiments.training.step import State
 
 __all__ = ["measure_increments"]
 

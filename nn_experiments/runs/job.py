@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn_experiments import variants
-from nn_experiments.catalogue import Experiment
 from nn_experiments.engine import measured
-from nn_experiments.engine.card import limit_share, versions
-from nn_experiments.engine.choose import choose
-from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront
+from nn_experiments.engine.chain import averages, walk
+from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
+from nn_experiments.engine.gpu import limit_share, versions
+from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.engine.plan import Run
-from nn_experiments.engine.precision import by_autograd, products
-from nn_experiments.engine.walk import averages, walk
-from nn_experiments.metrics import flat, parameter_distance
-from nn_experiments.steps import State
-from nn_experiments.store import Block
-from nn_experiments.workplace import Workplace, prepare
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.results.blocks import Block
+from nn_experiments.runs.precision import by_autograd, products
+from nn_experiments.runs.setup import Workplace, prepare
+from nn_experiments.training.metrics import flat, parameter_distance
+from nn_experiments.training.step import State
 
 __all__ = ["Job", "run_job"]
 
@@ -53,7 +53,7 @@ class Job:
         How this run finds its data and where it computes.
     convolutions, together
         For the ensemble: (shape, way) pairs that are to be used, and how many states are measured at once (see
-        `nn_experiments.engine.ensemble.Ensemble`).
+        `nn_experiments.engine.ensemble.wavefront.Ensemble`).
     """
 
     experiment: Experiment
@@ -89,7 +89,7 @@ def _path(
     other: bool = False,
 ) -> tuple[str, States]:
     """Return the kernel's name and the path of a variant (the job's own unless given) from a start."""
-    path = variants.parse(variant or job.variant)
+    path = curve_names.parse(variant or job.variant)
     step, batches = place.step_of(path), place.other_batches if other else place.batches
     engine = job.engine
     if engine == "auto" and job.device != "cpu":
@@ -106,7 +106,7 @@ def _path(
 
 
 def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, dict[str, np.ndarray]]:
-    """Return increments, distances and norms of the job's iterates (see `nn_experiments.curves`)."""
+    """Return increments, distances and norms of the job's iterates (see `nn_experiments.results.curves`)."""
     evaluation = place.evaluation
     name, main = _path(place, job, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0, ensemble=ensemble)
     others = {

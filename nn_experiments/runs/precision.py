@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from nn_experiments.catalogue import Experiment
-from nn_experiments.engine.card import on_card, repeatable
-from nn_experiments.engine.channels_last import convolutional
+from nn_experiments.engine.gpu import on_card, repeatable
+from nn_experiments.engine.kernels.convnet import convolutional
+from nn_experiments.paper.catalogue import Experiment
 
 __all__ = ["by_autograd", "products"]
 

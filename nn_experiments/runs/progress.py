@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from nn_experiments.estimates import clock
-from nn_experiments.planning import Piece
+from nn_experiments.paper.cost import clock
+from nn_experiments.runs.request import Piece
 
 __all__ = ["Progress", "show"]
 

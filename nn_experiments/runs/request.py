@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nn_experiments import store, variants
-from nn_experiments.catalogue import Experiment, Figure
 from nn_experiments.engine.plan import plan
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import Experiment, Figure
+from nn_experiments.results import blocks
 
 __all__ = ["Piece", "Request", "missing_pieces", "total_cost"]
 
@@ -39,7 +40,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in self.orders:
-            if variants.parse(name).rule and self.experiment.parts is None:
+            if curve_names.parse(name).rule and self.experiment.parts is None:
                 raise ValueError(f"{name} needs an experiment whose batches have parts, as those of fig14 to fig19")
         if self.steps < 1 or self.every < 1 or self.diagnostics_every < 0 or not self.seeds or not self.orders:
             raise ValueError(
@@ -60,7 +61,7 @@ class Request:
         diagnostics_every: int | None = None,
     ) -> Request:
         """Return a figure's request, with some of it replaced; a seed or an order named twice is wanted once."""
-        names = (variants.parse(n).name for n in (figure.all_orders if orders is None else orders))
+        names = (curve_names.parse(n).name for n in (figure.all_orders if orders is None else orders))
         return cls(
             experiment=experiment,
             seeds=tuple(dict.fromkeys(figure.seeds if seeds is None else seeds)),
@@ -101,17 +102,17 @@ def missing_pieces(
     """Return what is not in ``root`` yet, longest pieces first.
 
     A piece holds iterates of one seed, variant and stream for about ``block_seconds`` of work (at least one
-    iterate). Iterates that two orders share are computed once (see `variants.home`).
+    iterate). Iterates that two orders share are computed once (see `curve_names.home`).
     """
     pieces: list[Piece] = []
     for seed in request.seeds:
-        for stream in store.STREAMS:
+        for stream in blocks.STREAMS:
             places: dict[str, set[int]] = defaultdict(set)
             for name in request.orders:
-                if stream == "diagnostics" and variants.parse(name).baseline:
+                if stream == "diagnostics" and curve_names.parse(name).baseline:
                     continue
                 for n in request.wanted(stream):
-                    places[variants.home(name, n, stream)].add(n)
+                    places[curve_names.home(name, n, stream)].add(n)
             for name, wanted in places.items():
                 lacking = wanted
                 if root is not None:
@@ -122,10 +123,10 @@ def missing_pieces(
 
 
 def _present(root: Path, seed: int, variant: str, stream: str, classes: int, last: int) -> set[int]:
-    from nn_experiments.curves import metric_names
+    from nn_experiments.results.curves import metric_names
 
-    done = store.present(root, seed, variant, metric_names(stream, classes, 1, last), stream=stream)
-    return done | (store.present(root, seed, variant, metric_names(stream, classes, 0, last), stream=stream) & {0})
+    done = blocks.present(root, seed, variant, metric_names(stream, classes, 1, last), stream=stream)
+    return done | (blocks.present(root, seed, variant, metric_names(stream, classes, 0, last), stream=stream) & {0})
 
 
 def _cut(
@@ -138,7 +139,7 @@ def _cut(
     """
     if not at:
         return []
-    variant = variants.parse(name)
+    variant = curve_names.parse(name)
     runs = plan(variant.order, at)
     lengths, before = {run.n: len(run.indices) for run in runs}, {run.n: run.before for run in runs}
     evaluations = 5 if stream == "diagnostics" else 1  # predictions of four states and a gradient
@@ -164,7 +165,7 @@ def _cut(
     return found
 
 
-def job_cost(variant: variants.Variant, at: Sequence[int], stream: str, last: int) -> int:
+def job_cost(variant: curve_names.Variant, at: Sequence[int], stream: str, last: int) -> int:
     """Return how many maps a block applies: its iterates and the anchors it makes again for itself.
 
     Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate.

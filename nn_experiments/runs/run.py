@@ -11,23 +11,24 @@ from pathlib import Path
 
 import torch
 
-from nn_experiments import executors, store
-from nn_experiments.curves import metric_names
 from nn_experiments.datasets import Dataset, load_dataset
-from nn_experiments.datasets.needs import require_rows
 from nn_experiments.engine import measure
-from nn_experiments.engine.card import limit_share
-from nn_experiments.engine.choose import choose
-from nn_experiments.engine.ensemble import Ensemble
-from nn_experiments.engine.jobs import Job, run_job
-from nn_experiments.engine.precision import by_autograd, products
-from nn_experiments.engine.probe import probe
-from nn_experiments.engine.rehearsal import pinned, rehearse, rehearse_evaluation, write_pins
-from nn_experiments.estimates import clock
-from nn_experiments.planning import Piece, Request, missing_pieces, total_cost
-from nn_experiments.progress import Progress
-from nn_experiments.store import Block
-from nn_experiments.workplace import prepare, settings
+from nn_experiments.engine.ensemble.wavefront import Ensemble
+from nn_experiments.engine.gpu import limit_share
+from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.purity import probe
+from nn_experiments.paper.cost import clock
+from nn_experiments.results import blocks
+from nn_experiments.results.blocks import Block
+from nn_experiments.results.curves import metric_names
+from nn_experiments.runs import executors
+from nn_experiments.runs.autotune import pinned, rehearse, rehearse_evaluation, write_pins
+from nn_experiments.runs.data_subset import require_rows
+from nn_experiments.runs.job import Job, run_job
+from nn_experiments.runs.precision import by_autograd, products
+from nn_experiments.runs.progress import Progress
+from nn_experiments.runs.request import Piece, Request, missing_pieces, total_cost
+from nn_experiments.runs.setup import prepare, settings
 
 __all__ = ["Options", "Outcome", "run"]
 
@@ -201,7 +202,7 @@ def _check(options: Options, device: str) -> None:
 
 def _require_images(request: Request, dataset: Dataset, pieces: Sequence[Piece]) -> None:
     """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
-    for stream in store.STREAMS:
+    for stream in blocks.STREAMS:
         seeds = sorted({piece.seed for piece in pieces if piece.stream == stream})
         require_rows(dataset, request.experiment, seeds, request.steps, diagnostics=stream == "diagnostics")
 
@@ -253,7 +254,7 @@ def run(
         return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
     _require_images(request, dataset, pieces)
     step_seconds, evaluation_seconds = rates(request, options, ensemble)
-    store.write_settings(root, about)
+    blocks.write_settings(root, about)
     if device != "cpu":
         write_pins(root, device, ensemble)
     pieces = lacking(step_seconds, evaluation_seconds)
@@ -278,11 +279,11 @@ def run(
     def to_skip(job: Job) -> bool:
         if deadline is not None and made and time.monotonic() + jobs[job].seconds > deadline:
             return True  # it would not end in time; a shorter one may
-        path = store.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
+        path = blocks.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
         if not path.exists():
             return False
-        with contextlib.suppress(store.BrokenBlock):
-            found = store.read_block(path)
+        with contextlib.suppress(blocks.BrokenBlock):
+            found = blocks.read_block(path)
             needed = metric_names(job.stream, dataset.classes, job.at[0], job.last)
             if set(job.at) <= set(found.iterate.tolist()) and set(needed) <= set(found.values):
                 progress.add(jobs[job])
@@ -313,7 +314,7 @@ def run(
             make, work if inline else run_job, list(jobs), at_once=at_once, skip=to_skip, deadline=deadline
         )
         for job, block in finished:
-            store.write_block(root, job.seed, job.variant, block, stream=job.stream)
+            blocks.write_block(root, job.seed, job.variant, block, stream=job.stream)
             made += 1
             if inline and block.meta.get("chunk") and block.meta["chunk"] < (ensemble.chunk or 0):
                 ensemble.chunk = block.meta["chunk"]

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments import models
-from nn_experiments.batches import ArrayBatches, Batch, Inputs
-from nn_experiments.catalogue import Experiment
 from nn_experiments.datasets import Dataset, load_dataset
-from nn_experiments.engine.convolutions import laid_out
-from nn_experiments.initial import initialise
-from nn_experiments.metrics import Evaluation
-from nn_experiments.sampling import Sampler
-from nn_experiments.steps import LOSSES, State, TrainingStep, start
-from nn_experiments.variants import Variant
+from nn_experiments.engine.ensemble.convolutions import laid_out
+from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.paper.curve_names import Variant
+from nn_experiments.training import models
+from nn_experiments.training.batches import ArrayBatches, Batch, Inputs
+from nn_experiments.training.initialisation import initialise
+from nn_experiments.training.metrics import Evaluation
+from nn_experiments.training.sampling import Sampler
+from nn_experiments.training.step import LOSSES, State, TrainingStep, start
 
 __all__ = ["Workplace", "identity", "prepare", "settings"]
 
@@ -91,7 +91,7 @@ class Workplace:
         if variant.rule == "large":
             return at_small_rate
         if variant.rule == "regularised":
-            from nn_experiments.regularised import regularised_module_step
+            from nn_experiments.training.order_averaging import regularised_module_step
 
             averaging = regularised_module_step(
                 self.model, self.step.loss, h=own.learning_rate, c=parts, multiple=variant.multiple

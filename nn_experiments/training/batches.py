@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nn_experiments.datasets import Dataset
-from nn_experiments.sampling import Sampler
+from nn_experiments.training.sampling import Sampler
 
 __all__ = ["ArrayBatches", "Batch", "Batches", "Inputs", "check_batches"]
 
@@ -67,7 +67,7 @@ class Inputs:
     dataset
         Where they are from.
     scaling
-        ``unit`` or ``standard`` (see `nn_experiments.catalogue.Experiment`).
+        ``unit`` or ``standard`` (see `nn_experiments.paper.catalogue.Experiment`).
     """
 
     def __init__(self, dataset: Dataset, *, scaling: str, dtype: torch.dtype, device: str = "cpu") -> None:

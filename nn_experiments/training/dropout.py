@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import torch
 from torch import nn
 
-from nn_experiments.randomness import generator
+from nn_experiments.training.rng import generator
 
 __all__ = ["FrozenDropout", "freeze_dropout", "frozen_randomness"]
 

@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from nn_experiments.frozen import freeze_dropout
-from nn_experiments.optimizers import Optimizer, Schedule
-from nn_experiments.steps import Loss, State, TorchOptimizerStep, TrainingStep, start
+from nn_experiments.training.dropout import freeze_dropout
+from nn_experiments.training.optimizers import Optimizer, Schedule
+from nn_experiments.training.step import Loss, State, TorchOptimizerStep, TrainingStep, start
 
 __all__ = ["from_torch"]
 

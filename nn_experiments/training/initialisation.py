@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.randomness import generator
+from nn_experiments.training.rng import generator
 
 __all__ = ["initialise"]
 

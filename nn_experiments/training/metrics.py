@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad
 
-from nn_experiments.steps import Loss, State
+from nn_experiments.training.step import Loss, State
 
 __all__ = ["Evaluation", "Functions", "Measurement", "flat", "parameter_distance"]
 

@@ -9,7 +9,14 @@ import torch
 from torch import nn
 
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
-from nn_experiments.autodiff import Layout, Loss, batch_coupled_layers, descent_fields, module_loss, split_batch
+from nn_experiments.training.vector_fields import (
+    Layout,
+    Loss,
+    batch_coupled_layers,
+    descent_fields,
+    module_loss,
+    split_batch,
+)
 
 __all__ = ["regularised", "regularised_module_step"]
 
@@ -37,8 +44,8 @@ def regularised(
     Parameters
     ----------
     loss
-        (parameters, batch) ↦ mean loss, a scalar tensor (`nn_experiments.autodiff.module_loss`), with no layer that
-        couples the examples of a batch.
+        (parameters, batch) ↦ mean loss, a scalar tensor (`nn_experiments.training.vector_fields.module_loss`), with no
+        layer that couples the examples of a batch.
     h, c
         Learning rate; number of small batches.
     lam, multiple

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nn_experiments.randomness import check_seed, generator
+from nn_experiments.training.rng import check_seed, generator
 
 __all__ = ["RULES", "Sampler"]
 

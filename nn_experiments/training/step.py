@@ -15,9 +15,9 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad
 
-from nn_experiments.batches import Batch
-from nn_experiments.frozen import FrozenDropout, frozen_randomness
-from nn_experiments.optimizers import Optimizer
+from nn_experiments.training.batches import Batch
+from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
+from nn_experiments.training.optimizers import Optimizer
 
 __all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "mse", "start"]
 
@@ -101,7 +101,7 @@ class TrainingStep:
     loss
         (outputs, targets) -> scalar: a mean over the batch.
     optimizer
-        See `nn_experiments.optimizers.Optimizer`; same conventions, hence same numbers, as ``torch.optim``.
+        See `nn_experiments.training.optimizers.Optimizer`; same conventions, hence same numbers, as ``torch.optim``.
     seed
         Of the frozen randomness (dropout masks), which depends on (seed, index of the batch) only.
     """

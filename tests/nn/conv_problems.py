@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.batches import ArrayBatches
-from nn_experiments.engine.convolutions import ConvolutionShape, convolve
-from nn_experiments.initial import initialise
-from nn_experiments.metrics import flat
-from nn_experiments.models.resnet import BasicBlock, Bottleneck
-from nn_experiments.optimizers import Optimizer
-from nn_experiments.steps import LOSSES, State, TrainingStep, start
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
+from nn_experiments.engine.ensemble.convolutions import convolve
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.initialisation import initialise
+from nn_experiments.training.metrics import flat
+from nn_experiments.training.models.resnet import BasicBlock, Bottleneck
+from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.step import LOSSES, State, TrainingStep, start
 
 KINDS = ("basic-batch", "bottleneck-batch", "basic-group", "plain-none")
 SLOW = Optimizer(learning_rate=0.005)  # batch norm over six values is steep

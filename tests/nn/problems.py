@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
-from nn_experiments.batches import ArrayBatches
-from nn_experiments.initial import initialise
-from nn_experiments.metrics import flat
-from nn_experiments.models.mlp import MLP
-from nn_experiments.optimizers import Optimizer
-from nn_experiments.steps import LOSSES, State, TrainingStep, start
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.initialisation import initialise
+from nn_experiments.training.metrics import flat
+from nn_experiments.training.models.mlp import MLP
+from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.step import LOSSES, State, TrainingStep, start
 
 N = 12
 ORDERS: dict[str, Any] = {

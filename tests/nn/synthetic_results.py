@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nn_experiments import catalogue, store, variants
-from nn_experiments.curves import DIAGNOSTICS, Curves
+from nn_experiments.paper import catalogue, curve_names
+from nn_experiments.results import blocks
+from nn_experiments.results.curves import DIAGNOSTICS, Curves
 
 
 def write_synthetic(
@@ -34,15 +35,15 @@ def write_synthetic(
     entry = catalogue.find(figure)
     experiment = catalogue.EXPERIMENTS[entry.experiment]
     root = out / identity
-    store.write_settings(
+    blocks.write_settings(
         root,
         {"identity": identity, "experiment": experiment.to_json(), "decides": {"synthetic": h}, "data": {}},
     )
     for seed in seeds:
         noise, more = (np.random.default_rng([seed, k]).standard_normal(steps + 1) for k in (0, 1))
-        independent = _path(variants.parse("forward"), more, h, 3.0)
+        independent = _path(curve_names.parse("forward"), more, h, 3.0)
         for name in orders if orders is not None else entry.all_orders:
-            path = {start: _path(variants.parse(name), noise, h, start) for start in (3.0, -2.0)}
+            path = {start: _path(curve_names.parse(name), noise, h, start) for start in (3.0, -2.0)}
             broken = (diverges_at or {}).get((seed, name), steps + 2)
             for stream, step in (("curves", every), ("diagnostics", diagnostics_every)):
                 at = np.arange(0, steps + (stream == "curves"), step)
@@ -62,12 +63,12 @@ def write_synthetic(
                     value[at >= broken] = np.nan
                 for first in range(0, len(at), 64):
                     part = slice(first, first + 64)
-                    block = store.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
-                    store.write_block(root, seed, name, block, stream=stream)
+                    block = blocks.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
+                    blocks.write_block(root, seed, name, block, stream=stream)
     return root
 
 
-def _path(variant: variants.Variant, noise: np.ndarray, h: float, start: float) -> np.ndarray:
+def _path(variant: curve_names.Variant, noise: np.ndarray, h: float, start: float) -> np.ndarray:
     theta = np.empty(len(noise))
     theta[0] = start
     for n in range(1, len(noise)):

@@ -19,7 +19,7 @@ from nn_experiments.analysis.paths import (
 )
 from nn_experiments.analysis.seeds import compare, compare_ratios, compare_times
 from nn_experiments.analysis.settling import evidence, judge
-from nn_experiments.curves import Curves
+from nn_experiments.results.curves import Curves
 
 SPACES = ("parameter", "function")
 

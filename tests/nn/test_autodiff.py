@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from contraction import expansions as ex  # noqa: E402
-from nn_experiments.autodiff import (  # noqa: E402
+from nn_experiments.training.order_averaging import regularised, regularised_module_step  # noqa: E402
+from nn_experiments.training.vector_fields import (  # noqa: E402
     Layout,
     batch_coupled_layers,
     descent_field,
@@ -17,7 +18,6 @@ from nn_experiments.autodiff import (  # noqa: E402
     split_batch,
     tensor_field,
 )
-from nn_experiments.regularised import regularised, regularised_module_step  # noqa: E402
 
 # torch's own forward mode compiles a few rules on first use in a way that torch has deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")

@@ -12,14 +12,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments import run as runs  # noqa: E402
-from nn_experiments import store  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
-from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine import graphs, jobs  # noqa: E402
-from nn_experiments.engine.ensemble import TOGETHER, Ensemble  # noqa: E402
-from nn_experiments.planning import Request  # noqa: E402
-from nn_experiments.run import Options, run  # noqa: E402
+from nn_experiments.engine.ensemble import graphs, wavefront  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.results import blocks  # noqa: E402
+from nn_experiments.runs import job as jobs  # noqa: E402
+from nn_experiments.runs import run as runs  # noqa: E402
+from nn_experiments.runs.request import Request  # noqa: E402
+from nn_experiments.runs.run import Options, run  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12", "dtype": "float64"})
 REQUEST = Request(
@@ -33,20 +33,23 @@ def options(out: Path, **more) -> Options:
 
 
 def pins(root: Path) -> dict:
-    return json.loads((root / store.PINS).read_text())["cpu"]
+    return json.loads((root / blocks.PINS).read_text())["cpu"]
 
 
 def metas(root: Path) -> list[dict]:
-    return [store.read_block(path).meta for path in sorted(root.glob("0/backward/*.npz"))]
+    return [blocks.read_block(path).meta for path in sorted(root.glob("0/backward/*.npz"))]
 
 
 def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path, monkeypatch) -> None:
     """In float64 to 1e-9; what was chosen is in the blocks and beside them, and holds when the run goes on."""
     first = run(REQUEST, options(tmp_path / "card", time_limit=0.0))  # nothing, but what is chosen before
-    assert (first.made, pins(first.root)["chunk"]) == (0, engine.fitting(None, {"parameters": {"": torch.ones(1)}}, 0))
+    assert (first.made, pins(first.root)["chunk"]) == (
+        0,
+        wavefront.fitting(None, {"parameters": {"": torch.ones(1)}}, 0),
+    )
     chosen = pins(first.root)
     assert chosen["together"] in (1, TOGETHER)
-    (first.root / store.PINS).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
+    (first.root / blocks.PINS).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
     together = []
 
     def measured(*arguments, **options):
@@ -77,7 +80,7 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
         true(form, step, batches, state, now, wide)
 
     root = run(REQUEST, options(tmp_path, time_limit=0.0)).root
-    (root / store.PINS).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
+    (root / blocks.PINS).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
     monkeypatch.setattr(graphs, "sweep", scarce)
     monkeypatch.setattr(runs, "missing_pieces", cut_in_two(runs.missing_pieces))
     outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path))

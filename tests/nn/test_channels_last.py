@@ -9,17 +9,17 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from contraction.orders import Backward, Forward  # noqa: E402
-from nn_experiments.batches import ArrayBatches  # noqa: E402
-from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
-from nn_experiments.engine.choose import choose  # noqa: E402
+from nn_experiments.engine.chain import walk  # noqa: E402
+from nn_experiments.engine.kernels.choose import choose  # noqa: E402
+from nn_experiments.engine.kernels.convnet import ChannelsLastKernel  # noqa: E402
+from nn_experiments.engine.kernels.im2col import ProductConvolution, fits, replace_small  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.products import ProductConvolution, fits, replace_small  # noqa: E402
-from nn_experiments.engine.walk import walk  # noqa: E402
-from nn_experiments.frozen import FrozenDropout  # noqa: E402
-from nn_experiments.initial import initialise  # noqa: E402
-from nn_experiments.metrics import flat  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.batches import ArrayBatches  # noqa: E402
+from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
+from nn_experiments.training.initialisation import initialise  # noqa: E402
+from nn_experiments.training.metrics import flat  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.conv_problems import KINDS, LIPSCHITZ, SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
 

@@ -12,13 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
-from nn_experiments.engine import columns  # noqa: E402
-from nn_experiments.engine.convolutions import ConvolutionShape  # noqa: E402
+from nn_experiments.engine.ensemble import columns  # noqa: E402
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from tests.nn.conv_problems import check_way  # noqa: E402
 from tests.nn.test_convolutions import SHAPES  # noqa: E402
 
 os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are first imported, which nothing does on a CPU but this
-from nn_experiments.engine import column_kernels  # noqa: E402
+from nn_experiments.engine.ensemble import column_kernels  # noqa: E402
 
 #: More places and channels than one program copies, and sizes that it does not divide.
 LARGER = [
@@ -84,11 +84,12 @@ def test_they_compile_for_a_card(capability: int, tmp_path) -> None:
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from nn_experiments.engine import column_kernels as kernels
-from nn_experiments.engine.convolutions import ConvolutionShape
+from nn_experiments.engine.ensemble import column_kernels
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 shape = ConvolutionShape(8, 64, 64, (32, 32), (3, 3), (2, 2), (1, 1))
-for kernel, more in ((kernels._gather_kernel, {{}}), (kernels._scatter_kernel, {{"SUM": triton.language.float32}})):
-    constants = kernels._constants(shape) | more
+kernels = column_kernels._gather_kernel, column_kernels._scatter_kernel
+for kernel, more in zip(kernels, ({{}}, {{"SUM": triton.language.float32}})):
+    constants = column_kernels._constants(shape) | more
     kinds = {{name: "constexpr" if name in constants else "*fp32" if name in ("images", "columns") else "i32"
              for name in kernel.arg_names}}
     places = {{(kernel.arg_names.index(name),): value for name, value in constants.items()}}

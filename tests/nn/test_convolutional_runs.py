@@ -14,10 +14,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments.analysis import circumstances  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
-from nn_experiments.command import main  # noqa: E402
-from nn_experiments.workplace import prepare  # noqa: E402
+from nn_experiments.analysis.run_summary import circumstances  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.runs.setup import prepare  # noqa: E402
 from tests.nn.synthetic_results import assert_equal, write_images  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

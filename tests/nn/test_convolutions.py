@@ -9,12 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nn_experiments import store  # noqa: E402
-from nn_experiments.engine import convolutions, rehearsal  # noqa: E402
-from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, convolve  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
-from nn_experiments.engine.rehearsal import pinned, rehearse, write_pins  # noqa: E402
+from nn_experiments.engine.ensemble import convolutions  # noqa: E402
+from nn_experiments.engine.ensemble import wavefront as engine  # noqa: E402
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
+from nn_experiments.engine.ensemble.convolutions import WAYS, choose_convolution, convolve  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
+from nn_experiments.results import blocks  # noqa: E402
+from nn_experiments.runs import autotune  # noqa: E402
+from nn_experiments.runs.autotune import pinned, rehearse, write_pins  # noqa: E402
 from tests.nn.conv_problems import SLOW, check_way, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS  # noqa: E402
 
@@ -109,7 +111,7 @@ def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
     assert "6x2x4x3-4 3x3/1+1 shared" in keys
     own.convolutions.update(dict.fromkeys(keys, "products"))  # as on a GPU, where what was measured is kept
     write_pins(tmp_path, "cpu", own)
-    monkeypatch.setattr(rehearsal, "device_name", lambda device: "another card")
+    monkeypatch.setattr(autotune, "device_name", lambda device: "another card")
     write_pins(tmp_path, "cuda", Ensemble(chunk=7))
     assert pinned(tmp_path, "cuda").chunk == 7
     monkeypatch.undo()
@@ -126,6 +128,6 @@ def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
     assert not torch.equal(states(again), states(Ensemble(chunk=3)))  # another way has other last bits
     assert again.about()["convolutions"] == own.convolutions
     for text in ("[1]", "{", json.dumps({"cpu": {"convolutions": {"a": "slower"}}})):
-        (tmp_path / store.PINS).write_text(text)
+        (tmp_path / blocks.PINS).write_text(text)
         with pytest.raises(ValueError, match="delete it to choose again"):
             pinned(tmp_path, "cpu")

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nn_experiments import catalogue
-from nn_experiments.command import main
+from nn_experiments.cli import main
 from nn_experiments.datasets import DataError, load_dataset
-from nn_experiments.datasets.cut import CutDataset, Rows, cut_path, read_cut, write_cut
-from nn_experiments.datasets.needs import cut_for, needed_rows
-from nn_experiments.sampling import Sampler
+from nn_experiments.datasets.subset import CutDataset, Rows, cut_path, read_cut, write_cut
+from nn_experiments.paper import catalogue
+from nn_experiments.runs.data_subset import cut_for, needed_rows
+from nn_experiments.training.sampling import Sampler
 
 CHANGES = {"data": "cifar10", "model": "mlp-1x5", "train_evaluation": "20", "test_evaluation": "10"}
 SETS = [word for name, value in CHANGES.items() for word in ("--set", f"{name}={value}")]
@@ -107,9 +107,9 @@ def test_needed_rows_are_those_of_both_streams_and_the_evaluation(rule: str) -> 
 
 def run(data: Path, out: Path, *more: str, seed: int = 0, steps: int = N) -> int:
     torch = pytest.importorskip("torch")
-    from nn_experiments import workplace
+    from nn_experiments.runs import setup
 
-    workplace.prepare.cache_clear()
+    setup.prepare.cache_clear()
     words = ["run", "fig7", "--seeds", str(seed), "--steps", str(steps), "--diagnostics-every", "3", "--workers", "0"]
     words += ["--device", "cpu", "--any-data", "--data-dir", str(data), "--out", str(out), *SETS, *more]
     assert torch is not None
@@ -189,7 +189,7 @@ def test_a_lacking_image_is_missed_before_anything_is_computed(
     A whole set, and a cut that has all, are rehearsed and pass.
     """
     pytest.importorskip("torch")
-    import nn_experiments.run as module
+    import nn_experiments.runs.run as module
 
     rehearsed: list[int] = []
     plain = module.rates
@@ -302,7 +302,7 @@ def test_a_write_that_fails_leaves_the_old_cut(whole: Path, tmp_path: Path, monk
 def test_the_command_needs_neither_torch_nor_the_model(whole: Path, tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from nn_experiments.command import main\n"
+        "from nn_experiments.cli import main\n"
         f"words = ['--any-data', '--data-dir', {str(whole)!r}]\n"
         f"into = ['--steps', '2', '--into', {str(tmp_path)!r}]\n"
         "assert main(['data', '--for', 'fig2', 'fig8', '--seeds', '0', '1', *into, *words]) == 0\n"

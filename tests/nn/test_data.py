@@ -20,7 +20,7 @@ import pytest
 
 from nn_experiments.datasets import DataError, MissingData, canonical_order, from_images, load_dataset, sources
 from nn_experiments.datasets.sources import Source
-from nn_experiments.sampling import Sampler
+from nn_experiments.training.sampling import Sampler
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 

@@ -9,16 +9,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
-from nn_experiments.batches import Batch  # noqa: E402
 from nn_experiments.engine import iterates  # noqa: E402
-from nn_experiments.engine.choose import choose  # noqa: E402
+from nn_experiments.engine.chain import walk  # noqa: E402
+from nn_experiments.engine.kernels.choose import choose  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
-from nn_experiments.engine.walk import walk  # noqa: E402
-from nn_experiments.metrics import flat  # noqa: E402
-from nn_experiments.models.mlp import MLP  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.batches import Batch  # noqa: E402
+from nn_experiments.training.metrics import flat  # noqa: E402
+from nn_experiments.training.models.mlp import MLP  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
 
 SCHEDULED = Optimizer(learning_rate=0.05, schedule=Schedule(kind="cosine", horizon=9, warmup=3))

@@ -8,15 +8,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, Late  # noqa: E402
-from nn_experiments.batches import ArrayBatches  # noqa: E402
 from nn_experiments.engine import iterates  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.frozen import FrozenDropout  # noqa: E402
-from nn_experiments.initial import initialise  # noqa: E402
-from nn_experiments.metrics import Evaluation, flat  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.batches import ArrayBatches  # noqa: E402
+from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
+from nn_experiments.training.initialisation import initialise  # noqa: E402
+from nn_experiments.training.metrics import Evaluation, flat  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
 
 OPTIMIZERS = {

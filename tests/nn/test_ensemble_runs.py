@@ -12,20 +12,20 @@ torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
 from nn_experiments import engine as engines  # noqa: E402
-from nn_experiments import store  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
-from nn_experiments.command import main  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.engine import measure  # noqa: E402
-from nn_experiments.engine import together as batched  # noqa: E402
-from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
-from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront  # noqa: E402
-from nn_experiments.engine.jobs import Job, run_job  # noqa: E402
-from nn_experiments.engine.kernels import StepKernel  # noqa: E402
+from nn_experiments.engine.ensemble import stacked_metrics  # noqa: E402
+from nn_experiments.engine.ensemble.stacked_metrics import measure_together  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.kernels.convnet import ChannelsLastKernel  # noqa: E402
+from nn_experiments.engine.kernels.mlp import StepKernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.precision import by_autograd, products  # noqa: E402
-from nn_experiments.engine.together import measure_together  # noqa: E402
-from nn_experiments.metrics import Evaluation, Functions  # noqa: E402
-from nn_experiments.optimizers import Optimizer  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.results import blocks as store  # noqa: E402
+from nn_experiments.runs.job import Job, run_job  # noqa: E402
+from nn_experiments.runs.precision import by_autograd, products  # noqa: E402
+from nn_experiments.training.metrics import Evaluation, Functions  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, problem  # noqa: E402
 from tests.nn.synthetic_results import write_images  # noqa: E402
@@ -53,8 +53,8 @@ def test_chains_are_evaluated_together_as_alone(kind: str, monkeypatch) -> None:
     path = list(wavefront(step, batches, ORDERS["backward"], range(1, 6), state0))
     alone = [measure(evaluation, state, n, run.outermost, batches) for n, state, run in path if run]
     wide = measure_together(evaluation, path, batches)
-    assert batched._WIDE[evaluation] is not None
-    batched._WIDE[evaluation] = None  # as for a module without a wide form
+    assert stacked_metrics._WIDE[evaluation] is not None
+    stacked_metrics._WIDE[evaluation] = None  # as for a module without a wide form
     by_vmap = measure_together(evaluation, path, batches)
     for rows in (wide, by_vmap):
         assert rows is not None
@@ -135,7 +135,7 @@ def test_an_ensemble_run_from_the_command_line(data: Path, tmp_path: Path) -> No
 
 
 def test_memory_that_runs_out_in_a_job_is_recorded(data: Path, monkeypatch, capsys) -> None:
-    from nn_experiments.engine import graphs
+    from nn_experiments.engine.ensemble import graphs
 
     job = Job(tiny(dtype="float64"), 0, "backward", "curves", (1, 2, 3), last=3, engine="ensemble",
               data_dir=str(data), official=False, chunk=3)  # fmt: skip

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contraction.plots._style import BACKWARD, FORWARD
-from nn_experiments import catalogue, figures, load, panels, plotting, store
-from nn_experiments.analysis.circumstances import circumstances
-from nn_experiments.command import main
-from nn_experiments.curves import Curves
+from contraction.plots.style import BACKWARD, FORWARD
+from nn_experiments import load
+from nn_experiments.analysis.run_summary import circumstances
+from nn_experiments.cli import main
+from nn_experiments.paper import catalogue
+from nn_experiments.report import figures, panels, plotting
+from nn_experiments.results import blocks
+from nn_experiments.results.curves import Curves
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -347,7 +350,7 @@ def test_nothing_to_plot_is_an_error(tmp_path, capsys):
 
 def test_the_label_names_each_field_that_differs_by_itself(tmp_path: Path) -> None:
     root = write_synthetic(tmp_path, "fig4", steps=40)
-    settings = store.read_settings(root)
+    settings = blocks.read_settings(root)
     settings["experiment"]["optimizer"] |= {"learning_rate": 1.2, "schedule": {"kind": "cosine", "horizon": 9.0}}
     (root / "experiment.json").write_text(json.dumps(settings))
     label = circumstances(load("fig4", out=tmp_path), catalogue.FIGURES["fig4"]).label()

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nn_experiments import catalogue, load
-from nn_experiments.analysis import Pairing, circumstances, findings
+from nn_experiments import load
+from nn_experiments.analysis import Pairing, findings
+from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.settling import evidence
-from nn_experiments.curves import Curves
-from nn_experiments.figures import draw_settling
+from nn_experiments.paper import catalogue
+from nn_experiments.report.figures import draw_settling
+from nn_experiments.results.curves import Curves
 from tests.nn.synthetic_results import write_synthetic
 
 

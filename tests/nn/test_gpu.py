@@ -13,8 +13,13 @@ torch = pytest.importorskip("torch")
 from benchmarks.card import equality  # noqa: E402
 from benchmarks.card.problems import problem  # noqa: E402
 from contraction.orders import Backward, CustomOrder, Forward  # noqa: E402
-from nn_experiments.engine import columns, ensemble, graphs, sweeps  # noqa: E402
-from nn_experiments.engine.convolutions import ConvolutionShape  # noqa: E402
+from nn_experiments.engine.ensemble import (  # noqa: E402
+    columns,
+    graphs,
+    sweep,
+    wavefront,
+)
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 
 RECORD = Path(__file__).parents[2] / "results" / "gpu"
@@ -43,14 +48,14 @@ def test_the_ensemble_is_as_near_to_float64_as_the_plain_loop(network: str) -> N
 @pytest.mark.parametrize("network", ["mlp", "resnet18"])
 def test_a_replayed_sweep_is_the_sweep_bitwise(network: str) -> None:
     step, batches, start = problem(network, "cuda", slower=1000.0)
-    own = ensemble.Ensemble(chunk=3)
+    own = wavefront.Ensemble(chunk=3)
     wide = own.prepare(step, batches, start, 1)
-    states = [ensemble._stack(start, 3) for _ in range(2)]
+    states = [wavefront._stack(start, 3) for _ in range(2)]
     apply = graphs.Sweeper(own.form, step, states[0], wide)
     for i in range(1, graphs.EAGER + 4):
-        now = sweeps.Sweep([i] * 3, [i] * 3, step.optimizer.rate(i, i))
+        now = sweep.Sweep([i] * 3, [i] * 3, step.optimizer.rate(i, i))
         apply(batches, now)
-        sweeps.sweep(own.form, step, batches, states[1], now, wide)
+        sweep.sweep(own.form, step, batches, states[1], now, wide)
     assert apply.recorded == 1
     for part, values in states[0].items():
         for name, value in values.items():
@@ -77,7 +82,7 @@ def test_the_comparison_by_itself(network: str, monkeypatch) -> None:
     rows, samples = equality.check(network, "cpu:0")
     assert all(row.equal for row in rows)
     assert len(samples) == len(rows) == 2 * equality.N
-    right = ensemble.wavefront
+    right = wavefront.wavefront
 
     def swapped(step, batches, order, at, state0, **more):
         wrong = CustomOrder(

@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, Forward  # noqa: E402
-from nn_experiments.engine import graphs  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.ensemble import graphs  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.test_wide import OPTIMIZERS  # noqa: E402

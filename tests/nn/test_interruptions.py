@@ -17,11 +17,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments import executors, store  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
-from nn_experiments.command import main  # noqa: E402
-from nn_experiments.planning import Request  # noqa: E402
-from nn_experiments.run import Options, run  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.results import blocks as store  # noqa: E402
+from nn_experiments.runs import executors  # noqa: E402
+from nn_experiments.runs.request import Request  # noqa: E402
+from nn_experiments.runs.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
 from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
 
@@ -33,7 +34,7 @@ COMMAND += ["--block-seconds", "0.05", "--set", "model=mlp-2x150"]
 #: The command line, deaf to no Ctrl-C: what a shell starts in the background ignores it, and so do its children.
 HEARING = """
 import signal, sys
-from nn_experiments.command import main
+from nn_experiments.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[1:]))
 """
@@ -181,5 +182,5 @@ def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alo
 
 
 def test_help_and_list_do_not_import_torch() -> None:
-    code = "import sys; from nn_experiments.command import main; main(['list']); assert 'torch' not in sys.modules"
+    code = "import sys; from nn_experiments.cli import main; main(['list']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)

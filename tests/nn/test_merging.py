@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import nn_experiments as nne
-from nn_experiments import store
-from nn_experiments.command import main
-from nn_experiments.merging import Merged, merge
-from nn_experiments.store import Block
+from nn_experiments.cli import main
+from nn_experiments.results import blocks as store
+from nn_experiments.results.blocks import Block
+from nn_experiments.results.merge import Merged, merge
 from tests.nn.synthetic_results import assert_equal, write_synthetic
 from tests.nn.test_store import block, everything, numbers, some
 
@@ -128,9 +128,9 @@ def test_pieces_from_two_folders_make_one_run(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from dataclasses import replace
 
-    from nn_experiments import catalogue
-    from nn_experiments.planning import Request
-    from nn_experiments.run import Options, run
+    from nn_experiments.paper import catalogue
+    from nn_experiments.runs.request import Request
+    from nn_experiments.runs.run import Options, run
 
     small = catalogue.EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
     orders = ("forward", "backward", "reset-10", "polyak")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nn_experiments import load
-from nn_experiments.command import main
-from nn_experiments.records import lost
+from nn_experiments.cli import main
+from nn_experiments.results.records import lost
 from tests.nn.synthetic_results import write_synthetic
 
 ORDERS = ("forward", "backward", "polyak")

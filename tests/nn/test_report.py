@@ -13,11 +13,14 @@ import pytest
 
 import contraction.report
 from contraction.report import Section
-from nn_experiments import catalogue, load, report, store
+from nn_experiments import load
 from nn_experiments.analysis import Pairing, findings
 from nn_experiments.analysis.seeds import compare_times
-from nn_experiments.at_hand import results_at_hand
-from nn_experiments.command import main
+from nn_experiments.cli import main
+from nn_experiments.paper import catalogue
+from nn_experiments.report import page as report
+from nn_experiments.results import blocks
+from nn_experiments.results.at_hand import results_at_hand
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -71,11 +74,11 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
     """Varied settings in the same folder, and a run that has only begun, are no hindrance to a report."""
     for rate in ("0.05", "0.01"):
         root = write_synthetic(tmp_path, "fig4", steps=40, seeds=(0, 1), identity=f"synthetic{rate}")
-        settings = store.read_settings(root)
+        settings = blocks.read_settings(root)
         settings["experiment"]["optimizer"]["learning_rate"] = float(rate)
         (root / "experiment.json").write_text(json.dumps(settings))
     begun = tmp_path / "begun"
-    store.write_settings(begun, {**settings, "identity": "begun"})
+    blocks.write_settings(begun, {**settings, "identity": "begun"})
     found = results_at_hand([tmp_path])
     assert [result.curves.experiment["identity"] for result in found] == ["synthetic0.05", "synthetic0.01"]
     page = tmp_path / "page.html"
@@ -237,8 +240,8 @@ def _write_sparse(out: Path, figure: str, orders: tuple[str, ...], last: dict[st
     """Write constant curves of seed 0 at every 100th iterate up to each order's last."""
     entry = catalogue.FIGURES[figure]
     about = {"identity": "sparse", "experiment": catalogue.EXPERIMENTS[entry.experiment].to_json(), "data": {}}
-    store.write_settings(out / "sparse", {**about, "decides": {}})
+    blocks.write_settings(out / "sparse", {**about, "decides": {}})
     for order in orders:
         at = np.arange(0, last[order] + 1, 100)
-        block = store.Block(at, {name: np.full(len(at), 0.5) for name in entry.metrics}, {"device": "synthetic"})
-        store.write_block(out / "sparse", 0, order, block, stream="curves")
+        block = blocks.Block(at, {name: np.full(len(at), 0.5) for name in entry.metrics}, {"device": "synthetic"})
+        blocks.write_block(out / "sparse", 0, order, block, stream="curves")

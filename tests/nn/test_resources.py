@@ -9,22 +9,18 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from contraction.orders import Backward  # noqa: E402
-from nn_experiments.batches import Batch  # noqa: E402
-from nn_experiments.engine import (  # noqa: E402
-    card,
-    graphs,
-    iterates,
-    rehearsal,
-    sweeps,
-)
-from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine.convolutions import WAYS  # noqa: E402
-from nn_experiments.engine.ensemble import TOGETHER, Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine import gpu, iterates  # noqa: E402
+from nn_experiments.engine.ensemble import graphs, sweep  # noqa: E402
+from nn_experiments.engine.ensemble import wavefront as engine  # noqa: E402
+from nn_experiments.engine.ensemble.convolutions import WAYS  # noqa: E402
+from nn_experiments.engine.ensemble.memory import activation_bytes, chain_bytes  # noqa: E402
+from nn_experiments.engine.ensemble.stacked_module import Wide  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.memory import activation_bytes, chain_bytes  # noqa: E402
-from nn_experiments.engine.wide import Wide  # noqa: E402
-from nn_experiments.metrics import Evaluation  # noqa: E402
-from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.runs import autotune  # noqa: E402
+from nn_experiments.training.batches import Batch  # noqa: E402
+from nn_experiments.training.metrics import Evaluation  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
 from tests.nn.test_wide import OPTIMIZERS, oracle, ratios  # noqa: E402
@@ -96,13 +92,13 @@ def test_padding_changes_nothing(order: str, optimizer: str, monkeypatch) -> Non
     ids=lambda value: str(value)[:20],
 )
 def test_errors_that_mean_memory_and_errors_that_mean_the_end(error, memory: bool, broken: bool) -> None:
-    assert (card.out_of_memory(error), card.lost(error)) == (memory, broken)
+    assert (gpu.out_of_memory(error), gpu.lost(error)) == (memory, broken)
 
 
 def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
     flags = torch.backends.cudnn
     before = flags.deterministic, flags.benchmark
-    with card.repeatable():
+    with gpu.repeatable():
         assert (flags.deterministic, flags.benchmark) == (True, False)
     assert (flags.deterministic, flags.benchmark) == before
     seen = []
@@ -124,7 +120,7 @@ def test_how_many_states_are_measured_at_once_is_measured(
     x, y = batches(20)[:2]
     evaluation = Evaluation(step.model, step.loss, (x, y), (x[:2], y[:2]), classes=3)
     now, cold = [0.0], {"alone", "together"}
-    monkeypatch.setattr(rehearsal.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(autotune.time, "perf_counter", lambda: now[0])
 
     def spending(name, function):
         def timed(*arguments):
@@ -136,13 +132,13 @@ def test_how_many_states_are_measured_at_once_is_measured(
 
         return timed
 
-    monkeypatch.setattr(rehearsal, "measure", spending("alone", rehearsal.measure))
-    monkeypatch.setattr(rehearsal, "measure_together", spending("together", rehearsal.measure_together))
+    monkeypatch.setattr(autotune, "measure", spending("alone", autotune.measure))
+    monkeypatch.setattr(autotune, "measure_together", spending("together", autotune.measure_together))
     own = Ensemble()
-    assert rehearsal.rehearse_evaluation(evaluation, batches, state0, own) == seconds
+    assert autotune.rehearse_evaluation(evaluation, batches, state0, own) == seconds
     assert own.together == together
     kept = Ensemble(together=1)  # what is pinned stays
-    assert rehearsal.rehearse_evaluation(evaluation, batches, state0, kept) == (100.0 if slow == "alone" else 1.0)
+    assert autotune.rehearse_evaluation(evaluation, batches, state0, kept) == (100.0 if slow == "alone" else 1.0)
     assert kept.together == 1
 
 
@@ -218,7 +214,7 @@ def test_no_gradients_are_held() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "register_post_accumulate_grad_hook", spy)
-        sweeps.sweep("wide", step, batches, state, sweeps.Sweep([1, 1], [1, 1], 0.005), wide)
+        sweep.sweep("wide", step, batches, state, sweep.Sweep([1, 1], [1, 1], 0.005), wide)
     assert count[0] == len(state["parameters"]) == len(held)
     right = step(state0, batches(1), 1)
     assert float((whole(engine.split(state, 2)[1]) - whole(right)).norm()) <= conv_bound(1, state0)

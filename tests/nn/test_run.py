@@ -14,12 +14,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments import catalogue, executors, variants  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
-from nn_experiments.command import main  # noqa: E402
-from nn_experiments.engine.jobs import run_job  # noqa: E402
-from nn_experiments.planning import Request, missing_pieces  # noqa: E402
-from nn_experiments.run import Options, run  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
+from nn_experiments.paper import catalogue, curve_names  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.runs import executors  # noqa: E402
+from nn_experiments.runs.job import run_job  # noqa: E402
+from nn_experiments.runs.request import Request, missing_pieces  # noqa: E402
+from nn_experiments.runs.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12"})
@@ -73,7 +74,7 @@ def test_what_is_recorded(whole: nne.Curves) -> None:
 
 def test_curves_are_what_the_public_door_measures(whole: nne.Curves) -> None:
     """An independent path: plain tensors, a plain loss function, and `iterates`."""
-    from nn_experiments.workplace import prepare
+    from nn_experiments.runs.setup import prepare
 
     place = prepare(SMALL, 1)
     x, y = (torch.linspace(-1, 1, 101)[:, None], torch.linspace(-1, 1, 101)[:, None] ** 2)
@@ -83,7 +84,7 @@ def test_curves_are_what_the_public_door_measures(whole: nne.Curves) -> None:
             return ((torch.func.functional_call(place.model, state["parameters"], (x,)) - y) ** 2).mean()
 
     for order in ("backward", "reset-10"):
-        word = variants.parse(order).order
+        word = curve_names.parse(order).order
         path = nne.iterates(place.step, place.batches, place.state0, word, [5, 17, 24], {"loss": loss}, engine="step")
         found = whole["train_loss"][1, whole.orders.index(order), [5, 17, 24]]
         assert np.allclose(path["loss"], found, rtol=1e-4)
@@ -113,15 +114,15 @@ def test_however_it_is_cut_and_resumed_the_numbers_are_the_same(tmp_path: Path, 
 def test_diagnostics_are_the_distances_they_say(whole: nne.Curves) -> None:
     """Each again from states made by the plain double loop."""
     from nn_experiments.engine.loop import double_loop
-    from nn_experiments.metrics import parameter_distance
-    from nn_experiments.workplace import prepare
+    from nn_experiments.runs.setup import prepare
+    from nn_experiments.training.metrics import parameter_distance
 
     place = prepare(SMALL, 1)
     for name in ("backward", "reset-10"):
-        order = variants.parse(name).order
+        order = curve_names.parse(name).order
         states = double_loop(place.step, place.batches, place.state0, order, [16, 17, 24])
         twin = double_loop(place.step, place.batches, place.second, order, [16])[16]
-        apart = double_loop(place.step, place.other_batches, place.state0, variants.parse("forward").order, [16])[16]
+        apart = double_loop(place.step, place.other_batches, place.state0, curve_names.parse("forward").order, [16])[16]
         predictions = {n: place.evaluation.predictions(state) for n, state in states.items()}
         right = {
             "parameter_increment": parameter_distance(states[16], states[17]),
@@ -246,11 +247,12 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 def test_every_option_says_what_holds_unless_it_is_given() -> None:
-    from nn_experiments import command, plotting, report
+    from nn_experiments import cli as command
+    from nn_experiments.report import page, plotting
 
     (subparsers,) = (action for action in command._arguments()._actions if action.dest == "command")
     parsers = [subparsers.choices[name] for name in ("run", "record", "merge")]
-    for parser in (*parsers, plotting._arguments(), report._arguments()):
+    for parser in (*parsers, plotting._arguments(), page._arguments()):
         taking = [a for a in parser._actions if a.option_strings and a.nargs != 0]
         assert taking
         for action in taking:
@@ -350,8 +352,8 @@ def test_progress_counts_work_not_blocks() -> None:
     """A third of the blocks with half of the work is 50 %; a terminal's line is rewritten, and ends with the run."""
     import io
 
-    from nn_experiments.planning import Piece
-    from nn_experiments.progress import Progress, show
+    from nn_experiments.runs.progress import Progress, show
+    from nn_experiments.runs.request import Piece
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -375,7 +377,7 @@ def test_progress_counts_work_not_blocks() -> None:
 def test_a_job_is_plain_data() -> None:
     import pickle
 
-    from nn_experiments.engine.jobs import Job
+    from nn_experiments.runs.job import Job
 
     job = Job(SMALL, 0, "backward", "curves", (3, 4))
     assert (

@@ -11,16 +11,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from contraction.orders import Backward, CustomOrder, Forward  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS  # noqa: E402
-from nn_experiments.command import main  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, split  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
+from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, split  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.starts import Draw, under_the_same_maps  # noqa: E402
-from nn_experiments.increments import INDEPENDENT, NUDGE, load_increments  # noqa: E402
-from nn_experiments.increments_plot import draw_increments, ratios, summary  # noqa: E402
-from nn_experiments.metrics import flat, parameter_distance  # noqa: E402
-from nn_experiments.optimizers import Optimizer  # noqa: E402
-from nn_experiments.synchronised import measure_increments  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.report.increments import draw_increments  # noqa: E402
+from nn_experiments.results.increments import INDEPENDENT, NUDGE, load_increments, ratios, summary  # noqa: E402
+from nn_experiments.runs.increments import measure_increments  # noqa: E402
+from nn_experiments.training.metrics import flat, parameter_distance  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import SGD, bound, problem  # noqa: E402
 
@@ -109,7 +109,7 @@ def test_measured_increments(tmp_path: Path) -> None:
     assert (found.parameter[:, 0, -1] == 0).all()  # the independent run starts at θ0
     assert np.allclose(found.parameter[:, 0, 4], NUDGE * found.norm[:, 0, 0], rtol=1e-6)
     # by hand: draw 5, one step ahead, n = 4
-    from nn_experiments.workplace import prepare
+    from nn_experiments.runs.setup import prepare
 
     place = prepare(DIGITS, 5)
     ahead = place.step(place.state0, place.other_batches(1), 1)

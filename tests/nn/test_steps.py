@@ -15,10 +15,10 @@ from torch import nn  # noqa: E402
 import nn_experiments as nne  # noqa: E402
 from contraction.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.probe import NotReplayable, probe  # noqa: E402
-from nn_experiments.metrics import flat  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.steps import TorchOptimizerStep  # noqa: E402
+from nn_experiments.engine.purity import NotReplayable, probe  # noqa: E402
+from nn_experiments.training.metrics import flat  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.step import TorchOptimizerStep  # noqa: E402
 
 LOSS = nn.functional.cross_entropy
 EPS = np.finfo(float).eps

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import nn_experiments as nne
-from nn_experiments import store, variants
-from nn_experiments.store import Block
+from contraction.files import replacing
+from nn_experiments.paper import curve_names
+from nn_experiments.results import blocks as store
+from nn_experiments.results.blocks import Block
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -121,7 +123,7 @@ def test_broken_files_do_not_count(tmp_path: Path, damage: str) -> None:
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with store.write_atomically(tmp_path / "x") as temporary:
+        with replacing(tmp_path / "x") as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt
 
@@ -253,11 +255,11 @@ def test_a_reset_path_is_the_backward_one_until_its_first_point(tmp_path: Path) 
     assert loss.tolist() == [*range(1, 21), *(k + 0.5 for k in range(21, 31))]
     for n in range(1, 40):
         for name in ("reset-20", "late-7", "windowed-5", "backward", "reset-3-9"):
-            shared, own = variants.parse(variants.home(name, n)), variants.parse(name)
+            shared, own = curve_names.parse(curve_names.home(name, n)), curve_names.parse(name)
             assert word(shared, n) == word(own, n)
 
 
-def word(variant: variants.Variant, n: int) -> list[int]:
+def word(variant: curve_names.Variant, n: int) -> list[int]:
     found: list[int] = []
     while n > 0:
         found += variant.order.word(n)
@@ -269,12 +271,12 @@ def word(variant: variants.Variant, n: int) -> list[int]:
     "name", ["forward", "backward", "reset-500-1000", "late-20", "windowed-7", "polyak", "ema-0.99", "decayed-100"]
 )
 def test_names_of_variants_are_canonical(name: str) -> None:
-    variant = variants.parse(name)
+    variant = curve_names.parse(name)
     assert variant.name == name
     assert variant.baseline == (name.split("-")[0] in ("polyak", "ema", "decayed"))
     if not variant.baseline:
-        assert variants.variant_name(variant.order) == name
-    assert variants.parse("reset:1000:500").name == "reset-500-1000"
+        assert curve_names.variant_name(variant.order) == name
+    assert curve_names.parse("reset:1000:500").name == "reset-500-1000"
     for bad in ("sideways", "reset", "ema-1.5", "late-x", "forward-3", "decayed-0"):
         with pytest.raises(ValueError, match=bad):
-            variants.parse(bad)
+            curve_names.parse(bad)

@@ -10,20 +10,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nn_experiments import models, variants  # noqa: E402
-from nn_experiments.batches import Batch, Inputs  # noqa: E402
-from nn_experiments.catalogue import EXPERIMENTS, Experiment  # noqa: E402
 from nn_experiments.datasets import load_dataset  # noqa: E402
-from nn_experiments.engine.choose import choose  # noqa: E402
-from nn_experiments.engine.jobs import Job, run_job  # noqa: E402
+from nn_experiments.engine.chain import averages  # noqa: E402
+from nn_experiments.engine.kernels.choose import choose  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.walk import averages  # noqa: E402
-from nn_experiments.initial import initialise  # noqa: E402
-from nn_experiments.metrics import flat  # noqa: E402
-from nn_experiments.models.mlp import MLP  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.planning import Request  # noqa: E402
-from nn_experiments.workplace import prepare  # noqa: E402
+from nn_experiments.paper import curve_names  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment  # noqa: E402
+from nn_experiments.runs.job import Job, run_job  # noqa: E402
+from nn_experiments.runs.request import Request  # noqa: E402
+from nn_experiments.runs.setup import prepare  # noqa: E402
+from nn_experiments.training import models  # noqa: E402
+from nn_experiments.training.batches import Batch, Inputs  # noqa: E402
+from nn_experiments.training.initialisation import initialise  # noqa: E402
+from nn_experiments.training.metrics import flat  # noqa: E402
+from nn_experiments.training.models.mlp import MLP  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "float64"})
 
@@ -32,7 +33,7 @@ SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "
 def test_averages_of_the_forward_path(name: str) -> None:
     """The mean of iterates 1 … n, without θ0; the moving average from θ0; both against sums written out."""
     place = prepare(SMALL, 3)
-    variant = variants.parse(name)
+    variant = curve_names.parse(name)
     states = double_loop(place.step, place.batches, place.state0, variant.order, range(9))
     thetas = np.stack([flat(states[n]["parameters"]).numpy() for n in range(9)])
     path = averages(
@@ -50,7 +51,7 @@ def test_averages_of_the_forward_path(name: str) -> None:
 
 def test_the_decayed_learning_rate() -> None:
     place = prepare(SMALL, 0)
-    step = place.step_of(variants.parse("decayed-5"))
+    step = place.step_of(curve_names.parse("decayed-5"))
     state, own = place.state0, place.state0
     for t in range(1, 5):
         gradients, _ = place.step.gradients(own, place.batches(t))
@@ -67,7 +68,7 @@ def test_the_steps_of_appendix_d() -> None:
     state, batch = place.state0, place.batches(1)
 
     def moved(name: str) -> torch.Tensor:
-        return flat(place.step_of(variants.parse(name))(state, batch, 1)["parameters"])
+        return flat(place.step_of(curve_names.parse(name))(state, batch, 1)["parameters"])
 
     def by_hand(pieces: list[tuple[torch.Tensor, torch.Tensor]], rate: float) -> torch.Tensor:
         parameters = state["parameters"]
@@ -114,7 +115,7 @@ def test_a_block_of_digits_holds_accuracies() -> None:
         "train_loss", "test_loss", "train_accuracy", "test_accuracy", "newest_batch_loss", "outermost_batch_loss",
     }  # fmt: skip
     place = prepare(experiment, 0)
-    state = double_loop(place.step, place.batches, place.state0, variants.parse("backward").order, [60])[60]
+    state = double_loop(place.step, place.batches, place.state0, curve_names.parse("backward").order, [60])[60]
     x, y = Inputs(place.dataset, scaling="unit", dtype=torch.float32)("test", slice(None))
     outputs = torch.func.functional_call(place.model, state["parameters"], (x,))
     right = float((outputs.argmax(1) == y).double().mean())

@@ -13,21 +13,21 @@ from torch import nn  # noqa: E402
 from torch.func import functional_call  # noqa: E402
 
 from contraction.orders import Backward  # noqa: E402
-from nn_experiments import models  # noqa: E402
-from nn_experiments.engine import ensemble as engine  # noqa: E402
-from nn_experiments.engine import sweeps  # noqa: E402
-from nn_experiments.engine.channels_last import ChannelsLastKernel  # noqa: E402
-from nn_experiments.engine.convolutions import WAYS  # noqa: E402
-from nn_experiments.engine.ensemble import Ensemble, wavefront  # noqa: E402
-from nn_experiments.engine.kernels import StepKernel  # noqa: E402
+from nn_experiments.engine.chain import walk  # noqa: E402
+from nn_experiments.engine.ensemble import sweep  # noqa: E402
+from nn_experiments.engine.ensemble import wavefront as engine  # noqa: E402
+from nn_experiments.engine.ensemble.convolutions import WAYS  # noqa: E402
+from nn_experiments.engine.ensemble.memory import activation_bytes  # noqa: E402
+from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
+from nn_experiments.engine.kernels.convnet import ChannelsLastKernel  # noqa: E402
+from nn_experiments.engine.kernels.mlp import StepKernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.memory import activation_bytes  # noqa: E402
-from nn_experiments.engine.walk import walk  # noqa: E402
-from nn_experiments.engine.wide import CannotWiden, Wide  # noqa: E402
-from nn_experiments.frozen import FrozenDropout  # noqa: E402
-from nn_experiments.initial import initialise  # noqa: E402
-from nn_experiments.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.steps import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training import models  # noqa: E402
+from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
+from nn_experiments.training.initialisation import initialise  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.conv_problems import KINDS, SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
 
@@ -151,7 +151,7 @@ def images():
 
 def wrong_path(monkeypatch, mistake: str):
     step, batches, state0 = conv_problem("basic-batch", SLOW)
-    right = sweeps._wide
+    right = sweep._wide
     if mistake == "statistics shared between chains":
 
         def wrong(step, x, y, state, now, wide):
@@ -173,17 +173,17 @@ def wrong_path(monkeypatch, mistake: str):
 
         def wrong(step, x, y, state, now, wide):
             less = max(1, now.live - 1)
-            right(step, x, y, state, sweeps.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
+            right(step, x, y, state, sweep.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
 
     elif mistake == "all chains from the beginning":
 
         def wrong(step, x, y, state, now, wide):
             count = len(next(iter(state["parameters"].values())))
-            right(step, x, y, state, sweeps.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
+            right(step, x, y, state, sweep.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
 
     else:
         wrong = right
-    monkeypatch.setattr(sweeps, "_wide", wrong)
+    monkeypatch.setattr(sweep, "_wide", wrong)
     return wavefront(step, batches, Backward(), [3, 7, N], state0), state0
 
 

@@ -1,4 +1,4 @@
-"""The columns of `nn_experiments.engine.columns` on a GPU (Triton): copied in one pass, and added up in one pass.
+"""Triton kernels for `nn_experiments.engine.ensemble.columns`: columns copied in one pass, added up in one pass.
 
 Sums are taken in float32 (in float64 for float64), tap by tap in a fixed order.
 """
@@ -14,7 +14,7 @@ import torch
 import triton
 import triton.language as tl
 
-from nn_experiments.engine.convolutions import ConvolutionShape
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 
 __all__ = ["gather", "scatter"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from nn_experiments.engine.convolutions import ConvolutionShape
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 
 __all__ = ["by_columns"]
 
@@ -24,7 +24,7 @@ def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionSha
     Parameters
     ----------
     images, weight, shape
-        As in `nn_experiments.engine.convolutions.convolve`; without groups within a chain.
+        As in `nn_experiments.engine.ensemble.convolutions.convolve`; without groups within a chain.
     """
     kind = images.device.type
     if kind != "meta" and torch.is_autocast_enabled(kind):
@@ -91,7 +91,7 @@ def _in_triton(tensor: torch.Tensor) -> bool:
 def _gather(images: torch.Tensor, shape: ConvolutionShape, chains: int) -> torch.Tensor:
     """Return the columns (E, B·places, taps·C) of images (B, H, W, E·C)."""
     if _in_triton(images):
-        from nn_experiments.engine.column_kernels import gather
+        from nn_experiments.engine.ensemble.column_kernels import gather
 
         return gather(images, shape, chains)
     (up, left), (down, right), (spread, along) = shape.padding, shape.stride, shape.dilation
@@ -105,7 +105,7 @@ def _gather(images: torch.Tensor, shape: ConvolutionShape, chains: int) -> torch
 def _scatter(columns: torch.Tensor, shape: ConvolutionShape, batch: int) -> torch.Tensor:
     """Return the sum of the columns' gradients in each place of the images, (B, H, W, E·C)."""
     if _in_triton(columns):
-        from nn_experiments.engine.column_kernels import scatter
+        from nn_experiments.engine.ensemble.column_kernels import scatter
 
         return scatter(columns, shape, batch)
     (height, width), (up, left), (rows, across) = shape.size, shape.padding, shape.result

@@ -10,66 +10,15 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
-from nn_experiments.engine import card
+from nn_experiments.engine import gpu
+from nn_experiments.engine.ensemble.columns import by_columns
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 
 __all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "laid_out", "seconds_of"]
-
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class ConvolutionShape:
-    """What decides the cost of E convolutions.
-
-    Attributes
-    ----------
-    batch, inputs, outputs
-        Images a batch, channels in and out.
-    size
-        (height, width) of the images.
-    taps, stride, padding, dilation
-        Of the convolution, in both directions.
-    groups
-        Groups within one chain.
-    shared
-        Whether all chains see the same images.
-    """
-
-    batch: int
-    inputs: int
-    outputs: int
-    size: Pair
-    taps: Pair
-    stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
-    groups: int = 1
-    shared: bool = False
-
-    @property
-    def result(self) -> Pair:
-        """(height, width) of the images that come out."""
-        rows, columns = (
-            (size + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
-            for size, taps, stride, pad, dilation in zip(
-                self.size, self.taps, self.stride, self.padding, self.dilation, strict=True
-            )
-        )
-        return rows, columns
-
-    def __str__(self) -> str:
-        """Return the key under which a choice is recorded, such as ``8x64x32x32-64 3x3/1+1``."""
-        h, w = self.size
-        text = f"{self.batch}x{self.inputs}x{h}x{w}-{self.outputs} {self.taps[0]}x{self.taps[1]}"
-        for sign, pair, usual in (("/", self.stride, ()), ("+", self.padding, ()), ("~", self.dilation, (1, 1))):
-            if pair != usual:
-                text += sign + (str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}")
-        return text + (f" groups {self.groups}" if self.groups > 1 else "") + (" shared" if self.shared else "")
 
 
 def _grouped(
@@ -92,8 +41,6 @@ def _products(
     """Patches as columns (im2col), then one batched matrix product."""
     if shape.groups > 1:
         return _grouped(images, weight, bias, shape)
-    from nn_experiments.engine.columns import by_columns
-
     found = by_columns(images, weight, shape)
     return found if bias is None else found + bias.to(found.dtype).flatten()[:, None, None]
 
@@ -169,14 +116,14 @@ def seconds_of(
             torch.autograd.grad(made, leaves, slopes)
 
     def seconds(call: Callable[[], object]) -> float:
-        card.wait(device)
+        gpu.wait(device)
         begin = time.perf_counter()
         call()
-        card.wait(device)
+        gpu.wait(device)
         return time.perf_counter() - begin
 
     once()
-    call = card.recorded(once) if device.type == "cuda" else once
+    call = gpu.recorded(once) if device.type == "cuda" else once
     first = seconds(call)
     if first > 2 * best:
         return first
@@ -228,7 +175,7 @@ def choose_convolution(
             try:
                 times[way] = (measure or seconds_of)(way, shape, chains, device, dtype, best=best)
             except Exception as error:  # compilers, drivers and libraries raise what they like
-                if card.lost(error):
+                if gpu.lost(error):
                     raise
                 print(f"{chains} convolutions {shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
         if not times:

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from nn_experiments.engine.card import out_of_memory, recorded
-from nn_experiments.engine.sweeps import Sweep, apply, sweep
-from nn_experiments.engine.wide import Wide
-from nn_experiments.steps import State, TrainingStep
+from nn_experiments.engine.ensemble.stacked_module import Wide
+from nn_experiments.engine.ensemble.sweep import Sweep, apply, sweep
+from nn_experiments.engine.gpu import out_of_memory, recorded
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["EAGER", "Sweeper"]
 
@@ -30,7 +30,7 @@ class Sweeper:
     Parameters
     ----------
     form, step, wide
-        As in `nn_experiments.engine.sweeps.sweep`.
+        As in `nn_experiments.engine.ensemble.sweep.sweep`.
     state
         The stacked state. Its tensors are what graphs read and write: they may change, but not be replaced.
 

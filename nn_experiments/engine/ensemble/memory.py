@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from nn_experiments.engine.wide import Wide
-from nn_experiments.steps import State, TrainingStep
+from nn_experiments.engine.ensemble.stacked_module import Wide
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["ON_A_CPU", "SHARE", "activation_bytes", "chain_bytes", "fitting"]
 

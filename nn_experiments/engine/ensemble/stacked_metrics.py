@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-from nn_experiments.engine.card import lost, out_of_memory
-from nn_experiments.engine.wide import CannotWiden, Wide
-from nn_experiments.metrics import Evaluation, Measurement
-from nn_experiments.steps import State
+from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
+from nn_experiments.engine.gpu import lost, out_of_memory
+from nn_experiments.training.metrics import Evaluation, Measurement
+from nn_experiments.training.step import State
 
 __all__ = ["measure_together"]
 
@@ -33,7 +33,7 @@ def measure_together(
     Raises
     ------
     RuntimeError
-        If they do not fit into memory together (see `nn_experiments.engine.card.out_of_memory`).
+        If they do not fit into memory together (see `nn_experiments.engine.gpu.out_of_memory`).
     """
     states = [state for _, state, _ in found]
     stacked = {

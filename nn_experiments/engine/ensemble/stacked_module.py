@@ -16,8 +16,9 @@ from torch import fx, nn
 from torch.fx.node import map_arg
 from torch.nn import functional as F
 
-from nn_experiments.engine.convolutions import ConvolutionShape, convolve, laid_out
-from nn_experiments.frozen import FrozenDropout
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
+from nn_experiments.engine.ensemble.convolutions import convolve, laid_out
+from nn_experiments.training.dropout import FrozenDropout
 
 __all__ = ["CannotWiden", "Wide"]
 

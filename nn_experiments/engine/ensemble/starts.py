@@ -1,7 +1,7 @@
 """Many starts under the same maps: forward iterates T_n … T_1 of every start of every draw, all in one ensemble.
 
 A draw is one sequence of maps. Its starts share the maps, so the distances between them are those of a coupling; two
-draws share nothing. What is the same in law for the backward order is in `nn_experiments.increments`.
+draws share nothing. What is the same in law for the backward order is in `nn_experiments.results.increments`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from nn_experiments.engine.card import repeatable
-from nn_experiments.engine.convolutions import laid_out
-from nn_experiments.engine.ensemble import Ensemble, Stacked
-from nn_experiments.engine.graphs import Sweeper
-from nn_experiments.engine.sweeps import Sweep
-from nn_experiments.steps import State, TrainingStep
+from nn_experiments.engine.ensemble.convolutions import laid_out
+from nn_experiments.engine.ensemble.graphs import Sweeper
+from nn_experiments.engine.ensemble.sweep import Sweep
+from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked
+from nn_experiments.engine.gpu import repeatable
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["Draw", "under_the_same_maps"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from nn_experiments.engine.kernels import hand_written
-from nn_experiments.engine.wide import CannotWiden, Wide
-from nn_experiments.steps import LOSSES, State, TrainingStep
+from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
+from nn_experiments.engine.kernels.mlp import hand_written
+from nn_experiments.training.step import LOSSES, State, TrainingStep
 
 __all__ = ["FORMS", "Sweep", "apply", "form_of", "sweep"]
 

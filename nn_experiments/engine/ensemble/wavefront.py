@@ -14,15 +14,16 @@ from typing import Any
 import torch
 
 from contraction.orders import Order
-from nn_experiments.engine.card import free, out_of_memory
-from nn_experiments.engine.convolutions import WAYS, ConvolutionShape, choose_convolution, laid_out
-from nn_experiments.engine.graphs import Sweeper
-from nn_experiments.engine.kernels import StepKernel
-from nn_experiments.engine.memory import activation_bytes, fitting
+from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
+from nn_experiments.engine.ensemble.convolutions import WAYS, choose_convolution, laid_out
+from nn_experiments.engine.ensemble.graphs import Sweeper
+from nn_experiments.engine.ensemble.memory import activation_bytes, fitting
+from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
+from nn_experiments.engine.ensemble.sweep import Sweep, form_of
+from nn_experiments.engine.gpu import free, out_of_memory
+from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.engine.plan import Run, plan
-from nn_experiments.engine.sweeps import Sweep, form_of
-from nn_experiments.engine.wide import CannotWiden, Wide
-from nn_experiments.steps import State, TrainingStep
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["Ensemble", "split", "wavefront"]
 
@@ -46,11 +47,11 @@ class Ensemble:
         How many chains run together; chosen from the free memory on a GPU (32 on the CPU) when it is first needed,
         unless given. Halved where memory runs out.
     form
-        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.sweeps`); the first that can run the step unless
-        given.
+        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.ensemble.sweep`); the first that can run the step
+        unless given.
     convolutions
-        Shape, as text -> way to convolve (see `nn_experiments.engine.convolutions`). Shapes that are not in it are
-        measured on a GPU, and added; on the CPU there is a rule.
+        Shape, as text -> way to convolve (see `nn_experiments.engine.ensemble.convolutions`). Shapes that are not in
+        it are measured on a GPU, and added; on the CPU there is a rule.
     pad
         The number of live chains is rounded up to a multiple of this, within the chunk, with chains that start over
         when their turn comes: cuDNN plans and torch's memory are then those of a few sizes. 16 on a GPU, 1 on the CPU
@@ -63,7 +64,7 @@ class Ensemble:
         Why the form is none of those before it.
     graphs
         How many CUDA graphs the last chunk's sweeps were replayed from, or why none
-        (see `nn_experiments.engine.graphs`).
+        (see `nn_experiments.engine.ensemble.graphs`).
     """
 
     chunk: int | None = None

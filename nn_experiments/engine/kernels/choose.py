@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nn_experiments.engine.card import on_card
-from nn_experiments.engine.channels_last import ChannelsLastKernel, convolutional
-from nn_experiments.engine.kernels import Kernel, MLPKernel, StepKernel, hand_written
+from nn_experiments.engine.gpu import on_card
+from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
+from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel, hand_written
 
 __all__ = ["KERNELS", "choose"]
 
@@ -32,14 +32,14 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
     if kernel == "channels_last" or (kernel == "auto" and convolutional(step) and not on_card(step)):
         return ChannelsLastKernel(step, batches)
     if kernel == "compiled":
-        from nn_experiments.engine.compiled import CompiledKernel  # numba is optional, and slow to import
+        from nn_experiments.engine.kernels.mlp_numba import CompiledKernel  # numba is optional, and slow to import
 
         return CompiledKernel(step, batches)
     if hand_written(step, batches) or on_card(step):
         return StepKernel(step, batches)
     if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
         try:
-            from nn_experiments.engine.compiled import CompiledKernel
+            from nn_experiments.engine.kernels.mlp_numba import CompiledKernel
         except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding
             return MLPKernel(step, batches)
         return CompiledKernel(step, batches)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from nn_experiments.batches import Batch
-from nn_experiments.engine.products import ProductConvolution, replace_small
-from nn_experiments.steps import State, TrainingStep
+from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
+from nn_experiments.training.batches import Batch
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["ChannelsLastKernel", "convolutional"]
 

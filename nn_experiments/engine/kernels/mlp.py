@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import torch
 
-from nn_experiments.batches import ArrayBatches
-from nn_experiments.models.mlp import MLP
-from nn_experiments.steps import LOSSES, State, TrainingStep
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.models.mlp import MLP
+from nn_experiments.training.step import LOSSES, State, TrainingStep
 
 __all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "hand_written"]
 

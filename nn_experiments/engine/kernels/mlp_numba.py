@@ -12,10 +12,10 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the compiled kernel needs numba (the extra `fast`)", name="numba") from error
 
-from nn_experiments.engine import blocked
-from nn_experiments.engine.kernels import Table, hand_written
-from nn_experiments.models.mlp import MLP
-from nn_experiments.steps import LOSSES, State
+from nn_experiments.engine.kernels import blocked
+from nn_experiments.engine.kernels.mlp import Table, hand_written
+from nn_experiments.training.models.mlp import MLP
+from nn_experiments.training.step import LOSSES, State
 
 __all__ = ["CompiledKernel"]
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["KNOWN", "build"]
 
 KNOWN = ("mlp-LxW", "resnet18[-7x7][-group|-none]", "resnet50[-7x7][-group|-none]", "vgg19[-4096][-group|-none]")
-_HOMES = {"resnet": "nn_experiments.models.resnet", "vgg": "nn_experiments.models.vgg"}
+_HOMES = {"resnet": "nn_experiments.training.models.resnet", "vgg": "nn_experiments.training.models.vgg"}
 
 
 def _home(name: str) -> str:
     if re.fullmatch(r"mlp-\d+x\d+", name):
-        return "nn_experiments.models.mlp"
+        return "nn_experiments.training.models.mlp"
     for prefix, home in _HOMES.items():
         if name.startswith(prefix):
             return home
@@ -27,7 +27,8 @@ def _home(name: str) -> str:
 def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = "relu") -> torch.nn.Module:
     """Return the module with that name for inputs of one shape (without the batch axis).
 
-    Its parameters are not drawn from torch's generator and have no meaning yet: see `nn_experiments.initial`.
+    Its parameters are not drawn from torch's generator and have no meaning yet: see
+    `nn_experiments.training.initialisation`.
 
     Raises
     ------

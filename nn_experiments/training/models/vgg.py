@@ -8,8 +8,8 @@ import re
 import torch
 from torch import nn
 
-from nn_experiments.models import KNOWN
-from nn_experiments.models.parts import NORMALISATIONS, activation_of, convolution, normalisation, options
+from nn_experiments.training.models import KNOWN
+from nn_experiments.training.models.layers import NORMALISATIONS, activation_of, convolution, normalisation, options
 
 __all__ = ["VGG", "build"]
 

@@ -1,0 +1,1 @@
+"""Many chains at once: stacked states, the wavefront, and what a GPU needs for both."""

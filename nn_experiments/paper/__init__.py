@@ -1,0 +1,1 @@
+"""The paper as data: its experiments, its figures, the names of its curves, and what they cost (no torch)."""

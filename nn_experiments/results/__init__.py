@@ -1,0 +1,1 @@
+"""Results on disk: blocks, curves, records, merging (NumPy only, no torch)."""

@@ -1,0 +1,1 @@
+"""Running: requests, jobs and their executors, on one machine or many."""

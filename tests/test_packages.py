@@ -1,0 +1,153 @@
+"""Which packages may import which, with no circle and no private module of another package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: A package of nn_experiments -> the packages beside it that it may import. Only the command line imports ``runs``.
+ALLOWED = {
+    "datasets": set(),
+    "training": {"datasets"},
+    "engine": {"training"},
+    "paper": {"training"},
+    "results": {"paper"},
+    "analysis": {"paper", "results"},
+    "report": {"analysis", "paper", "results"},
+    "runs": {"datasets", "training", "engine", "paper", "results"},
+}
+#: What of the theory the networks' packages may use; the others none of it but the writing of files.
+THEORY = {
+    "training": {"contraction.expansions"},
+    "engine": {"contraction.orders"},
+    "paper": {"contraction.orders"},
+    "results": {"contraction.files"},
+}
+
+
+def modules(package: str, root: Path = ROOT) -> dict[str, Path]:
+    """Return dotted name -> file of every module of a package."""
+    found = {}
+    for path in sorted((root / package).rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module, or module and name, that a file imports, at any depth; those for type checkers alone too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def package_of(name: str) -> str:
+    """Return the package directly below nn_experiments that a module is in ("" for the module at the top)."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and (ROOT / parts[0] / parts[1]).is_dir() else ""
+
+
+def arrows(package: str, root: Path = ROOT) -> dict[str, set[str]]:
+    """Return module -> modules of the same package that it imports."""
+    own = modules(package, root)
+    found: dict[str, set[str]] = {}
+    for name, path in own.items():
+        targets = set()
+        for target in imports(path):
+            while target and target not in own:
+                target = target.rpartition(".")[0]
+            targets.add(target)
+        found[name] = targets - {"", name}
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return modules that import each other in a circle, or nothing. ``__init__`` of a parent is no part of one."""
+    state: dict[str, int] = {}
+    path: list[str] = []
+
+    def visit(name: str) -> list[str]:
+        state[name] = 1
+        path.append(name)
+        for target in sorted(graph.get(name, ())):
+            if name.startswith(f"{target}.") or target.startswith(f"{name}."):
+                continue
+            if state.get(target) == 1:
+                return path[path.index(target) :]
+            if target not in state and (found := visit(target)):
+                return found
+        state[name] = 2
+        path.pop()
+        return []
+
+    for name in sorted(graph):
+        if name not in state and (found := visit(name)):
+            return found
+    return []
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_what_is_below_it(package: str) -> None:
+    for name, targets in arrows("nn_experiments").items():
+        if package_of(name) == package:
+            others = {package_of(target) for target in targets} - {package, ""}
+            assert others <= ALLOWED[package], f"{name} imports from {others - ALLOWED[package]}"
+
+
+def test_the_packages_are_those_of_the_table() -> None:
+    assert {path.name for path in (ROOT / "nn_experiments").iterdir() if (path / "__init__.py").exists()} == set(
+        ALLOWED
+    )
+
+
+def test_only_the_command_line_imports_runs() -> None:
+    for name, targets in arrows("nn_experiments").items():
+        if package_of(name) != "runs" and name != "nn_experiments.cli":
+            assert not any(package_of(target) == "runs" for target in targets), name
+
+
+def test_what_the_networks_use_of_the_theory() -> None:
+    for name, path in modules("nn_experiments").items():
+        package = package_of(name)
+        if package in ("datasets", "training", "engine", "paper", "results"):
+            allowed = THEORY.get(package, set()) | {"contraction.files"}
+            used = {target for target in imports(path) if target.split(".")[0] == "contraction"}
+            wrong = {one for one in used if not any(one.startswith(module) for module in allowed)}
+            assert not wrong, f"{name} uses {wrong}"
+
+
+def test_the_theory_imports_neither_networks_nor_torch() -> None:
+    for name, path in modules("contraction").items():
+        assert not {target.split(".")[0] for target in imports(path)} & {"torch", "nn_experiments"}, name
+
+
+def test_the_networks_import_in_no_circle() -> None:
+    assert circle(arrows("nn_experiments")) == []
+
+
+@pytest.mark.parametrize("package", ["nn_experiments", "benchmarks"])
+def test_no_private_module_of_another_package(package: str) -> None:
+    for name, path in modules(package).items():
+        for target in imports(path):
+            parts = target.split(".")
+            private = any(part.startswith("_") and not part.startswith("__") for part in parts[:-1])
+            assert not (private and parts[0] == "contraction"), f"{name} imports {target}"
+
+
+def test_mistakes_are_seen(tmp_path: Path) -> None:
+    """An import inside a function closes a circle as well."""
+    folder = tmp_path / "some"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "one.py").write_text("from some.two import b\n")
+    (folder / "two.py").write_text("def late():\n    from some import one\n    return one\n")
+    assert circle(arrows("some", tmp_path)) == ["some.one", "some.two"]
+    (folder / "two.py").write_text("b = 1\n")
+    assert circle(arrows("some", tmp_path)) == []
