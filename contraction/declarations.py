@@ -5,20 +5,21 @@ A search that finds nothing proves nothing; a pair that it finds refutes the con
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.balls import AffineEnclosure
 from contraction.constants import Constant
 from contraction.errors import DeclarationRefuted
 from contraction.operators import Operators, RandomOperator, as_point, check_count
 from contraction.rounding import gamma
 from contraction.spaces import Space, as_space
 
-__all__ = ["Search", "search_violation"]
+__all__ = ["Search", "check_enclosures", "search_violation"]
 
 # A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
 OPERATIONS = 64
@@ -100,6 +101,49 @@ def search_violation(
             best = max(best, _check_pairs(T, p, q, limits))
             compared += len(p)
     return Search(min(maps, len(operators)), compared, best, farthest)
+
+
+def check_enclosures(
+    family: RandomOperator, theta: NDArray, maps: Sequence[AffineEnclosure], seed: int, *, draws: int = 8
+) -> None:
+    """Refuse enclosures that a drawn map leaves by more than rounding, at the start or at random points.
+
+    This finds a family that overrides ``apply`` and inherits the enclosures of another one. Finding nothing proves
+    nothing.
+
+    Raises
+    ------
+    DeclarationRefuted
+        With the map, and a point that it sends outside every enclosure.
+    """
+    operators = family.sample(draws, seed=seed)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xBA11,)))
+    near = theta.astype(float)
+    A = np.array([[_middles(row) for row in one.A] for one in maps])
+    spread = np.array([[[float(x.rad()) for x in row] for row in one.A] for one in maps])
+    center = np.array([_middles(one.center) for one in maps])[:, None]
+    free = [np.inf] * near.shape[-1]
+    low = np.array([[-x for x in free] if one.low is None else _middles(one.low) for one in maps])[:, None]
+    high = np.array([free if one.high is None else _middles(one.high) for one in maps])[:, None]
+    for i in range(1, draws + 1):
+        T = _Map(operators, i)
+        x = np.concatenate([near[None], *_pairs(T, near, rng, 4, None)])
+        fx, gap = T(x), x - center
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest = fx - center - np.einsum("mij,mpj->mpi", A, gap)
+            scale = np.abs(fx) + np.abs(center) + np.einsum("mij,mpj->mpi", np.abs(A), np.abs(x) + np.abs(center))
+            scale += sum(np.where(np.isfinite(end), np.abs(end), 0.0) for end in (low, high))
+            slack = gamma(OPERATIONS + 16 * x.shape[-1]) * scale + np.einsum("mij,mpj->mpi", spread, np.abs(gap))
+            outside = np.any((rest < low - slack) | (rest > high + slack), axis=-1)
+        if np.all(np.any(outside, axis=-1)):
+            at = int(np.argmax(outside[int(np.argmin(outside.sum(axis=-1)))]))
+            raise DeclarationRefuted(
+                f"affine_enclosures() does not contain {T.name}, which sends x = {x[at].tolist()} to {fx[at].tolist()}"
+            )
+
+
+def _middles(balls: Sequence[Any]) -> list[float]:
+    return [float(x.mid()) for x in balls]
 
 
 class _Map:

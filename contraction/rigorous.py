@@ -30,6 +30,7 @@ from contraction.balls import (
     vector,
 )
 from contraction.constants import Constant, Origin
+from contraction.declarations import check_enclosures
 from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator
@@ -104,11 +105,12 @@ def operator_norm_ball(space: Any, A: Matrix) -> Ball:
 
 
 def _constants(
-    family: RandomOperator, theta: NDArray, space: Any, radius: float | None
+    family: RandomOperator, theta: NDArray, space: Any, radius: float | None, seed: int
 ) -> tuple[Ball, Ball | None, Constant | None, str]:
     """(k, D, the declared factor if these are declared, why); D is None where it is infinite."""
     maps = family.affine_enclosures()
     if maps is not None:
+        check_enclosures(family, theta, maps, seed)
         factor = _largest([operator_norm_ball(space, A) for A, *_ in maps])
         moves = [_displacement(space, one, vector(theta)) for one in maps]
         reach = None if any(move is None for move in moves) else _largest(moves)
@@ -155,7 +157,7 @@ def certify_rigorous(
     flint = load_flint()
     metric = family.space if space is None else space
     with flint.ctx.workprec(PRECISION):
-        k, D, declared, why = _constants(family, theta, metric, radius)
+        k, D, declared, why = _constants(family, theta, metric, radius, seed)
         origin: Origin = "proved" if declared is None else "declared"
         if declared is not None:
             search_declared(family, theta, declared, radius, seed)
