@@ -73,10 +73,9 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
                 out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * U * spread * size
             return out
         factors = np.ones((n + 1, *(A.shape if maps.common else A.shape[1:])))
-        factors[1:] = np.abs(A)
+        factors[1:] = A
         products = np.multiply.accumulate(factors, axis=0)
-        if maps.kind == "diagonal":
-            products = np.asarray(space.diagonal_norm(products))
+        products = np.asarray(space.diagonal_norm(products)) if maps.kind == "diagonal" else np.abs(products)
         out[:] = products.reshape(*products.shape, *[1] * (out.ndim - products.ndim))
     return out
 
