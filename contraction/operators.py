@@ -190,7 +190,7 @@ class RandomOperator:
 
     @property
     def lipschitz_origin(self) -> Origin:
-        """ "declared" if `lipschitz` returns numbers that a user gave, "proved" if it returns exact constants."""
+        """Where `lipschitz` comes from: "declared" for numbers that a user gave, "proved" for derived constants."""
         return "proved" if self._lipschitz is None else "declared"
 
     def affine(self, draw: Any) -> AffineMaps | None:
