@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "AffineMaps", "backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "linear", "stack_affine",
-    "stacked", "worth_it",
+    "AffineMaps", "as_matrix", "backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "linear",
+    "stack_affine", "stacked", "worth_it",
 ]  # fmt: skip
 
 
@@ -39,6 +39,12 @@ def linear(A: NDArray, theta: NDArray, kind: str) -> NDArray:
     if kind == "matrix":
         return theta @ A.T if A.ndim == 2 else (A @ theta[..., None])[..., 0]
     return (A[..., None] if kind == "scalar" and np.ndim(A) else A) * theta
+
+
+def as_matrix(maps: AffineMaps, d: int | None = None) -> NDArray:
+    """The linear part of one affine map as a float matrix (d, d); d is the length of b unless given."""
+    A = np.asarray(maps.A, dtype=float)
+    return A if maps.kind == "matrix" else np.diag(np.broadcast_to(A, (maps.b.shape[-1] if d is None else d,)))
 
 
 def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:

@@ -9,33 +9,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction import bounds
-from contraction._support import finite_support, linear_parts
 from contraction.constants import Constant
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+from contraction.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
-__all__ = ["displacement_in", "equivalence", "factor_in", "named", "operator_norm_up"]
+__all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
 
 U = 2.0**-52
 
 
-def operator_norm_up(space: Any, matrices: Sequence[NDArray]) -> float:
-    """Largest operator norm of some matrices, rounded up by 8 d^2 cond(root) ulps."""
+def linear_parts(family: RandomOperator) -> list[NDArray] | None:
+    """The linear parts of every map of the support; one matrix if all share it, None unless they are known."""
+    known = family.linear_support()
+    return None if known is None else [A for _, A in known]
+
+
+def condition(space: Space) -> float:
+    """The factor by which rounding grows in an operator norm of the space: the condition number of its isometry."""
+    return 1.0 if space.isometry is None else float(np.linalg.cond(space.isometry))
+
+
+def operator_norm_up(space: Space, matrices: Sequence[NDArray]) -> float:
+    """Largest operator norm of some matrices, rounded up by 8 d^2 condition(space) ulps."""
     norms = np.array([float(space.operator_norm(A)) for A in matrices])
     if not np.any(norms):
         return 0.0
-    d, root = matrices[0].shape[-1], getattr(space, "root", None)
-    condition = 1.0 if root is None else float(np.linalg.cond(root))
-    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition), np.inf))
+    d = matrices[0].shape[-1]
+    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition(space)), np.inf))
 
 
-def factor_in(family: RandomOperator, space: Any) -> Constant:
+def factor_in(family: RandomOperator, space: Space) -> Constant:
     """k in another metric: the largest operator norm of the known linear parts there."""
-    d = family.dim
-    if getattr(space, "operator_norm", None) is None:
+    if not space.is_normed:
         raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
-    parts = None if d is None else linear_parts(family, d)
+    parts = linear_parts(family)
     if parts is None:
         raise NotCertified(
             f"k unknown in {space!r}: the linear parts of {family!r} are not known", ("leave out space=",)
@@ -73,7 +81,7 @@ def equivalence(old: Any, new: Any, d: int) -> float:
 def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
     """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
     d = theta.shape[-1]
-    support = finite_support(family)
+    support = family.finite_support()
     if support is not None:
         moved = np.array([float(space.distance(theta, family.apply(theta, draw))) for _, draw in support])
         if moment is None:

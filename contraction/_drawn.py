@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction import bounds
+from contraction._change_of_metric import condition
 from contraction._hypotheses import U, start_distance
 from contraction.constants import Constant, Origin
 from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import AffineMaps, Operators
+from contraction.spaces import Space, as_space
 
 __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
 
@@ -33,11 +35,9 @@ def prefix_lipschitz(operators: Operators, space: Any = None) -> tuple[NDArray, 
     ‖A_1 … A_n‖ for affine maps where the space has an operator norm, products of single factors otherwise.
     """
     family = operators.family
-    norm = getattr(space or family.space, "operator_norm", None)
-    n = len(operators)
-    if family.is_affine and norm is not None and n:
-        maps = operators.affine()
-        return _affine_prefixes(maps, n, space or family.space), "‖A_1…A_n‖", "drawn"
+    metric, n = as_space(space or family.space), len(operators)
+    if family.is_affine and metric.is_normed and n:
+        return _affine_prefixes(operators.affine(), n, metric), "‖A_1…A_n‖", "drawn"
     if space is not None and space != family.space:
         return None
     lead = () if operators.replicas is None else (operators.replicas,)
@@ -50,7 +50,7 @@ def prefix_lipschitz(operators: Operators, space: Any = None) -> tuple[NDArray, 
         factors[i + 1] = common.value if K is None and common is not None else K
         if K is None and common is not None:
             origin = common.origin
-        elif getattr(family, "_lipschitz", None) is not None:
+        elif family.lipschitz_origin == "declared":
             origin = "declared"
     if np.any(np.isnan(factors)) or np.any(factors < 0):
         raise ValueError("Lipschitz constants must be numbers >= 0")
@@ -58,7 +58,7 @@ def prefix_lipschitz(operators: Operators, space: Any = None) -> tuple[NDArray, 
         return np.multiply.accumulate(factors, axis=0), "K_1…K_n", origin
 
 
-def _affine_prefixes(maps: AffineMaps, n: int, space: Any) -> NDArray:
+def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
     """‖A_1 … A_n‖ for n = 0 … N, shape (N+1,) or (N+1, R); products of matrices with their rounding added."""
     d, A, lead = maps.b.shape[-1], np.asarray(maps.A), maps.b.shape[1:-1]
     out = np.ones((n + 1, *lead))
@@ -69,25 +69,15 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Any) -> NDArray:
             for i in range(n):
                 factor = A if maps.common else A[i]
                 P, size = P @ factor, size * np.linalg.norm(factor, axis=(-2, -1))
-                spread = space.operator_norm(np.eye(d)) * _condition(space)
+                spread = space.operator_norm(np.eye(d)) * condition(space)
                 out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * U * spread * size
             return out
         factors = np.ones((n + 1, *(A.shape if maps.common else A.shape[1:])))
-        factors[1:] = np.abs(A)
+        factors[1:] = A
         products = np.multiply.accumulate(factors, axis=0)
-        if maps.kind == "diagonal":
-            if hasattr(space, "root"):
-                flat = np.array([space.operator_norm(np.diag(row)) for row in products.reshape(-1, d)])
-                products = flat.reshape(products.shape[:-1])
-            else:
-                products = products.max(axis=-1)
+        products = np.asarray(space.diagonal_norm(products)) if maps.kind == "diagonal" else np.abs(products)
         out[:] = products.reshape(*products.shape, *[1] * (out.ndim - products.ndim))
     return out
-
-
-def _condition(space: Any) -> float:
-    root = getattr(space, "root", None)
-    return 1.0 if root is None else float(np.linalg.cond(root))
 
 
 def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
@@ -52,18 +51,9 @@ def raised_factor(c: Constant, theta: NDArray, family: RandomOperator) -> Consta
         return replace(c, value=float(c.value))
     d = theta.shape[-1] if theta.ndim else 1
     slack = (1 + c.value) * U * (1 if d == 1 else 2 * d)
-    if c.value == 0 and c.origin == "proved" and not _exactly_zero(family):
+    if c.value == 0 and c.origin == "proved" and not family.is_constant:
         return replace(c, value=slack)
     return raised(c, slack)
-
-
-def _exactly_zero(family: RandomOperator) -> bool:
-    """Whether a factor 0 is exact and not 1 - h lambda rounded to 0."""
-    H = getattr(family, "H", None)
-    if H is None:
-        return not hasattr(family, "curvature")
-    h, entries = Fraction(float(family.h)), np.atleast_2d(H)  # type: ignore[attr-defined]
-    return all(h * Fraction(float(x)) == (i == j) for (i, j), x in np.ndenumerate(entries))
 
 
 def raised_displacement(c: Constant, theta: NDArray) -> Constant:
@@ -79,20 +69,19 @@ def contraction_constant(
     family: RandomOperator, theta: NDArray, space: Any, ball: float | None, seed: int
 ) -> Constant | None:
     """The common factor k, rounded up; None if nothing is known. Declared constants are searched first."""
-    if ball is not None and (local := getattr(family, "local_contraction", None)) is not None:
-        c = local(theta, ball)
-        return None if c is None else raised_factor(c, theta, family)
     if space is None or space == family.space:
-        c = family.contraction
+        c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
         if c is not None:
-            search_declared(family, theta, ball, seed)
+            search_declared(family, theta, c, ball, seed)
         return None if c is None else raised_factor(c, theta, family)
     return factor_in(family, space)
 
 
-def search_declared(family: RandomOperator, theta: NDArray, ball: float | None, seed: int) -> None:
-    """Search declared constants for a violation (inside the ball, if they are claimed there only)."""
-    declared = [c for c in (family.contraction, family.displacement(theta)) if c is not None and c.origin == "declared"]
+def search_declared(
+    family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int
+) -> None:  # fmt: skip
+    """Search declared constants for a violation: the factor k (inside the ball, if claimed there only) and D."""
+    declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
     if not declared:
         return
     from contraction.declarations import search_violation
@@ -103,7 +92,7 @@ def search_declared(family: RandomOperator, theta: NDArray, ball: float | None, 
         scale = (ball or 1.0) * rng.uniform(0, 1, count) / np.where(reach > 0, reach, 1.0)
         return theta + steps * scale.reshape(-1, *[1] * theta.ndim) * (1 - 2.0**-40)
 
-    search_violation(family, theta, seed, points=None if ball is None else inside)
+    search_violation(family, theta, seed, factor=k, points=None if ball is None else inside)
 
 
 def displacement_constant(
@@ -147,7 +136,7 @@ def raise_no_contraction(
 ) -> NoReturn:
     """Name why there is no common factor below 1."""
     others = [*more, "certify the drawn operators, which bounds d(θ_N, θ_n)"]
-    if getattr(family, "linear_part", None) is None:  # one linear part for all maps: averages change nothing
+    if family.linear_part is None:  # one linear part for all maps: averages change nothing
         others.append("contraction on average: average_contraction")
         if moment is None:
             others.insert(0, "moment=p for contraction in p-mean")
@@ -159,33 +148,5 @@ def raise_no_contraction(
             ("declare contraction=", "estimate(family, theta0)", *others[-1:]),
             tried,
         )
-    raise NotCertified(why_not(family, k) + ("; no common norm found" if tried else ""), tuple(others), tried)
-
-
-def why_not(family: RandomOperator, k: Constant) -> str:
-    """The reason, by what the family says of its Hessian and learning rate."""
-    h, H = getattr(family, "h", None), getattr(family, "H", None)
-    if h is not None and H is not None and not hasattr(family, "beta"):
-        H = np.atleast_2d(np.asarray(H, dtype=float))
-        if H.shape[0] == H.shape[1]:
-            return _why_not_hessian(float(h), np.linalg.eigvalsh(H), k)
-    if h is not None and (curvature := getattr(family, "curvature", None)) is not None:
-        m, M = curvature
-        if m <= 0:
-            return f"k ≥ 1: a loss is not strongly convex: m = {m:.6g}, so max(|1−hm|, |1−hM|) ≥ 1 for every h"
-        return f"k ≥ 1: h = {h:.6g} is outside (0, 2/M) = (0, {2 / M:.6g}); k = {k.value:.6g} ({k.source})"
-    if h is not None and np.ndim(h) == 0:
-        return f"k ≥ 1: with h = {h:.6g}, k = {k.value:.6g} ({k.source})"
-    return f"k ≥ 1: k = {k.value:.6g} ({k.source})"
-
-
-def _why_not_hessian(h: float, eigenvalues: NDArray, k: Constant) -> str:
-    low, high = float(eigenvalues[0]), float(eigenvalues[-1])
-    negligible = 4 * len(eigenvalues) * U * max(abs(low), abs(high))
-    if abs(low) <= negligible:
-        return f"k ≥ 1: H is singular: λ_min = {low:.3g}, so ‖I−hH‖ ≥ 1 for every h (here {k.value:.6g})"
-    if low < 0 < high:
-        return f"k ≥ 1: H is indefinite: λ_min = {low:.6g}, λ_max = {high:.6g}, so ‖I−hH‖ > 1 for every h ≠ 0"
-    if low < 0:
-        return f"k ≥ 1: H is negative definite: λ_max = {high:.6g}, ‖I−hH‖ = {k.value:.6g}"
-    return f"k ≥ 1: h = {h:.6g} is outside (0, 2/λ_max) = (0, {2 / high:.6g}); ‖I−hH‖ = {k.value:.6g}"
+    reason = family.why_not_contracting(k) or f"k ≥ 1: k = {k.value:.6g} ({k.source})"
+    raise NotCertified(reason + ("; no common norm found" if tried else ""), tuple(others), tried)

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction import bounds
+from contraction._change_of_metric import condition, linear_parts
 from contraction._hypotheses import U, displacement_constant, point, start_distance
-from contraction._support import finite_support, independent, linear_parts, linear_support
 from contraction.constants import Constant, Origin
 from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator, check_count
-from contraction.spaces import Euclidean
+from contraction.spaces import Euclidean, Space, as_space
 
 __all__ = [
     "WORDS_LIMIT", "certify_p_mean", "certify_words", "leaf_basis", "letters", "listed_words", "p_mean_factor",
@@ -34,7 +34,7 @@ WORDS_LIMIT = 200_000
 def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
     """The basis that was given, or the family's own for True."""
     if leaf is True:
-        own = getattr(family, "leaf_basis", None)
+        own = family.leaf_basis
         if own is None:
             raise ValueError(f"leaf=True asks for the family's own leaf, which {family!r} does not name: give a basis")
         return np.asarray(own, dtype=float)
@@ -60,7 +60,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
     Q = left[:, singular > singular.max(initial=0.0) * d * U * 8]
     if Q.shape[1] == 0:
         raise ValueError("a leaf needs at least one direction that is not zero")
-    parts, support = linear_parts(family, d), finite_support(family)
+    parts, support = linear_parts(family), family.finite_support()
     if parts is None:
         raise NotCertified(
             f"region not invariant: the linear parts of {family!r} are not known, so no leaf can be kept"
@@ -96,26 +96,24 @@ def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
     return products
 
 
-def word_norms(parts: Sequence[NDArray], q: int, space: Any) -> NDArray:
+def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
     """Norms of all words' linear parts, rounded up by the rounding of q products."""
     products = _matrix_words(parts, q)
-    d, root = products.shape[-1], getattr(space, "root", None)
-    condition = 1.0 if root is None else float(np.linalg.cond(root))
+    d = products.shape[-1]
     norms = np.concatenate(
         [np.atleast_1d(space.operator_norm(products[i : i + 4096])) for i in range(0, len(products), 4096)]
     )
     largest = max(float(np.linalg.norm(A)) for A in parts)
-    slack = 8 * d * d * U * condition * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
+    slack = 8 * d * d * U * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
 
 
 def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Any):
     """Linear parts (restricted to the leaf), their weights (None: only a common one), and the metric."""
-    d = theta.shape[-1]
-    metric = family.space if space is None else space
+    metric = as_space(family.space if space is None else space)
     if leaf is not None and not isinstance(metric, Euclidean):
         raise ValueError("a leaf is certified in the Euclidean distance: leave out space=")
-    known = linear_support(family, d)
+    known = family.linear_support()
     if known is None:
         return None, None, metric
     parts = [A for _, A in known]
@@ -127,14 +125,15 @@ def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | Non
 
 
 def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | None:
-    """rho_p = E Lip(T_1 … T_q)^p for independent maps that can be listed, rounded up; None if unknown."""
+    """rho_p = E Lip(T_1 … T_q)^p for independent maps, in closed form or over listed words; None if unknown."""
     if not (p > 0 and math.isfinite(p)):
         raise ValueError(f"p must be a finite number > 0, got {p!r}")
-    moment = getattr(family, "factor_moment", None)
-    if moment is not None and q == 1:
-        return Constant(float(bounds.rounded_up(moment(p), 64)), "proved", f"E |K|^{p:g} in closed form")
+    if not family.is_iid:
+        return None
+    if q == 1 and (moment := family.factor_moment(p)) is not None:
+        return Constant(float(bounds.rounded_up(moment, 64)), "proved", f"E |K|^{p:g} in closed form")
     known = listed_words(family, q)
-    if known is None or not independent(family):
+    if known is None:
         return None
     weights, factors, origin = known
     value = float(np.sum(weights * factors**p))
@@ -144,15 +143,15 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
 
 
 def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Origin] | None:
-    support = finite_support(family)
+    """(probabilities, Lipschitz constants, origin) of all words of length q; None unless they are known and few."""
+    support, space = family.finite_support(), as_space(family.space)
     if support is None or any(w is None for w, _ in support):
         return None
     weights = np.array([float(w) for w, _ in support])
-    d, norm = family.dim, getattr(family.space, "operator_norm", None)
-    if q > 1 and d is not None and norm is not None and (parts := linear_parts(family, d)) is not None:
+    if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
         if len(parts) == 1:
-            return np.ones(1), word_norms(parts, q, family.space), "proved"
-        return word_weights(weights, q), word_norms(parts, q, family.space), "proved"
+            return np.ones(1), word_norms(parts, q, space), "proved"
+        return word_weights(weights, q), word_norms(parts, q, space), "proved"
     factors = [family.lipschitz(draw) for _, draw in support]
     if any(f is None for f in factors):
         return None
@@ -162,8 +161,7 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
     words = single
     for _ in range(q - 1):
         words = np.multiply.outer(words, single).reshape(-1)
-    declared = getattr(family, "_constants", None) is not None
-    return word_weights(weights, q), words, "declared" if declared else "proved"
+    return word_weights(weights, q), words, family.lipschitz_origin
 
 
 def word_weights(weights: NDArray, q: int) -> NDArray:
@@ -205,7 +203,7 @@ def certify_words(
     if check_count("q", q) == 0:
         raise ValueError("q must be at least 1, got 0")
     parts, weights, metric = letters(family, theta, leaf, space)
-    if parts is None or getattr(metric, "operator_norm", None) is None:
+    if parts is None or not metric.is_normed:
         raise NotCertified(f"no linear parts are known for {family!r}, so words cannot be composed", ("leave out q=",))
     single, words = word_norms(parts, 1, metric), word_norms(parts, q, metric)
     where = f"{len(words)} words of length {q}" + ("" if leaf is None else " along the leaf")
@@ -213,7 +211,7 @@ def certify_words(
         kappa = Constant(float(words.max()), "proved", f"largest norm of {where}")
         lip = Constant(float(single.max()), "proved", "largest norm of one map")
     else:
-        if weights is None or any(w is None for w in weights) or not independent(family):
+        if weights is None or any(w is None for w in weights) or not family.is_iid:
             raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
         w = np.array([float(x) for x in weights])
         kappa, lip = (

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction import bounds
+from contraction._affine import as_matrix
 from contraction._hypotheses import U, point
-from contraction._support import as_matrix, independent
 from contraction._word_bounds import (
     WORDS_LIMIT,
     leaf_basis,
@@ -148,7 +148,7 @@ def average_contraction(
         raise ValueError("q must be at least 1, got 0")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
-    if not independent(family):
+    if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
@@ -157,8 +157,8 @@ def average_contraction(
         listed = None if leaf is not None or space is not None else listed_words(family, q)
     if listed is not None:
         return _enumerated(listed[0], listed[1], listed[2], q)
-    if leaf is None and space is None and (mean := getattr(family, "log_mean", None)) is not None:
-        # scalar factors multiply, so words of every length have the exponent of one map; 64 ulps cover its sum
+    if leaf is None and space is None and (mean := family.log_mean) is not None:
+        # the exponent of one map bounds that of words, and equals it where factors multiply; 64 ulps cover its sum
         upper = mean if math.isinf(mean) else mean + 64 * U * (1 + abs(mean))
         return AverageContraction(mean, upper, 1.0, "proved", q, 1, "E log |K| in closed form")
     if leaf is None and space is None and q == 1 and (k := family.contraction) is not None and k.value < 1:
@@ -205,7 +205,7 @@ def _sampled(
 
 def _log_lipschitz(operators: Any, first: int, q: int, Q: NDArray | None, metric: Any, d: int) -> float:
     family = operators.family
-    if family.is_affine and getattr(metric, "operator_norm", None) is not None:
+    if family.is_affine and metric.is_normed:
         product = np.eye(d) if Q is None else Q
         scale = 0.0
         for i in range(first + q, first, -1):

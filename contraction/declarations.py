@@ -5,18 +5,21 @@ A search that finds nothing proves nothing; a pair that it finds refutes the con
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.balls import AffineEnclosure
+from contraction.constants import Constant
 from contraction.errors import DeclarationRefuted
 from contraction.operators import Operators, RandomOperator, as_point, check_count
 from contraction.rounding import gamma
+from contraction.spaces import Space, as_space
 
-__all__ = ["Search", "search_violation"]
+__all__ = ["Search", "check_enclosures", "search_violation"]
 
 # A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
 OPERATIONS = 64
@@ -40,6 +43,7 @@ def search_violation(
     *,
     maps: int = 16,
     pairs: int = 24,
+    factor: Constant | None = None,
     points: Callable[[np.random.Generator, int], ArrayLike] | None = None,
 ) -> Search:
     """Look for what contradicts the constants that a family states; they are refused if anything is found.
@@ -58,6 +62,8 @@ def search_violation(
         Seeds the maps and the points.
     maps, pairs
         How many maps, and how many random pairs a map.
+    factor
+        The contraction factor to refute, the family's own unless given.
     points
         ``points(rng, count)`` gives points (count, ...) of a region that the constants are declared for; otherwise
         they are drawn around the start on scales from 1e-3 to 1e3.
@@ -82,7 +88,7 @@ def search_violation(
     event = start.shape[start.ndim - owner.space.event_ndim :]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
     near = start.reshape(-1, *event)[0]
-    factor, reach = owner.contraction, owner.displacement(start)
+    factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
     best, farthest, compared = 0.0, 0.0, 0
     for n, i in enumerate(_spread(len(operators), maps)):
         T = _Map(operators, i)
@@ -97,11 +103,54 @@ def search_violation(
     return Search(min(maps, len(operators)), compared, best, farthest)
 
 
+def check_enclosures(
+    family: RandomOperator, theta: NDArray, maps: Sequence[AffineEnclosure], seed: int, *, draws: int = 8
+) -> None:
+    """Refuse enclosures that a drawn map leaves by more than rounding, at the start or at random points.
+
+    This finds a family that overrides ``apply`` and inherits the enclosures of another one. Finding nothing proves
+    nothing.
+
+    Raises
+    ------
+    DeclarationRefuted
+        With the map, and a point that it sends outside every enclosure.
+    """
+    operators = family.sample(draws, seed=seed)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xBA11,)))
+    near = theta.astype(float)
+    A = np.array([[_middles(row) for row in one.A] for one in maps])
+    spread = np.array([[[float(x.rad()) for x in row] for row in one.A] for one in maps])
+    center = np.array([_middles(one.center) for one in maps])[:, None]
+    free = [np.inf] * near.shape[-1]
+    low = np.array([[-x for x in free] if one.low is None else _middles(one.low) for one in maps])[:, None]
+    high = np.array([free if one.high is None else _middles(one.high) for one in maps])[:, None]
+    for i in range(1, draws + 1):
+        T = _Map(operators, i)
+        x = np.concatenate([near[None], *_pairs(T, near, rng, 4, None)])
+        fx, gap = T(x), x - center
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest = fx - center - np.einsum("mij,mpj->mpi", A, gap)
+            scale = np.abs(fx) + np.abs(center) + np.einsum("mij,mpj->mpi", np.abs(A), np.abs(x) + np.abs(center))
+            scale += sum(np.where(np.isfinite(end), np.abs(end), 0.0) for end in (low, high))
+            slack = gamma(OPERATIONS + 16 * x.shape[-1]) * scale + np.einsum("mij,mpj->mpi", spread, np.abs(gap))
+            outside = np.any((rest < low - slack) | (rest > high + slack), axis=-1)
+        if np.all(np.any(outside, axis=-1)):
+            at = int(np.argmax(outside[int(np.argmin(outside.sum(axis=-1)))]))
+            raise DeclarationRefuted(
+                f"affine_enclosures() does not contain {T.name}, which sends x = {x[at].tolist()} to {fx[at].tolist()}"
+            )
+
+
+def _middles(balls: Sequence[Any]) -> list[float]:
+    return [float(x.mid()) for x in balls]
+
+
 class _Map:
     """T_i, for one copy or for every replica, on points (P, *event)."""
 
     def __init__(self, operators: Operators, i: int) -> None:
-        self.operators, self.i, self.space = operators, i, operators.family.space
+        self.operators, self.i, self.space = operators, i, as_space(operators.family.space)
         self.draw = operators.draws[i - 1]
         self.replicas = operators.replicas
         self.lipschitz = operators.family.lipschitz(self.draw)
@@ -132,7 +181,7 @@ def _size(x: NDArray, event_ndim: int) -> NDArray:
     return np.max(np.abs(x.astype(float)), axis=axes, initial=0.0)
 
 
-def _allowance(space: Any, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> NDArray | float:
+def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> NDArray | float:
     """What rounding can add to d(Tx, Ty): the distance that errors in every coordinate make; 0 if exact."""
     if _exact(fx) and _exact(x):
         return 0.0
@@ -140,9 +189,8 @@ def _allowance(space: Any, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> 
     d = int(np.prod(x.shape[x.ndim - n :]))
     size = _size(x, n) + _size(y, n) + _size(fx, n) + _size(fy, n)
     error = (gamma(OPERATIONS + 16 * d) * size).reshape(*size.shape, *[1] * n)
-    root = getattr(space, "root", None)
-    if root is not None:
-        return 2 * np.linalg.norm(root, 2) * np.sqrt(d) * error.reshape(size.shape)
+    if space.isometry is not None:
+        return 2 * np.linalg.norm(space.isometry, 2) * np.sqrt(d) * error.reshape(size.shape)
     moved = sum(np.asarray(space.distance(v, v + s * error), dtype=float) for v in (fx, fy) for s in (1, -1))
     return np.nan_to_num(moved, nan=0.0)
 
@@ -167,8 +215,8 @@ def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
 def _pairs(T: _Map, near: NDArray, rng: np.random.Generator, count: int, points: Any) -> tuple[NDArray, NDArray]:
     if points is not None:
         x, y = np.asarray(points(rng, count)), np.asarray(points(rng, count))
-    elif (draw := getattr(T.space, "random_points", None)) is not None:
-        x, y = (draw(rng, near, count) for _ in range(2))
+    elif (x := T.space.random_points(rng, near, count)) is not None:
+        y = np.asarray(T.space.random_points(rng, near, count))
     else:
         center = near.astype(float)
         center = np.where(np.isfinite(center), center, 0.0)
@@ -226,8 +274,8 @@ def _check_affine(T: _Map, x: NDArray) -> None:
 
 def _steepest(T: _Map, x: NDArray) -> list[tuple[NDArray, NDArray]]:
     """Pairs along the directions that a finite-difference derivative stretches most (Euclidean, sup and l1 senses)."""
-    if T.space.event_ndim != 1 or _exact(x) or hasattr(T.space, "random_points"):
-        return []
+    if T.space.event_ndim != 1 or _exact(x) or T.space.random_points(np.random.default_rng(0), x[0], 1) is not None:
+        return []  # in a subset of R^d the steps could leave it
     x = x[:3]
     d = x.shape[-1]
     step = 1e-6 * (1 + _size(x, 1))[..., None]
@@ -239,14 +287,7 @@ def _steepest(T: _Map, x: NDArray) -> list[tuple[NDArray, NDArray]]:
     row = np.take_along_axis(J, np.argmax(np.abs(J).sum(-1), axis=-1)[..., None, None], axis=-2)[..., 0, :]
     signs = np.where(row < 0, -1.0, 1.0)
     column = np.eye(d)[np.argmax(np.abs(J).sum(-2), axis=-1)]
-    directions = [singular, signs, column]
-    root = getattr(T.space, "root", None)
-    if root is not None:
-        inverse = np.linalg.inv(root)
-        directions.append(np.linalg.svd(root @ J @ inverse)[2][..., 0, :] @ inverse.T)
-    weights = getattr(T.space, "weights", None)
-    if weights is not None:
-        directions.append(np.broadcast_to(1 / weights, x.shape))
+    directions = [singular, signs, column, *T.space.stretched_directions(J)]
     out = []
     for v in directions:
         for t in (1e-3, 1.0, 1e3):

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._support import independent
 from contraction.limits import NotSettled
 from contraction.operators import RandomOperator, as_point, check_count
 
@@ -74,7 +73,7 @@ def coupling_from_the_past(
     ValueError
         If a map leaves the set of states, or an argument has no meaning.
     """
-    if not independent(family):
+    if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")
     check_count("the seed", seed)
     if check_count("max_maps", max_maps) < 1:
@@ -94,7 +93,7 @@ def coupling_from_the_past(
 
 def _states(family: RandomOperator, states: ArrayLike | None) -> NDArray:
     if states is None:
-        states = getattr(family, "states", None)
+        states = family.states
         if states is None:
             raise ValueError(f"{family!r} names no states: give states=, the finite set its maps keep")
     given = np.asarray(states)

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._support import as_matrix
+from contraction._affine import as_matrix
 from contraction.errors import NotCertified
 from contraction.operators import Operators, as_point, check_count
 

@@ -17,15 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
 from contraction import bounds
-from contraction._change_of_metric import equivalence, named, operator_norm_up
+from contraction._change_of_metric import equivalence, linear_parts, named, operator_norm_up
 from contraction._hypotheses import displacement_constant, start_distance
-from contraction._support import linear_parts
 from contraction.bounds import check_factor
 from contraction.constants import Constant
 from contraction.error_bounds import made
 from contraction.errors import NotCertified
 from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean, as_space
 
 __all__ = [
     "common_norm",
@@ -175,10 +174,10 @@ def certify_common_norm(
     family: RandomOperator, theta: NDArray, start: NDArray | None, moment: float | None
 ) -> tuple[Any, tuple[str, ...]]:
     """Theorem 2.2 in a common norm that is searched, stated in the family's own metric; (None, tried) if none."""
-    if getattr(family.space, "operator_norm", None) is None or theta.dtype == object:
+    if not as_space(family.space).is_normed or theta.dtype == object:
         return None, ()
     d = theta.shape[-1]
-    parts = linear_parts(family, d)
+    parts = linear_parts(family)
     if parts is None or (len(parts) == 1 and np.array_equal(parts[0], parts[0].T)):
         return None, ()  # the Euclidean norm of a symmetric matrix is its spectral radius: no norm is smaller
     try:

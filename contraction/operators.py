@@ -1,7 +1,8 @@
 """Random operators and the replayable maps T_1 … T_N drawn from them.
 
 A random operator is a law of maps of a metric space. One draw from it, fixed by (seed, i), is the map T_i; sampling
-N maps gives an `Operators` sequence that can be applied in any order, any number of times.
+N maps gives an `Operators` sequence that can be applied in any order, any number of times. What certificates, samplers
+and closed forms use of a family are the methods under "what is known of it"; attributes of other names are never read.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import AffineMaps, stack_affine
-from contraction.constants import Constant
+from contraction._affine import AffineMaps, as_matrix, stack_affine
+from contraction.balls import AffineEnclosure
+from contraction.constants import Constant, Origin
 from contraction.spaces import Space, as_space
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
@@ -150,6 +152,12 @@ class RandomOperator:
         return np.stack([np.asarray(c) for c in columns], axis=axis)
 
     # --- what is known of it ----------------------------------------------------------------------------------
+    #
+    # A family answers for itself: certificates, samplers, limits and closed forms ask the methods below and nothing
+    # else. None means "unknown", and what needs the answer is then refused. Override a method only with what is proved.
+
+    #: Finite set of states that every map keeps, (S, d) or (S,), for `coupling_from_the_past`; None if unknown.
+    states: ArrayLike | None = None
 
     @property
     def contraction(self) -> Constant | None:
@@ -173,13 +181,17 @@ class RandomOperator:
             if isinstance(draw, _ReplicaBlock):
                 return np.array([float(self._lipschitz(d)) for d in draw])
             return self._lipschitz(draw)
-        maps = self.affine(draw)
-        norm = getattr(self.space, "operator_norm", None)
-        if maps is None or norm is None:
+        maps, space = self.affine(draw), as_space(self.space)
+        if maps is None or not space.is_normed:
             return None
         if maps.kind == "matrix":
-            return norm(maps.A)
-        return np.abs(maps.A) if maps.kind == "scalar" else np.max(np.abs(maps.A), axis=-1)
+            return space.operator_norm(maps.A)
+        return np.abs(maps.A) if maps.kind == "scalar" else space.diagonal_norm(maps.A)
+
+    @property
+    def lipschitz_origin(self) -> Origin:
+        """Where `lipschitz` comes from: "declared" for numbers that a user gave, "proved" for derived constants."""
+        return "proved" if self._lipschitz is None else "declared"
 
     def affine(self, draw: Any) -> AffineMaps | None:
         """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
@@ -193,10 +205,101 @@ class RandomOperator:
             raise ValueError(f"affine(draw) must give A as a number, a diagonal or a matrix, got shape {A.shape}")
         return AffineMaps(A, np.atleast_1d(b), kinds[A.ndim])
 
+    def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
+        """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
+
+        Used by ``certify(ball=radius)``. The default is `contraction`, which may be declared for that ball only.
+        """
+        return self.contraction
+
+    @property
+    def is_constant(self) -> bool:
+        """True if every map is known to be exactly constant, so that a proved factor 0 is 0 and not rounded to it."""
+        return False
+
+    @property
+    def is_iid(self) -> bool:
+        """True if T_1, T_2, … are known to be independent with one law.
+
+        This holds if every map is drawn by `draw_block` from its own generator. A family that overrides `draws` must
+        override this as well where its maps are independent.
+        """
+        return type(self).draws is RandomOperator.draws
+
     @property
     def is_affine(self) -> bool:
         """True if every map is known in affine form."""
         return self._affine is not None
+
+    @property
+    def linear_part(self) -> NDArray | None:
+        """The common linear part A, shape (d, d), of affine maps A theta + b; None if they have none or it is unknown.
+
+        It is used only if `is_affine` is true.
+        """
+        return None
+
+    @property
+    def offset_mean(self) -> NDArray | None:
+        """E b, shape (d,), of affine maps A theta + b with a common A; None if unknown (Section 3)."""
+        return None
+
+    @property
+    def offset_covariance(self) -> NDArray | None:
+        """Cov b, shape (d, d), of affine maps A theta + b with a common A, ``inf`` where infinite; None if unknown."""
+        return None
+
+    def finite_support(self) -> list[tuple[Any, Any]] | None:
+        """(probability, draw) of every map of positive probability, if they are finitely many; None if unknown.
+
+        Each draw is one that `apply`, `lipschitz` and `affine` take. The probabilities sum to one; they are None where
+        the law of T_i depends on i.
+        """
+        return None
+
+    def linear_support(self) -> list[tuple[Any, NDArray]] | None:
+        """(probability, linear part (d, d)) of every affine map of the support; None unless all are known.
+
+        One pair is enough where all maps share their linear part. Probabilities are None where the law of T_i depends
+        on i. The default combines `is_affine`, `linear_part`, `finite_support` and `affine`.
+        """
+        if not self.is_affine:
+            return None
+        if (common := self.linear_part) is not None:
+            return [(1, np.asarray(common, dtype=float))]
+        if (support := self.finite_support()) is None:
+            return None
+        forms = [(w, self.affine(draw)) for w, draw in support]
+        return None if any(f is None for _, f in forms) else [(w, as_matrix(f, self.dim)) for w, f in forms if f]
+
+    def affine_enclosures(self) -> list[AffineEnclosure] | None:
+        """Affine maps in ball arithmetic that contain every map of the support, for ``certify(rigorous=True)``.
+
+        Every map of the support must be one of the maps of one `contraction.balls.AffineEnclosure`; build its entries
+        with `contraction.balls.ball` from the exact numbers of the family, not from rounded ones. None if unknown.
+        """
+        return None
+
+    def factor_moment(self, p: float) -> float | None:
+        """E Lip(T)^p for p > 0, to within a few roundings; None if there is no closed form (Section 2.4)."""
+        return None
+
+    @property
+    def log_mean(self) -> float | None:
+        """E log Lip(T), ``-inf`` if a map is constant; None if there is no closed form (Section 2.4)."""
+        return None
+
+    @property
+    def leaf_basis(self) -> NDArray | None:
+        """Basis (d, r) of directions V such that every map takes theta + V into theta + V, for ``certify(leaf=True)``.
+
+        It is checked against the linear parts before it is used. None if unknown.
+        """
+        return None
+
+    def why_not_contracting(self, k: Constant) -> str | None:
+        """One sentence on why the factor ``k`` of the family is at least 1, for `NotCertified`; None if unknown."""
+        return None
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
         """The maps of a sequence of draws as one `AffineMaps` with a leading axis of maps."""

@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction._hypotheses import point
-from contraction._support import independent
 from contraction._word_bounds import p_mean_factor
 from contraction.certificates import certify
 from contraction.error_bounds import ErrorBound
@@ -101,7 +100,7 @@ def sample_stationary(
         raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
     if not p >= 1:
         raise ValueError(f"W_p needs p >= 1, got {p!r}")
-    if not independent(family):
+    if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
     check_count("the seed", seed)
     if size is not None and check_count("size", size) == 0:
@@ -229,7 +228,7 @@ def unbiased_expectation(
         raise ValueError(f"copies must be at least 2, got {copies}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
-    if not independent(family):
+    if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
     decay = square_rate(family) if rate is None else rate
     if decay is None or decay >= 1:

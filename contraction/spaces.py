@@ -1,15 +1,17 @@
 """Complete metric spaces whose points are arrays, with distances on batches.
 
 A space knows its distance and how many trailing axes make one point (``event_ndim``); every leading axis is a batch.
-Linear spaces also know the operator norm that their distance induces on matrices.
+What else a certificate can use (an operator norm, an isometry to Euclidean space, a sampler of points) is a method of
+`Space` whose default answer is None, "unknown"; attributes of other names are never read.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,14 +29,51 @@ __all__ = [
 ]
 
 
-@runtime_checkable
-class Space(Protocol):
-    """A complete metric space: ``distance(x, y)`` on points with ``event_ndim`` trailing axes, batches in front."""
+class Space(ABC):
+    """A complete metric space: ``distance(x, y)`` on points with ``event_ndim`` trailing axes, batches in front.
+
+    Inherit from it and define ``distance``; the other methods answer None, which means "unknown", until they are
+    overridden. An object that has ``event_ndim`` and ``distance`` without inheriting from `Space` serves as well, but
+    nothing beyond its distance is asked of it.
+    """
+
+    event_ndim: int = 1
+
+    @abstractmethod
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        """Distances of points (..., *event) -> (...)."""
 
     @property
-    def event_ndim(self) -> int: ...
+    def is_normed(self) -> bool:
+        """Whether the distance is that of a norm on R^d and `operator_norm` answers: true where that is overridden."""
+        return type(self).operator_norm is not Space.operator_norm
 
-    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray: ...
+    def operator_norm(self, A: ArrayLike) -> Any:
+        """Operator norms of matrices (..., d, d) -> (...) for the norm of the space; None if there is no such norm."""
+        return None
+
+    def diagonal_norm(self, a: NDArray) -> Any:
+        """Operator norms of diagonal matrices, given as diagonals (..., d) -> (...); None if there is no norm.
+
+        This is the largest absolute entry only where the norm depends on the absolute values of the coordinates.
+        """
+        return self.operator_norm(a[..., None] * np.eye(a.shape[-1]))
+
+    @property
+    def isometry(self) -> NDArray | None:
+        """Matrix R (d, d) with d(x, y) = |R (x - y)| in the Euclidean norm; None if there is none or R = I serves."""
+        return None
+
+    def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray | None:
+        """Points of the space around one point ``near``, shape (count, *event); None if all of R^d are points."""
+        return None
+
+    def stretched_directions(self, J: NDArray) -> list[NDArray]:
+        """Directions (..., d) in which linear maps J (..., d, d) stretch this distance most, to search along.
+
+        The singular, sign and unit vectors of the Euclidean, sup and l1 norms are searched in every space.
+        """
+        return []
 
 
 def _difference(x: ArrayLike, y: ArrayLike) -> NDArray:
@@ -57,7 +96,7 @@ def _euclidean_norm(v: NDArray) -> NDArray:
 
 
 @dataclass(frozen=True)
-class Euclidean:
+class Euclidean(Space):
     """R^d with the Euclidean distance: points (..., d) -> distances (...)."""
 
     event_ndim: int = field(default=1, init=False)
@@ -69,9 +108,12 @@ class Euclidean:
         """Spectral norm of matrices (..., d, d)."""
         return np.linalg.norm(np.asarray(A, dtype=float), ord=2, axis=(-2, -1))
 
+    def diagonal_norm(self, a: NDArray) -> NDArray:
+        return np.max(np.abs(a), axis=-1)
+
 
 @dataclass(frozen=True, eq=False)
-class WeightedEuclidean:
+class WeightedEuclidean(Space):
     """R^d with ||x||_P = sqrt(x^T P x), P symmetric positive definite.
 
     Raises
@@ -105,9 +147,17 @@ class WeightedEuclidean:
         """Norm of matrices (..., d, d) as maps of this space: the spectral norm of R A R^-1 with P = R^T R."""
         return np.linalg.norm(self.root @ np.asarray(A, float) @ np.linalg.inv(self.root), ord=2, axis=(-2, -1))
 
+    @property
+    def isometry(self) -> NDArray:
+        return self.root
+
+    def stretched_directions(self, J: NDArray) -> list[NDArray]:
+        inverse = np.linalg.inv(self.root)
+        return [np.linalg.svd(self.root @ J @ inverse)[2][..., 0, :] @ inverse.T]
+
 
 @dataclass(frozen=True)
-class SupNorm:
+class SupNorm(Space):
     """R^d with the largest absolute coordinate: points (..., d) -> distances (...). Exact types stay exact."""
 
     event_ndim: int = field(default=1, init=False)
@@ -119,9 +169,12 @@ class SupNorm:
         """Largest absolute row sum of matrices (..., d, d)."""
         return np.max(np.sum(np.abs(np.asarray(A)), axis=-1), axis=-1)
 
+    def diagonal_norm(self, a: NDArray) -> NDArray:
+        return np.max(np.abs(a), axis=-1)
+
 
 @dataclass(frozen=True)
-class L1Simplex:
+class L1Simplex(Space):
     """The probability simplex with the l1 distance (twice total variation); a closed set, so complete."""
 
     event_ndim: int = field(default=1, init=False)
@@ -132,6 +185,9 @@ class L1Simplex:
     def operator_norm(self, A: ArrayLike) -> NDArray:
         """Largest absolute column sum of matrices (..., d, d)."""
         return np.max(np.sum(np.abs(np.asarray(A)), axis=-2), axis=-1)
+
+    def diagonal_norm(self, a: NDArray) -> NDArray:
+        return np.max(np.abs(a), axis=-1)
 
     def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         """Points of the simplex, from its vertices to its middle, shape (count, d)."""
@@ -148,7 +204,7 @@ class L1Simplex:
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(Space):
     """Infinite words over {0, …, base-1} with the first-difference ultrametric base^-v, in exact integers.
 
     A word w_0 w_1 w_2 … is the integer sum w_i base^i (its b-adic expansion; words that end in zeros are the
@@ -195,7 +251,7 @@ class Words:
 
 
 @dataclass(frozen=True, eq=False)
-class GridFunctions:
+class GridFunctions(Space):
     """Functions on the points of a grid with the weighted sup distance max_t w(t) |f(t) - g(t)|.
 
     With w(t) = e^(-r (t - t0)) this is Bielecki's norm, in which Picard's map contracts on an interval of any length.
@@ -219,9 +275,12 @@ class GridFunctions:
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.max(self.weights * np.abs(_difference(x, y)), axis=-1)
 
+    def stretched_directions(self, J: NDArray) -> list[NDArray]:
+        return [np.broadcast_to(1 / self.weights, J.shape[:-1])]
+
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(Space):
     """A user's own metric: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes."""
 
     function: Callable[[NDArray, NDArray], ArrayLike]
@@ -235,10 +294,38 @@ class Metric:
         return np.asarray(self.function(np.asarray(x), np.asarray(y)))
 
 
+class _OnlyDistance(Space):
+    """An object with ``event_ndim`` and ``distance`` that is not a `Space`: nothing else of it is used."""
+
+    def __init__(self, given: Any) -> None:
+        self.given, self.event_ndim = given, given.event_ndim
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.asarray(self.given.distance(x, y))
+
+    def __repr__(self) -> str:
+        return repr(self.given)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.given == (other.given if isinstance(other, _OnlyDistance) else other))
+
+    def __hash__(self) -> int:
+        return hash(self.given)
+
+
 def as_space(space: Any) -> Space:
-    """Return a space as it is, a function d(x, y) as a `Metric`, None as `Euclidean`; raise TypeError otherwise."""
+    """Return a `Space` that answers for what is given.
+
+    A `Space` is returned as it is, None means `Euclidean`, a function d(x, y) becomes a `Metric`, and of another object
+    with ``event_ndim`` and ``distance`` only these two are used. Anything else raises TypeError.
+    """
     if space is None:
         return Euclidean()
-    if isinstance(space, type) or not (isinstance(space, Space) or callable(space)):
-        raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")
-    return space if isinstance(space, Space) else Metric(space)  # pyright: ignore[reportArgumentType]
+    if isinstance(space, Space):
+        return space
+    if not isinstance(space, type):
+        if callable(getattr(space, "distance", None)) and hasattr(space, "event_ndim"):
+            return _OnlyDistance(space)
+        if callable(space):
+            return Metric(space)  # pyright: ignore[reportArgumentType]
+    raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")

@@ -74,6 +74,20 @@ MISTAKES = (
         "tests/theory/test_certificates.py::test_displacement_at_the_wrong_point_is_caught",
     ),
     Mistake(
+        "a displacement in floating point taken for an exact number",
+        "contraction/rigorous.py",
+        'if D is None or D.origin != "declared":',
+        "if D is None:",
+        "tests/theory/test_families_answer.py::test_a_declared_factor_needs_a_declared_displacement",
+    ),
+    Mistake(
+        "a linear part of maps that are not affine taken for the whole",
+        "contraction/operators.py",
+        "        if not self.is_affine:\n            return None\n        if (common",
+        "        if (common",
+        "tests/theory/test_families_answer.py::test_a_linear_part_of_maps_that_are_not_affine",
+    ),
+    Mistake(
         "fresh maps for each n: map i depends on how many are drawn",
         "contraction/operators.py",
         "self.family.draw_block(map_generator(self.seed, i), self.replicas)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from contraction._affine import AffineMaps, linear, stacked
+from contraction.balls import Ball, Vector, ball
 from contraction.constants import Constant
+from contraction.families.noise import Noise
 from contraction.operators import RandomOperator
 
-__all__ = ["CommonLinear"]
+__all__ = ["CommonLinear", "noise_box"]
 
 
 class CommonLinear(RandomOperator, ABC):
@@ -108,3 +111,11 @@ class CommonLinear(RandomOperator, ABC):
         radius = float(np.max(np.abs(np.linalg.eigvals(self.linear_part))))
         if not radius < 1:
             raise ValueError(f"a stationary law needs a linear part of spectral radius < 1, got {radius:.6g}")
+
+
+def noise_box(h: Ball, noise: Noise, d: int) -> tuple[Vector, Vector] | tuple[None, None]:
+    """The smallest box (low, high) in balls that contains h epsilon in R^d; (None, None) if it is unbounded."""
+    if not all(math.isfinite(x) for x in noise.interval):
+        return None, None
+    low, high = (h * ball(x) for x in noise.interval)
+    return [low] * d, [high] * d

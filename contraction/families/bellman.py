@@ -100,6 +100,10 @@ class BellmanOperators(RandomOperator):
     def contraction(self) -> Constant:
         return Constant(self.discount, "proved", "the discount gamma in the sup norm, an equality")
 
+    @property
+    def is_constant(self) -> bool:
+        return self.discount == 0
+
     def displacement(self, theta0: NDArray) -> Constant:
         """sup over the support of max_s |(TV)(s) - V(s)|, an equality: entries of rewards and successors are free."""
         low, high = (0.0, 0.0) if self.noise is None else self.noise.interval

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from contraction.constants import Constant
 from contraction.families._checks import finite_number, is_exact
+from contraction.families._reasons import why_not_learning_rate
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 
@@ -55,6 +57,9 @@ class BernoulliConvolution(FiniteFamily):
     def exact(self) -> bool:
         """Whether every number of the family is exact."""
         return is_exact(self.h) and all(is_exact(v) for v in self.values)
+
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_learning_rate(float(self.h), k)
 
     def _weights(self) -> tuple[Any, Any]:
         if self.weights is None or not self.law.is_iid:

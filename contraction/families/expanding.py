@@ -89,6 +89,10 @@ class ExpandingOnAverage(RandomOperator):
     def contraction(self) -> Constant:
         return Constant(max(abs(K) for K, _ in self._live()), "proved", "max |K|, an equality")
 
+    @property
+    def is_constant(self) -> bool:
+        return all(K == 0 for K, _ in self._live())
+
     def displacement(self, theta0: NDArray) -> Constant:
         """sup |K g(theta0) + b - theta0|, an equality."""
         value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))

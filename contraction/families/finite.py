@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction._affine import AffineMaps, linear
-from contraction.constants import Constant
+from contraction.balls import AffineEnclosure, matrix, vector
+from contraction.constants import Constant, Origin
 from contraction.families._checks import check_dim, check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw
 from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, Space
+from contraction.spaces import Euclidean, Space, as_space
 
 __all__ = ["FiniteFamily"]
 
@@ -170,8 +171,18 @@ class FiniteFamily(RandomOperator):
             raise ValueError(
                 f"the law of one index changes along the word under {self.law!r}: there is no one law of T"
             )
-        forms = self.maps if self._table is None else [self._affine_map(i) for i in range(len(self.maps))]
-        return [(w, m) for w, m in zip(self.weights, forms, strict=True) if w > 0]
+        return [(w, m) for w, m in zip(self.weights, self.forms, strict=True) if w > 0]
+
+    @property
+    def forms(self) -> tuple[Callable[[NDArray], Any], ...]:
+        """Every map in its order; affine ones as `AffineMaps`, with exact numbers where they were given so."""
+        return self.maps if self._table is None else tuple(self._affine_map(i) for i in range(len(self.maps)))
+
+    def finite_support(self) -> list[tuple[Any, Any]]:
+        """(probability, index) of every map of positive probability; of all maps, with None, where that changes."""
+        if self.weights is None:
+            return [(None, i) for i in range(len(self.maps))]
+        return [(w, i) for i, w in enumerate(self.weights) if w > 0]
 
     def _live(self) -> NDArray:
         """Indices of the maps of positive probability (of all, where that changes along the word)."""
@@ -180,8 +191,17 @@ class FiniteFamily(RandomOperator):
         return np.flatnonzero([w > 0 for w in self.weights])
 
     @property
+    def is_iid(self) -> bool:
+        return self.law.is_iid
+
+    @property
     def is_affine(self) -> bool:
         return self._table is not None
+
+    @property
+    def is_constant(self) -> bool:
+        table = self._table if self._exact_table is None else self._exact_table
+        return table is not None and not np.any(table.A[self._live()] != 0)
 
     def affine(self, draw: Any) -> AffineMaps | None:
         table = self._table
@@ -200,29 +220,28 @@ class FiniteFamily(RandomOperator):
     def _factors(self) -> NDArray | None:
         if self._constants is not None:
             return self._constants
-        norm = getattr(self.space, "operator_norm", None)
-        if self._table is None or norm is None:
+        space = as_space(self.space)
+        if self._table is None or not space.is_normed:
             return None
         if self._table.kind == "matrix":
-            return np.asarray(norm(self._table.A))
-        A = np.abs(self._table.A)
-        if self._table.kind == "diagonal" and isinstance(self.space, Euclidean):
-            return A.max(axis=-1)
-        return A if self._table.kind == "scalar" else np.asarray(norm(A[..., None] * np.eye(A.shape[-1])))
+            return np.asarray(space.operator_norm(self._table.A))
+        return np.abs(self._table.A) if self._table.kind == "scalar" else np.asarray(space.diagonal_norm(self._table.A))
 
     def lipschitz(self, draw: Any) -> Any:
         factors = self._factors()
         return None if factors is None else factors[draw]
 
     @property
+    def lipschitz_origin(self) -> Origin:
+        return "proved" if self._constants is None else "declared"
+
+    @property
     def contraction(self) -> Constant | None:
         factors = self._factors()
         if factors is None:
             return None
-        origin = "proved" if self._constants is None else "declared"
-        return Constant(
-            float(np.max(factors[self._live()])), origin, f"largest of the {len(self.maps)} maps' constants"
-        )
+        value = float(np.max(factors[self._live()]))
+        return Constant(value, self.lipschitz_origin, f"largest of the {len(self.maps)} maps' constants")
 
     def displacement(self, theta0: NDArray) -> Constant:
         """max over the maps of d(theta0, T theta0), an equality."""
@@ -253,6 +272,15 @@ class FiniteFamily(RandomOperator):
         if maps is None or not maps.common or self.dim is None:
             return None
         return maps.A if maps.kind == "matrix" else maps.A * np.eye(self.dim)
+
+    def affine_enclosures(self) -> list[AffineEnclosure] | None:
+        """One affine map for each index of positive probability, from the exact numbers that were given."""
+        table, d = self._table if self._exact_table is None else self._exact_table, self.dim
+        if table is None or d is None:
+            return None
+        wide = (_widen(np.asarray(table.A[i], dtype=object), "matrix", d) for _, i in self.finite_support())
+        offsets = (vector(table.b[i]) for _, i in self.finite_support())
+        return [AffineEnclosure(matrix(A), vector(np.zeros(d)), b, b) for A, b in zip(wide, offsets, strict=True)]
 
     @property
     def offset_mean(self) -> NDArray | None:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
 from contraction.constants import Constant
 from contraction.families._checks import check_dim, finite_number
-from contraction.families.losses import DataLoss
+from contraction.families._reasons import why_not_curvature
+from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.operators import AffineMaps, RandomOperator
 from contraction.spaces import Euclidean
 
@@ -119,6 +121,9 @@ class GradientSteps(RandomOperator):
         m, M = self.loss.curvature(draw)
         return np.maximum(np.abs(1 - self.h * m), np.abs(1 - self.h * M))
 
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_curvature(self.h, *self.curvature, k)
+
     def displacement(self, theta0: NDArray) -> Constant:
         """h sup_B |grad L_B(theta0)|: an equality over enumerated batches, else a bound by the largest single rows."""
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
@@ -154,19 +159,41 @@ class GradientSteps(RandomOperator):
         return self.loss.quadratic
 
     def affine(self, draw: NDArray) -> AffineMaps | None:
-        """A = I - h (X_B^T X_B / b + rho I), b = h X_B^T y_B / b, for quadratic losses."""
+        """A = I - h (phi'' X_B^T X_B / b + rho I), b = -h X_B^T phi'(0, y_B) / b, for quadratic losses."""
         if not self.loss.quadratic:
             return None
         X, y = self.loss.X[draw], self.loss.y[draw]
         b = draw.shape[-1]
-        gram = np.swapaxes(X, -1, -2) @ X / b + self.loss.ridge * np.eye(self.dim)
-        return AffineMaps(np.eye(self.dim) - self.h * gram, self.h * np.einsum("...bd,...b->...d", X, y) / b, "matrix")
+        gram = self.loss.high * (np.swapaxes(X, -1, -2) @ X) / b + self.loss.ridge * np.eye(self.dim)
+        pull = np.einsum("...bd,...b->...d", X, -self.loss.slope(np.zeros(y.shape), y))
+        return AffineMaps(np.eye(self.dim) - self.h * gram, self.h * pull / b, "matrix")
 
     def stacked_affine(self, draws: Any) -> AffineMaps:
         maps = self.affine(np.stack(draws))
         if maps is None:
             raise ValueError(f"gradient steps on {self.loss!r} are not affine")
         return maps
+
+    def affine_enclosures(self) -> list[AffineEnclosure] | None:
+        """I - h (X_B^T X_B / b + rho I) and h X_B^T y_B / b of every batch of a `RidgeLoss`; None for others."""
+        if self.batches is None or type(self.loss) is not RidgeLoss:
+            return None
+        return [self._enclosure(rows) for rows in self.batches]
+
+    def _enclosure(self, rows: NDArray) -> AffineEnclosure:
+        X, y = matrix(self.loss.X[rows]), vector(self.loss.y[rows])
+        h, b, rho, d = ball(self.h), len(rows), ball(self.loss.ridge), self.dim
+        Xt = transpose(X)
+        gram = product(Xt, X)
+        A = [[(1 - h * rho if i == j else 0) - h * gram[i][j] / b for j in range(d)] for i in range(d)]
+        offset = [h * v / b for v in times(Xt, y)]
+        return AffineEnclosure(A, vector(np.zeros(d)), offset, offset)
+
+    def finite_support(self) -> list[tuple[Fraction, NDArray]] | None:
+        """(probability, rows) of every batch; None if there are too many to enumerate."""
+        if self.batches is None:
+            return None
+        return [(Fraction(1, len(self.batches)), rows) for rows in self.batches]
 
     def support(self) -> list[tuple[Fraction, Any]]:
         """(probability, map) of every batch: affine maps for quadratic losses, functions otherwise.
@@ -176,11 +203,10 @@ class GradientSteps(RandomOperator):
         ValueError
             If there are more batches than are enumerated.
         """
-        if self.batches is None:
+        listed = self.finite_support()
+        if listed is None:
             raise ValueError(f"there are more than {BATCHES_LIMIT} batches, too many to enumerate")
-        weight = Fraction(1, len(self.batches))
-        forms = [self.affine(b) or (lambda theta, rows=b: self.apply(theta, rows)) for b in self.batches]
-        return [(weight, form) for form in forms]
+        return [(w, self.affine(b) or (lambda theta, rows=b: self.apply(theta, rows))) for w, b in listed]
 
 
 def sharp_factor(h: float, m: float, M: float) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.constants import Constant
 from contraction.families._checks import finite_number, symmetric_matrix
 from contraction.families._linear import CommonLinear
+from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
 from contraction.spaces import Euclidean
 
@@ -70,6 +71,9 @@ class HeavyBall(CommonLinear):
     @property
     def contraction(self) -> Constant:
         return Constant(self._factor, "proved", "‖M‖, the Euclidean norm of the common linear part, an equality")
+
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_learning_rate(self.h, k)
 
     def _split(self, theta0: NDArray) -> list[tuple[NDArray, float]]:
         """(c, r) for each start: the displacement is the norm of (h epsilon - c, r)."""

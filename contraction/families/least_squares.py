@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction._affine import AffineMaps, linear
 from contraction.constants import Constant
+from contraction.families._reasons import why_not_learning_rate
 from contraction.families.gradient_steps import GradientSteps
 from contraction.families.losses import RidgeLoss
 from contraction.families.noise import Noise
@@ -75,6 +76,13 @@ class LeastSquares(RandomOperator):
     @property
     def contraction(self) -> Constant:
         return Constant(self.steps.contraction.value, "proved", "max over batches of ‖I - h X_B^T X_B / b‖")
+
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_learning_rate(self.h, k)
+
+    def linear_support(self) -> list[tuple[Any, NDArray]] | None:
+        """Those of the gradient steps: label noise leaves linear parts alone."""
+        return self.steps.linear_support()
 
     def lipschitz(self, draw: NDArray) -> NDArray:
         return self.steps.lipschitz(draw[..., 0, :].astype(np.int64))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.balls import AffineEnclosure, ball, matrix, vector
 from contraction.constants import Constant
 from contraction.families._checks import finite_array, finite_number, symmetric_matrix
-from contraction.families._linear import CommonLinear
+from contraction.families._linear import CommonLinear, noise_box
+from contraction.families._reasons import why_not_hessian
 from contraction.families.noise import Gaussian, Noise
 from contraction.spaces import Euclidean
 
@@ -74,6 +77,21 @@ class LinearizedSGD(CommonLinear):
     @property
     def contraction(self) -> Constant:
         return Constant(self._factor, "proved", "max |1 - h lambda_i|, an equality (Example 2.1, Section 3.2)")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether hH = I exactly."""
+        h = Fraction(self.h)
+        return all(h * Fraction(float(x)) == (i == j) for (i, j), x in np.ndenumerate(self.H))
+
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_hessian(self.h, self.eigenvalues, k)
+
+    def affine_enclosures(self) -> list[AffineEnclosure]:
+        """A = I - hH around theta*, plus h epsilon (Section 3.2)."""
+        h, d = ball(self.h), self.dim
+        A = [[(1 if i == j else 0) - h * x for j, x in enumerate(row)] for i, row in enumerate(matrix(self.H))]
+        return [AffineEnclosure(A, vector(self.theta_star), *noise_box(h, self.noise, d))]
 
     def _centers(self, theta0: NDArray) -> NDArray:
         rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)

@@ -85,9 +85,14 @@ class PageRank(RandomOperator):
         return np.where(np.all(targets == targets[..., :1], axis=-1), 0.0, self.damping)
 
     @property
+    def is_constant(self) -> bool:
+        """Whether all pages link to one page only, or nothing is sent along links."""
+        return bool(np.any(np.all(self.link_matrix == 1.0, axis=1)) or self.dim == 1 or self.damping == 0)
+
+    @property
     def contraction(self) -> Constant:
-        same = np.any(np.all(self.link_matrix == 1.0, axis=1)) or self.dim == 1
-        return Constant(0.0 if same else self.damping, "proved", "the damping c in the l1 distance, an equality")
+        value = 0.0 if self.is_constant else self.damping
+        return Constant(value, "proved", "the damping c in the l1 distance, an equality")
 
     def displacement(self, theta0: NDArray) -> Constant:
         """2, the diameter of the simplex: a bound."""

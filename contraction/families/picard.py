@@ -93,6 +93,10 @@ class PicardIteration(RandomOperator):
         value = self.slope.bound * self.unit_factor
         return Constant(value, "proved", "sup |a| times the quadrature's factor in Bielecki's norm, an equality")
 
+    @property
+    def is_constant(self) -> bool:
+        return self.slope.bound == 0
+
     def displacement(self, theta0: NDArray) -> Constant:
         """sup over (a, b) of the weighted sup of |Tf - f|, an equality: Tf is affine in (a, b), so corners suffice."""
         ends = (self.slope.interval, self.forcing.interval)

@@ -7,9 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.balls import AffineEnclosure, ball, vector
 from contraction.constants import Constant
 from contraction.families._checks import check_dim
-from contraction.families._linear import CommonLinear
+from contraction.families._linear import CommonLinear, noise_box
+from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
 from contraction.spaces import Euclidean
 
@@ -58,6 +60,19 @@ class QuadraticSGD(CommonLinear):
     @property
     def contraction(self) -> Constant:
         return Constant(abs(1 - self.h), "proved", "|1 - h|, an equality (Section 3.1)")
+
+    @property
+    def is_constant(self) -> bool:
+        return self.h == 1
+
+    def why_not_contracting(self, k: Constant) -> str:
+        return why_not_learning_rate(self.h, k)
+
+    def affine_enclosures(self) -> list[AffineEnclosure]:
+        """A = (1 - h) I around 0, plus h epsilon (Section 3.1)."""
+        h = ball(self.h)
+        A = [[1 - h if i == j else ball(0) for j in range(self.dim)] for i in range(self.dim)]
+        return [AffineEnclosure(A, vector(np.zeros(self.dim)), *noise_box(h, self.noise, self.dim))]
 
     def displacement(self, theta0: NDArray) -> Constant:
         """sup |h (epsilon - theta0)| over the support, an equality."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.operators import check_count
+from contraction.operators import RandomOperator, check_count
 
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
@@ -176,14 +176,14 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
     return float(np.sqrt(max(gap, 0.0) + _square(mean - other_mean)))
 
 
-def affine_moments(family: Any, theta0: ArrayLike = 0.0) -> Any:
+def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
     """Moments of a family's iterates: `AffineMoments` for a common linear part, else `RandomAffineMoments`.
 
     Parameters
     ----------
     family
-        A family with ``linear_part``, ``offset_mean`` and ``offset_covariance``, or a `FiniteFamily` of affine maps
-        with weights.
+        Independent affine maps (``is_affine`` and ``is_iid``) that either state ``linear_part``, ``offset_mean`` and
+        ``offset_covariance``, or list their maps with probabilities in ``finite_support()``.
     theta0
         The start.
 
@@ -192,17 +192,17 @@ def affine_moments(family: Any, theta0: ArrayLike = 0.0) -> Any:
     ValueError
         If the maps are not affine, not i.i.d., or b has no variance.
     """
-    law = getattr(family, "law", None)
-    if law is not None and not law.is_iid:
-        raise ValueError(f"these closed forms are for i.i.d. maps, got indices under {law!r}")
-    linear_part = getattr(family, "linear_part", None)
-    if linear_part is not None:
-        return AffineMoments(linear_part, family.offset_mean, family.offset_covariance, np.asarray(theta0, dtype=float))
-    if law is not None and family.is_affine:
+    if not family.is_iid:
+        raise ValueError(f"these closed forms are for i.i.d. maps, got {family!r}")
+    A, m, V = family.linear_part, family.offset_mean, family.offset_covariance
+    if family.is_affine and A is not None and m is not None and V is not None:
+        return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
+    support = family.finite_support()
+    if family.is_affine and support is not None:
         from contraction.laws.random_affine import RandomAffineMoments
 
-        maps = family.stacked_affine(range(len(family.weights)))
-        return RandomAffineMoments.from_maps(maps.A, maps.b, family.weights, theta0)
+        maps = family.stacked_affine([draw for _, draw in support])
+        return RandomAffineMoments.from_maps(maps.A, maps.b, [float(w) for w, _ in support], theta0)
     raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
 
 

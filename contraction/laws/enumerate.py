@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.families.finite import FiniteFamily
+from contraction.families.index_laws import IID
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
-from contraction.operators import AffineMaps
+from contraction.operators import AffineMaps, RandomOperator
 from contraction.orders import Backward, Forward, Order
 
 __all__ = [
@@ -212,10 +214,12 @@ class _Draws:
 
 def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
     """A list of pairs (A, b) or of functions, and weights or a law of words."""
-    of_family = hasattr(maps, "maps") and hasattr(maps, "law")
+    of_family = isinstance(maps, FiniteFamily)
     if of_family:
         index_law = maps.law if index_law is None else index_law
-        maps = [maps._affine_map(i) for i in range(len(maps.maps))] if maps.is_affine else maps.maps
+        maps = maps.forms
+    elif isinstance(maps, RandomOperator):
+        raise TypeError(f"exact laws need a FiniteFamily or a list of maps, got {maps!r}")
     listed = [(m.A, m.b) if isinstance(m, AffineMaps) else m for m in maps]
     if not listed:
         raise ValueError("there must be at least one map, got none")
@@ -226,7 +230,7 @@ def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
 
 def _without_words(index_law: IndexLaw) -> IndexLaw:
     """The weights of i.i.d. indices, which need no list of words; any other law as it is."""
-    return index_law.weights if getattr(index_law, "is_iid", False) else index_law
+    return index_law.weights if isinstance(index_law, IID) else index_law
 
 
 def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
