@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from benchmarks._measure import Result, compare, write_results
-from contraction.orders import Backward
+from contraction.maps.orders import Backward
 from nn_experiments.engine.chain import walk
 from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.runs.executors import process_executor

@@ -99,7 +99,7 @@ def _rates(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from contraction.report import theory_report
+    from contraction.report.html import theory_report
 
     path, holds = theory_report(arguments.out, seed=arguments.seed)
     print(path)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.card.problems import problem
-from contraction.orders import Backward, Forward, Order
+from contraction.maps.orders import Backward, Forward, Order
 from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.loop import double_loop

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction import bounds
-from contraction._affine import as_matrix
-from contraction._hypotheses import U, point
-from contraction._word_bounds import (
+from contraction.certificates import bounds
+from contraction.certificates.hypotheses import U, point
+from contraction.certificates.words import (
     WORDS_LIMIT,
     leaf_basis,
     letters,
@@ -27,9 +26,10 @@ from contraction._word_bounds import (
     word_norms,
     word_weights,
 )  # fmt: skip
-from contraction.constants import Origin
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator, check_count
+from contraction.maps.affine import as_matrix
+from contraction.maps.constants import Origin
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator, check_count
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
 

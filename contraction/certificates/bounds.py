@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.constants import down, up
+from contraction.maps.constants import down, up
 
 __all__ = [
     "after_q",

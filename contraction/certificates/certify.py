@@ -8,23 +8,23 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from contraction import bounds
-from contraction._drawn import certify_drawn
-from contraction._hypotheses import (
+from contraction.certificates import bounds
+from contraction.certificates.drawn import certify_drawn
+from contraction.certificates.error_bound import ErrorBound, Estimate, made
+from contraction.certificates.hypotheses import (
     contraction_constant,
     displacement_constant,
     point,
     raise_no_contraction,
     start_distance,
 )
-from contraction._word_bounds import certify_p_mean, certify_words
-from contraction.constants import Constant
-from contraction.error_bounds import ErrorBound, Estimate, made
-from contraction.errors import NotCertified
-from contraction.norms import certify_common_norm
-from contraction.operators import Operators, RandomOperator
-from contraction.rigorous import certify_rigorous
-from contraction.spaces import as_space
+from contraction.certificates.norms import certify_common_norm
+from contraction.certificates.rigorous import certify_rigorous
+from contraction.certificates.words import certify_p_mean, certify_words
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.spaces import as_space
 
 __all__ = ["certify", "estimate"]
 
@@ -179,7 +179,7 @@ def estimate(
     NotCertified
         If even the measured factor is at least 1.
     """
-    from contraction.declarations import search_violation
+    from contraction.certificates.falsify import search_violation
 
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction import bounds
-from contraction.constants import Constant
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
+from contraction.certificates import bounds
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
 __all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
 

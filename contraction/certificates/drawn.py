@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction import bounds
-from contraction._change_of_metric import condition
-from contraction._hypotheses import U, start_distance
-from contraction.constants import Constant, Origin
-from contraction.error_bounds import made
-from contraction.errors import NotCertified
-from contraction.operators import AffineMaps, Operators
-from contraction.spaces import Space, as_space
+from contraction.certificates import bounds
+from contraction.certificates.change_of_metric import condition
+from contraction.certificates.error_bound import made
+from contraction.certificates.hypotheses import U, start_distance
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import AffineMaps, Operators
+from contraction.maps.spaces import Space, as_space
 
 __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
 

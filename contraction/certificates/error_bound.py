@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.bounds import check_index
-from contraction.constants import Constant, Origin
+from contraction.certificates.bounds import check_index
+from contraction.maps.constants import Constant, Origin
 
 __all__ = ["Certificate", "ErrorBound", "Estimate", "made"]
 

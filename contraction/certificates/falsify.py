@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.balls import AffineEnclosure
-from contraction.constants import Constant
-from contraction.errors import DeclarationRefuted
-from contraction.operators import Operators, RandomOperator, as_point, check_count
-from contraction.rounding import gamma
-from contraction.spaces import Space, as_space
+from contraction.maps.balls import AffineEnclosure
+from contraction.maps.constants import Constant
+from contraction.maps.errors import DeclarationRefuted
+from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.rounding import gamma
+from contraction.maps.spaces import Space, as_space
 
 __all__ = ["Search", "check_enclosures", "search_violation"]
 

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._change_of_metric import displacement_in, factor_in
-from contraction.constants import Constant
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator, as_point
+from contraction.certificates.change_of_metric import displacement_in, factor_in
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator, as_point
 
 __all__ = [
     "contraction_constant",
@@ -84,7 +84,7 @@ def search_declared(
     declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
     if not declared:
         return
-    from contraction.declarations import search_violation
+    from contraction.certificates.falsify import search_violation
 
     def inside(rng: np.random.Generator, count: int) -> NDArray:
         steps = rng.standard_normal((count, *theta.shape))

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
-from contraction import bounds
-from contraction._change_of_metric import equivalence, linear_parts, named, operator_norm_up
-from contraction._hypotheses import displacement_constant, start_distance
-from contraction.bounds import check_factor
-from contraction.constants import Constant
-from contraction.error_bounds import made
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean, as_space
+from contraction.certificates import bounds
+from contraction.certificates.bounds import check_factor
+from contraction.certificates.change_of_metric import equivalence, linear_parts, named, operator_norm_up
+from contraction.certificates.error_bound import made
+from contraction.certificates.hypotheses import displacement_constant, start_distance
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean, as_space
 
 __all__ = [
     "common_norm",

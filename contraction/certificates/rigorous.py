@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction._hypotheses import raise_no_contraction, search_declared
-from contraction.balls import (
+from contraction.certificates.error_bound import made
+from contraction.certificates.falsify import check_enclosures
+from contraction.certificates.hypotheses import raise_no_contraction, search_declared
+from contraction.maps.balls import (
     AffineEnclosure,
     Ball,
     Matrix,
@@ -29,12 +31,10 @@ from contraction.balls import (
     upper,
     vector,
 )
-from contraction.constants import Constant, Origin
-from contraction.declarations import check_enclosures
-from contraction.error_bounds import made
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 
 __all__ = ["Ball", "ball", "certify_rigorous", "load_flint", "operator_norm_ball", "positive_definite", "upper"]
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction import bounds
-from contraction._change_of_metric import condition, linear_parts
-from contraction._hypotheses import U, displacement_constant, point, start_distance
-from contraction.constants import Constant, Origin
-from contraction.error_bounds import made
-from contraction.errors import NotCertified
-from contraction.operators import RandomOperator, check_count
-from contraction.spaces import Euclidean, Space, as_space
+from contraction.certificates import bounds
+from contraction.certificates.change_of_metric import condition, linear_parts
+from contraction.certificates.error_bound import made
+from contraction.certificates.hypotheses import U, displacement_constant, point, start_distance
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
     "WORDS_LIMIT", "certify_p_mean", "certify_words", "leaf_basis", "letters", "listed_words", "p_mean_factor",

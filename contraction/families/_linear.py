@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from contraction._affine import AffineMaps, linear, stacked
-from contraction.balls import Ball, Vector, ball
-from contraction.constants import Constant
 from contraction.families.noise import Noise
-from contraction.operators import RandomOperator
+from contraction.maps.affine import AffineMaps, linear, stacked
+from contraction.maps.balls import Ball, Vector, ball
+from contraction.maps.constants import Constant
+from contraction.maps.operators import RandomOperator
 
 __all__ = ["CommonLinear", "noise_box"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
-from contraction.constants import Constant
+from contraction.maps.constants import Constant
 
 __all__ = ["why_not_curvature", "why_not_hessian", "why_not_learning_rate"]
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.constants import Constant
 from contraction.families._checks import finite_array, finite_number
 from contraction.families.noise import Noise
-from contraction.operators import RandomOperator
-from contraction.spaces import SupNorm
+from contraction.maps.constants import Constant
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import SupNorm
 
 __all__ = ["BellmanOperators"]
 

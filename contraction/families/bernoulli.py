@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from contraction.constants import Constant
 from contraction.families._checks import finite_number, is_exact
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
+from contraction.maps.constants import Constant
 
 __all__ = ["BernoulliConvolution"]
 

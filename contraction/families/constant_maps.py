@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.constants import Constant
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
+from contraction.maps.constants import Constant
 
 __all__ = ["ConstantMaps"]
 

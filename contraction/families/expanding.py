@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from contraction.constants import Constant
 from contraction.families._checks import check_weights, finite_number
 from contraction.families.noise import Noise, TwoPoint
-from contraction.operators import AffineMaps, RandomOperator
-from contraction.spaces import Euclidean
+from contraction.maps.constants import Constant
+from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["ExpandingOnAverage"]
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction._affine import AffineMaps, linear
-from contraction.balls import AffineEnclosure, matrix, vector
-from contraction.constants import Constant, Origin
 from contraction.families._checks import check_dim, check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw
-from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean, Space, as_space
+from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.balls import AffineEnclosure, matrix, vector
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = ["FiniteFamily"]
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
-from contraction.constants import Constant
 from contraction.families._checks import check_dim, finite_number
 from contraction.families._reasons import why_not_curvature
 from contraction.families.losses import DataLoss, RidgeLoss
-from contraction.operators import AffineMaps, RandomOperator
-from contraction.spaces import Euclidean
+from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
+from contraction.maps.constants import Constant
+from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["GradientSteps"]
 

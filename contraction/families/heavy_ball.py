@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.constants import Constant
 from contraction.families._checks import finite_number, symmetric_matrix
 from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
-from contraction.spaces import Euclidean
+from contraction.maps.constants import Constant
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["HeavyBall"]
 

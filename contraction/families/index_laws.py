@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.families._checks import check_dim, check_weights
-from contraction.operators import check_count, map_generator
-from contraction.rounding import gamma
+from contraction.maps.operators import check_count, map_generator
+from contraction.maps.rounding import gamma
 
 __all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated", "Reshuffled", "ShuffledOnce"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import AffineMaps, linear
-from contraction.constants import Constant
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.gradient_steps import GradientSteps
 from contraction.families.losses import RidgeLoss
 from contraction.families.noise import Noise
-from contraction.operators import RandomOperator
-from contraction.spaces import Euclidean
+from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.constants import Constant
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["LeastSquares"]
 

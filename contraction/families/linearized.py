@@ -8,13 +8,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.balls import AffineEnclosure, ball, matrix, vector
-from contraction.constants import Constant
 from contraction.families._checks import finite_array, finite_number, symmetric_matrix
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_hessian
 from contraction.families.noise import Gaussian, Noise
-from contraction.spaces import Euclidean
+from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
+from contraction.maps.constants import Constant
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["LinearizedSGD"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.constants import Constant
 from contraction.families._checks import finite_array, finite_number
-from contraction.operators import AffineMaps, RandomOperator
-from contraction.spaces import L1Simplex
+from contraction.maps.constants import Constant
+from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.spaces import L1Simplex
 
 __all__ = ["PageRank"]
 

@@ -8,11 +8,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.constants import Constant
 from contraction.families._checks import finite_number
 from contraction.families.noise import Noise, Uniform
-from contraction.operators import RandomOperator
-from contraction.spaces import GridFunctions
+from contraction.maps.constants import Constant
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import GridFunctions
 
 __all__ = ["PicardIteration"]
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.constants import Constant
 from contraction.families._checks import check_weights
 from contraction.families.index_laws import IID
-from contraction.operators import RandomOperator
-from contraction.spaces import Words
+from contraction.maps.constants import Constant
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Words
 
 __all__ = ["PrefixMaps"]
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.balls import AffineEnclosure, ball, vector
-from contraction.constants import Constant
 from contraction.families._checks import check_dim
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
-from contraction.spaces import Euclidean
+from contraction.maps.balls import AffineEnclosure, ball, vector
+from contraction.maps.constants import Constant
+from contraction.maps.spaces import Euclidean
 
 __all__ = ["QuadraticSGD"]
 

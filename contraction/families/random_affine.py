@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import AffineMaps, linear
 from contraction.families._checks import check_dim
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
-from contraction.operators import RandomOperator
-from contraction.spaces import Space
+from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Space
 
 __all__ = ["AffineLaw", "RandomAffine"]
 

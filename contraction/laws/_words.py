@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.orders import Order
+from contraction.maps.orders import Order
 
 __all__ = [
     "ScaledMaps", "all_words", "as_fraction", "as_hashable", "callable_values", "collect", "flat_word", "integers",

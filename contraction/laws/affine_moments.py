@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.operators import RandomOperator, check_count
+from contraction.maps.operators import RandomOperator, check_count
 
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
-from contraction.orders import Order
+from contraction.maps.orders import Order
 
 __all__ = ["bernoulli_law", "cantor_cdf", "golden_law", "golden_value"]
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.errors import NotCertified
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
 from contraction.laws.enumerate import _unpack, _weights
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
+from contraction.maps.errors import NotCertified
 
 __all__ = [
     "Bracket", "coupling_bound", "exact_bracket", "lipschitz_lower_bound", "moment_bracket", "rate_bracket",

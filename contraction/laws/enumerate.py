@@ -15,8 +15,8 @@ from contraction.families.index_laws import IID
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
-from contraction.operators import AffineMaps, RandomOperator
-from contraction.orders import Backward, Forward, Order
+from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.orders import Backward, Forward, Order
 
 __all__ = [
     "compare_orders", "exact_law", "exact_laws", "exchangeable_pair", "is_stationary", "pair_law", "push_forward",
@@ -45,7 +45,7 @@ def exact_law(
     theta0
         The start: a rational, or a sequence of them.
     order
-        Any order; `contraction.orders.Forward` unless given.
+        Any order; `contraction.maps.orders.Forward` unless given.
     index_law
         The law of the word of map numbers (position 1 first): weights of i.i.d. draws (None: equal), an object with
         ``words(n)`` (those of `contraction.families`), or a function n -> iterable of (word, probability);

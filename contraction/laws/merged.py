@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contraction.laws import _words
 from contraction.laws.enumerate import _unpack, _weights
 from contraction.laws.exact import ExactLaw
-from contraction.orders import Backward, Forward, Order
+from contraction.maps.orders import Backward, Forward, Order
 
 __all__ = ["merged_law"]
 
@@ -36,7 +36,7 @@ def merged_law(
     theta0
         The start: a rational, or a sequence of them.
     order
-        `contraction.orders.Forward` (unless given) or `contraction.orders.Backward`.
+        `contraction.maps.orders.Forward` (unless given) or `contraction.maps.orders.Backward`.
     weights
         Of the maps, rational with sum one; None: equal.
 

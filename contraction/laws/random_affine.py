@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.operators import check_count
+from contraction.maps.operators import check_count
 
 __all__ = ["RandomAffineMoments"]
 

@@ -1,0 +1,1 @@
+"""Limits of backward iterates, certified or estimated, and samples from the stationary law."""

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction import bounds
-from contraction._hypotheses import point
-from contraction.certificates import certify
-from contraction.constants import Constant
-from contraction.error_bounds import ErrorBound, made
-from contraction.errors import NotCertified
-from contraction.operators import Operators, RandomOperator, as_point, check_count
+from contraction.certificates import bounds
+from contraction.certificates.certify import certify
+from contraction.certificates.error_bound import ErrorBound, made
+from contraction.certificates.hypotheses import point
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
 

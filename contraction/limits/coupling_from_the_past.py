@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.limits import NotSettled
-from contraction.operators import RandomOperator, as_point, check_count
+from contraction.limits.backward import NotSettled
+from contraction.maps.operators import RandomOperator, as_point, check_count
 
 __all__ = ["ExactSample", "coupling_from_the_past"]
 

@@ -13,9 +13,9 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import as_matrix
-from contraction.errors import NotCertified
-from contraction.operators import Operators, as_point, check_count
+from contraction.maps.affine import as_matrix
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import Operators, as_point, check_count
 
 __all__ = ["NestedBoxes", "nested_boxes"]
 

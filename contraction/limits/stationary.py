@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction._hypotheses import point
-from contraction._word_bounds import p_mean_factor
-from contraction.certificates import certify
-from contraction.error_bounds import ErrorBound
-from contraction.errors import NotCertified
-from contraction.iterates import backward_iterates
-from contraction.limits import _float, apply_backward
-from contraction.operators import RandomOperator, check_count
+from contraction.certificates.certify import certify
+from contraction.certificates.error_bound import ErrorBound
+from contraction.certificates.hypotheses import point
+from contraction.certificates.words import p_mean_factor
+from contraction.limits.backward import _float, apply_backward
+from contraction.maps.errors import NotCertified
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import RandomOperator, check_count
 
 __all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
-from contraction.errors import NotDeterministic
-from contraction.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
-from contraction.orders import Backward, Forward, Order, check_order
+from contraction.maps.affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
+from contraction.maps.errors import NotDeterministic
+from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
+from contraction.maps.orders import Backward, Forward, Order, check_order
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
 
@@ -49,7 +49,7 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
         The start, shape (..., d); a number for one coordinate. With replicas it is broadcast to (..., R, d).
         Integers, Fractions and other exact types (object arrays) pass through untouched.
     order
-        Any object with ``anchor(n)`` and ``word(n)``, such as those of `contraction.orders`.
+        Any object with ``anchor(n)`` and ``word(n)``, such as those of `contraction.maps.orders`.
     at
         The iterates asked for, 0 … N in any order; None for all.
 

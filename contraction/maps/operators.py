@@ -14,10 +14,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction._affine import AffineMaps, as_matrix, stack_affine
-from contraction.balls import AffineEnclosure
-from contraction.constants import Constant, Origin
-from contraction.spaces import Space, as_space
+from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
+from contraction.maps.balls import AffineEnclosure
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.spaces import Space, as_space
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
 
@@ -275,8 +275,9 @@ class RandomOperator:
     def affine_enclosures(self) -> list[AffineEnclosure] | None:
         """Affine maps in ball arithmetic that contain every map of the support, for ``certify(rigorous=True)``.
 
-        Every map of the support must be one of the maps of one `contraction.balls.AffineEnclosure`; build its entries
-        with `contraction.balls.ball` from the exact numbers of the family, not from rounded ones. None if unknown.
+        Every map of the support must be one of the maps of one `contraction.maps.balls.AffineEnclosure`; build its
+        entries with `contraction.maps.balls.ball` from the exact numbers of the family, not from rounded ones. None if
+        unknown.
         """
         return None
 

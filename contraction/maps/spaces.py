@@ -328,4 +328,4 @@ def as_space(space: Any) -> Space:
             return _OnlyDistance(space)
         if callable(space):
             return Metric(space)  # pyright: ignore[reportArgumentType]
-    raise TypeError(f"a space is one of contraction.spaces or a function distance(x, y), got {space!r}")
+    raise TypeError(f"a space is one of contraction.maps.spaces or a function distance(x, y), got {space!r}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from contraction.families import GaussianVector, LinearizedSGD, QuadraticSGD
-from contraction.iterates import paired_iterates
 from contraction.laws import affine_moments
+from contraction.maps.iterates import paired_iterates
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure
 
 __all__ = ["increments"]

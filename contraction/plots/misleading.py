@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from contraction import bounds
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import Operators, RandomOperator
+from contraction.certificates import bounds
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import Operators, RandomOperator
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, positive
 
 __all__ = ["contraction_on_average", "non_normal"]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.families import GaussianVector, LinearizedSGD, QuadraticSGD, Uniform
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import RandomOperator
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import RandomOperator
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, SHADE, figure
 
 __all__ = ["covariance_ellipse", "plane_paths", "sample_paths"]

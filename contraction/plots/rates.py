@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction import families as fam
-from contraction.certificates import certify
-from contraction.error_bounds import ErrorBound
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import RandomOperator
+from contraction.certificates.certify import certify
+from contraction.certificates.error_bound import ErrorBound
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import RandomOperator
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, positive
 
 __all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances", "fitted_rate"]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.iterates import iterates
-from contraction.operators import Operators, RandomOperator
-from contraction.orders import Order
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.orders import Order
 
 __all__ = [
     "Law", "Map", "WordLaw", "affine_map", "all_words", "expectation", "iid", "iterate_law", "law_of", "overlap",

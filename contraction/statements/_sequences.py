@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import iterates
-from contraction.operators import Operators
-from contraction.orders import Backward
-from contraction.rounding import gamma, iterate_rounding
-from contraction.spaces import Euclidean, L1Simplex, Space, SupNorm, Words
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators
+from contraction.maps.orders import Backward
+from contraction.maps.rounding import gamma, iterate_rounding
+from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, Words
 
 __all__ = ["KINDS", "Drawn", "draw", "spread"]
 

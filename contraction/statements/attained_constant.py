@@ -15,9 +15,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.iterates import backward_iterates
-from contraction.operators import Operators
-from contraction.spaces import SupNorm
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import Operators
+from contraction.maps.spaces import SupNorm
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import spread

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.certificates import certify
-from contraction.iterates import backward_iterates
-from contraction.operators import RandomOperator
-from contraction.rounding import iterate_rounding
+from contraction.certificates.certify import certify
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import iterate_rounding
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import KINDS, draw, spread
 

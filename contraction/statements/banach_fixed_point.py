@@ -16,10 +16,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import Operators
-from contraction.rounding import iterate_rounding
-from contraction.spaces import L1Simplex
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import Operators
+from contraction.maps.rounding import iterate_rounding
+from contraction.maps.spaces import L1Simplex
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import draw, spread

@@ -16,8 +16,8 @@ from fractions import Fraction
 import numpy as np
 
 from contraction.families import Gaussian, QuadraticSGD
-from contraction.iterates import paired_iterates
-from contraction.orders import Backward, Forward
+from contraction.maps.iterates import paired_iterates
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM, deviation
 from contraction.statements._finite import iid, rows

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import all_words, law_of, rows
 

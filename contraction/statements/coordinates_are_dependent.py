@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from contraction.orders import Backward, Forward, Order
+from contraction.maps.orders import Backward, Forward, Order
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import Law, Map, WordLaw, iid, law_of, overlap, random_fraction, rows
 from contraction.statements.equality_of_laws import random_weights

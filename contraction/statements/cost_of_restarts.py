@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import iterates, plain_iterates
-from contraction.operators import Operators, RandomOperator
-from contraction.orders import Backward, Forward, Order, Windowed, map_applications
+from contraction.maps.iterates import iterates, plain_iterates
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.orders import Backward, Forward, Order, Windowed, map_applications
 from contraction.statements._base import Row, Statement, Tier, Verdict
 
 NAME, ROWS = "cost_of_restarts", (72,)

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.spaces import SupNorm
+from contraction.maps.spaces import SupNorm
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import KINDS, draw

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import Map, iid, iterate_law, overlap, random_fraction
 

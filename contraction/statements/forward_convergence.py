@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Forward
+from contraction.maps.orders import Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import affine_map, all_words, iid, random_fraction, rows
 from contraction.statements.equality_of_laws import random_weights

@@ -18,9 +18,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import forward_iterates
-from contraction.operators import Operators
-from contraction.rounding import gamma, iterate_rounding
+from contraction.maps.iterates import forward_iterates
+from contraction.maps.operators import Operators
+from contraction.maps.rounding import gamma, iterate_rounding
 from contraction.statements._base import Row, Statement, Tier, Verdict
 
 ROWS = (6, 7, 8)

@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import backward_iterates
-from contraction.operators import Operators
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import Operators
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._sequences import draw, spread

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.families import LinearizedSGD
-from contraction.rounding import gamma
+from contraction.maps.rounding import gamma
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import random_fraction
 from contraction.statements.linearized_sgd import sgd_maps

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import iterates
-from contraction.operators import Operators, RandomOperator
-from contraction.orders import Backward, Forward
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import random_fraction
 from contraction.statements.taylor_of_gradient import symmetric

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from contraction.families import Cauchy, LogHeavy, QuadraticSGD
-from contraction.iterates import backward_iterates
+from contraction.maps.iterates import backward_iterates
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM, deviation, distance_to
 

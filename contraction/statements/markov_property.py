@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Forward
+from contraction.maps.orders import Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import Law, Map, WordLaw, iid, overlap, random_fraction, rows
 from contraction.statements.equality_of_laws import random_maps, random_weights

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.iterates import backward_iterates
-from contraction.operators import Operators
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import Operators
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 

@@ -17,8 +17,8 @@ from math import isqrt
 
 import numpy as np
 
-from contraction.iterates import backward_iterates
-from contraction.operators import Operators
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.operators import Operators
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 

@@ -15,9 +15,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.iterates import iterates
-from contraction.operators import Operators, RandomOperator
-from contraction.orders import Backward, CustomOrder, Order
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.orders import Backward, CustomOrder, Order
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import random_fraction
 

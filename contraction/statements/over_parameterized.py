@@ -20,9 +20,9 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import Operators
-from contraction.rounding import gamma
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import Operators
+from contraction.maps.rounding import gamma
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 

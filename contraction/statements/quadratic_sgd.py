@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from contraction.families import QuadraticSGD, Uniform
-from contraction.iterates import iterates, plain_iterates
-from contraction.operators import Operator
-from contraction.orders import Backward, Forward
-from contraction.rounding import gamma
+from contraction.maps.iterates import iterates, plain_iterates
+from contraction.maps.operators import Operator
+from contraction.maps.orders import Backward, Forward
+from contraction.maps.rounding import gamma
 from contraction.statements._base import Row, Statement, Tier, Verdict
 
 ROWS = (44, 45)

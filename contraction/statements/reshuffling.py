@@ -17,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from contraction.families.index_laws import Reshuffled
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import Law, affine_map, expectation, iterate_law, variance
 

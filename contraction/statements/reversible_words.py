@@ -26,7 +26,7 @@ from contraction.families.index_laws import (
     Reshuffled,
     ShuffledOnce,
 )
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import affine_map, iterate_law, overlap
 

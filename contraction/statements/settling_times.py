@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.families import QuadraticSGD, Uniform
-from contraction.iterates import paired_iterates
+from contraction.maps.iterates import paired_iterates
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM
 

@@ -19,7 +19,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import Law, Map, iid, law_of, overlap, rows
 from contraction.statements.equality_of_laws import random_weights

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.families import GradientSteps, RidgeLogisticLoss
-from contraction.rounding import gamma
+from contraction.maps.rounding import gamma
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from contraction.families import Gaussian, QuadraticSGD, TwoPoint
-from contraction.iterates import forward_iterates, paired_iterates
+from contraction.maps.iterates import forward_iterates, paired_iterates
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM, chi_square_miss, chi_square_range
 

@@ -17,9 +17,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.iterates import iterates
-from contraction.operators import Operators
-from contraction.orders import Backward, Forward
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators
+from contraction.maps.orders import Backward, Forward
 from contraction.statements import _exact
 from contraction.statements._base import Row, Statement, Tier, Verdict
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import signal, stats
 
 from contraction.families import Gaussian, QuadraticSGD
-from contraction.iterates import backward_iterates
+from contraction.maps.iterates import backward_iterates
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._chance import FALSE_ALARM, deviation, distance_to
 

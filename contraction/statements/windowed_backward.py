@@ -17,7 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from contraction.orders import Backward, Forward, Windowed
+from contraction.maps.orders import Backward, Forward, Windowed
 from contraction.statements._base import Row, Statement, Tier, Verdict
 from contraction.statements._finite import (
     affine_map,

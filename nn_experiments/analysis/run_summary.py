@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contraction.orders import Late, Reset
+from contraction.maps.orders import Late, Reset
 from nn_experiments.analysis.paths import best_so_far
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, Figure, plain_fields

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from contraction.orders import Order
+from contraction.maps.orders import Order
 from nn_experiments.engine.chain import walk
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.gpu import free, out_of_memory, repeatable
@@ -105,7 +105,7 @@ def iterates(
     state0
         θ0: a nested dictionary of tensors, the same for every iterate.
     order
-        From ``contraction.orders``, or your own: for each n an anchor and a word.
+        From ``contraction.maps.orders``, or your own: for each n an anchor and a word.
     at
         Which iterates, such as ``range(0, 2001, 10)``.
     metrics

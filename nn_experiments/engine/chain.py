@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from contraction.orders import Order
+from contraction.maps.orders import Order
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.engine.plan import Run, plan
 from nn_experiments.training.step import State

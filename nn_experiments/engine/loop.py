@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from contraction.orders import Order
+from contraction.maps.orders import Order
 from nn_experiments.training.step import State
 
 __all__ = ["double_loop"]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contraction.orders import Order, check_order
+from contraction.maps.orders import Order, check_order
 
 __all__ = ["Run", "asked", "plan"]
 

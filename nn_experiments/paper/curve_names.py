@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contraction.orders import Backward, Forward, Late, Order, Reset, Windowed, map_applications
+from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, map_applications
 
 __all__ = ["KINDS", "Variant", "home", "parse", "variant_name"]
 
@@ -162,4 +162,4 @@ def variant_name(order: Order) -> str:
             return f"late-{s}"
         case Windowed(w=w):
             return f"windowed-{w}"
-    raise ValueError(f"{order!r} has no name; only the orders of contraction.orders are stored")
+    raise ValueError(f"{order!r} has no name; only the orders of contraction.maps.orders are stored")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contraction.files import check_writable_folder, write_text
-from contraction.report import Section, compose, figure_html, table_html
+from contraction.report.html import Section, compose, figure_html, table_html
 from nn_experiments.analysis import Circumstances, Finding, Pairing, findings
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.analysis.paths import TooShort
@@ -227,7 +227,7 @@ def main(words: Sequence[str]) -> int:
     check_writable_folder(page.parent)
     sections, holds = [], True
     if not args.no_theory:
-        from contraction.report import theory_sections
+        from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
     networks = network_sections(results)

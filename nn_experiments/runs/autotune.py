@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from contraction.files import write_text
-from contraction.orders import CustomOrder
+from contraction.maps.orders import CustomOrder
 from nn_experiments.engine import measure
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
+from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.metrics import flat

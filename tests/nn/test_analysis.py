@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contraction.families import Gaussian, QuadraticSGD, Uniform
-from contraction.iterates import paired_iterates
+from contraction.maps.iterates import paired_iterates
 from nn_experiments.analysis.paths import (
     decay_rate,
     detrended,

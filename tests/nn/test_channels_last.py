@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from contraction.orders import Backward, Forward  # noqa: E402
+from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.chain import walk  # noqa: E402
 from nn_experiments.engine.kernels.choose import choose  # noqa: E402
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel  # noqa: E402

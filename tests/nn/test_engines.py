@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from contraction.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
+from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
 from nn_experiments.engine import iterates  # noqa: E402
 from nn_experiments.engine.chain import walk  # noqa: E402
 from nn_experiments.engine.kernels.choose import choose  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from contraction.orders import Backward, Late  # noqa: E402
+from contraction.maps.orders import Backward, Late  # noqa: E402
 from nn_experiments.engine import iterates  # noqa: E402
 from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
@@ -133,7 +133,7 @@ def test_metrics_written_for_one_state_are_batched(chunk: int | None) -> None:
 def test_a_users_own_module_in_fifteen_lines() -> None:
     """What the README shows."""
     import nn_experiments as nne
-    from contraction.orders import Backward, Forward
+    from contraction.maps.orders import Backward, Forward
 
     x = torch.linspace(-1, 1, 64)[:, None]
     y = torch.sin(3 * x)

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from benchmarks.card import equality  # noqa: E402
 from benchmarks.card.problems import problem  # noqa: E402
-from contraction.orders import Backward, CustomOrder, Forward  # noqa: E402
+from contraction.maps.orders import Backward, CustomOrder, Forward  # noqa: E402
 from nn_experiments.engine.ensemble import (  # noqa: E402
     columns,
     graphs,

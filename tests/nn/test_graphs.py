@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from contraction.orders import Backward, Forward  # noqa: E402
+from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.ensemble import graphs  # noqa: E402
 from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402

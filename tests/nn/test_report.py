@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import contraction.report
-from contraction.report import Section
+import contraction.report.html
+from contraction.report.html import Section
 from nn_experiments import load
 from nn_experiments.analysis import Pairing, findings
 from nn_experiments.analysis.seeds import compare_times
@@ -165,7 +165,7 @@ def test_accuracies_are_compared_as_error_rates(folder):
 
 def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, monkeypatch, capsys):
     theory = [Section("statements", "Every statement", "<p>theory</p>")]
-    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: (theory, True))
+    monkeypatch.setattr(contraction.report.html, "theory_sections", lambda seed=0: (theory, True))
     page = tmp_path / "page.html"
     assert main(["report", "--out", str(folder), "--results", str(tmp_path), "--page", str(page)]) == 0
     text = page.read_text()
@@ -175,7 +175,7 @@ def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, m
     assert re.findall(r'(?:src|href)="(?!data:|#)', text) == []
     assert "fig4: N = 120" in capsys.readouterr().out
     # a statement that fails makes the command fail
-    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: (theory, False))
+    monkeypatch.setattr(contraction.report.html, "theory_sections", lambda seed=0: (theory, False))
     assert main(["report", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 1
 
 
@@ -189,7 +189,9 @@ def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeyp
     assert err.count("\n") == 1
     assert f"No results in {tmp_path / 'nowhere'} or {tmp_path / 'neither'}" in err
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(contraction.report, "theory_sections", lambda seed=0: ([Section("a", "A", "<p>b</p>")], True))
+    monkeypatch.setattr(
+        contraction.report.html, "theory_sections", lambda seed=0: ([Section("a", "A", "<p>b</p>")], True)
+    )
     assert main(words) == 0
     assert "No results in" in page.read_text()
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from contraction.orders import Backward  # noqa: E402
+from contraction.maps.orders import Backward  # noqa: E402
 from nn_experiments.engine import gpu, iterates  # noqa: E402
 from nn_experiments.engine.ensemble import graphs, sweep  # noqa: E402
 from nn_experiments.engine.ensemble import wavefront as engine  # noqa: E402

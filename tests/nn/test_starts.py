@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from contraction.orders import Backward, CustomOrder, Forward  # noqa: E402
+from contraction.maps.orders import Backward, CustomOrder, Forward  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps  # noqa: E402
 from nn_experiments.engine.ensemble.wavefront import Ensemble, split  # noqa: E402

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
-from contraction.orders import Backward, Forward  # noqa: E402
+from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.purity import NotReplayable, probe  # noqa: E402
 from nn_experiments.training.metrics import flat  # noqa: E402

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.func import functional_call  # noqa: E402
 
-from contraction.orders import Backward  # noqa: E402
+from contraction.maps.orders import Backward  # noqa: E402
 from nn_experiments.engine.chain import walk  # noqa: E402
 from nn_experiments.engine.ensemble import sweep  # noqa: E402
 from nn_experiments.engine.ensemble import wavefront as engine  # noqa: E402

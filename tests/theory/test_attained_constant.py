@@ -46,7 +46,7 @@ def test_a_smaller_constant_is_caught(monkeypatch):
 @pytest.mark.control
 def test_order_makes_no_difference_to_one_map_but_to_two(monkeypatch):
     """In the forward order the strict sequence D (1 - 2^-i) breaks the bracket."""
-    from contraction.iterates import forward_iterates
+    from contraction.maps.iterates import forward_iterates
 
     monkeypatch.setattr(attained_constant, "backward_iterates", forward_iterates)
     assert not attained_constant.check(Fraction(1, 2), Fraction(1), 20)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contraction as ct
-from contraction.average import average_contraction, confidence_upper, leaf_basis, p_mean_factor
-from contraction.certificates import certify
+from contraction.certificates.average import average_contraction, confidence_upper, leaf_basis, p_mean_factor
+from contraction.certificates.certify import certify
 from contraction.families import Cyclic, ExpandingOnAverage, FiniteFamily, LeastSquares, Uniform
-from contraction.limits import coupling_distance
+from contraction.limits.backward import coupling_distance
 
 X = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from contraction import strategies
 from contraction.families import QuadraticSGD, TwoPoint
-from contraction.iterates import forward_iterates
-from contraction.orders import Forward
+from contraction.maps.iterates import forward_iterates
+from contraction.maps.orders import Forward
 from contraction.statements import _sequences, backward_contraction
 from contraction.statements._sequences import KINDS, draw, spread
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contraction import bounds
+from contraction.certificates import bounds
 
 KS = st.one_of(st.just(F(0)), st.fractions(0, F(99, 100), max_denominator=100), st.just(1 - F(1, 10**6)))
 SIZES = st.fractions(0, 1000, max_denominator=50)

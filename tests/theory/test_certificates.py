@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction import strategies
-from contraction.certificates import certify, estimate
-from contraction.error_bounds import Certificate, Estimate
+from contraction.certificates.certify import certify, estimate
+from contraction.certificates.error_bound import Certificate, Estimate
 from contraction.families import FiniteFamily, Gaussian, LinearizedSGD, QuadraticSGD, TwoPoint, Uniform
-from contraction.rounding import iterate_rounding
+from contraction.maps.rounding import iterate_rounding
 
 
 def slack(rows, k, d, n):

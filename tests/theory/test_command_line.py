@@ -9,7 +9,7 @@ import pytest
 
 from contraction import __main__ as command_line
 from contraction.files import check_writable_folder, write_atomically, write_text
-from contraction.report import theory_report
+from contraction.report.html import theory_report
 from contraction.statements import _base, all_statements, find
 from contraction.statements._base import Row, Verdict, combine, ratio_of
 
@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_written(capsys, tmp_path):
 
 
 def test_a_report_named_like_a_folder_is_refused(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("contraction.report.theory_sections", lambda seed: ([], True))
+    monkeypatch.setattr("contraction.report.html.theory_sections", lambda seed: ([], True))
     status, _, err = run(capsys, "report", "--out", str(tmp_path))
     assert status == 2
     assert "is a folder: name a file in it" in err

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import Operators, RandomOperator
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import Operators, RandomOperator
 from contraction.statements import constant_maps
 
 

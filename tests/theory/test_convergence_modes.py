@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements import convergence_modes as statement
 from contraction.statements._finite import affine_map, iid, law_of, rows
 

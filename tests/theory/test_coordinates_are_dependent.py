@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements import coordinates_are_dependent as statement
 
 fractions = st.fractions(-2, 2, max_denominator=4)

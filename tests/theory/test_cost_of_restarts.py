@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.iterates import iterates
-from contraction.orders import Backward, Windowed, map_applications
+from contraction.maps.iterates import iterates
+from contraction.maps.orders import Backward, Windowed, map_applications
 from contraction.statements import cost_of_restarts as statement
 
 

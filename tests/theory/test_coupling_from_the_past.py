@@ -10,9 +10,9 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 
-from contraction.exact_sampling import coupling_from_the_past
 from contraction.families import Cyclic, FiniteFamily
-from contraction.limits import NotSettled
+from contraction.limits.backward import NotSettled
+from contraction.limits.coupling_from_the_past import coupling_from_the_past
 
 # P(1 -> 1) = P(1 -> 2) = 1/2, P(2 -> 1) = 1: stationary law (2/3, 1/3)
 CHAIN = ({1: 1, 2: 1}, {1: 2, 2: 1})

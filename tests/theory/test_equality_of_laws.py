@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements import equality_of_laws as statement
 from contraction.statements._finite import affine_map, iid, iterate_law, wasserstein
 

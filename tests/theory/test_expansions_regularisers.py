@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction import expansions as ex
-from contraction.rounding import gamma
+from contraction.maps.rounding import gamma
 from tests.theory.test_expansions_exact import POINT, rational_fields
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction import expansions as ex
-from contraction.rounding import gamma
+from contraction.maps.rounding import gamma
 
 
 def sine_fields(rng: np.random.Generator, count: int, d: int) -> tuple[list[ex.VectorField], list[float]]:

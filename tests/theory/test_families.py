@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import contraction as ct
 from contraction import families as fam
 from contraction import strategies
-from contraction.declarations import search_violation
-from contraction.rounding import gamma, iterate_rounding
+from contraction.certificates.falsify import search_violation
+from contraction.maps.rounding import gamma, iterate_rounding
 
 from .family_examples import EXAMPLES, NAMES
 

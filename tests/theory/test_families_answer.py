@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import contraction as ct
-from contraction.average import average_contraction
+from contraction.certificates.average import average_contraction
 from contraction.families import (
     FiniteFamily,
     GradientSteps,
@@ -89,7 +89,7 @@ class EnclosedDamped(Damped):
     """The same family, which states its affine form in ball arithmetic."""
 
     def affine_enclosures(self):
-        from contraction.balls import AffineEnclosure, ball, matrix, vector
+        from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
 
         h = ball(self.h)
         return [AffineEnclosure(matrix([[F(9, 10)]]), vector([0]), [-h], [h])]
@@ -123,7 +123,7 @@ class Mixture(Own):
         return True
 
     def affine(self, draw):
-        from contraction.operators import AffineMaps
+        from contraction.maps.operators import AffineMaps
 
         return AffineMaps(np.asarray(0.5), self.scale * np.atleast_1d(draw), "scalar")
 
@@ -275,7 +275,7 @@ def test_enclosures_may_be_wide():
     """A ball for a random factor in [0.3, 0.5]: the midpoint alone is no enclosure."""
     import flint
 
-    from contraction.balls import AffineEnclosure, ball
+    from contraction.maps.balls import AffineEnclosure, ball
 
     class RandomFactor(Own):
         radius = 0.1
@@ -417,7 +417,7 @@ GUESSES = {"getattr", "hasattr", "vars", "dir"}
 
 def is_definition(path: str) -> bool:
     """Whether a file defines operators, spaces or families."""
-    return path in ("operators.py", "spaces.py") or path.startswith("families/")
+    return path in ("maps/operators.py", "maps/spaces.py") or path.startswith("families/")
 
 
 def guesses(source: str) -> list[tuple[str, int]]:

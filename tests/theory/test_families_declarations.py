@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import contraction as ct
 from contraction import families as fam
 from contraction import strategies
-from contraction.declarations import search_violation
+from contraction.certificates.falsify import search_violation
 
 
 def affine(A, b, **declared):

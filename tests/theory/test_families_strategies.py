@@ -114,7 +114,7 @@ def test_edges_are_reached():
 
 
 def test_a_public_function_is_not_hidden_by_its_module():
-    importlib.import_module("contraction.iterates")  # binds the module on the package
+    importlib.import_module("contraction.maps.iterates")  # binds the module on the package
     assert callable(ct.iterates)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families import LinearizedSGD
-from contraction.iterates import forward_iterates
+from contraction.maps.iterates import forward_iterates
 from contraction.statements import forward_convergence as statement
 from contraction.statements._chance import FALSE_ALARM
 
@@ -70,7 +70,7 @@ def test_no_common_fixed_point_no_refutation():
 @pytest.mark.control
 def test_backward_in_place_of_forward_is_caught(monkeypatch):
     """Backward steps shrink like (1-h)^n: their mean square is not the formula's."""
-    from contraction.orders import Backward
+    from contraction.maps.orders import Backward
 
     monkeypatch.setattr(statement, "Forward", Backward)
     assert not all(statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard"))

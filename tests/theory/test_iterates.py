@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contraction as ct
-from contraction._affine import worth_it
 from contraction.families import QuadraticSGD, Uniform
-from contraction.rounding import iterate_rounding
+from contraction.maps.affine import worth_it
+from contraction.maps.rounding import iterate_rounding
 from tests.theory.test_orders import ORDERS
 
 SCRAMBLED = ct.CustomOrder(lambda n: [2, 1, *range(3, n + 1)] if n > 1 else [1])

@@ -15,7 +15,6 @@ from scipy.stats import binom
 from contraction.families.bernoulli import BernoulliConvolution
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import Reshuffled
-from contraction.iterates import backward_iterates, forward_iterates, paired_iterates
 from contraction.laws import exact_law
 from contraction.laws.calibrated import (
     Rates,
@@ -27,6 +26,7 @@ from contraction.laws.calibrated import (
     two_sample_test,
 )
 from contraction.laws.means import mean_sample_size, mean_test
+from contraction.maps.iterates import backward_iterates, forward_iterates, paired_iterates
 
 RATES = Rates(0.05, 0.05)
 REPEATS = 400

@@ -12,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
-from contraction.errors import NotCertified
 from contraction.families import Gaussian, QuadraticSGD, Uniform
 from contraction.families.bernoulli import BernoulliConvolution
 from contraction.families.finite import FiniteFamily
-from contraction.iterates import backward_iterates
 from contraction.laws import ExactLaw, exact_law, merged_law
 from contraction.laws.bernoulli import bernoulli_law, cantor_cdf, golden_law, golden_value
 from contraction.laws.distance import (
@@ -29,8 +27,10 @@ from contraction.laws.distance import (
     wasserstein,
     wasserstein_to_uniform,
 )
-from contraction.orders import Backward
-from contraction.rounding import gamma
+from contraction.maps.errors import NotCertified
+from contraction.maps.iterates import backward_iterates
+from contraction.maps.orders import Backward
+from contraction.maps.rounding import gamma
 
 HALF = F(1, 2)
 BERNOULLI = [(HALF, 0), (HALF, HALF)]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.iterates import plain_iterates
 from contraction.laws import (
     ExactLaw,
     _words,
@@ -19,8 +18,9 @@ from contraction.laws import (
     merged_law,
     word_law,
 )
-from contraction.operators import Operators
-from contraction.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
+from contraction.maps.iterates import plain_iterates
+from contraction.maps.operators import Operators
+from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
 
 HALF = F(1, 2)
 BERNOULLI = [(HALF, 0), (HALF, HALF)]  # x/2 and x/2 + 1/2

@@ -21,8 +21,8 @@ from contraction.families.linearized import LinearizedSGD
 from contraction.laws import affine_moments, exact_law, pair_law
 from contraction.laws.affine_moments import AffineMoments
 from contraction.laws.random_affine import RandomAffineMoments
-from contraction.orders import Backward, CustomOrder, Forward
-from contraction.rounding import gamma
+from contraction.maps.orders import Backward, CustomOrder, Forward
+from contraction.maps.rounding import gamma
 
 small = st.fractions(min_value=-1, max_value=1, max_denominator=6)
 
@@ -184,7 +184,7 @@ def test_monte_carlo_agrees_and_a_wrong_exponent_does_not():
     ‖theta_{n+1}^B - theta_n^B‖^2 <= r^2 with r = ‖A^n‖ D, so the mean of R copies is within r^2 √(ln(2e6) / 2R) of its
     expectation but for chance 1e-6. The same formula one index off (n - 1) must fall outside.
     """
-    from contraction.iterates import backward_iterates
+    from contraction.maps.iterates import backward_iterates
 
     family = LinearizedSGD(theta_star=[0.0, 0.0], H=np.diag([1.0, 1.2]), h=0.5, noise=Uniform(-1, 1))
     R, n = 20_000, 3

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families import QuadraticSGD, Uniform
-from contraction.iterates import paired_iterates
 from contraction.laws import sign_flip_test
+from contraction.maps.iterates import paired_iterates
 
 small_integers = st.lists(st.integers(-5, 5), min_size=1, max_size=8)
 

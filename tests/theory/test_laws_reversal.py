@@ -22,7 +22,7 @@ from contraction.laws import (
     reversible,
     word_law,
 )
-from contraction.orders import Backward, CustomOrder, Forward, Windowed
+from contraction.maps.orders import Backward, CustomOrder, Forward, Windowed
 
 HALF = F(1, 2)
 BERNOULLI = [(HALF, 0), (HALF, HALF)]  # x/2 and x/2 + 1/2

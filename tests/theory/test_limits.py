@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contraction as ct
-from contraction.certificates import certify
+from contraction.certificates.certify import certify
 from contraction.families import BernoulliConvolution, ConstantMaps, FiniteFamily, Gaussian, QuadraticSGD, Uniform
-from contraction.limits import NotSettled, apply_backward, backward_limit, coupling_distance
-from contraction.rounding import iterate_rounding
+from contraction.limits.backward import NotSettled, apply_backward, backward_limit, coupling_distance
+from contraction.maps.rounding import iterate_rounding
 
 
 @given(h=st.floats(0.05, 1.95), eps=st.sampled_from([1e-3, 1e-9, 1e-15]), seed=st.integers(0, 2**31))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families import LinearizedSGD
-from contraction.rounding import gamma
+from contraction.maps.rounding import gamma
 from contraction.statements import linearized_contraction as statement
 
 eigenvalue = st.fractions(-2, 5, max_denominator=8)

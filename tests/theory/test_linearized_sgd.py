@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families import LinearizedSGD, Uniform
-from contraction.iterates import paired_iterates
-from contraction.rounding import gamma
+from contraction.maps.iterates import paired_iterates
+from contraction.maps.rounding import gamma
 from contraction.statements import linearized_sgd as statement
 from contraction.statements.taylor_of_gradient import symmetric
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families import Cauchy, Gaussian, LogHeavy, QuadraticSGD
-from contraction.iterates import backward_iterates
+from contraction.maps.iterates import backward_iterates
 from contraction.statements import log_moment as statement
 
 rates = st.one_of(st.floats(0.15, 0.7), st.floats(1.3, 1.85))

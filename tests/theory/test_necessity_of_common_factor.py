@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.iterates import forward_iterates
+from contraction.maps.iterates import forward_iterates
 from contraction.statements import necessity_of_common_factor as statement
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.iterates import forward_iterates
+from contraction.maps.iterates import forward_iterates
 from contraction.statements import necessity_of_completeness as statement
 
 not_squares = st.integers(2, 10**9).filter(lambda m: isqrt(m) ** 2 != m)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction.families import BernoulliConvolution, FiniteFamily
-from contraction.nested import nested_boxes
+from contraction.limits.nested_boxes import nested_boxes
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 60))

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction import strategies
-from contraction._change_of_metric import equivalence
-from contraction.certificates import certify
+from contraction.certificates.certify import certify
+from contraction.certificates.change_of_metric import equivalence
+from contraction.certificates.norms import common_norm, expanding_word, lyapunov_norm, spectral_radius
 from contraction.families import FiniteFamily, HeavyBall, Uniform
-from contraction.norms import common_norm, expanding_word, lyapunov_norm, spectral_radius
-from contraction.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 
 A = np.array([[0.5, 10.0], [0.0, 0.5]])
 

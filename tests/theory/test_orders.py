@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import (
+from contraction.maps.orders import (
     Backward,
     CustomOrder,
     Forward,
@@ -82,5 +82,5 @@ def test_meaningless_parameters_are_refused(make):
 
 
 def test_orders_cost_nothing_to_import():
-    code = "import contraction.orders, sys; assert not {'numpy', 'sympy', 'torch', 'scipy'} & set(sys.modules)"
+    code = "import contraction.maps.orders, sys; assert not {'numpy', 'sympy', 'torch', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

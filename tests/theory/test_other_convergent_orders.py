@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import CustomOrder, Forward
+from contraction.maps.orders import CustomOrder, Forward
 from contraction.statements import other_convergent_orders as statement
 
 factor = st.fractions(0, Fraction(99, 100), max_denominator=100)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.operators import Operators
+from contraction.maps.operators import Operators
 from contraction.statements import over_parameterized as statement
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from contraction.families import Gaussian, QuadraticSGD
 from contraction.families.index_laws import Cyclic, ExchangeableMixture
-from contraction.iterates import paired_iterates
 from contraction.laws import exchangeable_pair, sign_flip_test
+from contraction.maps.iterates import paired_iterates
 from contraction.statements import paths_against_laws as statement
 from contraction.statements.equality_of_laws import kink
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction import strategies
-from contraction.certificates import certify
+from contraction.certificates.certify import certify
+from contraction.certificates.norms import lyapunov_norm
+from contraction.certificates.rigorous import ball, operator_norm_ball, positive_definite, upper
 from contraction.families import FiniteFamily, GradientSteps, LinearizedSGD, QuadraticSGD, RidgeLoss, Uniform
-from contraction.norms import lyapunov_norm
-from contraction.rigorous import ball, operator_norm_ball, positive_definite, upper
 
 flint = pytest.importorskip("flint")
 

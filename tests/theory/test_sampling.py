@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import contraction as ct
-from contraction.certificates import estimate
+from contraction.certificates.certify import estimate
 from contraction.families import (
     BernoulliConvolution,
     Cyclic,
@@ -21,7 +21,7 @@ from contraction.families import (
     TwoPoint,
     Uniform,
 )  # fmt: skip
-from contraction.sampling import sample_stationary, square_rate, unbiased_expectation
+from contraction.limits.stationary import sample_stationary, square_rate, unbiased_expectation
 
 
 def test_maps_are_exactly_what_the_certificate_asks():
@@ -91,7 +91,7 @@ def test_no_bias_at_all_by_enumeration():
 
 @pytest.mark.control
 def test_forgetting_the_weights_is_biased(monkeypatch):
-    from contraction import sampling
+    from contraction.limits import stationary as sampling
 
     def unweighted(operators, f, theta, levels, tail):
         return sampling_copies(operators, f, theta, levels, 1.0)

@@ -7,7 +7,7 @@ import pytest
 
 import contraction as ct
 from contraction.families import FiniteFamily
-from contraction.spaces import Space
+from contraction.maps.spaces import Space
 
 
 class Rooted(Space):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.laws import exact_law, is_stationary
-from contraction.orders import Forward
+from contraction.maps.orders import Forward
 from contraction.statements import stationarity_needs_continuity as statement
 from contraction.statements._finite import iid, iterate_law
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from contraction.iterates import backward_iterates, forward_iterates
-from contraction.operators import RandomOperator
-from contraction.orders import Backward, Forward
-from contraction.rounding import gamma
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import RandomOperator
+from contraction.maps.orders import Backward, Forward
+from contraction.maps.rounding import gamma
 from contraction.statements import time_averages as statement
 from contraction.statements._chance import FALSE_ALARM
 from contraction.statements._finite import affine_map, all_words, rows

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import Backward, Forward
+from contraction.maps.orders import Backward, Forward
 from contraction.statements import two_step_sgd
 
 

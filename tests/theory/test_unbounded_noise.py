@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import contraction as ct
 from contraction.families import Gaussian, QuadraticSGD, Uniform
-from contraction.orders import Backward
+from contraction.maps.orders import Backward
 from contraction.statements import unbounded_noise as statement
 from contraction.statements._chance import FALSE_ALARM
 from contraction.statements._finite import affine_map, rows

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.orders import Backward
+from contraction.maps.orders import Backward
 from contraction.statements import which_loss as statement
 from contraction.statements._finite import affine_map, rows
 

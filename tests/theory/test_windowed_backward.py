@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraction.families.index_laws import Reshuffled
-from contraction.orders import Forward, Windowed
+from contraction.maps.orders import Forward, Windowed
 from contraction.statements import windowed_backward as statement
 from contraction.statements._finite import affine_map, iterate_law
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from contraction.orders import Order
+from contraction.maps.orders import Order
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import WAYS, choose_convolution, laid_out
 from nn_experiments.engine.ensemble.graphs import Sweeper

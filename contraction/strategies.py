@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from contraction import families as fam
 from contraction.families._checks import check_dim
-from contraction.operators import RandomOperator
-from contraction.orders import Backward, Forward, Late, Order, Reset, Windowed
+from contraction.maps.operators import RandomOperator
+from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed
 
 __all__ = [
     "contraction_factors", "exact_weights", "families", "finite_families", "index_laws", "learning_rates",
