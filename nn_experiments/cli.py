@@ -1,4 +1,4 @@
-"""The command line (torch is imported only by the commands that train)."""
+"""The command line ``python -m nn_experiments`` (torch is imported only by the commands that train)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results.curves import DEFAULT_OUT
@@ -15,135 +16,159 @@ from nn_experiments.results.curves import DEFAULT_OUT
 __all__ = ["main"]
 
 
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, whose own help says what the list of commands says."""
+    return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+
+
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m nn_experiments", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m nn_experiments",
+        description="Reproduce the paper's network experiments: list, run, resume, plot and report.",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    listing = commands.add_parser("list", help="all figures with their cost, or one with all its settings")
-    listing.add_argument("figure", nargs="?")
+    listing = _command(commands, "list", "list all figures with their settings and cost, or show one figure in detail")
+    listing.add_argument("figure", nargs="?", help="fig2 … fig19, or digits (default: all)")
 
-    run = commands.add_parser("run", help="compute what a figure still lacks")
+    _run_arguments(_command(commands, "run", "compute what a figure still lacks; a stopped run resumes"))
+    _increments_arguments(
+        _command(commands, "increments", "estimate, from forward runs, how far apart backward iterates n and n + k are")
+    )
+
+    commands.add_parser("plot", help="draw a figure", add_help=False)
+    commands.add_parser("report", help="write one HTML page with all results", add_help=False)
+
+    record = _command(commands, "record", "pack the results of a figure's experiment into one file")
+    record.add_argument("figure", help="fig2 … fig19, or digits")
+    record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
+    record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file (default: results)")
+    record.add_argument(
+        "--identity", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
+    )
+    record.add_argument(
+        "--variant", metavar="NAME", help="write EXPERIMENT--NAME.npz instead (default: EXPERIMENT.npz)"
+    )
+    record.add_argument(
+        "--replace", action="store_true", help="overwrite the existing file even if recorded data would be lost"
+    )
+
+    merge = _command(commands, "merge", "combine the results of several machines in one folder")
+    merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
+    merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"target folder (default: {DEFAULT_OUT})")
+
+    _subset_arguments(_command(commands, "data", "load a data set and describe it, or export the part that runs need"))
+    return parser
+
+
+def _run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
-    run.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
+    run.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figure's)")
     run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
     run.add_argument(
         "--orders",
         nargs="+",
-        help=f"of {', '.join(curve_names.KINDS)}; the figure's own and its baselines unless given",
+        help=f"of {', '.join(curve_names.KINDS)} (default: the figure's, with its baselines)",
     )
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
-    run.add_argument("--steps", type=int, help="length of the curves; the figure's own unless given")
-    run.add_argument("--every", type=int, help="record every so many iterates; the figure's own unless given")
+    run.add_argument("--steps", type=int, help="number of steps of each curve (default: the figure's)")
+    run.add_argument("--every", type=int, help="record every EVERY-th iterate (default: the figure's)")
     run.add_argument(
         "--diagnostics-every",
         type=int,
-        help="grid of increments and couplings, 0 for none; the figure's own unless given",
+        help="measure increments and couplings at every such iterate, 0 for never (default: the figure's)",
     )
     run.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, or a GPU if torch finds one (auto); auto unless given"
+        "--device", default="auto", help="cpu, cuda, cuda:1, or auto for a GPU if there is one (default: auto)"
     )
-    run.add_argument(
-        "--dtype", choices=catalogue.DTYPES, help="of parameters and inputs; the experiment's own unless given"
-    )
+    run.add_argument("--dtype", choices=catalogue.DTYPES, help="of parameters and inputs (default: the experiment's)")
     run.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="change the experiment (list FIGURE shows its fields); no change unless given",
+        help="change a setting of the experiment; list FIGURE shows them (default: no change)",
     )
     run.add_argument(
         "--engine",
         default="auto",
         choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble"),
-        help="how steps are computed, or the fastest that can (auto); auto unless given",
+        help="how steps are computed; auto takes the fastest that can (default: auto)",
     )
     run.add_argument(
         "--chunk",
         type=int,
-        help="chains run together by the ensemble engine; what fits a GPU, all on a CPU, unless given",
+        help="number of chains that the ensemble engine runs together (default: what fits a GPU; all on a CPU)",
     )
     run.add_argument(
         "--workers",
         type=int,
-        help="processes, 0 for none but this one; one a core (none for a short run or on a GPU) unless given",
+        help="number of worker processes; 0 for this process (default: one per core; 0 for short runs and on a GPU)",
     )
     run.add_argument(
-        "--dask", metavar="ADDRESS", help="run on a dask.distributed cluster; on this machine alone unless given"
+        "--dask", metavar="ADDRESS", help="scheduler of a dask.distributed cluster (default: this machine alone)"
     )
     run.add_argument(
-        "--time-limit", type=float, metavar="MINUTES", help="start nothing new after that; no limit unless given"
+        "--time-limit",
+        type=float,
+        metavar="MINUTES",
+        help="do not start new blocks after this many minutes (default: no limit)",
     )
     run.add_argument(
         "--block-seconds",
         type=float,
         default=15.0,
         metavar="SECONDS",
-        help="work lost at most a worker; 15 unless given",
+        help="an interrupted worker loses at most about this much work (default: 15)",
     )
-    run.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs; {DEFAULT_OUT} unless given")
-    run.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes")
+    run.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
+    run.add_argument("--dry-run", action="store_true", help="print what would be done and how long it would take")
     _data_arguments(run)
 
-    increments = commands.add_parser(
-        "increments", help="how far backward iterates n and n + k are apart, in law, from forward runs (cheap)"
-    )
+
+def _increments_arguments(increments: argparse.ArgumentParser) -> None:
     increments.add_argument("figure", help="whose experiment is trained: fig2 … fig13, or digits (see list)")
     increments.add_argument("--draws", type=int, default=8, help="seeds 0 … DRAWS - 1 (default: 8)")
     increments.add_argument("--steps", type=int, help="the last n (default: the figure's)")
-    increments.add_argument("--every", type=int, default=50, help="measure every so many steps (default: 50)")
+    increments.add_argument("--every", type=int, default=50, help="measure at every EVERY-th step (default: 50)")
     increments.add_argument(
-        "--ahead", type=int, nargs="+", default=[1, 10, 100, 300, 1000], metavar="K", help="the k (default: 1 to 1000)"
+        "--ahead",
+        type=int,
+        nargs="+",
+        default=[1, 10, 100, 300, 1000],
+        metavar="K",
+        help="the k (default: 1 10 100 300 1000)",
     )
     increments.add_argument("--device", default="auto", help="as in run (default: auto)")
-    increments.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run")
-    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder (default: {DEFAULT_OUT})")
+    increments.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
+    )
+    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
     _data_arguments(increments)
 
-    commands.add_parser("plot", help="draw a figure", add_help=False)
-    commands.add_parser("report", help="one page with all results", add_help=False)
 
-    record = commands.add_parser("record", help="pack the results of a figure's experiment into one file")
-    record.add_argument("figure")
-    record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs; {DEFAULT_OUT} unless given")
-    record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file; results unless given")
-
-    record.add_argument(
-        "--identity", help="first characters, where the folder holds several variants; the only one unless given"
+def _subset_arguments(data: argparse.ArgumentParser) -> None:
+    data.add_argument("name", nargs="?", help="digits, fashion_mnist, cifar10, cifar100, square, cosine or cube")
+    subset = data.add_argument_group("data subset", "write only the images that these runs read")
+    subset.add_argument("--for", dest="figures", nargs="+", metavar="FIGURE", help="the figures that will be run")
+    subset.add_argument("--reduced", action="store_true", help="for the figures' reduced forms")
+    subset.add_argument("--into", type=Path, metavar="DIR", help="output folder; an existing subset is extended")
+    subset.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figures')")
+    subset.add_argument("--steps", type=int, help="last iterate of the runs (default: the figures')")
+    subset.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
     )
-    record.add_argument(
-        "--variant", metavar="NAME", help="EXPERIMENT--NAME.npz, beside EXPERIMENT.npz, which is written unless given"
+    subset.add_argument(
+        "--no-diagnostics", action="store_true", help="for runs with --diagnostics-every 0, which need fewer images"
     )
-
-    record.add_argument(
-        "--replace", action="store_true", help="write even if the file that is there holds what the new results lack"
-    )
-
-    merge = commands.add_parser("merge", help="copy into one folder what others have computed")
-    merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
-    merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
-
-    data = commands.add_parser(
-        "data", help="load a data set (downloading it if need be) and say what it is; or cut it down (--for)"
-    )
-    data.add_argument("name", nargs="?", help="digits, fashion_mnist, cifar10, cifar100, square, cosine, cube")
-    cut = data.add_argument_group("cutting", "a small folder, the --data-dir of exactly these runs")
-    cut.add_argument("--for", dest="figures", nargs="+", metavar="FIGURE", help="the figures whose runs it is for")
-    cut.add_argument("--reduced", action="store_true", help="for the figures' reduced forms")
-    cut.add_argument("--into", type=Path, metavar="DIR", help="the folder; a cut that is there is added to")
-    cut.add_argument("--seeds", type=int, nargs="+", help="the figures' own unless given")
-    cut.add_argument("--steps", type=int, help="last iterate of the runs; the figures' own unless given")
-    cut.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run; no change unless given"
-    )
-    cut.add_argument("--no-diagnostics", action="store_true", help="for runs with --diagnostics-every 0: fewer images")
     _data_arguments(data)
-    return parser
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", help="folder with data files; TRAINING_IN_REVERSE_DATA unless given")
-    parser.add_argument("--any-data", action="store_true", help="take files that are not the official data")
+    parser.add_argument(
+        "--data-dir", help="folder with data files (default: the environment variable TRAINING_IN_REVERSE_DATA)"
+    )
+    parser.add_argument("--any-data", action="store_true", help="accept files that are not the official data")
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from nn_experiments.cores import available_cores
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 
@@ -91,7 +91,7 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
 def figure_rows() -> Iterator[str]:
     """Yield the lines of `list`: a figure a line, with its settings, cost in steps and expected time."""
     speed = peak()
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     heads = f"{'steps':>7}{'every':>6}{'seeds':>6}  {'steps in all':>13}  {'time':>9}"
     yield f"{'figure':<8}{'experiment':<20}{heads}  orders"
     for figure in FIGURES.values():

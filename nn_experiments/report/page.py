@@ -202,13 +202,11 @@ def network_sections(results: Sequence[AtHand]) -> list[Section]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments report", description="One page with all results.")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs; {DEFAULT_OUT} unless given")
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="folder of results of record; results unless given"
-    )
-    parser.add_argument("--page", type=Path, help="the page; OUT/report.html unless given")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
+    parser.add_argument("--page", type=Path, help="file to write (default: OUT/report.html)")
     parser.add_argument("--no-theory", action="store_true", help="leave the theory's sections out (they take a minute)")
-    parser.add_argument("--seed", type=int, default=0, help="of the theory's cases; 0 unless given")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the theory's random cases (default: 0)")
     return parser
 
 

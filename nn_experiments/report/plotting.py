@@ -27,24 +27,25 @@ def _arguments() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         default=DEFAULT_OUT,
-        help=f"folder of runs or of results of record; {DEFAULT_OUT} unless given",
+        help=f"folder of runs or of records (default: {DEFAULT_OUT})",
     )
     parser.add_argument(
-        "--identity", help="first characters, where the folder holds several variants; the only one unless given"
+        "--identity", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", help="the figure's own unless given")
-    parser.add_argument("--orders", nargs="+", help="the figure's own and its baselines unless given")
+    parser.add_argument("--seeds", type=int, nargs="+", help="rows of the picture (default: the figure's)")
+    parser.add_argument("--orders", nargs="+", help="curves (default: the figure's, with its baselines)")
     parser.add_argument(
         "--metrics",
         nargs="+",
-        help="columns, such as newest_batch_loss, the paper's minibatch loss; the figure's own unless given",
+        help="columns, such as newest_batch_loss, the paper's minibatch loss (default: the figure's)",
     )
     parser.add_argument(
-        "--scale", choices=("auto", "linear", "log"), default="auto", help="of losses; auto unless given"
+        "--scale", choices=("auto", "linear", "log"), default="auto", help="scale of the losses' axes (default: auto)"
     )
-    parser.add_argument("--pictures", type=Path, help="where PNG and SVG go; OUT/figures unless given")
+    parser.add_argument("--pictures", type=Path, help="folder for PNG and SVG files (default: OUT/figures)")
     parser.add_argument(
-        "--name", help="what the pictures are called; the figure's name, with what differs from its own, unless given"
+        "--name",
+        help="file name of the pictures (default: the figure's, with what differs from it)",
     )
     return parser
 

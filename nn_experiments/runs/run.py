@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from nn_experiments.cores import available_cores
 from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.engine import measure
 from nn_experiments.engine.ensemble.wavefront import Ensemble
@@ -123,14 +123,16 @@ def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) 
     return spent / count if spent else slow, evaluation
 
 
-def _block_seconds(request: Request, options: Options, ensemble: Ensemble, step: float) -> float:
-    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains.
+def _block_seconds(
+    request: Request, options: Options, ensemble: Ensemble, step: float, evaluation: float = 0.0
+) -> float:
+    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains, evaluation included.
 
     Where there is a limit of time, a block is at most a fifth of it: what is not finished then is lost.
     """
     if device_of(options) == "cpu" or ensemble.chunk is None:
         return options.block_seconds
-    whole = min(ensemble.chunk, len(request.wanted("curves"))) * request.steps * step
+    whole = min(ensemble.chunk, len(request.wanted("curves"))) * (request.steps * step + evaluation)
     if options.time_limit is not None:
         whole = min(whole, options.time_limit / 5)
     return max(options.block_seconds, whole)
@@ -153,9 +155,9 @@ def foresee(request: Request, options: Options) -> str:
         classes=dataset.classes,
         step_seconds=step,
         evaluation_seconds=evaluation,
-        block_seconds=_block_seconds(request, options, ensemble, step),
+        block_seconds=_block_seconds(request, options, ensemble, step, evaluation),
     )
-    workers = min(options.workers or len(pieces), len(pieces), len(os.sched_getaffinity(0))) or 1
+    workers = min(options.workers or len(pieces), len(pieces), available_cores()) or 1
     seconds = sum(piece.seconds for piece in pieces)
     lines = [
         f"{experiment.name} into {root}",
@@ -246,7 +248,7 @@ def run(
             classes=dataset.classes,
             step_seconds=step_seconds,
             evaluation_seconds=evaluation_seconds,
-            block_seconds=_block_seconds(request, options, ensemble, step_seconds),
+            block_seconds=_block_seconds(request, options, ensemble, step_seconds, evaluation_seconds),
         )
 
     pieces = lacking(1e-3, 1e-3)
@@ -299,7 +301,7 @@ def run(
         else:
             workers = 0 if device != "cpu" else options.workers  # a card is used by this process
             if workers is None:
-                workers = 0 if progress.seconds < 20 else min(len(pieces), len(os.sched_getaffinity(0)))
+                workers = 0 if progress.seconds < 20 else min(len(pieces), available_cores())
             at_once = max(1, workers)
             make = (lambda: executors.process_executor(at_once)) if workers else executors.InlineExecutor
         progress.workers = at_once

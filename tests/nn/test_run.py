@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -246,21 +248,23 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert started.returncode == 0
 
 
-def test_every_option_says_what_holds_unless_it_is_given() -> None:
-    from nn_experiments import cli as command
+def test_every_option_states_its_default() -> None:
+    from nn_experiments import cli
     from nn_experiments.report import page, plotting
 
-    (subparsers,) = (action for action in command._arguments()._actions if action.dest == "command")
-    parsers = [subparsers.choices[name] for name in ("run", "record", "merge")]
+    (subparsers,) = (action for action in cli._arguments()._actions if action.dest == "command")
+    parsers = [subparsers.choices[name] for name in ("run", "increments", "record", "merge")]
+    assert all(parser.description for parser in parsers)
     for parser in (*parsers, plotting._arguments(), page._arguments()):
         taking = [a for a in parser._actions if a.option_strings and a.nargs != 0]
         assert taking
         for action in taking:
             text = action.help % {"default": action.default} if action.help else ""
-            assert text.endswith("unless given"), (parser.prog, action.option_strings)
+            assert re.search(r"\(default: [^()]+\)$", text), (parser.prog, action.option_strings)
             if action.default not in (None, []):
-                default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default)
-                assert text.endswith(f"{default} unless given"), (parser.prog, action.option_strings)
+                values = action.default if isinstance(action.default, list) else [action.default]
+                default = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+                assert text.endswith(f"(default: {default})"), (parser.prog, action.option_strings)
 
 
 @pytest.mark.parametrize(
@@ -384,3 +388,16 @@ def test_a_job_is_plain_data() -> None:
         run_job(pickle.loads(pickle.dumps(job))).values["train_loss"].tobytes()
         == run_job(job).values["train_loss"].tobytes()
     )
+
+
+def test_the_number_of_cores_is_known_where_linux_is_not(monkeypatch, capsys) -> None:
+    """macOS and Windows have no ``os.sched_getaffinity``."""
+    from nn_experiments.cores import available_cores
+
+    assert available_cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert available_cores() == os.cpu_count()
+    assert main(["list"]) == 0
+    assert "fig4" in capsys.readouterr().out
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1

@@ -1,0 +1,17 @@
+"""How many processor cores this process may use, on every operating system."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["available_cores"]
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use.
+
+    On Linux that is the number it is bound to; elsewhere, where Python cannot tell, the number the machine has.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
