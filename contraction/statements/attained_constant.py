@@ -73,8 +73,8 @@ def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: i
     displacement = Operators.from_maps([lambda x: k * x + D]).apply(1, np.array([Fraction(0)]))[0]
     conclusion = all(d <= D * k**j / (1 - k) for j, d in enumerate(to_limit))
     return Verdict(
-        "attained_constant", ROWS, "refuted", conclusion and not displacement < D, float(displacement), float(D),
-        note=f"k={k}, n={n}: d(θ, T_iθ) = D and d(θ*, θ_n) = D k^n/(1−k)",
+        "attained_constant", ROWS, "beyond", conclusion and not displacement < D, float(displacement), float(D),
+        note=f"k={k}, n={n}, T_i x = kx + D at θ=0: d(θ, T_iθ) = D and d(θ*, θ_n) = D k^n/(1−k) exactly",
     )  # fmt: skip
 
 
@@ -85,9 +85,11 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1; T_i x = kx + D",
     rows=(
         Row(
-            17, "Theorem 2.2, condition (2)", "LOOSE", "d(θ, T_i(θ)) < D for all i",
-            "the strict sign excludes the maps T_i x = kx + D, for which the rate holds with equality at every n",
-            "≤ D, and D/(1−k) is attained; under the strict sign it is the best constant but not attained", "typo",
+            17, "Theorem 2.2, condition (2): the strict sign", "LOOSE",
+            quote="Assume T_i's are uniform contractions, with a certain k < 1 in common, and for some θ there is a "
+            "constant D such that, d(θ, T_i(θ)) < D for all i.",
+            beyond="The theorem also holds with ≤ in (2). Then D/(1 − k) is attained, at every n, by the maps T_i x "
+            "= kx + D; under the strict sign it is the best constant and is not attained.",
         ),
     ),
     check=check,

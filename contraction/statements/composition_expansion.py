@@ -94,15 +94,21 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ (order p: C^{p−1,1}), k fixed; repeated indices allowed",
     rows=(
         Row(
-            54, "Appendix C, (4)", "TYPO", "(1+hV_{i_1})(θ)⋯(1+hV_{i_k})(θ)",
-            "this is a product of vectors, which has no meaning; the maps are composed",
-            "((1+hV_{i_1}) ∘ ⋯ ∘ (1+hV_{i_k}))(θ)", "typo",
+            54, "Appendix C, equation (4)", "TYPO",
+            quote="The main idea is to expand a generic k term iterate T_{i_1} ⋯ T_{i_k}(θ) = (1 + hV_{i_1})(θ) ⋯ (1 "
+            "+ hV_{i_k})(θ) in Taylor's series in the learning rate.",
+            why="The right side reads as a product of vectors; the maps are composed.",
+            correct="(1 + hV_{i_1}) ⋯ (1 + hV_{i_k})(θ), as in Appendix D.1.",
+            severity="typo",
         ),
         Row(
-            56, "Lemma C.1 and its proof", "HYP", "1 + hΣV + h²Σ_{u<v}V'V + O(h³)",
-            "no smoothness is asked: for V_1 = |x|^{3/2}, V_2 = 1 at 0 the remainder is h^{5/2}",
-            "V_i ∈ C^{1,1} near θ and k fixed; the remainder grows as (kh)³; orders part at h² only where a bracket is "
-            "not zero", "repairable",
+            56, "Lemma C.1", "HYP",
+            quote="Then for any choice of indices i_1, …, i_k we have that T_{i_1} ⋯ T_{i_k} = 1 + h Σ_{l=1}^k "
+            "V_{i_l} + h² Σ_{1≤u<v≤k} V'_{i_u}V_{i_v} + O(h³)",
+            why="Without smoothness the remainder can be larger: for V_1(x) = |x|^{3/2} and V_2 = 1 it is h^{5/2} at "
+            "0.",
+            correct="The V_i are C^{1,1} near θ, and k is fixed as h → 0; the remainder grows like (kh)³.",
+            severity="repairable",
         ),
     ),
     check=check,

@@ -9,10 +9,11 @@ The text that was used is a Markdown transcript of arXiv 2502.01557v1 with its f
 
 1. The list of references is left out, and so are images, page breaks, the rules above footnotes, HTML tags and the
    marks of emphasis and of lists outside formulas.
-2. A heading, a figure's caption, a footnote and a bold lead ("Theorem 2.2. (…)") stand by themselves. All other paragraphs
-   are one stream, because pages break inside sentences. A sentence ends at a full stop, question or exclamation mark
-   (with a closing bracket or quotation mark after it) before a capital letter, a bracket or a formula, but not after
-   "i.e.", "e.g.", "cf." or "vs."; and at a display that a paragraph with a capital letter follows.
+2. A heading, a figure's caption, a footnote and a bold lead ("Theorem 2.2. (…)") stand by themselves. All other
+   paragraphs are one stream, because pages break inside sentences. A sentence ends at a full stop, question or
+   exclamation mark (with a closing bracket or quotation mark after it) before a capital letter, a bracket or a
+   formula, but not after "i.e.", "e.g.", "cf." or "vs."; and at a display that a paragraph with a capital letter
+   follows.
 
 A sentence, from there or from a quotation, is normalised so (`normalise`):
 
@@ -43,8 +44,8 @@ _SIGNS = {
     "Omega": "Ω", "nabla": "∇", "infty": "∞", "leq": "≤", "geq": "≥", "neq": "≠", "simeq": "≃", "in": "∈",
     "subset": "⊂", "circ": "∘", "sum": "Σ", "langle": "⟨", "rangle": "⟩", "|": "‖", "cdots": "…", "dots": "…",
     "ldots": "…", "cdot": "", "to": "→", "rightarrow": "→", "longrightarrow": "→", "prime": "'", "times": "×",
-    "mathcal{O}": "O", "max": "max", "lim": "lim", "cos": "cos", "S": "§", "square": "", "left": "", "right": "", "quad": "",
-    "qquad": "", "nonumber": "", "dagger": "†", "{": "{", "}": "}", ",": "", ";": "", "!": "", " ": "",
+    "mathcal{O}": "O", "max": "max", "lim": "lim", "cos": "cos", "S": "§", "square": "", "left": "", "right": "",
+    "quad": "", "qquad": "", "nonumber": "", "dagger": "†", "{": "{", "}": "}", ",": "", ";": "", "!": "", " ": "",
 }  # fmt: skip
 _ABBREVIATION = re.compile(r"(?:\bi\.e|\be\.g|\bcf|\bvs|\bv\.s)\.$")
 _END = re.compile(r"[.?!][)”\"’]*(?=\s+[A-Z(“$\\])")
@@ -179,7 +180,7 @@ def main(argv: list[str]) -> int:
     text = Path(path).read_text(encoding="utf-8")
     hashes = sorted(set(map(digest, sentences(text))))
     head = [
-        "# SHA-256 of each sentence of arXiv 2502.01557v1, normalised as printed_sentences.py says; made by that script",
+        "# SHA-256 of each sentence of arXiv 2502.01557v1, normalised as printed_sentences.py says, and made by it",
         f"# from a transcript with SHA-256 {hashlib.sha256(text.encode()).hexdigest()}",
     ]
     DATA.write_text("\n".join([*head, *hashes]) + "\n", encoding="utf-8")

@@ -94,7 +94,8 @@ def test_the_report_is_one_page_and_quotes_what_it_refutes(monkeypatch, tmp_path
     path, holds = theory_report(tmp_path / "report.html")
     page = path.read_text(encoding="utf-8")
     assert holds
-    assert "printed: A ≤ k^n (D + Dk + … + Dk^{m−n+1}) | ≤ D k^n (1 − k^{n−m+2})/(1−k)" in page
+    assert "printed: At this point, we can use the condition in (2)" in page
+    assert "A ≤ k^n (D + D · k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k)" in page
     assert "http" not in page
     assert "<script" not in page
 
