@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from contraction.statements._base import Row, Section, Statement, Verdict
@@ -15,6 +16,8 @@ _HEADINGS = {
     "repairable": "Lines and formulas",
     "typo": "Typos and wording",
 }
+
+_QUESTION = "We have a question"
 
 _OPENING = f"""\
 Dear Benoit Dherin, Benny Avelin, Anders Karlsson, Hanna Mazzawi, Javier Gonzalvo and Michael Munn,
@@ -45,7 +48,7 @@ that the paper has in mind; a reader who uses a statement elsewhere needs to kno
 
 _BEYOND = """\
 Nothing in this section is counted against the paper. It holds sharper constants, the scope of a statement, what a
-statement does not say, and two questions to the authors. Where a sentence is quoted, it stands as printed."""
+statement does not say, and questions to the authors. Where a sentence is quoted, it stands as printed."""
 
 
 def slips(statements: Sequence[Statement]) -> list[tuple[Row, Statement]]:
@@ -116,8 +119,11 @@ def _counts(statements: Sequence[Statement]) -> str:
         if not serious
         else f"The entries under “Changes a conclusion” ({len(serious)}) change one."
     )
+    asked = sum(row.beyond.startswith(_QUESTION) for s in statements for row in s.rows)
+    questions = f", {asked} of these with a question to you" if asked else ""
     return (
-        f"We checked {len(in_paper)} statements and lines of the paper, and {len(stand)} of them stand as printed. "
+        f"We checked {len(in_paper)} statements and lines of the paper, and {len(stand)} of them stand as printed"
+        f"{questions}. "
         f"{len(found['errata'])} have an erratum, and {len(found['hypotheses'])} need a hypothesis that is not stated. "
         f"{conclusion} These stand:"
     )
@@ -136,8 +142,9 @@ def _remark(row: Row, s: Statement, refutations: dict[tuple[str, int], Verdict] 
     if row.severity is not None:
         return [*lines, f"- {row.beyond}", _command(s)]
     lines += [f"- Printed: “{row.quote}”"] if row.quote else []
+    label = "" if row.beyond.startswith(_QUESTION) else "We add: " if row.quote else "Remark: "
     run = _run(row, s, refutations)
-    return [*lines, f"- {'We add' if row.quote else 'Remark'}: {row.beyond}", *([run] if run else []), _command(s)]
+    return [*lines, f"- {label}{row.beyond}", *([run] if run else []), _command(s)]
 
 
 def _command(s: Statement) -> str:
@@ -154,7 +161,8 @@ def _run(row: Row, s: Statement, refutations: dict[tuple[str, int], Verdict] | N
     numbers = ""
     if None not in (verdict.measured, verdict.claimed):
         measured, claimed = f"{verdict.measured:.6g}", f"{verdict.claimed:.6g}"
-        if verdict.kind == "refuted" and measured != claimed:
+        said = {measured, claimed} <= set(re.findall(r"-?\d[\d.]*(?:e[+-]?\d+)?", verdict.note))
+        if verdict.kind == "refuted" and measured != claimed and not said:
             numbers = f"found {measured}, the printed form gives {claimed}"
         if verdict.kind == "loose":
             numbers = f"the printed bound holds: found {measured}, the bound is {claimed}"

@@ -5,7 +5,7 @@ Problem
 Guarantee (Exact)
     D_i = D: d(theta*, theta_n) = D k^n/(1-k) at every n, but then d(theta, T_i theta) = D is not < D.
     D_i < D (strict (2)) and k > 0: d(theta*, theta_n) = sum_{j>=n} k^j D_{j+1} < D k^n/(1-k), and the ratio tends to
-    1 with D_i -> D: no smaller constant serves. So (2) should read <=.
+    1 with D_i -> D: no smaller constant serves. So (2) may read <=.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: int = 5) -> Verdict:
-    """The strict (2) excludes the extremal maps T_i x = kx + D, though the conclusion holds for them with D."""
+    """Beyond the strict (2): the conclusion holds with D for the extremal maps T_i x = kx + D too, and is attained."""
     to_limit = distances(k, [D] * n, D, 1, list(range(n + 1)))
     displacement = Operators.from_maps([lambda x: k * x + D]).apply(1, np.array([Fraction(0)]))[0]
     conclusion = all(d <= D * k**j / (1 - k) for j, d in enumerate(to_limit))

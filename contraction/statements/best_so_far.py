@@ -1,4 +1,4 @@
-"""Section 4, "better performance" as the best loss so far: the forward path keeps drawing, the backward path does not.
+"""Section 4, what it does not say: the best loss so far. The forward path keeps drawing, the backward path does not.
 
 Problem
     Constant maps (Example 2.4) to M points with losses l_1 < … < l_M and given weights; best loss among iterates 1 … n.
@@ -64,7 +64,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(h: float = 0.1, start: float = 3.0, N: int = 400, replicas: int = 1000, seed: int = 0) -> Verdict:
     """Fraction of seeds whose backward path has a worse best loss than its forward path (measured; a tie counts half).
 
-    Test: Hoeffding at fixed n; "better performance" would make it at most ½ (claimed). False alarm 1e-9; a
+    Test: Hoeffding at fixed n, against ½ (claimed), where neither order is favoured. False alarm 1e-9; a
     fraction above ½ by two deviations is missed with at most the same chance.
     """
     operators = QuadraticSGD(h, Gaussian()).sample(N, seed, replicas=replicas)

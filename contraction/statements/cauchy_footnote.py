@@ -60,7 +60,7 @@ def check_printed(n: int = 50) -> Verdict:
     increments = min(abs(b - a) for a, b in pairwise(theta))
     return Verdict(
         "cauchy_footnote", ROWS, "refuted", near_zero == 0 and increments >= 1, float(increments),
-        note="θ_n = n: d(θ_n, θ_m) → 0 as n, m → 0 holds, convergence does not",
+        note="the sequence θ_n = n satisfies the printed condition and does not converge",
     )  # fmt: skip
 
 

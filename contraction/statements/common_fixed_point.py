@@ -90,12 +90,14 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(slip: str) -> Verdict:
-    """The slips: "h" (T_i without h), "positive" losses, "no distinction" between the orders under the remark."""
+    """Rows 23 and 24, "h" and "positive" losses; row 25, "no distinction": beyond the remark, which is true."""
     if slip == "h":
         slope, h, theta = Fraction(4), Fraction(1, 10), Fraction(1)  # L = 2 theta^2
         printed, step = theta - slope * theta, theta - h * slope * theta
         holds = printed != step and abs(printed) > 1 > abs(step)
-        return Verdict(NAME, (23,), "refuted", holds, float(step), float(printed), note="L = 2θ², h = .1, θ = 1")
+        return Verdict(
+            NAME, (23,), "refuted", holds, float(step), float(printed), note="one step from θ = 1 for L = 2θ², h = .1"
+        )
     if slip == "positive":
         losses = [Fraction(1, 3), Fraction(2, 7), Fraction(1, 10**9)]
         mean = sum(losses, Fraction(0)) / len(losses)

@@ -75,8 +75,9 @@ def check_printed(reading: str, k: int = 8) -> Verdict:
     series = ex.word_series([first, second], (1, 2), np.zeros(1), 2)[:, 0]
     holds = remainder**2 == h**5 and list(series) == [0.0, 1.0, 0.0]
     return Verdict(
-        NAME, (56,), "refuted", holds, float(remainder / h**3), 1.0,
-        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: remainder h^(5/2), over h³ {float(remainder / h**3):g}",
+        NAME, (56,), "refuted", holds, float(remainder / h**3), ratio=float(remainder / h**3),
+        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the remainder is h^(5/2) = {float(remainder / h**3):g} h³, "
+        "and the factor grows without bound as h → 0",
     )  # fmt: skip
 
 

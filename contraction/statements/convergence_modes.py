@@ -101,7 +101,7 @@ def check_printed(k: Fraction = Fraction(1, 2), n: int = 5, starts: tuple[int, i
     gap = max(abs(cdf(laws[0][1], x) - cdf(laws[1][1], x)) for x in points)
     return Verdict(
         NAME, (42,), "refuted", gap > 0 and all(f == b for f, b in laws), float(gap), 0.0,
-        note=f"F_{n} of T(x, y) = ({k} x + b, y) from y0 = {starts[0]} and y0 = {starts[1]}",
+        note=f"T(x, y) = ({k} x + b, y): the largest difference of the distribution functions of θ_{n} from two starts",
     )  # fmt: skip
 
 

@@ -151,7 +151,8 @@ def check_printed(n: int = 16) -> Verdict:
     holds = distance_backward == distance_forward > 0 and biased[1] == 0
     return Verdict(
         NAME, ROWS, "refuted", holds, float(distance_backward), float(distance_forward), hypotheses="any finite chain",
-        note=f"n={n}: equal distances to π; forward coalescence stops at state 0, mass {float(biased[0]):.5f}",
+        note=f"two states, n={n}: the laws of both orders are equally far from π; a forward chain stopped when it "
+        f"coalesces is in state 0 with probability {float(biased[0]):.5f}",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Section 4, "converges faster" as a hitting time: the forward path reaches a target that the backward path may never.
+"""Section 4, what it does not say: hitting times. The forward path reaches a target that the backward path may never.
 
 Problem
     Constant maps (Example 2.4): T_i jumps to one of M points with given weights; the target is hit when the iterate is
@@ -62,7 +62,7 @@ def check_printed(
 ) -> Verdict:
     """Fraction of AR(1) paths that never come close to the minimum in N steps: backward (measured) and forward.
 
-    Test: each fraction is within Hoeffding's deviation (half the false alarm rate each) of its probability; refuted if
+    Test: each fraction is within Hoeffding's deviation (half the false alarm rate each) of its probability; it holds if
     the backward probability is surely larger. False alarm 1e-9; a difference of probabilities above four deviations is
     missed with at most the same chance.
     """

@@ -84,7 +84,7 @@ def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
     holds = exits and max(rows) > edge and all(b > 2 * a for a, b in pairwise(rows[5:]))
     return Verdict(
         NAME, ROWS, "refuted", holds, float(rows[-1]), float(edge), hypotheses="contraction on [−1, 1] only",
-        note="T(0) = .6 > (1−k) r = .5, T(1) = 1.1, the fixed point 1.2 of x/2 + .6 is outside",
+        note=f"backward iterate θ_{n} and the edge of the region where x/2 + .6 contracts; T(0) = .6 > (1−k) r = .5",
     )  # fmt: skip
 
 

@@ -93,8 +93,8 @@ STATEMENT = Statement(
             "same error h(1 − h)^{n−1}ε_n is decaying to zero as the trajectory progresses.",
             why="The error decays only if the tails of the noise are not too heavy: for ε = exp(1/U), with U uniform "
             "on (0, 1), infinitely many of these errors exceed 1.",
-            correct="E log⁺|ε_i| < ∞. For 0 < |1 − h| < 1 this is necessary and sufficient for almost sure "
-            "convergence, and any moment implies it.",
+            correct="E log⁺|ε_i| < ∞, where log⁺ x = max(log x, 0). For 0 < |1 − h| < 1 this is necessary and "
+            "sufficient for almost sure convergence, and any moment implies it.",
             severity="repairable",
         ),
     ),

@@ -85,8 +85,10 @@ def check_printed(low: Fraction = Fraction(1, 4), high: Fraction = Fraction(3, 4
     maps = [lambda x: 0 * x, lambda x: 0 * x + 1]
     gap = memory(maps, coin_mixture([low, high], n), [Fraction(1, 2)])
     return Verdict(
-        NAME, ROWS, "refuted", gap > 0, float(gap), 0.0, note=f"Example 2.4 thrown with a coin of bias {low} or {high}"
-    )
+        NAME, ROWS, "refuted", gap > 0, float(gap), 0.0,
+        note="distance of the laws of the next iterate given two pasts with one present; Example 2.4 with one "
+        f"coin, of bias {low} or {high}",
+    )  # fmt: skip
 
 
 STATEMENT = Statement(

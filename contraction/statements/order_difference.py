@@ -59,8 +59,9 @@ def check_printed(k: int = 8) -> Verdict:
     outer, inner, h = steps_apart(k)
     gap = outer - inner
     return Verdict(
-        NAME, ROWS, "refuted", gap**2 == h**5, float(gap / h**3), 1.0,
-        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the difference over h³ is {float(gap / h**3):g} → ∞",
+        NAME, ROWS, "refuted", gap**2 == h**5, float(gap / h**3), ratio=float(gap / h**3),
+        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the bracket is 0, the difference {float(gap / h**3):g} h³, "
+        "and the factor grows without bound as h → 0",
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Problem
 Guarantee (Upper, attained)
     d(theta*, T_1 … T_n x) <= (D/(1-k) + r) k^n, an equality for T_i y = k y + D at theta = 0, x = -r.
     The proof's way, the displacement D + (1+k) r at x, gives (D + (1+k) r) k^n/(1-k): larger by 2 k r k^n/(1-k).
-    C = D/(1-k) as printed is right for x = theta only.
+    The proof says that D changes with the start; C = D/(1-k) with the D of theta is for x = theta.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), r: Fraction = Fraction(5), n: int = 7
 ) -> Verdict:
-    """C = D/(1-k), said to depend on the start, is exceeded from any other start of the extremal maps."""
+    """Beyond the proof, where D changes with the start: the sharp constant, below that of the proof, is attained."""
     distance, printed = extremal(k, D, r, [n])[0], D / (1 - k) * k**n
     larger = through_displacement(k, D, r) * k**n
     holds = printed < distance <= larger

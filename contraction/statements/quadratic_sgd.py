@@ -90,7 +90,7 @@ def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> V
         float(forward),
         float(printed),
         seed=seed,
-        note=f"h={h}, n={n}, theta=0",
+        note=f"the forward iterate and the printed sum at h={h}, n={n}, θ=0",
     )
 
 

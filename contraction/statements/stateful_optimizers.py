@@ -69,7 +69,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(beta: Fraction = Fraction(9, 10)) -> Verdict:
-    """ "All possible iteration orders coincide at order h": with momentum they do not."""
+    """Outside of the printed form θ + hV: with momentum the orders do not coincide at order h."""
     verdict = check((Fraction(1), Fraction(2)), (Fraction(-1), Fraction(1)), beta, Fraction(0))
     coefficient = beta * (2 - (-1))
     return Verdict(

@@ -156,7 +156,15 @@ def check_printed(slip: str) -> Verdict:
         # M > m excludes L = m|theta|^2/2, for which M = m serves, even with equality
         excluded = printed_square(tenth, ten / 2, ten / 2) == sharp(tenth, ten / 2, ten / 2) ** 2 == (1 - ten / 20) ** 2
         holds = slope_near < Fraction(1, 10**10) and slope_far > 10**10 and excluded
-        return Verdict(NAME, (28,), "refuted", holds, float(slope_near), None, note="θ⁴ is strictly convex, no m, no M")
+        return Verdict(
+            NAME,
+            (28,),
+            "refuted",
+            holds,
+            float(slope_near),
+            None,
+            note="θ⁴ is strictly convex, and for it no m > 0 and no M serves",
+        )
     if slip == "constant":
         step, printed = sharp(tenth, one, ten), printed_square(tenth, one, ten)
         holds = step < 1 < printed and sharp(tenth, one, ten) ** 2 == Fraction(81, 100)

@@ -86,7 +86,7 @@ def step_between_ends(h: Fraction, w: int, m: int) -> tuple[Fraction, Fraction]:
 
 
 def check_printed(h: Fraction = Fraction(1, 2), w: int = 3, m: int = 3) -> Verdict:
-    """The approach "leads to convergence": successive window ends keep a mean square distance (measured), not 0."""
+    """Beyond "may change … at each reset": the mean square distance of successive window ends (measured) is not 0."""
     found, formula = step_between_ends(h, w, m)
     return Verdict(
         NAME, ROWS, "beyond", found == formula and found > 0, float(found), 0.0,

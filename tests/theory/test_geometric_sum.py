@@ -1,4 +1,4 @@
-"""The geometric sum in the proof of Theorem 2.2 (rows 13, 14), exactly; the printed sum holds, the printed closed form does not."""
+"""The geometric sum in the proof of Theorem 2.2 (rows 13, 14): the printed sum holds, the closed form does not."""
 
 from __future__ import annotations
 
