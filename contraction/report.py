@@ -88,7 +88,8 @@ def markdown_html(text: str) -> str:
 
     def inline(line: str) -> str:
         line = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(line))
-        return re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
+        line = re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
+        return re.sub(r"\\([\[_*])", r"\1", line)
 
     out, in_list = [], False
     for line in text.splitlines():

@@ -92,7 +92,14 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
     lines += ["", "## Beyond the paper", "", *_BEYOND.splitlines()]
     for row, s in entries(statements, "beyond"):
         lines += _remark(row, s, refutations)
-    return _joined(lines)
+    return escaped(_joined(lines))
+
+
+def escaped(text: str) -> str:
+    """Formulas kept from being read as Markdown: [V, W](θ) is no link, and no underscore begins emphasis."""
+    text = re.sub(r"\[(?=[^\[\]]*\]\()", r"\\[", text)
+    text = re.sub(r"(?<![\w\u0303])_", r"\\_", text)
+    return re.sub(r"(?<=_)\*", r"\\*", text)
 
 
 def _joined(lines: list[str]) -> str:

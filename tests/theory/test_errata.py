@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
 import pytest
 
+from contraction.report import markdown_html
 from contraction.statements import Row, Verdict, all_statements
 from contraction.statements._base import Statement
-from contraction.statements._errata import entries, errata_markdown, slips
+from contraction.statements._errata import entries, errata_markdown, escaped, slips
 from tests.theory.printed_sentences import digest, is_printed, known, normalise, sentences
 
 PAGE = Path(__file__).resolve().parents[2] / "proofs" / "ERRATA.md"
@@ -19,7 +21,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def quotations(page: str) -> list[str]:
-    return re.findall(r"^- Printed: “(.*)”$", page, flags=re.M)
+    return re.findall(r"^- Printed: “(.*)”$", re.sub(r"\\([\[_*])", r"\1", page), flags=re.M)
 
 
 def same_run(written: str, found: str) -> bool:
@@ -47,6 +49,15 @@ def test_the_page_quotes_nothing_else():
         line for line in PAGE.read_text(encoding="utf-8").splitlines() if not line.startswith("- Printed: “")
     )
     assert all(map(is_printed, found))
+
+
+def test_markdown_leaves_the_formulas_as_they_are():
+    """No brackets that read as a link and no underscore that begins emphasis; the report shows each quotation whole."""
+    page = errata_markdown(all_statements())
+    assert not re.search(r"(?<!\\)\[[^\[\]]*\]\(|(?<![\\\w\u0303])_|(?<=_)\*", page)
+    shown = markdown_html(page)
+    assert all(f"“{html.escape(row.quote)}”" in shown for row in QUOTED if row.section)
+    assert escaped("[V, W](θ), (T)_* and ‖A‖_p, θ_n, θ*") == r"\[V, W](θ), (T)\_\* and ‖A‖\_p, θ_n, θ*"
 
 
 @pytest.mark.parametrize("row", QUOTED, ids=lambda row: f"row {row.id}")
