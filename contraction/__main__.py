@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     rates.add_argument("--out", default="out/rates", help="folder for PNG and SVG files (default out/rates)")
     rates.set_defaults(run=_rates)
 
-    errata = commands.add_parser("errata", help="print what stands and each slip, failing, with its correction")
+    errata = commands.add_parser("errata", help="what stands, the errata, hypotheses to add, beyond the paper")
     errata.add_argument("--seed", type=_seed, default=0)
     errata.set_defaults(run=_errata)
 
@@ -73,7 +73,10 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(table(verdicts))
         failed, cases = sum(not v.holds for v in verdicts), sum(v.cases for v in verdicts)
         print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} cases, {failed} failed")
-        print("rows: of the audit; worst ratio: measured over claimed; refuted: passes if the printed form fails")
+        print(
+            "rows: of the audit; worst ratio: measured over claimed; refuted: passes if the printed form fails; "
+            "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
+        )
     for v in verdicts:
         if not v.holds:
             print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)

@@ -88,7 +88,8 @@ def markdown_html(text: str) -> str:
 
     def inline(line: str) -> str:
         line = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(line))
-        return re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
+        line = re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
+        return re.sub(r"\\([\[_*])", r"\1", line)
 
     out, in_list = [], False
     for line in text.splitlines():
@@ -120,9 +121,14 @@ def compose(sections: Sequence[Section], title: str = "Training in reverse, chec
     )
 
 
-def _printed(statement: Statement, verdict: Verdict) -> str:
-    """What a refutation is about: the printed forms of its rows."""
-    quotes = [row.quote for row in statement.rows if row.id in verdict.rows and row.severity and row.quote]
+def _about(statement: Statement, verdict: Verdict) -> str:
+    """What a verdict is about: the claim, or for a verdict on the printed text its sentences or what goes beyond."""
+    if verdict.kind not in ("refuted", "loose", "beyond"):
+        return statement.claim
+    rows = [row for row in statement.rows if row.id in verdict.rows]
+    quotes = list(dict.fromkeys(row.quote for row in rows if row.quote))
+    if verdict.kind == "beyond":
+        return "beyond: " + " | ".join(row.beyond for row in rows if row.beyond) if rows else statement.claim
     return "printed: " + " | ".join(quotes) if quotes else statement.claim
 
 
@@ -137,7 +143,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     results = {s.name: list(s.run(seed)) for s in statements}
     rows = [
         (
-            ", ".join(s.paper), _printed(s, v) if v.kind == "refuted" else s.claim, v.kind, v.cases,
+            ", ".join(s.paper), _about(s, v), v.kind, v.cases,
             format_ratio(v.ratio), "pass" if v.holds else "FAIL", v.hypotheses or s.hypotheses,
         )
         for s in statements
@@ -171,6 +177,8 @@ is one statement, checked on cases that nobody picked by hand.</p>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>
 <li><strong>statistical</strong>: a test with stated sample size and error rates.</li>
-<li><strong>refuted</strong>: the printed form was run and was seen to fail, which is what passes; its correction is
-in the errata.</li></ul>
+<li><strong>refuted</strong>: the printed form was run and was seen to fail, which is what passes; its correction, or
+the hypothesis to add, is in the errata.</li>
+<li><strong>loose</strong>: the printed bound was run and holds; it is not attained.</li>
+<li><strong>beyond</strong>: the printed text stands; something that it does not say was run and seen.</li></ul>
 """

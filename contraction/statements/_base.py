@@ -4,8 +4,10 @@ A statement is one file of this package, named by content, with
 
 - ``check(...) -> Verdict``: one measured number beside one claimed number, on the arguments it is given;
 - ``cases(rng, tier)``: a seeded generator of keyword arguments for ``check`` (tier "standard" or "thorough");
-- ``check_printed(...) -> Verdict`` of kind "refuted", where the printed form of a row is wrong: it holds when the
-  printed form is seen to fail; ``printed_cases(rng, tier)`` beside it if it takes arguments;
+- ``check_printed(...) -> Verdict``, which runs what the printed text says: of kind "refuted" where the printed form of
+  a row is wrong or lacks a hypothesis (it holds when the printed form is seen to fail), of kind "loose" where a printed
+  bound holds and is not sharp, of kind "beyond" where the text stands and more is shown; ``printed_cases(rng, tier)``
+  beside it if it takes arguments;
 - ``STATEMENT``: the record below.
 """
 
@@ -18,13 +20,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Kind", "Printed", "Row", "Severity", "Statement", "Tier", "Verdict", "combine", "ratio_of"]
+__all__ = ["Kind", "Printed", "Row", "Section", "Severity", "Statement", "Tier", "Verdict", "combine", "ratio_of"]
 
-Kind = Literal["exact", "tight", "upper", "statistical", "refuted"]
-Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE"]
+Kind = Literal["exact", "tight", "upper", "statistical", "refuted", "loose", "beyond"]
+Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"]
+Section = Literal["errata", "hypotheses", "beyond"]
 Severity = Literal["typo", "repairable", "changes a conclusion"]
 Tier = Literal["standard", "thorough"]
 Cases = Callable[[np.random.Generator, Tier], Iterable[dict[str, Any]]]
+
+#: Kinds of verdicts on the printed text, in the order of `Statement.run`.
+_OF_THE_TEXT: tuple[Kind, ...] = ("refuted", "loose", "beyond")
 
 #: Called with every verdict that is made; the test suite collects its table here.
 OBSERVERS: list[Callable[[Verdict], None]] = []
@@ -49,10 +55,11 @@ class Verdict:
         Name of the statement (its file).
     rows : tuple of int
         Rows of the audit that it speaks of.
-    kind : {"exact", "tight", "upper", "statistical", "refuted"}
+    kind : {"exact", "tight", "upper", "statistical", "refuted", "loose", "beyond"}
         exact: two exact objects are equal; tight: equal within derived rounding, asserted from both sides;
         upper: measured <= claimed within derived rounding; statistical: a test with stated error rates;
-        refuted: the printed form fails.
+        refuted: the printed form fails; loose: the printed bound holds and is not attained; beyond: the text stands,
+        and what it does not say was seen.
     holds : bool
         Whether the check passed (for "refuted": whether the printed form was seen to fail).
     measured, claimed : float or None
@@ -131,7 +138,7 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
             return (not v.holds, 0.0)
         if v.kind == "upper":
             return (not v.holds, v.ratio)
-        return (not v.holds, abs(v.ratio - 1) if v.kind != "refuted" else -abs(v.ratio - 1))
+        return (not v.holds, -abs(v.ratio - 1) if v.kind in _OF_THE_TEXT else abs(v.ratio - 1))
 
     worst = max(verdicts, key=against)
     rows = tuple(sorted({r for v in verdicts for r in v.rows}))
@@ -155,14 +162,19 @@ class Row:
         Number of the row.
     place : str
         Where in the text.
-    printed : {"OK", "TYPO", "WRONG", "HYP", "LOOSE"}
-        Verdict on the printed text.
+    printed : {"OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"}
+        Verdict on the printed text; "LOOSE" with a severity asks for another wording, without one the text is true and
+        not sharp or not explicit; "BEYOND" is no statement of the paper.
     quote : str
-        What is printed (short).
+        What is printed: whole sentences, verbatim, their formulas in plain characters (a test finds each of them in the
+        paper); "" where nothing is quoted.
     why, correct : str
-        Why it does not stand as printed, and what does; empty for "OK".
+        Why it does not stand as printed, and what does: the correction, or the hypothesis to add.
     severity : {"typo", "repairable", "changes a conclusion"} or None
-        None for "OK".
+        For every row of the errata and of the hypotheses to add, and for nothing else; the last only where a
+        conclusion of the paper changes.
+    beyond : str
+        What more is true, or what the text does not say.
     """
 
     id: int
@@ -172,10 +184,34 @@ class Row:
     why: str = ""
     correct: str = ""
     severity: Severity | None = None
+    beyond: str = ""
 
     def __post_init__(self) -> None:
-        if (self.printed == "OK") != (self.severity is None):
+        if self.printed != "LOOSE" and (self.printed in ("OK", "BEYOND")) != (self.severity is None):
             raise ValueError(f"row {self.id}: a severity belongs to every slip and to nothing else")
+        if (self.severity is None) != (not self.correct):
+            raise ValueError(f"row {self.id}: a correction belongs to every slip and to nothing else")
+        if self.severity is not None and not self.quote:
+            raise ValueError(f"row {self.id}: a slip is quoted")
+        if self.printed in ("LOOSE", "BEYOND") and self.severity is None and not self.beyond:
+            raise ValueError(f"row {self.id}: what goes beyond the paper is said")
+
+    @property
+    def section(self) -> Section | None:
+        """Where the row is entered: errata, hypotheses to add, beyond the paper, or nowhere."""
+        if self.severity is not None:
+            return "hypotheses" if self.printed == "HYP" else "errata"
+        return "beyond" if self.beyond else None
+
+    @property
+    def in_paper(self) -> bool:
+        """Whether the row is a statement of the paper; the others are counted nowhere."""
+        return self.printed != "BEYOND"
+
+    @property
+    def stands(self) -> bool:
+        """Whether a statement of the paper stands as printed."""
+        return self.in_paper and self.severity is None
 
 
 @dataclass(frozen=True)
@@ -214,23 +250,21 @@ class Statement:
     test: str = ""
 
     def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
-        """Yield the combined verdict of the checks and, where there is one, of the printed form's refutation."""
-        yield self._run(self.check, self.cases, 0, seed, tier)
-        refutation = self.refute(seed, tier)
-        if refutation is not None:
-            yield refutation
+        """Yield the combined verdict of the checks, then one for each kind of verdict on the printed text."""
+        yield self._combined(self._verdicts(self.check, self.cases, 0, seed, tier), seed)
+        found = self._of_the_text(seed, tier)
+        for kind in _OF_THE_TEXT:
+            if about := [v for v in found if v.kind == kind]:
+                yield self._combined(about, seed)
 
     def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
-        """Run the printed form; the verdict holds when it is seen to fail. None where there is none to run."""
-        if self.check_printed is None:
-            return None
-        return self._run(self.check_printed, self.printed_cases, 1, seed, tier)
+        """Run the printed forms that fail; the verdict holds when they are seen to fail. None where there is none."""
+        found = [v for v in self._of_the_text(seed, tier) if v.kind == "refuted"]
+        return self._combined(found, seed) if found else None
 
     def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
         """For each row whose printed form can be run: the verdicts that speak of the fewest rows with it, combined."""
-        found = (
-            [] if self.check_printed is None else self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
-        )
+        found = self._of_the_text(seed, tier)
         by_row = {}
         for row in self.rows:
             about = [v for v in found if row.id in v.rows]
@@ -239,8 +273,13 @@ class Statement:
                 by_row[row.id] = combine((v for v in about if len(v.rows) == fewest), seed=seed)
         return by_row
 
-    def _run(self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier) -> Verdict:
-        found = combine(self._verdicts(check, cases, salt, seed, tier), seed=seed)
+    def _of_the_text(self, seed: int, tier: Tier) -> list[Verdict]:
+        if self.check_printed is None:
+            return []
+        return self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
+
+    def _combined(self, verdicts: Iterable[Verdict], seed: int) -> Verdict:
+        found = combine(verdicts, seed=seed)
         return replace(found, hypotheses=found.hypotheses or self.hypotheses, observed=False)
 
     def _verdicts(

@@ -5,7 +5,7 @@ Problem
 Guarantee (Exact)
     D_i = D: d(theta*, theta_n) = D k^n/(1-k) at every n, but then d(theta, T_i theta) = D is not < D.
     D_i < D (strict (2)) and k > 0: d(theta*, theta_n) = sum_{j>=n} k^j D_{j+1} < D k^n/(1-k), and the ratio tends to
-    1 with D_i -> D: no smaller constant serves. So (2) should read <=.
+    1 with D_i -> D: no smaller constant serves. So (2) may read <=.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: int = 5) -> Verdict:
-    """The strict (2) excludes the extremal maps T_i x = kx + D, though the conclusion holds for them with D."""
+    """Beyond the strict (2): the conclusion holds with D for the extremal maps T_i x = kx + D too, and is attained."""
     to_limit = distances(k, [D] * n, D, 1, list(range(n + 1)))
     displacement = Operators.from_maps([lambda x: k * x + D]).apply(1, np.array([Fraction(0)]))[0]
     conclusion = all(d <= D * k**j / (1 - k) for j, d in enumerate(to_limit))
     return Verdict(
-        "attained_constant", ROWS, "refuted", conclusion and not displacement < D, float(displacement), float(D),
-        note=f"k={k}, n={n}: d(θ, T_iθ) = D and d(θ*, θ_n) = D k^n/(1−k)",
+        "attained_constant", ROWS, "beyond", conclusion and not displacement < D, float(displacement), float(D),
+        note=f"k={k}, n={n}, T_i x = kx + D at θ=0: d(θ, T_iθ) = D and d(θ*, θ_n) = D k^n/(1−k) exactly",
     )  # fmt: skip
 
 
@@ -85,9 +85,11 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1; T_i x = kx + D",
     rows=(
         Row(
-            17, "Theorem 2.2, condition (2)", "LOOSE", "d(θ, T_i(θ)) < D for all i",
-            "the strict sign excludes the maps T_i x = kx + D, for which the rate holds with equality at every n",
-            "≤ D, and D/(1−k) is attained; under the strict sign it is the best constant but not attained", "typo",
+            17, "Theorem 2.2, condition (2): the strict sign", "LOOSE",
+            quote="Assume T_i's are uniform contractions, with a certain k < 1 in common, and for some θ there is a "
+            "constant D such that, d(θ, T_i(θ)) < D for all i.",
+            beyond="The theorem also holds with ≤ in (2). Then D/(1 − k) is attained, at every n, by the maps T_i x "
+            "= kx + D; under the strict sign it is the best constant and is not attained.",
         ),
     ),
     check=check,

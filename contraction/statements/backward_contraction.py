@@ -107,10 +107,14 @@ STATEMENT = Statement(
         Row(11, "proof of Theorem 2.2, the contraction applied n times", "OK"),
         Row(12, "proof of Theorem 2.2, triangle inequality", "OK"),
         Row(15, "proof of Theorem 2.2, last bound, Cauchy sequence and limit", "OK"),
-        Row(18, "Theorem 2.2 at k = 0", "OK"),
+        Row(
+            18, "Theorem 2.2, the case k = 0", "BEYOND",
+            beyond="The bound holds at k = 0 too, with 0⁰ = 1 at n = 0; the backward iterates are constant for n ≥ "
+            "1.",
+        ),
     ),
     check=check,
     cases=cases,
     proof="proofs/coq/backward_contraction.v:backward_contraction",
     test="tests/theory/test_backward_contraction.py",
-)
+)  # fmt: skip

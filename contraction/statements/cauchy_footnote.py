@@ -60,7 +60,7 @@ def check_printed(n: int = 50) -> Verdict:
     increments = min(abs(b - a) for a, b in pairwise(theta))
     return Verdict(
         "cauchy_footnote", ROWS, "refuted", near_zero == 0 and increments >= 1, float(increments),
-        note="θ_n = n: d(θ_n, θ_m) → 0 as n, m → 0 holds, convergence does not",
+        note="the sequence θ_n = n satisfies the printed condition and does not converge",
     )  # fmt: skip
 
 
@@ -71,8 +71,13 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1, bounded displacement",
     rows=(
         Row(
-            4, "Section 2, footnote §", "TYPO", "d(θ_n, θ_m) → 0 as n, m → 0",
-            "with indices near 0 the condition is empty and every sequence would be Cauchy", "n, m → ∞", "typo",
+            4, "Section 2, footnote on complete metric spaces", "TYPO",
+            quote="Recall that a complete metric space (Ω, d) is a set Ω, equipped with a distance metric d(θ_1, "
+            "θ_2) for which all Cauchy sequences (i.e., sequences θ_n such that d(θ_n, θ_m) → 0 as n, m → 0) "
+            "converge to points in the space; typically ℝ^d with the Euclidean distance is a complete metric space.",
+            why="With indices near 0 the condition asks nothing, and every sequence would be a Cauchy sequence.",
+            correct="n, m → ∞.",
+            severity="typo",
         ),
     ),
     check=check,

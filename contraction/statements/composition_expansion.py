@@ -75,8 +75,9 @@ def check_printed(reading: str, k: int = 8) -> Verdict:
     series = ex.word_series([first, second], (1, 2), np.zeros(1), 2)[:, 0]
     holds = remainder**2 == h**5 and list(series) == [0.0, 1.0, 0.0]
     return Verdict(
-        NAME, (56,), "refuted", holds, float(remainder / h**3), 1.0,
-        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: remainder h^(5/2), over h³ {float(remainder / h**3):g}",
+        NAME, (56,), "refuted", holds, float(remainder / h**3), ratio=float(remainder / h**3),
+        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the remainder is h^(5/2) = {float(remainder / h**3):g} h³, "
+        "and the factor grows without bound as h → 0",
     )  # fmt: skip
 
 
@@ -94,15 +95,21 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ (order p: C^{p−1,1}), k fixed; repeated indices allowed",
     rows=(
         Row(
-            54, "Appendix C, (4)", "TYPO", "(1+hV_{i_1})(θ)⋯(1+hV_{i_k})(θ)",
-            "this is a product of vectors, which has no meaning; the maps are composed",
-            "((1+hV_{i_1}) ∘ ⋯ ∘ (1+hV_{i_k}))(θ)", "typo",
+            54, "Appendix C, equation (4)", "TYPO",
+            quote="The main idea is to expand a generic k term iterate T_{i_1} ⋯ T_{i_k}(θ) = (1 + hV_{i_1})(θ) ⋯ (1 "
+            "+ hV_{i_k})(θ) in Taylor's series in the learning rate.",
+            why="The right side reads as a product of vectors; the maps are composed.",
+            correct="(1 + hV_{i_1}) ⋯ (1 + hV_{i_k})(θ), as in Appendix D.1.",
+            severity="typo",
         ),
         Row(
-            56, "Lemma C.1 and its proof", "HYP", "1 + hΣV + h²Σ_{u<v}V'V + O(h³)",
-            "no smoothness is asked: for V_1 = |x|^{3/2}, V_2 = 1 at 0 the remainder is h^{5/2}",
-            "V_i ∈ C^{1,1} near θ and k fixed; the remainder grows as (kh)³; orders part at h² only where a bracket is "
-            "not zero", "repairable",
+            56, "Lemma C.1", "HYP",
+            quote="Then for any choice of indices i_1, …, i_k we have that T_{i_1} ⋯ T_{i_k} = 1 + h Σ_{l=1}^k "
+            "V_{i_l} + h² Σ_{1≤u<v≤k} V'_{i_u}V_{i_v} + O(h³)",
+            why="Without smoothness the remainder can be larger: for V_1(x) = |x|^{3/2} and V_2 = 1 it is h^{5/2} at "
+            "0.",
+            correct="The V_i are C^{1,1} near θ, and k is fixed as h → 0; the remainder grows like (kh)³.",
+            severity="repairable",
         ),
     ),
     check=check,

@@ -54,9 +54,15 @@ STATEMENT = Statement(
     paper=("Theorem 2.6",),
     claim="T ∈ {x + a mod m} uniform: forward law uniform for n ≥ 1, P(θ^B_{n+1} ≠ θ^B_n) = 1 − 1/m for every n",
     hypotheses="the converse of Theorem 2.6, which the paper does not claim",
-    rows=(Row(41, "Theorem 2.6, its converse (not claimed, and false)", "OK"),),
+    rows=(
+        Row(
+            41, "Theorem 2.6, its converse", "BEYOND",
+            beyond="The paper does not claim the converse, and it is false: if T x is x or x + 1 modulo 2 with equal "
+            "probabilities, the law of the forward iterates converges and the backward iterates do not.",
+        ),
+    ),
     check=check,
     cases=cases,
     proof="proofs/coq/law_counterexamples.v:flip_law_uniform",
     test="tests/theory/test_convergence_in_law_alone.py",
-)
+)  # fmt: skip

@@ -101,7 +101,7 @@ def check_printed(k: Fraction = Fraction(1, 2), n: int = 5, starts: tuple[int, i
     gap = max(abs(cdf(laws[0][1], x) - cdf(laws[1][1], x)) for x in points)
     return Verdict(
         NAME, (42,), "refuted", gap > 0 and all(f == b for f, b in laws), float(gap), 0.0,
-        note=f"F_{n} of T(x, y) = ({k} x + b, y) from y0 = {starts[0]} and y0 = {starts[1]}",
+        note=f"T(x, y) = ({k} x + b, y): the largest difference of the distribution functions of θ_{n} from two starts",
     )  # fmt: skip
 
 
@@ -112,9 +112,12 @@ STATEMENT = Statement(
     hypotheses="none; distribution functions componentwise",
     rows=(
         Row(
-            42, "Appendix E, last line", "TYPO", "corresponding to F^{θ*}_∞, i.e. μ_θ* := dF^{θ*}_∞",
-            "the function was defined as F^{θ0}_∞ (the limit law may depend on the start), and this is an equality",
-            "F^{θ0}_∞, μ_θ* = dF^{θ0}_∞", "typo",
+            42, "Appendix E.2, last sentence", "TYPO",
+            quote="The limiting stationary distribution μ_{θ*} is simply the probability measure corresponding to "
+            "F_∞^{θ*}, i.e. μ_{θ*} := dF_∞^{θ*}.",
+            why="The function was defined as F_∞^{θ_0}; the limit law may depend on the start θ_0.",
+            correct="F_∞^{θ_0}, and μ_{θ*} := dF_∞^{θ_0}.",
+            severity="typo",
         ),
         Row(43, "Appendix E.1, modes of convergence", "OK"),
     ),

@@ -107,11 +107,15 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps (reversibility in law is enough)",
     rows=(
         Row(
-            38, "Appendix E.2, second display after “By independence”", "WRONG",
-            "By independence of the T_i, F_n(θ) = Π_j P((Y_n)_j ≤ θ^j)",
-            "the maps are independent, the coordinates of θ_n are not; nor does factorisation remove the order",
-            "(T_1, …, T_n) and (T_n, …, T_1) have one law: apply one measurable functional; works on any Ω",
-            "repairable",
+            38, "Appendix E.2, “By independence”", "WRONG",
+            quote="By independence of the random operators T_i's we know that F_n^{θ_0}(θ) := ℙ((Y_n^{θ_0})_1 ≤ "
+            "θ^1)ℙ((Y_n^{θ_0})_2 ≤ θ^2) … ℙ((Y_n^{θ_0})_d ≤ θ^d), and as such it is clear that the order of the "
+            "random variables has no impact on the distribution.",
+            why="The maps are independent, and the coordinates of Y_n need not be. A product over coordinates would "
+            "not remove the order of the maps either. The conclusion of the sentence is right.",
+            correct="(T_1, …, T_n) and (T_n, …, T_1) have one law, so T_1 ⋯ T_n(θ_0) and T_n ⋯ T_1(θ_0) have one "
+            "law. This needs no coordinates and holds on every Ω.",
+            severity="repairable",
         ),
     ),
     check=check,

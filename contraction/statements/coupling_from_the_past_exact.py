@@ -151,7 +151,8 @@ def check_printed(n: int = 16) -> Verdict:
     holds = distance_backward == distance_forward > 0 and biased[1] == 0
     return Verdict(
         NAME, ROWS, "refuted", holds, float(distance_backward), float(distance_forward), hypotheses="any finite chain",
-        note=f"n={n}: equal distances to π; forward coalescence stops at state 0, mass {float(biased[0]):.5f}",
+        note=f"two states, n={n}: the laws of both orders are equally far from π; a forward chain stopped when it "
+        f"coalesces is in state 0 with probability {float(biased[0]):.5f}",
     )  # fmt: skip
 
 
@@ -163,9 +164,13 @@ STATEMENT = Statement(
     rows=(
         Row(
             2, "Section 1.1, Propp and Wilson", "LOOSE",
-            "uses a form of backward iterations to accelerate the convergence toward samples",
-            "at every fixed n the backward value has the law of the forward chain; what is gained is exactness",
-            "it returns an exact sample once the backward composition is constant", "repairable",
+            quote="The Propp-Wilson algorithm uses a form of backward iterations to accelerate the convergence "
+            "toward samples from the distribution (see [32]).",
+            why="At every fixed n the value of the backward composition has the law of the forward chain, so nothing "
+            "is accelerated. What is gained is exactness: once the composition is constant, its value is a sample of "
+            "the distribution.",
+            correct="“… uses a form of backward iterations to obtain exact samples from the distribution”.",
+            severity="typo",
         ),
     ),
     check=check,

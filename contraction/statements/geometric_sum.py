@@ -69,14 +69,15 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     row: int = 14, k: Fraction = Fraction(1, 2), D: Fraction = Fraction(1), n: int = 0, gap: int = 2
 ) -> Verdict:
-    """Over D k^n, for k > 0: the printed sum (row 13) is above the distance, so not sharp; the printed closed form
-    (row 14) is at most 0 for a gap m - n >= 2, so no bound."""
+    """Over D k^n, for k > 0: the printed sum (row 13) is above the distance, a bound that is not sharp; the
+    printed closed form (row 14) is at most 0 for a gap m - n >= 2, so no bound."""
     m = n + gap
     unit = D * k**n
     A = distance_of_iterates(k, D, n, m) / unit
     printed = (printed_sum if row == 13 else printed_bound)(k, D, n, m) / unit
+    kind, holds = ("loose", printed > A) if row == 13 else ("refuted", printed <= 0 < A)
     return Verdict(
-        "geometric_sum", (row,), "refuted", printed > A if row == 13 else printed <= 0 < A, float(A), float(printed),
+        "geometric_sum", (row,), kind, holds, float(A), float(printed),
         hypotheses="k > 0, m ≥ n + 2", note=f"A/(D kⁿ) at k={k}, m − n = {gap}",
     )  # fmt: skip
 
@@ -102,14 +103,26 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1, m > n",
     rows=(
         Row(
-            13, "proof of Theorem 2.2, sum of the displacements", "LOOSE", "A ≤ k^n (D + Dk + … + Dk^{m−n+1})",
-            "the triangle inequality gives m−n terms; the two that are added leave a bound, but not the sharp one",
-            "last exponent m−n−1", "typo",
+            13, "Theorem 2.2, proof: the sum of the displacements", "LOOSE",
+            quote="At this point, we can use the condition in (2) for the first term d(θ, T_{n+1}(θ)) < D and in "
+            "conjunction with the contraction property for the subsequent terms in the sum, yielding: A ≤ k^n (D + D "
+            "· k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k), where we used the "
+            "sum of a geometric series.",
+            why="The triangle inequality gives m − n terms, so the last exponent is m − n − 1. The two terms that "
+            "the printed sum adds leave a valid bound.",
+            correct="A ≤ k^n (D + D · k + ⋯ + D · k^{m−n−1}).",
+            severity="typo",
         ),
         Row(
-            14, "proof of Theorem 2.2, closed form of the sum", "WRONG", "≤ D k^n (1 − k^{n−m+2})/(1−k)",
-            "it is 0 at m = n+2 and negative for m > n+2, so it bounds no distance; at k = 0 it divides by zero",
-            "D k^n (1 − k^{m−n})/(1−k); the last bound D k^n/(1−k) stands", "repairable",
+            14, "Theorem 2.2, proof: the closed form of the sum", "WRONG",
+            quote="At this point, we can use the condition in (2) for the first term d(θ, T_{n+1}(θ)) < D and in "
+            "conjunction with the contraction property for the subsequent terms in the sum, yielding: A ≤ k^n (D + D "
+            "· k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k), where we used the "
+            "sum of a geometric series.",
+            why="The closed form in the middle is 0 at m = n + 2 and negative for m > n + 2, so it bounds no "
+            "distance. The last bound is right, and the rest of the proof needs no change.",
+            correct="D · k^n · (1 − k^{m−n})/(1 − k) in the middle.",
+            severity="repairable",
         ),
     ),
     check=check,

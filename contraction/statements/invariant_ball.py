@@ -84,7 +84,7 @@ def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
     holds = exits and max(rows) > edge and all(b > 2 * a for a, b in pairwise(rows[5:]))
     return Verdict(
         NAME, ROWS, "refuted", holds, float(rows[-1]), float(edge), hypotheses="contraction on [−1, 1] only",
-        note="T(0) = .6 > (1−k) r = .5, T(1) = 1.1, the fixed point 1.2 of x/2 + .6 is outside",
+        note=f"backward iterate θ_{n} and the edge of the region where x/2 + .6 contracts; T(0) = .6 > (1−k) r = .5",
     )  # fmt: skip
 
 
@@ -96,9 +96,15 @@ STATEMENT = Statement(
     rows=(
         Row(
             32, "Section 2.1, last paragraph", "HYP",
-            "if … L_i's are strictly convex (possibly near global minima) … we can apply Theorem 2.2",
-            "near minima the iterates may leave the region where the maps contract; (2) and common m, M are needed too",
-            "common (m, M), and an invariant set: d(θ0, T_iθ0) ≤ (1−k) r on B(θ0, r)", "repairable",
+            quote="Now if we suppose that batch losses L_i's are strictly convex (possibly near global minima), then "
+            "Lemma 2.5 tells us that the SGD maps T_i(θ) = θ − h∇L_i(θ) are uniform contractions. Thus we can apply "
+            "Theorem 2.2 and see that the sequence of backward iterates, θ_n = T_1T_2 ⋯ T_n(θ), converges to a "
+            "point.",
+            why="Theorem 2.2 needs one k for all maps and condition (2). If the losses are strongly convex only near "
+            "a minimum, the iterates may also leave the region where the maps contract.",
+            correct="All L_i have the same m and M, (2) holds, and the region is not left: for a ball B(θ_0, r) on "
+            "which the maps contract, d(θ_0, T_iθ_0) ≤ (1 − k) r is enough.",
+            severity="repairable",
         ),
     ),
     check=check,

@@ -79,9 +79,12 @@ STATEMENT = Statement(
     rows=(
         Row(
             33, "Section 2.2 and Appendix E.2, the law of a forward iterate", "WRONG",
-            "μ_n = (T_n…T_1)_* δ_θ0 = (T_n)_*…(T_1)_* δ_θ0 is the distribution of θ_n",
-            "with random maps that is the random Dirac measure at θ_n: δ_x0 or δ_y0 in Example 2.4, never (½, ½)",
-            "μ_n = E[(T_n…T_1)_* δ_θ0] = δ_θ0 P^n", "repairable",
+            quote="In other words, starting at initial point θ_0 the distribution μ_n = (T_n)_* ⋯ (T_1)_* δ_{θ_0} of "
+            "the forward iterate θ_n converges to a stationary distribution μ_{θ*}.",
+            why="For random maps the right side is a random measure, the Dirac measure at θ_n: in Example 2.4 it is "
+            "δ_{x_0} or δ_{y_0}, and never (1/2, 1/2). The same formula is in Appendix E.2.",
+            correct="μ_n = E[(T_n ⋯ T_1)_* δ_{θ_0}].",
+            severity="repairable",
         ),
     ),
     check=check,

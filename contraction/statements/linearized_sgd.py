@@ -102,9 +102,13 @@ STATEMENT = Statement(
     hypotheses="any h and symmetric H (L quadratic)",
     rows=(
         Row(
-            49, "Section 3.2, display of T_i", "WRONG", "T_i(θ) ≃ θ* + (1 − hH)(θ* − θ) + hε_i",
-            "the sign: near θ* the step keeps the direction of θ − θ*", "θ* + (1 − hH)(θ − θ*) + hε_i, as later used",
-            "repairable",
+            49, "Section 3.2, one gradient update", "WRONG",
+            quote="Using gradient approximation (3) we have that a single gradient update is given in a form very "
+            "similar to that of the previous example: T_i(θ) = θ − h(g(θ) − ε_i) ≃ θ* + (1 − hH)(θ* − θ) + hε_i "
+            "where H denotes the Hessian evaluated at the minimum θ*.",
+            why="The sign of θ* − θ is reversed; the later formulas have the right one.",
+            correct="θ* + (1 − hH)(θ − θ*) + hε_i.",
+            severity="typo",
         ),
         Row(52, "Section 3.2, forward and backward sums", "OK"),
     ),

@@ -87,9 +87,15 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, h ≠ 1, i.i.d. noise",
     rows=(
         Row(
-            47, "Section 3.1, convergence of the backward iterates", "HYP", "we add a i.i.d random error ε_i",
-            "with ε = exp(1/U) infinitely many terms h(1−h)^{n−1}ε_n exceed 1: no convergence",
-            "E log⁺|ε| < ∞ is necessary and sufficient; Cauchy noise is fine", "repairable",
+            47, "Section 3.1, convergence of the backward iterates", "HYP",
+            quote="We see that the forward iterates receive at each step n an additional error hε_n which stays "
+            "constant during the whole trajectory preventing point-convergence, while for backward iterates that "
+            "same error h(1 − h)^{n−1}ε_n is decaying to zero as the trajectory progresses.",
+            why="The error decays only if the tails of the noise are not too heavy: for ε = exp(1/U), with U uniform "
+            "on (0, 1), infinitely many of these errors exceed 1.",
+            correct="E log⁺|ε_i| < ∞, where log⁺ x = max(log x, 0). For 0 < |1 − h| < 1 this is necessary and "
+            "sufficient for almost sure convergence, and any moment implies it.",
+            severity="repairable",
         ),
     ),
     check=check,

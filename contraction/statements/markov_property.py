@@ -85,8 +85,10 @@ def check_printed(low: Fraction = Fraction(1, 4), high: Fraction = Fraction(3, 4
     maps = [lambda x: 0 * x, lambda x: 0 * x + 1]
     gap = memory(maps, coin_mixture([low, high], n), [Fraction(1, 2)])
     return Verdict(
-        NAME, ROWS, "refuted", gap > 0, float(gap), 0.0, note=f"Example 2.4 thrown with a coin of bias {low} or {high}"
-    )
+        NAME, ROWS, "refuted", gap > 0, float(gap), 0.0,
+        note="distance of the laws of the next iterate given two pasts with one present; Example 2.4 with one "
+        f"coin, of bias {low} or {high}",
+    )  # fmt: skip
 
 
 STATEMENT = Statement(
@@ -96,10 +98,13 @@ STATEMENT = Statement(
     hypotheses="T_n independent of T_1 … T_{n−1}; identically distributed for one kernel",
     rows=(
         Row(
-            34, "Section 2.2, the forward iterates are a Markov chain", "HYP",
-            "a Markov chain (since θ_n = T_n(θ_{n−1}))",
-            "the recursion holds for dependent maps too, and then the past informs about T_n",
-            "a Markov chain if T_n is independent of T_1 … T_{n−1}, homogeneous if the maps are i.i.d.", "repairable",
+            34, "Section 2.2, the Markov chain", "HYP",
+            quote="Observe that the forward iterates θ_n form a sequence of random variables, which is a Markov "
+            "chain (since for the forward iterates we have that θ_n = T_n(θ_{n−1})).",
+            why="The recursion holds for dependent maps as well, and then the past informs about T_n.",
+            correct="T_n is independent of T_1, …, T_{n−1} (and the maps are identically distributed, if the chain "
+            "is to be homogeneous). Theorem 2.6 assumes this.",
+            severity="repairable",
         ),
     ),
     check=check,

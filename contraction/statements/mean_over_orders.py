@@ -57,8 +57,13 @@ STATEMENT = Statement(
     hypotheses="equal batch sizes, c fixed",
     rows=(
         Row(
-            64, "Appendix D.2, (9)", "TYPO", "(1+h'V_{σ(1)})⋯(1+h'V_{σ(n)})", "there are c batches and σ ∈ Perm_c",
-            "σ(c)", "typo",
+            64, "Appendix D.2, equation (9)", "TYPO",
+            quote="This begs the question of whether we can instead take the average over all possible iteration "
+            "orders so as to produce an iterate for which no particular order is preferred: T_{perm}(θ) = 1/(c!) "
+            "(Σ_{σ∈Perm_c} (1 + h'V_{σ(1)}) ⋯ (1 + h'V_{σ(n)})(θ)), where Perm_c is the permutations of c elements.",
+            why="There are c batches.",
+            correct="σ(c) in place of σ(n).",
+            severity="typo",
         ),
         Row(65, "Appendix D.2, second order of T_perm", "OK"),
     ),

@@ -99,9 +99,16 @@ STATEMENT = Statement(
     paper=("Theorem 2.2",),
     claim="d(θ_m, θ_n) ≤ Σ_{n<i≤m} K_1…K_{i−1} d(θ, T_iθ); x/2 + 2^i: θ_n = 2n; x/2 + i: θ* = 4",
     hypotheses="K_i = Lip T_i; equality for nonnegative affine maps",
-    rows=(Row(20, "Theorem 2.2, condition (2): needed as stated, not necessary", "OK"),),
+    rows=(
+        Row(
+            20, "Theorem 2.2, condition (2): whether it is needed", "BEYOND",
+            beyond="Condition (2) cannot be dropped: for T_i x = x/2 + 2^i the backward iterates tend to infinity. "
+            "It can be weakened: if K_i is the Lipschitz constant of T_i, then Σ_i K_1 ⋯ K_{i−1} d(θ, T_i θ) < ∞ is "
+            "enough.",
+        ),
+    ),
     check=check,
     cases=cases,
     proof="proofs/coq/necessity.v:bounded_displacement_needed",
     test="tests/theory/test_necessity_of_bounded_displacement.py",
-)
+)  # fmt: skip

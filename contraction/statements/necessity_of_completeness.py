@@ -71,9 +71,15 @@ STATEMENT = Statement(
     paper=("Theorem 2.2",),
     claim="on ℚ, T_i x = x/10 + a_i with the digits of √2: θ_n² < 2 < (θ_n + 10^{1−n})², no limit in ℚ",
     hypotheses="every hypothesis of Theorem 2.2 but completeness",
-    rows=(Row(21, "Theorem 2.2, completeness", "OK"),),
+    rows=(
+        Row(
+            21, "Theorem 2.2, completeness", "BEYOND",
+            beyond="Completeness cannot be dropped: x/2 on (0, ∞), and maps x/10 + digit on the rational numbers, "
+            "have backward iterates without a limit.",
+        ),
+    ),
     check=check,
     cases=cases,
     proof="proofs/coq/necessity.v:completeness_needed",
     test="tests/theory/test_necessity_of_completeness.py",
-)
+)  # fmt: skip

@@ -59,8 +59,9 @@ def check_printed(k: int = 8) -> Verdict:
     outer, inner, h = steps_apart(k)
     gap = outer - inner
     return Verdict(
-        NAME, ROWS, "refuted", gap**2 == h**5, float(gap / h**3), 1.0,
-        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the difference over h³ is {float(gap / h**3):g} → ∞",
+        NAME, ROWS, "refuted", gap**2 == h**5, float(gap / h**3), ratio=float(gap / h**3),
+        note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the bracket is 0, the difference {float(gap / h**3):g} h³, "
+        "and the factor grows without bound as h → 0",
     )  # fmt: skip
 
 
@@ -77,10 +78,14 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ, n fixed",
     rows=(
         Row(
-            57, "Theorem C.2 and its proof", "HYP", "D(θ) = h² Σ_{u<v} V'_uV_v − V'_vV_u + O(h³)",
-            "smoothness is missing as in Lemma C.1, n is to be fixed, the sum lacks parentheses, and the bracket is "
-            "minus the usual Lie bracket",
-            "V_i ∈ C^{1,1} near θ, n fixed: h² Σ_{u<v} (V'_uV_v − V'_vV_u) + O(h³)", "repairable",
+            57, "Theorem C.2", "HYP",
+            quote="The backward and forward iterates of the sequence are related by the following identity: T_1 ⋯ "
+            "T_n(θ) = T_n ⋯ T_1(θ) + h² Σ_{1≤i<j≤n} [V_i, V_j](θ) + O(h³) where the [V_i, V_j](θ) = V'_i(θ)V_j(θ) − "
+            "V'_j(θ)V_i(θ) is the Lie bracket between the vector fields V_i and V_j.",
+            why="As in Lemma C.1. Two small points: in the proof the difference under the sum needs parentheses, and "
+            "the bracket is minus the usual Lie bracket of vector fields.",
+            correct="The V_i are C^{1,1} near θ, and n is fixed as h → 0.",
+            severity="repairable",
         ),
     ),
     check=check,

@@ -90,7 +90,7 @@ def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> V
         float(forward),
         float(printed),
         seed=seed,
-        note=f"h={h}, n={n}, theta=0",
+        note=f"the forward iterate and the printed sum at h={h}, n={n}, θ=0",
     )
 
 
@@ -109,13 +109,20 @@ STATEMENT = Statement(
     rows=(
         Row(44, "Section 3.1, T_i and its forward expansion", "OK"),
         Row(
-            45, "Section 3.1, when the maps contract", "WRONG", "uniform contractions provided that θ ∈ (0, 1)",
-            "the factor |1 − h| depends on h and not on θ; (0, 1) is only part of the range of h",
-            "h ∈ (0, 2), with k = |1 − h| (h = 1: k = 0)", "repairable",
+            45, "Section 3.1, when the maps contract", "WRONG",
+            quote="These maps are uniform contractions provided that θ ∈ (0, 1) since |T_i(θ_1) − T_i(θ_2)| = |(1 − "
+            "h)(θ_1 − θ_2)| ≤ |1 − h||θ_1 − θ_2|.",
+            why="The condition is on h and not on θ.",
+            correct="h ∈ (0, 1), or in full h ∈ (0, 2), where k = |1 − h| < 1.",
+            severity="typo",
         ),
         Row(
-            46, "Section 3.1, second display of iterates", "TYPO", "T_n⋯T_1(θ) = … + hε_1 + … + h(1−h)^{n−1}ε_n",
-            "the right side is the backward iterate", "label T_1⋯T_n", "typo",
+            46, "Section 3.1, the backward iterates", "TYPO",
+            quote="By switching indices, for the backward iterates we obtain: T_n ⋯ T_1(θ) = (1 − h)^n θ + hε_1 + ⋯ "
+            "+ h(1 − h)^{n−1}ε_n.",
+            why="The right side is the backward iterate.",
+            correct="T_1 ⋯ T_n(θ) on the left.",
+            severity="typo",
         ),
     ),
     check=check,

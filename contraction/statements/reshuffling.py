@@ -74,10 +74,17 @@ STATEMENT = Statement(
     paper=("Theorem 2.6",),
     claim="fresh shuffles of T_a = x/2 + a/2: forward variance → 1/60 (n even), 1/15 (n odd), backward → 1/60",
     hypotheses="fresh shuffle per epoch: maps not i.i.d., the conclusion of Theorem 2.6 fails",
-    rows=(Row(40, "Theorem 2.6, smallest counterexample under fresh reshuffling (beyond the paper)", "OK"),),
+    rows=(
+        Row(
+            40, "Theorem 2.6 under fresh reshuffling", "BEYOND",
+            beyond="The smallest counterexample has N = 2 batches and n = 3: T_0 x = x/2 and T_1 x = x/2 + 1/2 from "
+            "0 give the forward values 1/8, 1/4, 5/8, 3/4 and the backward values 1/4, 3/8, 1/2, 5/8, each with "
+            "probability 1/4.",
+        ),
+    ),
     check=check,
     cases=cases,
     proof="proofs/coq/law_counterexamples.v:reshuffling_breaks_equality",
     derivation="proofs/symbolic/laws.py:reshuffling_variances",
     test="tests/theory/test_reshuffling.py",
-)
+)  # fmt: skip

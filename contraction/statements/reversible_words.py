@@ -100,10 +100,12 @@ STATEMENT = Statement(
     hypotheses="the word is reversible in law",
     rows=(
         Row(
-            39, "Theorem 2.6, scope", "LOOSE", "independent and identically distributed random operators",
-            "more than is needed and not what training does: exchangeable maps, one shuffle repeated and reversible "
-            "chains qualify at every n; a fresh shuffle of N batches per epoch only at n ≤ N and N | n",
-            "(T_1, …, T_n) and (T_n, …, T_1) have one law", "repairable",
+            39, "Theorem 2.6, i.i.d. maps", "OK",
+            quote="Consider a sequence {T_i}, i = 1, 2, … of independent and identically distributed random "
+            "operators.",
+            beyond="It is enough that (T_1, …, T_n) and (T_n, …, T_1) have one law. Exchangeable maps, one shuffle "
+            "that is repeated, and reversible chains have this property at every n; a fresh shuffle of N batches in "
+            "each epoch has it only at n ≤ N and where N divides n.",
         ),
     ),
     check=check,

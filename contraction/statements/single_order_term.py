@@ -69,7 +69,10 @@ def check_printed(c: int = 3, seed: int = 0) -> Verdict:
     fields, theta = fields_of(descent_tables(seed, c, 2, degree=3)), point(seed)
     one = jacobian(fields, theta, [(i, j) for i in range(c) for j in range(i)])
     curl = one[0, 1] - one[1, 0]
-    return Verdict(NAME, ROWS, "refuted", curl != 0, float(curl), 0.0, seed=seed, note=f"J_12 − J_21, c={c}")
+    return Verdict(
+        NAME, ROWS, "beyond", curl != 0, float(curl), 0.0, seed=seed,
+        note=f"c={c}: the Jacobian J of the term of one order has J_12 − J_21 = {float(curl):.6g}, not 0",
+    )  # fmt: skip
 
 
 STATEMENT = Statement(
@@ -79,9 +82,11 @@ STATEMENT = Statement(
     hypotheses="V_i = −∇L_i",
     rows=(
         Row(
-            67, "Appendix D.1 and D.2, one order's term as a regularizer", "LOOSE", "Smaller Batch Regularization",
-            "Σ_{i>j} H_ig_j is the gradient of no function: its Jacobian less the transpose is Σ_{i>j}[H_i, H_j]",
-            "a drift; only the symmetrised term Σ_{i≠j} is a gradient", "repairable",
+            67, "Appendix D.1, the term of one order", "LOOSE",
+            quote="So we can attribute the second order regularization effect of small batch training to this "
+            "additional term, in line with the computations in [15].",
+            beyond="For one fixed order the additional term is not the gradient of a function: its Jacobian minus "
+            "the transpose is Σ_{i>j} [H_i, H_j]. The term averaged over the orders, of Appendix D.2, is a gradient.",
         ),
     ),
     check=check,

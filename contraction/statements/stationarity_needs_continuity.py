@@ -111,11 +111,14 @@ STATEMENT = Statement(
     rows=(
         Row(
             37, "Theorem 2.6, “stationary”", "HYP",
-            "the forward laws converge to a stationary probability measure μ_θ*",
-            "no continuity is assumed and Appendix E does not prove it: T(x) = x/2 for x ≠ 0, T(0) = 1 on [0, 1] has "
-            "backward limit 0 and no invariant law; uniqueness does not follow either (T = id)",
-            "with T almost surely continuous θ* = T_1(θ*'), θ*' an independent copy: law(θ*) is invariant",
-            "repairable",
+            quote="Then the probability distribution of the forward iterates from θ_0 converge (in distribution) to "
+            "a stationary probability measure μ_{θ*}.",
+            why="Convergence in distribution is true as printed. That the limit is stationary needs continuity, and "
+            "Appendix E does not prove it: T(x) = x/2 for x ≠ 0 and T(0) = 1 on [0, 1] has backward limit 0, and no "
+            "law is stationary. Contractions are continuous, so nothing is missing in the setting of Theorem 2.2.",
+            correct="The maps are almost surely continuous. Then θ* = T_1(θ') with θ' independent of T_1 and "
+            "distributed like θ*, so the law of θ* is stationary.",
+            severity="repairable",
         ),
     ),
     check=check,

@@ -66,7 +66,7 @@ def recursion(fields: list[ex.VectorField], theta: np.ndarray, *, start: int, co
 
 
 def check_printed(slip: str, n: int = 4, seed: int = 0) -> Verdict:
-    """Two slips that the printed form invites: the recursion from n = 1 with L_0 the last loss, and C first.
+    """Beyond row 59: what an implementation must not do, start at n = 1 with L_0 the last loss, or update C first.
 
     Raises
     ------
@@ -81,14 +81,14 @@ def check_printed(slip: str, n: int = 4, seed: int = 0) -> Verdict:
     proper = recursion(fields, theta, start=2, correction_first=False)
     worst = max(range(len(right)), key=lambda k: abs(wrong[k] - right[k]))
     return Verdict(
-        NAME, (59,), "refuted", proper == right and wrong != right, float(right[worst]), float(wrong[worst]), seed=seed,
-        note=f"C_{n} and what the recursion gives with the slip “{slip}”",
+        NAME, (59,), "beyond", proper == right and wrong != right, float(right[worst]), float(wrong[worst]), seed=seed,
+        note=f"one coordinate of C_{n} is {float(right[worst]):.6g}, and {float(wrong[worst]):.6g} with “{slip}”",
     )  # fmt: skip
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Both slips on drawn losses."""
-    for slip in ("from n = 1", "C first"):
+    """C updated before g and H, on drawn losses; the initial values exclude a start at n = 1."""
+    for slip in ("C first",):
         for _ in range(3):
             yield {"slip": slip, "n": int(rng.integers(3, 7)), "seed": int(rng.integers(2**31))}
 
@@ -100,11 +100,24 @@ STATEMENT = Statement(
     hypotheses="n ≥ 2, all at θ_0",
     rows=(
         Row(
-            59, "Corollary C.4, recursion", "LOOSE", "g_n = g_{n−1} + ∇L_{n−1}(θ_0), …, with g_0 = g_1 = 0",
-            "at n = 1 it names a loss L_0 that does not exist; and C_n takes the new g_n and H_n, so these come first",
-            "recursion for n ≥ 2 from g_1 = H_1 = C_1 = 0, with g, H updated before C", "repairable",
+            59, "Corollary C.4, the recursion", "OK",
+            quote="In the notation above, we can obtain the approximate backward SGD iterate θ̃_n from the forward "
+            "SGD iterate θ_n starting at θ_0 in an iterative fashion as follows: θ_n = θ_{n−1} − h∇L_n(θ_{n−1}) g_n "
+            "= g_{n−1} + ∇L_{n−1}(θ_0) H_n = H_{n−1} + ∇²L_{n−1}(θ_0) C_n = C_{n−1} + H_n∇L_n(θ_0) − ∇²L_n(θ_0)g_n "
+            "θ̃_n = θ_n + h²C_n with g_0 = g_1 = 0, H_0 = H_1 = 0, and c_0 = c_1 = 0.",
+            beyond="The initial values let the recursions of g, H and C begin at n = 2. For an implementation it is "
+            "worth saying that g_n and H_n are updated before C_n, as the order of the lines suggests.",
         ),
-        Row(60, "Corollary C.4, initial values", "TYPO", "c_0 = c_1 = 0", "the variable is C", "C_0 = C_1 = 0", "typo"),
+        Row(
+            60, "Corollary C.4, the initial values", "TYPO",
+            quote="In the notation above, we can obtain the approximate backward SGD iterate θ̃_n from the forward "
+            "SGD iterate θ_n starting at θ_0 in an iterative fashion as follows: θ_n = θ_{n−1} − h∇L_n(θ_{n−1}) g_n "
+            "= g_{n−1} + ∇L_{n−1}(θ_0) H_n = H_{n−1} + ∇²L_{n−1}(θ_0) C_n = C_{n−1} + H_n∇L_n(θ_0) − ∇²L_n(θ_0)g_n "
+            "θ̃_n = θ_n + h²C_n with g_0 = g_1 = 0, H_0 = H_1 = 0, and c_0 = c_1 = 0.",
+            why="The variable is C.",
+            correct="C_0 = C_1 = 0.",
+            severity="typo",
+        ),
     ),
     check=check,
     cases=cases,

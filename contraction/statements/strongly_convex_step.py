@@ -148,7 +148,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(slip: str) -> Verdict:
-    """The three slips: "strictly convex", "constant" (not the sharp one), "interval" (0, 1)."""
+    """Row 28, "strictly convex"; row 29, the "constant", which holds and is not sharp; row 30, the "interval"."""
     one, ten, tenth = Fraction(1), Fraction(10), Fraction(1, 10)
     if slip == "strictly convex":
         x = Fraction(1, 10**6)  # theta^4: gradient 4 theta^3, slope 12 theta^2 below any m near 0, above any M far out
@@ -156,30 +156,38 @@ def check_printed(slip: str) -> Verdict:
         # M > m excludes L = m|theta|^2/2, for which M = m serves, even with equality
         excluded = printed_square(tenth, ten / 2, ten / 2) == sharp(tenth, ten / 2, ten / 2) ** 2 == (1 - ten / 20) ** 2
         holds = slope_near < Fraction(1, 10**10) and slope_far > 10**10 and excluded
-        return Verdict(NAME, (28,), "refuted", holds, float(slope_near), None, note="θ⁴ is strictly convex, no m, no M")
+        return Verdict(
+            NAME,
+            (28,),
+            "refuted",
+            holds,
+            float(slope_near),
+            None,
+            note="θ⁴ is strictly convex, and for it no m > 0 and no M serves",
+        )
     if slip == "constant":
         step, printed = sharp(tenth, one, ten), printed_square(tenth, one, ten)
         holds = step < 1 < printed and sharp(tenth, one, ten) ** 2 == Fraction(81, 100)
         return Verdict(
             NAME,
             (29,),
-            "refuted",
+            "loose",
             holds,
             float(step),
             float(printed) ** 0.5,
-            note="m=1, M=10, h=.1: contracts, bound > 1",
+            note="factor of a gradient step at m=1, M=10, h=.1",
         )
     if slip == "interval":
-        inside = sharp(Fraction(1, 2), one, ten) > 1 and printed_square(Fraction(1, 2), one, ten) == 25
-        outside = sharp(Fraction(19), tenth, tenth) < 1 and printed_square(Fraction(19), tenth, tenth) < 1
+        inside, outside = sharp(Fraction(1, 2), one, ten), sharp(Fraction(19), tenth, tenth)
+        printed = [printed_square(Fraction(1, 2), one, ten) > 1, printed_square(Fraction(19), tenth, tenth) < 1]
         return Verdict(
             NAME,
             (30,),
-            "refuted",
-            inside and outside,
-            4.0,
+            "beyond",
+            inside > 1 > outside and all(printed),
+            float(outside),
             1.0,
-            note="h=.5 expands at m=1, M=10; h=19 contracts at m=M=.1",
+            note=f"m=M=1/10 at h=19: factor {outside}; m=1, M=10 at h=1/2, which is not small enough: factor {inside}",
         )
     raise ValueError(f"slip must be strictly convex, constant or interval, got {slip!r}")
 
@@ -196,21 +204,28 @@ STATEMENT = Statement(
     hypotheses="L m-strongly convex with M-Lipschitz gradient, 0 < m ≤ M; second bound: h ≥ 0",
     rows=(
         Row(
-            28, "Section 2.1 and Appendix F, conditions 1) and 2)", "HYP",
-            "L is strictly convex if 1) there is m > 0 … 2) there is M > m …",
-            "these are strong convexity and a Lipschitz gradient: θ⁴ is strictly convex and satisfies neither; "
-            "M > m excludes L = m‖θ‖²/2",
-            "m-strongly convex with M-Lipschitz gradient, M ≥ m > 0", "repairable",
+            28, "Section 2.1 and Appendix F, the two conditions", "HYP",
+            quote="Recall that L is strictly convex if 1) there is a constant m > 0 such that ⟨∇L(θ_1) − ∇L(θ_2), "
+            "θ_1 − θ_2⟩ ≥ m‖θ_1 − θ_2‖², where ⟨a, b⟩ = a^T b is the inner product between two vectors, and 2) there "
+            "is a constant M > m such that ‖∇L(θ_1) − ∇L(θ_2)‖ ≤ M‖θ_1 − θ_2‖.",
+            why="These conditions are strong convexity and a Lipschitz gradient. The function θ⁴ is strictly convex "
+            "and satisfies neither, and M > m excludes L = m‖θ‖²/2. Appendix F has the same two conditions.",
+            correct="L is m-strongly convex and its gradient is M-Lipschitz, with M ≥ m > 0.",
+            severity="repairable",
         ),
         Row(
-            29, "Lemma 2.5, bound", "LOOSE", "‖T(θ_1) − T(θ_2)‖ ≤ √(1 − 2hm + h²M²) ‖θ_1 − θ_2‖",
-            "true for h ≥ 0, but a gradient step contracts up to h < 2/M, the bound only says so up to h < 2m/M²",
-            "max(|1−hm|, |1−hM|), sharp for gradients", "repairable",
+            29, "Lemma 2.5, the bound", "LOOSE",
+            quote="Then ‖T(θ_1) − T(θ_2)‖ ≤ √(1 − 2hm + h²M²) ‖θ_1 − θ_2‖.",
+            beyond="The bound is true for h ≥ 0, and it is sharp for monotone fields that are not gradients. For "
+            "gradients the sharp factor is max(|1 − hm|, |1 − hM|), which is below 1 for 0 < h < 2/M; the printed "
+            "factor is below 1 for 0 < h < 2m/M².",
         ),
         Row(
-            30, "Lemma 2.5, last sentence", "LOOSE", "for small enough h ∈ (0, 1)",
-            "the interval plays no part: m=M=.1 contracts for every h < 20, m=1, M=10 expands at h=.5",
-            "0 < h < 2/M (0 < h < 2m/M² by the printed bound)", "typo",
+            30, "Lemma 2.5, the range of the learning rate", "OK",
+            quote="In particular, for small enough h ∈ (0, 1) (depending on m and M) the map T is a uniform "
+            "contraction.",
+            beyond="The exact range is 0 < h < 2/M, which can reach far beyond 1; the printed bound gives 0 < h < "
+            "2m/M².",
         ),
         Row(31, "Appendix F, the three displays (with h ≥ 0; then take square roots)", "OK"),
     ),

@@ -75,11 +75,13 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, i.i.d. noise",
     rows=(
         Row(
-            35, "Section 2.2, first paragraph", "LOOSE",
-            "an actual realization of a forward trajectory converges to a distribution",
-            "a path is a sequence of points: its law at n converges, and along one path only its empirical measure",
-            "the law of θ_n tends to μ; the empirical measure of a forward path tends to μ, of a backward one to δ_θ*",
-            "repairable",
+            35, "Section 2.2, first sentence", "LOOSE",
+            quote="As seen in Example 2.4, an actual realization of a forward trajectory converges to a distribution "
+            "which is uniformly distributed between the two outcomes.",
+            why="A realization is a sequence of points, and it does not converge. What converges to the distribution "
+            "is the law of θ_n, and along one path the empirical measure.",
+            correct="“… the law of a forward iterate converges to a distribution …”.",
+            severity="typo",
         ),
     ),
     check=check,

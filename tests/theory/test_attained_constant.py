@@ -26,8 +26,10 @@ def test_a_thousand_iterates_far_below_the_smallest_float():
     assert attained_constant.check(Fraction(1, 3), Fraction(1), 1000)
 
 
-def test_strict_sign_is_refuted():
-    assert attained_constant.check_printed()
+def test_the_strict_sign_can_be_weakened():
+    verdict = attained_constant.check_printed()
+    assert verdict
+    assert verdict.kind == "beyond"
 
 
 @pytest.mark.control

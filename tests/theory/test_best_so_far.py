@@ -29,7 +29,7 @@ def test_ar1_paths(h):
 
 
 @pytest.mark.control
-def test_one_step_refutes_nothing():
+def test_one_step_favours_neither_order():
     """With one step both paths are one: all ties, a fraction of exactly one half."""
     verdict = statement.check_printed(N=1)
     assert not verdict

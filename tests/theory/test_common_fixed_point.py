@@ -38,9 +38,11 @@ def test_rate_is_attained_by_both_orders(k, n, theta):
         assert abs(row - p) == k**n * abs(theta - p)
 
 
-@pytest.mark.parametrize("slip", ["h", "positive", "no distinction"])
-def test_slips_are_refuted(slip):
-    assert statement.check_printed(slip)
+@pytest.mark.parametrize(("slip", "kind"), [("h", "refuted"), ("positive", "refuted"), ("no distinction", "beyond")])
+def test_the_printed_text_is_run(slip, kind):
+    verdict = statement.check_printed(slip)
+    assert verdict
+    assert verdict.kind == kind
 
 
 def test_expanding_steps_are_refused():

@@ -62,7 +62,7 @@ def test_steps_in_the_plane_by_simulation():
 
 
 @pytest.mark.control
-def test_no_common_fixed_point_no_refutation():
+def test_a_slope_of_one_attracts_nothing():
     """A slope of 1 shares every point and does not contract: the paths do not come closer."""
     assert not statement.check_printed((Fraction(1, 2), Fraction(1)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -52,9 +54,20 @@ def test_negative_learning_rates():
     assert not statement.contracts(-0.1, [1.0, -1.0])
 
 
-@pytest.mark.parametrize("slip", ["iff", "maximum eigenvalue", "equality"])
-def test_slips_are_refuted(slip):
-    assert statement.check_printed(slip)
+@pytest.mark.parametrize(
+    ("slip", "kind"), [("iff", "refuted"), ("maximum eigenvalue", "refuted"), ("equality", "beyond")]
+)
+def test_the_printed_text_is_run(slip, kind):
+    verdict = statement.check_printed(slip)
+    assert verdict
+    assert verdict.kind == kind
+
+
+def test_outside_of_a_minimum_the_norm_exceeds_one_too():
+    """Numbers of the audit for an indefinite H and for h < 0, which are not the setting of the text."""
+    tenths = Fraction(1, 10)
+    assert statement.norm_formula(4 * tenths, [-tenths, Fraction(4)]) == Fraction(104, 100)
+    assert statement.norm_formula(-tenths, [Fraction(1), Fraction(4)]) == Fraction(14, 10)
 
 
 @pytest.mark.parametrize(

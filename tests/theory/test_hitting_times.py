@@ -25,7 +25,7 @@ def test_ar1_paths(h):
 
 
 @pytest.mark.control
-def test_a_wide_target_refutes_nothing():
+def test_a_wide_target_favours_neither_order():
     """A target that every path passes on its way is hit by all of both kinds."""
     assert not statement.check_printed(target=2.5)
 

@@ -46,6 +46,14 @@ def test_printed_range_is_refuted(eigenvalues, h):
     assert statement.check_printed(eigenvalues, h)
 
 
+@pytest.mark.control
+@pytest.mark.parametrize(("eigenvalues", "h"), statement.OUTSIDE)
+def test_outside_the_printed_setting_nothing_is_refuted(eigenvalues, h):
+    """An indefinite H or h < 0: the factor is not below 1, but the text speaks of a minimum and a learning rate."""
+    assert max(statement.factors([Fraction(x) for x in eigenvalues], h, (1, 2))[0]) > 1
+    assert not statement.check_printed(eigenvalues, h)
+
+
 def test_a_negative_rate_contracts_around_a_maximum():
     """H ≺ 0 and h < 0: gradient ascent towards a maximum; "iff H ≻ 0 and 0 < h < 2/λ_max" needs h > 0."""
     verdict = statement.check([Fraction(-2), Fraction(-1)], Fraction(-1, 3), [1, 2])

@@ -32,8 +32,10 @@ def test_the_number_of_the_audit():
     assert float(theta) == 503.74273543027516
 
 
-def test_printed_always_is_refuted():
-    assert statement.check_printed()
+def test_the_common_factor_that_the_text_carries_is_needed():
+    verdict = statement.check_printed()
+    assert verdict
+    assert verdict.kind == "beyond"
 
 
 @pytest.mark.control
@@ -44,7 +46,7 @@ def test_forward_order_is_another_sequence(monkeypatch):
 
 
 @pytest.mark.control
-def test_with_a_common_factor_nothing_is_refuted(monkeypatch):
+def test_with_a_common_factor_nothing_diverges(monkeypatch):
     monkeypatch.setattr(statement, "factors", lambda a, n: [Fraction(3, 4)] * n)
     assert not statement.check_printed()
     assert not statement.check(Fraction(1), Fraction(1), 10)

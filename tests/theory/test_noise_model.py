@@ -24,7 +24,7 @@ def test_decomposition(d, m, h, data):
 
 
 @given(rows=st.lists(st.integers(1, 5), min_size=2, max_size=4, unique=True), away=st.integers(1, 9))
-def test_batches_of_unequal_curvature_refute_the_model(rows, away):
+def test_batches_of_unequal_curvature_are_not_the_model(rows, away):
     assert statement.check_printed([[r] for r in rows], [1] * len(rows), Fraction(away))
 
 
@@ -36,7 +36,7 @@ def test_interpolation_leaves_no_additive_noise():
 
 
 @pytest.mark.control
-def test_equal_curvatures_do_not_refute():
+def test_equal_curvatures_are_the_model():
     """Batches (θ ± y)²/2 have one Hessian: there the additive model is exact."""
     assert not statement.check_printed(((1,), (-1,)), (1, 2))
 

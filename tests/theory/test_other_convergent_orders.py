@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contraction.maps.orders import CustomOrder, Forward
+from contraction.maps.orders import Backward, CustomOrder, Forward
 from contraction.statements import other_convergent_orders as statement
 
 factor = st.fractions(0, Fraction(99, 100), max_denominator=100)
@@ -47,9 +47,10 @@ def test_the_constant_is_sharp(k, p, inner):
     assert abs(ends[0] - ends[1]) == 2 * k**p * (1 - k**inner) / (1 - k)
 
 
-def test_printed_uniqueness_is_refuted():
+def test_other_orders_converge_beyond_the_printed_sentence():
     verdict = statement.check_printed()
     assert verdict
+    assert verdict.kind == "beyond"
     assert verdict.measured == 3
 
 
@@ -61,6 +62,28 @@ def test_under_the_strictest_reading_backward_is_alone():
         return {w for w in words if all(set(w[:m]) == set(range(1, m + 1)) for m in range(1, n))}
 
     assert all(extensions(n) == {tuple(range(1, n + 1))} for n in range(1, 7))
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_the_printed_sentence_is_true_at_each_training_step(n):
+    """The search behind the proof of the docstring: each step leaves one word, and it is the backward order's."""
+    assert statement.consistent_words(n) == [tuple(Backward().word(n))]
+
+
+def test_the_induction_of_the_proof():
+    """A permutation of 1 … n that begins with 1 … n-1 ends with n: there is one letter left."""
+    for n in range(2, 8):
+        words = [w for w in itertools.permutations(range(1, n + 1)) if w[: n - 1] == tuple(range(1, n))]
+        assert words == [tuple(range(1, n + 1))]
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("name", [name for name in statement.ORDERS if name != "backward"])
+def test_the_other_orders_are_not_consistent_at_each_step(name):
+    """They change an outermost map at some step, which "at each training step" excludes."""
+    order = statement.ORDERS[name]()
+    words = [tuple(order.word(n)) for n in range(1, 12)]
+    assert any(b[: len(a)] != a for a, b in itertools.pairwise(words))
 
 
 @pytest.mark.control
@@ -75,7 +98,7 @@ def test_forward_and_fixed_depth_do_not_settle(monkeypatch):
 
 
 @pytest.mark.control
-def test_backward_alone_refutes_nothing():
+def test_backward_alone_shows_nothing_beyond():
     assert not statement.check_printed(orders=("backward",))
 
 

@@ -38,8 +38,10 @@ def test_epochs_contract_the_leaf_in_both_orders(h, N, extra, seed, epochs, inte
     assert verdict, verdict
 
 
-def test_contraction_in_the_remark_is_refuted():
-    assert statement.check_printed()
+def test_two_common_zeros_exclude_contraction():
+    verdict = statement.check_printed()
+    assert verdict
+    assert verdict.kind == "beyond"
 
 
 @pytest.mark.parametrize("h", [Fraction(1, 100), Fraction(1), Fraction(-3)])

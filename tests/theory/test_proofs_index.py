@@ -40,7 +40,7 @@ def test_every_indexed_theorem_is_in_its_file():
 
 
 def test_generated_pages_are_current():
-    """`python -m proofs.index` rewrites them; the measured numbers of the errata are compared by `--check` only."""
+    """`python -m proofs.index` rewrites them; test_errata.py compares the numbers of the errata as well."""
 
     def steady(text: str) -> list[str]:
         return [line for line in text.splitlines() if not line.startswith("- Run:")]

@@ -28,7 +28,7 @@ def test_the_other_order_has_the_opposite_curl(monkeypatch):
 
 
 @pytest.mark.control
-def test_a_gradient_would_not_be_refuted(monkeypatch):
+def test_a_gradient_has_no_curl(monkeypatch):
     real = statement.jacobian
     monkeypatch.setattr(
         statement, "jacobian", lambda fields, theta, pairs: real(fields, theta, [*pairs, *((j, i) for i, j in pairs)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,6 +38,38 @@ def test_i_below_j_is_caught(monkeypatch):
     assert statement.check(1, 0)
     assert not statement.check(3, 0)
     assert not statement.check_printed("i < j")
+
+
+@given(x=st.lists(st.integers(-9, 9), min_size=2, max_size=6))
+def test_what_couples_a_batch_is_the_normalisation(x):
+    """Without it the mean over equal batches is the field of the union, for any data."""
+    x = [Fraction(v) for v in x]
+    pairs = [[a, -a] for a in x]
+    union = statement.descent_behind_normalisation([v for pair in pairs for v in pair], coupled=False)
+    parts = [statement.descent_behind_normalisation(pair, coupled=False) for pair in pairs]
+    assert union == sum(parts, Fraction(0)) / len(parts)
+
+
+@pytest.mark.parametrize("c", [2, 3, 4])
+def test_batch_normalisation_refutes_the_sum_and_nothing_coupled_does_not(c):
+    """Quadratic mean against arithmetic mean of the spreads: 5 and 4 for c = 2."""
+    verdict = statement.check_printed("batch normalisation", c)
+    assert verdict
+    assert verdict.kind == "refuted"
+    assert verdict.measured > verdict.claimed
+    large, mean = statement.normalised_fields(c, coupled=False)
+    assert large == mean
+
+
+def test_unequal_sizes_are_outside_the_printed_setting():
+    verdict = statement.check_printed("unequal sizes")
+    assert verdict
+    assert verdict.kind == "beyond"
+
+
+def test_a_variance_without_a_rational_root_is_refused():
+    with pytest.raises(ValueError, match="rational square"):
+        statement.descent_behind_normalisation([Fraction(0), Fraction(1), Fraction(2)])
 
 
 @pytest.mark.control

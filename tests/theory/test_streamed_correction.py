@@ -1,4 +1,4 @@
-"""Corollary C.4 (rows 59, 60): three ways to the same correction, and the slips that the printed form invites."""
+"""Corollary C.4 (rows 59, 60): three ways to the same correction, and what an implementation must not do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ def test_streams_and_passes_agree(n, seed, gradients):
 
 
 @pytest.mark.parametrize("case", list(statement.printed_cases(np.random.default_rng(0), "standard")))
-def test_slips_are_refuted(case):
-    assert statement.check_printed(**case)
+@pytest.mark.parametrize("slip", ["from n = 1", "C first"])
+def test_what_an_implementation_must_not_do_is_seen(case, slip):
+    verdict = statement.check_printed(**{**case, "slip": slip})
+    assert verdict
+    assert verdict.kind == "beyond"
 
 
 def test_unknown_slips_are_refused():

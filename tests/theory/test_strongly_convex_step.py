@@ -42,9 +42,17 @@ def test_thresholds_are_exact(mM):
     assert statement.sharp(2 / M * Fraction(999, 1000), m, M) < 1 < statement.sharp(2 / M * Fraction(1001, 1000), m, M)
 
 
-@pytest.mark.parametrize("slip", ["strictly convex", "constant", "interval"])
-def test_slips_are_refuted(slip):
-    assert statement.check_printed(slip)
+@pytest.mark.parametrize(
+    ("slip", "kind"), [("strictly convex", "refuted"), ("constant", "loose"), ("interval", "beyond")]
+)
+def test_the_printed_text_is_run(slip, kind):
+    verdict = statement.check_printed(slip)
+    assert verdict
+    assert verdict.kind == kind
+
+
+def test_the_range_reaches_beyond_one():
+    assert statement.check_printed("interval").measured == pytest.approx(0.9, abs=1e-15)
 
 
 def test_numbers_of_the_audit():

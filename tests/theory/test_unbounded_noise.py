@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contraction as ct
-from contraction.families import Gaussian, QuadraticSGD, Uniform
+from contraction.families import Gaussian, QuadraticSGD, TwoPoint, Uniform
 from contraction.maps.orders import Backward
 from contraction.statements import unbounded_noise as statement
 from contraction.statements._chance import FALSE_ALARM
@@ -36,10 +36,20 @@ def test_normalised_errors_are_those_of_the_iterates(h, eps):
     assert np.allclose(found, np.array(exact, dtype=float), rtol=0, atol=64 * len(eps) * 2.0**-53 * 8)
 
 
-@pytest.mark.parametrize("h", [0.1, 0.3, 1.7])
-def test_no_constant_serves(h):
-    verdict = statement.check_printed(h)
+@pytest.mark.parametrize(("h", "bound"), [(0.1, 0.9), (0.3, 3**0.5), (0.7, 2.5), (1.7, 3**0.5)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_constant_serves(h, bound, seed):
+    """Gaussian noise exceeds the constant of every noise that is bounded by ``bound``."""
+    verdict = statement.check_printed(h, seed, bound)
     assert verdict, verdict
+
+
+@given(h=st.floats(0.25, 0.75), bound=st.floats(0.5, 1.2))
+def test_length_of_the_path_against_independent_blocks(h, bound):
+    """`needed_length` is at most what blocks of 8 noises alone give, and grows with the level."""
+    level = h * bound / (1 - abs(1 - h))
+    assert statement.needed_length(h, level) <= statement.needed_length(h, level, spacings=range(8, 9))
+    assert statement.needed_length(h, level) <= statement.needed_length(h, 1.1 * level)
 
 
 @given(h=rates, seed=st.integers(0, 2**31))
@@ -65,10 +75,23 @@ def test_the_certificate_names_the_hypothesis_that_fails():
 
 
 @pytest.mark.control
-def test_bounded_noise_has_a_constant(monkeypatch):
-    """With uniform noise d_n/k^n stays below h/(1-k): the levels are not reached and nothing is refuted."""
-    monkeypatch.setattr(statement, "Gaussian", lambda: Uniform(-1, 1))
-    assert not statement.check_printed(0.3)
+@pytest.mark.parametrize(
+    "noise", [Uniform(-1, 1), Uniform(-1.5, 1.5), Uniform(-(3**0.5), 3**0.5), Uniform(-2, 2), TwoPoint()]
+)
+@pytest.mark.parametrize(("h", "bound"), [(0.1, 0.8), (0.3, 1.5), (0.7, 2.5), (1.7, 1.5)])
+def test_bounded_noise_has_a_constant(monkeypatch, noise, h, bound):
+    """With noise in [-B, B] d_n/k^n stays below hB/(1-k), whatever its variance, h and seed: nothing is refuted."""
+    monkeypatch.setattr(statement, "Gaussian", lambda: noise)
+    assert not any(statement.check_printed(h, seed, bound) for seed in range(3))
+
+
+@pytest.mark.control
+def test_the_largest_value_of_bounded_noise_comes_close_to_its_constant(monkeypatch):
+    """±1 at k = 1/2 reaches more than .99 C among its words: the constant is not out of reach for a trivial reason."""
+    monkeypatch.setattr(statement, "Gaussian", TwoPoint)
+    verdict = statement.check_printed(0.5, 0, 1.5)
+    assert not verdict
+    assert 0.99 * verdict.claimed < verdict.measured <= verdict.claimed * (1 + 2.0**-40)
 
 
 @pytest.mark.control

@@ -48,7 +48,7 @@ def test_backward_on_its_outermost_batch_has_no_noise():
 
 
 @pytest.mark.control
-def test_at_the_first_step_nothing_is_refuted():
+def test_at_the_first_step_both_losses_are_one():
     """At n = 1 the newest batch is the only one."""
     assert not statement.check_printed(n=1)
 
