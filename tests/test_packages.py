@@ -37,7 +37,7 @@ THEORY_ALLOWED = {
 #: What of the theory the networks' packages may use; the others none of it but the writing of files.
 THEORY = {
     "training": {"contraction.expansions"},
-    "engine": {"contraction.maps.orders"},
+    "engine": {"contraction.maps.orders", "contraction.limits.settled"},
     "paper": {"contraction.maps.orders"},
     "results": {"contraction.files"},
 }

@@ -19,6 +19,7 @@ from contraction.certificates import bounds
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, made
 from contraction.certificates.hypotheses import point
+from contraction.limits.settled import Settling
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
@@ -244,7 +245,7 @@ def _doubling(
     else:
         partner = point(start, family)
     pair = np.stack(np.broadcast_arrays(reference, partner))
-    n, settled, last, gap, coupled = 1, 0, None, math.inf, math.inf
+    n, last, gap, coupled, settling = 1, None, math.inf, math.inf, Settling(eps)
     while n <= max_maps:
         operators = family.sample(n, seed)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -254,8 +255,7 @@ def _doubling(
             gap = math.inf if last is None else _number(space.distance(last, ends[0]))
         if math.isnan(coupled):
             raise NotSettled(f"the iterates overflow at n = {n}: {ends[0]!r}")
-        settled = settled + 1 if max(coupled, gap) <= eps else 0
-        if settled == 2:
+        if settling.after(coupling=coupled, gap=gap):
             return BackwardLimit(ends[0], max(coupled, gap), _coupled(family, coupled, gap, n, eps), n, applications)
         last, n = ends[0], 2 * n
     raise NotSettled(

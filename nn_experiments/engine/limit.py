@@ -1,11 +1,13 @@
-"""Only the end point of the backward path, by doubling the horizon: O(n) maps in all, not O(n²)."""
+"""The end point of the backward path alone, by doubling the horizon: O(n) maps in all, not O(n²)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from contraction.limits.settled import Settling
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.engine.purity import probe
@@ -18,17 +20,18 @@ __all__ = ["Limit", "limit"]
 
 @dataclass(frozen=True)
 class Limit:
-    """What the doubling found.
+    """What doubling the horizon found.
 
     Attributes
     ----------
-    state
-        Backward iterate n from the first start.
+    value
+        Backward iterate n from θ0.
     n
         The last horizon.
     settled
-        Whether the coupling distance went below eps. This is an estimate, never a certificate: no contraction
-        factor is known for a network.
+        Whether the coupling and the increment were at most eps at two successive horizons (the rule of
+        `contraction.limits.settled`). This is an estimate, never a certificate: no contraction factor is known for a
+        network.
     horizons, coupling, increments
         The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; and the distance
         of iterates n/2 and n (NaN for the first).
@@ -36,7 +39,7 @@ class Limit:
         How many maps were applied.
     """
 
-    state: State
+    value: State
     n: int
     settled: bool
     horizons: tuple[int, ...]
@@ -56,35 +59,45 @@ def limit(
     step: Callable[[State, Any, int], State],
     batches: Callable[[int], Any],
     state0: State,
-    other: State,
+    start: State,
     *,
     eps: float,
-    largest: int = 4096,
+    max_maps: int = 4096,
     distance: Callable[[State, State], float] = parameter_distance,
     engine: str = "auto",
 ) -> Limit:
-    """Double the horizon of the backward path until two starts under the same maps agree to ``eps``.
+    """Double the horizon of the backward path until it settles to ``eps``.
 
     Parameters
     ----------
-    state0, other
-        θ0 and an independent second start.
+    state0
+        θ0.
+    start
+        A second start, which is trained under the same maps. An independent one asks whether the path forgets its
+        start as well; one near θ0 asks only whether it settles.
     eps
-        Distance below which the path counts as settled.
-    largest
-        Horizon at which to give up.
+        Distance that counts as settled.
+    max_maps
+        Horizon at which to stop.
     distance
-        Of two states; Euclidean in the parameters unless given (in predictions may be what matters).
+        Of two states (default: Euclidean, of the parameters); the distance of predictions may be what matters.
+
+    Returns
+    -------
+    Limit
+        Also where the path does not settle, or stops being finite: then ``settled`` is False.
 
     Raises
     ------
     ValueError
-        If eps or ``largest`` is not positive.
+        If eps or ``max_maps`` is not positive, or the two starts are equal.
     NotReplayable
         If the step is not a pure function.
     """
-    if not eps > 0 or largest < 1:
-        raise ValueError(f"eps and largest must be positive, got {eps} and {largest}")
+    if not eps > 0 or max_maps < 1:
+        raise ValueError(f"eps and max_maps must be positive, got {eps} and {max_maps}")
+    if distance(state0, start) == 0:
+        raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
     probe(step, batches, state0)
     kernel = choose(step, batches, engine)
@@ -92,15 +105,17 @@ def limit(
     coupling: list[float] = []
     increments: list[float] = []
     before: State | None = None
+    settling = Settling(eps)
     n, applied = 1, 0
     while True:
         state = kernel.apply(state0, range(n, 0, -1), 0)
-        twin = kernel.apply(other, range(n, 0, -1), 0)
+        other = kernel.apply(start, range(n, 0, -1), 0)
         applied += 2 * n
         horizons.append(n)
-        coupling.append(distance(state, twin))
-        increments.append(float("nan") if before is None else distance(state, before))
-        settled = coupling[-1] < eps
-        if settled or n == largest:
+        coupling.append(distance(state, other))
+        increments.append(math.nan if before is None else distance(state, before))
+        gap = math.inf if before is None else increments[-1]
+        settled = settling.after(coupling=coupling[-1], gap=gap)
+        if settled or n == max_maps or not math.isfinite(coupling[-1]):
             return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied)
-        before, n = state, min(2 * n, largest)
+        before, n = state, min(2 * n, max_maps)

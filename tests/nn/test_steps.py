@@ -216,11 +216,11 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
     for decay, settles in ((0.5, True), (0.0, False)):
         step, state0 = nne.from_torch(model, nn.functional.mse_loss, Optimizer(learning_rate=0.02, weight_decay=decay))
         other = {**state0, "parameters": {k: v + 1 for k, v in state0["parameters"].items()}}
-        found = nne.limit(step, data, state0, other, eps=1e-6, largest=256 if not settles else 4096)
+        found = nne.limit(step, data, state0, other, eps=1e-6, max_maps=256 if not settles else 4096)
         assert found.settled == settles
         assert found.applications <= 4 * found.n
         again = double_loop(step, data, state0, Backward(), [found.n])[found.n]
-        assert torch.equal(flat(found.state["parameters"]), flat(again["parameters"]))
+        assert torch.equal(flat(found.value["parameters"]), flat(again["parameters"]))
         if settles:
             assert found.coupling[-1] <= 2 * (1 - 0.02 * decay) ** found.n
         text = f"{found}"
@@ -228,6 +228,35 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
             assert part in text
         assert "tensor" not in text
         assert len(text) < 120
+
+
+def test_starts_that_meet_do_not_make_a_path_settle() -> None:
+    """T(x) = |x| + u: the starts ±1 agree after one map, and the backward iterates go to infinity."""
+
+    def step(state, batch, t):
+        return {"parameters": {"w": state["parameters"]["w"].abs() + batch}}
+
+    def batches(i):
+        return torch.tensor(np.random.default_rng(i).random(), dtype=torch.float64)
+
+    one = {"parameters": {"w": torch.tensor(1.0, dtype=torch.float64)}}
+    other = {"parameters": {"w": torch.tensor(-1.0, dtype=torch.float64)}}
+    found = nne.limit(step, batches, one, other, eps=1e-3, max_maps=64, engine="step")
+    assert not found.settled
+    assert max(found.coupling) == 0  # what a rule on the coupling alone would take for a limit
+    assert found.increments[-1] > 1
+    with pytest.raises(ValueError, match="state0 and start are equal"):
+        nne.limit(step, batches, one, one, eps=1e-3, engine="step")
+
+
+def test_a_path_that_stops_being_finite_has_not_settled() -> None:
+    def step(state, batch, t):
+        return {"parameters": {"w": state["parameters"]["w"] * 1e200}}
+
+    one, other = ({"parameters": {"w": torch.tensor(w, dtype=torch.float64)}} for w in (1.0, 2.0))
+    found = nne.limit(step, lambda i: i, one, other, eps=1.0, max_maps=1024, engine="step")
+    assert not found.settled
+    assert found.n < 1024
 
 
 def test_metrics_that_change_the_state_or_draw_are_refused() -> None:
