@@ -63,7 +63,7 @@ def _row(statement: Statement, found: list[Theorem]) -> str:
 
 
 def readme() -> str:
-    """The index as Markdown: a row a statement, then every machine-checked theorem with its mathematics."""
+    """The index as Markdown: one row per statement, then every machine-checked theorem with its mathematics."""
     known = theorems()
     lines = [
         "# Proofs",

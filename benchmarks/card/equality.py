@@ -94,7 +94,7 @@ def check(
     Parameters
     ----------
     ensemble
-        How chains are batched; an `Ensemble` that chooses by itself unless given.
+        How chains are batched (default: an `Ensemble` that chooses by itself).
     """
     numbers, slower = range(1, n + 1), slower_by(network)
     exact_step, exact_batches, exact_start = problem(network, device, dtype=torch.float64, slower=slower)

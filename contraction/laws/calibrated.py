@@ -247,7 +247,7 @@ def _sample(sample: ArrayLike) -> NDArray:
 def _distribution(
     law: Any, left: Any, slack: float
 ) -> tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]:
-    """x -> P(X <= x) and x -> P(X < x), both moved by the slack in the direction that is kind to the sample."""
+    """x -> P(X <= x) and x -> P(X < x), both shifted by the slack, conservatively: towards fewer rejections."""
     if callable(law):
         before = law if left is None else left
         return lambda x: np.asarray(law(x + slack), dtype=float), lambda x: np.asarray(before(x - slack), dtype=float)

@@ -284,7 +284,7 @@ def lipschitz_lower_bound(
     for draws in (near, far):
         values = np.asarray(function(np.asarray(draws, dtype=float)), dtype=float)
         if values.ndim != 1 or not len(values):
-            raise ValueError(f"the function must give one number a draw, got shape {values.shape}")
+            raise ValueError(f"the function must return one number per draw, got an array of shape {values.shape}")
         if not (values.min() >= low and values.max() <= high):
             raise ValueError(f"values must lie in [{low}, {high}], got [{values.min()}, {values.max()}]")
         means.append(float(values.mean()))

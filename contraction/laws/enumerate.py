@@ -45,7 +45,7 @@ def exact_law(
     theta0
         The start: a rational, or a sequence of them.
     order
-        Any order; `contraction.maps.orders.Forward` unless given.
+        Any order (default: `contraction.maps.orders.Forward`).
     index_law
         The law of the word of map numbers (position 1 first): weights of i.i.d. draws (None: equal), an object with
         ``words(n)`` (those of `contraction.families`), or a function n -> iterable of (word, probability);

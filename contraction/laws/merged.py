@@ -36,7 +36,7 @@ def merged_law(
     theta0
         The start: a rational, or a sequence of them.
     order
-        `contraction.maps.orders.Forward` (unless given) or `contraction.maps.orders.Backward`.
+        `contraction.maps.orders.Forward` (the default) or `contraction.maps.orders.Backward`.
     weights
         Of the maps, rational with sum one; None: equal.
 

@@ -55,7 +55,7 @@ class RandomAffineMoments:
         b
             Offsets (M, d).
         weights
-            Probabilities (M,), equal unless given.
+            Probabilities (M,) (default: equal).
         theta0
             The start.
 

@@ -172,7 +172,7 @@ def theory_report(path: str | Path, seed: int = 0) -> tuple[Path, bool]:
 _HOW = """
 <p>The paper applies the random maps of a stochastic optimizer in two orders: the usual <em>forward</em> one,
 T<sub>n</sub>…T<sub>1</sub>θ, and the <em>backward</em> one, T<sub>1</sub>…T<sub>n</sub>θ. Each row of the table below
-is one statement, checked on cases that nobody picked by hand.</p>
+is one statement, checked on randomly generated cases.</p>
 <ul><li><strong>exact</strong>: two exact objects are equal (rational arithmetic).</li>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>

@@ -1,4 +1,4 @@
-"""The table of verdicts as text: a row a verdict, in columns."""
+"""The table of verdicts as text, one row per verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a set of results is and is not: reduced, incomplete, diverged, changed settings (no torch)."""
+"""Summarise how a run differs from the paper's setting: reduced, incomplete, diverged, other settings (no torch)."""
 
 from __future__ import annotations
 

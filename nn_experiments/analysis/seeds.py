@@ -114,8 +114,8 @@ def compare_ratios(
 ) -> Comparison:
     """Compare positive quantities (standard deviations, ranges): logarithms of reference/other.
 
-    A ratio 0/0 counts as 1 (two frozen paths are equally still); a zero beside a positive number is left to the side
-    that it is on, with the sign statistic, since its logarithm is infinite.
+    A ratio 0/0 counts as 1 (two frozen paths are equally still); if exactly one of the two values is zero,
+    the sign test is used, since the logarithm is infinite.
     """
     a, b = np.asarray(reference, float), np.asarray(other, float)
     usable = np.isfinite(a) & np.isfinite(b)

@@ -24,8 +24,8 @@ def load_dataset(
     Parameters
     ----------
     data_dir
-        A folder with files in one of the known formats; the environment variable
-        ``TRAINING_IN_REVERSE_DATA`` unless given. Where it holds only a cut of the set
+        A folder with files in one of the known formats (default: the environment variable
+        ``TRAINING_IN_REVERSE_DATA``). Where it holds only a cut of the set
         (``data --for FIGURE --into FOLDER``), the cut is loaded: it has the whole set's lengths, fingerprint
         and statistics, and refuses images it does not hold. Where it has neither, the official files are
         downloaded into a cache.

@@ -117,7 +117,7 @@ def iterates(
         ``compiled``, ``channels_last``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain
         double loop.
     chunk
-        For ``ensemble``: how many chains run together; all unless given.
+        For ``ensemble``: how many chains run together (default: all).
 
     Returns
     -------

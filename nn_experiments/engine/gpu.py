@@ -1,4 +1,4 @@
-"""What torch must be told, and asked, about a GPU."""
+"""GPU helpers: determinism, memory limits, synchronisation, CUDA graphs and versions."""
 
 from __future__ import annotations
 

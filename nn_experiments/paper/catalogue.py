@@ -212,7 +212,7 @@ class Figure:
     seeds
         Seeds of the paper's figure: how many it has; the numbers are ours.
     metrics
-        Curves of the layout, left to right: a row a seed, these columns.
+        Metrics of the picture's columns, left to right; each row is one seed.
     diagnostics_every
         The coarser grid of increments, couplings and gradient norms; 0 for none.
     compared_at

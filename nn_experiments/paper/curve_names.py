@@ -126,7 +126,7 @@ def parse(name: str) -> Variant:
 
 
 def home(name: str, n: int, stream: str = "curves") -> str:
-    """Return the variant whose folder holds iterate n of a variant: what one has run, the other reuses.
+    """Return the name under which iterate n is stored: a reset path equals the backward path before its first reset.
 
     Up to its first reset point a ``reset`` path *is* the backward path, and up to its switch a ``late`` path is
     the forward one. Diagnostics look at later iterates as well and are not shared.

@@ -1,4 +1,4 @@
-"""The paper's figures from recorded curves: a row a seed, forward and backward in the same axes (matplotlib, no torch).
+"""The paper's figures from recorded curves: one row per seed, both orders in the same axes (matplotlib, no torch).
 
 ``python -m nn_experiments plot fig4`` writes three pictures, each as PNG and SVG: ``fig4`` in the paper's layout,
 ``fig4-cost`` with the gradients that each path costs on the horizontal axis, and ``fig4-settling`` with increments,
@@ -94,7 +94,7 @@ def _legend(fig: Any, axis: Any, columns: int) -> None:
 
 
 def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
-    """Draw the paper's layout: a row a seed, a column a curve, all orders and baselines in the same axes.
+    """Draw the paper's layout: one row per seed, one column per metric, all orders and baselines in the same axes.
 
     ``scale``: ``linear``, ``log`` (losses only), or ``auto``.
     """

@@ -155,7 +155,7 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
     if about.diverged:
         text = "; ".join(f"seed {seed}, {order}, from n = {n}" for seed, order, n in about.diverged)
         body += f"<p><strong>Diverged:</strong> {html.escape(text)}.</p>"
-    body += figure_html(figures.draw_figure(curves, entry), f"{number}, the paper's layout: a row a seed.")
+    body += figure_html(figures.draw_figure(curves, entry), f"{number}, the paper's layout, one row per seed.")
     try:
         rows = findings(curves, entry)
     except TooShort as error:

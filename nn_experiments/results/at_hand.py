@@ -1,4 +1,4 @@
-"""Which figures can be drawn and judged from the results at hand (no torch)."""
+"""Find, for each figure, results that are complete enough to be drawn and judged (no torch)."""
 
 from __future__ import annotations
 

@@ -216,15 +216,14 @@ def load(
         A name from the catalogue (``"fig4"``, ``"4"``, ``"regression-square"``), looked up below ``out``; or a folder
         that holds ``experiment.json``; or a ``.npz`` written by `Curves.save`.
     out
-        The output folder of the runs; ``out`` in the working directory unless given. A folder of results of
-        record (``results``) will do as well, with a file ``EXPERIMENT.npz`` an experiment and a file
-        ``EXPERIMENT--VARIANT.npz`` a variant of it.
+        The output folder of the runs (default: ``out`` in the working directory), or a folder of records such as
+        ``results``, with one file ``EXPERIMENT.npz`` per experiment and ``EXPERIMENT--VARIANT.npz`` per variant.
     identity
-        First characters of the wanted identity, where ``out`` holds several variants of one experiment; or the name
-        of a variant on record.
+        Prefix of the run ID, needed if ``out`` holds several runs of the experiment; or the name of a recorded
+        variant.
     seeds, orders
-        The part wanted; everything recorded unless given. For a figure, its own orders and baselines that
-        were recorded, unless given.
+        The part to load (default: everything that was recorded; for a figure, those of its orders and baselines that
+        were recorded).
 
     Raises
     ------
@@ -264,7 +263,8 @@ def load(
             raise ValueError(_unknown(path))
         if not roots:
             figure = next(key for key, f in catalogue.FIGURES.items() if str(source) in (key, f.experiment))
-            raise FileNotFoundError(f"no results of {name!r} in {folder}; `run {figure} --out {folder}` makes them")
+            command = f"python -m nn_experiments run {figure} --out {folder}"
+            raise FileNotFoundError(f"no results of {name!r} in {folder}; to compute them: {command}")
         if len(roots) > 1:
             raise ValueError(
                 f"{folder} holds several runs of {name!r}; pass one as identity (plot: --identity):\n{_listing(roots)}"

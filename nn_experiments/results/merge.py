@@ -52,8 +52,8 @@ class Merged:
         if self.there:
             text += f"; {self.there} already there" + (f" ({self.partly} in part)" if self.partly else "")
         if self.differing:
-            much = f"by up to {self.difference:.1g}" if self.difference < np.inf else "even in where they are finite"
-            text += f", {self.differing} of them differ {much} (kept what was there)"
+            much = f"by up to {self.difference:.1g}" if self.difference < np.inf else "in which values are finite"
+            text += f", {self.differing} of them differ {much} (the target's values were kept)"
         return text
 
 

@@ -1,4 +1,4 @@
-"""What a file of record would lose if other results were written in its place (no torch)."""
+"""Check that overwriting a record loses no data (no torch)."""
 
 from __future__ import annotations
 

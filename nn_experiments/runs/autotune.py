@@ -1,4 +1,4 @@
-"""Before a long run on a GPU: choose chunk and convolutions once, measure a map, and write the choice down."""
+"""Autotuning before a run on a GPU: choose chunk size and convolutions, time one step, keep the choice in a file."""
 
 from __future__ import annotations
 

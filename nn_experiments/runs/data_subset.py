@@ -85,7 +85,7 @@ def cut_for(
     into
         The folder, made if need be: the ``--data-dir`` of these runs.
     seeds, steps
-        The figures' own unless given.
+        (default: the figures')
     changes
         As ``--set`` of the runs: only what decides the images matters (``batch_size``, ``sampling``, …).
     diagnostics

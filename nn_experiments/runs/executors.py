@@ -38,7 +38,7 @@ class InlineExecutor(Executor):
 
 
 def _begin(threads: int) -> None:
-    """Set up a worker: one thread, deaf to Ctrl-C (the parent decides), gone when the parent is gone."""
+    """Set up a worker: one thread; it ignores SIGINT, which the parent handles, and exits with its parent."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

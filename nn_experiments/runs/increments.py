@@ -103,7 +103,7 @@ def measure_increments(
     device, data_dir, official
         As in ``python -m nn_experiments run``.
     ensemble
-        How chains are batched; chosen unless given, and what was chosen is then in it.
+        How chains are batched; what it leaves open is chosen and kept in it (default: everything is chosen).
     report
         Called with every n that is measured.
 

@@ -88,7 +88,7 @@ def _path(
     variant: str | None = None,
     other: bool = False,
 ) -> tuple[str, States]:
-    """Return the kernel's name and the path of a variant (the job's own unless given) from a start."""
+    """Return the kernel's name and the path of a variant (default: the job's) from a start."""
     path = curve_names.parse(variant or job.variant)
     step, batches = place.step_of(path), place.other_batches if other else place.batches
     engine = job.engine

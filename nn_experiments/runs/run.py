@@ -42,7 +42,7 @@ class Options:
     out
         Output folder.
     workers
-        Processes; 0 for none but this one. None: a process a core, or this one if the run is short.
+        Number of worker processes; 0 runs in this process. None: one per core, or this process if the run is short.
     engine, device, chunk
         As in `nn_experiments.iterates`; device ``auto`` is ``cuda`` where there is one.
     data_dir, official

@@ -110,13 +110,15 @@ def test_merge_says_what_was_there_and_by_how_much_it_differs(
         (2, 0 * at),
         (3, first),
     )
-    expected = "1 blocks copied into m1; 3 already there, 2 of them differ by up to 0.03 (kept what was there)"
+    expected = (
+        "1 blocks copied into m1; 3 already there, 2 of them differ by up to 0.03 (the target's values were kept)"
+    )
     assert said(other) == expected
     assert said(folder("zero", (2, 0.1 * at))).endswith(
-        "1 already there, 1 of them differ by up to 1 (kept what was there)"
+        "1 already there, 1 of them differ by up to 1 (the target's values were kept)"
     )
     broken = folder("broken", (0, np.array([8.0, np.inf, 0.0, np.nan])))
-    assert "1 of them differ even in where they are finite (kept" in said(broken)
+    assert "1 of them differ in which values are finite (the target's" in said(broken)
     for seed in (0, 1):
         [kept] = store.blocks(here / "abc", seed, "forward")
         assert np.array_equal(kept.values["loss"], first, equal_nan=True)

@@ -184,7 +184,7 @@ def test_a_name_that_nothing_has_is_not_sent_to_run(tmp_path: Path) -> None:
         assert "run " not in str(caught.value)
     with pytest.raises(ValueError, match="is not that of one run"):
         nne.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="`run fig5 --out"):  # run takes figures only
+    with pytest.raises(FileNotFoundError, match="nn_experiments run fig5 --out"):  # run takes figures only
         nne.load("regression-cosine", out=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Collect every verdict that the theory tests make and end with the table: a row a statement."""
+"""Collect every verdict that the theory tests make and end with the table: one row per statement."""
 
 from __future__ import annotations
 

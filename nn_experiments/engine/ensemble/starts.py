@@ -68,7 +68,7 @@ def under_the_same_maps(
     draws
         What is applied to what.
     ensemble
-        How chains are batched; ``Ensemble(chunk=number of chains)`` unless given. All chains run together, whatever
+        How chains are batched (default: ``Ensemble(chunk=number of chains)``). All chains run together, whatever
         its chunk.
 
     Yields

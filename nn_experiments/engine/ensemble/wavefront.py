@@ -44,20 +44,20 @@ class Ensemble:
     Attributes
     ----------
     chunk
-        How many chains run together; chosen from the free memory on a GPU (32 on the CPU) when it is first needed,
-        unless given. Halved where memory runs out.
+        How many chains run together; halved where memory runs out. (default: what the free memory of a GPU holds when
+        it is first needed; 32 on the CPU)
     form
-        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.ensemble.sweep`); the first that can run the step
-        unless given.
+        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.ensemble.sweep`); (default: the first that can run
+        the step)
     convolutions
         Shape, as text -> way to convolve (see `nn_experiments.engine.ensemble.convolutions`). Shapes that are not in
         it are measured on a GPU, and added; on the CPU there is a rule.
     pad
-        The number of live chains is rounded up to a multiple of this, within the chunk, with chains that start over
-        when their turn comes: cuDNN plans and torch's memory are then those of a few sizes. 16 on a GPU, 1 on the CPU
-        unless given.
+        The number of active chains is padded to a multiple of this, within the chunk, so that cuDNN, CUDA graphs and
+        the caching allocator see few sizes; padding chains are reset before they are used. (default: 16 on a GPU, 1 on
+        the CPU)
     together
-        How many states are measured at once; `TOGETHER` unless given.
+        How many states are measured at once (default: `TOGETHER`).
     halved
         The chunks that did not fit.
     reason
