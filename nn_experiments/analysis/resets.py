@@ -19,39 +19,68 @@ SCHEDULES = (
 )
 
 
-def other_point(pair: Pairing, sentence: str) -> Finding:
-    """Did the path go to another point after its reset, and does forward cross both levels?
+#: The order that a reset path is compared with: the same maps without the reset.
+UNBROKEN = "backward"
 
-    The two levels are means over the window before the reset and the last window. They are called different if they
-    are more than twice the larger deviation inside a window apart. Forward "oscillates between them" on a seed if,
-    after the reset, it is at or below the lower one and at or above the upper one at least once each. A seed with a
-    value that is not finite is left out by name, and keeps the claim from being called ``agrees``.
+
+def other_point(pair: Pairing, sentence: str) -> Finding:
+    """Is the path elsewhere after its reset, and does forward visit both places?
+
+    Everything is compared at the same n, so that training, which moves every path, drops out. The reset path is
+    elsewhere on a seed if, over the last window, its mean differs from that of the backward path without a reset by
+    more than twice the larger deviation of the two inside the window. Forward visits both places if, in the last nine
+    tenths of what follows the reset, it is at least once at or below both curves and at least once at or above both. A
+    seed with a value that is not finite is left out by name, and keeps the claim from being called ``agrees``. Without
+    a recorded backward path the claim is undecided.
     """
-    metric = "test_accuracy" if "test_accuracy" in pair.metrics else pair.figure.metrics[0]
-    reset, different, crossing, both, gaps, out = pair.start, 0, 0, 0, [], []
+    topic, metric = "Another point after the reset", "test_accuracy"
+    metric = metric if metric in pair.metrics else pair.figure.metrics[0]
+    if UNBROKEN not in pair.curves.orders:
+        why = "levels of one path at two n differ because it is still training"
+        measured = f"the path without a reset ({UNBROKEN}) was not recorded; {why}"
+        return Finding(topic, "Section 4", sentence, measured, "undecided", "")
+    reset, elsewhere, visiting, both, rows, out = pair.start, 0, 0, 0, [], []
     for seed in pair.curves.seeds:
-        n, a, b = pair.values(metric, seed)
-        before = summarise(n[n <= reset], b[n <= reset], pair.window)
-        after = summarise(n, b, pair.window)
-        gap, spread = after.mean - before.mean, max(before.sd, after.sd)
-        if not (np.isfinite(gap) and np.isfinite(a).all()):
+        n, forward, broken = pair.values(metric, seed)
+        at, unbroken = pair.curves.path(metric, seed=seed, order=UNBROKEN)
+        common = np.intersect1d(n, at)
+        forward, broken = (values[np.isin(n, common)] for values in (forward, broken))
+        unbroken = smaller_is_better(metric, unbroken[np.isin(at, common)])
+        if not (len(common) and all(np.isfinite(values).all() for values in (forward, broken, unbroken))):
             out.append(f"seed {seed}: not finite")
             continue
-        gaps.append(f"{gap:+.3g} (deviation {spread:.2g})")
-        low, high = sorted((before.mean, after.mean))
-        late = a[n > reset]
-        apart, visited = abs(gap) > 2 * spread, (late <= low).any() and (late >= high).any()
-        different, crossing, both = different + apart, crossing + visited, both + (apart and visited)
-    count = len(gaps)
+        ends = [summarise(common, values, pair.window) for values in (broken, unbroken)]
+        gap, spread = ends[0].mean - ends[1].mean, max(end.sd_detrended for end in ends)
+        late = common > reset + (pair.last - reset) / 10
+        low, high = np.minimum(broken, unbroken)[late], np.maximum(broken, unbroken)[late]
+        below, above = int((forward[late] <= low).sum()), int((forward[late] >= high).sum())
+        jump = _jump(common, broken, unbroken, reset)
+        rows.append(
+            f"seed {seed}: {gap:+.3g} (deviation {spread:.2g}), jump {jump:+.2g}, forward below both / between / above "
+            f"both {below} / {int(late.sum()) - below - above} / {above}"
+        )
+        apart, visits = abs(gap) > 2 * spread, below > 0 and above > 0
+        elsewhere, visiting, both = elsewhere + apart, visiting + visits, both + (apart and visits)
+    count = len(rows)
     measured = (
-        f"{label_of(metric)}, last {pair.window} steps before the reset at {reset} against the last {pair.window} of "
-        f"{pair.last}: change by seed {', '.join(gaps) or 'none'}; more than two deviations on {different} of {count} "
-        f"seeds. {pair.reference} visits both levels after the reset on {crossing} of {count}. A path that is still "
-        "training changes its level without a reset as well."
-    ) + (f" Left out, and shown: {'; '.join(out)}." if out else "")
+        f"{label_of(metric)} of {pair.other} minus that of {UNBROKEN} at the same n, mean of the last {pair.window} "
+        f"steps of {pair.last}; the jump from n = {reset} to the next recorded iterate in root-mean-square changes of "
+        f"{UNBROKEN}. {'; '.join(rows) or 'none'}. Elsewhere on {elsewhere} of {count} seeds; {pair.reference} visits "
+        f"both places on {visiting} of {count}"
+    ) + (f". Left out, and shown: {'; '.join(out)}." if out else ".")
     verdict = "undecided" if not count else "disagrees" if not both else "mixed" if both < count or out else "agrees"
-    test = f"n = {count} seeds, no test; limits of two windows are independent up to what the reset point still matters"
-    return Finding("Another point after the reset", "Section 4", sentence, measured, verdict, test)
+    test = f"{count} seeds, no test" + ("; too few to tell" if count < 5 else "")
+    return Finding(topic, "Section 4", sentence, measured, verdict, test)
+
+
+def _jump(n: np.ndarray, broken: np.ndarray, unbroken: np.ndarray, reset: int) -> float:
+    """Return the first change of a path after its reset, in root-mean-square changes of the path without one."""
+    place = int(np.searchsorted(n, reset))
+    steps = np.diff(unbroken[n <= reset][-min(len(n), 20) :])
+    scale = float(np.sqrt(np.mean(steps**2))) if len(steps) else float("nan")
+    if place + 1 >= len(n) or not scale > 0:
+        return float("nan")
+    return float(broken[place + 1] - broken[place]) / scale
 
 
 def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:

@@ -196,6 +196,7 @@ FIGURES: tuple[dict[str, Any], ...] = (
         2000,
         _RESET,
         orders=("forward", "reset-1000"),
+        baselines=(*_BASELINES, "backward"),
         seeds=(0, 1),
         metrics=("test_accuracy",),
         compared_at=(1000, 1500, 2000),
@@ -281,6 +282,7 @@ FIGURES: tuple[dict[str, Any], ...] = (
         2000,
         _RESET,
         orders=("forward", "reset-1000"),
+        baselines=(*_BASELINES, "backward"),
         compared_at=(1000, 1500, 2000),
     ),
     *(

@@ -28,6 +28,8 @@ def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
     reversing = _reversing(orders)
     if name in reversing[:1]:
         return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
+    if name == "backward":  # beside a reset path: what it would have been without the reset
+        return {"color": CLAIM, "lw": 0.9, "ls": (0, (4, 2)), "zorder": 3}
     others = [o for o in orders if o not in reversing[:1]]
     dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
     k = others.index(name)

@@ -81,33 +81,63 @@ def test_a_step_that_was_not_recorded_is_not_replaced(synthetic):
     assert verdicts(synthetic, compared_at=(700, 1400))["Value at a fixed step"] == "not measured"
 
 
+RESET = ("forward", "reset-200")
+
+
+def reset_curves(out: Path, **more) -> Curves:
+    """Return synthetic results of Figure 13: forward, a reset path, and the same path without the reset."""
+    return load(write_synthetic(out, "fig13", orders=(*RESET, "backward"), steps=400, **more))
+
+
 def test_reset_goes_to_another_point(tmp_path):
-    orders = ("forward", "reset-200")
-    curves = load(write_synthetic(tmp_path, "fig13", orders=orders, steps=400))
-    found = verdicts(curves, "fig13", orders=orders, window=50)
+    found = verdicts(reset_curves(tmp_path), "fig13", orders=RESET, window=50)
     assert found["Another point after the reset"] == "agrees"
     assert found["Variability along a path: test error"] == "agrees"
 
 
 def test_a_seed_that_diverged_is_no_evidence_on_the_reset(tmp_path):
-    orders = ("forward", "reset-200")
-    broken: dict[tuple[int, str], int] = {(1, "reset-200"): 300, (2, "forward"): 390}
-    figure = dataclasses.replace(catalogue.find("fig13"), orders=orders, window=50)
-    for seeds, verdict in (((0, 1, 2), "mixed"), ((1, 2), "undecided")):
-        out = tmp_path / verdict
-        write_synthetic(out, "fig13", orders=orders, steps=400, seeds=seeds, diverges_at=broken)
-        row = findings(load("fig13", out=out, orders=orders), figure)[0]
+    broken: dict[tuple[int, str], int] = {(1, "reset-200"): 300, (2, "forward"): 390, (3, "backward"): 390}
+    figure = dataclasses.replace(catalogue.find("fig13"), orders=RESET, window=50)
+    for seeds, verdict in (((0, 1, 2, 3), "mixed"), ((1, 2, 3), "undecided")):
+        curves = reset_curves(tmp_path / verdict, seeds=seeds, diverges_at=broken)
+        row = findings(curves, figure)[0]
         assert (row.topic, row.verdict) == ("Another point after the reset", verdict)
-        assert "Left out, and shown: seed 1: not finite; seed 2: not finite" in row.measured
+        assert "Left out, and shown: seed 1: not finite; seed 2: not finite; seed 3: not finite" in row.measured
         assert "nan" not in row.measured
 
 
 def test_without_a_reset_there_is_no_other_point(tmp_path):
-    """The same figure, with the plain backward path under the reset one's name: its two levels are one."""
-    orders = ("forward", "reset-200")
-    curves = load(write_synthetic(tmp_path, "fig13", orders=("forward", "backward"), steps=400))
-    curves = dataclasses.replace(curves, orders=orders)
-    assert verdicts(curves, "fig13", orders=orders, window=50)["Another point after the reset"] == "disagrees"
+    """The path without a reset in place of the one with: it trains, so its level changes, and yet it is elsewhere on no
+    seed."""
+    curves = reset_curves(tmp_path)
+    same = {name: value.copy() for name, value in curves.metrics.items()}
+    for value in same.values():
+        value[:, curves.orders.index("reset-200")] = value[:, curves.orders.index("backward")]
+    found = {row.topic: row for row in findings(dataclasses.replace(curves, metrics=same), reset_figure())}
+    assert found["Another point after the reset"].verdict == "disagrees"
+    assert "Elsewhere on 0 of 5 seeds" in found["Another point after the reset"].measured
+
+
+def reset_figure():
+    return dataclasses.replace(catalogue.find("fig13"), orders=RESET, window=50)
+
+
+def test_forward_that_stays_on_one_side_does_not_visit_both_places(tmp_path):
+    curves = reset_curves(tmp_path)
+    place = curves.orders.index("forward")
+    moved = {name: value.copy() for name, value in curves.metrics.items()}
+    moved["test_accuracy"][:, place] = 2.0  # better than both everywhere
+    row = findings(dataclasses.replace(curves, metrics=moved), reset_figure())[0]
+    assert row.verdict == "disagrees"
+    assert "forward visits both places on 0 of 5" in row.measured
+
+
+def test_a_reset_path_alone_says_nothing_of_another_point(tmp_path):
+    """Levels of one path at two n differ because it is still training; the path without a reset is needed."""
+    curves = load(write_synthetic(tmp_path, "fig13", orders=RESET, steps=400))
+    row = findings(curves, reset_figure())[0]
+    assert row.verdict == "undecided"
+    assert "was not recorded" in row.measured
 
 
 def test_one_diverged_seed_keeps_a_claim_from_agreeing(tmp_path):
