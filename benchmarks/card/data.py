@@ -1,28 +1,16 @@
-"""The image sets on a machine without a network: joined from parts, decoded, or made up for a rehearsal."""
+"""The image sets on a machine without a network: decoded, or made up for a rehearsal."""
 
 from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from contraction.files import write_atomically
 
-__all__ = ["join", "made_up", "unpack"]
-
-
-def join(parts: Sequence[Path], target: Path) -> None:
-    """Write the bytes of files, in order, as one file (what ``split`` has cut)."""
-
-    def write(path: Path) -> None:
-        with path.open("wb") as whole:
-            for part in parts:
-                whole.write(part.read_bytes())
-
-    write_atomically(target, write)
+__all__ = ["made_up", "unpack"]
 
 
 def _images(archive: np.lib.npyio.NpzFile, split: str) -> np.ndarray:

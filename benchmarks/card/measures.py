@@ -13,7 +13,7 @@ from benchmarks.card.problems import problem
 from nn_experiments.engine import gpu
 from nn_experiments.engine.ensemble.graphs import EAGER, Sweeper
 from nn_experiments.engine.ensemble.sweep import Sweep
-from nn_experiments.engine.ensemble.wavefront import Ensemble, _stack
+from nn_experiments.engine.ensemble.wavefront import Ensemble, stack
 
 __all__ = ["FLOORS", "ceilings", "profile", "sweep_times"]
 
@@ -54,7 +54,7 @@ def _sweeper(network: str, device: str, chains: int) -> tuple[Sweeper, Callable[
     step, batches, start = problem(network, device, slower=1000.0)
     ensemble = Ensemble(chunk=chains)
     wide = ensemble.prepare(step, batches, start, 1)
-    apply = Sweeper(ensemble.form or "vmap", step, _stack(start, chains), wide)
+    apply = Sweeper(ensemble.form or "vmap", step, stack(start, chains), wide)
     now = Sweep([1] * chains, [1] * chains, step.optimizer.rate(1, 1))
     return apply, lambda: apply(batches, now)
 

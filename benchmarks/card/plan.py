@@ -16,7 +16,6 @@ from benchmarks import convolutions
 from benchmarks.card import equality, measures
 from contraction.files import write_atomically, write_text
 from nn_experiments.engine import gpu
-from nn_experiments.engine.ensemble.wavefront import Ensemble
 from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment
 from nn_experiments.runs.increments import measure_increments
 from nn_experiments.runs.request import Request
@@ -174,7 +173,9 @@ def _figure(name: str, orders: tuple[str, ...], seed: int, every: int) -> Callab
     return work
 
 
-def _increments(name: str, draws: int, ahead: tuple[int, ...], steps: int, every: int, others: bool, file: str):
+def _increments(
+    name: str, draws: int, ahead: tuple[int, ...], steps: int, every: int, others: bool, file: str
+) -> Callable[[Place], bool]:
     def work(place: Place) -> bool:
         begin = time.monotonic()
 
@@ -184,14 +185,11 @@ def _increments(name: str, draws: int, ahead: tuple[int, ...], steps: int, every
 
         small = {"steps": 4, "every": 2, "ahead": (1, 2), "images": 5}
         full = {"steps": steps, "every": every, "ahead": ahead, "images": 500}
-        ensemble = Ensemble()
         found = measure_increments(
-            _experiment(place, name), range(2 if place.small else draws), others=others, ensemble=ensemble,
+            _experiment(place, name), range(2 if place.small else draws), others=others,
             device=place.device, data_dir=str(place.data), official=not place.small, report=report,
             **(small if place.small else full),
         )  # fmt: skip
-        found.about["seconds"] = round(time.monotonic() - begin, 1)
-        found.about["graphs"] = ensemble.graphs
         found.save(place.out / f"increments-{file}.npz")
         return True
 

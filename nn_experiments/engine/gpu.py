@@ -72,12 +72,39 @@ def on_card(step: Any) -> bool:
     return next(step.model.parameters()).is_cuda
 
 
-def recorded(call: Callable[[], object], *, pool: Any = None) -> Callable[[], None]:
-    """Record what a call does on the GPU as a CUDA graph; return what replays it. The call must have run before."""
+def recorded(call: Callable[[], object], device: torch.device, *, pool: Any = None) -> Callable[[], None]:
+    """Record what a call does on a GPU as a CUDA graph; return a function that replays it.
+
+    Parameters
+    ----------
+    call
+        It must have run before, so that libraries have made their plans. Recording does not execute it.
+    device
+        The GPU that all its tensors are on. A graph records only what is started there.
+    pool
+        Memory pool that graphs share if they are never replayed at the same time (see
+        `torch.cuda.graph_pool_handle`).
+
+    Raises
+    ------
+    RuntimeError
+        If the call cannot be recorded, or memory runs out. The current stream is then what it was before.
+    """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool):
-        call()
-    return graph.replay
+    with torch.cuda.device(device):
+        before = torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                call()
+        except BaseException:  # torch leaves its capturing stream current if ending the capture fails as well
+            torch.cuda.set_stream(before)
+            raise
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return replay
 
 
 def wait(device: torch.device | str) -> None:

@@ -78,9 +78,11 @@ def limit(
     eps
         Distance that counts as settled.
     max_maps
-        Horizon at which to stop.
+        Largest horizon (default: 4096). Horizons are powers of two.
     distance
         Of two states (default: Euclidean, of the parameters); the distance of predictions may be what matters.
+    engine
+        As in `nn_experiments.iterates`, but for ``loop`` and ``ensemble`` (default: ``auto``).
 
     Returns
     -------
@@ -116,6 +118,6 @@ def limit(
         increments.append(math.nan if before is None else distance(state, before))
         gap = math.inf if before is None else increments[-1]
         settled = settling.after(coupling=coupling[-1], gap=gap)
-        if settled or n == max_maps or not math.isfinite(coupling[-1]):
+        if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
             return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied)
-        before, n = state, min(2 * n, max_maps)
+        before, n = state, 2 * n

@@ -9,7 +9,7 @@ the distance of two *forward* runs under the same maps T_1 … T_n, one from θ0
 such runs give it for every n at once: 2N maps in place of N²/2. It is the law at each n by itself, not of the whole
 path. (A corollary of Theorem 2.6; row 77 of the audit of statements.)
 
-So "do backward iterates settle?" becomes "do forward runs under the same batches find together?":
+So "do backward iterates settle?" becomes "do forward runs on the same batches meet?":
 `nn_experiments.runs.increments.measure_increments` trains several starts of each of several draws at once; what it
 finds is kept here (NumPy, no torch).
 """
@@ -103,12 +103,14 @@ def ratios(found: Increments, space: str, start: str) -> np.ndarray:
 
 
 def summary(found: Increments) -> list[str]:
-    """Return a line for each space: the ratio for neighbouring backward iterates at the last n, over the draws."""
+    """Return a line for each space: the ratio for backward iterates n and n + k at the last n, k the least there is."""
+    ahead = min((name for name in found.starts if name.endswith(" ahead")), key=lambda name: int(name.split()[0]))
+    n, k = int(found.at[-1]), int(ahead.split()[0])
     lines = []
     for space, name in (("parameter", "parameters"), ("function", "outputs")):
-        last = ratios(found, space, "1 ahead")[:, -1]
+        last = ratios(found, space, ahead)[:, -1]
         lines.append(
-            f"{found.about['experiment']['name']}, {name}: backward iterates {found.at[-1]} and {found.at[-1] + 1} are "
+            f"{found.about['experiment']['name']}, {name}: backward iterates {n} and {n + k} are "
             f"{np.median(last):.3g} of two independent runs' distance apart "
             f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
         )

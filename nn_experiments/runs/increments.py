@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,8 +13,11 @@ import torch
 
 from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps
 from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked, split
+from nn_experiments.engine.gpu import versions
 from nn_experiments.paper.catalogue import Experiment
 from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments
+from nn_experiments.runs.autotune import device_name
+from nn_experiments.runs.job import revision
 from nn_experiments.runs.precision import products
 from nn_experiments.runs.setup import Workplace, prepare
 from nn_experiments.training.rng import generator
@@ -95,11 +99,11 @@ def measure_increments(
     steps, every
         Measure at n = 0, ``every``, 2·``every``, …, ``steps``.
     ahead
-        The k of the runs that are k steps ahead.
+        The k of the runs that are k steps ahead (default: 1, 10, 100, 1000).
     others
-        Whether the other start and the nudged one are run as well.
+        Whether the other start and the nudged one are run as well (default: yes).
     images
-        How many test images (the first in canonical order) outputs are compared on.
+        How many test images (the first in canonical order) outputs are compared on (default: 500).
     device, data_dir, official
         As in ``python -m nn_experiments run``.
     ensemble
@@ -126,9 +130,12 @@ def measure_increments(
         asked = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
         raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {asked}")
     at = sorted({*range(0, steps + 1, every), steps})
+    begin = time.perf_counter()
     prepare.cache_clear()  # of the last two: here all seeds' are held at once
     places = [prepare(experiment, s, data_dir=data_dir, official=official, device=device) for s in seeds]
     first = places[0]
+    if first.step.gradients.random:
+        raise ValueError("random masks are part of a map, and an independent run must draw its own: no frozen dropout")
     inputs, targets = (one[:images] for one in first.evaluation.sets["test"])
     names = ["θ0", *(f"{k} ahead" for k in ahead), *(("other start", "nudged") if others else ()), INDEPENDENT]
     count = len(names) - 1
@@ -157,9 +164,15 @@ def measure_increments(
         "fingerprint": first.dataset.fingerprint,
         "images": len(inputs),
         "nudge": NUDGE,
+        "chains": len(names) * len(places),
+        "form": ensemble.form,
+        "convolutions": dict(ensemble.convolutions),
+        "graphs": ensemble.graphs,
+        "device": device_name(device),
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-        **ensemble.about(),
+        **(versions() if device.startswith("cuda") else {}),
+        "revision": revision(),
+        "seconds": round(time.perf_counter() - begin, 1),
     }
     return Increments(np.array(seeds), np.array(at), tuple(names), **arrays, about=about)
 

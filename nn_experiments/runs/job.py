@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -145,21 +146,18 @@ def _rms(difference: torch.Tensor) -> float:
 
 @lru_cache
 def revision() -> str:
-    """Return the commit this code was checked out at, or the version of the installed package."""
-    git = Path(__file__).parents[2] / ".git"
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head[:12]
-        ref = head.removeprefix("ref: ")
-        if (git / ref).is_file():
-            return (git / ref).read_text().strip()[:12]
-        packed = (git / "packed-refs").read_text().splitlines()
-        return next(line.split()[0] for line in packed if line.endswith(f" {ref}"))[:12]
-    except (OSError, StopIteration):
-        with contextlib.suppress(PackageNotFoundError):
-            return version("training-in-reverse")
-        return "unknown"
+    """Return the commit this code was checked out at, with ``+changes`` if files differ from it.
+
+    Where there is no repository, or no git to ask, the version of the installed package.
+    """
+    root = Path(__file__).parents[2]
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"]
+    if (root / ".git").exists():
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    with contextlib.suppress(PackageNotFoundError):
+        return version("training-in-reverse")
+    return "unknown"
 
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -17,6 +17,8 @@ from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: 
 from tests.nn.conv_problems import check_way  # noqa: E402
 from tests.nn.test_convolutions import SHAPES  # noqa: E402
 
+if torch.cuda.is_available():  # this process may run the kernels themselves: see test_gpu
+    pytest.skip("the interpreter is for machines without a GPU", allow_module_level=True)
 os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are first imported, which nothing does on a CPU but this
 from nn_experiments.engine.ensemble import column_kernels  # noqa: E402
 

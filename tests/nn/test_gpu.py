@@ -13,12 +13,7 @@ torch = pytest.importorskip("torch")
 from benchmarks.card import equality  # noqa: E402
 from benchmarks.card.problems import problem  # noqa: E402
 from contraction.maps.orders import Backward, CustomOrder, Forward  # noqa: E402
-from nn_experiments.engine.ensemble import (  # noqa: E402
-    columns,
-    graphs,
-    sweep,
-    wavefront,
-)
+from nn_experiments.engine.ensemble import columns, graphs, starts, sweep, wavefront  # noqa: E402
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 
@@ -50,7 +45,7 @@ def test_a_replayed_sweep_is_the_sweep_bitwise(network: str) -> None:
     step, batches, start = problem(network, "cuda", slower=1000.0)
     own = wavefront.Ensemble(chunk=3)
     wide = own.prepare(step, batches, start, 1)
-    states = [wavefront._stack(start, 3) for _ in range(2)]
+    states = [wavefront.stack(start, 3) for _ in range(2)]
     apply = graphs.Sweeper(own.form, step, states[0], wide)
     for i in range(1, graphs.EAGER + 4):
         now = sweep.Sweep([i] * 3, [i] * 3, step.optimizer.rate(i, i))
@@ -63,9 +58,53 @@ def test_a_replayed_sweep_is_the_sweep_bitwise(network: str) -> None:
 
 
 @with_gpu
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_starts_with_batches_of_their_own_are_forward_runs(network: str) -> None:
+    """Two draws of two starts: chains that see different images, long enough that sweeps are replayed."""
+    step, batches, start = problem(network, "cuda", slower=1000.0)
+    moved = {**start, "parameters": {name: 1.01 * value for name, value in start["parameters"].items()}}
+    later = lambda i: batches(i + 50)  # noqa: E731
+    draws = [starts.Draw(batches, [start, moved]), starts.Draw(later, [start, moved])]
+    n, own = graphs.EAGER + 4, wavefront.Ensemble()
+    found = next(wavefront.split(state, 4) for _, state in starts.under_the_same_maps(step, draws, [n], ensemble=own))
+    assert own.graphs == 1
+    exact_step, exact_batches, exact_start = problem(network, "cuda", dtype=torch.float64, slower=1000.0)
+    exact_moved = {**exact_start, "parameters": {k: 1.01 * v for k, v in exact_start["parameters"].items()}}
+    exact_later = lambda i: exact_batches(i + 50)  # noqa: E731
+    for c, (source, exact_source, first, exact_first) in enumerate(
+        (
+            (batches, exact_batches, start, exact_start),
+            (batches, exact_batches, moved, exact_moved),
+            (later, exact_later, start, exact_start),
+            (later, exact_later, moved, exact_moved),
+        )
+    ):
+        truth = equality.whole(double_loop(exact_step, exact_source, exact_first, Forward(), [n])[n])
+        plain = equality.whole(double_loop(step, source, first, Forward(), [n])[n])
+        far, allowed = ((one - truth).norm() / truth.norm() for one in (equality.whole(found[c]), plain))
+        assert float(far) <= equality.TIMES * float(allowed)
+
+
+@with_gpu
+def test_padded_chains_start_over_under_graphs() -> None:
+    step, batches, start = problem("mlp", "cuda")
+    at = [30, 60, 64]  # one, two and three chains active, padded to four
+    own = wavefront.Ensemble(pad=4)
+    right = double_loop(step, batches, start, Backward(), at)
+    for n, state, _ in wavefront.wavefront(step, batches, Backward(), at, start, ensemble=own):
+        far = (equality.whole(state) - equality.whole(right[n])).norm() / equality.whole(right[n]).norm()
+        assert float(far) <= 64 * equality.TIMES * torch.finfo(torch.float32).eps
+    assert isinstance(own.graphs, int)
+    assert own.graphs > 0
+
+
+@with_gpu
 @pytest.mark.parametrize("stride", [1, 2])
 def test_the_column_kernels_are_the_views_bitwise(stride: int, monkeypatch) -> None:
-    pytest.importorskip("triton")
+    triton = pytest.importorskip("triton")
+    from nn_experiments.engine.ensemble import column_kernels
+
+    assert isinstance(column_kernels._gather_kernel, triton.runtime.JITFunction)  # and not the interpreter's
     shape = ConvolutionShape(3, 65, 7, (9, 10), (3, 3), (stride, stride), (1, 1))
     images = torch.randn(3, 9, 10, 4 * 65, device="cuda")
     found = columns._gather(images, shape, 4)

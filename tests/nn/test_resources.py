@@ -198,7 +198,7 @@ def test_no_gradients_are_held() -> None:
     """While a layer is changed, the gradient of no other layer exists."""
     step, batches, state0 = conv_problem("basic-batch", SLOW)
     wide = Wide(step.model)
-    state = engine._stack(state0, 2)
+    state = engine.stack(state0, 2)
     held, count = [], [0]
     register = torch.Tensor.register_post_accumulate_grad_hook
 

@@ -18,6 +18,7 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.report.increments import draw_increments  # noqa: E402
 from nn_experiments.results.increments import INDEPENDENT, NUDGE, load_increments, ratios, summary  # noqa: E402
+from nn_experiments.runs import increments  # noqa: E402
 from nn_experiments.runs.increments import measure_increments  # noqa: E402
 from nn_experiments.training.metrics import flat, parameter_distance  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
@@ -154,6 +155,21 @@ def test_where_the_identity_is_not_proved_nothing_is_measured() -> None:
     assert Optimizer(learning_rate=0.1).schedule.constant
 
 
+def test_frozen_masks_are_refused(monkeypatch) -> None:
+    """They belong to the map: an independent run with the same masks would not be independent."""
+    own = increments.prepare
+
+    def with_masks(*arguments, **more):
+        place = own(*arguments, **more)
+        monkeypatch.setattr(place.step.gradients, "random", True)
+        return place
+
+    with_masks.cache_clear = own.cache_clear
+    monkeypatch.setattr(increments, "prepare", with_masks)
+    with pytest.raises(ValueError, match="random masks are part of a map"):
+        measure_increments(DIGITS, [0], steps=2, every=1)
+
+
 def test_from_the_command_line(tmp_path: Path, capsys) -> None:
     words = [
         "increments",
@@ -173,5 +189,7 @@ def test_from_the_command_line(tmp_path: Path, capsys) -> None:
     said = capsys.readouterr().out
     assert "mlp-digits, parameters: backward iterates 4 and 5 are" in said
     path = tmp_path / "increments-mlp-digits.npz"
+    assert main([word if word != "1" else "3" for word in words] + ["--set", "model=mlp-1x8", "--device", "cpu"]) == 0
+    assert "backward iterates 4 and 7 are" in capsys.readouterr().out  # the least k there is
     assert main(["plot", "increments", str(path), "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "increments.png").stat().st_size > 5000

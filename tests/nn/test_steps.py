@@ -249,6 +249,19 @@ def test_starts_that_meet_do_not_make_a_path_settle() -> None:
         nne.limit(step, batches, one, one, eps=1e-3, engine="step")
 
 
+@pytest.mark.parametrize("max_maps", [64, 65, 127])
+def test_horizons_are_powers_of_two_whatever_the_largest_is(max_maps: int) -> None:
+    """A last horizon just above the one before would make two iterates agree that are one map apart."""
+
+    def step(state, batch, t):
+        return {"parameters": {"w": state["parameters"]["w"] + 0.01}}
+
+    one, other = ({"parameters": {"w": torch.tensor(w, dtype=torch.float64)}} for w in (1.0, 1.001))
+    found = nne.limit(step, lambda i: i, one, other, eps=0.009, max_maps=max_maps, engine="step")
+    assert found.horizons == (1, 2, 4, 8, 16, 32, 64)
+    assert not found.settled
+
+
 def test_a_path_that_stops_being_finite_has_not_settled() -> None:
     def step(state, batch, t):
         return {"parameters": {"w": state["parameters"]["w"] * 1e200}}

@@ -123,7 +123,7 @@ def seconds_of(
         return time.perf_counter() - begin
 
     once()
-    call = gpu.recorded(once) if device.type == "cuda" else once
+    call = gpu.recorded(once, device) if device.type == "cuda" else once
     first = seconds(call)
     if first > 2 * best:
         return first
@@ -138,7 +138,7 @@ def _by_rule(shape: ConvolutionShape) -> str:
     return "products" if shape.groups == 1 and (pointwise or small) else "grouped"
 
 
-_CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype, bool, bool], str] = {}
+_CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype, bool, bool, bool], str] = {}
 
 
 def choose_convolution(
@@ -166,7 +166,11 @@ def choose_convolution(
     """
     if device.type == "cpu" and measure is None:
         return _by_rule(shape)
-    rounded = torch.is_autocast_enabled(device.type), torch.backends.cudnn.allow_tf32
+    rounded = (
+        torch.is_autocast_enabled(device.type),
+        bool(torch.backends.cudnn.allow_tf32),
+        bool(torch.backends.cuda.matmul.allow_tf32),
+    )
     key = (shape, chains, str(device), dtype, *rounded)
     if key not in _CHOSEN:
         times: dict[str, float] = {}

@@ -92,14 +92,15 @@ def under_the_same_maps(
     owners = [d for d, draw in enumerate(draws) for _ in draw.starts]
     state = _stacked([start for draw in draws for start in draw.starts])
     ensemble = ensemble or Ensemble(chunk=len(owners))
-    with repeatable():
+    with repeatable():  # not while the caller measures
         wide = ensemble.prepare(step, draws[0].batches, draws[0].starts[0], 1)
-        apply, batches = Sweeper(ensemble.form or "vmap", step, state, wide), _Batches(draws)
-        if numbers[0] == 0:
-            yield 0, state
-        for n in range(1, numbers[-1] + 1):
-            now = Sweep([(d, n) for d in owners], [n] * len(owners), step.optimizer.rate(n, n))
+    apply, batches = Sweeper(ensemble.form or "vmap", step, state, wide), _Batches(draws)
+    if numbers[0] == 0:
+        yield 0, state
+    for n in range(1, numbers[-1] + 1):
+        now = Sweep([(d, n) for d in owners], [n] * len(owners), step.optimizer.rate(n, n))
+        with repeatable():
             apply(batches, now)
-            if n in numbers:
-                yield n, state
-    ensemble.graphs = apply.refused or apply.recorded
+        ensemble.graphs = apply.refused or apply.recorded
+        if n in numbers:
+            yield n, state

@@ -25,7 +25,7 @@ from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.engine.plan import Run, plan
 from nn_experiments.training.step import State, TrainingStep
 
-__all__ = ["Ensemble", "split", "wavefront"]
+__all__ = ["Ensemble", "Stacked", "split", "stack", "wavefront"]
 
 Stacked = State
 
@@ -243,7 +243,9 @@ def split(stacked: Stacked, count: int) -> list[State]:
     ]
 
 
-def _stack(start: State, count: int) -> Stacked:
+def stack(start: State, count: int) -> Stacked:
+    """Return an ensemble of ``count`` copies of a state, laid out in memory as the device wants it."""
+
     def stacked(value: torch.Tensor) -> torch.Tensor:
         copies = value.expand(count, *value.shape)
         if value.dim() != 4:
@@ -266,7 +268,7 @@ class _Workplace:
     def begin(self, start: State, count: int) -> Sweeper | None:
         """Return what sweeps over ``count`` chains at ``start``, or None if a single chain is to go step by step."""
         if count > 1 or self.single is None:
-            state = _stack(start, count)
+            state = stack(start, count)
             sweeper = Sweeper(self.ensemble.form or "vmap", self.step, state, self.wide)
             if count > 1:
                 return sweeper
