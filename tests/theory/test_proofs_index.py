@@ -48,6 +48,15 @@ def test_generated_pages_are_current():
     written = ROOT / "proofs"
     assert (written / "README.md").read_text(encoding="utf-8") == index.readme()
     assert steady((written / "ERRATA.md").read_text(encoding="utf-8")) == steady(index.errata())
+    assert (ROOT / "docs" / "audit.md").read_text(encoding="utf-8") == index.audit()
+
+
+def test_every_row_of_the_registry_is_in_the_audit_with_its_verdict():
+    page = index.audit()
+    for statement in all_statements():
+        for row in statement.rows:
+            assert f"| {row.id} | {row.place} | {row.printed} |" in page.replace("\\|", "|"), row
+            assert f"- **{row.printed}**" in page
 
 
 def test_nothing_in_contraction_imports_proofs():
