@@ -103,9 +103,9 @@ MISTAKES = (
     ),
     Mistake(
         "noise not frozen on replay: the probe no longer compares",
-        "contraction/maps/iterates.py",
-        "if not np.array_equal(once, again",
-        "if False and not np.array_equal(once, again",
+        "contraction/maps/probe_checks.py",
+        "if not _equal(saved, again)",
+        "if False and not _equal(saved, again)",
         "tests/theory/test_iterates.py::test_noise_that_is_not_frozen_is_refused",
     ),
     Mistake(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
-from contraction.maps.errors import NotDeterministic
 from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
 from contraction.maps.orders import Backward, Forward, Order, check_order
+from contraction.maps.probe import probe
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
 
@@ -62,10 +62,10 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     ------
     ValueError
         If an asked iterate is outside 0 … N, the order is malformed, or a map changes the shape of a point.
-    NotDeterministic
-        If a map gives two values at one point.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator`: see `contraction.maps.probe.probe`.
     """
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     total = len(operators)
     asked = _asked(at, total)
     if total == 0 or not len(asked):
@@ -88,7 +88,7 @@ def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: It
     total = len(operators)
     asked = _asked(at, total)
     check_order(order, asked.tolist(), total)
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     if total and len(asked):
         start = _probe(operators, start)
     known: dict[int, NDArray] = {0: start}
@@ -122,7 +122,7 @@ def paired_iterates(
     tuple of ndarray
         Forward and backward, each shaped as in `iterates`.
     """
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     asked = _asked(at, len(operators))
     family = operators.family
     if len(operators) and family.is_affine and start.dtype.kind in "fiu":
@@ -147,7 +147,8 @@ def _asked(at: Iterable[int] | None, total: int) -> NDArray:
     return np.array(asked, dtype=int)
 
 
-def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
+def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
+    """A start, or a batch of starts, as iterates take it: (..., d), with replicas (..., R, d)."""
     if not isinstance(operators, Operators):
         hint = "family.sample(N, seed)" if isinstance(operators, RandomOperator) else "Operators.from_maps(maps)"
         raise TypeError(f"iterates take drawn operators, such as {hint}; got {operators!r}")
@@ -166,21 +167,8 @@ def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
 
 
 def _probe(operators: Operators, start: NDArray) -> NDArray:
-    """Apply the first, middle and last map twice; return the start in the dtype that the iterates have."""
-    dtype = start.dtype
-    for i in {1, (len(operators) + 1) // 2, len(operators)}:
-        try:
-            once, again = operators.apply(i, start), operators.apply(i, start)
-        except ValueError as error:
-            raise ValueError(f"T_{i} cannot be applied to points of shape {start.shape}: {error}") from error
-        if np.shape(once) != start.shape:
-            raise ValueError(f"maps must keep the shape of a point: T_{i} takes {start.shape} to {np.shape(once)}")
-        if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):
-            raise NotDeterministic(
-                f"T_{i} gave two values at one point ({once!r} and {again!r}). Backward iteration applies every map "
-                "again at every n, so it means nothing for maps that change: move the randomness into draw(rng)"
-            )
-        dtype = np.result_type(dtype, once.dtype)
+    """Probe the maps at the start; return a copy of it in the dtype that the iterates have."""
+    dtype = probe(operators, start)
     if dtype.kind in "iub":
         dtype = np.dtype(object)  # Python integers do not overflow
     return start.astype(dtype)

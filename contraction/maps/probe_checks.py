@@ -1,0 +1,332 @@
+"""The checks that `contraction.maps.probe` makes of one map: one value, each point by itself, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
+from contraction.maps.operators import Operators, RandomOperator, map_generator
+from contraction.maps.rounding import gamma
+
+__all__ = ["check_draws", "check_map"]
+
+REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
+LARGE = 2**16  # numbers in a point from which only stacks of two are tried
+STACK_OF_DIM = 32  # up to this dimension d a stack of d points is tried as well
+OPERATIONS = 64  # roundings a coordinate allowed between a map and its affine form, as in the search for violations
+REMEDY = (
+    "Write apply for points (..., d), each by itself: theta @ A.T for A @ theta, axis=-1 in sums, means and norms, "
+    "theta[..., j] for theta[j]; or keep it for one vector and say batched=False, a loop over points (RandomOperator, "
+    "Operators.from_maps)"
+)
+
+
+# --- draws ----------------------------------------------------------------------------------------------------------
+
+
+def check_draws(operators: Operators, replicas: int | None) -> None:
+    """Draw the first map again from its generator, and refuse draws that are not a function of it."""
+    family, seed, first = operators.family, operators.seed, operators.first
+    assert seed is not None
+    again = lambda: family.draws(first, seed, replicas)[first - 1]  # noqa: E731
+    one, times = again(), REDRAWN
+    if type(family).draws is RandomOperator.draws:
+        rng = map_generator(seed, first - 1)
+        before = rng.bit_generator.state
+        family.draw_block(rng, replicas)
+        times = REDRAWN_IF_UNUSED if rng.bit_generator.state == before else REDRAWN
+    for _ in range(times - 1):
+        other = again()
+        if _same(one, other) is False:
+            raise NotDeterministic(
+                f"draw(rng) must depend on rng alone: drawn twice from the generator of seed {seed}, T_{first} of "
+                f"{family!r} came out as {_shown(one)} and as {_shown(other)}. Use only the methods of rng in draw, no "
+                "generator of your own, no np.random.…, no counter"
+            )
+
+
+def _same(a: Any, b: Any) -> bool | None:
+    """Whether two draws are equal; None where they cannot be compared (functions, objects without an equality)."""
+    if isinstance(a, np.ndarray | np.generic | float | int | complex | str):
+        try:
+            x, y = np.asarray(a), np.asarray(b)
+            return bool(x.shape == y.shape and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
+        except (TypeError, ValueError):
+            return None
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and _every(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and _every(_same(x, y) for x, y in zip(a, b, strict=True))
+    return None if a is not None else b is None
+
+
+def _every(answers: Any) -> bool | None:
+    listed = list(answers)
+    return False if False in listed else None if None in listed else True
+
+
+# --- one map --------------------------------------------------------------------------------------------------------
+
+
+def check_map(
+    operators: Operators,
+    i: int,
+    starts: Sequence[NDArray],
+    *,
+    stacks: bool = True,
+    inside: bool = False,
+    affine: bool = True,
+) -> np.dtype:
+    """Try T_i at points alone, again, and in stacks; return the dtype of its images."""
+    T, x0 = _Tried(operators, i), starts[0]
+    with np.errstate(all="ignore"):
+        value = T.at_one(x0)
+        saved = value.copy()
+        T.compare_again(x0, saved)
+        if not stacks:
+            return saved.dtype
+        points, values = _points(T, starts, saved, inside)
+        if not _equal(value, saved):
+            raise MapRefused(
+                f"a map must return an array of its own: what T_{i} returned for theta = {_shown(x0)} was "
+                f"{_shown(saved)}, and is {_shown(value)} after other calls. Return a new array, not a buffer that "
+                "every call fills again"
+            )
+        T.compare_again(x0, saved)
+        for shape, chosen in _stacks(x0, operators.family.space.event_ndim):
+            T.compare_stack(points, values, np.array(chosen).reshape(shape))
+        if operators.replicas is not None and operators.replicas > 1:
+            T.compare_replicas(points, values)
+        if affine and operators.family.is_affine and operators.family.space.event_ndim == 1:
+            T.compare_affine(points)
+    return saved.dtype
+
+
+def _points(T: _Tried, starts: Sequence[NDArray], saved: NDArray, inside: bool) -> tuple[list[NDArray], list[NDArray]]:
+    """Three points with their images: the start, one near and one far, or points that maps reach from the start."""
+    points, values = [starts[0]], [saved]
+    candidates = list(starts[1:]) if inside else _around(T.space, starts[0], T.operators.replicas)
+    reached = [saved.astype(np.result_type(saved, starts[0]))] if saved.dtype != object else [saved]
+    for point in [*candidates, *reached, *starts[1:]]:
+        try:
+            value = T.at_one(point)
+        except (MapRefused, Warning):  # outside the domain of the map, perhaps
+            continue
+        if _finite(value) and not any(_equal(point, known) for known in points):
+            points.append(point)
+            values.append(value.copy())
+        if len(points) == 3:
+            break
+    while len(points) < 3:
+        points.append(points[-1])
+        values.append(values[-1])
+    return points, values
+
+
+def _around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray]:
+    """A point near the start and one far from it: of the space where it knows its points, anything otherwise."""
+    rng = np.random.default_rng(0x9B0BE)
+    one = x0 if replicas is None else x0[0]
+    found = space.random_points(rng, one, 2 * (replicas or 1))
+    if found is not None:
+        found = np.asarray(found).reshape(2, *x0.shape)
+        return [found[0], found[1]]
+    if x0.dtype.kind in "iubO":
+        steps = [rng.integers(1, 4, x0.shape), rng.integers(100, 1000, x0.shape)]
+        return [x0 + (step.astype(object) if x0.dtype == object else step) for step in steps]
+    center = np.where(np.isfinite(x0), x0, 0)
+    scale = 1 + float(np.max(np.abs(center), initial=0.0))
+    return [(center + s * scale * rng.standard_normal(x0.shape)).astype(x0.dtype) for s in (0.4, 30.0)]
+
+
+def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Batch shapes, each with the points (of three) that fill it."""
+    if x0.size > LARGE:
+        return [((2,), [0, 2])]
+    found = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
+    if x0.ndim == event_ndim == 1 and 3 < (d := len(x0)) <= STACK_OF_DIM:
+        found.append(((d,), [j % 3 for j in range(d)]))
+    return found
+
+
+class _Tried:
+    """T_i, applied to copies."""
+
+    def __init__(self, operators: Operators, i: int) -> None:
+        self.operators, self.i, self.space = operators, i, operators.family.space
+        self.name = f"T_{i}"
+
+    def __call__(self, x: NDArray) -> NDArray:
+        """The image of a copy, which must come back as it was."""
+        kept = x.copy()
+        value = self.operators.apply(self.i, kept)
+        if not _equal(kept, x):
+            raise changes_argument(self.name)
+        if value is None or (np.ndim(value) == 0 and np.asarray(value).item() is None):
+            raise MapRefused(f"maps must return the new point: {self.name} returned None; end apply with return")
+        return np.asarray(value)
+
+    def at_one(self, x: NDArray) -> NDArray:
+        """The image of one point (for every replica), of the right shape and kind."""
+        try:
+            value = self(x)
+        except (MapRefused, NotDeterministic, MemoryError):
+            raise
+        except Exception as error:
+            where = f"{self.name} cannot be applied to points of shape {x.shape}"
+            raise MapRefused(f"{where}: {type(error).__name__}: {error}") from error
+        if value.shape != x.shape:
+            raise MapRefused(f"maps must keep the shape of a point: {self.name} takes {x.shape} to {value.shape}")
+        if value.dtype.kind not in "fiubO" or (
+            value.dtype == object and any(isinstance(v, complex) for v in value.flat)
+        ):
+            raise MapRefused(
+                f"maps must give real numbers: {self.name} gives {value.dtype} at theta = {_shown(x)}. Write a complex "
+                "number as two coordinates"
+            )
+        return value
+
+    def compare_again(self, x: NDArray, saved: NDArray) -> None:
+        again = self.at_one(x)
+        if not _equal(saved, again):
+            raise NotDeterministic(
+                f"{self.name} gave two values at one point ({saved!r} and {again!r}). Backward iteration applies every "
+                "map again at every n, so it means nothing for maps that change: move the randomness into draw(rng), "
+                "and keep no state from one call to the next"
+            )
+
+    def compare_stack(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> None:
+        """A stack of points against the same points one by one."""
+        if (wrong := self._mixed(points, values, chosen)) is None:
+            return
+        row, alone, together = wrong
+        if points[0].dtype.kind == "f" and self._a_jump(points, chosen):
+            return
+        raise MapRefused(
+            f"apply must treat every point by itself: {self.name} takes theta = {_shown(points[row])} to "
+            f"{_shown(alone)} alone, and to {_shown(together)} in a batch of shape "
+            f"{(*chosen.shape, *points[0].shape)}. {REMEDY}"
+        )
+
+    def _mixed(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> tuple[int, Any, Any] | None:
+        batch = np.stack([points[k] for k in chosen.flat]).reshape(*chosen.shape, *points[0].shape)
+        try:
+            images = self(batch)
+        except (MapRefused, MemoryError):
+            raise
+        except Exception as error:
+            raise MapRefused(
+                f"apply must take points with any leading batch axes: {self.name} takes one point of shape "
+                f"{points[0].shape}, but not a batch of shape {batch.shape} ({type(error).__name__}: {error}). {REMEDY}"
+            ) from error
+        if images.shape != batch.shape:
+            raise MapRefused(
+                f"maps must keep the shape of a batch of points: {self.name} takes {batch.shape} to {images.shape}. "
+                f"{REMEDY}"
+            )
+        for at, k in np.ndenumerate(chosen):
+            if not _close(images[at], values[k], points[k], self.space.event_ndim):
+                return int(k), values[k], images[at]
+        return None
+
+    def _a_jump(self, points: list[NDArray], chosen: NDArray) -> bool:
+        """Whether points moved a little agree: then a jump of the map lay within rounding of a point."""
+        rng = np.random.default_rng(1)
+        moved = [p + (1e-6 * (1 + np.abs(p)) * rng.standard_normal(p.shape)).astype(p.dtype) for p in points]
+        try:
+            return self._mixed(moved, [self.at_one(p) for p in moved], chosen) is None
+        except MapRefused:
+            return False
+
+    def compare_replicas(self, points: list[NDArray], values: list[NDArray]) -> None:
+        """Replica 0 at another point must leave the others alone, and stacked draws act as each by itself."""
+        x, family, n = points[0].copy(), self.operators.family, self.space.event_ndim
+        x[0] = points[2][0]
+        expected = values[0].copy()
+        expected[0] = values[2][0]
+        image = self.at_one(x)
+        wrong = not _close(image, expected, x, n)
+        draws = self.operators.draws[self.i - 1]
+        if type(family).draw_block is RandomOperator.draw_block and family.vectorized:
+            alone = [np.asarray(family.apply(x[r], draw)) for r, draw in enumerate(draws)]
+            wrong = wrong or any(a.shape != x[0].shape for a in alone) or not _close(np.stack(alone), expected, x, n)
+        if wrong:
+            raise MapRefused(
+                f"replicas must not mix: {self.name} of {family!r} gives {_shown(image)} for {len(x)} replicas "
+                "at once, other than one replica at a time. Write apply for draws with a leading replica axis, (R, …) "
+                "against theta (..., R, d) (a number a replica needs [..., None]), or leave vectorized=True out"
+            )
+
+    def compare_affine(self, points: list[NDArray]) -> None:
+        """The affine form that fast paths follow against the map itself, at the points, in floats."""
+        if points[0].dtype == object:
+            return
+        family, x = self.operators.family, np.stack(points).astype(float)
+        form = family.affine(self.operators.draws[self.i - 1])
+        if form is None:
+            raise DeclarationRefuted(
+                f"{family!r} says that its maps are affine, but affine(draw) of {self.name} is None"
+            )
+        image = self(x).astype(float)
+        try:
+            claimed = form(x)
+        except ValueError as error:
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: {self.name} has A of shape {form.A.shape} and b of shape "
+                f"{form.b.shape}, for points of shape {points[0].shape}: {error}"
+            ) from error
+        d = x.shape[-1]
+        size = lambda v: np.max(np.abs(v), axis=-1, initial=0.0)  # noqa: E731
+        scale = (1 + np.max(np.abs(form.A), initial=0.0) * d) * (1 + size(x)) + size(image) + np.max(np.abs(form.b))
+        wrong = ~(size(image - claimed) <= gamma(OPERATIONS + 16 * d) * scale) if claimed.shape == x.shape else None
+        if wrong is None:
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: A x + b of {self.name} has shape {claimed.shape} for points {x.shape}"
+            )
+        wrong &= np.isfinite(image).all(axis=-1)
+        if np.any(wrong):
+            at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: {self.name} of {family!r} sends x = {x[at].tolist()} to "
+                f"{image[at].tolist()}, A x + b = {np.asarray(claimed[at]).tolist()}. Correct affine=, or leave it out"
+            )
+
+
+# --- comparing and showing ------------------------------------------------------------------------------------------
+
+
+def _equal(a: NDArray, b: NDArray) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+
+
+def _finite(x: NDArray) -> bool:
+    return x.dtype.kind != "f" or bool(np.all(np.isfinite(x)))
+
+
+def _close(image: NDArray, alone: NDArray, point: NDArray, event_ndim: int) -> bool:
+    """Whether two computations of one image agree: exactly for exact types, to half their digits for floats.
+
+    Libraries sum in another order for another batch, and a map may lose digits by cancellation, but not half of them.
+    """
+    if image.dtype.kind != "f" or alone.dtype.kind != "f":
+        return _equal(image, alone)
+    axes: Callable = lambda v: np.max(np.abs(v), axis=tuple(range(v.ndim - event_ndim, v.ndim)), initial=0.0)  # noqa: E731
+    digits = max(np.finfo(image.dtype).eps, np.finfo(alone.dtype).eps) ** 0.5
+    usual = np.where(np.isfinite(alone), alone, 0.0).astype(float)
+    scale = axes(usual) + axes(np.where(np.isfinite(point.astype(float)), point, 0.0).astype(float))
+    same = (image == alone) | (np.isnan(image) & np.isnan(alone))
+    return bool(
+        np.all(np.where(same, 0.0, np.abs(image - alone)) <= digits * scale.reshape(*scale.shape, *[1] * event_ndim))
+    )
+
+
+def _shown(x: Any, most: int = 8) -> str:
+    if isinstance(x, np.ndarray):
+        return str(x.tolist()) if x.size <= most else f"an array {x.shape} that starts {x.reshape(-1)[:most].tolist()}"
+    text = repr(x)
+    return text if len(text) <= 200 else text[:200] + "…"
