@@ -12,7 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
+from contraction.maps.affine import (
+    backward_affine,
+    backward_matrices,
+    elementwise,
+    forward_affine,
+    is_symmetric,
+    worth_it,
+)
 from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
 from contraction.maps.orders import Backward, Forward, Order, check_order
 from contraction.maps.probe import probe
@@ -227,16 +234,19 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
     first = operators.family.affine(operators.draws[0])
     if first is None or first.kind == "matrix":
         return None
+    shape = start.shape
     rows = np.empty((2, len(asked), *start.shape))
     rows[:, asked == 0] = start
     f, q, P = start.astype(float), np.zeros(start.shape), np.ones(start.shape[-1:] if first.common else start.shape)
     for n in range(1, int(asked.max(initial=0)) + 1):
         maps = operators.family.affine(operators.draws[n - 1])
-        assert maps is not None
-        A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
-        for block in _blocks(start.shape):
-            b = maps.b[block] if maps.b.shape == f.shape else maps.b
-            factor, product = (A, P) if first.common else (A[block] if A.shape == f.shape else A, P[block])
+        if maps is None or maps.kind == "matrix" or maps.common != first.common:
+            return None
+        A = elementwise(maps)
+        wide_b, wide_A = np.broadcast_to(maps.b, shape), A if first.common else np.broadcast_to(A, shape)
+        for block in _blocks(shape):
+            b = wide_b[block]
+            factor, product = (wide_A, P) if first.common else (wide_A[block], P[block])
             q[block] += product * b
             f[block] *= factor
             f[block] += b
