@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.probe_checks import check_draws, check_map
+from contraction.maps.probe_checks import check_draws, check_map, points_around
 
 __all__ = ["probe", "probe_family"]
 
@@ -80,16 +80,14 @@ def probe(operators: Operators, *starts: NDArray, inside: bool = False, affine: 
     if operators.seed is not None and ("draws", R is None) not in once:
         check_draws(operators, min(R, STAND_IN) if R else None)
         once["draws", R is None] = dtype
-    stand_in = operators
+    tried, first, images = operators, points[0], dtype
     if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:
-        stand_in = family.sample(len(operators), operators.seed, replicas=STAND_IN)
-    images = dtype
+        tried, points = family.sample(len(operators), operators.seed, replicas=STAND_IN), [p[:STAND_IN] for p in points]
+    others = points[1:] if inside else [*points_around(family.space, points[0], tried.replicas), *points[1:]]
     for i in sorted({1, (len(operators) + 1) // 2, len(operators)}):
-        if stand_in is not operators:
-            images = np.result_type(images, check_map(operators, i, points, stacks=False))
-            check_map(stand_in, i, [point[:STAND_IN] for point in points], inside=inside, affine=affine)
-        else:
-            images = np.result_type(images, check_map(operators, i, points, inside=inside, affine=affine))
+        if tried is not operators:
+            images = np.result_type(images, check_map(operators, i, first, None))
+        images = np.result_type(images, check_map(tried, i, points[0], others, affine=affine))
     remembered[key] = images
     return images
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDetermini
 from contraction.maps.operators import Operators, RandomOperator, map_generator
 from contraction.maps.rounding import gamma
 
-__all__ = ["check_draws", "check_map"]
+__all__ = ["check_draws", "check_map", "points_around"]
 
 REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
 LARGE = 2**16  # numbers in a point from which only stacks of two are tried
@@ -75,21 +75,20 @@ def _every(answers: Any) -> bool | None:
 def check_map(
     operators: Operators,
     i: int,
-    starts: Sequence[NDArray],
+    x0: NDArray,
+    others: Sequence[NDArray] | None,
     *,
-    stacks: bool = True,
-    inside: bool = False,
     affine: bool = True,
 ) -> np.dtype:
-    """Try T_i at points alone, again, and in stacks; return the dtype of its images."""
-    T, x0 = _Tried(operators, i), starts[0]
+    """Try T_i at a start alone, again, and in stacks with other points (None: no stacks); return its images' dtype."""
+    T = _Tried(operators, i)
     with np.errstate(all="ignore"):
         value = T.at_one(x0)
         saved = value.copy()
         T.compare_again(x0, saved)
-        if not stacks:
+        if others is None:
             return saved.dtype
-        points, values = _points(T, starts, saved, inside)
+        points, values = _points(T, x0, others, saved)
         if not _equal(value, saved):
             raise MapRefused(
                 f"a map must return an array of its own: what T_{i} returned for theta = {_shown(x0)} was "
@@ -106,17 +105,15 @@ def check_map(
     return saved.dtype
 
 
-def _points(T: _Tried, starts: Sequence[NDArray], saved: NDArray, inside: bool) -> tuple[list[NDArray], list[NDArray]]:
+def _points(
+    T: _Tried, start: NDArray, others: Sequence[NDArray], saved: NDArray
+) -> tuple[list[NDArray], list[NDArray]]:
     """Three points with their images: the start, one near and one far, or points that maps reach from the start."""
-    points, values = [starts[0]], [saved]
-    candidates = list(starts[1:]) if inside else _around(T.space, starts[0], T.operators.replicas)
-    reached = [saved.astype(np.result_type(saved, starts[0]))] if saved.dtype != object else [saved]
-    for point in [*candidates, *reached, *starts[1:]]:
-        try:
-            value = T.at_one(point)
-        except (MapRefused, Warning):  # outside the domain of the map, perhaps
-            continue
-        if _finite(value) and not any(_equal(point, known) for known in points):
+    points, values = [start], [saved]
+    reached = [saved.astype(np.result_type(saved, start))] if saved.dtype != object else [saved]
+    for point in [*others, *reached]:
+        value = T.at_one(point, anywhere=True)
+        if value is not None and _finite(value) and not any(_equal(point, known) for known in points):
             points.append(point)
             values.append(value.copy())
         if len(points) == 3:
@@ -127,7 +124,7 @@ def _points(T: _Tried, starts: Sequence[NDArray], saved: NDArray, inside: bool) 
     return points, values
 
 
-def _around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray]:
+def points_around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray]:
     """A point near the start and one far from it: of the space where it knows its points, anything otherwise."""
     rng = np.random.default_rng(0x9B0BE)
     one = x0 if replicas is None else x0[0]
@@ -154,29 +151,38 @@ def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[in
 
 
 class _Tried:
-    """T_i, applied to copies."""
+    """T_i, and what must hold of it."""
 
     def __init__(self, operators: Operators, i: int) -> None:
         self.operators, self.i, self.space = operators, i, operators.family.space
         self.name = f"T_{i}"
 
     def __call__(self, x: NDArray) -> NDArray:
-        """The image of a copy, which must come back as it was."""
+        """The image of x, which is no array of the caller's and must come back as it was."""
         kept = x.copy()
-        value = self.operators.apply(self.i, kept)
+        value = self.operators.apply(self.i, x)
         if not _equal(kept, x):
             raise changes_argument(self.name)
         if value is None or (np.ndim(value) == 0 and np.asarray(value).item() is None):
             raise MapRefused(f"maps must return the new point: {self.name} returned None; end apply with return")
         return np.asarray(value)
 
-    def at_one(self, x: NDArray) -> NDArray:
-        """The image of one point (for every replica), of the right shape and kind."""
+    @overload
+    def at_one(self, x: NDArray) -> NDArray: ...
+    @overload
+    def at_one(self, x: NDArray, *, anywhere: bool) -> NDArray | None: ...
+    def at_one(self, x: NDArray, *, anywhere: bool = False) -> NDArray | None:
+        """The image of one point (for every replica), of the right shape and kind.
+
+        With ``anywhere`` the point may lie outside the domain of the map: None where it cannot be applied there.
+        """
         try:
             value = self(x)
         except (MapRefused, NotDeterministic, MemoryError):
             raise
         except Exception as error:
+            if anywhere:
+                return None
             where = f"{self.name} cannot be applied to points of shape {x.shape}"
             raise MapRefused(f"{where}: {type(error).__name__}: {error}") from error
         if value.shape != x.shape:
@@ -184,6 +190,8 @@ class _Tried:
         if value.dtype.kind not in "fiubO" or (
             value.dtype == object and any(isinstance(v, complex) for v in value.flat)
         ):
+            if anywhere:
+                return None
             raise MapRefused(
                 f"maps must give real numbers: {self.name} gives {value.dtype} at theta = {_shown(x)}. Write a complex "
                 "number as two coordinates"
@@ -213,7 +221,7 @@ class _Tried:
         )
 
     def _mixed(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> tuple[int, Any, Any] | None:
-        batch = np.stack([points[k] for k in chosen.flat]).reshape(*chosen.shape, *points[0].shape)
+        batch, alone = np.stack(points)[chosen], np.stack(values)[chosen]
         try:
             images = self(batch)
         except (MapRefused, MemoryError):
@@ -228,10 +236,11 @@ class _Tried:
                 f"maps must keep the shape of a batch of points: {self.name} takes {batch.shape} to {images.shape}. "
                 f"{REMEDY}"
             )
-        for at, k in np.ndenumerate(chosen):
-            if not _close(images[at], values[k], points[k], self.space.event_ndim):
-                return int(k), values[k], images[at]
-        return None
+        agree = _agree(images, alone, batch, self.space.event_ndim)
+        if agree.all():
+            return None
+        at = tuple(np.argwhere(~agree)[0])[: chosen.ndim]
+        return int(chosen[at]), alone[at], images[at]
 
     def _a_jump(self, points: list[NDArray], chosen: NDArray) -> bool:
         """Whether points moved a little agree: then a jump of the map lay within rounding of a point."""
@@ -249,11 +258,12 @@ class _Tried:
         expected = values[0].copy()
         expected[0] = values[2][0]
         image = self.at_one(x)
-        wrong = not _close(image, expected, x, n)
+        wrong = not _agree(image, expected, x, n).all()
         draws = self.operators.draws[self.i - 1]
         if type(family).draw_block is RandomOperator.draw_block and family.vectorized:
             alone = [np.asarray(family.apply(x[r], draw)) for r, draw in enumerate(draws)]
-            wrong = wrong or any(a.shape != x[0].shape for a in alone) or not _close(np.stack(alone), expected, x, n)
+            wrong = wrong or any(a.shape != x[0].shape for a in alone)
+            wrong = wrong or not _agree(np.stack(alone), expected, x, n).all()
         if wrong:
             raise MapRefused(
                 f"replicas must not mix: {self.name} of {family!r} gives {_shown(image)} for {len(x)} replicas "
@@ -300,29 +310,31 @@ class _Tried:
 
 
 def _equal(a: NDArray, b: NDArray) -> bool:
-    a, b = np.asarray(a), np.asarray(b)
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+    if a.shape != b.shape:
+        return False
+    if bool(np.all(a == b)):
+        return True
+    return a.dtype.kind == b.dtype.kind == "f" and bool(np.all((a == b) | (np.isnan(a) & np.isnan(b))))
 
 
 def _finite(x: NDArray) -> bool:
     return x.dtype.kind != "f" or bool(np.all(np.isfinite(x)))
 
 
-def _close(image: NDArray, alone: NDArray, point: NDArray, event_ndim: int) -> bool:
-    """Whether two computations of one image agree: exactly for exact types, to half their digits for floats.
+def _agree(images: NDArray, alone: NDArray, points: NDArray, event_ndim: int) -> NDArray:
+    """Which points have images that agree, shape (...): exactly for exact types, to half their digits for floats.
 
     Libraries sum in another order for another batch, and a map may lose digits by cancellation, but not half of them.
     """
-    if image.dtype.kind != "f" or alone.dtype.kind != "f":
-        return _equal(image, alone)
-    axes: Callable = lambda v: np.max(np.abs(v), axis=tuple(range(v.ndim - event_ndim, v.ndim)), initial=0.0)  # noqa: E731
-    digits = max(np.finfo(image.dtype).eps, np.finfo(alone.dtype).eps) ** 0.5
-    usual = np.where(np.isfinite(alone), alone, 0.0).astype(float)
-    scale = axes(usual) + axes(np.where(np.isfinite(point.astype(float)), point, 0.0).astype(float))
-    same = (image == alone) | (np.isnan(image) & np.isnan(alone))
-    return bool(
-        np.all(np.where(same, 0.0, np.abs(image - alone)) <= digits * scale.reshape(*scale.shape, *[1] * event_ndim))
-    )
+    axes = tuple(range(images.ndim - event_ndim, images.ndim))
+    same = np.asarray(images == alone, dtype=bool)
+    if images.dtype.kind != "f" or alone.dtype.kind != "f" or same.all():
+        return np.asarray(same.all(axis=axes))
+    digits = max(np.finfo(images.dtype).eps, np.finfo(alone.dtype).eps) ** 0.5
+    sizes = [np.where(np.isfinite(v), np.abs(v), 0.0) for v in (alone, points.astype(float))]
+    scale = sum(np.max(v, axis=axes, keepdims=True, initial=0.0) for v in sizes)
+    same |= np.isnan(images) & np.isnan(alone)
+    return np.asarray((same | (np.abs(images - alone) <= digits * scale)).all(axis=axes))
 
 
 def _shown(x: Any, most: int = 8) -> str:
