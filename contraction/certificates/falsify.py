@@ -78,10 +78,8 @@ def search_violation(
     ------
     DeclarationRefuted
         With the map, the pair (or the start), both numbers and what is declared.
-    ValueError
-        If a map changes the shape of the start.
     MapRefused, NotDeterministic
-        If a map breaks another rule of `RandomOperator` (`contraction.maps.probe`).
+        If a map breaks a rule of `RandomOperator`, such as keeping the shape of a point (`contraction.maps.probe`).
     """
     check_count("maps", maps)
     check_count("pairs", pairs)
@@ -89,9 +87,7 @@ def search_violation(
     owner = operators.family
     start = as_point(theta0, owner.dim)
     event = start.shape[start.ndim - owner.space.event_ndim :]
-    if len(operators):
-        _image_of_start(_Map(operators, 1), start)
-        probe(operators, start)
+    probe(operators, start, named=True)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
     near = start.reshape(-1, *event)[0]
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
@@ -201,16 +197,9 @@ def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -
     return np.nan_to_num(moved, nan=0.0)
 
 
-def _image_of_start(T: _Map, start: NDArray) -> tuple[NDArray, NDArray]:
+def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
     x = start if T.replicas is None else T.spread(start)
     fx = T(x)
-    if fx.shape != x.shape:
-        raise ValueError(f"maps must keep the shape of a point: {T.name} takes {x.shape} to {fx.shape}")
-    return x, fx
-
-
-def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
-    x, fx = _image_of_start(T, start)
     moved = np.asarray(T.space.distance(x, fx))
     if not moved.size:
         return 0.0

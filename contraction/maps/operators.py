@@ -197,7 +197,7 @@ class RandomOperator:
         if not isinstance(draw, _ReplicaBlock):
             return self._of_points(theta, draw)
         axis = -1 - self.space.event_ndim
-        columns = [self._of_points(np.take(theta, r, axis=axis), one) for r, one in enumerate(draw)]
+        columns = [np.array(self._of_points(np.take(theta, r, axis=axis), one)) for r, one in enumerate(draw)]
         return np.stack(columns, axis=axis)
 
     def _of_points(self, theta: NDArray, draw: Any) -> NDArray:
@@ -207,7 +207,7 @@ class RandomOperator:
             return np.asarray(self._apply(theta, draw))
         if 0 in lead:
             return theta.copy()
-        images = [np.asarray(self._apply(theta[index], draw)) for index in np.ndindex(*lead)]
+        images = [np.array(self._apply(theta[index], draw)) for index in np.ndindex(*lead)]  # copies: of buffers too
         return np.stack(images).reshape(*lead, *images[0].shape)
 
     # --- what is known of it ----------------------------------------------------------------------------------

@@ -28,7 +28,9 @@ STAND_IN = 3
 _passed: dict[int, tuple[weakref.ref, dict[Any, np.dtype]]] = {}
 
 
-def probe(operators: Operators, *starts: NDArray, inside: bool = False, affine: bool = True) -> np.dtype:
+def probe(
+    operators: Operators, *starts: NDArray, inside: bool = False, affine: bool = True, named: bool = False
+) -> np.dtype:
     """Try the first, a middle and the last of drawn maps; return the dtype that iterates from the starts have.
 
     Parameters
@@ -42,6 +44,8 @@ def probe(operators: Operators, *starts: NDArray, inside: bool = False, affine: 
         other points are tried but images of them.
     affine
         False to leave out the comparison with ``affine(draw)``.
+    named
+        True to name the family and the seed in messages.
 
     Raises
     ------
@@ -76,6 +80,8 @@ def probe(operators: Operators, *starts: NDArray, inside: bool = False, affine: 
     if key in remembered:
         return remembered[key]
     points = _some(starts, shape, dtype)
+    if R is not None and operators.seed is not None:  # one copy of the maps first: simpler maps, plainer messages
+        probe_family(family, *(p[0] for p in points), seed=operators.seed, inside=inside, affine=affine)
     once = _memory(family)
     if operators.seed is not None and ("draws", R is None) not in once:
         check_draws(operators, min(R, STAND_IN) if R else None)
@@ -86,8 +92,8 @@ def probe(operators: Operators, *starts: NDArray, inside: bool = False, affine: 
     others = points[1:] if inside else [*points_around(family.space, points[0], tried.replicas), *points[1:]]
     for i in sorted({1, (len(operators) + 1) // 2, len(operators)}):
         if tried is not operators:
-            images = np.result_type(images, check_map(operators, i, first, None))
-        images = np.result_type(images, check_map(tried, i, points[0], others, affine=affine))
+            images = np.result_type(images, check_map(operators, i, first, None, named=named))
+        images = np.result_type(images, check_map(tried, i, points[0], others, affine=affine, named=named))
     remembered[key] = images
     return images
 

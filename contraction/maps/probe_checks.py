@@ -79,9 +79,10 @@ def check_map(
     others: Sequence[NDArray] | None,
     *,
     affine: bool = True,
+    named: bool = False,
 ) -> np.dtype:
     """Try T_i at a start alone, again, and in stacks with other points (None: no stacks); return its images' dtype."""
-    T = _Tried(operators, i)
+    T = _Tried(operators, i, f" of {operators.family!r} (seed {operators.seed})" if named else "")
     with np.errstate(all="ignore"):
         value = T.at_one(x0)
         saved = value.copy()
@@ -153,9 +154,9 @@ def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[in
 class _Tried:
     """T_i, and what must hold of it."""
 
-    def __init__(self, operators: Operators, i: int) -> None:
+    def __init__(self, operators: Operators, i: int, owner: str) -> None:
         self.operators, self.i, self.space = operators, i, operators.family.space
-        self.name = f"T_{i}"
+        self.name = f"T_{i}{owner}"
 
     def __call__(self, x: NDArray) -> NDArray:
         """The image of x, which is no array of the caller's and must come back as it was."""
