@@ -80,6 +80,17 @@ def apply_read_only(family: RandomOperator, theta: ArrayLike, draw: Any, name: s
         raise
 
 
+def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_ndim: int) -> NDArray:
+    """A function of one point applied to points with any leading axes, one at a time."""
+    lead = theta.shape[: theta.ndim - event_ndim]
+    if not lead:
+        return np.asarray(function(theta))
+    if 0 in lead:
+        return theta.copy()
+    images = [np.array(function(theta[index])) for index in np.ndindex(*lead)]  # copies, of a buffer too
+    return np.stack(images).reshape(*lead, *images[0].shape)
+
+
 def _at_least_zero(value: Any) -> bool:
     return isinstance(value, Real) and float(value) >= 0
 
@@ -202,13 +213,9 @@ class RandomOperator:
 
     def _of_points(self, theta: NDArray, draw: Any) -> NDArray:
         """One draw on points (..., d): at once, or one at a time where ``apply`` is for one point (batched=False)."""
-        lead = theta.shape[: theta.ndim - self.space.event_ndim]
-        if self.batched or not lead:
+        if self.batched:
             return np.asarray(self._apply(theta, draw))
-        if 0 in lead:
-            return theta.copy()
-        images = [np.array(self._apply(theta[index], draw)) for index in np.ndindex(*lead)]  # copies: of buffers too
-        return np.stack(images).reshape(*lead, *images[0].shape)
+        return each_point(lambda point: self._apply(point, draw), theta, self.space.event_ndim)
 
     # --- what is known of it ----------------------------------------------------------------------------------
     #

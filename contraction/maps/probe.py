@@ -84,7 +84,8 @@ def probe(
         probe_family(family, *(p[0] for p in points), seed=operators.seed, inside=inside, affine=affine)
     once = _memory(family)
     if operators.seed is not None and ("draws", R is None) not in once:
-        check_draws(operators, min(R, STAND_IN) if R else None)
+        few = min(R, STAND_IN) if R else None
+        check_draws(operators, few, points[0] if few is None else points[0][:few])
         once["draws", R is None] = dtype
     tried, first, images = operators, points[0], dtype
     if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:

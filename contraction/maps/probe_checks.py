@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
-from contraction.maps.operators import Operators, RandomOperator, map_generator
+from contraction.maps.operators import Operators, RandomOperator, apply_read_only, map_generator
 from contraction.maps.rounding import gamma
 
 __all__ = ["check_draws", "check_map", "points_around"]
@@ -21,15 +21,18 @@ OPERATIONS = 64  # roundings a coordinate allowed between a map and its affine f
 REMEDY = (
     "Write apply for points (..., d), each by itself: theta @ A.T for A @ theta, axis=-1 in sums, means and norms, "
     "theta[..., j] for theta[j]; or keep it for one vector and say batched=False, a loop over points (RandomOperator, "
-    "Operators.from_maps)"
+    "FiniteFamily, Operators.from_maps)"
 )
 
 
 # --- draws ----------------------------------------------------------------------------------------------------------
 
 
-def check_draws(operators: Operators, replicas: int | None) -> None:
-    """Draw the first map again from its generator, and refuse draws that are not a function of it."""
+def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None:
+    """Draw the first map again from its generator, and refuse draws that are not a function of it.
+
+    Draws that have no equality, such as functions, are compared by their images of the start x0.
+    """
     family, seed, first = operators.family, operators.seed, operators.first
     assert seed is not None
     again = lambda: family.draws(first, seed, replicas)[first - 1]  # noqa: E731
@@ -41,12 +44,24 @@ def check_draws(operators: Operators, replicas: int | None) -> None:
         times = REDRAWN_IF_UNUSED if rng.bit_generator.state == before else REDRAWN
     for _ in range(times - 1):
         other = again()
-        if _same(one, other) is False:
+        same = _same(one, other)
+        if same is False or (same is None and _maps_differ(family, one, other, x0)):
             raise NotDeterministic(
                 f"draw(rng) must depend on rng alone: drawn twice from the generator of seed {seed}, T_{first} of "
                 f"{family!r} came out as {_shown(one)} and as {_shown(other)}. Use only the methods of rng in draw, no "
                 "generator of your own, no np.random.…, no counter"
             )
+
+
+def _maps_differ(family: RandomOperator, one: Any, other: Any, x0: NDArray) -> bool:
+    with np.errstate(all="ignore"):
+        try:
+            a, b = (np.array(apply_read_only(family, x0, draw, "T_1")) for draw in (one, other))
+        except MapRefused:
+            raise
+        except Exception:  # the map cannot be applied there, which `check_map` refuses in its own words
+            return False
+    return not _equal(a, b)
 
 
 def _same(a: Any, b: Any) -> bool | None:

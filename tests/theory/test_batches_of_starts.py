@@ -1,7 +1,7 @@
 """A batch of starts gives what one start at a time gives: every family, entry and order, with and without replicas.
 
-The treacherous cases are as many starts as maps, as coordinates or as replicas: axes that are taken for one another then
-give wrong numbers without an error.
+The treacherous cases are as many starts as maps, as coordinates or as replicas: axes that are taken for one another
+then give wrong numbers without an error.
 """
 
 from __future__ import annotations
