@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.probe_checks import check_draws, check_map, points_around
+from contraction.maps.probe_checks import check_distance, check_draws, check_map, points_around
 
 __all__ = ["probe", "probe_family"]
 
@@ -51,7 +51,8 @@ def probe(
     ------
     MapRefused
         If a map changes its argument or the shape of a point, mixes the points of a batch (or of replicas), cannot be
-        applied, returns an array that a later call overwrites, or gives anything but real numbers.
+        applied, returns an array that a later call overwrites, or gives anything but real numbers; or if the
+        metric of the family does not take batches of pairs.
     NotDeterministic
         If a map gives two values at one point, or one generator gives two different draws of it.
     DeclarationRefuted
@@ -91,6 +92,9 @@ def probe(
     if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:
         tried, points = family.sample(len(operators), operators.seed, replicas=STAND_IN), [p[:STAND_IN] for p in points]
     others = points[1:] if inside else [*points_around(family.space, points[0], tried.replicas), *points[1:]]
+    if R is None and ("distance", event) not in once:
+        check_distance(family.space, [points[0], *others])
+        once["distance", event] = dtype
     for i in sorted({1, (len(operators) + 1) // 2, len(operators)}):
         if tried is not operators:
             images = np.result_type(images, check_map(operators, i, first, None, named=named))

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
 from contraction.maps.operators import Operators, RandomOperator, apply_read_only, map_generator
 from contraction.maps.rounding import gamma
+from contraction.maps.spaces import Space
 
-__all__ = ["check_draws", "check_map", "points_around"]
+__all__ = ["check_distance", "check_draws", "check_map", "points_around"]
 
 REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
 LARGE = 2**16  # numbers in a point from which only stacks of two are tried
@@ -82,6 +83,43 @@ def _same(a: Any, b: Any) -> bool | None:
 def _every(answers: Any) -> bool | None:
     listed = list(answers)
     return False if False in listed else None if None in listed else True
+
+
+# --- the metric -----------------------------------------------------------------------------------------------------
+
+
+def check_distance(space: Space, points: Sequence[NDArray]) -> None:
+    """Distances of a stack of pairs against one pair at a time: a metric for one pair is refused with the remedy."""
+    pairs, alone = [], []
+    with np.errstate(all="ignore"):
+        for pair in zip(points, [*points[1:], points[0]], strict=True):
+            try:
+                value = np.asarray(space.distance(*pair))
+            except Exception:  # outside the metric's domain, perhaps
+                continue
+            pairs.append(pair)
+            alone.append(value)
+        if not pairs:
+            return
+        x, y = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
+        try:
+            together = np.asarray(space.distance(x, y))
+        except Exception as error:
+            raise MapRefused(
+                f"distance(x, y) must take batches of points: {space!r} takes one pair of shape {x.shape[1:]}, but not "
+                f"a batch of shape {x.shape} ({type(error).__name__}: {error}). Write axis=-1 in sums, maxima and norms"
+            ) from error
+        if any(value.shape != () for value in alone) or together.shape != (len(pairs),):
+            raise MapRefused(
+                f"distance(x, y) must give one number a pair: {space!r} takes points of shape {x.shape} to an array of "
+                f"shape {together.shape}, for {(len(pairs),)}, and one pair to shape {alone[0].shape}. Write axis=-1 "
+                "in sums, maxima and norms, or say Metric(distance, event_ndim=…) if a point has more than one axis"
+            )
+        if not _agree(together, np.stack(alone), np.zeros(len(pairs)), 0).all():
+            raise MapRefused(
+                f"distance(x, y) must treat every pair by itself: {space!r} gives {_shown(np.stack(alone))} one pair "
+                f"at a time, and {_shown(together)} together. Write axis=-1 in sums, maxima and norms"
+            )
 
 
 # --- one map --------------------------------------------------------------------------------------------------------

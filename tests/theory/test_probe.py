@@ -377,6 +377,36 @@ def test_draws_that_cannot_be_compared_pass():
     assert ct.backward_iterates(family(lambda t, u: t / 2, 2, lambda rng: None).sample(5), np.ones(2))[-1, 0] == 2.0**-5
 
 
+# --- the metric -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (lambda x, y: np.linalg.norm(x - y), "one number a pair.*axis=-1"),
+        (lambda x, y: np.abs(x - y), "one number a pair.*axis=-1"),
+        (lambda x, y: abs(x[0] - y[0]) + abs(x[1] - y[1]), "every pair by itself.*axis=-1"),
+        (lambda x, y: np.sqrt(np.dot(x - y, x - y)), "one number a pair.*axis=-1"),
+        (lambda x, y: float(np.dot(x - y, x - y)) ** 0.5, "batches of points.*axis=-1"),
+        (lambda x, y: np.abs(x - y).max(-1) + 0 * x[..., 0] + np.abs(x - y).mean(), "every pair by itself.*axis=-1"),
+    ],
+    ids=["norm", "no norm", "coordinates", "dot", "float", "mean"],
+)
+def test_a_metric_for_one_pair_is_refused(metric, message):
+    own = ct.RandomOperator(lambda rng: rng.uniform(-1, 1, 3), lambda t, u: 0.5 * t + u, space=metric)
+    for call in (
+        lambda: ct.certify(own.sample(3), np.zeros(3)),
+        lambda: ct.backward_limit(own, np.zeros(3), 1e-3),
+        lambda: ct.coupling_distance(own.sample(3), np.zeros(3), np.ones(3)),
+    ):
+        with pytest.raises(ct.MapRefused, match=message):
+            call()
+    right = ct.RandomOperator(
+        lambda rng: rng.uniform(-1, 1, 3), lambda t, u: 0.5 * t + u, space=lambda x, y: np.abs(x - y).sum(-1)
+    )
+    assert ct.backward_limit(right, np.zeros(3), 1e-3).value.shape == (3,)
+
+
 # --- replicas -------------------------------------------------------------------------------------------------------
 
 
