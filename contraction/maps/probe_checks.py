@@ -16,7 +16,7 @@ from contraction.maps.spaces import Space
 __all__ = ["check_distance", "check_draws", "check_map", "points_around"]
 
 REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
-LARGE = 2**16  # numbers in a point from which only stacks of two are tried
+LARGE = 2**12  # numbers in a point, or in all its replicas, above which only stacks of two are tried
 STACK_OF_DIM = 32  # up to this dimension d a stack of d points is tried as well
 OPERATIONS = 64  # roundings a coordinate allowed between a map and its affine form, as in the search for violations
 REMEDY = (
@@ -197,7 +197,7 @@ def points_around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray
 def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[int]]]:
     """Batch shapes, each with the points (of three) that fill it."""
     if x0.size > LARGE:
-        return [((2,), [0, 2])]
+        return [((2,), [0, 2]), ((1, 2), [2, 0])]
     found = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
     if x0.ndim == event_ndim == 1 and 3 < (d := len(x0)) <= STACK_OF_DIM:
         found.append(((d,), [j % 3 for j in range(d)]))
