@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _WHERE = {
-    "contraction.maps.errors": ("DeclarationRefuted", "NotCertified", "NotDeterministic"),
+    "contraction.maps.errors": ("DeclarationRefuted", "MapRefused", "NotCertified", "NotDeterministic"),
     "contraction.maps.spaces": (
         "Euclidean",
         "GridFunctions",
@@ -99,7 +99,7 @@ if TYPE_CHECKING:
         unbiased_expectation,
     )
     from contraction.maps.constants import Constant
-    from contraction.maps.errors import DeclarationRefuted, NotCertified, NotDeterministic
+    from contraction.maps.errors import DeclarationRefuted, MapRefused, NotCertified, NotDeterministic
     from contraction.maps.iterates import (
         backward_iterates,
         forward_iterates,

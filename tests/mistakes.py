@@ -48,8 +48,8 @@ MISTAKES = (
     Mistake(
         "exponent shifted: (1-h)^i for (1-h)^(i-1) in the backward iterates",
         "contraction/maps/affine.py",
-        "np.multiply(products[:-1], maps.b, out=rows[1:])",
-        "np.multiply(products[1:], maps.b, out=rows[1:])",
+        "np.multiply(products[:-1], b, out=rows[1:])",
+        "np.multiply(products[1:], b, out=rows[1:])",
         "tests/theory/test_quadratic_sgd.py::test_closed_forms_and_factor",
     ),
     Mistake(
@@ -103,10 +103,31 @@ MISTAKES = (
     ),
     Mistake(
         "noise not frozen on replay: the probe no longer compares",
-        "contraction/maps/iterates.py",
-        "if not np.array_equal(once, again",
-        "if False and not np.array_equal(once, again",
+        "contraction/maps/probe_checks.py",
+        "if not _equal(saved, again)",
+        "if False and not _equal(saved, again)",
         "tests/theory/test_iterates.py::test_noise_that_is_not_frozen_is_refused",
+    ),
+    Mistake(
+        "points mixed in a batch: the probe no longer tries stacks",
+        "contraction/maps/probe_checks.py",
+        "        for shape, chosen in _stacks(x0, operators.family.space.event_ndim):",
+        "        for shape, chosen in []:",
+        "tests/theory/test_probe.py::test_an_apply_for_one_vector_is_refused_without_batched_false",
+    ),
+    Mistake(
+        "a wrong affine form followed: the probe compares it at zero only",
+        "contraction/maps/probe_checks.py",
+        "family, x = self.operators.family, np.stack(points).astype(float)",
+        "family, x = self.operators.family, 0 * np.stack(points).astype(float)",
+        "tests/theory/test_probe_controls.py::test_the_probe_refuses_what_its_mistakes_let_through",
+    ),
+    Mistake(
+        "maps beside the wrong axis: as many starts as maps give wrong rows",
+        "contraction/maps/affine.py",
+        "return values.reshape(len(values), *(1,) * (ndim - values.ndim), *values.shape[1:])",
+        "return values",
+        "tests/theory/test_batches_of_starts.py::test_as_many_starts_as_maps_by_hand",
     ),
     Mistake(
         "an h dropped: epsilon for h epsilon in Section 3.1",

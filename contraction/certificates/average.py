@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.certificates import bounds
-from contraction.certificates.hypotheses import U, point
+from contraction.certificates.hypotheses import U, point, search_declared
 from contraction.certificates.words import (
     WORDS_LIMIT,
     leaf_basis,
@@ -30,6 +30,7 @@ from contraction.maps.affine import as_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.probe import probe_family
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
 
@@ -142,14 +143,18 @@ def average_contraction(
     ------
     NotCertified
         If maps are not independent or nothing is known of their Lipschitz constants.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
     theta = point(theta0, family)
+    probe_family(family, theta, seed=seed)
     if check_count("q", q) == 0:
         raise ValueError("q must be at least 1, got 0")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
+    search_declared(family, theta, family.contraction, None, seed)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
         listed = word_weights(np.array([float(w) for w in weights]), q), word_norms(parts, q, metric), "proved"

@@ -24,6 +24,7 @@ from contraction.certificates.words import certify_p_mean, certify_words
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.probe import probe, probe_family
 from contraction.maps.spaces import as_space
 
 __all__ = ["certify", "estimate"]
@@ -82,7 +83,9 @@ def certify(
         Naming the hypothesis that fails (k >= 1, D infinite or unknown, H singular or indefinite, region not
         invariant, no common norm) and what to ask instead.
     DeclarationRefuted
-        If a declared constant is violated by a pair that was found.
+        If a declared constant is violated by a pair that was found, of drawn operators as of a family.
+    MapRefused, NotDeterministic
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
     ValueError
         If an argument has no meaning.
     """
@@ -96,14 +99,20 @@ def certify(
     family = subject.family if isinstance(subject, Operators) else subject
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)
+    starts = (reference,) if begin is None else (reference, begin)
     if isinstance(subject, Operators):
         if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
             raise ValueError("moment, ball, q, leaf and rigorous speak of a family, not of drawn operators")
-        return certify_drawn(subject, reference, begin, space)
+        probe(subject, *starts)
+        return certify_drawn(subject, reference, begin, space, seed)
+    compared = rigorous and leaf is None and q is None  # with enclosures, which say more than affine forms
+    probe_family(family, *starts, seed=seed, affine=not compared)
     if leaf is not None or q is not None:
         return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf, rigorous)
     if rigorous:
-        return certify_rigorous(family, reference, begin, space, ball, seed)
+        found = certify_rigorous(family, reference, begin, space, ball, seed)
+        probe_family(family, *starts, seed=seed)
+        return found
     return _uniform(family, reference, begin, moment, space, ball, seed)
 
 
@@ -178,11 +187,14 @@ def estimate(
     ------
     NotCertified
         If even the measured factor is at least 1.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
     from contraction.certificates.falsify import search_violation
 
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)
+    probe_family(family, reference, *(() if begin is None else (begin,)), seed=seed)
     seen = search_violation(family, reference, seed, maps=maps)
     source = f"largest over {seen.maps} maps and {seen.pairs} pairs, seed {seed}"
     k = Constant(seen.largest_ratio, "measured", source)

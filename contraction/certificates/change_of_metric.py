@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from contraction.certificates import bounds
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator
+from contraction.maps.operators import RandomOperator, apply_read_only
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
 __all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
@@ -83,7 +83,12 @@ def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: 
     d = theta.shape[-1]
     support = family.finite_support()
     if support is not None:
-        moved = np.array([float(space.distance(theta, family.apply(theta, draw))) for _, draw in support])
+        moved = np.array(
+            [
+                float(space.distance(theta, apply_read_only(family, theta, draw, "a map of the support")))
+                for _, draw in support
+            ]
+        )
         if moment is None:
             return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
         if any(w is None for w, _ in support):

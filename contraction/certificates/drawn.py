@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition
 from contraction.certificates.error_bound import made
-from contraction.certificates.hypotheses import U, start_distance
+from contraction.certificates.hypotheses import U, search_declared_drawn, start_distance
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import AffineMaps, Operators
@@ -80,9 +80,13 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
     return out
 
 
-def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any):
-    """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n)."""
+def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any, seed: int):
+    """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n).
+
+    Declared constants are searched for a violation among the drawn maps first, from ``seed``.
+    """
     family = operators.family
+    search_declared_drawn(operators, theta, seed)
     known = prefix_lipschitz(operators, space)
     if known is None:
         raise NotCertified(

@@ -16,6 +16,7 @@ from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant
 from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
 
@@ -77,8 +78,8 @@ def search_violation(
     ------
     DeclarationRefuted
         With the map, the pair (or the start), both numbers and what is declared.
-    ValueError
-        If a map changes the shape of the start.
+    MapRefused, NotDeterministic
+        If a map breaks a rule of `RandomOperator`, such as keeping the shape of a point (`contraction.maps.probe`).
     """
     check_count("maps", maps)
     check_count("pairs", pairs)
@@ -86,6 +87,7 @@ def search_violation(
     owner = operators.family
     start = as_point(theta0, owner.dim)
     event = start.shape[start.ndim - owner.space.event_ndim :]
+    probe(operators, start, named=True)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
     near = start.reshape(-1, *event)[0]
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
@@ -165,7 +167,7 @@ class _Map:
         return np.broadcast_to(np.expand_dims(x, axis), shape)
 
     def __call__(self, x: NDArray) -> NDArray:
-        return self.operators.family.apply(x, self.draw)
+        return self.operators.apply(self.i, x)
 
 
 def _spread(total: int, count: int) -> list[int]:
@@ -198,8 +200,6 @@ def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -
 def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
     x = start if T.replicas is None else T.spread(start)
     fx = T(x)
-    if fx.shape != x.shape:
-        raise ValueError(f"maps must keep the shape of a point: {T.name} takes {x.shape} to {fx.shape}")
     moved = np.asarray(T.space.distance(x, fx))
     if not moved.size:
         return 0.0

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator, as_point
 
 __all__ = [
     "contraction_constant",
@@ -20,6 +20,8 @@ __all__ = [
     "point",
     "raise_no_contraction",
     "raised",
+    "search_declared",
+    "search_declared_drawn",
     "start_distance",
 ]
 
@@ -71,8 +73,7 @@ def contraction_constant(
     """The common factor k, rounded up; None if nothing is known. Declared constants are searched first."""
     if space is None or space == family.space:
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
-        if c is not None:
-            search_declared(family, theta, c, ball, seed)
+        search_declared(family, theta, c, ball, seed)
         return None if c is None else raised_factor(c, theta, family)
     return factor_in(family, space)
 
@@ -80,9 +81,9 @@ def contraction_constant(
 def search_declared(
     family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int
 ) -> None:  # fmt: skip
-    """Search declared constants for a violation: the factor k (inside the ball, if claimed there only) and D."""
+    """Search declared constants for a violation: k and those of each map (inside the ball, if claimed there), and D."""
     declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
-    if not declared:
+    if not declared and family.lipschitz_origin != "declared":
         return
     from contraction.certificates.falsify import search_violation
 
@@ -93,6 +94,16 @@ def search_declared(
         return theta + steps * scale.reshape(-1, *[1] * theta.ndim) * (1 - 2.0**-40)
 
     search_violation(family, theta, seed, factor=k, points=None if ball is None else inside)
+
+
+def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> None:
+    """Search what is declared of drawn maps, a common factor, D or a constant of each map, for a violation by them."""
+    family = operators.family
+    common = [c for c in (family.contraction, family.displacement(theta)) if c is not None]
+    if len(operators) and (family.lipschitz_origin == "declared" or any(c.origin == "declared" for c in common)):
+        from contraction.certificates.falsify import search_violation
+
+        search_violation(operators, theta, seed)
 
 
 def displacement_constant(

@@ -20,7 +20,7 @@ from contraction.certificates.error_bound import made
 from contraction.certificates.hypotheses import U, displacement_constant, point, start_distance
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.operators import RandomOperator, apply_read_only, check_count
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
@@ -75,7 +75,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
             )
     draws = [draw for _, draw in support] if support is not None else [family.sample(16).draws[i] for i in range(16)]
     for draw in draws:
-        step = family.apply(theta.astype(float), draw) - theta
+        step = apply_read_only(family, theta.astype(float), draw, "a map of the support") - theta
         left_over = float(np.linalg.norm(out @ step))
         if left_over > 64 * d * d * U * (np.linalg.norm(step) + np.linalg.norm(theta.astype(float)) + 1):
             raise NotCertified(f"region not invariant: T θ0 − θ0 leaves the leaf's directions by {left_over:.3g}")

@@ -14,7 +14,7 @@ from contraction.families.index_laws import IID, IndexLaw
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
-from contraction.maps.operators import RandomOperator
+from contraction.maps.operators import RandomOperator, each_point
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = ["FiniteFamily"]
@@ -38,6 +38,9 @@ class FiniteFamily(RandomOperator):
         The maps' Lipschitz constants (declared); affine pairs give their own.
     space, dim, name
         The metric space, the number of coordinates (None: any, for functions) and a name for messages.
+    batched
+        False if the functions are written for one point (d,), such as ``lambda t: A @ t``: a loop, as in
+        `RandomOperator`.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class FiniteFamily(RandomOperator):
         space: Space | None = None,
         dim: int | None = None,
         name: str = "FiniteFamily",
+        batched: bool = True,
     ) -> None:
         given = list(maps)
         if not given:
@@ -77,6 +81,9 @@ class FiniteFamily(RandomOperator):
             functions = [partial(self.apply, draw=i) for i in range(len(given))]
         elif len(functions) != len(given):
             raise ValueError("maps must be all functions or all pairs (A, b)")
+        elif not batched:
+            functions = [partial(each_point, m, event_ndim=self.space.event_ndim) for m in functions]
+        self.batched = batched
         self.maps: tuple[Callable[[NDArray], Any], ...] = tuple(functions)
         self._constants = None if lipschitz is None else np.array([float(x) for x in lipschitz])
         if self._constants is not None:

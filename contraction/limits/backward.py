@@ -22,7 +22,9 @@ from contraction.certificates.hypotheses import point
 from contraction.limits.settled import Settling
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
+from contraction.maps.iterates import start_of
 from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
 
@@ -72,14 +74,52 @@ class BackwardLimit:
 
 
 def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None, first: int = 1) -> NDArray:
-    """T_first … T_n (theta), by n - first + 1 applications; theta (..., d), n = N unless given."""
+    """T_first … T_n (theta), by n - first + 1 applications.
+
+    Parameters
+    ----------
+    operators
+        Drawn maps T_1 … T_N.
+    theta
+        A point or a batch of points, shape (..., d); with R replicas (..., R, d), or (d,) for all of them.
+    n
+        The innermost map, N unless given.
+    first
+        The outermost map.
+
+    Returns
+    -------
+    ndarray
+        Shape (..., d), or (..., R, d): an array of its own.
+
+    Raises
+    ------
+    ValueError
+        If a map is named that does not exist, or the start has no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+
+    Examples
+    --------
+    >>> from contraction import Operators, apply_backward
+    >>> maps = Operators.from_maps([lambda x: x / 2, lambda x: x + 1])
+    >>> apply_backward(maps, 3.0).tolist()
+    [2.0]
+    """
     last = len(operators) if n is None else check_count("n", n)
     if not 1 <= first <= last + 1 or last > len(operators):
         raise ValueError(f"the maps are 1 … {len(operators)}, got first = {first}, n = {last}")
-    value = np.asarray(theta)
-    for i in range(last, first - 1, -1):
+    start = start_of(operators, theta)
+    probe(operators, start)
+    return compose(operators, start, last, first)
+
+
+def compose(operators: Operators, theta: NDArray, n: int | None = None, first: int = 1) -> NDArray:
+    """T_first … T_n (theta) of maps that were probed: what `apply_backward` does."""
+    value = np.array(theta)
+    for i in range(len(operators) if n is None else n, first - 1, -1):
         value = operators.apply(i, value)
-    return value
+    return value if value.flags.writeable else value.copy()
 
 
 def coupling_distance(
@@ -104,6 +144,21 @@ def coupling_distance(
         Shape (m,).
     distance : ndarray
         Shape (m, ...): with replicas the leading axes of the iterates follow.
+
+    Raises
+    ------
+    ValueError
+        If an asked n is beyond N, or the starts have no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+
+    Examples
+    --------
+    >>> from contraction import Operators, coupling_distance
+    >>> halves = Operators.from_maps([lambda x, b=b: x / 2 + b for b in range(4)])
+    >>> n, distance = coupling_distance(halves, 0.0, 1.0)
+    >>> n.tolist(), distance.tolist()
+    ([0, 1, 2, 4], [1.0, 0.5, 0.25, 0.0625])
     """
     total = len(operators)
     if at is None:
@@ -121,9 +176,10 @@ def coupling_distance(
         lead = np.broadcast_shapes(pair.shape[1:split], (operators.replicas,))
         pair = pair.reshape(2, *[1] * (len(lead) - split + 1), *pair.shape[1:])
         pair = np.broadcast_to(pair, (2, *lead, *pair.shape[pair.ndim - space.event_ndim :]))
+    probe(operators, pair)
     values = []
     for n in asked:
-        ends = apply_backward(operators, pair, n)
+        ends = compose(operators, pair, n)
         values.append(np.asarray(space.distance(ends[0], ends[1])))
     return np.array(asked, dtype=int), np.array(values)
 
@@ -172,6 +228,8 @@ def backward_limit(
         If it does not settle within ``max_maps`` maps.
     ValueError
         If an argument has no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"backward_limit takes a random operator, got {family!r}")
@@ -181,6 +239,7 @@ def backward_limit(
         raise ValueError("max_maps must be at least 1, got 0")
     check_count("the seed", seed)
     reference = point(theta0, family)
+    probe_family(family, reference, *(() if start is None else (point(start, family),)), seed=seed)
     if certificate is not None and certificate.horizon is not None:
         raise ValueError("a certificate of drawn maps says nothing of the limit: certify the family")
     if certificate is None and start is None:
@@ -206,7 +265,7 @@ def _certified(
         error = certificate.bound(used)
     if error > eps:
         raise NotSettled(f"the certificate asks for {allowed} maps for eps = {eps!r}, max_maps is {max_maps}")
-    value = apply_backward(operators, _float(reference, operators), used)
+    value = compose(operators, _float(reference, operators), used)
     return BackwardLimit(value, float(error), certificate, used, used)
 
 
@@ -240,7 +299,7 @@ def _doubling(
     applications = 0
     if start is None:
         other = family.sample(PARTNER_MAPS, seed=_another(seed))
-        partner = apply_backward(other, reference)
+        partner = compose(other, reference)
         applications += PARTNER_MAPS
     else:
         partner = point(start, family)
@@ -249,7 +308,7 @@ def _doubling(
     while n <= max_maps:
         operators = family.sample(n, seed)
         with np.errstate(over="ignore", invalid="ignore"):
-            ends = apply_backward(operators, pair)
+            ends = compose(operators, pair)
             applications += 2 * n
             coupled = _number(space.distance(ends[0], ends[1]))
             gap = math.inf if last is None else _number(space.distance(last, ends[0]))

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.limits.backward import NotSettled
 from contraction.maps.operators import RandomOperator, as_point, check_count
+from contraction.maps.probe import probe_family
 
 __all__ = ["ExactSample", "coupling_from_the_past"]
 
@@ -72,6 +73,8 @@ def coupling_from_the_past(
         If T_1 … T_n is not constant at the largest power of two up to ``max_maps``.
     ValueError
         If a map leaves the set of states, or an argument has no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried on the states alone.
     """
     if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")
@@ -79,6 +82,7 @@ def coupling_from_the_past(
     if check_count("max_maps", max_maps) < 1:
         raise ValueError("max_maps must be at least 1, got 0")
     points = _states(family, states)
+    probe_family(family, points, seed=seed, inside=True)
     if monotone and len(points) != 2:
         raise ValueError(f"monotone=True takes two states, the least and the greatest, got {len(points)}")
     if size is None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, as_point, check_count
+from contraction.maps.probe import probe
 
 __all__ = ["NestedBoxes", "nested_boxes"]
 
@@ -74,6 +75,8 @@ def nested_boxes(
         If a drawn map does not keep the box, so that the images need not be nested.
     ValueError
         If low > high, maps are not affine as claimed, or an argument has no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried in the box.
     """
     family = operators.family
     a, b = as_point(low, family.dim), as_point(high, family.dim)
@@ -81,6 +84,7 @@ def nested_boxes(
         raise ValueError(f"a box has low <= high of shape (d,), got {low!r}, {high!r}")
     if operators.replicas is not None:
         raise ValueError("nested boxes are for one copy of the maps, not for replicas")
+    probe(operators, a, b, inside=True)
     image = _image(operators, maps)
     total = len(operators)
     for i in range(1, total + 1):

@@ -21,12 +21,13 @@ from scipy import special
 
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
-from contraction.certificates.hypotheses import point
+from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
-from contraction.limits.backward import _float, apply_backward
+from contraction.limits.backward import _float, compose
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.probe import probe, probe_family
 
 __all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
 
@@ -93,6 +94,8 @@ def sample_stationary(
         If the family has no certificate in that sense: for p = inf with unbounded displacement, ask for a finite p.
     ValueError
         If an argument has no meaning, or the maps are not independent.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
@@ -106,6 +109,7 @@ def sample_stationary(
     if size is not None and check_count("size", size) == 0:
         raise ValueError("size must be at least 1, got 0")
     reference = point(_origin(family) if theta0 is None else theta0, family)
+    probe_family(family, reference, seed=seed)
     if certificate is None:
         try:
             certificate = certify(family, reference, moment=None if math.isinf(p) else p, seed=seed)
@@ -122,7 +126,9 @@ def sample_stationary(
     start = reference
     if size is not None:
         start = np.broadcast_to(reference, (size, *reference.shape))
-    value = apply_backward(operators, _float(start, operators))
+    if len(operators):
+        probe(operators, start)
+    value = compose(operators, _float(start, operators))
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
 
 
@@ -222,14 +228,19 @@ def unbiased_expectation(
         If no decay below 1 is known, so that the variance may be infinite.
     ValueError
         If rate^stride >= tail (infinite variance), or another argument has no meaning.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
     reference = point(theta0, family)
+    probe_family(family, reference, seed=seed)
     if check_count("copies", copies) < 2:
         raise ValueError(f"copies must be at least 2, got {copies}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
     if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
+    if rate is None:
+        search_declared(family, reference, family.contraction, None, seed)
     decay = square_rate(family) if rate is None else rate
     if decay is None or decay >= 1:
         seen = "unknown" if decay is None else f"{decay:.6g}"

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "AffineMaps", "as_matrix", "backward_affine", "backward_matrices", "forward_affine", "is_symmetric", "linear",
-    "stack_affine", "stacked", "worth_it",
+    "AffineMaps", "as_matrix", "backward_affine", "backward_matrices", "elementwise", "forward_affine", "is_symmetric",
+    "linear", "stack_affine", "stacked", "worth_it",
 ]  # fmt: skip
 
 
@@ -55,14 +55,31 @@ def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
     kinds = ("scalar", "diagonal", "matrix")
     kind = max((m.kind for m in known), key=kinds.index)
     b = np.stack([m.b for m in known])
-    d = b.shape[-1]
-    if kind == "scalar":
-        A = np.stack([m.A for m in known])
-    elif kind == "diagonal":
-        A = np.stack([np.broadcast_to(m.A, (d,)) for m in known])
-    else:
-        A = np.stack([m.A if m.kind == "matrix" else np.diag(np.broadcast_to(m.A, (d,))) for m in known])
-    return AffineMaps(A, b, kind)
+    d = max(b.shape[-1], *(m.A.shape[-1] for m in known if m.kind != "scalar"), 1)
+    return AffineMaps(np.stack([_widened(m, kind, d) for m in known]), b, kind)
+
+
+def _widened(maps: AffineMaps, kind: str, d: int) -> NDArray:
+    """The linear part of one map, or of one a replica, as a number, a diagonal or a matrix of d coordinates."""
+    if maps.kind == kind:
+        return maps.A
+    A = maps.A[..., None] if maps.kind == "scalar" else maps.A
+    diagonal = np.broadcast_to(A, (*A.shape[:-1], d))
+    if kind == "diagonal":
+        return diagonal
+    full = np.zeros((*diagonal.shape, d), dtype=diagonal.dtype)
+    full[..., np.arange(d), np.arange(d)] = diagonal
+    return full
+
+
+def elementwise(maps: AffineMaps) -> NDArray:
+    """Numbers or diagonals as arrays that multiply points coordinate by coordinate."""
+    return maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
+
+
+def _beside(values: NDArray, ndim: int) -> NDArray:
+    """Values (N, ..., d) of N maps with axes for batches of starts put in: (N, 1, ..., d) with ``ndim`` axes in all."""
+    return values.reshape(len(values), *(1,) * (ndim - values.ndim), *values.shape[1:])
 
 
 def stacked(arrays: Sequence[NDArray]) -> NDArray:
@@ -90,17 +107,18 @@ def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
     if maps.kind == "matrix":
         one_by_one = (AffineMaps(maps.A if maps.common else maps.A[i], b, "matrix") for i, b in enumerate(maps.b))
         return backward_matrices(one_by_one, len(maps.b), theta0)
-    n = len(maps.b)
-    A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
+    n, A = len(maps.b), elementwise(maps)
+    b = _beside(maps.b, max(maps.b.ndim, theta0.ndim + 1))
     if maps.common:
-        products = _powers(A, n).reshape(n + 1, *(1,) * (max(maps.b.ndim - 1, theta0.ndim) - A.ndim), *A.shape)
+        products = _beside(_powers(A, n), b.ndim)
     else:
         products = np.ones((n + 1, *A.shape[1:]))
         products[1:] = A
         np.multiply.accumulate(products, axis=0, out=products)
-    rows = np.empty((n + 1, *np.broadcast_shapes(maps.b.shape[1:], theta0.shape)))
+        products = _beside(products, b.ndim)
+    rows = np.empty((n + 1, *np.broadcast_shapes(products.shape[1:], b.shape[1:], theta0.shape)))
     rows[0] = 0
-    np.multiply(products[:-1], maps.b, out=rows[1:])
+    np.multiply(products[:-1], b, out=rows[1:])
     np.add.accumulate(rows, axis=0, out=rows)
     if products.shape == rows.shape:
         products *= theta0  # in place: what is written once costs less than what is allocated again

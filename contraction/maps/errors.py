@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DeclarationRefuted", "NotCertified", "NotDeterministic"]
+__all__ = ["DeclarationRefuted", "MapRefused", "NotCertified", "NotDeterministic", "changes_argument"]
 
 
 class NotCertified(ValueError):
@@ -43,3 +43,19 @@ class DeclarationRefuted(ValueError):
 
     Declare a larger constant, or none: then a bound is an estimate and says so.
     """
+
+
+class MapRefused(ValueError):
+    """A map breaks a rule that every result rests on; the message has the rule, what was seen, and what to write.
+
+    The rules of ``apply(theta, draw)``: points (..., d) with any leading batch axes go to points of the same shape,
+    each by itself; the argument is left as it is; the result is an array of its own, of real numbers.
+    """
+
+
+def changes_argument(name: str) -> MapRefused:
+    """Return the refusal of a map that writes into its argument, which is passed read-only."""
+    return MapRefused(
+        f"a map must leave its argument as it is: {name} writes into theta, which is read-only. Return a new array: "
+        "theta - h * g in place of theta -= h * g, or start with theta = theta.copy()"
+    )

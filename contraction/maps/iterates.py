@@ -12,10 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.affine import backward_affine, backward_matrices, forward_affine, is_symmetric, worth_it
-from contraction.maps.errors import NotDeterministic
+from contraction.maps.affine import (
+    backward_affine,
+    backward_matrices,
+    elementwise,
+    forward_affine,
+    is_symmetric,
+    worth_it,
+)
 from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
 from contraction.maps.orders import Backward, Forward, Order, check_order
+from contraction.maps.probe import probe
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
 
@@ -62,10 +69,10 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     ------
     ValueError
         If an asked iterate is outside 0 … N, the order is malformed, or a map changes the shape of a point.
-    NotDeterministic
-        If a map gives two values at one point.
+    MapRefused, NotDeterministic, DeclarationRefuted
+        If a map breaks a rule of `RandomOperator`: see `contraction.maps.probe.probe`.
     """
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     total = len(operators)
     asked = _asked(at, total)
     if total == 0 or not len(asked):
@@ -88,7 +95,7 @@ def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: It
     total = len(operators)
     asked = _asked(at, total)
     check_order(order, asked.tolist(), total)
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     if total and len(asked):
         start = _probe(operators, start)
     known: dict[int, NDArray] = {0: start}
@@ -122,7 +129,7 @@ def paired_iterates(
     tuple of ndarray
         Forward and backward, each shaped as in `iterates`.
     """
-    start = _start(operators, theta0)
+    start = start_of(operators, theta0)
     asked = _asked(at, len(operators))
     family = operators.family
     if len(operators) and family.is_affine and start.dtype.kind in "fiu":
@@ -147,7 +154,8 @@ def _asked(at: Iterable[int] | None, total: int) -> NDArray:
     return np.array(asked, dtype=int)
 
 
-def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
+def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
+    """A start, or a batch of starts, as iterates take it: (..., d), with replicas (..., R, d)."""
     if not isinstance(operators, Operators):
         hint = "family.sample(N, seed)" if isinstance(operators, RandomOperator) else "Operators.from_maps(maps)"
         raise TypeError(f"iterates take drawn operators, such as {hint}; got {operators!r}")
@@ -166,21 +174,8 @@ def _start(operators: Operators, theta0: ArrayLike) -> NDArray:
 
 
 def _probe(operators: Operators, start: NDArray) -> NDArray:
-    """Apply the first, middle and last map twice; return the start in the dtype that the iterates have."""
-    dtype = start.dtype
-    for i in {1, (len(operators) + 1) // 2, len(operators)}:
-        try:
-            once, again = operators.apply(i, start), operators.apply(i, start)
-        except ValueError as error:
-            raise ValueError(f"T_{i} cannot be applied to points of shape {start.shape}: {error}") from error
-        if np.shape(once) != start.shape:
-            raise ValueError(f"maps must keep the shape of a point: T_{i} takes {start.shape} to {np.shape(once)}")
-        if not np.array_equal(once, again, equal_nan=once.dtype.kind == "f"):
-            raise NotDeterministic(
-                f"T_{i} gave two values at one point ({once!r} and {again!r}). Backward iteration applies every map "
-                "again at every n, so it means nothing for maps that change: move the randomness into draw(rng)"
-            )
-        dtype = np.result_type(dtype, once.dtype)
+    """Probe the maps at the start; return a copy of it in the dtype that the iterates have."""
+    dtype = probe(operators, start)
     if dtype.kind in "iub":
         dtype = np.dtype(object)  # Python integers do not overflow
     return start.astype(dtype)
@@ -239,16 +234,19 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
     first = operators.family.affine(operators.draws[0])
     if first is None or first.kind == "matrix":
         return None
+    shape = start.shape
     rows = np.empty((2, len(asked), *start.shape))
     rows[:, asked == 0] = start
     f, q, P = start.astype(float), np.zeros(start.shape), np.ones(start.shape[-1:] if first.common else start.shape)
     for n in range(1, int(asked.max(initial=0)) + 1):
         maps = operators.family.affine(operators.draws[n - 1])
-        assert maps is not None
-        A = maps.A[..., None] if maps.kind == "scalar" and np.ndim(maps.A) else np.asarray(maps.A)
-        for block in _blocks(start.shape):
-            b = maps.b[block] if maps.b.shape == f.shape else maps.b
-            factor, product = (A, P) if first.common else (A[block] if A.shape == f.shape else A, P[block])
+        if maps is None or maps.kind == "matrix" or maps.common != first.common:
+            return None
+        A = elementwise(maps)
+        wide_b, wide_A = np.broadcast_to(maps.b, shape), A if first.common else np.broadcast_to(A, shape)
+        for block in _blocks(shape):
+            b = wide_b[block]
+            factor, product = (wide_A, P) if first.common else (wide_A[block], P[block])
             q[block] += product * b
             f[block] *= factor
             f[block] += b

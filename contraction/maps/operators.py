@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
+from contraction.maps.errors import changes_argument
 from contraction.maps.spaces import Space, as_space
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
@@ -61,6 +62,35 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
     return point
 
 
+def apply_read_only(family: RandomOperator, theta: ArrayLike, draw: Any, name: str) -> NDArray:
+    """T(theta) of one draw with theta passed read-only, so that no map can change what others are applied to.
+
+    Raises
+    ------
+    MapRefused
+        If the map writes into its argument.
+    """
+    point = np.asarray(theta).view()
+    point.flags.writeable = False
+    try:
+        return family.apply(point, draw)
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise changes_argument(name) from error
+        raise
+
+
+def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_ndim: int) -> NDArray:
+    """A function of one point applied to points with any leading axes, one at a time."""
+    lead = theta.shape[: theta.ndim - event_ndim]
+    if not lead:
+        return np.asarray(function(theta))
+    if 0 in lead:
+        return theta.copy()
+    images = [np.array(function(theta[index])) for index in np.ndindex(*lead)]  # copies, of a buffer too
+    return np.stack(images).reshape(*lead, *images[0].shape)
+
+
 def _at_least_zero(value: Any) -> bool:
     return isinstance(value, Real) and float(value) >= 0
 
@@ -78,7 +108,8 @@ class RandomOperator:
         ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here.
     apply
         ``apply(theta, draw)`` returns T(theta), for points with any leading batch axes: theta (..., d) -> (..., d).
-        It must be deterministic.
+        It must be deterministic, treat each point by itself (``theta @ A.T``, ``axis=-1``), leave theta as it is and
+        return a new array: `contraction.maps.probe` tries that before any result.
     contraction
         Declared bound on every map's Lipschitz constant (the k of Theorem 2.2).
     displacement
@@ -93,12 +124,36 @@ class RandomOperator:
     vectorized
         True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
         is checked against one replica at a time when used.
+    batched
+        False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``: it is then called once a
+        point, in a Python loop that costs one call a point and map.
     name
         Used in messages.
+
+    Raises
+    ------
+    TypeError
+        If draw, apply, lipschitz or affine is not a function, or the space is none.
+    ValueError
+        If a declared constant is no number >= 0, or ``vectorized`` is asked of an ``apply`` for one point.
+
+    Examples
+    --------
+    The formula as on paper, for one vector at a time:
+
+    >>> import numpy as np
+    >>> from contraction import RandomOperator, backward_iterates
+    >>> A = np.array([[0.5, 0.2], [0.0, 0.5]])
+    >>> one = RandomOperator(lambda rng: rng.uniform(-1, 1, 2), lambda t, u: A @ t + u, batched=False)
+    >>> many = RandomOperator(lambda rng: rng.uniform(-1, 1, 2), lambda t, u: t @ A.T + u)
+    >>> rows = [backward_iterates(family.sample(9), [0.0, 0.0]) for family in (one, many)]
+    >>> bool(np.allclose(*rows))
+    True
     """
 
     dim: int | None = None
     vectorized: bool = True
+    batched: bool = True
     name: str = "RandomOperator"
     _lipschitz: Callable[[Any], float] | None = None
     _affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None
@@ -116,6 +171,7 @@ class RandomOperator:
         affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None,
         space: Space | Callable[[NDArray, NDArray], ArrayLike] | None = None,
         vectorized: bool = False,
+        batched: bool = True,
         name: str = "RandomOperator",
     ) -> None:
         for label, function in (("draw", draw), ("apply", apply), ("lipschitz", lipschitz), ("affine", affine)):
@@ -126,8 +182,12 @@ class RandomOperator:
         known = displacement is None or callable(displacement)
         if not (known or _at_least_zero(displacement)):
             raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
+        if vectorized and not batched:
+            raise ValueError(
+                "vectorized=True takes draws of many replicas at once, batched=False one point: choose one"
+            )
         self.space: Space = as_space(space)
-        self.vectorized, self.name = vectorized, name
+        self.vectorized, self.batched, self.name = vectorized, batched, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
         self._contraction, self._displacement = contraction, displacement
 
@@ -146,10 +206,16 @@ class RandomOperator:
     def apply(self, theta: NDArray, draw: Any) -> NDArray:
         """Return T(theta) for points with any leading axes; with replicas the last batch axis is the replica."""
         if not isinstance(draw, _ReplicaBlock):
-            return np.asarray(self._apply(theta, draw))
+            return self._of_points(theta, draw)
         axis = -1 - self.space.event_ndim
-        columns = [self._apply(np.take(theta, r, axis=axis), one) for r, one in enumerate(draw)]
-        return np.stack([np.asarray(c) for c in columns], axis=axis)
+        columns = [np.array(self._of_points(np.take(theta, r, axis=axis), one)) for r, one in enumerate(draw)]
+        return np.stack(columns, axis=axis)
+
+    def _of_points(self, theta: NDArray, draw: Any) -> NDArray:
+        """One draw on points (..., d): at once, or one at a time where ``apply`` is for one point (batched=False)."""
+        if self.batched:
+            return np.asarray(self._apply(theta, draw))
+        return each_point(lambda point: self._apply(point, draw), theta, self.space.event_ndim)
 
     # --- what is known of it ----------------------------------------------------------------------------------
     #
@@ -375,7 +441,7 @@ class Operator:
         self.family, self.draw, self.index = family, draw, index
 
     def __call__(self, theta: ArrayLike) -> NDArray:
-        return self.family.apply(np.asarray(theta), self.draw)
+        return apply_read_only(self.family, theta, self.draw, f"T_{self.index}")
 
     @property
     def lipschitz(self) -> Any:
@@ -413,6 +479,7 @@ class Operators(Sequence):
         lipschitz: Iterable[float] | None = None,
         affine: Iterable[tuple[ArrayLike, ArrayLike]] | None = None,
         space: Space | None = None,
+        batched: bool = True,
     ) -> Operators:
         """A fixed sequence of maps, such as T_i(x) = x/2 + 2^i, with what is known of each.
 
@@ -424,6 +491,15 @@ class Operators(Sequence):
             Their Lipschitz constants, in the same order.
         affine
             Their affine forms (A, b), in the same order.
+        space
+            The metric space, `Euclidean` unless given.
+        batched
+            False if the functions are written for one point (d,), as in `RandomOperator`.
+
+        Raises
+        ------
+        ValueError
+            If there is not one constant, or form, a map.
         """
         maps = list(maps)
         constants = None if lipschitz is None else list(lipschitz)
@@ -437,6 +513,7 @@ class Operators(Sequence):
             lipschitz=None if constants is None else lambda i: constants[i],
             affine=None if forms is None else lambda i: forms[i],
             space=space,
+            batched=batched,
             name="a fixed sequence of maps",
         )
         return cls(family, range(len(maps)))
@@ -461,8 +538,8 @@ class Operators(Sequence):
         return Operator(self.family, self.draws[position], self.first + position)
 
     def apply(self, i: int, theta: NDArray) -> NDArray:
-        """Return T_i(theta), i counted from 1."""
-        return self.family.apply(theta, self.draws[i - 1])
+        """Return T_i(theta), i counted from 1; theta is passed read-only."""
+        return apply_read_only(self.family, theta, self.draws[i - 1], f"T_{i}")
 
     def affine(self) -> AffineMaps:
         """All maps in affine form, with a leading axis of maps; ``common`` linear parts keep none."""

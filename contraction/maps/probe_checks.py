@@ -1,0 +1,398 @@
+"""The checks that `contraction.maps.probe` makes of one map: one value, each point by itself, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
+from contraction.maps.operators import Operators, RandomOperator, apply_read_only, map_generator
+from contraction.maps.rounding import gamma
+from contraction.maps.spaces import Space
+
+__all__ = ["check_distance", "check_draws", "check_map", "points_around"]
+
+REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
+LARGE = 2**12  # numbers in a point, or in all its replicas, above which only stacks of two are tried
+STACK_OF_DIM = 32  # up to this dimension d a stack of d points is tried as well
+OPERATIONS = 64  # roundings a coordinate allowed between a map and its affine form, as in the search for violations
+REMEDY = (
+    "Write apply for points (..., d), each by itself: theta @ A.T for A @ theta, axis=-1 in sums, means and norms, "
+    "theta[..., j] for theta[j]; or keep it for one vector and say batched=False, a loop over points (RandomOperator, "
+    "FiniteFamily, Operators.from_maps)"
+)
+
+
+# --- draws ----------------------------------------------------------------------------------------------------------
+
+
+def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None:
+    """Draw the first map again from its generator, and refuse draws that are not a function of it.
+
+    Draws that have no equality, such as functions, are compared by their images of the start x0.
+    """
+    family, seed, first = operators.family, operators.seed, operators.first
+    assert seed is not None
+    again = lambda: family.draws(first, seed, replicas)[first - 1]  # noqa: E731
+    one, times = again(), REDRAWN
+    if type(family).draws is RandomOperator.draws:
+        rng = map_generator(seed, first - 1)
+        before = rng.bit_generator.state
+        family.draw_block(rng, replicas)
+        times = REDRAWN_IF_UNUSED if rng.bit_generator.state == before else REDRAWN
+    for _ in range(times - 1):
+        other = again()
+        same = _same(one, other)
+        if same is False or (same is None and _maps_differ(family, one, other, x0)):
+            raise NotDeterministic(
+                f"draw(rng) must depend on rng alone: drawn twice from the generator of seed {seed}, T_{first} of "
+                f"{family!r} came out as {_shown(one)} and as {_shown(other)}. Use only the methods of rng in draw, no "
+                "generator of your own, no np.random.…, no counter"
+            )
+
+
+def _maps_differ(family: RandomOperator, one: Any, other: Any, x0: NDArray) -> bool:
+    with np.errstate(all="ignore"):
+        try:
+            a, b = (np.array(apply_read_only(family, x0, draw, "T_1")) for draw in (one, other))
+        except MapRefused:
+            raise
+        except Exception:  # the map cannot be applied there, which `check_map` refuses in its own words
+            return False
+    return not _equal(a, b)
+
+
+def _same(a: Any, b: Any) -> bool | None:
+    """Whether two draws are equal; None where they cannot be compared (functions, objects without an equality)."""
+    if isinstance(a, np.ndarray | np.generic | float | int | complex | str):
+        try:
+            x, y = np.asarray(a), np.asarray(b)
+            return bool(x.shape == y.shape and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
+        except (TypeError, ValueError):
+            return None
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and _every(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and _every(_same(x, y) for x, y in zip(a, b, strict=True))
+    return None if a is not None else b is None
+
+
+def _every(answers: Any) -> bool | None:
+    listed = list(answers)
+    return False if False in listed else None if None in listed else True
+
+
+# --- the metric -----------------------------------------------------------------------------------------------------
+
+
+def check_distance(space: Space, points: Sequence[NDArray]) -> None:
+    """Distances of a stack of pairs against one pair at a time: a metric for one pair is refused with the remedy."""
+    pairs, alone = [], []
+    with np.errstate(all="ignore"):
+        for pair in zip(points, [*points[1:], points[0]], strict=True):
+            try:
+                value = np.asarray(space.distance(*pair))
+            except Exception:  # outside the metric's domain, perhaps
+                continue
+            pairs.append(pair)
+            alone.append(value)
+        if not pairs:
+            return
+        x, y = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
+        try:
+            together = np.asarray(space.distance(x, y))
+        except Exception as error:
+            raise MapRefused(
+                f"distance(x, y) must take batches of points: {space!r} takes one pair of shape {x.shape[1:]}, but not "
+                f"a batch of shape {x.shape} ({type(error).__name__}: {error}). Write axis=-1 in sums, maxima and norms"
+            ) from error
+        if any(value.shape != () for value in alone) or together.shape != (len(pairs),):
+            raise MapRefused(
+                f"distance(x, y) must give one number a pair: {space!r} takes points of shape {x.shape} to an array of "
+                f"shape {together.shape}, for {(len(pairs),)}, and one pair to shape {alone[0].shape}. Write axis=-1 "
+                "in sums, maxima and norms, or say Metric(distance, event_ndim=…) if a point has more than one axis"
+            )
+        if not _agree(together, np.stack(alone), np.zeros(len(pairs)), 0).all():
+            raise MapRefused(
+                f"distance(x, y) must treat every pair by itself: {space!r} gives {_shown(np.stack(alone))} one pair "
+                f"at a time, and {_shown(together)} together. Write axis=-1 in sums, maxima and norms"
+            )
+
+
+# --- one map --------------------------------------------------------------------------------------------------------
+
+
+def check_map(
+    operators: Operators,
+    i: int,
+    x0: NDArray,
+    others: Sequence[NDArray] | None,
+    *,
+    affine: bool = True,
+    named: bool = False,
+) -> np.dtype:
+    """Try T_i at a start alone, again, and in stacks with other points (None: no stacks); return its images' dtype."""
+    T = _Tried(operators, i, f" of {operators.family!r} (seed {operators.seed})" if named else "")
+    with np.errstate(all="ignore"):
+        value = T.at_one(x0)
+        saved = value.copy()
+        T.compare_again(x0, saved)
+        if others is None:
+            return saved.dtype
+        points, values = _points(T, x0, others, saved)
+        if not _equal(value, saved):
+            raise MapRefused(
+                f"a map must return an array of its own: what T_{i} returned for theta = {_shown(x0)} was "
+                f"{_shown(saved)}, and is {_shown(value)} after other calls. Return a new array, not a buffer that "
+                "every call fills again"
+            )
+        T.compare_again(x0, saved)
+        for shape, chosen in _stacks(x0, operators.family.space.event_ndim):
+            T.compare_stack(points, values, np.array(chosen).reshape(shape))
+        if operators.replicas is not None and operators.replicas > 1:
+            T.compare_replicas(points, values)
+        if affine and operators.family.is_affine and operators.family.space.event_ndim == 1:
+            T.compare_affine(points)
+    return saved.dtype
+
+
+def _points(
+    T: _Tried, start: NDArray, others: Sequence[NDArray], saved: NDArray
+) -> tuple[list[NDArray], list[NDArray]]:
+    """Three points with their images: the start, one near and one far, or points that maps reach from the start."""
+    points, values = [start], [saved]
+    reached = [saved.astype(np.result_type(saved, start))] if saved.dtype != object else [saved]
+    for point in [*others, *reached]:
+        value = T.at_one(point, anywhere=True)
+        if value is not None and _finite(value) and not any(_equal(point, known) for known in points):
+            points.append(point)
+            values.append(value.copy())
+        if len(points) == 3:
+            break
+    while len(points) < 3:
+        points.append(points[-1])
+        values.append(values[-1])
+    return points, values
+
+
+def points_around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray]:
+    """A point near the start and one far from it: of the space where it knows its points, anything otherwise."""
+    rng = np.random.default_rng(0x9B0BE)
+    one = x0 if replicas is None else x0[0]
+    found = space.random_points(rng, one, 2 * (replicas or 1))
+    if found is not None:
+        found = np.asarray(found).reshape(2, *x0.shape)
+        return [found[0], found[1]]
+    if x0.dtype.kind in "iubO":
+        steps = [rng.integers(1, 4, x0.shape), rng.integers(100, 1000, x0.shape)]
+        return [x0 + (step.astype(object) if x0.dtype == object else step) for step in steps]
+    center = np.where(np.isfinite(x0), x0, 0)
+    scale = 1 + float(np.max(np.abs(center), initial=0.0))
+    return [(center + s * scale * rng.standard_normal(x0.shape)).astype(x0.dtype) for s in (0.4, 30.0)]
+
+
+def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Batch shapes, each with the points (of three) that fill it."""
+    if x0.size > LARGE:
+        return [((2,), [0, 2]), ((1, 2), [2, 0])]
+    found = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
+    if x0.ndim == event_ndim == 1 and 3 < (d := len(x0)) <= STACK_OF_DIM:
+        found.append(((d,), [j % 3 for j in range(d)]))
+    return found
+
+
+class _Tried:
+    """T_i, and what must hold of it."""
+
+    def __init__(self, operators: Operators, i: int, owner: str) -> None:
+        self.operators, self.i, self.space = operators, i, operators.family.space
+        self.name = f"T_{i}{owner}"
+
+    def __call__(self, x: NDArray) -> NDArray:
+        """The image of x, which is no array of the caller's and must come back as it was."""
+        kept = x.copy()
+        value = self.operators.apply(self.i, x)
+        if not _equal(kept, x):
+            raise changes_argument(self.name)
+        if value is None or (np.ndim(value) == 0 and np.asarray(value).item() is None):
+            raise MapRefused(f"maps must return the new point: {self.name} returned None; end apply with return")
+        return np.asarray(value)
+
+    @overload
+    def at_one(self, x: NDArray) -> NDArray: ...
+    @overload
+    def at_one(self, x: NDArray, *, anywhere: bool) -> NDArray | None: ...
+    def at_one(self, x: NDArray, *, anywhere: bool = False) -> NDArray | None:
+        """The image of one point (for every replica), of the right shape and kind.
+
+        With ``anywhere`` the point may lie outside the domain of the map: None where it cannot be applied there.
+        """
+        try:
+            value = self(x)
+        except (MapRefused, NotDeterministic, MemoryError):
+            raise
+        except Exception as error:
+            if anywhere:
+                return None
+            where = f"{self.name} cannot be applied to points of shape {x.shape}"
+            raise MapRefused(f"{where}: {type(error).__name__}: {error}") from error
+        if value.shape != x.shape:
+            raise MapRefused(f"maps must keep the shape of a point: {self.name} takes {x.shape} to {value.shape}")
+        if value.dtype.kind not in "fiubO" or (
+            value.dtype == object and any(isinstance(v, complex) for v in value.flat)
+        ):
+            if anywhere:
+                return None
+            raise MapRefused(
+                f"maps must give real numbers: {self.name} gives {value.dtype} at theta = {_shown(x)}. Write a complex "
+                "number as two coordinates"
+            )
+        return value
+
+    def compare_again(self, x: NDArray, saved: NDArray) -> None:
+        again = self.at_one(x)
+        if not _equal(saved, again):
+            raise NotDeterministic(
+                f"{self.name} gave two values at one point ({saved!r} and {again!r}). Backward iteration applies every "
+                "map again at every n, so it means nothing for maps that change: move the randomness into draw(rng), "
+                "and keep no state from one call to the next"
+            )
+
+    def compare_stack(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> None:
+        """A stack of points against the same points one by one."""
+        if (wrong := self._mixed(points, values, chosen)) is None:
+            return
+        row, alone, together = wrong
+        if points[0].dtype.kind == "f" and self._a_jump(points, chosen):
+            return
+        raise MapRefused(
+            f"apply must treat every point by itself: {self.name} takes theta = {_shown(points[row])} to "
+            f"{_shown(alone)} alone, and to {_shown(together)} in a batch of shape "
+            f"{(*chosen.shape, *points[0].shape)}. {REMEDY}"
+        )
+
+    def _mixed(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> tuple[int, Any, Any] | None:
+        batch, alone = np.stack(points)[chosen], np.stack(values)[chosen]
+        try:
+            images = self(batch)
+        except (MapRefused, MemoryError):
+            raise
+        except Exception as error:
+            raise MapRefused(
+                f"apply must take points with any leading batch axes: {self.name} takes one point of shape "
+                f"{points[0].shape}, but not a batch of shape {batch.shape} ({type(error).__name__}: {error}). {REMEDY}"
+            ) from error
+        if images.shape != batch.shape:
+            raise MapRefused(
+                f"maps must keep the shape of a batch of points: {self.name} takes {batch.shape} to {images.shape}. "
+                f"{REMEDY}"
+            )
+        agree = _agree(images, alone, batch, self.space.event_ndim)
+        if agree.all():
+            return None
+        at = tuple(np.argwhere(~agree)[0])[: chosen.ndim]
+        return int(chosen[at]), alone[at], images[at]
+
+    def _a_jump(self, points: list[NDArray], chosen: NDArray) -> bool:
+        """Whether points moved a little agree: then a jump of the map lay within rounding of a point."""
+        rng = np.random.default_rng(1)
+        moved = [p + (1e-6 * (1 + np.abs(p)) * rng.standard_normal(p.shape)).astype(p.dtype) for p in points]
+        try:
+            return self._mixed(moved, [self.at_one(p) for p in moved], chosen) is None
+        except MapRefused:
+            return False
+
+    def compare_replicas(self, points: list[NDArray], values: list[NDArray]) -> None:
+        """Replica 0 at another point must leave the others alone, and stacked draws act as each by itself."""
+        x, family, n = points[0].copy(), self.operators.family, self.space.event_ndim
+        x[0] = points[2][0]
+        expected = values[0].copy()
+        expected[0] = values[2][0]
+        image = self.at_one(x)
+        wrong = not _agree(image, expected, x, n).all()
+        draws = self.operators.draws[self.i - 1]
+        if type(family).draw_block is RandomOperator.draw_block and family.vectorized:
+            alone = [np.asarray(family.apply(x[r], draw)) for r, draw in enumerate(draws)]
+            wrong = wrong or any(a.shape != x[0].shape for a in alone)
+            wrong = wrong or not _agree(np.stack(alone), expected, x, n).all()
+        if wrong:
+            raise MapRefused(
+                f"replicas must not mix: {self.name} of {family!r} gives {_shown(image)} for {len(x)} replicas "
+                "at once, other than one replica at a time. Write apply for draws with a leading replica axis, (R, …) "
+                "against theta (..., R, d) (a number a replica needs [..., None]), or leave vectorized=True out"
+            )
+
+    def compare_affine(self, points: list[NDArray]) -> None:
+        """The affine form that fast paths follow against the map itself, at the points, in floats."""
+        if points[0].dtype == object:
+            return
+        family, x = self.operators.family, np.stack(points).astype(float)
+        form = family.affine(self.operators.draws[self.i - 1])
+        if form is None:
+            raise DeclarationRefuted(
+                f"{family!r} says that its maps are affine, but affine(draw) of {self.name} is None"
+            )
+        image = self(x).astype(float)
+        try:
+            claimed = form(x)
+        except ValueError as error:
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: {self.name} has A of shape {form.A.shape} and b of shape "
+                f"{form.b.shape}, for points of shape {points[0].shape}: {error}"
+            ) from error
+        d = x.shape[-1]
+        size = lambda v: np.max(np.abs(v), axis=-1, initial=0.0)  # noqa: E731
+        scale = (1 + np.max(np.abs(form.A), initial=0.0) * d) * (1 + size(x)) + size(image) + np.max(np.abs(form.b))
+        wrong = ~(size(image - claimed) <= gamma(OPERATIONS + 16 * d) * scale) if claimed.shape == x.shape else None
+        if wrong is None:
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: A x + b of {self.name} has shape {claimed.shape} for points {x.shape}"
+            )
+        wrong &= np.isfinite(image).all(axis=-1)
+        if np.any(wrong):
+            at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+            raise DeclarationRefuted(
+                f"affine(draw) is not the map: {self.name} of {family!r} sends x = {x[at].tolist()} to "
+                f"{image[at].tolist()}, A x + b = {np.asarray(claimed[at]).tolist()}. Correct affine=, or leave it out"
+            )
+
+
+# --- comparing and showing ------------------------------------------------------------------------------------------
+
+
+def _equal(a: NDArray, b: NDArray) -> bool:
+    if a.shape != b.shape:
+        return False
+    if bool(np.all(a == b)):
+        return True
+    return a.dtype.kind == b.dtype.kind == "f" and bool(np.all((a == b) | (np.isnan(a) & np.isnan(b))))
+
+
+def _finite(x: NDArray) -> bool:
+    return x.dtype.kind != "f" or bool(np.all(np.isfinite(x)))
+
+
+def _agree(images: NDArray, alone: NDArray, points: NDArray, event_ndim: int) -> NDArray:
+    """Which points have images that agree, shape (...): exactly for exact types, to half their digits for floats.
+
+    Libraries sum in another order for another batch, and a map may lose digits by cancellation, but not half of them.
+    """
+    axes = tuple(range(images.ndim - event_ndim, images.ndim))
+    same = np.asarray(images == alone, dtype=bool)
+    if images.dtype.kind != "f" or alone.dtype.kind != "f" or same.all():
+        return np.asarray(same.all(axis=axes))
+    digits = max(np.finfo(images.dtype).eps, np.finfo(alone.dtype).eps) ** 0.5
+    sizes = [np.where(np.isfinite(v), np.abs(v), 0.0) for v in (alone, points.astype(float))]
+    scale = sum(np.max(v, axis=axes, keepdims=True, initial=0.0) for v in sizes)
+    same |= np.isnan(images) & np.isnan(alone)
+    return np.asarray((same | (np.abs(images - alone) <= digits * scale)).all(axis=axes))
+
+
+def _shown(x: Any, most: int = 8) -> str:
+    if isinstance(x, np.ndarray):
+        return str(x.tolist()) if x.size <= most else f"an array {x.shape} that starts {x.reshape(-1)[:most].tolist()}"
+    text = repr(x)
+    return text if len(text) <= 200 else text[:200] + "…"
