@@ -14,7 +14,7 @@ A statement is one file of this package, named by content, with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -67,7 +67,9 @@ class Verdict:
     ratio : float or None
         measured / claimed (0/0 = 1); filled in when left out.
     cases : int
-        How many cases were checked.
+        How many checks were made.
+    paths : int
+        How many simulated paths they rest on, over and above (0 where nothing is simulated).
     seed : int or None
         What replays them.
     hypotheses : str
@@ -76,6 +78,8 @@ class Verdict:
         (false alarm, miss) of a statistical check.
     note : str
         The formula with both sides, for a failure report.
+    part : str
+        Where several inequalities are compared in one check: the name of the one that says most against it.
     """
 
     statement: str
@@ -90,6 +94,8 @@ class Verdict:
     hypotheses: str = ""
     error_rates: tuple[float, float] | None = None
     note: str = ""
+    paths: int = 0
+    part: str = ""
     observed: bool = field(default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -108,15 +114,27 @@ class Verdict:
         return self.holds
 
     @classmethod
-    def upper(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, **extra) -> Verdict:
-        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept."""
+    def upper(
+        cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, parts=None, **extra
+    ) -> Verdict:
+        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept.
+
+        ``parts`` names the entries; the verdict keeps the name of the worst.
+        """
         m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
         holds = bool(np.all(m <= c + r))
         excess = np.where(np.isnan(m), np.inf, m - c - r)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = np.where(c + r > 0, m / (c + r), np.where(m == 0, 1.0, np.inf))
         worst = int(np.argmax(ratios if holds else excess))
-        return cls(statement, rows, "upper", holds, m.flat[worst], c.flat[worst], **extra)
+        part = "" if parts is None else name_of(parts, worst, m.size)
+        return cls(statement, rows, "upper", holds, m.flat[worst], c.flat[worst], part=part, **extra)
+
+    @property
+    def failure(self) -> str:
+        """What a failure report says: the worst part by name, both numbers and the formula."""
+        part = f" ({self.part})" if self.part else ""
+        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}; {self.note}"
 
     @classmethod
     def tight(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding, **extra) -> Verdict:
@@ -125,6 +143,13 @@ class Verdict:
         gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
         worst = int(np.argmax(gap - r))
         return cls(statement, rows, "tight", bool(np.all(gap <= r)), m.flat[worst], c.flat[worst], **extra)
+
+
+def name_of(parts: Sequence[str], worst: int, count: int) -> str:
+    """The name of one of ``count`` entries; every entry must have a name."""
+    if len(parts) != count:
+        raise ValueError(f"{count} pairs of numbers are compared, and {len(parts)} are named")
+    return parts[worst]
 
 
 def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
@@ -136,7 +161,7 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
     def against(v: Verdict) -> tuple[bool, float]:
         if v.ratio is None:
             return (not v.holds, 0.0)
-        if v.kind == "upper":
+        if v.kind in ("upper", "statistical"):  # a statistic over its threshold, or a number over its bound
             return (not v.holds, v.ratio)
         return (not v.holds, -abs(v.ratio - 1) if v.kind in _OF_THE_TEXT else abs(v.ratio - 1))
 
@@ -147,6 +172,7 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
         rows=rows,
         holds=all(v.holds for v in verdicts),
         cases=sum(v.cases for v in verdicts),
+        paths=sum(v.paths for v in verdicts),
         seed=worst.seed if seed is None else seed,
         observed=False,
     )
