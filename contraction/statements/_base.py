@@ -20,7 +20,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Kind", "Printed", "Row", "Section", "Severity", "Statement", "Tier", "Verdict", "combine", "ratio_of"]
+__all__ = [
+    "Control",
+    "Kind",
+    "Printed",
+    "Row",
+    "Section",
+    "Severity",
+    "Statement",
+    "Tier",
+    "Verdict",
+    "combine",
+    "ratio_of",
+]
 
 Kind = Literal["exact", "tight", "upper", "statistical", "refuted", "loose", "beyond"]
 Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"]
@@ -179,6 +191,34 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A wrong claim that the check of a statement must refuse.
+
+    Attributes
+    ----------
+    wrong : str
+        The wrong claim, in a few words.
+    check : callable
+        ``check(seed)``: the check of the statement, with the wrong claim in place of the right one.
+    part : str
+        The part of the check that must notice; "" for any.
+    """
+
+    wrong: str
+    check: Callable[[int], Verdict]
+    part: str = ""
+
+    def detected(self, seed: int = 0) -> bool:
+        """Whether the check fails, by the part named; its verdict is meant to fail and is shown to no observer."""
+        observers, OBSERVERS[:] = OBSERVERS[:], []
+        try:
+            verdict = self.check(seed)
+        finally:
+            OBSERVERS[:] = observers
+        return not verdict.holds and verdict.part.startswith(self.part)
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the audit: a place in the printed text and what became of it.
 
@@ -258,6 +298,8 @@ class Statement:
         The rows of the audit it reaches.
     check, cases, check_printed, printed_cases : callables
         As the module's docstring says.
+    controls : tuple of Control
+        Wrong claims, just beyond the smallest that the check is to detect; ``verify`` runs them too.
     proof, derivation, test : str
         Where its machine-checked proof ("file:name"), its symbolic derivation and its test stand; "" if there is none.
     """
@@ -271,6 +313,7 @@ class Statement:
     cases: Cases
     check_printed: Callable[..., Verdict] | None = None
     printed_cases: Cases | None = None
+    controls: tuple[Control, ...] = ()
     proof: str = ""
     derivation: str = ""
     test: str = ""
@@ -298,6 +341,10 @@ class Statement:
                 fewest = min(len(v.rows) for v in about)
                 by_row[row.id] = combine((v for v in about if len(v.rows) == fewest), seed=seed)
         return by_row
+
+    def undetected(self, seed: int = 0) -> list[str]:
+        """The wrong claims of ``controls`` that the check lets pass."""
+        return [control.wrong for control in self.controls if not control.detected(seed)]
 
     def _of_the_text(self, seed: int, tier: Tier) -> list[Verdict]:
         if self.check_printed is None:
