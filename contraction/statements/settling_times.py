@@ -9,7 +9,7 @@ Guarantee (Statistical; the backward half is sure)
 Smallest wrong claim that is detected
     A backward bound off by one step either way, surely: the path with all noise at the end of its range settles exactly
     there. The forward bound is one-sided: its m is larger than it need be, and a claim is refused only if one of the
-    paths settles earlier, as some of 1,000 do before N - 4.
+    paths settles earlier, as about one in twenty does before N - 1.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ CONTROLS = (
     Control("the backward bound × 1.5", _with(lambda h: math.ceil(1.5 * backward_bound(h))), "backward bound attained"),
     Control("the backward bound + 1", _with(lambda h: backward_bound(h) + 1), "backward bound attained"),
     Control("the backward bound − 1", _with(lambda h: backward_bound(h) - 1), "backward bound attained"),
-    Control("forward paths do not settle before N − 4", _with(late=lambda replicas: 4), "forward settling times"),
+    Control("forward paths do not settle before N − 1", _with(late=lambda replicas: 1), "forward settling times"),
 )
 
 

@@ -1,11 +1,13 @@
-"""Wrong claims just beyond the smallest that a statistical statement is to detect: each is refused, and by which part."""
+"""Wrong claims just beyond the smallest that a statistical statement is to detect: each is refused, by a named part."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from contraction import __main__ as command_line
 from contraction.statements import (
@@ -64,7 +66,7 @@ def test_more_wrong_claims(h):
 
 
 def test_the_stated_miss_rates():
-    """Chances to miss the smallest wrong claims of the docstrings, exactly, with half or a quarter of the alarm rate."""
+    """Chances to miss the smallest wrong claims of the docstrings, exactly, at half or a quarter of the alarm rate."""
     half, quarter = FALSE_ALARM / 2, FALSE_ALARM / 4
     for factor, rate in ((1.04, 1e-6), (1.05, 1e-9)):
         for scale in (factor, 1 / factor):
@@ -72,7 +74,10 @@ def test_the_stated_miss_rates():
     for n, alpha, smallest in ((120_000, half, 1.05), (60_000, quarter, 1.07)):
         for factor, rate in ((smallest, 1e-6), (1.1, 1e-9)):
             assert max(chi_square_miss(n, x, alpha) for x in (factor, 1 / factor)) <= rate
-    cases = {m: next(iter(m.cases(_rng(), "standard"))) for m in (log_moment, unbounded_noise, time_averages)}
+    cases = {
+        m: next(iter(m.cases(np.random.default_rng(0), "standard")))
+        for m in (log_moment, unbounded_noise, time_averages)
+    }
     assert [case["replicas"] for case in cases.values()] == [200_000, 120_000, 60_000]
     for h in (0.3, 1.7):
         threshold = time_averages.second_moments(h, time_averages.LONG, 600, 0, time_averages.stationary_variance)[1][2]
@@ -80,8 +85,6 @@ def test_the_stated_miss_rates():
 
 
 def test_ranges_are_left_with_the_stated_chance():
-    from scipy import stats
-
     for n in (10, 1000):
         low, high = (round(n * x) for x in binomial_range(n, 0.5, 1e-2))
         assert stats.binom.cdf(low - 1, n, 0.5) + stats.binom.sf(high, n, 0.5) <= 1e-2
@@ -121,9 +124,3 @@ def test_the_verdicts_of_controls_are_shown_to_no_observer():
         _base.OBSERVERS.remove(seen.append)
     assert seen == []
     assert before == _base.OBSERVERS
-
-
-def _rng():
-    import numpy as np
-
-    return np.random.default_rng(0)
