@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -320,43 +321,58 @@ class Statement:
 
     def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
         """Yield the combined verdict of the checks, then one for each kind of verdict on the printed text."""
-        yield self._combined(self._verdicts(self.check, self.cases, 0, seed, tier), seed)
-        found = self._of_the_text(seed, tier)
+        yield self._combined(*self._verdicts(self.check, self.cases, 0, seed, tier))
+        found, replay = self._of_the_text(seed, tier)
         for kind in _OF_THE_TEXT:
             if about := [v for v in found if v.kind == kind]:
-                yield self._combined(about, seed)
+                yield self._combined(about, replay)
 
     def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
         """Run the printed forms that fail; the verdict holds when they are seen to fail. None where there is none."""
-        found = [v for v in self._of_the_text(seed, tier) if v.kind == "refuted"]
-        return self._combined(found, seed) if found else None
+        verdicts, replay = self._of_the_text(seed, tier)
+        found = [v for v in verdicts if v.kind == "refuted"]
+        return self._combined(found, replay) if found else None
 
     def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
         """For each row whose printed form can be run: the verdicts that speak of the fewest rows with it, combined."""
-        found = self._of_the_text(seed, tier)
+        found, replay = self._of_the_text(seed, tier)
         by_row = {}
         for row in self.rows:
             about = [v for v in found if row.id in v.rows]
             if about:
                 fewest = min(len(v.rows) for v in about)
-                by_row[row.id] = combine((v for v in about if len(v.rows) == fewest), seed=seed)
+                by_row[row.id] = _combined((v for v in about if len(v.rows) == fewest), replay)
         return by_row
 
     def undetected(self, seed: int = 0) -> list[str]:
         """The wrong claims of ``controls`` that the check lets pass."""
         return [control.wrong for control in self.controls if not control.detected(seed)]
 
-    def _of_the_text(self, seed: int, tier: Tier) -> list[Verdict]:
+    def _of_the_text(self, seed: int, tier: Tier) -> tuple[list[Verdict], int | None]:
         if self.check_printed is None:
-            return []
+            return [], None
         return self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
 
-    def _combined(self, verdicts: Iterable[Verdict], seed: int) -> Verdict:
-        found = combine(verdicts, seed=seed)
+    def _combined(self, verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
+        found = _combined(verdicts, seed)
         return replace(found, hypotheses=found.hypotheses or self.hypotheses, observed=False)
 
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
-    ) -> list[Verdict]:
+    ) -> tuple[list[Verdict], int | None]:
+        """The verdicts, and the seed that replays them: None if nothing of them is drawn.
+
+        The seed reaches every check: through the generator of its cases, or as its own argument ``seed`` where the
+        cases do not set it.
+        """
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
-        return [check(**arguments) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        before = rng.bit_generator.state
+        given = {"seed": seed} if "seed" in signature(check).parameters else {}
+        found = [check(**(given | arguments)) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        drawn = bool(given) or rng.bit_generator.state != before
+        return found, seed if drawn else None
+
+
+def _combined(verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
+    """`combine` with this seed, even if it is none."""
+    return replace(combine(verdicts), seed=seed, observed=False)
