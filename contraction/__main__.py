@@ -67,20 +67,27 @@ def _verify(arguments: argparse.Namespace) -> int:
         chosen = list(dict.fromkeys(s for name in arguments.statements for s in find(name)))
     results = [(s, list(s.run(arguments.seed, arguments.tier))) for s in chosen]
     verdicts = [v for _, found in results for v in found]
+    undetected = [(s.name, wrong) for s in chosen for wrong in s.undetected(arguments.seed)]
     if arguments.json:
         print(json.dumps([i for s, found in results for i in items(s, found)], indent=1, ensure_ascii=False))
     else:
         print(table(verdicts))
-        failed, cases = sum(not v.holds for v in verdicts), sum(v.cases for v in verdicts)
-        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} cases, {failed} failed")
+        failed, cases, paths = (sum(x) for x in zip(*((not v.holds, v.cases, v.paths) for v in verdicts), strict=True))
+        simulated = f" (with {paths} simulated paths)" if paths else ""
+        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} checks{simulated}, {failed} failed")
+        if wrong := sum(len(s.controls) for s in chosen):
+            print(f"{wrong} wrong claims put to the checks, {wrong - len(undetected)} refused")
         print(
-            "rows: of the audit; worst ratio: measured over claimed; refuted: passes if the printed form fails; "
+            "rows: of the audit; checks: simulated paths are not counted; worst ratio: measured over claimed; "
+            "refuted: passes if the printed form fails; "
             "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
         )
     for v in verdicts:
         if not v.holds:
-            print(f"FAILED {v.statement}: measured {v.measured}, claimed {v.claimed}; {v.note}", file=sys.stderr)
-    return 0 if all(v.holds for v in verdicts) else 1
+            print(f"FAILED {v.failure}", file=sys.stderr)
+    for name, wrong in undetected:
+        print(f"NOT DETECTED {name}: the check holds with the wrong claim “{wrong}”", file=sys.stderr)
+    return 0 if all(v.holds for v in verdicts) and not undetected else 1
 
 
 def _errata(arguments: argparse.Namespace) -> int:

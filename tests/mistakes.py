@@ -183,6 +183,13 @@ MISTAKES = (
         "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[basic-batch-backward]",
     ),
     Mistake(
+        "a sign in a compiled kernel that is called from another file",
+        "nn_experiments/engine/kernels/blocked.py",
+        "x[k] += xp * p[k] + xq * q[k] + xr * r[k] + xs * s[k]",
+        "x[k] += xp * p[k] - xq * q[k] + xr * r[k] + xs * s[k]",
+        "tests/nn/test_engines.py::test_kernels_equal_the_double_loop_at_every_iterate[batch of 6-compiled-forward]",
+    ),
+    Mistake(
         "taps shifted: a convolution on a small image reads the pixel beside the right one",
         "nn_experiments/engine/kernels/im2col.py",
         "before = int(_shape(convolution)[1][axis]) - first",

@@ -150,7 +150,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
         for v in results[s.name]
     ]  # fmt: skip
     holds = all(v.holds for found in results.values() for v in found)
-    header = ("paper", "statement", "kind", "cases", "worst ratio", "verdict", "hypotheses")
+    header = ("paper", "statement", "kind", "checks", "worst ratio", "verdict", "hypotheses")
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(seed).items()}
     errata = markdown_html(errata_markdown(statements, refutations).split("\n", 1)[1])
     pictures = "".join(figure_html(draw(name), caption, alt=name) for name, (_, _, caption) in PLOTS.items())

@@ -14,13 +14,26 @@ A statement is one file of this package, named by content, with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Kind", "Printed", "Row", "Section", "Severity", "Statement", "Tier", "Verdict", "combine", "ratio_of"]
+__all__ = [
+    "Control",
+    "Kind",
+    "Printed",
+    "Row",
+    "Section",
+    "Severity",
+    "Statement",
+    "Tier",
+    "Verdict",
+    "combine",
+    "ratio_of",
+]
 
 Kind = Literal["exact", "tight", "upper", "statistical", "refuted", "loose", "beyond"]
 Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"]
@@ -67,7 +80,9 @@ class Verdict:
     ratio : float or None
         measured / claimed (0/0 = 1); filled in when left out.
     cases : int
-        How many cases were checked.
+        How many checks were made.
+    paths : int
+        How many simulated paths they rest on, over and above (0 where nothing is simulated).
     seed : int or None
         What replays them.
     hypotheses : str
@@ -76,6 +91,8 @@ class Verdict:
         (false alarm, miss) of a statistical check.
     note : str
         The formula with both sides, for a failure report.
+    part : str
+        Where several inequalities are compared in one check: the name of the one that says most against it.
     """
 
     statement: str
@@ -90,6 +107,8 @@ class Verdict:
     hypotheses: str = ""
     error_rates: tuple[float, float] | None = None
     note: str = ""
+    paths: int = 0
+    part: str = ""
     observed: bool = field(default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -108,15 +127,27 @@ class Verdict:
         return self.holds
 
     @classmethod
-    def upper(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, **extra) -> Verdict:
-        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept."""
+    def upper(
+        cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, parts=None, **extra
+    ) -> Verdict:
+        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept.
+
+        ``parts`` names the entries; the verdict keeps the name of the worst.
+        """
         m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
         holds = bool(np.all(m <= c + r))
         excess = np.where(np.isnan(m), np.inf, m - c - r)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = np.where(c + r > 0, m / (c + r), np.where(m == 0, 1.0, np.inf))
         worst = int(np.argmax(ratios if holds else excess))
-        return cls(statement, rows, "upper", holds, m.flat[worst], c.flat[worst], **extra)
+        part = "" if parts is None else name_of(parts, worst, m.size)
+        return cls(statement, rows, "upper", holds, m.flat[worst], c.flat[worst], part=part, **extra)
+
+    @property
+    def failure(self) -> str:
+        """What a failure report says: the worst part by name, both numbers and the formula."""
+        part = f" ({self.part})" if self.part else ""
+        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}; {self.note}"
 
     @classmethod
     def tight(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding, **extra) -> Verdict:
@@ -125,6 +156,13 @@ class Verdict:
         gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
         worst = int(np.argmax(gap - r))
         return cls(statement, rows, "tight", bool(np.all(gap <= r)), m.flat[worst], c.flat[worst], **extra)
+
+
+def name_of(parts: Sequence[str], worst: int, count: int) -> str:
+    """The name of one of ``count`` entries; every entry must have a name."""
+    if len(parts) != count:
+        raise ValueError(f"{count} pairs of numbers are compared, and {len(parts)} are named")
+    return parts[worst]
 
 
 def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
@@ -136,7 +174,7 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
     def against(v: Verdict) -> tuple[bool, float]:
         if v.ratio is None:
             return (not v.holds, 0.0)
-        if v.kind == "upper":
+        if v.kind in ("upper", "statistical"):  # a statistic over its threshold, or a number over its bound
             return (not v.holds, v.ratio)
         return (not v.holds, -abs(v.ratio - 1) if v.kind in _OF_THE_TEXT else abs(v.ratio - 1))
 
@@ -147,9 +185,38 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
         rows=rows,
         holds=all(v.holds for v in verdicts),
         cases=sum(v.cases for v in verdicts),
+        paths=sum(v.paths for v in verdicts),
         seed=worst.seed if seed is None else seed,
         observed=False,
     )
+
+
+@dataclass(frozen=True)
+class Control:
+    """A wrong claim that the check of a statement must refuse.
+
+    Attributes
+    ----------
+    wrong : str
+        The wrong claim, in a few words.
+    check : callable
+        ``check(seed)``: the check of the statement, with the wrong claim in place of the right one.
+    part : str
+        The part of the check that must notice; "" for any.
+    """
+
+    wrong: str
+    check: Callable[[int], Verdict]
+    part: str = ""
+
+    def detected(self, seed: int = 0) -> bool:
+        """Whether the check fails, by the part named; its verdict is meant to fail and is shown to no observer."""
+        observers, OBSERVERS[:] = OBSERVERS[:], []
+        try:
+            verdict = self.check(seed)
+        finally:
+            OBSERVERS[:] = observers
+        return not verdict.holds and verdict.part.startswith(self.part)
 
 
 @dataclass(frozen=True)
@@ -232,6 +299,8 @@ class Statement:
         The rows of the audit it reaches.
     check, cases, check_printed, printed_cases : callables
         As the module's docstring says.
+    controls : tuple of Control
+        Wrong claims, just beyond the smallest that the check is to detect; ``verify`` runs them too.
     proof, derivation, test : str
         Where its machine-checked proof ("file:name"), its symbolic derivation and its test stand; "" if there is none.
     """
@@ -245,45 +314,65 @@ class Statement:
     cases: Cases
     check_printed: Callable[..., Verdict] | None = None
     printed_cases: Cases | None = None
+    controls: tuple[Control, ...] = ()
     proof: str = ""
     derivation: str = ""
     test: str = ""
 
     def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
         """Yield the combined verdict of the checks, then one for each kind of verdict on the printed text."""
-        yield self._combined(self._verdicts(self.check, self.cases, 0, seed, tier), seed)
-        found = self._of_the_text(seed, tier)
+        yield self._combined(*self._verdicts(self.check, self.cases, 0, seed, tier))
+        found, replay = self._of_the_text(seed, tier)
         for kind in _OF_THE_TEXT:
             if about := [v for v in found if v.kind == kind]:
-                yield self._combined(about, seed)
+                yield self._combined(about, replay)
 
     def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
         """Run the printed forms that fail; the verdict holds when they are seen to fail. None where there is none."""
-        found = [v for v in self._of_the_text(seed, tier) if v.kind == "refuted"]
-        return self._combined(found, seed) if found else None
+        verdicts, replay = self._of_the_text(seed, tier)
+        found = [v for v in verdicts if v.kind == "refuted"]
+        return self._combined(found, replay) if found else None
 
     def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
         """For each row whose printed form can be run: the verdicts that speak of the fewest rows with it, combined."""
-        found = self._of_the_text(seed, tier)
+        found, replay = self._of_the_text(seed, tier)
         by_row = {}
         for row in self.rows:
             about = [v for v in found if row.id in v.rows]
             if about:
                 fewest = min(len(v.rows) for v in about)
-                by_row[row.id] = combine((v for v in about if len(v.rows) == fewest), seed=seed)
+                by_row[row.id] = _combined((v for v in about if len(v.rows) == fewest), replay)
         return by_row
 
-    def _of_the_text(self, seed: int, tier: Tier) -> list[Verdict]:
+    def undetected(self, seed: int = 0) -> list[str]:
+        """The wrong claims of ``controls`` that the check lets pass."""
+        return [control.wrong for control in self.controls if not control.detected(seed)]
+
+    def _of_the_text(self, seed: int, tier: Tier) -> tuple[list[Verdict], int | None]:
         if self.check_printed is None:
-            return []
+            return [], None
         return self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
 
-    def _combined(self, verdicts: Iterable[Verdict], seed: int) -> Verdict:
-        found = combine(verdicts, seed=seed)
+    def _combined(self, verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
+        found = _combined(verdicts, seed)
         return replace(found, hypotheses=found.hypotheses or self.hypotheses, observed=False)
 
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
-    ) -> list[Verdict]:
+    ) -> tuple[list[Verdict], int | None]:
+        """The verdicts, and the seed that replays them: None if nothing of them is drawn.
+
+        The seed reaches every check: through the generator of its cases, or as its own argument ``seed`` where the
+        cases do not set it.
+        """
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
-        return [check(**arguments) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        before = rng.bit_generator.state
+        given = {"seed": seed} if "seed" in signature(check).parameters else {}
+        found = [check(**(given | arguments)) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        drawn = bool(given) or rng.bit_generator.state != before
+        return found, seed if drawn else None
+
+
+def _combined(verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
+    """`combine` with this seed, even if it is none."""
+    return replace(combine(verdicts), seed=seed, observed=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from contraction.statements._base import Verdict
+from contraction.statements._base import Verdict, name_of
 
 __all__ = ["at_most", "equal", "numbers"]
 
@@ -38,25 +38,31 @@ def _ratio(m: Fraction, c: Fraction) -> float:
     return _float(m / c)
 
 
-def equal(statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, **extra: Any) -> Verdict:
-    """measured == claimed, entry by entry; the first pair that differs (or the first of all) is kept."""
+def equal(
+    statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
+) -> Verdict:
+    """measured == claimed, entry by entry; the first pair that differs (or the first of all) is kept, with its name."""
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
-    worst = next((p for p in pairs if p[0] != p[1]), pairs[0])
-    holds = worst[0] == worst[1]
+    place = next((i for i, p in enumerate(pairs) if p[0] != p[1]), 0)
+    worst, part = pairs[place], "" if parts is None else name_of(parts, place, len(pairs))
     return Verdict(
-        statement, rows, "exact", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), **extra
+        statement, rows, "exact", worst[0] == worst[1], _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst),
+        part=part, **extra,
     )  # fmt: skip
 
 
-def at_most(statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, **extra: Any) -> Verdict:
-    """measured <= claimed, entry by entry and without rounding; the pair with the largest ratio is kept."""
+def at_most(
+    statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
+) -> Verdict:
+    """measured <= claimed, entry by entry and without rounding; the pair with the largest ratio is kept, named."""
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
-    worst = max(pairs, key=lambda p: (p[0] > p[1], _ratio(*p)))
+    place = max(range(len(pairs)), key=lambda i: (pairs[i][0] > pairs[i][1], _ratio(*pairs[i])))
+    worst, part = pairs[place], "" if parts is None else name_of(parts, place, len(pairs))
     holds = all(m <= c for m, c in pairs)
     return Verdict(
-        statement, rows, "upper", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), **extra
+        statement, rows, "upper", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), part=part, **extra
     )  # fmt: skip

@@ -20,7 +20,7 @@ from contraction.maps.orders import Order
 
 __all__ = [
     "Law", "Map", "WordLaw", "affine_map", "all_words", "expectation", "iid", "iterate_law", "law_of", "overlap",
-    "random_fraction", "rows", "variance", "wasserstein",
+    "random_fraction", "rows", "unit_noises", "variance", "wasserstein",
 ]  # fmt: skip
 
 Map = Callable[[Any], Any]
@@ -69,6 +69,14 @@ def rows(maps: Sequence[Map], words: ArrayLike, theta0: Any, order: Order, at: I
     family = RandomOperator(draw=lambda rng: None, apply=apply, vectorized=True, name="all words")
     operators = Operators(family, list(words.T), replicas=len(words))
     return iterates(operators, np.array(theta0, dtype=object), order, at)
+
+
+def unit_noises(family: RandomOperator, n: int) -> Operators:
+    """n maps of a family with additive noise on R, and n replicas: replica i has noise 1 in its map i, else 0.
+
+    The iterates of replica i are the coefficients of the i-th noise, for maps that are linear in point and noise.
+    """
+    return Operators(family, list(np.eye(n)[:, :, None]), replicas=n)
 
 
 def law_of(points: NDArray, weights: Iterable[Fraction]) -> Law:

@@ -15,8 +15,9 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
     """One JSON-ready dictionary for each row of a statement.
 
     Keys: id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that speaks of the row), ratio,
-    cases, seed, printed (verdict on the printed text), refuted (whether the printed form was run and seen to fail;
-    null where there is none to run), claim, hypotheses, error_rates, proof, derivation, test.
+    cases (checks), paths (simulated ones, over and above), part (of the check, where the worst has a name), seed (null
+    where nothing is drawn), printed (verdict on the printed text), refuted (whether the printed form was run and seen
+    to fail; null where there is none to run), claim, hypotheses, error_rates, proof, derivation, test.
     """
     verdicts = list(verdicts)
     found = []
@@ -37,6 +38,8 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
                 "verdict": "pass" if all(v.holds for v in about) else "fail",
                 "ratio": shown.ratio if shown.ratio is not None and math.isfinite(shown.ratio) else None,
                 "cases": sum(v.cases for v in about),
+                "paths": sum(v.paths for v in about),
+                "part": shown.part,
                 "seed": shown.seed,
                 "printed": row.printed,
                 "refuted": all(v.holds for v in refutations) if refutations else None,

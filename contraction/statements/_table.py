@@ -9,7 +9,7 @@ from contraction.statements._base import Verdict
 
 __all__ = ["format_ratio", "table"]
 
-HEADER = ("statement", "rows", "kind", "cases", "worst ratio", "verdict", "hypotheses")
+HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
 
 
 def format_ratio(ratio: float | None) -> str:
@@ -24,7 +24,7 @@ def format_ratio(ratio: float | None) -> str:
 
 
 def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
-    """Verdicts as aligned columns: statement, rows, kind, number of cases, worst ratio, verdict, hypotheses."""
+    """Verdicts as aligned columns: statement, rows, kind, number of checks, worst ratio, verdict, hypotheses."""
     lines = [tuple(header)]
     for v in verdicts:
         lines.append(

@@ -54,8 +54,13 @@ def check(
         *(powers * D_exact / (1 - k_exact)), *(powers * start_gap), k_exact**a * within, np.sum(steps),
         *(gap_powers * D_exact), D_exact * k_exact**a / (1 - k_exact),
     ]  # fmt: skip
+    parts = [
+        *[f"distance of iterate {j} from the limit" for j in at], *[f"two starts at iterate {j}" for j in at],
+        "k^n applied to T_{n+1} … T_m", "triangle inequality", *[f"step {j} of the telescope" for j in range(m - a)],
+        "last bound of the proof",
+    ]  # fmt: skip
     return Verdict.upper(
-        "backward_contraction", ROWS, np.array(measured, dtype=float), np.array(claimed, dtype=float),
+        "backward_contraction", ROWS, np.array(measured, dtype=float), np.array(claimed, dtype=float), parts=parts,
         rounding=T.rounding(n) * (2 + m - a), seed=seed, hypotheses="common k < 1, sup_i d(θ, T_iθ) ≤ D, complete",
         note=f"{kind}, k={k}, D={D}, dim={dim}, n={n}, segment={segment}",
     )  # fmt: skip
@@ -76,6 +81,7 @@ def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> 
     rounding = 2 * iterate_rounding(certificate.k, n, 4 * (1 + d**0.5) * reach, 20 * d + n + 200)
     return Verdict.upper(
         "backward_contraction", (9, 15), measured, certificate.bound(np.array(at)), rounding=rounding, seed=seed,
+        parts=[f"certificate at iterate {j}" for j in at],
         hypotheses=f"certificate: {certificate.origin}", note=f"{family!r}, n={n}",
     )  # fmt: skip
 

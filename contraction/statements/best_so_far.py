@@ -71,7 +71,7 @@ def check_printed(h: float = 0.1, start: float = 3.0, N: int = 400, replicas: in
     best = [np.min(p[:, :, 0] ** 2, axis=1) / 2 for p in paired_iterates(operators, start)]
     worse = float(np.mean(np.where(best[1] == best[0], 0.5, best[1] > best[0])))
     return Verdict(
-        NAME, ROWS, "beyond", worse > 0.5 + deviation(replicas), worse, 0.5, seed=seed, cases=replicas,
+        NAME, ROWS, "beyond", worse > 0.5 + deviation(replicas), worse, 0.5, seed=seed, paths=replicas,
         error_rates=(FALSE_ALARM, FALSE_ALARM),
         note=f"h={h}: the best backward loss in {N} steps is worse on {worse:.3g} of the seeds; the mean best loss is "
         f"{best[0].mean():.1e} forward and {best[1].mean():.1e} backward",

@@ -70,7 +70,7 @@ def check_printed(
     never = [float(np.mean(np.all(np.abs(p[:, :, 0]) > target, axis=1))) for p in paired_iterates(operators, start)]
     slack = deviation(replicas, FALSE_ALARM / 2)
     return Verdict(
-        NAME, ROWS, "beyond", never[1] - never[0] > 2 * slack, never[1], never[0], seed=seed, cases=replicas,
+        NAME, ROWS, "beyond", never[1] - never[0] > 2 * slack, never[1], never[0], seed=seed, paths=replicas,
         error_rates=(FALSE_ALARM, FALSE_ALARM),
         note=f"h={h}: {never[1]:.3g} of the backward and {never[0]:.3g} of the forward paths never come within "
         f"{target} of the minimum in {N} steps, each ± {slack:.2g}",

@@ -3,7 +3,8 @@
 Problem
     x_i = -1 + 2i/N, i = 0, …, N (the paper: N = 100).
 Guarantee (Exact)
-    N + 1 distinct points, both ends included, every gap 2/N.
+    N + 1 distinct points, both ends included, every gap 2/N. What is compared are points made elsewhere: those of a
+    data set (the test gives the ones that the networks are trained on), or else NumPy's ``linspace(-1, 1, N + 1)``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from contraction.statements._base import Row, Statement, Tier, Verdict
 
@@ -24,12 +26,21 @@ def grid(N: int = 100) -> list[Fraction]:
     return [Fraction(-1) + Fraction(2 * i, N) for i in range(N + 1)]
 
 
-def check(N: int = 100) -> Verdict:
-    """Count the points; they include both ends and have one gap, 2/N, exactly."""
+def check(N: int = 100, points: ArrayLike | None = None) -> Verdict:
+    """The given points, floats, against x_i = -1 + 2i/N; measured and claimed are their numbers.
+
+    Rounding: a point of a data set is one division, or a multiplication and an addition of numbers up to 2, so it lies
+    within 4 u of x_i, u = 2^-53, far less than a gap.
+    """
+    found = np.linspace(-1.0, 1.0, N + 1) if points is None else np.asarray(points, dtype=float).ravel()
     x = grid(N)
+    close = len(found) == len(x) and all(
+        abs(Fraction(float(a)) - b) <= Fraction(4, 2**53) for a, b in zip(found, x, strict=True)
+    )
+    ends = bool(len(found)) and (found[0], found[-1]) == (-1.0, 1.0)
     gaps = {b - a for a, b in itertools.pairwise(x)}
-    holds = gaps == {Fraction(2, N)} and (x[0], x[-1]) == (-1, 1) and len(set(x)) == N + 1
-    return Verdict(NAME, ROWS, "exact", holds, len(set(x)), N + 1, hypotheses="none", note=f"N={N}, gaps {gaps}")
+    holds = close and ends and gaps == {Fraction(2, N)} and len(set(found.tolist())) == N + 1
+    return Verdict(NAME, ROWS, "exact", holds, len(set(found.tolist())), N + 1, note=f"N={N}, gaps {gaps}")
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -39,8 +50,8 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(printed: int = 100) -> Verdict:
-    """The text counts 100 points; the indices 0, …, 100 name 101."""
-    count = len(grid(100))
+    """The text counts 100 points; the formula with the indices 0, …, 100 gives 101 different ones in floats too."""
+    count = len({-1 + 2 * i / 100 for i in range(101)})
     return Verdict(NAME, ROWS, "refuted", count != printed, count, printed, note="points x_i, i = 0, …, 100")
 
 

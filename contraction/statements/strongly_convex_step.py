@@ -87,6 +87,7 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
         return _exact.equal(
             NAME, ROWS, [*squares, int(contracts)],
             [*[printed_square(h_, m_, M_)] * len(squares), int(h_ > 0 and h_ * M_**2 < 2 * m_)],
+            parts=[*["printed constant attained"] * len(squares), "printed range of h"],
             seed=seed, hypotheses=hypotheses, note=note,
         )  # fmt: skip
     if kind != "piecewise":
@@ -107,6 +108,10 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
         NAME, ROWS,
         [max(squares), int(conditions), int(radicand), int(never_worse), int(best), int(contracts)],
         [sharp(h_, m_, M_) ** 2, 1, 1, 1, 1, int(h_ > 0 and h_ * M_ < 2)],
+        parts=(
+            "sharp constant attained", "the two conditions", "printed bound", "sharp at most printed",
+            "best h", "sharp range of h",
+        ),
         seed=seed, hypotheses=hypotheses, note=note,
     )  # fmt: skip
 
@@ -133,6 +138,7 @@ def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict
     rounding = 3 * gamma(6 * dim + 60) * S / gap + gamma(60 * dim) * (1 + abs(h) * M)
     return Verdict.upper(
         NAME, ROWS, np.max(ratios, axis=0), sharp(h, m, M), rounding=rounding, seed=seed,
+        parts=["logistic steps below the sharp constant"] * 200,
         hypotheses="0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0", note=note,
     )  # fmt: skip
 

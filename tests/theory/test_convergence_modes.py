@@ -23,10 +23,12 @@ fractions = st.fractions(-2, 2, max_denominator=5)
     steps=st.tuples(st.integers(0, 4), st.integers(1, 2)),
     order=st.sampled_from([Backward(), Forward()]),
 )
-def test_implications(maps, theta0, eps, steps, order):
+def test_implications_in_any_dimension(maps, theta0, eps, steps, order):
     n, more = steps
     weights = [Fraction(1, 3), Fraction(2, 3)]
-    verdict = statement.check([affine_map(*m) for m in maps], weights, theta0, n, n + more, eps, order=order)
+    verdict = statement.check_implications(
+        [affine_map(*m) for m in maps], weights, theta0, n, n + more, eps, order=order
+    )
     assert verdict, verdict
 
 
@@ -52,17 +54,70 @@ def test_convergence_in_law_does_not_give_probability():
 
 @pytest.mark.control
 def test_convergence_in_probability_does_not_give_almost_sure():
-    """The typewriter sequence on [0, 1): nonzero values become rare, yet every point is hit in every round."""
-    for level in range(1, 7):
-        cells = np.arange(2**level)
-        hits = cells[:, None] == cells  # X_j is the indicator of cell j of this round
-        assert np.all(hits.mean(axis=1) == 2.0**-level)
-        assert np.all(hits.any(axis=0))
+    """The typewriter sequence as maps: T_j is the indicator of cell j of its round, so P(X ≠ 0) halves with each round,
+    while a path of the package's forward iterates comes back to 1 in every round."""
+    maps = [affine_map(0, 0), affine_map(0, 1)]
+    points = np.arange(64)
+    words = np.concatenate([points[:, None] >> (6 - r) == np.arange(2**r) for r in range(1, 7)], axis=1).astype(int)
+    path = rows(maps, words, [0], Forward())[:, 1:, 0]
+    ends = np.cumsum([2**r for r in range(1, 7)])
+    for level, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), 1):
+        assert (path[:, begin:end] != 0).mean(axis=0).tolist() == [2.0**-level] * 2**level
+        assert (path[:, begin:end] == 1).any(axis=1).all()
+
+
+def run() -> bool:
+    return all(statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard"))
+
+
+@given(M=st.integers(2, 4), n=st.integers(0, 3), more=st.integers(0, 2), start=st.fractions(0, 1, max_denominator=9),
+       scale=st.fractions(0, 2, max_denominator=9))  # fmt: skip
+def test_limits_of_known_law(M, n, more, start, scale):
+    verdict = statement.check(M, start, n, more, scale / M**n)
+    assert verdict, verdict
+
+
+def test_the_implication_is_attained():
+    """F_n(0) = M^-n = F(eps) with eps = M^-n, from 0: the smallest eps that serves at x = 0."""
+    n, M = 3, 2
+    law = statement.law_of(rows(statement.digit_maps(M), statement.all_words(M, n), [0], Backward(), [n])[:, 0],
+                           [Fraction(1, M**n)] * M**n)  # fmt: skip
+    assert statement.cdf(law, [Fraction(0)]) == statement.uniform_cdf(Fraction(1, M**n))
+
+
+@pytest.mark.control
+def test_made_up_iterates_are_caught(monkeypatch):
+    """Any numbers in place of the iterates: the implications alone hold for them, the known limits do not."""
+    rng = np.random.default_rng(3)
+
+    def made_up(maps, words, theta0, order, at=None):
+        shape = (len(words), np.shape(words)[1] + 1 if at is None else len(at), len(theta0))
+        return np.array([Fraction(int(x), 7) for x in rng.integers(-9, 9, shape).ravel()], object).reshape(shape)
+
+    monkeypatch.setattr(statement, "rows", made_up)
+    drawn = statement.implication_cases(np.random.default_rng(0), "standard")
+    assert all(statement.check_implications(**case) for case in drawn)
+    assert not any(statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard"))
+
+
+@pytest.mark.control
+def test_forward_iterates_converge_in_law_alone():
+    """Their law is that of the backward ones; they do not come close to the limit of their path."""
+    verdict = statement.check(2, Fraction(1, 3), 3, 1, Fraction(1, 8), order=Forward())
+    assert not verdict
+    assert verdict.part.startswith("almost surely")
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("wrong", [lambda x: x * x, lambda x: min(max(x, Fraction(0)), Fraction(9, 10))])
+def test_another_limit_law_is_caught(monkeypatch, wrong):
+    monkeypatch.setattr(statement, "uniform_cdf", wrong)
+    assert not run()
 
 
 @pytest.mark.control
 def test_a_missing_probability_is_caught(monkeypatch):
     """Without the term P(|X_n - X_N| > eps), here by a distance that is always 0, the inequality fails."""
     monkeypatch.setattr(statement, "sup_distance", lambda x, y: np.zeros(np.broadcast_shapes(x.shape, y.shape)[:-1]))
-    verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
-    assert not all(verdicts)
+    drawn = statement.implication_cases(np.random.default_rng(0), "standard")
+    assert not all(statement.check_implications(**case) for case in drawn)

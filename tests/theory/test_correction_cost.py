@@ -100,6 +100,33 @@ def test_with_as_many_batches_as_steps_nothing_is_saved():
 
 
 @pytest.mark.control
+def test_a_table_that_evaluates_more_or_gives_other_iterates_is_caught(monkeypatch):
+    """What is compared is counted: a table that takes every product at every step, and one with the wrong sign."""
+    real = statement.from_table
+
+    def wasteful(fields, word, theta, h):
+        for _ in word:
+            found = real(fields, word, theta, h)
+        return found
+
+    def turned(fields, word, theta, h):
+        corrections, iterates = real(fields, word, theta, h)
+        return corrections, [x - 2 * h * h * C for x, C in zip(iterates, corrections, strict=True)]
+
+    for wrong in (wasteful, turned):
+        monkeypatch.setattr(statement, "from_table", wrong)
+        assert not statement.check_printed()
+
+
+@pytest.mark.parametrize(("n", "distinct"), [(100, 5), (9, 5), (8, 5), (1, 1)])
+def test_the_formula_of_the_table_is_what_is_counted(n, distinct):
+    table, exact, same = statement.counts(n, distinct, 3)
+    assert table == statement.table_cost(n, distinct)
+    assert exact == [n * (n + 1) // 2, 0]
+    assert same
+
+
+@pytest.mark.control
 def test_a_forgotten_product_is_caught(monkeypatch):
     real = statement.counted
     monkeypatch.setattr(statement, "counted", lambda fields, counts: [fields[0], *real(fields, counts)[1:]])

@@ -13,6 +13,9 @@ import pytest
 from contraction.families import Cyclic, FiniteFamily
 from contraction.limits.backward import NotSettled
 from contraction.limits.coupling_from_the_past import coupling_from_the_past
+from contraction.maps.iterates import backward_iterates, forward_iterates
+from contraction.maps.operators import Operators
+from contraction.statements import coupling_from_the_past_exact as exact
 
 # P(1 -> 1) = P(1 -> 2) = 1/2, P(2 -> 1) = 1: stationary law (2/3, 1/3)
 CHAIN = ({1: 1, 2: 1}, {1: 2, 2: 1})
@@ -49,6 +52,7 @@ def test_backward_coalescence_is_exact():
     assert abs(law[1] - F(2, 3)) <= F(1, 2**59)
     short, _ = coalescence(CHAIN, 16, backward=True)
     assert float(short[1]) == pytest.approx(0.66666, abs=1e-5)
+    assert [short[1], short[2]] == exact.stopped_law(exact.TWO_STATES, exact.HALVES, 16, backward=True)
 
 
 @pytest.mark.control
@@ -57,6 +61,7 @@ def test_forward_coalescence_is_biased():
     law, stopped = coalescence(CHAIN, 60, backward=False)
     assert law[2] == 0
     assert law[1] == stopped == 1 - F(1, 2**60)
+    assert [law[1], law[2]] == exact.stopped_law(exact.TWO_STATES, exact.HALVES, 60, backward=False)
 
 
 def test_draws_follow_the_enumerated_value_for_every_word():
@@ -95,6 +100,10 @@ def test_random_chains_by_enumeration():
         for s, mass in law.items():
             for t in tables:
                 pushed[t[s]] += mass / 3
+        images, thirds = [tuple(t[s] for s in range(3)) for t in tables], [F(1, 3)] * 3
+        assert [law[s] for s in range(3)] == exact.stopped_law(images, thirds, 40, backward=True)
+        pi = exact.stationary_law(exact.chain(images, thirds))
+        assert all(abs(law[s] - pi[s]) <= 1 - stopped for s in range(3))
         # law is stationary up to the mass that has not stopped
         assert all(abs(pushed[s] - law[s]) <= 2 * (1 - stopped) for s in range(3))
 
@@ -113,14 +122,17 @@ def test_monotone_chains_need_two_states():
 def test_stationary_law_over_exact_words_of_the_walk():
     """All words of length 6 of the reflected walk on 0 … 2: backward images are nested, forward images are not."""
     up, down = {0: 1, 1: 2, 2: 2}, {0: 0, 1: 0, 2: 1}
-    for word in itertools.product((up, down), repeat=6):
-        images = [{0, 1, 2}]
-        for n in range(1, 7):
-            points = {0, 1, 2}
-            for t in reversed(word[:n]):
-                points = {t[s] for s in points}
-            images.append(points)
-        assert all(later <= earlier for earlier, later in itertools.pairwise(images))
+    family = family_of((up, down))
+    forward_nested = 0
+    for word in itertools.product((0, 1), repeat=6):
+        paths = [
+            np.stack([run(Operators(family, list(word)), [s])[:, 0] for s in range(3)])
+            for run in (backward_iterates, forward_iterates)
+        ]
+        images = [[set(column.tolist()) for column in path.T] for path in paths]
+        assert all(later <= earlier for earlier, later in itertools.pairwise(images[0]))
+        forward_nested += all(later <= earlier for earlier, later in itertools.pairwise(images[1]))
+    assert 0 < forward_nested < 2**6
 
 
 def test_errors():

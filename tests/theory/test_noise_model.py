@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contraction.families import LeastSquares, LinearizedSGD
 from contraction.statements import noise_model as statement
 
 fractions = st.fractions(-2, 2, max_denominator=4)
@@ -39,6 +40,34 @@ def test_interpolation_leaves_no_additive_noise():
 def test_equal_curvatures_are_the_model():
     """Batches (θ ± y)²/2 have one Hessian: there the additive model is exact."""
     assert not statement.check_printed(((1,), (-1,)), (1, 2))
+
+
+def failing_parts() -> set[str]:
+    verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
+    return {verdict.part for verdict in verdicts if not verdict}
+
+
+@pytest.mark.control
+def test_maps_with_another_gradient_are_caught(monkeypatch):
+    """The library's maps of one batch replaced by those of the next, of twice the step, and of noisy labels."""
+    real = LeastSquares.apply
+    for wrong in (
+        lambda self, theta, draw: real(self, theta, np.stack([(draw[0] + 1) % len(self.X), draw[1]])),
+        lambda self, theta, draw: 2 * real(self, theta, draw) - theta,
+        lambda self, theta, draw: real(self, theta, np.stack([draw[0], 1e-6 * draw[0]])),
+    ):
+        monkeypatch.setattr(LeastSquares, "apply", wrong)
+        assert "maps at θ" in failing_parts()
+
+
+@pytest.mark.control
+def test_additive_noise_that_depends_on_the_parameter_is_caught(monkeypatch):
+    monkeypatch.setattr(LinearizedSGD, "offset", lambda self, draw: self.h * draw * (1 + 1e-9), raising=True)
+    assert failing_parts() == {"additive family at θ"}
+    monkeypatch.undo()
+    real = LinearizedSGD.apply
+    monkeypatch.setattr(LinearizedSGD, "apply", lambda self, theta, draw: real(self, theta, draw * (1 + theta**2)))
+    assert failing_parts() == {"additive family at θ"}
 
 
 @pytest.mark.control

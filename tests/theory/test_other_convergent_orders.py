@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,16 +36,26 @@ def test_bound_for_words_drawn_at_random(k, shifts, words):
     assert statement.check(CustomOrder(words=lambda n: drawn[n - 1]), k, shifts)
 
 
-@given(k=factor, p=st.integers(0, 6), inner=st.integers(1, 30))
-def test_the_constant_is_sharp(k, p, inner):
-    """p common maps, then all shifts +D against all -D: the distance is 2 k^p D (1 - k^inner)/(1-k), exactly."""
-    ends = []
-    for sign in (1, -1):
-        x = Fraction(0)
-        for b in [sign] * inner + [0] * p:
-            x = k * x + b
-        ends.append(x)
-    assert abs(ends[0] - ends[1]) == 2 * k**p * (1 - k**inner) / (1 - k)
+@given(k=factor, p=st.integers(0, 6), inner=st.integers(1, 30), D=st.fractions(0, 3, max_denominator=9))
+def test_the_constant_is_sharp(k, p, inner, D):
+    """p common maps, then all +D against all -D, through the package's iterates and by the sum of the series."""
+    reached, predicted = statement.attained(k, p, D, inner)
+    assert reached == predicted == 2 * k**p * D * sum((k**i for i in range(inner)), Fraction(0))
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("constant", [1, Fraction(19, 10), Fraction(21, 10), 3, 5])
+def test_another_constant_is_caught_in_every_case(monkeypatch, constant):
+    monkeypatch.setattr(statement, "bound", lambda k, p, D: constant * k**p * D / (1 - k))
+    cases = list(statement.cases(np.random.default_rng(0), "standard"))
+    verdicts = [statement.check(**case) for case in cases]
+    assert not any(v for v, case in zip(verdicts, cases, strict=True) if any(case["shifts"]))
+
+
+@pytest.mark.control
+def test_a_shifted_exponent_is_caught(monkeypatch):
+    monkeypatch.setattr(statement, "bound", lambda k, p, D: 2 * k ** (p + 1) * D / (1 - k))
+    assert not any(statement.check(**case) for case in statement.cases(np.random.default_rng(1), "standard"))
 
 
 def test_other_orders_converge_beyond_the_printed_sentence():
@@ -55,13 +66,13 @@ def test_other_orders_converge_beyond_the_printed_sentence():
 
 
 def test_under_the_strictest_reading_backward_is_alone():
-    """Words that are permutations of 1 … n and extend each other inwards from n = 1 on: only 1, 12, 123, …"""
+    """`consistent_words` against another search: permutations of 1 … n all of whose beginnings are permutations."""
 
-    def extensions(n: int) -> set[tuple[int, ...]]:
+    def extensions(n: int) -> list[tuple[int, ...]]:
         words = itertools.permutations(range(1, n + 1))
-        return {w for w in words if all(set(w[:m]) == set(range(1, m + 1)) for m in range(1, n))}
+        return [w for w in words if all(set(w[:m]) == set(range(1, m + 1)) for m in range(1, n))]
 
-    assert all(extensions(n) == {tuple(range(1, n + 1))} for n in range(1, 7))
+    assert all(extensions(n) == statement.consistent_words(n) == [tuple(Backward().word(n))] for n in range(1, 7))
 
 
 @pytest.mark.parametrize("n", range(1, 8))
@@ -71,10 +82,11 @@ def test_the_printed_sentence_is_true_at_each_training_step(n):
 
 
 def test_the_induction_of_the_proof():
-    """A permutation of 1 … n that begins with 1 … n-1 ends with n: there is one letter left."""
+    """A permutation of 1 … n that begins with word n-1 of the backward order is its word n: one letter is left."""
     for n in range(2, 8):
-        words = [w for w in itertools.permutations(range(1, n + 1)) if w[: n - 1] == tuple(range(1, n))]
-        assert words == [tuple(range(1, n + 1))]
+        before = tuple(Backward().word(n - 1))
+        words = [w for w in itertools.permutations(range(1, n + 1)) if statement.agreement(w, before) == n - 1]
+        assert words == [tuple(Backward().word(n))]
 
 
 @pytest.mark.control

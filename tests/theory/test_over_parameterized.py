@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contraction.maps.iterates import forward_iterates
 from contraction.maps.operators import Operators
 from contraction.statements import over_parameterized as statement
 
@@ -48,15 +49,22 @@ def test_two_common_zeros_exclude_contraction():
 def test_a_product_network_is_fixed_along_a_curve_of_zeros(h):
     """f(x) = a b x fitted to y = 6 at x = 2: zeros a b = 3, Hessian x^2 (b, a)(b, a)^T of rank one at each of them.
 
-    Any two zeros, however near, stay as far apart as they are: no ball around an interpolating point helps.
+    Any two zeros, however near, stay as far apart as they are, in both orders of the package's iterates: no ball around
+    an interpolating point helps. A start that is no zero moves.
     """
 
-    def move(a, b):
+    def move(x):
+        a, b = x[..., 0], x[..., 1]
         error = 2 * a * b - 6
-        return a - h * error * 2 * b, b - h * error * 2 * a
+        return np.stack([a - h * error * 2 * b, b - h * error * 2 * a], axis=-1)
 
+    operators = Operators.from_maps([move] * 3)
     for a in (Fraction(1), Fraction(1) + Fraction(1, 10**9), Fraction(-7, 3)):
-        assert move(a, 3 / a) == (a, 3 / a)
+        for run in (statement.backward_iterates, forward_iterates):
+            zero = np.array([a, 3 / a], dtype=object)
+            assert (run(operators, zero) == zero).all()
+            other = zero + np.array([0, 1])
+            assert (run(operators, other)[1] != other).all()
         H = 4 * np.array([[(3 / a) ** 2, Fraction(3)], [Fraction(3), a**2]])
         assert (H @ np.array([a, -3 / a]) == 0).all()
 

@@ -74,3 +74,20 @@ def test_unequal_lengths_are_caught(monkeypatch):
     monkeypatch.setattr(statement, "rows", shorter)
     verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
     assert not all(verdicts)
+
+
+@pytest.mark.control
+def test_two_wrong_orders_that_agree_are_caught(monkeypatch):
+    """Backward iterates given for both orders: equal expectations, and a pair that the maps do not have."""
+    real = statement.rows
+    monkeypatch.setattr(statement, "rows", lambda maps, words, theta0, order, at=None: real(
+        maps, words, theta0, statement.Backward(), at))  # fmt: skip
+    verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
+    assert "the pair by hand" in {v.part for v in verdicts if not v}
+    assert not statement.check_printed()
+
+
+@pytest.mark.control
+def test_other_maps_than_the_printed_ones_have_another_law(monkeypatch):
+    monkeypatch.setattr(statement, "affine_map", lambda a, b: lambda x: a * x + b * Fraction(1001, 1000))
+    assert not any(statement.check_printed(n, seed) for n in (2, 5) for seed in range(3))

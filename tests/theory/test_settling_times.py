@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,6 +27,20 @@ def test_settling_time_of_known_paths():
 def test_a_short_run_is_refused():
     with pytest.raises(ValueError, match="N must exceed"):
         statement.check(0.1, 50, 50, 0)
+
+
+@given(h=st.floats(0.02, 1.98))
+def test_the_backward_bound_is_attained(h):
+    assert statement.worst_settling(h) == statement.backward_bound(h)
+
+
+def test_the_bound_is_the_least_integer():
+    """k^n <= (1-k)/4 at n and not at n-1, in rationals; at k = 1/2 with equality."""
+    for h in (0.1, 0.5, 0.9, 1.5, 1.99):
+        k, n = Fraction(abs(1 - h)), statement.backward_bound(h)
+        assert k**n <= (1 - k) / 4 < k ** (n - 1)
+    assert statement.backward_bound(0.5) == 3
+    assert Fraction(1, 2) ** 3 == (1 - Fraction(1, 2)) / 4
 
 
 @pytest.mark.control

@@ -21,8 +21,15 @@ from contraction.statements._finite import affine_map, all_words, rows
 
 @given(h=st.floats(0.1, 1.9), seed=st.integers(0, 2**31))
 def test_time_means_have_their_exact_laws(h, seed):
-    """n = 100 paths of 200 iterates: chi-square, false alarm 1e-9; the miss rate is in the verdict."""
+    """n = 100 paths of 200 iterates, 2 of 2,000: false alarm 1e-9; the miss rate is in the verdict, and
+    `test_wrong_claims.py` has the power with 60,000 paths."""
     verdict = statement.check(h, 200, 100, seed)
+    assert verdict, verdict
+
+
+@given(h=st.floats(0.05, 1.95), N=st.integers(1, 80))
+def test_variances_are_sums_of_squared_coefficients(h, N):
+    verdict = statement.check_coefficients(h, N)
     assert verdict, verdict
 
 
@@ -76,3 +83,12 @@ def test_a_mean_over_one_iterate_too_many_is_caught(monkeypatch):
     real = statement.variances
     monkeypatch.setattr(statement, "variances", lambda h, N: real(h, N // 4))
     assert not statement.check(0.3, 400, 200, 0)
+
+
+@pytest.mark.control
+def test_a_backward_path_has_another_empirical_measure(monkeypatch):
+    """It settles at one draw of μ: the second moment of some path is far from that of μ."""
+    monkeypatch.setattr(statement, "forward_iterates", backward_iterates)
+    verdict = statement.check(0.3, 50, 60_000, 0)
+    assert not verdict
+    assert verdict.part == "empirical measure of every path"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from nn_experiments.engine.kernels.compiling import compiled
 
 __all__ = ["backward", "forward"]
 
 # Sums may be reordered and products fused; NaN and infinity keep their meaning, so divergence is seen.
-OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "nogil": True, "error_model": "numpy", "cache": True}
-_compile = numba.njit(**OPTIONS)
+OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "nogil": True, "error_model": "numpy"}
+_compile = compiled(**OPTIONS)
 
 
 @_compile

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 try:
-    import numba
+    import numba  # noqa: F401
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the compiled kernel needs numba (the extra `fast`)", name="numba") from error
 
 from nn_experiments.engine.kernels import blocked
+from nn_experiments.engine.kernels.compiling import compiled
 from nn_experiments.engine.kernels.mlp import Table, hand_written
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.step import LOSSES, State
 
 __all__ = ["CompiledKernel"]
 
-_compile = numba.njit(**blocked.OPTIONS)
+_compile = compiled(**blocked.OPTIONS)
 
 
 @_compile

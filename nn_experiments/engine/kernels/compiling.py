@@ -1,0 +1,56 @@
+"""Functions compiled by numba and kept on disk, under a key of every file whose functions they may call.
+
+Numba keeps a compiled function until the file of *that* function changes. A kernel in one file that calls a function in
+another would go on with the old one after an edit of the other, and results would carry the new revision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+try:
+    from numba.core.caching import FunctionCache
+except ImportError:  # a numba that keeps its cache elsewhere: compile anew in every process, which is always right
+    FunctionCache = None
+
+__all__ = ["compiled", "sources"]
+
+#: File -> hash of its text, for every file with a compiled function, as of the import of the file.
+_HASHES: dict[str, str] = {}
+
+
+def sources() -> str:
+    """One hash of the text of all files with compiled functions.
+
+    A function can only call what was defined before, so when it is compiled the files of all that it calls are here.
+    """
+    return hashlib.sha256("".join(sorted(_HASHES.values())).encode()).hexdigest()
+
+
+if FunctionCache is not None:
+
+    class _Cache(FunctionCache):
+        """Numba's cache on disk with `sources` in the key."""
+
+        def _index_key(self, sig: Any, codegen: Any) -> tuple:
+            return (*super()._index_key(sig, codegen), sources())
+
+
+def compiled(**options: Any) -> Callable[[Callable], Any]:
+    """Like ``numba.njit(cache=True, **options)``, but a change of any file with compiled functions is noticed."""
+
+    def compile_it(function: Callable) -> Any:
+        path = function.__code__.co_filename
+        if path not in _HASHES:
+            with open(path, "rb") as file:
+                _HASHES[path] = hashlib.sha256(file.read()).hexdigest()
+        dispatcher: Any = numba.njit(**options)(function)
+        if FunctionCache is not None:
+            dispatcher._cache = _Cache(function)
+        return dispatcher
+
+    return compile_it
