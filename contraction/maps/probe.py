@@ -33,6 +33,8 @@ def probe(
 ) -> np.dtype:
     """Try the first, a middle and the last of drawn maps; return the dtype that iterates from the starts have.
 
+    Theorem 2.2 applies T_i again at every n >= i, to many points at once: its maps are functions of one point.
+
     Parameters
     ----------
     operators
@@ -123,6 +125,13 @@ def probe_family(
     ------
     MapRefused, NotDeterministic, DeclarationRefuted
         As in `probe`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import families
+    >>> from contraction.maps.probe import probe_family
+    >>> probe_family(families.QuadraticSGD(0.1, dim=2), np.zeros(2))
     """
     remembered, event = _memory(family), starts[0].shape[starts[0].ndim - family.space.event_ndim :]
     key = (event, np.result_type(*(start.dtype for start in starts)).str, inside, affine)

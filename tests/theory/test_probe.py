@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -498,3 +500,17 @@ def test_another_shape_or_type_of_point_is_tried_again():
     ct.backward_iterates(operators, np.zeros(2, dtype=np.float32))
     with pytest.raises(ct.MapRefused, match="every point by itself"):
         ct.backward_iterates(operators, np.zeros(2))
+
+
+# --- what the docstrings show ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "module", [probe_module, ct.RandomOperator, ct.apply_backward], ids=["probe", "operators", "limits"]
+)
+def test_the_examples_of_the_docstrings_run(module):
+    shown = inspect.getmodule(module)
+    assert shown is not None
+    result = doctest.testmod(shown)
+    assert result.attempted >= 3
+    assert result.failed == 0
