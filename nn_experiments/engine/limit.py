@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
-from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.metrics import parameter_distance
@@ -34,6 +34,8 @@ class Limit:
         of iterates n/2 and n (NaN for the first).
     applications
         How many maps were applied.
+    about
+        The engine, the result of the self-check, and a kernel that was not used, with the reason.
     """
 
     state: State
@@ -43,6 +45,7 @@ class Limit:
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
     applications: int
+    about: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -79,15 +82,18 @@ def limit(
     Raises
     ------
     ValueError
-        If eps or ``largest`` is not positive.
+        If eps or ``largest`` is not positive, or if the self-check of a step made by `from_torch` finds a difference
+        from the user's own training loop.
     NotReplayable
         If the step is not a pure function.
     """
     if not eps > 0 or largest < 1:
         raise ValueError(f"eps and largest must be positive, got {eps} and {largest}")
     batches = check_batches(batches)
+    about: dict[str, Any] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
-    kernel = choose(step, batches, engine)
+    kernel, more = checked_kernel(step, batches, state0, engine)
+    about |= more
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
@@ -102,5 +108,8 @@ def limit(
         increments.append(float("nan") if before is None else distance(state, before))
         settled = coupling[-1] < eps
         if settled or n == largest:
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied)
+            about["engine"] = kernel.name
+            if refused := getattr(kernel, "refused", None):
+                about |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
+            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, about)
         before, n = state, min(2 * n, largest)

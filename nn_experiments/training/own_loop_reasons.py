@@ -1,0 +1,73 @@
+"""When a step must be taken by the user's own module and optimizer, because a pure function would leave something out."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from nn_experiments.training.reachable import attributes, reachable, reaches
+
+__all__ = ["hook_of", "why_own_loop"]
+
+_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+
+
+def hook_of(model: nn.Module) -> str | None:
+    """Return what has a hook in a module (a submodule or a parameter), in words, or None.
+
+    Examples
+    --------
+    >>> model = nn.Linear(2, 1)
+    >>> handle = model.weight.register_hook(lambda slope: slope.clamp(-1, 1))
+    >>> hook_of(model)
+    'the parameter weight has a hook'
+    """
+    for name, module in model.named_modules():
+        if any(getattr(module, key, None) for key in _OF_MODULES):
+            return f"the submodule {name} has a hook" if name else "the module has a hook"
+    for name, parameter in model.named_parameters():
+        if any(getattr(parameter, key, None) for key in _OF_PARAMETERS):
+            return f"the parameter {name} has a hook"
+    return None
+
+
+def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) -> str | None:
+    """Return why a pure function of parameters and buffers would leave something out, or None if it would not.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The user's own objects.
+    """
+    hook = hook_of(model)
+    if hook:
+        return hook
+    if any(getattr(optimizer, key, None) for key in _OF_OPTIMIZERS) or "step" in vars(optimizer):
+        return "the optimizer has a hook"
+    half = [name for name, p in model.named_parameters() if p.is_floating_point() and p.element_size() < 4]
+    if half:
+        return f"the parameter {half[0]} is in half precision, where the order of operations matters"
+    parts = {id(p): name for name, p in model.named_parameters()} | {id(b): name for name, b in model.named_buffers()}
+    modules = {id(m): name for name, m in model.named_modules()}
+    if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
+        return f"{where} uses the model or the optimizer"
+    for name, module in model.named_modules():
+        if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
+            continue
+        things = [*attributes(module), ("forward", type(module).forward)]
+        for key, value in things:
+            for where, part in reachable(value, key, stop=modules):
+                if id(part) in parts or (key == "forward" and id(part) in modules):
+                    return f"{where} of {name or 'the module'} holds a parameter, buffer or layer beside the registered one"
+    try:
+        copies = dict(copy.deepcopy(model).named_parameters())
+    except Exception as error:  # deep copies run the user's own code
+        return f"the module cannot be copied ({type(error).__name__}: {error})"
+    if copies.keys() != dict(model.named_parameters()).keys():
+        return "a copy of the module has other parameters"
+    return None
