@@ -210,6 +210,8 @@ def _of_torch(optimizer: Optimizer, parameters: list[nn.Parameter]) -> torch.opt
 
 def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimizer | None:
     """Return our form of an optimizer, or None if it has none."""
+    if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        return None
     if len(optimizer.param_groups) != 1:
         return None
     group = optimizer.param_groups[0]
@@ -217,7 +219,7 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         return None
     more: dict[str, Any] = {} if schedule is None else {"schedule": schedule}
     rate, decay = float(group["lr"]), float(group.get("weight_decay", 0))
-    if rate <= 0:
+    if rate <= 0 or any(isinstance(value, torch.Tensor) for value in (group["lr"], *group.get("betas", ()))):
         return None
     if type(optimizer) is torch.optim.SGD:
         momentum = float(group["momentum"])
@@ -228,15 +230,13 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         return Optimizer(
             method=method, learning_rate=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, **more
         )
-    if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
-        decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
-        a, b = group["betas"]
-        return Optimizer(
-            method="adamw" if decoupled else "adam",
-            learning_rate=rate,
-            betas=(float(a), float(b)),
-            eps=float(group["eps"]),
-            weight_decay=decay,
-            **more,
-        )
-    return None
+    decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
+    a, b = group["betas"]
+    return Optimizer(
+        method="adamw" if decoupled else "adam",
+        learning_rate=rate,
+        betas=(float(a), float(b)),
+        eps=float(group["eps"]),
+        weight_decay=decay,
+        **more,
+    )

@@ -57,10 +57,13 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
         return f"{where} uses the model or the optimizer"
     for name, module in model.named_modules():
+        if "forward" in vars(module):
+            return f"the forward pass of {name or 'the module'} is replaced on the object"
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
+            return f"{name or 'the module'} changes its weights in the forward pass (max_norm)"
         if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
             continue
-        things = [*attributes(module), ("forward", type(module).forward)]
-        for key, value in things:
+        for key, value in [*attributes(module), ("forward", type(module).forward)]:
             for where, part in reachable(value, key, stop=modules):
                 if id(part) in parts or (key == "forward" and id(part) in modules):
                     return f"{where} of {name or 'the module'} holds a parameter, buffer or layer beside the registered one"

@@ -77,7 +77,9 @@ class SelfCheck:
                 return result
         if self.vet is not None:
             self.vet()
-        start: State = {"parameters": state0["parameters"], "buffers": state0.get("buffers", {}), "optimizer": {}}
+        start: State = {"parameters": dict(state0["parameters"]), "buffers": dict(state0.get("buffers", {}))}
+        start = {part: {name: value.clone() for name, value in own.items()} for part, own in start.items()}
+        start["optimizer"] = {}
         data = word(batches)
         with restored_generators(), self._kept_tensors():
             try:
@@ -166,6 +168,12 @@ class SelfCheck:
 
     def _read(self) -> State:
         model = self.loop.model
+        new = {name for name, _ in model.named_buffers()} ^ {name for _, _, name in self.loop.buffers}
+        if new:
+            raise _Found(
+                f"a step adds or removes buffers of the module: {', '.join(sorted(new))}. The state must have the same "
+                "names at every step: register all buffers, with their final shapes, before from_torch"
+            )
         own = {name: p.detach().clone() for name, p in model.named_parameters()}
         return {
             "parameters": {name: own.pop(name) for name in self.loop.trained},

@@ -1,0 +1,85 @@
+"""Every set-up of the zoo: right in both orders and with every engine, or refused by name; and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import nn_experiments as nne  # noqa: E402
+from contraction.orders import Backward, Forward  # noqa: E402
+from tests.nn.zoo import (  # noqa: E402, F401
+    architectures,
+    convolutions,
+    hidden,
+    hooks,
+    losses,
+    optimizers,
+    randomness,
+)
+from tests.nn.zoo.case import CASES, Case, from_torch, made, oracle  # noqa: E402
+
+#: Both are the user's loop to rounding; maps of the zoo magnify rounding by less than 1e4 in three steps.
+CLOSE = 1e-11
+RIGHT = [case for case in CASES.values() if case.match is None]
+REFUSED = [case for case in CASES.values() if case.match is not None]
+
+
+def states(case: Case, order, engine: str):
+    """Return iterates 1, 2 and 3, and what was recorded."""
+    setup = made(case)
+    step, state0 = from_torch(setup)
+    found: list = []
+
+    def measure(state):
+        float(next(iter(state["parameters"].values())).sum())  # one state after the other: no vmap
+        found.append({part: {k: v.clone() for k, v in values.items()} for part, values in state.items()})
+        return torch.zeros(())
+
+    run = nne.iterates(step, setup.source(), state0, order, [1, 2, 3], {"kept": measure}, engine=engine)
+    return found[-3:], run.about
+
+
+def assert_right(case: Case, order, engine: str) -> None:
+    """Compare with the plain double loop."""
+    found, about = states(case, order, engine)
+    assert about["self-check"].startswith("passed")
+    for n, state in enumerate(found, 1):
+        word = list(range(1, n + 1)) if isinstance(order, Forward) else list(range(n, 0, -1))
+        ours = state["parameters"] | state["buffers"]
+        theirs = oracle(case, word)
+        assert ours.keys() == theirs.keys()
+        for name, value in theirs.items():
+            scale = max(1e-3, float(value.double().abs().max())) if value.numel() else 1.0
+            gap = float((ours[name].double() - value.double()).abs().max()) if value.numel() else 0.0
+            assert gap <= CLOSE * scale, f"{name} of iterate {n}: {gap:.3g}, {about}"
+
+
+@pytest.mark.parametrize("order", [Forward(), Backward()], ids=["forward", "backward"])
+@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
+def test_right(case: Case, order) -> None:
+    assert_right(case, order, "auto")
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
+def test_the_ensemble_is_right_or_refuses(case: Case) -> None:
+    try:
+        assert_right(case, Backward(), "ensemble")
+    except (TypeError, ValueError) as error:
+        assert "ensemble" in str(error)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
+def test_refused(case: Case) -> None:
+    setup = made(case)
+    lazy = torch.nn.parameter.is_lazy
+    before = {name: value.clone() for name, value in setup.model.state_dict().items() if not lazy(value)}
+    with pytest.raises((ValueError, TypeError), match=case.match):
+        step, state0 = from_torch(setup)
+        nne.iterates(step, setup.source(), state0, Backward(), [1, 3], {"zero": lambda s: torch.zeros(())})
+    for name, value in setup.model.state_dict().items():
+        assert lazy(value) or torch.equal(value, before[name]), f"{name} of the user's model was changed"
+
+
+def test_there_are_at_least_a_hundred() -> None:
+    assert len(CASES) >= 100
