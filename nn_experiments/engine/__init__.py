@@ -183,5 +183,7 @@ def iterates(
     batching = ensemble.about() if ensemble else {}
     if refused := getattr(kernel, "refused", None):
         name, notes["not used"] = "step", f"{name}: {refused}"
-    about = slow | batching | notes | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    about = (
+        slow | batching | notes | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    )
     return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

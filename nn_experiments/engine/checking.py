@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from contraction.orders import Backward
+from contraction.orders import CustomOrder
 from nn_experiments.engine.gpu import lost, out_of_memory
 from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
 from nn_experiments.training.batches import ArrayBatches
-from nn_experiments.training.rounding import allowances, as_double, first_difference
-from nn_experiments.training.self_check import WORD, word
+from nn_experiments.training.rounding import as_double, first_difference
+from nn_experiments.training.self_check import Reference, SelfCheck
 from nn_experiments.training.step import State
 
 __all__ = ["check_step", "checked_kernel", "why_not_ensemble"]
@@ -48,7 +46,7 @@ def check_step(step: Any, batches: Callable[[int], Any], state0: State) -> dict[
 def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
     """Return the kernel to run a step with, and what to record.
 
-    With ``auto``, a kernel that differs from the step in three maps, or fails, is replaced by the step itself.
+    With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step itself.
 
     Raises
     ------
@@ -57,9 +55,13 @@ def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple
     """
     kernel = choose(step, batches, engine)
     check = getattr(step, "self_check", None)
-    if check is None or isinstance(check, str) or isinstance(kernel, StepKernel):
+    if not isinstance(check, SelfCheck) or isinstance(kernel, StepKernel):
         return kernel, {}
-    reason = _why_not(step, batches, state0, lambda data: choose(step, data, kernel.name))
+    before = check.recall(batches, kernel.name)
+    if before is None:
+        before = (_kernel_differs(step, check, batches, state0, kernel.name),)
+        check.remember(batches, kernel.name, *before)
+    (reason,) = before
     if reason is None:
         return kernel, {}
     if engine != "auto":
@@ -67,65 +69,71 @@ def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple
     return StepKernel(step, batches), {"not used": f"{kernel.name}: {reason}"}
 
 
-def _why_not(step: Any, batches: Any, state0: State, make: Callable[[Any], Kernel]) -> str | None:
-    """Return how a kernel differs from the step over three maps, or None."""
-    for data, start in ((_Doubled(batches), as_double(state0)), (batches, state0)):
-        indices = WORD if len({id(b) for b in word(data)}) == len(WORD) else (WORD[0], WORD[1], WORD[0])
-        try:
-            ends, limits = _expected(step, data, start, indices)
-        except Exception:  # the module does not allow float64
-            continue
-        try:
-            kernel = make(data)
-            found = [kernel.apply(start, indices, 0) for _ in range(2)]
-        except Exception as error:  # whatever the module's own code raises
-            if out_of_memory(error) or lost(error):
-                raise
-            return f"it fails with {type(error).__name__}: {str(error).splitlines()[0]}"
-        for end in found:
-            difference = first_difference(ends[-1:], [end], limits[-1:])
+def _reference(step: Any, check: SelfCheck, batches: Any, state0: State) -> Reference:
+    """Return what the user's own loop gives, from the check of the step; computed anew if that was of other batches."""
+    if check.reference is None:
+        check.known = [one for one in check.known if one[:2] != (batches, "step")]
+        check(step, batches, state0)
+    assert check.reference is not None
+    reference, check.reference = check.reference, None  # it may be large
+    return reference
+
+
+def _kernel_differs(step: Any, check: SelfCheck, batches: Any, state0: State, name: str) -> str | None:
+    """Return how a kernel differs over three maps, or over one after that, or None."""
+    reference = _reference(step, check, batches, state0)
+    data = _Doubled(batches) if reference.double else batches
+    try:
+        kernel = choose(step, data, name)
+        for count in (len(reference.indices), 1):  # a second chain starts where the first one did
+            end = kernel.apply(reference.start, reference.indices[:count], 0)
+            difference = first_difference(reference.ends[count - 1 : count], [end], reference.limits[count - 1 : count])
             if difference:
-                return f"it differs from the step in {difference[1]} by {difference[2]:.3g}"
-        return None
-    return "it cannot be compared with the step"
+                return _said(difference)
+    except Exception as error:  # whatever the module's own code raises
+        if out_of_memory(error) or lost(error):
+            raise
+        return f"it fails with {type(error).__name__}: {str(error).splitlines()[0]}"
+    return None
 
 
-def _expected(
-    step: Any, data: Callable[[int], Any], start: State, indices: Sequence[int]
-) -> tuple[list[State], list[dict[str, float]]]:
-    def run(state: State) -> list[State]:
-        ends = []
-        for t, i in enumerate(indices, 1):
-            state = step(state, data(i), t)
-            ends.append(state)
-        return ends
-
-    ends = run(start)
-    return ends, allowances(ends, run, start)
+def _said(difference: tuple[int, str, float, float]) -> str:
+    _, name, gap, allowed = difference
+    return f"it differs from your own training loop in {name} by {gap:.3g}, where rounding explains {allowed:.1g}"
 
 
 def why_not_ensemble(step: Any, batches: Any, state0: State) -> str | None:
-    """Return why the ensemble cannot run a step of from_torch, or how it differs from the step; None if it is right."""
+    """Return why the ensemble cannot run a step of from_torch, or how it differs; None if it is right.
+
+    Two chains are compared: the maps of the check, and the first of them.
+    """
     check = getattr(step, "self_check", None)
-    if check is None or isinstance(check, str):
+    if not isinstance(check, SelfCheck):
         return None
+    before = check.recall(batches, "ensemble")
+    if before is None:
+        before = (_ensemble_differs(step, check, batches, state0),)
+        check.remember(batches, "ensemble", *before)
+    return before[0]
+
+
+def _ensemble_differs(step: Any, check: SelfCheck, batches: Any, state0: State) -> str | None:
     from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
 
-    for data, start in ((_Doubled(batches), as_double(state0)), (batches, state0)):
-        try:
-            ends = [_expected(step, data, start, range(n, 0, -1)) for n in (1, 2)]
-        except Exception:  # the module does not allow float64
-            continue
-        try:
-            path = wavefront(step, data, Backward(), [1, 2], start, ensemble=Ensemble(chunk=2))
-            found = {n: state for n, state, _ in path}
-        except Exception as error:
-            if out_of_memory(error) or lost(error):
-                raise
-            return str(error).splitlines()[0]
-        for n, (expected, limits) in enumerate(ends, 1):
-            difference = first_difference(expected[-1:], [found[n]], limits[-1:])
-            if difference:
-                return f"it differs from the step in {difference[1]} by {difference[2]:.3g}"
-        return None
-    return "it cannot be compared with the step"
+    reference = _reference(step, check, batches, state0)
+    count = len(reference.indices)
+    data = _Doubled(batches) if reference.double else batches
+    words = {n: list(reversed(reference.indices[:n])) for n in (1, count)}
+    order = CustomOrder(lambda n: words[n])
+    try:
+        path = wavefront(step, data, order, [1, count], reference.start, ensemble=Ensemble(chunk=2))
+        found = {n: state for n, state, _ in path}
+    except Exception as error:
+        if out_of_memory(error) or lost(error):
+            raise
+        return str(error).splitlines()[0]
+    for n in words:
+        difference = first_difference(reference.ends[n - 1 : n], [found[n]], reference.limits[n - 1 : n])
+        if difference:
+            return _said(difference)
+    return None

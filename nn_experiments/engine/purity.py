@@ -66,10 +66,11 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
         for _ in range(2):
             drawn_before = generator_states()
             begin = time.perf_counter()
-            end = step(step(state0, batches(2), 1), batches(1), 2)
+            end: Any = step(step(state0, batches(2), 1), batches(1), 2)
             wait(next((value.device for value in _leaves(state0).values()), "cpu"))
             seconds = (time.perf_counter() - begin) / 2
-            results.append(copy.deepcopy(end))  # a loop that returns its own tensors would change them the second time
+            # copies: a loop that returns its own tensors would change them the second time
+            results.append({name: value.detach().clone() for name, value in _leaves(end).items()})
             generators.append((drawn_before, generator_states()))
             torch.rand(())  # the second time begins elsewhere: a step that seeds the generator ends at the same place
     if difference := _differ(before, state0):

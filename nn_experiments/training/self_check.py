@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,20 +22,46 @@ from nn_experiments.training.torch_randomness import (
     restored_generators,
 )
 
-__all__ = ["SelfCheck", "word"]
+__all__ = ["Reference", "SelfCheck", "word"]
 
 #: The batches of the steps that are compared, innermost first.
 WORD = (2, 1, 3)
 _LOOP = "pass form='loop' to from_torch, which takes every step with your own model and optimizer"
 
 
-def word(batches: Callable[[int], Any]) -> list[Any]:
-    """Return the batches that the check uses; B_2 once more where there is no B_3."""
+def word(batches: Callable[[int], Any]) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the indices of the maps that are compared, innermost first, and their batches.
+
+    They are 2, 1 and 3; or 2, 1 and 2 where there is no third batch.
+    """
     found = [batches(i) for i in WORD[:2]]
     try:
-        return [*found, batches(WORD[2])]
+        return WORD, [*found, batches(WORD[2])]
     except (LookupError, ValueError):
-        return [*found, found[0]]
+        return (*WORD[:2], WORD[0]), [*found, found[0]]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the user's own loop gives.
+
+    Attributes
+    ----------
+    indices
+        Of the batches, innermost first.
+    double
+        Whether all is in float64.
+    start, ends
+        The state before the first step, and after each.
+    limits
+        For each step, the name of a tensor -> how far rounding may take it.
+    """
+
+    indices: tuple[int, ...]
+    double: bool
+    start: State
+    ends: list[State]
+    limits: list[dict[str, float]]
 
 
 class SelfCheck:
@@ -54,7 +81,8 @@ class SelfCheck:
         self, loop: OwnLoop, *, rate: Callable[[int, int], float] | None, vet: Callable[[], None] | None = None
     ) -> None:
         self.loop, self.rate, self.vet = loop, rate, vet
-        self.passed: list[tuple[Any, str]] = []
+        self.known: list[tuple[Any, str, Any]] = []
+        self.reference: Reference | None = None
 
     def __call__(self, step: Any, batches: Callable[[int], Any], state0: State) -> str:
         """Compare three steps of the user's own loop with the step; once for each source of batches.
@@ -72,27 +100,38 @@ class SelfCheck:
             If the step differs, with the tensor, the number of the step and the likely cause; if the module draws from a
             global generator; or if a step changes an attribute that is not in the state, with its name.
         """
-        for known, result in self.passed:
-            if known is batches:
-                return result
+        before = self.recall(batches, "step")
+        if before:
+            return before[0]
         if self.vet is not None:
             self.vet()
         start: State = {"parameters": dict(state0["parameters"]), "buffers": dict(state0.get("buffers", {}))}
         start = {part: {name: value.clone() for name, value in own.items()} for part, own in start.items()}
         start["optimizer"] = {}
-        data = word(batches)
+        indices, data = word(batches)
         with restored_generators(), self._kept_tensors():
             try:
-                self._compare(step, as_double(start), as_double(data))
+                double = as_double(start)
+                ends, limits = self._compare(step, double, as_double(data))
+                self.reference = Reference(indices, True, double, ends, limits)
                 result = "passed in float64"
             except _Found:
                 raise
             except Exception:  # the module does not allow float64, or what is wrong is not the precision
-                self._compare(step, start, data)
+                ends, limits = self._compare(step, start, data)
+                self.reference = Reference(indices, False, start, ends, limits)
                 kind = next((str(v.dtype) for v in start["parameters"].values() if v.is_floating_point()), "")
                 result = f"passed in {kind.removeprefix('torch.')}"
-        self.passed.append((batches, result))
+        self.remember(batches, "step", result)
         return result
+
+    def recall(self, batches: Any, what: str) -> tuple[Any] | None:
+        """Return (what was found,) of a step, kernel or engine on a source of batches, or None if nothing is known."""
+        return next(((found,) for known, name, found in self.known if known is batches and name == what), None)
+
+    def remember(self, batches: Any, what: str, found: Any) -> None:
+        """Keep what was found; the same is not checked again."""
+        self.known.append((batches, what, found))
 
     @contextlib.contextmanager
     def _kept_tensors(self) -> Iterator[None]:
@@ -111,7 +150,7 @@ class SelfCheck:
                     if tensor._version != version and tensor.shape == value.shape:
                         tensor.copy_(value)
 
-    def _compare(self, step: Any, start: State, data: Sequence[Any]) -> None:
+    def _compare(self, step: Any, start: State, data: Sequence[Any]) -> tuple[list[State], list[dict[str, float]]]:
         with self.loop.holding(start):
             ends = self._watched(start, data)
             limits = allowances(ends, lambda other: self._run(other, data), start)
@@ -132,6 +171,7 @@ class SelfCheck:
                 f"the training step differs from your own training loop: {name} after step {t}, by {gap:.3g} where "
                 f"rounding explains {allowed:.1g}. {self._cause(step, name, t)}"
             )
+        return ends, limits
 
     def _cause(self, step: Any, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
@@ -212,7 +252,9 @@ class SelfCheck:
         if always:
             raise _Found(self._attribute(always, "every step changes it, and it is not in the state"))
         if once and first_difference(self._run(start, data[:1]), ends[:1], [_exact(ends[0])]):
-            raise _Found(self._attribute(once, "the first step changes it, and the same step then gives something else"))
+            raise _Found(
+                self._attribute(once, "the first step changes it, and the same step then gives something else")
+            )
         return ends
 
     def _random(self, drawn: Sequence[str], start: State, batch: Any) -> str:
@@ -220,7 +262,9 @@ class SelfCheck:
         with first_to_draw(self.loop.model) as names:
             self.loop.once(batch)
         where = f"{names[0]} draws" if names else "the loss or the optimizer draws"
-        what = f"{where} from {' and '.join(drawn)} in a training step, so that the same batch gives another map each time"
+        what = (
+            f"{where} from {' and '.join(drawn)} in a training step, so that the same batch gives another map each time"
+        )
         if all(name.startswith("torch") for name in drawn):
             return f"{what}. Pass randomness='frozen' to from_torch, which seeds the generator by the batch's index"
         return f"{what}. Draw with torch instead, and pass randomness='frozen' to from_torch"

@@ -67,9 +67,7 @@ def optimizer_post_hook_that_clamps() -> Setup:
 @right
 def optimizer_hook_of_rmsprop() -> Setup:
     setup = with_model(lambda m: None, make=lambda m: torch.optim.RMSprop(m.parameters()))
-    setup.optimizer.register_step_pre_hook(
-        lambda o, a, k: nn.utils.clip_grad_value_(o.param_groups[0]["params"], 0.01)
-    )
+    setup.optimizer.register_step_pre_hook(lambda o, a, k: nn.utils.clip_grad_value_(o.param_groups[0]["params"], 0.01))
     return setup
 
 
@@ -90,7 +88,7 @@ def full_backward_hook() -> Setup:
 
 @right
 def forward_hook_that_reads_the_model() -> Setup:
-    return with_model(lambda m: m[2].register_forward_hook(lambda a, b, out: out + m[0].weight.sum()))
+    return with_model(lambda m: m[2].register_forward_hook(lambda a, b, out: out * m[0].weight.pow(2).sum()))
 
 
 @right

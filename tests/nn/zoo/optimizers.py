@@ -10,7 +10,7 @@ from torch import nn
 import nn_experiments as nne
 from tests.nn.zoo.case import Setup, classes, images, mlp, refused, right, sgd
 
-O = torch.optim  # noqa: E741
+O = torch.optim
 
 
 def plain(make: Any, model: nn.Module | None = None, **more: Any) -> Setup:
@@ -120,9 +120,7 @@ def rprop() -> Setup:
 
 @right
 def muon() -> Setup:
-    return plain(
-        lambda m: O.Muon(m.parameters(), lr=0.01), nn.Sequential(nn.Linear(3, 4, bias=False)).double()
-    )
+    return plain(lambda m: O.Muon(m.parameters(), lr=0.01), nn.Sequential(nn.Linear(3, 4, bias=False)).double())
 
 
 @right
