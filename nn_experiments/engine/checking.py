@@ -1,4 +1,4 @@
-"""Is what will run the step that was asked for? Kernels and ensembles against the step, and the step against its source."""
+"""Is what will run the step that was asked for? Steps, kernels and ensembles against the user's own loop."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_step(step: Any, batches: Callable[[int], Any], state0: State) -> dict[
 def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
     """Return the kernel to run a step with, and what to record.
 
-    With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step itself.
+    With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step.
 
     Raises
     ------
@@ -55,7 +55,10 @@ def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple
     """
     kernel = choose(step, batches, engine)
     check = getattr(step, "self_check", None)
-    if not isinstance(check, SelfCheck) or isinstance(kernel, StepKernel):
+    if not isinstance(check, SelfCheck):
+        return kernel, {}
+    if isinstance(kernel, StepKernel):
+        check.reference = None  # it may be large
         return kernel, {}
     before = check.recall(batches, kernel.name)
     if before is None:

@@ -77,8 +77,8 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
         raise NotReplayable(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
         raise NotReplayable(
-            f"the same step on the same state and batch gives different results: {difference} differ. A step must compute "
-            "from the state it is given, and not go on from tensors, counters or generators of its own"
+            f"the same step on the same state and batch gives different results: {difference} differ. A step must "
+            "compute from the state it is given, and not go on from tensors, counters or generators of its own"
         )
     (one, ended), (_, ended_again) = generators
     if changed_generators(one, ended) and (drawn := changed_generators(ended, ended_again)):

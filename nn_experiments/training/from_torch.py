@@ -46,9 +46,9 @@ def from_torch(
     loss
         (outputs, targets) -> scalar, such as ``torch.nn.functional.cross_entropy``. It may use the model's parameters.
     optimizer
-        A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions. With any
-        other, with hooks, and with a loss that uses the model, every step is taken by the user's own model and optimizer
-        (slower, and a warning says so). Or an `Optimizer`.
+        A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions. With
+        any other, with hooks, and with a loss that uses the model, every step is taken by the user's own model and
+        optimizer (slower, and a warning says so). Or an `Optimizer`.
     seed
         Of the dropout masks, and of torch's generators with ``randomness="frozen"``.
     schedule
@@ -131,8 +131,8 @@ def _check_arguments(model: Any, loss: Any, optimizer: Any, schedule: Any, rando
         raise TypeError(f"the loss must be a function (outputs, targets) -> scalar, got {type(loss).__name__}")
     if isinstance(optimizer, list | tuple | dict):
         raise TypeError(
-            f"the optimizer must be one optimizer, got a {type(optimizer).__name__}; with several optimizers, make one with "
-            "several parameter groups, or write step(state, batch, t) yourself"
+            f"the optimizer must be one optimizer, got a {type(optimizer).__name__}; with several optimizers, make one "
+            "with several parameter groups, or write step(state, batch, t) yourself"
         )
     if not isinstance(optimizer, Optimizer | torch.optim.Optimizer):
         raise TypeError(f"the optimizer must be of torch.optim or an Optimizer, got {type(optimizer).__name__}")

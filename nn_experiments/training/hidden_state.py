@@ -1,4 +1,4 @@
-"""What a training step changes beside parameters, buffers and the optimizer's state: found by comparing before and after.
+"""What a training step changes beside parameters, buffers and the optimizer's state, found by comparing.
 
 A counter, a list of losses or a generator of one's own makes T_i depend on how often it was applied. It may matter
 only after thousands of steps, which no comparison of results would see.

@@ -27,8 +27,8 @@ def _encoded(owner: str, slot: str, name: str, value: Any) -> tuple[str, torch.T
     kind = type(value).__name__
     if type(value) not in _KINDS.values():
         raise TypeError(
-            f"{owner} keeps {slot} as {kind}: not supported, since the state of a training step consists of tensors and "
-            "numbers. Keep a tensor, an int or a float for each parameter in the optimizer's state"
+            f"{owner} keeps {slot} as {kind}: not supported, since the state of a training step consists of tensors "
+            "and numbers. Keep a tensor, an int or a float for each parameter in the optimizer's state"
         )
     return f"{slot}[{kind}]:{name}", torch.tensor(value, dtype=torch.float64 if kind == "float" else None)
 

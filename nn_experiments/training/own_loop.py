@@ -85,7 +85,7 @@ class OwnLoop:
         slots = dict(self.optimizer.state)
         options = [dict(group) for group in self.optimizer.param_groups]
         try:
-            self._put(state)
+            self.put(state)
             yield
         finally:
             for one, kept in attributes:
@@ -103,7 +103,8 @@ class OwnLoop:
                 group.clear()
                 group.update(kept)
 
-    def _put(self, state: State) -> None:
+    def put(self, state: State) -> None:
+        """Have the module and the optimizer hold copies of a state's tensors; only while `holding` another."""
         values = state.get("buffers", {}) | state["parameters"]
         for name, p in self.parameters.items():
             p.grad = None
@@ -200,10 +201,6 @@ def _put_back(one: Any, kept: dict[str, Any]) -> None:
     for key, (value, content) in kept.items():
         if own.get(key, kept) is not value:
             own[key] = value
-        if type(value) is list:
-            value[:] = content
-        elif content is not None and len(content) != len(value):
+        if content is not None:
             value.clear()
-            value.update(content)
-        elif type(value) is dict:
-            value.update(content)
+            value.extend(content) if isinstance(value, list) else value.update(content)

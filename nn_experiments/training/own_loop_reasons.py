@@ -1,4 +1,4 @@
-"""When a step must be taken by the user's own module and optimizer, because a pure function would leave something out."""
+"""When a step must be taken by the user's own module and optimizer: a pure function would leave something out."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
         for key, value in [*attributes(module), ("forward", type(module).forward)]:
             for where, part in reachable(value, key, stop=modules):
                 if id(part) in parts or (key == "forward" and id(part) in modules):
-                    return f"{where} of {name or 'the module'} holds a parameter, buffer or layer beside the registered one"
+                    return f"{where} of {name or 'the module'} holds a parameter, buffer or layer that is registered"
     try:
         copies = dict(copy.deepcopy(model).named_parameters())
     except Exception as error:  # deep copies run the user's own code

@@ -29,7 +29,7 @@ def scalar(value: Any) -> torch.Tensor:
         return value
     if isinstance(value, torch.Tensor):
         raise TypeError(
-            f"the loss must return one scalar tensor, got a tensor of shape {tuple(value.shape)}; return its mean or sum"
+            f"the loss must return one scalar tensor, got a tensor of shape {tuple(value.shape)}; return its mean"
         )
     remedy = "return a torch tensor, not a number: leave out .item() and float()"
     if isinstance(value, tuple | list | dict):

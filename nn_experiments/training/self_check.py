@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +98,8 @@ class SelfCheck:
         Raises
         ------
         ValueError
-            If the step differs, with the tensor, the number of the step and the likely cause; if the module draws from a
-            global generator; or if a step changes an attribute that is not in the state, with its name.
+            If the step differs, with the tensor, the number of the step and the likely cause; if the module draws from
+            a global generator; or if a step changes an attribute that is not in the state, with its name.
         """
         before = self.recall(batches, "step")
         if before:
@@ -176,8 +177,8 @@ class SelfCheck:
     def _cause(self, step: Any, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
             return (
-                "Likely cause: a step depends on something that it changes and that is neither a parameter, a buffer nor "
-                "state of the optimizer. Register it as a buffer, or keep it in optimizer.state[parameter]"
+                "Likely cause: a step depends on something that it changes and that is neither a parameter, a buffer "
+                "nor state of the optimizer. Register it as a buffer, or keep it in optimizer.state[parameter]"
             )
         if name not in self.loop.trained:
             cause = "the forward pass or a hook changes this buffer in a way that the step does not carry"
@@ -193,7 +194,7 @@ class SelfCheck:
     def _run(self, start: State, data: Sequence[Any]) -> list[State]:
         """Return the states after each step of the user's own loop, read from his module."""
         loop = self.loop
-        loop._put(start)
+        loop.put(start)
         ends: list[State] = []
         for t, batch in enumerate(data, 1):
             self._once(batch, t)
@@ -223,7 +224,7 @@ class SelfCheck:
     def _watched(self, start: State, data: Sequence[Any]) -> list[State]:
         """Run the user's own loop, and look at the generators and at what changes beside the state."""
         loop = self.loop
-        loop._put(start)
+        loop.put(start)
         watched = (loop.model, loop.loss, loop.optimizer)
         notes, ends = [hidden_state(*watched)], []
         for t, batch in enumerate(data, 1):
@@ -233,7 +234,7 @@ class SelfCheck:
             except TypeError as error:
                 if "required positional argument" in str(error) and "forward" in str(error):
                     raise _Found(
-                        f"the module's forward pass takes more than one argument ({error}), but is given batch[0] alone. "
+                        f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
                         "Wrap it in a module that takes one tuple: lambda inputs: model(*inputs) in its forward"
                     ) from error
                 raise
@@ -243,7 +244,7 @@ class SelfCheck:
             notes.append(hidden_state(*watched))
             ends.append(self._read())
         always = {}
-        for one, two in zip(notes[1:], notes[2:], strict=False):
+        for one, two in itertools.pairwise(notes[1:]):
             always |= changed(one, two)
         once = {path: how for path, how in changed(notes[0], notes[1]).items() if path not in always}
         for path in list(always):
@@ -258,7 +259,7 @@ class SelfCheck:
         return ends
 
     def _random(self, drawn: Sequence[str], start: State, batch: Any) -> str:
-        self.loop._put(start)
+        self.loop.put(start)
         with first_to_draw(self.loop.model) as names:
             self.loop.once(batch)
         where = f"{names[0]} draws" if names else "the loss or the optimizer draws"
@@ -276,7 +277,7 @@ class SelfCheck:
             value = module.__dict__.get(key) if key != path else None
             if isinstance(value, torch.Tensor):
                 poison = torch.full_like(value.detach(), float("nan") if value.is_floating_point() else 1)
-                self.loop._put(start)
+                self.loop.put(start)
                 module.__dict__[key] = poison
                 try:
                     self._once(batch, 1)
@@ -290,8 +291,8 @@ class SelfCheck:
         path, how = next(iter(found.items()))
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return (
-            f"{path} is no part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. Make it "
-            "a tensor registered with register_buffer, or remove it from the training step"
+            f"{path} is no part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. Make "
+            "it a tensor registered with register_buffer, or remove it from the training step"
         )
 
 

@@ -142,8 +142,8 @@ class TrainingStep:
 
     Notes
     -----
-    A parameter on which the loss does not depend is left as it is, without weight decay and momentum, as ``torch.optim``
-    leaves parameters whose gradient is None. Adam counts such steps in ``missed:name``.
+    A parameter on which the loss does not depend is left as it is, without weight decay and momentum, as in
+    ``torch.optim`` parameters whose gradient is None are. Adam counts such steps in ``missed:name``.
     """
 
     #: A `SelfCheck` where from_torch has made the step, or a word why there is none.

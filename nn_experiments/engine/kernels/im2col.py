@@ -110,8 +110,8 @@ def replace_small(
 ) -> dict[str, ProductConvolution]:
     """Replace a module's convolutions where that `fits`, in place; return the new ones by the names of their weights.
 
-    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that is at one place of the module,
-    is called once in a forward pass, and whose weights nothing else in it reads.
+    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that is at one place of the
+    module, is called once in a forward pass, and whose weights nothing else in it reads.
 
     Parameters
     ----------

@@ -351,8 +351,7 @@ def mixture_of_experts() -> Setup:
                 out = out.index_add(0, rows, expert(x[rows]))
             return out
 
-    setup = trained(Experts())
-    return setup
+    return trained(Experts())
 
 
 @right

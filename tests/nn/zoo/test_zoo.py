@@ -63,10 +63,12 @@ def test_right(case: Case, order) -> None:
 
 @pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
 def test_the_ensemble_is_right_or_refuses(case: Case) -> None:
+    refusal = ""
     try:
         assert_right(case, Backward(), "ensemble")
     except (TypeError, ValueError) as error:
-        assert "ensemble" in str(error)
+        refusal = str(error)
+    assert not refusal or "the ensemble" in refusal
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
@@ -74,9 +76,13 @@ def test_refused(case: Case) -> None:
     setup = made(case)
     lazy = torch.nn.parameter.is_lazy
     before = {name: value.clone() for name, value in setup.model.state_dict().items() if not lazy(value)}
-    with pytest.raises((ValueError, TypeError), match=case.match):
+
+    def train() -> None:
         step, state0 = from_torch(setup)
         nne.iterates(step, setup.source(), state0, Backward(), [1, 3], {"zero": lambda s: torch.zeros(())})
+
+    with pytest.raises((ValueError, TypeError), match=case.match):
+        train()
     for name, value in setup.model.state_dict().items():
         assert lazy(value) or torch.equal(value, before[name]), f"{name} of the user's model was changed"
 
