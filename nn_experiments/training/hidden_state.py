@@ -7,14 +7,13 @@ only after thousands of steps, which no comparison of results would see.
 from __future__ import annotations
 
 import random
-import types
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import attributes, reachable
+from nn_experiments.training.reachable import attributes, methods, reachable
 
 __all__ = ["changed", "hidden_state"]
 
@@ -37,8 +36,10 @@ def hidden_state(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer |
         known.add(id(optimizer))
     stop = known | {id(value) for value in model.buffers()}
 
+    seen: dict[int, Any] = {}
+
     def note(path: str, thing: Any) -> None:
-        for where, part in reachable(thing, path, stop=stop):
+        for where, part in reachable(thing, path, stop=stop, seen=seen):
             value = None if id(part) in stop else _frozen(part)
             if value is not None:
                 found.setdefault(where, value)
@@ -48,17 +49,18 @@ def hidden_state(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer |
         found[f"{own}_buffers"] = ("keys", *module._buffers)
         for key, value in attributes(module):
             note(f"{own}{key}", value)
-        forward = type(module).forward
-        if isinstance(forward, types.FunctionType):
-            note(f"{own}forward", forward)
+        for key, function in methods(module):
+            note(f"{own}{key}", function)
     if optimizer is not None:
         for key, value in attributes(optimizer):
             note(f"the optimizer's {key}", value)
-        note("the optimizer's step", type(optimizer).step)
+        for key, function in methods(optimizer):
+            note(f"the optimizer's {key}", function)
     note("the loss", loss)
     for name, parameter in model.named_parameters():
-        for k, hook in enumerate(list((parameter._backward_hooks or {}).values())):
-            note(f"hook {k} of {name}", hook)
+        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+            for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):
+                note(f"hook {k} of {name}", hook)
     return found
 
 

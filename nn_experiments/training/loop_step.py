@@ -18,8 +18,9 @@ class OwnLoopStep(TorchOptimizerStep):
     """A step of the user's own module, loss and ``torch.optim`` optimizer, whose tensors are exchanged for the state's.
 
     It returns what the usual loop returns, to the last bit: ``optimizer.zero_grad()``,
-    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were. Training mode and the options of the
-    optimizer are those of the time when this was made; do not add or remove hooks or layers afterwards.
+    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were.
+    Training mode and the options of the optimizer are those of the time when this was made; do not add or remove hooks
+    or layers afterwards.
 
     Parameters
     ----------

@@ -17,8 +17,9 @@ from torch import nn
 
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
+from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
-from nn_experiments.training.scalar_loss import Loss, scalar
+from nn_experiments.training.scalar_loss import Loss, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["OwnLoop"]
@@ -46,7 +47,6 @@ class OwnLoop:
         self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
         self.parameters = dict(model.named_parameters())
         self.trained = {name: p for name, p in self.parameters.items() if p.requires_grad}
-        self.names = {id(p): name for name, p in self.parameters.items()}
         self.modules = list(model.modules())
         self.modes = [module.training for module in self.modules]
         known = {id(value): name for name, value in model.named_buffers()}
@@ -66,6 +66,21 @@ class OwnLoop:
         }
         self.masks = [(m, FrozenDropout(m.p)) for m in self.modules if type(m) is nn.Dropout and 0 < m.p < 1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled.
+
+        Raises
+        ------
+        TypeError
+            If a parameter has a hook, which copies of parameters lose.
+        """
+        for name, p in self.parameters.items():
+            if p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None):
+                raise TypeError(
+                    f"a step with a hook on the parameter {name} cannot be copied or pickled: it would be lost"
+                )
+        return self.__dict__
+
     def start(self) -> State:
         """Return the state before the first step, copied from the module as it is now."""
         own = {name: p.detach().clone() for name, p in self.parameters.items()}
@@ -81,15 +96,13 @@ class OwnLoop:
         """Have the module and the optimizer hold a state in the body, and what they held before after it."""
         tensors = [(p, p.data, p.grad) for p in self.parameters.values()]
         buffers = [(module, dict(module._buffers)) for module in self.modules]
-        attributes = [(one, _shallow(one)) for one in (*self.modules, self.optimizer)]
         slots = dict(self.optimizer.state)
         options = [dict(group) for group in self.optimizer.param_groups]
         try:
-            self.put(state)
-            yield
+            with kept_attributes((*self.modules, self.optimizer)):
+                self.put(state)
+                yield
         finally:
-            for one, kept in attributes:
-                _put_back(one, kept)
             for module, kept in buffers:
                 module._buffers.clear()
                 module._buffers.update(kept)
@@ -139,10 +152,11 @@ class OwnLoop:
                 f"the step adds or removes buffers of the module: {other}. The state must have the same names at every "
                 "step: register all buffers, with their final shapes, before the first step"
             )
+        names = {id(p): name for name, p in self.parameters.items()}
         return {
             "parameters": {name: p.data for name, p in self.trained.items()},
             "buffers": buffers | {name: p.data for name, p in self.parameters.items() if name not in self.trained},
-            "optimizer": read_slots(self.optimizer, self.names, self.options),
+            "optimizer": read_slots(self.optimizer, names, self.options),
         }
 
     def once(self, batch: Any) -> None:
@@ -164,7 +178,7 @@ class OwnLoop:
                 )
         with torch.enable_grad(), self.randomness(batch):
             value = scalar(self.loss(self.model(batch[0]), batch[1]))
-            value.backward()
+            trainable(value).backward()
             self.optimizer.step()
 
     @contextlib.contextmanager
@@ -182,25 +196,3 @@ class OwnLoop:
         index = batch.index if isinstance(batch, Batch) else 0
         with frozen_randomness(self.seed, index), seeded(self.seed, index) if self.frozen else contextlib.nullcontext():
             yield
-
-
-def _shallow(one: Any) -> dict[str, Any]:
-    """Return the attributes of an object; lists, dictionaries and sets of them copied."""
-    skipped = ("_parameters", "_buffers", "_modules", "state", "param_groups")
-    return {
-        key: (value, copy.copy(value) if type(value) in (list, dict, set) else None)
-        for key, value in one.__dict__.items()
-        if key not in skipped
-    }
-
-
-def _put_back(one: Any, kept: dict[str, Any]) -> None:
-    own = one.__dict__
-    for key in own.keys() - kept.keys() - {"_parameters", "_buffers", "_modules", "state", "param_groups"}:
-        del own[key]
-    for key, (value, content) in kept.items():
-        if own.get(key, kept) is not value:
-            own[key] = value
-        if content is not None:
-            value.clear()
-            value.extend(content) if isinstance(value, list) else value.update(content)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import types
 from typing import Any
 
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import attributes, reachable, reaches
+from nn_experiments.training.reachable import attributes, methods, reachable, reaches
 
 __all__ = ["hook_of", "why_own_loop"]
 
@@ -56,6 +57,7 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
     modules = {id(m): name for name, m in model.named_modules()}
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
         return f"{where} uses the model or the optimizer"
+    seen: dict[int, Any] = {}
     for name, module in model.named_modules():
         if "forward" in vars(module):
             return f"the forward pass of {name or 'the module'} is replaced on the object"
@@ -63,9 +65,10 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
             return f"{name or 'the module'} changes its weights in the forward pass (max_norm)"
         if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
             continue
-        for key, value in [*attributes(module), ("forward", type(module).forward)]:
-            for where, part in reachable(value, key, stop=modules):
-                if id(part) in parts or (key == "forward" and id(part) in modules):
+        for key, value in [*attributes(module), *methods(module)]:
+            code = isinstance(value, types.FunctionType)
+            for where, part in reachable(value, key, stop=modules, seen=seen if code else None):
+                if id(part) in parts or (code and id(part) in modules):
                     return f"{where} of {name or 'the module'} holds a parameter, buffer or layer that is registered"
     try:
         copies = dict(copy.deepcopy(model).named_parameters())

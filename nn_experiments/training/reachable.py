@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["LIMIT", "attributes", "reachable", "reaches"]
+__all__ = ["LIMIT", "attributes", "methods", "reachable", "reaches"]
 
 #: How many things are looked at, at most, from one object.
 LIMIT = 20_000
@@ -22,7 +22,7 @@ _OWN = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training", "_is_full_backward_hook",
     "_compiled_call_impl", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_state_dict_hooks",
     "_state_dict_pre_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_version",
-    "_forward_pre_hooks_with_kwargs", "_backward_hooks", "call_super_init", "param_groups", "defaults",
+    "_forward_pre_hooks_with_kwargs", "call_super_init", "param_groups", "defaults",
     "_zero_grad_profile_name", "_warned_capturable_if_run_uncaptured", "_opt_called", "_patch_step_function",
 )  # fmt: skip
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range, slice)
@@ -37,17 +37,33 @@ def attributes(one: Any) -> Iterator[tuple[str, Any]]:
     for key, value in list(getattr(one, "__dict__", {}).items()):
         if key not in _OWN and not (key == "state" and isinstance(one, torch.optim.Optimizer)):
             yield key, value
-    for kind in type(one).__mro__:
-        if kind.__module__.split(".")[0] not in ("torch", "builtins", "typing", "nn_experiments", "collections"):
-            for key in getattr(kind, "__slots__", ()):
-                if isinstance(key, str) and hasattr(one, key) and not key.startswith("__"):
-                    yield key, getattr(one, key)
-            for key, value in list(vars(kind).items()):
-                if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor)):
-                    yield f"{kind.__name__}.{key}", value
+    for kind in _own_classes(one):
+        for key in getattr(kind, "__slots__", ()):
+            if isinstance(key, str) and hasattr(one, key) and not key.startswith("__"):
+                yield key, getattr(one, key)
+        for key, value in list(vars(kind).items()):
+            if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor)):
+                yield f"{kind.__name__}.{key}", value
 
 
-def reachable(one: Any, path: str, *, stop: Collection[int] = ()) -> Iterator[tuple[str, Any]]:
+def _own_classes(one: Any) -> list[type]:
+    """Return the classes of an object that are the user's (or another library's), not torch's or Python's."""
+    others = ("torch", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
+    return [kind for kind in type(one).__mro__ if kind.__module__.split(".")[0] not in others]
+
+
+def methods(one: Any) -> Iterator[tuple[str, types.FunctionType]]:
+    """Yield (name, function) of the methods of a module's or optimizer's own classes."""
+    for kind in _own_classes(one):
+        for key, value in list(vars(kind).items()):
+            function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+            if isinstance(function, types.FunctionType) and key != "__init__":
+                yield key, function
+
+
+def reachable(
+    one: Any, path: str, *, stop: Collection[int] = (), seen: dict[int, Any] | None = None
+) -> Iterator[tuple[str, Any]]:
     """Yield (path, thing) for what is reached from an object, breadth first, each thing once.
 
     Parameters
@@ -58,19 +74,21 @@ def reachable(one: Any, path: str, *, stop: Collection[int] = ()) -> Iterator[tu
         What it is called.
     stop
         ``id`` of things that are yielded but not entered.
+    seen
+        ``id`` -> thing of what earlier calls have yielded, to be left out; what this one yields is added. The things
+        are kept, so that no other one gets an ``id`` of theirs.
     """
     todo: deque[tuple[str, Any]] = deque([(path, one)])
-    seen: set[int] = set()
-    keep: list[Any] = []
-    while todo and len(seen) < LIMIT:
+    seen = {} if seen is None else seen
+    most = len(seen) + LIMIT
+    while todo and len(seen) < most:
         where, value = todo.popleft()
         if isinstance(value, _PLAIN):
             yield where, value
             continue
         if id(value) in seen:
             continue
-        seen.add(id(value))
-        keep.append(value)  # while it is kept, no other thing gets its id
+        seen[id(value)] = value
         yield where, value
         if id(value) not in stop:
             todo.extend(_parts(where, value))

@@ -2,8 +2,8 @@
 
 Two programs that compute the same maps in another order of operations give what one of them gives for inputs moved by
 a few units in the last place. So the reference is run again from starts whose parameters are moved by `UNITS` units,
-`TRIALS` times (once if there are more than `MANY` parameters). What is allowed is `FACTOR` times the largest change that
-this makes in a tensor, plus `FLOOR` units in the last place of the tensor's largest entry. Where a step magnifies
+`TRIALS` times (once if there are more than `MANY` parameters). What is allowed is `FACTOR` times the largest change
+that this makes in a tensor, plus `FLOOR` units in the last place of the tensor's largest entry. Where a step magnifies
 rounding (the bias before batch norm, whose gradient is zero but for rounding, divided by its own size in Adam), the
 measured change is magnified in the same way.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Loss", "scalar"]
+__all__ = ["Loss", "scalar", "trainable"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -35,3 +35,19 @@ def scalar(value: Any) -> torch.Tensor:
     if isinstance(value, tuple | list | dict):
         remedy = "return the entry that is to be minimised, such as lambda outputs, targets: loss(outputs, targets)[0]"
     raise TypeError(f"the loss must return one scalar tensor, got {type(value).__name__}; {remedy}")
+
+
+def trainable(value: torch.Tensor) -> torch.Tensor:
+    """Return a loss that can be differentiated.
+
+    Raises
+    ------
+    TypeError
+        If it depends on no parameter that requires gradients.
+    """
+    if not value.requires_grad:
+        raise TypeError(
+            "the loss depends on no parameter that requires gradients; leave out detach(), .data and torch.no_grad() "
+            "in the module and the loss"
+        )
+    return value

@@ -85,6 +85,10 @@ class SelfCheck:
         self.known: list[tuple[Any, str, Any]] = []
         self.reference: Reference | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled: not what is known of batches, which may not be."""
+        return self.__dict__ | {"known": [], "reference": None}
+
     def __call__(self, step: Any, batches: Callable[[int], Any], state0: State) -> str:
         """Compare three steps of the user's own loop with the step; once for each source of batches.
 

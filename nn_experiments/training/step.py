@@ -18,7 +18,7 @@ from torch.func import functional_call, grad
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.scalar_loss import Loss, scalar
+from nn_experiments.training.scalar_loss import Loss, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "mse", "start"]
@@ -64,7 +64,7 @@ class _Objective(nn.Module):
         that are then in the module; buffers are read from the module, since a forward pass may replace them.
         """
         value = scalar(self._loss[0](self.model(inputs), targets))
-        found = value if leaves is None else torch.autograd.grad(value, leaves, allow_unused=True)
+        found = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
         return found, dict(self.model.named_buffers())
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import convolve, laid_out
 from nn_experiments.training.dropout import FrozenDropout
+from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.own_loop_reasons import hook_of
 
 __all__ = ["CannotWiden", "Wide"]
@@ -70,7 +71,8 @@ class Wide:
         if hook:
             raise CannotWiden(hook)
         try:
-            self.graph = _Tracer().trace(model)
+            with kept_attributes(model.modules()):
+                self.graph = _Tracer().trace(model)
         except Exception as error:  # whatever the module's own code raises when it meets a placeholder
             raise CannotWiden(f"its forward pass depends on the data ({error})") from error
         self.modules = dict(model.named_modules())

@@ -429,3 +429,74 @@ def momentum_target_network() -> Setup:
             return self.online(x) + F.normalize(self.target(x), dim=1)
 
     return trained(Byol(), lambda m: torch.optim.SGD(m.online.parameters(), lr=0.1))
+
+
+TALLY = {"calls": 0}
+
+
+class InAMethod(nn.Module):
+    """A helper method counts in a global dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Linear(3, 4)
+
+    def helper(self, h: torch.Tensor) -> torch.Tensor:
+        """Count."""
+        TALLY["calls"] += 1
+        return h if TALLY["calls"] < 10**6 else 2 * h
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, 3) to (B, 4)."""
+        return self.helper(self.one(x))
+
+
+@refused("global variable TALLY.* is no part of the state")
+def counter_in_a_global_variable() -> Setup:
+    return trained(InAMethod())
+
+
+@refused("depends on no parameter that requires gradients")
+def outputs_detached() -> Setup:
+    class Detached(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Linear(3, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.one(x).detach()
+
+    return trained(Detached())
+
+
+@refused("no parameters that require gradients")
+def nothing_to_train() -> Setup:
+    model = mlp().requires_grad_(False)
+    return Setup(model, nne.Optimizer(learning_rate=0.1), *classes(3))
+
+
+@refused("must be a torch.nn.Module")
+def a_function_for_a_module() -> Setup:
+    setup = trained(nn.Linear(3, 4))
+    whole = setup.model
+    setup.model = Callable(whole)  # type: ignore[assignment]
+    return setup
+
+
+class Callable:
+    """Something that is called like a module, and has a module's state."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.state_dict = model.state_dict
+        self.model = model
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, 3) to (B, 4)."""
+        return self.model(x)
+
+
+@right
+def compiled_module() -> Setup:
+    """``torch.compile``, without a compiler."""
+    model = mlp()
+    return Setup(torch.compile(model, backend="eager"), sgd(model), *classes(3))  # type: ignore[arg-type]

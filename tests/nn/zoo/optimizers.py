@@ -399,3 +399,22 @@ def lr_as_tensor() -> Setup:
 def conv_momentum() -> Setup:
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 3, 1), nn.Flatten(1), nn.Linear(12, 4)).double()
     return Setup(model, sgd(model, momentum=0.9, weight_decay=0.1), *images())
+
+
+class WithScaler(O.SGD):
+    """Loss scaling by torch's own GradScaler, kept by the optimizer."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr=lr)
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+
+    def step(self, closure: Any = None) -> None:
+        """Let the scaler grow, and step."""
+        self.scaler.scale(torch.zeros(()))
+        self.scaler.update(self.scaler.get_scale() * 2)
+        super().step()
+
+
+@refused("the optimizer's scaler.* is no part of the state")
+def grad_scaler() -> Setup:
+    return plain(lambda m: WithScaler(m.parameters(), lr=0.1))
