@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import types
 from typing import Any
 
@@ -14,6 +15,7 @@ from nn_experiments.training.reachable import attributes, methods, reachable, re
 __all__ = ["hook_of", "why_own_loop"]
 
 _OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_GLOBAL = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks")
 _OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 _OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
@@ -28,6 +30,8 @@ def hook_of(model: nn.Module) -> str | None:
     >>> hook_of(model)
     'the parameter weight has a hook'
     """
+    if any(getattr(nn.modules.module, key, None) for key in _GLOBAL):
+        return "there is a hook for all modules"
     for name, module in model.named_modules():
         if any(getattr(module, key, None) for key in _OF_MODULES):
             return f"the submodule {name} has a hook" if name else "the module has a hook"
@@ -50,9 +54,15 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
         return hook
     if any(getattr(optimizer, key, None) for key in _OF_OPTIMIZERS) or "step" in vars(optimizer):
         return "the optimizer has a hook"
+    of_all = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
+    if any(getattr(sys.modules[torch.optim.Optimizer.__module__], key, None) for key in of_all):
+        return "there is a hook for all optimizers"
     half = [name for name, p in model.named_parameters() if p.is_floating_point() and p.element_size() < 4]
     if half:
         return f"the parameter {half[0]} is in half precision, where the order of operations matters"
+    numbers = [name for name, p in model.named_parameters() if p.is_complex()]
+    if numbers:
+        return f"the parameter {numbers[0]} is complex"
     parts = {id(p): name for name, p in model.named_parameters()} | {id(b): name for name, b in model.named_buffers()}
     modules = {id(m): name for name, m in model.named_modules()}
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):

@@ -94,9 +94,9 @@ def _tensors(state: State) -> dict[str, torch.Tensor]:
 
 
 def _floor(value: torch.Tensor) -> float:
-    if not value.numel() or not value.is_floating_point():
+    if not value.numel() or not (value.is_floating_point() or value.is_complex()):
         return 0.0
-    return FLOOR * torch.finfo(value.dtype).eps * float(value.detach().nan_to_num(0, 0, 0).abs().max())
+    return FLOOR * torch.finfo(value.dtype).eps * float(value.detach().abs().nan_to_num(0, 0, 0).max())
 
 
 def _distance(one: torch.Tensor, two: torch.Tensor) -> float:

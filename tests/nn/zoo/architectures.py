@@ -500,3 +500,102 @@ def compiled_module() -> Setup:
     """``torch.compile``, without a compiler."""
     model = mlp()
     return Setup(torch.compile(model, backend="eager"), sgd(model), *classes(3))  # type: ignore[arg-type]
+
+
+@right
+def complex_parameter() -> Setup:
+    class Fourier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(3, 4, dtype=torch.complex128))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x.to(torch.complex128) @ self.w).abs()
+
+    model = Fourier()
+    return Setup(model, torch.optim.Adam(model.parameters(), lr=0.01), *classes(3))
+
+
+@right
+def spectral_convolution() -> Setup:
+    class Filter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.head = nn.Parameter(torch.randn(5)), nn.Linear(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.fft.irfft(torch.fft.rfft(x) * self.w, n=8))
+
+    return trained(Filter(), sgd, 8)
+
+
+@right
+def bilinear_and_gating() -> Setup:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Bilinear(3, 3, 5), nn.Linear(5, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.glu(self.b(torch.tanh(self.a(x, x))))
+
+    return trained(Gated())
+
+
+@right
+def attention_by_hand() -> Setup:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.head = nn.Linear(3, 12), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q, k, v = self.qkv(x).chunk(3, -1)
+            return self.head(F.scaled_dot_product_attention(q, k, v).mean(1))
+
+    return trained(Attention(), lambda m: torch.optim.AdamW(m.parameters(), lr=0.01), 5, 3)
+
+
+@right
+def causal_mask_in_a_buffer() -> Setup:
+    class Causal(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.head = nn.MultiheadAttention(4, 2, batch_first=True), nn.Linear(4, 4)
+            self.register_buffer("mask", torch.triu(torch.ones(5, 5, dtype=torch.bool), 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.mix(x, x, x, attn_mask=self.mask, need_weights=False)[0].mean(1))
+
+    return trained(Causal(), sgd, 5, 4)
+
+
+@right
+def graph_with_a_fixed_adjacency() -> Setup:
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 5), nn.Linear(5, 4)
+            self.adjacency = torch.eye(5).double()[[1, 2, 3, 4, 0]]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.b(torch.relu(self.adjacency @ self.a(x))).mean(1)
+
+    return trained(Graph(), sgd, 5, 3)
+
+
+@right
+def implicit_layer_by_iteration() -> Setup:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.outer = nn.Linear(3, 3), nn.Linear(3, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            z = torch.zeros_like(x)
+            with torch.no_grad():
+                while float((new := torch.tanh(0.3 * self.inner(z) + x) - z).abs().max()) > 1e-14:
+                    z = z + new
+            return self.outer(torch.tanh(0.3 * self.inner(z) + x))
+
+    return trained(Fixed())

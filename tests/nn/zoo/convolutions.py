@@ -327,3 +327,58 @@ def same_padding() -> Setup:
 @right
 def group_norm() -> Setup:
     return trained(nn.Sequential(nn.Conv2d(2, 4, 1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(1), nn.Linear(64, 4)))
+
+
+@right
+def images_and_numbers() -> Setup:
+    """A convolutional network that takes a tuple."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(2, 3, 1), nn.Linear(49, 4)
+
+        def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+            return self.head(torch.cat([self.conv(pair[0]).flatten(1), pair[1]], 1))
+
+    setup = trained(Both())
+    whole = setup.source()
+
+    def batches(i: int) -> nne.Batch:
+        batch = whole(i)
+        return nne.Batch((batch.inputs, batch.inputs[:, 0, 0, :1]), batch.targets, i)  # type: ignore[arg-type]
+
+    setup.batches = batches
+    return setup
+
+
+@right
+def u_net() -> Setup:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(7, 2, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = torch.relu(self.a(x))
+            low = F.interpolate(torch.relu(self.b(F.max_pool2d(h, 2))), scale_factor=2)
+            return self.c(torch.cat([h, low], 1))
+
+    model = Net().double()
+    x, _ = images()
+    return Setup(model, sgd(model), x, x, loss=F.mse_loss)
+
+
+@right
+def conv_with_lazy_memory_format() -> Setup:
+    """The user asks for channels last himself."""
+    model = around(nn.Conv2d(2, 3, 3, padding=1), 48).to(memory_format=torch.channels_last)
+    return trained(model)
+
+
+@right
+def penalty_on_a_pointwise_convolution_in_the_loss() -> Setup:
+    model = around(nn.Conv2d(2, 3, 1), 48).double()
+    return Setup(
+        model, sgd(model), *images(), loss=lambda o, y: F.cross_entropy(o, y) + 0.1 * model[0].weight.pow(2).sum()
+    )

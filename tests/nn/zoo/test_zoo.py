@@ -19,8 +19,9 @@ from tests.nn.zoo import (  # noqa: E402, F401
 )
 from tests.nn.zoo.case import CASES, Case, from_torch, made, oracle  # noqa: E402
 
-#: Both are the user's loop to rounding; maps of the zoo magnify rounding by less than 1e4 in three steps.
-CLOSE = 1e-11
+#: Both are the user's loop to rounding. Gradients that are zero but for rounding (of the bias of attention's keys) are
+#: 1e-17 or so, and Adam divides them by its eps, 1e-8, times a rate of up to 0.05; a margin of ten.
+CLOSE = 1e-9
 RIGHT = [case for case in CASES.values() if case.match is None]
 REFUSED = [case for case in CASES.values() if case.match is not None]
 
@@ -32,7 +33,7 @@ def states(case: Case, order, engine: str):
     found: list = []
 
     def measure(state):
-        float(next(iter(state["parameters"].values())).sum())  # one state after the other: no vmap
+        float(next(iter(state["parameters"].values())).abs().sum())  # one state after the other: no vmap
         found.append({part: {k: v.clone() for k, v in values.items()} for part, values in state.items()})
         return torch.zeros(())
 
@@ -50,9 +51,9 @@ def assert_right(case: Case, order, engine: str) -> None:
         theirs = oracle(case, word)
         assert ours.keys() == theirs.keys()
         for name, value in theirs.items():
-            scale = max(1e-3, float(value.double().abs().max())) if value.numel() else 1.0
-            gap = float((ours[name].double() - value.double()).abs().max()) if value.numel() else 0.0
-            assert gap <= CLOSE * scale, f"{name} of iterate {n}: {gap:.3g}, {about}"
+            one, two = (v.to(torch.complex128 if v.is_complex() else torch.float64) for v in (ours[name], value))
+            scale, gap = (float(v.abs().max()) if v.numel() else 0.0 for v in (two, one - two))
+            assert gap <= CLOSE * max(scale, 1e-2), f"{name} of iterate {n}: {gap:.3g}, {about}"
 
 
 @pytest.mark.parametrize("order", [Forward(), Backward()], ids=["forward", "backward"])
