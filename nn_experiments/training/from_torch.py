@@ -17,6 +17,7 @@ from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
+from nn_experiments.training.refusals import check_module
 from nn_experiments.training.scalar_loss import Loss
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, start
@@ -86,8 +87,7 @@ def from_torch(
     _check_arguments(model, loss, optimizer, schedule, randomness, form)
     frozen = randomness == "frozen"
     freeze_dropout(_of_dropout(model), others=frozen)
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError("the module has no parameters that require gradients, so there is nothing to train")
+    check_module(model)
     if isinstance(optimizer, Optimizer):
         pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=schedule)
         theirs = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
@@ -142,9 +142,6 @@ def _check_arguments(model: Any, loss: Any, optimizer: Any, schedule: Any, rando
         raise ValueError(f"randomness must be 'refused' or 'frozen', got {randomness!r}")
     if form not in ("auto", "loop"):
         raise ValueError(f"form must be 'auto' or 'loop', got {form!r}")
-    lazy = [name for name, p in model.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
-    if lazy:
-        raise ValueError(f"{lazy[0]} has no shape yet: run the module once on a batch before from_torch")
 
 
 def _of_dropout(model: nn.Module) -> nn.Module:

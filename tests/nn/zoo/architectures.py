@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import time
+import warnings
 from typing import Any
 
 import torch
@@ -599,3 +602,86 @@ def implicit_layer_by_iteration() -> Setup:
             return self.outer(torch.tanh(0.3 * self.inner(z) + x))
 
     return trained(Fixed())
+
+
+@refused("in the same memory")
+def weights_tied_by_their_data() -> Setup:
+    model = mlp(nn.Linear(6, 6), nn.Linear(6, 6))
+    model[3].weight.data = model[2].weight.data
+    return Setup(model, sgd(model), *classes(3))
+
+
+@refused("in the same memory")
+def buffer_that_views_a_parameter() -> Setup:
+    model = mlp()
+    model.register_buffer("top", model[0].weight.data[:2])
+    return Setup(model, sgd(model), *classes(3))
+
+
+@refused("scripted or traced")
+def traced_module() -> Setup:
+    model = mlp()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(model, classes(3)[0])
+    return Setup(traced, sgd(traced), *classes(3))
+
+
+@refused("is no part of the state")
+def clock_in_an_attribute() -> Setup:
+    class Timed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.seconds = nn.Linear(3, 4), 0.0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.seconds = time.perf_counter()
+            return self.one(x)
+
+    return trained(Timed())
+
+
+@right
+def one_buffer_under_two_names() -> Setup:
+    class Aliased(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Linear(3, 4)
+            self.register_buffer("u", torch.ones(4).double())
+            self.register_buffer("v", self.u)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                self.u.mul_(0.9)
+            return self.one(x) * self.v
+
+    model = Aliased()
+    model.one.double()
+    return Setup(model, sgd(model), *classes(3))
+
+
+@right
+def data_parallel() -> Setup:
+    return trained(nn.DataParallel(mlp()))
+
+
+@right
+def averaged_model_of_torch() -> Setup:
+    return trained(nn.Sequential(torch.optim.swa_utils.AveragedModel(nn.Linear(3, 4))))
+
+
+@right
+def forward_pass_that_logs() -> Setup:
+    class Logging(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Linear(3, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            LOGGER.debug("forward")
+            return self.one(x)
+
+    return trained(Logging())
+
+
+LOGGER = logging.getLogger("zoo")

@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("torch")
 
 
-@pytest.mark.parametrize("name", ["from_torch", "kept_attributes", "loop_step", "own_loop_reasons", "scalar_loss"])
+@pytest.mark.parametrize(
+    "name", ["from_torch", "kept_attributes", "loop_step", "own_loop_reasons", "refusals", "scalar_loss"]
+)
 def test_examples(name: str) -> None:
     module = importlib.import_module(f"nn_experiments.training.{name}")
     found = doctest.testmod(module)
