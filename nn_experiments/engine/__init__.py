@@ -12,15 +12,16 @@ import torch
 
 from contraction.maps.orders import Order
 from nn_experiments.engine.chain import walk
+from nn_experiments.engine.checking import check_step, checked_kernel, why_not_ensemble
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.gpu import free, out_of_memory, repeatable
-from nn_experiments.engine.kernels.choose import KERNELS, choose
+from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.plan import Run, asked
 from nn_experiments.engine.purity import probe, probe_measurement
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.metrics import Functions, Measurement
-from nn_experiments.training.step import State, TorchOptimizerStep
+from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep
 
 __all__ = ["ENGINES", "Trajectory", "iterates", "measure", "measured"]
 
@@ -122,12 +123,14 @@ def iterates(
     Returns
     -------
     Trajectory
-        Metrics as float64 arrays, one row an iterate.
+        Metrics as float64 arrays, one row an iterate. ``about`` records the engine, the result of the self-check, and
+        under ``not used`` a kernel that differs from the step, with what differs; the step itself then runs.
 
     Raises
     ------
     ValueError
-        If there is no such engine, with the names there are; or if a chunk is given to another than the ensemble.
+        If there is no such engine, with the names there are; if a chunk is given to another than the ensemble; or if
+        the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotReplayable
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
@@ -137,21 +140,31 @@ def iterates(
     numbers = asked(at, None)
     measurement = Functions(metrics) if isinstance(metrics, Mapping) else metrics
     begin = time.perf_counter()
+    notes: dict[str, Any] = {}
     if max(numbers) > 0:
+        notes |= check_step(step, batches, state0)
         probe(step, batches, state0)
     probe_measurement(lambda state: measure(measurement, state, 0, 0, batches), state0)
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
-    if engine == "ensemble" or (engine == "auto" and on_gpu):
+    together_on_gpu = engine == "auto" and on_gpu and isinstance(step, TrainingStep)
+    if max(numbers) > 0 and (engine == "ensemble" or together_on_gpu):
+        reason = why_not_ensemble(step, batches, state0)
+        if reason and engine == "ensemble":
+            raise TypeError(f"{reason}" if "cannot run" in reason else f"the ensemble cannot run this step: {reason}")
+        if reason:
+            together_on_gpu, notes["not used"] = False, f"ensemble: {reason}"
+    if engine == "ensemble" or together_on_gpu:
         from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 
-        ensemble = Ensemble(chunk=chunk)
+        ensemble, kernel = Ensemble(chunk=chunk), None
         path = wavefront(step, batches, order, numbers, state0, ensemble=ensemble)
         name = "ensemble"
     else:
         if chunk is not None:
             raise ValueError(f"chunk is for the ensemble engine, got chunk={chunk} with engine={engine!r}")
         ensemble = None
-        kernel = choose(step, batches, "step" if engine == "loop" else engine)
+        kernel, more = checked_kernel(step, batches, state0, "step" if engine == "loop" else engine)
+        notes |= more
         name = kernel.name
         path = walk(kernel, order, numbers, state0)
     rows: list[dict[str, np.ndarray]] = []
@@ -168,5 +181,9 @@ def iterates(
         values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
     slow = {"slow": step.slow} if isinstance(step, TorchOptimizerStep) else {}
     batching = ensemble.about() if ensemble else {}
-    about = slow | batching | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    if refused := getattr(kernel, "refused", None):
+        name, notes["not used"] = "step", f"{name}: {refused}"
+    about = (
+        slow | batching | notes | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
+    )
     return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contraction.limits.settled import Settling
+from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
-from nn_experiments.engine.kernels.choose import choose
 from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.metrics import parameter_distance
@@ -37,6 +37,8 @@ class Limit:
         of iterates n/2 and n (NaN for the first).
     applications
         How many maps were applied.
+    about
+        The engine, the result of the self-check, and a kernel that was not used, with the reason.
     """
 
     value: State
@@ -46,6 +48,7 @@ class Limit:
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
     applications: int
+    about: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -92,7 +95,8 @@ def limit(
     Raises
     ------
     ValueError
-        If eps or ``max_maps`` is not positive, or the two starts are equal.
+        If eps or ``max_maps`` is not positive, or the two starts are equal; or if the self-check of a step made by
+        `from_torch` finds a difference from the user's own training loop.
     NotReplayable
         If the step is not a pure function.
     """
@@ -101,8 +105,10 @@ def limit(
     if distance(state0, start) == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
+    about: dict[str, Any] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
-    kernel = choose(step, batches, engine)
+    kernel, more = checked_kernel(step, batches, state0, engine)
+    about |= more
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
@@ -119,5 +125,8 @@ def limit(
         gap = math.inf if before is None else increments[-1]
         settled = settling.after(coupling=coupling[-1], gap=gap)
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied)
+            about["engine"] = kernel.name
+            if refused := getattr(kernel, "refused", None):
+                about |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
+            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, about)
         before, n = state, 2 * n

@@ -11,6 +11,7 @@ import torch
 
 from nn_experiments.engine.gpu import wait
 from nn_experiments.training.step import State
+from nn_experiments.training.torch_randomness import changed_generators, generator_states, restored_generators
 
 __all__ = ["NotReplayable", "probe", "probe_measurement"]
 
@@ -50,7 +51,8 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
     Raises
     ------
     NotReplayable
-        If a batch or a step differs the second time, or a step alters the state it was given, with what differs.
+        If a batch or a step differs the second time, a step alters the state it was given, with what differs, or a
+        step draws from a global generator of torch, NumPy or Python.
     """
     before = copy.deepcopy(state0)
     seconds = 0.0
@@ -58,16 +60,32 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
         once = _leaves(copy.deepcopy(batches(i)))
         if difference := _differ(once, _leaves(batches(i))):
             raise NotReplayable(f"batch {i} is not the same when asked for again: {difference} differ")
-    results = []
-    for _ in range(2):
-        begin = time.perf_counter()
-        results.append(step(step(state0, batches(2), 1), batches(1), 2))
-        wait(next((value.device for value in _leaves(state0).values()), "cpu"))
-        seconds = (time.perf_counter() - begin) / 2
+    results: list[Any] = []
+    generators: list[tuple[Any, Any]] = []
+    with restored_generators():
+        for _ in range(2):
+            drawn_before = generator_states()
+            begin = time.perf_counter()
+            end: Any = step(step(state0, batches(2), 1), batches(1), 2)
+            wait(next((value.device for value in _leaves(state0).values()), "cpu"))
+            seconds = (time.perf_counter() - begin) / 2
+            # copies: a loop that returns its own tensors would change them the second time
+            results.append({name: value.detach().clone() for name, value in _leaves(end).items()})
+            generators.append((drawn_before, generator_states()))
+            torch.rand(())  # the second time begins elsewhere: a step that seeds the generator ends at the same place
     if difference := _differ(before, state0):
         raise NotReplayable(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
-        raise NotReplayable(f"the same step on the same state and batch gives different results: {difference}")
+        raise NotReplayable(
+            f"the same step on the same state and batch gives different results: {difference} differ. A step must "
+            "compute from the state it is given, and not go on from tensors, counters or generators of its own"
+        )
+    (one, ended), (_, ended_again) = generators
+    if changed_generators(one, ended) and (drawn := changed_generators(ended, ended_again)):
+        raise NotReplayable(
+            f"the step draws from {' and '.join(drawn)}, so that the same batch gives another map each time. Pass "
+            "randomness='frozen' to from_torch, or draw from a generator that is made of the batch's index"
+        )
     return seconds
 
 

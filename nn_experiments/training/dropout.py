@@ -58,20 +58,35 @@ class FrozenDropout(nn.Module):
         return inputs * mask / (1 - self.p)
 
 
-def freeze_dropout(model: nn.Module) -> int:
+def freeze_dropout(model: nn.Module, *, others: bool = False) -> int:
     """Replace every ``nn.Dropout`` of a module by `FrozenDropout`, in place; return how many.
+
+    Parameters
+    ----------
+    model
+        Any module. A layer that is used at several places is replaced by one layer at all of them.
+    others
+        Whether other kinds of dropout are left as they are, for their generator is seeded around the forward pass.
 
     Raises
     ------
     ValueError
-        For dropout of whole channels or other kinds, which has no frozen form.
+        For dropout of whole channels or other kinds, which has no frozen form, unless ``others``.
     """
-    count = 0
-    for name, module in list(model.named_modules()):
-        if isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0:
-            if type(module) is not nn.Dropout:
-                raise ValueError(f"{name} is a {type(module).__name__}, which cannot be frozen by the batch's index")
-            parent = model.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], FrozenDropout(module.p))
-            count += 1
-    return count
+    new: dict[nn.Module, FrozenDropout] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if not isinstance(module, nn.modules.dropout._DropoutNd) or module.p == 0:
+            continue
+        if type(module) is nn.Dropout and module.p < 1:
+            if module not in new:
+                new[module] = FrozenDropout(module.p)
+                new[module].train(module.training)
+            parent, _, own = name.rpartition(".")
+            if name:
+                setattr(model.get_submodule(parent), own, new[module])
+        elif module.training and not others:
+            raise ValueError(
+                f"{name} is a {type(module).__name__}, which cannot be frozen by the batch's index; pass "
+                "randomness='frozen', which seeds torch's generator by the batch's index"
+            )
+    return len(new)

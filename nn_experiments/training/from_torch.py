@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
+import inspect
 import warnings
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 
 from nn_experiments.training.dropout import freeze_dropout
+from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.optimizers import Optimizer, Schedule
-from nn_experiments.training.step import Loss, State, TorchOptimizerStep, TrainingStep, start
+from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.own_loop_reasons import why_own_loop
+from nn_experiments.training.refusals import check_module
+from nn_experiments.training.scalar_loss import Loss
+from nn_experiments.training.self_check import SelfCheck
+from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, start
 
 __all__ = ["from_torch"]
 
@@ -25,6 +32,9 @@ def from_torch(
     *,
     seed: int = 0,
     schedule: Schedule | None = None,
+    randomness: str = "refused",
+    form: str = "auto",
+    check: bool = True,
 ) -> tuple[TrainingStep | TorchOptimizerStep, State]:
     """Return the training step and the state θ0 of a module as it is; nothing of the user's is altered.
 
@@ -33,16 +43,30 @@ def from_torch(
     model
         Any module. Its parameters and buffers become the state (running statistics are carried through); its
         ``nn.Dropout`` layers are replaced, in a copy, by dropout with masks frozen by the batch's index. Parameters
-        that do not require gradients stay constant.
+        that do not require gradients stay constant. Submodules in evaluation mode stay in evaluation mode.
     loss
-        (outputs, targets) -> scalar, such as ``torch.nn.functional.cross_entropy``.
+        (outputs, targets) -> scalar, such as ``torch.nn.functional.cross_entropy``. It may use the model's parameters.
     optimizer
-        A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions;
-        any other goes through its own ``step`` (slower, and a warning says so). Or an `Optimizer`.
+        A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions. With
+        any other, with hooks, and with a loss that uses the model, every step is taken by the user's own model and
+        optimizer (slower, and a warning says so). Or an `Optimizer`.
     seed
-        Of the dropout masks.
+        Of the dropout masks, and of torch's generators with ``randomness="frozen"``.
     schedule
         Takes the place of a learning rate scheduler, whose steps count calls and could not be replayed.
+    randomness
+        ``"refused"``: a module that draws from torch's generators is refused, but for ``nn.Dropout``. ``"frozen"``: the
+        generators are seeded by (seed, index of the batch) for every step, so that other dropout and noise are fixed.
+    form
+        ``"auto"``, or ``"loop"`` to have every step taken by the user's own model and optimizer.
+    check
+        Whether `iterates` and `limit` compare three steps with the user's own training loop before they begin. The
+        result is recorded in ``about``.
+
+    Returns
+    -------
+    step, state
+        ``step(state, batch, t) -> state``, and the state before the first step.
 
     Raises
     ------
@@ -50,35 +74,96 @@ def from_torch(
         For an optimizer that has already taken steps, is driven by a scheduler, does not cover the parameters that
         require gradients, or for parts of the model whose randomness cannot be frozen.
     TypeError
-        For something else than a module and an optimizer.
+        For something else than a module and an optimizer, and for an optimizer whose step needs a closure.
+
+    Examples
+    --------
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> step, state = from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> after = step(state, (torch.ones(4, 2), torch.zeros(4, 1)), 1)
+    >>> sorted(after["parameters"]) == sorted(dict(model.named_parameters()))
+    True
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
-    ours = copy.deepcopy(model)
-    freeze_dropout(ours)
-    state = start(ours)
-    for name, value in ours.named_parameters():
-        if not value.requires_grad:
-            state["buffers"][name] = state["parameters"].pop(name)
+    _check_arguments(model, loss, optimizer, schedule, randomness, form)
+    frozen = randomness == "frozen"
+    freeze_dropout(_of_dropout(model), others=frozen)
+    check_module(model)
     if isinstance(optimizer, Optimizer):
-        if schedule is not None:
-            optimizer = dataclasses.replace(optimizer, schedule=schedule)
-        return TrainingStep(ours, loss, optimizer, seed=seed), state
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"the optimizer must be of torch.optim or an Optimizer, got {type(optimizer).__name__}")
-    _check(model, optimizer)
-    pure = _pure(optimizer, schedule)
-    if pure is not None:
-        return TrainingStep(ours, loss, pure, seed=seed), state
-    if schedule is not None:
-        raise ValueError(f"a schedule is supported for SGD, Adam and AdamW, not for {type(optimizer).__name__}")
-    step = TorchOptimizerStep(ours, loss, _maker(model, optimizer), seed=seed)
-    warnings.warn(f"{type(optimizer).__name__}: {step.slow}", stacklevel=2)
+        pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=schedule)
+        theirs = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
+    else:
+        _check(model, optimizer)
+        pure, theirs = _pure(optimizer, schedule), optimizer
+    reason = why_own_loop(model, loss, theirs)
+    if reason is None and pure is None:
+        reason = f"the optimizer is {_with_options(theirs)}"
+    if reason is None and form == "loop":
+        reason = "form='loop'"
+    rate = None if pure is None or pure.schedule.constant else pure.rate
+    vet = None if theirs is not optimizer else functools.partial(_check, model, theirs)
+    loop = OwnLoop(model, loss, theirs, seed=seed, frozen=frozen)
+    if reason is None:
+        assert pure is not None
+        ours = copy.deepcopy(model)
+        freeze_dropout(ours, others=frozen)
+        state = start(ours)
+        for name, value in ours.named_parameters():
+            if not value.requires_grad:
+                state["buffers"][name] = state["parameters"].pop(name)
+        step: TrainingStep | OwnLoopStep = TrainingStep(ours, loss, pure, seed=seed, frozen=frozen)
+    else:
+        if schedule is not None or rate is not None:
+            raise ValueError(
+                f"a schedule is supported for SGD, Adam and AdamW without hooks, not where {reason}; pass schedule=None"
+            )
+        step = OwnLoopStep(model, loss, theirs, seed=seed, frozen=frozen)
+        state = step.loop.start()
+        if form == "auto":
+            warnings.warn(f"{reason}: {step.slow}", stacklevel=2)
+    step.self_check = SelfCheck(loop, rate=rate, vet=vet) if check else "switched off"
     return step, state
 
 
+def _check_arguments(model: Any, loss: Any, optimizer: Any, schedule: Any, randomness: str, form: str) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
+    if not callable(loss):
+        raise TypeError(f"the loss must be a function (outputs, targets) -> scalar, got {type(loss).__name__}")
+    if isinstance(optimizer, list | tuple | dict):
+        raise TypeError(
+            f"the optimizer must be one optimizer, got a {type(optimizer).__name__}; with several optimizers, make one "
+            "with several parameter groups, or write step(state, batch, t) yourself"
+        )
+    if not isinstance(optimizer, Optimizer | torch.optim.Optimizer):
+        raise TypeError(f"the optimizer must be of torch.optim or an Optimizer, got {type(optimizer).__name__}")
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise TypeError(f"the schedule must be a nn_experiments.Schedule, got {type(schedule).__name__}")
+    if randomness not in ("refused", "frozen"):
+        raise ValueError(f"randomness must be 'refused' or 'frozen', got {randomness!r}")
+    if form not in ("auto", "loop"):
+        raise ValueError(f"form must be 'auto' or 'loop', got {form!r}")
+
+
+def _of_dropout(model: nn.Module) -> nn.Module:
+    """Return the module's dropout layers without the module, so that what cannot be frozen is refused by its name."""
+    bare = nn.Module()
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            bare.add_module(name.replace(".", "/") or "model", module)
+    return bare
+
+
 def _check(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    used = [slots for slots in optimizer.state.values() if float(slots.get("step", 1)) > 0]
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported; use another")
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise TypeError(
+            f"{type(optimizer).__name__}.step needs a closure that evaluates the loss again: not supported. Write "
+            "step(state, batch, t) yourself with torch.func.functional_call"
+        )
+    builtin = type(optimizer).__module__.startswith("torch.")
+    used = [s for s in optimizer.state.values() if isinstance(s, dict) and float(s.get("step", int(builtin))) > 0]
     if used:
         raise ValueError("the optimizer has already taken steps; make a fresh one, since iterate 0 is the start")
     if any("initial_lr" in group for group in optimizer.param_groups):
@@ -91,12 +176,39 @@ def _check(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if trained - given:
         names = [name for name, p in model.named_parameters() if id(p) in trained - given]
         raise ValueError(f"the optimizer lacks {', '.join(names[:5])}: freeze them (requires_grad_(False)) or add them")
-    if given - trained:
-        raise ValueError("the optimizer holds parameters that are not the model's, or that require no gradient")
+    if given - {id(p) for p in model.parameters()}:
+        raise ValueError(
+            "the optimizer holds parameters that are not the model's. Make them parameters of the model: a loss with "
+            "parameters of its own can be a submodule that the forward pass calls"
+        )
+
+
+def _with_options(optimizer: torch.optim.Optimizer) -> str:
+    """Return the optimizer's class, and what keeps a known one from being a pure function."""
+    name = type(optimizer).__name__
+    if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        return name
+    if len(optimizer.param_groups) > 1:
+        return f"{name} with {len(optimizer.param_groups)} parameter groups"
+    group = optimizer.param_groups[0]
+    options = [key for key in ("maximize", "amsgrad", "dampening") if group.get(key)]
+    return f"{name} with {options[0]}" if options else f"{name} with lr={float(group['lr'])}"
+
+
+def _of_torch(optimizer: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the ``torch.optim`` form of an `Optimizer`, which the self-check compares with."""
+    rate, decay = optimizer.learning_rate, optimizer.weight_decay
+    if optimizer.method in ("sgd", "momentum"):
+        momentum, nesterov = optimizer.momentum, optimizer.nesterov
+        return torch.optim.SGD(parameters, lr=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    kind = torch.optim.Adam if optimizer.method == "adam" else torch.optim.AdamW
+    return kind(parameters, lr=rate, betas=optimizer.betas, eps=optimizer.eps, weight_decay=decay)
 
 
 def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimizer | None:
     """Return our form of an optimizer, or None if it has none."""
+    if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        return None
     if len(optimizer.param_groups) != 1:
         return None
     group = optimizer.param_groups[0]
@@ -104,39 +216,24 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         return None
     more: dict[str, Any] = {} if schedule is None else {"schedule": schedule}
     rate, decay = float(group["lr"]), float(group.get("weight_decay", 0))
+    if rate <= 0 or any(isinstance(value, torch.Tensor) for value in (group["lr"], *group.get("betas", ()))):
+        return None
     if type(optimizer) is torch.optim.SGD:
         momentum = float(group["momentum"])
+        if momentum >= 1:
+            return None
         method = "momentum" if momentum else "sgd"
         nesterov = bool(group["nesterov"])
         return Optimizer(
             method=method, learning_rate=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, **more
         )
-    if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
-        decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
-        a, b = group["betas"]
-        return Optimizer(
-            method="adamw" if decoupled else "adam",
-            learning_rate=rate,
-            betas=(float(a), float(b)),
-            eps=float(group["eps"]),
-            weight_decay=decay,
-            **more,
-        )
-    return None
-
-
-def _maker(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[list[torch.Tensor]], torch.optim.Optimizer]:
-    """Return a function that makes the same optimizer for other tensors, group by group."""
-    place = {id(p): k for k, p in enumerate(p for p in model.parameters() if p.requires_grad)}
-    groups = [
-        ([place[id(p)] for p in group["params"]], {key: value for key, value in group.items() if key != "params"})
-        for group in optimizer.param_groups
-    ]
-    kind: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] = cast(Any, type(optimizer))
-
-    def make(leaves: list[torch.Tensor]) -> torch.optim.Optimizer:
-        if len(leaves) < len(place):  # a trial without the model: one tensor in the first group
-            return kind([{"params": leaves, **groups[0][1]}])
-        return kind([{"params": [leaves[k] for k in rows], **options} for rows, options in groups])
-
-    return make
+    decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
+    a, b = group["betas"]
+    return Optimizer(
+        method="adamw" if decoupled else "adam",
+        learning_rate=rate,
+        betas=(float(a), float(b)),
+        eps=float(group["eps"]),
+        weight_decay=decay,
+        **more,
+    )

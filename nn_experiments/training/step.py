@@ -8,7 +8,7 @@ bias corrections; with ``index="batch"`` in the schedule it does not differ at a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -18,11 +18,12 @@ from torch.func import functional_call, grad
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.scalar_loss import Loss, scalar, trainable
+from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "mse", "start"]
 
 State = dict[str, dict[str, torch.Tensor]]
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -46,28 +47,50 @@ def start(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None
     }
 
 
+class _Objective(nn.Module):
+    """A module followed by its loss; what is differentiated and read while the state's tensors are in the module."""
+
+    def __init__(self, model: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = (loss,)  # in a tuple: a loss that is a module is no part of this one
+
+    def forward(
+        self, inputs: Any, targets: Any, leaves: list[torch.Tensor] | None
+    ) -> tuple[Any, dict[str, torch.Tensor]]:
+        """Return the gradients of the leaves (the loss, if None) and the buffers after the forward pass.
+
+        The backward pass is within, since activation checkpoints compute the forward pass once more, with the tensors
+        that are then in the module; buffers are read from the module, since a forward pass may replace them.
+        """
+        value = scalar(self._loss[0](self.model(inputs), targets))
+        found = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
+        return found, dict(self.model.named_buffers())
+
+
 class _Gradients:
     """Loss and gradients of a module at a state: parameters, buffers and randomness are all arguments."""
 
-    def __init__(self, model: nn.Module, loss: Loss, seed: int) -> None:
+    def __init__(self, model: nn.Module, loss: Loss, seed: int, *, frozen: bool = False) -> None:
         for name, module in model.named_modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 and module.training:
+            dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 and module.training
+            if dropout and not frozen:
                 raise ValueError(
                     f"{name} is a {type(module).__name__}: its masks come from torch's generator and could not be "
                     f"replayed. Use nn_experiments.FrozenDropout({module.p}), or from_torch, which replaces it"
                 )
-        self.model, self.loss, self.seed = model, loss, seed
-        self.random = any(isinstance(module, FrozenDropout) for module in model.modules())
+        self.model, self.loss, self.seed, self.seeded = model, loss, seed, frozen
+        self.objective = _Objective(model, loss)
+        self.random = frozen or any(isinstance(module, FrozenDropout) for module in model.modules())
 
-    def __call__(self, state: State, batch: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Return gradients by name and the buffers after the forward pass."""
+    def __call__(self, state: State, batch: Any) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """Return gradients by name (None for parameters the loss does not depend on) and the buffers afterwards."""
         leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
         with torch.enable_grad(), self.frozen(batch):
-            outputs = functional_call(self.model, (leaves, buffers), (batch[0],))
-            found = torch.autograd.grad(self.loss(outputs, batch[1]), list(leaves.values()), allow_unused=True)
-        pairs = zip(leaves.items(), found, strict=True)
-        return {name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in pairs}, buffers
+            values = {f"model.{name}": value for name, value in (leaves | buffers).items()}
+            found, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
+        return dict(zip(leaves, found, strict=True)), self._kept(buffers, after)
 
     def functional(
         self, state: State, inputs: torch.Tensor, targets: torch.Tensor
@@ -76,18 +99,28 @@ class _Gradients:
 
         def objective(parameters: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
             buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
-            outputs = functional_call(self.model, (parameters, buffers), (inputs,))
-            return self.loss(outputs, targets), buffers
+            values = {f"model.{name}": value for name, value in (parameters | buffers).items()}
+            value, after = functional_call(self.objective, values, (inputs, targets, None))
+            return value.squeeze(), self._kept(buffers, after)
 
         return grad(objective, has_aux=True)(state["parameters"])
 
+    @staticmethod
+    def _kept(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: after[name].detach() if name in after else value for name, value in before.items()}
+
+    @contextlib.contextmanager
+    def _fixed(self, batch: Any) -> Iterator[None]:
+        if not isinstance(batch, Batch):
+            what = "torch's generators seeded by the batch" if self.seeded else "FrozenDropout"
+            raise TypeError(f"a model with {what} needs batches that carry their index: nn_experiments.Batch")
+        torch_too = seeded(self.seed, batch.index) if self.seeded else contextlib.nullcontext()
+        with frozen_randomness(self.seed, batch.index), torch_too:
+            yield
+
     def frozen(self, batch: Any) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the model's frozen randomness is that of the batch."""
-        if not self.random:
-            return contextlib.nullcontext()
-        if not isinstance(batch, Batch):
-            raise TypeError("a model with FrozenDropout needs batches that carry their index: nn_experiments.Batch")
-        return frozen_randomness(self.seed, batch.index)
+        return self._fixed(batch) if self.random else contextlib.nullcontext()
 
 
 class TrainingStep:
@@ -104,11 +137,23 @@ class TrainingStep:
         See `nn_experiments.training.optimizers.Optimizer`; same conventions, hence same numbers, as ``torch.optim``.
     seed
         Of the frozen randomness (dropout masks), which depends on (seed, index of the batch) only.
+    frozen
+        Whether torch's generators are seeded by (seed, index of the batch) around the forward pass.
+
+    Notes
+    -----
+    A parameter on which the loss does not depend is left as it is, without weight decay and momentum, as in
+    ``torch.optim`` parameters whose gradient is None are. Adam counts such steps in ``missed:name``.
     """
 
-    def __init__(self, model: nn.Module, loss: Loss, optimizer: Optimizer, *, seed: int = 0) -> None:
+    #: A `SelfCheck` where from_torch has made the step, or a word why there is none.
+    self_check: Any = None
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, optimizer: Optimizer, *, seed: int = 0, frozen: bool = False
+    ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.gradients = _Gradients(model, loss, seed)
+        self.gradients = _Gradients(model, loss, seed, frozen=frozen)
 
     def __call__(self, state: State, batch: Any, t: int) -> State:
         """Return the next state; the given one is left as it was."""
@@ -121,7 +166,7 @@ class TrainingStep:
     def update(
         self,
         state: State,
-        gradients: Mapping[str, torch.Tensor],
+        gradients: Mapping[str, torch.Tensor | None],
         buffers: dict[str, torch.Tensor],
         rate: Any,
         t: Any,
@@ -132,7 +177,14 @@ class TrainingStep:
         parameters: dict[str, torch.Tensor] = {}
         kept: dict[str, torch.Tensor] = {}
         for name, value in old.items():
-            slope = gradients[name]
+            slope, own = gradients[name], t
+            if slope is None:
+                parameters[name] = value
+                kept.update(_unmoved(name, memory, counted=rule.method in ("adam", "adamw")))
+                continue
+            if f"missed:{name}" in memory:
+                kept[f"missed:{name}"] = memory[f"missed:{name}"]
+                own = t - int(kept[f"missed:{name}"])
             if rule.weight_decay and rule.method != "adamw":
                 slope = slope + rule.weight_decay * value
             if rule.method == "sgd":
@@ -153,9 +205,17 @@ class TrainingStep:
                     first = a * memory[f"first:{name}"] + first
                     second = b * memory[f"second:{name}"] + second
                 kept[f"first:{name}"], kept[f"second:{name}"] = first, second
-                scale = (second / (1 - b**t)) ** 0.5 + rule.eps
-                parameters[name] = value - rate / (1 - a**t) * first / scale
+                scale = (second / (1 - b**own)) ** 0.5 + rule.eps
+                parameters[name] = value - rate / (1 - a**own) * first / scale
         return {"parameters": parameters, "buffers": buffers, "optimizer": kept}
+
+
+def _unmoved(name: str, memory: Mapping[str, torch.Tensor], *, counted: bool) -> dict[str, torch.Tensor]:
+    """Return what an optimizer keeps of a parameter that has no gradient in this step."""
+    kept = {key: value for key, value in memory.items() if key.split(":", 1)[1] == name}
+    if counted:
+        kept[f"missed:{name}"] = kept.get(f"missed:{name}", torch.tensor(0)) + 1
+    return kept
 
 
 class TorchOptimizerStep:
@@ -173,6 +233,7 @@ class TorchOptimizerStep:
     Optimizers whose step needs a closure (LBFGS) are refused, and so is state that is not tensors or numbers.
     """
 
+    self_check: Any = None
     slow = "a slower path: torch's own optimizer, rebuilt at every step, without the fast kernels and the ensemble"
 
     def __init__(
@@ -198,7 +259,8 @@ class TorchOptimizerStep:
             slot, name = key.split(":", 1)
             optimizer.state[leaves[names.index(name)]][slot] = value.clone()
         for name, leaf in zip(names, leaves, strict=True):
-            leaf.grad = gradients[name].detach().clone()
+            slope = gradients[name]
+            leaf.grad = None if slope is None else slope.detach().clone()
         optimizer.step()
         kept: dict[str, torch.Tensor] = {}
         for name, leaf in zip(names, leaves, strict=True):

@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import convolve, laid_out
 from nn_experiments.training.dropout import FrozenDropout
+from nn_experiments.training.kept_attributes import kept_attributes
+from nn_experiments.training.own_loop_reasons import hook_of
 
 __all__ = ["CannotWiden", "Wide"]
 
@@ -65,11 +67,12 @@ class Wide:
 
     def __init__(self, model: nn.Module, *, way: Callable[[ConvolutionShape, int], str] | None = None) -> None:
         self.way = way or (lambda shape, chains: "grouped")
-        hooked = [name for name, m in model.named_modules() if m._forward_hooks or m._forward_pre_hooks]
-        if hooked:
-            raise CannotWiden(f"{hooked[0] or 'the module itself'} has a hook")
+        hook = hook_of(model)
+        if hook:
+            raise CannotWiden(hook)
         try:
-            self.graph = _Tracer().trace(model)
+            with kept_attributes(model.modules()):
+                self.graph = _Tracer().trace(model)
         except Exception as error:  # whatever the module's own code raises when it meets a placeholder
             raise CannotWiden(f"its forward pass depends on the data ({error})") from error
         self.modules = dict(model.named_modules())
@@ -82,6 +85,8 @@ class Wide:
             reason = self._reason(node, known)
             if reason:
                 raise CannotWiden(reason)
+        used = {str(node.target) for node in self.nodes if node.op == "call_module"}
+        self.unused = [name for name, _ in model.named_parameters() if name.rpartition(".")[0] not in used]
         self.last: dict[fx.Node, list[fx.Node]] = {}
         seen: set[fx.Node] = set()
         for node in reversed(self.nodes):

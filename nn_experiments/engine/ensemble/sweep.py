@@ -14,6 +14,7 @@ from torch import nn
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.kernels.mlp import hand_written
+from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, State, TrainingStep
 
 __all__ = ["FORMS", "Sweep", "apply", "form_of", "sweep"]
@@ -77,18 +78,30 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
     if form in (None, "mlp") and by_hand is None:
         return "mlp", ""
     reasons.append(f"not by hand, {by_hand}")
-    if form in (None, "wide"):
+    if form in (None, "wide") and not step.gradients.seeded:
         try:
-            Wide(step.model)
+            unused = Wide(step.model).unused
+            if unused and not _plain(step):
+                raise CannotWiden(f"its parameter {unused[0]} is not used, and would decay or move with others")
             return "wide", "; ".join(reasons)
         except CannotWiden as error:
             reasons.append(f"not in wide form, {error}")
     if form in (None, "vmap"):
+        if hook := hook_of(step.model):
+            raise TypeError(f"the ensemble engine cannot run this step: {hook}; use engine='step'")
+        if step.gradients.seeded:
+            what = "torch's generator is seeded for one chain"
+            raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
         norm = any(isinstance(module, nn.modules.batchnorm._NormBase) for module in step.model.modules())
         if not (norm and torch.is_autocast_enabled(device)):
             return "vmap", "; ".join(reasons)
         reasons.append("not by vmap, which has no batch norm of bfloat16 images with float32 statistics")
     raise TypeError(f"the ensemble engine cannot run this step: {'; '.join(reasons)}; use engine='step'")
+
+
+def _plain(step: TrainingStep) -> bool:
+    """Return whether a parameter whose gradient is zero stays where it is."""
+    return step.optimizer.method == "sgd" and not step.optimizer.weight_decay
 
 
 def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide | None) -> None:

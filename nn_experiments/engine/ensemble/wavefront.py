@@ -185,6 +185,12 @@ def wavefront(
     runs = plan(order, at)
     wanted = set(at)
     first = next((run.indices[0] for run in runs if len(run.indices)), None)
+    if first is not None and (step.optimizer.method != "sgd" or step.optimizer.weight_decay):
+        slopes, _ = step.gradients(state0, batches(first))
+        idle = next((name for name, slope in slopes.items() if slope is None), None)
+        if idle is not None:
+            what = f"the loss does not depend on {idle}, which {step.optimizer.method} would move all the same"
+            raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
     wide = None if first is None else ensemble.prepare(step, batches, state0, first)
     workplace = _Workplace(ensemble, step, batches, wide)
     groups: dict[int, list[Run]] = {}

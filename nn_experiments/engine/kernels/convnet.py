@@ -9,20 +9,28 @@ from typing import Any
 import torch
 from torch import nn
 
+from nn_experiments.engine.gpu import lost, out_of_memory
 from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
+from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.training.batches import Batch
+from nn_experiments.training.own_loop_reasons import hook_of
+from nn_experiments.training.scalar_loss import scalar
 from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["ChannelsLastKernel", "convolutional"]
 
 
 def convolutional(step: Any) -> bool:
-    """Return whether a step trains a module with two-dimensional convolutions."""
-    return isinstance(step, TrainingStep) and any(isinstance(m, nn.Conv2d) for m in step.model.modules())
+    """Return whether a step trains a module with two-dimensional convolutions, without hooks."""
+    if type(step) is not TrainingStep or hook_of(step.model):
+        return False
+    return any(isinstance(m, nn.Conv2d) for m in step.model.modules())
 
 
-def _last(value: torch.Tensor) -> torch.Tensor:
-    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+def _last(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.dim() == 4:
+        return value.contiguous(memory_format=torch.channels_last)
+    return value
 
 
 class ChannelsLastKernel:
@@ -31,9 +39,16 @@ class ChannelsLastKernel:
     Plain SGD changes the parameters in place, and small convolutions are matrix products; other rules go through
     `TrainingStep.update`. Running statistics are the copy's buffers: the forward pass moves them as it does in any
     training loop.
+
+    Attributes
+    ----------
+    refused
+        None, or why maps go through the step itself from now on: the module's own code does not allow channels last in
+        memory (such as ``x.view(…)`` after a convolution), or a convolution was used in another way than at first.
     """
 
     name = "channels_last"
+    refused: str | None = None
 
     def __init__(self, step: TrainingStep, batches: Callable[[int], Any]) -> None:
         if not convolutional(step):
@@ -44,46 +59,79 @@ class ChannelsLastKernel:
         self.products: dict[str, ProductConvolution] | None = None if self.plain else {}
         own = dict(self.model.named_parameters())
         self.parameters = {name: value for name, value in own.items() if value.requires_grad}
-        constant = {name: value for name, value in own.items() if not value.requires_grad}
-        self.buffers = constant | dict(self.model.named_buffers())
+        self.constant = {name: value for name, value in own.items() if not value.requires_grad}
+        known = {id(value): name for name, value in self.model.named_buffers()}
+        self.places = [
+            (module, key, known[id(value)])
+            for module in self.model.modules()
+            for key, value in module._buffers.items()
+            if value is not None
+        ]
 
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
         """Return the state after the maps ``indices``."""
         if not len(indices):
             return state
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.data = _last(state["parameters"][name].detach()).clone()
-            for name, value in self.buffers.items():
-                value.copy_(state["buffers"][name])
-            if self.products is None:
-                first = self.batches(indices[0])
-                with self.step.gradients.frozen(first):
-                    self.products = replace_small(self.model, _last(first[0]))
-                for name, value in self.buffers.items():  # the batch has moved the running statistics
-                    value.copy_(state["buffers"][name])
+        if self.refused is None:
+            try:
+                return self._run(state, indices, before)
+            except RuntimeError as error:  # the module's own code does not take what this kernel feeds it
+                if out_of_memory(error) or lost(error):
+                    raise
+                reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        else:
+            reason = self.refused
+        found = StepKernel(self.step, self.batches).apply(state, indices, before)
+        self.refused = reason  # only now: an error of the module itself is raised by the step
+        return found
+
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
+        for name, parameter in self.parameters.items():
+            parameter.data = _last(state["parameters"][name].detach()).clone()
+        for name, parameter in self.constant.items():
+            parameter.data = state["buffers"][name].detach().clone()
+        self._put_buffers(state)
+        if self.products is None:
+            first = self.batches(indices[0])
+            with self.step.gradients.frozen(first):
+                self.products = replace_small(
+                    self.model, _last(first[0]), finish=lambda outputs: self.step.loss(outputs, first[1])
+                )
+            self._put_buffers(state)  # the batch has moved the running statistics
         leaves: dict[str, torch.Tensor] = {**self.parameters}
         for name, product in self.products.items():
             if name in self.parameters:
                 leaves[name] = product.taps = product.used(self.parameters[name]).requires_grad_()
             else:
-                product.taps = product.used(self.buffers[name])
+                product.taps = product.used(self.constant[name])
         memory = state.get("optimizer", {})
         for t, i in enumerate(indices, before + 1):
             memory = self._once(self.batches(i), t, memory, leaves)
+        buffers = {name: value.detach().clone() for name, value in self.model.named_buffers()}
+        constant = {name: value.detach().clone() for name, value in self.constant.items()}
         return {
             "parameters": {name: parameter.detach() for name, parameter in self.parameters.items()},
-            "buffers": {name: value.detach().clone() for name, value in self.buffers.items()},
+            "buffers": {name: (buffers | constant)[name] for name in state["buffers"]},
             "optimizer": memory,
         }
+
+    def _put_buffers(self, state: State) -> None:
+        """Give the module the buffers of a state; in place, unless a forward pass has put others there."""
+        fresh: dict[str, torch.Tensor] = {}
+        for module, key, name in self.places:
+            if name not in fresh:
+                fresh[name] = state["buffers"][name].detach().clone()
+            module._buffers[key] = fresh[name]
 
     def _once(
         self, batch: Any, t: int, memory: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         step, values = self.step, list(leaves.values())
+        for product in (self.products or {}).values():
+            product.calls = 0
         with torch.enable_grad(), step.gradients.frozen(batch):
-            loss = step.loss(self.model(_last(batch[0])), batch[1])
-            gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True)
+            loss = scalar(step.loss(self.model(_last(batch[0])), batch[1]))
+            gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=self.plain)
         rate = step.optimizer.rate(t, batch.index if isinstance(batch, Batch) else t)
         with torch.no_grad():
             if self.plain:
@@ -92,5 +140,5 @@ class ChannelsLastKernel:
             state: State = {"parameters": {**self.parameters}, "optimizer": memory}
             after = step.update(state, dict(zip(leaves, gradients, strict=True)), {}, rate, t)
             for name, parameter in self.parameters.items():
-                parameter.data = after["parameters"][name]
+                parameter.data = after["parameters"][name].detach()
             return after["optimizer"]

@@ -7,12 +7,21 @@ of 1024 channels on 2×2 images 33 ms and 6 ms. Taps that only ever see padding 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
-__all__ = ["ProductConvolution", "fits", "replace_small"]
+from nn_experiments.training.own_loop_reasons import hook_of
+
+__all__ = ["OtherUse", "ProductConvolution", "fits", "replace_small"]
+
+
+class OtherUse(RuntimeError):
+    """A convolution that was replaced is used in another way than on the batch that it was replaced for."""
 
 
 def fits(convolution: nn.Conv2d, height: int, width: int) -> bool:
@@ -58,6 +67,7 @@ class ProductConvolution(nn.Module):
     def __init__(self, convolution: nn.Conv2d, height: int, width: int) -> None:
         super().__init__()
         self.weight, self.bias = convolution.weight, convolution.bias
+        self.size, self.calls = (height, width), 0
         self.stride = convolution.stride
         (a, b, rows), (c, d, columns) = (_reach(convolution, s, k) for k, s in enumerate((height, width)))
         self.rows, self.columns = slice(a, b), slice(c, d)
@@ -74,7 +84,16 @@ class ProductConvolution(nn.Module):
         return weight.detach().permute(0, 2, 3, 1)[:, self.rows, self.columns]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map (B, C, H, W) to (B, outputs, …), channels last in memory."""
+        """Map (B, C, H, W) to (B, outputs, …), channels last in memory.
+
+        Raises
+        ------
+        OtherUse
+            If the images have another size, or this is the second call since ``calls`` was set to 0.
+        """
+        self.calls += 1
+        if self.calls > 1 or tuple(images.shape[2:]) != self.size or images.dim() != 4:
+            raise OtherUse(f"a convolution of images of {self.size} is used again, or on {tuple(images.shape[2:])}")
         x, taps = images.permute(0, 2, 3, 1), self.taps
         down, right = self.stride
         if any(self.pads):
@@ -86,32 +105,76 @@ class ProductConvolution(nn.Module):
         return nn.functional.linear(x, taps.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
-def replace_small(model: nn.Module, images: torch.Tensor) -> dict[str, ProductConvolution]:
+def replace_small(
+    model: nn.Module, images: torch.Tensor, *, finish: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> dict[str, ProductConvolution]:
     """Replace a module's convolutions where that `fits`, in place; return the new ones by the names of their weights.
+
+    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that is at one place of the
+    module, is called once in a forward pass, and whose weights nothing else in it reads.
 
     Parameters
     ----------
     images
-        A batch; every later one must have images of the same size.
+        A batch; on images of another size the new modules raise `OtherUse`.
+    finish
+        Outputs -> loss, which may read weights too.
     """
-    sizes: dict[str, tuple[int, int]] = {}
-    found = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+    places = [id(module) for _, module in model.named_modules(remove_duplicate=False)]
+    owners = [id(p) for _, p in model.named_parameters(remove_duplicate=False)]
+    found = {
+        name: module
+        for name, module in model.named_modules()
+        if type(module) is nn.Conv2d
+        and "forward" not in vars(module)
+        and places.count(id(module)) == 1
+        and owners.count(id(module.weight)) == 1
+        and (module.bias is None or owners.count(id(module.bias)) == 1)
+        and hook_of(module) is None
+    }
+    sizes: dict[str, list[tuple[int, ...]]] = {name: [] for name in found}
 
     def watch(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
         def seen(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            sizes[name] = (int(given[0].shape[-2]), int(given[0].shape[-1]))
+            sizes[name].append(tuple(given[0].shape[2:]) if given[0].dim() == 4 else ())
 
         return seen
 
     hooks = [module.register_forward_pre_hook(watch(name)) for name, module in found.items()]
-    with torch.no_grad():
-        model(images)
-    for hook in hooks:
-        hook.remove()
+    try:
+        with torch.enable_grad():
+            outputs = model(images)
+            outputs = outputs if finish is None else finish(outputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    readers = _readers(outputs)
     new: dict[str, ProductConvolution] = {}
     for name, convolution in found.items():
-        if name in sizes and fits(convolution, *sizes[name]):
-            new[f"{name}.weight"] = ProductConvolution(convolution, *sizes[name])
+        if len(sizes[name]) != 1 or len(sizes[name][0]) != 2 or readers.get(id(convolution.weight), 0) > 1:
+            continue
+        height, width = sizes[name][0]
+        if fits(convolution, height, width):
+            new[f"{name}.weight"] = ProductConvolution(convolution, height, width)
             parent, _, own = name.rpartition(".")
-            setattr(model.get_submodule(parent), own, new[f"{name}.weight"])
+            if name:
+                setattr(model.get_submodule(parent), own, new[f"{name}.weight"])
     return new
+
+
+def _readers(outputs: Any) -> Counter[int]:
+    """Return the ``id`` of a parameter -> how many operations that led to some outputs read it."""
+    todo = [one.grad_fn for one in tree_leaves(outputs) if isinstance(one, torch.Tensor) and one.grad_fn is not None]
+    seen = set(todo)
+    count: Counter[int] = Counter()
+    while todo:
+        for node, _ in todo.pop().next_functions:
+            if node is None:
+                continue
+            leaf = getattr(node, "variable", None)
+            if leaf is not None:
+                count[id(leaf)] += 1
+            elif node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return count

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.models.mlp import MLP
+from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, State, TrainingStep
 
 __all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "hand_written"]
@@ -47,8 +49,15 @@ class StepKernel:
 
 def hand_written(step: Any, batches: Any) -> str | None:
     """Return None if the hand-written MLP kernels can run this step, else the reason why not."""
-    if not isinstance(step, TrainingStep) or not isinstance(step.model, MLP):
+    if type(step) is not TrainingStep or type(step.model) is not MLP:
         return "it is not a TrainingStep of an MLP"
+    if any(type(layer) is not nn.Linear for layer in step.model.layers) or hook_of(step.model):
+        return "its MLP has hooks, or layers of another class than nn.Linear"
+    own = dict(step.model.named_parameters(remove_duplicate=False))
+    if len(own) != 2 * len(step.model.layers) or len({id(p) for p in own.values()}) < len(own):
+        return "its MLP has layers without bias or with shared parameters"
+    if not all(p.requires_grad for p in own.values()):
+        return "its MLP has parameters that do not require gradients"
     if step.optimizer.method != "sgd" or step.optimizer.weight_decay:
         return f"its optimizer is {step.optimizer.method}, not plain SGD"
     if step.loss not in LOSSES.values():

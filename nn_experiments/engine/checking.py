@@ -1,0 +1,142 @@
+"""Is what will run the step that was asked for? Steps, kernels and ensembles against the user's own loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contraction.maps.orders import CustomOrder
+from nn_experiments.engine.gpu import lost, out_of_memory
+from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
+from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.rounding import as_double, first_difference
+from nn_experiments.training.self_check import Reference, SelfCheck
+from nn_experiments.training.step import State
+
+__all__ = ["check_step", "checked_kernel", "why_not_ensemble"]
+
+
+class _Doubled(ArrayBatches):
+    """The batches of another source in float64."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        if isinstance(inner, ArrayBatches):
+            self.sampler = inner.sampler
+
+    def __call__(self, i: int) -> Any:
+        return as_double(self.inner(i))
+
+
+def check_step(step: Any, batches: Callable[[int], Any], state0: State) -> dict[str, str]:
+    """Compare a step of from_torch with the user's own training loop; return what to record.
+
+    Raises
+    ------
+    ValueError
+        If it differs, with the tensor, the number of the step and the likely cause.
+    """
+    check = getattr(step, "self_check", None)
+    if check is None:
+        return {}
+    return {"self-check": check if isinstance(check, str) else check(step, batches, state0)}
+
+
+def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
+    """Return the kernel to run a step with, and what to record.
+
+    With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step.
+
+    Raises
+    ------
+    ValueError
+        If a kernel that was asked for by name differs, with the tensor.
+    """
+    kernel = choose(step, batches, engine)
+    check = getattr(step, "self_check", None)
+    if not isinstance(check, SelfCheck):
+        return kernel, {}
+    if isinstance(kernel, StepKernel):
+        check.reference = None  # it may be large
+        return kernel, {}
+    before = check.recall(batches, kernel.name)
+    if before is None:
+        before = (_kernel_differs(step, check, batches, state0, kernel.name),)
+        check.remember(batches, kernel.name, *before)
+    (reason,) = before
+    if reason is None:
+        return kernel, {}
+    if engine != "auto":
+        raise ValueError(f"the kernel {kernel.name} cannot be used for this step: {reason}; use engine='step'")
+    return StepKernel(step, batches), {"not used": f"{kernel.name}: {reason}"}
+
+
+def _reference(step: Any, check: SelfCheck, batches: Any, state0: State) -> Reference:
+    """Return what the user's own loop gives, from the check of the step; computed anew if that was of other batches."""
+    if check.reference is None:
+        check.known = [one for one in check.known if one[:2] != (batches, "step")]
+        check(step, batches, state0)
+    assert check.reference is not None
+    reference, check.reference = check.reference, None  # it may be large
+    return reference
+
+
+def _kernel_differs(step: Any, check: SelfCheck, batches: Any, state0: State, name: str) -> str | None:
+    """Return how a kernel differs over three maps, or over one after that, or None."""
+    reference = _reference(step, check, batches, state0)
+    data = _Doubled(batches) if reference.double else batches
+    try:
+        kernel = choose(step, data, name)
+        for count in (len(reference.indices), 1):  # a second chain starts where the first one did
+            end = kernel.apply(reference.start, reference.indices[:count], 0)
+            difference = first_difference(reference.ends[count - 1 : count], [end], reference.limits[count - 1 : count])
+            if difference:
+                return _said(difference)
+    except Exception as error:  # whatever the module's own code raises
+        if out_of_memory(error) or lost(error):
+            raise
+        return f"it fails with {type(error).__name__}: {str(error).splitlines()[0]}"
+    return None
+
+
+def _said(difference: tuple[int, str, float, float]) -> str:
+    _, name, gap, allowed = difference
+    return f"it differs from your own training loop in {name} by {gap:.3g}, where rounding explains {allowed:.1g}"
+
+
+def why_not_ensemble(step: Any, batches: Any, state0: State) -> str | None:
+    """Return why the ensemble cannot run a step of from_torch, or how it differs; None if it is right.
+
+    Two chains are compared: the maps of the check, and the first of them.
+    """
+    check = getattr(step, "self_check", None)
+    if not isinstance(check, SelfCheck):
+        return None
+    before = check.recall(batches, "ensemble")
+    if before is None:
+        before = (_ensemble_differs(step, check, batches, state0),)
+        check.remember(batches, "ensemble", *before)
+    return before[0]
+
+
+def _ensemble_differs(step: Any, check: SelfCheck, batches: Any, state0: State) -> str | None:
+    from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
+
+    reference = _reference(step, check, batches, state0)
+    count = len(reference.indices)
+    data = _Doubled(batches) if reference.double else batches
+    words = {n: list(reversed(reference.indices[:n])) for n in (1, count)}
+    order = CustomOrder(lambda n: words[n])
+    try:
+        path = wavefront(step, data, order, [1, count], reference.start, ensemble=Ensemble(chunk=2))
+        found = {n: state for n, state, _ in path}
+    except Exception as error:
+        if out_of_memory(error) or lost(error):
+            raise
+        return str(error).splitlines()[0]
+    for n in words:
+        difference = first_difference(reference.ends[n - 1 : n], [found[n]], reference.limits[n - 1 : n])
+        if difference:
+            return _said(difference)
+    return None

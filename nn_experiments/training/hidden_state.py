@@ -1,0 +1,110 @@
+"""What a training step changes beside parameters, buffers and the optimizer's state, found by comparing.
+
+A counter, a list of losses or a generator of one's own makes T_i depend on how often it was applied. It may matter
+only after thousands of steps, which no comparison of results would see.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nn_experiments.training.reachable import attributes, methods, reachable
+
+__all__ = ["changed", "hidden_state"]
+
+#: Tensors with more entries than this are compared by their version and address.
+LARGE = 1_000_000
+
+
+def hidden_state(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+    """Return path -> value of everything a step could change that is no parameter, buffer or state of the optimizer.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The user's own objects.
+    """
+    found: dict[str, Any] = {}
+    modules = dict(model.named_modules())
+    known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
+    if optimizer is not None:
+        known.add(id(optimizer))
+    stop = known | {id(value) for value in model.buffers()}
+
+    seen: dict[int, Any] = {}
+
+    def note(path: str, thing: Any) -> None:
+        for where, part in reachable(thing, path, stop=stop, seen=seen):
+            value = None if id(part) in stop else _frozen(part)
+            if value is not None:
+                found.setdefault(where, value)
+
+    for name, module in modules.items():
+        own = f"the module's {name}." if name else "the module's "
+        found[f"{own}_buffers"] = ("keys", *module._buffers)
+        for key, value in attributes(module):
+            note(f"{own}{key}", value)
+        for key, function in methods(module):
+            note(f"{own}{key}", function)
+    if optimizer is not None:
+        for key, value in attributes(optimizer):
+            note(f"the optimizer's {key}", value)
+        for key, function in methods(optimizer):
+            note(f"the optimizer's {key}", function)
+    note("the loss", loss)
+    for name, parameter in model.named_parameters():
+        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+            for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):
+                note(f"hook {k} of {name}", hook)
+    return found
+
+
+def _frozen(part: Any) -> Any:
+    """Return a copy of a thing's value that can be compared with ``==``, or None if it has none of its own."""
+    if isinstance(part, torch.Tensor):
+        if part.numel() > LARGE or part.layout is not torch.strided or part.is_meta:
+            return ("tensor", part._version, tuple(part.shape), id(part))
+        value = part.detach().cpu().contiguous()
+        return ("tensor", tuple(part.shape), str(part.dtype), value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    if isinstance(part, np.ndarray):
+        return ("array", part.shape, part.dtype.str, part.tobytes() if part.dtype != object else repr(part))
+    if isinstance(part, torch.Generator):
+        return ("generator", part.get_state().numpy().tobytes())
+    if isinstance(part, np.random.Generator):
+        return ("generator", repr(part.bit_generator.state))
+    if isinstance(part, np.random.RandomState):
+        return ("generator", repr(part.get_state()))
+    if isinstance(part, random.Random):
+        return ("generator", part.getstate())
+    if isinstance(part, (list, tuple, set, frozenset, dict)):
+        return ("entries", len(part))
+    if isinstance(part, (bool, int, float, complex, str, bytes)):
+        return (type(part).__name__, repr(part))
+    return ("none",) if part is None else None
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    """Return path -> how it changed, for what differs between two results of `hidden_state`."""
+    found: dict[str, str] = {}
+    for path in [*before, *(path for path in after if path not in before)]:
+        one, two = before.get(path), after.get(path)
+        if one != two:
+            found[path] = f"{_shown(one)} became {_shown(two)}"
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if value[0] in ("int", "float", "bool", "str", "complex"):
+        return str(value[1])[:40]
+    if value[0] == "entries":
+        return f"{value[1]} entries"
+    return {"none": "None", "generator": "a generator's state", "keys": ", ".join(map(str, value[1:]))}.get(
+        value[0], f"a {value[0]}" if value[0] != "array" else "an array"
+    )

@@ -1,0 +1,55 @@
+"""A training step that is the user's own loop: exact for any module, loss and optimizer, and slower."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.scalar_loss import Loss
+from nn_experiments.training.step import State, TorchOptimizerStep
+
+__all__ = ["OwnLoopStep"]
+
+
+class OwnLoopStep(TorchOptimizerStep):
+    """A step of the user's own module, loss and ``torch.optim`` optimizer, whose tensors are exchanged for the state's.
+
+    It returns what the usual loop returns, to the last bit: ``optimizer.zero_grad()``,
+    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were.
+    Training mode and the options of the optimizer are those of the time when this was made; do not add or remove hooks
+    or layers afterwards.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The user's own objects.
+    seed
+        Of the dropout masks, and of torch's generators if ``frozen``.
+    frozen
+        Whether torch's generators are seeded by (seed, index of the batch) for each step.
+
+    Examples
+    --------
+    >>> model = torch.nn.Linear(2, 1)
+    >>> step = OwnLoopStep(model, torch.nn.functional.mse_loss, torch.optim.RMSprop(model.parameters()))
+    >>> batch = torch.ones(3, 2), torch.zeros(3, 1)
+    >>> sorted(step(step.loop.start(), batch, 1)["parameters"])
+    ['bias', 'weight']
+    """
+
+    slow = "a slower path: your own model and optimizer take every step, without the fast kernels and the ensemble"
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer, *, seed: int = 0, frozen: bool = False
+    ) -> None:
+        self.model, self.loss = model, loss
+        self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)
+
+    def __call__(self, state: State, batch: Any, t: int) -> State:
+        """Return the next state; the given one is left as it was."""
+        with self.loop.holding(state):
+            self.loop.once(batch)
+            return self.loop.read()

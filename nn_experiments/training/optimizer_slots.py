@@ -1,0 +1,127 @@
+"""The state of a torch optimizer as a flat dictionary of tensors, and back without loss of the kind of number.
+
+A tensor ``state[p][slot]`` of the parameter called ``name`` has the key ``slot:name``. What is no tensor has its kind
+in brackets, ``step[int]:name``, since an optimizer that computes ``beta ** step`` in Python would round otherwise with
+a tensor. State that belongs to no parameter has an empty name, and an option of a parameter group that steps change
+the key ``group 0 option[float]:``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+__all__ = ["read_slots", "write_slots"]
+
+_KINDS = {"bool": bool, "int": int, "float": float}
+
+
+def _encoded(owner: str, slot: str, name: str, value: Any) -> tuple[str, torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return f"{slot}:{name}", value.detach().clone()
+    if value is None:
+        return f"{slot}[none]:{name}", torch.zeros(())
+    kind = type(value).__name__
+    if type(value) not in _KINDS.values():
+        raise TypeError(
+            f"{owner} keeps {slot} as {kind}: not supported, since the state of a training step consists of tensors "
+            "and numbers. Keep a tensor, an int or a float for each parameter in the optimizer's state"
+        )
+    return f"{slot}[{kind}]:{name}", torch.tensor(value, dtype=torch.float64 if kind == "float" else None)
+
+
+def _decoded(key: str, value: torch.Tensor) -> tuple[str, str, Any]:
+    slot, name = key.split(":", 1)
+    if slot.endswith("]"):
+        slot, kind = slot[:-1].rsplit("[", 1)
+        return slot, name, None if kind == "none" else _KINDS[kind](value.item())
+    return slot, name, value.clone()
+
+
+def read_slots(
+    optimizer: torch.optim.Optimizer, names: Mapping[int, str], options: list[dict[str, Any]]
+) -> dict[str, torch.Tensor]:
+    """Return the optimizer's state, and the options of its groups that are no longer the given ones.
+
+    Parameters
+    ----------
+    optimizer
+        Any optimizer.
+    names
+        ``id`` of a parameter -> its name.
+    options
+        The options of each parameter group at the start.
+
+    Raises
+    ------
+    TypeError
+        If something in the state is neither a tensor nor a number, with its name.
+    """
+    owner = type(optimizer).__name__
+    found: dict[str, torch.Tensor] = {}
+    for key, slots in optimizer.state.items():
+        if isinstance(key, torch.Tensor):
+            for slot, value in slots.items():
+                found.update([_encoded(owner, str(slot), names[id(key)], value)])
+        else:
+            found.update([_encoded(owner, str(key), "", slots)])
+    for k, (group, first) in enumerate(zip(optimizer.param_groups, options, strict=True)):
+        for option, value in group.items():
+            if option != "params" and (option not in first or not _same(value, first[option])):
+                found.update([_encoded(owner, f"group {k} {option}", "", value)])
+    return found
+
+
+def _same(one: Any, two: Any) -> bool:
+    if isinstance(one, torch.Tensor) or isinstance(two, torch.Tensor):
+        return isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor) and torch.equal(one, two)
+    return type(one) is type(two) and one == two
+
+
+def write_slots(
+    optimizer: torch.optim.Optimizer,
+    named: Mapping[str, torch.Tensor],
+    first: Mapping[Any, Any],
+    options: list[dict[str, Any]],
+    values: Mapping[str, torch.Tensor],
+) -> None:
+    """Set an optimizer to its state at the start, and then to what `read_slots` returned.
+
+    Parameters
+    ----------
+    named
+        Name -> the parameter that the optimizer holds.
+    first, options
+        State and group options at the start.
+    values
+        What `read_slots` returned; what it lacks is as at the start.
+    """
+    optimizer.state.clear()
+    for key, slots in first.items():
+        own = copy.deepcopy(slots)
+        if isinstance(key, torch.Tensor) and isinstance(own, dict):
+            own = {slot: _as(key, value) for slot, value in own.items()}
+        optimizer.state[key] = own
+    for group, own in zip(optimizer.param_groups, options, strict=True):
+        for option in group.keys() - own.keys() - {"params"}:
+            del group[option]
+        group.update(copy.deepcopy(own))
+    for key, value in values.items():
+        slot, name, decoded = _decoded(key, value)
+        if name:
+            optimizer.state[named[name]][slot] = decoded
+        elif slot.startswith("group "):
+            _, k, option = slot.split(" ", 2)
+            optimizer.param_groups[int(k)][option] = decoded
+        else:
+            optimizer.state[slot] = decoded  # type: ignore[index]
+
+
+def _as(parameter: torch.Tensor, value: Any) -> Any:
+    """Return a slot in the parameter's present precision if it is of its shape."""
+    if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.is_floating_point():
+        return value.to(parameter.dtype)
+    return value

@@ -1,0 +1,198 @@
+"""The user's own module, loss and optimizer, with other tensors in them for the time of a few steps.
+
+Hooks, closures, parameter groups, shared layers and whatever an optimizer's class does are then those of the user's
+own training loop, since it is that loop. Before and after, everything is as the user has it: his tensors are set aside,
+not written to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from nn_experiments.training.batches import Batch
+from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
+from nn_experiments.training.kept_attributes import kept_attributes
+from nn_experiments.training.optimizer_slots import read_slots, write_slots
+from nn_experiments.training.scalar_loss import Loss, scalar, trainable
+from nn_experiments.training.torch_randomness import seeded
+
+__all__ = ["OwnLoop"]
+
+State = dict[str, dict[str, torch.Tensor]]
+
+
+class OwnLoop:
+    """A user's training loop on states: ``zero_grad``, forward, backward, ``step``.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The user's own objects. They are used as they are when this is made: training mode of every submodule, options
+        of every parameter group, state of the optimizer.
+    seed
+        Of the dropout masks, and of torch's generators if ``frozen``.
+    frozen
+        Whether torch's generators are seeded by (seed, index of the batch) for each step.
+    """
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer, *, seed: int, frozen: bool
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
+        self.parameters = dict(model.named_parameters())
+        self.trained = {name: p for name, p in self.parameters.items() if p.requires_grad}
+        self.modules = list(model.modules())
+        self.modes = [module.training for module in self.modules]
+        known = {id(value): name for name, value in model.named_buffers()}
+        self.buffers = [
+            (module, key, known[id(value)])
+            for module in self.modules
+            for key, value in module._buffers.items()
+            if value is not None
+        ]
+        self.options = [
+            {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
+            for group in optimizer.param_groups
+        ]
+        self.first = {
+            key: copy.deepcopy(slots) if isinstance(slots, dict) else copy.copy(slots)
+            for key, slots in optimizer.state.items()
+        }
+        self.masks = [(m, FrozenDropout(m.p)) for m in self.modules if type(m) is nn.Dropout and 0 < m.p < 1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled.
+
+        Raises
+        ------
+        TypeError
+            If a parameter has a hook, which copies of parameters lose.
+        """
+        for name, p in self.parameters.items():
+            if p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None):
+                raise TypeError(
+                    f"a step with a hook on the parameter {name} cannot be copied or pickled: it would be lost"
+                )
+        return self.__dict__
+
+    def start(self) -> State:
+        """Return the state before the first step, copied from the module as it is now."""
+        own = {name: p.detach().clone() for name, p in self.parameters.items()}
+        return {
+            "parameters": {name: own[name] for name in self.trained},
+            "buffers": {name: value.detach().clone() for name, value in self.model.named_buffers()}
+            | {name: value for name, value in own.items() if name not in self.trained},
+            "optimizer": {},
+        }
+
+    @contextlib.contextmanager
+    def holding(self, state: State) -> Iterator[None]:
+        """Have the module and the optimizer hold a state in the body, and what they held before after it."""
+        tensors = [(p, p.data, p.grad) for p in self.parameters.values()]
+        buffers = [(module, dict(module._buffers)) for module in self.modules]
+        slots = dict(self.optimizer.state)
+        options = [dict(group) for group in self.optimizer.param_groups]
+        try:
+            with kept_attributes((*self.modules, self.optimizer)):
+                self.put(state)
+                yield
+        finally:
+            for module, kept in buffers:
+                module._buffers.clear()
+                module._buffers.update(kept)
+            for p, data, grad in tensors:
+                p.grad = None
+                p.data = data
+                p.grad = grad
+            self.optimizer.state.clear()
+            self.optimizer.state.update(slots)
+            for group, kept in zip(self.optimizer.param_groups, options, strict=True):
+                group.clear()
+                group.update(kept)
+
+    def put(self, state: State) -> None:
+        """Have the module and the optimizer hold copies of a state's tensors; only while `holding` another."""
+        values = state.get("buffers", {}) | state["parameters"]
+        for name, p in self.parameters.items():
+            p.grad = None
+            p.data = values[name].detach().clone()
+        fresh: dict[str, torch.Tensor] = {}
+        for module, key, name in self.buffers:
+            if name not in fresh:
+                fresh[name] = values[name].detach().clone()
+            module._buffers[key] = fresh[name]
+        for module, mode in zip(self.modules, self.modes, strict=True):
+            module.training = mode
+        for module, mask in self.masks:
+            mask.training = module.training
+            module.__dict__["forward"] = mask.forward
+        write_slots(self.optimizer, self.parameters, self.first, self.options, state.get("optimizer", {}))
+
+    def read(self) -> State:
+        """Return the state held now. Its tensors are those held: read it last, or copy it.
+
+        Raises
+        ------
+        ValueError
+            If the module has other buffers than at the start, with their names.
+        TypeError
+            If the optimizer keeps something that is no tensor or number.
+        """
+        buffers = {name: value.detach() for name, value in self.model.named_buffers()}
+        known = {name for _, _, name in self.buffers}
+        if buffers.keys() != known:
+            other = ", ".join(sorted(buffers.keys() ^ known))
+            raise ValueError(
+                f"the step adds or removes buffers of the module: {other}. The state must have the same names at every "
+                "step: register all buffers, with their final shapes, before the first step"
+            )
+        names = {id(p): name for name, p in self.parameters.items()}
+        return {
+            "parameters": {name: p.data for name, p in self.trained.items()},
+            "buffers": buffers | {name: p.data for name, p in self.parameters.items() if name not in self.trained},
+            "optimizer": read_slots(self.optimizer, names, self.options),
+        }
+
+    def once(self, batch: Any) -> None:
+        """Take one step, as the user's training loop does, on what is held now.
+
+        Raises
+        ------
+        TypeError
+            If the loss is no scalar tensor.
+        ValueError
+            If gradients are left after ``optimizer.zero_grad()``.
+        """
+        self.optimizer.zero_grad()
+        for name, p in self.parameters.items():
+            if p.grad is not None and not p.grad.is_sparse and bool(p.grad.any()):
+                raise ValueError(
+                    f"the gradient of {name} is not zero after optimizer.zero_grad(): gradients accumulated over "
+                    "several steps are not in the state. Let one batch hold all that is accumulated, and step once"
+                )
+        with torch.enable_grad(), self.randomness(batch):
+            value = scalar(self.loss(self.model(batch[0]), batch[1]))
+            trainable(value).backward()
+            self.optimizer.step()
+
+    @contextlib.contextmanager
+    def randomness(self, batch: Any) -> Iterator[None]:
+        """Fix the randomness of a step by the index of its batch.
+
+        Raises
+        ------
+        TypeError
+            If the batch carries no index but there is randomness to be fixed.
+        """
+        needed = self.frozen or bool(self.masks) or any(isinstance(m, FrozenDropout) for m in self.modules)
+        if needed and not isinstance(batch, Batch):
+            raise TypeError("a model with frozen randomness needs batches that carry their index: nn_experiments.Batch")
+        index = batch.index if isinstance(batch, Batch) else 0
+        with frozen_randomness(self.seed, index), seeded(self.seed, index) if self.frozen else contextlib.nullcontext():
+            yield

@@ -1,0 +1,89 @@
+"""When a step must be taken by the user's own module and optimizer: a pure function would leave something out."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import types
+from typing import Any
+
+import torch
+from torch import nn
+
+from nn_experiments.training.reachable import attributes, methods, reachable, reaches
+
+__all__ = ["hook_of", "why_own_loop"]
+
+_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_GLOBAL = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks")
+_OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+
+
+def hook_of(model: nn.Module) -> str | None:
+    """Return what has a hook in a module (a submodule or a parameter), in words, or None.
+
+    Examples
+    --------
+    >>> model = nn.Linear(2, 1)
+    >>> handle = model.weight.register_hook(lambda slope: slope.clamp(-1, 1))
+    >>> hook_of(model)
+    'the parameter weight has a hook'
+    """
+    if any(getattr(nn.modules.module, key, None) for key in _GLOBAL):
+        return "there is a hook for all modules"
+    for name, module in model.named_modules():
+        if any(getattr(module, key, None) for key in _OF_MODULES):
+            return f"the submodule {name} has a hook" if name else "the module has a hook"
+    for name, parameter in model.named_parameters():
+        if any(getattr(parameter, key, None) for key in _OF_PARAMETERS):
+            return f"the parameter {name} has a hook"
+    return None
+
+
+def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) -> str | None:
+    """Return why a pure function of parameters and buffers would leave something out, or None if it would not.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The user's own objects.
+    """
+    hook = hook_of(model)
+    if hook:
+        return hook
+    if any(getattr(optimizer, key, None) for key in _OF_OPTIMIZERS) or "step" in vars(optimizer):
+        return "the optimizer has a hook"
+    of_all = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
+    if any(getattr(sys.modules[torch.optim.Optimizer.__module__], key, None) for key in of_all):
+        return "there is a hook for all optimizers"
+    half = [name for name, p in model.named_parameters() if p.is_floating_point() and p.element_size() < 4]
+    if half:
+        return f"the parameter {half[0]} is in half precision, where the order of operations matters"
+    numbers = [name for name, p in model.named_parameters() if p.is_complex()]
+    if numbers:
+        return f"the parameter {numbers[0]} is complex"
+    parts = {id(p): name for name, p in model.named_parameters()} | {id(b): name for name, b in model.named_buffers()}
+    modules = {id(m): name for name, m in model.named_modules()}
+    if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
+        return f"{where} uses the model or the optimizer"
+    seen: dict[int, Any] = {}
+    for name, module in model.named_modules():
+        if "forward" in vars(module):
+            return f"the forward pass of {name or 'the module'} is replaced on the object"
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
+            return f"{name or 'the module'} changes its weights in the forward pass (max_norm)"
+        if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
+            continue
+        for key, value in [*attributes(module), *methods(module)]:
+            code = isinstance(value, types.FunctionType)
+            for where, part in reachable(value, key, stop=modules, seen=seen if code else None):
+                if id(part) in parts or (code and id(part) in modules):
+                    return f"{where} of {name or 'the module'} holds a parameter, buffer or layer that is registered"
+    try:
+        copies = dict(copy.deepcopy(model).named_parameters())
+    except Exception as error:  # deep copies run the user's own code
+        return f"the module cannot be copied ({type(error).__name__}: {error})"
+    if copies.keys() != dict(model.named_parameters()).keys():
+        return "a copy of the module has other parameters"
+    return None

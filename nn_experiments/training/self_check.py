@@ -1,0 +1,312 @@
+"""A differential check of a training step: a few steps of the user's own loop against the step made from it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nn_experiments.training.batches import Batch
+from nn_experiments.training.hidden_state import changed, hidden_state
+from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.reachable import reachable
+from nn_experiments.training.rounding import allowances, as_double, first_difference
+from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.torch_randomness import (
+    changed_generators,
+    first_to_draw,
+    generator_states,
+    restored_generators,
+)
+
+__all__ = ["Reference", "SelfCheck", "word"]
+
+#: The batches of the steps that are compared, innermost first.
+WORD = (2, 1, 3)
+_LOOP = "pass form='loop' to from_torch, which takes every step with your own model and optimizer"
+
+
+def word(batches: Callable[[int], Any]) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the indices of the maps that are compared, innermost first, and their batches.
+
+    They are 2, 1 and 3; or 2, 1 and 2 where there is no third batch.
+    """
+    found = [batches(i) for i in WORD[:2]]
+    try:
+        return WORD, [*found, batches(WORD[2])]
+    except (LookupError, ValueError):
+        return (*WORD[:2], WORD[0]), [*found, found[0]]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the user's own loop gives.
+
+    Attributes
+    ----------
+    indices
+        Of the batches, innermost first.
+    double
+        Whether all is in float64.
+    start, ends
+        The state before the first step, and after each.
+    limits
+        For each step, the name of a tensor -> how far rounding may take it.
+    """
+
+    indices: tuple[int, ...]
+    double: bool
+    start: State
+    ends: list[State]
+    limits: list[dict[str, float]]
+
+
+class SelfCheck:
+    """What from_torch was given, and the check that a step made of it does the same.
+
+    Parameters
+    ----------
+    loop
+        The user's own loop.
+    rate
+        (t, index of the batch) -> learning rate, where a schedule sets it; else None.
+    vet
+        Refuses an optimizer that has become unusable since; raises ValueError.
+    """
+
+    def __init__(
+        self, loop: OwnLoop, *, rate: Callable[[int, int], float] | None, vet: Callable[[], None] | None = None
+    ) -> None:
+        self.loop, self.rate, self.vet = loop, rate, vet
+        self.known: list[tuple[Any, str, Any]] = []
+        self.reference: Reference | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled: not what is known of batches, which may not be."""
+        return self.__dict__ | {"known": [], "reference": None}
+
+    def __call__(self, step: Any, batches: Callable[[int], Any], state0: State) -> str:
+        """Compare three steps of the user's own loop with the step; once for each source of batches.
+
+        Everything of the user's, and the generators, are as before afterwards.
+
+        Returns
+        -------
+        str
+            What was found, for the record.
+
+        Raises
+        ------
+        ValueError
+            If the step differs, with the tensor, the number of the step and the likely cause; if the module draws from
+            a global generator; or if a step changes an attribute that is not in the state, with its name.
+        """
+        before = self.recall(batches, "step")
+        if before:
+            return before[0]
+        if self.vet is not None:
+            self.vet()
+        start: State = {"parameters": dict(state0["parameters"]), "buffers": dict(state0.get("buffers", {}))}
+        start = {part: {name: value.clone() for name, value in own.items()} for part, own in start.items()}
+        start["optimizer"] = {}
+        indices, data = word(batches)
+        with restored_generators(), self._kept_tensors():
+            try:
+                double = as_double(start)
+                ends, limits = self._compare(step, double, as_double(data))
+                self.reference = Reference(indices, True, double, ends, limits)
+                result = "passed in float64"
+            except _Found:
+                raise
+            except Exception:  # the module does not allow float64, or what is wrong is not the precision
+                ends, limits = self._compare(step, start, data)
+                self.reference = Reference(indices, False, start, ends, limits)
+                kind = next((str(v.dtype) for v in start["parameters"].values() if v.is_floating_point()), "")
+                result = f"passed in {kind.removeprefix('torch.')}"
+        self.remember(batches, "step", result)
+        return result
+
+    def recall(self, batches: Any, what: str) -> tuple[Any] | None:
+        """Return (what was found,) of a step, kernel or engine on a source of batches, or None if nothing is known."""
+        return next(((found,) for known, name, found in self.known if known is batches and name == what), None)
+
+    def remember(self, batches: Any, what: str, found: Any) -> None:
+        """Keep what was found; the same is not checked again."""
+        self.known.append((batches, what, found))
+
+    @contextlib.contextmanager
+    def _kept_tensors(self) -> Iterator[None]:
+        """Put plain tensors that a step changes in place, such as attributes that are no buffers, back afterwards."""
+        own = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
+        tensors = []
+        for thing in (self.loop.model, self.loop.optimizer, self.loop.loss):
+            for _, part in reachable(thing, "", stop=own):
+                if isinstance(part, torch.Tensor) and id(part) not in own and part.is_leaf:
+                    tensors.append((part, part._version, part.detach().clone()))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for tensor, version, value in tensors:
+                    if tensor._version != version and tensor.shape == value.shape:
+                        tensor.copy_(value)
+
+    def _compare(self, step: Any, start: State, data: Sequence[Any]) -> tuple[list[State], list[dict[str, float]]]:
+        with self.loop.holding(start):
+            ends = self._watched(start, data)
+            limits = allowances(ends, lambda other: self._run(other, data), start)
+        found, state = [], start
+        for t, batch in enumerate(data, 1):
+            try:
+                state = step(state, batch, t)
+            except Exception as error:
+                if isinstance(step, TrainingStep):
+                    what = f"at step {t}, your own training loop runs and the training step made of it does not"
+                    raise CannotRun(f"{what} ({type(error).__name__}: {error}). To mend it, {_LOOP}") from error
+                raise
+            found.append(state)
+        difference = first_difference(ends, found, limits)
+        if difference:
+            t, name, gap, allowed = difference
+            raise _Found(
+                f"the training step differs from your own training loop: {name} after step {t}, by {gap:.3g} where "
+                f"rounding explains {allowed:.1g}. {self._cause(step, name, t)}"
+            )
+        return ends, limits
+
+    def _cause(self, step: Any, name: str, t: int) -> str:
+        if not isinstance(step, TrainingStep):
+            return (
+                "Likely cause: a step depends on something that it changes and that is neither a parameter, a buffer "
+                "nor state of the optimizer. Register it as a buffer, or keep it in optimizer.state[parameter]"
+            )
+        if name not in self.loop.trained:
+            cause = "the forward pass or a hook changes this buffer in a way that the step does not carry"
+        elif t == 1:
+            cause = (
+                "the loss depends on this parameter on a way that does not go through the module's registered "
+                "parameters, such as a copy kept in a list, or the optimizer treats it in its own way"
+            )
+        else:
+            cause = "something is carried from one step to the next that is not in the state"
+        return f"Likely cause: {cause}. To mend it, {_LOOP}"
+
+    def _run(self, start: State, data: Sequence[Any]) -> list[State]:
+        """Return the states after each step of the user's own loop, read from his module."""
+        loop = self.loop
+        loop.put(start)
+        ends: list[State] = []
+        for t, batch in enumerate(data, 1):
+            self._once(batch, t)
+            ends.append(self._read())
+        return ends
+
+    def _once(self, batch: Any, t: int) -> None:
+        if self.rate is not None:
+            for group in self.loop.optimizer.param_groups:
+                group["lr"] = self.rate(t, batch.index if isinstance(batch, Batch) else t)
+        self.loop.once(batch)
+
+    def _read(self) -> State:
+        model = self.loop.model
+        new = {name for name, _ in model.named_buffers()} ^ {name for _, _, name in self.loop.buffers}
+        if new:
+            raise _Found(
+                f"a step adds or removes buffers of the module: {', '.join(sorted(new))}. The state must have the same "
+                "names at every step: register all buffers, with their final shapes, before from_torch"
+            )
+        own = {name: p.detach().clone() for name, p in model.named_parameters()}
+        return {
+            "parameters": {name: own.pop(name) for name in self.loop.trained},
+            "buffers": {name: value.detach().clone() for name, value in model.named_buffers()} | own,
+        }
+
+    def _watched(self, start: State, data: Sequence[Any]) -> list[State]:
+        """Run the user's own loop, and look at the generators and at what changes beside the state."""
+        loop = self.loop
+        loop.put(start)
+        watched = (loop.model, loop.loss, loop.optimizer)
+        notes, ends = [hidden_state(*watched)], []
+        for t, batch in enumerate(data, 1):
+            before = generator_states()
+            try:
+                self._once(batch, t)
+            except TypeError as error:
+                if "required positional argument" in str(error) and "forward" in str(error):
+                    raise _Found(
+                        f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
+                        "Wrap it in a module that takes one tuple: lambda inputs: model(*inputs) in its forward"
+                    ) from error
+                raise
+            drawn = changed_generators(before, generator_states())
+            if drawn:
+                raise _Found(self._random(drawn, start, batch))
+            notes.append(hidden_state(*watched))
+            ends.append(self._read())
+        always = {}
+        for one, two in itertools.pairwise(notes[1:]):
+            always |= changed(one, two)
+        once = {path: how for path, how in changed(notes[0], notes[1]).items() if path not in always}
+        for path in list(always):
+            if self._only_written(path, start, data[0], ends[0]):
+                del always[path]
+        if always:
+            raise _Found(self._attribute(always, "every step changes it, and it is not in the state"))
+        if once and first_difference(self._run(start, data[:1]), ends[:1], [_exact(ends[0])]):
+            raise _Found(
+                self._attribute(once, "the first step changes it, and the same step then gives something else")
+            )
+        return ends
+
+    def _random(self, drawn: Sequence[str], start: State, batch: Any) -> str:
+        self.loop.put(start)
+        with first_to_draw(self.loop.model) as names:
+            self.loop.once(batch)
+        where = f"{names[0]} draws" if names else "the loss or the optimizer draws"
+        what = (
+            f"{where} from {' and '.join(drawn)} in a training step, so that the same batch gives another map each time"
+        )
+        if all(name.startswith("torch") for name in drawn):
+            return f"{what}. Pass randomness='frozen' to from_torch, which seeds the generator by the batch's index"
+        return f"{what}. Draw with torch instead, and pass randomness='frozen' to from_torch"
+
+    def _only_written(self, path: str, start: State, batch: Any, end: State) -> bool:
+        """Return whether a tensor kept as a module's attribute is written by a step and not read: a log."""
+        for name, module in self.loop.model.named_modules():
+            key = path.removeprefix(f"the module's {name}." if name else "the module's ")
+            value = module.__dict__.get(key) if key != path else None
+            if isinstance(value, torch.Tensor):
+                poison = torch.full_like(value.detach(), float("nan") if value.is_floating_point() else 1)
+                self.loop.put(start)
+                module.__dict__[key] = poison
+                try:
+                    self._once(batch, 1)
+                except Exception:  # the poison was read
+                    return False
+                return first_difference([end], [self._read()], [_exact(end)]) is None
+        return False
+
+    @staticmethod
+    def _attribute(found: dict[str, str], why: str) -> str:
+        path, how = next(iter(found.items()))
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return (
+            f"{path} is no part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. Make "
+            "it a tensor registered with register_buffer, or remove it from the training step"
+        )
+
+
+class _Found(ValueError):
+    """A difference, a draw or an attribute that the check has found."""
+
+
+class CannotRun(ValueError):
+    """The step made by from_torch fails where the user's own loop does not."""
+
+
+def _exact(end: State) -> dict[str, float]:
+    return {name: 0.0 for part in ("parameters", "buffers") for name in end.get(part, {})}

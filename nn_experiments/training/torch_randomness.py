@@ -1,0 +1,110 @@
+"""Torch's random generators (and Python's and NumPy's global ones): who used them, and how to fix what they give."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nn_experiments.training.rng import generator
+
+__all__ = ["GENERATORS", "changed_generators", "first_to_draw", "generator_states", "restored_generators", "seeded"]
+
+#: What the global generators are called in messages.
+GENERATORS = ("torch's generator", "torch's CUDA generator", "NumPy's global generator", "Python's random module")
+
+
+def generator_states() -> tuple[Any, ...]:
+    """Return the states of the global generators, in the order of `GENERATORS`, as values that can be compared."""
+    cuda = b""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        cuda = b"".join(state.numpy().tobytes() for state in torch.cuda.get_rng_state_all())
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        cuda,
+        pickle.dumps(np.random.get_state()),  # noqa: NPY002 - the user's code may use it
+        random.getstate(),
+    )
+
+
+def changed_generators(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[str]:
+    """Return the names of the generators whose states differ."""
+    return [name for name, one, two in zip(GENERATORS, before, after, strict=True) if one != two]
+
+
+@contextlib.contextmanager
+def restored_generators() -> Iterator[None]:
+    """Put the global generators back, after the body, to where they were before it."""
+    cpu, numpy, python = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        torch.set_rng_state(cpu)
+        np.random.set_state(numpy)  # noqa: NPY002
+        random.setstate(python)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, index: int) -> Iterator[None]:
+    """Let torch's generators draw by (seed, index of the batch) inside the body, and put them back after it.
+
+    Parameters
+    ----------
+    seed
+        The seed of the training step.
+    index
+        The index i of the batch B_i.
+    """
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    number = int(generator(seed, "torch", index).integers(2**63 - 1))
+    try:
+        torch.default_generator.manual_seed(number)
+        if cuda is not None:
+            torch.cuda.manual_seed_all(number)
+        yield
+    finally:
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextlib.contextmanager
+def first_to_draw(model: nn.Module) -> Iterator[list[str]]:
+    """Note, in the list given to the body, which innermost submodules draw from a generator in a forward pass.
+
+    Names come with the class, such as ``encoder.self_attn (MultiheadAttention)``.
+    """
+    found: list[str] = []
+    open_ones: list[tuple[nn.Module, tuple[Any, ...], int]] = []
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def enter(module: nn.Module, inputs: Any) -> None:
+        open_ones.append((module, generator_states(), len(found)))
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        while open_ones:
+            opened, before, count = open_ones.pop()
+            if opened is module:
+                if len(found) == count and before != generator_states():
+                    found.append(f"{names.get(id(module)) or 'the module itself'} ({type(module).__name__})")
+                return
+
+    handles = [
+        nn.modules.module.register_module_forward_pre_hook(enter),
+        nn.modules.module.register_module_forward_hook(leave),
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
