@@ -54,6 +54,7 @@ class _Objective(nn.Module):
         super().__init__()
         self.model = model
         self._loss = (loss,)  # in a tuple: a loss that is a module is no part of this one
+        self.buffered = any(True for _ in model.buffers())
 
     def forward(
         self, inputs: Any, targets: Any, leaves: list[torch.Tensor] | None
@@ -65,7 +66,7 @@ class _Objective(nn.Module):
         """
         value = scalar(self._loss[0](self.model(inputs), targets))
         found = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
-        return found, dict(self.model.named_buffers())
+        return found, dict(self.model.named_buffers()) if self.buffered else {}
 
 
 class _Gradients:
@@ -88,7 +89,7 @@ class _Gradients:
         leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
         with torch.enable_grad(), self.frozen(batch):
-            values = {f"model.{name}": value for name, value in (leaves | buffers).items()}
+            values = {f"model.{name}": value for own in (leaves, buffers) for name, value in own.items()}
             found, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
         return dict(zip(leaves, found, strict=True)), self._kept(buffers, after)
 
@@ -107,6 +108,8 @@ class _Gradients:
 
     @staticmethod
     def _kept(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if not after:
+            return before
         return {name: after[name].detach() if name in after else value for name, value in before.items()}
 
     @contextlib.contextmanager
