@@ -58,9 +58,16 @@ def seconds(call: Callable[[], object], repeats: int = 1) -> float:
 
 
 def compare(
-    name: str, fast: Callable[[], object], plain: Callable[[], object], goal: float, *, settings: str,
-    rounds: int = 3, at_least: bool = True, fraction: float = 1.0,
-) -> Result:  # fmt: skip
+    name: str,
+    fast: Callable[[], object],
+    plain: Callable[[], object],
+    goal: float,
+    *,
+    settings: str,
+    rounds: int = 3,
+    at_least: bool = True,
+    fraction: float = 1.0,
+) -> Result:
     """Time both in turn; ratio = plain / fast (``at_least``) or fast / plain.
 
     ``fraction`` is the share of the obvious way that ``plain`` runs; its time is divided by it and the settings say so.

@@ -77,9 +77,13 @@ def against_double_loop(name: str, family: ct.RandomOperator, d: int, n: int, go
     if not np.allclose(fast[first:], plain, rtol=1e-9, atol=1e-9):
         raise AssertionError(f"{name}: the fast path does not give the iterates of the double loop")
     return compare(
-        name, lambda: ct.backward_iterates(operators, start), lambda: double_loop(operators, start, n, first),
-        goal, settings=f"N={n}, d={d}; loop timed on iterates {first}..{n}, scaled by maps", fraction=share,
-    )  # fmt: skip
+        name,
+        lambda: ct.backward_iterates(operators, start),
+        lambda: double_loop(operators, start, n, first),
+        goal,
+        settings=f"N={n}, d={d}; loop timed on iterates {first}..{n}, scaled by maps",
+        fraction=share,
+    )
 
 
 def replicas(copies: int, n: int) -> Result:
@@ -88,8 +92,10 @@ def replicas(copies: int, n: int) -> Result:
         "replicas: forward and backward / drawing",
         lambda: ct.paired_iterates(operators, 1.0, at=[n]),
         lambda: [map_generator(SEED, i).standard_normal((copies, 1)) for i in range(n)],
-        1.5, settings=f"{copies} copies of n={n} scalar iterates, Gaussian noise", at_least=False,
-    )  # fmt: skip
+        1.5,
+        settings=f"{copies} copies of n={n} scalar iterates, Gaussian noise",
+        at_least=False,
+    )
 
 
 def exact_laws(n: int) -> Result:

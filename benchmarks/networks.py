@@ -98,8 +98,9 @@ def ours(kind: str, kernel: str, at: tuple[int, ...]) -> list[float]:
     last = list(state0["parameters"])[-2]
     for _, state, _ in walk(choose(step, batches, kernel), Backward(), at, state0):
         with torch.no_grad():
-            losses += [float(step.loss(torch.func.functional_call(step.model, state["parameters"], (x,)), y))
-                       for x, y in sets]  # fmt: skip
+            losses += [
+                float(step.loss(torch.func.functional_call(step.model, state["parameters"], (x,)), y)) for x, y in sets
+            ]
             losses += [float(state["parameters"][last].double().sum())]
     return losses
 

@@ -98,8 +98,14 @@ def main() -> int:
     """Run what there is time for; return 0 if no piece has failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=9.0, help="how long there is (default: 9)")
-    parser.add_argument("--pieces", nargs="+", choices=list(PIECES), metavar="PIECE", default=list(PIECES),
-                        help=f"which, in this order (default: all): {', '.join(PIECES)}")  # fmt: skip
+    parser.add_argument(
+        "--pieces",
+        nargs="+",
+        choices=list(PIECES),
+        metavar="PIECE",
+        default=list(PIECES),
+        help=f"which, in this order (default: all): {', '.join(PIECES)}",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--device", default="cuda", help="where to compute (default: cuda)")

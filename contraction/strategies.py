@@ -21,9 +21,19 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed
 
 __all__ = [
-    "contraction_factors", "exact_weights", "families", "finite_families", "index_laws", "learning_rates",
-    "matrices_of_norm", "noises", "orders", "starts", "symmetric_matrices", "symmetric_positive_definite",
-]  # fmt: skip
+    "contraction_factors",
+    "exact_weights",
+    "families",
+    "finite_families",
+    "index_laws",
+    "learning_rates",
+    "matrices_of_norm",
+    "noises",
+    "orders",
+    "starts",
+    "symmetric_matrices",
+    "symmetric_positive_definite",
+]
 
 SEEDS = st.integers(0, 2**32 - 1)
 DIMENSIONS = st.one_of(st.integers(1, 5), st.sampled_from([1, 2, 10, 50]), st.integers(1, 50))

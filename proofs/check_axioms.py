@@ -55,9 +55,23 @@ ALLOWED_MATHCOMP = {
 }
 
 FORBIDDEN = (
-    "Admitted", "admit", "give_up", "Abort", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture",
-    "Conjectures", "Unset", "bypass_check", "Guard", "Declare", "Load", "Primitive",
-)  # fmt: skip
+    "Admitted",
+    "admit",
+    "give_up",
+    "Abort",
+    "Axiom",
+    "Axioms",
+    "Parameter",
+    "Parameters",
+    "Conjecture",
+    "Conjectures",
+    "Unset",
+    "bypass_check",
+    "Guard",
+    "Declare",
+    "Load",
+    "Primitive",
+)
 ALLOWED_PHRASES = ("Declare Scope", "Unset Strict Implicit", "Unset Printing Implicit Defensive")
 
 

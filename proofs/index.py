@@ -38,11 +38,14 @@ def theorems() -> list[Theorem]:
     with open(HERE / "coq" / "INDEX.tsv", encoding="utf-8", newline="") as file:
         return [
             Theorem(
-                line["file"], line["coq_name"], line["paper"],
-                frozenset(int(r) for r in line["statements_rows"].split(",") if r.strip()), line["mathematics"],
+                line["file"],
+                line["coq_name"],
+                line["paper"],
+                frozenset(int(r) for r in line["statements_rows"].split(",") if r.strip()),
+                line["mathematics"],
             )
             for line in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        ]  # fmt: skip
+        ]
 
 
 def _link(path: str, label: str) -> str:

@@ -171,3 +171,11 @@ def test_mistakes_are_seen(tmp_path: Path) -> None:
     arrows.cache_clear()
     (folder / "two.py").write_text("b = 1\n")
     assert circle(arrows("some", tmp_path)) == []
+
+
+def test_the_formatter_decides_everywhere() -> None:
+    """No part of the code is kept from it."""
+    for folder in ("contraction", "nn_experiments", "tests", "benchmarks", "proofs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path != Path(__file__):
+                assert "# fmt:" not in path.read_text(encoding="utf-8"), path

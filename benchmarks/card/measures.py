@@ -41,8 +41,10 @@ def ceilings(device: str, *, small: bool) -> dict[str, float]:
     target = torch.empty_like(source)
     found = {"copy GB/s": 8e-9 * count / seconds(lambda: target.copy_(source), device)}
     for name, dtype, rounded in (
-        ("float32", torch.float32, False), ("tf32", torch.float32, True), ("bf16", torch.bfloat16, False)
-    ):  # fmt: skip
+        ("float32", torch.float32, False),
+        ("tf32", torch.float32, True),
+        ("bf16", torch.bfloat16, False),
+    ):
         torch.backends.cuda.matmul.allow_tf32 = rounded
         factor = torch.randn(size, size, device=device, dtype=dtype)
         taken = seconds(lambda factor=factor: factor @ factor, device, repeats=3)

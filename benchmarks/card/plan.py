@@ -113,8 +113,9 @@ def _convolutions(place: Place) -> bool:
     with gpu.repeatable():
         for name in ("resnet18", "vgg19", "resnet50"):
             few = place.small or name == "resnet50"
-            rows += convolutions.measure(name, torch.device(place.device), 16 if few and not place.small else chains,
-                                         rounds=1, quick=place.small)  # fmt: skip
+            rows += convolutions.measure(
+                name, torch.device(place.device), 16 if few and not place.small else chains, rounds=1, quick=place.small
+            )
             place.write("convolutions.json", rows)
     return True
 
@@ -158,14 +159,22 @@ def _figure(name: str, orders: tuple[str, ...], seed: int, every: int) -> Callab
     def work(place: Place) -> bool:
         half = 2 if place.small else 1000
         request = Request(
-            experiment=_experiment(place, name), seeds=(seed,), orders=tuple(order.format(half) for order in orders),
-            steps=2 * half, every=1 if place.small else every,
-        )  # fmt: skip
+            experiment=_experiment(place, name),
+            seeds=(seed,),
+            orders=tuple(order.format(half) for order in orders),
+            steps=2 * half,
+            every=1 if place.small else every,
+        )
         chunk = 4 if place.small else 2000 if name == "mlp-fashion" else CHUNK
         options = Options(
-            out=place.out / "runs", device=place.device, chunk=chunk, data_dir=str(place.data),
-            official=not place.small, time_limit=max(0.0, place.left), block_seconds=120.0,
-        )  # fmt: skip
+            out=place.out / "runs",
+            device=place.device,
+            chunk=chunk,
+            data_dir=str(place.data),
+            official=not place.small,
+            time_limit=max(0.0, place.left),
+            block_seconds=120.0,
+        )
         outcome = run(request, options)
         place.log(f"  {outcome.made} blocks made, {outcome.missing} missing, {outcome.seconds:.1f} s")
         return outcome.missing == 0
@@ -186,10 +195,15 @@ def _increments(
         small = {"steps": 4, "every": 2, "ahead": (1, 2), "images": 5}
         full = {"steps": steps, "every": every, "ahead": ahead, "images": 500}
         found = measure_increments(
-            _experiment(place, name), range(2 if place.small else draws), others=others,
-            device=place.device, data_dir=str(place.data), official=not place.small, report=report,
+            _experiment(place, name),
+            range(2 if place.small else draws),
+            others=others,
+            device=place.device,
+            data_dir=str(place.data),
+            official=not place.small,
+            report=report,
             **(small if place.small else full),
-        )  # fmt: skip
+        )
         found.save(place.out / f"increments-{file}.npz")
         return True
 
@@ -219,12 +233,16 @@ def _all() -> tuple[Piece, ...]:
         *figures("fig12", resnet, _BOTH, range(2), 20, 1.0),
         *figures("mlp", mlp, _MLP, range(1), 1, 1.0),
         Piece("increments-vgg19", 1.5, "cifar10", _increments(vgg, 8, _LAWS, 2000, 50, True, vgg)),
-        Piece("increments-resnet18-long", 2.5, "cifar10",
-              _increments(resnet, 4, (1,), 10_000, 250, False, f"{resnet}--10000")),
+        Piece(
+            "increments-resnet18-long",
+            2.5,
+            "cifar10",
+            _increments(resnet, 4, (1,), 10_000, 250, False, f"{resnet}--10000"),
+        ),
         *figures("fig12", resnet, _BOTH, range(2, 5), 20, 1.0),
         *figures("mlp", mlp, _MLP, range(1, 5), 1, 1.0),
         *figures("fig8", vgg, _BOTH, range(5), 20, 1.0),
-    )  # fmt: skip
+    )
 
 
 PIECES: dict[str, Piece] = {piece.name: piece for piece in _all()}

@@ -25,7 +25,7 @@ from contraction.certificates.words import (
     p_mean_factor,
     word_norms,
     word_weights,
-)  # fmt: skip
+)
 from contraction.maps.affine import as_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
@@ -179,15 +179,27 @@ def _enumerated(weights: NDArray, factors: NDArray, origin: Origin, q: int) -> A
     value = -math.inf if np.any(np.isneginf(logs)) else float(weights[live] @ logs) / q
     slack = (len(factors) + 8) * U * float(weights[live] @ np.abs(np.where(np.isfinite(logs), logs, 0.0)))
     return AverageContraction(
-        value, value if math.isinf(value) else value + slack, 1.0, origin, q, int(live.sum()),
+        value,
+        value if math.isinf(value) else value + slack,
+        1.0,
+        origin,
+        q,
+        int(live.sum()),
         f"all {int(live.sum())} words of length {q}",
-    )  # fmt: skip
+    )
 
 
 def _sampled(
-    family: RandomOperator, theta: NDArray, q: int, leaf: ArrayLike | bool | None, metric: Any, words: int,
-    confidence: float, largest: float | None, seed: int,
-) -> AverageContraction:  # fmt: skip
+    family: RandomOperator,
+    theta: NDArray,
+    q: int,
+    leaf: ArrayLike | bool | None,
+    metric: Any,
+    words: int,
+    confidence: float,
+    largest: float | None,
+    seed: int,
+) -> AverageContraction:
     if check_count("words", words) < 4:
         raise ValueError(f"words must be at least 4, got {words}")
     Q = None if leaf is None else leaf_basis(family, theta, leaf)

@@ -117,9 +117,14 @@ def certify(
 
 
 def _uniform(
-    family: RandomOperator, reference: NDArray, begin: NDArray | None, moment: float | None, space: Any,
-    ball: float | None, seed: int,
-) -> ErrorBound:  # fmt: skip
+    family: RandomOperator,
+    reference: NDArray,
+    begin: NDArray | None,
+    moment: float | None,
+    space: Any,
+    ball: float | None,
+    seed: int,
+) -> ErrorBound:
     """Theorem 2.2: a common factor k < 1 in one metric."""
     k = contraction_constant(family, reference, space, ball, seed)
     if k is None or k.value >= 1:
@@ -150,10 +155,17 @@ def _uniform(
     else:
         evaluate = lambda n: bounds.other_start(k.value, D.value, radius, n)  # noqa: E731
     return made(
-        constants, statement="Theorem 2.2" + (" on an invariant ball" if ball is not None else ""), k=k.value,
-        D=D.value, target="θ*", formula=tail, distance=repr(space or family.space), hypotheses=tuple(hypotheses),
-        evaluate=evaluate, p=math.inf if moment is None else float(moment),
-    )  # fmt: skip
+        constants,
+        statement="Theorem 2.2" + (" on an invariant ball" if ball is not None else ""),
+        k=k.value,
+        D=D.value,
+        target="θ*",
+        formula=tail,
+        distance=repr(space or family.space),
+        hypotheses=tuple(hypotheses),
+        evaluate=evaluate,
+        p=math.inf if moment is None else float(moment),
+    )
 
 
 def _p_below_one(k: float, D: float, r: float, p: float) -> Callable[[NDArray], Any]:
@@ -204,8 +216,13 @@ def estimate(
     r = start_distance(family, reference, begin, None)
     radius = 0.0 if r is None else r.value
     return Estimate(
-        constants={"k": k, "D": D} | ({} if r is None else {"r": r}), statement="Theorem 2.2, constants measured",
-        k=k.value, D=D.value, target="θ*", formula="D kⁿ/(1−k)" if r is None else "(D/(1−k) + r) kⁿ",
-        distance=repr(family.space), hypotheses=("the true suprema are the measured ones (they may be larger)",),
+        constants={"k": k, "D": D} | ({} if r is None else {"r": r}),
+        statement="Theorem 2.2, constants measured",
+        k=k.value,
+        D=D.value,
+        target="θ*",
+        formula="D kⁿ/(1−k)" if r is None else "(D/(1−k) + r) kⁿ",
+        distance=repr(family.space),
+        hypotheses=("the true suprema are the measured ones (they may be larger)",),
         evaluate=lambda n: bounds.other_start(k.value, D.value, radius, n),
-    )  # fmt: skip
+    )

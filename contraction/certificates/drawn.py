@@ -114,8 +114,14 @@ def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, s
     columns = np.moveaxis(tail, 0, -1)
     formula = f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {name}"
     return made(
-        {"k": k, "D": D} | ({} if r is None else {"r": r}), statement="Theorem 2.2, drawn maps", k=k.value, D=D.value,
-        target=f"T_1…T_{N} θ0", formula=formula + ("" if r is None else f" + r {name}"),
-        distance=repr(space or family.space), hypotheses=(f"speaks of T_1 … T_{N} only, not of θ*",),
-        evaluate=lambda n: columns[..., n], horizon=N,
-    )  # fmt: skip
+        {"k": k, "D": D} | ({} if r is None else {"r": r}),
+        statement="Theorem 2.2, drawn maps",
+        k=k.value,
+        D=D.value,
+        target=f"T_1…T_{N} θ0",
+        formula=formula + ("" if r is None else f" + r {name}"),
+        distance=repr(space or family.space),
+        hypotheses=(f"speaks of T_1 … T_{N} only, not of θ*",),
+        evaluate=lambda n: columns[..., n],
+        horizon=N,
+    )

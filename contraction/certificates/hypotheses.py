@@ -78,9 +78,7 @@ def contraction_constant(
     return factor_in(family, space)
 
 
-def search_declared(
-    family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int
-) -> None:  # fmt: skip
+def search_declared(family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int) -> None:
     """Search declared constants for a violation: k and those of each map (inside the ball, if claimed there), and D."""
     declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
     if not declared and family.lipschitz_origin != "declared":
@@ -132,9 +130,7 @@ def displacement_constant(
     return raised_displacement(c, theta)
 
 
-def start_distance(
-    family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any
-) -> Constant | None:  # fmt: skip
+def start_distance(family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any) -> Constant | None:
     """d(theta0, start), rounded up; None without another start."""
     if start is None:
         return None

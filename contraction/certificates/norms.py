@@ -77,8 +77,9 @@ def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tupl
         if len(matrices) ** length > WORDS_TRIED:
             return None
         for word in itertools.product(range(len(matrices)), repeat=length):
-            product = np.linalg.multi_dot([np.eye(len(matrices[0])), *(matrices[i] for i in word), np.eye(
-                len(matrices[0]))])  # fmt: skip
+            product = np.linalg.multi_dot(
+                [np.eye(len(matrices[0])), *(matrices[i] for i in word), np.eye(len(matrices[0]))]
+            )
             if (rho := spectral_radius(product)) >= 1:
                 return tuple(i + 1 for i in word), rho
     return None
@@ -193,11 +194,15 @@ def certify_common_norm(
     c = Constant(equivalence(space, family.space, d), "proved", f"‖x‖ ≤ c ‖x‖ in {named(space)}")
     radius = 0.0 if r is None else r.value
     certificate = made(
-        {"k": k, "D": D, "c": c} | ({} if r is None else {"r": r}), statement="Theorem 2.2 in a common norm",
-        k=k.value, D=D.value, target="θ*", formula="c D kⁿ/(1−k)" if r is None else "c (D/(1−k) + r) kⁿ",
+        {"k": k, "D": D, "c": c} | ({} if r is None else {"r": r}),
+        statement="Theorem 2.2 in a common norm",
+        k=k.value,
+        D=D.value,
+        target="θ*",
+        formula="c D kⁿ/(1−k)" if r is None else "c (D/(1−k) + r) kⁿ",
         distance=repr(family.space),
         hypotheses=(f"every linear part has norm at most k in {named(space)}; D and r are measured there",),
         evaluate=lambda n: bounds.rounded_up(c.value * bounds.other_start(k.value, D.value, radius, n), 4),
         p=np.inf if moment is None else float(moment),
-    )  # fmt: skip
+    )
     return certificate, ()

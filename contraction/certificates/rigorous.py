@@ -187,9 +187,17 @@ def certify_rigorous(
 
     on = "" if radius is None else f" on the ball B(θ0, {radius:g}), which is invariant"
     return made(
-        constants, statement="Theorem 2.2, ball arithmetic", k=constant.value, D=constants["D"].value, target="θ*",
-        formula="D kⁿ/(1−k)" if gap is None else "(D/(1−k) + r) kⁿ", distance=repr(metric),
-        hypotheses=(f"every map has factor at most k{on}", "d(θ0, Tθ0) ≤ D over the support",
-                    f"constants enclosed to {PRECISION} bits, upper endpoints"),
+        constants,
+        statement="Theorem 2.2, ball arithmetic",
+        k=constant.value,
+        D=constants["D"].value,
+        target="θ*",
+        formula="D kⁿ/(1−k)" if gap is None else "(D/(1−k) + r) kⁿ",
+        distance=repr(metric),
+        hypotheses=(
+            f"every map has factor at most k{on}",
+            "d(θ0, Tθ0) ≤ D over the support",
+            f"constants enclosed to {PRECISION} bits, upper endpoints",
+        ),
         evaluate=evaluate,
-    )  # fmt: skip
+    )

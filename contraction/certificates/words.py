@@ -24,9 +24,16 @@ from contraction.maps.operators import RandomOperator, apply_read_only, check_co
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
-    "WORDS_LIMIT", "certify_p_mean", "certify_words", "leaf_basis", "letters", "listed_words", "p_mean_factor",
-    "word_norms", "word_weights",
-]  # fmt: skip
+    "WORDS_LIMIT",
+    "certify_p_mean",
+    "certify_words",
+    "leaf_basis",
+    "letters",
+    "listed_words",
+    "p_mean_factor",
+    "word_norms",
+    "word_weights",
+]
 
 WORDS_LIMIT = 200_000
 
@@ -180,11 +187,17 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
     r = start_distance(family, theta, start, None)
     radius = 0.0 if r is None else r.value
     return made(
-        {"rho": rho, "D": D} | ({} if r is None else {"r": r}), statement="contraction in p-mean",
-        k=float(bounds.rounded_up(rho.value ** (1 / p), 8 + 8 / p)), D=D.value, target="θ*", formula=_p_formula(p, r),
-        distance=repr(family.space), hypotheses=(f"i.i.d. maps, E Kᵖ = rho < 1 at p = {p:g}", "D = ‖d(θ0, Tθ0)‖_p"),
-        evaluate=lambda n: bounds.p_mean(rho.value, p, D.value, n, radius), p=float(p),
-    )  # fmt: skip
+        {"rho": rho, "D": D} | ({} if r is None else {"r": r}),
+        statement="contraction in p-mean",
+        k=float(bounds.rounded_up(rho.value ** (1 / p), 8 + 8 / p)),
+        D=D.value,
+        target="θ*",
+        formula=_p_formula(p, r),
+        distance=repr(family.space),
+        hypotheses=(f"i.i.d. maps, E Kᵖ = rho < 1 at p = {p:g}", "D = ‖d(θ0, Tθ0)‖_p"),
+        evaluate=lambda n: bounds.p_mean(rho.value, p, D.value, n, radius),
+        p=float(p),
+    )
 
 
 def _p_formula(p: float, r: Any) -> str:
@@ -194,9 +207,15 @@ def _p_formula(p: float, r: Any) -> str:
 
 
 def certify_words(
-    family: RandomOperator, theta: NDArray, start: NDArray | None, q: int, moment: float | None, space: Any,
-    leaf: ArrayLike | bool | None, rigorous: bool,
-):  # fmt: skip
+    family: RandomOperator,
+    theta: NDArray,
+    start: NDArray | None,
+    q: int,
+    moment: float | None,
+    space: Any,
+    leaf: ArrayLike | bool | None,
+    rigorous: bool,
+):
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
     if rigorous:
         raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
@@ -242,10 +261,15 @@ def certify_words(
         {"kappa": kappa, "lip": lip, "D": D} | ({} if r is None else {"r": r}),
         statement=("contraction after q maps" if moment is None else "contraction in p-mean after q maps")
         + ("" if leaf is None else ", along a leaf"),
-        k=kappa.value, D=D.value, target="θ*", formula=formula, distance=repr(metric),
+        k=kappa.value,
+        D=D.value,
+        target="θ*",
+        formula=formula,
+        distance=repr(metric),
         hypotheses=(f"kappa < 1 over {where}",) + (() if moment is None else ("i.i.d. maps",)),
-        evaluate=evaluate, p=math.inf if moment is None else float(moment),
-    )  # fmt: skip
+        evaluate=evaluate,
+        p=math.inf if moment is None else float(moment),
+    )
 
 
 def _check_on_leaf(theta: NDArray, start: NDArray, V: NDArray) -> None:

@@ -18,25 +18,45 @@ _WHERE = {
     "exact": ("polynomial_field", "rational_vector", "symbolic_field"),
     "models": ("quadratic_field", "tanh_network_dimension", "tanh_network_field"),
     "coefficients": (
-        "difference_coefficients", "minus_lie_bracket", "minus_lie_bracket_sum", "tree_sums", "word_coefficients",
+        "difference_coefficients",
+        "minus_lie_bracket",
+        "minus_lie_bracket_sum",
+        "tree_sums",
+        "word_coefficients",
     ),
     "formal": (
-        "LabelledTree", "average_coefficient", "average_coefficient_by_enumeration", "evaluate_formal",
-        "formal_coefficient", "formal_difference", "labelled_symmetry", "tree_text",
+        "LabelledTree",
+        "average_coefficient",
+        "average_coefficient_by_enumeration",
+        "evaluate_formal",
+        "formal_coefficient",
+        "formal_difference",
+        "labelled_symmetry",
+        "tree_text",
     ),
     "composition": ("compose", "evaluate_series", "prefix_series", "word_series"),
     "streaming": ("ApproximateBackward", "CorrectionCost", "approximate_backward_iterate", "correction_cost"),
     "remainders": ("difference_remainder_bound", "majorant_coefficient", "observed_orders", "remainder_bound"),
     "reach": (
-        "CorrectionReach", "correction_reach", "plot_correction_reach", "quadratic_correction",
+        "CorrectionReach",
+        "correction_reach",
+        "plot_correction_reach",
+        "quadratic_correction",
         "quadratic_correction_sd",
     ),
     "regularisers": (
-        "alignment", "alignment_gradient", "fixed_order_curl", "fixed_order_term", "large_batch_step",
-        "mean_over_orders", "regularisation_strength", "regularised_step", "small_batch_modified_loss",
+        "alignment",
+        "alignment_gradient",
+        "fixed_order_curl",
+        "fixed_order_term",
+        "large_batch_step",
+        "mean_over_orders",
+        "regularisation_strength",
+        "regularised_step",
+        "small_batch_modified_loss",
         "small_batch_steps",
     ),
-}  # fmt: skip
+}
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -122,9 +122,12 @@ def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
             for k, p in enumerate(reach.orders):
                 for i, n in enumerate(reach.n):
                     axis.loglog(
-                        n * reach.h, positive(reach.errors[k, i]), dashes[i % 4], color=colors[k % 7],
+                        n * reach.h,
+                        positive(reach.errors[k, i]),
+                        dashes[i % 4],
+                        color=colors[k % 7],
                         label=f"order {p}" if i == 0 else None,
-                    )  # fmt: skip
+                    )
             for i, n in enumerate(reach.n):
                 axis.plot([], [], dashes[i % 4], color=CLAIM, label=f"n = {n}")
             axis.set(title=name, xlabel="n · h", ylim=(1e-6, 1e4))

@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "check_dim", "check_weights", "finite_array", "finite_number", "is_exact", "positive_number", "symmetric_matrix",
-]  # fmt: skip
+    "check_dim",
+    "check_weights",
+    "finite_array",
+    "finite_number",
+    "is_exact",
+    "positive_number",
+    "symmetric_matrix",
+]
 
 # Square matrices count as symmetric if their two halves agree to this many units in the last place.
 SYMMETRY_ULPS = 8

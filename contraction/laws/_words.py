@@ -21,9 +21,20 @@ from numpy.typing import NDArray
 from contraction.maps.orders import Order
 
 __all__ = [
-    "ScaledMaps", "all_words", "as_fraction", "as_hashable", "callable_values", "collect", "flat_word", "integers",
-    "listed_values", "outer_values", "rescaled", "scale_start", "scaled_maps",
-]  # fmt: skip
+    "ScaledMaps",
+    "all_words",
+    "as_fraction",
+    "as_hashable",
+    "callable_values",
+    "collect",
+    "flat_word",
+    "integers",
+    "listed_values",
+    "outer_values",
+    "rescaled",
+    "scale_start",
+    "scaled_maps",
+]
 
 INT64 = 2**63 - 1
 

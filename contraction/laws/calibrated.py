@@ -18,9 +18,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "CalibratedResult", "Rates", "SuiteRates", "one_sample_test", "p_value_guard", "sample_size", "two_sample_size",
+    "CalibratedResult",
+    "Rates",
+    "SuiteRates",
+    "one_sample_test",
+    "p_value_guard",
+    "sample_size",
+    "two_sample_size",
     "two_sample_test",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)

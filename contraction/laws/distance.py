@@ -25,9 +25,15 @@ from contraction.laws.merged import merged_law
 from contraction.maps.errors import NotCertified
 
 __all__ = [
-    "Bracket", "coupling_bound", "exact_bracket", "lipschitz_lower_bound", "moment_bracket", "rate_bracket",
-    "wasserstein", "wasserstein_to_uniform",
-]  # fmt: skip
+    "Bracket",
+    "coupling_bound",
+    "exact_bracket",
+    "lipschitz_lower_bound",
+    "moment_bracket",
+    "rate_bracket",
+    "wasserstein",
+    "wasserstein_to_uniform",
+]
 
 Number = Fraction | float
 
@@ -192,8 +198,11 @@ def exact_bracket(
     _check_p(p)
     listed, weights = _unpack(maps, weights)
     chances = _weights(weights, len(listed))
-    live = [(as_fraction(np.asarray(a, dtype=object).item()), as_fraction(np.asarray(b, dtype=object).item()), w)
-            for (a, b), w in zip(listed, chances, strict=True) if w]  # fmt: skip
+    live = [
+        (as_fraction(np.asarray(a, dtype=object).item()), as_fraction(np.asarray(b, dtype=object).item()), w)
+        for (a, b), w in zip(listed, chances, strict=True)
+        if w
+    ]
     start = as_fraction(theta0)
     k = max(abs(a) for a, _, _ in live)
     moves = [(abs((a - 1) * start + b), w) for a, b, w in live]
@@ -214,9 +223,13 @@ def exact_bracket(
     gap, rest = wasserstein(near, merged_law(listed, m, start, weights=chances), p), coupling_bound(k, D, m)
     from_law = gap + rest
     return Bracket(
-        max(gap - rest, 0 * gap), min(upper, from_law), p, n, f"quantiles of iterate {m}",
+        max(gap - rest, 0 * gap),
+        min(upper, from_law),
+        p,
+        n,
+        f"quantiles of iterate {m}",
         "coupling" if upper <= from_law else f"quantiles of iterate {m}",
-    )  # fmt: skip
+    )
 
 
 def moment_bracket(family: Any, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:

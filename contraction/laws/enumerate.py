@@ -19,9 +19,16 @@ from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.orders import Backward, Forward, Order
 
 __all__ = [
-    "compare_orders", "exact_law", "exact_laws", "exchangeable_pair", "is_stationary", "pair_law", "push_forward",
-    "reversible", "word_law",
-]  # fmt: skip
+    "compare_orders",
+    "exact_law",
+    "exact_laws",
+    "exchangeable_pair",
+    "is_stationary",
+    "pair_law",
+    "push_forward",
+    "reversible",
+    "word_law",
+]
 
 MOST_WORDS = 2**25
 

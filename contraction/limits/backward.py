@@ -336,10 +336,16 @@ def _coupled(family: RandomOperator, coupled: float, gap: float, n: int, eps: fl
     """What coupling saw, as an estimate: constant beyond n, nothing below."""
     seen = max(coupled, gap)
     return made(
-        {"coupled": Constant(coupled, "measured", f"d of two coupled starts at n = {n}"),
-         "tail": Constant(gap, "measured", f"d(θ_{n // 2}, θ_{n})")},
-        statement="coupling of two starts", k=math.nan, D=math.nan, target="θ*",
-        formula=f"max(coupled, tail) for n ≥ {n}, nothing for smaller n", distance=repr(family.space),
+        {
+            "coupled": Constant(coupled, "measured", f"d of two coupled starts at n = {n}"),
+            "tail": Constant(gap, "measured", f"d(θ_{n // 2}, θ_{n})"),
+        },
+        statement="coupling of two starts",
+        k=math.nan,
+        D=math.nan,
+        target="θ*",
+        formula=f"max(coupled, tail) for n ≥ {n}, nothing for smaller n",
+        distance=repr(family.space),
         hypotheses=(f"measured: two starts and two horizons agree to eps = {eps:g}; no constant is proved",),
         evaluate=lambda m: np.where(m >= n, seen, np.inf)[()],
-    )  # fmt: skip
+    )

@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "AffineMaps", "as_matrix", "backward_affine", "backward_matrices", "elementwise", "forward_affine", "is_symmetric",
-    "linear", "stack_affine", "stacked", "worth_it",
-]  # fmt: skip
+    "AffineMaps",
+    "as_matrix",
+    "backward_affine",
+    "backward_matrices",
+    "elementwise",
+    "forward_affine",
+    "is_symmetric",
+    "linear",
+    "stack_affine",
+    "stacked",
+    "worth_it",
+]
 
 
 class AffineMaps(NamedTuple):

@@ -13,8 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["AffineEnclosure", "Ball", "Matrix", "Vector", "ball", "load_flint", "matrix", "product", "times",
-           "transpose", "upper", "vector"]  # fmt: skip
+__all__ = [
+    "AffineEnclosure",
+    "Ball",
+    "Matrix",
+    "Vector",
+    "ball",
+    "load_flint",
+    "matrix",
+    "product",
+    "times",
+    "transpose",
+    "upper",
+    "vector",
+]
 
 Ball = Any  # flint.arb
 Vector = list[Any]

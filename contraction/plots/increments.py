@@ -36,9 +36,15 @@ def increments():
             mean, half = squares.mean(axis=0), 1.96 * squares.std(axis=0, ddof=1) / np.sqrt(REPLICAS)
             marker = "s" if name == "forward" else "o"
             axis.errorbar(
-                n[::3], mean[::3], yerr=half[::3], fmt=marker, ms=3, lw=0.8, color=color,
+                n[::3],
+                mean[::3],
+                yerr=half[::3],
+                fmt=marker,
+                ms=3,
+                lw=0.8,
+                color=color,
                 label=f"{name}, {REPLICAS} replicas",
-            )  # fmt: skip
+            )
             axis.plot(n, claim, "-" if name == "backward" else "--", color=CLAIM, lw=0.9, label=f"{name}, closed form")
         axis.axhline(moments.forward_increment_limit, color=FORWARD, lw=0.7, ls=":", label="forward limit")
         axis.set_yscale("log")

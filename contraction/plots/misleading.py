@@ -28,17 +28,23 @@ def non_normal():
     axis.semilogy(n, positive(distance), color=BACKWARD, label="backward, $d(\\theta_n,\\theta^*)$")
     axis.semilogy(n, D * 0.5**n / 0.5, ":", color=FORWARD, lw=1.8, label="eigenvalue 1/2 taken for k: not a bound")
     axis.semilogy(
-        n, bounds.after_q(8, norms[8], norms[1], D, n), "--", color=CLAIM,
+        n,
+        bounds.after_q(8, norms[8], norms[1], D, n),
+        "--",
+        color=CLAIM,
         label=f"after 8 maps: $\\|A^8\\|$ = {norms[8]:.3f} (certificate)",
-    )  # fmt: skip
+    )
     P, k = _weighted(A, 0.75)
     root = np.linalg.cholesky(P).T
     widest = float(np.max(np.linalg.norm(offsets @ root.T, axis=1)))
     smallest = float(np.sqrt(np.linalg.eigvalsh(P)[0]))
     axis.semilogy(
-        n, bounds.geometric(k, widest, n) / smallest, "-.", color=OTHER,
+        n,
+        bounds.geometric(k, widest, n) / smallest,
+        "-.",
+        color=OTHER,
         label="weighted norm $\\|x\\|_P$, k = 0.75 (certificate)",
-    )  # fmt: skip
+    )
     axis.set(xlabel="n", ylabel="distance to $\\theta^*$", title="Eigenvalues mislead for non-normal maps")
     axis.set_ylim(1e-24, 1e14)
     axis.legend()

@@ -89,7 +89,8 @@ SHOWCASE: tuple[Exhibit, ...] = (
     Exhibit("3.1: quadratic, h = 0.1", lambda: (fam.QuadraticSGD(0.1, fam.Uniform(-1, 1)), 1.0), 250),
     Exhibit(
         "3.2: linearised, d = 5",
-        lambda: (fam.LinearizedSGD(np.ones(5), _spd(5, 0.5, 2.0), 0.3, fam.Uniform(-1, 1)), np.zeros(5)), 160,
+        lambda: (fam.LinearizedSGD(np.ones(5), _spd(5, 0.5, 2.0), 0.3, fam.Uniform(-1, 1)), np.zeros(5)),
+        160,
     ),
     Exhibit("2.1: ridge regression", _ridge, 350),
     Exhibit("2.1: ridge-logistic", _logistic, 350),
@@ -97,7 +98,8 @@ SHOWCASE: tuple[Exhibit, ...] = (
     Exhibit(
         "finite family, sines",
         lambda: (
-            fam.FiniteFamily([lambda x: 0.7 * np.sin(x), lambda x: 0.7 * np.cos(x) + 1], lipschitz=[0.7, 0.7]), 0.0,
+            fam.FiniteFamily([lambda x: 0.7 * np.sin(x), lambda x: 0.7 * np.cos(x) + 1], lipschitz=[0.7, 0.7]),
+            0.0,
         ),
         90,
     ),
@@ -109,7 +111,7 @@ SHOWCASE: tuple[Exhibit, ...] = (
     Exhibit("PageRank (ℓ1 on the simplex)", _pages, 200),
     Exhibit("Picard iteration (functions)", _picard, 40),
     Exhibit("expanding on half of the draws", lambda: (fam.ExpandingOnAverage(), 0.0), 110, {"moment": 1 / 3}, seed=3),
-)  # fmt: skip
+)
 
 
 def distances(exhibit: Exhibit) -> tuple[NDArray, NDArray, ErrorBound]:

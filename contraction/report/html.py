@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from contraction.statements import Statement, Verdict
 
 __all__ = [
-    "Section", "compose", "figure_html", "image_html", "markdown_html", "table_html", "theory_report",
+    "Section",
+    "compose",
+    "figure_html",
+    "image_html",
+    "markdown_html",
+    "table_html",
+    "theory_report",
     "theory_sections",
-]  # fmt: skip
+]
 
 _CSS = """
 :root { color-scheme: light; }
@@ -143,12 +149,17 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     results = {s.name: list(s.run(seed)) for s in statements}
     rows = [
         (
-            ", ".join(s.paper), _about(s, v), v.kind, v.cases,
-            format_ratio(v.ratio), "pass" if v.holds else "FAIL", v.hypotheses or s.hypotheses,
+            ", ".join(s.paper),
+            _about(s, v),
+            v.kind,
+            v.cases,
+            format_ratio(v.ratio),
+            "pass" if v.holds else "FAIL",
+            v.hypotheses or s.hypotheses,
         )
         for s in statements
         for v in results[s.name]
-    ]  # fmt: skip
+    ]
     holds = all(v.holds for found in results.values() for v in found)
     header = ("paper", "statement", "kind", "checks", "worst ratio", "verdict", "hypotheses")
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(seed).items()}

@@ -12,9 +12,17 @@ from scipy import stats
 from contraction.statements._base import Verdict
 
 __all__ = [
-    "FALSE_ALARM", "Part", "binomial_miss", "binomial_range", "chi_square_miss", "chi_square_range", "deviation",
-    "distance_to", "off", "statistical",
-]  # fmt: skip
+    "FALSE_ALARM",
+    "Part",
+    "binomial_miss",
+    "binomial_range",
+    "chi_square_miss",
+    "chi_square_range",
+    "deviation",
+    "distance_to",
+    "off",
+    "statistical",
+]
 
 #: A named part of a statistical check: a statistic, and the threshold that it exceeds with a stated probability.
 Part = tuple[str, float, float]

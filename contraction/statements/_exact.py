@@ -48,9 +48,16 @@ def equal(
     place = next((i for i, p in enumerate(pairs) if p[0] != p[1]), 0)
     worst, part = pairs[place], "" if parts is None else name_of(parts, place, len(pairs))
     return Verdict(
-        statement, rows, "exact", worst[0] == worst[1], _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst),
-        part=part, **extra,
-    )  # fmt: skip
+        statement,
+        rows,
+        "exact",
+        worst[0] == worst[1],
+        _float(worst[0]),
+        _float(worst[1]),
+        ratio=_ratio(*worst),
+        part=part,
+        **extra,
+    )
 
 
 def at_most(
@@ -65,4 +72,4 @@ def at_most(
     holds = all(m <= c for m, c in pairs)
     return Verdict(
         statement, rows, "upper", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), part=part, **extra
-    )  # fmt: skip
+    )

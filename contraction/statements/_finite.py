@@ -19,9 +19,22 @@ from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.orders import Order
 
 __all__ = [
-    "Law", "Map", "WordLaw", "affine_map", "all_words", "expectation", "iid", "iterate_law", "law_of", "overlap",
-    "random_fraction", "rows", "unit_noises", "variance", "wasserstein",
-]  # fmt: skip
+    "Law",
+    "Map",
+    "WordLaw",
+    "affine_map",
+    "all_words",
+    "expectation",
+    "iid",
+    "iterate_law",
+    "law_of",
+    "overlap",
+    "random_fraction",
+    "rows",
+    "unit_noises",
+    "variance",
+    "wasserstein",
+]
 
 Map = Callable[[Any], Any]
 Law = dict[tuple, Fraction]

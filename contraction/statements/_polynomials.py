@@ -32,9 +32,7 @@ def _exponents(d: int, degree: int) -> list[tuple[int, ...]]:
 def random_tables(seed: int, count: int, d: int = 2, degree: int = 3) -> list[Table]:
     """``count`` polynomial fields on Q^d, of degree ``degree`` and one less in turn; no gradients."""
     rng = np.random.default_rng([seed, 1])
-    return [
-        [{e: _fraction(rng) for e in _exponents(d, degree - i % 2)} for _ in range(d)] for i in range(count)
-    ]  # fmt: skip
+    return [[{e: _fraction(rng) for e in _exponents(d, degree - i % 2)} for _ in range(d)] for i in range(count)]
 
 
 def descent_tables(seed: int, count: int, d: int = 2, degree: int = 4) -> list[Table]:

@@ -52,17 +52,24 @@ def check(c: int, h: Fraction, seed: int) -> Verdict:
     lam = ex.regularisation_strength(1, h, c, unit="derived")
     slopes = alignment_slopes(fields, theta)
     return _exact.equal(
-        NAME, ROWS,
+        NAME,
+        ROWS,
         [
-            list(ex.alignment_gradient(fields, theta)), list(double), [ex.alignment(fields, theta), pairs],
+            list(ex.alignment_gradient(fields, theta)),
+            list(double),
+            [ex.alignment(fields, theta), pairs],
             [-lam * pairs / h],
         ],
         [
-            slopes, slopes, [pairs, (c * (c - 1) * (mean @ mean) - spread) / 2],
+            slopes,
+            slopes,
+            [pairs, (c * (c - 1) * (mean @ mean) - spread) / 2],
             [ex.small_batch_modified_loss(gradients, h)],
         ],
-        seed=seed, hypotheses="V_i = −∇L_i, equal batch sizes", note=f"c={c}, h={h}",
-    )  # fmt: skip
+        seed=seed,
+        hypotheses="V_i = −∇L_i, equal batch sizes",
+        note=f"c={c}, h={h}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -78,9 +85,15 @@ def check_printed(c: int = 3, seed: int = 0) -> Verdict:
     term = ex.alignment_gradient(fields, theta)
     slope = sum((a * b for a, b in zip(alignment_slopes(fields, theta), term, strict=True)), Fraction(0))
     return Verdict(
-        NAME, ROWS, "beyond", slope > 0, float(slope), float(-slope), seed=seed,
+        NAME,
+        ROWS,
+        "beyond",
+        slope > 0,
+        float(slope),
+        float(-slope),
+        seed=seed,
         note=f"the slope of R along the term is {float(slope):.6g}, so the term increases R",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -90,7 +103,9 @@ STATEMENT = Statement(
     hypotheses="V_i = −∇L_i, equal batch sizes",
     rows=(
         Row(
-            66, "Appendix D.2, the regulariser", "LOOSE",
+            66,
+            "Appendix D.2, the regulariser",
+            "LOOSE",
             quote="In the next section, we show that the iteration-order-averaging term, that we can extract from "
             "the computation above, namely, λ Σ_{i≠j} V'_i(θ)V_j(θ), produces a more powerful regularizer than the "
             "one obtained from a single ordering of the small batches.",
@@ -105,4 +120,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     derivation="proofs/symbolic/small_batches.py:regulariser_is_a_gradient",
     test="tests/theory/test_alignment_regulariser.py",
-)  # fmt: skip
+)

@@ -43,9 +43,14 @@ def check(n: int, seed: int) -> Verdict:
     signs = np.array(list(product((-1, 1), repeat=n)))
     variance = Fraction(int(np.sum(ex.quadratic_correction(signs) ** 2)), len(signs))
     return _exact.equal(
-        NAME, ROWS, [*corrected, [variance]], [*backward, [Fraction(n * (n * n - 1), 3)]], seed=seed,
-        hypotheses="V_i in C^{1,1}, n fixed", note=f"n={n}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*corrected, [variance]],
+        [*backward, [Fraction(n * (n * n - 1), 3)]],
+        seed=seed,
+        hypotheses="V_i in C^{1,1}, n fixed",
+        note=f"n={n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -61,10 +66,15 @@ def check_printed(n: int = 1000, h: Fraction = Fraction(1, 20)) -> Verdict:
     iterate_variance = h * h * (1 - k**n) / (1 - k)
     holds = iterate_variance <= h / (2 - h) < correction_variance
     return Verdict(
-        NAME, ROWS, "beyond", holds, float(correction_variance) ** 0.5, float(iterate_variance) ** 0.5,
+        NAME,
+        ROWS,
+        "beyond",
+        holds,
+        float(correction_variance) ** 0.5,
+        float(iterate_variance) ** 0.5,
         note=f"quadratic of Section 3.1, σ=1, n={n}, h={h}: the standard deviation of h²C_n is "
         f"{float(correction_variance) ** 0.5:.6g}, that of θ_n is {float(iterate_variance) ** 0.5:.6g}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -74,7 +84,9 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ_0, n fixed",
     rows=(
         Row(
-            58, "Definition C.3 and equations (7), (8)", "OK",
+            58,
+            "Definition C.3 and equations (7), (8)",
+            "OK",
             quote="Theorem C.2 tells us that the true backward iterate and its approximation are within O(h³) of "
             "each other: ‖θ̃_n − θ_n^B‖ = O(h³), which allows us to use the approximation for learning rates small "
             "enough so that the terms in O(h³) can be neglected.",
@@ -89,4 +101,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/correction_recursion.v:approximate_backward_iterate",
     test="tests/theory/test_approximate_backward.py",
-)  # fmt: skip
+)

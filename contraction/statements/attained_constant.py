@@ -54,9 +54,13 @@ def check(k: Fraction, D: Fraction, n: int, dim: int = 1) -> Verdict:
         for j, s, c in zip(at, strict, claimed, strict=True)
     )
     return _exact.equal(
-        "attained_constant", ROWS, [*attained, int(between)], [*claimed, 1],
-        hypotheses="0 ≤ k < 1; T_i x = kx + D", note=f"k={k}, D={D}, n={n}, dim={dim}",
-    )  # fmt: skip
+        "attained_constant",
+        ROWS,
+        [*attained, int(between)],
+        [*claimed, 1],
+        hypotheses="0 ≤ k < 1; T_i x = kx + D",
+        note=f"k={k}, D={D}, n={n}, dim={dim}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -73,9 +77,14 @@ def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: i
     displacement = Operators.from_maps([lambda x: k * x + D]).apply(1, np.array([Fraction(0)]))[0]
     conclusion = all(d <= D * k**j / (1 - k) for j, d in enumerate(to_limit))
     return Verdict(
-        "attained_constant", ROWS, "beyond", conclusion and not displacement < D, float(displacement), float(D),
+        "attained_constant",
+        ROWS,
+        "beyond",
+        conclusion and not displacement < D,
+        float(displacement),
+        float(D),
         note=f"k={k}, n={n}, T_i x = kx + D at θ=0: d(θ, T_iθ) = D and d(θ*, θ_n) = D k^n/(1−k) exactly",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -85,7 +94,9 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1; T_i x = kx + D",
     rows=(
         Row(
-            17, "Theorem 2.2, condition (2): the strict sign", "LOOSE",
+            17,
+            "Theorem 2.2, condition (2): the strict sign",
+            "LOOSE",
             quote="Assume T_i's are uniform contractions, with a certain k < 1 in common, and for some θ there is a "
             "constant D such that, d(θ, T_i(θ)) < D for all i.",
             beyond="The theorem also holds with ≤ in (2). Then D/(1 − k) is attained, at every n, by the maps T_i x "
@@ -97,4 +108,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/sharp_constant.v:constant_attained",
     test="tests/theory/test_attained_constant.py",
-)  # fmt: skip
+)

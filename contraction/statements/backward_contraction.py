@@ -51,19 +51,32 @@ def check(
 
     measured = [*to_limit, *two_starts, across, within, *steps, across]
     claimed = [
-        *(powers * D_exact / (1 - k_exact)), *(powers * start_gap), k_exact**a * within, np.sum(steps),
-        *(gap_powers * D_exact), D_exact * k_exact**a / (1 - k_exact),
-    ]  # fmt: skip
+        *(powers * D_exact / (1 - k_exact)),
+        *(powers * start_gap),
+        k_exact**a * within,
+        np.sum(steps),
+        *(gap_powers * D_exact),
+        D_exact * k_exact**a / (1 - k_exact),
+    ]
     parts = [
-        *[f"distance of iterate {j} from the limit" for j in at], *[f"two starts at iterate {j}" for j in at],
-        "k^n applied to T_{n+1} … T_m", "triangle inequality", *[f"step {j} of the telescope" for j in range(m - a)],
+        *[f"distance of iterate {j} from the limit" for j in at],
+        *[f"two starts at iterate {j}" for j in at],
+        "k^n applied to T_{n+1} … T_m",
+        "triangle inequality",
+        *[f"step {j} of the telescope" for j in range(m - a)],
         "last bound of the proof",
-    ]  # fmt: skip
+    ]
     return Verdict.upper(
-        "backward_contraction", ROWS, np.array(measured, dtype=float), np.array(claimed, dtype=float), parts=parts,
-        rounding=T.rounding(n) * (2 + m - a), seed=seed, hypotheses="common k < 1, sup_i d(θ, T_iθ) ≤ D, complete",
+        "backward_contraction",
+        ROWS,
+        np.array(measured, dtype=float),
+        np.array(claimed, dtype=float),
+        parts=parts,
+        rounding=T.rounding(n) * (2 + m - a),
+        seed=seed,
+        hypotheses="common k < 1, sup_i d(θ, T_iθ) ≤ D, complete",
         note=f"{kind}, k={k}, D={D}, dim={dim}, n={n}, segment={segment}",
-    )  # fmt: skip
+    )
 
 
 def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> Verdict:
@@ -80,10 +93,16 @@ def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> 
     reach = float(np.linalg.norm(theta0)) + 2 * certificate.D / (1 - certificate.k)
     rounding = 2 * iterate_rounding(certificate.k, n, 4 * (1 + d**0.5) * reach, 20 * d + n + 200)
     return Verdict.upper(
-        "backward_contraction", (9, 15), measured, certificate.bound(np.array(at)), rounding=rounding, seed=seed,
+        "backward_contraction",
+        (9, 15),
+        measured,
+        certificate.bound(np.array(at)),
+        rounding=rounding,
+        seed=seed,
         parts=[f"certificate at iterate {j}" for j in at],
-        hypotheses=f"certificate: {certificate.origin}", note=f"{family!r}, n={n}",
-    )  # fmt: skip
+        hypotheses=f"certificate: {certificate.origin}",
+        note=f"{family!r}, n={n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -94,11 +113,15 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
                 n = int(rng.choice([5, 60, 300]))
                 a = int(rng.integers(0, n - 1))
                 yield {
-                    "kind": kind, "k": k, "D": float(rng.choice([0.0, 1e-3, 1.0, 1e3])),
-                    "dim": int(rng.integers(1, 51)), "n": n, "seed": int(rng.integers(2**31)),
+                    "kind": kind,
+                    "k": k,
+                    "D": float(rng.choice([0.0, 1e-3, 1.0, 1e3])),
+                    "dim": int(rng.integers(1, 51)),
+                    "n": n,
+                    "seed": int(rng.integers(2**31)),
                     "reach": float(rng.choice([0.0, 1.0, 1e6])),
                     "segment": (a, min(n, a + int(rng.integers(1, 20)))),
-                }  # fmt: skip
+                }
     for kind in ("aligned", "sine"):
         yield {"kind": kind, "k": 0.999, "D": 1.0, "dim": 3, "n": 2000, "seed": int(rng.integers(2**31))}
 
@@ -114,13 +137,14 @@ STATEMENT = Statement(
         Row(12, "proof of Theorem 2.2, triangle inequality", "OK"),
         Row(15, "proof of Theorem 2.2, last bound, Cauchy sequence and limit", "OK"),
         Row(
-            18, "Theorem 2.2, the case k = 0", "BEYOND",
-            beyond="The bound holds at k = 0 too, with 0⁰ = 1 at n = 0; the backward iterates are constant for n ≥ "
-            "1.",
+            18,
+            "Theorem 2.2, the case k = 0",
+            "BEYOND",
+            beyond="The bound holds at k = 0 too, with 0⁰ = 1 at n = 0; the backward iterates are constant for n ≥ 1.",
         ),
     ),
     check=check,
     cases=cases,
     proof="proofs/coq/backward_contraction.v:backward_contraction",
     test="tests/theory/test_backward_contraction.py",
-)  # fmt: skip
+)

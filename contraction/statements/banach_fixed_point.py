@@ -61,9 +61,15 @@ def check(kind: str, k: float, dim: int, n: int, seed: int, reach: float = 1.0) 
     measured = [*to_fixed, *to_fixed, *(float(d) for d in space.distance(forward, backward))]
     claimed = [*(gap * factor**j for j in at), *posteriori, *(0.0 for _ in at)]
     return Verdict.upper(
-        NAME, ROWS, measured, claimed, rounding=rounding * (1 + factor / (1 - factor)), seed=seed,
-        hypotheses=hypotheses, note=note,
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        measured,
+        claimed,
+        rounding=rounding * (1 + factor / (1 - factor)),
+        seed=seed,
+        hypotheses=hypotheses,
+        note=note,
+    )
 
 
 def _pages(k: float, dim: int, n: int, seed: int):
@@ -89,9 +95,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for kind in ("reflection", "sine", "threshold", "aligned", "maxima", "pages"):
         for k in (0.0, 0.5, 0.99, 1 - 1e-6):
             yield {
-                "kind": kind, "k": k, "dim": int(rng.integers(1, 51)), "n": int(rng.choice([1, 20, 400])),
-                "seed": int(rng.integers(2**31)), "reach": float(rng.choice([1.0, 1e6])),
-            }  # fmt: skip
+                "kind": kind,
+                "k": k,
+                "dim": int(rng.integers(1, 51)),
+                "n": int(rng.choice([1, 20, 400])),
+                "seed": int(rng.integers(2**31)),
+                "reach": float(rng.choice([1.0, 1e6])),
+            }
 
 
 STATEMENT = Statement(

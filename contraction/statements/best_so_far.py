@@ -48,9 +48,15 @@ def check(losses: Sequence[Fraction], weights: Sequence[Fraction], n: int) -> Ve
         tail -= weights[i]
     one = sum((w * x for w, x in zip(weights, losses, strict=True)), Fraction(0))
     return Verdict(
-        NAME, ROWS, "exact", (forward, backward) == (least, one) and forward <= backward, float(forward), float(least),
-        hypotheses="constant maps, k = 0", note=f"n={n}: backward {backward}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        (forward, backward) == (least, one) and forward <= backward,
+        float(forward),
+        float(least),
+        hypotheses="constant maps, k = 0",
+        note=f"n={n}: backward {backward}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -71,11 +77,18 @@ def check_printed(h: float = 0.1, start: float = 3.0, N: int = 400, replicas: in
     best = [np.min(p[:, :, 0] ** 2, axis=1) / 2 for p in paired_iterates(operators, start)]
     worse = float(np.mean(np.where(best[1] == best[0], 0.5, best[1] > best[0])))
     return Verdict(
-        NAME, ROWS, "beyond", worse > 0.5 + deviation(replicas), worse, 0.5, seed=seed, paths=replicas,
+        NAME,
+        ROWS,
+        "beyond",
+        worse > 0.5 + deviation(replicas),
+        worse,
+        0.5,
+        seed=seed,
+        paths=replicas,
         error_rates=(FALSE_ALARM, FALSE_ALARM),
         note=f"h={h}: the best backward loss in {N} steps is worse on {worse:.3g} of the seeds; the mean best loss is "
         f"{best[0].mean():.1e} forward and {best[1].mean():.1e} backward",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -85,7 +98,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps; a functional of the path, not of the law at n",
     rows=(
         Row(
-            73, "Section 4, what it does not say: the best loss so far", "BEYOND",
+            73,
+            "Section 4, what it does not say: the best loss so far",
+            "BEYOND",
             beyond="A forward path visits the law of θ* again and again, and a backward path is one draw of it, so "
             "the best loss so far favours the forward path in the model of Section 3.1.",
         ),
@@ -94,4 +109,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_best_so_far.py",
-)  # fmt: skip
+)

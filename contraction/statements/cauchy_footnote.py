@@ -39,9 +39,14 @@ def check(kind: str, k: Fraction, D: Fraction, N: int, w: int, seed: int = 0) ->
     theta = list(backward_iterates(Operators.from_maps(maps), np.array([Fraction(0)]))[:, 0])
     compare = _exact.at_most if kind == "drawn" else _exact.equal
     return compare(
-        "cauchy_footnote", ROWS, modulus(theta, N, N + w), D * k**N * (1 - k**w) / (1 - k), seed=seed,
-        hypotheses="0 ≤ k < 1, bounded displacement", note=f"{kind}, k={k}, D={D}, N={N}, w={w}",
-    )  # fmt: skip
+        "cauchy_footnote",
+        ROWS,
+        modulus(theta, N, N + w),
+        D * k**N * (1 - k**w) / (1 - k),
+        seed=seed,
+        hypotheses="0 ≤ k < 1, bounded displacement",
+        note=f"{kind}, k={k}, D={D}, N={N}, w={w}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -59,9 +64,13 @@ def check_printed(n: int = 50) -> Verdict:
     near_zero = modulus(theta, 0, 0)
     increments = min(abs(b - a) for a, b in pairwise(theta))
     return Verdict(
-        "cauchy_footnote", ROWS, "refuted", near_zero == 0 and increments >= 1, float(increments),
+        "cauchy_footnote",
+        ROWS,
+        "refuted",
+        near_zero == 0 and increments >= 1,
+        float(increments),
         note="the sequence θ_n = n satisfies the printed condition and does not converge",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -71,7 +80,9 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1, bounded displacement",
     rows=(
         Row(
-            4, "Section 2, footnote on complete metric spaces", "TYPO",
+            4,
+            "Section 2, footnote on complete metric spaces",
+            "TYPO",
             quote="Recall that a complete metric space (Ω, d) is a set Ω, equipped with a distance metric d(θ_1, "
             "θ_2) for which all Cauchy sequences (i.e., sequences θ_n such that d(θ_n, θ_m) → 0 as n, m → 0) "
             "converge to points in the space; typically ℝ^d with the Euclidean distance is a complete metric space.",
@@ -85,4 +96,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/backward_contraction.v:backward_cauchy_bound",
     test="tests/theory/test_cauchy_footnote.py",
-)  # fmt: skip
+)

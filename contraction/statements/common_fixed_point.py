@@ -72,10 +72,15 @@ def check(m: float, M: float, h: float, dim: int, n: int, seed: int, reach: floa
     scale = float(np.linalg.norm(center)) + reach * (2 + abs(h) * M)
     rounding = iterate_rounding(k, n, scale, 12 * dim + 60) + gamma(12 * dim + 60) * scale
     return Verdict.upper(
-        NAME, ROWS, [*forward, *backward, *fixed, moved, bound], [*claimed, *claimed, *(0 * fixed), bound, moved],
-        rounding=rounding, seed=seed, hypotheses="T_i p = p for all i, common k ≤ 1",
+        NAME,
+        ROWS,
+        [*forward, *backward, *fixed, moved, bound],
+        [*claimed, *claimed, *(0 * fixed), bound, moved],
+        rounding=rounding,
+        seed=seed,
+        hypotheses="T_i p = p for all i, common k ≤ 1",
         note=f"m={m}, M={M}, h={h}, dim={dim}, n={n}, reach={reach}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -84,9 +89,14 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         for h in (0.0, 0.1 / M, 2 / (m + M), 1.9 / M, 2 / M):
             for reach in (1.0, 1e6):
                 yield {
-                    "m": m, "M": M, "h": h, "dim": int(rng.integers(1, 51)), "n": int(rng.choice([5, 50, 200])),
-                    "seed": int(rng.integers(2**31)), "reach": reach,
-                }  # fmt: skip
+                    "m": m,
+                    "M": M,
+                    "h": h,
+                    "dim": int(rng.integers(1, 51)),
+                    "n": int(rng.choice([5, 50, 200])),
+                    "seed": int(rng.integers(2**31)),
+                    "reach": reach,
+                }
 
 
 def check_printed(slip: str) -> Verdict:
@@ -102,17 +112,27 @@ def check_printed(slip: str) -> Verdict:
         losses = [Fraction(1, 3), Fraction(2, 7), Fraction(1, 10**9)]
         mean = sum(losses, Fraction(0)) / len(losses)
         return Verdict(
-            NAME, (24,), "refuted", min(losses) > 0 and mean > 0, float(mean), 0.0,
+            NAME,
+            (24,),
+            "refuted",
+            min(losses) > 0 and mean > 0,
+            float(mean),
+            0.0,
             note="a mean of positive numbers does not vanish",
-        )  # fmt: skip
+        )
     if slip == "no distinction":
         # a common zero: forward converges as backward does; distinct minima: (2) holds all the same
         verdict = check(0.5, 1.0, 1.0, 3, 60, seed=1)
         contrast = forward_still_moves()
         return Verdict(
-            NAME, (25,), "beyond", verdict.holds and contrast, verdict.measured, verdict.claimed,
+            NAME,
+            (25,),
+            "beyond",
+            verdict.holds and contrast,
+            verdict.measured,
+            verdict.claimed,
             note="with a common zero forward converges too; without one (2) holds and only backward converges",
-        )  # fmt: skip
+        )
     raise ValueError(f"slip must be h, positive or no distinction, got {slip!r}")
 
 
@@ -136,14 +156,18 @@ STATEMENT = Statement(
     hypotheses="T_i k-Lipschitz with a common fixed point p",
     rows=(
         Row(
-            23, "Remark 2.3, the operators", "TYPO",
+            23,
+            "Remark 2.3, the operators",
+            "TYPO",
             quote="For SGD, the operators are T_i(θ) = θ − ∇L_i(θ).",
             why="The learning rate is missing; the next formula has it.",
             correct="T_i(θ) = θ − h∇L_i(θ).",
             severity="typo",
         ),
         Row(
-            24, "Remark 2.3, the losses", "TYPO",
+            24,
+            "Remark 2.3, the losses",
+            "TYPO",
             quote="We further assume that the L_i(θ) are positive and that there exists at least one point θ* where "
             "the full loss vanishes (which implies that L_i(θ*) = 0 for all i's).",
             why="The mean of positive losses is positive and does not vanish.",
@@ -151,7 +175,9 @@ STATEMENT = Statement(
             severity="typo",
         ),
         Row(
-            25, "Remark 2.3, condition (2)", "LOOSE",
+            25,
+            "Remark 2.3, condition (2)",
+            "LOOSE",
             quote="Now it is easy to see that condition in 2 is satisfied: d(θ*, T_i(θ*)) = ‖θ* − θ* − h∇L_i(θ*)‖ = "
             "0, since the global zero θ* is a critical point for all the L_i's.",
             beyond="This is true. If contractions share the fixed point θ*, their forward iterates converge to θ* as "
@@ -166,4 +192,4 @@ STATEMENT = Statement(
     printed_cases=printed_cases,
     proof="proofs/coq/common_fixed_point.v:both_orders_converge_to_common_fixed_point",
     test="tests/theory/test_common_fixed_point.py",
-)  # fmt: skip
+)

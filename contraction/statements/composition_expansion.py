@@ -36,9 +36,14 @@ def check(word: Sequence[int], order: int, seed: int) -> Verdict:
     lemma = [list(theta), list(total(values)), list(second)]
     trees = ex.word_coefficients(fields, word, theta, order)
     return _exact.equal(
-        NAME, ROWS, [*measured[1:], *measured[: order + 1][:3]], [*map(list, trees), *lemma[: order + 1]], seed=seed,
-        hypotheses="polynomial fields, word of fixed length", note=f"word {tuple(word)}, order {order}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*measured[1:], *measured[: order + 1][:3]],
+        [*map(list, trees), *lemma[: order + 1]],
+        seed=seed,
+        hypotheses="polynomial fields, word of fixed length",
+        note=f"word {tuple(word)}, order {order}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -63,9 +68,15 @@ def check_printed(reading: str, k: int = 8) -> Verdict:
         composition = composed(tables, (1, 2), theta, 0)[0][0]
         product = theta[0] * theta[0]
         return Verdict(
-            NAME, (54,), "refuted", composition != product, float(composition), float(product), seed=k,
+            NAME,
+            (54,),
+            "refuted",
+            composition != product,
+            float(composition),
+            float(product),
+            seed=k,
             note="coefficient of h^0 of (1+hV_1)(θ)·(1+hV_2)(θ) is θ², of the composition θ",
-        )  # fmt: skip
+        )
     if reading != "no smoothness":
         raise ValueError(f'the reading must be "product" or "no smoothness", got {reading!r}')
     outer, _, h = steps_apart(k)
@@ -75,10 +86,15 @@ def check_printed(reading: str, k: int = 8) -> Verdict:
     series = ex.word_series([first, second], (1, 2), np.zeros(1), 2)[:, 0]
     holds = remainder**2 == h**5 and list(series) == [0.0, 1.0, 0.0]
     return Verdict(
-        NAME, (56,), "refuted", holds, float(remainder / h**3), ratio=float(remainder / h**3),
+        NAME,
+        (56,),
+        "refuted",
+        holds,
+        float(remainder / h**3),
+        ratio=float(remainder / h**3),
         note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the remainder is h^(5/2) = {float(remainder / h**3):g} h³, "
         "and the factor grows without bound as h → 0",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -95,7 +111,9 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ (order p: C^{p−1,1}), k fixed; repeated indices allowed",
     rows=(
         Row(
-            54, "Appendix C, equation (4)", "TYPO",
+            54,
+            "Appendix C, equation (4)",
+            "TYPO",
             quote="The main idea is to expand a generic k term iterate T_{i_1} ⋯ T_{i_k}(θ) = (1 + hV_{i_1})(θ) ⋯ (1 "
             "+ hV_{i_k})(θ) in Taylor's series in the learning rate.",
             why="The right side reads as a product of vectors; the maps are composed.",
@@ -103,7 +121,9 @@ STATEMENT = Statement(
             severity="typo",
         ),
         Row(
-            56, "Lemma C.1", "HYP",
+            56,
+            "Lemma C.1",
+            "HYP",
             quote="Then for any choice of indices i_1, …, i_k we have that T_{i_1} ⋯ T_{i_k} = 1 + h Σ_{l=1}^k "
             "V_{i_l} + h² Σ_{1≤u<v≤k} V'_{i_u}V_{i_v} + O(h³)",
             why="Without smoothness the remainder can be larger: for V_1(x) = |x|^{3/2} and V_2 = 1 it is h^{5/2} at "
@@ -119,4 +139,4 @@ STATEMENT = Statement(
     proof="proofs/coq/composition_expansion.v:composition_expansion",
     derivation="proofs/symbolic/composition_expansion.py:second_order",
     test="tests/theory/test_composition_expansion.py",
-)  # fmt: skip
+)

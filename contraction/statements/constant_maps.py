@@ -59,9 +59,13 @@ def check(weights: tuple[Fraction, ...] = (Fraction(1, 2), Fraction(1, 2)), n: i
         int(constant),
     ]
     return _exact.equal(
-        "constant_maps", ROWS, measured, [*weights, *weights, sum((p**n for p in weights), Fraction(0)), 1],
-        hypotheses="k = 0, n ≥ 1, independent draws", note=f"weights={weights}, n={n}",
-    )  # fmt: skip
+        "constant_maps",
+        ROWS,
+        measured,
+        [*weights, *weights, sum((p**n for p in weights), Fraction(0)), 1],
+        hypotheses="k = 0, n ≥ 1, independent draws",
+        note=f"weights={weights}, n={n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:

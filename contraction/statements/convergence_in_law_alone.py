@@ -38,9 +38,15 @@ def check(m: int, n: int, start: int = 0) -> Verdict:
     independent = all(weight == move ** sum(pattern) * stay ** (n - sum(pattern)) for pattern, weight in moves.items())
     last = sum((w for pattern, w in moves.items() if pattern[-1]), Fraction(0))
     return Verdict(
-        NAME, ROWS, "exact", flat and independent, float(last), float(move),
-        hypotheses="isometries of a finite set", note=f"rotations of {m} points, n={n}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        flat and independent,
+        float(last),
+        float(move),
+        hypotheses="isometries of a finite set",
+        note=f"rotations of {m} points, n={n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -56,7 +62,9 @@ STATEMENT = Statement(
     hypotheses="the converse of Theorem 2.6, which the paper does not claim",
     rows=(
         Row(
-            41, "Theorem 2.6, its converse", "BEYOND",
+            41,
+            "Theorem 2.6, its converse",
+            "BEYOND",
             beyond="The paper does not claim the converse, and it is false: if T x is x or x + 1 modulo 2 with equal "
             "probabilities, the law of the forward iterates converges and the backward iterates do not.",
         ),
@@ -65,4 +73,4 @@ STATEMENT = Statement(
     cases=cases,
     proof="proofs/coq/law_counterexamples.v:flip_law_uniform",
     test="tests/theory/test_convergence_in_law_alone.py",
-)  # fmt: skip
+)

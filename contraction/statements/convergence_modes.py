@@ -89,9 +89,14 @@ def check(M: int, start: Fraction, n: int, more: int, eps: Fraction, order: Orde
     implied = [after <= uniform_cdf(x + eps) + far for x, _, after in steps]
     implied += [uniform_cdf(x - eps) <= before + far for x, before, _ in steps]  # F_n is least just below its atoms
     return _exact.equal(
-        NAME, ROWS, [*measured, int(all(implied))], [*claimed, 1], [*parts, "in probability implies in law"],
-        hypotheses="base-M digits, θ0 in [0, 1]: θ* is uniform", note=f"M={M}, θ0={start}, n={n}, eps={eps}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*measured, int(all(implied))],
+        [*claimed, 1],
+        [*parts, "in probability implies in law"],
+        hypotheses="base-M digits, θ0 in [0, 1]: θ* is uniform",
+        note=f"M={M}, θ0={start}, n={n}, eps={eps}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -99,10 +104,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(8 if tier == "standard" else 60):
         M, n = int(rng.integers(2, 5)), int(rng.integers(0, 4))
         yield {
-            "M": M, "n": n, "more": int(rng.integers(0, 3)),
+            "M": M,
+            "n": n,
+            "more": int(rng.integers(0, 3)),
             "start": Fraction(k % 2) if k < 4 else random_fraction(rng, 0, 1),
             "eps": Fraction(1, M**n) * (1 if k < 2 else Fraction(int(rng.integers(0, 13)), 12)),
-        }  # fmt: skip
+        }
 
 
 def check_implications(
@@ -133,9 +140,16 @@ def check_implications(
         pairs.append((cdf(end, x), cdf(now, [a + eps for a in x]) + far_now))
     measured, claimed = max(pairs, key=lambda p: (p[0] > p[1], p[0] / p[1] if p[1] else Fraction(1)))
     return Verdict(
-        NAME, ROWS, "upper", all(m <= c for m, c in pairs), float(measured), float(claimed), seed=seed,
-        hypotheses="any random variables; F componentwise in R^d", note=f"n={n}, N={N}, eps={eps}, d={len(theta0)}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "upper",
+        all(m <= c for m, c in pairs),
+        float(measured),
+        float(claimed),
+        seed=seed,
+        hypotheses="any random variables; F componentwise in R^d",
+        note=f"n={n}, N={N}, eps={eps}, d={len(theta0)}",
+    )
 
 
 def implication_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -147,10 +161,14 @@ def implication_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
             for _ in range(2)
         ]
         yield {
-            "maps": maps, "weights": random_weights(rng, 2), "N": N, "n": int(rng.integers(0, N)),
+            "maps": maps,
+            "weights": random_weights(rng, 2),
+            "N": N,
+            "n": int(rng.integers(0, N)),
             "theta0": [random_fraction(rng, -2, 2) for _ in range(int(rng.integers(1, 4)))],
-            "eps": Fraction(1, int(rng.choice([1, 3, 10, 1000]))), "seed": k,
-        }  # fmt: skip
+            "eps": Fraction(1, int(rng.choice([1, 3, 10, 1000]))),
+            "seed": k,
+        }
 
 
 def check_start(k: Fraction, y0: Fraction, n: int) -> tuple[Law, Law]:
@@ -173,9 +191,14 @@ def check_printed(k: Fraction = Fraction(1, 2), n: int = 5, starts: tuple[int, i
     points = set(laws[0][0]) | set(laws[1][0])
     gap = max(abs(cdf(laws[0][1], x) - cdf(laws[1][1], x)) for x in points)
     return Verdict(
-        NAME, (42,), "refuted", gap > 0 and all(f == b for f, b in laws), float(gap), 0.0,
+        NAME,
+        (42,),
+        "refuted",
+        gap > 0 and all(f == b for f, b in laws),
+        float(gap),
+        0.0,
         note=f"T(x, y) = ({k} x + b, y): the largest difference of the distribution functions of θ_{n} from two starts",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -185,7 +208,9 @@ STATEMENT = Statement(
     hypotheses="checked with limits of known law; the implications hold for any random variables",
     rows=(
         Row(
-            42, "Appendix E.2, last sentence", "TYPO",
+            42,
+            "Appendix E.2, last sentence",
+            "TYPO",
             quote="The limiting stationary distribution μ_{θ*} is simply the probability measure corresponding to "
             "F_∞^{θ*}, i.e. μ_{θ*} := dF_∞^{θ*}.",
             why="The function was defined as F_∞^{θ_0}; the limit law may depend on the start θ_0.",
@@ -198,4 +223,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_convergence_modes.py",
-)  # fmt: skip
+)

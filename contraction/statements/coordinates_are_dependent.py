@@ -59,10 +59,16 @@ def check(maps: Sequence[Map], weights: Sequence[Fraction], starts: Any, n: int,
     words = iid(weights, n)
     forward, backward = (joint_law(maps, words, starts, order) for order in (Forward(), Backward()))
     return Verdict(
-        NAME, ROWS, "exact", forward == backward, float(overlap(forward, backward)), 1.0, seed=seed,
+        NAME,
+        ROWS,
+        "exact",
+        forward == backward,
+        float(overlap(forward, backward)),
+        1.0,
+        seed=seed,
         hypotheses="i.i.d. maps; any space and any functional",
         note=f"{len(maps)} maps, {len(starts)} starts in dimension {len(starts[0])}, n={n}",
-    )  # fmt: skip
+    )
 
 
 def random_mixing(rng: np.random.Generator, d: int) -> Map:
@@ -76,10 +82,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(8 if tier == "standard" else 60):
         M, d = int(rng.integers(1, 4)), int(rng.integers(2, 4))
         yield {
-            "maps": [random_mixing(rng, d) for _ in range(M)], "weights": random_weights(rng, M),
+            "maps": [random_mixing(rng, d) for _ in range(M)],
+            "weights": random_weights(rng, M),
             "starts": [[random_fraction(rng, -2, 2) for _ in range(d)] for _ in range(int(rng.integers(1, 4)))],
-            "n": int(rng.integers(1, 6)), "seed": k,
-        }  # fmt: skip
+            "n": int(rng.integers(1, 6)),
+            "seed": k,
+        }
 
 
 def check_printed(x0: Sequence[int] = (0, 0), y0: Sequence[int] = (1, 1), n: int = 3) -> Verdict:
@@ -95,9 +103,14 @@ def check_printed(x0: Sequence[int] = (0, 0), y0: Sequence[int] = (1, 1), n: int
     laws = [joint_law(maps, fixed, [[0] * len(x0)], order) for order in (Forward(), Backward())]
     factorises = all(p == q for law in laws for p, q in distribution(law).values())
     return Verdict(
-        NAME, ROWS, "refuted", joint != product and factorises and laws[0] != laws[1], float(joint), float(product),
+        NAME,
+        ROWS,
+        "refuted",
+        joint != product and factorises and laws[0] != laws[1],
+        float(joint),
+        float(product),
         note=f"P(θ_{n} ≤ x) in Example 2.4 with x0={tuple(x0)}, y0={tuple(y0)}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -107,7 +120,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps (reversibility in law is enough)",
     rows=(
         Row(
-            38, "Appendix E.2, “By independence”", "WRONG",
+            38,
+            "Appendix E.2, “By independence”",
+            "WRONG",
             quote="By independence of the random operators T_i's we know that F_n^{θ_0}(θ) := ℙ((Y_n^{θ_0})_1 ≤ "
             "θ^1)ℙ((Y_n^{θ_0})_2 ≤ θ^2) … ℙ((Y_n^{θ_0})_d ≤ θ^d), and as such it is clear that the order of the "
             "random variables has no impact on the distribution.",
@@ -123,4 +138,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/law_counterexamples.v:printed_factorisation_refuted",
     test="tests/theory/test_coordinates_are_dependent.py",
-)  # fmt: skip
+)

@@ -161,10 +161,16 @@ def check_printed(n: int = 100, d: int = 4, distinct: int = 5, seed: int = 0) ->
     table, exact, same = counts(n, distinct, d, seed)
     holds = kept == 2 * d + d * d and same and sum(table) < sum(exact) == n * (n + 1) // 2
     return Verdict(
-        NAME, ROWS, "refuted", holds, kept, d, seed=seed,
+        NAME,
+        ROWS,
+        "refuted",
+        holds,
+        kept,
+        d,
+        seed=seed,
         note=f"numbers kept for C_n, g_n and H_n, and for C_n alone, at d={d}; the cost can be smaller, as printed: "
         f"{sum(table)} evaluations for N={n} steps with M={distinct} distinct batches, in place of {sum(exact)}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -174,7 +180,9 @@ STATEMENT = Statement(
     hypotheses="a Hessian-vector product counts as one gradient",
     rows=(
         Row(
-            61, "Appendix C, before Corollary C.4: memory and cost", "LOOSE",
+            61,
+            "Appendix C, before Corollary C.4: memory and cost",
+            "LOOSE",
             quote="The following corollary tells us how the approximate backward iterates can be computed in an "
             "iterative fashion by keeping in memory an additional variable C_n of the same size as the network "
             "parameters:",
@@ -195,4 +203,4 @@ STATEMENT = Statement(
     proof="proofs/coq/correction_recursion.v:correction_two_passes",
     derivation="proofs/symbolic/correction_recursion.py:two_passes",
     test="tests/theory/test_correction_cost.py",
-)  # fmt: skip
+)

@@ -60,9 +60,15 @@ def check(N: int, w: int = 5) -> Verdict:
     holds &= all(calls[i] == points[i] == N - i + 1 and batched[i] == 1 for i in range(1, N + 1))
     holds &= sum(forward.values()) == N and sum(window.values()) == windowed_cost(N, w) <= N * w
     return Verdict(
-        NAME, ROWS, "exact", holds, total, N * (N + 1) // 2, hypotheses="restarts from θ0; the maps are general",
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        total,
+        N * (N + 1) // 2,
+        hypotheses="restarts from θ0; the maps are general",
         note=f"N={N}: forward {sum(forward.values())}, windows of {w} {sum(window.values())}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:

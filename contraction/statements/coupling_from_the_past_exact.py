@@ -115,9 +115,13 @@ def check(maps: Sequence[Map] = TWO_STATES, weights: Sequence[Fraction] = HALVES
     measured = [*pushed, int(bracket), int(stays), *(v for r in backward_value for v in r)]
     claimed = [*pi, 1, 1, *(v for r in power for v in r)]
     return _exact.equal(
-        NAME, ROWS, measured, claimed, hypotheses="finite states, i.i.d. maps, one stationary law",
+        NAME,
+        ROWS,
+        measured,
+        claimed,
+        hypotheses="finite states, i.i.d. maps, one stationary law",
         note=f"{len(maps)} maps, {len(states)} states, n={n}, P(not constant)={float(rest):.3g}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -150,10 +154,16 @@ def check_printed(n: int = 16) -> Verdict:
     biased = stopped_law(TWO_STATES, HALVES, n, backward=False)
     holds = distance_backward == distance_forward > 0 and biased[1] == 0
     return Verdict(
-        NAME, ROWS, "refuted", holds, float(distance_backward), float(distance_forward), hypotheses="any finite chain",
+        NAME,
+        ROWS,
+        "refuted",
+        holds,
+        float(distance_backward),
+        float(distance_forward),
+        hypotheses="any finite chain",
         note=f"two states, n={n}: the laws of both orders are equally far from π; a forward chain stopped when it "
         f"coalesces is in state 0 with probability {float(biased[0]):.5f}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -163,7 +173,9 @@ STATEMENT = Statement(
     hypotheses="finitely many states and i.i.d. maps with one stationary law",
     rows=(
         Row(
-            2, "Section 1.1, Propp and Wilson", "LOOSE",
+            2,
+            "Section 1.1, Propp and Wilson",
+            "LOOSE",
             quote="The Propp-Wilson algorithm uses a form of backward iterations to accelerate the convergence "
             "toward samples from the distribution (see [32]).",
             why="At every fixed n the value of the backward composition has the law of the forward chain, so nothing "
@@ -177,4 +189,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_coupling_from_the_past_exact.py",
-)  # fmt: skip
+)

@@ -37,9 +37,15 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
     bound = T.D + (1 + T.k) * T.distance(T.theta0, T.other_start)
     moved = [float(T.distance(T.other_start, S(T.other_start))) for S in T.operators]
     return Verdict.upper(
-        "displacement_everywhere", ROWS, moved, float(bound), rounding=T.rounding(1), seed=seed,
-        hypotheses=hypotheses, note=note,
-    )  # fmt: skip
+        "displacement_everywhere",
+        ROWS,
+        moved,
+        float(bound),
+        rounding=T.rounding(1),
+        seed=seed,
+        hypotheses=hypotheses,
+        note=note,
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -48,9 +54,14 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         for kind in (*KINDS, "opposed"):
             for _ in range(1 if tier == "standard" else 10):
                 yield {
-                    "kind": kind, "k": k, "D": float(rng.choice([0.0, 1.0, 1e3])), "dim": int(rng.integers(1, 51)),
-                    "n": 20, "seed": int(rng.integers(2**31)), "reach": float(rng.choice([0.0, 1.0, 1e6])),
-                }  # fmt: skip
+                    "kind": kind,
+                    "k": k,
+                    "D": float(rng.choice([0.0, 1.0, 1e3])),
+                    "dim": int(rng.integers(1, 51)),
+                    "n": 20,
+                    "seed": int(rng.integers(2**31)),
+                    "reach": float(rng.choice([0.0, 1.0, 1e6])),
+                }
 
 
 STATEMENT = Statement(

@@ -80,11 +80,14 @@ def check(
     forward, backward = larger_for_first(batches, rates, words, theta0)
     points = sorted(set(laws[0]) | set(laws[1]))
     return _exact.equal(
-        NAME, ROWS, [backward, *(laws[1].get(x, Fraction(0)) for x in points)],
+        NAME,
+        ROWS,
+        [backward, *(laws[1].get(x, Fraction(0)) for x in points)],
         [forward, *(laws[0].get(x, Fraction(0)) for x in points)],
-        seed=seed, hypotheses="batches reversible in law, a score of the iterate alone, fixed n",
+        seed=seed,
+        hypotheses="batches reversible in law, a score of the iterate alone, fixed n",
         note=f"{len(batches)} batches, rates {rates[0]} and {rates[1]}, n={n}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -93,9 +96,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         M = int(rng.integers(1, 4))
         yield {
             "batches": [(random_fraction(rng, 0, 2, 4), random_fraction(rng, -2, 2, 3)) for _ in range(M)],
-            "weights": random_weights(rng, M), "n": int(rng.integers(1, 7)), "theta0": random_fraction(rng, -2, 2),
-            "rates": (random_fraction(rng, 0, 2, 10), random_fraction(rng, 0, 2, 10)), "seed": k,
-        }  # fmt: skip
+            "weights": random_weights(rng, M),
+            "n": int(rng.integers(1, 7)),
+            "theta0": random_fraction(rng, -2, 2),
+            "rates": (random_fraction(rng, 0, 2, 10), random_fraction(rng, 0, 2, 10)),
+            "seed": k,
+        }
 
 
 THREE = ((Fraction(1), Fraction(1)), (Fraction(1), Fraction(-1)), (Fraction(1, 2), Fraction(1, 2)))
@@ -110,11 +116,16 @@ def check_printed(rates: Rates = (Fraction(1, 5), Fraction(1, 2)), n: int = 5) -
     forward, backward = larger_for_first(THREE, rates, words, Fraction(3, 2))
     newest = larger_for_first(THREE, rates, words, Fraction(3, 2), newest=True)
     return Verdict(
-        NAME, ROWS, "beyond", forward == backward and newest[0] != newest[1], float(backward), float(forward),
+        NAME,
+        ROWS,
+        "beyond",
+        forward == backward and newest[0] != newest[1],
+        float(backward),
+        float(forward),
         note=f"three quadratics, n={n}, all {3**n} words: the rate {rates[0]} has a larger full loss than the rate "
         f"{rates[1]} with probability {float(forward):.6g} forward and {float(backward):.6g} backward, and a larger "
         f"loss on the newest batch with {float(newest[0]):.6g} and {float(newest[1]):.6g}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -124,7 +135,9 @@ STATEMENT = Statement(
     hypotheses="batches reversible in law, a score of the iterate alone, fixed n",
     rows=(
         Row(
-            80, "Section 5, what it does not say: early judgement at a fixed step", "BEYOND",
+            80,
+            "Section 5, what it does not say: early judgement at a fixed step",
+            "BEYOND",
             quote="Similarly, application of the backward order at the very beginning of training may give an "
             "accurate idea of whether a specific hyper-parameter setting is promising or needs to be aborted by "
             "creating stabler trajectories whose learning curves are easier to interpret early on.",
@@ -137,4 +150,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_early_judgement.py",
-)  # fmt: skip
+)

@@ -40,9 +40,16 @@ def check(
     words = iid(weights, n)
     forward, backward = (iterate_law(maps, words, theta0, order) for order in (Forward(), Backward()))
     return Verdict(
-        NAME, ROWS, "exact", forward == backward, float(overlap(forward, backward)), 1.0, seed=seed,
-        hypotheses="i.i.d. maps, any maps", note=f"{len(maps)} maps, n={n}, {len(forward)} atoms",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        forward == backward,
+        float(overlap(forward, backward)),
+        1.0,
+        seed=seed,
+        hypotheses="i.i.d. maps, any maps",
+        note=f"{len(maps)} maps, n={n}, {len(forward)} atoms",
+    )
 
 
 def random_weights(rng: np.random.Generator, M: int) -> list[Fraction]:
@@ -67,9 +74,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         smooth = k % 4 == 3
         n = int(rng.integers(1, 5)) if smooth or M == 4 else int(rng.integers(1, 7))
         yield {
-            "maps": random_maps(rng, M, smooth), "weights": random_weights(rng, M), "n": n,
-            "theta0": [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 4)))], "seed": k,
-        }  # fmt: skip
+            "maps": random_maps(rng, M, smooth),
+            "weights": random_weights(rng, M),
+            "n": n,
+            "theta0": [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 4)))],
+            "seed": k,
+        }
 
 
 STATEMENT = Statement(

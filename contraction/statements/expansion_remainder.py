@@ -60,19 +60,26 @@ def check(n: int, d: int, order: int, h: float, seed: int) -> Verdict:
         ]
         norms = [float(mpmath.sqrt(sum(x * x for x in r))) for r in (left[0], left[0] - left[1])]
     return Verdict.upper(
-        NAME, ROWS, norms,
-        [ex.remainder_bound(n, h, order, bounds), ex.difference_remainder_bound(n, h, order, bounds)], seed=seed,
-        hypotheses="M_0 … M_p on B(θ, nhM_0)", note=f"n={n}, d={d}, order {order}, h={h}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        norms,
+        [ex.remainder_bound(n, h, order, bounds), ex.difference_remainder_bound(n, h, order, bounds)],
+        seed=seed,
+        hypotheses="M_0 … M_p on B(θ, nhM_0)",
+        note=f"n={n}, d={d}, order {order}, h={h}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """Random sine fields, up to 8 maps in up to 3 dimensions, order 1 to 5."""
     for k in range(20 if tier == "standard" else 200):
         yield {
-            "n": int(rng.integers(2, 9)), "d": int(rng.integers(1, 4)), "order": 1 + k % 5,
-            "h": float(10 ** rng.uniform(-3, -0.3)), "seed": int(rng.integers(2**31)),
-        }  # fmt: skip
+            "n": int(rng.integers(2, 9)),
+            "d": int(rng.integers(1, 4)),
+            "order": 1 + k % 5,
+            "h": float(10 ** rng.uniform(-3, -0.3)),
+            "seed": int(rng.integers(2**31)),
+        }
 
 
 STATEMENT = Statement(

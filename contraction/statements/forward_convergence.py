@@ -58,9 +58,16 @@ def check(
         holds &= abs(far - limit) <= (1 - h) ** (2 * n + 80) * (start + limit)
         holds &= (limit == 0) == (len({e for e, w in zip(eps, weights, strict=True) if w}) == 1)
     return Verdict(
-        NAME, ROWS, "exact", holds, float(found), float(claimed), seed=seed,
-        hypotheses="i.i.d. maps; 0 < h < 2 for the limit", note=f"h={h}, {len(eps)} noises, n={n}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(found),
+        float(claimed),
+        seed=seed,
+        hypotheses="i.i.d. maps; 0 < h < 2 for the limit",
+        note=f"h={h}, {len(eps)} noises, n={n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -71,9 +78,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(8 if tier == "standard" else 60):
         M = int(rng.integers(2, 4))
         yield {
-            "h": random_fraction(rng, 0, 2, 10), "eps": [random_fraction(rng, -2, 2, 3) for _ in range(M)], "seed": k,
-            "weights": random_weights(rng, M), "theta0": random_fraction(rng, -3, 3), "n": int(rng.integers(0, 9 - M)),
-        }  # fmt: skip
+            "h": random_fraction(rng, 0, 2, 10),
+            "eps": [random_fraction(rng, -2, 2, 3) for _ in range(M)],
+            "seed": k,
+            "weights": random_weights(rng, M),
+            "theta0": random_fraction(rng, -3, 3),
+            "n": int(rng.integers(0, 9 - M)),
+        }
 
 
 def check_printed(
@@ -91,10 +102,15 @@ def check_printed(
     k, distance = max(map(abs, slopes)), np.max(np.abs(ends - fixed))
     start = abs(theta0 - fixed)
     return Verdict(
-        NAME, ROWS, "beyond", bool(distance == k**n * start and distance < start), float(distance), float(start),
+        NAME,
+        ROWS,
+        "beyond",
+        bool(distance == k**n * start and distance < start),
+        float(distance),
+        float(start),
         note=f"{len(maps)} maps with fixed point {fixed}: after {n} steps the largest distance to it over all words is "
         f"{float(distance):.6g} = k^{n} |θ0 − {fixed}|",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -104,7 +120,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. contractions, second moments",
     rows=(
         Row(
-            76, "Section 2.2, forward iterates", "OK",
+            76,
+            "Section 2.2, forward iterates",
+            "OK",
             quote="Many previous works (see related work in Section 1.1) have shown under different assumptions that "
             "this sequence of forward iterates do not converge to a point when using fixed learning rates, but "
             "rather their probability distributions μ_n converge to a limiting probability distribution, called the "
@@ -120,4 +138,4 @@ STATEMENT = Statement(
     proof="proofs/coq/common_fixed_point.v:forward_limit_is_fixed_point",
     derivation="proofs/symbolic/laws.py:forward_increments_do_not_vanish",
     test="tests/theory/test_forward_convergence.py",
-)  # fmt: skip
+)

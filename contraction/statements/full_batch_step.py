@@ -64,10 +64,15 @@ def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int =
     exact = [Fraction(e) for e in eigenvalues]
     below_one = norm_formula(Fraction(h), exact) < 1
     return Verdict.tight(
-        NAME, ROWS, [np.linalg.norm(np.eye(d) - h * H, 2), float(below_one)],
+        NAME,
+        ROWS,
+        [np.linalg.norm(np.eye(d) - h * H, 2), float(below_one)],
         [norm_formula(h, eigenvalues), float(contracts(Fraction(h), exact))],
-        rounding=[gamma(40 * d + 40) * d * size, 0.0], seed=seed, hypotheses="H symmetric, any h", note=note,
-    )  # fmt: skip
+        rounding=[gamma(40 * d + 40) * d * size, 0.0],
+        seed=seed,
+        hypotheses="H symmetric, any h",
+        note=note,
+    )
 
 
 def _ball(h: float, eigenvalues: NDArray, Q: NDArray, rng: np.random.Generator, n: int, note: str) -> Verdict:
@@ -154,7 +159,9 @@ STATEMENT = Statement(
     hypotheses="H symmetric; nonlinear map: Hessian c-Lipschitz, |1 − hH| + |h|cr < 1",
     rows=(
         Row(
-            6, "Example 2.1, T near a minimum", "OK",
+            6,
+            "Example 2.1, T near a minimum",
+            "OK",
             quote="More precisely, around a minimum θ* the operator T can be approximated using a first-order "
             "expansion of the gradient around the minimum as T(θ) = θ* + (1 − hH)(θ − θ*), where H = ∇²L(θ*).",
             beyond="Inequality (1) is for the linearised map. The map itself contracts near the minimum as well: for "
@@ -162,7 +169,9 @@ STATEMENT = Statement(
             "this ball into itself because θ* is fixed.",
         ),
         Row(
-            7, "Example 2.1, operator norm", "LOOSE",
+            7,
+            "Example 2.1, operator norm",
+            "LOOSE",
             quote="Now we have that ‖T(θ_1) − T(θ_2)‖ ≤ ‖1 − hH‖_{op} ‖θ_1 − θ_2‖, where ‖1 − hH‖_{op} is the "
             "operator norm of 1 − hH, that is the operator maximum eigenvalue: max_i |1 − hλ_i| (here the λ_i's are "
             "eigenvalues of H).",
@@ -171,7 +180,9 @@ STATEMENT = Statement(
             severity="typo",
         ),
         Row(
-            8, "Example 2.1, range of the learning rate", "HYP",
+            8,
+            "Example 2.1, range of the learning rate",
+            "HYP",
             quote="It is easy to verify that ‖1 − hH‖_{op} < 1 if and only if the learning rate is strictly smaller "
             "than 2/λ_{max} where λ_{max} is the largest eigenvalue of H.",
             why="At a minimum H is positive semidefinite, and the equivalence fails where H is singular: along a "
@@ -186,4 +197,4 @@ STATEMENT = Statement(
     printed_cases=printed_cases,
     proof="proofs/coq/diagonal_quadratics.v:diagonal_quadratic_factor",
     test="tests/theory/test_full_batch_step.py",
-)  # fmt: skip
+)

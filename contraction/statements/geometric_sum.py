@@ -50,9 +50,13 @@ def check(k: Fraction, D: Fraction, n: int, m: int) -> Verdict:
     A = distance_of_iterates(k, D, n, m)
     terms = k**n * D * sum((k**j for j in range(m - n)), Fraction(0))
     return _exact.equal(
-        "geometric_sum", ROWS, [A, A], [terms, corrected_bound(k, D, n, m)],
-        hypotheses="0 ≤ k < 1, m > n; T_i x = kx + D", note=f"k={k}, D={D}, n={n}, m={m}",
-    )  # fmt: skip
+        "geometric_sum",
+        ROWS,
+        [A, A],
+        [terms, corrected_bound(k, D, n, m)],
+        hypotheses="0 ≤ k < 1, m > n; T_i x = kx + D",
+        note=f"k={k}, D={D}, n={n}, m={m}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -77,9 +81,15 @@ def check_printed(
     printed = (printed_sum if row == 13 else printed_bound)(k, D, n, m) / unit
     kind, holds = ("loose", printed > A) if row == 13 else ("refuted", printed <= 0 < A)
     return Verdict(
-        "geometric_sum", (row,), kind, holds, float(A), float(printed),
-        hypotheses="k > 0, m ≥ n + 2", note=f"A/(D kⁿ) at k={k}, m − n = {gap}",
-    )  # fmt: skip
+        "geometric_sum",
+        (row,),
+        kind,
+        holds,
+        float(A),
+        float(printed),
+        hypotheses="k > 0, m ≥ n + 2",
+        note=f"A/(D kⁿ) at k={k}, m − n = {gap}",
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -103,7 +113,9 @@ STATEMENT = Statement(
     hypotheses="0 ≤ k < 1, m > n",
     rows=(
         Row(
-            13, "Theorem 2.2, proof: the sum of the displacements", "LOOSE",
+            13,
+            "Theorem 2.2, proof: the sum of the displacements",
+            "LOOSE",
             quote="At this point, we can use the condition in (2) for the first term d(θ, T_{n+1}(θ)) < D and in "
             "conjunction with the contraction property for the subsequent terms in the sum, yielding: A ≤ k^n (D + D "
             "· k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k), where we used the "
@@ -114,7 +126,9 @@ STATEMENT = Statement(
             severity="typo",
         ),
         Row(
-            14, "Theorem 2.2, proof: the closed form of the sum", "WRONG",
+            14,
+            "Theorem 2.2, proof: the closed form of the sum",
+            "WRONG",
             quote="At this point, we can use the condition in (2) for the first term d(θ, T_{n+1}(θ)) < D and in "
             "conjunction with the contraction property for the subsequent terms in the sum, yielding: A ≤ k^n (D + D "
             "· k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k), where we used the "
@@ -132,4 +146,4 @@ STATEMENT = Statement(
     proof="proofs/coq/geometric_sum_slip.v:printed_bound_refuted",
     derivation="proofs/symbolic/geometric_sum.py:printed_slip",
     test="tests/theory/test_geometric_sum.py",
-)  # fmt: skip
+)

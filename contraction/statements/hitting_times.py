@@ -44,9 +44,15 @@ def check(weights: Sequence[Fraction], n: int) -> Verdict:
     forward, backward = hitting(weights, n)
     holds = forward == (1 - (1 - p) ** n, p) and backward == (p, p)
     return Verdict(
-        NAME, ROWS, "exact", holds, float(forward[0]), float(1 - (1 - p) ** n), hypotheses="constant maps, k = 0",
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(forward[0]),
+        float(1 - (1 - p) ** n),
+        hypotheses="constant maps, k = 0",
         note=f"p={p}, n={n}: backward {backward[0]}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -70,11 +76,18 @@ def check_printed(
     never = [float(np.mean(np.all(np.abs(p[:, :, 0]) > target, axis=1))) for p in paired_iterates(operators, start)]
     slack = deviation(replicas, FALSE_ALARM / 2)
     return Verdict(
-        NAME, ROWS, "beyond", never[1] - never[0] > 2 * slack, never[1], never[0], seed=seed, paths=replicas,
+        NAME,
+        ROWS,
+        "beyond",
+        never[1] - never[0] > 2 * slack,
+        never[1],
+        never[0],
+        seed=seed,
+        paths=replicas,
         error_rates=(FALSE_ALARM, FALSE_ALARM),
         note=f"h={h}: {never[1]:.3g} of the backward and {never[0]:.3g} of the forward paths never come within "
         f"{target} of the minimum in {N} steps, each ± {slack:.2g}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -84,7 +97,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps; a functional of the path, not of the law at n",
     rows=(
         Row(
-            73, "Section 4, what it does not say: hitting times", "BEYOND",
+            73,
+            "Section 4, what it does not say: hitting times",
+            "BEYOND",
             beyond="Faster convergence along one path is not an earlier first passage. In the model of Section 3.1 a "
             "backward path may settle away from the minimum and never come close to it, where nearly every forward "
             "path passes close to it.",
@@ -94,4 +109,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_hitting_times.py",
-)  # fmt: skip
+)

@@ -59,9 +59,15 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
     powers = float(k) ** np.array(at)
     measured = [*drawn.distance(rows, drawn.theta0), *drawn.distance(rows, tame_limit)]
     return Verdict.upper(
-        NAME, ROWS, measured, [*((1 - powers) * r), *(powers * r)], rounding=rounding, seed=seed,
-        hypotheses="d(θ0, T_iθ0) ≤ (1−k) r", note=note,
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        measured,
+        [*((1 - powers) * r), *(powers * r)],
+        rounding=rounding,
+        seed=seed,
+        hypotheses="d(θ0, T_iθ0) ≤ (1−k) r",
+        note=note,
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -70,9 +76,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         for kind in ("reflection", "sine", "threshold", "aligned", "maxima", "extremal"):
             for r in (1e-3, 1.0, 1e4):
                 yield {
-                    "kind": kind, "k": k, "r": r, "dim": int(rng.integers(1, 51)), "n": int(rng.integers(1, 60)),
+                    "kind": kind,
+                    "k": k,
+                    "r": r,
+                    "dim": int(rng.integers(1, 51)),
+                    "n": int(rng.integers(1, 60)),
                     "seed": int(rng.integers(2**31)),
-                }  # fmt: skip
+                }
 
 
 def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
@@ -83,9 +93,15 @@ def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
     exits = half * edge + shift > edge and shift > (1 - half) * edge
     holds = exits and max(rows) > edge and all(b > 2 * a for a, b in pairwise(rows[5:]))
     return Verdict(
-        NAME, ROWS, "refuted", holds, float(rows[-1]), float(edge), hypotheses="contraction on [−1, 1] only",
+        NAME,
+        ROWS,
+        "refuted",
+        holds,
+        float(rows[-1]),
+        float(edge),
+        hypotheses="contraction on [−1, 1] only",
         note=f"backward iterate θ_{n} and the edge of the region where x/2 + .6 contracts; T(0) = .6 > (1−k) r = .5",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -95,7 +111,9 @@ STATEMENT = Statement(
     hypotheses="T_i k-Lipschitz on the closed ball B(θ0, r), d(θ0, T_iθ0) ≤ (1−k) r",
     rows=(
         Row(
-            32, "Section 2.1, last paragraph", "HYP",
+            32,
+            "Section 2.1, last paragraph",
+            "HYP",
             quote="Now if we suppose that batch losses L_i's are strictly convex (possibly near global minima), then "
             "Lemma 2.5 tells us that the SGD maps T_i(θ) = θ − h∇L_i(θ) are uniform contractions. Thus we can apply "
             "Theorem 2.2 and see that the sequence of backward iterates, θ_n = T_1T_2 ⋯ T_n(θ), converges to a "
@@ -112,4 +130,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/backward_contraction.v:backward_contraction_on_ball",
     test="tests/theory/test_invariant_ball.py",
-)  # fmt: skip
+)

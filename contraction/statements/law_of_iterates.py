@@ -41,9 +41,16 @@ def check(
     for _ in range(n):
         claimed = transition(claimed, maps, weights)
     return Verdict(
-        NAME, ROWS, "exact", measured == claimed, float(overlap(measured, claimed)), 1.0, seed=seed,
-        hypotheses="i.i.d. maps", note=f"{len(maps)} maps, n={n}, {len(claimed)} atoms",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        measured == claimed,
+        float(overlap(measured, claimed)),
+        1.0,
+        seed=seed,
+        hypotheses="i.i.d. maps",
+        note=f"{len(maps)} maps, n={n}, {len(claimed)} atoms",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -51,9 +58,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(12 if tier == "standard" else 80):
         M = int(rng.integers(1, 4))
         yield {
-            "maps": random_maps(rng, M), "weights": random_weights(rng, M), "n": int(rng.integers(0, 7)),
-            "theta0": [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 3)))], "seed": k,
-        }  # fmt: skip
+            "maps": random_maps(rng, M),
+            "weights": random_weights(rng, M),
+            "n": int(rng.integers(0, 7)),
+            "theta0": [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 3)))],
+            "seed": k,
+        }
 
 
 def check_printed(x0: int = 0, y0: int = 1, n: int = 5) -> Verdict:
@@ -66,9 +76,15 @@ def check_printed(x0: int = 0, y0: int = 1, n: int = 5) -> Verdict:
     ends = rows(maps, list(words), [0], Forward(), at=[n])
     printed = [law_of(end[None], [Fraction(1)]) for end in ends]
     return Verdict(
-        NAME, ROWS, "refuted", all(one != law for one in printed), float(max(law.values())), 1.0, cases=len(printed),
+        NAME,
+        ROWS,
+        "refuted",
+        all(one != law for one in printed),
+        float(max(law.values())),
+        1.0,
+        cases=len(printed),
         note=f"largest atom of the law of θ_{n} in Example 2.4",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -78,7 +94,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps",
     rows=(
         Row(
-            33, "Section 2.2 and Appendix E.2, the law of a forward iterate", "WRONG",
+            33,
+            "Section 2.2 and Appendix E.2, the law of a forward iterate",
+            "WRONG",
             quote="In other words, starting at initial point θ_0 the distribution μ_n = (T_n)_* ⋯ (T_1)_* δ_{θ_0} of "
             "the forward iterate θ_n converges to a stationary distribution μ_{θ*}.",
             why="For random maps the right side is a random measure, the Dirac measure at θ_n: in Example 2.4 it is "
@@ -92,4 +110,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/law_counterexamples.v:constant_maps_forward_law",
     test="tests/theory/test_law_of_iterates.py",
-)  # fmt: skip
+)

@@ -67,10 +67,15 @@ def check(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> Ver
     slack = gamma(34 * d) * d**0.5 * (1 + abs(float(h)) * max(abs(float(x)) for x in eigenvalues))
     holds = largest == claimed and (largest < 1) == range_of_h and abs(family - float(claimed)) <= slack
     return Verdict(
-        NAME, ROWS, "tight", holds, family, float(claimed),
+        NAME,
+        ROWS,
+        "tight",
+        holds,
+        family,
+        float(claimed),
         hypotheses="H symmetric; for h > 0 a contraction iff H ≻ 0, h < 2/λ_max",
         note=f"h={h}, eigenvalues {min(eigenvalues)} … {max(eigenvalues)}, d={d}: exact {largest}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -97,9 +102,14 @@ def check_printed(
     exact, _ = factors([Fraction(x) for x in eigenvalues], h, v)
     holds = min(eigenvalues) >= 0 and 0 < h < Fraction(2) / max(eigenvalues) and max(exact) >= 1
     return Verdict(
-        NAME, ROWS, "refuted", holds, float(max(exact)), 1.0,
+        NAME,
+        ROWS,
+        "refuted",
+        holds,
+        float(max(exact)),
+        1.0,
         note=f"eigenvalues {', '.join(map(str, eigenvalues))}, h={h} < 2/λ_max: the norm is {max(exact)}, not below 1",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -115,7 +125,9 @@ STATEMENT = Statement(
     hypotheses="H symmetric",
     rows=(
         Row(
-            50, "Section 3.2, range of the learning rate", "HYP",
+            50,
+            "Section 3.2, range of the learning rate",
+            "HYP",
             quote="Since ‖T_i(θ_1) − T_i(θ_2)‖ ≤ ‖1 − hH‖ ‖θ_1 − θ_2‖ and since ‖1 − hH‖ < 1 for h strictly smaller "
             "than 2/λ_{max} (as in Example 2.1), Theorem 2.2 tells us that the backward trajectory converges.",
             why="As in Example 2.1: around a minimum with a flat direction H is singular, and ‖1 − hH‖ ≥ 1 for every "
@@ -130,4 +142,4 @@ STATEMENT = Statement(
     printed_cases=printed_cases,
     proof="proofs/coq/diagonal_quadratics.v:positive_definite_and_positive_step_needed",
     test="tests/theory/test_linearized_contraction.py",
-)  # fmt: skip
+)

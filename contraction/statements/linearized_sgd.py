@@ -62,9 +62,15 @@ def check(H: Any, theta_star: Any, h: Fraction, eps: Any, theta: Any) -> Verdict
     gaps = [np.abs(m - c).sum() for m, c in zip(measured, claimed, strict=True)]
     worse = int(gaps[1] > gaps[0])
     return Verdict(
-        NAME, ROWS, "exact", sum(gaps) == 0, float(measured[worse].sum()), float(claimed[worse].sum()),
-        hypotheses="any h and symmetric H", note=f"d={len(theta)}, n={len(noise)}, h={h}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        sum(gaps) == 0,
+        float(measured[worse].sum()),
+        float(claimed[worse].sum()),
+        hypotheses="any h and symmetric H",
+        note=f"d={len(theta)}, n={len(noise)}, h={h}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -73,9 +79,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         d, n = int(rng.integers(1, 6)), int(rng.integers(1, 13))
         vectors = [[random_fraction(rng, -3, 3, 4) for _ in range(d)] for _ in range(n + 2)]
         yield {
-            "H": symmetric(rng, d, 2), "theta_star": vectors[0], "theta": vectors[1], "eps": vectors[2:],
+            "H": symmetric(rng, d, 2),
+            "theta_star": vectors[0],
+            "theta": vectors[1],
+            "eps": vectors[2:],
             "h": random_fraction(rng, -1, 3, 10),
-        }  # fmt: skip
+        }
 
 
 def check_printed(
@@ -90,9 +99,14 @@ def check_printed(
     back = theta_star - theta
     printed = theta_star + back - h * (H @ back)
     return Verdict(
-        NAME, (49,), "refuted", bool(np.any(step != printed)), float(step[0]), float(printed[0]),
+        NAME,
+        (49,),
+        "refuted",
+        bool(np.any(step != printed)),
+        float(step[0]),
+        float(printed[0]),
         note=f"T(θ) = {tuple(map(float, step))}, printed {tuple(map(float, printed))}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -102,7 +116,9 @@ STATEMENT = Statement(
     hypotheses="any h and symmetric H (L quadratic)",
     rows=(
         Row(
-            49, "Section 3.2, one gradient update", "WRONG",
+            49,
+            "Section 3.2, one gradient update",
+            "WRONG",
             quote="Using gradient approximation (3) we have that a single gradient update is given in a form very "
             "similar to that of the previous example: T_i(θ) = θ − h(g(θ) − ε_i) ≃ θ* + (1 − hH)(θ* − θ) + hε_i "
             "where H denotes the Hessian evaluated at the minimum θ*.",
@@ -118,4 +134,4 @@ STATEMENT = Statement(
     proof="proofs/coq/linearized_sgd.v:linearized_backward",
     derivation="proofs/symbolic/linearized_sgd.py:backward_by_induction",
     test="tests/theory/test_linearized_sgd.py",
-)  # fmt: skip
+)

@@ -67,13 +67,18 @@ def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | N
     within = off(float(np.mean(np.abs(scaled) <= 1)), 0.5, *binomial_range(replicas, 0.5, half))
     miss = binomial_miss(replicas, 0.5, share_within(1.05), half)
     return statistical(
-        NAME, ROWS, [
+        NAME,
+        ROWS,
+        [
             ("distribution function", distance_to(scaled, stats.cauchy.cdf), deviation(replicas, half)),
             ("share within one scale", within, 1.0),
         ],
-        seed=seed, hypotheses="0 < h < 2, h ≠ 1, E log⁺|ε| < ∞", error_rates=(FALSE_ALARM, miss), paths=replicas,
+        seed=seed,
+        hypotheses="0 < h < 2, h ≠ 1, E log⁺|ε| < ∞",
+        error_rates=(FALSE_ALARM, miss),
+        paths=replicas,
         note=f"h={h}: law of θ_{N} − θ_{n} against Cauchy of scale {claimed(h, n, N):.3g}",
-    )  # fmt: skip
+    )
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
@@ -85,9 +90,15 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
     rows = backward_iterates(unit_noises(QuadraticSGD(h, Cauchy()), N), 0.0, at=[n, N])[:, :, 0]
     rounding = 4 * N * gamma(4 * N + 8)
     return Verdict.tight(
-        NAME, ROWS, float(np.abs(rows[:, 1] - rows[:, 0]).sum()), claimed(h, n, N), rounding=rounding,
-        part="coefficients", hypotheses="0 < h < 2, h ≠ 1", note=f"h={h}: sum of coefficients of θ_{N} − θ_{n}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        float(np.abs(rows[:, 1] - rows[:, 0]).sum()),
+        claimed(h, n, N),
+        rounding=rounding,
+        part="coefficients",
+        hypotheses="0 < h < 2, h ≠ 1",
+        note=f"h={h}: sum of coefficients of θ_{N} − θ_{n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -135,11 +146,18 @@ def check_printed(h: float = 0.3, n: int = 20_000, replicas: int = 40, seed: int
     log = math.log(2 / FALSE_ALARM)
     slack = math.sqrt(2 * spread * log) + log / 3
     return Verdict(
-        NAME, ROWS, "refuted", abs(count - mean) <= slack and mean - slack > 0, count / replicas, 0.0, seed=seed,
-        error_rates=(FALSE_ALARM, FALSE_ALARM), paths=replicas,
+        NAME,
+        ROWS,
+        "refuted",
+        abs(count - mean) <= slack and mean - slack > 0,
+        count / replicas,
+        0.0,
+        seed=seed,
+        error_rates=(FALSE_ALARM, FALSE_ALARM),
+        paths=replicas,
         note=f"h={h}: increments above 1 a path among {n // 100} < i ≤ {n}, expected {mean / replicas:.3g}; largest "
         f"logarithm {log_increment.max():.0f}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -149,7 +167,9 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, h ≠ 1, i.i.d. noise",
     rows=(
         Row(
-            47, "Section 3.1, convergence of the backward iterates", "HYP",
+            47,
+            "Section 3.1, convergence of the backward iterates",
+            "HYP",
             quote="We see that the forward iterates receive at each step n an additional error hε_n which stays "
             "constant during the whole trajectory preventing point-convergence, while for backward iterates that "
             "same error h(1 − h)^{n−1}ε_n is decaying to zero as the trajectory progresses.",
@@ -166,4 +186,4 @@ STATEMENT = Statement(
     controls=CONTROLS,
     proof="proofs/coq/quadratic_sgd.v:quadratic_backward_converges",
     test="tests/theory/test_log_moment.py",
-)  # fmt: skip
+)

@@ -50,9 +50,16 @@ def check(
     """Measured is how much the law of the next iterate depends on more than the present; claimed 0, exactly."""
     gap = memory(maps, iid(weights, n), theta0)
     return Verdict(
-        NAME, ROWS, "exact", gap == 0, float(gap), 0.0, seed=seed, hypotheses="i.i.d. maps",
+        NAME,
+        ROWS,
+        "exact",
+        gap == 0,
+        float(gap),
+        0.0,
+        seed=seed,
+        hypotheses="i.i.d. maps",
         note=f"{len(maps)} maps, n={n}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -62,9 +69,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         constants = [lambda x, c=int(c): 0 * x + c for c in rng.integers(-2, 3, M)]
         maps = constants[: M - k % 2] + (random_maps(rng, 1) if k % 2 else [])
         yield {
-            "maps": maps, "weights": random_weights(rng, M), "n": int(rng.integers(2, 6)),
-            "theta0": [random_fraction(rng, -1, 1)], "seed": k,
-        }  # fmt: skip
+            "maps": maps,
+            "weights": random_weights(rng, M),
+            "n": int(rng.integers(2, 6)),
+            "theta0": [random_fraction(rng, -1, 1)],
+            "seed": k,
+        }
 
 
 def coin_mixture(coins: Sequence[Fraction], n: int) -> WordLaw:
@@ -85,10 +95,15 @@ def check_printed(low: Fraction = Fraction(1, 4), high: Fraction = Fraction(3, 4
     maps = [lambda x: 0 * x, lambda x: 0 * x + 1]
     gap = memory(maps, coin_mixture([low, high], n), [Fraction(1, 2)])
     return Verdict(
-        NAME, ROWS, "refuted", gap > 0, float(gap), 0.0,
+        NAME,
+        ROWS,
+        "refuted",
+        gap > 0,
+        float(gap),
+        0.0,
         note="distance of the laws of the next iterate given two pasts with one present; Example 2.4 with one "
         f"coin, of bias {low} or {high}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -98,7 +113,9 @@ STATEMENT = Statement(
     hypotheses="T_n independent of T_1 … T_{n−1}; identically distributed for one kernel",
     rows=(
         Row(
-            34, "Section 2.2, the Markov chain", "HYP",
+            34,
+            "Section 2.2, the Markov chain",
+            "HYP",
             quote="Observe that the forward iterates θ_n form a sequence of random variables, which is a Markov "
             "chain (since for the forward iterates we have that θ_n = T_n(θ_{n−1})).",
             why="The recursion holds for dependent maps as well, and then the past informs about T_n.",
@@ -111,4 +128,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_markov_property.py",
-)  # fmt: skip
+)

@@ -38,9 +38,14 @@ def check(c: int, order: int, seed: int) -> Verdict:
                 half = half + fields[i].differential(theta, (fields[j](theta),)) / 2
     large = list(total([f(theta) for f in fields]))
     return _exact.equal(
-        NAME, ROWS, [*mean[1:], mean[1], mean[2]], [*closed, large, list(half)], seed=seed,
-        hypotheses="equal batch sizes; c fixed", note=f"c={c}, order {order}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*mean[1:], mean[1], mean[2]],
+        [*closed, large, list(half)],
+        seed=seed,
+        hypotheses="equal batch sizes; c fixed",
+        note=f"c={c}, order {order}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -57,7 +62,9 @@ STATEMENT = Statement(
     hypotheses="equal batch sizes, c fixed",
     rows=(
         Row(
-            64, "Appendix D.2, equation (9)", "TYPO",
+            64,
+            "Appendix D.2, equation (9)",
+            "TYPO",
             quote="This begs the question of whether we can instead take the average over all possible iteration "
             "orders so as to produce an iterate for which no particular order is preferred: T_{perm}(θ) = 1/(c!) "
             "(Σ_{σ∈Perm_c} (1 + h'V_{σ(1)}) ⋯ (1 + h'V_{σ(n)})(θ)), where Perm_c is the permutations of c elements.",
@@ -71,4 +78,4 @@ STATEMENT = Statement(
     cases=cases,
     derivation="proofs/symbolic/small_batches.py:mean_over_orders",
     test="tests/theory/test_mean_over_orders.py",
-)  # fmt: skip
+)

@@ -77,9 +77,15 @@ def check(kind: str, n: int, dim: int = 1, seed: int = 0) -> Verdict:
     measured = np.concatenate([np.linalg.norm(rows[-1] - rows, axis=-1), np.linalg.norm(rows[later] - rows, axis=-1)])
     claimed = np.concatenate([sums[-1] - sums, sums[later] - sums])
     return Verdict.upper(
-        NAME, ROWS, measured, claimed, rounding=4 * errors[-1] + gamma(2 * n + 4) * sums[-1], seed=seed,
-        hypotheses=hypotheses, note=f"sine, n={n}, dim={dim}, {int(np.sum(K > 1))} expanding maps",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        measured,
+        claimed,
+        rounding=4 * errors[-1] + gamma(2 * n + 4) * sums[-1],
+        seed=seed,
+        hypotheses=hypotheses,
+        note=f"sine, n={n}, dim={dim}, {int(np.sum(K > 1))} expanding maps",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -89,9 +95,11 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for _ in range(6 if tier == "standard" else 100):
         yield {"kind": "affine", "n": int(rng.integers(1, 60)), "seed": int(rng.integers(2**31))}
         yield {
-            "kind": "sine", "n": int(rng.integers(1, 300)), "dim": int(rng.integers(1, 51)),
+            "kind": "sine",
+            "n": int(rng.integers(1, 300)),
+            "dim": int(rng.integers(1, 51)),
             "seed": int(rng.integers(2**31)),
-        }  # fmt: skip
+        }
 
 
 STATEMENT = Statement(
@@ -101,7 +109,9 @@ STATEMENT = Statement(
     hypotheses="K_i = Lip T_i; equality for nonnegative affine maps",
     rows=(
         Row(
-            20, "Theorem 2.2, condition (2): whether it is needed", "BEYOND",
+            20,
+            "Theorem 2.2, condition (2): whether it is needed",
+            "BEYOND",
             beyond="Condition (2) cannot be dropped: for T_i x = x/2 + 2^i the backward iterates tend to infinity. "
             "It can be weakened: if K_i is the Lipschitz constant of T_i, then Σ_i K_1 ⋯ K_{i−1} d(θ, T_i θ) < ∞ is "
             "enough.",
@@ -111,4 +121,4 @@ STATEMENT = Statement(
     cases=cases,
     proof="proofs/coq/necessity.v:bounded_displacement_needed",
     test="tests/theory/test_necessity_of_bounded_displacement.py",
-)  # fmt: skip
+)

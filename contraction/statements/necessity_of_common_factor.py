@@ -47,9 +47,13 @@ def check(a: Fraction, D: Fraction, n: int, theta0: Fraction = Fraction(0)) -> V
     contractions = all(0 <= K < 1 for K in factors(a, n))
     diverges = rows[-1] - theta0 * a * (a + n + 1) / ((a + 1) * (a + n)) >= D * n * a / (a + 1)
     return _exact.equal(
-        "necessity_of_common_factor", ROWS, [*rows, int(contractions), int(diverges)], [*claimed, 1, 1],
-        hypotheses="every K_i < 1, sup_i K_i = 1, bounded displacement", note=f"a={a}, D={D}, n={n}, theta={theta0}",
-    )  # fmt: skip
+        "necessity_of_common_factor",
+        ROWS,
+        [*rows, int(contractions), int(diverges)],
+        [*claimed, 1, 1],
+        hypotheses="every K_i < 1, sup_i K_i = 1, bounded displacement",
+        note=f"a={a}, D={D}, n={n}, theta={theta0}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -58,9 +62,11 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         yield {"a": Fraction(1), "D": Fraction(1), "n": n}
     for _ in range(5 if tier == "standard" else 50):
         yield {
-            "a": Fraction(int(rng.integers(2, 30)), 2), "D": Fraction(int(rng.integers(1, 99)), 10),
-            "n": int(rng.integers(1, 200)), "theta0": Fraction(int(rng.integers(-99, 99)), 4),
-        }  # fmt: skip
+            "a": Fraction(int(rng.integers(2, 30)), 2),
+            "D": Fraction(int(rng.integers(1, 99)), 10),
+            "n": int(rng.integers(1, 200)),
+            "theta0": Fraction(int(rng.integers(-99, 99)), 4),
+        }
 
 
 def check_printed(n: int = 400) -> Verdict:
@@ -68,10 +74,15 @@ def check_printed(n: int = 400) -> Verdict:
     theta = backward(Fraction(1), Fraction(1), [n], Fraction(0))[0]
     contractions = all(0 <= K < 1 for K in factors(Fraction(1), n))
     return Verdict(
-        "necessity_of_common_factor", (22,), "beyond", contractions and theta > Fraction(n, 2), float(theta), n / 2,
+        "necessity_of_common_factor",
+        (22,),
+        "beyond",
+        contractions and theta > Fraction(n, 2),
+        float(theta),
+        n / 2,
         hypotheses="no common k",
         note=f"without a common k, θ_{n} = {float(theta):.6g} grows like n/2 though every T_i is a contraction",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -81,12 +92,16 @@ STATEMENT = Statement(
     hypotheses="every K_i < 1 but no common k",
     rows=(
         Row(
-            19, "Theorem 2.2, the common k", "BEYOND",
+            19,
+            "Theorem 2.2, the common k",
+            "BEYOND",
             beyond="The common k cannot be dropped: the maps T_i x = (1 − (i + 1)^{−2}) x + 1 are contractions with "
             "bounded displacement, and their backward iterates tend to infinity.",
         ),
         Row(
-            22, "Section 2, the paragraph after Remark 2.3", "OK",
+            22,
+            "Section 2, the paragraph after Remark 2.3",
+            "OK",
             quote="As the next example demonstrates, it is not enough for the operator T_i's to be uniform "
             "contractions for the forward sequence of iterates to converge, while this is always true for the "
             "backward sequence because of Theorem 2.2.",
@@ -99,4 +114,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/necessity.v:common_factor_needed",
     test="tests/theory/test_necessity_of_common_factor.py",
-)  # fmt: skip
+)

@@ -52,9 +52,13 @@ def check(space: str, n: int, m: int = 2, base: int = 10) -> Verdict:
     bracket = all(x**2 < m < (x + Fraction(1, base**j)) ** 2 for j, x in enumerate(rows))
     bounded = all(0 <= a <= max(isqrt(m), base - 1) for a in digits)
     return _exact.equal(
-        NAME, ROWS, [*rows, int(bracket), int(bounded)], [*claimed, 1, 1], hypotheses=hypotheses,
+        NAME,
+        ROWS,
+        [*rows, int(bracket), int(bounded)],
+        [*claimed, 1, 1],
+        hypotheses=hypotheses,
         note=f"√{m} in base {base}, n={n}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -73,7 +77,9 @@ STATEMENT = Statement(
     hypotheses="every hypothesis of Theorem 2.2 but completeness",
     rows=(
         Row(
-            21, "Theorem 2.2, completeness", "BEYOND",
+            21,
+            "Theorem 2.2, completeness",
+            "BEYOND",
             beyond="Completeness cannot be dropped: x/2 on (0, ∞), and maps x/10 + digit on the rational numbers, "
             "have backward iterates without a limit.",
         ),
@@ -82,4 +88,4 @@ STATEMENT = Statement(
     cases=cases,
     proof="proofs/coq/necessity.v:completeness_needed",
     test="tests/theory/test_necessity_of_completeness.py",
-)  # fmt: skip
+)

@@ -94,10 +94,16 @@ def check(x: Any, theta_star: Any, labels: Any, theta: Any, h: Fraction) -> Verd
     wrong = [name for name, right in zip(names, (*apart, exact, strength), strict=True) if not right]
     measured = float(np.mean(np.sum(noises_of_maps(x, y, theta, rate)[0] ** 2, axis=1)))
     return Verdict(
-        NAME, ROWS, "tight", not wrong, measured, float(power(expected)), part=wrong[0] if wrong else "",
+        NAME,
+        ROWS,
+        "tight",
+        not wrong,
+        measured,
+        float(power(expected)),
+        part=wrong[0] if wrong else "",
         hypotheses="least squares, one row a batch",
         note=f"{len(x)} batches, d={len(star)}: E|ε(θ*)|² = {power(at_star)}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -108,8 +114,9 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
             "x": [[random_fraction(rng, -2, 2, 3) for _ in range(d)] for _ in range(m)],
             "theta_star": [random_fraction(rng, -2, 2) for _ in range(d)],
             "labels": [random_fraction(rng, -1, 1) * (k % 3 > 0) for _ in range(m)],
-            "theta": [random_fraction(rng, -3, 3) for _ in range(d)], "h": random_fraction(rng, 0, 2),
-        }  # fmt: skip
+            "theta": [random_fraction(rng, -3, 3) for _ in range(d)],
+            "h": random_fraction(rng, 0, 2),
+        }
 
 
 def check_printed(x: Any = ((1,), (2,)), labels: Any = (1, 1), away: Fraction = Fraction(3)) -> Verdict:
@@ -117,9 +124,14 @@ def check_printed(x: Any = ((1,), (2,)), labels: Any = (1, 1), away: Fraction = 
     x, y, star = paired_data(x, [0] * len(x[0]), labels)
     here, there = power(noises(x, y, star + away)), power(noises(x, y, star))
     return Verdict(
-        NAME, ROWS, "beyond", here != there, float(here), float(there),
+        NAME,
+        ROWS,
+        "beyond",
+        here != there,
+        float(here),
+        float(there),
         note=f"least squares: E|ε|² is {float(there):.6g} at θ* and {float(here):.6g} at distance {away} from it",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -129,7 +141,9 @@ STATEMENT = Statement(
     hypotheses="least squares",
     rows=(
         Row(
-            53, "Section 3.2, the model of the noise", "OK",
+            53,
+            "Section 3.2, the model of the noise",
+            "OK",
             quote="We can model this stochastic gradient as follows: g_i(x) = g(x) − ε_i, where we assume that the "
             "differences ε_i = g(x) − g_i(x) are i.i.d random vectors with zero mean.",
             beyond="This model and Remark 2.3 exclude each other unless ε_i = 0, because ε_i vanishes at a common "
@@ -141,4 +155,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_noise_model.py",
-)  # fmt: skip
+)

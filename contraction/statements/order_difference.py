@@ -39,9 +39,14 @@ def check(left: Sequence[int], right: Sequence[int], order: int, seed: int) -> V
     claimed = ex.difference_coefficients(fields, left, right, theta, order)
     zero = [0] * len(theta)
     return _exact.equal(
-        NAME, ROWS, [*measured[:3], *measured[1:]], [zero, zero, list(brackets), *map(list, claimed)], seed=seed,
-        hypotheses="polynomial fields, fixed n", note=f"{tuple(left)} less {tuple(right)}, order {order}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*measured[:3], *measured[1:]],
+        [zero, zero, list(brackets), *map(list, claimed)],
+        seed=seed,
+        hypotheses="polynomial fields, fixed n",
+        note=f"{tuple(left)} less {tuple(right)}, order {order}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -59,10 +64,15 @@ def check_printed(k: int = 8) -> Verdict:
     outer, inner, h = steps_apart(k)
     gap = outer - inner
     return Verdict(
-        NAME, ROWS, "refuted", gap**2 == h**5, float(gap / h**3), ratio=float(gap / h**3),
+        NAME,
+        ROWS,
+        "refuted",
+        gap**2 == h**5,
+        float(gap / h**3),
+        ratio=float(gap / h**3),
         note=f"V_1 = |x|^(3/2), V_2 = 1 at 0, h = 4^-{k}: the bracket is 0, the difference {float(gap / h**3):g} h³, "
         "and the factor grows without bound as h → 0",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -78,7 +88,9 @@ STATEMENT = Statement(
     hypotheses="V_i in C^{1,1} near θ, n fixed",
     rows=(
         Row(
-            57, "Theorem C.2", "HYP",
+            57,
+            "Theorem C.2",
+            "HYP",
             quote="The backward and forward iterates of the sequence are related by the following identity: T_1 ⋯ "
             "T_n(θ) = T_n ⋯ T_1(θ) + h² Σ_{1≤i<j≤n} [V_i, V_j](θ) + O(h³) where the [V_i, V_j](θ) = V'_i(θ)V_j(θ) − "
             "V'_j(θ)V_i(θ) is the Lie bracket between the vector fields V_i and V_j.",
@@ -95,4 +107,4 @@ STATEMENT = Statement(
     proof="proofs/coq/composition_expansion.v:backward_minus_forward",
     derivation="proofs/symbolic/composition_expansion.py:bracket_with_its_sign",
     test="tests/theory/test_order_difference.py",
-)  # fmt: skip
+)

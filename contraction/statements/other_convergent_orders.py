@@ -119,9 +119,16 @@ def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: F
         found.append((reached != predicted, reached, bound(k, p, D), "attained by all +D against all -D"))
     worst = max(found, key=lambda f: (f[0], f[1] / f[2] if f[2] else Fraction(0)), default=(False, D, D, ""))
     return Verdict(
-        NAME, ROWS, "upper", not any(f[0] for f in found), float(worst[1]), float(worst[2]), part=worst[3],
-        hypotheses="common k < 1, D < ∞; words that agree outside", note=f"{order}, k={k}, N={N}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "upper",
+        not any(f[0] for f in found),
+        float(worst[1]),
+        float(worst[2]),
+        part=worst[3],
+        hypotheses="common k < 1, D < ∞; words that agree outside",
+        note=f"{order}, k={k}, N={N}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -130,9 +137,11 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         for k in (Fraction(0), Fraction(19, 20), *(Fraction(int(rng.integers(1, 20)), 20) for _ in range(2))):
             N = int(rng.integers(2, 16 if tier == "standard" else 40))
             yield {
-                "order": order, "k": k, "shifts": [random_fraction(rng, -2, 2, 8) for _ in range(N)],
+                "order": order,
+                "k": k,
+                "shifts": [random_fraction(rng, -2, 2, 8) for _ in range(N)],
                 "theta0": random_fraction(rng, -3, 3),
-            }  # fmt: skip
+            }
 
 
 def check_printed(
@@ -158,10 +167,16 @@ def check_printed(
             note.append(f"{name}: diameter {float(diameter):.1e} beyond n = {N // 2}")
     alone = all(consistent_words(n) == [tuple(range(1, n + 1))] for n in range(1, 7))
     return Verdict(
-        NAME, ROWS, "beyond", found > 0 and alone, found, 0.0, seed=seed,
+        NAME,
+        ROWS,
+        "beyond",
+        found > 0 and alone,
+        found,
+        0.0,
+        seed=seed,
         note="consistent at each training step: the backward order alone, by trying all orders of up to 6 maps; "
         "consistent from some step on: " + "; ".join(note),
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -171,7 +186,9 @@ STATEMENT = Statement(
     hypotheses="common k < 1, D < ∞",
     rows=(
         Row(
-            71, "Section 5, the only order", "OK",
+            71,
+            "Section 5, the only order",
+            "OK",
             quote="Indeed, the backward order is the only order in which the sequence of the last examples used to "
             "produce a parameter iterate remains consistent at each training step.",
             beyond="In these words it is true, and it can be proved. Suppose that iterate n applies each of T_1, …, "
@@ -186,4 +203,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/backward_contraction.v:orders_that_agree_outside",
     test="tests/theory/test_other_convergent_orders.py",
-)  # fmt: skip
+)

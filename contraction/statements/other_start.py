@@ -56,7 +56,7 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
     measured = [float(d) for d in T.distance(limit, others)]
     return Verdict.upper(
         "other_start", ROWS, measured, claimed, rounding=T.rounding(n), seed=seed, hypotheses=hypotheses, note=note
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -65,9 +65,14 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         for kind in (*KINDS, "extremal"):
             for _ in range(1 if tier == "standard" else 10):
                 yield {
-                    "kind": kind, "k": k, "D": float(rng.choice([0.0, 1.0, 1e3])), "dim": int(rng.integers(1, 51)),
-                    "n": 60, "seed": int(rng.integers(2**31)), "reach": float(rng.choice([0.5, 5.0, 1e6])),
-                }  # fmt: skip
+                    "kind": kind,
+                    "k": k,
+                    "D": float(rng.choice([0.0, 1.0, 1e3])),
+                    "dim": int(rng.integers(1, 51)),
+                    "n": 60,
+                    "seed": int(rng.integers(2**31)),
+                    "reach": float(rng.choice([0.5, 5.0, 1e6])),
+                }
 
 
 def check_printed(
@@ -78,10 +83,16 @@ def check_printed(
     larger = through_displacement(k, D, r) * k**n
     holds = printed < distance <= larger
     return Verdict(
-        "other_start", ROWS, "beyond", holds, float(distance), float(printed), hypotheses="start x ≠ θ, k > 0",
+        "other_start",
+        ROWS,
+        "beyond",
+        holds,
+        float(distance),
+        float(printed),
+        hypotheses="start x ≠ θ, k > 0",
         note=f"k={k}, D={D}, r={r}, n={n}: the distance to the limit is {float(distance):.6g}, the sharp bound "
         f"{float(sharp(k, D, r) * k**n):.6g}, the bound by the proof {float(larger):.6g}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -91,7 +102,9 @@ STATEMENT = Statement(
     hypotheses="sup_i d(θ, T_iθ) ≤ D at the reference point θ, T_i k-Lipschitz",
     rows=(
         Row(
-            16, "Theorem 2.2, proof: the constant at another start", "OK",
+            16,
+            "Theorem 2.2, proof: the constant at another start",
+            "OK",
             quote="Let us show that if this happens for a single point θ, this happens for all points, provided we "
             "change the constant D.",
             beyond="From a start at distance r from θ the proof gives C = (D + (1 + k) r)/(1 − k). The best constant "
@@ -103,4 +116,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/sharp_constant.v:constant_attained_other_start",
     test="tests/theory/test_other_start.py",
-)  # fmt: skip
+)

@@ -97,9 +97,15 @@ def check(kind: str, h: float, N: int, dim: int, seed: int, epochs: int = 5, int
     size = float(np.linalg.norm(theta) + np.linalg.norm(other) + np.max(np.abs(y)) * N * epochs)
     rounding = 2 * (N * epochs + 2) * gamma(8 * dim + 20 * N + 20) * (1 + h) * size
     return Verdict.upper(
-        NAME, ROWS, [*measured[0], *measured[1], 1.0, kappa], [*claimed, *claimed, single, 1.0], rounding=rounding,
-        seed=seed, hypotheses="0 < h|x_i|² < 2, every row once an epoch, one leaf", note=f"{note}, κ={kappa:.6f}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [*measured[0], *measured[1], 1.0, kappa],
+        [*claimed, *claimed, single, 1.0],
+        rounding=rounding,
+        seed=seed,
+        hypotheses="0 < h|x_i|² < 2, every row once an epoch, one leaf",
+        note=f"{note}, κ={kappa:.6f}",
+    )
 
 
 def _null(h: Fraction, N: int, dim: int, rng: np.random.Generator, interpolate: bool, note: str) -> Verdict:
@@ -124,12 +130,25 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for interpolate in (True, False):
         for h in (0.0, 0.1, 1.0, 5.0):
             for N, dim in ((1, 2), (3, 4), (4, 12)):
-                yield {"kind": "null", "h": h, "N": N, "dim": dim, "seed": int(rng.integers(2**31)),
-                       "interpolate": interpolate}  # fmt: skip
+                yield {
+                    "kind": "null",
+                    "h": h,
+                    "N": N,
+                    "dim": dim,
+                    "seed": int(rng.integers(2**31)),
+                    "interpolate": interpolate,
+                }
         for h in (0.1, 1.0, 1.9):
             for N in (1, 2, 3, 4):
-                yield {"kind": "leaf", "h": h, "N": N, "dim": int(rng.integers(N + 1, 51)), "epochs": 30,
-                       "seed": int(rng.integers(2**31)), "interpolate": interpolate}  # fmt: skip
+                yield {
+                    "kind": "leaf",
+                    "h": h,
+                    "N": N,
+                    "dim": int(rng.integers(N + 1, 51)),
+                    "epochs": 30,
+                    "seed": int(rng.integers(2**31)),
+                    "interpolate": interpolate,
+                }
 
 
 def check_printed() -> Verdict:
@@ -139,9 +158,15 @@ def check_printed() -> Verdict:
     images = [(step(X, y, Fraction(j, 10))(p), step(X, y, Fraction(j, 10))(q)) for j in range(1, 40)]
     ratio = min(sum((a - b) ** 2) / sum((p - q) ** 2) for a, b in images)
     return Verdict(
-        NAME, ROWS, "beyond", ratio == 1, float(ratio), None, hypotheses="two distinct common zeros, any h",
+        NAME,
+        ROWS,
+        "beyond",
+        ratio == 1,
+        float(ratio),
+        None,
+        hypotheses="two distinct common zeros, any h",
         note=f"one datum in the plane, common zeros p and q: d(Tp, Tq)²/d(p, q)² = {ratio} for h = .1, .2, …, 3.9",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -151,9 +176,10 @@ STATEMENT = Statement(
     hypotheses="over-parameterised least squares; leaf: 0 < h|x_i|² < 2, every row once an epoch",
     rows=(
         Row(
-            26, "Remark 2.3, over-parameterised models", "OK",
-            quote="Both assumptions are completely reasonable for over-parameterized models like deep neural "
-            "networks.",
+            26,
+            "Remark 2.3, over-parameterised models",
+            "OK",
+            quote="Both assumptions are completely reasonable for over-parameterized models like deep neural networks.",
             beyond="Both assumptions are reasonable. It does not follow from them that the maps contract: every "
             "common zero of the losses is a fixed point of every T_i, and a map with two fixed points is not a "
             "contraction in any metric. Theorem 2.2 therefore does not cover over-parameterised models with several "
@@ -166,4 +192,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/backward_contraction.v:at_most_one_fixed_point",
     test="tests/theory/test_over_parameterized.py",
-)  # fmt: skip
+)

@@ -101,10 +101,17 @@ def check(
     }
     wrong = [name for name, holds in right.items() if not holds]
     return Verdict(
-        NAME, ROWS, "exact", not wrong, float(backward), float(claimed[0]), seed=seed, part=wrong[0] if wrong else "",
+        NAME,
+        ROWS,
+        "exact",
+        not wrong,
+        float(backward),
+        float(claimed[0]),
+        seed=seed,
+        part=wrong[0] if wrong else "",
         hypotheses="i.i.d. or exchangeable batches, any maps, any loss, fixed n",
         note=f"{len(maps)} maps, n={n}, {len(law)} pairs, common mass {overlap(law, exchanged(law))}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -112,10 +119,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(8 if tier == "standard" else 60):
         M = int(rng.integers(2, 4))
         yield {
-            "maps": random_maps(rng, M), "weights": random_weights(rng, M), "n": int(rng.integers(1, 8 - M)),
+            "maps": random_maps(rng, M),
+            "weights": random_weights(rng, M),
+            "n": int(rng.integers(1, 8 - M)),
             "theta0": [random_fraction(rng, -2, 2) for _ in range(int(rng.integers(1, 3)))],
-            "loss": quartic(random_fraction(rng, 0, 2)), "seed": k,
-        }  # fmt: skip
+            "loss": quartic(random_fraction(rng, 0, 2)),
+            "seed": k,
+        }
 
 
 def check_printed(n: int = 5, seed: int = 0) -> Verdict:
@@ -143,12 +153,17 @@ def check_printed(n: int = 5, seed: int = 0) -> Verdict:
     ]
     apart = n == 1 or steps[0] != steps[1]
     return Verdict(
-        NAME, ROWS, "beyond", forward == backward == expected and steps == moves and apart, float(backward),
-        float(expected), seed=seed,
+        NAME,
+        ROWS,
+        "beyond",
+        forward == backward == expected and steps == moves and apart,
+        float(backward),
+        float(expected),
+        seed=seed,
         note=f"(θ + b)/2 with a fair digit b, n = {n}, all {2**n} words: the expected loss is {float(backward):.6g} "
         f"backward and {float(forward):.6g} forward; the mean square of step {n} is {float(steps[1]):.6g} backward and "
         f"{float(steps[0]):.6g} forward",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -158,7 +173,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. or exchangeable batches; no contraction",
     rows=(
         Row(
-            73, "Section 4, what it does not say: values at a fixed step", "BEYOND",
+            73,
+            "Section 4, what it does not say: values at a fixed step",
+            "BEYOND",
             quote="We are interested in the variability per realization of the backward and forward trajectories.",
             beyond="At each fixed n the two iterates have one law if the batches are i.i.d. or exchangeable, for "
             "every network and without contraction. The expected loss or accuracy at step n, and its spread over "
@@ -169,4 +186,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_paths_against_laws.py",
-)  # fmt: skip
+)

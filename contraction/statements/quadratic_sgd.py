@@ -52,9 +52,15 @@ def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
     lost = (6 * n + 16) * 2.0**-1074 * (1 + np.sum(np.abs(weights)))
     rounding = np.array([2 * gamma(3 * n + 8) * size + lost] * 4 + [2 * gamma(8) * (moved + abs(1 - h))])
     return Verdict.tight(
-        "quadratic_sgd", ROWS, measured, claimed, rounding=rounding, seed=seed,
-        hypotheses="any h; a contraction iff 0 < h < 2", note=f"h={h}, n={n}, theta={theta0}",
-    )  # fmt: skip
+        "quadratic_sgd",
+        ROWS,
+        measured,
+        claimed,
+        rounding=rounding,
+        seed=seed,
+        hypotheses="any h; a contraction iff 0 < h < 2",
+        note=f"h={h}, n={n}, theta={theta0}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -62,9 +68,11 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     edges = (-0.1, 0.0, 0.3, 1.0, 1.7, 2.0, 2.1)
     for h in (*edges, *rng.uniform(0, 2, 20 if tier == "standard" else 200)):
         yield {
-            "h": float(h), "n": int(rng.integers(1, 300)), "theta0": float(rng.uniform(-1e3, 1e3)),
+            "h": float(h),
+            "n": int(rng.integers(1, 300)),
+            "theta0": float(rng.uniform(-1e3, 1e3)),
             "seed": int(rng.integers(2**31)),
-        }  # fmt: skip
+        }
 
 
 def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> Verdict:
@@ -109,7 +117,9 @@ STATEMENT = Statement(
     rows=(
         Row(44, "Section 3.1, T_i and its forward expansion", "OK"),
         Row(
-            45, "Section 3.1, when the maps contract", "WRONG",
+            45,
+            "Section 3.1, when the maps contract",
+            "WRONG",
             quote="These maps are uniform contractions provided that θ ∈ (0, 1) since |T_i(θ_1) − T_i(θ_2)| = |(1 − "
             "h)(θ_1 − θ_2)| ≤ |1 − h||θ_1 − θ_2|.",
             why="The condition is on h and not on θ.",
@@ -117,7 +127,9 @@ STATEMENT = Statement(
             severity="typo",
         ),
         Row(
-            46, "Section 3.1, the backward iterates", "TYPO",
+            46,
+            "Section 3.1, the backward iterates",
+            "TYPO",
             quote="By switching indices, for the backward iterates we obtain: T_n ⋯ T_1(θ) = (1 − h)^n θ + hε_1 + ⋯ "
             "+ h(1 − h)^{n−1}ε_n.",
             why="The right side is the backward iterate.",
@@ -132,4 +144,4 @@ STATEMENT = Statement(
     proof="proofs/coq/quadratic_sgd.v:quadratic_backward",
     derivation="proofs/symbolic/quadratic_sgd.py:backward_by_induction",
     test="tests/theory/test_quadratic_sgd.py",
-)  # fmt: skip
+)

@@ -62,14 +62,15 @@ STATEMENT = Statement(
     hypotheses="none",
     rows=(
         Row(
-            70, "Appendix A.1, the data", "TYPO",
+            70,
+            "Appendix A.1, the data",
+            "TYPO",
             quote="In this experiment, to verify the increased stability of backward SGD over the standard forward "
             "version, we trained with both algorithms a neural network with 3 layers of 300 neurons with no "
             "regularization each to regress 100 points uniformly sampled from function graphs D = {(x_i, y_i) : y_i "
             "= f(x_i)} with x_i = −1 + (2i)/(100), i = 0, …, 100} using the functions f(x) = x² (Figure 4), f(x) = "
             "cos(10x) (Figure 5), and f(x) = x³ (Figure 6).",
-            why="The indices 0, …, 100 name 101 points, the points are equally spaced, and one brace is closed "
-            "twice.",
+            why="The indices 0, …, 100 name 101 points, the points are equally spaced, and one brace is closed twice.",
             correct="101 equally spaced points, D = {(x_i, f(x_i)) : x_i = −1 + 2i/100, i = 0, …, 100}.",
             severity="typo",
         ),
@@ -78,4 +79,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_regression_grid.py",
-)  # fmt: skip
+)

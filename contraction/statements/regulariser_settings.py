@@ -45,13 +45,20 @@ def check(c: int, seed: int) -> Verdict:
     lam = ex.regularisation_strength(2, h, c)
     steps = [list(ex.regularised_step(fields, theta, h, lam, rate=rate)) for rate in ("h", "h/c")]
     return _exact.equal(
-        NAME, ROWS, [literal, small, *steps, [nearest_multiple(2048, c)]],
+        NAME,
+        ROWS,
+        [literal, small, *steps, [nearest_multiple(2048, c)]],
         [
-            [c * c * m for m in (1, 2, 4, 8)], [1, 2, 4, 8], list(theta + h * drift + 2 * h * h * term),
-            list(theta + h / c * drift + 2 * h * h * term), [{2: 2048, 3: 2049, 4: 2048}[c]],
+            [c * c * m for m in (1, 2, 4, 8)],
+            [1, 2, 4, 8],
+            list(theta + h * drift + 2 * h * h * term),
+            list(theta + h / c * drift + 2 * h * h * term),
+            [{2: 2048, 3: 2049, 4: 2048}[c]],
         ],
-        seed=seed, hypotheses="c = 2, 3, 4", note=f"c={c}",
-    )  # fmt: skip
+        seed=seed,
+        hypotheses="c = 2, 3, 4",
+        note=f"c={c}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -67,10 +74,16 @@ def check_printed(c: int = 4, seed: int = 0) -> Verdict:
     lam = [ex.regularisation_strength(Fraction(1, 2), h, c, unit=unit) for unit in ("h", "h/c")]
     steps = [list(ex.regularised_step(fields, theta, h, lam[0], rate=rate)) for rate in ("h", "h/c")]
     return Verdict(
-        NAME, (68,), "beyond", steps[0] != steps[1] and lam[0] != lam[1], float(lam[0]), float(lam[1]), seed=seed,
+        NAME,
+        (68,),
+        "beyond",
+        steps[0] != steps[1] and lam[0] != lam[1],
+        float(lam[0]),
+        float(lam[1]),
+        seed=seed,
         note=f"h=.001, c={c}: h²/2 is {float(lam[0]):.6g} and h'²/2 is {float(lam[1]):.6g}, and the two "
         "rates give different steps",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -80,7 +93,9 @@ STATEMENT = Statement(
     hypotheses="c = 2, 3, 4",
     rows=(
         Row(
-            68, "Appendix D.2.1, the settings", "LOOSE",
+            68,
+            "Appendix D.2.1, the settings",
+            "LOOSE",
             quote="In each setting, we test the values of λ ∈ {0.5h², h², 2h², 4h²}.",
             beyond="We have a question: which update rule was used? We could not determine it from the text. Whether "
             "the large-batch part takes h or h', and whether λ is in units of h² or of h'², changes the step. The "
@@ -93,4 +108,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     derivation="proofs/symbolic/small_batches.py:small_batch_regulariser",
     test="tests/theory/test_regulariser_settings.py",
-)  # fmt: skip
+)

@@ -56,9 +56,15 @@ def check(n: int, start: Fraction = Fraction(0)) -> Verdict:
         atoms = [{(Fraction(a, 8),): Fraction(1, 4) for a in row} for row in AT_THREE]
         holds &= [forward, backward] == atoms and expectation(forward) == expectation(backward) == Fraction(7, 16)
     return Verdict(
-        NAME, ROWS, "exact", holds, float(variance(forward)), float(expected[0]),
-        hypotheses="fresh shuffle of two maps per epoch", note=f"n={n}, backward variance {variance(backward)}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(variance(forward)),
+        float(expected[0]),
+        hypotheses="fresh shuffle of two maps per epoch",
+        note=f"n={n}, backward variance {variance(backward)}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -76,7 +82,9 @@ STATEMENT = Statement(
     hypotheses="fresh shuffle per epoch: maps not i.i.d., the conclusion of Theorem 2.6 fails",
     rows=(
         Row(
-            40, "Theorem 2.6 under fresh reshuffling", "BEYOND",
+            40,
+            "Theorem 2.6 under fresh reshuffling",
+            "BEYOND",
             beyond="The smallest counterexample has N = 2 batches and n = 3: T_0 x = x/2 and T_1 x = x/2 + 1/2 from "
             "0 give the forward values 1/8, 1/4, 5/8, 3/4 and the backward values 1/4, 3/8, 1/2, 5/8, each with "
             "probability 1/4.",
@@ -87,4 +95,4 @@ STATEMENT = Statement(
     proof="proofs/coq/law_counterexamples.v:reshuffling_breaks_equality",
     derivation="proofs/symbolic/laws.py:reshuffling_variances",
     test="tests/theory/test_reshuffling.py",
-)  # fmt: skip
+)

@@ -45,10 +45,15 @@ def check(law: IndexLaw, n: int, reversible: bool) -> Verdict:
     forward, backward = (iterate_law(maps, words, [0], order) for order in (Forward(), Backward()))
     holds = (words == reverse) == (forward == backward) == law.is_reversible(n) == reversible
     return Verdict(
-        NAME, ROWS, "exact", holds, float(overlap(forward, backward)), float(overlap(words, reverse)),
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(overlap(forward, backward)),
+        float(overlap(words, reverse)),
         hypotheses="the word is reversible in law (i.i.d. is not needed)",
         note=f"{law!r}, n={n}: {'reversible' if reversible else 'not reversible'}",
-    )  # fmt: skip
+    )
 
 
 def fresh_is_reversible(size: int, n: int) -> bool:
@@ -100,9 +105,10 @@ STATEMENT = Statement(
     hypotheses="the word is reversible in law",
     rows=(
         Row(
-            39, "Theorem 2.6, i.i.d. maps", "OK",
-            quote="Consider a sequence {T_i}, i = 1, 2, … of independent and identically distributed random "
-            "operators.",
+            39,
+            "Theorem 2.6, i.i.d. maps",
+            "OK",
+            quote="Consider a sequence {T_i}, i = 1, 2, … of independent and identically distributed random operators.",
             beyond="It is enough that (T_1, …, T_n) and (T_n, …, T_1) have one law. Exchangeable maps, one shuffle "
             "that is repeated, and reversible chains have this property at every n; a fresh shuffle of N batches in "
             "each epoch has it only at n ≤ N and where N divides n.",
@@ -112,4 +118,4 @@ STATEMENT = Statement(
     cases=cases,
     proof="proofs/coq/equality_of_laws.v:equal_laws_if_reversible",
     test="tests/theory/test_reversible_words.py",
-)  # fmt: skip
+)

@@ -83,22 +83,27 @@ def check(
     Parts: the backward times are at most the sure bound; the path with extreme noise settles exactly there; the forward
     times are at least N - m: false alarm 1e-9. Orders exchanged would fail surely once N - m exceeds the backward
     bound, which N is required to. The distance of two integers is shown with threshold 1/2.
-    """  # fmt: skip
+    """
     m, bound = (late or late_steps)(replicas), (claimed or backward_bound)(h)
     if N - m <= bound:
         raise ValueError(f"N must exceed {bound + m} for h = {h} and {replicas} paths, got {N}")
     paths = paired_iterates(QuadraticSGD(h, Uniform(-1, 1)).sample(N, seed, replicas=replicas), 0.0)
     forward, backward = (settling(p[:, :, 0], h / 4 * (1 + 2.0**-40)) for p in paths)
     return statistical(
-        NAME, ROWS, [
+        NAME,
+        ROWS,
+        [
             ("backward bound attained", abs(worst_settling(h) - bound), 0.5),
             ("backward settling times", float(backward.max()), max(bound, 0.5)),
             ("forward settling times", float(N - forward.min()), float(m)),
         ],
-        seed=seed, paths=replicas, hypotheses="0 < h < 2, bounded noise", error_rates=(FALSE_ALARM, 0.0),
+        seed=seed,
+        paths=replicas,
+        hypotheses="0 < h < 2, bounded noise",
+        error_rates=(FALSE_ALARM, 0.0),
         note=f"h={h}, N={N}: backward median {np.median(backward):g} (sure bound {bound}), forward median "
         f"{np.median(forward):g} (at least {N - m})",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -126,7 +131,9 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, bounded noise",
     rows=(
         Row(
-            73, "Section 4, stability along a path", "OK",
+            73,
+            "Section 4, stability along a path",
+            "OK",
             quote="We observe that the training loss for the backward trajectory is more stable, converges faster, "
             "and has less variability than the forward trajectory, and similarly for all the other learning curves.",
             beyond="The notes at the head of Section 4 and of Appendices A and B say that variability is meant per "
@@ -139,4 +146,4 @@ STATEMENT = Statement(
     cases=cases,
     controls=CONTROLS,
     test="tests/theory/test_settling_times.py",
-)  # fmt: skip
+)

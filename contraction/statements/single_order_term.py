@@ -50,10 +50,14 @@ def check(c: int, d: int, seed: int) -> Verdict:
     H = hessians(fields, theta)
     double = sum((H[i] @ H[j] - H[j] @ H[i] for i in range(c) for j in range(i)), np.zeros((d, d), dtype=object))
     return _exact.equal(
-        NAME, ROWS, [one - one.T, ex.fixed_order_curl(H), both - both.T],
+        NAME,
+        ROWS,
+        [one - one.T, ex.fixed_order_curl(H), both - both.T],
         [double, double, np.full((d, d), Fraction(0))],
-        seed=seed, hypotheses="V_i = −∇L_i", note=f"c={c}, d={d}",
-    )  # fmt: skip
+        seed=seed,
+        hypotheses="V_i = −∇L_i",
+        note=f"c={c}, d={d}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -70,9 +74,15 @@ def check_printed(c: int = 3, seed: int = 0) -> Verdict:
     one = jacobian(fields, theta, [(i, j) for i in range(c) for j in range(i)])
     curl = one[0, 1] - one[1, 0]
     return Verdict(
-        NAME, ROWS, "beyond", curl != 0, float(curl), 0.0, seed=seed,
+        NAME,
+        ROWS,
+        "beyond",
+        curl != 0,
+        float(curl),
+        0.0,
+        seed=seed,
         note=f"c={c}: the Jacobian J of the term of one order has J_12 − J_21 = {float(curl):.6g}, not 0",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -82,7 +92,9 @@ STATEMENT = Statement(
     hypotheses="V_i = −∇L_i",
     rows=(
         Row(
-            67, "Appendix D.1, the term of one order", "LOOSE",
+            67,
+            "Appendix D.1, the term of one order",
+            "LOOSE",
             quote="So we can attribute the second order regularization effect of small batch training to this "
             "additional term, in line with the computations in [15].",
             beyond="For one fixed order the additional term is not the gradient of a function: its Jacobian minus "
@@ -94,4 +106,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     derivation="proofs/symbolic/small_batches.py:one_order_is_no_gradient",
     test="tests/theory/test_single_order_term.py",
-)  # fmt: skip
+)

@@ -84,12 +84,15 @@ def check(c: int, seed: int) -> Verdict:
     h = Fraction(1, 5)
     step = ex.large_batch_step(fields, theta, h)
     return _exact.equal(
-        NAME, ROWS, [measured, list(ex.fixed_order_term(fields, theta)), first, list(step)],
-        [
-            pair_sum(fields, theta, [(i, j) for i in range(c) for j in range(i)])
-        ] * 2 + [list(c * large(theta)), list(theta + h * large(theta))],
-        seed=seed, hypotheses="equal sizes, mean losses, no batch-coupled layers", note=f"c={c}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        [measured, list(ex.fixed_order_term(fields, theta)), first, list(step)],
+        [pair_sum(fields, theta, [(i, j) for i in range(c) for j in range(i)])] * 2
+        + [list(c * large(theta)), list(theta + h * large(theta))],
+        seed=seed,
+        hypotheses="equal sizes, mean losses, no batch-coupled layers",
+        note=f"c={c}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -112,16 +115,27 @@ def check_printed(slip: str, c: int = 3, seed: int = 0) -> Verdict:
     if slip == "batch normalisation":
         large, mean = normalised_fields(c)
         return Verdict(
-            NAME, (63,), "refuted", large != mean, float(large), float(mean),
+            NAME,
+            (63,),
+            "refuted",
+            large != mean,
+            float(large),
+            float(mean),
             note=f"V_B and the mean of the V_i at θ = 0 for {c} batches of two examples behind a batch normalisation",
-        )  # fmt: skip
+        )
     second, fields, theta = second_order(c, seed)
     if slip == "i < j":
         printed = pair_sum(fields, theta, [(i, j) for j in range(c) for i in range(j)])
         return Verdict(
-            NAME, (62,), "refuted", printed != second, float(second[0]), float(printed[0]), seed=seed,
+            NAME,
+            (62,),
+            "refuted",
+            printed != second,
+            float(second[0]),
+            float(printed[0]),
+            seed=seed,
             note=f"first coordinate of the h'² term of T_small, c={c}",
-        )  # fmt: skip
+        )
     if slip != "unequal sizes":
         raise ValueError(f'the slip must be "i < j", "batch normalisation" or "unequal sizes", got {slip!r}')
     (large,) = fields_of([mean_table(descent_tables(seed, c), list(range(1, c + 1)))])
@@ -129,9 +143,15 @@ def check_printed(slip: str, c: int = 3, seed: int = 0) -> Verdict:
     printed = ex.large_batch_step(fields, theta, Fraction(1))
     true = list(theta + large(theta))
     return Verdict(
-        NAME, (63,), "beyond", list(weighted) == true != list(printed), float(true[0]), float(printed[0]), seed=seed,
+        NAME,
+        (63,),
+        "beyond",
+        list(weighted) == true != list(printed),
+        float(true[0]),
+        float(printed[0]),
+        seed=seed,
         note=f"first coordinate of θ + hV_B and of θ + h'ΣV_i at h=1, sizes 1 … {c}",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -148,7 +168,9 @@ STATEMENT = Statement(
     hypotheses="equal batch sizes, mean losses, no batch-coupled layers",
     rows=(
         Row(
-            62, "Appendix D.1, the second order of T_small", "WRONG",
+            62,
+            "Appendix D.1, the second order of T_small",
+            "WRONG",
             quote="Then Lemma C.1 gives us immediately a second order approximation for the second setting: "
             "T_{small}(θ) = θ + h' Σ_{i=1}^c V_i(θ) + h'² Σ_{i<j} V'_i(θ)V_j(θ) + O(h³)",
             why="The outermost map is that of batch c, so the printed sum belongs to the reversed product. The "
@@ -157,7 +179,9 @@ STATEMENT = Statement(
             severity="repairable",
         ),
         Row(
-            63, "Appendix D.1, large and small batches", "HYP",
+            63,
+            "Appendix D.1, large and small batches",
+            "HYP",
             quote="Now it is easy to see that hV_B(θ) = h' Σ_{i=1}^c V_i(θ).",
             why="This holds for batches of equal size, as printed, and for losses that are means, as in the rest of "
             "the paper. It fails if a layer couples the examples of a batch, as batch normalisation does.",
@@ -171,4 +195,4 @@ STATEMENT = Statement(
     printed_cases=printed_cases,
     derivation="proofs/symbolic/small_batches.py:outermost_is_last",
     test="tests/theory/test_small_batches.py",
-)  # fmt: skip
+)

@@ -96,9 +96,15 @@ def check_adam(a: float, b: float, beta1: float, beta2: float = 0.999, epsilon: 
     moves = still[0] == 0.0 and still[3] == 1 and (still[2] > 0) == (a * a * (1 - beta2) > 0)
     rounding = 12 * gamma(16 + 4 / (1 - beta2) + 4 / (1 - beta1))
     verdict = Verdict.tight(
-        NAME, ROWS, ends[0] - ends[1], adam_coefficient(a, b, beta1, beta2, epsilon), rounding=rounding, part="Adam",
-        hypotheses="Adam from rest, linear losses", note=f"gradients {a}, {b}, β1={beta1}, β2={beta2}, ε={epsilon}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        ends[0] - ends[1],
+        adam_coefficient(a, b, beta1, beta2, epsilon),
+        rounding=rounding,
+        part="Adam",
+        hypotheses="Adam from rest, linear losses",
+        note=f"gradients {a}, {b}, β1={beta1}, β2={beta2}, ε={epsilon}",
+    )
     return verdict if moves else replace(verdict, holds=False, part="Adam at h = 0")
 
 
@@ -136,11 +142,14 @@ def check(
         agrees.append(int(abs(found - float(difference(h))) <= rounding))
     first = (4 * difference(Fraction(1)) - difference(Fraction(2)) - 3 * difference(Fraction(0))) / 2
     return _exact.equal(
-        NAME, ROWS, [moved[0] - theta, moved[1] - v0, difference(Fraction(0)), first, *agrees],
+        NAME,
+        ROWS,
+        [moved[0] - theta, moved[1] - v0, difference(Fraction(0)), first, *agrees],
         [0, (beta - 1) * v0 - fields[0], 0, beta * (fields[1] - fields[0]), 1, 1, 1],
         parts=("θ at h = 0", "v at h = 0", "orders at h = 0", "orders at first order", *["families.HeavyBall"] * 3),
-        hypotheses="heavy ball, quadratic losses", note=f"beta={beta}, slopes={slopes}, targets={targets}",
-    )  # fmt: skip
+        hypotheses="heavy ball, quadratic losses",
+        note=f"beta={beta}, slopes={slopes}, targets={targets}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -168,9 +177,14 @@ def check_printed(beta: Fraction = Fraction(9, 10)) -> Verdict:
     found, rounding = library_difference(slopes, targets, beta, Fraction(0), h)
     near = abs(found / float(h) - float(coefficient)) <= 8 * float(h) + rounding / float(h)
     return Verdict(
-        NAME, ROWS, "beyond", bool(verdict) and near and coefficient != 0, float(coefficient), 0.0,
+        NAME,
+        ROWS,
+        "beyond",
+        bool(verdict) and near and coefficient != 0,
+        float(coefficient),
+        0.0,
         note=f"heavy ball with β={beta}: the coefficient of h in T_1T_2 − T_2T_1 is {coefficient}, not 0",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -180,7 +194,9 @@ STATEMENT = Statement(
     hypotheses="heavy ball on (θ, v) from v = 0; Adam from rest",
     rows=(
         Row(
-            55, "Appendix C, the form of the optimizer", "OK",
+            55,
+            "Appendix C, the form of the optimizer",
+            "OK",
             quote="Our approximation is valid for any optimizer of the form T_i(θ) = θ + hV_i(θ), where V_i(θ) is a "
             "random vector field on the parameter space depending on the randomly sampled batch of data B_i.",
             beyond="Optimizers with a state, such as momentum and Adam, are not of this form: at h = 0 their state "
@@ -191,4 +207,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_stateful_optimizers.py",
-)  # fmt: skip
+)

@@ -66,9 +66,16 @@ def check(
     measured = Fraction(0) if pi is None else 1 - overlap(forward, pi)
     holds = measured <= apart and (pi is not None or apart == 1)
     return Verdict(
-        NAME, ROWS, "upper", holds, float(measured), float(apart), seed=seed,
-        hypotheses="i.i.d. continuous maps", note=f"{len(maps)} maps of {m} points, n={n}, from {theta0}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "upper",
+        holds,
+        float(measured),
+        float(apart),
+        seed=seed,
+        hypotheses="i.i.d. continuous maps",
+        note=f"{len(maps)} maps of {m} points, n={n}, from {theta0}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -76,9 +83,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     for k in range(8 if tier == "standard" else 100):
         M, m = int(rng.integers(2, 4)), int(rng.integers(2, 6))
         yield {
-            "tables": rng.integers(0, m, (M, m)).tolist(), "weights": random_weights(rng, M),
-            "n": int(rng.integers(1, 8 if M == 2 else 6)), "theta0": int(rng.integers(m)), "seed": k,
-        }  # fmt: skip
+            "tables": rng.integers(0, m, (M, m)).tolist(),
+            "weights": random_weights(rng, M),
+            "n": int(rng.integers(1, 8 if M == 2 else 6)),
+            "theta0": int(rng.integers(m)),
+            "seed": k,
+        }
 
 
 def jump(k: Fraction, c: Fraction) -> Map:
@@ -98,9 +108,14 @@ def check_printed(k: Fraction = Fraction(1, 2), c: Fraction = Fraction(1), start
     near = all(0 < end <= k**60 * start for end in ends)
     moved = T(np.array([Fraction(0)], dtype=object))[0]
     return Verdict(
-        NAME, ROWS, "refuted", near and moved != 0, float(abs(moved)), 0.0,
+        NAME,
+        ROWS,
+        "refuted",
+        near and moved != 0,
+        float(abs(moved)),
+        0.0,
         note=f"T(x) = {k} x, T(0) = {c} from {start}: θ_60 = {float(ends[1]):.3g} → 0, but T(0) = {moved}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -110,7 +125,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d., almost surely continuous maps (needed)",
     rows=(
         Row(
-            37, "Theorem 2.6, “stationary”", "HYP",
+            37,
+            "Theorem 2.6, “stationary”",
+            "HYP",
             quote="Then the probability distribution of the forward iterates from θ_0 converge (in distribution) to "
             "a stationary probability measure μ_{θ*}.",
             why="Convergence in distribution is true as printed. That the limit is stationary needs continuity, and "
@@ -126,4 +143,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     proof="proofs/coq/law_counterexamples.v:stationarity_needs_continuity",
     test="tests/theory/test_stationarity_needs_continuity.py",
-)  # fmt: skip
+)

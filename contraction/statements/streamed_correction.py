@@ -81,9 +81,15 @@ def check_printed(slip: str, n: int = 4, seed: int = 0) -> Verdict:
     proper = recursion(fields, theta, start=2, correction_first=False)
     worst = max(range(len(right)), key=lambda k: abs(wrong[k] - right[k]))
     return Verdict(
-        NAME, (59,), "beyond", proper == right and wrong != right, float(right[worst]), float(wrong[worst]), seed=seed,
+        NAME,
+        (59,),
+        "beyond",
+        proper == right and wrong != right,
+        float(right[worst]),
+        float(wrong[worst]),
+        seed=seed,
         note=f"one coordinate of C_{n} is {float(right[worst]):.6g}, and {float(wrong[worst]):.6g} with “{slip}”",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -100,7 +106,9 @@ STATEMENT = Statement(
     hypotheses="n ≥ 2, all at θ_0",
     rows=(
         Row(
-            59, "Corollary C.4, the recursion", "OK",
+            59,
+            "Corollary C.4, the recursion",
+            "OK",
             quote="In the notation above, we can obtain the approximate backward SGD iterate θ̃_n from the forward "
             "SGD iterate θ_n starting at θ_0 in an iterative fashion as follows: θ_n = θ_{n−1} − h∇L_n(θ_{n−1}) g_n "
             "= g_{n−1} + ∇L_{n−1}(θ_0) H_n = H_{n−1} + ∇²L_{n−1}(θ_0) C_n = C_{n−1} + H_n∇L_n(θ_0) − ∇²L_n(θ_0)g_n "
@@ -109,7 +117,9 @@ STATEMENT = Statement(
             "worth saying that g_n and H_n are updated before C_n, as the order of the lines suggests.",
         ),
         Row(
-            60, "Corollary C.4, the initial values", "TYPO",
+            60,
+            "Corollary C.4, the initial values",
+            "TYPO",
             quote="In the notation above, we can obtain the approximate backward SGD iterate θ̃_n from the forward "
             "SGD iterate θ_n starting at θ_0 in an iterative fashion as follows: θ_n = θ_{n−1} − h∇L_n(θ_{n−1}) g_n "
             "= g_{n−1} + ∇L_{n−1}(θ_0) H_n = H_{n−1} + ∇²L_{n−1}(θ_0) C_n = C_{n−1} + H_n∇L_n(θ_0) − ∇²L_n(θ_0)g_n "
@@ -126,4 +136,4 @@ STATEMENT = Statement(
     proof="proofs/coq/correction_recursion.v:correction_recursion",
     derivation="proofs/symbolic/correction_recursion.py:recursion",
     test="tests/theory/test_streamed_correction.py",
-)  # fmt: skip
+)

@@ -85,11 +85,15 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
         ]
         contracts = printed_square(h_, m_, M_) < 1
         return _exact.equal(
-            NAME, ROWS, [*squares, int(contracts)],
+            NAME,
+            ROWS,
+            [*squares, int(contracts)],
             [*[printed_square(h_, m_, M_)] * len(squares), int(h_ > 0 and h_ * M_**2 < 2 * m_)],
             parts=[*["printed constant attained"] * len(squares), "printed range of h"],
-            seed=seed, hypotheses=hypotheses, note=note,
-        )  # fmt: skip
+            seed=seed,
+            hypotheses=hypotheses,
+            note=note,
+        )
     if kind != "piecewise":
         raise ValueError(f"kind must be piecewise, rotation or logistic, got {kind!r}")
     zero, axis = np.array([Fraction(0)] * dim), np.array([Fraction(1)] + [Fraction(0)] * (dim - 1))
@@ -105,15 +109,22 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
     best = sharp(2 / (m_ + M_), m_, M_) <= sharp(h_, m_, M_)
     contracts = sharp(h_, m_, M_) < 1
     return _exact.equal(
-        NAME, ROWS,
+        NAME,
+        ROWS,
         [max(squares), int(conditions), int(radicand), int(never_worse), int(best), int(contracts)],
         [sharp(h_, m_, M_) ** 2, 1, 1, 1, 1, int(h_ > 0 and h_ * M_ < 2)],
         parts=(
-            "sharp constant attained", "the two conditions", "printed bound", "sharp at most printed",
-            "best h", "sharp range of h",
+            "sharp constant attained",
+            "the two conditions",
+            "printed bound",
+            "sharp at most printed",
+            "best h",
+            "sharp range of h",
         ),
-        seed=seed, hypotheses=hypotheses, note=note,
-    )  # fmt: skip
+        seed=seed,
+        hypotheses=hypotheses,
+        note=note,
+    )
 
 
 def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict:
@@ -137,10 +148,16 @@ def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict
     S = reach + abs(h) * (rows + rows**2 * reach + ridge * reach)
     rounding = 3 * gamma(6 * dim + 60) * S / gap + gamma(60 * dim) * (1 + abs(h) * M)
     return Verdict.upper(
-        NAME, ROWS, np.max(ratios, axis=0), sharp(h, m, M), rounding=rounding, seed=seed,
+        NAME,
+        ROWS,
+        np.max(ratios, axis=0),
+        sharp(h, m, M),
+        rounding=rounding,
+        seed=seed,
         parts=["logistic steps below the sharp constant"] * 200,
-        hypotheses="0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0", note=note,
-    )  # fmt: skip
+        hypotheses="0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0",
+        note=note,
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -210,7 +227,9 @@ STATEMENT = Statement(
     hypotheses="L m-strongly convex with M-Lipschitz gradient, 0 < m ≤ M; second bound: h ≥ 0",
     rows=(
         Row(
-            28, "Section 2.1 and Appendix F, the two conditions", "HYP",
+            28,
+            "Section 2.1 and Appendix F, the two conditions",
+            "HYP",
             quote="Recall that L is strictly convex if 1) there is a constant m > 0 such that ⟨∇L(θ_1) − ∇L(θ_2), "
             "θ_1 − θ_2⟩ ≥ m‖θ_1 − θ_2‖², where ⟨a, b⟩ = a^T b is the inner product between two vectors, and 2) there "
             "is a constant M > m such that ‖∇L(θ_1) − ∇L(θ_2)‖ ≤ M‖θ_1 − θ_2‖.",
@@ -220,14 +239,18 @@ STATEMENT = Statement(
             severity="repairable",
         ),
         Row(
-            29, "Lemma 2.5, the bound", "LOOSE",
+            29,
+            "Lemma 2.5, the bound",
+            "LOOSE",
             quote="Then ‖T(θ_1) − T(θ_2)‖ ≤ √(1 − 2hm + h²M²) ‖θ_1 − θ_2‖.",
             beyond="The bound is true for h ≥ 0, and it is sharp for monotone fields that are not gradients. For "
             "gradients the sharp factor is max(|1 − hm|, |1 − hM|), which is below 1 for 0 < h < 2/M; the printed "
             "factor is below 1 for 0 < h < 2m/M².",
         ),
         Row(
-            30, "Lemma 2.5, the range of the learning rate", "OK",
+            30,
+            "Lemma 2.5, the range of the learning rate",
+            "OK",
             quote="In particular, for small enough h ∈ (0, 1) (depending on m and M) the map T is a uniform "
             "contraction.",
             beyond="The exact range is 0 < h < 2/M, which can reach far beyond 1; the printed bound gives 0 < h < "
@@ -242,4 +265,4 @@ STATEMENT = Statement(
     proof="proofs/coq/sharp_gradient_step.v:sharp_factor_for_gradients",
     derivation="proofs/symbolic/strongly_convex_step.py:step_square",
     test="tests/theory/test_strongly_convex_step.py",
-)  # fmt: skip
+)

@@ -106,7 +106,7 @@ def check(
 
     g is the library's polynomial field; it must equal the five-point formula on values of the loss, its derivative at
     theta* must be H, and the remainder must be C[x, x]/2 itself. With ``rows`` the loss is logistic.
-    """  # fmt: skip
+    """
     if rows is not None:
         return check_logistic(rows, labels, theta_star, theta, sharp)
     H, C = np.array(H, dtype=object), np.array(C, dtype=object)
@@ -123,10 +123,16 @@ def check(
     claimed = Fraction(np.sum(C * C)) * (x @ x) ** 2 / 4
     wrong = [name for name, holds in right.items() if not holds]
     return Verdict(
-        NAME, ROWS, "upper", measured <= claimed and not wrong, float(measured) ** 0.5, float(claimed) ** 0.5,
+        NAME,
+        ROWS,
+        "upper",
+        measured <= claimed and not wrong,
+        float(measured) ** 0.5,
+        float(claimed) ** 0.5,
         part=wrong[0] if wrong else "bound",
-        hypotheses="Hessian M-Lipschitz near θ*; equality if L is quadratic", note=f"d={len(x)}",
-    )  # fmt: skip
+        hypotheses="Hessian M-Lipschitz near θ*; equality if L is quadratic",
+        note=f"d={len(x)}",
+    )
 
 
 def symmetric(rng: np.random.Generator, d: int, order: int) -> NDArray:
@@ -154,9 +160,11 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         rows = rng.standard_normal((int(rng.integers(1, 6)), d))
         star = rng.uniform(-2, 2, d)
         yield {
-            "rows": rows, "labels": rng.choice([-1.0, 1.0], len(rows)), "theta_star": star,
+            "rows": rows,
+            "labels": rng.choice([-1.0, 1.0], len(rows)),
+            "theta_star": star,
             "theta": star + rng.standard_normal(d) * 10.0 ** rng.uniform(-3, 1),
-        }  # fmt: skip
+        }
     for step in (0.01, -0.03):
         yield {"rows": [[1.0]], "labels": [1.0], "theta_star": [STEEPEST], "theta": [STEEPEST + step], "sharp": True}
 

@@ -80,7 +80,7 @@ def check(
     ``replicas`` standard normal values, one an order; `second_moments` for each of ``replicas``/100 longer paths and
     for all of them. The miss rate is that of a chi-square test for variances × 1.1. With ``replicas`` = 0: the sums of
     the squared coefficients of the noises in both time means, which are the variances, to rounding.
-    """  # fmt: skip
+    """
     claimed, stationary = claimed or variances, stationary or stationary_variance
     if not replicas:
         return check_coefficients(h, N, claimed)
@@ -92,10 +92,15 @@ def check(
         parts.append((f"time mean, {order}", off(square, 1.0, low, high), 1.0))
     parts += second_moments(h, LONG, max(replicas // 100, 2), seed + 1, stationary)
     return statistical(
-        NAME, ROWS, parts, paths=replicas + max(replicas // 100, 2), seed=seed, hypotheses="0 < h < 2, Gaussian noise",
+        NAME,
+        ROWS,
+        parts,
+        paths=replicas + max(replicas // 100, 2),
+        seed=seed,
+        hypotheses="0 < h < 2, Gaussian noise",
         error_rates=(FALSE_ALARM, chi_square_miss(replicas, 1.1, FALSE_ALARM / 4)),
         note=f"h={h}, N={N}: variance of time means {expected[0]:.3g} forward, {expected[1]:.3g} backward",
-    )  # fmt: skip
+    )
 
 
 def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdict:
@@ -111,9 +116,15 @@ def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdic
     rounding = [4 * e * float(np.abs(c).sum()) + 2 * N * e * e for c in coefficients]
     squares = [float(np.sum(c**2)) for c in coefficients]
     return Verdict.tight(
-        NAME, ROWS, squares, claimed(h, N), rounding=rounding, part="coefficients",
-        hypotheses="0 < h < 2, noise of variance 1", note=f"h={h}, N={N}: variances of the time means",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        squares,
+        claimed(h, N),
+        rounding=rounding,
+        part="coefficients",
+        hypotheses="0 < h < 2, noise of variance 1",
+        note=f"h={h}, N={N}: variances of the time means",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -148,9 +159,17 @@ def check_printed(N: int = 400, seed: int = 0) -> Verdict:
     path = QuadraticSGD(0.5, TwoPoint()).sample(N, seed)
     moves = np.abs(np.diff(forward_iterates(path, 0.0)[N // 2 :, 0]))
     return Verdict(
-        NAME, ROWS, "refuted", float(np.max(moves)) >= 0.5, float(np.max(moves)), 0.0, seed=seed,
-        paths=1, hypotheses="h = 1/2, noise ±1", note=f"largest increment of one forward path over {N // 2} ≤ n < {N}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "refuted",
+        float(np.max(moves)) >= 0.5,
+        float(np.max(moves)),
+        0.0,
+        seed=seed,
+        paths=1,
+        hypotheses="h = 1/2, noise ±1",
+        note=f"largest increment of one forward path over {N // 2} ≤ n < {N}",
+    )
 
 
 STATEMENT = Statement(
@@ -160,7 +179,9 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, i.i.d. noise",
     rows=(
         Row(
-            35, "Section 2.2, first sentence", "LOOSE",
+            35,
+            "Section 2.2, first sentence",
+            "LOOSE",
             quote="As seen in Example 2.4, an actual realization of a forward trajectory converges to a distribution "
             "which is uniformly distributed between the two outcomes.",
             why="A realization is a sequence of points, and it does not converge. What converges to the distribution "
@@ -174,4 +195,4 @@ STATEMENT = Statement(
     check_printed=check_printed,
     controls=CONTROLS,
     test="tests/theory/test_time_averages.py",
-)  # fmt: skip
+)

@@ -51,10 +51,14 @@ def check(h: Fraction, dim: int, seed: int) -> Verdict:
     forward, backward = (iterates(operators, theta, order, at=[1, 2]) for order in (Forward(), Backward()))
     first, second_forward, second_backward = displayed(g1, g2, h, theta)
     return _exact.equal(
-        "two_step_sgd", ROWS, [forward[0], backward[0], forward[1], backward[1]],
-        [first, first, second_forward, second_backward], seed=seed, hypotheses="any gradients, any h",
+        "two_step_sgd",
+        ROWS,
+        [forward[0], backward[0], forward[1], backward[1]],
+        [first, first, second_forward, second_backward],
+        seed=seed,
+        hypotheses="any gradients, any h",
         note=f"h={h}, dim={dim}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:

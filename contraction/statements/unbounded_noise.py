@@ -68,14 +68,18 @@ def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | N
     rows = backward_iterates(QuadraticSGD(h, Gaussian()).sample(N, seed, replicas=replicas), 0.0, at=[n, N])[:, :, 0]
     values, half = (rows[:, 1] - rows[:, 0]) / (1 - h) ** n / claimed(h, N - n), FALSE_ALARM / 2
     return statistical(
-        NAME, ROWS, [
+        NAME,
+        ROWS,
+        [
             ("distribution function", distance_to(values, stats.norm.cdf), deviation(replicas, half)),
             ("variance", off(float(np.mean(values**2)), 1.0, *chi_square_range(replicas, half)), 1.0),
         ],
-        seed=seed, hypotheses="0 < h < 2, Gaussian noise: D = ∞", paths=replicas,
+        seed=seed,
+        hypotheses="0 < h < 2, Gaussian noise: D = ∞",
+        paths=replicas,
         error_rates=(FALSE_ALARM, chi_square_miss(replicas, 1.1, half)),
         note=f"h={h}: law of (θ_{N} − θ_{n})/(1−h)^{n}",
-    )  # fmt: skip
+    )
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
@@ -89,9 +93,15 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
     coefficients = (rows[:, 1] - rows[:, 0]) / (1 - h) ** n
     rounding = 8 * N * gamma(4 * N + 8) / abs(1 - h) ** n
     return Verdict.tight(
-        NAME, ROWS, float(np.sum(coefficients**2)), claimed(h, N - n) ** 2, rounding=rounding, part="coefficients",
-        hypotheses="0 < h < 2, noise of variance 1", note=f"h={h}: variance of (θ_{N} − θ_{n})/(1−h)^{n}",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        float(np.sum(coefficients**2)),
+        claimed(h, N - n) ** 2,
+        rounding=rounding,
+        part="coefficients",
+        hypotheses="0 < h < 2, noise of variance 1",
+        note=f"h={h}: variance of (θ_{N} − θ_{n})/(1−h)^{n}",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -148,11 +158,19 @@ def check_printed(h: float = 0.3, seed: int = 0, bound: float = 3**0.5) -> Verdi
     eps = noise.sample(np.random.default_rng(seed), (n + math.ceil(60 / -math.log2(k)),))
     reached = float(np.max(np.abs(normalised(h, eps)[:n])))
     return Verdict(
-        NAME, ROWS, "refuted", reached > C * (1 + 2.0**-40), reached, C, seed=seed,
-        error_rates=(FALSE_ALARM, 0.0), paths=1, hypotheses="i.i.d. noise, k = |1 − h| > 0",
+        NAME,
+        ROWS,
+        "refuted",
+        reached > C * (1 + 2.0**-40),
+        reached,
+        C,
+        seed=seed,
+        error_rates=(FALSE_ALARM, 0.0),
+        paths=1,
+        hypotheses="i.i.d. noise, k = |1 − h| > 0",
         note=f"h={h}, Gaussian noise of variance 1: the largest d(θ*, θ_j)/k^j for j < {n} is {reached:.6g}, where "
         f"every noise bounded by {B:.6g} stays below {C:.6g}",
-    )  # fmt: skip
+    )
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -168,7 +186,9 @@ STATEMENT = Statement(
     hypotheses="0 < h < 2, Gaussian noise",
     rows=(
         Row(
-            51, "Section 3.2, the use of Theorem 2.2", "HYP",
+            51,
+            "Section 3.2, the use of Theorem 2.2",
+            "HYP",
             quote="Since ‖T_i(θ_1) − T_i(θ_2)‖ ≤ ‖1 − hH‖ ‖θ_1 − θ_2‖ and since ‖1 − hH‖ < 1 for h strictly smaller "
             "than 2/λ_{max} (as in Example 2.1), Theorem 2.2 tells us that the backward trajectory converges.",
             why="The conclusion stands, but it does not follow from Theorem 2.2, because condition (2) asks for "
@@ -187,4 +207,4 @@ STATEMENT = Statement(
     controls=CONTROLS,
     proof="proofs/coq/linearized_sgd.v:linearized_backward_converges",
     test="tests/theory/test_unbounded_noise.py",
-)  # fmt: skip
+)

@@ -63,10 +63,16 @@ def check(
     ]
     holds = triples[0] == triples[1] and outermost[0] == outermost[1] and fixed[0] == fixed[1]
     return Verdict(
-        NAME, ROWS, "exact", holds, float(outermost[1]), float(outermost[0]), seed=seed,
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(outermost[1]),
+        float(outermost[0]),
+        seed=seed,
         hypotheses="i.i.d. batches",
         note=f"{len(batches)} batches, h={h}, n={n}; on the full loss {float(fixed[0]):.4g}",
-    )  # fmt: skip
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -75,9 +81,12 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         M = int(rng.integers(1, 4))
         yield {
             "batches": [(random_fraction(rng, 0, 2, 4), random_fraction(rng, -2, 2, 3)) for _ in range(M)],
-            "weights": random_weights(rng, M), "h": random_fraction(rng, 0, 2, 10), "seed": k,
-            "theta0": random_fraction(rng, -2, 2), "n": int(rng.integers(1, 7)),
-        }  # fmt: skip
+            "weights": random_weights(rng, M),
+            "h": random_fraction(rng, 0, 2, 10),
+            "seed": k,
+            "theta0": random_fraction(rng, -2, 2),
+            "n": int(rng.integers(1, 7)),
+        }
 
 
 TWO = ((Fraction(1), Fraction(1)), (Fraction(1), Fraction(-1)))
@@ -92,10 +101,15 @@ def check_printed(batches: Batches = TWO, h: Fraction = Fraction(3, 10), n: int 
     words, chances, forward, backward = ends(batches, weights, h, Fraction(0), n)
     newest = [expected(chances, loss(batches, words[:, -1], theta)) for theta in (forward, backward)]
     return Verdict(
-        NAME, ROWS, "beyond", newest[0] != newest[1], float(newest[1]), float(newest[0]),
+        NAME,
+        ROWS,
+        "beyond",
+        newest[0] != newest[1],
+        float(newest[1]),
+        float(newest[0]),
         note=f"two quadratics, h={h}, n={n}: the expected loss on the newest batch is {float(newest[1]):.6g} backward "
         f"and {float(newest[0]):.6g} forward",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -105,7 +119,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. batches",
     rows=(
         Row(
-            75, "Section 4, the training loss at each update", "LOOSE",
+            75,
+            "Section 4, the training loss at each update",
+            "LOOSE",
             quote="In Figure 2, we recorded the learning curves at each gradient update for both the forward and "
             "backward iterations for 2000 steps.",
             beyond="We have a question: on which batch is the training loss evaluated? On the newest batch, forward "
@@ -118,4 +134,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_which_loss.py",
-)  # fmt: skip
+)

@@ -56,9 +56,16 @@ def check(
     ends = [rows(maps, array[:, :size], s, Backward(), at=[size])[:, 0] for s in starts]
     forgets = np.max(np.abs(ends[0] - ends[1])) <= k**size
     return Verdict(
-        NAME, ROWS, "exact", windowed == forward and blocks and forgets, float(overlap(windowed, forward)), 1.0,
-        seed=seed, hypotheses="i.i.d. maps", note=f"w={w}, n={n}, {len(windowed)} atoms",
-    )  # fmt: skip
+        NAME,
+        ROWS,
+        "exact",
+        windowed == forward and blocks and forgets,
+        float(overlap(windowed, forward)),
+        1.0,
+        seed=seed,
+        hypotheses="i.i.d. maps",
+        note=f"w={w}, n={n}, {len(windowed)} atoms",
+    )
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -70,9 +77,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
             for _ in range(2)
         ]
         yield {
-            "parameters": parameters, "weights": random_weights(rng, 2), "theta0": [random_fraction(rng, -2, 2)],
-            "w": w, "n": n, "seed": k,
-        }  # fmt: skip
+            "parameters": parameters,
+            "weights": random_weights(rng, 2),
+            "theta0": [random_fraction(rng, -2, 2)],
+            "w": w,
+            "n": n,
+            "seed": k,
+        }
 
 
 def step_between_ends(h: Fraction, w: int, m: int) -> tuple[Fraction, Fraction]:
@@ -89,10 +100,15 @@ def check_printed(h: Fraction = Fraction(1, 2), w: int = 3, m: int = 3) -> Verdi
     """Beyond "may change … at each reset": the mean square distance of successive window ends (measured) is not 0."""
     found, formula = step_between_ends(h, w, m)
     return Verdict(
-        NAME, ROWS, "beyond", found == formula and found > 0, float(found), 0.0,
+        NAME,
+        ROWS,
+        "beyond",
+        found == formula and found > 0,
+        float(found),
+        0.0,
         note=f"quadratic of Section 3.1, h={h}, w={w}: E|θ_{(m + 1) * w} − θ_{m * w}|² is {float(found):.6g}, and "
         f"its limit is {2 * h / (2 - h) * (1 - (1 - h) ** w)}",
-    )  # fmt: skip
+    )
 
 
 STATEMENT = Statement(
@@ -102,7 +118,9 @@ STATEMENT = Statement(
     hypotheses="i.i.d. maps; 0 < h < 2 for the limit of the steps",
     rows=(
         Row(
-            74, "Section 5, the reset of the starting point", "OK",
+            74,
+            "Section 5, the reset of the starting point",
+            "OK",
             quote="We see that this approach leads to convergence and increased stability in Figure 3; however the "
             "backward trajectory may change and converge to a different point at each reset.",
             beyond="For i.i.d. maps the ends of the windows are a forward chain of blocks, with the law of forward "
@@ -114,4 +132,4 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     test="tests/theory/test_windowed_backward.py",
-)  # fmt: skip
+)

@@ -19,9 +19,18 @@ from nn_experiments.analysis.seeds import Comparison, compare, compare_ratios, c
 from nn_experiments.analysis.settling import DOES_NOT_SETTLE, NOT_MEASURED, SETTLES, SPACES, Evidence, evidence
 
 __all__ = [
-    "BETTER", "FASTER", "POINT", "THRESHOLDS", "Finding", "best", "fixed_steps", "hitting", "points",
-    "settling_times", "variability",
-]  # fmt: skip
+    "BETTER",
+    "FASTER",
+    "POINT",
+    "THRESHOLDS",
+    "Finding",
+    "best",
+    "fixed_steps",
+    "hitting",
+    "points",
+    "settling_times",
+    "variability",
+]
 
 BETTER = (
     "Section 1",
@@ -309,10 +318,16 @@ def points(pair: Pairing) -> list[Finding]:
         where = "parameters" if space == "parameter" else "predictions on the test set"
         rows = tuple(row for both in table.values() for row in both)
         found.append(
-            Finding(f"Convergence to a point: {where}", *POINT, f"N = {pair.last}. " + ". ".join(texts) + ".", verdict,
-                    "settles: increments, tail and coupling all at most 0.1 of two independent runs' distance in the "
-                    "second half; does not settle: the path itself moves by at least 0.5 of it", evidence=rows)
-        )  # fmt: skip
+            Finding(
+                f"Convergence to a point: {where}",
+                *POINT,
+                f"N = {pair.last}. " + ". ".join(texts) + ".",
+                verdict,
+                "settles: increments, tail and coupling all at most 0.1 of two independent runs' distance in the "
+                "second half; does not settle: the path itself moves by at least 0.5 of it",
+                evidence=rows,
+            )
+        )
     return found
 
 

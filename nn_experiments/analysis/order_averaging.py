@@ -32,10 +32,13 @@ def regulariser_findings(curves: Curves, figure: Figure) -> list[Finding]:
     wins = int(np.sum(best < np.minimum(values["large"], values["small"])))
     count = len(curves.seeds)
     verdict = "agrees" if wins == count else "disagrees" if wins == 0 else "mixed"
-    matched = "" if "forward" not in values else (
-        f" Plain SGD at the learning rate that the rule is derived from (forward) is lower than the best of ours on "
-        f"{int(np.sum(values['forward'] < best))} of {count}."
-    )  # fmt: skip
+    matched = ""
+    if "forward" in values:
+        lower = int(np.sum(values["forward"] < best))
+        matched = (
+            " Plain SGD at the learning rate that the rule is derived from (forward) is lower than the best of ours "
+            f"on {lower} of {count}."
+        )
     measured = (
         f"{label_of(metric)} at n = {last}: {numbers}. Some multiple of λ is below both baselines on {wins} of {count} "
         f"seeds.{matched} The best of {len(ours)} multiples is picked after seeing them, on the same curve."

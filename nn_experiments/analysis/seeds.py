@@ -95,10 +95,20 @@ def _standardised(d: np.ndarray) -> float:
 def _comparison(what, seeds, left_out, a, b, d, effect, statistic, kind, unit) -> Comparison:
     result = sign_flip_test(d, statistic) if len(d) else None
     return Comparison(
-        what, seeds, left_out, tuple(map(float, a)), tuple(map(float, b)), int((a > b).sum()), int((a < b).sum()),
-        effect, _standardised(d) if np.isfinite(d).all() else float("nan"),
-        result.p_value if result else None, result.smallest_p if result else None, kind, unit,
-    )  # fmt: skip
+        what,
+        seeds,
+        left_out,
+        tuple(map(float, a)),
+        tuple(map(float, b)),
+        int((a > b).sum()),
+        int((a < b).sum()),
+        effect,
+        _standardised(d) if np.isfinite(d).all() else float("nan"),
+        result.p_value if result else None,
+        result.smallest_p if result else None,
+        kind,
+        unit,
+    )
 
 
 def compare(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, *, unit: str = "") -> Comparison:

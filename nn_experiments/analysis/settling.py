@@ -33,8 +33,16 @@ from numpy.typing import NDArray
 from nn_experiments.results.curves import Curves
 
 __all__ = [
-    "DOES_NOT_SETTLE", "MOVES", "SETTLED", "SETTLES", "SPACES", "UNDECIDED", "Evidence", "evidence", "judge",
-]  # fmt: skip
+    "DOES_NOT_SETTLE",
+    "MOVES",
+    "SETTLED",
+    "SETTLES",
+    "SPACES",
+    "UNDECIDED",
+    "Evidence",
+    "evidence",
+    "judge",
+]
 
 #: At most this part of the scale counts as settled; at least `MOVES` of it as moving. Fixed before any run.
 SETTLED = 0.1

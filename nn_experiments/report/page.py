@@ -64,8 +64,16 @@ def _number(value: float | None, unit: str = "") -> str:
 
 
 def _comparisons(rows: Sequence[Finding]) -> str:
-    header = ("quantity", "unit", "first order, a seed", "second order, a seed", "median over seeds", "Cohen's d", "p",
-              "smallest p")  # fmt: skip
+    header = (
+        "quantity",
+        "unit",
+        "first order, a seed",
+        "second order, a seed",
+        "median over seeds",
+        "Cohen's d",
+        "p",
+        "smallest p",
+    )
     lines = []
     for row in rows:
         for c in row.comparisons:
@@ -73,8 +81,17 @@ def _comparisons(rows: Sequence[Finding]) -> str:
                 f"{o}: {', '.join(_number(x, c.unit) for x in v)}"
                 for o, v in zip(row.compared, (c.reference, c.other), strict=True)
             ]
-            lines.append((_what(c), c.unit, *numbers, _effect(c, *row.compared),
-                          _number(c.standardised), _number(c.p_value), _number(c.smallest_p)))  # fmt: skip
+            lines.append(
+                (
+                    _what(c),
+                    c.unit,
+                    *numbers,
+                    _effect(c, *row.compared),
+                    _number(c.standardised),
+                    _number(c.p_value),
+                    _number(c.smallest_p),
+                )
+            )
     note = (
         "<p>Each row compares the first order named with the second, seed by seed. Cohen's d, for pairs, is of the "
         "differences, of the logarithms of ratios, and of the signs of differences in steps; ∞ steps: never.</p>"
@@ -95,8 +112,21 @@ def _effect(c: Comparison, first: str, second: str) -> str:
 
 def _paths(pair: Pairing) -> str:
     """Return the table of every path's own numbers."""
-    header = ("curve", "order", "seed", "deviation", "detrended", "range", "detrended", "largest jump", "tail diameter",
-              "decay a step", "best", "at n", "last")  # fmt: skip
+    header = (
+        "curve",
+        "order",
+        "seed",
+        "deviation",
+        "detrended",
+        "range",
+        "detrended",
+        "largest jump",
+        "tail diameter",
+        "decay a step",
+        "best",
+        "at n",
+        "last",
+    )
     lines = []
     for metric in pair.metrics:
         for seed, both in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
@@ -109,8 +139,18 @@ def _paths(pair: Pairing) -> str:
 
 
 def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[str]) -> str:
-    header = ("space", "order", "seed", "largest increment", "mean increment", "tail", "coupling", "coupling at 0",
-              "independent runs", "verdict")  # fmt: skip
+    header = (
+        "space",
+        "order",
+        "seed",
+        "largest increment",
+        "mean increment",
+        "tail",
+        "coupling",
+        "coupling at 0",
+        "independent runs",
+        "verdict",
+    )
     lines = []
     for row in rows:
         places = [(order, seed) for order in orders for seed in seeds]
@@ -169,9 +209,13 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
         caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
         body += figure_html(figures.draw_cost(curves, entry), caption)
         costs = [(o, f"{a:,}", f"{p:,}", _number(m), _number(s)) for o, a, p, m, s in baseline_costs(pair)]
-        header = ("order", "gradients of the last iterate", "of the recorded path",
-                  f"{label_of(entry.metrics[0])}, mean of last window",
-                  "deviation, detrended")  # fmt: skip
+        header = (
+            "order",
+            "gradients of the last iterate",
+            "of the recorded path",
+            f"{label_of(entry.metrics[0])}, mean of last window",
+            "deviation, detrended",
+        )
         body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
         body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))
         body += _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))

@@ -19,12 +19,29 @@ __all__ = ["LIMIT", "attributes", "methods", "reachable", "reaches"]
 LIMIT = 20_000
 
 _OWN = (
-    "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training", "_is_full_backward_hook",
-    "_compiled_call_impl", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_state_dict_hooks",
-    "_state_dict_pre_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_version",
-    "_forward_pre_hooks_with_kwargs", "call_super_init", "param_groups", "defaults",
-    "_zero_grad_profile_name", "_warned_capturable_if_run_uncaptured", "_opt_called", "_patch_step_function",
-)  # fmt: skip
+    "_parameters",
+    "_buffers",
+    "_modules",
+    "_non_persistent_buffers_set",
+    "training",
+    "_is_full_backward_hook",
+    "_compiled_call_impl",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_version",
+    "_forward_pre_hooks_with_kwargs",
+    "call_super_init",
+    "param_groups",
+    "defaults",
+    "_zero_grad_profile_name",
+    "_warned_capturable_if_run_uncaptured",
+    "_opt_called",
+    "_patch_step_function",
+)
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range, slice)
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 

@@ -46,12 +46,13 @@ def second_order() -> Identity:
     pairs = [(coefficient(w, p, 2), second_order_terms(w)) for p, w in _words(2)]
     point, w = _words(2)[1]
     return Identity(
-        "h²: Σ_{u<v} V'_{i_u} V_{i_v}", pairs,
+        "h²: Σ_{u<v} V'_{i_u} V_{i_v}",
+        pairs,
         [
             (coefficient(w, point, 2), w[1].jacobian * w[0].value),  # i < j for i > j
             (coefficient(w, point, 2), w[0].jacobian.T * w[1].value),  # a transposed product for a directional one
         ],
-    )  # fmt: skip
+    )
 
 
 def third_order() -> Identity:

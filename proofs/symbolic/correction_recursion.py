@@ -51,5 +51,6 @@ def two_passes() -> Identity:
     def passes(sign: int) -> sp.Expr:
         return sp.expand(sum(H[i] * (sum(g[i + 1 :]) + sign * sum(g[:i])) for i in range(LAST)))
 
-    return Identity("C_n = Σ_i H_i (Σ_{j>i} g_j − Σ_{j<i} g_j)", [(passes(-1), bracket_sum(LAST))],
-                    [(passes(1), bracket_sum(LAST))])  # fmt: skip
+    return Identity(
+        "C_n = Σ_i H_i (Σ_{j>i} g_j − Σ_{j<i} g_j)", [(passes(-1), bracket_sum(LAST))], [(passes(1), bracket_sum(LAST))]
+    )

@@ -17,7 +17,7 @@ def partial_sum() -> Identity:
         "1 + k + … + k^(p−1) = (1 − k^p)/(1 − k)",
         [(claim.subs(p, 0), sp.Integer(0)), (claim + k**p, claim.subs(p, p + 1))],
         [(claim + k ** (p + 1), claim.subs(p, p + 1)), (claim.subs(p, 1), sp.Integer(0))],
-    )  # fmt: skip
+    )
 
 
 def printed_slip() -> Identity:

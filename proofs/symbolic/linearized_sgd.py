@@ -52,9 +52,10 @@ def stationary_covariance() -> Identity:
     S = solution(2)
     wrong = solution(1)
     return Identity(
-        "S = A S Aᵀ + h²Σ", [(factor * S * factor.T + h**2 * sigma, S)],
+        "S = A S Aᵀ + h²Σ",
+        [(factor * S * factor.T + h**2 * sigma, S)],
         [(factor * wrong * factor.T + h**2 * sigma, wrong), (factor * S + h**2 * sigma, S)],
-    )  # fmt: skip
+    )
 
 
 def finite_covariance() -> Identity:

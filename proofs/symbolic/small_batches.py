@@ -53,8 +53,9 @@ def regulariser_is_a_gradient() -> Identity:
     H = [sp.hessian(f, point) for f in L]
     term = sum((H[i] * g[j] for i in range(3) for j in range(3) if i != j), sp.zeros(2, 1))
     R = sum((g[i].dot(g[j]) for j in range(3) for i in range(j)), sp.Integer(0))
-    return Identity("Σ_{i≠j} V'_iV_j = +∇ Σ_{i<j} ⟨g_i, g_j⟩", [(term, _gradient(R, point))],
-                    [(term, -_gradient(R, point))])  # fmt: skip
+    return Identity(
+        "Σ_{i≠j} V'_iV_j = +∇ Σ_{i<j} ⟨g_i, g_j⟩", [(term, _gradient(R, point))], [(term, -_gradient(R, point))]
+    )
 
 
 def one_order_is_no_gradient() -> Identity:
@@ -64,8 +65,11 @@ def one_order_is_no_gradient() -> Identity:
     H = [sp.hessian(f, point) for f in L]
     jacobian = (H[1] * g[0]).jacobian(point)
     commutator = H[1] * H[0] - H[0] * H[1]
-    return Identity("J − Jᵀ = [H_2, H_1] for the term H_2g_1", [(jacobian - jacobian.T, commutator)],
-                    [(jacobian - jacobian.T, sp.zeros(2, 2)), (jacobian - jacobian.T, -commutator)])  # fmt: skip
+    return Identity(
+        "J − Jᵀ = [H_2, H_1] for the term H_2g_1",
+        [(jacobian - jacobian.T, commutator)],
+        [(jacobian - jacobian.T, sp.zeros(2, 2)), (jacobian - jacobian.T, -commutator)],
+    )
 
 
 def small_batch_regulariser() -> Identity:

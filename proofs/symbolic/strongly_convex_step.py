@@ -17,9 +17,10 @@ def step_square() -> Identity:
     left = (step.T * step)[0]
     right = d.dot(d) - 2 * h * g.dot(d) + h**2 * g.dot(g)
     return Identity(
-        "‖d − hg‖² = ‖d‖² − 2h⟨g, d⟩ + h²‖g‖²", [(left, right)],
+        "‖d − hg‖² = ‖d‖² − 2h⟨g, d⟩ + h²‖g‖²",
+        [(left, right)],
         [(left, d.dot(d) + 2 * h * g.dot(d) + h**2 * g.dot(g)), (left, d.dot(d) - 2 * g.dot(d) + h**2 * g.dot(g))],
-    )  # fmt: skip
+    )
 
 
 def radicand() -> Identity:
@@ -27,8 +28,9 @@ def radicand() -> Identity:
     left = 1 - 2 * h * m + h**2 * M**2
     return Identity(
         "1 − 2hm + h²M² = (1 − hm)² + h²(M² − m²)",
-        [(left, (1 - h * m) ** 2 + h**2 * (M**2 - m**2))], [(left, (1 - h * m) ** 2 + h * (M**2 - m**2))],
-    )  # fmt: skip
+        [(left, (1 - h * m) ** 2 + h**2 * (M**2 - m**2))],
+        [(left, (1 - h * m) ** 2 + h * (M**2 - m**2))],
+    )
 
 
 def contraction_threshold() -> Identity:
@@ -38,7 +40,7 @@ def contraction_threshold() -> Identity:
         "1 − 2hm + h²M² − 1 = h M² (h − 2m/M²); hM − 1 = 1 at h = 2/M",
         [(bound - 1, h * M**2 * (h - 2 * m / M**2)), ((h * M - 1).subs(h, 2 / M), sp.Integer(1))],
         [(bound - 1, h * M**2 * (h - 2 / M)), ((h * M - 1).subs(h, 2 * m / M**2), sp.Integer(1))],
-    )  # fmt: skip
+    )
 
 
 def best_rate() -> Identity:
@@ -46,8 +48,9 @@ def best_rate() -> Identity:
     at = 2 / (m + M)
     return Identity(
         "1 − hm = hM − 1 = (M−m)/(M+m) at h = 2/(m+M)",
-        [(1 - at * m, (M - m) / (M + m)), (at * M - 1, (M - m) / (M + m))], [(1 - at * m, M / (M + m))],
-    )  # fmt: skip
+        [(1 - at * m, (M - m) / (M + m)), (at * M - 1, (M - m) / (M + m))],
+        [(1 - at * m, M / (M + m))],
+    )
 
 
 def printed_bound_is_attained() -> Identity:
@@ -60,5 +63,6 @@ def printed_bound_is_attained() -> Identity:
     wrong = (sp.eye(2) - h * gradient).T * (sp.eye(2) - h * gradient)
     return Identity(
         "(I − hV)ᵀ(I − hV) = (1 − 2hm + h²(m² + s²)) I for the rotational field",
-        [(step.T * step, radicand_of * sp.eye(2))], [(wrong, radicand_of * sp.eye(2))],
-    )  # fmt: skip
+        [(step.T * step, radicand_of * sp.eye(2))],
+        [(wrong, radicand_of * sp.eye(2))],
+    )

@@ -60,10 +60,13 @@ def test_the_generic_wavefront(order: str, optimizer: str, form: str) -> None:
         layers = [layer for one in step.model.layers for layer in (one, torch.nn.Tanh())][:-1]
         names = {f"layers.{k}": f"{2 * k}" for k in range(3)}
         model = torch.nn.Sequential(*layers)
-        state0 = start(model, {
-            f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": value
-            for key, value in state0["parameters"].items()
-        })  # fmt: skip
+        state0 = start(
+            model,
+            {
+                f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": value
+                for key, value in state0["parameters"].items()
+            },
+        )
         step = TrainingStep(model, step.loss, step.optimizer)
     at = [0, 2, 7, N]
     oracle = double_loop(step, batches, state0, ORDERS[order], at)

@@ -137,8 +137,18 @@ def test_an_ensemble_run_from_the_command_line(data: Path, tmp_path: Path) -> No
 def test_memory_that_runs_out_in_a_job_is_recorded(data: Path, monkeypatch, capsys) -> None:
     from nn_experiments.engine.ensemble import graphs
 
-    job = Job(tiny(dtype="float64"), 0, "backward", "curves", (1, 2, 3), last=3, engine="ensemble",
-              data_dir=str(data), official=False, chunk=3)  # fmt: skip
+    job = Job(
+        tiny(dtype="float64"),
+        0,
+        "backward",
+        "curves",
+        (1, 2, 3),
+        last=3,
+        engine="ensemble",
+        data_dir=str(data),
+        official=False,
+        chunk=3,
+    )
     right = run_job(job)
     true = graphs.sweep
 
@@ -158,8 +168,25 @@ def test_memory_that_runs_out_in_a_job_is_recorded(data: Path, monkeypatch, caps
 
 def test_what_is_chosen_before_a_run_is_pinned_and_resumed(data: Path, tmp_path: Path) -> None:
     """The way of a GPU, on a device whose name is not just ``cpu``: rehearsed, pinned, whole chunks in a block."""
-    words = ["run", "fig2", "--every", "1", "--diagnostics-every", "0", "--seeds", "0", "--orders", "backward",
-             "--any-data", "--data-dir", str(data), "--device", "cpu:0", "--out", str(tmp_path)]  # fmt: skip
+    words = [
+        "run",
+        "fig2",
+        "--every",
+        "1",
+        "--diagnostics-every",
+        "0",
+        "--seeds",
+        "0",
+        "--orders",
+        "backward",
+        "--any-data",
+        "--data-dir",
+        str(data),
+        "--device",
+        "cpu:0",
+        "--out",
+        str(tmp_path),
+    ]
     for name, value in SMALL.items():
         words += ["--set", f"{name}={value}"]
     assert main([*words, "--steps", "2", "--block-seconds", "1e-9"]) == 0
@@ -197,8 +224,17 @@ def test_bfloat16_products_run_and_differ_as_rounding_does(data: Path, engine: s
     """bfloat16 keeps 8 bits: losses differ from float32's by more than its rounding and by less than a tenth."""
     blocks = {}
     for precision in ("none", "bf16"):
-        job = Job(tiny(precision=precision), 0, "backward", "curves", (1, 2, 3), last=3, engine=engine,
-                  data_dir=str(data), official=False)  # fmt: skip
+        job = Job(
+            tiny(precision=precision),
+            0,
+            "backward",
+            "curves",
+            (1, 2, 3),
+            last=3,
+            engine=engine,
+            data_dir=str(data),
+            official=False,
+        )
         blocks[precision] = run_job(job)
     one, two = (blocks[p].values["train_loss"] for p in ("none", "bf16"))
     assert np.isfinite(two).all()

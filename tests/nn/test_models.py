@@ -67,8 +67,10 @@ def forward(found: Reference, kinds: dict[str, str], name: str, images: np.ndarr
 NAMES = ["resnet18", "resnet18-7x7-group", "resnet18-none", "resnet50-7x7", "vgg19", "vgg19-4096-none", "vgg19-group"]
 
 
-@pytest.mark.parametrize(("name", "training"), [*itertools.product(NAMES, (False,)), ("resnet18-7x7", True),
-                                                ("resnet50-7x7", True), ("vgg19", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [*itertools.product(NAMES, (False,)), ("resnet18-7x7", True), ("resnet50-7x7", True), ("vgg19", True)],
+)
 def test_forward_passes_equal_the_reference(name: str, training: bool) -> None:
     model = prepared(name, 7).train(training)
     images = np.random.default_rng(0).standard_normal((4 if training else 2, *CIFAR))

@@ -118,7 +118,7 @@ def test_measured_increments(tmp_path: Path) -> None:
         "θ0": double_loop(place.step, place.batches, place.state0, Forward(), [4])[4],
         "1 ahead": double_loop(place.step, place.batches, ahead, Forward(), [4])[4],
         INDEPENDENT: double_loop(place.step, place.other_batches, place.state0, Forward(), [4])[4],
-    }  # fmt: skip
+    }
     inputs, targets = (one[:7] for one in place.evaluation.sets["test"])
     outputs = {name: place.evaluation.predict(state, inputs) for name, state in runs.items()}
     for name in ("1 ahead", INDEPENDENT):

@@ -37,9 +37,13 @@ def test_averages_of_the_forward_path(name: str) -> None:
     states = double_loop(place.step, place.batches, place.state0, variant.order, range(9))
     thetas = np.stack([flat(states[n]["parameters"]).numpy() for n in range(9)])
     path = averages(
-        choose(place.step, place.batches), variant.order, [0, 3, 8], place.state0,
-        average=variant.average or "", beta=variant.beta,
-    )  # fmt: skip
+        choose(place.step, place.batches),
+        variant.order,
+        [0, 3, 8],
+        place.state0,
+        average=variant.average or "",
+        beta=variant.beta,
+    )
     for n, state, _ in path:
         if name == "polyak":
             right = thetas[1 : n + 1].mean(0) if n else thetas[0]
@@ -112,8 +116,13 @@ def test_a_block_of_digits_holds_accuracies() -> None:
     experiment = EXPERIMENTS["mlp-digits"].override({"model": "mlp-1x16"})
     block = run_job(Job(experiment, 0, "backward", "curves", (1, 60)))
     assert set(block.values) == {
-        "train_loss", "test_loss", "train_accuracy", "test_accuracy", "newest_batch_loss", "outermost_batch_loss",
-    }  # fmt: skip
+        "train_loss",
+        "test_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "newest_batch_loss",
+        "outermost_batch_loss",
+    }
     place = prepare(experiment, 0)
     state = double_loop(place.step, place.batches, place.state0, curve_names.parse("backward").order, [60])[60]
     x, y = Inputs(place.dataset, scaling="unit", dtype=torch.float32)("test", slice(None))
@@ -177,8 +186,12 @@ def test_schedules() -> None:
     assert [Schedule(kind="linear", horizon=4).factor(t) for t in (1, 3, 5, 9)] == [1, 0.5, 0, 0]
     assert [Schedule(kind="inverse", horizon=2).factor(t) for t in (1, 3, 5)] == [1, 0.5, 1 / 3]
     assert [Schedule(warmup=4).factor(t) for t in (1, 2, 4, 5)] == [0.25, 0.5, 1, 1]
-    for wrong, message in (({"kind": "cosine"}, "do not go together"), ({"kind": "step"}, "the known ones"),
-                           ({"index": "epoch"}, "'position' or 'batch'"), ({"warmup": -1}, "at least 0")):  # fmt: skip
+    for wrong, message in (
+        ({"kind": "cosine"}, "do not go together"),
+        ({"kind": "step"}, "the known ones"),
+        ({"index": "epoch"}, "'position' or 'batch'"),
+        ({"warmup": -1}, "at least 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             Schedule(**wrong)
 

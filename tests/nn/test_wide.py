@@ -189,9 +189,14 @@ def wrong_path(monkeypatch, mistake: str):
 
 @pytest.mark.parametrize(
     "mistake",
-    ["none", "statistics shared between chains", "statistics not carried", "one chain too few",
-     "all chains from the beginning"],
-)  # fmt: skip
+    [
+        "none",
+        "statistics shared between chains",
+        "statistics not carried",
+        "one chain too few",
+        "all chains from the beginning",
+    ],
+)
 def test_mistakes_are_seen(mistake: str, monkeypatch) -> None:
     path, state0 = wrong_path(monkeypatch, mistake)
     right = oracle("basic-batch", "backward")

@@ -40,13 +40,55 @@ from pathlib import Path
 DATA = Path(__file__).with_suffix(".sha256")
 
 _SIGNS = {
-    "theta": "θ", "epsilon": "ε", "varepsilon": "ε", "lambda": "λ", "mu": "μ", "delta": "δ", "sigma": "σ",
-    "Omega": "Ω", "nabla": "∇", "infty": "∞", "leq": "≤", "geq": "≥", "neq": "≠", "simeq": "≃", "in": "∈",
-    "subset": "⊂", "circ": "∘", "sum": "Σ", "langle": "⟨", "rangle": "⟩", "|": "‖", "cdots": "…", "dots": "…",
-    "ldots": "…", "cdot": "", "to": "→", "rightarrow": "→", "longrightarrow": "→", "prime": "'", "times": "×",
-    "mathcal{O}": "O", "max": "max", "lim": "lim", "cos": "cos", "S": "§", "square": "", "left": "", "right": "",
-    "quad": "", "qquad": "", "nonumber": "", "dagger": "†", "{": "{", "}": "}", ",": "", ";": "", "!": "", " ": "",
-}  # fmt: skip
+    "theta": "θ",
+    "epsilon": "ε",
+    "varepsilon": "ε",
+    "lambda": "λ",
+    "mu": "μ",
+    "delta": "δ",
+    "sigma": "σ",
+    "Omega": "Ω",
+    "nabla": "∇",
+    "infty": "∞",
+    "leq": "≤",
+    "geq": "≥",
+    "neq": "≠",
+    "simeq": "≃",
+    "in": "∈",
+    "subset": "⊂",
+    "circ": "∘",
+    "sum": "Σ",
+    "langle": "⟨",
+    "rangle": "⟩",
+    "|": "‖",
+    "cdots": "…",
+    "dots": "…",
+    "ldots": "…",
+    "cdot": "",
+    "to": "→",
+    "rightarrow": "→",
+    "longrightarrow": "→",
+    "prime": "'",
+    "times": "×",
+    "mathcal{O}": "O",
+    "max": "max",
+    "lim": "lim",
+    "cos": "cos",
+    "S": "§",
+    "square": "",
+    "left": "",
+    "right": "",
+    "quad": "",
+    "qquad": "",
+    "nonumber": "",
+    "dagger": "†",
+    "{": "{",
+    "}": "}",
+    ",": "",
+    ";": "",
+    "!": "",
+    " ": "",
+}
 _ABBREVIATION = re.compile(r"(?:\bi\.e|\be\.g|\bcf|\bvs|\bv\.s)\.$")
 _END = re.compile(r"[.?!][)”\"’]*(?=\s+[A-Z(“$\\])")
 
@@ -79,9 +121,15 @@ def normalise(sentence: str) -> str:
     text = re.sub(r"\\begin\{\w+\*?\}|\\end\{\w+\*?\}|\\\\|(?<!\\)&|\$", " ", sentence)
     text = re.sub(r"\\tag\{\d\}|\\quad\s*\(\d\)", " ", text)
     for command, count, form in (
-        (r"\underbrace", 2, "{0} {1}"), (r"\frac", 2, "({0})/({1})"), (r"\sqrt", 1, "√({0})"), (r"\tilde", 1, "{0}~"),
-        (r"\text", 1, "{0}"), (r"\textit", 1, "{0}"), (r"\mathrm", 1, "{0}"), (r"\mathbb", 1, "{0}"),
-    ):  # fmt: skip
+        (r"\underbrace", 2, "{0} {1}"),
+        (r"\frac", 2, "({0})/({1})"),
+        (r"\sqrt", 1, "√({0})"),
+        (r"\tilde", 1, "{0}~"),
+        (r"\text", 1, "{0}"),
+        (r"\textit", 1, "{0}"),
+        (r"\mathrm", 1, "{0}"),
+        (r"\mathbb", 1, "{0}"),
+    ):
         text = _replace_groups(text, command, count, form)
     text = text.replace(r"\mathcal{O}", "O")
     text = re.sub(r"\\([A-Za-z]+|.)", lambda m: f" {_SIGNS[m[1]]} ", text)

@@ -134,9 +134,11 @@ def test_matrix_exponent_sees_products():
 
 def gaussian_factors():
     return ct.RandomOperator(
-        lambda rng: (math.exp(rng.uniform(-2, 0.5)), rng.standard_normal(1)), lambda x, d: d[0] * x + d[1],
-        affine=lambda d: (d[0], d[1]), contraction=math.exp(0.5),
-    )  # fmt: skip
+        lambda rng: (math.exp(rng.uniform(-2, 0.5)), rng.standard_normal(1)),
+        lambda x, d: d[0] * x + d[1],
+        affine=lambda d: (d[0], d[1]),
+        contraction=math.exp(0.5),
+    )
 
 
 def test_sampled_exponent_is_an_estimate_with_confidence():

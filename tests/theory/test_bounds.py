@@ -69,9 +69,13 @@ def test_floats_are_rounded_up_and_not_far(k, D, r, n):
 
 
 @given(
-    q=st.integers(1, 5), kappa=KS, lip=st.fractions(F(1, 2), 20, max_denominator=20), D=SIZES, n=st.integers(0, 20),
+    q=st.integers(1, 5),
+    kappa=KS,
+    lip=st.fractions(F(1, 2), 20, max_denominator=20),
+    D=SIZES,
+    n=st.integers(0, 20),
     r=SIZES,
-)  # fmt: skip
+)
 def test_after_q_exceeds_the_sum_it_bounds(q, kappa, lip, D, n, r):
     def prefix(m):  # the largest Lip(T_1 … T_m) that single factors and blocks allow
         return max(F(1), lip) ** (q - 1) * kappa ** (m // q)
@@ -90,7 +94,7 @@ def test_after_one_map_is_the_geometric_bound():
 
 @given(
     rho=st.floats(0, 0.99), D=st.floats(1e-3, 1e3), n=st.integers(0, 50), p=st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0])
-)  # fmt: skip
+)
 def test_p_mean_exceeds_the_sum_it_bounds(rho, D, n, p):
     """Independent factors with E K^p = rho: the p-norm (p >= 1) or the p-th moment (p < 1) sums over i > n."""
     steps = np.arange(n, n + 400)

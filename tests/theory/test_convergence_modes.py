@@ -70,8 +70,13 @@ def run() -> bool:
     return all(statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard"))
 
 
-@given(M=st.integers(2, 4), n=st.integers(0, 3), more=st.integers(0, 2), start=st.fractions(0, 1, max_denominator=9),
-       scale=st.fractions(0, 2, max_denominator=9))  # fmt: skip
+@given(
+    M=st.integers(2, 4),
+    n=st.integers(0, 3),
+    more=st.integers(0, 2),
+    start=st.fractions(0, 1, max_denominator=9),
+    scale=st.fractions(0, 2, max_denominator=9),
+)
 def test_limits_of_known_law(M, n, more, start, scale):
     verdict = statement.check(M, start, n, more, scale / M**n)
     assert verdict, verdict
@@ -80,8 +85,9 @@ def test_limits_of_known_law(M, n, more, start, scale):
 def test_the_implication_is_attained():
     """F_n(0) = M^-n = F(eps) with eps = M^-n, from 0: the smallest eps that serves at x = 0."""
     n, M = 3, 2
-    law = statement.law_of(rows(statement.digit_maps(M), statement.all_words(M, n), [0], Backward(), [n])[:, 0],
-                           [Fraction(1, M**n)] * M**n)  # fmt: skip
+    law = statement.law_of(
+        rows(statement.digit_maps(M), statement.all_words(M, n), [0], Backward(), [n])[:, 0], [Fraction(1, M**n)] * M**n
+    )
     assert statement.cdf(law, [Fraction(0)]) == statement.uniform_cdf(Fraction(1, M**n))
 
 

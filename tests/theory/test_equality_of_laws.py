@@ -87,9 +87,10 @@ def test_other_weights_on_one_side_are_caught(monkeypatch):
 def test_backward_against_a_shorter_word_is_caught(monkeypatch):
     real = statement.iterate_law
     monkeypatch.setattr(
-        statement, "iterate_law",
+        statement,
+        "iterate_law",
         lambda maps, words, theta0, order: real(
             maps, words if isinstance(order, Forward) else iid([Fraction(1, len(maps))] * len(maps), 1), theta0, order
         ),
-    )  # fmt: skip
+    )
     assert not statement.check([affine_map(Fraction(1, 2), 1)], [Fraction(1)], [0], 3)

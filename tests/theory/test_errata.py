@@ -94,9 +94,15 @@ def test_sentences_are_read_as_the_docstring_says():
         "\n\nFigure 1: A picture.\n\n## References\n\n- [1] A. Name. Title.\n\n## A More\n\nThe end."
     )
     assert sentences(text) == [
-        "Title", "Lemma1.", "Letθ∈R,i.e.x*,andA≤a/b,whereitholds.", "ThenB=√(ab)", "Figure1:Apicture.",
-        "Next,weseethatC=D.", "AMore", "Theend.",
-    ]  # fmt: skip
+        "Title",
+        "Lemma1.",
+        "Letθ∈R,i.e.x*,andA≤a/b,whereitholds.",
+        "ThenB=√(ab)",
+        "Figure1:Apicture.",
+        "Next,weseethatC=D.",
+        "AMore",
+        "Theend.",
+    ]
     assert is_printed("Let θ ∈ ℝ, i.e. x*, and A ≤ a/b, where it holds. Then B = √(ab)", map(digest, sentences(text)))
     assert not is_printed("Let θ ∈ ℝ, i.e. x*, and A ≤ a/b.", map(digest, sentences(text)))
 

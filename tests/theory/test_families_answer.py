@@ -454,9 +454,11 @@ def test_families_read_no_attributes_by_name_either():
 @pytest.mark.control
 def test_the_contract_sees_a_guess():
     for line in (
-        "k = getattr(family, 'linear_part', None)", "if hasattr(T.space, 'root'): pass", "family.__dict__['h']",
+        "k = getattr(family, 'linear_part', None)",
+        "if hasattr(T.space, 'root'): pass",
+        "family.__dict__['h']",
         "try:\n    family.h\nexcept AttributeError:\n    pass",
-    ):  # fmt: skip
+    ):
         assert guesses(line)
 
 
@@ -465,11 +467,23 @@ def test_the_base_class_answers_unknown():
     family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2)
     theta = np.zeros(1)
     unknown = (
-        family.contraction, family.contraction_on_ball(theta, 1.0), family.displacement(theta),
-        family.displacement_moment(theta, 2.0), family.lipschitz(0.0), family.affine(0.0), family.linear_part,
-        family.offset_mean, family.offset_covariance, family.finite_support(), family.linear_support(),
-        family.affine_enclosures(), family.factor_moment(2.0), family.log_mean, family.leaf_basis, family.states,
+        family.contraction,
+        family.contraction_on_ball(theta, 1.0),
+        family.displacement(theta),
+        family.displacement_moment(theta, 2.0),
+        family.lipschitz(0.0),
+        family.affine(0.0),
+        family.linear_part,
+        family.offset_mean,
+        family.offset_covariance,
+        family.finite_support(),
+        family.linear_support(),
+        family.affine_enclosures(),
+        family.factor_moment(2.0),
+        family.log_mean,
+        family.leaf_basis,
+        family.states,
         family.why_not_contracting(ct.Constant(1.0, "declared", "")),
-    )  # fmt: skip
+    )
     assert all(answer is None for answer in unknown)
     assert (family.is_affine, family.is_constant, family.is_iid) == (False, False, True)

@@ -81,9 +81,11 @@ def test_random_linear_parts_against_enumeration(first, second, b, start, n):
 
 def check_all(found, maps, weights, start, n):
     tolerance = gamma(64 * (n + 3)) * size(
-        np.array([m[0] for m in maps], dtype=float), np.array([m[1] for m in maps], dtype=float),
-        np.array(start, dtype=float), n + 1,
-    )  # fmt: skip
+        np.array([m[0] for m in maps], dtype=float),
+        np.array([m[1] for m in maps], dtype=float),
+        np.array(start, dtype=float),
+        n + 1,
+    )
     for order in (Forward(), Backward()):
         mean, cov = moments_of(exact_law(maps, n, start, order=order, index_law=weights))
         assert np.abs(found.mean(n) - mean).max() <= tolerance
@@ -210,7 +212,7 @@ def test_monte_carlo_agrees_and_a_wrong_exponent_does_not():
         (lambda: affine_moments(FiniteFamily([(F(1, 2), 0), (F(1, 2), 1)], law=Cyclic(2))), "i.i.d."),
         (lambda: affine_moments(FiniteFamily([np.sin, np.cos])), "affine"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()

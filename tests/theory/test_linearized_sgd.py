@@ -19,9 +19,12 @@ fractions = st.fractions(-3, 3, max_denominator=4)
 
 
 @given(
-    seed=st.integers(0, 2**31), d=st.integers(1, 3), n=st.integers(1, 5), h=st.fractions(-1, 3, max_denominator=10),
+    seed=st.integers(0, 2**31),
+    d=st.integers(1, 3),
+    n=st.integers(1, 5),
+    h=st.fractions(-1, 3, max_denominator=10),
     data=st.data(),
-)  # fmt: skip
+)
 def test_closed_forms(seed, d, n, h, data):
     vectors = data.draw(st.lists(st.lists(fractions, min_size=d, max_size=d), min_size=n + 2, max_size=n + 2))
     H = symmetric(np.random.default_rng(seed), d, 2)

@@ -41,8 +41,10 @@ def test_independent_maps_of_two_laws_are_markov_but_not_homogeneous():
     maps = [affine_map(0, 0), affine_map(0, 1)]
     words = {
         (i, j, k): Fraction(1, 2) * (Fraction(1, 4), Fraction(3, 4))[j] * Fraction(1, 2)
-        for i in range(2) for j in range(2) for k in range(2)
-    }  # fmt: skip
+        for i in range(2)
+        for j in range(2)
+        for k in range(2)
+    }
     assert statement.memory(maps, words, [5], homogeneous=False) == 0
     assert statement.memory(maps, words, [5]) == Fraction(1, 4)
 

@@ -80,8 +80,11 @@ def test_unequal_lengths_are_caught(monkeypatch):
 def test_two_wrong_orders_that_agree_are_caught(monkeypatch):
     """Backward iterates given for both orders: equal expectations, and a pair that the maps do not have."""
     real = statement.rows
-    monkeypatch.setattr(statement, "rows", lambda maps, words, theta0, order, at=None: real(
-        maps, words, theta0, statement.Backward(), at))  # fmt: skip
+    monkeypatch.setattr(
+        statement,
+        "rows",
+        lambda maps, words, theta0, order, at=None: real(maps, words, theta0, statement.Backward(), at),
+    )
     verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
     assert "the pair by hand" in {v.part for v in verdicts if not v}
     assert not statement.check_printed()

@@ -161,10 +161,15 @@ MISTAKES: dict[str, tuple[Callable[[], ct.RandomOperator], int, type[Exception],
     "flip": (lambda: family(lambda t, u: 0.5 * t[::-1] + u), 2, ct.MapRefused, REMEDY),
     "a row of data": (
         lambda: family(lambda t, i: t - 0.1 * (A3[i] * np.sum(A3[i] * t)), 3, lambda rng: int(rng.integers(3))),
-        3, ct.MapRefused, REMEDY,
+        3,
+        ct.MapRefused,
+        REMEDY,
     ),
     "functions of a finite family": (
-        lambda: FiniteFamily([lambda t: A2 @ t, lambda t: A2 @ t + 1.0], dim=2), 2, ct.MapRefused, r"theta @ A\.T",
+        lambda: FiniteFamily([lambda t: A2 @ t, lambda t: A2 @ t + 1.0], dim=2),
+        2,
+        ct.MapRefused,
+        r"theta @ A\.T",
     ),
     # W3, case 2: in place, aliases
     "t -= g": (lambda: family(minus), 2, ct.MapRefused, r"leave its argument as it is.*theta\.copy\(\)"),
@@ -179,35 +184,52 @@ MISTAKES: dict[str, tuple[Callable[[], ct.RandomOperator], int, type[Exception],
     # W8, case 12: draws that are no function of the generator
     "np.random in draw": (
         lambda: family(lambda t, u: 0.5 * t + u, 2, lambda rng: np.random.uniform(-1, 1, 2)),  # noqa: NPY002
-        2, ct.NotDeterministic, r"draw\(rng\) must depend on rng alone.*no np\.random",
+        2,
+        ct.NotDeterministic,
+        r"draw\(rng\) must depend on rng alone.*no np\.random",
     ),
     "a generator of one's own": (
         lambda: family(lambda t, u: 0.5 * t + u, 2, own_normal()),
-        2, ct.NotDeterministic, r"must depend on rng alone",
+        2,
+        ct.NotDeterministic,
+        r"must depend on rng alone",
     ),
     "a coin of one's own": (
         lambda: family(lambda t, u: 0.5 * t + u, 2, own_coin()),
-        2, ct.NotDeterministic, r"must depend on rng alone",
+        2,
+        ct.NotDeterministic,
+        r"must depend on rng alone",
     ),
     "a counter in draw": (
         lambda: family(lambda t, u: 0.5 * t + u["i"], 2, counter()),
-        2, ct.NotDeterministic, r"must depend on rng alone.*no counter",
+        2,
+        ct.NotDeterministic,
+        r"must depend on rng alone.*no counter",
     ),
     "functions from a generator of one's own": (
-        lambda: family(lambda t, f: f(t), 2, own_functions()), 2, ct.NotDeterministic, r"must depend on rng alone",
+        lambda: family(lambda t, f: f(t), 2, own_functions()),
+        2,
+        ct.NotDeterministic,
+        r"must depend on rng alone",
     ),
     # W7: a wrong affine form
     "A transposed": (
         lambda: family(lambda t, u: t @ A2.T + u, affine=lambda u: (A2.T, u)),
-        2, ct.DeclarationRefuted, r"affine\(draw\) is not the map.*Correct affine=",
+        2,
+        ct.DeclarationRefuted,
+        r"affine\(draw\) is not the map.*Correct affine=",
     ),
     "b forgotten": (
         lambda: family(lambda t, u: 0.5 * t + u, affine=lambda u: (0.5, 0 * u)),
-        2, ct.DeclarationRefuted, r"affine\(draw\) is not the map",
+        2,
+        ct.DeclarationRefuted,
+        r"affine\(draw\) is not the map",
     ),
     "A of another size": (
         lambda: family(lambda t, u: 0.5 * t + u, affine=lambda u: (np.eye(3) / 2, u)),
-        2, ct.DeclarationRefuted, r"affine\(draw\) is not the map",
+        2,
+        ct.DeclarationRefuted,
+        r"affine\(draw\) is not the map",
     ),
     # wrong shapes and kinds
     "a coordinate lost": (lambda: family(lambda t, u: t[..., :1]), 2, ct.MapRefused, "keep the shape of a point"),
@@ -216,10 +238,13 @@ MISTAKES: dict[str, tuple[Callable[[], ct.RandomOperator], int, type[Exception],
     "complex": (lambda: family(lambda t, u: 0.5j * t + u), 2, ct.MapRefused, "real numbers.*as two coordinates"),
     "strings": (lambda: family(lambda t, u: np.array(["a", "b"])), 2, ct.MapRefused, "real numbers"),
     "another dimension": (
-        lambda: family(lambda t, u: t + np.ones(3)), 2, ct.MapRefused, r"cannot be applied to points of shape \(",
+        lambda: family(lambda t, u: t + np.ones(3)),
+        2,
+        ct.MapRefused,
+        r"cannot be applied to points of shape \(",
     ),
     "rows only": (lambda: family(lambda t, u: 0.5 * t[:, :] + u), 2, ct.MapRefused, "IndexError"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

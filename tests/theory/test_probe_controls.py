@@ -48,21 +48,25 @@ PURE = family(lambda t, u: t - 0.1 * (t - u), 3)
         (
             family(lambda t, u: project(0.8 * t + 0.5 * u), 3),
             family(lambda t, u: project(0.8 * t + 0.5 * u), 3, batched=False),
-            np.zeros(3), ct.backward_iterates,
+            np.zeros(3),
+            ct.backward_iterates,
         ),
         (family(minus, 3), PURE, np.zeros(3), lambda o, x: ct.plain_iterates(o, x, ct.Backward())),
         (
             family(lambda t, u: t @ A2.T + u, affine=lambda u: (A2.T, u)),
-            family(lambda t, u: t @ A2.T + u), np.zeros(2), ct.backward_iterates,
+            family(lambda t, u: t @ A2.T + u),
+            np.zeros(2),
+            ct.backward_iterates,
         ),
         (
             family(lambda t, u: 0.5 * t + u, 2, lambda rng: rng.uniform(-1, 1), vectorized=True),
-            family(lambda t, u: 0.5 * t + u, 2, lambda rng: rng.uniform(-1, 1)), np.zeros(2),
+            family(lambda t, u: 0.5 * t + u, 2, lambda rng: rng.uniform(-1, 1)),
+            np.zeros(2),
             lambda o, x: ct.apply_backward(o.family.sample(5, replicas=2), x),
         ),
     ],
     ids=["A @ t", "projection", "in place", "affine", "stacked draws"],
-)  # fmt: skip
+)
 def test_without_the_probe_the_wrong_number_comes_out(wrong, right, start, entry):
     seen = entry(wrong.sample(9, 3), start.copy())
     assert np.max(np.abs(seen - entry(right.sample(9, 3), start.copy()))) > 0.01
@@ -158,7 +162,7 @@ ESCAPES: dict[str, Callable[[], Any]] = {
     "a wide tolerance": lambda: probe(family(lambda t, u: 0.1 * t + 1e-4 * t.sum(), 3).sample(3), np.zeros(3)),
     "the argument is not compared": lambda: probe(family(clips).sample(3), np.ones(2)),
     "only the first map": lambda: probe(ct.Operators.from_maps(LATE), np.zeros(2)),
-}  # fmt: skip
+}
 
 
 def noisy_once():

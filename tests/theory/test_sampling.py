@@ -20,7 +20,7 @@ from contraction.families import (
     QuadraticSGD,
     TwoPoint,
     Uniform,
-)  # fmt: skip
+)
 from contraction.limits.stationary import sample_stationary, square_rate, unbiased_expectation
 
 

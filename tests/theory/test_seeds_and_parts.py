@@ -41,9 +41,16 @@ def recording(seen: list[int]) -> Statement:
 
     row = Row(1, "here", "TYPO", quote="Quoted.", correct="Right.", severity="typo")
     return Statement(
-        "recording", (), "", "", (row,), lambda: Verdict("recording", (1,), "exact", True), lambda rng, tier: [{}],
-        check_printed=printed, printed_cases=lambda rng, tier: [{"slip": "a"}, {"slip": "b", "seed": 99}],
-    )  # fmt: skip
+        "recording",
+        (),
+        "",
+        "",
+        (row,),
+        lambda: Verdict("recording", (1,), "exact", True),
+        lambda rng, tier: [{}],
+        check_printed=printed,
+        printed_cases=lambda rng, tier: [{"slip": "a"}, {"slip": "b", "seed": 99}],
+    )
 
 
 def test_a_seed_that_the_cases_set_is_kept():

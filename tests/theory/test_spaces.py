@@ -172,9 +172,12 @@ def test_refused(make, message):
 
 def test_a_metric_of_ones_own_is_a_function():
     family = ct.RandomOperator(
-        draw=lambda rng: rng.uniform(-1, 1, 2), apply=lambda theta, u: theta / 2 + u, contraction=0.5, displacement=2,
+        draw=lambda rng: rng.uniform(-1, 1, 2),
+        apply=lambda theta, u: theta / 2 + u,
+        contraction=0.5,
+        displacement=2,
         space=lambda x, y: np.abs(x - y).sum(axis=-1),
-    )  # fmt: skip
+    )
     assert isinstance(family.space, ct.Metric)
     assert ct.certify(family, np.zeros(2)).bound(1) == pytest.approx(2)
     assert np.array_equal(family.space.distance([[1, 1]], [[0, 3]]), [3])

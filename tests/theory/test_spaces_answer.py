@@ -39,9 +39,12 @@ class BareRooted:
 
 def declared(space, contraction):
     return ct.RandomOperator(
-        lambda rng: rng.uniform(-1, 1, 2), lambda x, u: 0.5 * np.sin(x) + u, contraction=contraction, displacement=1.0,
+        lambda rng: rng.uniform(-1, 1, 2),
+        lambda x, u: 0.5 * np.sin(x) + u,
+        contraction=contraction,
+        displacement=1.0,
         space=space,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("kind", [Rooted, BareRooted])

@@ -18,18 +18,23 @@ fractions = st.fractions(-5, 5, max_denominator=50)
 
 
 @given(
-    slopes=st.tuples(fractions, fractions), targets=st.tuples(fractions, fractions),
-    beta=st.fractions(0, 1, max_denominator=50), theta=fractions,
-)  # fmt: skip
+    slopes=st.tuples(fractions, fractions),
+    targets=st.tuples(fractions, fractions),
+    beta=st.fractions(0, 1, max_denominator=50),
+    theta=fractions,
+)
 def test_heavy_ball_at_first_order(slopes, targets, beta, theta):
     verdict = statement.check(slopes, targets, beta, theta)
     assert verdict, verdict
 
 
 @given(
-    a=st.floats(-5, 5), b=st.floats(-5, 5), beta1=st.floats(0, 0.95), beta2=st.floats(0.1, 0.9999),
+    a=st.floats(-5, 5),
+    b=st.floats(-5, 5),
+    beta1=st.floats(0, 0.95),
+    beta2=st.floats(0.1, 0.9999),
     epsilon=st.sampled_from([1e-8, 1e-3, 1.0]),
-)  # fmt: skip
+)
 def test_adam_at_first_order(a, b, beta1, beta2, epsilon):
     verdict = statement.check_adam(a, b, beta1, beta2, epsilon)
     assert verdict, verdict
@@ -85,9 +90,7 @@ def failing_parts() -> set[str]:
 @pytest.mark.parametrize("factor", [-1.0, 1 + 1e-9, 0.0])
 def test_a_library_family_with_a_wrong_momentum_is_caught(monkeypatch, factor):
     real = HeavyBall.__init__
-    monkeypatch.setattr(
-        HeavyBall, "__init__", lambda self, H, h, beta, noise: real(self, H, h, factor * beta, noise)
-    )  # fmt: skip
+    monkeypatch.setattr(HeavyBall, "__init__", lambda self, H, h, beta, noise: real(self, H, h, factor * beta, noise))
     assert failing_parts() == {"families.HeavyBall"}
 
 

@@ -19,8 +19,10 @@ curvature = st.fractions(0, 2, max_denominator=4)
 
 @given(
     batches=st.lists(st.tuples(curvature, fractions), min_size=1, max_size=3),
-    h=st.fractions(0, 2, max_denominator=10), theta0=fractions, n=st.integers(1, 3),
-)  # fmt: skip
+    h=st.fractions(0, 2, max_denominator=10),
+    theta0=fractions,
+    n=st.integers(1, 3),
+)
 def test_outermost_and_fixed_losses_agree_in_law(batches, h, theta0, n):
     M = len(batches)
     weights = [Fraction(2 * (i + 1), M * (M + 1)) for i in range(M)]

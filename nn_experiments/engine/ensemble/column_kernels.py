@@ -24,12 +24,26 @@ PLACES, CHANNELS = 32, 64
 
 @triton.jit(do_not_specialize=["places"])
 def _gather_kernel(
-    images, columns, places, channels, width_of_all,
-    HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, ACROSS: tl.constexpr,
-    KH: tl.constexpr, KW: tl.constexpr, SH: tl.constexpr, SW: tl.constexpr,
-    PH: tl.constexpr, PW: tl.constexpr, DH: tl.constexpr, DW: tl.constexpr,
-    PLACES: tl.constexpr, CHANNELS: tl.constexpr,
-):  # fmt: skip
+    images,
+    columns,
+    places,
+    channels,
+    width_of_all,
+    HEIGHT: tl.constexpr,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    ACROSS: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    SH: tl.constexpr,
+    SW: tl.constexpr,
+    PH: tl.constexpr,
+    PW: tl.constexpr,
+    DH: tl.constexpr,
+    DW: tl.constexpr,
+    PLACES: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
     """Copy the channels under every tap of a block of places of one chain."""
     chain = tl.program_id(1).to(tl.int64)
     m = tl.program_id(0) * PLACES + tl.arange(0, PLACES)
@@ -49,12 +63,28 @@ def _gather_kernel(
 
 @triton.jit(do_not_specialize=["pixels", "places"])
 def _scatter_kernel(
-    columns, images, pixels, places, channels, width_of_all,
-    HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, ACROSS: tl.constexpr,
-    KH: tl.constexpr, KW: tl.constexpr, SH: tl.constexpr, SW: tl.constexpr,
-    PH: tl.constexpr, PW: tl.constexpr, DH: tl.constexpr, DW: tl.constexpr,
-    SUM: tl.constexpr, PLACES: tl.constexpr, CHANNELS: tl.constexpr,
-):  # fmt: skip
+    columns,
+    images,
+    pixels,
+    places,
+    channels,
+    width_of_all,
+    HEIGHT: tl.constexpr,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    ACROSS: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    SH: tl.constexpr,
+    SW: tl.constexpr,
+    PH: tl.constexpr,
+    PW: tl.constexpr,
+    DH: tl.constexpr,
+    DW: tl.constexpr,
+    SUM: tl.constexpr,
+    PLACES: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
     """Add up what all taps say of a block of pixels of one chain."""
     chain = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * PLACES + tl.arange(0, PLACES)
@@ -101,7 +131,13 @@ def scatter(columns: torch.Tensor, shape: ConvolutionShape, batch: int) -> torch
     pixels = batch * shape.size[0] * shape.size[1]
     with torch.cuda.device_of(columns):
         _scatter_kernel[_grid(pixels, chains, shape.inputs)](
-            columns, images, pixels, places, shape.inputs, images.shape[3],
-            SUM=tl.float64 if columns.dtype == torch.float64 else tl.float32, **_constants(shape),
-        )  # fmt: skip
+            columns,
+            images,
+            pixels,
+            places,
+            shape.inputs,
+            images.shape[3],
+            SUM=tl.float64 if columns.dtype == torch.float64 else tl.float32,
+            **_constants(shape),
+        )
     return images

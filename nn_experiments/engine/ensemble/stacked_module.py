@@ -26,14 +26,47 @@ __all__ = ["CannotWiden", "Wide"]
 
 Values = Mapping[str, torch.Tensor]
 
-_ENTRYWISE = (nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus,
-              nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish)  # fmt: skip
+_ENTRYWISE = (
+    nn.Identity,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Hardtanh,
+    nn.Hardswish,
+)
 _POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _TWINS = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 _PLAIN = (*_ENTRYWISE, *_POOLING, nn.Flatten, nn.Dropout, FrozenDropout)
-_FUNCTIONS = {operator.add, operator.iadd, operator.sub, operator.mul, operator.neg, torch.add, torch.sub, torch.mul,
-              torch.relu, torch.relu_, torch.tanh, torch.sigmoid, F.relu, F.tanh, F.gelu, F.silu, F.elu, F.leaky_relu,
-              F.softplus, F.sigmoid}  # fmt: skip
+_FUNCTIONS = {
+    operator.add,
+    operator.iadd,
+    operator.sub,
+    operator.mul,
+    operator.neg,
+    torch.add,
+    torch.sub,
+    torch.mul,
+    torch.relu,
+    torch.relu_,
+    torch.tanh,
+    torch.sigmoid,
+    F.relu,
+    F.tanh,
+    F.gelu,
+    F.silu,
+    F.elu,
+    F.leaky_relu,
+    F.softplus,
+    F.sigmoid,
+}
 _METHODS = {"relu", "relu_", "tanh", "tanh_", "sigmoid", "add", "add_", "sub", "mul", "neg", "contiguous"}
 _POOLS = {F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d}
 

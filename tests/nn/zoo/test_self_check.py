@@ -82,12 +82,22 @@ def test_a_missing_gradient_taken_for_zero(monkeypatch: pytest.MonkeyPatch) -> N
 
 #: Set-ups that a pure function of parameters and buffers would train wrongly, or not at all.
 NEED_THE_OWN_LOOP = [
-    "gradient_hook_that_clips", "gradient_hook_with_adam", "post_accumulate_hook", "optimizer_pre_hook_that_clips",
-    "optimizer_post_hook_that_clamps", "forward_hook_that_reads_the_model", "weight_penalty_in_the_loss",
-    "penalty_of_one_layer", "loss_module_that_holds_the_model", "loss_object_that_holds_a_parameter",
-    "exponential_average_in_a_post_hook", "forward_replaced_on_the_object", "gradient_penalty",
-    "parameter_in_a_list", "renormalised_embedding",
-]  # fmt: skip
+    "gradient_hook_that_clips",
+    "gradient_hook_with_adam",
+    "post_accumulate_hook",
+    "optimizer_pre_hook_that_clips",
+    "optimizer_post_hook_that_clamps",
+    "forward_hook_that_reads_the_model",
+    "weight_penalty_in_the_loss",
+    "penalty_of_one_layer",
+    "loss_module_that_holds_the_model",
+    "loss_object_that_holds_a_parameter",
+    "exponential_average_in_a_post_hook",
+    "forward_replaced_on_the_object",
+    "gradient_penalty",
+    "parameter_in_a_list",
+    "renormalised_embedding",
+]
 
 
 @pytest.mark.parametrize("name", NEED_THE_OWN_LOOP)
