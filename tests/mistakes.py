@@ -178,8 +178,8 @@ MISTAKES = (
     Mistake(
         "running statistics left behind: a chain goes on with those of the one before it",
         "nn_experiments/engine/kernels/convnet.py",
-        'value.copy_(state["buffers"][name])\n            if self.products is None:',
-        "pass\n            if self.products is None:",
+        "self._put_buffers(state)\n        if self.products is None:",
+        "pass\n        if self.products is None:",
         "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[basic-batch-backward]",
     ),
     Mistake(

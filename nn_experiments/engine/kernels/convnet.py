@@ -116,7 +116,7 @@ class ChannelsLastKernel:
         }
 
     def _put_buffers(self, state: State) -> None:
-        """Give the module the buffers of a state; in place, unless a forward pass has put others there."""
+        """Give the module copies of the buffers of a state, whatever a forward pass has put in their places."""
         fresh: dict[str, torch.Tensor] = {}
         for module, key, name in self.places:
             if name not in fresh:
