@@ -78,7 +78,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         if wrong := sum(len(s.controls) for s in chosen):
             print(f"{wrong} wrong claims put to the checks, {wrong - len(undetected)} refused")
         print(
-            "rows: of the audit; checks: simulated paths are not counted; worst ratio: measured over claimed; "
+            "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
+            "worst ratio: measured over claimed; "
             "refuted: passes if the printed form fails; "
             "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
         )
