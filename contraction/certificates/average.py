@@ -132,11 +132,11 @@ def average_contraction(
         Basis (d, r), or True for the family's own, of an invariant space of directions: Lipschitz constants along
         theta0 + span only.
     space
-        The metric, the family's own unless given.
+        The metric (default: the family's).
     words, confidence, seed
         Independent words to draw and the confidence of the upper bound, where words cannot be listed.
     largest
-        A bound on every map's Lipschitz constant; ``family.contraction`` unless given. Without one, an estimate has no
+        A bound on every map's Lipschitz constant (default: ``family.contraction``). Without one, an estimate has no
         confidence bound (``upper`` is inf): a rare expanding map could hide.
 
     Raises

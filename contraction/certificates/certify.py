@@ -57,7 +57,7 @@ def certify(
     moment
         p > 0: bound (E d^p)^(1/p) with ‖d(θ0, Tθ0)‖_p, for unbounded displacements or contraction in p-mean.
     space
-        The metric to certify in, such as `WeightedEuclidean(P)`; the family's own unless given. Where the family does
+        The metric to certify in, such as `WeightedEuclidean(P)` (default: the family's). Where the family does
         not contract in its own metric but its linear parts are known, common norms are searched.
     ball
         Radius r: the contraction factor is claimed on the closed ball B(θ0, r) only, which must be invariant:

@@ -64,7 +64,7 @@ def search_violation(
     maps, pairs
         How many maps, and how many random pairs a map.
     factor
-        The contraction factor to refute, the family's own unless given.
+        The contraction factor to refute (default: the family's).
     points
         ``points(rng, count)`` gives points (count, ...) of a region that the constants are declared for; otherwise
         they are drawn around the start on scales from 1e-3 to 1e3.

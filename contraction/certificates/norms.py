@@ -50,7 +50,7 @@ def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
     A
         Matrix (d, d).
     k
-        Factor wanted, above the spectral radius and below 1; halfway between them unless given.
+        The contraction factor to achieve, above the spectral radius and below 1 (default: halfway between them).
 
     Raises
     ------

@@ -125,7 +125,7 @@ class AffineLaw(RandomOperator):
     contraction, displacement
         Declared constants, as in `RandomOperator`.
     space
-        The metric space, `Euclidean` unless given.
+        The metric space (default: `Euclidean`).
     """
 
     vectorized = True

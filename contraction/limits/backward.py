@@ -83,7 +83,7 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
     theta
         A point or a batch of points, shape (..., d); with R replicas (..., R, d), or (d,) for all of them.
     n
-        The innermost map, N unless given.
+        Index of the innermost map, which is applied first (default: N).
     first
         The outermost map.
 

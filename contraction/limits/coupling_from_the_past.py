@@ -58,7 +58,7 @@ def coupling_from_the_past(
     seed
         Which draw.
     states
-        All states, shape (S, d) or (S,); ``family.states`` unless given. With ``monotone`` the least and the greatest.
+        All states, shape (S, d) or (S,) (default: ``family.states``). With ``monotone`` the least and the greatest.
     size
         Number of independent draws along a leading axis; None for one without it.
     monotone

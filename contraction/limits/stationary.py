@@ -84,7 +84,7 @@ def sample_stationary(
     size
         Number of independent draws along a leading axis; None for one without it.
     theta0
-        The start, zero unless given.
+        The start (default: zero).
     certificate
         Use this one (of θ*, with the same p) instead of asking `certify`.
 

@@ -51,7 +51,7 @@ def linear(A: NDArray, theta: NDArray, kind: str) -> NDArray:
 
 
 def as_matrix(maps: AffineMaps, d: int | None = None) -> NDArray:
-    """The linear part of one affine map as a float matrix (d, d); d is the length of b unless given."""
+    """Return the linear part of one affine map as a float array of shape (d, d) (default d: the length of b)."""
     A = np.asarray(maps.A, dtype=float)
     return A if maps.kind == "matrix" else np.diag(np.broadcast_to(A, (maps.b.shape[-1] if d is None else d,)))
 

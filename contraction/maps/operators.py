@@ -120,22 +120,22 @@ class RandomOperator:
     affine
         ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
     space
-        The metric space, `Euclidean` unless given; or a metric of your own, a function ``distance(x, y)`` on batches.
+        The metric space (default: `Euclidean`), or a metric as a function ``distance(x, y)`` of batches of points.
     vectorized
         True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
         is checked against one replica at a time when used.
     batched
-        False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``: it is then called once a
-        point, in a Python loop that costs one call a point and map.
+        False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``: a Python loop then
+        calls it once per point and map.
     name
         Used in messages.
 
     Raises
     ------
     TypeError
-        If draw, apply, lipschitz or affine is not a function, or the space is none.
+        If draw, apply, lipschitz or affine is not a function, or the space is not a metric space.
     ValueError
-        If a declared constant is no number >= 0, or ``vectorized`` is asked of an ``apply`` for one point.
+        If a declared constant is negative or not a number, or both ``vectorized=True`` and ``batched=False`` are given.
 
     Examples
     --------
@@ -348,12 +348,12 @@ class RandomOperator:
         return None
 
     def factor_moment(self, p: float) -> float | None:
-        """E Lip(T)^p for p > 0, to within a few roundings; None if there is no closed form (Section 2.4)."""
+        """Return E[Lip(T)**p] for p > 0, exact up to floating-point rounding; None if it is unknown (Section 2.4)."""
         return None
 
     @property
     def log_mean(self) -> float | None:
-        """E log Lip(T), ``-inf`` if a map is constant; None if there is no closed form (Section 2.4)."""
+        """E[log Lip(T)]; ``-inf`` if a constant map has positive probability; None if it is unknown (Section 2.4)."""
         return None
 
     @property
@@ -492,21 +492,21 @@ class Operators(Sequence):
         affine
             Their affine forms (A, b), in the same order.
         space
-            The metric space, `Euclidean` unless given.
+            The metric space (default: `Euclidean`).
         batched
             False if the functions are written for one point (d,), as in `RandomOperator`.
 
         Raises
         ------
         ValueError
-            If there is not one constant, or form, a map.
+            If the number of constants, or of affine forms, is not the number of maps.
         """
         maps = list(maps)
         constants = None if lipschitz is None else list(lipschitz)
         forms = None if affine is None else list(affine)
         for label, values in (("lipschitz", constants), ("affine", forms)):
             if values is not None and len(values) != len(maps):
-                raise ValueError(f"{label} must have one entry a map, got {len(values)} for {len(maps)} maps")
+                raise ValueError(f"{label} must have one entry per map, got {len(values)} for {len(maps)} maps")
         family = RandomOperator(
             draw=lambda rng: rng.integers(len(maps)),
             apply=lambda theta, i: maps[i](theta),

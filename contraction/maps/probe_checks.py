@@ -212,7 +212,7 @@ class _Tried:
         self.name = f"T_{i}{owner}"
 
     def __call__(self, x: NDArray) -> NDArray:
-        """The image of x, which is no array of the caller's and must come back as it was."""
+        """Return T_i(x), after checking that the map left x unchanged and returned a value."""
         kept = x.copy()
         value = self.operators.apply(self.i, x)
         if not _equal(kept, x):

@@ -57,7 +57,7 @@ class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _ALLOWED:
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not an array")
 
 
 def _python_batch(data: bytes, name: str, label_key: bytes) -> Split:
@@ -65,7 +65,7 @@ def _python_batch(data: bytes, name: str, label_key: bytes) -> Split:
         batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
         pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[label_key])
     except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{name} is no whole CIFAR python batch ({error})") from error
+        raise DataError(f"{name} is not a complete CIFAR python batch ({error})") from error
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != 3072 or len(labels) != len(pixels):
         raise DataError(f"{name} holds {pixels.shape} pixels of {pixels.dtype} and {len(labels)} labels")
     return pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
@@ -74,7 +74,7 @@ def _python_batch(data: bytes, name: str, label_key: bytes) -> Split:
 def _binary_batch(data: bytes, name: str, label_bytes: int) -> Split:
     record = 3072 + label_bytes
     if len(data) == 0 or len(data) % record:
-        raise DataError(f"{name} has {len(data)} bytes, which is no multiple of a record's {record}")
+        raise DataError(f"{name} has {len(data)} bytes, which is not a multiple of a record's {record}")
     rows = np.frombuffer(data, np.uint8).reshape(-1, record)
     return rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, label_bytes - 1]
 

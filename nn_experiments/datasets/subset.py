@@ -241,4 +241,4 @@ def _check(path: Path, about: dict, part: str, places: np.ndarray, images: np.nd
         or labels.max() >= about["classes"]
         or keys != sorted(keys)
     ):
-        raise DataError(f"{path}: the {part} images are no cut of a data set in canonical order; make it again")
+        raise DataError(f"{path}: the {part} images are not a subset of a data set in canonical order; make it again")

@@ -30,7 +30,7 @@ SHARE = 0.93
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Let cuDNN take the same deterministic algorithm every time; else T_i would be no fixed map."""
+    """Let cuDNN take the same deterministic algorithm every time; otherwise T_i would not be a fixed map."""
     flags = torch.backends.cudnn
     before = flags.deterministic, flags.benchmark
     flags.deterministic, flags.benchmark = True, False

@@ -17,7 +17,7 @@ __all__ = ["NotReplayable", "probe", "probe_measurement"]
 
 
 class NotReplayable(ValueError):
-    """A step or a batch gave something else the second time: T_i is no fixed map, and nothing here has a meaning."""
+    """A step or a batch differs the second time: T_i is not a fixed map, so backward iterates are undefined."""
 
 
 def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:

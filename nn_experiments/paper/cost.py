@@ -89,7 +89,7 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
 
 
 def figure_rows() -> Iterator[str]:
-    """Yield the lines of `list`: a figure a line, with its settings, cost in steps and expected time."""
+    """Yield the lines of `list`, one per figure, with its settings, cost in steps and expected time."""
     speed = peak()
     cores = available_cores()
     heads = f"{'steps':>7}{'every':>6}{'seeds':>6}  {'steps in all':>13}  {'time':>9}"

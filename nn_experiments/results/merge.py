@@ -69,7 +69,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
         If an identity's settings differ between two folders, or a source holds no run: results of record are whole
         files, made of runs, and cannot be taken apart.
     BrokenBlock
-        If a file of a source is no whole block.
+        If a file of a source is not a complete block.
     """
     settings = {root.name: read_settings(root) for root in _roots_of(target)}
     for source in sources:

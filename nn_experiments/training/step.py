@@ -35,7 +35,7 @@ LOSSES: dict[str, Loss] = {"mse": mse, "cross_entropy": nn.functional.cross_entr
 
 
 def start(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None) -> State:
-    """Return the state before the first step: parameters (the model's own unless given) and buffers, copied.
+    """Return the state before the first step: parameters (default: the model's) and buffers, copied.
 
     The optimizer's state is empty: what it lacks counts as zero.
     """

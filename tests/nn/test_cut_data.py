@@ -273,7 +273,7 @@ def test_an_altered_cut_is_refused(whole: Path, tmp_path: Path, damage: str) -> 
         assert isinstance(rows, Rows)
         rows.values[[3, 9]] = rows.values[[9, 3]]
         path.unlink()
-        with pytest.raises(DataError, match="no cut of a data set in canonical order"):
+        with pytest.raises(DataError, match="not a subset of a data set in canonical order"):
             write_cut(one, (rows.places, np.arange(10)), ["test"], tmp_path)
     else:
         name = {"pixel": "train_images", "label": "test_labels", "place": "train_places"}.get(damage, "about")

@@ -196,7 +196,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-batches-bin").mkdir()
     for name, content in cifar_files(10, *[images(20, (32, 32, 3), 10, k) for k in (0, 1)], binary=True).items():
         (tmp_path / "cifar-10-batches-bin" / name).write_bytes(content[:-1])
-    assert "no multiple of a record's 3073" in error("cifar10")
+    assert "not a multiple of a record's 3073" in error("cifar10")
     (tmp_path / "cifar-100-python.tar.gz").write_bytes(tar({"train": b"?"}, "cifar-100-python")[:-20])
     assert "truncated or altered" in error("cifar100")
     (tmp_path / "cifar-100-python.tar.gz").write_bytes(tar({"meta": b"?"}, "cifar-100-python"))
@@ -210,7 +210,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
     files = {"train": pickle.dumps({b"data": Evil()}), "test": b""}
     (tmp_path / "cifar-100-python.tar.gz").write_bytes(tar(files, "cifar-100-python"))
-    with pytest.raises(DataError, match="which is no array"):
+    with pytest.raises(DataError, match="which is not an array"):
         sources.load("cifar100", tmp_path, official=False, download=False)
     assert not (tmp_path / "done").exists()
 

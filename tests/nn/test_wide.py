@@ -236,7 +236,7 @@ REFUSED = {
     "cat": "calls cat",
     "data": "depends on the data",
     "own": "uses scale by itself",
-    "channels": "no mean over the images",
+    "channels": "not a mean over the images",
     "softmax": "calls softmax",
 }
 

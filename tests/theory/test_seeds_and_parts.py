@@ -12,6 +12,7 @@ from contraction import __main__ as command_line
 from contraction.statements import _exact, all_statements, backward_contraction, find, strongly_convex_step
 from contraction.statements._base import Row, Statement, Verdict, combine
 from contraction.statements._chance import statistical
+from tests.theory.test_backward_contraction import understate_displacement
 
 #: Text checks that draw, and whose measured and claimed numbers are the same for every draw.
 SAME_NUMBERS = {"correction_cost", "regulariser_settings"}
@@ -92,14 +93,7 @@ def test_every_row_has_a_json_item(capsys):
 @pytest.mark.control
 def test_a_failure_names_its_part(capsys, monkeypatch):
     """D too small in `backward_contraction`: the report says which inequality fails."""
-    real = backward_contraction.draw
-
-    def halved(*arguments):
-        T = real(*arguments)
-        object.__setattr__(T, "D", T.D * 3 / 4)
-        return T
-
-    monkeypatch.setattr(backward_contraction, "draw", halved)
+    understate_displacement(monkeypatch)
     assert command_line.main(["verify", "backward_contraction"]) == 1
     assert "FAILED backward_contraction (" in capsys.readouterr().err
     parts = {v.part for v in _verdicts(backward_contraction) if not v}

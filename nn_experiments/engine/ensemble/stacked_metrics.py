@@ -63,7 +63,7 @@ def measure_together(
 
 
 def _in_wide_form(evaluation: Evaluation, stacked: State, pairs: list[Pair] | None) -> dict[str, torch.Tensor] | None:
-    """Return what `Evaluation` returns, one row a chain, or None if the module has no wide form."""
+    """Return what `Evaluation` returns, one row per chain, or None if the module has no wide form."""
     if evaluation not in _WIDE:
         training = evaluation.model.training
         evaluation.model.eval()

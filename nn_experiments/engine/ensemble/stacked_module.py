@@ -90,7 +90,7 @@ class Wide:
         and group norm, activations, pooling, ``flatten(1)``, ``mean((2, 3))`` and arithmetic. Training and evaluation
         mode are as they are now.
     way
-        Shape -> the way to convolve (see `convolutions.WAYS`); grouped unless given.
+        Shape -> the way to convolve (see `convolutions.WAYS`) (default: ``grouped``).
 
     Raises
     ------
@@ -136,10 +136,10 @@ class Wide:
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         if name == "flatten" and node.target in ("flatten", torch.flatten):
             axes = _arguments(node, ("start_dim", 0), ("end_dim", -1))
-            return None if axes == [1, -1] else f"{node} is no flatten(1)"
+            return None if axes == [1, -1] else f"{node} is not flatten(1)"
         if name == "mean" and node.target in ("mean", torch.mean):
             good = _image_axes(_arguments(node, ("dim", None))[0])
-            return None if good else f"{node} is no mean over the images' axes"
+            return None if good else f"{node} is not a mean over the images' axes"
         allowed = node.target in _METHODS if node.op == "call_method" else node.target in _FUNCTIONS | _POOLS
         return None if allowed else f"its forward pass calls {name}, of which no wide form is known"
 

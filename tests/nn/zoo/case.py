@@ -135,3 +135,9 @@ def oracle(case: Case, word: list[int]) -> dict[str, torch.Tensor]:
             optimizer.step()
     values = {**dict(setup.model.named_parameters()), **dict(setup.model.named_buffers())}
     return {name: value.detach().clone() for name, value in values.items()}
+
+
+def trained(model: nn.Module, make: Any = sgd, *shape: int) -> Setup:
+    """Return the set-up of a module in float64 on a classification of inputs of one shape (default: three numbers)."""
+    model = model.double()
+    return Setup(model, make(model), *classes(*(shape or (3,))))

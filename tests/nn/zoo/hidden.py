@@ -116,7 +116,7 @@ class Counts(Base):
         return 2 * h if self.n > 8 else h
 
 
-@refused("the module's n is no part of the state|n is no part of the state")
+@refused("the module's n is not part of the state|n is not part of the state")
 def counter_that_matters_later() -> Setup:
     return trained(Counts())
 
@@ -130,7 +130,7 @@ class CountsEarly(Base):
         return h * (1 + 1 / self.n)
 
 
-@refused("the module's n is no part of the state")
+@refused("the module's n is not part of the state")
 def counter_that_matters_at_once() -> Setup:
     return trained(CountsEarly())
 
@@ -144,7 +144,7 @@ class CountsInADictionary(Base):
         return 2 * h if self.stats["calls"] > 1000 else h
 
 
-@refused("is no part of the state")
+@refused("is not part of the state")
 def counter_in_a_dictionary() -> Setup:
     return trained(CountsInADictionary())
 
@@ -157,7 +157,7 @@ class CountsOnTheClass(Base):
         return 2 * h if type(self).calls > 10**6 else h
 
 
-@refused("calls is no part of the state")
+@refused("calls is not part of the state")
 def counter_on_the_class() -> Setup:
     return trained(CountsOnTheClass())
 

@@ -98,7 +98,7 @@ def hook_on_a_pointwise_convolution() -> Setup:
     return Setup(model, sgd(model), *images())
 
 
-@refused("is no part of the state")
+@refused("is not part of the state")
 def hook_that_counts() -> Setup:
     seen: list[int] = []
     return with_model(lambda m: m[0].weight.register_hook(lambda g: seen.append(1)))

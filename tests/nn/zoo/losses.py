@@ -122,12 +122,12 @@ class Counting:
         return F.cross_entropy(outputs, targets) * (2 if self.calls > 100 else 1)
 
 
-@refused("the loss.calls is no part of the state")
+@refused("the loss.calls is not part of the state")
 def loss_that_counts() -> Setup:
     return with_loss(lambda m: Counting())
 
 
-@refused("is no part of the state")
+@refused("is not part of the state")
 def loss_that_keeps_a_list() -> Setup:
     kept: list[float] = []
 

@@ -235,7 +235,7 @@ class InAttribute(O.SGD):
             super().step()
 
 
-@refused("the optimizer's n is no part of the state")
+@refused("the optimizer's n is not part of the state")
 def own_optimizer_with_a_counter() -> Setup:
     return plain(lambda m: InAttribute(m.parameters(), lr=0.1))
 
@@ -256,7 +256,7 @@ class Lookahead(O.SGD):
             p.copy_(slow)
 
 
-@refused(r"the optimizer's slow\[0\] is no part of the state")
+@refused(r"the optimizer's slow\[0\] is not part of the state")
 def lookahead_with_weights_of_its_own() -> Setup:
     return plain(lambda m: Lookahead(m.parameters(), lr=0.1))
 
@@ -379,7 +379,7 @@ class Scaled(O.SGD):
         super().step()
 
 
-@refused("the optimizer's growth is no part of the state")
+@refused("the optimizer's growth is not part of the state")
 def scale_that_grows() -> Setup:
     return plain(lambda m: Scaled(m.parameters(), lr=0.1))
 
@@ -415,6 +415,6 @@ class WithScaler(O.SGD):
         super().step()
 
 
-@refused("the optimizer's scaler.* is no part of the state")
+@refused("the optimizer's scaler.* is not part of the state")
 def grad_scaler() -> Setup:
     return plain(lambda m: WithScaler(m.parameters(), lr=0.1))

@@ -251,7 +251,7 @@ def draws_from_python() -> Setup:
     return trained(Own(lambda h, training: h if random.random() > 1e-9 else 2 * h))
 
 
-@refused("is no part of the state")
+@refused("is not part of the state")
 def draws_from_a_generator_of_its_own() -> Setup:
     own = torch.Generator().manual_seed(0)
     return trained(Own(lambda h, training: h + 0.1 * torch.randn(h.shape, dtype=h.dtype, generator=own)))

@@ -14,7 +14,9 @@ from tests.nn.zoo import (  # noqa: E402, F401
     hidden,
     hooks,
     losses,
+    objects,
     optimizers,
+    parameters,
     randomness,
 )
 from tests.nn.zoo.case import CASES, Case, from_torch, made, oracle  # noqa: E402
