@@ -295,8 +295,8 @@ class SelfCheck:
         path, how = next(iter(found.items()))
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return (
-            f"{path} is not part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. Make "
-            "it a tensor registered with register_buffer, or remove it from the training step"
+            f"{path} is not part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. "
+            "Make it a tensor registered with register_buffer, or remove it from the training step"
         )
 
 
