@@ -105,7 +105,7 @@ def check_weights(
     if not values:
         raise ValueError(f"{name} must not be empty")
     if count is not None and len(values) != count:
-        raise ValueError(f"{name} must have one entry a map, got {len(values)} for {count} maps")
+        raise ValueError(f"{name} must have one entry per map, got {len(values)} for {count} maps")
     if all(is_exact(w) for w in values):
         exact = tuple(Fraction(int(w)) if not isinstance(w, Fraction) else w for w in values)
     else:

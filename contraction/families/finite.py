@@ -88,7 +88,7 @@ class FiniteFamily(RandomOperator):
         self._constants = None if lipschitz is None else np.array([float(x) for x in lipschitz])
         if self._constants is not None:
             if len(self._constants) != len(given):
-                raise ValueError(f"lipschitz must have one entry a map, got {len(self._constants)} for {len(given)}")
+                raise ValueError(f"lipschitz must have one entry per map, got {len(self._constants)} for {len(given)}")
             if not np.all(self._constants >= 0):
                 raise ValueError(f"Lipschitz constants must be >= 0, got {self._constants.tolist()}")
 

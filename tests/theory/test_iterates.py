@@ -157,7 +157,7 @@ def test_noise_that_is_not_frozen_is_refused():
             r"maps must keep the shape of a point: T_1 takes \(2,\) to \(1,\)",
         ),
         (lambda: ct.RandomOperator(draw=lambda r: 0, apply=lambda t, d: t, contraction=np.nan), "finite number >= 0"),
-        (lambda: ct.Operators.from_maps([np.sin], lipschitz=[1.0, 1.0]), "one entry a map, got 2 for 1 maps"),
+        (lambda: ct.Operators.from_maps([np.sin], lipschitz=[1.0, 1.0]), "one entry per map, got 2 for 1 maps"),
         (lambda: ct.forward_iterates(sine().sample(3), None), "real numbers, got None"),
         (lambda: ct.RandomOperator(draw=int, apply=np.add, contraction="a"), "finite number >= 0, got 'a'"),
         (lambda: ct.RandomOperator(draw=int, apply=np.add, displacement="a"), "number >= 0, got 'a'"),

@@ -33,7 +33,7 @@ class InAMethod(nn.Module):
         return self.helper(self.one(x))
 
 
-@refused("global variable TALLY.* is no part of the state")
+@refused("global variable TALLY.* is not part of the state")
 def counter_in_a_global_variable() -> Setup:
     return trained(InAMethod())
 
@@ -107,7 +107,7 @@ def traced_module() -> Setup:
     return Setup(traced, sgd(traced), *classes(3))
 
 
-@refused("is no part of the state")
+@refused("is not part of the state")
 def clock_in_an_attribute() -> Setup:
     class Timed(nn.Module):
         def __init__(self) -> None:
