@@ -59,8 +59,8 @@ def _seed(text: str) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from contraction.statements import all_statements, find
-    from contraction.statements._items import items
-    from contraction.statements._table import table
+    from contraction.statements.render.items import items
+    from contraction.statements.render.table import table
 
     chosen = list(all_statements())
     if arguments.statements:
@@ -93,7 +93,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _errata(arguments: argparse.Namespace) -> int:
     from contraction.statements import all_statements
-    from contraction.statements._errata import errata_markdown
+    from contraction.statements.render.errata import errata_markdown
 
     statements = all_statements()
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(arguments.seed).items()}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from contraction.files import write_text
 from contraction.statements import all_statements
-from contraction.statements._base import Statement
-from contraction.statements._errata import errata_markdown
+from contraction.statements.records import Statement
+from contraction.statements.render.errata import errata_markdown
 
 __all__ = ["Theorem", "audit", "errata", "pages", "readme", "theorems"]
 
@@ -142,7 +142,7 @@ def audit() -> str:
     for row, statement in rows:
         count = sum(row.id in theorem.rows for theorem in known)
         proofs = f"{count} theorem{'s' * (count != 1)}" if count else "–"
-        source = _link(f"../contraction/statements/{statement.name}.py", statement.name)
+        source = _link(f"../{statement.check.__module__.replace('.', '/')}.py", statement.name)
         test = _link(f"../{statement.test}", Path(statement.test).stem)
         cells = (str(row.id), row.place, row.printed, statement.claim, source, proofs, test)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -142,8 +142,8 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     """The theory's sections (table, plots, errata), and whether every statement holds."""
     from contraction.plots import PLOTS, draw
     from contraction.statements import all_statements
-    from contraction.statements._errata import errata_markdown
-    from contraction.statements._table import format_ratio
+    from contraction.statements.render.errata import errata_markdown
+    from contraction.statements.render.table import format_ratio
 
     statements = all_statements()
     results = {s.name: list(s.run(seed)) for s in statements}

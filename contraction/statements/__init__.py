@@ -1,4 +1,8 @@
-"""The registry: every statement file of this package, in the order of the paper."""
+"""The registry of statements: one file per statement, in a package per place in the paper.
+
+``section_1`` to ``appendix_e`` hold the statements, ``cases`` what they are checked on, and ``render`` writes the
+table, the JSON and the errata. ``records`` defines what a statement and a verdict are.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from contraction.statements._base import Row, Statement, Verdict, combine
+from contraction.statements.records import Row, Statement, Verdict, combine
 
 __all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find"]
 
@@ -15,8 +19,10 @@ __all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find"]
 @cache
 def all_statements() -> tuple[Statement, ...]:
     """Every statement, ordered by its first row in the audit."""
-    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    found = [importlib.import_module(f"{__name__}.{name}").STATEMENT for name in names]
+    packages = [m.name for m in pkgutil.iter_modules(__path__) if m.ispkg and m.name not in ("cases", "render")]
+    folders = [(name, importlib.import_module(f"{__name__}.{name}").__path__) for name in packages]
+    names = [f"{__name__}.{package}.{m.name}" for package, path in folders for m in pkgutil.iter_modules(path)]
+    found = [importlib.import_module(name).STATEMENT for name in names]
     return tuple(sorted(found, key=lambda s: (min((r.id for r in s.rows), default=10**6), s.name)))
 
 

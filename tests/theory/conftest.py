@@ -7,16 +7,16 @@ from collections import defaultdict
 
 import pytest
 
-from contraction.statements import _base, all_statements
-from contraction.statements._base import Verdict
-from contraction.statements._table import table
+from contraction.statements import all_statements, records
+from contraction.statements.records import Verdict
+from contraction.statements.render.table import table
 
 _WORST: dict[tuple[str, str], Verdict] = {}
 
 
 def _absorb(verdict: Verdict) -> None:
     key = (verdict.statement, verdict.kind)
-    _WORST[key] = _base.combine([_WORST[key], verdict]) if key in _WORST else verdict
+    _WORST[key] = records.combine([_WORST[key], verdict]) if key in _WORST else verdict
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +25,9 @@ def _collect_verdicts(request):
     if request.node.get_closest_marker("control"):
         yield
         return
-    _base.OBSERVERS.append(_absorb)
+    records.OBSERVERS.append(_absorb)
     yield
-    _base.OBSERVERS.remove(_absorb)
+    records.OBSERVERS.remove(_absorb)
 
 
 def pytest_sessionfinish(session):

@@ -10,8 +10,8 @@ import pytest
 from contraction import __main__ as command_line
 from contraction.files import check_writable_folder, write_atomically, write_text
 from contraction.report.html import theory_report
-from contraction.statements import _base, all_statements, find
-from contraction.statements._base import Row, Verdict, combine, ratio_of
+from contraction.statements import all_statements, find, records
+from contraction.statements.records import Row, Verdict, combine, ratio_of
 
 
 def run(capsys, *argv: str) -> tuple[int, str, str]:
@@ -43,7 +43,7 @@ def test_json_has_an_item_for_each_row(capsys):
 @pytest.mark.control
 def test_a_failing_statement_gives_status_one(capsys, monkeypatch):
     statement = find("quadratic_sgd")[0]
-    broken = _base.replace(statement, check=lambda **_: Verdict("quadratic_sgd", (44,), "exact", False, 1, 2))
+    broken = records.replace(statement, check=lambda **_: Verdict("quadratic_sgd", (44,), "exact", False, 1, 2))
     monkeypatch.setattr("contraction.statements.find", lambda name: (broken,))
     status, out, err = run(capsys, "verify", "quadratic_sgd")
     assert status == 1

@@ -1,0 +1,1 @@
+"""Appendix D of the paper: averages over orders, and the regulariser."""

@@ -1,0 +1,1 @@
+"""What the statements are checked on: random contractions, words of finitely many maps, polynomial fields."""

@@ -1,0 +1,1 @@
+"""The statements as a table, as JSON and as the errata."""

@@ -1,0 +1,54 @@
+"""What ``verify --json`` prints: an item for each row of the audit, from the verdicts of its statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from contraction.statements.records import Statement, Verdict
+
+__all__ = ["items"]
+
+
+def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+    """One JSON-ready dictionary for each row of a statement.
+
+    Keys: id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that speaks of the row), ratio,
+    cases (checks), paths (simulated ones, over and above), part (of the check, where the worst has a name), seed (null
+    where nothing is drawn), printed (verdict on the printed text), refuted (whether the printed form was run and seen
+    to fail; null where there is none to run), claim, hypotheses, error_rates, proof, derivation, test.
+    """
+    verdicts = list(verdicts)
+    found = []
+    for row in statement.rows:
+        about = [v for v in verdicts if row.id in v.rows]
+        if not about:
+            raise ValueError(f"no check of {statement.name} speaks of row {row.id}")
+        positive = [v for v in about if v.kind != "refuted"]
+        refutations = [v for v in about if v.kind == "refuted"]
+        shown = (positive or refutations)[0]
+        found.append(
+            {
+                "id": row.id,
+                "statement": statement.name,
+                "paper": list(statement.paper),
+                "place": row.place,
+                "kind": shown.kind,
+                "verdict": "pass" if all(v.holds for v in about) else "fail",
+                "ratio": shown.ratio if shown.ratio is not None and math.isfinite(shown.ratio) else None,
+                "cases": sum(v.cases for v in about),
+                "paths": sum(v.paths for v in about),
+                "part": shown.part,
+                "seed": shown.seed,
+                "printed": row.printed,
+                "refuted": all(v.holds for v in refutations) if refutations else None,
+                "claim": statement.claim,
+                "hypotheses": statement.hypotheses,
+                "error_rates": shown.error_rates,
+                "proof": statement.proof,
+                "derivation": statement.derivation,
+                "test": statement.test,
+            }
+        )
+    return found

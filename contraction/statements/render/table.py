@@ -1,0 +1,44 @@
+"""The table of verdicts as text, one row per verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from contraction.statements.records import Verdict
+
+__all__ = ["format_ratio", "table"]
+
+HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
+
+
+def format_ratio(ratio: float | None) -> str:
+    """A ratio in a few characters; near one, the distance from it."""
+    if ratio is None:
+        return "–"
+    if not math.isfinite(ratio):
+        return str(ratio)
+    if ratio != 1 and abs(ratio - 1) < 1e-6:
+        return f"1{ratio - 1:+.0e}"
+    return f"{ratio:.6g}"
+
+
+def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
+    """Verdicts as aligned columns: statement, rows, kind, number of checks, worst ratio, verdict, hypotheses."""
+    lines = [tuple(header)]
+    for v in verdicts:
+        lines.append(
+            (
+                v.statement,
+                ",".join(map(str, v.rows)),
+                v.kind,
+                str(v.cases),
+                format_ratio(v.ratio),
+                "pass" if v.holds else "FAIL",
+                v.hypotheses,
+            )
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    text = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+    text.insert(1, "  ".join("-" * w for w in widths))
+    return "\n".join(text)

@@ -1,0 +1,95 @@
+"""Theorem 2.6: forward and backward iterates have the same law at every n, so the forward law tends to that of θ*.
+
+Problem
+    T_1, T_2, … i.i.d. maps; theta_n^F = T_n … T_1 theta_0, theta_n^B = T_1 … T_n theta_0.
+Guarantee (Exact at each n, Upper in the limit)
+    law(theta_n^F) = law(theta_n^B) for every n; hence, under a common contraction factor k, the distance W_1 of
+    law(theta_n^F) and law(theta*) is at most k^n E d(theta_0, T theta_0)/(1-k).
+    The paper leaves the mode of convergence of the backward iterates to its proof (almost sure); in probability is
+    enough, and theta_0 is to be independent of the maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from contraction.maps.orders import Backward, Forward
+from contraction.statements.cases.exact_words import Map, iid, iterate_law, overlap, random_fraction
+from contraction.statements.records import Row, Statement, Tier, Verdict
+
+NAME, ROWS = "equality_of_laws", (36,)
+
+
+def kink(a: Fraction, b: Fraction, c: Fraction) -> Map:
+    """The map x -> a x + c |x| + b of each coordinate: nonlinear, exact in rationals, Lip = |a| + |c|."""
+    return lambda x: a * x + c * abs(x) + b
+
+
+def bend(a: Fraction, b: Fraction, c: Fraction) -> Map:
+    """The map x -> a x + c x/(1+x²) + b: smooth, exact in rationals, digits triple at each step; Lip <= |a| + |c|."""
+    return lambda x: a * x + c * (x / (1 + x * x)) + b
+
+
+def check(
+    maps: Sequence[Map], weights: Sequence[Fraction], theta0: Sequence[Fraction], n: int, seed: int = 0
+) -> Verdict:
+    """Compare the exact laws of the n-th forward and backward iterates; measured is the mass that they share."""
+    words = iid(weights, n)
+    forward, backward = (iterate_law(maps, words, theta0, order) for order in (Forward(), Backward()))
+    return Verdict(
+        NAME,
+        ROWS,
+        "exact",
+        forward == backward,
+        float(overlap(forward, backward)),
+        1.0,
+        seed=seed,
+        hypotheses="i.i.d. maps, any maps",
+        note=f"{len(maps)} maps, n={n}, {len(forward)} atoms",
+    )
+
+
+def random_weights(rng: np.random.Generator, M: int) -> list[Fraction]:
+    """M positive rational weights with sum one."""
+    parts = rng.integers(1, 8, M)
+    return [Fraction(int(p), int(parts.sum())) for p in parts]
+
+
+def random_maps(rng: np.random.Generator, M: int, smooth: bool = False) -> list[Map]:
+    """M nonlinear maps with slopes in [-1, 1] and kinks (or bends) in [-1/2, 1/2]; some of them expand."""
+    make = bend if smooth else kink
+    return [
+        make(random_fraction(rng, -1, 1, 6), random_fraction(rng, -2, 2, 3), random_fraction(rng, -1, 1, 4) / 2)
+        for _ in range(M)
+    ]
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """1 to 4 nonlinear maps with unequal weights, one to three coordinates, all words up to length 6."""
+    for k in range(12 if tier == "standard" else 80):
+        M = int(rng.integers(1, 5))
+        smooth = k % 4 == 3
+        n = int(rng.integers(1, 5)) if smooth or M == 4 else int(rng.integers(1, 7))
+        yield {
+            "maps": random_maps(rng, M, smooth),
+            "weights": random_weights(rng, M),
+            "n": n,
+            "theta0": [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 4)))],
+            "seed": k,
+        }
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Theorem 2.6", "Section 2.2", "Appendix E"),
+    claim="law(T_n…T_1 θ0) = law(T_1…T_n θ0) for every n; if T_1…T_n θ0 → θ* then law(T_n…T_1 θ0) → law(θ*)",
+    hypotheses="i.i.d. maps, θ0 independent of them; convergence almost sure or in probability",
+    rows=(Row(36, "Theorem 2.6, convergence in law to the law of θ*", "OK"),),
+    check=check,
+    cases=cases,
+    proof="proofs/coq/equality_of_laws.v:equal_laws_iid",
+    test="tests/theory/statements/section_2/test_equality_of_laws.py",
+)

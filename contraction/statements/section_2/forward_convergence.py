@@ -1,0 +1,141 @@
+"""Section 2.2, "do not converge to a point": when forward iterates do, and how far they keep moving when they do not.
+
+Problem
+    i.i.d. contractions; X ~ mu the stationary law, T independent of X.
+Guarantee (Exact)
+    Forward iterates converge (in probability) iff mu is a Dirac measure iff all maps share a fixed point; otherwise
+    E d(theta_{n+1}^F, theta_n^F)² -> E d(T X, X)² > 0. For T(x) = (1-h) x + h eps, eps with mean m, variance sigma²:
+    E (theta_{n+1} - theta_n)² = h² sigma² + h² (S_n + (1-h)^{2n} (theta_0 - m)²), S_n = S (1 - (1-h)^{2n}),
+    S = h sigma²/(2-h); the limit is 2 h² sigma²/(2-h) (h = ½, fair bits: 1/12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from contraction.maps.orders import Forward
+from contraction.statements.cases.exact_words import affine_map, all_words, iid, random_fraction, rows
+from contraction.statements.records import Row, Statement, Tier, Verdict
+from contraction.statements.section_2.equality_of_laws import random_weights
+
+NAME, ROWS = "forward_convergence", (76,)
+
+
+def step_formula(
+    h: Fraction, eps: Sequence[Fraction], weights: Sequence[Fraction], theta0: Fraction, n: int
+) -> Fraction:
+    """E (theta_{n+1}^F - theta_n^F)² in closed form."""
+    mean = sum((w * e for w, e in zip(weights, eps, strict=True)), Fraction(0))
+    variance = sum((w * (e - mean) ** 2 for w, e in zip(weights, eps, strict=True)), Fraction(0))
+    fading = (1 - h) ** (2 * n)
+    S = sum((h * h * (1 - h) ** (2 * j) for j in range(n)), Fraction(0)) * variance
+    return h * h * (variance + S + fading * (theta0 - mean) ** 2)
+
+
+def check(
+    h: Fraction, eps: Sequence[Fraction], weights: Sequence[Fraction], theta0: Fraction, n: int, seed: int = 0
+) -> Verdict:
+    """Compare E (theta_{n+1} - theta_n)² over all words with the formula, exactly, and its distance to the limit.
+
+    The dichotomy: the limit 2 h² sigma²/(2-h) is positive unless all noises are equal, which is when the maps share a
+    fixed point.
+    """
+    words = iid(weights, n + 1)
+    path = rows([affine_map(1 - h, h * e) for e in eps], list(words), [theta0], Forward(), at=[n, n + 1])[:, :, 0]
+    chances = np.array(list(words.values()), dtype=object)
+    found = Fraction(np.sum(chances * (path[:, 1] - path[:, 0]) ** 2))
+    claimed = step_formula(h, eps, weights, theta0, n)
+    holds = found == claimed
+    if 0 < h < 2:
+        far = step_formula(h, eps, weights, theta0, n + 40)
+        mean = sum((w * e for w, e in zip(weights, eps, strict=True)), Fraction(0))
+        variance = sum((w * (e - mean) ** 2 for w, e in zip(weights, eps, strict=True)), Fraction(0))
+        limit = 2 * h * h * variance / (2 - h)
+        start = h * h * (theta0 - mean) ** 2
+        holds &= abs(far - limit) <= (1 - h) ** (2 * n + 80) * (start + limit)
+        holds &= (limit == 0) == (len({e for e, w in zip(eps, weights, strict=True) if w}) == 1)
+    return Verdict(
+        NAME,
+        ROWS,
+        "exact",
+        holds,
+        float(found),
+        float(claimed),
+        seed=seed,
+        hypotheses="i.i.d. maps; 0 < h < 2 for the limit",
+        note=f"h={h}, {len(eps)} noises, n={n}",
+    )
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Fair bits at h = ½ (limit 1/12), one noise (shared fixed point), and up to three noises at h from 0 to 2."""
+    bits = {"eps": [Fraction(0), Fraction(1)], "weights": [Fraction(1, 2)] * 2}
+    yield {"h": Fraction(1, 2), **bits, "theta0": Fraction(0), "n": 8}
+    yield {"h": Fraction(1, 3), "eps": [Fraction(2)], "weights": [Fraction(1)], "theta0": Fraction(5), "n": 9}
+    for k in range(8 if tier == "standard" else 60):
+        M = int(rng.integers(2, 4))
+        yield {
+            "h": random_fraction(rng, 0, 2, 10),
+            "eps": [random_fraction(rng, -2, 2, 3) for _ in range(M)],
+            "seed": k,
+            "weights": random_weights(rng, M),
+            "theta0": random_fraction(rng, -3, 3),
+            "n": int(rng.integers(0, 9 - M)),
+        }
+
+
+def check_printed(
+    slopes: Sequence[Fraction] = (Fraction(1, 2), Fraction(-3, 4)),
+    fixed: Fraction = Fraction(2),
+    theta0: Fraction = Fraction(0),
+    n: int = 9,
+) -> Verdict:
+    """Contractions x -> p + a_i (x - p) with one fixed point p: every forward path converges to p, at rate k^n.
+
+    Measured is the largest distance to p at n over all words, claimed the start's: it would not fall otherwise.
+    """
+    maps = [affine_map(a, (1 - a) * fixed) for a in slopes]
+    ends = rows(maps, all_words(len(slopes), n), [theta0], Forward(), at=[n])[:, 0, 0]
+    k, distance = max(map(abs, slopes)), np.max(np.abs(ends - fixed))
+    start = abs(theta0 - fixed)
+    return Verdict(
+        NAME,
+        ROWS,
+        "beyond",
+        bool(distance == k**n * start and distance < start),
+        float(distance),
+        float(start),
+        note=f"{len(maps)} maps with fixed point {fixed}: after {n} steps the largest distance to it over all words is "
+        f"{float(distance):.6g} = k^{n} |θ0 − {fixed}|",
+    )
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Section 2.2",),
+    claim="forward iterates converge ⇔ all maps share a fixed point; otherwise E d(θ_{n+1}, θ_n)² → E d(TX, X)² > 0",
+    hypotheses="i.i.d. contractions, second moments",
+    rows=(
+        Row(
+            76,
+            "Section 2.2, forward iterates",
+            "OK",
+            quote="Many previous works (see related work in Section 1.1) have shown under different assumptions that "
+            "this sequence of forward iterates do not converge to a point when using fixed learning rates, but "
+            "rather their probability distributions μ_n converge to a limiting probability distribution, called the "
+            "stationary distribution of the Markov chain.",
+            beyond="For i.i.d. contractions there is a dichotomy: the forward iterates converge in probability if "
+            "and only if all maps share a fixed point, as in Remark 2.3. Otherwise E d(θ_{n+1}, θ_n)² has a positive "
+            "limit.",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    proof="proofs/coq/common_fixed_point.v:forward_limit_is_fixed_point",
+    derivation="proofs/symbolic/laws.py:forward_increments_do_not_vanish",
+    test="tests/theory/statements/section_2/test_forward_convergence.py",
+)

@@ -1,0 +1,268 @@
+"""Lemma 2.5: the Lipschitz constant of a gradient step, from both sides.
+
+Problem
+    T x = x - h V(x) with <V x - V y, x - y> >= m |x - y|^2 and |V x - V y| <= M |x - y|, 0 < m <= M.
+Guarantee (Exact, attained)
+    h >= 0: Lip(T) <= sqrt(1 - 2hm + h^2 M^2), an equality for V = [[m, -s], [s, m]], m^2 + s^2 = M^2; below 1 iff
+    0 < h < 2m/M^2.
+    V a gradient, any h: Lip(T) <= max(|1-hm|, |1-hM|), an equality for V_j(x) = m x_j (x_j < 0), M x_j (x_j >= 0);
+    below 1 iff 0 < h < 2/M; smallest at h = 2/(m+M).
+    The square of the first minus that of the second, for h >= 0, is nonnegative: the second is never worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.families import GradientSteps, RidgeLogisticLoss
+from contraction.maps.rounding import gamma
+from contraction.statements import comparisons
+from contraction.statements.records import Row, Statement, Tier, Verdict
+
+ROWS = (28, 29, 30, 31)
+NAME = "strongly_convex_step"
+
+
+def printed_square(h, m, M):
+    """1 - 2hm + h^2 M^2, the square of the constant of Lemma 2.5."""
+    return 1 - 2 * h * m + h**2 * M**2
+
+
+def sharp(h, m, M):
+    """max(|1-hm|, |1-hM|), the constant for gradients."""
+    return max(abs(1 - h * m), abs(1 - h * M))
+
+
+def piecewise(m: Fraction, M: Fraction, x: NDArray) -> NDArray:
+    """Gradient of sum_j (m x_j^2 if x_j < 0 else M x_j^2)/2, exactly."""
+    return np.array([(m if v < 0 else M) * v for v in x], dtype=object)
+
+
+def rotation(m: Fraction, s: Fraction, x: NDArray) -> NDArray:
+    """[[m, -s], [s, m]] in each plane of R^(2p), exactly."""
+    p, q = x[0::2], x[1::2]
+    return np.stack([m * p - s * q, s * p + m * q], axis=-1).ravel()
+
+
+def square(x: NDArray) -> Fraction:
+    """|x|^2, exactly."""
+    return sum((v * v for v in x), Fraction(0))
+
+
+def rational_point(rng: np.random.Generator, dim: int) -> NDArray:
+    grid = rng.integers([-99, 1], [100, 9], (dim, 2)).tolist()
+    return np.array([Fraction(a, b) for a, b in grid])
+
+
+def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
+    """Squares of |Tx - Ty|/|x - y| against the two constants, by kind.
+
+    "piecewise": the largest square over drawn pairs and the axes equals the sharp square; every drawn pair satisfies
+    the two conditions; contraction iff 0 < h < 2/M. "rotation": every pair's square equals the printed radicand; below
+    1 iff 0 < h < 2m/M^2 (m is replaced by M(1-t^2)/(1+t^2) with a rational t near sqrt((M-m)/(M+m)), so that s is
+    rational). Both in Fractions. "logistic": pairs of drawn ridge-logistic steps against the sharp constant, in floats.
+    """
+    note = f"{kind}, h={h}, m={m}, M={M}, dim={dim}"
+    if not 0 < m <= M:
+        raise ValueError(f"the constants must satisfy 0 < m <= M, got m={m!r}, M={M!r}")
+    if kind == "logistic":
+        return _logistic(h, m, dim, seed, note)
+    rng = np.random.default_rng([seed, dim])
+    h_, m_, M_ = Fraction(h), Fraction(m), Fraction(M)
+    hypotheses = "0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0"
+    if kind == "rotation":
+        t = Fraction(float(np.sqrt((M - m) / (M + m)))).limit_denominator(10**7)
+        m_, s = M_ * (1 - t**2) / (1 + t**2), M_ * 2 * t / (1 + t**2)
+        pairs = [(rational_point(rng, 2 * dim), rational_point(rng, 2 * dim)) for _ in range(3)]
+        squares = [
+            square(x - y - h_ * (rotation(m_, s, x) - rotation(m_, s, y))) / square(x - y)
+            for x, y in pairs
+            if square(x - y) > 0
+        ]
+        contracts = printed_square(h_, m_, M_) < 1
+        return comparisons.equal(
+            NAME,
+            ROWS,
+            [*squares, int(contracts)],
+            [*[printed_square(h_, m_, M_)] * len(squares), int(h_ > 0 and h_ * M_**2 < 2 * m_)],
+            parts=[*["printed constant attained"] * len(squares), "printed range of h"],
+            seed=seed,
+            hypotheses=hypotheses,
+            note=note,
+        )
+    if kind != "piecewise":
+        raise ValueError(f"kind must be piecewise, rotation or logistic, got {kind!r}")
+    zero, axis = np.array([Fraction(0)] * dim), np.array([Fraction(1)] + [Fraction(0)] * (dim - 1))
+    pairs = [(zero, axis), (zero, -axis), *((rational_point(rng, dim), rational_point(rng, dim)) for _ in range(4))]
+    squares, conditions, radicand = [], True, True
+    for x, y in pairs:
+        gap, change = x - y, piecewise(m_, M_, x) - piecewise(m_, M_, y)
+        if square(gap) > 0:
+            squares.append(square(gap - h_ * change) / square(gap))
+            conditions &= bool((gap * change).sum() >= m_ * square(gap) and square(change) <= M_**2 * square(gap))
+            radicand &= h_ < 0 or squares[-1] <= printed_square(h_, m_, M_)
+    never_worse = h_ < 0 or sharp(h_, m_, M_) ** 2 <= printed_square(h_, m_, M_)
+    best = sharp(2 / (m_ + M_), m_, M_) <= sharp(h_, m_, M_)
+    contracts = sharp(h_, m_, M_) < 1
+    return comparisons.equal(
+        NAME,
+        ROWS,
+        [max(squares), int(conditions), int(radicand), int(never_worse), int(best), int(contracts)],
+        [sharp(h_, m_, M_) ** 2, 1, 1, 1, 1, int(h_ > 0 and h_ * M_ < 2)],
+        parts=(
+            "sharp constant attained",
+            "the two conditions",
+            "printed bound",
+            "sharp at most printed",
+            "best h",
+            "sharp range of h",
+        ),
+        seed=seed,
+        hypotheses=hypotheses,
+        note=note,
+    )
+
+
+def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict:
+    """Pairs under drawn ridge-logistic steps: m = ridge, M = ridge + s_max/4.
+
+    Rounding: with R the largest row of X, one step at x commits at most gamma(6 dim + 60) S, S = |x| + |h|(R + R^2 |x|
+    + ridge |x|); the two steps and the distance give 3 gamma S/|x - y|, and M carries gamma(60 dim) |h| M.
+    """
+    rng = np.random.default_rng([seed, dim])
+    X = rng.standard_normal((12, dim)) * rng.choice([0.3, 3.0])
+    loss = RidgeLogisticLoss(X, rng.choice([-1.0, 1.0], 12), ridge=ridge)
+    batches = np.array([rng.choice(12, 4, replace=False) for _ in range(5)])
+    family = GradientSteps(loss, h, batches=batches)
+    m, M = loss.curvature(batches)
+    m, M = float(m.min()), float(M.max())
+    x = rng.standard_normal((200, dim)) * 10.0 ** rng.uniform(-2, 2, (200, 1))
+    y = x + rng.standard_normal((200, dim)) * 10.0 ** rng.uniform(-2, 2, (200, 1))
+    gap = np.linalg.norm(x - y, axis=-1)
+    ratios = [np.linalg.norm(T(x) - T(y), axis=-1) / gap for T in family.sample(3, seed)]
+    reach, rows = np.maximum(np.linalg.norm(x, axis=-1), np.linalg.norm(y, axis=-1)), np.linalg.norm(X, axis=-1).max()
+    S = reach + abs(h) * (rows + rows**2 * reach + ridge * reach)
+    rounding = 3 * gamma(6 * dim + 60) * S / gap + gamma(60 * dim) * (1 + abs(h) * M)
+    return Verdict.upper(
+        NAME,
+        ROWS,
+        np.max(ratios, axis=0),
+        sharp(h, m, M),
+        rounding=rounding,
+        seed=seed,
+        parts=["logistic steps below the sharp constant"] * 200,
+        hypotheses="0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0",
+        note=note,
+    )
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """h at 0, at both thresholds, at the optimum, inside, beyond and negative; m/M from 1 to 1e-6."""
+    for m, M in ((1.0, 10.0), (0.1, 0.1), (1e-6, 1.0), tuple(np.sort(rng.uniform(0.1, 5, 2)).tolist())):
+        for h in (0.0, 2 * m / M**2, 2 / M, 2 / (m + M), float(rng.uniform(0, 2 / M)), 3 / M, -0.5 / M):
+            for kind in ("piecewise", "rotation", "logistic"):
+                if h >= 0 or kind != "rotation":
+                    dim = int(rng.integers(1, 9 if tier == "standard" else 51))
+                    yield {"kind": kind, "h": h, "m": m, "M": M, "dim": dim, "seed": int(rng.integers(2**31))}
+
+
+def check_printed(slip: str) -> Verdict:
+    """Row 28, "strictly convex"; row 29, the "constant", which holds and is not sharp; row 30, the "interval"."""
+    one, ten, tenth = Fraction(1), Fraction(10), Fraction(1, 10)
+    if slip == "strictly convex":
+        x = Fraction(1, 10**6)  # theta^4: gradient 4 theta^3, slope 12 theta^2 below any m near 0, above any M far out
+        slope_near, slope_far = (4 * (v**3 - (v / 2) ** 3) / (v - v / 2) for v in (x, 1 / x))
+        # M > m excludes L = m|theta|^2/2, for which M = m serves, even with equality
+        excluded = printed_square(tenth, ten / 2, ten / 2) == sharp(tenth, ten / 2, ten / 2) ** 2 == (1 - ten / 20) ** 2
+        holds = slope_near < Fraction(1, 10**10) and slope_far > 10**10 and excluded
+        return Verdict(
+            NAME,
+            (28,),
+            "refuted",
+            holds,
+            float(slope_near),
+            None,
+            note="θ⁴ is strictly convex, and for it no m > 0 and no M serves",
+        )
+    if slip == "constant":
+        step, printed = sharp(tenth, one, ten), printed_square(tenth, one, ten)
+        holds = step < 1 < printed and sharp(tenth, one, ten) ** 2 == Fraction(81, 100)
+        return Verdict(
+            NAME,
+            (29,),
+            "loose",
+            holds,
+            float(step),
+            float(printed) ** 0.5,
+            note="factor of a gradient step at m=1, M=10, h=.1",
+        )
+    if slip == "interval":
+        inside, outside = sharp(Fraction(1, 2), one, ten), sharp(Fraction(19), tenth, tenth)
+        printed = [printed_square(Fraction(1, 2), one, ten) > 1, printed_square(Fraction(19), tenth, tenth) < 1]
+        return Verdict(
+            NAME,
+            (30,),
+            "beyond",
+            inside > 1 > outside and all(printed),
+            float(outside),
+            1.0,
+            note=f"m=M=1/10 at h=19: factor {outside}; m=1, M=10 at h=1/2, which is not small enough: factor {inside}",
+        )
+    raise ValueError(f"slip must be strictly convex, constant or interval, got {slip!r}")
+
+
+def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """The three slips."""
+    yield from ({"slip": slip} for slip in ("strictly convex", "constant", "interval"))
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Lemma 2.5", "Appendix F"),
+    claim="Lip(θ − h∇L) ≤ max(|1−hm|, |1−hM|) ≤ √(1−2hm+h²M²), both attained (the second by rotating fields)",
+    hypotheses="L m-strongly convex with M-Lipschitz gradient, 0 < m ≤ M; second bound: h ≥ 0",
+    rows=(
+        Row(
+            28,
+            "Section 2.1 and Appendix F, the two conditions",
+            "HYP",
+            quote="Recall that L is strictly convex if 1) there is a constant m > 0 such that ⟨∇L(θ_1) − ∇L(θ_2), "
+            "θ_1 − θ_2⟩ ≥ m‖θ_1 − θ_2‖², where ⟨a, b⟩ = a^T b is the inner product between two vectors, and 2) there "
+            "is a constant M > m such that ‖∇L(θ_1) − ∇L(θ_2)‖ ≤ M‖θ_1 − θ_2‖.",
+            why="These conditions are strong convexity and a Lipschitz gradient. The function θ⁴ is strictly convex "
+            "and satisfies neither, and M > m excludes L = m‖θ‖²/2. Appendix F has the same two conditions.",
+            correct="L is m-strongly convex and its gradient is M-Lipschitz, with M ≥ m > 0.",
+            severity="repairable",
+        ),
+        Row(
+            29,
+            "Lemma 2.5, the bound",
+            "LOOSE",
+            quote="Then ‖T(θ_1) − T(θ_2)‖ ≤ √(1 − 2hm + h²M²) ‖θ_1 − θ_2‖.",
+            beyond="The bound is true for h ≥ 0, and it is sharp for monotone fields that are not gradients. For "
+            "gradients the sharp factor is max(|1 − hm|, |1 − hM|), which is below 1 for 0 < h < 2/M; the printed "
+            "factor is below 1 for 0 < h < 2m/M².",
+        ),
+        Row(
+            30,
+            "Lemma 2.5, the range of the learning rate",
+            "OK",
+            quote="In particular, for small enough h ∈ (0, 1) (depending on m and M) the map T is a uniform "
+            "contraction.",
+            beyond="The exact range is 0 < h < 2/M, which can reach far beyond 1; the printed bound gives 0 < h < "
+            "2m/M².",
+        ),
+        Row(31, "Appendix F, the three displays (with h ≥ 0; then take square roots)", "OK"),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    printed_cases=printed_cases,
+    proof="proofs/coq/sharp_gradient_step.v:sharp_factor_for_gradients",
+    derivation="proofs/symbolic/strongly_convex_step.py:step_square",
+    test="tests/theory/statements/section_2/test_strongly_convex_step.py",
+)

@@ -1,0 +1,137 @@
+"""Section 3.2: closed forms of the forward and backward iterates of SGD on a quadratic near its minimum.
+
+Problem
+    T_i(theta) = theta - h (H (theta - theta*) - eps_i) on R^d, H symmetric.
+Guarantee (Exact)
+    T_n … T_1 theta = theta* + A^n (theta - theta*) + h sum_i A^(n-i) eps_i,
+    T_1 … T_n theta = theta* + A^n (theta - theta*) + h sum_i A^(i-1) eps_i, A = I - h H, for every h and H.
+    T_i itself is theta* + A (theta - theta*) + h eps_i; the paper prints theta* - theta in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.maps.iterates import iterates
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.orders import Backward, Forward
+from contraction.statements.cases.exact_words import random_fraction
+from contraction.statements.records import Row, Statement, Tier, Verdict
+from contraction.statements.section_3.taylor_of_gradient import symmetric
+
+NAME, ROWS = "linearized_sgd", (52,)
+
+
+def sgd_maps(H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray]) -> Operators:
+    """The maps theta - h (H (theta - theta*) - eps_i), exact, one for each noise vector."""
+    family = RandomOperator(
+        draw=lambda rng: eps[int(rng.integers(len(eps)))],
+        apply=lambda theta, e: theta - h * ((theta - theta_star) @ H.T - e),
+        name="SGD near a minimum",
+    )
+    return Operators(family, list(eps))
+
+
+def closed_forms(
+    H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray], theta: NDArray
+) -> tuple[NDArray, NDArray]:
+    """The two sums of Section 3.2 for n = len(eps), forward and backward, by powers of A = I - h H."""
+    A = np.array([[Fraction(int(a == b)) for b in range(len(H))] for a in range(len(H))], dtype=object) - h * H
+    powers = [A * 0 + np.array([[int(a == b) for b in range(len(H))] for a in range(len(H))], dtype=object)]
+    for _ in eps:
+        powers.append(powers[-1] @ A)
+    n = len(eps)
+    drift = theta_star + powers[n] @ (theta - theta_star)
+    forward = drift + h * sum((powers[n - i] @ eps[i - 1] for i in range(1, n + 1)), 0 * theta)
+    backward = drift + h * sum((powers[i - 1] @ eps[i - 1] for i in range(1, n + 1)), 0 * theta)
+    return forward, backward
+
+
+def check(H: Any, theta_star: Any, h: Fraction, eps: Any, theta: Any) -> Verdict:
+    """Compare both iterates with their sums in rationals; measured and claimed are the coordinate sums of the worse."""
+    H, theta_star, theta = (np.array(v, dtype=object) for v in (H, theta_star, theta))
+    noise = [np.array(e, dtype=object) for e in eps]
+    operators = sgd_maps(H, theta_star, h, noise)
+    claimed = closed_forms(H, theta_star, h, noise, theta)
+    measured = [iterates(operators, theta, order, at=[len(noise)])[0] for order in (Forward(), Backward())]
+    gaps = [np.abs(m - c).sum() for m, c in zip(measured, claimed, strict=True)]
+    worse = int(gaps[1] > gaps[0])
+    return Verdict(
+        NAME,
+        ROWS,
+        "exact",
+        sum(gaps) == 0,
+        float(measured[worse].sum()),
+        float(claimed[worse].sum()),
+        hypotheses="any h and symmetric H",
+        note=f"d={len(theta)}, n={len(noise)}, h={h}",
+    )
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Dimensions 1 to 5, n up to 12, any signature of H, h from -1 to 3."""
+    for _ in range(10 if tier == "standard" else 80):
+        d, n = int(rng.integers(1, 6)), int(rng.integers(1, 13))
+        vectors = [[random_fraction(rng, -3, 3, 4) for _ in range(d)] for _ in range(n + 2)]
+        yield {
+            "H": symmetric(rng, d, 2),
+            "theta_star": vectors[0],
+            "theta": vectors[1],
+            "eps": vectors[2:],
+            "h": random_fraction(rng, -1, 3, 10),
+        }
+
+
+def check_printed(
+    H: Any = ((1, 0), (0, 2)), theta_star: Any = (1, 1), theta: Any = (2, 3), h: Fraction = Fraction(1, 10)
+) -> Verdict:
+    """One step by the definition and by the printed theta* + (I - hH)(theta* - theta), without noise.
+
+    For h = 1/10 the step gives (1.9, 2.6), the printed form (0.1, -0.6); first coordinates are compared.
+    """
+    H, theta_star, theta = (np.array(v, dtype=object) for v in (H, theta_star, theta))
+    step = sgd_maps(H, theta_star, h, [0 * theta])[0](theta)
+    back = theta_star - theta
+    printed = theta_star + back - h * (H @ back)
+    return Verdict(
+        NAME,
+        (49,),
+        "refuted",
+        bool(np.any(step != printed)),
+        float(step[0]),
+        float(printed[0]),
+        note=f"T(θ) = {tuple(map(float, step))}, printed {tuple(map(float, printed))}",
+    )
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Section 3.2",),
+    claim="T_1…T_n θ = θ* + A^n(θ−θ*) + h Σ_i A^{i−1} ε_i, T_n…T_1 θ = θ* + A^n(θ−θ*) + h Σ_i A^{n−i} ε_i, A = I − hH",
+    hypotheses="any h and symmetric H (L quadratic)",
+    rows=(
+        Row(
+            49,
+            "Section 3.2, one gradient update",
+            "WRONG",
+            quote="Using gradient approximation (3) we have that a single gradient update is given in a form very "
+            "similar to that of the previous example: T_i(θ) = θ − h(g(θ) − ε_i) ≃ θ* + (1 − hH)(θ* − θ) + hε_i "
+            "where H denotes the Hessian evaluated at the minimum θ*.",
+            why="The sign of θ* − θ is reversed; the later formulas have the right one.",
+            correct="θ* + (1 − hH)(θ − θ*) + hε_i.",
+            severity="typo",
+        ),
+        Row(52, "Section 3.2, forward and backward sums", "OK"),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    proof="proofs/coq/linearized_sgd.v:linearized_backward",
+    derivation="proofs/symbolic/linearized_sgd.py:backward_by_induction",
+    test="tests/theory/statements/section_3/test_linearized_sgd.py",
+)
