@@ -155,7 +155,7 @@ MISTAKES = (
         "nn_experiments/training/vector_fields.py",
         "return torch.func.jvp(function, (theta,), (v,))[1].detach()",
         "return torch.func.vjp(function, theta)[1](v)[0].detach()",
-        "tests/nn/test_autodiff.py::test_a_field_that_is_no_gradient_keeps_its_jvp",
+        "tests/nn/training/test_vector_fields.py::test_a_field_that_is_no_gradient_keeps_its_jvp",
     ),
     Mistake(
         "C updated before g in Corollary C.4",
@@ -180,35 +180,36 @@ MISTAKES = (
         "nn_experiments/engine/kernels/convnet.py",
         "self._put_buffers(state)\n        if self.products is None:",
         "pass\n        if self.products is None:",
-        "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[basic-batch-backward]",
+        "tests/nn/engine/test_convnet.py::test_every_iterate_of_every_order[basic-batch-backward]",
     ),
     Mistake(
         "a sign in a compiled kernel that is called from another file",
         "nn_experiments/engine/kernels/blocked.py",
         "x[k] += xp * p[k] + xq * q[k] + xr * r[k] + xs * s[k]",
         "x[k] += xp * p[k] - xq * q[k] + xr * r[k] + xs * s[k]",
-        "tests/nn/test_engines.py::test_kernels_equal_the_double_loop_at_every_iterate[batch of 6-compiled-forward]",
+        "tests/nn/engine/test_engines.py::test_kernels_equal_the_double_loop_at_every_iterate"
+        "[batch of 6-compiled-forward]",
     ),
     Mistake(
         "taps shifted: a convolution on a small image reads the pixel beside the right one",
         "nn_experiments/engine/kernels/im2col.py",
         "before = int(_shape(convolution)[1][axis]) - first",
         "before = int(_shape(convolution)[1][axis])",
-        "tests/nn/test_channels_last.py::test_every_iterate_of_every_order[bottleneck-batch-backward]",
+        "tests/nn/engine/test_convnet.py::test_every_iterate_of_every_order[bottleneck-batch-backward]",
     ),
     Mistake(
         "chains that were swept along before their time do not start over",
         "nn_experiments/engine/ensemble/wavefront.py",
         "if swept > begun < live:",
         "if swept > begun > live:",
-        "tests/nn/test_resources.py::test_padding_changes_nothing[backward-slow]",
+        "tests/nn/engine/test_resources.py::test_padding_changes_nothing[backward-slow]",
     ),
     Mistake(
         "a tap's gradient goes to the pixel beside the right one",
         "nn_experiments/engine/ensemble/columns.py",
         "first = i * shape.dilation[0], j * shape.dilation[1]",
         "first = i * shape.dilation[0], (shape.taps[1] - 1 - j) * shape.dilation[1]",
-        "tests/nn/test_convolutions.py::test_values_and_gradients_are_those_of_one_chain_after_the_other"
+        "tests/nn/engine/test_convolutions.py::test_values_and_gradients_are_those_of_one_chain_after_the_other"
         "[2x4x5x4-6 3x3/1+1-products-False]",
     ),
     Mistake(
@@ -216,14 +217,14 @@ MISTAKES = (
         "nn_experiments/engine/ensemble/graphs.py",
         "own_inputs.copy_(inputs)",
         "own_inputs.copy_(own_inputs)",
-        "tests/nn/test_graphs.py::test_replayed_sweeps_give_the_double_loops_iterates[backward-wide]",
+        "tests/nn/engine/test_graphs.py::test_replayed_sweeps_give_the_double_loops_iterates[backward-wide]",
     ),
     Mistake(
         "every draw trains on the first draw's batches",
         "nn_experiments/engine/ensemble/starts.py",
         "self.draws[which[0]].batches(which[1])",
         "self.draws[0].batches(which[1])",
-        "tests/nn/test_starts.py::test_every_start_of_every_draw_is_a_forward_run_by_itself[wide]",
+        "tests/nn/engine/test_starts.py::test_every_start_of_every_draw_is_a_forward_run_by_itself[wide]",
     ),
 )
 

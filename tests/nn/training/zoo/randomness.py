@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, classes, images, mlp, refused, right, sgd
+from tests.nn.training.zoo.case import Setup, classes, images, mlp, refused, right, sgd
 
 FROZEN = {"randomness": "frozen", "seed": 5}
 

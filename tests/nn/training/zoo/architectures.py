@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, classes, mlp, refused, right, sgd, trained
+from tests.nn.training.zoo.case import Setup, classes, mlp, refused, right, sgd, trained
 
 
 @right

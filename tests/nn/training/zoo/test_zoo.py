@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
 from contraction.maps.orders import Backward, Forward  # noqa: E402
-from tests.nn.zoo import (  # noqa: E402, F401
+from tests.nn.training.zoo import (  # noqa: E402, F401
     architectures,
     convolutions,
     hidden,
@@ -19,7 +19,7 @@ from tests.nn.zoo import (  # noqa: E402, F401
     parameters,
     randomness,
 )
-from tests.nn.zoo.case import CASES, Case, from_torch, made, oracle  # noqa: E402
+from tests.nn.training.zoo.case import CASES, Case, from_torch, made, oracle  # noqa: E402
 
 #: Both are the user's loop to rounding. Gradients that are zero but for rounding (of the bias of attention's keys) are
 #: 1e-17 or so, and Adam divides them by its eps, 1e-8, times a rate of up to 0.05; a margin of ten.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from tests.nn.zoo.case import Setup, classes, mlp, refused, right, sgd
+from tests.nn.training.zoo.case import Setup, classes, mlp, refused, right, sgd
 
 
 def trained(model: nn.Module, **more) -> Setup:

@@ -15,7 +15,7 @@ pytest.importorskip("triton")
 from nn_experiments.engine.ensemble import columns  # noqa: E402
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from tests.nn.conv_problems import check_way  # noqa: E402
-from tests.nn.test_convolutions import SHAPES  # noqa: E402
+from tests.nn.engine.test_convolutions import SHAPES  # noqa: E402
 
 if torch.cuda.is_available():  # this process may run the kernels themselves: see test_gpu
     pytest.skip("the interpreter is for machines without a GPU", allow_module_level=True)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from tests.nn.zoo.case import Setup, classes, images, mlp, refused, right, sgd
+from tests.nn.training.zoo.case import Setup, classes, images, mlp, refused, right, sgd
 
 
 def with_model(change: Any, *, make: Any = sgd, model: nn.Module | None = None) -> Setup:

@@ -13,7 +13,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.paper.cost import figure_rows, figure_seconds, flops_per_item, settings_lines  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.models import build  # noqa: E402
-from tests.nn.reference_networks import Reference  # noqa: E402
+from tests.nn.training.reference_networks import Reference  # noqa: E402
 
 CIFAR, IMAGENET = (3, 32, 32), (3, 224, 224)
 #: ImageNet sizes: torchvision's model pages. CIFAR: kuangliu/pytorch-cifar's networks;

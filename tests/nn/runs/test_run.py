@@ -239,7 +239,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     """As ``… | head`` does: nothing on standard error, and no failure."""
     command = [sys.executable, "-m", "nn_experiments", "list", "fig2"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root) as started:
         assert started.stdout
         assert started.stderr

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, images, right, sgd
+from tests.nn.training.zoo.case import Setup, images, right, sgd
 
 
 def trained(model: nn.Module, *, channels: int = 2, size: int = 4, **more) -> Setup:

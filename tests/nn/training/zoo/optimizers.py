@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, classes, images, mlp, refused, right, sgd
+from tests.nn.training.zoo.case import Setup, classes, images, mlp, refused, right, sgd
 
 O = torch.optim
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, classes, mlp, refused, right, sgd, trained
+from tests.nn.training.zoo.case import Setup, classes, mlp, refused, right, sgd, trained
 
 TALLY = {"calls": 0}
 LOGGER = logging.getLogger("zoo")

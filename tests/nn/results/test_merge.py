@@ -13,8 +13,8 @@ from nn_experiments.cli import main
 from nn_experiments.results import blocks as store
 from nn_experiments.results.blocks import Block
 from nn_experiments.results.merge import Merged, merge
+from tests.nn.results.test_blocks import block, everything, numbers, some
 from tests.nn.synthetic_results import assert_equal, write_synthetic
-from tests.nn.test_store import block, everything, numbers, some
 
 
 def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:

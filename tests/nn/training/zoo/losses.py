@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.nn.zoo.case import Setup, classes, mlp, refused, right, sgd
+from tests.nn.training.zoo.case import Setup, classes, mlp, refused, right, sgd
 
 
 def with_loss(make: Any, **more: Any) -> Setup:

@@ -22,8 +22,8 @@ from nn_experiments.training.batches import Batch  # noqa: E402
 from nn_experiments.training.metrics import Evaluation  # noqa: E402
 from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
+from tests.nn.engine.test_stacked_module import OPTIMIZERS, oracle, ratios  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
-from tests.nn.test_wide import OPTIMIZERS, oracle, ratios  # noqa: E402
 
 
 @pytest.mark.parametrize(("way", "more"), [("products", True), ("grouped", False)])

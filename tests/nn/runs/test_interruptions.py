@@ -23,10 +23,10 @@ from nn_experiments.results import blocks as store  # noqa: E402
 from nn_experiments.runs import executors  # noqa: E402
 from nn_experiments.runs.request import Request  # noqa: E402
 from nn_experiments.runs.run import Options, run  # noqa: E402
+from tests.nn.runs.workers import always_kill, kill_once, wait_long  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
-from tests.nn.workers import always_kill, kill_once, wait_long  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "nn_experiments", "run", "fig4", "--seeds", "0", "--steps", "220", "--no-baselines"]
 COMMAND += ["--block-seconds", "0.05", "--set", "model=mlp-2x150"]
 

@@ -20,7 +20,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.runs.setup import prepare  # noqa: E402
 from tests.nn.synthetic_results import assert_equal, write_images  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIZE = ["--steps", "4", "--every", "2", "--diagnostics-every", "4", "--set", "train_evaluation=20"]
 COMMAND = ["run", "fig2", "--reduced", *SIZE, "--any-data", "--orders", "forward", "backward"]
 

@@ -21,8 +21,8 @@ from nn_experiments.training import from_torch as adapter  # noqa: E402
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.own_loop import OwnLoop  # noqa: E402
 from nn_experiments.training.step import TrainingStep, _Gradients  # noqa: E402
-from tests.nn.zoo.case import CASES, classes, from_torch, images, made, mlp, sgd  # noqa: E402
-from tests.nn.zoo.test_zoo import RIGHT  # noqa: E402
+from tests.nn.training.zoo.case import CASES, classes, from_torch, images, made, mlp, sgd  # noqa: E402
+from tests.nn.training.zoo.test_zoo import RIGHT  # noqa: E402
 
 ZERO: dict[str, Any] = {"zero": lambda s: torch.zeros(())}
 DIFFERS = "differs from your own training loop"

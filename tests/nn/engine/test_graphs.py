@@ -1,6 +1,6 @@
 """Sweeps that are recorded and replayed: when they are, and that nothing changes. What records is a stand-in here.
 
-On a GPU itself: `tests/nn/test_gpu.py`.
+On a GPU itself: `tests/nn/engine/test_gpu.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nn_experiments.engine.ensemble import graphs  # noqa: E402
 from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
-from tests.nn.test_wide import OPTIMIZERS  # noqa: E402
+from tests.nn.engine.test_stacked_module import OPTIMIZERS  # noqa: E402
 
 
 class Recorder:

@@ -17,7 +17,7 @@ from nn_experiments.engine.ensemble import columns, graphs, starts, sweep, wavef
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 
-RECORD = Path(__file__).parents[2] / "results" / "gpu"
+RECORD = Path(__file__).parents[3] / "results" / "gpu"
 NETWORKS = ("regression", "mlp", "resnet18", "vgg19", "resnet50")
 on_a_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 with_gpu = lambda test: on_a_gpu[0](on_a_gpu[1](test))  # noqa: E731

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import nn_experiments as nne
-from tests.nn.zoo.case import Setup, classes, refused, right, sgd, trained
+from tests.nn.training.zoo.case import Setup, classes, refused, right, sgd, trained
 
 
 class Unused(nn.Module):

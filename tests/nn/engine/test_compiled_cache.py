@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BLOCKED = "nn_experiments/engine/kernels/blocked.py"
 RIGHT = "x[k] += xp * p[k] + xq * q[k]"
 WRONG = "x[k] += xp * p[k] - xq * q[k]"
