@@ -194,3 +194,105 @@ Proof.
     rewrite backward_succ. change (flip (draw (S n)) x) with (xorb (draw (S n)) x). rewrite Hin, H, xorb_false_l by assumption.
     exact IH.
 Qed.
+
+(** The maps x + a (mod m), each of probability 1/m. *)
+Definition shift (m a x : nat) : nat := ((x + a) mod m)%nat.
+Definition uniform (m : nat) (_ : nat) : R := / INR m.
+
+Lemma sum_seq_uniform : forall m c, (0 < m)%nat ->
+  sum_letters (seq 0 m) (fun a => uniform m a * c) = c.
+Proof.
+  intros m c Hm.
+  assert (H : forall n a, sum_letters (seq a n) (fun b => uniform m b * c) = INR n * (/ INR m * c)).
+  { induction n; intros a; [simpl; ring |]. rewrite S_INR. simpl. rewrite IHn. unfold uniform. ring. }
+  rewrite H. field. apply not_0_INR. lia.
+Qed.
+
+Lemma uniform_sums_to_1 : forall m, (0 < m)%nat -> sum_letters (seq 0 m) (uniform m) = 1.
+Proof.
+  intros m Hm. rewrite <- (sum_seq_uniform m 1 Hm). apply sum_letters_ext. intros. ring.
+Qed.
+
+Lemma sum_seq_snoc : forall n a (f : nat -> R),
+  sum_letters (seq a (S n)) f = sum_letters (seq a n) f + f (a + n)%nat.
+Proof.
+  induction n; intros a f; [simpl; rewrite Nat.add_0_r; ring |].
+  change (sum_letters (seq a (S (S n))) f) with (f a + sum_letters (seq (S a) (S n)) f).
+  rewrite IHn. simpl. replace (S (a + n)) with (a + S n)%nat by lia. ring.
+Qed.
+
+Lemma sum_seq_from : forall n a (f : nat -> R),
+  sum_letters (seq a n) f = sum_letters (seq 0 n) (fun i => f (a + i)%nat).
+Proof.
+  induction n; intros a f; [reflexivity |]. rewrite !sum_seq_snoc, IHn. reflexivity.
+Qed.
+
+(** Shifting permutes the residues. *)
+Lemma sum_shifted : forall m y (phi : nat -> R), (0 < m)%nat ->
+  sum_letters (seq 0 m) (fun a => phi (shift m a y)) = sum_letters (seq 0 m) phi.
+Proof.
+  intros m y phi Hm. induction y as [| y IH].
+  - apply sum_letters_ext. intros a Ha. apply in_seq in Ha. unfold shift.
+    rewrite Nat.mod_small by lia. reflexivity.
+  - rewrite <- IH. destruct m as [| m]; [lia |].
+    rewrite sum_seq_snoc. cbn [seq sum_letters]. rewrite (sum_seq_from m 1).
+    rewrite (sum_letters_ext (seq 0 m) (fun a => phi (shift (S m) a (S y)))
+      (fun i => phi (shift (S m) (1 + i) y))).
+    2: { intros a _. unfold shift. f_equal. f_equal. lia. }
+    replace (shift (S m) (0 + m) (S y)) with (shift (S m) 0 y); [ring |].
+    unfold shift. rewrite Nat.add_0_r, Nat.add_0_l.
+    replace (S y + m)%nat with (y + 1 * S m)%nat by lia. symmetry. apply Nat.mod_add. lia.
+Qed.
+
+(** Row 41, mod m: the forward law is uniform at every n >= 1, from every start ... *)
+Theorem shift_law_uniform : forall m n (phi : nat -> R) x, (0 < m)%nat -> (1 <= n)%nat ->
+  expectation (seq 0 m) (product_weight (uniform m)) n (fun w => phi (forward_word (shift m) w x))
+  = sum_letters (seq 0 m) (fun a => uniform m a * phi a).
+Proof.
+  intros m [| n] phi x Hm Hn; [lia |]. unfold expectation. rewrite sum_words_last.
+  rewrite <- sum_words_letters.
+  rewrite (sum_words_ext (seq 0 m) n _ (fun w => product_weight (uniform m) w
+    * sum_letters (seq 0 m) (fun a => uniform m a * phi a))).
+  - apply (expectation_const (seq 0 m) (uniform m) (uniform_sums_to_1 m Hm)).
+  - intros w _. rewrite <- (sum_shifted m (forward_word (shift m) w x) (fun a => uniform m a * phi a)) by exact Hm.
+    rewrite <- sum_letters_scale. apply sum_letters_ext. intros a _.
+    unfold forward_word. rewrite product_weight_app, rev_app_distr. simpl. unfold uniform. ring.
+Qed.
+
+Lemma backward_shift : forall m w x, (x < m)%nat ->
+  backward_word (shift m) w x = ((x + list_sum w) mod m)%nat.
+Proof.
+  intros m w x Hx. unfold backward_word. induction w as [| a w IH]; simpl.
+  - rewrite Nat.add_0_r. symmetry. apply Nat.mod_small. exact Hx.
+  - rewrite IH. unfold shift. rewrite Nat.add_mod_idemp_l by lia. f_equal. lia.
+Qed.
+
+(** ... and the backward iterate moves at every step with probability 1 - 1/m. *)
+Theorem shift_backward_moves : forall m n x, (0 < m)%nat -> (x < m)%nat ->
+  expectation (seq 0 m) (product_weight (uniform m)) (S n) (fun w =>
+    if Nat.eq_dec (backward_word (shift m) w x) (backward_word (shift m) (removelast w) x) then 0 else 1)
+  = 1 - 1 / INR m.
+Proof.
+  intros m n x Hm Hx. unfold expectation. rewrite sum_words_last, <- sum_words_letters.
+  rewrite (sum_words_ext (seq 0 m) n _ (fun w => product_weight (uniform m) w * (1 - 1 / INR m))).
+  - apply (expectation_const (seq 0 m) (uniform m) (uniform_sums_to_1 m Hm)).
+  - intros w _.
+    rewrite (sum_letters_ext (seq 0 m) _
+      (fun a => product_weight (uniform m) w * (uniform m a * (if Nat.eq_dec a 0 then 0 else 1)))).
+    2: { intros a Ha. apply in_seq in Ha. rewrite product_weight_app, removelast_last, !backward_shift by exact Hx.
+         rewrite list_sum_app. simpl. rewrite Nat.add_0_r, Nat.add_assoc.
+         set (s := (x + list_sum w)%nat).
+         assert (E : ((s + a) mod m = s mod m)%nat <-> a = O).
+         { split; intros E; [| subst; rewrite Nat.add_0_r; reflexivity].
+           pose proof (Nat.div_mod s m ltac:(lia)). pose proof (Nat.div_mod (s + a) m ltac:(lia)).
+           assert (s / m <= (s + a) / m)%nat by (apply Nat.div_le_mono; lia).
+           destruct (Nat.eq_dec ((s + a) / m) (s / m)); nia. }
+         destruct (Nat.eq_dec ((s + a) mod m) (s mod m)), (Nat.eq_dec a 0);
+           try (exfalso; tauto); ring. }
+    rewrite sum_letters_scale. f_equal.
+    destruct m as [| m]; [lia |]. cbn [seq sum_letters]. rewrite sum_seq_from.
+    rewrite (sum_letters_ext (seq 0 m) _ (fun _ => / INR (S m) * 1)) by (intros; reflexivity).
+    pose proof (sum_seq_uniform (S m) 1 Hm) as H. cbn [seq sum_letters] in H. rewrite sum_seq_from in H.
+    unfold uniform in *. simpl Nat.eq_dec. cbv iota.
+    replace (1 / INR (S m)) with (/ INR (S m)) by (unfold Rdiv; ring). lra.
+Qed.

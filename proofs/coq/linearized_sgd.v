@@ -124,19 +124,120 @@ Theorem printed_sign_refuted :
   (1 : line) +v A (1 / 10) H ((1 : line) -v (2 : line)) +v (1 / 10) *v (0 : line) = 1 / 10.
 Proof. unfold linearized_step, A, sub. simpl. split; field. Qed.
 
-(** Section 3.2 in R^d: the theorem above holds there, since R^d is complete. *)
+(** Section 3.2 in R^d: the theorem above holds there with its rate, since R^d is complete. *)
 Corollary linearized_backward_converges_in_Rd : forall d h (minimum : euclidean d)
   (H : euclidean d -> euclidean d) (eps : nat -> euclidean d) m M B,
   (forall x y, H (x +v y) = H x +v H y) -> (forall a x, H (a *v x) = a *v H x) ->
   0 < m <= M -> 0 < h < 2 / M ->
   (forall x y, ⟨H x, y⟩ = ⟨x, H y⟩) -> (forall x, m * ⟨x, x⟩ <= ⟨H x, x⟩ <= M * ⟨x, x⟩) ->
   (forall i, (1 <= i)%nat -> ‖eps i‖ <= B) ->
-  exists limit : euclidean d, forall theta,
+  let k := sharp_factor m M h in
+  k < 1 /\ exists limit : euclidean d, forall theta,
     converges (X := norm_metric (euclidean d))
-      (fun n => backward (linearized_step h minimum H eps) n theta) limit.
+      (fun n => backward (linearized_step h minimum H eps) n theta) limit /\
+    forall n, ‖limit -v backward (linearized_step h minimum H eps) n theta‖
+              <= (h * B / (1 - k) + ‖minimum -v theta‖) * k ^ n.
 Proof.
   intros d h minimum H eps m M B Hadd Hscale Hm Hh Hsym Hrange HB.
-  destruct (linearized_backward_converges h minimum H eps Hadd Hscale m M B
-    (euclidean_complete d) Hm Hh Hsym Hrange HB) as (_ & limit & Hl).
-  exists limit. intros theta. apply Hl.
+  apply linearized_backward_converges; try assumption. apply euclidean_complete.
 Qed.
+
+(** ** When the step contracts *)
+
+Section Contraction.
+  Context {E : InnerProductSpace}.
+  Variables (h : R) (H : E -> E).
+  Hypothesis H_add : forall x y, H (x +v y) = H x +v H y.
+  Hypothesis H_scale : forall a x, H (a *v x) = a *v H x.
+  Hypothesis H_symmetric : forall x y, ⟨H x, y⟩ = ⟨x, H y⟩.
+
+  (** Row 50: for a symmetric H and h > 0, A = 1 - hH contracts if and only if H is positive
+      definite and h < 2/lambda_max: m |x|^2 <= <Hx, x> <= M |x|^2 with m > 0 and h < 2/M. *)
+  Theorem linearized_step_contracts_iff : 0 < h ->
+    ((exists k, 0 <= k < 1 /\ forall x, ‖A h H x‖ <= k * ‖x‖) <->
+     (exists m M, 0 < m <= M /\ h < 2 / M /\ forall x, m * ⟨x, x⟩ <= ⟨H x, x⟩ <= M * ⟨x, x⟩)).
+  Proof.
+    intros Hh. split.
+    - intros (k & Hk & Hc). exists ((1 - k) / h), ((1 + k) / h).
+      assert (Hi : 0 < / h) by (apply Rinv_0_lt_compat; exact Hh).
+      split; [| split].
+      + unfold Rdiv. split; [nra | apply Rmult_le_compat_r; lra].
+      + apply (Rmult_lt_reg_r ((1 + k) / h)); [unfold Rdiv; nra |].
+        replace (2 / ((1 + k) / h) * ((1 + k) / h)) with 2 by (field; lra).
+        replace (h * ((1 + k) / h)) with (1 + k) by (field; lra). lra.
+      + intros x. pose proof (Hc x) as Hx. pose proof (norm_nonneg x).
+        assert (E1 : ⟨A h H x, x⟩ = ⟨x, x⟩ - h * ⟨H x, x⟩)
+          by (unfold A; autorewrite with inner; ring).
+        pose proof (cauchy_schwarz (A h H x) x) as C1.
+        pose proof (cauchy_schwarz ((-1) *v A h H x) x) as C2.
+        rewrite inner_scale_l, norm_scale, Rabs_left in C2 by lra. rewrite E1 in C1, C2.
+        pose proof (norm_sq x) as Ns.
+        assert (Hb : ‖A h H x‖ * ‖x‖ <= k * ⟨x, x⟩) by (rewrite <- Ns; nra).
+        assert (Es : forall c, c / h * ⟨x, x⟩ = / h * (c * ⟨x, x⟩)) by (intros; unfold Rdiv; ring).
+        assert (Eh : ⟨H x, x⟩ = / h * (h * ⟨H x, x⟩)) by (field; lra).
+        rewrite !Es, Eh. split; apply Rmult_le_compat_l; lra.
+    - intros (m & M & Hm & Hh2 & Hr). exists (sharp_factor m M h).
+      split; [split |].
+      + unfold sharp_factor. eapply Rle_trans; [apply Rabs_pos | apply Rmax_l].
+      + apply sharp_factor_contracts_iff; [exact Hm | lra].
+      + intros x. apply sharp_factor_for_symmetric_operators; auto. lra.
+  Qed.
+
+  (** Eigenvectors e_0, ..., e_{n-1} of H, orthonormal and complete (Parseval's identity), with the
+      eigenvalues lambda_i: a symmetric matrix has them by the spectral theorem. *)
+  Variables (n : nat) (e : nat -> E) (lambda : nat -> R).
+  Hypothesis e_eigen : forall i, (i < n)%nat -> H (e i) = lambda i *v e i.
+  Hypothesis e_unit : forall i, (i < n)%nat -> ⟨e i, e i⟩ = 1.
+  Hypothesis e_complete : forall x, ⟨x, x⟩ = Rsum n (fun i => ⟨x, e i⟩ * ⟨x, e i⟩).
+
+  Lemma A_on_eigenvector : forall i x, (i < n)%nat -> ⟨A h H x, e i⟩ = (1 - h * lambda i) * ⟨x, e i⟩.
+  Proof.
+    intros i x Hi. unfold A. autorewrite with inner. rewrite H_symmetric, e_eigen by exact Hi.
+    autorewrite with inner. ring.
+  Qed.
+
+  (** Rows 7 and 50: |A x| <= q |x| for all x if and only if |1 - h lambda_i| <= q for all i, so the
+      norm of A is max_i |1 - h lambda_i|. *)
+  Theorem norm_by_eigenvalues : forall q, 0 <= q ->
+    ((forall x, ‖A h H x‖ <= q * ‖x‖) <-> (forall i, (i < n)%nat -> Rabs (1 - h * lambda i) <= q)).
+  Proof.
+    intros q Hq. split.
+    - intros Hc i Hi. specialize (Hc (e i)).
+      assert (E1 : A h H (e i) = (1 - h * lambda i) *v e i)
+        by (unfold A; rewrite e_eigen by exact Hi; vec).
+      assert (E2 : ‖e i‖ = 1) by (unfold norm; rewrite e_unit by exact Hi; apply sqrt_1).
+      rewrite E1, norm_scale, E2 in Hc. lra.
+    - intros Hl x. apply norm_le_of_sq; [apply Rmult_le_pos; [exact Hq | apply norm_nonneg] |].
+      replace (q * ‖x‖ * (q * ‖x‖)) with (q * q * (‖x‖ * ‖x‖)) by ring.
+      rewrite norm_sq, (e_complete x), (e_complete (A h H x)), <- Rsum_scale. apply Rsum_le. intros i Hi.
+      rewrite A_on_eigenvector by exact Hi.
+      assert (Hs : (1 - h * lambda i) * (1 - h * lambda i) <= q * q).
+      { fold (Rsqr (1 - h * lambda i)) (Rsqr q). apply Rsqr_le_abs_1.
+        rewrite (Rabs_pos_eq q) by exact Hq. apply Hl. exact Hi. }
+      pose proof (Rle_0_sqr ⟨x, e i⟩). unfold Rsqr in *. nra.
+  Qed.
+
+  (** Rows 8 and 50: A contracts if and only if 0 < h lambda_i < 2 for every i. *)
+  Theorem contracts_iff_eigenvalues :
+    (exists q, 0 <= q < 1 /\ forall x, ‖A h H x‖ <= q * ‖x‖) <->
+    (forall i, (i < n)%nat -> 0 < h * lambda i < 2).
+  Proof.
+    split.
+    - intros (q & Hq & Hc) i Hi. pose proof (proj1 (norm_by_eigenvalues q (proj1 Hq)) Hc i Hi) as Ha.
+      pose proof (Rle_abs (1 - h * lambda i)). pose proof (Rle_abs (- (1 - h * lambda i))) as Hn.
+      rewrite Rabs_Ropp in Hn. lra.
+    - intros Hl.
+      assert (Hq : exists q, 0 <= q < 1 /\ forall i, (i < n)%nat -> Rabs (1 - h * lambda i) <= q).
+      { clear e_eigen e_unit e_complete. induction n as [| m IH].
+        - exists 0. split; [lra |]. intros i Hi. lia.
+        - destruct IH as (q & Hq & Hb); [intros i Hi; apply Hl; lia |].
+          pose proof (Hl m ltac:(lia)) as Hlm.
+          assert (Rabs (1 - h * lambda m) < 1) by (apply Rabs_def1; lra).
+          exists (Rmax q (Rabs (1 - h * lambda m))). split.
+          + split; [eapply Rle_trans; [apply Hq | apply Rmax_l] | apply Rmax_lub_lt; lra].
+          + intros i Hi. destruct (Nat.eq_dec i m) as [-> | Hne]; [apply Rmax_r |].
+            eapply Rle_trans; [apply Hb; lia | apply Rmax_l]. }
+      destruct Hq as (q & Hq & Hb). exists q. split; [exact Hq |].
+      apply norm_by_eigenvalues; [lra | exact Hb].
+  Qed.
+End Contraction.
