@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import optimize, stats
 
 from contraction.statements.records import Verdict
 
@@ -18,6 +18,8 @@ __all__ = [
     "binomial_range",
     "chi_square_miss",
     "chi_square_range",
+    "count_miss",
+    "count_range",
     "deviation",
     "distance_to",
     "off",
@@ -50,6 +52,26 @@ def binomial_miss(n: int, p: float, other: float, alpha: float = FALSE_ALARM) ->
     """Chance that events of probability ``other`` stay in the range of p."""
     low, high = (round(n * x) for x in binomial_range(n, p, alpha))
     return float(stats.binom.cdf(high, n, other) - stats.binom.cdf(low - 1, n, other))
+
+
+def _chernoff(ratio: float) -> float:
+    """-log of the bound on P(X >= ratio·mean) (<= below 1), for a sum X of independent indicators, over the mean."""
+    return ratio * math.log(ratio) - ratio + 1 if ratio > 0 else 1.0
+
+
+def count_range(mean: float, alpha: float = FALSE_ALARM) -> tuple[float, float]:
+    """Two-sided range of a sum of independent indicators, left with probability at most alpha (Chernoff's bound)."""
+    level = math.log(2 / alpha) / mean
+    high = optimize.bisect(lambda x: _chernoff(x) - level, 1.0, 3 + 3 * level)
+    low = 0.0 if level >= 1 else optimize.bisect(lambda x: _chernoff(x) - level, 0.0, 1.0)
+    return mean * low, mean * high  # type: ignore[operator]  # bisect without full_output returns a float
+
+
+def count_miss(mean: float, other: float, alpha: float = FALSE_ALARM) -> float:
+    """Bound on the chance that a sum with the mean ``other`` stays in the range of ``mean`` (1 if it says nothing)."""
+    low, high = count_range(mean, alpha)
+    near = high if other > high else low if other < low else other
+    return math.exp(-other * _chernoff(near / other))
 
 
 def off(value: float, center: float, low: float, high: float) -> float:

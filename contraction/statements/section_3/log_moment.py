@@ -7,9 +7,14 @@ Guarantee (Statistical, and exact in the coefficients of the noise)
     moment: theta_N^B - theta_n^B is exactly Cauchy with scale h k^n (1 - k^(N-n))/(1-k) (from theta_0 = 0).
     Counterexample to the printed form: eps = exp(1/U), U uniform on (0, 1). P(h k^(i-1) eps_i > 1) = 1/max(1, t_i) with
     t_i = (i-1) log(1/k) - log h, whose sum diverges: infinitely many increments exceed 1.
+    Both directions (`check_noise`), for seven noises with E log+ |eps| finite or infinite, two of them next to the
+    border: increment i exceeds r^i iff log |eps_i| > a + i log(r/k). The chances of that add up to at most
+    E log+ |eps| / log(r/k) and one more, so that for r = sqrt(k) < 1 all but finitely many increments are below r^i and
+    the iterates converge; or for r = 1 they add up to infinity, so that infinitely many increments exceed 1.
 Smallest wrong claim that is detected
     A scale off by 4 % either way, from 200,000 paths: the chance to miss it is below 1e-6, and below 1e-9 at 5 %. The
-    coefficients of the noise, read off the library's maps one noise at a time, detect 1e-9.
+    coefficients of the noise, read off the library's maps one noise at a time, detect 1e-9. Numbers of large increments
+    10 % off, for each of the seven noises: at least 20,000 are expected, and the chance to miss it is below 1e-9.
 """
 
 from __future__ import annotations
@@ -27,16 +32,21 @@ from contraction.statements.cases.error_rates import (
     FALSE_ALARM,
     binomial_miss,
     binomial_range,
+    count_miss,
+    count_range,
     deviation,
     distance_to,
     off,
     statistical,
 )
 from contraction.statements.cases.exact_words import unit_noises
+from contraction.statements.cases.log_tails import LOG_TAILS, LogTail
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
 
 NAME, ROWS = "log_moment", (47,)
 Claim = Callable[[float, int, int], float]
+LARGE_INCREMENTS = 20_000  # expected in each check of a noise
+FINITE, INFINITE = "P(log|ε| > t) = 1/(t (1 + log t)²)", "P(log|ε| > t) = 1/(t (1 + log t))"
 
 
 def scale(h: float, n: int, N: int) -> float:
@@ -50,15 +60,19 @@ def share_within(factor: float) -> float:
     return 2 / math.pi * math.atan(1 / factor)
 
 
-def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | None = None) -> Verdict:
+def check(
+    h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | None = None, noise: str | None = None
+) -> Verdict:
     """Compare the law of theta_N^B - theta_n^B under Cauchy noise with the Cauchy law of the claimed scale.
 
     Tests, at half the false alarm rate 1e-9 each: the sup distance of distribution functions against the
     Dvoretzky-Kiefer-Wolfowitz-Massart bound (a law farther than twice the bound is missed with at most the same
     chance), and the share of paths within one scale of 0, exactly binomial with probability 1/2. The miss rate is that
     of the second for a scale off by 5 %. With ``replicas`` = 0: the sum of the absolute coefficients of the noises,
-    which is the scale, to rounding.
+    which is the scale, to rounding. With the name of a noise of `LOG_TAILS`: `check_noise`.
     """
+    if noise is not None:
+        return check_noise(noise, h, N, replicas, seed)
     claimed = claimed or scale
     if not replicas:
         return check_coefficients(h, n, N, claimed)
@@ -101,6 +115,69 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
     )
 
 
+def thresholds(tail: LogTail, h: float, N: int) -> tuple[np.ndarray, float]:
+    """The t_i >= 0, i <= N, such that increment i exceeds r^i iff log |eps_i| > t_i, and their distance log(r/k).
+
+    r = sqrt(k) for a noise with a logarithmic moment, r = 1 for one without. Where t_i would be negative, for a few
+    first i, the increment is not looked at.
+    """
+    k = abs(1 - h)
+    step = math.log(1 / k) / (2 if math.isfinite(tail.log_moment) else 1)
+    t = np.arange(1, N + 1) * step + math.log(k / h)
+    return t[t >= 0], step
+
+
+def expected_number(tail: LogTail, h: float, N: int) -> float:
+    """Expected number of large increments of one path, 0 … N."""
+    return float(np.sum(tail.tail(thresholds(tail, h, N)[0])))
+
+
+def maps_for(tail: LogTail) -> int:
+    """How many maps show the side: few where most large increments come early, more where they never stop."""
+    return 60 if math.isfinite(tail.log_moment) else 120
+
+
+def check_noise(
+    noise: str, h: float, N: int, replicas: int, seed: int, claimed: str = "", factor: float = 1
+) -> Verdict:
+    """Count the large increments of all paths, which says on which side of the condition the noise is.
+
+    Increments are |h (1-h)^(i-1) eps_i| in logarithms, with the coefficients that `check_coefficients` reads off the
+    library. Their number is a sum of independent indicators of known chances; Chernoff's bound gives its range, left
+    with probability at most 1e-9. The expected number itself lies between two integrals of the tail, of which the upper
+    one is at most E log+ |eps| / log(r/k) + 1 for any N, or the lower one grows beyond any level with N.
+
+    Parameters
+    ----------
+    noise : str
+        A key of `LOG_TAILS`.
+    claimed, factor : str, float, optional
+        A noise whose tail is claimed in place of the noise's own, and a factor on the expected number.
+    """
+    tail, wrong = LOG_TAILS[noise], LOG_TAILS[claimed or noise]
+    t, step = thresholds(tail, h, N)
+    logs = tail.log_sample(np.random.default_rng(seed), (replicas, N))[:, N - len(t) :]
+    each = factor * float(np.sum(wrong.tail(t)))
+    mean = replicas * each
+    count = off(float(np.count_nonzero(logs > t)), mean, *count_range(mean))
+    first, last = float(t[0]), float(t[-1])
+    lower = (wrong.truncated(last + step) - wrong.truncated(first)) / step
+    if math.isfinite(tail.log_moment):
+        side = ("finite for all N", each, 1 + wrong.log_moment / step)
+    else:
+        side = ("grows with N", lower, each)
+    return statistical(
+        NAME,
+        ROWS,
+        [("number of large increments", count, 1.0), side],
+        seed=seed,
+        hypotheses=f"0 < h < 2, h ≠ 1, E log⁺|ε| {'<' if math.isfinite(tail.log_moment) else '='} ∞",
+        error_rates=(FALSE_ALARM, max(count_miss(mean, 1.1 * mean), count_miss(mean, mean / 1.1))),
+        paths=replicas,
+        note=f"h={h}, {noise}: {each:.3g} large increments a path expected among {N}",
+    )
+
+
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """h on both sides of 1, 200,000 paths; |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits."""
     for away in (0.3, 0.7, *rng.uniform(0.3, 0.8, 2 if tier == "standard" else 40)):
@@ -109,10 +186,21 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         case = {"h": h, "n": n, "N": n + int(rng.integers(1, 12)), "seed": seed}
         yield case | {"replicas": 200_000}
         yield case | {"replicas": 0}
+    for noise, tail in LOG_TAILS.items():
+        h = float(1 + rng.uniform(0.4, 0.6) * rng.choice([-1, 1]))
+        N = maps_for(tail)
+        replicas = math.ceil(LARGE_INCREMENTS / expected_number(tail, h, N))
+        yield {"h": h, "n": 0, "N": N, "replicas": replicas, "seed": int(rng.integers(2**31)), "noise": noise}
 
 
 def _with(wrong: Claim, replicas: int = 200_000):
     return lambda seed: check(0.3, 2, 5, replicas, seed, wrong)
+
+
+def _noise(noise: str, claimed: str = "", factor: float = 1):
+    N = maps_for(LOG_TAILS[noise])
+    replicas = math.ceil(LARGE_INCREMENTS / expected_number(LOG_TAILS[noise], 0.5, N))
+    return lambda seed: check_noise(noise, 0.5, N, replicas, seed, claimed, factor)
 
 
 CONTROLS = (
@@ -121,6 +209,10 @@ CONTROLS = (
     Control("without the factor 1 − k^(N−n)", _with(lambda h, n, N: h * abs(1 - h) ** n / (1 - abs(1 - h)))),
     Control("k^(n+1) in place of k^n", _with(lambda h, n, N: abs(1 - h) * scale(h, n, N))),
     Control("coefficients off by 1e-9", _with(lambda h, n, N: (1 + 1e-9) * scale(h, n, N), 0), "coefficients"),
+    Control("the noise next to the border claimed to be on its other side", _noise(FINITE, INFINITE)),
+    Control("and the one on that other side claimed to be on this", _noise(INFINITE, FINITE)),
+    Control("ten per cent more large increments", _noise("Gaussian", factor=1.1), "number of large increments"),
+    Control("ten per cent fewer", _noise("ε = exp(1/U)", factor=1 / 1.1), "number of large increments"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -17,6 +18,8 @@ from contraction.statements.cases.error_rates import (
     binomial_range,
     chi_square_miss,
     chi_square_range,
+    count_miss,
+    count_range,
     off,
     statistical,
 )
@@ -73,6 +76,10 @@ def test_the_stated_miss_rates():
         m: next(iter(m.cases(np.random.default_rng(0), "standard")))
         for m in (log_moment, unbounded_noise, time_averages)
     }
+    for noise in (case for case in log_moment.cases(np.random.default_rng(0), "standard") if "noise" in case):
+        assert max(log_moment.check(**noise).error_rates) <= 1e-9
+    assert count_miss(20_000, 22_000) <= 1e-9
+    assert count_miss(20_000, 20_000 / 1.1) <= 1e-9
     assert [case["replicas"] for case in cases.values()] == [200_000, 120_000, 60_000]
     for h in (0.3, 1.7):
         threshold = time_averages.second_moments(h, time_averages.LONG, 600, 0, time_averages.stationary_variance)[1][2]
@@ -85,6 +92,16 @@ def test_ranges_are_left_with_the_stated_chance():
         assert stats.binom.cdf(low - 1, n, 0.5) + stats.binom.sf(high, n, 0.5) <= 1e-2
         low, high = chi_square_range(n, 1e-2)
         assert stats.chi2.cdf(n * low, n) + stats.chi2.sf(n * high, n) == pytest.approx(1e-2, rel=1e-9)
+    for n, p in ((50, 0.5), (2000, 0.01), (40_000, 0.5)):
+        low, high = count_range(n * p, 1e-3)
+        assert stats.binom.cdf(math.ceil(low) - 1, n, p) + stats.binom.sf(math.floor(high), n, p) <= 1e-3
+        for factor in (0.7, 1.4):
+            stays = stats.binom.cdf(math.floor(high), n, p * factor) - stats.binom.cdf(
+                math.ceil(low) - 1, n, p * factor
+            )
+            assert stays <= count_miss(n * p, n * p * factor, 1e-3)
+    assert count_range(0.5, 1e-3)[0] == 0
+    assert count_miss(100.0, 101.0) == 1
     assert (off(1.5, 1, 0.5, 2), off(0.5, 1, 0.5, 2), off(2.5, 1, 0.5, 2)) == (0.5, 1, 1.5)
 
 
