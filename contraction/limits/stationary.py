@@ -23,7 +23,7 @@ from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
-from contraction.limits.backward import _float, compose
+from contraction.limits.composed import compose, in_floats
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.operators import RandomOperator, check_count
@@ -128,7 +128,7 @@ def sample_stationary(
         start = np.broadcast_to(reference, (size, *reference.shape))
     if len(operators):
         probe(operators, start)
-    value = compose(operators, _float(start, operators))
+    value = compose(operators, in_floats(start, operators))
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
 
 
