@@ -25,7 +25,7 @@ from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.operators import Operators, RandomOperator, as_point, check_count, check_seed, drawn
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -280,7 +280,7 @@ def backward_limit(
     for name, value in (("max_maps", max_maps), ("patience", patience)):
         if check_count(name, value) < 1:
             raise ValueError(f"{name} must be at least 1, got 0")
-    check_count("the seed", seed)
+    check_seed(seed)
     reference = point(theta0, family)
     far = None if start is None else point(start, family)
     probe_family(family, reference, *(() if far is None else (far,)), seed=seed)
@@ -449,8 +449,8 @@ class _Search:
 
     def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
         """``count`` points T'_1 … T'_m theta0 of new maps, shape (count, *event)."""
-        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key)).generate_state(1, np.uint32)
-        operators = self.family.sample(m, int(words[0]), replicas=count)
+        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key)).generate_state(1, np.uint64)
+        operators = drawn(self.family, m, int(words[0]), count)
         self.applications += m * count
         return compose(operators, np.broadcast_to(self.reference, (count, *self.reference.shape)))
 
