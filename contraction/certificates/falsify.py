@@ -25,6 +25,9 @@ __all__ = ["Search", "check_enclosures", "search_violation"]
 # A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
 OPERATIONS = 64
 STEEPEST_MAPS = 6  # derivatives are taken of this many maps
+SMALL = 64  # up to this dimension as whole matrices
+FULL_JACOBIAN = 512  # up to this dimension one whole matrix for one map, products with vectors otherwise
+LARGE = 2**20  # so many numbers of pairs a map are compared at least where d is large
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def search_violation(
     probe(operators, start, named=True)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
     near = start.reshape(-1, *event)[0]
+    pairs = min(pairs, max(4, LARGE // max(1, near.size)))
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
     best, farthest, compared = 0.0, 0.0, 0
     for n, i in enumerate(_spread(len(operators), maps)):
@@ -98,7 +102,9 @@ def search_violation(
         x, y = _pairs(T, near, rng, pairs, points)
         _check_affine(T, x)
         limits = [(factor, None if factor is None else factor.value), ("lipschitz(draw)", T.lipschitz)]
-        steepest = _steepest(T, x) if points is None and n < STEEPEST_MAPS else []  # they leave a region
+        steepest = []
+        if points is None and n < (STEEPEST_MAPS if start.shape[-1] <= FULL_JACOBIAN else 2):  # they leave a region
+            steepest = _steepest(T, x, whole=n == 0)
         for p, q in ((x, y), *steepest):
             best = max(best, _check_pairs(T, p, q, limits))
             compared += len(p)
@@ -272,25 +278,84 @@ def _check_affine(T: _Map, x: NDArray) -> None:
         )
 
 
-def _steepest(T: _Map, x: NDArray) -> list[tuple[NDArray, NDArray]]:
+def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]:
     """Pairs along the directions that a finite-difference derivative stretches most (Euclidean, sup and l1 senses)."""
     if T.space.event_ndim != 1 or _exact(x) or T.space.random_points(np.random.default_rng(0), x[0], 1) is not None:
         return []  # in a subset of R^d the steps could leave it
     x = x[:3]
-    d = x.shape[-1]
-    step = 1e-6 * (1 + _size(x, 1))[..., None]
-    basis = np.eye(d).reshape(d, *[1] * (x.ndim - 1), d)
-    J = np.moveaxis((T(x + step * basis) - T(x)) / step, 0, -1)
-    if not np.all(np.isfinite(J)):
+    if (small := x.shape[-1] <= SMALL) or (whole and x.shape[-1] <= FULL_JACOBIAN):
+        x = x if small else x[:1]
+        directions = _of_jacobian(T, x)
+    else:
+        x = x[:1]
+        directions = _of_products(T, x)
+    if directions is None:
         return []
-    singular = np.linalg.svd(J)[2][..., 0, :]
-    row = np.take_along_axis(J, np.argmax(np.abs(J).sum(-1), axis=-1)[..., None, None], axis=-2)[..., 0, :]
-    signs = np.where(row < 0, -1.0, 1.0)
-    column = np.eye(d)[np.argmax(np.abs(J).sum(-2), axis=-1)]
-    directions = [singular, signs, column, *T.space.stretched_directions(J)]
     out = []
     for v in directions:
         for t in (1e-3, 1.0, 1e3):
             half = 0.5 * t * (1 + _size(x, 1))[..., None] * v
             out.append((x - half, x + half))
     return out
+
+
+def _of_jacobian(T: _Map, x: NDArray) -> list[NDArray] | None:
+    """The directions from the whole derivative, d applications a point; None where it is not finite."""
+    step = 1e-6 * (1 + _size(x, 1))[..., None]
+    d = x.shape[-1]
+    basis = np.eye(d).reshape(d, *[1] * (x.ndim - 1), d)
+    J = np.moveaxis((T(x + step * basis) - T(x)) / step, 0, -1)
+    if not np.all(np.isfinite(J)):
+        return None
+    singular = np.linalg.svd(J)[2][..., 0, :]
+    row = np.take_along_axis(J, np.argmax(np.abs(J).sum(-1), axis=-1)[..., None, None], axis=-2)[..., 0, :]
+    signs = np.where(row < 0, -1.0, 1.0)
+    column = np.eye(d)[np.argmax(np.abs(J).sum(-2), axis=-1)]
+    return [singular, signs, column, *T.space.stretched_directions(J)]
+
+
+def _of_products(T: _Map, x: NDArray, block: int = 2, powers: int = 6) -> list[NDArray] | None:
+    """The direction that J stretches most, of the span of v, J v, J² v, … for two random v, with its signs and corner.
+
+    J is never formed: each product is a difference of two values of the map. For a symmetric J, that of a gradient
+    step, this is the power method with the best combination of all its vectors; for another J a direction that J² v
+    and its like do not show is missed.
+    """
+    lead, d = x.shape[:-1], x.shape[-1]
+    step = 1e-6 * (1 + _size(x, 1))[..., None]
+    value = T(x)
+    V = np.random.default_rng(0x5EE).standard_normal((block, *lead, d))
+    basis, images = [], []
+    for _ in range(powers):
+        largest = np.max(np.abs(V), axis=-1, keepdims=True)
+        V = V / np.where(largest > 0, largest, 1.0)
+        JV = (T(x + step * V) - value) / step
+        if not np.all(np.isfinite(JV)):
+            return None
+        basis.append(V)
+        images.append(JV)
+        V = _best(_inner(JV), None, block) @ np.moveaxis(JV, 0, -2)
+        V = np.moveaxis(V, -2, 0)
+    K, JK = np.concatenate(basis), np.concatenate(images)
+    v = (_best(_inner(K), _inner(JK), 1) @ np.moveaxis(K, 0, -2))[..., 0, :]
+    v = v / np.max(np.abs(v), axis=-1, keepdims=True)
+    corner = np.where(np.abs(v) == 1, 1.0, 0.0)
+    return [v, np.where(v < 0, -1.0, 1.0), corner]
+
+
+def _inner(V: NDArray) -> NDArray:
+    """Inner products of vectors (m, ..., d) with one another, shape (..., m, m)."""
+    W = np.moveaxis(V, 0, -2)
+    return W @ np.swapaxes(W, -1, -2)
+
+
+def _best(gram: NDArray, image_gram: NDArray | None, count: int) -> NDArray:
+    """Coefficients (..., count, m) of the unit vectors with the longest images; of orthonormal ones without images."""
+    values, vectors = np.linalg.eigh(gram)
+    room = gram.shape[-1] * 2.0**-40 * values[..., -1:]
+    white = np.where(values > room, 1 / np.sqrt(np.where(values > room, values, 1.0)), 0.0)[..., None, :] * vectors
+    inside = np.eye(gram.shape[-1]) if image_gram is None else np.swapaxes(white, -1, -2) @ image_gram @ white
+    top = np.linalg.eigh(inside * np.ones((*gram.shape[:-2], 1, 1)))[1][..., -count:]
+    if image_gram is None:
+        top = np.broadcast_to(np.eye(gram.shape[-1])[:, -count:], top.shape)
+    return np.swapaxes(white @ top, -1, -2)

@@ -12,7 +12,7 @@ from contraction.families._checks import check_dim
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
-from contraction.maps.operators import RandomOperator
+from contraction.maps.operators import RandomOperator, one_of
 from contraction.maps.spaces import Space
 
 __all__ = ["AffineLaw", "RandomAffine"]
@@ -46,7 +46,7 @@ class RandomAffine(FiniteFamily):
 
     @staticmethod
     def from_law(
-        draw: Callable[[np.random.Generator], tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any
+        draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any
     ) -> AffineLaw:
         """A family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
         return AffineLaw(draw, dim, **declared)
@@ -119,7 +119,8 @@ class AffineLaw(RandomOperator):
     Parameters
     ----------
     draw
-        ``draw(rng) -> (A, b)``, A a number, a diagonal (d,) or a matrix (d, d), always of one kind.
+        ``draw(rng) -> (A, b)``, A a number, a diagonal (d,) or a matrix (d, d), always of one kind. With a second
+        argument named ``size`` it gives that many pairs at once, each array with a leading axis.
     dim
         Number of coordinates d.
     contraction, displacement
@@ -132,7 +133,7 @@ class AffineLaw(RandomOperator):
 
     def __init__(
         self,
-        draw: Callable[[np.random.Generator], tuple[ArrayLike, ArrayLike]],
+        draw: Callable[..., tuple[ArrayLike, ArrayLike]],
         dim: int,
         *,
         contraction: float | None = None,
@@ -144,8 +145,9 @@ class AffineLaw(RandomOperator):
         )
         self.dim = check_dim(dim)
 
-    def _pair(self, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-        A, b = (np.asarray(x, dtype=float) for x in self._draw(rng))
+    def _pair(self, drawn: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray, NDArray]:
+        """One pair (A, b) as arrays of floats, b of shape (d,)."""
+        A, b = (np.asarray(x, dtype=float) for x in drawn)
         d = self.dim
         assert d is not None
         if A.shape not in ((), (d,), (d, d)) or b.shape not in ((), (d,)):
@@ -156,9 +158,15 @@ class AffineLaw(RandomOperator):
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> tuple[NDArray, NDArray]:
         """(A, b), each with a leading replica axis if there are replicas."""
+        size = 1 if replicas is None else replicas
+        many = self._draw(rng, size) if self._draws_many else None
         if replicas is None:
-            return self._pair(rng)
-        pairs = [self._pair(rng) for _ in range(replicas)]
+            return self._pair(self._draw(rng) if many is None else one_of(many, 0, 1))
+        if many is not None:
+            self._pair(one_of(many, 0, size))
+            A, b = (np.asarray(x, dtype=float) for x in many)
+            return A, np.broadcast_to(b if b.ndim > 1 else b[:, None], (size, self.dim or 1))
+        pairs = [self._pair(self._draw(rng)) for _ in range(replicas)]
         if len({A.shape for A, _ in pairs}) != 1:
             raise ValueError("draw(rng) must always give A of one kind: a number, a diagonal or a matrix")
         return np.stack([A for A, _ in pairs]), np.stack([b for _, b in pairs])

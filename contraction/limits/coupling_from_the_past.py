@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.limits.backward import NotSettled
-from contraction.maps.operators import RandomOperator, as_point, check_count
+from contraction.maps.operators import RandomOperator, as_point, check_count, check_seed, drawn
 from contraction.maps.probe import probe_family
 
 __all__ = ["ExactSample", "coupling_from_the_past"]
@@ -78,7 +78,7 @@ def coupling_from_the_past(
     """
     if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")
-    check_count("the seed", seed)
+    check_seed(seed)
     if check_count("max_maps", max_maps) < 1:
         raise ValueError("max_maps must be at least 1, got 0")
     points = _states(family, states)
@@ -121,7 +121,7 @@ def _draw(
     number = {_key(x): i for i, x in enumerate(points)}
     outer = np.arange(len(points))  # T_1 … T_known as a table of state numbers
     while n <= max_maps:
-        operators = family.sample(n, seed)
+        operators = drawn(family, n, seed)
         images = points
         for i in range(n, (0 if monotone else known), -1):
             images = operators.apply(i, images)

@@ -23,10 +23,10 @@ from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
-from contraction.limits.backward import _float, compose
+from contraction.limits.composed import compose, in_floats
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
-from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.operators import RandomOperator, check_count, check_seed, drawn
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
@@ -105,7 +105,7 @@ def sample_stationary(
         raise ValueError(f"W_p needs p >= 1, got {p!r}")
     if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
-    check_count("the seed", seed)
+    check_seed(seed)
     if size is not None and check_count("size", size) == 0:
         raise ValueError("size must be at least 1, got 0")
     reference = point(_origin(family) if theta0 is None else theta0, family)
@@ -128,7 +128,7 @@ def sample_stationary(
         start = np.broadcast_to(reference, (size, *reference.shape))
     if len(operators):
         probe(operators, start)
-    value = compose(operators, _float(start, operators))
+    value = compose(operators, in_floats(start, operators))
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
 
 
@@ -261,7 +261,7 @@ def unbiased_expectation(
             f"finite variance needs rate^stride < tail < 1: rate = {decay:.6g}, stride = {s}, "
             f"rate^stride = {decay**s:.6g}, tail = {chance!r}"
         )
-    rng = np.random.default_rng(np.random.SeedSequence(check_count("the seed", seed), spawn_key=(0x61,)))
+    rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(0x61,)))
     horizons = rng.geometric(1 - chance, size=copies) - 1
     values, cost = [], 0
     for j in np.unique(horizons).tolist():
@@ -269,7 +269,7 @@ def unbiased_expectation(
         cost += count * sum(levels)
         step = max(1, BLOCK_NUMBERS // max(1, reference.size * (levels[-1] + 1)))
         for block, first in enumerate(range(0, count, step)):
-            operators = family.sample(levels[-1], _seed(seed, j, block), replicas=min(step, count - first))
+            operators = drawn(family, levels[-1], _seed(seed, j, block), min(step, count - first))
             values.append(_copies(operators, f, reference, levels, chance))
     Z = np.concatenate(values)
     mean, error = float(np.mean(Z)), float(np.std(Z, ddof=1) / math.sqrt(copies))

@@ -237,6 +237,9 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
     shape = start.shape
     rows = np.empty((2, len(asked), *start.shape))
     rows[:, asked == 0] = start
+    rows_of: dict[int, list[int]] = {}
+    for row, n in enumerate(asked.tolist()):
+        rows_of.setdefault(n, []).append(row)
     f, q, P = start.astype(float), np.zeros(start.shape), np.ones(start.shape[-1:] if first.common else start.shape)
     for n in range(1, int(asked.max(initial=0)) + 1):
         maps = operators.family.affine(operators.draws[n - 1])
@@ -251,7 +254,7 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
             f[block] *= factor
             f[block] += b
         P = P * A
-        if (here := asked == n).any():
+        if here := rows_of.get(n):
             rows[0, here], rows[1, here] = f, q + P * start
     return rows[0], rows[1]
 
@@ -285,11 +288,15 @@ def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray)
 
 
 def _forward_rows(operators: Operators, start: NDArray, asked: NDArray) -> NDArray:
+    """T_n … T_1 (start) for the asked n, in one pass over the maps."""
     rows = np.empty((len(asked), *start.shape), dtype=start.dtype)
-    theta = start
-    for n in range(int(asked.max()) + 1):
-        theta = operators.apply(n, theta) if n else start
-        rows[asked == n] = theta
+    by_n = np.argsort(asked, kind="stable")
+    theta, n = start, 0
+    for row in by_n.tolist():
+        while n < asked[row]:
+            n += 1
+            theta = operators.apply(n, theta)
+        rows[row] = theta
     return rows
 
 

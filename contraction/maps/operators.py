@@ -8,6 +8,7 @@ and closed forms use of a family are the methods under "what is known of it"; at
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from numbers import Real
 from typing import Any, overload
 
@@ -20,7 +21,7 @@ from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import changes_argument
 from contraction.maps.spaces import Space, as_space
 
-__all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "map_generator"]
+__all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "check_seed", "drawn", "map_generator"]
 
 CACHED_BYTES = 256 * 2**20
 
@@ -35,6 +36,26 @@ def check_count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise ValueError(f"{name} must be a non-negative integer, got {value!r}")
     return int(value)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed, 0 … 2^32 - 1.
+
+    From 2^32 on, seeds would share maps: map 1 of seed 7 + 5·2^32 is drawn as map 6 of seed 7.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer in that range.
+    """
+    if check_count("the seed", seed) >= 2**32:
+        raise ValueError(f"the seed must be below 2^32 = {2**32}, where seeds begin to share maps, got {seed}")
+    return int(seed)
+
+
+def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None) -> Operators:
+    """T_1 … T_n of a seed that was derived from another one and may have 64 bits; `RandomOperator.sample` otherwise."""
+    return Operators(family, family.draws(n, seed, replicas), seed=seed, replicas=replicas)
 
 
 def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
@@ -91,6 +112,31 @@ def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_n
     return np.stack(images).reshape(*lead, *images[0].shape)
 
 
+def takes_size(draw: Callable) -> bool:
+    """Whether a function that draws has an argument named ``size``."""
+    try:
+        return "size" in signature(draw).parameters
+    except (TypeError, ValueError):  # builtins without a signature
+        return False
+
+
+def one_of(many: Any, r: int, size: int) -> Any:
+    """Draw r of draws that were made together: of each array of a tuple or a dictionary.
+
+    Raises
+    ------
+    ValueError
+        If an array does not have ``size`` draws along its first axis.
+    """
+    if isinstance(many, dict):
+        return {key: one_of(value, r, size) for key, value in many.items()}
+    if isinstance(many, tuple):
+        return tuple(one_of(value, r, size) for value in many)
+    if np.ndim(many) == 0 or len(many) != size:
+        raise ValueError(f"draw(rng, size) must give size = {size} draws along the first axis, got {np.shape(many)}")
+    return many[r]
+
+
 def _at_least_zero(value: Any) -> bool:
     return isinstance(value, Real) and float(value) >= 0
 
@@ -105,7 +151,9 @@ class RandomOperator:
     Parameters
     ----------
     draw
-        ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here.
+        ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here. Many replicas are
+        drawn at once by a function with a second argument named ``size``: ``draw(rng, size)`` returns ``size`` draws
+        along a leading axis, as one array, a tuple or a dictionary of arrays.
     apply
         ``apply(theta, draw)`` returns T(theta), for points with any leading batch axes: theta (..., d) -> (..., d).
         It must be deterministic, treat each point by itself (``theta @ A.T``, ``axis=-1``), leave theta as it is and
@@ -155,6 +203,7 @@ class RandomOperator:
     vectorized: bool = True
     batched: bool = True
     name: str = "RandomOperator"
+    _draws_many: bool = False
     _lipschitz: Callable[[Any], float] | None = None
     _affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None
     _contraction: float | None = None
@@ -162,7 +211,7 @@ class RandomOperator:
 
     def __init__(
         self,
-        draw: Callable[[np.random.Generator], Any],
+        draw: Callable[..., Any],
         apply: Callable[[NDArray, Any], ArrayLike],
         *,
         contraction: float | None = None,
@@ -190,6 +239,7 @@ class RandomOperator:
         self.vectorized, self.batched, self.name = vectorized, batched, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
         self._contraction, self._displacement = contraction, displacement
+        self._draws_many = takes_size(draw)
 
     def __repr__(self) -> str:
         return f"{self.name}()"
@@ -198,6 +248,11 @@ class RandomOperator:
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
         """Draw one map, or with ``replicas`` the same-index map of each replica along a leading axis."""
+        if self._draws_many:
+            many = self._draw(rng, 1 if replicas is None else replicas)
+            if replicas is None:
+                return one_of(many, 0, 1)
+            return many if self.vectorized else _ReplicaBlock(one_of(many, r, replicas) for r in range(replicas))
         if replicas is None:
             return self._draw(rng)
         draws = [self._draw(rng) for _ in range(replicas)]
@@ -382,20 +437,20 @@ class RandomOperator:
         n
             Number of maps, at least 0. Map i does not depend on n: ``sample(500)[i]`` equals ``sample(1000)[i]``.
         seed
-            Non-negative integer.
+            Integer, 0 … 2^32 - 1.
         replicas
             Number of independent copies along the leading axis; None for one without that axis.
 
         Raises
         ------
         ValueError
-            If n or seed is negative or not an integer, or replicas is not positive.
+            If n or seed is negative or not an integer, the seed is 2^32 or more, or replicas is not positive.
         """
         check_count("the number of maps n", n)
-        check_count("the seed", seed)
+        check_seed(seed)
         if replicas is not None and check_count("replicas", replicas) == 0:
             raise ValueError("replicas must be at least 1, got 0")
-        return Operators(self, self.draws(n, seed, replicas), seed=seed, replicas=replicas)
+        return drawn(self, n, seed, replicas)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
         """The draws of T_1 … T_n; families whose maps are not independent override this."""

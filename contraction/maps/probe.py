@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe_checks import check_distance, check_draws, check_map, points_around
 
 __all__ = ["probe", "probe_family"]
@@ -92,7 +92,7 @@ def probe(
         once["draws", R is None] = dtype
     tried, first, images = operators, points[0], dtype
     if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:
-        tried, points = family.sample(len(operators), operators.seed, replicas=STAND_IN), [p[:STAND_IN] for p in points]
+        tried, points = drawn(family, len(operators), operators.seed, STAND_IN), [p[:STAND_IN] for p in points]
     others = points[1:] if inside else [*points_around(family.space, points[0], tried.replicas), *points[1:]]
     if R is None and ("distance", event) not in once:
         check_distance(family.space, [points[0], *others])
@@ -136,7 +136,7 @@ def probe_family(
     remembered, event = _memory(family), starts[0].shape[starts[0].ndim - family.space.event_ndim :]
     key = (event, np.result_type(*(start.dtype for start in starts)).str, inside, affine)
     if key not in remembered:
-        remembered[key] = probe(family.sample(FAMILY_MAPS, seed), *starts, inside=inside, affine=affine)
+        remembered[key] = probe(drawn(family, FAMILY_MAPS, seed), *starts, inside=inside, affine=affine)
 
 
 def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) -> list[NDArray]:

@@ -11,11 +11,11 @@ __all__ = ["UNIT", "gamma", "iterate_rounding"]
 UNIT = 2.0**-53
 
 
-def gamma(n: float) -> float:
-    """gamma(n) = n u / (1 - n u), the relative error of n rounded operations."""
-    if n * UNIT >= 1:
-        raise ValueError(f"gamma(n) needs n u < 1, got n = {n}")
-    return n * UNIT / (1 - n * UNIT)
+def gamma(n: float, unit: float = UNIT) -> float:
+    """gamma(n) = n u / (1 - n u), the relative error of n rounded operations (u = ``unit``, default: float64's)."""
+    if n * unit >= 1:
+        raise ValueError(f"gamma(n) needs n u < 1, got n = {n}, u = {unit}")
+    return n * unit / (1 - n * unit)
 
 
 def iterate_rounding(k: float, n: int, scale: float, operations: int) -> float:

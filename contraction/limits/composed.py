@@ -1,0 +1,141 @@
+"""T_1 … T_n (theta) with a bound on what rounding did to it.
+
+If every map is computed to within r_i of its true value at the computed argument, the composition is computed to
+within r_1 + Lip(T_1) r_2 + … + Lip(T_1 … T_(n-1)) r_n: later maps contract the errors of earlier ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.certificates.drawn import prefix_lipschitz
+from contraction.certificates.falsify import OPERATIONS
+from contraction.maps.errors import MapRefused, NotCertified
+from contraction.maps.operators import Operators
+from contraction.maps.rounding import gamma
+from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
+
+__all__ = ["compose", "composed", "in_floats", "prefix_bounds", "rounding_of_one"]
+
+
+def compose(operators: Operators, theta: NDArray, n: int | None = None, first: int = 1) -> NDArray:
+    """T_first … T_n (theta) of maps that were probed: what `apply_backward` does."""
+    value = np.array(theta)
+    for i in range(len(operators) if n is None else n, first - 1, -1):
+        value = operators.apply(i, value)
+    return value if value.flags.writeable else value.copy()
+
+
+def in_floats(theta: NDArray, operators: Operators) -> NDArray:
+    """Integers become what the maps make of them: floats, or exact Python integers."""
+    if theta.dtype.kind in "iub" and len(operators):
+        kind = np.result_type(theta.dtype, np.asarray(operators.apply(1, theta)).dtype)
+        return theta.astype(object if kind.kind in "iub" else kind)
+    return theta
+
+
+def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) -> tuple[NDArray, float]:
+    """T_1 … T_n (theta), and a bound on its distance to the value in exact arithmetic.
+
+    Parameters
+    ----------
+    operators
+        Drawn maps T_1 … T_N, probed.
+    theta
+        One point.
+    n
+        Index of the innermost map.
+    prefixes
+        Bounds on Lip(T_1 … T_j) for j = 0 … n - 1, or more.
+
+    Returns
+    -------
+    value : ndarray
+        The point.
+    rounding : float
+        0 for exact types. Otherwise every map is trusted to give each coordinate to within 64 + 16 d roundings,
+        relative to the largest coordinate of argument and value.
+
+    Raises
+    ------
+    MapRefused
+        If a map leaves the numbers: NaN or infinity.
+    """
+    space, value = operators.family.space, np.array(theta)
+    if value.dtype.kind in "iubO":
+        return compose(operators, value, n), 0.0
+    norm, total, size, unit = _of_coordinates(space, value), 0.0, _size(value), 0.0
+    for i in range(n, 0, -1):
+        image = np.asarray(operators.apply(i, value))
+        unit = max(unit, _unit(image), _unit(value) if n == i else 0.0)
+        size = max(size, _size(image))
+        if norm is None:
+            total += float(prefixes[i - 1]) * _moved(space, image, _local(unit, value.size) * size)
+        value = image
+    if not np.all(np.isfinite(value)):
+        raise MapRefused(f"the iterates leave the numbers: T_1 … T_{n} (theta0) = {value!r}")
+    if norm is not None and n:
+        total = float(np.sum(prefixes[:n])) * norm * _local(unit, value.size) * 2 * size
+    return (value if value.flags.writeable else value.copy()), total * (1 + 2.0**-20)
+
+
+def rounding_of_one(space: Space, value: NDArray) -> float:
+    """How far the rounding of one map can move its value: the least that is claimed where no constant is known."""
+    if value.dtype.kind in "iubO":
+        return 0.0
+    each, norm = _local(_unit(value), value.size) * 2 * _size(value), _of_coordinates(space, value)
+    return _moved(space, value, each) if norm is None else norm * each
+
+
+def prefix_bounds(operators: Operators, n: int, k: float | None) -> NDArray:
+    """Bounds on Lip(T_1 … T_j), j = 0 … n: k^j, or from the maps' own factors where no common k < 1 is known.
+
+    Raises
+    ------
+    NotCertified
+        If no Lipschitz constant is known.
+    """
+    if k is not None:
+        return np.power(k, np.arange(n + 1.0))
+    known = prefix_lipschitz(operators[:n]) if n else (np.ones(1), "", "drawn")
+    if known is None:
+        raise NotCertified(
+            f"the rounding of T_1 … T_{n} is unknown: no Lipschitz constant is stated for {operators.family!r}",
+            ("declare contraction=, lipschitz= or affine=",),
+        )
+    return np.asarray(known[0], dtype=float) * (1 + 2.0**-20)
+
+
+def _unit(x: NDArray) -> float:
+    return float(np.finfo(x.dtype).eps) / 2 if x.dtype.kind == "f" else 0.0
+
+
+def _size(x: NDArray) -> float:
+    return float(np.max(np.abs(x), initial=0.0))
+
+
+def _local(unit: float, d: int) -> float:
+    return gamma(OPERATIONS + 16 * d, unit) if unit else 0.0
+
+
+def _of_coordinates(space: Any, x: NDArray) -> float | None:
+    """c with ‖v‖ <= c max |v_j|, for the spaces whose distance is a norm that is known; None otherwise."""
+    if isinstance(space, Euclidean):
+        return math.sqrt(x.size)
+    if isinstance(space, SupNorm):
+        return 1.0
+    if isinstance(space, L1Simplex):
+        return float(x.size)
+    if isinstance(space, WeightedEuclidean):
+        return float(np.linalg.norm(space.root, 2)) * math.sqrt(x.size)
+    return None
+
+
+def _moved(space: Space, x: NDArray, error: float) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = [float(space.distance(x, x + s * error)) for s in (1, -1)]
+    return 1.05 * max((m for m in moved if math.isfinite(m)), default=math.inf)
