@@ -25,9 +25,9 @@ from contraction.families import (
     Uniform,
 )
 from contraction.maps.orders import Backward
-from contraction.statements._chance import deviation
-from contraction.statements._finite import rows
-from contraction.statements.reversible_words import reversible_chain, rotating_chain
+from contraction.statements.cases.error_rates import deviation
+from contraction.statements.cases.exact_words import rows
+from contraction.statements.section_2.reversible_words import reversible_chain, rotating_chain
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 MAPS = [lambda x: x / 2 + abs(x) / 4 + 1, lambda x: abs(x) / 3 - 2, lambda x: -x / 2]
