@@ -52,6 +52,8 @@ _WHERE = {
     ),
     "contraction.limits.coupling_from_the_past": ("ExactSample", "coupling_from_the_past"),
     "contraction.certificates.falsify": ("search_violation",),
+    "contraction.exponents.lyapunov": ("LyapunovExponents", "lyapunov_exponents"),
+    "contraction.exponents.synchronisation": ("Synchronisation", "synchronisation"),
 }
 _SUBMODULES = {
     "bounds": "contraction.certificates.bounds",
@@ -89,6 +91,8 @@ if TYPE_CHECKING:
     from contraction.certificates.error_bound import Certificate, ErrorBound, Estimate
     from contraction.certificates.falsify import search_violation
     from contraction.certificates.norms import common_norm, lyapunov_norm
+    from contraction.exponents.lyapunov import LyapunovExponents, lyapunov_exponents
+    from contraction.exponents.synchronisation import Synchronisation, synchronisation
     from contraction.limits.backward import BackwardLimit, NotSettled, apply_backward, backward_limit, coupling_distance
     from contraction.limits.coupling_from_the_past import ExactSample, coupling_from_the_past
     from contraction.limits.nested_boxes import NestedBoxes, nested_boxes

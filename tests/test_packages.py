@@ -28,9 +28,10 @@ THEORY_ALLOWED = {
     "families": {"maps"},
     "certificates": {"maps"},
     "limits": {"maps", "certificates"},
+    "exponents": {"maps", "families"},
     "laws": {"maps", "families"},
     "expansions": {"maps"},
-    "statements": {"maps", "families", "certificates", "limits", "laws", "expansions"},
+    "statements": {"maps", "families", "certificates", "limits", "laws", "expansions", "exponents"},
     "plots": {"maps", "families", "certificates", "limits", "laws", "expansions"},
     "report": {"statements", "plots"},
 }

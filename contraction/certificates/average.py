@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from contraction.certificates import bounds
 from contraction.certificates.hypotheses import U, point, search_declared
@@ -26,13 +27,14 @@ from contraction.certificates.words import (
     word_norms,
     word_weights,
 )
-from contraction.maps.affine import as_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, check_count
+from contraction.maps.operators import Operators, RandomOperator, check_count
 from contraction.maps.probe import probe_family
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
+
+BLOCK_NUMBERS = 2**24  # products of sampled words are held together up to this many numbers
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ class AverageContraction:
     upper : float
         An upper bound that holds with probability ``confidence``; inf where none can be given.
     confidence : float
-        1 where exact.
+        1 where exact, 0 where ``upper`` is inf because no bound on the maps' constants is known.
+    interval : tuple of float
+        A two-sided normal interval at ``interval_confidence``, asymptotic in the number of words: it assumes no bound,
+        and a rare expanding map can hide from it. (exponent, upper) where exact.
+    interval_confidence : float
+        Level of ``interval``; 1 where exact.
     origin : str
         "proved" or "declared" where enumerated, "measured" where sampled: then this is an estimate, no certificate.
     q, words : int
@@ -60,6 +67,8 @@ class AverageContraction:
     q: int
     words: int
     source: str
+    interval: tuple[float, float]
+    interval_confidence: float
 
     @property
     def certified(self) -> bool:
@@ -74,19 +83,32 @@ class AverageContraction:
     @property
     def rate(self) -> float:
         """d(theta*, theta_n) <= C_omega r^n almost surely for every r above this, given a log moment."""
-        return math.exp(min(self.upper, 700.0))
+        return math.exp(self.upper) if self.upper < 709 else math.inf
 
     def __str__(self) -> str:
-        kind = "contraction on average" if self.certified else f"estimate of the exponent, confidence {self.confidence}"
-        meaning = (
-            f"d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > {self.rate:.6g}, if E log⁺ d(θ0, Tθ0) < ∞"
-            if self.contracts
-            else "words of this length show no contraction on average; longer ones (a larger q) may"
-        )
-        return (
-            f"{kind}: (1/q) E log Lip(T_1…T_q) = {self.exponent:.6g} ≤ {self.upper:.6g}, q = {self.q}\n"
-            f"  {self.origin:<9} {self.source}\n  {meaning}"
-        )
+        lines = [
+            f"contraction on average: (1/q) E log Lip(T_1…T_q) = {self.exponent:.6g} ≤ {self.upper:.6g}, q = {self.q}"
+            if self.certified
+            else f"estimate of (1/q) E log Lip(T_1…T_q): {self.exponent:.6g}, q = {self.q}",
+            f"  {self.origin:<9} {self.source}",
+        ]
+        if not self.certified:
+            low, high = self.interval
+            lines.append(
+                f"  {100 * self.interval_confidence:g} % normal interval [{low:.6g}, {high:.6g}], asymptotic; "
+                + (
+                    f"upper bound {self.upper:.6g} with confidence {self.confidence:g}"
+                    if self.confidence
+                    else "no upper bound, because no bound on the maps' constants is known (largest=)"
+                )
+            )
+        if self.contracts:
+            lines.append(f"  d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > {self.rate:.6g}, if E log⁺ d(θ0, Tθ0) < ∞")
+        elif self.certified:
+            lines.append("  words of this length do not contract on average; longer ones (a larger q) may")
+        else:
+            lines.append("  no contraction on average is shown for words of this length")
+        return "\n".join(lines)
 
 
 def confidence_upper(values: ArrayLike, largest: float, confidence: float, lowest: float) -> float:
@@ -134,7 +156,8 @@ def average_contraction(
     space
         The metric (default: the family's).
     words, confidence, seed
-        Independent words to draw and the confidence of the upper bound, where words cannot be listed.
+        Independent words to draw, and the level of the upper bound and of the normal interval, where there are more
+        than 200,000 words or they cannot be listed.
     largest
         A bound on every map's Lipschitz constant (default: ``family.contraction``). Without one, an estimate has no
         confidence bound (``upper`` is inf): a rare expanding map could hide.
@@ -165,10 +188,10 @@ def average_contraction(
     if leaf is None and space is None and (mean := family.log_mean) is not None:
         # the exponent of one map bounds that of words, and equals it where factors multiply; 64 ulps cover its sum
         upper = mean if math.isinf(mean) else mean + 64 * U * (1 + abs(mean))
-        return AverageContraction(mean, upper, 1.0, "proved", q, 1, "E log |K| in closed form")
+        return _exact(mean, upper, "proved", q, 1, "E log |K| in closed form")
     if leaf is None and space is None and q == 1 and (k := family.contraction) is not None and k.value < 1:
         value = math.log(k.value) if k.value > 0 else -math.inf
-        return AverageContraction(value, bounds.up(value, 4), 1.0, k.origin, 1, 1, f"log k, k from {k.source}")
+        return _exact(value, bounds.up(value, 4), k.origin, 1, 1, f"log k, k from {k.source}")
     return _sampled(family, theta, q, leaf, metric, words, confidence, largest, seed)
 
 
@@ -178,15 +201,12 @@ def _enumerated(weights: NDArray, factors: NDArray, origin: Origin, q: int) -> A
         logs = np.log(factors[live])
     value = -math.inf if np.any(np.isneginf(logs)) else float(weights[live] @ logs) / q
     slack = (len(factors) + 8) * U * float(weights[live] @ np.abs(np.where(np.isfinite(logs), logs, 0.0)))
-    return AverageContraction(
-        value,
-        value if math.isinf(value) else value + slack,
-        1.0,
-        origin,
-        q,
-        int(live.sum()),
-        f"all {int(live.sum())} words of length {q}",
-    )
+    upper, count = value if math.isinf(value) else value + slack, int(live.sum())
+    return _exact(value, upper, origin, q, count, f"all {count} words of length {q}")
+
+
+def _exact(value: float, upper: float, origin: Origin, q: int, words: int, source: str) -> AverageContraction:
+    return AverageContraction(value, upper, 1.0, origin, q, words, source, (value, upper), 1.0)
 
 
 def _sampled(
@@ -204,43 +224,79 @@ def _sampled(
         raise ValueError(f"words must be at least 4, got {words}")
     Q = None if leaf is None else leaf_basis(family, theta, leaf)
     pilot = max(2, words // 8)
-    operators = family.sample((words + pilot) * q, seed)
-    logs = np.array([_log_lipschitz(operators, j * q, q, Q, metric, theta.shape[-1]) for j in range(words + pilot)]) / q
+    logs = _log_lipschitz(family, q, words + pilot, Q, metric, theta.shape[-1], seed) / q
     if largest is None:
         c = family.contraction if metric == family.space else None
         largest = None if c is None or not math.isfinite(c.value) else c.value
     kept = logs[pilot:]
+    mean, interval = _normal(kept, confidence)
     source = f"mean over {words} independent words of length {q}, seed {seed}"
     if largest is None:
-        return AverageContraction(float(np.mean(kept)), math.inf, 0.0, "measured", q, words, source + ", no bound on K")
+        return AverageContraction(mean, math.inf, 0.0, "measured", q, words, source, interval, confidence)
     top = math.log(largest) if largest > 0 else -700.0
     lowest = min(float(np.min(logs[:pilot])), top)  # the pilot words choose the truncation, and are not used again
     lowest = max(lowest, top - 700.0)
     upper = confidence_upper(kept, top, confidence, lowest)
-    return AverageContraction(float(np.mean(kept)), upper, confidence, "measured", q, words, source)
+    return AverageContraction(mean, upper, confidence, "measured", q, words, source, interval, confidence)
 
 
-def _log_lipschitz(operators: Any, first: int, q: int, Q: NDArray | None, metric: Any, d: int) -> float:
-    family = operators.family
-    if family.is_affine and metric.is_normed:
-        product = np.eye(d) if Q is None else Q
-        scale = 0.0
-        for i in range(first + q, first, -1):
-            form = family.affine(operators.draws[i - 1])
-            product = as_matrix(form, d) @ product
-            size = float(np.max(np.abs(product)))
-            if size == 0:
-                return -math.inf
-            product, scale = product / size, scale + math.log(size)
-        restricted = product if Q is None else Q.T @ product
-        norm = float(metric.operator_norm(restricted))
-        return scale + math.log(norm) if norm > 0 else -math.inf
-    total = 0.0
-    for i in range(first, first + q):
-        K = family.lipschitz(operators.draws[i])
+def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, float]]:
+    """The mean and its two-sided normal interval; -inf if a value is."""
+    if np.isneginf(values).any():
+        return -math.inf, (-math.inf, -math.inf)
+    mean = float(np.mean(values))
+    half = float(special.ndtri(0.5 + confidence / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return mean, (mean - half, mean + half)
+
+
+def _log_lipschitz(
+    family: RandomOperator, q: int, count: int, Q: NDArray | None, metric: Any, d: int, seed: int
+) -> NDArray:
+    """log Lip of ``count`` independent words of length q: of their products, or the sum of those of single maps."""
+    products = family.is_affine and metric.is_normed
+    block = max(1, BLOCK_NUMBERS // (d * d)) if products else count
+    found = []
+    for first in range(0, count, block):
+        operators = family.sample(q, _block_seed(seed, first), replicas=min(block, count - first))
+        found.append(_of_products(operators, Q, metric, d) if products else _of_single_maps(operators))
+    return np.concatenate(found)
+
+
+def _block_seed(seed: int, first: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=(0xA7, first)).generate_state(1, np.uint64)[0])
+
+
+def _of_products(operators: Operators, Q: NDArray | None, metric: Any, d: int) -> NDArray:
+    """log ‖A_1 … A_q‖ of each replica, along a leaf with basis Q; -inf where the product is zero."""
+    count = operators.replicas or 1
+    product = np.broadcast_to(np.eye(d) if Q is None else Q, (count, d, d if Q is None else Q.shape[1]))
+    scale, gone = np.zeros(count), np.zeros(count, dtype=bool)
+    for i in range(len(operators) - 1, -1, -1):
+        form = operators.family.affine(operators.draws[i])
+        assert form is not None
+        A = np.asarray(form.A, dtype=float)
+        if form.kind == "matrix":
+            product = A @ product
+        else:
+            product = (A[..., None, None] if form.kind == "scalar" else A[..., :, None]) * product
+        size = np.abs(product).max(axis=(-2, -1))
+        gone |= size == 0
+        size = np.where(gone, 1.0, size)
+        product, scale = product / size[:, None, None], scale + np.log(size)
+    norms = np.asarray(metric.operator_norm(product if Q is None else np.swapaxes(Q, 0, 1) @ product), dtype=float)
+    gone |= norms == 0
+    return np.where(gone, -np.inf, scale + np.log(np.where(gone, 1.0, norms)))
+
+
+def _of_single_maps(operators: Operators) -> NDArray:
+    """The sum of log Lip(T_i) over the maps of each replica, a bound on log Lip of the word."""
+    total = np.zeros(operators.replicas or 1)
+    for draw in operators.draws:
+        K = operators.family.lipschitz(draw)
         if K is None:
-            raise NotCertified(f"no Lipschitz constants are known for {family!r}", ("declare lipschitz= or affine=",))
-        if float(np.max(K)) == 0:
-            return -math.inf
-        total += math.log(float(np.max(K)))
+            raise NotCertified(
+                f"no Lipschitz constants are known for {operators.family!r}", ("declare lipschitz= or affine=",)
+            )
+        with np.errstate(divide="ignore"):
+            total = total + np.log(np.asarray(K, dtype=float))
     return total

@@ -158,6 +158,8 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
     if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
         if len(parts) == 1:
             return np.ones(1), word_norms(parts, q, space), "proved"
+        if len(parts) ** q > WORDS_LIMIT:  # counted before anything of that size is made
+            return None
         return word_weights(weights, q), word_norms(parts, q, space), "proved"
     factors = [family.lipschitz(draw) for _, draw in support]
     if any(f is None for f in factors):

@@ -79,6 +79,10 @@ class ExpandingOnAverage(RandomOperator):
         inner = theta if self.shape == "linear" else np.sin(theta)
         return draw[..., :1] * inner + draw[..., 1:]
 
+    def jvp(self, theta: NDArray, directions: NDArray, draw: NDArray) -> NDArray:
+        slope = 1.0 if self.shape == "linear" else np.cos(theta)
+        return draw[..., :1] * slope * directions
+
     def lipschitz(self, draw: NDArray) -> NDArray:
         return np.abs(draw[..., 0])
 

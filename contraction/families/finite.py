@@ -202,6 +202,10 @@ class FiniteFamily(RandomOperator):
         return self.law.is_iid
 
     @property
+    def index_law(self) -> IndexLaw:
+        return self.law
+
+    @property
     def is_affine(self) -> bool:
         return self._table is not None
 

@@ -84,6 +84,10 @@ class GradientSteps(RandomOperator):
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         return theta - self.h * self.loss.gradient(theta, draw)
 
+    def jvp(self, theta: NDArray, directions: NDArray, draw: NDArray) -> NDArray | None:
+        product = self.loss.hessian_product(theta, directions, draw)
+        return None if product is None else directions - self.h * product
+
     # --- constants ------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -51,7 +51,7 @@ class IndexLaw(ABC):
             If n is negative or there would be more than 10^6 words.
         """
         self._check_words(n, self.size**n if n >= 0 else 0)
-        yield from self._words(n)
+        yield from self._words(int(n))
 
     def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
         raise TypeError(f"{type(self).__name__} lists no words: it has neither words(n) nor _words(n)")

@@ -66,6 +66,22 @@ class DataLoss(ABC):
         slopes = self.slope((X @ theta[..., None])[..., 0], self.y[rows])
         return (slopes[..., None, :] @ X)[..., 0, :] / rows.shape[-1] + self.ridge * theta
 
+    def bend(self, z: NDArray, y: NDArray) -> NDArray | None:
+        """phi''(z, y); None where it is not given."""
+        return None
+
+    def hessian_product(self, theta: NDArray, directions: NDArray, rows: NDArray) -> NDArray | None:
+        """The Hessian of the mean loss of batches at theta (..., d) times directions (r, ..., d); None without phi''.
+
+        ``rows`` (..., b) are integers.
+        """
+        X = self.X[rows]
+        second = self.bend(np.einsum("...bd,...d->...b", X, theta), self.y[rows])
+        if second is None:
+            return None
+        slopes = second * np.einsum("...bd,r...d->r...b", X, directions)
+        return np.einsum("...bd,r...b->r...d", X, slopes) / rows.shape[-1] + self.ridge * directions
+
     def curvature(self, rows: NDArray) -> tuple[NDArray, NDArray]:
         """(m_B, M_B) of batches: rows (..., b) -> two arrays (...)."""
         X = self.X[rows]
@@ -85,6 +101,9 @@ class RidgeLoss(DataLoss):
 
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return (z - y) ** 2 / 2
+
+    def bend(self, z: NDArray, y: NDArray) -> NDArray:
+        return np.ones(z.shape)
 
 
 class RidgeLogisticLoss(DataLoss):
@@ -106,6 +125,9 @@ class RidgeLogisticLoss(DataLoss):
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return np.logaddexp(0.0, -y * z)
 
+    def bend(self, z: NDArray, y: NDArray) -> NDArray:
+        return special.expit(z) * special.expit(-z)
+
 
 class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
@@ -123,3 +145,7 @@ class SoftplusLoss(DataLoss):
 
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return np.logaddexp(0.0, self.sharpness * (z - y)) / self.sharpness
+
+    def bend(self, z: NDArray, y: NDArray) -> NDArray:
+        u = self.sharpness * (z - y)
+        return self.sharpness * special.expit(u) * special.expit(-u)

@@ -15,7 +15,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
+from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import changes_argument
@@ -326,6 +326,14 @@ class RandomOperator:
             raise ValueError(f"affine(draw) must give A as a number, a diagonal or a matrix, got shape {A.shape}")
         return AffineMaps(A, np.atleast_1d(b), kinds[A.ndim])
 
+    def jvp(self, theta: NDArray, directions: NDArray, draw: Any) -> NDArray | None:
+        """The derivative of the map of a draw at theta (..., d) in directions (r, ..., d); None if it is unknown.
+
+        Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of theta is the replica.
+        """
+        maps = self.affine(draw) if self.is_affine else None
+        return None if maps is None else linear(maps.A, directions, maps.kind)
+
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
         """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
 
@@ -346,6 +354,14 @@ class RandomOperator:
         override this as well where its maps are independent.
         """
         return type(self).draws is RandomOperator.draws
+
+    @property
+    def index_law(self) -> Any:
+        """The `contraction.families.IndexLaw` of the word of finitely many maps; None if there is none or it is unknown.
+
+        It says which words are reversible in law where the maps are not independent.
+        """
+        return None
 
     @property
     def is_affine(self) -> bool:

@@ -199,3 +199,39 @@ def test_dependent_maps_and_bad_input():
     ):
         with pytest.raises(ValueError, match=rule):
             call()
+
+
+def test_words_are_counted_before_they_are_listed():
+    """2^50 words of the random Fibonacci matrices are sampled; Viswanath's exponent .12398 lies below all of them."""
+    fibonacci = FiniteFamily([([[0, 1], [1, 1]], [0, 0]), ([[0, 1], [1, -1]], [0, 0])])
+    listed = [average_contraction(fibonacci, [0, 0], q) for q in (4, 12)]
+    sampled = [average_contraction(fibonacci, [0, 0], q, words=400, confidence=1 - 1e-7) for q in (12, 50, 400)]
+    assert all(a.certified and a.interval == (a.exponent, a.upper) for a in listed)
+    assert listed[0].exponent > listed[1].exponent
+    assert sampled[0].certified  # 4096 words are listed
+    for found in sampled[1:]:
+        assert found.origin == "measured"
+        assert found.interval[0] < found.exponent < found.interval[1] < found.upper
+    assert sampled[1].interval[0] < listed[1].exponent
+    assert sampled[2].interval[0] < 0.1239755988 + math.log(2) / 400  # (1/q) E log ‖·‖ is at most log(2)/q above
+
+
+def test_lognormal_factors_get_a_normal_interval():
+    """log K ~ N(-.2, .5²): no bound on K, so no upper bound, and a normal interval of the stated level."""
+    family = ct.RandomOperator(lambda rng: math.exp(rng.normal(-0.2, 0.5)), lambda x, k: k * x, lipschitz=lambda k: k)
+    found = average_contraction(family, 0.0, words=4000, confidence=1 - 1e-7)
+    assert found.interval[0] < -0.2 < found.interval[1] < 0
+    assert found.interval[1] - found.interval[0] == pytest.approx(2 * 5.33 * 0.5 / 4000**0.5, rel=0.1)
+    assert (found.upper, found.rate, found.confidence, found.contracts) == (math.inf, math.inf, 0.0, False)
+    assert "no bound on the maps' constants is known" in str(found)
+
+
+def test_sampled_words_along_a_leaf():
+    """A product of matrices sampled together equals the product one by one: same exponent as listed words."""
+    family = LeastSquares(X, [1.0, 2.0], 0.3, label_noise=Uniform(-0.1, 0.1))
+    listed = average_contraction(family, np.zeros(3), 6, leaf=True)
+    sampled = average_contraction(family, np.zeros(3), 20, leaf=True, words=600, confidence=1 - 1e-7)
+    assert listed.certified
+    assert not sampled.certified
+    assert sampled.interval[0] < listed.exponent
+    assert sampled.interval[1] < 0

@@ -1,0 +1,223 @@
+"""Lyapunov exponents by QR along forward paths, with an interval from independent replicas.
+
+With J_i the derivative of T_i along the forward path, the j-th exponent is the limit of (1/n) log of the growth of
+j-volumes under J_n … J_1, less that of (j-1)-volumes (Oseledets 1968; Benettin et al. 1980). For affine maps it is that
+of the products A_n … A_1, and of A_1 … A_n as well: the two have one law at every n if the maps are i.i.d. A negative
+top exponent and E log+ d(theta0, T theta0) < inf make backward iterates of i.i.d. affine maps converge almost surely;
+for nonlinear maps the exponent is local, and jumps go unseen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from contraction.exponents.derivatives import OneDirection, derivative_of
+from contraction.exponents.law_of_maps import index_law, why_not_ergodic
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.probe import probe
+from contraction.maps.spaces import Euclidean
+
+__all__ = ["LyapunovExponents", "lyapunov_exponents"]
+
+
+@dataclass(frozen=True)
+class LyapunovExponents:
+    """Estimated Lyapunov exponents, largest first.
+
+    Attributes
+    ----------
+    values : tuple of float
+        The exponents in nats per map: means over the replicas; -inf where a product of derivatives is singular.
+    lower, upper : tuple of float
+        Student-t intervals for the mean of one replica's estimate, one for each exponent. The level is that of each
+        interval by itself and is asymptotic in ``n``; what the finite n does to the mean is not in it.
+    standard_errors : tuple of float
+        Of the means.
+    confidence : float
+        Level of each interval.
+    n, burn_in, replicas : int
+        Maps that were averaged over after ``burn_in`` maps that were not, for each of the independent replicas.
+    jacobians : str
+        Where the derivatives come from.
+    seed : int
+        Of the draws.
+    """
+
+    values: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    standard_errors: tuple[float, ...]
+    confidence: float
+    n: int
+    burn_in: int
+    replicas: int
+    jacobians: str
+    seed: int
+
+    @property
+    def top(self) -> float:
+        """The largest exponent."""
+        return self.values[0]
+
+    @property
+    def contracts(self) -> bool:
+        """Whether the interval of the top exponent is below zero: an estimate, and local for nonlinear maps."""
+        return self.upper[0] < 0
+
+    def __str__(self) -> str:
+        lines = [
+            f"Lyapunov exponents, estimated: {self.replicas} replicas of {self.n} maps after {self.burn_in}, "
+            f"seed {self.seed}; derivatives: {self.jacobians}"
+        ]
+        for j, (value, low, high) in enumerate(zip(self.values, self.lower, self.upper, strict=True), start=1):
+            lines.append(f"  λ_{j} = {value:.6g}, {100 * self.confidence:g} % interval [{low:.6g}, {high:.6g}]")
+        return "\n".join(lines)
+
+
+def lyapunov_exponents(
+    family: RandomOperator,
+    theta0: ArrayLike,
+    n: int,
+    which: Literal["top", "all"] = "top",
+    *,
+    jvp: OneDirection | None = None,
+    burn_in: int | None = None,
+    replicas: int = 32,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> LyapunovExponents:
+    """The top Lyapunov exponent, or all of them, with an interval across independent replicas.
+
+    Parameters
+    ----------
+    family
+        Maps of R^d that are i.i.d., or whose index law is ergodic.
+    theta0
+        The start of the forward paths, shape (d,).
+    n
+        Maps to average over, at least 1.
+    which
+        "top" follows one direction, "all" a frame of d (O(d³) a map).
+    jvp
+        ``jvp(theta, direction, draw)``: the derivative of one map at one point (d,) in one direction (d,). Left out,
+        the linear parts of affine maps are used, or ``family.jvp``, or central differences of the maps.
+    burn_in
+        Maps before the average, which let the path and the directions forget their start (default: the larger of 50
+        and n // 10).
+    replicas
+        Independent paths, at least 2 (default: 32).
+    confidence
+        Level of each interval (default: 0.95).
+    seed
+        Seed of the draws.
+
+    Returns
+    -------
+    LyapunovExponents
+
+    Raises
+    ------
+    NotCertified
+        If averages along one path need not be averages over the law, as with one shuffle that is repeated.
+    ArithmeticError
+        If a path or a derivative is no longer finite.
+    ValueError
+        If an argument has no meaning, or the space is not R^d with the Euclidean distance.
+    DeclarationRefuted
+        If ``jvp`` disagrees with difference quotients.
+    MapRefused, NotDeterministic
+        If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+
+    Notes
+    -----
+    A growth factor at or below its rounding (8 d units in the last place of the factors, or of the values that are
+    differenced) counts as zero: then the product is singular, and its exponent is -inf. One such replica is enough,
+    because a factor that vanishes with positive probability vanishes almost surely in the long run. Derivatives do not
+    see the jumps of a discontinuous map.
+
+    Examples
+    --------
+    Exponents of triangular matrices are E log of the diagonal entries:
+
+    >>> from contraction import lyapunov_exponents
+    >>> from contraction.families import FiniteFamily
+    >>> family = FiniteFamily([([[0.5, 3.0], [0.0, 0.25]], [0.0, 0.0])])
+    >>> [round(x, 3) for x in lyapunov_exponents(family, [0.0, 0.0], 200, "all").values]
+    [-0.693, -1.386]
+    """
+    if not isinstance(family, RandomOperator):
+        raise TypeError(f"lyapunov_exponents takes a random operator, got {family!r}")
+    theta = as_point(theta0, family.dim)
+    if theta.ndim != 1 or not isinstance(family.space, Euclidean):
+        raise ValueError(f"exponents are those of maps of R^d from one point (d,), got {family.space!r}, {theta.shape}")
+    if which not in ("top", "all"):
+        raise ValueError(f'which must be "top" or "all", got {which!r}')
+    if check_count("n", n) < 1 or check_count("replicas", replicas) < 2:
+        raise ValueError(f"needs n of at least 1 and replicas of at least 2, got {n} and {replicas}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    wait = max(50, n // 10) if burn_in is None else check_count("burn_in", burn_in)
+    if (reason := why_not_ergodic(index_law(family))) is not None:
+        raise NotCertified(f"an exponent is a number only for ergodic maps: {reason}")
+    operators = family.sample(wait + n, seed, replicas=replicas)
+    start = np.broadcast_to(theta.astype(float), (replicas, *theta.shape)).copy()
+    probe(operators, start)
+    logs, source = _logs(operators, start, wait, 1 if which == "top" else theta.shape[0], jvp, seed)
+    return _summary(logs / n, confidence, n, wait, source, seed)
+
+
+def _logs(
+    operators: Operators, theta: NDArray, wait: int, r: int, jvp: OneDirection | None, seed: int
+) -> tuple[NDArray, str]:
+    """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and where derivatives come from.
+
+    A singular factor counts wherever it occurs: the product stays singular.
+    """
+    derivative, source = derivative_of(operators, theta, jvp)
+    R, d = theta.shape
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x11,)))
+    frame = np.linalg.qr(rng.standard_normal((R, d, r)))[0]
+    sums, singular = np.zeros((R, r)), np.zeros((R, r), dtype=bool)
+    moves = not operators.family.is_affine or jvp is not None
+    for i in range(1, len(operators) + 1):
+        with np.errstate(over="ignore", invalid="ignore"):
+            images, floors = derivative(i, theta, np.moveaxis(frame, -1, 0))
+            theta = np.asarray(operators.apply(i, theta), dtype=float) if moves else theta
+        if not (np.all(np.isfinite(images)) and np.all(np.isfinite(theta))):
+            raise ArithmeticError(f"a forward path or its derivative is not finite at map {i} of {operators.family!r}")
+        frame, triangle = np.linalg.qr(np.moveaxis(images, 0, -1))
+        growth = np.abs(np.diagonal(triangle, axis1=-2, axis2=-1))
+        zero = growth <= floors.T
+        singular |= zero
+        if i > wait:
+            sums += np.log(np.where(zero, 1.0, growth))
+    sums[np.logical_or.accumulate(singular, axis=1)] = -np.inf
+    return sums, source
+
+
+def _summary(values: NDArray, confidence: float, n: int, wait: int, source: str, seed: int) -> LyapunovExponents:
+    R = len(values)
+    gone = np.isneginf(values).any(axis=0)
+    finite = np.where(gone, 0.0, values)
+    mean, error = finite.mean(axis=0), finite.std(axis=0, ddof=1) / math.sqrt(R)
+    half = float(special.stdtrit(R - 1, 0.5 + confidence / 2)) * error
+    mean, lower, upper = (np.where(gone, -np.inf, x).tolist() for x in (mean, mean - half, mean + half))
+    return LyapunovExponents(
+        values=tuple(mean),
+        lower=tuple(lower),
+        upper=tuple(upper),
+        standard_errors=tuple(np.where(gone, 0.0, error).tolist()),
+        confidence=float(confidence),
+        n=n,
+        burn_in=wait,
+        replicas=R,
+        jacobians=source,
+        seed=seed,
+    )
