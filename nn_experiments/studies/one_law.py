@@ -1,6 +1,6 @@
 """One law, two kinds of path: forward and backward iterates of many seeds at the same n (digits, minutes).
 
-Every seed's forward path and backward iterates are recorded at every fourth n. At a fixed n the two orders have one
+Every seed's forward path and backward iterates are recorded at every tenth n. At a fixed n the two orders have one
 law (Theorem 2.6's identity), and reversing a seed's batches swaps its two iterates, so sign flips of the differences
 over seeds are an exact test. The control compares forward at n with backward at 1.2 n, whose law is another one.
 """
@@ -34,7 +34,7 @@ def run(
     *,
     seeds: int = 200,
     steps: int = 400,
-    every: int = 4,
+    every: int = 10,
     setting: Setting = SETTING,
     data_dir: str | None = None,
     report: Callable[[str], object] | None = None,
