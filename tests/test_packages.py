@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: A package of nn_experiments -> the packages beside it that it may import. Only the command line imports ``runs``.
+#: A package of nn_experiments -> the packages beside it that it may import. Only the command line and ``studies`` import ``runs``.
 ALLOWED = {
     "datasets": set(),
     "training": {"datasets"},
@@ -21,6 +21,7 @@ ALLOWED = {
     "analysis": {"paper", "results"},
     "report": {"analysis", "paper", "results"},
     "runs": {"datasets", "training", "engine", "paper", "results"},
+    "studies": {"datasets", "training", "results", "runs"},
 }
 #: The same for contraction; ``plots`` may use everything, and of ``plots`` others only its style.
 THEORY_ALLOWED = {
@@ -126,9 +127,9 @@ def test_the_packages_are_those_of_the_table(root: str, table: dict[str, set[str
     assert {path.name for path in folders} == set(table)
 
 
-def test_only_the_command_line_imports_runs() -> None:
+def test_only_the_command_line_and_studies_import_runs() -> None:
     for name, targets in arrows("nn_experiments").items():
-        if package_of(name) != "runs" and name != "nn_experiments.cli":
+        if package_of(name) not in ("runs", "studies") and name != "nn_experiments.cli":
             assert not any(package_of(target) == "runs" for target in targets), name
 
 

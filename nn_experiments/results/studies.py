@@ -1,0 +1,79 @@
+"""Results of our own studies on disk: named arrays and what made them (NumPy, no torch)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contraction.files import write_atomically
+
+__all__ = ["Study", "load_study", "resumed"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arrays of one study by name, and what made them.
+
+    Attributes
+    ----------
+    name
+        What it is called on the command line.
+    arrays
+        Name -> array; the study's own module says what each is.
+    about
+        Plain JSON: settings, seeds, steps, versions, revision, seconds.
+    """
+
+    name: str
+    arrays: Mapping[str, np.ndarray]
+    about: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        """Return an array by name."""
+        return self.arrays[key]
+
+    def save(self, path: Path) -> None:
+        """Write everything into one ``.npz``, atomically (see `load_study`)."""
+        about = json.dumps({"study": self.name, "about": self.about}, ensure_ascii=False)
+        write_atomically(path, lambda temporary: np.savez_compressed(temporary, about=np.array(about), **self.arrays))
+
+
+def load_study(path: Path) -> Study:
+    """Read what `Study.save` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            text = json.loads(str(file["about"]))
+            arrays = {key: file[key] for key in file.files if key != "about"}
+            return Study(text["study"], arrays, text["about"])
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} does not hold the results of a study ({error})") from error
+
+
+def resumed(path: Path, settings: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]) -> Study:
+    """Return a part of a study from its file, or make it and write the file.
+
+    A file that other settings made is made again; so is a broken one.
+    """
+    plain = json.loads(json.dumps(settings))
+    if path.is_file():
+        try:
+            found = load_study(path)
+        except ValueError:
+            found = None
+        if found is not None and found.about == plain:
+            return found
+    part = Study(path.stem, dict(make()), plain)
+    part.save(path)
+    return part

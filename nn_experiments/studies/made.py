@@ -1,0 +1,23 @@
+"""What made a study: versions, commit, seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from nn_experiments.runs.job import revision
+
+__all__ = ["made_by"]
+
+
+def made_by(begin: float) -> dict[str, Any]:
+    """Return versions, the commit and the seconds since ``begin`` (of `time.perf_counter`)."""
+    return {
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "revision": revision(),
+        "seconds": round(time.perf_counter() - begin, 1),
+    }

@@ -1,0 +1,102 @@
+"""One law, two kinds of path: forward and backward iterates of many seeds at the same n (digits, minutes).
+
+Every seed's forward path and backward iterates are recorded at every tenth n. At a fixed n the two orders have one
+law (Theorem 2.6's identity), and reversing a seed's batches swaps its two iterates, so sign flips of the differences
+over seeds are an exact test. The control compares forward at n with backward at 1.2 n, whose law is another one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nn_experiments.results.studies import Study, resumed
+from nn_experiments.studies.bank import Bank
+from nn_experiments.studies.made import made_by
+from nn_experiments.studies.setting import Setting
+
+__all__ = ["METRICS", "run"]
+
+METRICS = ("train_loss", "test_loss", "test_error", "norm", "mean_logit")
+#: Replicates that are trained together.
+TOGETHER = 20
+#: Training and test images that curves are computed on, and test images whose logits are kept.
+IMAGES, KEPT = 500, 10
+SETTING = Setting(name="mlp-digits", data="digits", hidden=(100, 100), learning_rate=0.05, batch_size=8)
+
+
+def run(
+    out: Path,
+    *,
+    seeds: int = 200,
+    steps: int = 400,
+    every: int = 10,
+    setting: Setting = SETTING,
+    data_dir: str | None = None,
+    report: Callable[[str], object] | None = None,
+) -> Study:
+    """Compute what is missing and return the study.
+
+    Parameters
+    ----------
+    out
+        Folder of the parts, one for each 20 seeds: a stopped run goes on from the last of them.
+    seeds, steps, every
+        Seeds 0 … ``seeds`` − 1, and iterates 0, ``every``, … ``steps``.
+    setting
+        The network.
+    data_dir
+        Folder of data files; digits need none.
+    report
+        Called with a line after each part.
+
+    Returns
+    -------
+    Study
+        ``n`` (K,); ``values`` (seed, order, n, metric) with orders forward, backward and `METRICS`; ``logits`` (seed,
+        order, 4, image, class) at four quarters of the run.
+    """
+    begin, parts = time.perf_counter(), []
+    at = list(range(0, steps + 1, every))
+    for first in range(0, seeds, TOGETHER):
+        own = range(first, min(first + TOGETHER, seeds))
+        settings = {"setting": setting.to_json(), "seeds": list(own), "steps": steps, "every": every}
+        part = resumed(
+            out / "one-law.parts" / f"{first}.npz", settings, lambda own=own: _part(setting, own, at, data_dir)
+        )
+        parts.append(part)
+        if report:
+            report(f"seeds {own[0]} to {own[-1]}")
+    arrays = {key: np.concatenate([part[key] for part in parts]) for key in ("values", "logits")}
+    about = {"setting": setting.to_json(), "seeds": seeds, "steps": steps, "metrics": METRICS} | made_by(begin)
+    return Study("one-law", {"n": np.array(at), **arrays}, about)
+
+
+def _part(setting: Setting, seeds: range, at: list[int], data_dir: str | None) -> dict[str, np.ndarray]:
+    bank = Bank(setting, seeds, data_dir=data_dir, dtype=torch.float32)
+    forward = bank.start()
+    path = [forward.theta.clone() for _ in bank.forward(forward, at)]
+    backward = bank.backward(at).theta
+    kept = [int(np.searchsorted(at, quarter * at[-1] / 4)) for quarter in (1, 2, 3, 4)]
+    values, logits = [], []
+    for theta in (torch.cat(path, 1), backward):
+        rows, some = [], []
+        for k in range(len(at)):
+            one = theta[:, k : k + 1]
+            out = bank.outputs(one)
+            test, accuracy = bank.judge(out)
+            train, _ = bank.judge(bank.outputs(one, bank.inputs[:IMAGES]), bank.targets[:IMAGES])
+            mean = out[..., 0].mean(-1)
+            rows.append(torch.stack([train, test, 1 - accuracy, one.norm(dim=-1), mean], -1)[:, 0])
+            if k in kept:
+                some.append(out[:, 0, :KEPT])
+        values.append(torch.stack(rows, 1))
+        logits.append(torch.stack(some, 1))
+    return {
+        "values": torch.stack(values, 1).double().numpy(),
+        "logits": torch.stack(logits, 1).numpy().astype(np.float32),
+    }

@@ -1,0 +1,106 @@
+"""Data of the studies as arrays: digits, Fashion-MNIST, a frozen network's features of it, least squares."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from nn_experiments.datasets import load_dataset
+from nn_experiments.training.rng import generator
+
+__all__ = ["Problem", "problem"]
+
+#: Test inputs that outputs are compared on.
+MOST = 500
+
+
+class Problem(NamedTuple):
+    """Inputs (N, D) and targets, labels (N,) or numbers (N, 1), of a training and a test set; number of outputs."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    test_inputs: np.ndarray
+    test_targets: np.ndarray
+    outputs: int
+
+
+def _images(name: str, data_dir: str | None) -> Problem:
+    data = load_dataset(name, data_dir=data_dir)
+    flat = [part.reshape(len(part), -1) / data.levels for part in (data.train_inputs, data.test_inputs[:MOST])]
+    return Problem(flat[0], data.train_targets, flat[1], data.test_targets[:MOST], data.classes)
+
+
+def _halves(found: Problem) -> Problem:
+    """Return the problem with two classes: the lower half of the labels against the upper half."""
+    half = found.outputs // 2
+    labels = [(part >= half).astype(np.int64) for part in (found.targets, found.test_targets)]
+    return Problem(found.inputs, labels[0], found.test_inputs, labels[1], 2)
+
+
+def _least_squares(rows: int, columns: int) -> Problem:
+    rng = generator(0, "least squares", rows, columns)
+    inputs, test = (rng.standard_normal((count, columns)) / np.sqrt(columns) for count in (rows, 100))
+    truth = rng.standard_normal((columns, 1))
+    noise = rng.standard_normal((rows, 1)) if rows > columns else np.zeros((rows, 1))
+    return Problem(inputs, inputs @ truth + 0.3 * noise, test, test @ truth, 1)
+
+
+def _features(data_dir: str | None) -> Problem:
+    """Return Fashion-MNIST's second half of training images, seen through a network trained on the first half.
+
+    One hidden layer of 64, 2,000 steps of Adam with batches of 64; features are its activations, divided by the mean
+    of their norms.
+    """
+    whole = _images("fashion_mnist", data_dir)
+    half = len(whole.inputs) // 2
+    inputs = torch.from_numpy(whole.inputs.astype(np.float32))
+    labels = torch.from_numpy(whole.targets)
+    rng = generator(0, "features")
+    draw = [rng.normal(0, np.sqrt(2 / fan), (fan, out)).astype(np.float32) for fan, out in ((784, 64), (64, 10))]
+    weights = [torch.from_numpy(value).requires_grad_() for value in draw]
+    optimizer = torch.optim.Adam(weights, lr=1e-3)
+    for _ in range(2000):
+        rows = torch.from_numpy(rng.integers(half, size=64))
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(torch.relu(inputs[rows] @ weights[0]) @ weights[1], labels[rows])
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        parts = [
+            torch.relu(torch.from_numpy(p).float() @ weights[0]).double().numpy()
+            for p in (whole.inputs, whole.test_inputs)
+        ]
+    scale = np.linalg.norm(parts[0][:half], axis=1).mean()
+    return Problem(parts[0][half:] / scale, whole.targets[half:], parts[1] / scale, whole.test_targets, 10)
+
+
+@lru_cache(maxsize=4)
+def problem(name: str, data_dir: str | None = None) -> Problem:
+    """Return a problem by name.
+
+    ``digits``, ``fashion_mnist`` (pixels in [0, 1]); ``digits-halves``, ``fashion_mnist-halves`` (two classes: labels
+    0–4 against 5–9); ``fashion_mnist-features``; ``least-squares-RxC`` (R data in C dimensions).
+
+    Raises
+    ------
+    ValueError
+        If there is no such problem.
+    MissingData, DataError
+        If Fashion-MNIST's files are not there or not right.
+    """
+    if name.startswith("least-squares-"):
+        rows, _, columns = name.removeprefix("least-squares-").partition("x")
+        return _least_squares(int(rows), int(columns))
+    if name == "fashion_mnist-features":
+        return _features(data_dir)
+    base, _, form = name.partition("-")
+    if base in ("digits", "fashion_mnist") and form in ("", "halves"):
+        found = _images(base, data_dir)
+        return _halves(found) if form else found
+    raise ValueError(
+        f"unknown problem {name!r}; the known ones are digits, fashion_mnist, both with -halves, "
+        "fashion_mnist-features and least-squares-RxC"
+    )
