@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import check_dim
+from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
@@ -142,7 +142,7 @@ class AffineLaw(RandomOperator):
         super().__init__(
             draw, self.apply, contraction=contraction, displacement=displacement, space=space, name="AffineLaw"
         )
-        self.dim = check_dim(dim)
+        self.dim = check_integer("dim", dim, 1)
 
     def _pair(self, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
         A, b = (np.asarray(x, dtype=float) for x in self._draw(rng))

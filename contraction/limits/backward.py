@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
 from contraction.certificates import bounds
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, made
 from contraction.certificates.hypotheses import point
 from contraction.limits.settled import Settling
 from contraction.maps.constants import Constant
-from contraction.maps.errors import NotCertified
+from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -31,7 +32,7 @@ __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "c
 PARTNER_MAPS = 16
 
 
-class NotSettled(ArithmeticError):
+class NotSettled(TrainingInReverseError, ArithmeticError):
     """Backward iterates did not settle within the allowed maps; the message has the distances that were seen.
 
     Raise ``max_maps``, ask for a larger ``eps``, or look for the hypothesis that fails with `certify`.
@@ -106,7 +107,7 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
     >>> apply_backward(maps, 3.0).tolist()
     [2.0]
     """
-    last = len(operators) if n is None else check_count("n", n)
+    last = len(operators) if n is None else check_integer("n", n)
     if not 1 <= first <= last + 1 or last > len(operators):
         raise ValueError(f"the maps are 1 … {len(operators)}, got first = {first}, n = {last}")
     start = start_of(operators, theta)
@@ -161,12 +162,7 @@ def coupling_distance(
     ([0, 1, 2, 4], [1.0, 0.5, 0.25, 0.0625])
     """
     total = len(operators)
-    if at is None:
-        asked = sorted({0, *(2**j for j in range(total.bit_length()) if 2**j <= total), total})
-    else:
-        asked = [check_count("an asked iterate", n) for n in at]
-        if asked and max(asked) > total:
-            raise ValueError(f"iterate {max(asked)} was asked for, but there are {total} maps")
+    asked = powers_of_two(total) if at is None else check_iterates(at, total)
     dim = operators.family.dim
     space = operators.family.space
     a, b = np.broadcast_arrays(as_point(theta0, dim), as_point(start, dim))
@@ -233,11 +229,9 @@ def backward_limit(
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"backward_limit takes a random operator, got {family!r}")
-    if not (eps > 0 and math.isfinite(eps)):
-        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
-    if check_count("max_maps", max_maps) < 1:
-        raise ValueError("max_maps must be at least 1, got 0")
-    check_count("the seed", seed)
+    check_positive("eps", eps)
+    check_integer("max_maps", max_maps, 1)
+    check_seed(seed)
     reference = point(theta0, family)
     probe_family(family, reference, *(() if start is None else (point(start, family),)), seed=seed)
     if certificate is not None and certificate.horizon is not None:

@@ -14,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_seed
 from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
@@ -28,13 +29,6 @@ CACHED_BYTES = 256 * 2**20
 def map_generator(seed: int, i: int) -> np.random.Generator:
     """Return the generator that draws map i (0-based): a pure function of (seed, i)."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, i))))
-
-
-def check_count(name: str, value: int) -> int:
-    """Return a non-negative integer; raise ValueError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"{name} must be a non-negative integer, got {value!r}")
-    return int(value)
 
 
 def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
@@ -391,10 +385,10 @@ class RandomOperator:
         ValueError
             If n or seed is negative or not an integer, or replicas is not positive.
         """
-        check_count("the number of maps n", n)
-        check_count("the seed", seed)
-        if replicas is not None and check_count("replicas", replicas) == 0:
-            raise ValueError("replicas must be at least 1, got 0")
+        check_integer("the number of maps n", n)
+        check_seed(seed)
+        if replicas is not None:
+            check_integer("replicas", replicas, 1)
         return Operators(self, self.draws(n, seed, replicas), seed=seed, replicas=replicas)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
