@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contraction import families as fam
-from contraction.families._checks import check_dim
+from contraction.arguments import check_integer
 from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed
 
@@ -61,7 +61,7 @@ def learning_rates(threshold: float = 2.0, *, contracting: bool = False) -> st.S
 @st.composite
 def symmetric_matrices(draw: st.DrawFn, d: int, low: float = -10.0, high: float = 10.0) -> NDArray:
     """Symmetric (d, d) matrices with eigenvalues in [low, high], ends included, in a random basis."""
-    check_dim(d, "d")
+    check_integer("d", d, 1)
     rng = np.random.default_rng(draw(SEEDS))
     end = draw(st.sampled_from(["none", "low", "high", "both"]))
     eigenvalues = rng.uniform(low, high, d)
@@ -101,7 +101,7 @@ def matrices_of_norm(draw: st.DrawFn, d: int, norm: float) -> NDArray:
 
 def starts(d: int, *, far: float = 1e6) -> st.SearchStrategy[NDArray]:
     """Starts in R^d (d = family.dim), shape (d,), float64: the origin, near, as far as ``far`` in every coordinate."""
-    check_dim(d, "d")
+    check_integer("d", d, 1)
     scales = st.sampled_from([0.0, 1e-6, 1.0, 1e3, far])
     return st.tuples(SEEDS, scales).map(lambda pair: pair[1] * np.random.default_rng(pair[0]).uniform(-1, 1, d))
 
@@ -158,7 +158,7 @@ def orders(draw: st.DrawFn, horizon: int = 50) -> Order:
 
 def exact_weights(count: int, *, zeros: bool = True) -> st.SearchStrategy[tuple[Fraction, ...]]:
     """``count`` Fractions >= 0 that sum to one exactly."""
-    check_dim(count, "count")
+    check_integer("count", count, 1)
     parts = st.lists(st.integers(0 if zeros else 1, 6), min_size=count, max_size=count)
 
     def normalise(numbers: Sequence[int]) -> tuple[Fraction, ...]:
@@ -246,7 +246,7 @@ def families(
     affine
         True: only affine families; False: only families that are not; None: all.
     """
-    check_dim(max_dim, "max_dim")
+    check_integer("max_dim", max_dim, 1)
     smooth, flat = (
         ["logistic", "softplus", "sine"],
         ["quadratic", "linearized", "constant", "finite", "ridge", "bernoulli"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: A package of nn_experiments -> the packages beside it that it may import. Only the command line and ``studies`` import ``runs``.
+#: A package of nn_experiments -> the packages beside it that it may import. Only the command line and
+#: ``studies`` import ``runs``.
 ALLOWED = {
     "datasets": set(),
     "training": {"datasets"},
@@ -36,13 +38,14 @@ THEORY_ALLOWED = {
     "plots": {"maps", "families", "certificates", "limits", "laws", "expansions"},
     "report": {"statements", "plots"},
 }
-#: What of the theory the networks' packages may use; the others none of it but the writing of files.
+#: What of the theory the networks' packages may use; the others only what is in `SHARED`.
 THEORY = {
     "training": {"contraction.expansions"},
     "engine": {"contraction.maps.orders", "contraction.limits.settled"},
     "paper": {"contraction.maps.orders"},
-    "results": {"contraction.files"},
 }
+#: What every package of the networks may use of the theory: arguments, errors and files are treated in one way.
+SHARED = {"contraction.arguments", "contraction.files", "contraction.maps.errors"}
 
 
 def modules(package: str, root: Path = ROOT) -> dict[str, Path]:
@@ -133,11 +136,37 @@ def test_only_the_command_line_and_studies_import_runs() -> None:
             assert not any(package_of(target) == "runs" for target in targets), name
 
 
+BUILT_IN = {
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+}
+
+
+@pytest.mark.parametrize("root", ["contraction", "nn_experiments"])
+def test_every_error_has_the_one_base_class(root: str) -> None:
+    """A class that inherits from one of Python's errors inherits from `TrainingInReverseError` too."""
+    seen = 0
+    for name, path in modules(root).items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+                if bases & BUILT_IN and node.name != "TrainingInReverseError":
+                    seen += 1
+                    assert "TrainingInReverseError" in bases, f"{name}.{node.name}"
+    assert seen > 4
+
+
+@pytest.mark.parametrize("root", ["contraction", "nn_experiments"])
+def test_one_module_checks_integers(root: str) -> None:
+    """The message about integers is written once, in `contraction.arguments`."""
+    written = {name for name, path in modules(root).items() if "an integer of at least {" in path.read_text("utf-8")}
+    assert written == ({"contraction.arguments"} if root == "contraction" else set())
+
+
 def test_what_the_networks_use_of_the_theory() -> None:
     for name, path in modules("nn_experiments").items():
         package = package_of(name)
         if package in ("datasets", "training", "engine", "paper", "results"):
-            allowed = THEORY.get(package, set()) | {"contraction.files"}
+            allowed = THEORY.get(package, set()) | SHARED
             used = {target for target in imports(path) if target.split(".")[0] == "contraction"}
             wrong = {one for one in used if not any(one.startswith(module) for module in allowed)}
             assert not wrong, f"{name} uses {wrong}"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from contraction.arguments import check_integer, check_probability
 from contraction.certificates import bounds
 from contraction.certificates.hypotheses import U, point, search_declared
 from contraction.certificates.words import (
@@ -29,7 +30,7 @@ from contraction.certificates.words import (
 )
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, check_count
+from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.probe import probe_family
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
@@ -171,10 +172,8 @@ def average_contraction(
     """
     theta = point(theta0, family)
     probe_family(family, theta, seed=seed)
-    if check_count("q", q) == 0:
-        raise ValueError("q must be at least 1, got 0")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    check_integer("q", q, 1)
+    check_probability("confidence", confidence)
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     search_declared(family, theta, family.contraction, None, seed)
@@ -220,8 +219,7 @@ def _sampled(
     largest: float | None,
     seed: int,
 ) -> AverageContraction:
-    if check_count("words", words) < 4:
-        raise ValueError(f"words must be at least 4, got {words}")
+    check_integer("words", words, 4)
     Q = None if leaf is None else leaf_basis(family, theta, leaf)
     pilot = max(2, words // 8)
     logs = _log_lipschitz(family, q, words + pilot, Q, metric, theta.shape[-1], seed) / q

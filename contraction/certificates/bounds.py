@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_positive
 from contraction.maps.constants import down, up
 
 __all__ = [
@@ -118,8 +119,7 @@ def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> A
     D Lip(T_1 … T_m) over m >= n, since Lip(T_1 … T_m) <= max(1, lip)^(q-1) kappa^floor(m/q).
     """
     check_factor(kappa, "kappa")
-    if isinstance(q, bool) or not isinstance(q, int | np.integer) or q < 1:
-        raise ValueError(f"q must be an integer of at least 1, got {q!r}")
+    check_integer("q", q, 1)
     for name, value in (("lip", lip), ("D", D), ("r", r)):
         _check_size(name, value)
     blocks = check_index(n) // int(q)
@@ -135,8 +135,7 @@ def p_mean(rho: Any, p: float, D: Any, n: ArrayLike, r: Any = 0, q: int = 1, rho
     p >= 1: the q-step sum of rho^(1/p) in L^p. p < 1: the same for E d^p, then the root. ``D`` is
     ‖d(theta, T theta)‖_p, ``rho_one`` bounds E K^p (rho itself for q = 1).
     """
-    if not (p > 0 and math.isfinite(p)):
-        raise ValueError(f"p must be a finite number > 0, got {p!r}")
+    check_positive("p", p)
     check_factor(rho, "rho_p")
     single = rho if rho_one is None else rho_one
     if p >= 1:
@@ -202,8 +201,7 @@ def steps(k: float, C: float, eps: float) -> int:
     """Least n with C k^n <= eps (rounded up): ceil(ln(C/eps) / ln(1/k)), 0 if C <= eps."""
     check_factor(k)
     _check_size("C", C)
-    if not (eps > 0 and math.isfinite(eps)):
-        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+    check_positive("eps", eps)
     if eps >= C:
         return 0
     if k == 0:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_positive
 from contraction.certificates import bounds
 from contraction.certificates.drawn import certify_drawn
 from contraction.certificates.error_bound import ErrorBound, Estimate, made
@@ -91,10 +92,10 @@ def certify(
     """
     if not isinstance(subject, RandomOperator | Operators):
         raise TypeError(f"certify takes a random operator or drawn operators, got {subject!r}")
-    if moment is not None and not (moment > 0 and math.isfinite(moment)):
-        raise ValueError(f"moment must be a finite number p > 0, got {moment!r}")
-    if ball is not None and not (ball > 0 and math.isfinite(ball)):
-        raise ValueError(f"ball must be a finite radius > 0, got {ball!r}")
+    if moment is not None:
+        check_positive("moment", moment)
+    if ball is not None:
+        check_positive("ball", ball)
     space = None if space is None else as_space(space)
     family = subject.family if isinstance(subject, Operators) else subject
     reference = point(theta0, family)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_positive
 from contraction.certificates.bounds import check_index
 from contraction.maps.constants import Constant, Origin
 
@@ -101,8 +102,7 @@ class ErrorBound:
         ValueError
             If eps is not a positive number, or no n reaches it (within the horizon or 2^60 maps).
         """
-        if not (eps > 0 and math.isfinite(eps)):
-            raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+        check_positive("eps", eps)
         if self.horizon is not None:
             table = self.bound(np.arange(self.horizon + 1))
             reached = np.flatnonzero(np.max(table.reshape(-1, table.shape[-1]), axis=0) <= eps)

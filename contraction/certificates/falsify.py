@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
@@ -84,8 +85,8 @@ def search_violation(
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator`, such as keeping the shape of a point (`contraction.maps.probe`).
     """
-    check_count("maps", maps)
-    check_count("pairs", pairs)
+    check_integer("maps", maps)
+    check_integer("pairs", pairs)
     operators = family if isinstance(family, Operators) else family.sample(maps, seed=seed)
     owner = operators.family
     start = as_point(theta0, owner.dim)

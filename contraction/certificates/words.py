@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_positive
 from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition, linear_parts
 from contraction.certificates.error_bound import made
 from contraction.certificates.hypotheses import U, displacement_constant, point, start_distance
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, apply_read_only, check_count
+from contraction.maps.operators import RandomOperator, apply_read_only
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
@@ -133,8 +134,7 @@ def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | Non
 
 def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | None:
     """rho_p = E Lip(T_1 … T_q)^p for independent maps, in closed form or over listed words; None if unknown."""
-    if not (p > 0 and math.isfinite(p)):
-        raise ValueError(f"p must be a finite number > 0, got {p!r}")
+    check_positive("p", p)
     if not family.is_iid:
         return None
     if q == 1 and (moment := family.factor_moment(p)) is not None:
@@ -221,8 +221,7 @@ def certify_words(
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
     if rigorous:
         raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
-    if check_count("q", q) == 0:
-        raise ValueError("q must be at least 1, got 0")
+    check_integer("q", q, 1)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
         raise NotCertified(f"no linear parts are known for {family!r}, so words cannot be composed", ("leave out q=",))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField, check_word
 from contraction.expansions.trees import RootedTree, rooted_trees, symmetry
 
@@ -31,9 +32,7 @@ __all__ = [
 
 def check_order_of_expansion(order: int, least: int = 1) -> int:
     """Return ``order`` if it is an integer of at least ``least``; ValueError otherwise."""
-    if isinstance(order, bool) or not isinstance(order, int) or order < least:
-        raise ValueError(f"the order of an expansion must be an integer of at least {least}, got {order!r}")
-    return order
+    return check_integer("the order of an expansion", order, least)
 
 
 def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> dict[RootedTree, Any]:

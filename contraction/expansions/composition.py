@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from contraction.arguments import check_iterates
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word, zeros_stack
 
@@ -65,9 +66,7 @@ def prefix_series(
     Forward iterates extend one another; each backward word T_1 … T_n is expanded anew.
     """
     check_order_of_expansion(order)
-    for n in at:
-        if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= len(fields):
-            raise ValueError(f"iterates 0 … {len(fields)} exist, {n!r} was asked for")
+    at = check_iterates(at, len(fields))
     coefficients = zeros_stack(theta, order + 1)
     coefficients[0] = theta
     forward = {0: coefficients + 0}

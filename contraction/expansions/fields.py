@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from contraction.expansions.series import Series
+from contraction.maps.errors import TrainingInReverseError
 
 __all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "numpy_field", "zeros_stack"]
 
 
-class MissingDerivative(ValueError):
+class MissingDerivative(TrainingInReverseError, ValueError):
     """A coefficient needs a derivative that the field does not supply: give ``jvp``, ``derivative`` or ``series``."""
 
 

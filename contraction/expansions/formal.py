@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from contraction.arguments import check_integer
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word
 
@@ -85,7 +86,7 @@ def average_coefficient(c: int, order: int) -> Formal:
         If c or the order is not a positive integer.
     """
     check_order_of_expansion(order)
-    check_order_of_expansion(c)
+    check_integer("c", c, 1)
     result: Formal = {}
     for tree in _all_trees(c, order):
         edges = set(_edges(tree))
@@ -99,7 +100,7 @@ def average_coefficient(c: int, order: int) -> Formal:
 def average_coefficient_by_enumeration(c: int, order: int) -> Formal:
     """Return what `average_coefficient` returns, by expanding all c! words."""
     result: Formal = {}
-    for word in permutations(range(1, check_order_of_expansion(c) + 1)):
+    for word in permutations(range(1, check_integer("c", c, 1) + 1)):
         for tree, weight in formal_coefficient(word, order).items():
             result[tree] = result.get(tree, Fraction(0)) + weight
     return {tree: weight / factorial(c) for tree, weight in result.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
 
 __all__ = ["quadratic_field", "tanh_network_dimension", "tanh_network_field"]
@@ -85,8 +86,7 @@ def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
     inputs, targets = np.asarray(inputs, dtype=float), np.asarray(targets, dtype=float)
     if inputs.ndim != 2 or targets.shape != inputs.shape[:1] or not len(inputs):
         raise ValueError(f"inputs (B, k) and targets (B,) are needed, got {inputs.shape} and {targets.shape}")
-    if width < 1:
-        raise ValueError(f"the width must be at least 1, got {width!r}")
+    check_integer("the width", width, 1)
     batch, k = inputs.shape
     first = width * (k + 1)
     dimension = tanh_network_dimension(k, width)

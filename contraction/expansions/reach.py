@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from contraction.arguments import check_integer, check_positive
 from contraction.expansions.composition import compose, prefix_series
 from contraction.expansions.fields import VectorField
 
@@ -160,6 +161,6 @@ def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
     ValueError
         If n is below 1 or sigma negative.
     """
-    if n < 1 or not sigma >= 0:
-        raise ValueError(f"n must be at least 1 and sigma at least 0, got {n!r} and {sigma!r}")
+    check_integer("n", n, 1)
+    check_positive("sigma", sigma, zero=True)
     return h * h * sigma * float(np.sqrt(n * (n * n - 1) / 3))

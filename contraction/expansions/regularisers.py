@@ -19,6 +19,7 @@ from itertools import permutations
 from math import factorial
 from typing import Any, Literal
 
+from contraction.arguments import check_integer
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, check_word
 
@@ -159,8 +160,7 @@ def regularisation_strength(multiple: Any, h: Any, c: int, *, unit: Literal["h",
     """
     if unit not in ("h", "h/c", "derived"):
         raise ValueError(f'the unit must be "h", "h/c" or "derived", got {unit!r}')
-    if c < 1:
-        raise ValueError(f"the number of small batches must be at least 1, got {c!r}")
+    check_integer("the number of small batches", c, 1)
     if unit == "h":
         return multiple * h * h
     return multiple * (h / c) * (h / c) / (1 if unit == "h/c" else 2)

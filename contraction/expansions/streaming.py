@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contraction.arguments import check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, zeros_stack
@@ -164,8 +165,8 @@ def correction_cost(way: str, n: int, d: int) -> CorrectionCost:
     ValueError
         If the way is unknown, or n or d is below 1.
     """
-    if n < 1 or d < 1:
-        raise ValueError(f"n and d must be at least 1, got {n} and {d}")
+    check_integer("n", n, 1)
+    check_integer("d", d, 1)
     table = {
         "exact": CorrectionCost(n * (n + 1) // 2, 0, 0, n),
         "dense": CorrectionCost(2 * n - 1, (n - 1) * (d + 1), d + d * d, 1),

@@ -12,15 +12,11 @@ from functools import cache
 from math import factorial, prod
 from typing import TypeAlias
 
+from contraction.arguments import check_integer
+
 __all__ = ["RootedTree", "density", "increasing_maps", "order_of", "rooted_trees", "symmetry"]
 
 RootedTree: TypeAlias = tuple["RootedTree", ...]
-
-
-def _check_count(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
 
 
 @cache
@@ -42,7 +38,7 @@ def rooted_trees(order: int) -> tuple[RootedTree, ...]:
     ValueError
         If ``order`` is not a positive integer.
     """
-    _check_count("the order of a tree", order, 1)
+    check_integer("the order of a tree", order, 1)
     smaller = [tree for size in range(1, order) for tree in rooted_trees(size)]
     return tuple(tuple(sorted(children)) for children in _multisets(smaller, order - 1, 0))
 
@@ -89,7 +85,7 @@ def increasing_maps(tree: RootedTree, n: int) -> int:
     ValueError
         If ``n`` is not an integer of at least 0.
     """
-    _check_count("the number of positions", n, 0)
+    check_integer("the number of positions", n, 0)
 
     def counts(node: RootedTree) -> list[int]:  # counts(node)[u]: maps with the root at position u (0-based)
         here = [1] * n

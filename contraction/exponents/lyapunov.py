@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from contraction.arguments import check_integer, check_probability
 from contraction.exponents.derivatives import OneDirection, derivative_of
 from contraction.exponents.law_of_maps import index_law, why_not_ergodic
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
 from contraction.maps.spaces import Euclidean
 
@@ -159,11 +160,10 @@ def lyapunov_exponents(
         raise ValueError(f"exponents are those of maps of R^d from one point (d,), got {family.space!r}, {theta.shape}")
     if which not in ("top", "all"):
         raise ValueError(f'which must be "top" or "all", got {which!r}')
-    if check_count("n", n) < 1 or check_count("replicas", replicas) < 2:
-        raise ValueError(f"needs n of at least 1 and replicas of at least 2, got {n} and {replicas}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
-    wait = max(50, n // 10) if burn_in is None else check_count("burn_in", burn_in)
+    check_integer("n", n, 1)
+    check_integer("replicas", replicas, 2)
+    check_probability("confidence", confidence)
+    wait = max(50, n // 10) if burn_in is None else check_integer("burn_in", burn_in)
     if (reason := why_not_ergodic(index_law(family))) is not None:
         raise NotCertified(f"an exponent is a number only for ergodic maps: {reason}")
     operators = family.sample(wait + n, seed, replicas=replicas)

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.exponents.law_of_maps import index_law, why_not_reversible
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count
+from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
 
 __all__ = ["Synchronisation", "synchronisation"]
@@ -205,13 +206,12 @@ def synchronisation(
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"synchronisation takes a random operator, got {family!r}")
-    if check_count("n", n) < 1 or check_count("replicas", replicas) < 2:
-        raise ValueError(f"needs n of at least 1 and replicas of at least 2, got {n} and {replicas}")
-    if start is None and check_count("lag", lag) < 1:
-        raise ValueError(f"lag must be at least 1, got {lag}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
-    asked = range(n + 1) if at is None else sorted({check_count("an asked n", k) for k in at})
+    check_integer("n", n, 1)
+    check_integer("replicas", replicas, 2)
+    if start is None:
+        check_integer("lag", lag, 1)
+    check_probability("confidence", confidence)
+    asked = range(n + 1) if at is None else sorted({check_integer("the index of an iterate", k) for k in at})
     if len(asked) == 0 or asked[-1] > n:
         raise ValueError(f"at lists numbers from 0 to n = {n}, got {list(asked)}")
     shift = lag if start is None else 0
@@ -251,7 +251,7 @@ def _other_start(
 def _drawn_starts(
     family: RandomOperator, start: Callable[[np.random.Generator], ArrayLike], replicas: int, seed: int
 ) -> NDArray:
-    root = np.random.SeedSequence(check_count("the seed", seed), spawn_key=(0x5C,))
+    root = np.random.SeedSequence(check_seed(seed), spawn_key=(0x5C,))
     drawn = [as_point(start(np.random.default_rng(s)), family.dim) for s in root.spawn(replicas)]
     if any(p.ndim != family.space.event_ndim for p in drawn):
         raise ValueError(f"start(rng) must return one point with {family.space.event_ndim} axes")

@@ -10,44 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_finite
+
 __all__ = [
-    "check_dim",
     "check_weights",
     "finite_array",
-    "finite_number",
     "is_exact",
-    "positive_number",
     "symmetric_matrix",
 ]
 
 # Square matrices count as symmetric if their two halves agree to this many units in the last place.
 SYMMETRY_ULPS = 8
-
-
-def finite_number(name: str, value: Any) -> float:
-    """Return a finite float; raise ValueError naming it otherwise."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a finite number, got {value!r}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return number
-
-
-def positive_number(name: str, value: Any, *, zero: bool = False) -> float:
-    """Return a finite float > 0 (>= 0 with ``zero``); raise ValueError naming it otherwise."""
-    number = finite_number(name, value)
-    if number < 0 or (number == 0 and not zero):
-        raise ValueError(f"{name} must be a finite number {'>=' if zero else '>'} 0, got {value!r}")
-    return number
-
-
-def check_dim(dim: Any, name: str = "dim") -> int:
-    """Return a dimension of at least 1."""
-    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {dim!r}")
-    return int(dim)
 
 
 def finite_array(name: str, value: ArrayLike, shape: Sequence[int | None]) -> NDArray:
@@ -109,7 +82,7 @@ def check_weights(
     if all(is_exact(w) for w in values):
         exact = tuple(Fraction(int(w)) if not isinstance(w, Fraction) else w for w in values)
     else:
-        exact = tuple(finite_number(f"each of the {name}", w) for w in values)
+        exact = tuple(check_finite(f"each of the {name}", w) for w in values)
     if any(w < 0 for w in exact):
         raise ValueError(f"{name} must be >= 0, got {min(exact)!r}")
     total = sum(exact) if isinstance(exact[0], Fraction) else math.fsum(exact)

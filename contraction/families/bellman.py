@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import finite_array, finite_number
+from contraction.arguments import check_finite
+from contraction.families._checks import finite_array
 from contraction.families.noise import Noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
@@ -53,7 +54,7 @@ class BellmanOperators(RandomOperator):
         self.transitions = finite_array("transitions", transitions, (S, A, S))
         if np.any(self.transitions < 0) or np.any(np.abs(self.transitions.sum(-1) - 1) > S * np.finfo(float).eps * 4):
             raise ValueError("transitions must be >= 0 and sum to one over the successor (last axis)")
-        self.discount = finite_number("the discount gamma", discount)
+        self.discount = check_finite("the discount gamma", discount)
         if self.discount < 0:
             raise ValueError(f"the discount gamma must be >= 0, got {discount!r}")
         if noise is not None and noise.dim is not None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from contraction.families._checks import finite_number, is_exact
+from contraction.arguments import check_finite
+from contraction.families._checks import is_exact
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
@@ -43,11 +44,11 @@ class BernoulliConvolution(FiniteFamily):
         *,
         law: IndexLaw | None = None,
     ) -> None:
-        finite_number("the learning rate h", h)
+        check_finite("the learning rate h", h)
         if len(values) != 2:
             raise ValueError(f"a Bernoulli convolution has two values, got {len(values)}")
         for v in values:
-            finite_number("a value", v)
+            check_finite("a value", v)
         self.h, self.values = h, tuple(values)
         super().__init__(
             [(1 - h, h * v) for v in values], weights, law=law, dim=1, name=f"BernoulliConvolution(h={h!s})"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from contraction.families._checks import check_weights, finite_number
+from contraction.arguments import check_finite
+from contraction.families._checks import check_weights
 from contraction.families.noise import Noise, TwoPoint
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
@@ -51,11 +52,11 @@ class ExpandingOnAverage(RandomOperator):
     ) -> None:
         self.factors = tuple(factors)
         for K in self.factors:
-            finite_number("a factor K", K)
+            check_finite("a factor K", K)
         self.weights = check_weights(weights, len(self.factors))
         if shape not in ("linear", "sine"):
             raise ValueError(f"shape must be 'linear' or 'sine', got {shape!r}")
-        value = None if isinstance(offset, Noise) else finite_number("the offset b", offset)
+        value = None if isinstance(offset, Noise) else check_finite("the offset b", offset)
         self.offset: Noise = offset if isinstance(offset, Noise) else TwoPoint(value, value)
         if self.offset.dim not in (None, 1):
             raise ValueError(f"the offset is a number, its noise has {self.offset.dim} coordinates")

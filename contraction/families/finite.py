@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.families._checks import check_dim, check_weights, is_exact
+from contraction.arguments import check_integer
+from contraction.families._checks import check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
@@ -71,7 +72,7 @@ class FiniteFamily(RandomOperator):
         if self.law.size != len(given):
             raise ValueError(f"the law has {self.law.size} letters for {len(given)} maps")
         self.space: Space = Euclidean() if space is None else space
-        self.name, self.dim = name, None if dim is None else check_dim(dim)
+        self.name, self.dim = name, None if dim is None else check_integer("dim", dim, 1)
         self._table: AffineMaps | None = None
         self._exact_table: AffineMaps | None = None
         pairs = [(m[0], m[1]) for m in given if isinstance(m, tuple) and len(m) in (2, len(AffineMaps._fields))]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import check_dim, finite_number
+from contraction.arguments import check_finite, check_integer
 from contraction.families._reasons import why_not_curvature
 from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
@@ -52,7 +52,7 @@ class GradientSteps(RandomOperator):
     ) -> None:
         if not isinstance(loss, DataLoss):
             raise TypeError(f"loss must be a DataLoss such as RidgeLoss(X, y, ridge), got {loss!r}")
-        self.loss, self.h = loss, finite_number("the learning rate h", h)
+        self.loss, self.h = loss, check_finite("the learning rate h", h)
         self.rows, self.dim = loss.X.shape
         self.space, self.name = Euclidean(), "GradientSteps"
         self.batches: NDArray | None = None
@@ -62,7 +62,7 @@ class GradientSteps(RandomOperator):
             self.batches = _check_batches(batches, self.rows)
             self.batch_size = self.batches.shape[1]
         else:
-            self.batch_size = check_dim(1 if batch_size is None else batch_size, "batch_size")
+            self.batch_size = check_integer("batch_size", 1 if batch_size is None else batch_size, 1)
             if self.batch_size > self.rows:
                 raise ValueError(f"a batch without replacement has at most {self.rows} rows, got {self.batch_size}")
             if math.comb(self.rows, self.batch_size) <= BATCHES_LIMIT:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import finite_number, symmetric_matrix
+from contraction.arguments import check_finite
+from contraction.families._checks import symmetric_matrix
 from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
@@ -40,7 +41,7 @@ class HeavyBall(CommonLinear):
         given = np.asarray(H, dtype=float)
         self.H = symmetric_matrix("H", np.diag(np.atleast_1d(given)) if given.ndim < 2 else given)
         d = len(self.H)
-        self.h, self.beta = finite_number("the learning rate h", h), finite_number("the momentum beta", beta)
+        self.h, self.beta = check_finite("the learning rate h", h), check_finite("the momentum beta", beta)
         self.noise = Gaussian() if noise is None else noise
         if self.noise.dim not in (None, d):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, H has {d}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from contraction.families._checks import finite_number, positive_number
+from contraction.arguments import check_finite, check_positive
 from contraction.families.noise import Noise, power
 
 __all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
@@ -47,8 +47,8 @@ class Laplace(_Symmetric):
     center: float = 0.0
 
     def __post_init__(self) -> None:
-        finite_number("center", self.center)
-        positive_number("scale", self.scale)
+        check_finite("center", self.center)
+        check_positive("scale", self.scale)
 
     @property
     def mean(self) -> float:
@@ -74,9 +74,9 @@ class Student(_Symmetric):
     center: float = 0.0
 
     def __post_init__(self) -> None:
-        positive_number("df", self.df)
-        finite_number("center", self.center)
-        positive_number("scale", self.scale)
+        check_positive("df", self.df)
+        check_finite("center", self.center)
+        check_positive("scale", self.scale)
 
     @property
     def mean(self) -> float:
@@ -106,8 +106,8 @@ class Cauchy(_Symmetric):
     center: float = 0.0
 
     def __post_init__(self) -> None:
-        finite_number("center", self.center)
-        positive_number("scale", self.scale)
+        check_finite("center", self.center)
+        check_positive("scale", self.scale)
 
     def _central(self, p: float) -> float:
         return math.inf if p >= 1 else power(self.scale, p) / math.cos(math.pi * p / 2)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.families._checks import check_dim, check_weights
-from contraction.maps.operators import check_count, map_generator
+from contraction.arguments import check_integer
+from contraction.families._checks import check_weights
+from contraction.maps.operators import map_generator
 from contraction.maps.rounding import gamma
 
 __all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated", "Reshuffled", "ShuffledOnce"]
@@ -57,7 +58,7 @@ class IndexLaw(ABC):
         raise TypeError(f"{type(self).__name__} lists no words: it has neither words(n) nor _words(n)")
 
     def _check_words(self, n: int, count: int) -> None:
-        check_count("the length of a word n", n)
+        check_integer("the length of a word n", n)
         if count > WORDS_LIMIT:
             raise ValueError(
                 f"there are up to {count} words of length {n} over {self.size} letters, over the limit {WORDS_LIMIT}"
@@ -111,7 +112,7 @@ class IID(IndexLaw):
 
     def __init__(self, weights: Iterable[Any] | int) -> None:
         if isinstance(weights, int):
-            check_dim(weights, "the number of letters")
+            check_integer("the number of letters", weights, 1)
             weights = [Fraction(1, weights)] * weights
         self.weights = check_weights(weights, None)
         self.size = len(self.weights)
@@ -145,7 +146,7 @@ class IID(IndexLaw):
 
     def is_reversible(self, n: int) -> bool:
         """True at every n, without enumeration."""
-        check_count("the length of a word n", n)
+        check_integer("the length of a word n", n)
         return True
 
 
@@ -208,7 +209,7 @@ class _Shuffles(IndexLaw):
     """Permutations of M letters, one an epoch."""
 
     def __init__(self, size: int) -> None:
-        self.size = check_dim(size, "the number of letters")
+        self.size = check_integer("the number of letters", size, 1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size})"
@@ -266,7 +267,7 @@ class Cyclic(IndexLaw):
     """The letters 0, 1, …, M-1, 0, 1, … without chance: not reversible from n = 2 (row 39), if M > 1."""
 
     def __init__(self, size: int) -> None:
-        self.size = check_dim(size, "the number of letters")
+        self.size = check_integer("the number of letters", size, 1)
 
     def __repr__(self) -> str:
         return f"Cyclic({self.size})"
@@ -281,7 +282,7 @@ class Cyclic(IndexLaw):
 
     def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
         """The one word of length n."""
-        check_count("the length of a word n", n)
+        check_integer("the length of a word n", n)
         yield tuple(i % self.size for i in range(n)), Fraction(1)
 
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import finite_array, finite_number, symmetric_matrix
+from contraction.arguments import check_finite
+from contraction.families._checks import finite_array, symmetric_matrix
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_hessian
 from contraction.families.noise import Gaussian, Noise
@@ -48,7 +49,7 @@ class LinearizedSGD(CommonLinear):
         self.theta_star = finite_array("theta_star", np.atleast_1d(np.asarray(theta_star)), (None,))
         self.dim = len(self.theta_star)
         self.H = symmetric_matrix("H", H, self.dim)
-        self.h = finite_number("the learning rate h", h)
+        self.h = check_finite("the learning rate h", h)
         self.noise = Gaussian() if noise is None else noise
         if self.noise.dim not in (None, self.dim):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, theta_star has {self.dim}")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.families._checks import finite_array, positive_number
+from contraction.arguments import check_positive
+from contraction.families._checks import finite_array
 
 __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
@@ -39,7 +40,7 @@ class DataLoss(ABC):
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> None:
         self.X = finite_array("X", X, (None, None))
         self.y = finite_array("y", y, (len(self.X),))
-        self.ridge = positive_number("the ridge rho", ridge, zero=True)
+        self.ridge = check_positive("the ridge rho", ridge, zero=True)
 
     def __repr__(self) -> str:
         n, d = self.X.shape
@@ -137,7 +138,7 @@ class SoftplusLoss(DataLoss):
 
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0, sharpness: float = 1.0) -> None:
         super().__init__(X, y, ridge)
-        self.sharpness = positive_number("sharpness", sharpness)
+        self.sharpness = check_positive("sharpness", sharpness)
         self.low, self.high = 0.0, self.sharpness / 4
 
     def slope(self, z: NDArray, y: NDArray) -> NDArray:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.families._checks import finite_number, is_exact, positive_number, symmetric_matrix
+from contraction.arguments import check_finite, check_positive
+from contraction.families._checks import is_exact, symmetric_matrix
 
 __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
 
@@ -108,8 +109,8 @@ class Gaussian(Noise):
     center: float = 0.0
 
     def __post_init__(self) -> None:
-        finite_number("center", self.center)
-        positive_number("sd", self.sd, zero=True)
+        check_finite("center", self.center)
+        check_positive("sd", self.sd, zero=True)
 
     @property
     def mean(self) -> float:
@@ -152,8 +153,8 @@ class Uniform(Noise):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        finite_number("low", self.low)
-        finite_number("high", self.high)
+        check_finite("low", self.low)
+        check_finite("high", self.high)
         if not self.low <= self.high:
             raise ValueError(f"low must be at most high, got {self.low!r} > {self.high!r}")
 
@@ -193,9 +194,9 @@ class TwoPoint(Noise):
     weight: Any = Fraction(1, 2)
 
     def __post_init__(self) -> None:
-        finite_number("low", self.low)
-        finite_number("high", self.high)
-        finite_number("weight", self.weight)
+        check_finite("low", self.low)
+        check_finite("high", self.high)
+        check_finite("weight", self.weight)
         if not self.low <= self.high:
             raise ValueError(f"low must be at most high, got {self.low!r} > {self.high!r}")
         if not 0 <= self.weight <= 1:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import finite_array, finite_number
+from contraction.arguments import check_finite
+from contraction.families._checks import finite_array
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.spaces import L1Simplex
@@ -43,7 +44,7 @@ class PageRank(RandomOperator):
             raise ValueError(f"links must be a square matrix, got shape {weights.shape}")
         if np.any(weights < 0):
             raise ValueError(f"links must be >= 0, got {float(weights.min())!r}")
-        self.damping = finite_number("the damping c", damping)
+        self.damping = check_finite("the damping c", damping)
         if not 0 <= self.damping <= 1:
             raise ValueError(f"the damping c must be in [0, 1], got {damping!r}")
         weights[:, weights.sum(axis=0) == 0] = 1.0

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import finite_number
+from contraction.arguments import check_finite
 from contraction.families.noise import Noise, Uniform
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
@@ -47,12 +47,12 @@ class PicardIteration(RandomOperator):
         forcing: Noise | None = None,
         start: float = 0.0,
     ) -> None:
-        self.space: GridFunctions = GridFunctions(np.asarray(grid, dtype=float), finite_number("rate", rate))
+        self.space: GridFunctions = GridFunctions(np.asarray(grid, dtype=float), check_finite("rate", rate))
         self.slope, self.forcing = slope or Uniform(-1, 1), forcing or Uniform(-1, 1)
         for label, law in (("slope", self.slope), ("forcing", self.forcing)):
             if law.dim is not None:
                 raise ValueError(f"{label} is a law on R, got one with {law.dim} coordinates")
-        self.start = finite_number("start", start)
+        self.start = check_finite("start", start)
         self.dim, self.name = len(self.space.grid), "PicardIteration"
         steps = np.diff(self.space.grid)
         self.quadrature = np.zeros((self.dim, self.dim))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.families._checks import check_dim
+from contraction.arguments import check_finite, check_integer
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import Gaussian, Noise
@@ -36,9 +36,8 @@ class QuadraticSGD(CommonLinear):
     vectorized = True
 
     def __init__(self, h: float, noise: Noise | None = None, dim: int = 1) -> None:
-        if not math.isfinite(h):
-            raise ValueError(f"the learning rate h must be a finite number, got {h!r}")
-        self.h, self.noise, self.dim = float(h), Gaussian() if noise is None else noise, check_dim(dim)
+        self.h, self.dim = check_finite("the learning rate h", h), check_integer("dim", dim, 1)
+        self.noise = Gaussian() if noise is None else noise
         if self.noise.dim not in (None, self.dim):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, the family dim={self.dim}")
         self.space, self.name = Euclidean(), "QuadraticSGD"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.families._checks import check_dim
+from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
@@ -45,9 +45,7 @@ class RandomAffine(FiniteFamily):
         super().__init__(list(zip(A, b, strict=True)), weights, law=law, space=space, name="RandomAffine")
 
     @staticmethod
-    def from_law(
-        draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any
-    ) -> AffineLaw:
+    def from_law(draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any) -> AffineLaw:
         """A family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
         return AffineLaw(draw, dim, **declared)
 
@@ -143,7 +141,7 @@ class AffineLaw(RandomOperator):
         super().__init__(
             draw, self.apply, contraction=contraction, displacement=displacement, space=space, name="AffineLaw"
         )
-        self.dim = check_dim(dim)
+        self.dim = check_integer("dim", dim, 1)
 
     def _pair(self, drawn: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray, NDArray]:
         """One pair (A, b) as arrays of floats, b of shape (d,)."""

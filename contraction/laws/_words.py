@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.maps.orders import Order
-
 __all__ = [
     "ScaledMaps",
     "all_words",
@@ -27,7 +25,6 @@ __all__ = [
     "as_hashable",
     "callable_values",
     "collect",
-    "flat_word",
     "integers",
     "listed_values",
     "outer_values",
@@ -130,21 +127,6 @@ def scale_start(maps: ScaledMaps, theta0: Any) -> tuple[NDArray, int, bool]:
         raise ValueError(f"the start must be a number or a point with {d} coordinates, got {theta0!r}")
     numbers, scale = integers(list(np.broadcast_to(entries.reshape(-1), (d,))))
     return np.array(numbers, dtype=object), scale, d == 1 and entries.ndim == 0
-
-
-def flat_word(order: Order, n: int) -> list[int]:
-    """Positions of the maps of iterate n down to iterate 0, outermost first, following the anchors."""
-    positions: list[int] = []
-    while n > 0:
-        word = list(order.word(n))
-        if min(word, default=1) < 1:
-            raise ValueError(f"the word of iterate {n} names map {min(word)}; maps are counted from 1")
-        m = order.anchor(n)
-        if not 0 <= m < n:
-            raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {m!r}")
-        positions += word
-        n = m
-    return positions
 
 
 def all_words(count: int, n: int) -> NDArray:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.operators import RandomOperator, check_count
+from contraction.arguments import check_integer
+from contraction.maps.operators import RandomOperator
 
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
@@ -63,7 +64,7 @@ class AffineMoments:
 
     def power(self, n: int) -> NDArray:
         """A^n."""
-        return np.linalg.matrix_power(self.A, check_count("an index of an iterate", n))
+        return np.linalg.matrix_power(self.A, check_integer("the index of an iterate", n))
 
     def mean(self, n: int) -> NDArray:
         """E theta_n, shape (d,), forward and backward alike."""
@@ -77,7 +78,7 @@ class AffineMoments:
         """(sum_{j<n} A^j m, S_n) by doubling: S_{2n} = S_n + A^n S_n A^nT."""
         d = len(self.m)
         mean, S, P = np.zeros(d), np.zeros((d, d)), np.eye(d)
-        for bit in bin(check_count("an index of an iterate", n))[2:]:
+        for bit in bin(check_integer("the index of an iterate", n))[2:]:
             mean, S, P = mean + P @ mean, S + P @ S @ P.T, P @ P
             if bit == "1":
                 mean, S, P = self.m + self.A @ mean, self.V + self.A @ S @ self.A.T, self.A @ P
@@ -117,7 +118,7 @@ class AffineMoments:
 
     def backward_covariance(self, n: int, m: int) -> NDArray:
         """Cov(theta_n^B, theta_m^B) = S_{min(n, m)}: backward increments are independent."""
-        return self.covariance(min(check_count("an index of an iterate", n), check_count("an index of an iterate", m)))
+        return self.covariance(min(check_integer("the index of an iterate", i) for i in (n, m)))
 
     def forward_covariance(self, n: int, m: int) -> NDArray:
         """Cov(theta_n^F, theta_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""

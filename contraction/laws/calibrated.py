@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_probability
+
 __all__ = [
     "CalibratedResult",
     "Rates",
@@ -38,8 +40,7 @@ class Rates:
 
     def __post_init__(self) -> None:
         for name in ("false_alarm", "miss"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"the {name} rate must lie in (0, 1), got {getattr(self, name)!r}")
+            check_probability(f"the rate {name}", getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ class SuiteRates:
     tests: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.tests, bool) or not isinstance(self.tests, int) or self.tests < 1:
-            raise ValueError(f"a suite must have at least one test, got {self.tests!r}")
+        check_integer("the number of tests in a suite", self.tests, 1)
         Rates(self.false_alarm, self.miss)
 
     @property
@@ -231,8 +231,7 @@ def p_value_guard(p_values: ArrayLike, false_alarm: float) -> bool:
     p = np.asarray(p_values, dtype=float).ravel()
     if not len(p) or not np.all((p >= 0) & (p <= 1)):
         raise ValueError(f"p-values must be numbers in [0, 1], at least one, got {p_values!r}")
-    if not 0 < false_alarm < 1:
-        raise ValueError(f"the false alarm rate must lie in (0, 1), got {false_alarm!r}")
+    check_probability("false_alarm", false_alarm)
     with np.errstate(divide="ignore"):
         small, large = -np.sum(np.log(p)), -np.sum(np.log1p(-p))
     return bool(min(gammaincc(len(p), small), gammaincc(len(p), large)) > false_alarm / 2)

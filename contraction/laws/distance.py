@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_probability
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
 from contraction.laws.enumerate import _unpack, _weights
@@ -291,8 +292,7 @@ def lipschitz_lower_bound(
     -----
     |E f(X) - E f(Y)| <= W_1 for 1-Lipschitz f; each mean is within Hoeffding's radius but for half the chance.
     """
-    if not 0 < false_alarm < 1:
-        raise ValueError(f"the false alarm rate must lie in (0, 1), got {false_alarm!r}")
+    check_probability("false_alarm", false_alarm)
     means, radius = [], 0.0
     for draws in (near, far):
         values = np.asarray(function(np.asarray(draws, dtype=float)), dtype=float)

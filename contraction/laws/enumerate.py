@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IID
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
 from contraction.maps.operators import AffineMaps, RandomOperator
-from contraction.maps.orders import Backward, Forward, Order
+from contraction.maps.orders import Backward, Forward, Order, check_order, full_word
 
 __all__ = [
     "compare_orders",
@@ -169,10 +170,8 @@ class _Draws:
     """All words with their masses: every word of M maps (i.i.d.), or those that an index law lists."""
 
     def __init__(self, maps: Any, index_law: IndexLaw, n: int) -> None:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise ValueError(f"the number of maps n must be a non-negative integer, got {n!r}")
         self.maps, index_law = _unpack(maps, index_law)
-        self.n = int(n)
+        self.n = check_integer("the number of maps n", n)
         M = len(self.maps)
         self.affine = _words.scaled_maps(self.maps) if not any(map(callable, self.maps)) else None
         self.words: NDArray | None = None
@@ -195,9 +194,8 @@ class _Draws:
 
     def values(self, order: Order, theta0: Any) -> tuple[Any, int, bool]:
         """The iterate at every word: integers (K, d) with their scale, or a list of points where maps are functions."""
-        positions = _words.flat_word(order, self.n)
-        if any(j > self.n for j in positions):
-            raise ValueError(f"the word of iterate {self.n} names map {max(positions)}; the maps are 1 … {self.n}")
+        check_order(order, [self.n], self.n)
+        positions = full_word(order, self.n)
         if self.affine is None:
             functions = [_function(m) for m in self.maps]
             words = self.words if self.words is not None else _words.all_words(len(self.maps), self.n)

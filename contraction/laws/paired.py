@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer
+
 __all__ = ["PairedResult", "sign_flip_test"]
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -105,8 +107,7 @@ def sign_flip_test(
         raise ValueError(f"differences must be finite, got {np.count_nonzero(~np.isfinite(d))} that are not")
     if alternative not in ALTERNATIVES:
         raise ValueError(f"alternative must be one of {', '.join(ALTERNATIVES)}, got {alternative!r}")
-    if isinstance(resamples, bool) or not isinstance(resamples, int | np.integer) or resamples < 1:
-        raise ValueError(f"resamples must be an integer of at least 1, got {resamples!r}")
+    check_integer("resamples", resamples, 1)
     n = d.shape[0]
     exact = n <= ENUMERATED_PAIRS
     if callable(statistic):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.operators import check_count
+from contraction.arguments import check_integer
 
 __all__ = ["RandomAffineMoments"]
 
@@ -90,7 +90,7 @@ class RandomAffineMoments:
         """(E x', E y', E x' y'^T) after n common maps, from (E x, E y, E x y^T)."""
         d = len(self.Eb)
         z = xy.ravel()
-        for _ in range(check_count("an index of an iterate", n)):
+        for _ in range(check_integer("the index of an iterate", n)):
             z = self.EAA @ z + self.EAb @ x + self.EbA @ y + self.Ebb
             x, y = self.EA @ x + self.Eb, self.EA @ y + self.Eb
         return x, y, z.reshape(d, d)
@@ -98,7 +98,7 @@ class RandomAffineMoments:
     def mean(self, n: int) -> NDArray:
         """E theta_n, shape (d,), forward and backward alike."""
         x = self.theta0
-        for _ in range(check_count("an index of an iterate", n)):
+        for _ in range(check_integer("the index of an iterate", n)):
             x = self.EA @ x + self.Eb
         return x
 
@@ -188,6 +188,6 @@ class RandomAffineMoments:
 
     def _shrunk(self, n: int, X: NDArray) -> float:
         d = len(self.Eb)
-        for _ in range(check_count("an index of an iterate", n)):
+        for _ in range(check_integer("the index of an iterate", n)):
             X = (self.EAA @ X.ravel()).reshape(d, d)
         return float(np.trace(X))

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
 from contraction.certificates import bounds
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, made
@@ -23,9 +23,9 @@ from contraction.certificates.hypotheses import point, search_declared
 from contraction.limits.composed import compose, composed, in_floats, prefix_bounds, rounding_of_one
 from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
-from contraction.maps.errors import NotCertified
+from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count, check_seed, drawn
+from contraction.maps.operators import Operators, RandomOperator, as_point, drawn
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -36,7 +36,7 @@ NEARER = 1 - 2.0**-20  # what counts as nearer, there
 BATCH_NUMBERS = 2**22  # fresh starts are taken through the maps in batches of so many numbers
 
 
-class NotSettled(ArithmeticError):
+class NotSettled(TrainingInReverseError, ArithmeticError):
     """Backward iterates did not settle within the allowed maps; the message has the distances that were seen.
 
     Raise ``max_maps``, ask for a larger ``eps``, or look for the hypothesis that fails with `certify`.
@@ -128,7 +128,7 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
     >>> apply_backward(maps, 3.0).tolist()
     [2.0]
     """
-    last = len(operators) if n is None else check_count("n", n)
+    last = len(operators) if n is None else check_integer("n", n)
     if not 1 <= first <= last + 1 or last > len(operators):
         raise ValueError(f"the maps are 1 … {len(operators)}, got first = {first}, n = {last}")
     start = start_of(operators, theta)
@@ -175,12 +175,7 @@ def coupling_distance(
     ([0, 1, 2, 4], [1.0, 0.5, 0.25, 0.0625])
     """
     total = len(operators)
-    if at is None:
-        asked = sorted({0, *(2**j for j in range(total.bit_length()) if 2**j <= total), total})
-    else:
-        asked = [check_count("an asked iterate", n) for n in at]
-        if asked and max(asked) > total:
-            raise ValueError(f"iterate {max(asked)} was asked for, but there are {total} maps")
+    asked = powers_of_two(total) if at is None else check_iterates(at, total)
     dim = operators.family.dim
     space = operators.family.space
     a, b = np.broadcast_arrays(as_point(theta0, dim), as_point(start, dim))
@@ -275,11 +270,9 @@ def backward_limit(
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"backward_limit takes a random operator, got {family!r}")
-    if not (eps > 0 and math.isfinite(eps)):
-        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
-    for name, value in (("max_maps", max_maps), ("patience", patience)):
-        if check_count(name, value) < 1:
-            raise ValueError(f"{name} must be at least 1, got 0")
+    check_positive("eps", eps)
+    check_integer("max_maps", max_maps, 1)
+    check_integer("patience", patience, 1)
     check_seed(seed)
     reference = point(theta0, family)
     far = None if start is None else point(start, family)
@@ -430,7 +423,9 @@ class _Search:
         seen = f"fresh starts are up to {np.max(before):.6g} from theta0, and up to {np.max(after):.6g} apart from it"
         if np.all(after >= NEARER * before):
             raise NotSettled(f"nothing comes nearer: {seen} under {n} maps, none nearer than before")
-        raise NotSettled(f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps")
+        raise NotSettled(
+            f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps"
+        )
 
     def apart(self, operators: Operators, n: int, starts: int, test: int) -> tuple[NDArray, NDArray, NDArray]:
         """d(theta0, X) and d(T_1 … T_n theta0, T_1 … T_n X) for fresh X, and T_1 … T_n theta0."""
@@ -467,7 +462,17 @@ class _Search:
             self.applications += n
         estimate = _tested(self.family, n, seen, rule)
         return BackwardLimit(
-            value, seen + rounding, estimate, n, self.applications, seen, rounding, rule.alpha, rule.delta, lengths(n), far
+            value,
+            seen + rounding,
+            estimate,
+            n,
+            self.applications,
+            seen,
+            rounding,
+            rule.alpha,
+            rule.delta,
+            lengths(n),
+            far,
         )
 
 

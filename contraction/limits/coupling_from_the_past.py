@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_seed
 from contraction.limits.backward import NotSettled
-from contraction.maps.operators import RandomOperator, as_point, check_count, check_seed, drawn
+from contraction.maps.operators import RandomOperator, as_point, drawn
 from contraction.maps.probe import probe_family
 
 __all__ = ["ExactSample", "coupling_from_the_past"]
@@ -79,8 +80,7 @@ def coupling_from_the_past(
     if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")
     check_seed(seed)
-    if check_count("max_maps", max_maps) < 1:
-        raise ValueError("max_maps must be at least 1, got 0")
+    check_integer("max_maps", max_maps, 1)
     points = _states(family, states)
     probe_family(family, points, seed=seed, inside=True)
     if monotone and len(points) != 2:
@@ -88,8 +88,7 @@ def coupling_from_the_past(
     if size is None:
         value, n, cost = _draw(family, seed, points, monotone, max_maps)
         return ExactSample(value, n, cost)
-    if check_count("size", size) == 0:
-        raise ValueError("size must be at least 1, got 0")
+    check_integer("size", size, 1)
     seeds = np.random.SeedSequence(seed, spawn_key=(0xCF,)).generate_state(size, np.uint64)
     draws = [_draw(family, int(s), points, monotone, max_maps) for s in seeds]
     return ExactSample(np.stack([d[0] for d in draws]), np.array([d[1] for d in draws]), sum(d[2] for d in draws))

@@ -13,9 +13,10 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_iterates, powers_of_two
 from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, as_point, check_count
+from contraction.maps.operators import Operators, as_point
 from contraction.maps.probe import probe
 
 __all__ = ["NestedBoxes", "nested_boxes"]
@@ -95,12 +96,7 @@ def nested_boxes(
                 f"region not invariant: T_{i} sends the box [{a}, {b}] into [{new_low}, {new_high}], outside it",
                 ("a larger box",),
             )
-    if at is None:
-        asked = sorted({0, *(2**j for j in range(total.bit_length()) if 2**j <= total), total})
-    else:
-        asked = [check_count("an asked n", n) for n in at]
-        if asked and max(asked) > total:
-            raise ValueError(f"n = {max(asked)} was asked for, but there are {total} maps")
+    asked = powers_of_two(total) if at is None else check_iterates(at, total)
     lows, highs = [], []
     for n in asked:
         x, y = a, b

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from contraction.arguments import check_integer, check_positive, check_probability, check_seed
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
@@ -26,7 +27,7 @@ from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
-from contraction.maps.operators import RandomOperator, check_count, check_seed, drawn
+from contraction.maps.operators import RandomOperator, drawn
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
@@ -99,15 +100,14 @@ def sample_stationary(
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
-    if not (eps > 0 and math.isfinite(eps)):
-        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+    check_positive("eps", eps)
     if not p >= 1:
         raise ValueError(f"W_p needs p >= 1, got {p!r}")
     if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
     check_seed(seed)
-    if size is not None and check_count("size", size) == 0:
-        raise ValueError("size must be at least 1, got 0")
+    if size is not None:
+        check_integer("size", size, 1)
     reference = point(_origin(family) if theta0 is None else theta0, family)
     probe_family(family, reference, seed=seed)
     if certificate is None:
@@ -233,10 +233,8 @@ def unbiased_expectation(
     """
     reference = point(theta0, family)
     probe_family(family, reference, seed=seed)
-    if check_count("copies", copies) < 2:
-        raise ValueError(f"copies must be at least 2, got {copies}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    check_integer("copies", copies, 2)
+    check_probability("confidence", confidence)
     if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
     if rate is None:
@@ -251,10 +249,8 @@ def unbiased_expectation(
     if decay < 0:
         raise ValueError(f"rate must be in [0, 1), got {decay!r}")
     scale = 0.0 if decay == 0 else 1 / -math.log(decay)
-    s = max(1, math.ceil(2 * scale)) if stride is None else check_count("stride", stride)
-    m = max(1, 2 * s) if burn_in is None else check_count("burn_in", burn_in)
-    if s == 0:
-        raise ValueError("stride must be at least 1, got 0")
+    s = max(1, math.ceil(2 * scale)) if stride is None else check_integer("stride", stride, 1)
+    m = max(1, 2 * s) if burn_in is None else check_integer("burn_in", burn_in)
     chance = max(decay ** (s / 2), 1e-3) if tail is None else float(tail)  # P(horizon >= j) = chance^j
     if not 0 < chance < 1 or decay**s >= chance:
         raise ValueError(

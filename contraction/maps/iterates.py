@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_iterates
 from contraction.maps.affine import (
     backward_affine,
     backward_matrices,
@@ -20,8 +21,8 @@ from contraction.maps.affine import (
     is_symmetric,
     worth_it,
 )
-from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point, check_count
-from contraction.maps.orders import Backward, Forward, Order, check_order
+from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point
+from contraction.maps.orders import Backward, Forward, Order, anchors, check_order
 from contraction.maps.probe import probe
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
@@ -98,21 +99,13 @@ def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: It
     start = start_of(operators, theta0)
     if total and len(asked):
         start = _probe(operators, start)
-    known: dict[int, NDArray] = {0: start}
-
-    def iterate(n: int) -> NDArray:
-        pending = [n]
-        while pending[-1] not in known and order.anchor(pending[-1]) not in known:
-            pending.append(order.anchor(pending[-1]))
-        for k in reversed(pending):
-            if k not in known:
-                theta = known[order.anchor(k)]
-                for i in reversed(order.word(k)):
-                    theta = operators.apply(i, theta)
-                known[k] = theta
-        return known[n]
-
-    return _rows_last(_stack([iterate(int(n)) for n in asked], start), operators)
+    values: dict[int, NDArray] = {0: start}
+    for n, anchor in sorted(anchors(order, asked.tolist()).items()):
+        theta = values[anchor]
+        for i in reversed(order.word(n)):
+            theta = operators.apply(i, theta)
+        values[n] = theta
+    return _rows_last(_stack([values[n] for n in asked.tolist()], start), operators)
 
 
 def paired_iterates(
@@ -146,12 +139,7 @@ def paired_iterates(
 def _asked(at: Iterable[int] | None, total: int) -> NDArray:
     if at is None:
         return np.arange(total + 1)
-    if not isinstance(at, Iterable):
-        raise TypeError(f"at lists the iterates asked for, such as [{at!r}], got {at!r}")
-    asked = [check_count("an asked iterate", n) for n in at]
-    if asked and max(asked) > total:
-        raise ValueError(f"iterate {max(asked)} was asked for, but there are {total} maps")
-    return np.array(asked, dtype=int)
+    return np.array(check_iterates(at, total), dtype=int)
 
 
 def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
@@ -272,13 +260,8 @@ def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray)
     if isinstance(order, Forward):
         return _forward_rows(operators, start, asked)
     groups: dict[int, list[int]] = {}
-    needed: set[int] = set()
-    for n in asked.tolist():
-        while n > 0 and n not in needed:
-            needed.add(n)
-            m = order.anchor(n)
-            groups.setdefault(m, []).append(n)
-            n = m
+    for n, anchor in anchors(order, asked.tolist()).items():
+        groups.setdefault(anchor, []).append(n)
     values: dict[int, NDArray] = {0: start}
     for m in sorted(groups):
         members = sorted(groups[m])

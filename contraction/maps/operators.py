@@ -15,6 +15,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_integer, check_seed
 from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
@@ -29,28 +30,6 @@ CACHED_BYTES = 256 * 2**20
 def map_generator(seed: int, i: int) -> np.random.Generator:
     """Return the generator that draws map i (0-based): a pure function of (seed, i)."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, i))))
-
-
-def check_count(name: str, value: int) -> int:
-    """Return a non-negative integer; raise ValueError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"{name} must be a non-negative integer, got {value!r}")
-    return int(value)
-
-
-def check_seed(seed: int) -> int:
-    """Return a seed, 0 … 2^32 - 1.
-
-    From 2^32 on, seeds would share maps: map 1 of seed 7 + 5·2^32 is drawn as map 6 of seed 7.
-
-    Raises
-    ------
-    ValueError
-        If it is no integer in that range.
-    """
-    if check_count("the seed", seed) >= 2**32:
-        raise ValueError(f"the seed must be below 2^32 = {2**32}, where seeds begin to share maps, got {seed}")
-    return int(seed)
 
 
 def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None) -> Operators:
@@ -357,7 +336,7 @@ class RandomOperator:
 
     @property
     def index_law(self) -> Any:
-        """The `contraction.families.IndexLaw` of the word of finitely many maps; None if there is none or it is unknown.
+        """Law (`contraction.families.IndexLaw`) of the word of finitely many maps; None if unknown or there is none.
 
         It says which words are reversible in law where the maps are not independent.
         """
@@ -462,10 +441,10 @@ class RandomOperator:
         ValueError
             If n or seed is negative or not an integer, the seed is 2^32 or more, or replicas is not positive.
         """
-        check_count("the number of maps n", n)
+        check_integer("the number of maps n", n)
         check_seed(seed)
-        if replicas is not None and check_count("replicas", replicas) == 0:
-            raise ValueError("replicas must be at least 1, got 0")
+        if replicas is not None:
+            check_integer("replicas", replicas, 1)
         return drawn(self, n, seed, replicas)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:

@@ -9,9 +9,11 @@ both packages of this project use these objects, and any object with the two met
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from contraction.arguments import check_integer
 
 __all__ = [
     "Backward",
@@ -21,7 +23,10 @@ __all__ = [
     "Order",
     "Reset",
     "Windowed",
+    "anchors",
+    "chain",
     "check_order",
+    "full_word",
     "map_applications",
 ]
 
@@ -39,18 +44,12 @@ class Order(Protocol):
         ...
 
 
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    return value
-
-
 @dataclass(frozen=True)
 class Forward:
     """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (theta_0) = T_n (iterate n-1)."""
 
     def anchor(self, n: int) -> int:
-        return _positive("n", n) - 1
+        return check_integer("n", n, 1) - 1
 
     def word(self, n: int) -> Sequence[int]:
         return range(n, n + 1)
@@ -61,7 +60,7 @@ class Backward:
     """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (theta_0)."""
 
     def anchor(self, n: int) -> int:
-        _positive("n", n)
+        check_integer("n", n, 1)
         return 0
 
     def word(self, n: int) -> Sequence[int]:
@@ -78,10 +77,10 @@ class Windowed:
     w: int
 
     def __post_init__(self) -> None:
-        _positive("the window w", self.w)
+        check_integer("the window w", self.w, 1)
 
     def anchor(self, n: int) -> int:
-        return self.w * ((_positive("n", n) - 1) // self.w)
+        return self.w * ((check_integer("n", n, 1) - 1) // self.w)
 
     def word(self, n: int) -> Sequence[int]:
         return range(self.anchor(n) + 1, n + 1)
@@ -100,10 +99,10 @@ class Reset:
     points: tuple[int, ...]
 
     def __init__(self, points: Iterable[int]) -> None:
-        object.__setattr__(self, "points", tuple(sorted({_positive("a reset point", p) for p in points})))
+        object.__setattr__(self, "points", tuple(sorted({check_integer("a reset point", p, 1) for p in points})))
 
     def anchor(self, n: int) -> int:
-        position = bisect_left(self.points, _positive("n", n))
+        position = bisect_left(self.points, check_integer("n", n, 1))
         return self.points[position - 1] if position else 0
 
     def word(self, n: int) -> Sequence[int]:
@@ -117,11 +116,10 @@ class Late:
     s: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.s, bool) or not isinstance(self.s, int) or self.s < 0:
-            raise ValueError(f"the switch s must be an integer of at least 0, got {self.s!r}")
+        check_integer("the switch s", self.s)
 
     def anchor(self, n: int) -> int:
-        return self.s if _positive("n", n) > self.s else n - 1
+        return self.s if check_integer("n", n, 1) > self.s else n - 1
 
     def word(self, n: int) -> Sequence[int]:
         return range(self.anchor(n) + 1, n + 1)
@@ -143,15 +141,91 @@ class CustomOrder:
     anchors: Callable[[int], int] | None = None
 
     def anchor(self, n: int) -> int:
-        _positive("n", n)
+        check_integer("n", n, 1)
         return 0 if self.anchors is None else self.anchors(n)
 
     def word(self, n: int) -> Sequence[int]:
         return self.words(n)
 
 
-def check_order(order: Order, at: Iterable[int], available: int) -> None:
-    """Refuse an order that has no meaning for the iterates ``at`` with maps T_1 … T_available.
+def chain(order: Order, n: int, known: Container[int] = ()) -> Iterator[tuple[int, int]]:
+    """Yield (n, its anchor), (that anchor, its anchor), … down to 0 or to an iterate that is in ``known``.
+
+    This is the one walk along anchors; `anchors`, `full_word` and `map_applications` are made from it.
+
+    Raises
+    ------
+    ValueError
+        If an anchor is not an integer in 0 … n-1.
+    """
+    while n > 0 and n not in known:
+        anchor = order.anchor(n)
+        if isinstance(anchor, bool) or not isinstance(anchor, int) or not 0 <= anchor < n:
+            raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {anchor!r}")
+        yield n, anchor
+        n = anchor
+
+
+def anchors(order: Order, at: Iterable[int]) -> dict[int, int]:
+    """Return the anchors of the iterates ``at`` and of all iterates that they are computed from.
+
+    Parameters
+    ----------
+    order : Order
+        Any object with ``anchor(n)`` and ``word(n)``.
+    at : iterable of int
+        Indices of iterates, at least 0.
+
+    Returns
+    -------
+    dict of int to int
+        Index of an iterate above 0 -> index of its anchor. From each new index of ``at`` the walk goes down to an
+        iterate that is in the mapping already, or to 0, so for a single n the keys are n, its anchor, the anchor of
+        that, and so on.
+
+    Raises
+    ------
+    ValueError
+        If an anchor is not an integer in 0 … n-1.
+
+    Examples
+    --------
+    >>> anchors(Windowed(3), [7, 2])
+    {7: 6, 6: 3, 3: 0, 2: 0}
+    """
+    known: dict[int, int] = {}
+    for n in at:
+        known.update(chain(order, n, known))
+    return known
+
+
+def full_word(order: Order, n: int) -> list[int]:
+    """Return the indices of all maps between theta_0 and iterate n, outermost first.
+
+    Examples
+    --------
+    >>> full_word(Windowed(3), 7)
+    [7, 4, 5, 6, 1, 2, 3]
+    """
+    return [i for m, _ in chain(order, n) for i in order.word(m)]
+
+
+def map_applications(order: Order, at: Iterable[int]) -> int:
+    """Return how many maps a plain loop applies for the iterates ``at`` and the anchors they need.
+
+    Backward iterates 1 … N cost N(N+1)/2, forward ones N. For one iterate this is the number of maps between theta_0
+    and it.
+
+    Examples
+    --------
+    >>> map_applications(Backward(), range(5)), map_applications(Backward(), [4]), map_applications(Forward(), range(5))
+    (10, 4, 4)
+    """
+    return sum(len(order.word(n)) for n in anchors(order, at))
+
+
+def check_order(order: Order, at: Iterable[int], available: int | None = None) -> None:
+    """Refuse an order that has no meaning for the iterates ``at`` with maps T_1 … T_available (None: any number).
 
     Raises
     ------
@@ -162,27 +236,10 @@ def check_order(order: Order, at: Iterable[int], available: int) -> None:
     """
     if isinstance(order, type) or not isinstance(order, Order):
         raise TypeError(f"an order is an object with methods anchor(n) and word(n), such as Backward(), got {order!r}")
-    for n in at:
-        if n == 0:
-            continue
-        m = order.anchor(n)
-        if isinstance(m, bool) or not isinstance(m, int) or not 0 <= m < n:
-            raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {m!r}")
+    for n in anchors(order, at):
         word = order.word(n)
         named = (word[0], word[-1]) if isinstance(word, range) and len(word) else tuple(word)
         for i in named:
-            if isinstance(i, bool) or not isinstance(i, int) or not 1 <= i <= available:
-                raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {available}")
-
-
-def map_applications(order: Order, at: Iterable[int]) -> int:
-    """Return how many maps a plain loop applies for the iterates ``at`` and the anchors they need.
-
-    Backward iterates 1 … N cost N(N+1)/2, forward ones N.
-    """
-    needed: set[int] = set()
-    for n in at:
-        while n > 0 and n not in needed:
-            needed.add(n)
-            n = order.anchor(n)
-    return sum(len(order.word(n)) for n in needed)
+            if isinstance(i, bool) or not isinstance(i, int) or i < 1 or (available is not None and i > available):
+                last = "" if available is None else available
+                raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {last}".rstrip())

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_finite, check_integer
+
 __all__ = [
     "Euclidean",
     "GridFunctions",
@@ -216,8 +218,7 @@ class Words(Space):
     event_ndim: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.base, int) or self.base < 2:
-            raise ValueError(f"the alphabet needs at least 2 letters, got base={self.base!r}")
+        check_integer("the number of letters, base,", self.base, 2)
 
     def first_difference(self, x: int, y: int) -> int | None:
         """First position where the words of two integers differ; None if they are equal."""
@@ -267,8 +268,7 @@ class GridFunctions(Space):
         grid = np.asarray(self.grid, dtype=float)
         if grid.ndim != 1 or grid.size < 2 or not np.all(np.diff(grid) > 0):
             raise ValueError("the grid must be strictly increasing with at least two points")
-        if not np.isfinite(self.rate):
-            raise ValueError(f"rate must be a finite number, got {self.rate!r}")
+        check_finite("rate", self.rate)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "weights", np.exp(-self.rate * (grid - grid[0])))
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.maps.errors import TrainingInReverseError
+
 __all__ = [
     "PathSummary",
     "TooShort",
@@ -29,7 +31,7 @@ __all__ = [
 ROUNDING = 1e-12
 
 
-class TooShort(ValueError):
+class TooShort(TrainingInReverseError, ValueError):
     """A curve has too few recorded iterates to speak of variability: record more of them, or run longer."""
 
 

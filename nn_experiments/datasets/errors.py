@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contraction.maps.errors import TrainingInReverseError
+
 __all__ = ["DataError", "MissingData", "missing_data"]
 
 
-class DataError(ValueError):
+class DataError(TrainingInReverseError, ValueError):
     """A data file is truncated, altered, or does not fit; replace it."""
 
 
-class MissingData(FileNotFoundError):
+class MissingData(TrainingInReverseError, FileNotFoundError):
     """A data set is not on this machine; download it or pass the folder that has it."""
 
 

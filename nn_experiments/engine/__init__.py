@@ -131,7 +131,7 @@ def iterates(
     ValueError
         If there is no such engine, with the names there are; if a chunk is given to another than the ensemble; or if
         the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
-    NotReplayable
+    NotDeterministic
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
     if engine not in ENGINES:

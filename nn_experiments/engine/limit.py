@@ -97,7 +97,7 @@ def limit(
     ValueError
         If eps or ``max_maps`` is not positive, or the two starts are equal; or if the self-check of a step made by
         `from_torch` finds a difference from the user's own training loop.
-    NotReplayable
+    NotDeterministic
         If the step is not a pure function.
     """
     if not eps > 0 or max_maps < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from contraction.maps.orders import Order
+from contraction.maps.orders import Order, full_word
 from nn_experiments.training.step import State
 
 __all__ = ["double_loop"]
@@ -21,13 +21,8 @@ def double_loop(
     """Return iterate n for every n of ``at``, each from θ0 again: for n: for j in the word: θ = T_j(θ)."""
     found: dict[int, State] = {}
     for n in at:
-        word: list[int] = []
-        m = n
-        while m > 0:
-            word += order.word(m)
-            m = order.anchor(m)
         state = state0
-        for t, j in enumerate(reversed(word), 1):
+        for t, j in enumerate(reversed(full_word(order, n)), 1):
             state = step(state, batches(j), t)
         found[n] = state
     return found

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contraction.maps.orders import Order, check_order
+from contraction.arguments import check_integer
+from contraction.maps.orders import Order, anchors, check_order
 
 __all__ = ["Run", "asked", "plan"]
 
@@ -54,9 +55,9 @@ def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
             raise ValueError("say which iterates: at=range(N + 1)")
         return list(range(available + 1))
     numbers = sorted(set(at))
-    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
-        raise ValueError(f"iterates are integers of at least 0, got {numbers[:3] or 'none'}")
-    return numbers
+    if not numbers:
+        raise ValueError("at names no iterate")
+    return [check_integer("the index of an iterate", n) for n in numbers]
 
 
 def plan(order: Order, at: Sequence[int]) -> list[Run]:
@@ -70,15 +71,8 @@ def plan(order: Order, at: Sequence[int]) -> list[Run]:
     ValueError
         If an anchor is not below its iterate or a word is not made of indices of at least 1.
     """
-    parents: dict[int, int] = {}
-    todo = [n for n in at if n > 0]
-    while todo:
-        n = todo.pop()
-        if n not in parents:
-            check_order(order, [n], 10**12)
-            parents[n] = order.anchor(n)
-            if parents[n] > 0:
-                todo.append(parents[n])
+    check_order(order, at)
+    parents = anchors(order, at)
     children = Counter(parents.values())
     wanted = set(at)
     kept = {n for n in parents if n in wanted or children[n] > 1}

@@ -9,15 +9,12 @@ from typing import Any
 
 import torch
 
+from contraction.maps.errors import NotDeterministic
 from nn_experiments.engine.gpu import wait
 from nn_experiments.training.step import State
 from nn_experiments.training.torch_randomness import changed_generators, generator_states, restored_generators
 
-__all__ = ["NotReplayable", "probe", "probe_measurement"]
-
-
-class NotReplayable(ValueError):
-    """A step or a batch differs the second time: T_i is not a fixed map, so backward iterates are undefined."""
+__all__ = ["probe", "probe_measurement"]
 
 
 def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:
@@ -50,7 +47,7 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
 
     Raises
     ------
-    NotReplayable
+    NotDeterministic
         If a batch or a step differs the second time, a step alters the state it was given, with what differs, or a
         step draws from a global generator of torch, NumPy or Python.
     """
@@ -59,7 +56,7 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
     for i in (2, 1):
         once = _leaves(copy.deepcopy(batches(i)))
         if difference := _differ(once, _leaves(batches(i))):
-            raise NotReplayable(f"batch {i} is not the same when asked for again: {difference} differ")
+            raise NotDeterministic(f"batch {i} is not the same when asked for again: {difference} differ")
     results: list[Any] = []
     generators: list[tuple[Any, Any]] = []
     with restored_generators():
@@ -74,15 +71,15 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
             generators.append((drawn_before, generator_states()))
             torch.rand(())  # the second time begins elsewhere: a step that seeds the generator ends at the same place
     if difference := _differ(before, state0):
-        raise NotReplayable(f"the step alters the state it is given: {difference}")
+        raise NotDeterministic(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
-        raise NotReplayable(
+        raise NotDeterministic(
             f"the same step on the same state and batch gives different results: {difference} differ. A step must "
             "compute from the state it is given, and not go on from tensors, counters or generators of its own"
         )
     (one, ended), (_, ended_again) = generators
     if changed_generators(one, ended) and (drawn := changed_generators(ended, ended_again)):
-        raise NotReplayable(
+        raise NotDeterministic(
             f"the step draws from {' and '.join(drawn)}, so that the same batch gives another map each time. Pass "
             "randomness='frozen' to from_torch, or draw from a generator that is made of the batch's index"
         )
@@ -94,7 +91,7 @@ def probe_measurement(measure: Callable[[State], Mapping[str, Any]], state: Stat
 
     Raises
     ------
-    NotReplayable
+    NotDeterministic
         If the state was altered, or the second result differs, with the usual reason: a module in training mode.
     """
     before, state = state, copy.deepcopy(state)
@@ -103,6 +100,6 @@ def probe_measurement(measure: Callable[[State], Mapping[str, Any]], state: Stat
     )
     why = "evaluate with a copy of the module in evaluation mode: copy.deepcopy(model).eval()"
     if difference := _differ(before, state):
-        raise NotReplayable(f"a metric alters the state it is given: {difference} differ; {why}")
+        raise NotDeterministic(f"a metric alters the state it is given: {difference} differ; {why}")
     if difference := _differ(once, again):
-        raise NotReplayable(f"a metric is not the same when asked for again: {difference} differ; {why}")
+        raise NotDeterministic(f"a metric is not the same when asked for again: {difference} differ; {why}")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contraction.arguments import check_integer
 from nn_experiments.paper import curve_names, figures
 from nn_experiments.training.optimizers import Optimizer, Schedule
 
@@ -117,8 +118,8 @@ class Experiment:
                 raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
         for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+            if value is not None:
+                check_integer(name, value, 1)
         if self.parts is not None and (self.parts < 2 or self.batch_size % self.parts):
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.parts} equal parts")
         unknown = set(self.notes) - {f.name for f in dataclasses.fields(self)}

@@ -12,10 +12,10 @@ the literal reading); ``forward`` is there SGD on the whole batch at h.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, map_applications
+from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
 
 __all__ = ["KINDS", "Variant", "home", "parse", "variant_name"]
 
@@ -72,15 +72,22 @@ class Variant:
 
     def depth(self, n: int) -> int:
         """Return the number of gradients that iterate n alone costs."""
-        total = 0
-        while n > 0:
-            total += len(self.order.word(n))
-            n = self.order.anchor(n)
-        return total
+        return map_applications(self.order, [n])
 
     def path_cost(self, at: Iterable[int]) -> int:
         """Return the number of gradients that all iterates ``at`` cost together, anchors included."""
         return map_applications(self.order, at)
+
+    def path_costs(self, at: Sequence[int]) -> list[int]:
+        """Return, for each iterate of ``at``, the number of gradients that it and those before it cost together."""
+        known: dict[int, int] = {}
+        total, costs = 0, []
+        for n in at:
+            new = dict(chain(self.order, n, known))
+            total += sum(len(self.order.word(m)) for m in new)
+            known |= new
+            costs.append(total)
+        return costs
 
 
 def parse(name: str) -> Variant:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from contraction.files import replacing
+from contraction.maps.errors import TrainingInReverseError
 
 __all__ = [
     "PINS",
@@ -46,7 +47,7 @@ STREAMS = ("curves", "diagnostics")
 PINS = "ensemble.json"
 
 
-class BrokenBlock(ValueError):
+class BrokenBlock(TrainingInReverseError, ValueError):
     """A file that is not a whole block; delete it and run again."""
 
 

@@ -162,15 +162,7 @@ class Curves:
         variant = curve_names.parse(order)
         if not path:
             return np.array([variant.depth(int(n)) for n in self.iterates], dtype=np.int64)
-        seen: set[int] = set()
-        total, costs = 0, []
-        for n in map(int, self.iterates):
-            while n > 0 and n not in seen:
-                seen.add(n)
-                total += len(variant.order.word(n))
-                n = variant.order.anchor(n)
-            costs.append(total)
-        return np.array(costs, dtype=np.int64)
+        return np.array(variant.path_costs(self.iterates.tolist()), dtype=np.int64)
 
     def select(
         self,

@@ -14,13 +14,15 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar, cast
 
+from contraction.maps.errors import TrainingInReverseError
+
 __all__ = ["InlineExecutor", "JobFailed", "dask_executor", "process_executor", "run_all", "stop"]
 
 Item = TypeVar("Item")
 ATTEMPTS = 4
 
 
-class JobFailed(RuntimeError):
+class JobFailed(TrainingInReverseError, RuntimeError):
     """A job ended with an error, or killed its worker again and again."""
 
 

@@ -222,7 +222,7 @@ def run(
 
     Raises
     ------
-    NotReplayable
+    NotDeterministic
         If the step is not a pure function.
     JobFailed
         If a block cannot be computed.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from contraction.arguments import check_integer
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
 from nn_experiments.training.vector_fields import (
     Layout,
@@ -71,8 +72,7 @@ def regularised(
         raise ValueError(f"exactly one of lam and multiple is needed, got lam={lam!r} and multiple={multiple!r}")
     if not h > 0:
         raise ValueError(f"the learning rate must be positive, got {h!r}")
-    if isinstance(c, bool) or not isinstance(c, int) or c < 2:
-        raise ValueError(f"the regulariser needs at least 2 small batches, got {c!r}")
+    check_integer("the number of small batches", c, 2)
     strength = lam if lam is not None else regularisation_strength(multiple, h, c, unit=unit)
     if not strength >= 0:
         raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {strength!r}")

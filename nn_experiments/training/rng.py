@@ -6,20 +6,9 @@ import zlib
 
 import numpy as np
 
-__all__ = ["check_seed", "generator"]
+from contraction.arguments import check_seed
 
-
-def check_seed(seed: int) -> int:
-    """Return the seed, an integer of at least 0.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"a seed must be an integer of at least 0, got {seed!r}")
-    return seed
+__all__ = ["generator"]
 
 
 def generator(seed: int, purpose: str, *position: int) -> np.random.Generator:

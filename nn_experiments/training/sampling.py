@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nn_experiments.training.rng import check_seed, generator
+from contraction.arguments import check_integer, check_seed
+from nn_experiments.training.rng import generator
 
 __all__ = ["RULES", "Sampler"]
 
@@ -67,8 +68,7 @@ class Sampler:
         ValueError
             If i is not an integer of at least 1.
         """
-        if isinstance(i, bool) or not isinstance(i, int | np.integer) or i < 1:
-            raise ValueError(f"batches are numbered from 1, got {i!r}")
+        check_integer("the number of a batch", i, 1)
         if self.rule == "iid":
             return generator(self.seed, self.stream, int(i)).integers(self.population, size=self.batch_size)
         epoch, place = divmod(int(i) - 1, self.population // self.batch_size)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.hidden_state import changed, hidden_state
 from nn_experiments.training.own_loop import OwnLoop
@@ -300,11 +301,11 @@ class SelfCheck:
         )
 
 
-class _Found(ValueError):
+class _Found(TrainingInReverseError, ValueError):
     """A difference, a draw or an attribute that the check has found."""
 
 
-class CannotRun(ValueError):
+class CannotRun(TrainingInReverseError, ValueError):
     """The step made by from_torch fails where the user's own loop does not."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
 
 __all__ = [
@@ -159,8 +160,7 @@ def split_batch(batch: Any, c: int) -> list[Any]:
     ValueError
         If the number of examples is not a multiple of c (the paper takes 2049 instead of 2048 for c = 3).
     """
-    if isinstance(c, bool) or not isinstance(c, int) or c < 1:
-        raise ValueError(f"the number of parts must be an integer of at least 1, got {c!r}")
+    check_integer("the number of parts", c, 1)
     if isinstance(batch, Tensor):
         if batch.ndim == 0 or batch.shape[0] % c or not batch.shape[0]:
             raise ValueError(f"a batch of shape {tuple(batch.shape)} cannot be split into {c} equal parts")

@@ -16,6 +16,7 @@ from torch import fx, nn
 from torch.fx.node import map_arg
 from torch.nn import functional as F
 
+from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import convolve, laid_out
 from nn_experiments.training.dropout import FrozenDropout
@@ -71,7 +72,7 @@ _METHODS = {"relu", "relu_", "tanh", "tanh_", "sigmoid", "add", "add_", "sub", "
 _POOLS = {F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d}
 
 
-class CannotWiden(TypeError):
+class CannotWiden(TrainingInReverseError, TypeError):
     """A module has no wide form; the message says what stands in the way."""
 
 

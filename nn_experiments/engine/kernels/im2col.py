@@ -15,12 +15,13 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.own_loop_reasons import hook_of
 
 __all__ = ["OtherUse", "ProductConvolution", "fits", "replace_small"]
 
 
-class OtherUse(RuntimeError):
+class OtherUse(TrainingInReverseError, RuntimeError):
     """A convolution that was replaced is used in another way than on the batch that it was replaced for."""
 
 

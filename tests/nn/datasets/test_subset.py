@@ -329,7 +329,7 @@ def test_the_command_needs_neither_torch_nor_the_model(whole: Path, tmp_path: Pa
         (["cifar10", "--into", "x"], "either the name"),
         (["cifar10", "--steps", "3"], "either the name"),
         ([], "either the name"),
-        (["--for", "fig2", "--into", "x", "--seeds", "-1"], "a seed must be an integer of at least 0"),
+        (["--for", "fig2", "--into", "x", "--seeds", "-1"], "the seed must be an integer of at least 0"),
         (["--for", "fig2", "--into", "x", "--set", "speed=3"], "no field 'speed'"),
     ],
 )

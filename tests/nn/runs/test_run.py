@@ -291,7 +291,7 @@ def test_every_option_states_its_default() -> None:
             "torch finds no GPU here",
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
         ),
-        (["run", "fig4", "--seeds", "-3"], "a seed must be an integer of at least 0"),
+        (["run", "fig4", "--seeds", "-3"], "the seed must be an integer of at least 0"),
         (["run", "fig7", "--data-dir", "/nowhere"], "the data folder /nowhere does not exist"),
         (["merge", "/nowhere"], "there is no folder /nowhere"),
     ],

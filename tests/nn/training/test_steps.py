@@ -13,9 +13,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
+from contraction.maps.errors import NotDeterministic  # noqa: E402
 from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from nn_experiments.engine.purity import NotReplayable, probe  # noqa: E402
+from nn_experiments.engine.purity import probe  # noqa: E402
 from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.training.step import TorchOptimizerStep  # noqa: E402
@@ -194,16 +195,16 @@ def test_the_probe_sees_what_is_no_fixed_map() -> None:
     step, state = nne.from_torch(module(), LOSS, Optimizer(learning_rate=0.1))
     assert probe(step, data, state) > 0
     rng = np.random.default_rng(0)
-    with pytest.raises(NotReplayable, match="batch 2"):
+    with pytest.raises(NotDeterministic, match="batch 2"):
         probe(step, lambda i: (torch.from_numpy(rng.standard_normal((5, 3))), data(i).targets), state)
-    with pytest.raises(NotReplayable, match="different results"):
+    with pytest.raises(NotDeterministic, match="different results"):
         probe(lambda s, b, t: {"parameters": {"x": torch.tensor(rng.random())}}, data, state)
 
     def in_place(s, b, t):
         s["parameters"]["0.bias"] += 1
         return s
 
-    with pytest.raises(NotReplayable, match="alters the state"):
+    with pytest.raises(NotDeterministic, match="alters the state"):
         probe(in_place, data, state)
 
 
@@ -285,9 +286,9 @@ def test_metrics_that_change_the_state_or_draw_are_refused() -> None:
 
         return nne.iterates(step, batches, state, Backward(), [0, 3], {"loss": loss})
 
-    with pytest.raises(NotReplayable, match="a metric alters the state"):
+    with pytest.raises(NotDeterministic, match="a metric alters the state"):
         run(model)
     assert torch.equal(state["buffers"]["1.running_mean"], mean)
     assert np.isfinite(run(copy.deepcopy(model).eval())["loss"]).all()
-    with pytest.raises(NotReplayable, match="a metric is not the same"):
+    with pytest.raises(NotDeterministic, match="a metric is not the same"):
         nne.iterates(step, batches, state, Backward(), [0, 3], {"noise": lambda s: torch.rand(())})

@@ -190,7 +190,7 @@ def test_dependent_maps_and_bad_input():
     assert p_mean_factor(cyclic, 0.5) is None
     family = ExpandingOnAverage()
     for call, rule in (
-        (lambda: average_contraction(family, 0.0, 0), "q must be at least 1"),
+        (lambda: average_contraction(family, 0.0, 0), "q must be an integer of at least 1"),
         (lambda: average_contraction(family, 0.0, confidence=1.0), "confidence must be between 0 and 1"),
         (lambda: p_mean_factor(family, -1.0), "p must be a finite number > 0"),
         (lambda: confidence_upper([1.0], 0.0, 0.9, -1.0), "at least two values"),

@@ -233,8 +233,8 @@ def test_drawn_displacement_bounds_only_drawn_maps():
     ("call", "rule"),
     [
         (lambda f: certify("map", 0.0), "certify takes a random operator"),
-        (lambda f: certify(f, 0.0, moment=0), "moment must be a finite number p > 0"),
-        (lambda f: certify(f, 0.0, ball=-1.0), "ball must be a finite radius > 0"),
+        (lambda f: certify(f, 0.0, moment=0), "moment must be a finite number > 0"),
+        (lambda f: certify(f, 0.0, ball=-1.0), "ball must be a finite number > 0"),
         (lambda f: certify(f, [[0.0]]), "speaks of one point"),
         (lambda f: certify(f, float("nan")), "must not contain NaN"),
         (lambda f: certify(f, float("inf")), "must be finite"),

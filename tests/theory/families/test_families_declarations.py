@@ -109,5 +109,5 @@ def test_drawn_maps_and_replicas_are_searched():
 def test_a_family_that_declares_nothing_is_only_measured():
     found = search_violation(affine(2 * np.eye(2), 0.0), np.zeros(2))
     assert found.largest_ratio == pytest.approx(2.0, rel=1e-9)
-    with pytest.raises(ValueError, match="maps must be a non-negative integer"):
+    with pytest.raises(ValueError, match="maps must be an integer of at least 0"):
         search_violation(affine(np.eye(1), 0.0), 0.0, maps=-1)

@@ -111,10 +111,16 @@ CASES = {
     ),
     "negative N": (
         lambda: fam.QuadraticSGD(0.1).sample(-1),
-        r"number of maps n must be a non-negative integer, got -1",
+        r"number of maps n must be an integer of at least 0, got -1",
     ),
-    "negative seed": (lambda: fam.QuadraticSGD(0.1).sample(1, seed=-1), r"seed must be a non-negative integer, got -1"),
-    "no replicas": (lambda: fam.QuadraticSGD(0.1).sample(1, replicas=0), r"replicas must be at least 1, got 0"),
+    "negative seed": (
+        lambda: fam.QuadraticSGD(0.1).sample(1, seed=-1),
+        r"seed must be an integer of at least 0, got -1",
+    ),
+    "no replicas": (
+        lambda: fam.QuadraticSGD(0.1).sample(1, replicas=0),
+        r"replicas must be an integer of at least 1",
+    ),
 }
 
 

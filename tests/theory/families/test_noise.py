@@ -175,7 +175,7 @@ def test_no_log_moment():
         (lambda: fam.TwoPoint(2, 1), r"low must be at most high"),
         (lambda: fam.Laplace(scale=0.0), r"scale must be a finite number > 0, got 0.0"),
         (lambda: fam.Student(df=-2.0), r"df must be a finite number > 0, got -2.0"),
-        (lambda: fam.Cauchy(scale=math.inf), r"scale must be a finite number, got inf"),
+        (lambda: fam.Cauchy(scale=math.inf), r"scale must be a finite number > 0, got inf"),
         (lambda: fam.GaussianVector([[1.0, 2.0], [0.0, 1.0]]), r"cov must be symmetric, got 2.0 at \(0, 1\)"),
         (lambda: fam.GaussianVector([[1.0, 2.0], [2.0, 1.0]]), r"positive semidefinite, its smallest eigenvalue is -1"),
         (lambda: fam.GaussianVector([[1.0, 2.0]]), r"cov must be a square matrix, got shape \(1, 2\)"),

@@ -192,8 +192,8 @@ def test_rates_belong_to_the_suite():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Rates(0.0, 0.1), "false_alarm rate"),
-        (lambda: SuiteRates(tests=0), "at least one test"),
+        (lambda: Rates(0.0, 0.1), "rate false_alarm must be between 0 and 1"),
+        (lambda: SuiteRates(tests=0), "number of tests in a suite must be an integer of at least 1"),
         (lambda: sample_size(0.0, RATES), "discrepancy"),
         (lambda: one_sample_test([], uniform, RATES), "non-empty"),
         (lambda: one_sample_test([np.nan], uniform, RATES), "NaN"),

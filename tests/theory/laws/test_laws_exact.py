@@ -20,7 +20,7 @@ from contraction.laws import (
 )
 from contraction.maps.iterates import plain_iterates
 from contraction.maps.operators import Operators
-from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
+from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed, full_word
 
 HALF = F(1, 2)
 BERNOULLI = [(HALF, 0), (HALF, HALF)]  # x/2 and x/2 + 1/2
@@ -106,7 +106,7 @@ def test_one_certain_word_equals_the_iterates(word, order):
     assert exact_law(functions, len(word), F(1, 7), order=order, index_law=certain) == fast
     number = sum(i * 3 ** (len(word) - 1 - j) for j, i in enumerate(word))  # its place among all words
     start, scale, _ = _words.scale_start(_words.scaled_maps(maps), F(1, 7))
-    positions = _words.flat_word(order, len(word))
+    positions = full_word(order, len(word))
     values, scale = _words.outer_values(_words.scaled_maps(maps), positions, len(word), start, scale)
     assert F(int(values[number, 0]), scale) == expected
 
@@ -174,7 +174,7 @@ def test_one_wrong_mass_in_a_million_words_is_detected():
         (lambda: exact_law([], 2), ValueError, "at least one map"),
         (lambda: exact_law([(0.5, 0)], 2), TypeError, "0.5.*Fraction"),
         (lambda: exact_law(BERNOULLI, 2, 0.1), TypeError, "0.1"),
-        (lambda: exact_law(BERNOULLI, -1), ValueError, "non-negative integer, got -1"),
+        (lambda: exact_law(BERNOULLI, -1), ValueError, "integer of at least 0, got -1"),
         (lambda: exact_law(BERNOULLI, 40), ValueError, "2\\^40 words"),
         (lambda: exact_law(BERNOULLI, 2, index_law=[HALF, F(1, 3)]), ValueError, "sum one"),
         (lambda: exact_law(BERNOULLI, 2, index_law=lambda n: [((0, 0), HALF)]), ValueError, "sum 1/2"),

@@ -206,7 +206,10 @@ def test_monte_carlo_agrees_and_a_wrong_exponent_does_not():
         (lambda: AffineMoments(np.eye(2), np.zeros(2), np.array([[1.0, 2.0], [0.0, 1.0]]), np.zeros(2)), "symmetric"),
         (lambda: AffineMoments(np.eye(1), np.zeros(1), np.array([[np.inf]]), np.zeros(1)), "finite"),
         (lambda: AffineMoments(np.eye(1), np.zeros(1), np.eye(1), np.zeros(1)).stationary_mean, "spectral radius"),
-        (lambda: AffineMoments(np.eye(1), np.zeros(1), np.eye(1), np.zeros(1)).mean(-1), "non-negative"),
+        (
+            lambda: AffineMoments(np.eye(1), np.zeros(1), np.eye(1), np.zeros(1)).mean(-1),
+            "integer of at least 0, got -1",
+        ),
         (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]]).stationary_mean, "E A⊗A"),
         (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]], [0.5, 0.4]), "sum one"),
         (lambda: affine_moments(FiniteFamily([(F(1, 2), 0), (F(1, 2), 1)], law=Cyclic(2))), "i.i.d."),

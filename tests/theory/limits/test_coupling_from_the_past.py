@@ -144,9 +144,9 @@ def test_errors():
         (lambda: coupling_from_the_past(family, 0), "names no states"),
         (lambda: coupling_from_the_past(family, 0, [1, 1]), "different from one another"),
         (lambda: coupling_from_the_past(family, 0, [1]), "not among the states"),
-        (lambda: coupling_from_the_past(family, 0, [1, 2], max_maps=0), "max_maps must be at least 1"),
-        (lambda: coupling_from_the_past(family, 0, [1, 2], size=0), "size must be at least 1"),
-        (lambda: coupling_from_the_past(family, -1, [1, 2]), "the seed must be a non-negative integer"),
+        (lambda: coupling_from_the_past(family, 0, [1, 2], max_maps=0), "max_maps must be an integer of at least 1"),
+        (lambda: coupling_from_the_past(family, 0, [1, 2], size=0), "size must be an integer of at least 1"),
+        (lambda: coupling_from_the_past(family, -1, [1, 2]), "the seed must be an integer of at least 0"),
         (lambda: coupling_from_the_past(family, 0, [1, 2, 3], monotone=True), "takes two states"),
         (lambda: coupling_from_the_past(FiniteFamily([(0, 1), (0, 2)], law=Cyclic(2)), 0, [1, 2]), "independent maps"),
     ):

@@ -160,8 +160,8 @@ def test_apply_backward_is_the_word():
     [
         (lambda f: backward_limit(f, 0.0, 0.0), "eps must be a finite number > 0"),
         (lambda f: backward_limit(f, 0.0, float("nan")), "eps must be a finite number > 0"),
-        (lambda f: backward_limit(f, 0.0, 1e-3, -1), "the seed must be a non-negative integer"),
-        (lambda f: backward_limit(f, 0.0, 1e-3, max_maps=0), "max_maps must be at least 1"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, -1), "the seed must be an integer of at least 0"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, max_maps=0), "max_maps must be an integer of at least 1"),
         (lambda f: backward_limit(f.sample(3), 0.0, 1e-3), "takes a random operator"),
         (lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)), "says nothing of the limit"),
     ],

@@ -139,12 +139,12 @@ def test_noise_that_is_not_frozen_is_refused():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sine().sample(-1), "number of maps n must be a non-negative integer, got -1"),
-        (lambda: sine().sample(3, seed=-2), "the seed must be a non-negative integer, got -2"),
-        (lambda: sine().sample(3, replicas=0), "replicas must be at least 1"),
+        (lambda: sine().sample(-1), "number of maps n must be an integer of at least 0, got -1"),
+        (lambda: sine().sample(3, seed=-2), "the seed must be an integer of at least 0, got -2"),
+        (lambda: sine().sample(3, replicas=0), "replicas must be an integer of at least 1"),
         (lambda: ct.forward_iterates(sine().sample(3), [np.nan, 0, 0]), "must not contain NaN"),
         (lambda: ct.forward_iterates(sine().sample(3), np.zeros(3), at=[4]), "iterate 4 was asked for"),
-        (lambda: ct.forward_iterates(sine().sample(3), np.zeros(3), at=[-1]), "non-negative integer, got -1"),
+        (lambda: ct.forward_iterates(sine().sample(3), np.zeros(3), at=[-1]), "integer of at least 0, got -1"),
         (lambda: ct.forward_iterates(sine().sample(3), "abc"), "real numbers"),
         (lambda: ct.forward_iterates(QuadraticSGD(0.1, dim=2).sample(3), [1.0, 2.0, 3.0]), "2 coordinates"),
         (

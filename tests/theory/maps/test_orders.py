@@ -16,7 +16,10 @@ from contraction.maps.orders import (
     Late,
     Reset,
     Windowed,
+    anchors,
+    chain,
     check_order,
+    full_word,
     map_applications,
 )
 
@@ -38,6 +41,33 @@ def test_every_map_is_used_once(order, n):
         assert 0 <= order.anchor(k) < k
         k = order.anchor(k)
     assert sorted(used) == list(range(1, n + 1))
+
+
+@given(order=ORDERS, n=st.integers(0, 60), others=st.lists(st.integers(0, 60), max_size=5))
+def test_one_walk_along_the_anchors(order, n, others):
+    """Words, anchors and costs are those of a walk that is written out here."""
+    steps, k = [], n
+    while k:
+        steps.append((k, order.anchor(k)))
+        k = order.anchor(k)
+    assert list(chain(order, n)) == steps
+    assert full_word(order, n) == [i for m, _ in steps for i in order.word(m)]
+    assert map_applications(order, [n]) == len(full_word(order, n)) == n
+    together = anchors(order, [n, *others])
+    assert together == {m: order.anchor(m) for start in (n, *others) for m in dict(chain(order, start))}
+    assert all(m in together or m == 0 for m in together.values())
+    below = {m for start in others for m in dict(chain(order, start))}
+    assert [m for m, _ in chain(order, n, below)] == [
+        m for m in dict(steps) if m > max(below & {m for m, _ in steps}, default=0)
+    ]
+
+
+def test_a_malformed_order_is_refused_by_the_walk():
+    """An anchor that is not below its iterate would never end; it is refused deep in a chain too."""
+    loop = CustomOrder(lambda n: [n], anchors=lambda n: n - 1 if n > 3 else n)
+    for walk in (lambda: full_word(loop, 6), lambda: map_applications(loop, [6]), lambda: check_order(loop, [6], 6)):
+        with pytest.raises(ValueError, match="anchor of iterate 3 must be an integer in 0 … 2, got 3"):
+            walk()
 
 
 def test_words_are_written_outermost_first():

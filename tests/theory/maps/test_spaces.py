@@ -155,7 +155,7 @@ def test_random_points_belong_to_their_space(seed):
         (lambda: ct.WeightedEuclidean(np.diag([1.0, -1.0])), r"positive definite, its smallest eigenvalue is -1"),
         (lambda: ct.WeightedEuclidean(np.ones((2, 3))), r"finite square matrix, got shape \(2, 3\)"),
         (lambda: ct.WeightedEuclidean(np.array([[np.nan]])), r"finite square matrix"),
-        (lambda: ct.Words(1), r"at least 2 letters, got base=1"),
+        (lambda: ct.Words(1), r"number of letters, base, must be an integer of at least 2, got 1"),
         (lambda: ct.GridFunctions(np.array([0.0, 0.0, 1.0])), r"strictly increasing"),
         (lambda: ct.GridFunctions(np.array([0.0])), r"at least two points"),
         (lambda: ct.GridFunctions(np.array([0.0, 1.0]), float("nan")), r"rate must be a finite number, got nan"),

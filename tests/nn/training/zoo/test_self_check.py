@@ -13,10 +13,11 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
+from contraction.maps.errors import NotDeterministic  # noqa: E402
 from contraction.maps.orders import Backward  # noqa: E402
 from nn_experiments.engine.ensemble import stacked_module  # noqa: E402
 from nn_experiments.engine.kernels.im2col import ProductConvolution  # noqa: E402
-from nn_experiments.engine.purity import NotReplayable, probe  # noqa: E402
+from nn_experiments.engine.purity import probe  # noqa: E402
 from nn_experiments.training import from_torch as adapter  # noqa: E402
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.own_loop import OwnLoop  # noqa: E402
@@ -248,7 +249,7 @@ def test_a_loop_that_goes_on_from_its_own_tensors_is_refused() -> None:
         optimizer.step()
         return {"parameters": dict(model.named_parameters()), "buffers": {}, "optimizer": {}}
 
-    with pytest.raises(NotReplayable, match="must compute from the state it is given"):
+    with pytest.raises(NotDeterministic, match="must compute from the state it is given"):
         probe(step, data, state)
 
 
@@ -266,7 +267,7 @@ def test_a_step_that_draws_is_seen_by_the_generator_and_one_that_seeds_it_is_pur
         torch.manual_seed(t)
         return {**state, "parameters": {"w": torch.rand(2)}}
 
-    with pytest.raises(NotReplayable, match="draws from torch's generator"):
+    with pytest.raises(NotDeterministic, match="draws from torch's generator"):
         probe(draws, data, state)
     before = torch.get_rng_state()
     assert probe(seeds, data, state) >= 0

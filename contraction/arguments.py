@@ -1,0 +1,133 @@
+"""Checks of arguments that are single numbers (standard library only). Each error states the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral
+
+__all__ = [
+    "check_finite",
+    "check_integer",
+    "check_iterates",
+    "check_positive",
+    "check_probability",
+    "check_seed",
+    "powers_of_two",
+]
+
+
+def check_integer(name: str, value: object, least: int = 0) -> int:
+    """Return an integer of at least ``least`` as a Python integer.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called in the error message.
+    value : int or numpy.integer
+        The argument. Booleans and floats are refused, 3.0 too.
+    least : int
+        Smallest value that is allowed (default: 0).
+
+    Returns
+    -------
+    int
+        The same number.
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer, or is below ``least``.
+
+    Examples
+    --------
+    >>> check_integer("replicas", 0, least=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: replicas must be an integer of at least 1, got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed, an integer from 0 to 2^32 - 1, as a Python integer.
+
+    From 2^32 on, seeds would share maps: map 1 of seed 7 + 5·2^32 would be drawn as map 6 of seed 7.
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer in that range.
+    """
+    number = check_integer("the seed", seed)
+    if number >= 2**32:
+        raise ValueError(f"the seed must be below 2^32 = {2**32}, where seeds begin to share maps, got {number}")
+    return number
+
+
+def check_finite(name: str, value: object) -> float:
+    """Return a finite real number as a float; raise ValueError naming the argument otherwise."""
+    try:
+        number = math.nan if isinstance(value, str | bytes) else float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def check_positive(name: str, value: object, *, zero: bool = False) -> float:
+    """Return a finite number > 0 as a float (>= 0 with ``zero``); raise ValueError naming the argument otherwise."""
+    rule = f"{name} must be a finite number {'>=' if zero else '>'} 0, got {value!r}"
+    try:
+        number = check_finite(name, value)
+    except ValueError:
+        raise ValueError(rule) from None
+    if number < 0 or (number == 0 and not zero):
+        raise ValueError(rule)
+    return number
+
+
+def check_probability(name: str, value: object) -> float:
+    """Return a number strictly between 0 and 1 as a float; raise ValueError naming the argument otherwise."""
+    number = check_finite(name, value)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
+    return number
+
+
+def check_iterates(at: Iterable[int], maps: int) -> list[int]:
+    """Return the indices of iterates as a list of Python integers.
+
+    Parameters
+    ----------
+    at : iterable of int
+        Indices of iterates, in any order.
+    maps : int
+        Number of maps that there are.
+
+    Returns
+    -------
+    list of int
+        The same indices in the same order.
+
+    Raises
+    ------
+    TypeError
+        If ``at`` is a single number.
+    ValueError
+        If an index is not an integer, is negative, or is larger than the number of maps.
+    """
+    if not isinstance(at, Iterable):
+        raise TypeError(f"at lists the iterates asked for, such as [{at!r}], got {at!r}")
+    numbers = [check_integer("the index of an iterate", n) for n in at]
+    if numbers and max(numbers) > maps:
+        raise ValueError(f"iterate {max(numbers)} was asked for, but there are {maps} maps")
+    return numbers
+
+
+def powers_of_two(last: int) -> list[int]:
+    """Return 0, 1, 2, 4, … below ``last``, and ``last``: the iterates that are looked at where none are named."""
+    return sorted({0, *(2**j for j in range(last.bit_length()) if 2**j <= last), last})

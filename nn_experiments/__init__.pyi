@@ -1,0 +1,20 @@
+"""What `nn_experiments` exports and where it is defined; `contraction.lazy` reads this file."""
+
+from contraction.maps.errors import (
+    NotDeterministic as NotDeterministic,
+    TrainingInReverseError as TrainingInReverseError,
+)
+from nn_experiments.engine import iterates as iterates
+from nn_experiments.engine.limit import Limit as Limit, limit as limit
+from nn_experiments.engine.trajectory import Trajectory as Trajectory
+from nn_experiments.results.curves import Curves as Curves
+from nn_experiments.results.load import load as load
+from nn_experiments.training.batches import ArrayBatches as ArrayBatches, Batch as Batch
+from nn_experiments.training.dropout import FrozenDropout as FrozenDropout
+from nn_experiments.training.from_torch import from_torch as from_torch
+from nn_experiments.training.optimizers import Optimizer as Optimizer, Schedule as Schedule
+from nn_experiments.training.step import (
+    TorchOptimizerStep as TorchOptimizerStep,
+    TrainingStep as TrainingStep,
+    start as start,
+)
