@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nn_experiments.training.dropout import FrozenDropout
     from nn_experiments.training.from_torch import from_torch
     from nn_experiments.training.optimizers import Optimizer, Schedule
-    from nn_experiments.training.step import TorchOptimizerStep, TrainingStep, start
+    from nn_experiments.training.step import TorchOptimizerStep, TrainingStep, initial_state
 
 _HOME = {
     "ArrayBatches": "training.batches",
@@ -34,7 +34,7 @@ _HOME = {
     "iterates": "engine",
     "limit": "engine.limit",
     "load": "results.load",
-    "start": "training.step",
+    "initial_state": "training.step",
 }
 
 __all__ = [
@@ -50,10 +50,10 @@ __all__ = [
     "TrainingStep",
     "Trajectory",
     "from_torch",
+    "initial_state",
     "iterates",
     "limit",
     "load",
-    "start",
 ]
 
 

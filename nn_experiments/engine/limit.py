@@ -37,7 +37,7 @@ class Limit:
         of iterates n/2 and n (NaN for the first).
     applications
         How many maps were applied.
-    about
+    metadata
         The engine, the result of the self-check, and a kernel that was not used, with the reason.
     """
 
@@ -48,7 +48,7 @@ class Limit:
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
     applications: int
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -105,10 +105,10 @@ def limit(
     if distance(state0, start) == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
-    about: dict[str, Any] = dict(check_step(step, batches, state0))
+    metadata: dict[str, Any] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
     kernel, more = checked_kernel(step, batches, state0, engine)
-    about |= more
+    metadata |= more
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
@@ -125,8 +125,8 @@ def limit(
         gap = math.inf if before is None else increments[-1]
         settled = settling.after(coupling=coupling[-1], gap=gap)
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
-            about["engine"] = kernel.name
+            metadata["engine"] = kernel.name
             if refused := getattr(kernel, "refused", None):
-                about |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, about)
+                metadata |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
+            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, metadata)
         before, n = state, 2 * n

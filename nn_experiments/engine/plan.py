@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from contraction.maps.orders import Order, check_order
 
-__all__ = ["Run", "asked", "plan"]
+__all__ = ["Segment", "check_iterates", "plan"]
 
 
 @dataclass(frozen=True)
-class Run:
+class Segment:
     """A stretch of maps applied to an earlier iterate.
 
     Attributes
@@ -41,7 +41,7 @@ class Run:
         return self.before + len(self.indices)
 
 
-def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
+def check_iterates(at: Iterable[int] | None, available: int | None) -> list[int]:
     """Return the asked iterates, increasing and without repetition.
 
     Raises
@@ -59,7 +59,7 @@ def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
     return numbers
 
 
-def plan(order: Order, at: Sequence[int]) -> list[Run]:
+def plan(order: Order, at: Sequence[int]) -> list[Segment]:
     """Return the runs that give all iterates ``at`` (and the anchors they share), each after its anchor.
 
     Anchors that only one run needs and nobody asked for are joined into that run, so a forward iterate asked for
@@ -83,7 +83,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Run]:
     wanted = set(at)
     kept = {n for n in parents if n in wanted or children[n] > 1}
     depth = {0: 0}
-    runs: list[Run] = []
+    runs: list[Segment] = []
     for n in sorted(kept):
         words = [order.word(n)]
         anchor = parents[n]
@@ -97,7 +97,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Run]:
         outermost = next((word[0] for word in words if len(word)), 0)
         if not outermost and anchor:
             outermost = next(run.outermost for run in runs if run.n == anchor)
-        run = Run(n, anchor, indices, depth[anchor], outermost)
+        run = Segment(n, anchor, indices, depth[anchor], outermost)
         depth[n] = run.depth
         runs.append(run)
     return runs

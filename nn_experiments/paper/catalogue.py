@@ -12,17 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nn_experiments.paper import curve_names, figures
+from nn_experiments.training import choices
+from nn_experiments.training.choices import check_choice
 from nn_experiments.training.optimizers import Optimizer, Schedule
 
 __all__ = ["EXPERIMENTS", "FIGURES", "Experiment", "Figure", "find", "plain_fields"]
-
-LOSSES = ("mse", "cross_entropy")
-SAMPLING = ("iid", "reshuffle", "shuffle_once")
-DTYPES = ("float32", "float64")
-INITIALISATIONS = ("torch", "he_normal", "glorot_uniform")
-SCALINGS = ("unit", "standard")
-ACTIVATIONS = ("relu", "tanh")
-PRECISIONS = ("bf16",)
 
 #: Fields of an experiment that decide its numbers: what an identity is a hash of (with data and batches).
 DECIDING = (
@@ -43,11 +37,6 @@ DECIDING = (
 
 #: Fields that came later and decide only where they are given, so that older identities stay what they are.
 LATER = ("parts", "precision")
-
-
-def _among(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +93,14 @@ class Experiment:
     notes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        _among("loss", self.loss, LOSSES)
-        _among("sampling", self.sampling, SAMPLING)
-        _among("dtype", self.dtype, DTYPES)
-        _among("initialisation", self.initialisation, INITIALISATIONS)
-        _among("scaling", self.scaling, SCALINGS)
-        _among("activation", self.activation, ACTIVATIONS)
+        check_choice("loss", self.loss, choices.LOSSES)
+        check_choice("sampling", self.sampling, choices.SAMPLING)
+        check_choice("dtype", self.dtype, choices.DTYPES)
+        check_choice("initialisation", self.initialisation, choices.INITIALISATIONS)
+        check_choice("scaling", self.scaling, choices.SCALINGS)
+        check_choice("activation", self.activation, choices.ACTIVATIONS)
         if self.precision is not None:
-            if self.precision not in PRECISIONS:
-                raise ValueError(f"precision must be none or {', '.join(PRECISIONS)}; got {self.precision!r}")
+            check_choice("precision", self.precision, choices.PRECISIONS)
             if self.dtype != "float32":
                 raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
         for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):

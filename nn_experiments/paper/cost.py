@@ -79,11 +79,12 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
     maps = seconds = 0
     for name in figure.orders:
-        variant = curve_names.parse(name)
-        curve, rare = variant.path_cost(at), variant.path_cost(coarse)
-        curve *= 3 if variant.rule == "regularised" else 1  # Hessian-vector products
-        maps += seeds * curve
-        seconds += seeds * ((curve + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
+        curve = curve_names.parse(name)
+        fine, rare = curve.path_cost(at), curve.path_cost(coarse)
+        if isinstance(curve, curve_names.StepRule) and curve.rule == "regularised":
+            fine *= 3  # Hessian-vector products
+        maps += seeds * fine
+        seconds += seeds * ((fine + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
     seconds += seeds * len(figure.baselines) * (figure.steps * step + len(at) * evaluation)
     return maps, seconds
 
