@@ -128,10 +128,10 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
     if figure.reduced:
         form = figure.reduced
-        fields = ", ".join(f"{name} = {value}" for name, value in form["set"].items())
+        fields = ", ".join(f"{name} = {value}" for name, value in form.settings.items())
         yield (
-            f"  run {figure.name} --reduced: N = {form['steps']:,}, every {form['every']} iterates, seeds "
-            f"{', '.join(map(str, form['seeds']))}; {fields}"
+            f"  run {figure.name} --reduced: N = {form.steps:,}, every {form.every} iterates, seeds "
+            f"{', '.join(map(str, form.seeds))}; {fields}"
         )
     for name, note in experiment.notes.items():
         yield f"  {name} = {getattr(experiment, name)}: {note}"
