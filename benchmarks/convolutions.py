@@ -32,7 +32,7 @@ from nn_experiments.engine.ensemble.memory import activation_bytes
 from nn_experiments.engine.ensemble.stacked_module import Wide
 from nn_experiments.training import models
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import LOSSES, TrainingStep, start
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state
 
 NETWORKS = {"resnet18": (8, 10), "vgg19": (8, 10), "resnet50": (16, 100)}
 BASE = "grouped"
@@ -50,7 +50,7 @@ def shapes_of(name: str) -> Counter[ConvolutionShape]:
 
     model = models.build(name, (3, 32, 32), classes)
     step = TrainingStep(model, LOSSES["cross_entropy"], Optimizer(learning_rate=1.0))
-    activation_bytes(step, Wide(model, way=note), start(model), torch.empty(batch, 3, 32, 32))
+    activation_bytes(step, Wide(model, way=note), initial_state(model), torch.empty(batch, 3, 32, 32))
     return found
 
 
@@ -69,7 +69,7 @@ def compare(shape: ConvolutionShape, chains: int, device: torch.device, *, round
             try:
                 own.append(seconds_of(way, shape, chains, device, torch.float32, rounds=1))
             except Exception as error:  # what compilers, drivers and libraries raise
-                if gpu.lost(error):
+                if gpu.device_is_lost(error):
                     raise
                 print(f"{shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
                 own.append(math.nan)

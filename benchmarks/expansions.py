@@ -111,7 +111,7 @@ def reach_figure(folder: Path) -> None:
 
     from contraction.plots.style import save
     from nn_experiments.training.models.mlp import MLP
-    from nn_experiments.training.vector_fields import Layout, descent_fields, module_loss
+    from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss
 
     rng = np.random.default_rng(0)
     rates, at = np.geomspace(1e-3, 0.3, 19), (10, 30)
@@ -125,7 +125,7 @@ def reach_figure(folder: Path) -> None:
     batches = [(x, torch.sin(2 * x[:, 0]) * x[:, 1]) for x in inputs]
     layout = Layout.of(parameters)
     loss = module_loss(module, lambda outputs, targets: 0.5 * ((outputs[:, 0] - targets) ** 2).mean())
-    networks = descent_fields(loss, batches, layout)
+    networks = loss_fields(loss, batches, layout)
     figure = ex.plot_correction_reach(
         {
             "quadratic losses, d = 10": ex.correction_reach(quadratics, rng.standard_normal(10), rates, at=at),

@@ -27,14 +27,14 @@ from torch import nn
 from benchmarks._measure import Result, compare, write_results
 from contraction.maps.orders import Backward
 from nn_experiments.engine.chain import walk
-from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.runs.executors import process_executor
 from nn_experiments.training import models
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import LOSSES, TrainingStep, start
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state
 
 SIZES = {"regression": (1, 300, 300, 300, 1), "mlp": (784, 500, 500, 500, 500, 500, 10)}
 CONVOLUTIONAL = {"resnet18-7x7": 16, "resnet18": 4, "vgg19": 4, "resnet50-7x7": 4}  # and how many steps
@@ -51,7 +51,7 @@ def problem(kind: str):
         labels = torch.from_numpy(np.random.default_rng(1).integers(classes, size=200))
         step = TrainingStep(net, LOSSES["cross_entropy"], Optimizer(learning_rate=0.001))
         inputs = ArrayBatches(torch.from_numpy(pixels), labels, batch_size=batch, seed=0)
-        return step, inputs, start(net, initialise(net, 0)), []
+        return step, inputs, initial_state(net, initialise(net, 0)), []
     model = MLP(SIZES[kind])
     if kind == "regression":
         x = torch.linspace(-1, 1, 101)[:, None]
@@ -64,7 +64,7 @@ def problem(kind: str):
         labels = torch.from_numpy(rng.integers(10, size=2000))
         step = TrainingStep(model, LOSSES["cross_entropy"], Optimizer(learning_rate=0.001))
         batches, sets = ArrayBatches(images.float(), labels, batch_size=8, seed=0), []
-    return step, batches, start(model, initialise(model, 0)), sets
+    return step, batches, initial_state(model, initialise(model, 0)), sets
 
 
 def obvious(kind: str, at: tuple[int, ...]) -> list[float]:
@@ -96,7 +96,7 @@ def ours(kind: str, kernel: str, at: tuple[int, ...]) -> list[float]:
     step, batches, state0, sets = problem(kind)
     losses = []
     last = list(state0["parameters"])[-2]
-    for _, state, _ in walk(choose(step, batches, kernel), Backward(), at, state0):
+    for _, state, _ in walk(make_kernel(step, batches, kernel), Backward(), at, state0):
         with torch.no_grad():
             losses += [
                 float(step.loss(torch.func.functional_call(step.model, state["parameters"], (x,)), y)) for x, y in sets

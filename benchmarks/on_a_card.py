@@ -159,7 +159,7 @@ def _run_all(pieces: list[Piece], place: Place) -> list[str]:
             try:
                 complete = piece.work(place)
             except Exception as error:  # the next piece may do, and what was computed is to come back
-                if gpu.lost(error):
+                if gpu.device_is_lost(error):
                     raise
                 place.log(f"{piece.name} failed: {traceback.format_exc()}")
                 failed.append(piece.name)

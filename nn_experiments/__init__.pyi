@@ -16,5 +16,5 @@ from nn_experiments.training.optimizers import Optimizer as Optimizer, Schedule 
 from nn_experiments.training.step import (
     TorchOptimizerStep as TorchOptimizerStep,
     TrainingStep as TrainingStep,
-    start as start,
+    initial_state as initial_state,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results.curves import DEFAULT_OUT
+from nn_experiments.training.choices import DTYPES
 
 __all__ = ["main"]
 
@@ -44,10 +45,10 @@ def _arguments() -> argparse.ArgumentParser:
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
     record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file (default: results)")
     record.add_argument(
-        "--identity", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
+        "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
     record.add_argument(
-        "--variant", metavar="NAME", help="write EXPERIMENT--NAME.npz instead (default: EXPERIMENT.npz)"
+        "--tag", help="write EXPERIMENT--TAG.npz, for other settings than the catalogue's (default: EXPERIMENT.npz)"
     )
     record.add_argument(
         "--replace", action="store_true", help="overwrite the existing file even if recorded data would be lost"
@@ -65,11 +66,8 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figure's)")
     run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
-    run.add_argument(
-        "--orders",
-        nargs="+",
-        help=f"of {', '.join(curve_names.KINDS)} (default: the figure's, with its baselines)",
-    )
+    forms = ", ".join(kind.form for kind in curve_names.KINDS.values())
+    run.add_argument("--orders", nargs="+", help=f"of {forms} (default: the figure's, with its baselines)")
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
     run.add_argument("--steps", type=int, help="number of steps of each curve (default: the figure's)")
     run.add_argument("--every", type=int, help="record every EVERY-th iterate (default: the figure's)")
@@ -81,7 +79,7 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--device", default="auto", help="cpu, cuda, cuda:1, or auto for a GPU if there is one (default: auto)"
     )
-    run.add_argument("--dtype", choices=catalogue.DTYPES, help="of parameters and inputs (default: the experiment's)")
+    run.add_argument("--dtype", choices=DTYPES, help="of parameters and inputs (default: the experiment's)")
     run.add_argument(
         "--set",
         action="append",
@@ -236,12 +234,12 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from nn_experiments.results.load import load, record_path
-    from nn_experiments.results.records import check_keeps
+    from nn_experiments.results.load import load
+    from nn_experiments.results.records import check_keeps, record_path
 
     figure = catalogue.find(args.figure)
-    path = record_path(figure.experiment, args.into, args.variant)
-    curves = load(figure.experiment, out=args.out, identity=args.identity)
+    path = record_path(figure.experiment, args.into, args.tag)
+    curves = load(figure.experiment, out=args.out, run_id=args.run_id)
     if not args.replace:
         check_keeps(path, curves)
     curves.save(path)

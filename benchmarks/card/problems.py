@@ -11,7 +11,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS
 from nn_experiments.training import models
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.initialisation import initialise
-from nn_experiments.training.step import LOSSES, State, TrainingStep, start
+from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
 __all__ = ["NETWORKS", "problem"]
 
@@ -51,8 +51,8 @@ def problem(
     targets = torch.from_numpy(rng.integers(classes, size=images)).to(device) if classes else inputs**2
     model = models.build(other or experiment.model, shape, classes or 1, activation=experiment.activation)
     model = model.to(dtype=dtype, device=device)
-    drawn = initialise(model, 0, rule=experiment.initialisation, dtype=dtype)
-    state0 = start(model, {key: value.to(device) for key, value in drawn.items()})
+    drawn = initialise(model, 0, initialisation=experiment.initialisation, dtype=dtype)
+    state0 = initial_state(model, {key: value.to(device) for key, value in drawn.items()})
     batches = ArrayBatches(inputs, targets, batch_size=experiment.batch_size, seed=0)
     optimizer = replace(experiment.optimizer, learning_rate=experiment.optimizer.learning_rate / slower)
     return TrainingStep(model, LOSSES[experiment.loss], optimizer), batches, state0

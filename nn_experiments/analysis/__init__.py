@@ -15,7 +15,7 @@ from nn_experiments.analysis.pairing import Pairing
 from nn_experiments.analysis.resets import baselines, other_point
 from nn_experiments.analysis.run_summary import Circumstances, circumstances
 from nn_experiments.paper.catalogue import Figure
-from nn_experiments.paper.curve_names import parse
+from nn_experiments.paper.curve_names import compares_steps
 from nn_experiments.results.curves import Curves
 
 __all__ = ["Circumstances", "Finding", "Pairing", "circumstances", "findings"]
@@ -29,7 +29,7 @@ def findings(curves: Curves, figure: Figure) -> list[Finding]:
     ValueError
         If the figure's orders were not recorded on common iterates.
     """
-    if any(parse(name).rule for name in figure.orders):
+    if compares_steps(figure.orders):
         return regulariser_findings(curves, figure)
     reference, other = figure.orders[:2]
     missing = [name for name in (reference, other) if name not in curves.orders]

@@ -16,14 +16,14 @@ from nn_experiments.engine.checking import check_step, checked_kernel, why_not_e
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.gpu import free, out_of_memory, repeatable
 from nn_experiments.engine.kernels.choose import KERNELS
-from nn_experiments.engine.plan import Run, asked
+from nn_experiments.engine.plan import Segment, check_iterates
 from nn_experiments.engine.purity import probe, probe_measurement
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.metrics import Functions, Measurement
 from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep
 
-__all__ = ["ENGINES", "Trajectory", "iterates", "measure", "measured"]
+__all__ = ["ENGINES", "Trajectory", "iterates", "measure", "measure_path"]
 
 #: What `iterates` can be asked for: one chain at a time with a kernel, the plain double loop, all chains together.
 ENGINES = (*KERNELS, "loop", "ensemble")
@@ -38,16 +38,16 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
     return {name: value.detach().cpu().double().numpy() for name, value in values.items()}
 
 
-def measured(
-    measurement: Measurement, path: Iterable[tuple[int, State, Run | None]], batches: Any, *, together: int
-) -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
+def measure_path(
+    measurement: Measurement, path: Iterable[tuple[int, State, Segment | None]], batches: Any, *, together: int
+) -> Iterator[tuple[int, Segment | None, dict[str, np.ndarray], bool]]:
     """Yield (n, run, values, whether they were batched) for a path of states, ``together`` of them at once.
 
     Where memory runs out, half as many are measured at once from there on, with a line on standard error.
     """
-    waiting: list[tuple[int, State, Run | None]] = []
+    waiting: list[tuple[int, State, Segment | None]] = []
 
-    def ends() -> Iterator[tuple[int, Run | None, dict[str, np.ndarray], bool]]:
+    def ends() -> Iterator[tuple[int, Segment | None, dict[str, np.ndarray], bool]]:
         nonlocal together
         while waiting:
             some, rows, fits = waiting[:together], None, True
@@ -123,8 +123,8 @@ def iterates(
     Returns
     -------
     Trajectory
-        Metrics as float64 arrays, one row an iterate. ``about`` records the engine, the result of the self-check, and
-        under ``not used`` a kernel that differs from the step, with what differs; the step itself then runs.
+        Metrics as float64 arrays, one row per iterate. ``metadata`` records the engine, the result of the self-check,
+        and under ``not used`` a kernel that differs from the step, with what differs; the step itself then runs.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def iterates(
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; the known ones are {', '.join(ENGINES)}")
     batches = check_batches(batches)
-    numbers = asked(at, None)
+    numbers = check_iterates(at, None)
     measurement = Functions(metrics) if isinstance(metrics, Mapping) else metrics
     begin = time.perf_counter()
     notes: dict[str, Any] = {}
@@ -170,7 +170,7 @@ def iterates(
     rows: list[dict[str, np.ndarray]] = []
     gradients, applied, batched = [], 0, False
     together = (ensemble.together or TOGETHER) if ensemble else 1
-    for _, run, row, with_others in measured(measurement, path, batches, together=together):
+    for _, run, row, with_others in measure_path(measurement, path, batches, together=together):
         rows.append(row)
         batched = batched or with_others
         gradients.append(run.depth if run else 0)
@@ -180,10 +180,10 @@ def iterates(
         shape = next((row[metric].shape for row in rows if metric in row), ())
         values[metric] = np.stack([row.get(metric, np.full(shape, np.nan)) for row in rows])
     slow = {"slow": step.slow} if isinstance(step, TorchOptimizerStep) else {}
-    batching = ensemble.about() if ensemble else {}
+    batching = ensemble.metadata() if ensemble else {}
     if refused := getattr(kernel, "refused", None):
         name, notes["not used"] = "step", f"{name}: {refused}"
-    about = (
+    metadata = (
         slow | batching | notes | {"engine": name, "metrics batched": batched, "seconds": time.perf_counter() - begin}
     )
-    return Trajectory(np.array(numbers), values, np.array(gradients), applied, about)
+    return Trajectory(np.array(numbers), values, np.array(gradients), applied, metadata)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from contraction.maps.orders import Order
 from nn_experiments.engine.kernels.mlp import Kernel
-from nn_experiments.engine.plan import Run, plan
+from nn_experiments.engine.plan import Segment, plan
 from nn_experiments.training.step import State
 
 __all__ = ["averages", "walk"]
 
 
-def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Run | None]]:
+def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, iterate n, its run) for n in increasing order; anchors are kept only while they are needed.
 
     Iterate 0 comes with None in place of a run.
@@ -36,15 +36,24 @@ def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iter
 
 
 def averages(
-    kernel: Kernel, order: Order, at: Sequence[int], state0: State, *, average: str, beta: float | None
-) -> Iterator[tuple[int, State, Run | None]]:
-    """Yield (n, averaged iterate, its run): the mean of iterates 1 … n, or their exponential moving average.
+    kernel: Kernel, order: Order, at: Sequence[int], state0: State, *, beta: float | None = None
+) -> Iterator[tuple[int, State, Segment | None]]:
+    """Yield (n, averaged iterate, its segment): the mean of iterates 1 … n, or their exponential moving average.
 
-    The moving average starts at θ0: m_n = beta m_{n-1} + (1 − beta) θ_n. Every iterate up to the last one asked
-    for is visited. Only parameters and floating point buffers are averaged.
+    Every iterate up to the last one asked for is visited. Only parameters and floating point buffers are averaged.
+
+    Parameters
+    ----------
+    kernel, order, at, state0
+        As in `walk`.
+    beta
+        Decay of the moving average, which starts at θ0: m_n = beta m_{n-1} + (1 − beta) θ_n (default: the mean).
+
+    Yields
+    ------
+    n, state, segment
+        For every n of ``at``; the segment is that of iterate n itself, None at 0.
     """
-    if average not in ("polyak", "ema") or (average == "ema") != (beta is not None):
-        raise ValueError(f"an average is 'polyak', or 'ema' with its decay; got {average!r}, {beta!r}")
     wanted = set(at)
     mean: State | None = None
     for n, state, run in walk(kernel, order, range(max(at) + 1), state0):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from contraction.maps.orders import CustomOrder
-from nn_experiments.engine.gpu import lost, out_of_memory
-from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.gpu import device_is_lost, out_of_memory
+from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.rounding import as_double, first_difference
@@ -53,7 +53,7 @@ def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple
     ValueError
         If a kernel that was asked for by name differs, with the tensor.
     """
-    kernel = choose(step, batches, engine)
+    kernel = make_kernel(step, batches, engine)
     check = getattr(step, "self_check", None)
     if not isinstance(check, SelfCheck):
         return kernel, {}
@@ -87,14 +87,14 @@ def _kernel_differs(step: Any, check: SelfCheck, batches: Any, state0: State, na
     reference = _reference(step, check, batches, state0)
     data = _Doubled(batches) if reference.double else batches
     try:
-        kernel = choose(step, data, name)
+        kernel = make_kernel(step, data, name)
         for count in (len(reference.indices), 1):  # a second chain starts where the first one did
             end = kernel.apply(reference.start, reference.indices[:count], 0)
             difference = first_difference(reference.ends[count - 1 : count], [end], reference.limits[count - 1 : count])
             if difference:
                 return _said(difference)
     except Exception as error:  # whatever the module's own code raises
-        if out_of_memory(error) or lost(error):
+        if out_of_memory(error) or device_is_lost(error):
             raise
         return f"it fails with {type(error).__name__}: {str(error).splitlines()[0]}"
     return None
@@ -132,7 +132,7 @@ def _ensemble_differs(step: Any, check: SelfCheck, batches: Any, state0: State) 
         path = wavefront(step, data, order, [1, count], reference.start, ensemble=Ensemble(chunk=2))
         found = {n: state for n, state, _ in path}
     except Exception as error:
-        if out_of_memory(error) or lost(error):
+        if out_of_memory(error) or device_is_lost(error):
             raise
         return str(error).splitlines()[0]
     for n in words:

@@ -13,10 +13,10 @@ import torch
 
 __all__ = [
     "SHARE",
+    "device_is_lost",
     "free",
     "limit_share",
-    "lost",
-    "on_card",
+    "on_gpu",
     "out_of_memory",
     "recorded",
     "repeatable",
@@ -54,7 +54,7 @@ def limit_share(device: str) -> None:
         torch.cuda.set_per_process_memory_fraction(SHARE, torch.device(device).index)
 
 
-def lost(error: BaseException) -> bool:
+def device_is_lost(error: BaseException) -> bool:
     """Return whether after this error nothing can be computed on the card any more."""
     kind = getattr(torch, "AcceleratorError", None)
     return kind is not None and isinstance(error, kind) and not out_of_memory(error)
@@ -67,7 +67,7 @@ def free() -> None:
         torch.cuda.empty_cache()
 
 
-def on_card(step: Any) -> bool:
+def on_gpu(step: Any) -> bool:
     """Return whether a step's module is on a GPU."""
     return next(step.model.parameters()).is_cuda
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from contraction.limits.settled import Settling
+from contraction.limits.settled import AGREEING_HORIZONS, judged
 from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
@@ -29,15 +29,16 @@ class Limit:
     n
         The last horizon.
     settled
-        Whether the coupling and the increment were at most eps at two successive horizons (the rule of
-        `contraction.limits.settled`). This is an estimate, never a certificate: no contraction factor is known for a
-        network.
+        Whether, at two successive horizons, the two starts agreed by the rule of `contraction.limits.settled.judged`
+        and iterates n/2 and n were at most eps apart. This is an estimate, never a certificate: no contraction factor
+        is known for a network. It has no error rate either: `contraction.backward_limit` tests with hundreds of fresh
+        starts, each of which would be a training run here.
     horizons, coupling, increments
         The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; and the distance
         of iterates n/2 and n (NaN for the first).
     applications
         How many maps were applied.
-    about
+    metadata
         The engine, the result of the self-check, and a kernel that was not used, with the reason.
     """
 
@@ -48,7 +49,7 @@ class Limit:
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
     applications: int
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -102,19 +103,19 @@ def limit(
     """
     if not eps > 0 or max_maps < 1:
         raise ValueError(f"eps and max_maps must be positive, got {eps} and {max_maps}")
-    if distance(state0, start) == 0:
+    apart = distance(state0, start)
+    if apart == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
-    about: dict[str, Any] = dict(check_step(step, batches, state0))
+    metadata: dict[str, Any] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
     kernel, more = checked_kernel(step, batches, state0, engine)
-    about |= more
+    metadata |= more
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
     before: State | None = None
-    settling = Settling(eps)
-    n, applied = 1, 0
+    n, applied, agreeing = 1, 0, 0
     while True:
         state = kernel.apply(state0, range(n, 0, -1), 0)
         other = kernel.apply(start, range(n, 0, -1), 0)
@@ -122,11 +123,12 @@ def limit(
         horizons.append(n)
         coupling.append(distance(state, other))
         increments.append(math.nan if before is None else distance(state, before))
-        gap = math.inf if before is None else increments[-1]
-        settled = settling.after(coupling=coupling[-1], gap=gap)
+        agree = judged([apart], [coupling[-1]], eps) == "agree" and increments[-1] <= eps
+        agreeing = agreeing + 1 if agree else 0
+        settled = agreeing >= AGREEING_HORIZONS
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
-            about["engine"] = kernel.name
+            metadata["engine"] = kernel.name
             if refused := getattr(kernel, "refused", None):
-                about |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, about)
+                metadata |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
+            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, metadata)
         before, n = state, 2 * n

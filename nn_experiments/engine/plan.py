@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from contraction.arguments import check_integer
 from contraction.maps.orders import Order, anchors, check_order
 
-__all__ = ["Run", "asked", "plan"]
+__all__ = ["Segment", "check_iterates", "plan"]
 
 
 @dataclass(frozen=True)
-class Run:
+class Segment:
     """A stretch of maps applied to an earlier iterate.
 
     Attributes
@@ -42,7 +42,7 @@ class Run:
         return self.before + len(self.indices)
 
 
-def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
+def check_iterates(at: Iterable[int] | None, available: int | None) -> list[int]:
     """Return the asked iterates, increasing and without repetition.
 
     Raises
@@ -60,7 +60,7 @@ def asked(at: Iterable[int] | None, available: int | None) -> list[int]:
     return [check_integer("the index of an iterate", n) for n in numbers]
 
 
-def plan(order: Order, at: Sequence[int]) -> list[Run]:
+def plan(order: Order, at: Sequence[int]) -> list[Segment]:
     """Return the runs that give all iterates ``at`` (and the anchors they share), each after its anchor.
 
     Anchors that only one run needs and nobody asked for are joined into that run, so a forward iterate asked for
@@ -77,7 +77,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Run]:
     wanted = set(at)
     kept = {n for n in parents if n in wanted or children[n] > 1}
     depth = {0: 0}
-    runs: list[Run] = []
+    runs: list[Segment] = []
     for n in sorted(kept):
         words = [order.word(n)]
         anchor = parents[n]
@@ -91,7 +91,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Run]:
         outermost = next((word[0] for word in words if len(word)), 0)
         if not outermost and anchor:
             outermost = next(run.outermost for run in runs if run.n == anchor)
-        run = Run(n, anchor, indices, depth[anchor], outermost)
+        run = Segment(n, anchor, indices, depth[anchor], outermost)
         depth[n] = run.depth
         runs.append(run)
     return runs

@@ -24,7 +24,7 @@ class Trajectory:
         (K,) int64: the number of maps that make each iterate from θ0.
     applications
         How many maps were applied in all.
-    about
+    metadata
         Engine, kernel, device, dtype and whatever else made it.
     """
 
@@ -32,10 +32,10 @@ class Trajectory:
     values: dict[str, np.ndarray]
     gradients: np.ndarray
     applications: int
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        engine = f", engine {self.about['engine']}" if "engine" in self.about else ""
+        engine = f", engine {self.metadata['engine']}" if "engine" in self.metadata else ""
         diverged = "" if self.diverged is None else f", diverged at {self.diverged}"
         return (
             f"Trajectory({len(self.at):,} iterates from {self.at[0]:,} to {self.at[-1]:,}, metrics "

@@ -79,11 +79,12 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
     maps = seconds = 0
     for name in figure.orders:
-        variant = curve_names.parse(name)
-        curve, rare = variant.path_cost(at), variant.path_cost(coarse)
-        curve *= 3 if variant.rule == "regularised" else 1  # Hessian-vector products
-        maps += seeds * curve
-        seconds += seeds * ((curve + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
+        curve = curve_names.parse(name)
+        fine, rare = curve.path_cost(at), curve.path_cost(coarse)
+        if isinstance(curve, curve_names.StepRule) and curve.rule == "regularised":
+            fine *= 3  # Hessian-vector products
+        maps += seeds * fine
+        seconds += seeds * ((fine + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
     seconds += seeds * len(figure.baselines) * (figure.steps * step + len(at) * evaluation)
     return maps, seconds
 
@@ -127,10 +128,10 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
     if figure.reduced:
         form = figure.reduced
-        fields = ", ".join(f"{name} = {value}" for name, value in form["set"].items())
+        fields = ", ".join(f"{name} = {value}" for name, value in form.settings.items())
         yield (
-            f"  run {figure.name} --reduced: N = {form['steps']:,}, every {form['every']} iterates, seeds "
-            f"{', '.join(map(str, form['seeds']))}; {fields}"
+            f"  run {figure.name} --reduced: N = {form.steps:,}, every {form.every} iterates, seeds "
+            f"{', '.join(map(str, form.seeds))}; {fields}"
         )
     for name, note in experiment.notes.items():
         yield f"  {name} = {getattr(experiment, name)}: {note}"

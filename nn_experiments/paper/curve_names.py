@@ -1,12 +1,14 @@
-"""What a curve of a run is: an iteration order, or a baseline made from the forward path.
+"""The names of curves: iteration orders, baselines made from the forward path, and the steps of appendix D.
 
-A variant has a name that is also the name of its folder on disk and its label on the ``orders`` axis of
-``load``: ``forward``, ``backward``, ``reset-1000`` (several points: ``reset-500-1000``), ``late-1000``,
-``windowed-100``; and the baselines ``polyak`` (mean of iterates 1 … n), ``ema-0.99`` (exponential moving
-average) and ``decayed-100`` (learning rate h / (1 + t/100)), all three on the forward path. Appendix D compares
-other steps on the forward path of an experiment with c parts: ``large`` (SGD on the whole batch at h/c),
-``small`` (c steps on its parts at h/c) and ``regularised-2`` (D.2's order-averaging step at h with λ = 2h²,
-the literal reading); ``forward`` is there SGD on the whole batch at h.
+The name of a curve is also the name of its folder on disk and its label on the ``orders`` axis of `load`.
+
+- Orders: ``forward``, ``backward``, ``reset-1000`` (several points: ``reset-500-1000``), ``late-1000``,
+  ``windowed-100``.
+- Baselines on the forward path: ``polyak`` (mean of iterates 1 … n), ``ema-0.99`` (exponential moving average) and
+  ``decayed-100`` (learning rate h / (1 + (t − 1)/100)).
+- Appendix D compares other steps on the forward path of an experiment whose batches have c parts: ``large`` (SGD on
+  the whole batch at h/c), ``small`` (c steps on its parts at h/c) and ``regularised-2`` (D.2's order-averaging step at
+  h with λ = 2h², the literal reading); ``forward`` is there SGD on the whole batch at h.
 """
 
 from __future__ import annotations
@@ -14,61 +16,67 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
 
-__all__ = ["KINDS", "Variant", "home", "parse", "variant_name"]
+__all__ = [
+    "KINDS",
+    "Averaged",
+    "Decayed",
+    "OrderCurve",
+    "StepRule",
+    "compares_steps",
+    "home",
+    "label_of",
+    "name_of_order",
+    "parse",
+    "rank",
+]
 
-KINDS = (
-    "forward",
-    "backward",
-    "reset-P[-P…]",
-    "late-S",
-    "windowed-W",
-    "polyak",
-    "ema-BETA",
-    "decayed-TAU",
-    "large",
-    "small",
-    "regularised-MULTIPLE",
-)
-PARTS = ("large", "small", "regularised")
+
+class Kind(NamedTuple):
+    """How names of a kind are written, and how a legend reads them."""
+
+    form: str
+    label: str
+
+
+#: Every kind of curve, in the order in which curves are listed.
+KINDS = {
+    "forward": Kind("forward", "forward"),
+    "backward": Kind("backward", "backward"),
+    "reset": Kind("reset-P[-P…]", "backward, reset at {}"),
+    "late": Kind("late-S", "backward from step {}"),
+    "windowed": Kind("windowed-W", "backward in windows of {}"),
+    "polyak": Kind("polyak", "Polyak average of forward"),
+    "ema": Kind("ema-BETA", "moving average of forward ({})"),
+    "decayed": Kind("decayed-TAU", "forward, decayed rate (τ = {})"),
+    "large": Kind("large", "large"),
+    "small": Kind("small", "small"),
+    "regularised": Kind("regularised-MULTIPLE", "regularised, λ = {}h²"),
+}
 
 
 @dataclass(frozen=True)
-class Variant:
-    """An order, with an average of its iterates or a decay of the learning rate if it is a baseline.
+class OrderCurve:
+    """The iterates of an order, with the experiment's own step.
 
     Attributes
     ----------
     name
         Canonical name, used for folders and labels.
     order
-        The iteration order the maps are applied in.
-    average
-        None, ``"polyak"`` or ``"ema"``: what the recorded iterate is an average of.
-    beta
-        Decay of the exponential moving average, in (0, 1).
-    decay
-        tau of the learning rate h / (1 + t/tau), in steps; None for the experiment's own schedule.
-    rule
-        ``large``, ``small`` or ``regularised``: a step of appendix D in place of the experiment's; else None.
-    multiple
-        λ/h² of the regularised step.
+        The iteration order that the maps are applied in.
     """
 
     name: str
     order: Order
-    average: str | None = None
-    beta: float | None = None
-    decay: float | None = None
-    rule: str | None = None
-    multiple: float | None = None
 
     @property
     def baseline(self) -> bool:
-        """Whether this is one of the baselines, not an iteration order of the paper."""
-        return self.average is not None or self.decay is not None
+        """Whether this is one of the baselines, not an iteration order or a step of the paper."""
+        return isinstance(self, Averaged | Decayed)
 
     def depth(self, n: int) -> int:
         """Return the number of gradients that iterate n alone costs."""
@@ -90,55 +98,168 @@ class Variant:
         return costs
 
 
-def parse(name: str) -> Variant:
-    """Return the variant that a name describes; ``reset:1000`` is read as ``reset-1000``.
+@dataclass(frozen=True)
+class Averaged(OrderCurve):
+    """An average of the forward iterates 1 … n.
+
+    Attributes
+    ----------
+    beta
+        Decay of the exponential moving average, in (0, 1); None for the mean (Polyak).
+    """
+
+    beta: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check beta."""
+        if self.beta is not None and not 0 < self.beta < 1:
+            raise ValueError(f"the decay of a moving average must be in (0, 1), got {self.beta}")
+
+
+@dataclass(frozen=True)
+class Decayed(OrderCurve):
+    """The forward iterates with the learning rate h / (1 + (t − 1)/tau).
+
+    Attributes
+    ----------
+    tau
+        In steps.
+    """
+
+    tau: float
+
+    def __post_init__(self) -> None:
+        """Check tau."""
+        if not (self.tau > 0 and math.isfinite(self.tau)):
+            raise ValueError(f"tau of a decayed learning rate must be positive and finite, got {self.tau}")
+
+
+@dataclass(frozen=True)
+class StepRule(OrderCurve):
+    """The forward iterates of a step of appendix D in place of the experiment's.
+
+    Attributes
+    ----------
+    rule
+        ``large``, ``small`` or ``regularised``.
+    multiple
+        λ/h² of the regularised step; None for the others.
+    """
+
+    rule: str
+    multiple: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the multiple."""
+        if self.multiple is not None and not (self.multiple >= 0 and math.isfinite(self.multiple)):
+            raise ValueError(f"the multiple of h² must be at least 0 and finite, got {self.multiple}")
+
+
+def _of(order: Order) -> OrderCurve:
+    return OrderCurve(name_of_order(order), order)
+
+
+def _read_order(kind: str, words: Sequence[str]) -> OrderCurve | None:
+    match kind, words:
+        case "forward", []:
+            return _of(Forward())
+        case "backward", []:
+            return _of(Backward())
+        case "reset", [_, *_]:
+            return _of(Reset(map(int, words)))
+        case "late", [word]:
+            return _of(Late(int(word)))
+        case "windowed", [word]:
+            return _of(Windowed(int(word)))
+    return None
+
+
+def _read_other(kind: str, words: Sequence[str]) -> OrderCurve | None:
+    match kind, words:
+        case "polyak", []:
+            return Averaged(kind, Forward())
+        case "ema", [word]:
+            return Averaged(f"ema-{float(word):g}", Forward(), float(word))
+        case "decayed", [word]:
+            return Decayed(f"decayed-{float(word):g}", Forward(), float(word))
+        case (("large" | "small"), []):
+            return StepRule(kind, Forward(), kind)
+        case "regularised", [word]:
+            return StepRule(f"regularised-{float(word):g}", Forward(), kind, float(word))
+    return None
+
+
+def parse(name: str) -> OrderCurve:
+    """Return the curve that a name describes.
+
+    Parameters
+    ----------
+    name : str
+        One of the forms of `KINDS`; ``reset:1000`` is read as ``reset-1000``.
+
+    Returns
+    -------
+    OrderCurve, Averaged, Decayed or StepRule
+        Its ``name`` is canonical: ``ema-0.990`` is ``ema-0.99``.
 
     Raises
     ------
     ValueError
-        If the name is none of `KINDS`, with the list of them.
+        If the name has none of these forms, with the list of them.
+
+    Examples
+    --------
+    >>> parse("reset:1000:500").name
+    'reset-500-1000'
     """
-    kind, *parts = name.replace(":", "-").split("-")
+    kind, *words = name.replace(":", "-").split("-")
     try:
-        if kind in ("forward", "backward", "polyak") and not parts:
-            if kind == "backward":
-                return Variant("backward", Backward())
-            return Variant(kind, Forward(), average="polyak" if kind == "polyak" else None)
-        if kind in ("large", "small") and not parts:
-            return Variant(kind, Forward(), rule=kind)
-        if kind == "regularised" and len(parts) == 1:
-            multiple = float(parts[0])
-            if not (multiple >= 0 and math.isfinite(multiple)):
-                raise ValueError(f"the multiple of h² must be at least 0 and finite, got {multiple}")
-            return Variant(f"regularised-{multiple:g}", Forward(), rule=kind, multiple=multiple)
-        if kind == "reset" and parts:
-            order = Reset(int(part) for part in parts)
-            return Variant("-".join(["reset", *map(str, order.points)]), order)
-        if kind in ("late", "windowed") and len(parts) == 1:
-            value = int(parts[0])
-            return Variant(f"{kind}-{value}", Late(value) if kind == "late" else Windowed(value))
-        if kind == "ema" and len(parts) == 1:
-            beta = float(parts[0])
-            if not 0 < beta < 1:
-                raise ValueError(f"the decay of a moving average must be in (0, 1), got {beta}")
-            return Variant(f"ema-{beta:g}", Forward(), average="ema", beta=beta)
-        if kind == "decayed" and len(parts) == 1:
-            tau = float(parts[0])
-            if not (tau > 0 and math.isfinite(tau)):
-                raise ValueError(f"tau of a decayed learning rate must be positive and finite, got {tau}")
-            return Variant(f"decayed-{tau:g}", Forward(), decay=tau)
+        curve = _read_order(kind, words) or _read_other(kind, words)
     except ValueError as error:
         raise ValueError(f"cannot read the order {name!r}: {error}") from None
-    raise ValueError(f"unknown order {name!r}; the known ones are {', '.join(KINDS)}")
+    if curve is None:
+        forms = ", ".join(known.form for known in KINDS.values())
+        raise ValueError(f"unknown order {name!r}; the known ones are {forms}")
+    return curve
 
 
-def home(name: str, n: int, stream: str = "curves") -> str:
-    """Return the name under which iterate n is stored: a reset path equals the backward path before its first reset.
+def compares_steps(names: Iterable[str]) -> bool:
+    """Return whether a step of appendix D is among some curves, in place of two orders of one step."""
+    return any(isinstance(parse(name), StepRule) for name in names)
 
-    Up to its first reset point a ``reset`` path *is* the backward path, and up to its switch a ``late`` path is
-    the forward one. Diagnostics look at later iterates as well and are not shared.
+
+def rank(name: str) -> tuple[int, str]:
+    """Return the key that sorts names of curves: by kind as in `KINDS`, then by name; unknown kinds come last."""
+    kind = name.split("-")[0]
+    return (list(KINDS).index(kind) if kind in KINDS else len(KINDS), name)
+
+
+def label_of(name: str) -> str:
+    """Return how a legend reads the name of a curve."""
+    kind, *words = name.split("-")
+    return KINDS[kind].label.format(", ".join(words)) if kind in KINDS else name
+
+
+def home(name: str, n: int, kind: str = "curves") -> str:
+    """Return the name of the curve under which iterate n is stored.
+
+    A reset path equals the backward path before its first reset, and a late path the forward one up to its switch.
+
+    Parameters
+    ----------
+    name : str
+        A curve's name.
+    n : int
+        Number of the iterate.
+    kind : str
+        ``curves``, or ``diagnostics``, which look at later iterates as well and are not shared.
+
+    Returns
+    -------
+    str
+        A curve's name.
     """
-    if stream == "diagnostics":
+    if kind == "diagnostics":
         return name
     match parse(name).order:
         case Reset(points=points) if not points or n <= points[0]:
@@ -150,7 +271,7 @@ def home(name: str, n: int, stream: str = "curves") -> str:
     return name
 
 
-def variant_name(order: Order) -> str:
+def name_of_order(order: Order) -> str:
     """Return the name of one of the package's orders.
 
     Raises

@@ -21,7 +21,6 @@ from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report.panels import (
     curve_style,
     draw_panel,
-    label_of_order,
     logarithmic,
     name_diverged,
     sparse_ticks,
@@ -106,7 +105,7 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
             for row, seed in enumerate(curves.seeds):
                 draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
                 axes[row][k].set_xlim(*_span(curves))
-            plain = not any(curve_names.parse(name).rule for name in orders)
+            plain = not curve_names.compares_steps(orders)
             axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
     return fig
@@ -156,7 +155,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
                     for metric, dashes, text in DISTANCES:
                         look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place], "ms": (9, 6)[place]}
                         _draw_distance(
-                            axis, curves, f"{space}_{metric}", seed, name, look, f"{label_of_order(name)}: {text}"
+                            axis, curves, f"{space}_{metric}", seed, name, look, f"{curve_names.label_of(name)}: {text}"
                         )
                 for metric, color, dash, text in APART:  # their laws are those of every order
                     look = {"color": color, "ls": dash, "lw": 1.3, "zorder": 5}
@@ -186,7 +185,7 @@ def _draw_distance(
 
 def _short_label(name: str) -> str:
     """Return the legend's name of an order where a title says which backward order it is."""
-    return label_of_order(name) if name == "forward" or curve_names.parse(name).rule else "backward"
+    return curve_names.label_of(name) if name == "forward" or curve_names.compares_steps([name]) else "backward"
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:

@@ -49,7 +49,7 @@ def draw_increments(every: Sequence[Increments]) -> Any:
                         axis.fill_between(n, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
                 axis.set_yscale("log")
                 if row == 0:
-                    axis.set_title(f"{found.about['experiment']['name']}, {len(found.draws)} draws")
+                    axis.set_title(f"{found.metadata['experiment']['name']}, {len(found.draws)} draws")
                 else:
                     axis.set_xlabel("n (maps applied)")
                 if column == 0:

@@ -1,4 +1,4 @@
-"""One self-contained page: the theory's sections, then a section a figure with pictures, verdicts and numbers.
+"""One self-contained page: the theory's sections, then a section per figure with pictures, verdicts and numbers.
 
 ``python -m nn_experiments report --out out --results results`` takes every figure whose results are in one of the
 folders. Each of the paper's claims is printed beside what was measured and the verdict, agreement and disagreement
@@ -26,8 +26,8 @@ from nn_experiments.analysis.settling import Evidence
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report import figures
-from nn_experiments.results.at_hand import AtHand, results_at_hand
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
+from nn_experiments.results.figure_results import FigureResults, find_results
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
@@ -178,7 +178,7 @@ def _provenance(curves: Curves, about: Circumstances) -> str:
     return out
 
 
-def _origin(result: AtHand) -> str:
+def _origin(result: FigureResults) -> str:
     """Return a sentence on the folder that results come from, and on those that have less."""
     others = f"; {', '.join(map(str, result.others))} has no more of it" if result.others else ""
     return f"From the folder {result.folder}{others}."
@@ -201,7 +201,7 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
     except TooShort as error:
         return Section(entry.name, f"{number}: {entry.title}", f"{body}<p>Too short for verdicts: {error}.</p>"), []
     body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
-    if not any(curve_names.parse(name).rule for name in entry.orders):
+    if not curve_names.compares_steps(entry.orders):
         pair = Pairing(curves, entry, *entry.orders[:2])
         if "parameter_increment" in curves.metrics:
             caption = f"{number}: what settling is judged by, in parameters and in predictions."
@@ -224,18 +224,18 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
     return Section(entry.name, f"{number}: {entry.title}", body), rows
 
 
-def network_sections(results: Sequence[AtHand]) -> list[Section]:
-    """Return the experiments' sections: all verdicts in one table, then a section a figure."""
+def network_sections(results: Sequence[FigureResults]) -> list[Section]:
+    """Return the experiments' sections: all verdicts in one table, then a section per figure."""
     sections: list[Section] = []
     table = []
     for result in results:
         curves, entry = result.curves, result.entry
         section, rows = figure_section(curves, entry, _origin(result))
         name = entry.name.replace("fig", "Figure ")
-        if section.anchor in {other.anchor for other in sections}:  # another variant of the same experiment
+        if section.anchor in {other.anchor for other in sections}:  # the same figure with other settings
             which = curves.experiment["identity"][:8]
-            name = f"{name}, variant {which}"
-            section = Section(f"{section.anchor}-{which}", f"{section.title}, variant {which}", section.body)
+            name = f"{name}, run {which}"
+            section = Section(f"{section.anchor}-{which}", f"{section.title}, run {which}", section.body)
         sections.append(section)
         table += [(name, row.topic, row.verdict) for row in rows]
     if not sections:
@@ -261,7 +261,7 @@ def main(words: Sequence[str]) -> int:
     """
     args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
-    results = results_at_hand([args.out, args.results])
+    results = find_results([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some."
     if args.no_theory and not results:
         print(missing, file=sys.stderr)

@@ -13,7 +13,7 @@ from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER
 from nn_experiments.paper import curve_names
 from nn_experiments.results.curves import Curves
 
-__all__ = ["curve_style", "draw_panel", "label_of_order", "logarithmic", "name_diverged", "sparse_ticks"]
+__all__ = ["curve_style", "draw_panel", "logarithmic", "name_diverged", "sparse_ticks"]
 
 #: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
 MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
@@ -23,7 +23,7 @@ HIDDEN = 0.01
 
 def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
     """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
-    if name == "forward" and not any(curve_names.parse(order).rule for order in orders):
+    if name == "forward" and not curve_names.compares_steps(orders):
         return {"color": FORWARD, "lw": 0.7, "zorder": 2}
     reversing = _reversing(orders)
     if name in reversing[:1]:
@@ -38,22 +38,7 @@ def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
 
 def _reversing(orders: Sequence[str]) -> list[str]:
     """Return the iteration orders other than forward; the first of them is drawn wide."""
-    return [o for o in orders if o != "forward" and not curve_names.parse(o).baseline and not curve_names.parse(o).rule]
-
-
-def label_of_order(name: str) -> str:
-    """Return what the legend calls an order or baseline."""
-    kind, *rest = name.split("-")
-    texts = {
-        "polyak": "Polyak average of forward",
-        "ema": "moving average of forward ({})",
-        "decayed": "forward, decayed rate (τ = {})",
-        "reset": "backward, reset at {}",
-        "late": "backward from step {}",
-        "windowed": "backward in windows of {}",
-        "regularised": "regularised, λ = {}h²",
-    }
-    return texts.get(kind, name).format(", ".join(rest))
+    return [o for o in orders if o != "forward" and type(curve_names.parse(o)) is curve_names.OrderCurve]
 
 
 def logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) -> bool:
@@ -74,7 +59,7 @@ def draw_panel(
     *,
     log: bool,
     costs: Mapping[str, np.ndarray] | None = None,
-    label: Callable[[str], str] = label_of_order,
+    label: Callable[[str], str] = curve_names.label_of,
 ) -> None:
     """Draw one seed's curves of a metric, with the iterate where each diverged.
 

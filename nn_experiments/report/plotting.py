@@ -7,12 +7,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure as Picture
+
 from contraction.plots.style import save
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report.figures import draw_cost, draw_figure, draw_overview, draw_settling
-from nn_experiments.results.at_hand import load_figure, results_at_hand
-from nn_experiments.results.curves import DEFAULT_OUT
+from nn_experiments.results.curves import DEFAULT_OUT, Curves
+from nn_experiments.results.figure_results import find_results, load_figure
 
 __all__ = ["main"]
 
@@ -22,16 +24,14 @@ LONGEST = 200
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
-    parser.add_argument("figure", help="fig2 … fig19, digits, or overview (one seed of every figure at hand)")
+    parser.add_argument("figure", help="fig2 … fig19, digits, or overview (one seed of every figure with results)")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=DEFAULT_OUT,
-        help=f"folder of runs or of records (default: {DEFAULT_OUT})",
+        "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs, or of records (default: {DEFAULT_OUT})"
     )
     parser.add_argument(
-        "--identity", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
+        "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
+    parser.add_argument("--tag", help="tag of a record of other settings (default: the experiment's own)")
     parser.add_argument("--seeds", type=int, nargs="+", help="rows of the picture (default: the figure's)")
     parser.add_argument("--orders", nargs="+", help="curves (default: the figure's, with its baselines)")
     parser.add_argument(
@@ -44,52 +44,84 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pictures", type=Path, help="folder for PNG and SVG files (default: OUT/figures)")
     parser.add_argument(
-        "--name",
-        help="file name of the pictures (default: the figure's, with what differs from it)",
+        "--name", help="file name of the pictures (default: the figure's, with every choice that differs from it)"
     )
     return parser
 
 
 def main(words: Sequence[str]) -> int:
-    """Draw what ``plot`` was asked for and print the files written; return the exit status."""
+    """Draw what ``plot`` was asked for and print the files written.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line after ``plot``.
+
+    Returns
+    -------
+    int
+        The exit status, 0.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there are no such results, or an argument has no meaning.
+    """
     args = _arguments().parse_args(words)
-    folder = args.pictures or args.out / "figures"
     if args.name is not None and (not args.name or Path(args.name).name != args.name):
         raise ValueError(f"--name is a file name without a folder (--pictures), got {args.name!r}")
-    if args.figure == "overview":
-        given = [name for name in ("identity", "seeds", "orders", "metrics") if getattr(args, name) is not None]
-        if given or args.scale != "auto":
-            raise ValueError(f"overview draws every figure at hand as it is: it takes no --{(*given, 'scale')[0]}")
-        first = {found.entry.name: (found.curves, found.entry) for found in reversed(results_at_hand([args.out]))}
-        drawn = [("", draw_overview(list(reversed(first.values()))))]
-        name = args.name or "overview"
-    else:
-        entry = own = catalogue.find(args.figure)
-        if args.orders:
-            names = [curve_names.parse(name).name for name in args.orders]
-            compared = tuple(name for name in names if not curve_names.parse(name).baseline)
-            baselines = tuple(name for name in names if name not in compared)
-            entry = dataclasses.replace(entry, orders=compared, baselines=baselines)
-        curves = load_figure(entry, args.out, identity=args.identity, seeds=args.seeds, orders=args.orders)
-        if args.metrics:
-            for name in args.metrics:
-                if name not in curves.metrics:
-                    raise ValueError(f"no metric {name!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
-            entry = dataclasses.replace(entry, metrics=tuple(args.metrics))
-        name = args.name or _name(own, entry, seeds=args.seeds, scale=args.scale, identity=args.identity)
-        drawn = [
-            ("", draw_figure(curves, entry, scale=args.scale)),
-            ("-cost", draw_cost(curves, entry, scale=args.scale)),
-        ]
-        if "parameter_increment" in curves.metrics and not any(curve_names.parse(o).rule for o in entry.orders):
-            drawn.append(("-settling", draw_settling(curves, entry)))
-    for end, fig in drawn:
-        for path in save(fig, folder, f"{name}{end}"):
+    name, pictures = _overview(args) if args.figure == "overview" else _figure(args)
+    for end, picture in pictures.items():
+        for path in save(picture, args.pictures or args.out / "figures", f"{name}{end}"):
             print(path)
     return 0
 
 
-def _name(own: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str, identity: str | None) -> str:
+def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
+    """Return the name of the overview and the picture: one seed of every figure, of its own settings if possible."""
+    options = ("run_id", "tag", "seeds", "orders", "metrics")
+    given = [name for name in options if getattr(args, name) is not None]
+    given += ["scale"] * (args.scale != "auto")
+    if given:
+        raise ValueError(f"overview draws every figure as it is: it takes no --{given[0].replace('_', '-')}")
+    first: dict[str, tuple[Curves, Figure]] = {}
+    for result in find_results([args.out]):
+        first.setdefault(result.entry.name, (result.curves, result.entry))
+    return args.name or "overview", {"": draw_overview(list(first.values()))}
+
+
+def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
+    """Return the name of a figure's pictures, and ending -> picture."""
+    figure = catalogue.find(args.figure)
+    drawn = _with_orders(figure, args.orders) if args.orders else figure
+    curves = load_figure(drawn, args.out, run_id=args.run_id, tag=args.tag, seeds=args.seeds, orders=args.orders)
+    if args.metrics:
+        missing = [name for name in args.metrics if name not in curves.metrics]
+        if missing:
+            raise ValueError(f"no metric {missing[0]!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
+        drawn = dataclasses.replace(drawn, metrics=tuple(args.metrics))
+    pictures = {
+        "": draw_figure(curves, drawn, scale=args.scale),
+        "-cost": draw_cost(curves, drawn, scale=args.scale),
+    }
+    compared = [name for name in drawn.orders if name in curves.orders]
+    if "parameter_increment" in curves.metrics and compared and not curve_names.compares_steps(compared):
+        pictures["-settling"] = draw_settling(curves, drawn)
+    name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
+    return name, pictures
+
+
+def _with_orders(figure: Figure, names: Sequence[str]) -> Figure:
+    """Return the figure with other curves; averages and decayed rates among them are its baselines."""
+    curves = [curve_names.parse(name) for name in names]
+    return dataclasses.replace(
+        figure,
+        orders=tuple(curve.name for curve in curves if not curve.baseline),
+        baselines=tuple(curve.name for curve in curves if curve.baseline),
+    )
+
+
+def _name(figure: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str, setting: str | None) -> str:
     """Return a name for pictures: the figure's, followed by each choice that is not the figure's own.
 
     Raises
@@ -97,18 +129,18 @@ def _name(own: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str
     ValueError
         If that is too long for a file's name.
     """
-    parts = [own.name]
-    if drawn.all_orders != own.all_orders:
+    parts = [figure.name]
+    if drawn.all_orders != figure.all_orders:
         parts += drawn.all_orders
-    if seeds is not None and tuple(seeds) != own.seeds:
+    if seeds is not None and tuple(seeds) != figure.seeds:
         parts.append("-".join(["seeds", *map(str, seeds)]))
-    if drawn.metrics != own.metrics:
+    if drawn.metrics != figure.metrics:
         parts += [metric.replace("_", "-") for metric in drawn.metrics]
     if scale != "auto":
         parts.append(scale)
-    if identity:
-        parts.append(identity)
+    if setting:
+        parts.append(setting)
     name = "_".join(parts)
     if len(name) > LONGEST:
-        raise ValueError(f"so many choices make no file name: give one with --name ({name[:60]}…)")
+        raise ValueError(f"so many choices make the file name too long: give one with --name ({name[:60]}…)")
     return name

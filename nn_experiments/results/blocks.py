@@ -3,8 +3,8 @@
 Layout below an output folder::
 
     {identity}/experiment.json                              the settings that the identity is a hash of
-    {identity}/{seed}/{variant}/{first}-{last}.npz          curves: losses and accuracies
-    {identity}/{seed}/{variant}/diagnostics/{first}-{last}.npz   the coarser grid: increments, coupling, …
+    {identity}/{seed}/{curve}/{first}-{last}.npz          curves: losses and accuracies
+    {identity}/{seed}/{curve}/diagnostics/{first}-{last}.npz   the coarser grid: increments, coupling, …
 
 A block holds ``iterate`` (K,) int64, one float64 array (K,) a metric named ``value/NAME``, and ``meta``: a
 JSON text with what made it (device, versions, kernel, chunk, seconds). A block is written beside its place
@@ -28,8 +28,8 @@ from contraction.files import replacing
 from contraction.maps.errors import TrainingInReverseError
 
 __all__ = [
-    "PINS",
-    "STREAMS",
+    "KINDS",
+    "TUNING_FILE",
     "Block",
     "BrokenBlock",
     "block_path",
@@ -42,9 +42,9 @@ __all__ = [
     "write_settings",
 ]
 
-STREAMS = ("curves", "diagnostics")
+KINDS = ("curves", "diagnostics")
 #: Beside the blocks of an experiment: device -> what the ensemble engine chose there, so that a rerun repeats it.
-PINS = "ensemble.json"
+TUNING_FILE = "ensemble.json"
 
 
 class BrokenBlock(TrainingInReverseError, ValueError):
@@ -53,7 +53,7 @@ class BrokenBlock(TrainingInReverseError, ValueError):
 
 @dataclass(frozen=True)
 class Block:
-    """Recorded numbers of some iterates of one seed and variant.
+    """Recorded numbers of some iterates of one seed and curve.
 
     Attributes
     ----------
@@ -81,29 +81,29 @@ class Block:
         object.__setattr__(self, "values", values)
 
 
-def block_path(root: Path, seed: int, variant: str, stream: str, first: int, last: int) -> Path:
+def block_path(root: Path, seed: int, curve: str, kind: str, first: int, last: int) -> Path:
     """Return where a block of iterates first … last lies below the identity's folder ``root``."""
-    if stream not in STREAMS:
-        raise ValueError(f"unknown stream {stream!r}; the known ones are {', '.join(STREAMS)}")
-    folder = root / str(seed) / variant
-    if stream == "diagnostics":
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of block {kind!r}; the known ones are {', '.join(KINDS)}")
+    folder = root / str(seed) / curve
+    if kind == "diagnostics":
         folder = folder / "diagnostics"
     return folder / f"{first}-{last}.npz"
 
 
-def write_block(root: Path, seed: int, variant: str, block: Block, *, stream: str = "curves") -> Path:
+def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = "curves") -> Path:
     """Write a block atomically and return its path.
 
     If a block with the same first and last iterate is there already (from a run with another ``--every``, or to
     another last iterate), nothing it holds is lost: where both have a number, the new one wins, and iterates with
     other metrics than the first and last one go to blocks of their own.
     """
-    path = block_path(root, seed, variant, stream, int(block.iterate[0]), int(block.iterate[-1]))
+    path = block_path(root, seed, curve, kind, int(block.iterate[0]), int(block.iterate[-1]))
     if path.exists():
         with contextlib.suppress(BrokenBlock):
             block, *rest = _union(read_block(path), block)
             for part in rest:  # inside (first, last), so this ends; written first, so nothing is ever missing
-                write_block(root, seed, variant, part, stream=stream)
+                write_block(root, seed, curve, part, kind=kind)
     arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(block.meta)), **arrays)
@@ -161,9 +161,9 @@ def read_block(path: Path) -> Block:
         raise BrokenBlock(f"{path} is not a whole block ({error}); delete it and run again") from error
 
 
-def blocks(root: Path, seed: int, variant: str, *, stream: str = "curves") -> list[Block]:
-    """Return all whole blocks of one seed and variant, by first iterate; broken files are left out."""
-    folder = block_path(root, seed, variant, stream, 0, 0).parent
+def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[Block]:
+    """Return all whole blocks of one seed and curve, by first iterate; broken files are left out."""
+    folder = block_path(root, seed, curve, kind, 0, 0).parent
     found = []
     for path in sorted(folder.glob("*-*.npz")):
         if path.name.startswith("."):
@@ -173,18 +173,18 @@ def blocks(root: Path, seed: int, variant: str, *, stream: str = "curves") -> li
     return sorted(found, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
 
 
-def recorded(root: Path, seed: int, variant: str, stream: str) -> dict[str, set[int]]:
-    """Return the iterates recorded of one seed and variant, a set a metric."""
+def recorded(root: Path, seed: int, curve: str, kind: str) -> dict[str, set[int]]:
+    """Return the iterates recorded of one seed and curve, a set a metric."""
     found: dict[str, set[int]] = {}
-    for block in blocks(root, seed, variant, stream=stream):
+    for block in blocks(root, seed, curve, kind=kind):
         for name in block.values:
             found.setdefault(name, set()).update(block.iterate.tolist())
     return found
 
 
-def present(root: Path, seed: int, variant: str, metrics: Iterable[str], *, stream: str = "curves") -> set[int]:
+def present(root: Path, seed: int, curve: str, metrics: Iterable[str], *, kind: str = "curves") -> set[int]:
     """Return the iterates already recorded with all of ``metrics`` (of which there is at least one)."""
-    found = recorded(root, seed, variant, stream)
+    found = recorded(root, seed, curve, kind)
     return set.intersection(*(found.get(name, set()) for name in metrics))
 
 

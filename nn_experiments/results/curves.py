@@ -53,13 +53,13 @@ DIAGNOSTICS = (
 _DISTANCES = ("_increment", "_coupling", "_independent", "_to_last")
 
 
-def metric_names(stream: str, classes: int, n: int, last: int) -> tuple[str, ...]:
-    """Return the metrics that a block of a stream has at iterate n (no batch losses at 0) in a run to ``last``.
+def metric_names(kind: str, classes: int, n: int, last: int) -> tuple[str, ...]:
+    """Return the metrics that a block of a kind has at iterate n (no batch losses at 0) in a run to ``last``.
 
     On disk the distance to the last iterate carries its N (``parameter_to_1400``), since a longer run has another
     one; `load` gives the largest N's as ``parameter_to_last``.
     """
-    if stream == "diagnostics":
+    if kind == "diagnostics":
         return (*DIAGNOSTICS, *(f"{space}_to_{last}" for space in ("parameter", "function")))
     names = ("train_loss", "test_loss")
     if n > 0:

@@ -56,7 +56,7 @@ class Increments:
         (draw, n, start): Euclidean norm of the parameters.
     loss, accuracy
         (draw, n, start): on those test images; accuracy is NaN for regression.
-    about
+    metadata
         What was run: experiment, precision, images, device, versions.
     """
 
@@ -68,12 +68,12 @@ class Increments:
     norm: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
-    about: dict[str, Any]
+    metadata: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write everything into a ``.npz``, atomically (see `load_increments`)."""
         arrays = {key: getattr(self, key) for key in _ARRAYS}
-        text = json.dumps({"starts": self.starts, "about": self.about}, ensure_ascii=False)
+        text = json.dumps({"starts": self.starts, "about": self.metadata}, ensure_ascii=False)
         write_atomically(path, lambda temporary: np.savez_compressed(temporary, about=np.array(text), **arrays))
 
 
@@ -91,7 +91,9 @@ def load_increments(path: Path) -> Increments:
     try:
         with np.load(path, allow_pickle=False) as file:
             text = json.loads(str(file["about"]))
-            return Increments(starts=tuple(text["starts"]), about=text["about"], **{key: file[key] for key in _ARRAYS})
+            return Increments(
+                starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS}
+            )
     except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not hold increments ({error})") from error
 
@@ -110,7 +112,7 @@ def summary(found: Increments) -> list[str]:
     for space, name in (("parameter", "parameters"), ("function", "outputs")):
         last = ratios(found, space, ahead)[:, -1]
         lines.append(
-            f"{found.about['experiment']['name']}, {name}: backward iterates {n} and {n + k} are "
+            f"{found.metadata['experiment']['name']}, {name}: backward iterates {n} and {n + k} are "
             f"{np.median(last):.3g} of two independent runs' distance apart "
             f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
         )

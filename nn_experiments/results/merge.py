@@ -11,11 +11,11 @@ import numpy as np
 
 from contraction.files import replacing
 from nn_experiments.results import blocks
-from nn_experiments.results.blocks import PINS, STREAMS, Block, block_path, read_block, read_settings, write_block
+from nn_experiments.results.blocks import KINDS, TUNING_FILE, Block, block_path, read_block, read_settings, write_block
 
 __all__ = ["Merged", "merge"]
 
-#: Of one seed, variant and stream: metric -> iterate -> number.
+#: Of one seed, curve and kind: metric -> iterate -> number.
 Numbers = dict[str, dict[int, float]]
 
 
@@ -108,13 +108,13 @@ def _checked(source: Path) -> list[Path]:
 
 
 def _files(root: Path) -> Iterator[tuple[int, str, str, Path]]:
-    """Yield the seed, variant, stream and path of every block of an identity."""
+    """Yield the seed, curve, kind and path of every block of an identity."""
     for folder in sorted(path for path in root.glob("*/*") if path.is_dir() and path.parent.name.isdigit()):
         seed = int(folder.parent.name)
-        for stream in STREAMS:
-            for path in sorted(block_path(root, seed, folder.name, stream, 0, 0).parent.glob("*-*.npz")):
+        for kind in KINDS:
+            for path in sorted(block_path(root, seed, folder.name, kind, 0, 0).parent.glob("*-*.npz")):
                 if not path.name.startswith("."):  # half written
-                    yield seed, folder.name, stream, path
+                    yield seed, folder.name, kind, path
 
 
 def _merge_one(source: Path, target: Path) -> Merged:
@@ -124,8 +124,8 @@ def _merge_one(source: Path, target: Path) -> Merged:
         blocks.write_settings(into, read_settings(root))
         _merge_pins(root, into)
         have: dict[tuple[int, str, str], Numbers] = {}
-        for seed, variant, stream, path in _files(root):
-            place = (seed, variant, stream)
+        for seed, curve, kind, path in _files(root):
+            place = (seed, curve, kind)
             if place not in have:
                 have[place] = _numbers(into, *place)
             block = read_block(path)
@@ -140,9 +140,9 @@ def _merge_one(source: Path, target: Path) -> Merged:
     return merged
 
 
-def _numbers(root: Path, seed: int, variant: str, stream: str) -> Numbers:
+def _numbers(root: Path, seed: int, curve: str, kind: str) -> Numbers:
     found: Numbers = {}
-    for block in blocks.blocks(root, seed, variant, stream=stream):
+    for block in blocks.blocks(root, seed, curve, kind=kind):
         for name, values in block.values.items():
             found.setdefault(name, {}).update(zip(block.iterate.tolist(), values.tolist(), strict=True))
     return found
@@ -176,11 +176,11 @@ def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Nu
     for k, n in enumerate(block.iterate.tolist()):
         lacking = tuple(name for name in sorted(block.values) if n not in have.get(name, ()))
         groups.setdefault(lacking, []).append(k)
-    seed, variant, stream = place
+    seed, curve, kind = place
     for names, places in groups.items():
         if names:
             part = Block(block.iterate[places], {name: block.values[name][places] for name in names}, block.meta)
-            write_block(into, seed, variant, part, stream=stream)
+            write_block(into, seed, curve, part, kind=kind)
             for name in names:
                 have.setdefault(name, {}).update(zip(part.iterate.tolist(), part.values[name].tolist(), strict=True))
     return any(groups)
@@ -188,8 +188,10 @@ def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Nu
 
 def _merge_pins(source: Path, target: Path) -> None:
     """Add the choices of devices that ``target`` has none of, so that a run carried elsewhere repeats them."""
-    if (source / PINS).exists():
-        theirs, ours = (json.loads(p.read_text()) if p.exists() else {} for p in (source / PINS, target / PINS))
+    if (source / TUNING_FILE).exists():
+        theirs, ours = (
+            json.loads(p.read_text()) if p.exists() else {} for p in (source / TUNING_FILE, target / TUNING_FILE)
+        )
         if theirs.keys() - ours.keys():
-            with replacing(target / PINS) as temporary:
+            with replacing(target / TUNING_FILE) as temporary:
                 temporary.write_text(json.dumps(theirs | ours, indent=1, sort_keys=True) + "\n")

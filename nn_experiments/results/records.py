@@ -1,22 +1,91 @@
-"""Check that overwriting a record loses no data (no torch)."""
+"""Files of record: all results of one experiment in one ``.npz``, and what overwriting one would lose (no torch)."""
 
 from __future__ import annotations
 
+import json
+import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nn_experiments.results.curves import Curves
-from nn_experiments.results.load import load
 
-__all__ = ["check_keeps", "lost"]
+__all__ = ["check_keeps", "load_record", "missing_after", "record_path", "records_of"]
 
 #: So many curves that lose iterates are named one by one.
 _NAMED = 3
 
 
-def lost(there: Curves, new: Curves) -> list[str]:
+def record_path(experiment: str, folder: Path, tag: str | None = None) -> Path:
+    """Return the file of record of an experiment, ``EXPERIMENT.npz``, or of other settings, ``EXPERIMENT--TAG.npz``.
+
+    Parameters
+    ----------
+    experiment : str
+        Name in the catalogue.
+    folder : Path
+        Folder of records, such as ``results``.
+    tag : str or None
+        Name of the other settings (default: None, the catalogue's own).
+
+    Returns
+    -------
+    Path
+        The file need not exist.
+
+    Raises
+    ------
+    ValueError
+        If the tag has other characters than letters, digits, dots, underscores and single dashes.
+    """
+    if tag is None:
+        return folder / f"{experiment}.npz"
+    if not re.fullmatch(r"[A-Za-z0-9._]+(-[A-Za-z0-9._]+)*", tag):
+        raise ValueError(f"a tag consists of letters, digits, '.', '_' and single '-', got {tag!r}")
+    return folder / f"{experiment}--{tag}.npz"
+
+
+def records_of(experiment: str, folder: Path) -> dict[str | None, Path]:
+    """Return tag -> file of every record of an experiment in a folder; the tag None, of its own settings, is first."""
+    own = record_path(experiment, folder)
+    tagged = sorted(folder.glob(f"{experiment}--*.npz"))
+    return ({None: own} if own.is_file() else {}) | {path.stem.partition("--")[2]: path for path in tagged}
+
+
+def load_record(path: Path) -> Curves:
+    """Read what `Curves.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated, altered or something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            metrics = {
+                key.removeprefix("metric/"): file[key].astype(np.float64)
+                for key in file.files
+                if key.startswith("metric/")
+            }
+            recorded = {
+                name: np.unpackbits(file[f"recorded/{name}"], count=value.size).reshape(value.shape).astype(bool)
+                for name, value in metrics.items()
+            }
+            seeds = tuple(int(seed) for seed in file["seeds"])
+            orders = tuple(about["orders"])
+            return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a file of results: {error}") from error
+
+
+def missing_after(there: Curves, new: Curves) -> list[str]:
     """Return, in words, what is recorded in ``there`` but not in ``new``; empty if nothing is.
 
     Compared is what was recorded, not its values: seeds, orders and metrics, then for every curve (seed, order,
@@ -50,9 +119,9 @@ def check_keeps(path: Path, new: Curves) -> None:
     Raises
     ------
     ValueError
-        If the file holds what the new results lack (see `lost`), with a list of that; or if it cannot be read.
+        If the file holds what the new results lack (see `missing_after`), with a list of that; or if it cannot be read.
     """
-    if path.exists() and (texts := lost(load(path), new)):
+    if path.exists() and (texts := missing_after(load_record(path), new)):
         raise ValueError(f"{path} would lose {'; '.join(texts)}. Nothing was written; --replace writes all the same")
 
 

@@ -17,7 +17,7 @@ from nn_experiments.engine import measure
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.gpu import free, out_of_memory, wait
-from nn_experiments.results.blocks import PINS
+from nn_experiments.results.blocks import TUNING_FILE
 from nn_experiments.training.metrics import Evaluation
 from nn_experiments.training.step import State
 
@@ -40,7 +40,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
     ValueError
         If the file is there and says something else.
     """
-    path = root / PINS
+    path = root / TUNING_FILE
     if not path.exists():
         return Ensemble(chunk=chunk)
     try:
@@ -54,7 +54,7 @@ def pinned(root: Path, device: str, *, chunk: int | None = None) -> Ensemble:
 
 def write_pins(root: Path, device: str, ensemble: Ensemble) -> None:
     """Write the choices of an ensemble beside the blocks, atomically; those of other devices stay."""
-    path = root / PINS
+    path = root / TUNING_FILE
     everything: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     everything[device_name(device)] = {
         "chunk": ensemble.chunk,

@@ -174,7 +174,7 @@ def measure_increments(
         "revision": revision(),
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    return Increments(np.array(seeds), np.array(at), tuple(names), **arrays, about=about)
+    return Increments(np.array(seeds), np.array(at), tuple(names), **arrays, metadata=about)
 
 
 def _outputs(place: Workplace, state: Stacked, members: Sequence[int], inputs: torch.Tensor) -> torch.Tensor:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn_experiments.engine import measured
+from nn_experiments.engine import measure_path
 from nn_experiments.engine.chain import averages, walk
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.gpu import limit_share, versions
-from nn_experiments.engine.kernels.choose import choose
-from nn_experiments.engine.plan import Run
+from nn_experiments.engine.kernels.choose import make_kernel
+from nn_experiments.engine.plan import Segment
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Experiment
 from nn_experiments.results.blocks import Block
@@ -76,7 +76,7 @@ class Job:
         return f"{self.experiment.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
 
 
-States = Iterator[tuple[int, State, Run | None]]
+States = Iterator[tuple[int, State, Segment | None]]
 
 
 def _path(
@@ -95,14 +95,13 @@ def _path(
     engine = job.engine
     if engine == "auto" and job.device != "cpu":
         engine = "ensemble"
-    if engine == "ensemble" and not path.average and path.rule is None:
+    averaged, other_step = isinstance(path, curve_names.Averaged), isinstance(path, curve_names.StepRule)
+    if engine == "ensemble" and not averaged and not other_step:
         return "ensemble", wavefront(step, batches, path.order, at, start, ensemble=ensemble)
-    plain = engine in ("mlp", "compiled", "channels_last", "ensemble") and (
-        engine == "ensemble" or path.rule is not None
-    )
-    kernel = choose(step, batches, by_autograd(step, "auto" if plain else engine, job.experiment))
-    if path.average:
-        return kernel.name, averages(kernel, path.order, at, start, average=path.average, beta=path.beta)
+    plain = engine in ("mlp", "compiled", "channels_last", "ensemble") and (engine == "ensemble" or other_step)
+    kernel = make_kernel(step, batches, by_autograd(step, "auto" if plain else engine, job.experiment))
+    if isinstance(path, curve_names.Averaged):
+        return kernel.name, averages(kernel, path.order, at, start, beta=path.beta)
     return kernel.name, walk(kernel, path.order, at, start)
 
 
@@ -186,12 +185,12 @@ def _run(job: Job) -> Block:
         else:
             name, path = _path(place, job, job.at, place.state0, ensemble=ensemble)
             together = (job.together or TOGETHER) if name == "ensemble" else 1
-            found = list(measured(place.evaluation, path, place.batches, together=together))
+            found = list(measure_path(place.evaluation, path, place.batches, together=together))
             values = {key: np.array([float(row[key]) for _, _, row, _ in found]) for key in found[0][2]}
             if name == "ensemble":
                 batching["metrics batched"] = any(with_others for *_, with_others in found)
     if name == "ensemble":
-        batching |= ensemble.about()
+        batching |= ensemble.metadata()
     meta: dict[str, Any] = {
         "device": torch.cuda.get_device_name(job.device) if job.device.startswith("cuda") else platform.machine(),
         "kernel": name,

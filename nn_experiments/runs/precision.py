@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nn_experiments.engine.gpu import on_card, repeatable
+from nn_experiments.engine.gpu import on_gpu, repeatable
 from nn_experiments.engine.kernels.convnet import convolutional
 from nn_experiments.paper.catalogue import Experiment
 
@@ -45,4 +45,4 @@ def by_autograd(step: Any, kernel: str, experiment: Experiment) -> str:
         raise ValueError(f"the kernel {kernel} knows no precision={experiment.precision}; use engine=auto")
     if kernel != "auto":
         return kernel
-    return "channels_last" if convolutional(step) and not on_card(step) else "step"
+    return "channels_last" if convolutional(step) and not on_gpu(step) else "step"

@@ -40,7 +40,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in self.orders:
-            if curve_names.parse(name).rule and self.experiment.parts is None:
+            if curve_names.compares_steps([name]) and self.experiment.parts is None:
                 raise ValueError(f"{name} needs an experiment whose batches have parts, as those of fig14 to fig19")
         if self.steps < 1 or self.every < 1 or self.diagnostics_every < 0 or not self.seeds or not self.orders:
             raise ValueError(
@@ -106,7 +106,7 @@ def missing_pieces(
     """
     pieces: list[Piece] = []
     for seed in request.seeds:
-        for stream in blocks.STREAMS:
+        for stream in blocks.KINDS:
             places: dict[str, set[int]] = defaultdict(set)
             for name in request.orders:
                 if stream == "diagnostics" and curve_names.parse(name).baseline:
@@ -125,8 +125,8 @@ def missing_pieces(
 def _present(root: Path, seed: int, variant: str, stream: str, classes: int, last: int) -> set[int]:
     from nn_experiments.results.curves import metric_names
 
-    done = blocks.present(root, seed, variant, metric_names(stream, classes, 1, last), stream=stream)
-    return done | (blocks.present(root, seed, variant, metric_names(stream, classes, 0, last), stream=stream) & {0})
+    done = blocks.present(root, seed, variant, metric_names(stream, classes, 1, last), kind=stream)
+    return done | (blocks.present(root, seed, variant, metric_names(stream, classes, 0, last), kind=stream) & {0})
 
 
 def _cut(
@@ -165,14 +165,14 @@ def _cut(
     return found
 
 
-def job_cost(variant: curve_names.Variant, at: Sequence[int], stream: str, last: int) -> int:
+def job_cost(variant: curve_names.OrderCurve, at: Sequence[int], stream: str, last: int) -> int:
     """Return how many maps a block applies: its iterates and the anchors it makes again for itself.
 
     Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate.
     """
 
     def maps(asked: Sequence[int]) -> int:
-        if variant.average:
+        if isinstance(variant, curve_names.Averaged):
             return max(asked)
         return sum(len(run.indices) for run in plan(variant.order, asked))
 

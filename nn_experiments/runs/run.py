@@ -15,7 +15,7 @@ from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.engine import measure
 from nn_experiments.engine.ensemble.wavefront import Ensemble
 from nn_experiments.engine.gpu import limit_share
-from nn_experiments.engine.kernels.choose import choose
+from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.purity import probe
 from nn_experiments.paper.cost import clock
 from nn_experiments.results import blocks
@@ -112,7 +112,7 @@ def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) 
     if options.engine == "step" or device != "cpu":
         return slow, evaluation
     name = "auto" if options.engine == "ensemble" else options.engine
-    kernel = choose(place.step, place.batches, by_autograd(place.step, name, experiment))
+    kernel = make_kernel(place.step, place.batches, by_autograd(place.step, name, experiment))
     count, spent = 2, 0.0
     kernel.apply(place.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
     while spent < 0.05 and count < min(1000, request.steps):
@@ -204,7 +204,7 @@ def _check(options: Options, device: str) -> None:
 
 def _require_images(request: Request, dataset: Dataset, pieces: Sequence[Piece]) -> None:
     """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
-    for stream in blocks.STREAMS:
+    for stream in blocks.KINDS:
         seeds = sorted({piece.seed for piece in pieces if piece.stream == stream})
         require_rows(dataset, request.experiment, seeds, request.steps, diagnostics=stream == "diagnostics")
 
@@ -316,7 +316,7 @@ def run(
             make, work if inline else run_job, list(jobs), at_once=at_once, skip=to_skip, deadline=deadline
         )
         for job, block in finished:
-            blocks.write_block(root, job.seed, job.variant, block, stream=job.stream)
+            blocks.write_block(root, job.seed, job.variant, block, kind=job.stream)
             made += 1
             if inline and block.meta.get("chunk") and block.meta["chunk"] < (ensemble.chunk or 0):
                 ensemble.chunk = block.meta["chunk"]

@@ -16,13 +16,13 @@ from torch import nn
 from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.engine.ensemble.convolutions import laid_out
 from nn_experiments.paper.catalogue import Experiment
-from nn_experiments.paper.curve_names import Variant
+from nn_experiments.paper.curve_names import Decayed, OrderCurve, StepRule
 from nn_experiments.training import models
 from nn_experiments.training.batches import ArrayBatches, Batch, Inputs
 from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.metrics import Evaluation
 from nn_experiments.training.sampling import Sampler
-from nn_experiments.training.step import LOSSES, State, TrainingStep, start
+from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
 __all__ = ["Workplace", "identity", "prepare", "settings"]
 
@@ -77,24 +77,24 @@ class Workplace:
     other_batches: ArrayBatches
     evaluation: Evaluation
 
-    def step_of(self, variant: Variant) -> Callable[[State, Any, int], State]:
-        """Return the step that a variant takes: the experiment's own, with a decayed rate, or one of appendix D."""
+    def step_of(self, curve: OrderCurve) -> Callable[[State, Any, int], State]:
+        """Return the step that a curve takes: the experiment's own, with a decayed rate, or one of appendix D."""
         own = self.experiment.optimizer
-        if variant.decay:
-            return TrainingStep(self.model, self.step.loss, own.decayed(variant.decay), seed=self.seed)
-        if variant.rule is None:
+        if isinstance(curve, Decayed):
+            return TrainingStep(self.model, self.step.loss, own.decayed(curve.tau), seed=self.seed)
+        if not isinstance(curve, StepRule):
             return self.step
         parts = self.experiment.parts
         assert parts is not None  # `Request` has seen to it
         small = replace(own, learning_rate=own.learning_rate / parts)
         at_small_rate = TrainingStep(self.model, self.step.loss, small, seed=self.seed)
-        if variant.rule == "large":
+        if curve.rule == "large":
             return at_small_rate
-        if variant.rule == "regularised":
+        if curve.rule == "regularised":
             from nn_experiments.training.order_averaging import regularised_module_step
 
             averaging = regularised_module_step(
-                self.model, self.step.loss, h=own.learning_rate, c=parts, multiple=variant.multiple
+                self.model, self.step.loss, h=own.learning_rate, c=parts, multiple=curve.multiple
             )
             return lambda state, batch, t: averaging(state, (batch.inputs, batch.targets), t)
 
@@ -126,11 +126,16 @@ def prepare(
     model = model.to(dtype=dtype, device=device)
     inputs = Inputs(dataset, scaling=experiment.scaling, dtype=dtype, device=device)
     sampler = Sampler(experiment.sampling, experiment.batch_size, len(dataset.train_inputs), seed)
-    batches, other = (ArrayBatches.from_inputs(inputs, replace(sampler, stream=s)) for s in ("batch", "other batch"))
+    batches, other = (
+        ArrayBatches.from_inputs(inputs, replace(sampler, batch_stream=s)) for s in ("batch", "other batch")
+    )
     loss = LOSSES[experiment.loss]
     step = TrainingStep(model, loss, experiment.optimizer, seed=seed)
     first, second = (
-        start(model, {k: v.to(device) for k, v in initialise(model, seed, rule=rule, purpose=p, dtype=dtype).items()})
+        initial_state(
+            model,
+            {k: v.to(device) for k, v in initialise(model, seed, initialisation=rule, purpose=p, dtype=dtype).items()},
+        )
         for rule, p in ((experiment.initialisation, "initial"), (experiment.initialisation, "second start"))
     )
     small = device == "cpu" and any(isinstance(module, nn.Conv2d) for module in model.modules())  # images in cache

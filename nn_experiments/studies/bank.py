@@ -108,7 +108,9 @@ class Bank:
                 first = purpose == "initial"
                 rows.append(torch.zeros(self.size) if first else torch.from_numpy(rng.standard_normal(self.size)))
                 continue
-            drawn = initialise(model, seed, rule=self.setting.initialisation, purpose=purpose, dtype=torch.float64)
+            drawn = initialise(
+                model, seed, initialisation=self.setting.initialisation, purpose=purpose, dtype=torch.float64
+            )
             rows.append(torch.cat([value.flatten() for value in drawn.values()]))
         return self.at(torch.stack([row.to(self.dtype) for row in rows])[:, None])
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nn_experiments.datasets import Dataset
+from nn_experiments.training.choices import SCALINGS, check_choice
 from nn_experiments.training.sampling import Sampler
 
 __all__ = ["ArrayBatches", "Batch", "Batches", "Inputs", "check_batches"]
@@ -74,6 +75,7 @@ class Inputs:
         self.dataset = dataset
         self.dtype = dtype
         self.device = device
+        check_choice("scaling", scaling, SCALINGS)
         self._mean, self._scale = np.float64(0.0), np.float64(dataset.levels)
         if scaling == "standard":
             mean, deviation = dataset.statistics()

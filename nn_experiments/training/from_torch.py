@@ -18,16 +18,16 @@ from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_module
-from nn_experiments.training.scalar_loss import Loss
+from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.self_check import SelfCheck
-from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, start
+from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, initial_state
 
 __all__ = ["from_torch"]
 
 
 def from_torch(
     model: nn.Module,
-    loss: Loss,
+    loss: Criterion,
     optimizer: torch.optim.Optimizer | Optimizer,
     *,
     seed: int = 0,
@@ -61,7 +61,7 @@ def from_torch(
         ``"auto"``, or ``"loop"`` to have every step taken by the user's own model and optimizer.
     check
         Whether `iterates` and `limit` compare three steps with the user's own training loop before they begin. The
-        result is recorded in ``about``.
+        result is recorded in ``metadata``.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def from_torch(
         assert pure is not None
         ours = copy.deepcopy(model)
         freeze_dropout(ours, others=frozen)
-        state = start(ours)
+        state = initial_state(ours)
         for name, value in ours.named_parameters():
             if not value.requires_grad:
                 state["buffers"][name] = state["parameters"].pop(name)

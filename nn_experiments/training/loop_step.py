@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nn_experiments.training.own_loop import OwnLoop
-from nn_experiments.training.scalar_loss import Loss
+from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TorchOptimizerStep
 
 __all__ = ["OwnLoopStep"]
@@ -43,7 +43,13 @@ class OwnLoopStep(TorchOptimizerStep):
     slow = "a slower path: your own model and optimizer take every step, without the fast kernels and the ensemble"
 
     def __init__(
-        self, model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer, *, seed: int = 0, frozen: bool = False
+        self,
+        model: nn.Module,
+        loss: Criterion,
+        optimizer: torch.optim.Optimizer,
+        *,
+        seed: int = 0,
+        frozen: bool = False,
     ) -> None:
         self.model, self.loss = model, loss
         self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad
 
-from nn_experiments.training.step import Loss, State
+from nn_experiments.training.scalar_loss import Criterion
+from nn_experiments.training.step import State
 
 __all__ = ["Evaluation", "Functions", "Measurement", "flat", "parameter_distance"]
 
@@ -68,7 +69,7 @@ class Evaluation:
     def __init__(
         self,
         model: nn.Module,
-        loss: Loss,
+        loss: Criterion,
         train: tuple[torch.Tensor, torch.Tensor],
         test: tuple[torch.Tensor, torch.Tensor],
         *,

@@ -1,5 +1,4 @@
-"""Optimizers and learning-rate schedules as data: frozen dataclasses without torch (`steps` gives them
-meaning)."""
+"""Optimizers and learning-rate schedules as data, without torch; `TrainingStep` applies them."""
 
 from __future__ import annotations
 
@@ -8,10 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Optimizer", "Schedule"]
+from nn_experiments.training.choices import METHODS, SCHEDULES, check_choice
 
-SCHEDULES = ("constant", "inverse", "cosine", "linear")
-METHODS = ("sgd", "momentum", "adam", "adamw")
+__all__ = ["Optimizer", "Schedule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +37,7 @@ class Schedule:
     index: str = "position"
 
     def __post_init__(self) -> None:
-        if self.kind not in SCHEDULES:
-            raise ValueError(f"unknown schedule {self.kind!r}; the known ones are {', '.join(SCHEDULES)}")
+        check_choice("the kind of a schedule", self.kind, SCHEDULES)
         if (self.horizon is None) != (self.kind == "constant"):
             raise ValueError(f"a {self.kind} schedule and horizon={self.horizon} do not go together")
         if self.horizon is not None and not (self.horizon > 0 and math.isfinite(self.horizon)):
@@ -93,8 +90,7 @@ class Optimizer:
     schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"unknown optimizer {self.method!r}; the known ones are {', '.join(METHODS)}")
+        check_choice("the method of an optimizer", self.method, METHODS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ValueError(f"the learning rate must be positive and finite, got {self.learning_rate}")
         if not 0 <= self.momentum < 1:
@@ -107,6 +103,16 @@ class Optimizer:
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
         if self.weight_decay < 0 or self.eps < 0:
             raise ValueError(f"eps and weight_decay must be at least 0, got {self.eps}, {self.weight_decay}")
+
+    @property
+    def is_plain_sgd(self) -> bool:
+        """Whether a step is θ − h·gradient and nothing else: no momentum, no weight decay, no state."""
+        return self.method == "sgd" and not self.weight_decay
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the tensors that the optimizer keeps for each parameter; all are zero before the first step."""
+        return {"sgd": (), "momentum": ("velocity",)}.get(self.method, ("first", "second"))
 
     def rate(self, t: int, index: int) -> float:
         """Return the learning rate at position t of a run for the batch with this index."""

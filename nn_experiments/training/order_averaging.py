@@ -12,9 +12,9 @@ from contraction.arguments import check_integer
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
 from nn_experiments.training.vector_fields import (
     Layout,
-    Loss,
+    LossOfParameters,
     batch_coupled_layers,
-    descent_fields,
+    loss_fields,
     module_loss,
     split_batch,
 )
@@ -23,7 +23,7 @@ __all__ = ["regularised", "regularised_module_step"]
 
 
 def regularised(
-    loss: Loss,
+    loss: LossOfParameters,
     *,
     h: float,
     c: int,
@@ -83,7 +83,7 @@ def regularised(
         layout = Layout.of(state["parameters"])
         with torch.no_grad():
             theta = layout.flatten(state["parameters"])
-            fields = descent_fields(loss, split_batch(batch, c), layout)
+            fields = loss_fields(loss, split_batch(batch, c), layout)
             moved = regularised_step(fields, theta, h, strength, rate=rate, hold=hold)
         return {**state, "parameters": layout.unflatten(moved)}
 

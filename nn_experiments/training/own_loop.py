@@ -19,7 +19,7 @@ from nn_experiments.training.batches import Batch
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
-from nn_experiments.training.scalar_loss import Loss, scalar, trainable
+from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["OwnLoop"]
@@ -42,7 +42,7 @@ class OwnLoop:
     """
 
     def __init__(
-        self, model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer, *, seed: int, frozen: bool
+        self, model: nn.Module, loss: Criterion, optimizer: torch.optim.Optimizer, *, seed: int, frozen: bool
     ) -> None:
         self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
         self.parameters = dict(model.named_parameters())

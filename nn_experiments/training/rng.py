@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from contraction.arguments import check_seed
+from contraction.arguments import check_integer
 
 __all__ = ["generator"]
 
@@ -17,4 +17,4 @@ def generator(seed: int, purpose: str, *position: int) -> np.random.Generator:
     Generators of different names are independent; the same name always gives the same numbers.
     """
     key = (zlib.crc32(purpose.encode()), *position)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(check_seed(seed), spawn_key=key)))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(check_integer("the seed", seed), spawn_key=key)))

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from contraction.arguments import check_integer, check_seed
+from contraction.arguments import check_integer
+from nn_experiments.training.choices import SAMPLING, check_choice
 from nn_experiments.training.rng import generator
 
-__all__ = ["RULES", "Sampler"]
-
-RULES = ("iid", "reshuffle", "shuffle_once")
+__all__ = ["Sampler"]
 
 
 @lru_cache(maxsize=16)
-def _permutation(seed: int, stream: str, epoch: int, population: int) -> np.ndarray:
-    order = generator(seed, f"{stream} epoch", epoch).permutation(population)
+def _permutation(seed: int, batch_stream: str, epoch: int, population: int) -> np.ndarray:
+    order = generator(seed, f"{batch_stream} epoch", epoch).permutation(population)
     order.setflags(write=False)
     return order
 
@@ -30,13 +29,13 @@ class Sampler:
 
     Attributes
     ----------
-    rule
+    sampling
         ``iid``: every image drawn independently and uniformly, with replacement. ``reshuffle``: a new
         permutation each epoch, batches of an epoch are disjoint (a remainder smaller than a batch is dropped).
         ``shuffle_once``: the first epoch's permutation repeated.
     batch_size, population, seed
         Images in a batch, images to draw from, and the seed of the run.
-    stream
+    batch_stream
         ``batch``; another name gives independent batches of the same law (for the distance of two runs).
 
     Notes
@@ -45,19 +44,18 @@ class Sampler:
     ``reshuffle`` within the first epoch and at its multiples only (Theorem 2.6, audited).
     """
 
-    rule: str
+    sampling: str
     batch_size: int
     population: int
     seed: int
-    stream: str = "batch"
+    batch_stream: str = "batch"
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ValueError(f"unknown sampling rule {self.rule!r}; the known ones are {', '.join(RULES)}")
-        check_seed(self.seed)
+        check_choice("sampling", self.sampling, SAMPLING)
+        check_integer("the seed", self.seed)
         if self.batch_size < 1 or self.population < 1:
             raise ValueError(f"batches need at least one image, got size {self.batch_size} of {self.population}")
-        if self.rule != "iid" and self.batch_size > self.population:
+        if self.sampling != "iid" and self.batch_size > self.population:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut from {self.population} images")
 
     def __call__(self, i: int) -> np.ndarray:
@@ -69,13 +67,13 @@ class Sampler:
             If i is not an integer of at least 1.
         """
         check_integer("the number of a batch", i, 1)
-        if self.rule == "iid":
-            return generator(self.seed, self.stream, int(i)).integers(self.population, size=self.batch_size)
+        if self.sampling == "iid":
+            return generator(self.seed, self.batch_stream, int(i)).integers(self.population, size=self.batch_size)
         epoch, place = divmod(int(i) - 1, self.population // self.batch_size)
-        if self.rule == "shuffle_once":
+        if self.sampling == "shuffle_once":
             epoch = 0
         first = place * self.batch_size
-        return _permutation(self.seed, self.stream, epoch, self.population)[first : first + self.batch_size]
+        return _permutation(self.seed, self.batch_stream, epoch, self.population)[first : first + self.batch_size]
 
     def describe(self) -> dict[str, Any]:
         """Return what decides the sequence of batches, whatever the seed; part of a run's identity.
@@ -83,10 +81,10 @@ class Sampler:
         The digest is of the first indices of seed 0, so that a change of NumPy's generators cannot pass
         unnoticed.
         """
-        zero = Sampler(self.rule, self.batch_size, self.population, 0)
+        zero = Sampler(self.sampling, self.batch_size, self.population, 0)
         digest = hashlib.sha256(b"".join(zero(i).astype("<i8").tobytes() for i in (1, 2, 3)))
         return {
-            "rule": self.rule,
+            "rule": self.sampling,
             "batch_size": self.batch_size,
             "population": self.population,
             "digest": digest.hexdigest()[:16],

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["Loss", "scalar", "trainable"]
+__all__ = ["Criterion", "scalar", "trainable"]
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def scalar(value: Any) -> torch.Tensor:

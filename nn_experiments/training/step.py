@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad
 
+from nn_experiments.training import choices
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.scalar_loss import Loss, scalar, trainable
+from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
-__all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "mse", "start"]
+__all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
 
 State = dict[str, dict[str, torch.Tensor]]
 
@@ -31,10 +32,11 @@ def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return ((outputs - targets) ** 2).mean()
 
 
-LOSSES: dict[str, Loss] = {"mse": mse, "cross_entropy": nn.functional.cross_entropy}
+#: Name -> function of outputs and targets.
+LOSSES: dict[str, Criterion] = dict(zip(choices.LOSSES, (mse, nn.functional.cross_entropy), strict=True))
 
 
-def start(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None) -> State:
+def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None) -> State:
     """Return the state before the first step: parameters (default: the model's) and buffers, copied.
 
     The optimizer's state is empty: what it lacks counts as zero.
@@ -50,7 +52,7 @@ def start(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None
 class _Objective(nn.Module):
     """A module followed by its loss; what is differentiated and read while the state's tensors are in the module."""
 
-    def __init__(self, model: nn.Module, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, loss: Criterion) -> None:
         super().__init__()
         self.model = model
         self._loss = (loss,)  # in a tuple: a loss that is a module is no part of this one
@@ -72,7 +74,7 @@ class _Objective(nn.Module):
 class _Gradients:
     """Loss and gradients of a module at a state: parameters, buffers and randomness are all arguments."""
 
-    def __init__(self, model: nn.Module, loss: Loss, seed: int, *, frozen: bool = False) -> None:
+    def __init__(self, model: nn.Module, loss: Criterion, seed: int, *, frozen: bool = False) -> None:
         for name, module in model.named_modules():
             dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 and module.training
             if dropout and not frozen:
@@ -153,7 +155,7 @@ class TrainingStep:
     self_check: Any = None
 
     def __init__(
-        self, model: nn.Module, loss: Loss, optimizer: Optimizer, *, seed: int = 0, frozen: bool = False
+        self, model: nn.Module, loss: Criterion, optimizer: Optimizer, *, seed: int = 0, frozen: bool = False
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.gradients = _Gradients(model, loss, seed, frozen=frozen)
@@ -242,7 +244,7 @@ class TorchOptimizerStep:
     def __init__(
         self,
         model: nn.Module,
-        loss: Loss,
+        loss: Criterion,
         make: Callable[[list[torch.Tensor]], torch.optim.Optimizer],
         *,
         seed: int = 0,

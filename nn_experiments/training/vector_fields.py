@@ -22,14 +22,14 @@ from contraction.expansions.fields import VectorField
 __all__ = [
     "Layout",
     "batch_coupled_layers",
-    "descent_field",
-    "descent_fields",
+    "loss_field",
+    "loss_fields",
     "module_loss",
     "split_batch",
     "tensor_field",
 ]
 
-Loss = Callable[[Mapping[str, Any], Any], Tensor]
+LossOfParameters = Callable[[Mapping[str, Any], Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _leaves(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tu
             raise TypeError(f"parameters must be floating tensors, {'.'.join((*path, key))} is {type(value).__name__}")
 
 
-def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -> Loss:
+def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -> LossOfParameters:
     """Return (parameters, (inputs, targets)) ↦ criterion(module(inputs), targets), a function of the parameters alone.
 
     The module's buffers are used as they stand and are not updated.
@@ -174,7 +174,7 @@ def split_batch(batch: Any, c: int) -> list[Any]:
     raise ValueError(f"a batch must be a tensor or a tuple, list or dictionary of tensors, got {type(batch).__name__}")
 
 
-def descent_field(loss: Callable[[Tensor], Tensor]) -> VectorField:
+def loss_field(loss: Callable[[Tensor], Tensor]) -> VectorField:
     """Return V = −∇L for a scalar loss of a flat vector, so that 1 + hV is a step of SGD.
 
     ``jvp`` is forward over reverse, V'(θ)v = −∇²L(θ)v; ``linearize`` differentiates the gradient's graph once
@@ -264,7 +264,7 @@ def _push(function: Callable[[Tensor], Tensor], v: Tensor) -> Callable[[Tensor],
     return lambda x: torch.func.jvp(function, (x,), (v,))[1]
 
 
-def descent_fields(loss: Loss, batches: Sequence[Any], layout: Layout) -> list[VectorField]:
+def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) -> list[VectorField]:
     """Return V_i = −∇L_{B_i} on flat vectors, one field a batch; field 0 is the paper's V_1.
 
     Parameters
@@ -280,4 +280,4 @@ def descent_fields(loss: Loss, batches: Sequence[Any], layout: Layout) -> list[V
     def on_vector(batch: Any) -> Callable[[Tensor], Tensor]:
         return lambda vector: loss(layout.unflatten(vector), batch)
 
-    return [descent_field(on_vector(batch)) for batch in batches]
+    return [loss_field(on_vector(batch)) for batch in batches]

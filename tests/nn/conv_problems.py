@@ -13,7 +13,7 @@ from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.metrics import flat
 from nn_experiments.training.models.resnet import BasicBlock, Bottleneck
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import LOSSES, State, TrainingStep, start
+from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
 KINDS = ("basic-batch", "bottleneck-batch", "basic-group", "plain-none")
 SLOW = Optimizer(learning_rate=0.005)  # batch norm over six values is steep
@@ -62,7 +62,7 @@ def conv_problem(kind: str, optimizer: Optimizer) -> tuple[TrainingStep, ArrayBa
     inputs = torch.from_numpy(rng.standard_normal((40, 2, 4, 3)))
     targets = torch.from_numpy(rng.integers(3, size=40))
     model = network(kind)
-    state0 = start(model, initialise(model, 2, dtype=torch.float64))
+    state0 = initial_state(model, initialise(model, 2, dtype=torch.float64))
     batches = ArrayBatches(inputs, targets, batch_size=6, seed=5)
     return TrainingStep(model, LOSSES["cross_entropy"], optimizer), batches, state0
 

@@ -13,7 +13,7 @@ from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.metrics import flat
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import LOSSES, State, TrainingStep, start
+from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
 N = 12
 ORDERS: dict[str, Any] = {
@@ -39,7 +39,7 @@ def problem(kind: str, optimizer: Optimizer, *, activation: str = "relu") -> tup
         targets = torch.from_numpy(rng.integers(4, size=20))
     inputs = torch.from_numpy(rng.standard_normal((20, 2)))
     model = MLP(sizes, activation=activation).double()
-    state0 = start(model, initialise(model, 1, dtype=torch.float64))
+    state0 = initial_state(model, initialise(model, 1, dtype=torch.float64))
     batches = ArrayBatches(inputs, targets, batch_size=batch, seed=3)
     return TrainingStep(model, LOSSES[loss], optimizer), batches, state0
 

@@ -45,10 +45,10 @@ def write_synthetic(
         for name in orders if orders is not None else entry.all_orders:
             path = {start: _path(curve_names.parse(name), noise, h, start) for start in (3.0, -2.0)}
             broken = (diverges_at or {}).get((seed, name), steps + 2)
-            for stream, step in (("curves", every), ("diagnostics", diagnostics_every)):
-                at = np.arange(0, steps + (stream == "curves"), step)
+            for kind, step in (("curves", every), ("diagnostics", diagnostics_every)):
+                at = np.arange(0, steps + (kind == "curves"), step)
                 theta, other, after = path[3.0][at], path[-2.0][at], path[3.0][np.minimum(at + 1, steps)]
-                if stream == "curves":
+                if kind == "curves":
                     values = dict.fromkeys(("train_loss", "test_loss", "newest_batch_loss"), 0.5 * (theta**2 + 1))
                     if "train_accuracy" in entry.metrics or "test_accuracy" in entry.metrics:
                         values |= {m: np.exp(-(theta**2)) for m in ("train_accuracy", "test_accuracy")}
@@ -64,24 +64,24 @@ def write_synthetic(
                 for first in range(0, len(at), 64):
                     part = slice(first, first + 64)
                     block = blocks.Block(at[part], {m: v[part] for m, v in values.items()}, {"device": "synthetic"})
-                    blocks.write_block(root, seed, name, block, stream=stream)
+                    blocks.write_block(root, seed, name, block, kind=kind)
     return root
 
 
-def _path(variant: curve_names.Variant, noise: np.ndarray, h: float, start: float) -> np.ndarray:
+def _path(curve: curve_names.OrderCurve, noise: np.ndarray, h: float, start: float) -> np.ndarray:
     theta = np.empty(len(noise))
     theta[0] = start
     for n in range(1, len(noise)):
-        value = theta[variant.order.anchor(n)]
-        for t, i in enumerate(reversed(variant.order.word(n)), variant.order.anchor(n) + 1):
-            rate = h / (1 + (t - 1) / variant.decay) if variant.decay else h
+        value = theta[curve.order.anchor(n)]
+        for t, i in enumerate(reversed(curve.order.word(n)), curve.order.anchor(n) + 1):
+            rate = h / (1 + (t - 1) / curve.tau) if isinstance(curve, curve_names.Decayed) else h
             value = (1 - rate) * value + rate * noise[i]
         theta[n] = value
-    if variant.average == "polyak":
+    if isinstance(curve, curve_names.Averaged) and curve.beta is None:
         theta[1:] = np.cumsum(theta[1:]) / np.arange(1, len(noise))
-    elif variant.average == "ema" and variant.beta is not None:
+    elif isinstance(curve, curve_names.Averaged):
         for n in range(1, len(noise)):
-            theta[n] = variant.beta * theta[n - 1] + (1 - variant.beta) * theta[n]
+            theta[n] = curve.beta * theta[n - 1] + (1 - curve.beta) * theta[n]
     return theta
 
 

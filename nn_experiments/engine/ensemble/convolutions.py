@@ -179,7 +179,7 @@ def choose_convolution(
             try:
                 times[way] = (measure or seconds_of)(way, shape, chains, device, dtype, best=best)
             except Exception as error:  # compilers, drivers and libraries raise what they like
-                if gpu.lost(error):
+                if gpu.device_is_lost(error):
                     raise
                 print(f"{chains} convolutions {shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)
         if not times:

@@ -52,7 +52,7 @@ class Sweeper:
     def _reason(self) -> str | None:
         if self.form == "vmap":
             return "not by vmap"
-        if self.step.optimizer.method != "sgd" or self.step.optimizer.weight_decay:
+        if not self.step.optimizer.is_plain_sgd:
             return "not plain SGD"
         return None if next(iter(self.state["parameters"].values())).is_cuda else "not on a GPU"
 

@@ -60,12 +60,11 @@ def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> in
     ``activations`` are not counted (None), three times the weights stand for them and the gradients.
     """
     sizes = [_bytes(value) for value in state["parameters"].values()]
-    slots = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}[step.optimizer.method]
+    slots = len(step.optimizer.slots)
     held = (1 + slots) * sum(sizes) + sum(_bytes(value) for value in state.get("buffers", {}).values())
     if activations is None:
         return held + 3 * sum(sizes)
-    plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
-    gradients = 2 * max(sizes) if plain else (2 + slots) * sum(sizes)
+    gradients = 2 * max(sizes) if step.optimizer.is_plain_sgd else (2 + slots) * sum(sizes)
     return max(2 * held, held + activations + gradients)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
-from nn_experiments.engine.gpu import lost, out_of_memory
+from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.step import State
 
@@ -55,7 +55,7 @@ def measure_together(
             else:
                 values = torch.vmap(measurement)(stacked, *pairs)
         except (RuntimeError, ValueError, TypeError) as error:
-            if out_of_memory(error) or lost(error):
+            if out_of_memory(error) or device_is_lost(error):
                 raise
             return None  # data-dependent or non-tensor code
     arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
-from nn_experiments.engine.kernels.mlp import hand_written
+from nn_experiments.engine.kernels.mlp import why_not_mlp_kernel
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, State, TrainingStep
 
@@ -72,7 +72,7 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
     """
     reasons: list[str] = []
     device = next(iter(step.model.parameters())).device.type
-    by_hand = hand_written(step, batches)
+    by_hand = why_not_mlp_kernel(step, batches)
     if by_hand is None and torch.is_autocast_enabled(device):
         by_hand = "products are rounded by autocast"
     if form in (None, "mlp") and by_hand is None:
@@ -81,7 +81,7 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
     if form in (None, "wide") and not step.gradients.seeded:
         try:
             unused = Wide(step.model).unused
-            if unused and not _plain(step):
+            if unused and not step.optimizer.is_plain_sgd:
                 raise CannotWiden(f"its parameter {unused[0]} is not used, and would decay or move with others")
             return "wide", "; ".join(reasons)
         except CannotWiden as error:
@@ -99,14 +99,9 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
     raise TypeError(f"the ensemble engine cannot run this step: {'; '.join(reasons)}; use engine='step'")
 
 
-def _plain(step: TrainingStep) -> bool:
-    """Return whether a parameter whose gradient is zero stays where it is."""
-    return step.optimizer.method == "sgd" and not step.optimizer.weight_decay
-
-
 def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide | None) -> None:
     """Apply one map to the live chains of a stacked state, in place."""
-    if step.optimizer.method != "sgd" and not state["optimizer"]:
+    if step.optimizer.slots and not state["optimizer"]:
         state["optimizer"].update(_empty_memory(step, state["parameters"]))
     if form == "vmap":
         _vmap(step, batches, state, now)
@@ -133,9 +128,8 @@ def apply(
 
 def _empty_memory(step: TrainingStep, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return the optimizer's state before the first step: zeros, which all rules here start from."""
-    slots = {"momentum": ("velocity",), "adam": ("first", "second"), "adamw": ("first", "second")}
-    names = slots[step.optimizer.method]
-    return {f"{slot}:{name}": torch.zeros_like(value) for name, value in parameters.items() for slot in names}
+    slots = step.optimizer.slots
+    return {f"{slot}:{name}": torch.zeros_like(value) for name, value in parameters.items() for slot in slots}
 
 
 def _prefix(state: State, live: int) -> State:
@@ -173,7 +167,6 @@ def _wide(
     """
     members = _prefix(state, now.live)
     leaves = {name: value.detach().requires_grad_() for name, value in members["parameters"].items()}
-    plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
 
     def change(leaf: torch.Tensor) -> None:
         assert leaf.grad is not None
@@ -187,7 +180,7 @@ def _wide(
     with torch.enable_grad():
         outputs = wide(leaves, members["buffers"], inputs, shared=now.shared)
         total = torch.vmap(step.loss, in_dims=(0, None if now.shared else 0))(outputs, targets).sum()
-        if plain:
+        if step.optimizer.is_plain_sgd:
             for leaf in leaves.values():
                 leaf.register_post_accumulate_grad_hook(change)
             total.backward()
@@ -210,7 +203,7 @@ def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now
     live, rate = now.live, now.rate
     x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
     y = y.expand(live, *y.shape) if now.shared else y
-    layers = len(getattr(step.model, "layers"))  # noqa: B009 - hand_written() has seen that it is an MLP
+    layers = len(getattr(step.model, "layers"))  # noqa: B009 - why_not_mlp_kernel() has seen that it is an MLP
     relu = getattr(step.model, "activation") == "relu"  # noqa: B009
     weights = [state["parameters"][f"layers.{k}.weight"][:live] for k in range(layers)]
     biases = [state["parameters"][f"layers.{k}.bias"][:live] for k in range(layers)]

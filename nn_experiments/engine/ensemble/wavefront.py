@@ -22,7 +22,7 @@ from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.ensemble.sweep import Sweep, form_of
 from nn_experiments.engine.gpu import free, out_of_memory
 from nn_experiments.engine.kernels.mlp import StepKernel
-from nn_experiments.engine.plan import Run, plan
+from nn_experiments.engine.plan import Segment, plan
 from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["Ensemble", "Stacked", "split", "stack", "wavefront"]
@@ -81,7 +81,7 @@ class Ensemble:
         if unknown:
             raise ValueError(f"unknown way to convolve {min(unknown)!r}; the known ones are {', '.join(WAYS)}")
 
-    def about(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Return what decides last bits, for the record."""
         more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
         more |= {"pad": self.pad} if (self.pad or 1) > 1 else {}
@@ -158,7 +158,7 @@ def wavefront(
     *,
     chunk: int | None = None,
     ensemble: Ensemble | None = None,
-) -> Iterator[tuple[int, State, Run | None]]:
+) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, iterate n, its run) for n in increasing order, as `walk` does, with chains batched.
 
     Where memory runs out (``torch.OutOfMemoryError``), the chunk is halved, with a line on standard error, and the
@@ -185,7 +185,7 @@ def wavefront(
     runs = plan(order, at)
     wanted = set(at)
     first = next((run.indices[0] for run in runs if len(run.indices)), None)
-    if first is not None and (step.optimizer.method != "sgd" or step.optimizer.weight_decay):
+    if first is not None and not step.optimizer.is_plain_sgd:
         slopes, _ = step.gradients(state0, batches(first))
         idle = next((name for name, slope in slopes.items() if slope is None), None)
         if idle is not None:
@@ -193,11 +193,11 @@ def wavefront(
             raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
     wide = None if first is None else ensemble.prepare(step, batches, state0, first)
     workplace = _Workplace(ensemble, step, batches, wide)
-    groups: dict[int, list[Run]] = {}
+    groups: dict[int, list[Segment]] = {}
     for run in runs:
         groups.setdefault(run.anchor, []).append(run)
     states: dict[int, State] = {0: state0}
-    ready: dict[int, tuple[State, Run]] = {}
+    ready: dict[int, tuple[State, Segment]] = {}
     if 0 in wanted:
         yield 0, state0, None
     todo = [run for run in runs if run.n in wanted]
@@ -222,7 +222,7 @@ def wavefront(
         del states[anchor]
 
 
-def _fitted(workplace: _Workplace, part: Sequence[Run], start: State) -> list[State] | None:
+def _fitted(workplace: _Workplace, part: Sequence[Segment], start: State) -> list[State] | None:
     """Return the ends of some runs, or None after halving the chunk because they did not fit into memory."""
     ensemble = workplace.ensemble
     try:
@@ -286,7 +286,7 @@ class _Workplace:
         return self.single
 
 
-def _together(workplace: _Workplace, runs: Sequence[Run], start: State) -> Stacked:
+def _together(workplace: _Workplace, runs: Sequence[Segment], start: State) -> Stacked:
     """Apply runs, sorted by length from the longest, all to the state ``start``; return their ends, stacked."""
     step, batches, ensemble = workplace.step, workplace.batches, workplace.ensemble
     apply = workplace.begin(start, len(runs))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from nn_experiments.engine.gpu import on_card
+from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
-from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel, hand_written
+from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel, why_not_mlp_kernel
 
-__all__ = ["KERNELS", "choose"]
+__all__ = ["KERNELS", "make_kernel"]
 
 KERNELS = ("auto", "step", "mlp", "compiled", "channels_last")
 
 
-def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
+def make_kernel(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
     """Return a kernel by name (``step``, ``mlp``, ``compiled``, ``channels_last``), or with ``auto`` the fastest one.
 
     Raises
@@ -29,13 +29,13 @@ def choose(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
         return StepKernel(step, batches)
     if kernel == "mlp":
         return MLPKernel(step, batches)
-    if kernel == "channels_last" or (kernel == "auto" and convolutional(step) and not on_card(step)):
+    if kernel == "channels_last" or (kernel == "auto" and convolutional(step) and not on_gpu(step)):
         return ChannelsLastKernel(step, batches)
     if kernel == "compiled":
         from nn_experiments.engine.kernels.mlp_numba import CompiledKernel  # numba is optional, and slow to import
 
         return CompiledKernel(step, batches)
-    if hand_written(step, batches) or on_card(step):
+    if why_not_mlp_kernel(step, batches) or on_gpu(step):
         return StepKernel(step, batches)
     if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nn_experiments.engine.gpu import lost, out_of_memory
+from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
 from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.training.batches import Batch
@@ -55,7 +55,7 @@ class ChannelsLastKernel:
             raise TypeError("the channels-last kernel cannot run this step: it trains no module with convolutions")
         self.step, self.batches = step, batches
         self.model = copy.deepcopy(step.model)
-        self.plain = step.optimizer.method == "sgd" and not step.optimizer.weight_decay
+        self.plain = step.optimizer.is_plain_sgd
         self.products: dict[str, ProductConvolution] | None = None if self.plain else {}
         own = dict(self.model.named_parameters())
         self.parameters = {name: value for name, value in own.items() if value.requires_grad}
@@ -76,7 +76,7 @@ class ChannelsLastKernel:
             try:
                 return self._run(state, indices, before)
             except RuntimeError as error:  # the module's own code does not take what this kernel feeds it
-                if out_of_memory(error) or lost(error):
+                if out_of_memory(error) or device_is_lost(error):
                     raise
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         else:

@@ -13,7 +13,7 @@ from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, State, TrainingStep
 
-__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "hand_written"]
+__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "why_not_mlp_kernel"]
 
 
 class Kernel(Protocol):
@@ -47,7 +47,7 @@ class StepKernel:
         return state
 
 
-def hand_written(step: Any, batches: Any) -> str | None:
+def why_not_mlp_kernel(step: Any, batches: Any) -> str | None:
     """Return None if the hand-written MLP kernels can run this step, else the reason why not."""
     if type(step) is not TrainingStep or type(step.model) is not MLP:
         return "it is not a TrainingStep of an MLP"
@@ -58,7 +58,7 @@ def hand_written(step: Any, batches: Any) -> str | None:
         return "its MLP has layers without bias or with shared parameters"
     if not all(p.requires_grad for p in own.values()):
         return "its MLP has parameters that do not require gradients"
-    if step.optimizer.method != "sgd" or step.optimizer.weight_decay:
+    if not step.optimizer.is_plain_sgd:
         return f"its optimizer is {step.optimizer.method}, not plain SGD"
     if step.loss not in LOSSES.values():
         return "its loss is neither mse nor cross_entropy"
@@ -101,7 +101,7 @@ class MLPKernel:
     name = "mlp"
 
     def __init__(self, step: TrainingStep, batches: ArrayBatches) -> None:
-        reason = hand_written(step, batches)
+        reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the MLP kernel cannot run this step: {reason}")
         assert isinstance(step.model, MLP)

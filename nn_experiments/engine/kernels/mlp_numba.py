@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
 
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
-from nn_experiments.engine.kernels.mlp import Table, hand_written
+from nn_experiments.engine.kernels.mlp import Table, why_not_mlp_kernel
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.step import LOSSES, State
 
@@ -123,7 +123,7 @@ class CompiledKernel:
     name = "compiled"
 
     def __init__(self, step: Any, batches: Any) -> None:
-        reason = hand_written(step, batches)
+        reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the compiled kernel cannot run this step: {reason}")
         assert isinstance(step.model, MLP)

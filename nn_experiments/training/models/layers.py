@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from nn_experiments.training.choices import ACTIVATIONS, check_choice
+
 __all__ = ["NORMALISATIONS", "activation_of", "convolution", "normalisation", "options"]
 
 NORMALISATIONS = ("batch", "group", "none")
@@ -20,20 +22,18 @@ def convolution(inputs: int, outputs: int, size: int, *, stride: int = 1, bias: 
 
 def activation_of(kind: str) -> nn.Module:
     """Return ReLU, in place, or tanh."""
-    if kind not in ("relu", "tanh"):
-        raise ValueError(f"the activation must be relu or tanh, got {kind!r}")
+    check_choice("the activation", kind, ACTIVATIONS)
     return nn.ReLU(inplace=True) if kind == "relu" else nn.Tanh()
 
 
 def normalisation(kind: str, channels: int) -> nn.Module:
     """Return batch norm (running statistics with momentum 0.1), group norm (32 groups), or nothing."""
+    check_choice("the normalisation", kind, NORMALISATIONS)
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     if kind == "group":
         return nn.GroupNorm(GROUPS, channels)
-    if kind == "none":
-        return nn.Identity()
-    raise ValueError(f"the normalisation must be one of {', '.join(NORMALISATIONS)}; got {kind!r}")
+    return nn.Identity()
 
 
 def options(name: str, base: str, *groups: tuple[str, ...]) -> list[str]:

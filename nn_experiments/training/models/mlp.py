@@ -9,6 +9,8 @@ import re
 import torch
 from torch import nn
 
+from nn_experiments.training.choices import ACTIVATIONS, check_choice
+
 __all__ = ["MLP", "build"]
 
 
@@ -27,8 +29,7 @@ class MLP(nn.Module):
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"an MLP needs at least an input and an output size, all positive, got {sizes}")
-        if activation not in ("relu", "tanh"):
-            raise ValueError(f"the activation must be relu or tanh, got {activation!r}")
+        check_choice("the activation", activation, ACTIVATIONS)
         self.sizes = tuple(sizes)
         self.activation = activation
         layers = [nn.utils.skip_init(nn.Linear, a, b) for a, b in itertools.pairwise(sizes)]

@@ -312,14 +312,14 @@ def test_iid_indices_are_uniform() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rule": "random"}, "the known ones are iid"),
+        ({"sampling": "random"}, "sampling must be one of iid"),
         ({"batch_size": 0}, "at least one image"),
-        ({"rule": "reshuffle", "batch_size": 30}, "cannot be cut"),
+        ({"sampling": "reshuffle", "batch_size": 30}, "cannot be cut"),
         ({"seed": -1}, "the seed must be"),
     ],
 )
 def test_samplers_refuse_what_has_no_meaning(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Sampler(**({"rule": "iid", "batch_size": 4, "population": 21, "seed": 0} | change))
+        Sampler(**({"sampling": "iid", "batch_size": 4, "population": 21, "seed": 0} | change))
     with pytest.raises(ValueError, match="number of a batch must be an integer of at least 1"):
         Sampler("iid", 4, 21, 0)(0)

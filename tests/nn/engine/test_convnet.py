@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402
 
 from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.chain import walk  # noqa: E402
-from nn_experiments.engine.kernels.choose import choose  # noqa: E402
+from nn_experiments.engine.kernels.choose import make_kernel  # noqa: E402
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel  # noqa: E402
 from nn_experiments.engine.kernels.im2col import ProductConvolution, fits, replace_small  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
@@ -19,7 +19,7 @@ from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.conv_problems import KINDS, LIPSCHITZ, SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
 
@@ -41,7 +41,7 @@ def test_every_iterate_of_every_order(kind: str, order: str) -> None:
     step, batches, state0 = conv_problem(kind, SLOW)
     oracle = double_loop(step, batches, state0, ORDERS[order], range(N + 1))
     before = whole(state0).clone()
-    kernel = choose(step, batches)
+    kernel = make_kernel(step, batches)
     assert kernel.name == "channels_last"
     for n, state, run in walk(kernel, ORDERS[order], range(N + 1), state0):
         assert distance(state, oracle[n]) <= conv_bound(run.depth if run else 0, state0)
@@ -104,7 +104,7 @@ def test_running_statistics_are_state_and_differ_between_orders() -> None:
 def test_frozen_dropout_and_constant_parameters() -> None:
     parts = [nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), FrozenDropout(0.5), nn.Conv2d(4, 4, 1), nn.Flatten(1)]
     model = nn.Sequential(*parts, nn.Linear(48, 3)).double()
-    state0 = start(model, initialise(model, 0, dtype=torch.float64))
+    state0 = initial_state(model, initialise(model, 0, dtype=torch.float64))
     for name in ("3.weight", "0.bias"):
         model.get_parameter(name).requires_grad_(False)
         state0["buffers"][name] = state0["parameters"].pop(name)
@@ -176,6 +176,6 @@ def test_float32_drifts_by_rounding_only() -> None:
     single = {p: {k: v.float() if v.is_floating_point() else v for k, v in d.items()} for p, d in state0.items()}
     step32 = TrainingStep(step.model.float(), LOSSES["cross_entropy"], SLOW)
     inputs = ArrayBatches(images.float(), labels, batch_size=6, seed=0)
-    ours, theirs = (choose(step32, inputs, name).apply(single, [2, 1], 0) for name in ("auto", "step"))
+    ours, theirs = (make_kernel(step32, inputs, name).apply(single, [2, 1], 0) for name in ("auto", "step"))
     scale = float(flat(single["parameters"]).norm())
     assert 0 < float((flat(ours["parameters"]) - flat(theirs["parameters"])).norm()) < 1e-4 * scale

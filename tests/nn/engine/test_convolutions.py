@@ -126,8 +126,8 @@ def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
 
     assert torch.equal(states(again), states(Ensemble(chunk=3, convolutions=dict.fromkeys(keys, "products"))))
     assert not torch.equal(states(again), states(Ensemble(chunk=3)))  # another way has other last bits
-    assert again.about()["convolutions"] == own.convolutions
+    assert again.metadata()["convolutions"] == own.convolutions
     for text in ("[1]", "{", json.dumps({"cpu": {"convolutions": {"a": "slower"}}})):
-        (tmp_path / blocks.PINS).write_text(text)
+        (tmp_path / blocks.TUNING_FILE).write_text(text)
         with pytest.raises(ValueError, match="delete it to choose again"):
             pinned(tmp_path, "cpu")

@@ -11,14 +11,14 @@ torch = pytest.importorskip("torch")
 from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset  # noqa: E402
 from nn_experiments.engine import iterates  # noqa: E402
 from nn_experiments.engine.chain import walk  # noqa: E402
-from nn_experiments.engine.kernels.choose import choose  # noqa: E402
+from nn_experiments.engine.kernels.choose import make_kernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
 from nn_experiments.training.batches import Batch  # noqa: E402
 from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
 
 SCHEDULED = Optimizer(learning_rate=0.05, schedule=Schedule(kind="cosine", horizon=9, warmup=3))
@@ -35,7 +35,7 @@ def test_kernels_equal_the_double_loop_at_every_iterate(kind: str, kernel: str, 
     at = range(N + 1)
     oracle = double_loop(step, batches, state0, ORDERS[order], at)
     seen = []
-    for n, state, run in walk(choose(step, batches, kernel), ORDERS[order], at, state0):
+    for n, state, run in walk(make_kernel(step, batches, kernel), ORDERS[order], at, state0):
         difference = float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
         assert difference <= bound(run.depth if run else 0, state0), f"iterate {n} differs by {difference:.3g}"
         seen.append(n)
@@ -51,7 +51,7 @@ def test_schedules_and_activations_in_the_hand_written_kernels(kernel: str, acti
     step, batches, state0 = problem("batch of 6", optimizer, activation=activation)
     at = [3, 7, N]
     oracle = double_loop(step, batches, state0, Late(5), at)
-    for n, state, run in walk(choose(step, batches, kernel), Late(5), at, state0):
+    for n, state, run in walk(make_kernel(step, batches, kernel), Late(5), at, state0):
         difference = float((flat(state["parameters"]) - flat(oracle[n]["parameters"])).norm())
         assert difference <= bound(run.depth, state0)
 
@@ -98,14 +98,14 @@ def test_an_unknown_engine_lists_all_that_there_are() -> None:
     for engine in ("step", "mlp", "loop", "ensemble"):  # and these are engines indeed
         assert iterates(step, batches, state0, Backward(), [0, 2], metrics, engine=engine)["norm"].shape == (2,)
     with pytest.raises(ValueError, match="unknown kernel 'ensemble'; the known ones are auto, step, mlp, compiled, ch"):
-        choose(step, batches, "ensemble")
+        make_kernel(step, batches, "ensemble")
 
 
 def test_the_state_given_is_never_altered() -> None:
     for kernel in ("step", "mlp"):
         step, batches, state0 = problem("regression", SGD)
         before = flat(state0["parameters"]).clone()
-        choose(step, batches, kernel).apply(state0, range(5, 0, -1), 0)
+        make_kernel(step, batches, kernel).apply(state0, range(5, 0, -1), 0)
         assert torch.equal(before, flat(state0["parameters"]))
 
 
@@ -138,7 +138,9 @@ def test_a_forward_path_costs_n_maps_and_a_backward_one_n_squared() -> None:
 def test_the_first_step_from_paper_formulas() -> None:
     """One SGD step of a one-layer network by hand: θ ← θ − h ∇ mean (wx + b − y)²."""
     model = MLP((1, 1)).double()
-    state0 = start(model, {"layers.0.weight": torch.tensor([[2.0]]).double(), "layers.0.bias": torch.zeros(1).double()})
+    state0 = initial_state(
+        model, {"layers.0.weight": torch.tensor([[2.0]]).double(), "layers.0.bias": torch.zeros(1).double()}
+    )
     batch = Batch(torch.tensor([[3.0]]).double(), torch.tensor([[1.0]]).double(), 1)
     after = TrainingStep(model, LOSSES["mse"], Optimizer(learning_rate=0.1))(state0, batch, 1)
     assert math.isclose(float(after["parameters"]["layers.0.weight"]), 2 - 0.1 * 2 * (6 - 1) * 3)

@@ -16,7 +16,7 @@ from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.metrics import Evaluation, flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
 
 OPTIMIZERS = {
@@ -60,7 +60,7 @@ def test_the_generic_wavefront(order: str, optimizer: str, form: str) -> None:
         layers = [layer for one in step.model.layers for layer in (one, torch.nn.Tanh())][:-1]
         names = {f"layers.{k}": f"{2 * k}" for k in range(3)}
         model = torch.nn.Sequential(*layers)
-        state0 = start(
+        state0 = initial_state(
             model,
             {
                 f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": value
@@ -78,7 +78,7 @@ def test_the_generic_wavefront(order: str, optimizer: str, form: str) -> None:
 
 def test_dropout_frozen_by_the_batch_is_the_same_in_both_engines() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 16), FrozenDropout(0.5), torch.nn.Linear(16, 1)).double()
-    state0 = start(model, initialise(model, 0, dtype=torch.float64))
+    state0 = initial_state(model, initialise(model, 0, dtype=torch.float64))
     inputs = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(20, 2)
     batches = ArrayBatches(inputs, inputs.sum(1, keepdim=True), batch_size=4, seed=0)
     step = TrainingStep(model, LOSSES["mse"], SGD, seed=5)
@@ -91,7 +91,7 @@ def test_dropout_frozen_by_the_batch_is_the_same_in_both_engines() -> None:
 
 def test_what_cannot_be_batched_is_refused_with_the_reason() -> None:
     with pytest.raises(TypeError, match="not a TrainingStep"):
-        list(wavefront(lambda state, batch, t: state, None, Backward(), [1], start(torch.nn.Linear(2, 3))))
+        list(wavefront(lambda state, batch, t: state, None, Backward(), [1], initial_state(torch.nn.Linear(2, 3))))
 
 
 def test_iterates_through_the_public_door() -> None:
@@ -121,15 +121,15 @@ def test_metrics_written_for_one_state_are_batched(chunk: int | None) -> None:
     ]
     with pytest.raises(ValueError, match="chunk is for the ensemble engine, got chunk=2 with engine='loop'"):
         iterates(step, batches, state0, Late(4), range(3), evaluation, engine="loop", chunk=2)
-    assert paths[1].about["metrics batched"]
-    assert not paths[0].about["metrics batched"]
+    assert paths[1].metadata["metrics batched"]
+    assert not paths[0].metadata["metrics batched"]
     for name in evaluation.names:
         assert np.allclose(paths[0][name], paths[1][name], rtol=1e-9, atol=0, equal_nan=True), name
         assert np.isnan(paths[0][name][0]) == name.endswith("batch_loss")
     assert paths[0].diverged is None
     awkward = {"sign": lambda s: torch.tensor(1.0 if float(s["parameters"]["layers.0.bias"].sum()) > 0 else -1.0)}
     alone = iterates(step, batches, state0, Late(4), range(6), awkward, engine="ensemble")
-    assert not alone.about["metrics batched"]
+    assert not alone.metadata["metrics batched"]
     assert set(alone["sign"]) <= {-1.0, 1.0}
 
 

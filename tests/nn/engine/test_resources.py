@@ -20,7 +20,7 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.runs import autotune  # noqa: E402
 from nn_experiments.training.batches import Batch  # noqa: E402
 from nn_experiments.training.metrics import Evaluation  # noqa: E402
-from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.engine.test_stacked_module import OPTIMIZERS, oracle, ratios  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
@@ -70,7 +70,7 @@ def test_padding_changes_nothing(order: str, optimizer: str, monkeypatch) -> Non
     assert max(ratios(path, right, state0).values()) <= 1
     if order == "backward":  # chunks of 7 and 5: multiples of three, within what there is
         assert set(sizes) == {3, 6, 7, 5}
-    assert own.about()["pad"] == 3
+    assert own.metadata()["pad"] == 3
     monkeypatch.setattr(engine, "_start_over", lambda *_: None)
     wrong = wavefront(step, batches, ORDERS[order], range(N + 1), state0, ensemble=Ensemble(chunk=7, pad=3))
     if order == "backward":
@@ -92,7 +92,7 @@ def test_padding_changes_nothing(order: str, optimizer: str, monkeypatch) -> Non
     ids=lambda value: str(value)[:20],
 )
 def test_errors_that_mean_memory_and_errors_that_mean_the_end(error, memory: bool, broken: bool) -> None:
-    assert (gpu.out_of_memory(error), gpu.lost(error)) == (memory, broken)
+    assert (gpu.out_of_memory(error), gpu.device_is_lost(error)) == (memory, broken)
 
 
 def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
@@ -158,7 +158,7 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(fails: int, monkeypatch, cap
     path = list(wavefront(step, batches, Backward(), range(N + 1), state0, ensemble=own))
     assert max(ratios(path, oracle("basic-batch", "backward"), state0).values()) <= 1
     assert (own.chunk, own.halved) == ((6, [12]), (3, [12, 6]))[fails - 1]
-    assert own.about() == {"chunk": own.chunk, "form": "wide", "halved": own.halved}
+    assert own.metadata() == {"chunk": own.chunk, "form": "wide", "halved": own.halved}
     assert len(calls) == fails
     said = capsys.readouterr().err
     assert said.count("out of memory") == fails
@@ -183,7 +183,7 @@ def test_out_of_memory_with_one_chain_is_an_error(monkeypatch) -> None:
 def test_what_a_chain_needs_is_counted_from_shapes() -> None:
     """By hand: a convolution keeps its input (given a chain of its own), ReLU in place its output, batch norm both."""
     model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Flatten(1), nn.Linear(48, 3))
-    state0, inputs = start(model), torch.zeros(6, 2, 4, 3)
+    state0, inputs = initial_state(model), torch.zeros(6, 2, 4, 3)
     step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
     kept = 4 * 6 * (2 * 12 + 4 * 12)
     assert activation_bytes(step, Wide(model), state0, inputs) == kept

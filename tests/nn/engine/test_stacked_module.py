@@ -27,7 +27,7 @@ from nn_experiments.training import models  # noqa: E402
 from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.training.step import LOSSES, TrainingStep, start  # noqa: E402
+from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.conv_problems import KINDS, SLOW, conv_bound, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, N  # noqa: E402
 
@@ -120,10 +120,12 @@ def test_the_models_of_the_paper(name: str) -> None:
     """
     if name in ("resnet50-7x7", "vgg19-4096-none"):  # large: only that they have a wide form, and its shapes
         model = models.build(name, (3, 32, 32), 10)
-        assert activation_bytes(TrainingStep(model, LOSSES["mse"], SLOW), Wide(model), start(model), images()) > 0
+        assert (
+            activation_bytes(TrainingStep(model, LOSSES["mse"], SLOW), Wide(model), initial_state(model), images()) > 0
+        )
         return
     model = models.build(name, (3, 32, 32), 10).double()
-    states = [start(model, initialise(model, k, dtype=torch.float64)) for k in (0, 1)]
+    states = [initial_state(model, initialise(model, k, dtype=torch.float64)) for k in (0, 1)]
     x = images().double()
     for training in (False, True):
         model.train(training)
@@ -277,7 +279,9 @@ def test_what_has_no_wide_form_goes_by_vmap(kind: str) -> None:
     model = nn.Sequential(nn.BatchNorm2d(2), Strange(kind)).double()
     own = dict(model.named_parameters())
     rng = np.random.default_rng(0)
-    state0 = start(model, {key: torch.from_numpy(rng.uniform(-1, 1, tuple(value.shape))) for key, value in own.items()})
+    state0 = initial_state(
+        model, {key: torch.from_numpy(rng.uniform(-1, 1, tuple(value.shape))) for key, value in own.items()}
+    )
     step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
     right = double_loop(step, batches, state0, Backward(), [2, 5])
     ensemble = Ensemble()
@@ -293,7 +297,7 @@ def test_what_has_no_wide_form_goes_by_vmap(kind: str) -> None:
 def test_a_linear_layer_on_images_is_found_out_before_anything_is_computed() -> None:
     _, batches, _ = conv_problem("plain-none", SLOW)
     model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Linear(3, 2), nn.Flatten(1), nn.Linear(16, 3)).double()
-    state0 = start(model, initialise(model, 0, dtype=torch.float64))
+    state0 = initial_state(model, initialise(model, 0, dtype=torch.float64))
     step = TrainingStep(model, LOSSES["cross_entropy"], SLOW)
     ensemble = Ensemble()
     path = list(wavefront(step, batches, Backward(), [1, 4], state0, ensemble=ensemble))

@@ -132,7 +132,7 @@ def test_measured_increments(tmp_path: Path) -> None:
     found.save(tmp_path / "kept.npz")
     again = load_increments(tmp_path / "kept.npz")
     assert again.starts == found.starts
-    assert again.about["experiment"]["name"] == "mlp-digits"
+    assert again.metadata["experiment"]["name"] == "mlp-digits"
     assert np.array_equal(again.function, found.function)
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"broken.npz does not hold increments"):

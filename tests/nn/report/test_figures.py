@@ -298,7 +298,7 @@ def test_another_choice_of_curves_leaves_the_figure_s_own_pictures_alone(folder,
         (["--seeds", "0", "2"], "fig4_seeds-0-2"),
         (["--seeds", "2", "--scale", "log", "--orders", "backward"], "fig4_backward_seeds-2_log"),
         (["--metrics", "test_loss"], "fig4_test-loss"),
-        (["--identity", "synth"], "fig4_synth"),
+        (["--run-id", "synth"], "fig4_synth"),
         (["--seeds", "1", "--name", "mine"], "mine"),
         (["--orders", *catalogue.find("fig4").all_orders], "fig4"),  # the figure's own, spelt out
     ):

@@ -20,7 +20,7 @@ from nn_experiments.cli import main
 from nn_experiments.paper import catalogue
 from nn_experiments.report import page as report
 from nn_experiments.results import blocks
-from nn_experiments.results.at_hand import results_at_hand
+from nn_experiments.results.figure_results import find_results
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -34,39 +34,39 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_results_are_found_where_all_compared_orders_are(folder, tmp_path):
-    assert [found.entry.name for found in results_at_hand([tmp_path, folder])] == ["fig4", "digits"]
-    assert results_at_hand([tmp_path]) == []
+    assert [found.entry.name for found in find_results([tmp_path, folder])] == ["fig4", "digits"]
+    assert find_results([tmp_path]) == []
 
 
 def test_results_of_record_are_found(folder, tmp_path):
     load("regression-square", out=folder).save(tmp_path / "regression-square.npz")
-    (found,) = results_at_hand([tmp_path])
+    (found,) = find_results([tmp_path])
     assert found.entry.name == "fig4"
     assert found.curves.seeds == (0, 1, 2, 3, 4)
 
 
 def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
-    """The experiment's own record is what is loaded unless a variant is asked for; a page has them all."""
+    """The experiment's own record is what is loaded unless a tag is asked for; a page has them all."""
     runs, into = tmp_path / "runs", tmp_path / "results"
     for identity, seeds in (("aaa1", (0, 1)), ("bbb2", (3, 4))):
         write_synthetic(runs, "fig4", steps=40, seeds=seeds, identity=identity)
     record = ["record", "fig4", "--out", str(runs), "--into", str(into)]
-    assert main([*record, "--identity", "bbb", "--variant", "slow-1"]) == 0
-    assert [found.curves.seeds for found in results_at_hand([into])] == [(3, 4)]  # a variant alone
-    assert main([*record, "--identity", "aaa"]) == 0
+    assert main([*record, "--run-id", "bbb", "--tag", "slow-1"]) == 0
+    assert [found.curves.seeds for found in find_results([into])] == [(3, 4)]  # a tagged record alone
+    assert main([*record, "--run-id", "aaa"]) == 0
     assert sorted(path.name for path in into.iterdir()) == ["regression-square--slow-1.npz", "regression-square.npz"]
-    assert load("fig4", out=into).seeds == load("fig4", out=into, identity="aaa1").seeds == (0, 1)
-    assert load("fig4", out=into, identity="slow-1").seeds == load("fig4", out=into, identity="b").seeds == (3, 4)
-    assert [found.curves.seeds for found in results_at_hand([into])] == [(0, 1), (3, 4)]
-    with pytest.raises(ValueError, match=r"0 records of identity c; there are aaa1 \(its own\), bbb2 \(slow-1\)"):
-        load("fig4", out=into, identity="c")
+    assert load("fig4", out=into).seeds == load("fig4", out=into, run_id="aaa1").seeds == (0, 1)
+    assert load("fig4", out=into, tag="slow-1").seeds == load("fig4", out=into, run_id="b").seeds == (3, 4)
+    assert [found.curves.seeds for found in find_results([into])] == [(0, 1), (3, 4)]
+    with pytest.raises(ValueError, match=r"0 records of .* begins with c; there are aaa1 \(its own\), bbb2 \(slow-1\)"):
+        load("fig4", out=into, run_id="c")
     capsys.readouterr()
     for name in ("", "a--b", "a/b"):
-        assert main([*record, "--identity", "aaa", "--variant", name]) == 1
-        assert "a variant's name has letters" in capsys.readouterr().err
+        assert main([*record, "--run-id", "aaa", "--tag", name]) == 1
+        assert "a tag consists of letters" in capsys.readouterr().err
     assert main(record) == 1  # which of the two runs?
     assert "several runs" in capsys.readouterr().err
-    assert main(["plot", "fig4", "--out", str(into), "--identity", "slow-1", "--pictures", str(tmp_path)]) == 0
+    assert main(["plot", "fig4", "--out", str(into), "--tag", "slow-1", "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "fig4_slow-1.png").is_file()
 
 
@@ -79,13 +79,13 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
         (root / "experiment.json").write_text(json.dumps(settings))
     begun = tmp_path / "begun"
     blocks.write_settings(begun, {**settings, "identity": "begun"})
-    found = results_at_hand([tmp_path])
+    found = find_results([tmp_path])
     assert [result.curves.experiment["identity"] for result in found] == ["synthetic0.05", "synthetic0.01"]
     page = tmp_path / "page.html"
     assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
     anchors = re.findall(r'<section id="([^"]*)"', page.read_text())
     assert anchors == ["networks", "fig4", "fig4-syntheti"]
-    with pytest.raises(ValueError, match=r"several runs .*--identity") as caught:
+    with pytest.raises(ValueError, match=r"several runs .*--run-id") as caught:
         load("fig4", out=tmp_path)
     assert str(caught.value).splitlines()[1:] == [
         "  synthetic0.05: learning_rate = 0.05",
@@ -202,7 +202,7 @@ def test_the_more_complete_folder_is_taken_and_named(tmp_path, capsys):
     write_synthetic(whole, "fig4", steps=40)
     write_synthetic(trial, "fig4", steps=60, seeds=(0,))  # further, but fewer values: 2·61 against 2·5·41
     for folders in ((trial, whole), (whole, trial)):
-        (found,) = results_at_hand(folders)
+        (found,) = find_results(folders)
         assert (found.folder, found.others, found.curves.seeds) == (whole, (trial,), (0, 1, 2, 3, 4))
     page = tmp_path / "page.html"
     assert main(["report", "--no-theory", "--out", str(trial), "--results", str(whole), "--page", str(page)]) == 0
@@ -210,7 +210,7 @@ def test_the_more_complete_folder_is_taken_and_named(tmp_path, capsys):
     assert f"{sentence}</p>" in page.read_text()
     assert f"{sentence}\n" in capsys.readouterr().out
     write_synthetic(trial, "fig4", steps=60, identity="synthetic1")  # complete now: 2·5·61
-    assert {found.folder for found in results_at_hand([whole, trial])} == {trial}
+    assert {found.folder for found in find_results([whole, trial])} == {trial}
 
 
 @pytest.mark.parametrize("baselines", [(), ("polyak", "ema-0.99")])
@@ -219,7 +219,7 @@ def test_only_values_of_compared_orders_count(tmp_path, baselines):
     first, second = tmp_path / "first", tmp_path / "second"
     write_synthetic(first, "fig4", steps=40, seeds=(0, 1), orders=("forward", "backward"))
     write_synthetic(second, "fig4", steps=40, seeds=(0, 1), orders=("forward", "backward", *baselines))
-    assert [found.folder for found in results_at_hand([first, second])] == [first]
+    assert [found.folder for found in find_results([first, second])] == [first]
 
 
 def test_a_figure_is_not_judged_from_curves_that_end_too_early(tmp_path):
@@ -228,9 +228,9 @@ def test_a_figure_is_not_judged_from_curves_that_end_too_early(tmp_path):
     orders = ("forward", "backward")
     for steps, names in ((least - 100, {"fig2", "fig12"}), (least, {"fig2", "fig11", "fig12"})):
         _write_sparse(tmp_path / str(steps), "fig11", orders, dict.fromkeys(orders, steps))
-        assert {found.entry.name for found in results_at_hand([tmp_path / str(steps)])} == names
+        assert {found.entry.name for found in find_results([tmp_path / str(steps)])} == names
     _write_sparse(tmp_path / "half", "fig11", orders, {"forward": least, "backward": least - 100})  # still on its way
-    assert {found.entry.name for found in results_at_hand([tmp_path / "half"])} == {"fig2", "fig12"}
+    assert {found.entry.name for found in find_results([tmp_path / "half"])} == {"fig2", "fig12"}
     words = ["report", "--no-theory", "--out", str(tmp_path / str(least - 100)), "--results", str(tmp_path / "none")]
     assert main([*words, "--page", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text()
@@ -246,4 +246,4 @@ def _write_sparse(out: Path, figure: str, orders: tuple[str, ...], last: dict[st
     for order in orders:
         at = np.arange(0, last[order] + 1, 100)
         block = blocks.Block(at, {name: np.full(len(at), 0.5) for name in entry.metrics}, {"device": "synthetic"})
-        blocks.write_block(out / "sparse", 0, order, block, stream="curves")
+        blocks.write_block(out / "sparse", 0, order, block, kind="curves")

@@ -41,10 +41,10 @@ def test_blocks_of_two_grids_that_meet_in_one_file_are_joined(tmp_path: Path) ->
     assert store.present(tmp_path, 0, "forward", ["test_loss"]) == {10, 14, 15, 18, 20, 22, 25, 26, 30}
 
 
-def numbers(root: Path, *, stream: str = "curves") -> dict[tuple[str, int], float]:
+def numbers(root: Path, *, kind: str = "curves") -> dict[tuple[str, int], float]:
     """Return all that is recorded of seed 0, forward; blocks that hold the same number twice must agree."""
     found: dict[tuple[str, int], float] = {}
-    for one in store.blocks(root, 0, "forward", stream=stream):
+    for one in store.blocks(root, 0, "forward", kind=kind):
         for name, values in one.values.items():
             for n, value in zip(one.iterate.tolist(), values.tolist(), strict=True):
                 assert found.setdefault((name, n), value) == value
@@ -167,7 +167,7 @@ def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
     write_synthetic(tmp_path, "fig4", steps=10, identity="other")
     with pytest.raises(ValueError, match="several runs"):
         nne.load("fig4", out=tmp_path)
-    assert len(nne.load("fig4", out=tmp_path, identity="other").iterates) == 11
+    assert len(nne.load("fig4", out=tmp_path, run_id="other").iterates) == 11
 
 
 def test_a_name_that_nothing_has_is_not_sent_to_run(tmp_path: Path) -> None:
@@ -204,9 +204,9 @@ def test_several_runs_of_one_experiment_are_told_apart_by_what_differs(tmp_path:
     with pytest.raises(ValueError, match="several runs of 'regression-square'") as caught:
         nne.load("fig4", out=tmp_path)
     assert str(caught.value).splitlines()[1:] == [f"  a1: {one}", f"  b: {one}", f"  a2: {two}"]
-    with pytest.raises(ValueError, match=r"has an identity c…; there are:\n  a1: batch_size"):
-        nne.load("fig4", out=tmp_path, identity="c")
-    assert nne.load("fig4", out=tmp_path, identity="a2").experiment["identity"] == "a2"
+    with pytest.raises(ValueError, match=r"has an ID that begins with c; there are:\n  a1: batch_size"):
+        nne.load("fig4", out=tmp_path, run_id="c")
+    assert nne.load("fig4", out=tmp_path, run_id="a2").experiment["identity"] == "a2"
 
 
 def test_results_print_what_they_are_and_no_numbers(tmp_path: Path) -> None:
@@ -259,23 +259,23 @@ def test_a_reset_path_is_the_backward_one_until_its_first_point(tmp_path: Path) 
             assert word(shared, n) == word(own, n)
 
 
-def word(variant: curve_names.Variant, n: int) -> list[int]:
+def word(curve: curve_names.OrderCurve, n: int) -> list[int]:
     found: list[int] = []
     while n > 0:
-        found += variant.order.word(n)
-        n = variant.order.anchor(n)
+        found += curve.order.word(n)
+        n = curve.order.anchor(n)
     return found
 
 
 @pytest.mark.parametrize(
     "name", ["forward", "backward", "reset-500-1000", "late-20", "windowed-7", "polyak", "ema-0.99", "decayed-100"]
 )
-def test_names_of_variants_are_canonical(name: str) -> None:
-    variant = curve_names.parse(name)
-    assert variant.name == name
-    assert variant.baseline == (name.split("-")[0] in ("polyak", "ema", "decayed"))
-    if not variant.baseline:
-        assert curve_names.variant_name(variant.order) == name
+def test_names_of_curves_are_canonical(name: str) -> None:
+    curve = curve_names.parse(name)
+    assert curve.name == name
+    assert curve.baseline == (name.split("-")[0] in ("polyak", "ema", "decayed"))
+    if not curve.baseline:
+        assert curve_names.name_of_order(curve.order) == name
     assert curve_names.parse("reset:1000:500").name == "reset-500-1000"
     for bad in ("sideways", "reset", "ema-1.5", "late-x", "forward-3", "decayed-0"):
         with pytest.raises(ValueError, match=bad):

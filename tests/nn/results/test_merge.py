@@ -23,7 +23,7 @@ def test_merge_copies_what_lacks_and_never_mixes(tmp_path: Path) -> None:
         store.write_settings(root / "abc", {"decides": {"a": 1}})
     store.write_block(here / "abc", 0, "forward", block(1, 10))
     store.write_block(there / "abc", 0, "forward", block(6, 20, value=0.5))
-    store.write_block(there / "abc", 1, "forward", block(1, 5), stream="diagnostics")
+    store.write_block(there / "abc", 1, "forward", block(1, 5), kind="diagnostics")
     store.write_settings(there / "def", {"decides": {"a": 9}})
     store.write_block(there / "def", 0, "backward", block(1, 5))
     assert merge([there], here) == [Merged(here, copied=3, there=1, partly=1, differing=1, difference=0.5 / 10)]
@@ -78,11 +78,11 @@ def test_merge_keeps_what_the_target_has_and_adds_what_it_lacks(tmp_path: Path) 
     theirs = [some([1, 5, 7, 9], "a", "c", value=0.5), some([12, 13], "a", "b", value=0.5)]
     for root, written in ((here, mine), (there, theirs)):
         for one in written:
-            store.write_block(root, 0, "forward", one, stream="diagnostics")
+            store.write_block(root, 0, "forward", one, kind="diagnostics")
     assert [one.copied for one in merge([there.parent], here.parent)] == [2]
-    assert numbers(here, stream="diagnostics") == everything(*theirs) | everything(*mine)
+    assert numbers(here, kind="diagnostics") == everything(*theirs) | everything(*mine)
     assert [one.copied for one in merge([there.parent], here.parent)] == [0]
-    assert numbers(there, stream="diagnostics") == everything(*theirs)
+    assert numbers(there, kind="diagnostics") == everything(*theirs)
 
 
 def test_merge_says_what_was_there_and_by_how_much_it_differs(
@@ -165,8 +165,8 @@ def test_merge_carries_what_an_ensemble_chose(tmp_path: Path) -> None:
     """A device's choices in the target stay; those of devices it does not know are added."""
     for name, pins in (("a", {"card": {"chunk": 4}}), ("b", {"card": {"chunk": 8}, "other": {"chunk": 2}})):
         root = write_synthetic(tmp_path / name, "fig4", steps=20, seeds=(0,))
-        (root / store.PINS).write_text(json.dumps(pins))
+        (root / store.TUNING_FILE).write_text(json.dumps(pins))
     for name in ("a", "b"):
         merge([tmp_path / name], tmp_path / "both")
-    [merged] = (tmp_path / "both").glob(f"*/{store.PINS}")
+    [merged] = (tmp_path / "both").glob(f"*/{store.TUNING_FILE}")
     assert json.loads(merged.read_text()) == {"card": {"chunk": 4}, "other": {"chunk": 2}}

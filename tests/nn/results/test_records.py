@@ -9,7 +9,7 @@ import pytest
 
 from nn_experiments import load
 from nn_experiments.cli import main
-from nn_experiments.results.records import lost
+from nn_experiments.results.records import missing_after
 from tests.nn.synthetic_results import write_synthetic
 
 ORDERS = ("forward", "backward", "polyak")
@@ -68,8 +68,8 @@ def test_a_variant_is_guarded_by_itself(tmp_path):
     """What another file of the same experiment holds is no hindrance."""
     assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
     less = _runs(tmp_path / "less", seeds=(1,))
-    assert _record(less, tmp_path, "--variant", "one") == 0
-    assert _record(_runs(tmp_path / "least", seeds=(1,), every=2), tmp_path, "--variant", "one") == 1
+    assert _record(less, tmp_path, "--tag", "one") == 0
+    assert _record(_runs(tmp_path / "least", seeds=(1,), every=2), tmp_path, "--tag", "one") == 1
 
 
 def test_a_broken_file_is_replaced_only_if_asked(tmp_path, capsys):
@@ -87,15 +87,15 @@ def test_a_metric_and_a_value_that_are_not_there(tmp_path):
     whole = load("fig4", out=_runs(tmp_path))
     part = whole.select(metrics=["train_loss"])
     gone = sorted(set(whole.metrics) - {"train_loss"})
-    assert lost(whole, part) == [f"metrics {', '.join(gone)}"]
-    assert lost(part, whole) == lost(whole, whole) == []
+    assert missing_after(whole, part) == [f"metrics {', '.join(gone)}"]
+    assert missing_after(part, whole) == missing_after(whole, whole) == []
     nowhere = {name: np.zeros_like(mask) for name, mask in whole.recorded.items()}
     empty = dataclasses.replace(whole, recorded=nowhere | {"train_loss": whole.recorded["train_loss"]})
-    assert lost(empty, part) == []
+    assert missing_after(empty, part) == []
     diverged = dataclasses.replace(part, metrics={"train_loss": np.full_like(part["train_loss"], np.nan)})
     nothing = dataclasses.replace(part, recorded={"train_loss": part.recorded["train_loss"] & (part.iterates < 40)})
-    assert lost(diverged, nothing)[0] == "1 iterate of train_loss, seed 0, forward (40)"
-    assert lost(diverged, nothing)[3] == "iterates of 3 more curves"
+    assert missing_after(diverged, nothing)[0] == "1 iterate of train_loss, seed 0, forward (40)"
+    assert missing_after(diverged, nothing)[3] == "iterates of 3 more curves"
 
 
 def test_distances_to_another_last_iterate_are_no_loss(tmp_path):
@@ -103,5 +103,5 @@ def test_distances_to_another_last_iterate_are_no_loss(tmp_path):
     whole = load("fig4", out=_runs(tmp_path))
     name = "parameter_to_last"
     without = dataclasses.replace(whole, recorded=whole.recorded | {name: np.zeros_like(whole.recorded[name])})
-    assert lost(whole, without) == [f"metrics {name}"]
-    assert lost(whole, dataclasses.replace(without, experiment=whole.experiment | {"to_last": 60})) == []
+    assert missing_after(whole, without) == [f"metrics {name}"]
+    assert missing_after(whole, dataclasses.replace(without, experiment=whole.experiment | {"to_last": 60})) == []

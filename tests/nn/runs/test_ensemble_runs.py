@@ -76,7 +76,7 @@ def test_out_of_memory_measures_fewer_at_once(room: int, tried: list[int], monke
     x, y = batches(20)[:2]
     evaluation = Evaluation(step.model, step.loss, (x, y), (x[:2], y[:2]), classes=3)
     path = list(wavefront(step, batches, ORDERS["backward"], range(9), state0))
-    right = list(engines.measured(evaluation, path, batches, together=1))
+    right = list(engines.measure_path(evaluation, path, batches, together=1))
     sizes = []
 
     def scarce(measurement, some, batches):
@@ -86,7 +86,7 @@ def test_out_of_memory_measures_fewer_at_once(room: int, tried: list[int], monke
         return measure_together(measurement, some, batches)
 
     monkeypatch.setattr(engines, "measure_together", scarce)
-    found = list(engines.measured(evaluation, path, batches, together=8))
+    found = list(engines.measure_path(evaluation, path, batches, together=8))
     assert sizes == tried
     assert [n for n, *_ in found] == list(range(9))
     assert [with_others for *_, with_others in found] == [False, *[room > 1] * 8]
@@ -190,7 +190,7 @@ def test_what_is_chosen_before_a_run_is_pinned_and_resumed(data: Path, tmp_path:
     for name, value in SMALL.items():
         words += ["--set", f"{name}={value}"]
     assert main([*words, "--steps", "2", "--block-seconds", "1e-9"]) == 0
-    pins = next(tmp_path.rglob(store.PINS))
+    pins = next(tmp_path.rglob(store.TUNING_FILE))
     found = json.loads(pins.read_text())["cpu"]
     assert found.pop("together") in (1, TOGETHER)
     assert found == {"chunk": 32, "convolutions": {}}

@@ -33,7 +33,7 @@ def options(out: Path, **more) -> Options:
 
 
 def pins(root: Path) -> dict:
-    return json.loads((root / blocks.PINS).read_text())["cpu"]
+    return json.loads((root / blocks.TUNING_FILE).read_text())["cpu"]
 
 
 def metas(root: Path) -> list[dict]:
@@ -49,15 +49,15 @@ def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path, monkeypatch) 
     )
     chosen = pins(first.root)
     assert chosen["together"] in (1, TOGETHER)
-    (first.root / blocks.PINS).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
+    (first.root / blocks.TUNING_FILE).write_text(json.dumps({"cpu": chosen | {"chunk": 5, "together": 3}}))
     together = []
 
     def measured(*arguments, **options):
         together.append(options["together"])
         return true(*arguments, **options)
 
-    true = jobs.measured
-    monkeypatch.setattr(jobs, "measured", measured)
+    true = jobs.measure_path
+    monkeypatch.setattr(jobs, "measure_path", measured)
     there = run(REQUEST, options(tmp_path / "card"))
     assert there.missing == 0
     assert set(together) == {3}
@@ -80,7 +80,7 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
         true(form, step, batches, state, now, wide)
 
     root = run(REQUEST, options(tmp_path, time_limit=0.0)).root
-    (root / blocks.PINS).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
+    (root / blocks.TUNING_FILE).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
     monkeypatch.setattr(graphs, "sweep", scarce)
     monkeypatch.setattr(runs, "missing_pieces", cut_in_two(runs.missing_pieces))
     outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path))

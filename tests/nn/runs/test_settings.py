@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from nn_experiments.datasets import load_dataset  # noqa: E402
 from nn_experiments.engine.chain import averages  # noqa: E402
-from nn_experiments.engine.kernels.choose import choose  # noqa: E402
+from nn_experiments.engine.kernels.choose import make_kernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment  # noqa: E402
@@ -33,16 +33,16 @@ SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "
 def test_averages_of_the_forward_path(name: str) -> None:
     """The mean of iterates 1 … n, without θ0; the moving average from θ0; both against sums written out."""
     place = prepare(SMALL, 3)
-    variant = curve_names.parse(name)
-    states = double_loop(place.step, place.batches, place.state0, variant.order, range(9))
+    curve = curve_names.parse(name)
+    assert isinstance(curve, curve_names.Averaged)
+    states = double_loop(place.step, place.batches, place.state0, curve.order, range(9))
     thetas = np.stack([flat(states[n]["parameters"]).numpy() for n in range(9)])
     path = averages(
-        choose(place.step, place.batches),
-        variant.order,
+        make_kernel(place.step, place.batches),
+        curve.order,
         [0, 3, 8],
         place.state0,
-        average=variant.average or "",
-        beta=variant.beta,
+        beta=curve.beta,
     )
     for n, state, _ in path:
         if name == "polyak":
@@ -139,7 +139,7 @@ def test_a_block_of_digits_holds_accuracies() -> None:
 def test_initial_states(rule: str) -> None:
     """40,000 weights: the standard deviation is within 3 % but with probability 1e-16 (its relative sd is 0.36 %)."""
     model = MLP((200, 200, 3))
-    state = initialise(model, 4, rule=rule)
+    state = initialise(model, 4, initialisation=rule)
     weight, bias = state["layers.0.weight"], state["layers.0.bias"]
     right = {"torch": 1 / math.sqrt(3 * 200), "he_normal": math.sqrt(2 / 200), "glorot_uniform": math.sqrt(2 / 400)}[
         rule
@@ -147,9 +147,9 @@ def test_initial_states(rule: str) -> None:
     assert abs(float(weight.std()) / right - 1) < 0.03
     assert (float(bias.abs().max()) > 0) == (rule == "torch")
     again, other, second = (
-        initialise(model, 4, rule=rule),
-        initialise(model, 5, rule=rule),
-        initialise(model, 4, rule=rule, purpose="second start"),
+        initialise(model, 4, initialisation=rule),
+        initialise(model, 5, initialisation=rule),
+        initialise(model, 4, initialisation=rule, purpose="second start"),
     )
     assert torch.equal(weight, again["layers.0.weight"])
     assert not torch.equal(weight, other["layers.0.weight"])

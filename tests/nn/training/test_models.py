@@ -37,7 +37,7 @@ def test_parameter_counts_as_published(name: str, shape: tuple[int, ...], output
 def prepared(name: str, outputs: int):
     """Return a module in float64 with drawn parameters and running statistics, normalisation included."""
     model = build(name, CIFAR, outputs).double()
-    values = initialise(model, 3, rule="he_normal", dtype=torch.float64)
+    values = initialise(model, 3, initialisation="he_normal", dtype=torch.float64)
     rng = np.random.default_rng(5)
     for key, value in values.items():
         if value.dim() == 1:  # biases and normalisation: away from 0 and 1, so that leaving one out is seen

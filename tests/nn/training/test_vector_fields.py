@@ -12,8 +12,8 @@ from nn_experiments.training.order_averaging import regularised, regularised_mod
 from nn_experiments.training.vector_fields import (  # noqa: E402
     Layout,
     batch_coupled_layers,
-    descent_field,
-    descent_fields,
+    loss_field,
+    loss_fields,
     module_loss,
     split_batch,
     tensor_field,
@@ -77,7 +77,7 @@ def test_products_equal_dense_hessians_by_all_routes():
     _, loss, parameters, data = network()
     layout = Layout.of(parameters)
     theta, v = layout.flatten(parameters), vector(np.random.default_rng(1), 21)
-    for scalar, field in zip(losses_on_vectors(loss, data, layout), descent_fields(loss, data, layout), strict=True):
+    for scalar, field in zip(losses_on_vectors(loss, data, layout), loss_fields(loss, data, layout), strict=True):
         hessian = torch.autograd.functional.hessian(scalar, theta)
         gradient = torch.autograd.functional.jacobian(scalar, theta)
         value, product = field.linearized(theta)
@@ -92,7 +92,7 @@ def test_series_equal_the_recurrences_in_numpy():
     """The same network in `contraction.expansions`, whose series are written out by hand."""
     _, loss, parameters, data = network()
     layout = Layout.of(parameters)
-    fields = descent_fields(loss, data, layout)
+    fields = loss_fields(loss, data, layout)
     theta = layout.flatten(parameters)
     theirs = [ex.tanh_network_field(x.numpy(), y.numpy(), 4) for x, y in data]
     # rows of (W | b), then a, a_0: a permutation of the module's order
@@ -124,7 +124,7 @@ def test_a_field_that_is_no_gradient_keeps_its_jvp():
 
 def test_a_linear_loss_has_no_curvature():
     slope = torch.tensor([1.0, -2.0])
-    value, product = descent_field(lambda x: slope @ x).linearized(torch.zeros(2))
+    value, product = loss_field(lambda x: slope @ x).linearized(torch.zeros(2))
     assert torch.equal(value, -slope)
     assert torch.equal(product(torch.ones(2)), torch.zeros(2))
 
@@ -132,7 +132,7 @@ def test_a_linear_loss_has_no_curvature():
 def test_streaming_and_reach_take_networks():
     _, loss, parameters, data = network(batches=4)
     layout = Layout.of(parameters)
-    fields, theta = descent_fields(loss, data, layout), layout.flatten(parameters)
+    fields, theta = loss_fields(loss, data, layout), layout.flatten(parameters)
     streams = [ex.ApproximateBackward(theta, 0.01, variant) for variant in ("dense", "replay")]
     for field in fields:
         for stream in streams:
@@ -245,7 +245,7 @@ def test_batch_normalisation_breaks_the_sum_over_parts():
         theta = layout.flatten(parameters)
         loss = module_loss(module, lambda outputs, targets: ((outputs[:, 0] - targets) ** 2).mean())
         batch = (vector(rng, 8, 3), vector(rng, 8))
-        (large,) = descent_fields(loss, [batch], layout)
-        small = descent_fields(loss, split_batch(batch, 2), layout)
+        (large,) = loss_fields(loss, [batch], layout)
+        small = loss_fields(loss, split_batch(batch, 2), layout)
         gap = (large(theta) - (small[0](theta) + small[1](theta)) / 2).norm()
         assert bool(gap < 1e-12) == holds

@@ -112,12 +112,12 @@ def test_the_remedy_works() -> None:
     """What is refused with form='loop' as its remedy trains with it."""
     with pytest.raises(ValueError, match="form='loop'"):
         run("reentrant_checkpoint")
-    assert run("reentrant_checkpoint", form="loop").about["self-check"] == "passed in float64"
+    assert run("reentrant_checkpoint", form="loop").metadata["self-check"] == "passed in float64"
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
 def test_everything_that_is_right_is_right_in_the_own_loop(case) -> None:
-    assert run(case.name, form="loop").about["self-check"].startswith("passed")
+    assert run(case.name, form="loop").metadata["self-check"].startswith("passed")
 
 
 def test_an_own_loop_that_drops_the_optimizers_state(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,13 +141,13 @@ def test_an_own_loop_that_drops_a_buffer(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_wrong_kernel_is_not_used_and_the_record_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ProductConvolution.forward
     monkeypatch.setattr(ProductConvolution, "forward", lambda self, x: whole(self, x) * (1 + 1e-6))
-    about = run("group_norm").about
+    about = run("group_norm").metadata
     assert about["engine"] == "step"
     assert "channels_last: it differs from your own training loop in" in about["not used"]
     with pytest.raises(ValueError, match="the kernel channels_last cannot be used"):
         run("group_norm", engine="channels_last")
     monkeypatch.undo()
-    assert run("group_norm").about["engine"] == "channels_last"
+    assert run("group_norm").metadata["engine"] == "channels_last"
 
 
 def test_a_wrong_ensemble_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_a_wrong_ensemble_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_switched_off_and_recorded() -> None:
-    about = run("sgd_plain", check=False).about
+    about = run("sgd_plain", check=False).metadata
     assert about["self-check"] == "switched off"
 
 
@@ -176,7 +176,7 @@ def test_the_check_runs_once_for_a_step_and_its_batches(monkeypatch: pytest.Monk
     found = nne.limit(step, data, state, nudged, eps=1.0)
     nne.iterates(step, data, state, Backward(), [2], ZERO)
     assert len(calls) == count
-    assert found.about["self-check"] == "passed in float64"
+    assert found.metadata["self-check"] == "passed in float64"
     nne.iterates(step, setup.source(), state, Backward(), [2], ZERO)
     assert len(calls) == 2 * count
 
@@ -208,11 +208,11 @@ def test_a_schedule_is_compared_as_well() -> None:
     schedule = nne.Schedule(kind="inverse", horizon=2, index="batch")
     step, state = nne.from_torch(model, F.cross_entropy, sgd(model, momentum=0.5), schedule=schedule)
     data = nne.ArrayBatches(*classes(3), batch_size=5, seed=0)
-    assert nne.iterates(step, data, state, Backward(), [3], ZERO).about["self-check"] == "passed in float64"
+    assert nne.iterates(step, data, state, Backward(), [3], ZERO).metadata["self-check"] == "passed in float64"
     for method in ("sgd", "momentum", "adam", "adamw"):
         own = nne.Optimizer(method=method, learning_rate=0.1, momentum=0.5 if method == "momentum" else 0.0)
         step, state = nne.from_torch(model, F.cross_entropy, own)
-        assert nne.iterates(step, data, state, Backward(), [3], ZERO).about["self-check"] == "passed in float64"
+        assert nne.iterates(step, data, state, Backward(), [3], ZERO).metadata["self-check"] == "passed in float64"
 
 
 def test_a_scheduler_attached_later_is_seen() -> None:
@@ -241,7 +241,7 @@ def test_a_loop_that_goes_on_from_its_own_tensors_is_refused() -> None:
     model = mlp()
     optimizer = sgd(model)
     data = nne.ArrayBatches(*classes(3), batch_size=5, seed=0)
-    state = nne.start(model)
+    state = nne.initial_state(model)
 
     def step(state, batch, t):
         optimizer.zero_grad()
@@ -327,7 +327,7 @@ def test_float32_only_modules_are_compared_in_float32() -> None:
     x, y = classes(3)
     step, state = nne.from_torch(model, F.cross_entropy, sgd(model))
     data = nne.ArrayBatches(x.float(), y, batch_size=5, seed=0)
-    assert nne.iterates(step, data, state, Backward(), [3], ZERO).about["self-check"] == "passed in float32"
+    assert nne.iterates(step, data, state, Backward(), [3], ZERO).metadata["self-check"] == "passed in float32"
 
 
 def test_a_kernel_that_meets_another_size_goes_on_with_the_step() -> None:
@@ -347,6 +347,6 @@ def test_a_kernel_that_meets_another_size_goes_on_with_the_step() -> None:
             step, data, state, Backward(), [5], {"sum": lambda s: s["parameters"]["0.weight"].sum()}, engine=engine
         )
         sums[engine] = [float(run["sum"][0])]
-        assert run.about["engine"] == "step"
-        assert ("OtherUse" in run.about.get("not used", "")) == (engine == "auto")
+        assert run.metadata["engine"] == "step"
+        assert ("OtherUse" in run.metadata.get("not used", "")) == (engine == "auto")
     assert sums["auto"] == sums["step"]

@@ -40,7 +40,7 @@ def states(case: Case, order, engine: str):
         return torch.zeros(())
 
     run = nne.iterates(step, setup.source(), state0, order, [1, 2, 3], {"kept": measure}, engine=engine)
-    return found[-3:], run.about
+    return found[-3:], run.metadata
 
 
 def assert_right(case: Case, order, engine: str) -> None:

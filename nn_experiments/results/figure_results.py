@@ -9,12 +9,14 @@ from typing import NamedTuple
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.results.curves import Curves
-from nn_experiments.results.load import load, records_of, runs_of
+from nn_experiments.results.load import load
+from nn_experiments.results.records import records_of
+from nn_experiments.results.run_folders import runs_of
 
-__all__ = ["AtHand", "load_figure", "results_at_hand"]
+__all__ = ["FigureResults", "find_results", "load_figure"]
 
 
-class AtHand(NamedTuple):
+class FigureResults(NamedTuple):
     """Results of a figure: what was loaded, the figure, from which folder, and the folders that have less of it."""
 
     curves: Curves
@@ -27,21 +29,36 @@ def load_figure(
     entry: Figure,
     out: Path,
     *,
-    identity: str | None = None,
+    run_id: str | None = None,
+    tag: str | None = None,
     seeds: Sequence[int] | None = None,
     orders: Sequence[str] | None = None,
 ) -> Curves:
     """Load a figure's seeds and orders, as far as they were recorded, or those named.
 
+    Parameters
+    ----------
+    entry : Figure
+        The figure.
+    out, run_id, tag
+        As in `nn_experiments.load`.
+    seeds, orders : sequence or None
+        The part to load (default: the figure's).
+
+    Returns
+    -------
+    Curves
+        With the seeds that were recorded of the figure's, or all of them if none of the figure's was.
+
     Raises
     ------
     FileNotFoundError
-        If there is nothing of it, with the command that makes it.
+        If there is nothing of it, with the command that runs it.
     ValueError
-        If a named seed or order was not recorded, or several identities fit, with the list of them.
+        If a named seed or order was not recorded, or several runs fit, with the list of them.
     """
     try:
-        curves = load(entry.name, out=out, identity=identity, seeds=seeds, orders=orders)
+        curves = load(entry.name, out=out, run_id=run_id, tag=tag, seeds=seeds, orders=orders)
     except KeyError as error:  # a seed or an order that was asked for by name
         raise ValueError(f"{entry.name} in {out}: {error.args[0]}") from None
     if seeds is None:
@@ -50,41 +67,40 @@ def load_figure(
     return curves
 
 
-def results_at_hand(folders: Iterable[Path]) -> list[AtHand]:
+def find_results(folders: Iterable[Path]) -> list[FigureResults]:
     """Return the results of every figure of the catalogue that a folder has all compared orders of.
 
-    The folder with the most values of the figure's first metric under its compared orders (in one variant) wins, the
-    first of equals; if it holds several variants of the experiment (``--set``), all of them are returned, the
-    catalogue's own first. Left out is a figure of which only a part of its orders was recorded, or whose curves end
-    below `Figure.at_least`.
+    The folder with the most values of the figure's first metric under its compared orders (in one run) is taken, the
+    first of equals; if it holds the experiment with several settings (``--set``), all of them are returned, the
+    catalogue's own first. A figure is left out if only a part of its orders was recorded, or if its curves end below
+    `Figure.at_least`.
     """
-    found = []
+    found: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
     for entry in catalogue.FIGURES.values():
         results = {
             folder: usable
             for folder in folders
-            if (usable := [curves for curves in _variants(entry, folder) if _comparable(curves, entry)])
+            if (usable := [curves for curves in _every_setting(entry, folder) if _comparable(curves, entry)])
         }
         if results:
             best = max(results, key=lambda folder: max(_amount(curves, entry) for curves in results[folder]))
             others = tuple(folder for folder in results if folder != best)
-            found += [AtHand(curves, entry, best, others) for curves in results[best]]
+            found += [FigureResults(curves, entry, best, others) for curves in results[best]]
     return found
 
 
-def _variants(entry: Figure, folder: Path) -> list[Curves]:
+def _every_setting(entry: Figure, folder: Path) -> list[Curves]:
     """Return everything that a folder has of a figure's experiment; a run without a finished block has nothing."""
     records = records_of(entry.experiment, folder)
     if records:
-        names = [path.stem.partition("--")[2] or None for path in records]
-        return [load_figure(entry, folder, identity=name) for name in names]
+        return [load_figure(entry, folder, tag=tag) for tag in records]
     roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
-    return [load_figure(entry, folder, identity=root.name) for root in roots]
+    return [load_figure(entry, folder, run_id=root.name) for root in roots]
 
 
 def _compared(entry: Figure) -> tuple[str, ...]:
-    return entry.orders if any(curve_names.parse(o).rule for o in entry.orders) else entry.orders[:2]
+    return entry.orders if curve_names.compares_steps(entry.orders) else entry.orders[:2]
 
 
 def _comparable(curves: Curves, entry: Figure) -> bool:

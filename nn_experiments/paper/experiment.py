@@ -1,0 +1,202 @@
+"""What an experiment is: everything that decides the numbers of a run but the seed, the order and how far it goes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from contraction.arguments import check_integer
+from nn_experiments.training import choices
+from nn_experiments.training.choices import check_choice
+from nn_experiments.training.optimizers import Optimizer, Schedule
+
+__all__ = ["Experiment", "plain_fields"]
+
+#: Fields of an experiment that decide its numbers: what a run ID is a hash of (with data and batches).
+DECIDING = (
+    "data",
+    "model",
+    "activation",
+    "initialisation",
+    "scaling",
+    "loss",
+    "optimizer",
+    "batch_size",
+    "sampling",
+    "dtype",
+    "tf32",
+    "train_evaluation",
+    "test_evaluation",
+)
+
+#: Fields that were added later and decide only where they are given, so that older run IDs stay what they are.
+LATER = ("parts", "precision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides the numbers of a run, but the seed, the order and how far it goes.
+
+    Attributes
+    ----------
+    name
+        What it is called on the command line; decides nothing.
+    data
+        ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6), ``digits``, ``fashion_mnist``,
+        ``cifar10``, ``cifar100``.
+    model
+        ``mlp-LxW`` (L hidden layers of W), or a name from `nn_experiments.training.models`.
+    activation, initialisation, scaling
+        ``relu`` or ``tanh``; ``torch`` (U(−1/√fan_in, 1/√fan_in) for weights and biases), ``he_normal`` or
+        ``glorot_uniform`` (zero biases); pixels in [0, 1] (``unit``) or standardised over the training
+        set, channel by channel (``standard``).
+    loss
+        ``mse`` (mean over the batch of (f(x) − y)²) or ``cross_entropy``.
+    optimizer
+        How a gradient changes the parameters.
+    batch_size, sampling
+        ``iid``: every image of every batch drawn independently; ``reshuffle``: a new permutation each epoch;
+        ``shuffle_once``: one permutation repeated.
+    dtype, tf32
+        Precision of parameters and inputs, and whether a GPU may round products to TF32.
+    train_evaluation, test_evaluation
+        How many images (the first in canonical order) losses and accuracies are computed on; None for all.
+    precision
+        ``bf16``: convolutions and matrix products in bfloat16 (torch's autocast; parameters stay float32); None:
+        as ``dtype`` and ``tf32`` say.
+    parts
+        c of appendix D: into how many small batches a batch is split; None where batches stay whole.
+    notes
+        Field name -> why this value, where the paper leaves it open.
+    """
+
+    name: str
+    data: str
+    model: str
+    loss: str
+    optimizer: Optimizer
+    batch_size: int
+    activation: str = "relu"
+    initialisation: str = "torch"
+    scaling: str = "unit"
+    sampling: str = "iid"
+    dtype: str = "float32"
+    tf32: bool = False
+    train_evaluation: int | None = None
+    test_evaluation: int | None = None
+    precision: str | None = None
+    parts: int | None = None
+    notes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_choice("loss", self.loss, choices.LOSSES)
+        check_choice("sampling", self.sampling, choices.SAMPLING)
+        check_choice("dtype", self.dtype, choices.DTYPES)
+        check_choice("initialisation", self.initialisation, choices.INITIALISATIONS)
+        check_choice("scaling", self.scaling, choices.SCALINGS)
+        check_choice("activation", self.activation, choices.ACTIVATIONS)
+        if self.precision is not None:
+            check_choice("precision", self.precision, choices.PRECISIONS)
+            if self.dtype != "float32":
+                raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
+        for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):
+            value = getattr(self, name)
+            if value is not None:
+                check_integer(name, value, 1)
+        if self.parts is not None and (self.parts < 2 or self.batch_size % self.parts):
+            raise ValueError(f"a batch of {self.batch_size} cannot be split into {self.parts} equal parts")
+        unknown = set(self.notes) - {f.name for f in dataclasses.fields(self)}
+        if unknown:
+            raise ValueError(f"notes on unknown fields: {', '.join(sorted(unknown))}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as plain JSON."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return fields | {"optimizer": self.optimizer.to_json(), "notes": dict(self.notes)}
+
+    def decides(self) -> dict[str, Any]:
+        """Return the fields that decide the numbers, as plain JSON."""
+        everything = self.to_json()
+        decides = {name: everything[name] for name in DECIDING}
+        return decides | {name: everything[name] for name in LATER if everything[name] is not None}
+
+    def override(self, changes: Mapping[str, str]) -> Experiment:
+        """Return the experiment with fields set from text, as given on the command line.
+
+        Parameters
+        ----------
+        changes : mapping of str to str
+            Field -> value. Dotted names reach the optimizer and its schedule (``optimizer.learning_rate=0.01``,
+            ``optimizer.schedule.kind=cosine``, ``optimizer.betas=0.9,0.99``); their prefix may be left out.
+
+        Returns
+        -------
+        Experiment
+            Of the same name.
+
+        Raises
+        ------
+        ValueError
+            For an unknown field, with the known ones, or a value that the field refuses.
+        """
+        own = {name: kind for name, kind in _types(Experiment).items() if name not in ("name", "notes", "optimizer")}
+        of_optimizer = {name: kind for name, kind in _types(Optimizer).items() if name != "schedule"}
+        of_schedule = _types(Schedule)
+        fields: dict[str, Any] = {}
+        optimizer: dict[str, Any] = {}
+        schedule: dict[str, Any] = {}
+        for name, text in changes.items():
+            short = name.removeprefix("optimizer.")
+            last = short.removeprefix("schedule.")
+            if name in own:
+                fields[name] = _value(own[name], text, name)
+            elif short in of_optimizer:
+                optimizer[short] = _value(of_optimizer[short], text, name)
+            elif last != short and last in of_schedule:
+                schedule[last] = _value(of_schedule[last], text, name)
+            else:
+                inner = [*of_optimizer, *(f"schedule.{known}" for known in of_schedule)]
+                known = ", ".join([*own, *(f"optimizer.{known}" for known in inner)])
+                raise ValueError(f"no field {name!r}; the known ones are {known}")
+        if schedule:
+            optimizer["schedule"] = dataclasses.replace(self.optimizer.schedule, **schedule)
+        if optimizer:
+            fields["optimizer"] = dataclasses.replace(self.optimizer, **optimizer)
+        return dataclasses.replace(self, **fields)
+
+
+def _types(settings: type) -> dict[str, Any]:
+    """Return the name and type of every field of a dataclass, in order."""
+    hints = get_type_hints(settings)
+    return {one.name: hints[one.name] for one in dataclasses.fields(settings)}
+
+
+def _value(kind: Any, text: str, name: str) -> Any:
+    """Return text from the command line as a value of a field's type."""
+    options = get_args(kind)
+    if NoneType in options:
+        if text.lower() in ("none", "all"):
+            return None
+        (plain,) = (one for one in options if one is not NoneType)
+    else:
+        plain = kind
+    try:
+        if plain is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if get_args(plain):  # a tuple of numbers
+            return tuple(float(part) for part in text.split(","))
+        return plain(text)
+    except (KeyError, ValueError):
+        shown = kind.__name__ if isinstance(kind, type) else kind
+        raise ValueError(f"{name} is of type {shown}, got {text!r}") from None
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an experiment's fields (as JSON) with those of the optimizer and its schedule among them."""
+    flat = dict(fields)
+    flat |= flat.pop("optimizer", {})
+    return flat | {f"schedule.{key}": value for key, value in flat.pop("schedule", {}).items()}

@@ -1,0 +1,141 @@
+"""The folders that runs write: which there are of an experiment, and their blocks as `Curves` (no torch)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nn_experiments.paper import curve_names
+from nn_experiments.paper.catalogue import EXPERIMENTS, plain_fields
+from nn_experiments.results import blocks
+from nn_experiments.results.curves import Curves
+
+__all__ = ["describe_runs", "load_run", "runs_of"]
+
+#: (seed, curve) -> its blocks of both kinds.
+Found = dict[tuple[int, str], list[blocks.Block]]
+
+
+def load_run(root: Path) -> Curves:
+    """Return everything that a run's folder holds.
+
+    Raises
+    ------
+    ValueError
+        If it holds no finished block yet.
+    """
+    found = _blocks_of(root)
+    if not found:
+        raise ValueError(f"{root} holds no finished block yet")
+    curves = _assembled(found, blocks.read_settings(root))
+    for order in curves.orders:
+        _reuse(order, curves)
+    return curves
+
+
+def _blocks_of(root: Path) -> Found:
+    found: Found = {}
+    for folder in (path for path in root.glob("*/*") if path.is_dir() and path.parent.name.isdigit()):
+        seed, curve = int(folder.parent.name), folder.name
+        pieces = [block for kind in blocks.KINDS for block in blocks.blocks(root, seed, curve, kind=kind)]
+        if pieces:
+            found[seed, curve] = pieces
+    return found
+
+
+def _assembled(found: Found, settings: dict[str, Any]) -> Curves:
+    """Return the numbers of all blocks in one array per metric."""
+    every = [block for pieces in found.values() for block in pieces]
+    seeds = tuple(sorted({seed for seed, _ in found}))
+    orders = tuple(sorted({name for _, name in found}, key=curve_names.rank))
+    iterates = np.unique(np.concatenate([block.iterate for block in every]))
+    names, end = _metrics({name for block in every for name in block.values})
+    shape = (len(seeds), len(orders), len(iterates))
+    metrics = {name: np.full(shape, np.nan) for name in names.values()}
+    recorded = {name: np.zeros(shape, bool) for name in names.values()}
+    for (seed, order), pieces in found.items():
+        s, o = seeds.index(seed), orders.index(order)
+        for block in pieces:
+            columns = np.searchsorted(iterates, block.iterate)
+            for stored in names.keys() & block.values.keys():
+                metrics[names[stored]][s, o, columns] = block.values[stored]
+                recorded[names[stored]][s, o, columns] = True
+    settings = settings if end is None else settings | {"to_last": end}
+    return Curves(seeds, orders, iterates, metrics, recorded, settings, _provenance(every))
+
+
+def _metrics(stored: set[str]) -> tuple[dict[str, str], int | None]:
+    """Return name on disk -> name of a metric, and the last iterate N that distances ``…_to_last`` are to.
+
+    Distances to other iterates than the largest N, which a shorter run has left, are left out.
+    """
+    end = max((int(name.rpartition("_")[2]) for name in stored if name.startswith("parameter_to_")), default=None)
+    names = {name: name for name in sorted(stored) if "_to_" not in name}
+    if end is not None:
+        names |= {
+            name: name.replace(f"_to_{end}", "_to_last") for name in sorted(stored) if name.endswith(f"_to_{end}")
+        }
+    return names, end
+
+
+def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, Any]]:
+    """Return what made the blocks, each kind of maker once, with the number of its blocks."""
+    makers = Counter(
+        json.dumps({key: value for key, value in block.meta.items() if key != "seconds"}, sort_keys=True)
+        for block in every
+    )
+    return [{**json.loads(maker), "blocks": count} for maker, count in sorted(makers.items())]
+
+
+def _reuse(order: str, curves: Curves) -> None:
+    """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
+    homes = [curve_names.home(order, int(n)) for n in curves.iterates]
+    for other in set(homes) - {order}:
+        if other in curves.orders:
+            shared = np.array([name == other for name in homes])
+            a, b = curves.orders.index(order), curves.orders.index(other)
+            for name in curves.metrics:
+                if name.endswith(("_loss", "_accuracy")):
+                    for table in (curves.metrics[name], curves.recorded[name]):
+                        table[:, a, shared] = table[:, b, shared]
+
+
+def runs_of(experiment: str, folder: Path) -> list[Path]:
+    """Return the folders of an experiment's runs below an output folder, the catalogue's own settings first."""
+    found: list[tuple[bool, Path]] = []
+    for path in sorted(folder.glob("*/experiment.json")):
+        about = blocks.read_settings(path.parent).get("experiment", {})
+        if about.get("name") == experiment:
+            found.append((_varied(about), path.parent))
+    return [root for _, root in sorted(found)]
+
+
+def _varied(about: dict[str, Any]) -> bool:
+    """Return whether an experiment on disk differs from the catalogue's of that name in more than its notes."""
+    if about["name"] not in EXPERIMENTS:
+        return True
+    ours = json.loads(json.dumps(EXPERIMENTS[about["name"]].to_json()))
+    return any(about.get(key) != value for key, value in ours.items() if key != "notes")
+
+
+def describe_runs(roots: Sequence[Path]) -> str:
+    """Return a line for each run: its identity and the fields in which the runs differ."""
+    fields = {}
+    for root in roots:
+        settings = blocks.read_settings(root)
+        about = plain_fields(settings.get("decides", {})) | plain_fields(settings.get("experiment", {}))
+        fields[root] = {name: value for name, value in about.items() if name not in ("name", "notes")}
+    names = dict.fromkeys(name for about in fields.values() for name in about)
+    differ = [name for name in names if len({json.dumps(about.get(name)) for about in fields.values()}) > 1]
+    lines = []
+    for root, about in fields.items():
+        texts = [f"{name} = {about.get(name)}" for name in differ] or ["the same settings"]
+        if not any(root.glob("*/*/*.npz")):
+            texts.append("no finished block yet")
+        lines.append(f"  {root.name}: {', '.join(texts)}")
+    return "\n".join(lines)
