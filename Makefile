@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # torch's CPU build, in the version the networks are tested with
 TORCH ?= torch==2.13.0
 OUT ?= out
+# options of the check of the proofs, such as --require-mathcomp
+PROOFS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test lint proofs mistakes bench report clean
@@ -54,7 +56,7 @@ report: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments report --out $(OUT)/networks --results results --page $(OUT)/report.html
 
 proofs: $(VENV)/.installed
-	$(BIN)/python proofs/check_axioms.py
+	$(BIN)/python proofs/check_axioms.py $(PROOFS)
 
 clean:
 	rm -rf $(OUT) build dist *.egg-info

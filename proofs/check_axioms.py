@@ -5,7 +5,7 @@
 1. scans every ``.v`` file for what would leave a proof open (``Admitted``, ``admit``, ``Abort``,
    ``Axiom``, ``Parameter``, ...) or switch off a check of Coq's kernel;
 2. compiles the default files (those of ``coq/_CoqProject``), two jobs at a time, and the optional
-   ones (``coq/mathcomp``) where MathComp-Analysis is installed: without it they are skipped with a
+   ones (``coq/mathcomp``) where MathComp-Analysis 0.6 is installed: without it they are skipped with a
    message, or the check fails under ``--require-mathcomp``;
 3. compares ``coq/INDEX.tsv`` with the theorems in the files, both ways;
 4. prints the axioms of each theorem (``Print Assumptions``) and compares them with ``ALLOWED``:
@@ -126,12 +126,12 @@ def default_files() -> list[Path]:
 
 
 def read_index() -> list[dict[str, str]]:
-    """Return the rows of ``INDEX.tsv``: file, coq_name, paper, statements_rows, mathematics."""
+    """Return the rows of ``INDEX.tsv``: file, coq_name, paper, mathematics."""
     with (COQ / "INDEX.tsv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    columns = ["file", "coq_name", "paper", "statements_rows", "mathematics"]
+    columns = ["file", "coq_name", "paper", "mathematics"]
     for number, row in enumerate(rows, start=2):
-        if list(row) != columns or not all(row[c] for c in ("file", "coq_name", "paper", "mathematics")):
+        if list(row) != columns or not all(row.values()):
             raise ProofError(f"INDEX.tsv:{number}: expected the columns {columns}, got {row}")
     return rows
 
@@ -229,9 +229,10 @@ def make(target: str, jobs: int) -> float:
 
 
 def has_mathcomp() -> bool:
-    """Whether this Coq finds MathComp-Analysis."""
+    """Whether this Coq finds MathComp-Analysis 0.6 (``salgebraType`` has another name in later versions)."""
+    probe = "From mathcomp.analysis Require Import measure lebesgue_integral. Check salgebraType."
     with tempfile.TemporaryDirectory() as scratch:
-        return coqc("From mathcomp.analysis Require lebesgue_integral.", "probe", Path(scratch)).returncode == 0
+        return coqc(probe, "probe", Path(scratch)).returncode == 0
 
 
 def check_axioms(rows: list[dict[str, str]], allowed: dict[str, str], jobs: int, by_file: bool) -> None:

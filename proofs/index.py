@@ -1,6 +1,7 @@
 """Write proofs/README.md, proofs/ERRATA.md and docs/audit.md: ``python -m proofs.index [--check]``.
 
-The registry of statements holds names only; here they are joined with ``proofs/coq/INDEX.tsv`` by the audit's rows.
+The registry of statements links theorems by name (``contraction.statements.machine_checked``); here they are joined
+with the places and the mathematics of ``proofs/coq/INDEX.tsv``.
 With ``--check`` nothing is written and the exit status is 1 if a file would change.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from contraction.files import write_text
 from contraction.statements import all_statements
+from contraction.statements.machine_checked import Proof, proof_of, proofs_of
 from contraction.statements.records import Statement
 from contraction.statements.render.errata import errata_markdown
 
@@ -24,26 +26,24 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Theorem:
-    """One machine-checked theorem: file, Coq name, the paper's place, the audit's rows, one line of mathematics."""
+    """One machine-checked theorem: file, Coq name, the paper's place, one line of mathematics."""
 
     file: str
     name: str
     paper: str
-    rows: frozenset[int]
     mathematics: str
+
+    @property
+    def key(self) -> str:
+        """The name by which the registry links it."""
+        return f"{self.file}:{self.name}"
 
 
 def theorems() -> list[Theorem]:
     """Every theorem of the Coq index, in its order."""
     with open(HERE / "coq" / "INDEX.tsv", encoding="utf-8", newline="") as file:
         return [
-            Theorem(
-                line["file"],
-                line["coq_name"],
-                line["paper"],
-                frozenset(int(r) for r in line["statements_rows"].split(",") if r.strip()),
-                line["mathematics"],
-            )
+            Theorem(line["file"], line["coq_name"], line["paper"], line["mathematics"])
             for line in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
 
@@ -52,16 +52,33 @@ def _link(path: str, label: str) -> str:
     return f"[`{label}`]({path})"
 
 
-def _row(statement: Statement, found: list[Theorem]) -> str:
+def _machine_checked(found: dict[int | None, Proof]) -> tuple[str, str]:
+    """The cells with the theorems of a statement, those that prove a part marked, and with what they leave."""
+    parts = {t for proof in found.values() if proof.covers == "part" for t in proof.theorems}
+    names = dict.fromkeys(t for proof in found.values() for t in proof.theorems)
+    links = [
+        _link(f"coq/{file}", theorem) + " (part)" * (f"{file}:{theorem}" in parts)
+        for file, _, theorem in (name.partition(":") for name in names)
+    ]
+    leaves = [f"row {row}: {p.leaves}" if row else p.leaves for row, p in found.items() if p.leaves]
+    return "<br>".join(links) or "–", "<br>".join(leaves) or "–"
+
+
+def _row(statement: Statement) -> str:
     paper = ", ".join(statement.paper) or "beyond the paper"
-    coq = "<br>".join(_link(f"coq/{t.file}", t.name) for t in found) or "–"
+    found = proofs_of(statement)
+    coq, leaves = _machine_checked(found)
+    bare = [str(row.id) for row in statement.rows if found and row.id not in found]
+    if bare:
+        without = f"row{'s' * (len(bare) > 1)} {', '.join(bare)}: no theorem."
+        leaves = without if leaves == "–" else f"{leaves}<br>{without}"
     derivation = "–"
     if statement.derivation:
         file, _, function = statement.derivation.partition(":")
         derivation = _link(f"../{file}", function or Path(file).stem)
     test = _link(f"../{statement.test}", Path(statement.test).stem)
     printed = ", ".join(f"{r.id} {r.printed}" for r in statement.rows) or "–"
-    cells = (paper, statement.claim, coq, derivation, test, printed)
+    cells = (paper, statement.claim, coq, leaves, derivation, test, printed)
     return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
 
 
@@ -80,17 +97,17 @@ def readme() -> str:
         "",
         "## One row per statement",
         "",
+        "A theorem is marked (part) where the theorems of a row prove less than the row and the statement claim; the",
+        "column beside it says what they leave. Without the mark they prove all of it.",
+        "",
         "The last column has the rows of the audit with the verdict on the printed text: OK, TYPO, WRONG, HYP (a",
         "hypothesis is to be added), LOOSE (true and not sharp, or in need of other words), BEYOND (no statement of",
         "the paper).",
         "",
-        "| paper | statement | machine-checked | symbolic | test | printed |",
-        "|---|---|---|---|---|---|",
+        "| paper | statement | machine-checked | what the theorems leave | symbolic | test | printed |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(statement) for statement in all_statements()),
     ]
-    for statement in all_statements():
-        rows = {r.id for r in statement.rows}
-        found = [t for t in known if t.rows & rows]
-        lines.append(_row(statement, found))
     lines += ["", "## Every machine-checked theorem", "", "| theorem | paper | mathematics |", "|---|---|---|"]
     for t in known:
         cells = (_link(f"coq/{t.file}", t.name), t.paper, t.mathematics)
@@ -119,7 +136,6 @@ def audit() -> str:
     """The audit as Markdown: one row per place in the paper, in the order of its numbers."""
     statements = all_statements()
     rows = sorted(((row, s) for s in statements for row in s.rows), key=lambda pair: (pair[0].id, pair[0].place))
-    known = theorems()
     lines = [
         "# The audit of the paper",
         "",
@@ -140,8 +156,11 @@ def audit() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row, statement in rows:
-        count = sum(row.id in theorem.rows for theorem in known)
-        proofs = f"{count} theorem{'s' * (count != 1)}" if count else "–"
+        proof = proof_of(statement, row.id)
+        proofs = "–"
+        if proof:
+            count = len(proof.theorems)
+            proofs = f"{count} theorem{'s' * (count != 1)}" + (f" (part): {proof.leaves}" if proof.leaves else "")
         source = _link(f"../{statement.check.__module__.replace('.', '/')}.py", statement.name)
         test = _link(f"../{statement.test}", Path(statement.test).stem)
         cells = (str(row.id), row.place, row.printed, statement.claim, source, proofs, test)

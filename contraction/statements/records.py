@@ -301,8 +301,9 @@ class Statement:
         As the module's docstring says.
     controls : tuple of Control
         Wrong claims, just beyond the smallest that the check is to detect; ``verify`` runs them too.
-    proof, derivation, test : str
-        Where its machine-checked proof ("file:name"), its symbolic derivation and its test stand; "" if there is none.
+    derivation, test : str
+        Where its symbolic derivation and its test stand; "" if there is none. Its machine-checked proofs are linked in
+        ``machine_checked``.
     """
 
     name: str
@@ -315,7 +316,6 @@ class Statement:
     check_printed: Callable[..., Verdict] | None = None
     printed_cases: Cases | None = None
     controls: tuple[Control, ...] = ()
-    proof: str = ""
     derivation: str = ""
     test: str = ""
 

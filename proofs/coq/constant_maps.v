@@ -43,7 +43,7 @@ Section ConstantMaps.
       { pose proof (distance_nonneg S U).
         destruct (Req_dec (distance S U) 0) as [E | E]; [| lra].
         apply distance_separates in E. contradiction. }
-      destruct (converges_cauchy _ _ Hl _ Hpos) as [N HN].
+      destruct (convergent_is_cauchy _ _ Hl _ Hpos) as [N HN].
       exists (max N 1), (draw (max N 1)). intros n Hn.
       specialize (HN n (max N 1) ltac:(lia) ltac:(lia)).
       rewrite !forward_last_drawn in HN by lia.

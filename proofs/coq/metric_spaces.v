@@ -109,7 +109,7 @@ Section Limits.
   Qed.
 
   (** Row 4: a convergent sequence is Cauchy, with n, m -> infinity. *)
-  Lemma converges_cauchy : forall u l, converges u l -> cauchy u.
+  Theorem convergent_is_cauchy : forall u l, converges u l -> cauchy u.
   Proof.
     intros u l H eps He. destruct (H (eps / 2)) as [N HN]; [lra |].
     exists N. intros n m Hn Hm. pose proof (HN n Hn). pose proof (HN m Hm).

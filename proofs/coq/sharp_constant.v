@@ -75,6 +75,23 @@ Proof.
     apply Rmult_le_pos; [lra | apply Rlt_le, Rinv_0_lt_compat; lra].
 Qed.
 
+(** Row 10: the displacement bound D + (1 + k) d(x0, x) at another point is attained as well, by
+    T_i x = D - k x and the start -r. *)
+Theorem displacement_other_start_attained : forall k D r, 0 <= k < 1 -> 0 <= D -> 0 <= r ->
+  let T := fun (_ : nat) (x : R) => D - k * x in
+  uniformly_lipschitz k T /\ displacement_le T (0 : R) D /\
+  forall i, distance (- r) (T i (- r)) = D + (1 + k) * distance (0 : R) (- r).
+Proof.
+  intros k D r Hk HD Hr T. split; [| split].
+  - intros i _ x y. unfold T. simpl.
+    replace (D - k * x - (D - k * y)) with (- (k * (x - y))) by ring.
+    rewrite Rabs_Ropp, Rabs_mult, (Rabs_pos_eq k); lra.
+  - intros i _. unfold T. simpl. rewrite Rmult_0_r, Rminus_0_r, Rminus_0_l, Rabs_Ropp, Rabs_pos_eq; lra.
+  - intros i. unfold T. simpl.
+    replace (- r - (D - k * - r)) with (- (D + (1 + k) * r)) by ring.
+    replace (0 - - r) with r by ring. rewrite Rabs_Ropp, !Rabs_pos_eq by nra. ring.
+Qed.
+
 (** Row 17: under the printed strict inequality d(x0, T_i x0) < D and with k > 0, the bound
     D/(1-k) k^n is never attained. *)
 Theorem constant_never_attained_if_strict :

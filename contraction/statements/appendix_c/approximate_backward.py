@@ -99,6 +99,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/correction_recursion.v:approximate_backward_iterate",
     test="tests/theory/statements/appendix_c/test_approximate_backward.py",
 )

@@ -136,7 +136,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/composition_expansion.v:composition_expansion",
     derivation="proofs/symbolic/composition_expansion.py:second_order",
     test="tests/theory/statements/appendix_c/test_composition_expansion.py",
 )

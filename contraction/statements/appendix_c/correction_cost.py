@@ -200,7 +200,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/correction_recursion.v:correction_two_passes",
     derivation="proofs/symbolic/correction_recursion.py:two_passes",
     test="tests/theory/statements/appendix_c/test_correction_cost.py",
 )

@@ -90,7 +90,6 @@ STATEMENT = Statement(
     rows=(),
     check=check,
     cases=cases,
-    proof="proofs/coq/composition_expansion.v:composition_expansion",
     derivation="proofs/symbolic/composition_expansion.py:third_order",
     test="tests/theory/statements/appendix_c/test_expansion_remainder.py",
 )

@@ -104,7 +104,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/composition_expansion.v:backward_minus_forward",
     derivation="proofs/symbolic/composition_expansion.py:bracket_with_its_sign",
     test="tests/theory/statements/appendix_c/test_order_difference.py",
 )

@@ -133,7 +133,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/correction_recursion.v:correction_recursion",
     derivation="proofs/symbolic/correction_recursion.py:recursion",
     test="tests/theory/statements/appendix_c/test_streamed_correction.py",
 )

@@ -136,6 +136,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/law_counterexamples.v:printed_factorisation_refuted",
     test="tests/theory/statements/appendix_e/test_coordinates_are_dependent.py",
 )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from contraction.statements.machine_checked import proof_of
 from contraction.statements.records import Statement, Verdict
 
 __all__ = ["items"]
@@ -17,7 +18,9 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
     Keys: id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that speaks of the row), ratio,
     cases (checks), paths (simulated ones, over and above), part (of the check, where the worst has a name), seed (null
     where nothing is drawn), printed (verdict on the printed text), refuted (whether the printed form was run and seen
-    to fail; null where there is none to run), claim, hypotheses, error_rates, proof, derivation, test.
+    to fail; null where there is none to run), claim, hypotheses, error_rates, proof (the machine-checked theorems, each
+    as "file:name"), proof_covers ("whole", "part", or null where there is no theorem), proof_leaves (what a part
+    leaves), derivation, test.
     """
     verdicts = list(verdicts)
     found = []
@@ -28,6 +31,7 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
         positive = [v for v in about if v.kind != "refuted"]
         refutations = [v for v in about if v.kind == "refuted"]
         shown = (positive or refutations)[0]
+        proof = proof_of(statement, row.id)
         found.append(
             {
                 "id": row.id,
@@ -46,7 +50,9 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
                 "claim": statement.claim,
                 "hypotheses": statement.hypotheses,
                 "error_rates": shown.error_rates,
-                "proof": statement.proof,
+                "proof": [f"proofs/coq/{theorem}" for theorem in proof.theorems] if proof else [],
+                "proof_covers": proof.covers if proof else None,
+                "proof_leaves": proof.leaves if proof else "",
                 "derivation": statement.derivation,
                 "test": statement.test,
             }

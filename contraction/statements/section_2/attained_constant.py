@@ -106,6 +106,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/sharp_constant.v:constant_attained",
     test="tests/theory/statements/section_2/test_attained_constant.py",
 )

@@ -145,6 +145,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/backward_contraction.v:backward_contraction",
     test="tests/theory/statements/section_2/test_backward_contraction.py",
 )

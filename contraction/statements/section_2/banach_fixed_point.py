@@ -115,6 +115,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/backward_contraction.v:banach_fixed_point",
     test="tests/theory/statements/section_2/test_banach_fixed_point.py",
 )

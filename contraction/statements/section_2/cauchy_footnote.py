@@ -94,6 +94,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:backward_cauchy_bound",
     test="tests/theory/statements/section_2/test_cauchy_footnote.py",
 )

@@ -190,6 +190,5 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/common_fixed_point.v:both_orders_converge_to_common_fixed_point",
     test="tests/theory/statements/section_2/test_common_fixed_point.py",
 )

@@ -85,6 +85,5 @@ STATEMENT = Statement(
     rows=(Row(27, "Example 2.4 (forward: no convergence, almost surely)", "OK"),),
     check=check,
     cases=cases,
-    proof="proofs/coq/constant_maps.v:backward_of_constant_maps_converges",
     test="tests/theory/statements/section_2/test_constant_maps.py",
 )

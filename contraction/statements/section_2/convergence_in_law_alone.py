@@ -71,6 +71,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/law_counterexamples.v:flip_law_uniform",
     test="tests/theory/statements/section_2/test_convergence_in_law_alone.py",
 )

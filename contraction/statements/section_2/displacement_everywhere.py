@@ -72,6 +72,5 @@ STATEMENT = Statement(
     rows=(Row(10, "proof of Theorem 2.2, the constant at another point", "OK"),),
     check=check,
     cases=cases,
-    proof="proofs/coq/backward_contraction.v:displacement_other_start",
     test="tests/theory/statements/section_2/test_displacement_everywhere.py",
 )

@@ -90,6 +90,5 @@ STATEMENT = Statement(
     rows=(Row(36, "Theorem 2.6, convergence in law to the law of θ*", "OK"),),
     check=check,
     cases=cases,
-    proof="proofs/coq/equality_of_laws.v:equal_laws_iid",
     test="tests/theory/statements/section_2/test_equality_of_laws.py",
 )

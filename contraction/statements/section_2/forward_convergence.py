@@ -135,7 +135,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/common_fixed_point.v:forward_limit_is_fixed_point",
     derivation="proofs/symbolic/laws.py:forward_increments_do_not_vanish",
     test="tests/theory/statements/section_2/test_forward_convergence.py",
 )

@@ -195,6 +195,5 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/diagonal_quadratics.v:diagonal_quadratic_factor",
     test="tests/theory/statements/section_2/test_full_batch_step.py",
 )

@@ -143,7 +143,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/geometric_sum_slip.v:printed_bound_refuted",
     derivation="proofs/symbolic/geometric_sum.py:printed_slip",
     test="tests/theory/statements/section_2/test_geometric_sum.py",
 )

@@ -128,6 +128,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:backward_contraction_on_ball",
     test="tests/theory/statements/section_2/test_invariant_ball.py",
 )

@@ -108,6 +108,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/law_counterexamples.v:constant_maps_forward_law",
     test="tests/theory/statements/section_2/test_law_of_iterates.py",
 )

@@ -119,6 +119,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/necessity.v:bounded_displacement_needed",
     test="tests/theory/statements/section_2/test_necessity_of_bounded_displacement.py",
 )

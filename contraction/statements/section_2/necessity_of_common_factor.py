@@ -112,6 +112,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/necessity.v:common_factor_needed",
     test="tests/theory/statements/section_2/test_necessity_of_common_factor.py",
 )

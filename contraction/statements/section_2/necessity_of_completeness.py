@@ -86,6 +86,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/necessity.v:completeness_needed",
     test="tests/theory/statements/section_2/test_necessity_of_completeness.py",
 )

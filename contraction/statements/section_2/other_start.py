@@ -116,6 +116,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/sharp_constant.v:constant_attained_other_start",
     test="tests/theory/statements/section_2/test_other_start.py",
 )

@@ -190,6 +190,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:at_most_one_fixed_point",
     test="tests/theory/statements/section_2/test_over_parameterized.py",
 )

@@ -92,7 +92,6 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/law_counterexamples.v:reshuffling_breaks_equality",
     derivation="proofs/symbolic/laws.py:reshuffling_variances",
     test="tests/theory/statements/section_2/test_reshuffling.py",
 )

@@ -116,6 +116,5 @@ STATEMENT = Statement(
     ),
     check=check,
     cases=cases,
-    proof="proofs/coq/equality_of_laws.v:equal_laws_if_reversible",
     test="tests/theory/statements/section_2/test_reversible_words.py",
 )

@@ -141,6 +141,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/law_counterexamples.v:stationarity_needs_continuity",
     test="tests/theory/statements/section_2/test_stationarity_needs_continuity.py",
 )

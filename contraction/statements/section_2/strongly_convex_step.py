@@ -262,7 +262,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/sharp_gradient_step.v:sharp_factor_for_gradients",
     derivation="proofs/symbolic/strongly_convex_step.py:step_square",
     test="tests/theory/statements/section_2/test_strongly_convex_step.py",
 )

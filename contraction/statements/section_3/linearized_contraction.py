@@ -140,6 +140,5 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/diagonal_quadratics.v:positive_definite_and_positive_step_needed",
     test="tests/theory/statements/section_3/test_linearized_contraction.py",
 )

@@ -131,7 +131,6 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/linearized_sgd.v:linearized_backward",
     derivation="proofs/symbolic/linearized_sgd.py:backward_by_induction",
     test="tests/theory/statements/section_3/test_linearized_sgd.py",
 )

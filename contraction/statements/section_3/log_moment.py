@@ -276,6 +276,5 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     controls=CONTROLS,
-    proof="proofs/coq/quadratic_sgd.v:quadratic_backward_converges",
     test="tests/theory/statements/section_3/test_log_moment.py",
 )

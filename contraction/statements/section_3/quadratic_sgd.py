@@ -141,7 +141,6 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     printed_cases=printed_cases,
-    proof="proofs/coq/quadratic_sgd.v:quadratic_backward",
     derivation="proofs/symbolic/quadratic_sgd.py:backward_by_induction",
     test="tests/theory/statements/section_3/test_quadratic_sgd.py",
 )

@@ -205,6 +205,5 @@ STATEMENT = Statement(
     check_printed=check_printed,
     printed_cases=printed_cases,
     controls=CONTROLS,
-    proof="proofs/coq/linearized_sgd.v:linearized_backward_converges",
     test="tests/theory/statements/section_3/test_unbounded_noise.py",
 )

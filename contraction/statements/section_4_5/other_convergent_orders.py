@@ -201,6 +201,5 @@ STATEMENT = Statement(
     check=check,
     cases=cases,
     check_printed=check_printed,
-    proof="proofs/coq/backward_contraction.v:orders_that_agree_outside",
     test="tests/theory/statements/section_4_5/test_other_convergent_orders.py",
 )
