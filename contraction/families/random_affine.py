@@ -45,9 +45,7 @@ class RandomAffine(FiniteFamily):
         super().__init__(list(zip(A, b, strict=True)), weights, law=law, space=space, name="RandomAffine")
 
     @staticmethod
-    def from_law(
-        draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any
-    ) -> AffineLaw:
+    def from_law(draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any) -> AffineLaw:
         """A family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
         return AffineLaw(draw, dim, **declared)
 

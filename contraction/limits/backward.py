@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +24,15 @@ from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, as_point, check_count, check_seed, drawn
+from contraction.maps.operators import (
+    Operators,
+    RandomOperator,
+    apply_read_only,
+    as_point,
+    check_count,
+    check_seed,
+    drawn,
+)
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -430,15 +437,17 @@ class _Search:
         seen = f"fresh starts are up to {np.max(before):.6g} from theta0, and up to {np.max(after):.6g} apart from it"
         if np.all(after >= NEARER * before):
             raise NotSettled(f"nothing comes nearer: {seen} under {n} maps, none nearer than before")
-        raise NotSettled(f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps")
+        raise NotSettled(
+            f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps"
+        )
 
     def apart(self, operators: Operators, n: int, starts: int, test: int) -> tuple[NDArray, NDArray, NDArray]:
         """d(theta0, X) and d(T_1 … T_n theta0, T_1 … T_n X) for fresh X, and T_1 … T_n theta0."""
         space, theta = self.family.space, self.reference
-        X = np.concatenate([self.fresh(m, starts, (n, m, test)) for m in lengths(n)])
         step = max(1, BATCH_NUMBERS // max(1, theta.size))
-        after, value = np.empty(len(X)), theta
         with np.errstate(over="ignore", invalid="ignore"):
+            X = np.concatenate([self.fresh(m, starts, (n, m, test)) for m in lengths(n)])
+            after, value = np.empty(len(X)), theta
             before = np.asarray(space.distance(theta, X), dtype=float)
             for first in range(0, len(X), step):
                 part = X[first : first + step]
@@ -449,10 +458,16 @@ class _Search:
 
     def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
         """``count`` points T'_1 … T'_m theta0 of new maps, shape (count, *event)."""
-        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key)).generate_state(1, np.uint64)
-        operators = drawn(self.family, m, int(words[0]), count)
+        family = self.family
         self.applications += m * count
-        return compose(operators, np.broadcast_to(self.reference, (count, *self.reference.shape)))
+        value = np.broadcast_to(self.reference, (count, *self.reference.shape))
+        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key))
+        if type(family).draws is not RandomOperator.draws:
+            return compose(drawn(family, m, int(words.generate_state(1, np.uint64)[0]), count), value)
+        rng = np.random.Generator(np.random.PCG64(words))  # one for all: these maps are applied once
+        for _ in range(m):
+            value = apply_read_only(family, value, family.draw_block(rng, count), "a fresh map")
+        return value
 
     def found(self, operators: Operators, n: int, value: NDArray, seen: float) -> BackwardLimit:
         space, eps, rule = self.family.space, self.settling.eps, self.settling
@@ -467,7 +482,17 @@ class _Search:
             self.applications += n
         estimate = _tested(self.family, n, seen, rule)
         return BackwardLimit(
-            value, seen + rounding, estimate, n, self.applications, seen, rounding, rule.alpha, rule.delta, lengths(n), far
+            value,
+            seen + rounding,
+            estimate,
+            n,
+            self.applications,
+            seen,
+            rounding,
+            rule.alpha,
+            rule.delta,
+            lengths(n),
+            far,
         )
 
 
