@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from contraction.limits.settled import Settling
+from contraction.limits.settled import Settling, lengths
 from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
@@ -29,12 +29,13 @@ class Limit:
     n
         The last horizon.
     settled
-        Whether the coupling and the increment were at most eps at two successive horizons (the rule of
-        `contraction.limits.settled`). This is an estimate, never a certificate: no contraction factor is known for a
-        network.
-    horizons, coupling, increments
-        The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; and the distance
-        of iterates n/2 and n (NaN for the first).
+        Whether, at two successive horizons, the second start and three fresh ones came within eps of θ0 under the same
+        maps, and nearer than half as far as they were (the rule of `contraction.limits.settled`). A fresh start is
+        θ0 trained by m further maps, m = 16, 17 and 33, so that iterate n + m is compared with iterate n. This is an
+        estimate, never a certificate, and with so few starts one without an error rate.
+    horizons, coupling, increments, fresh
+        The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; the distance of
+        iterates n/2 and n (NaN for the first); and the largest of iterates n and n + m.
     applications
         How many maps were applied.
     about
@@ -47,6 +48,7 @@ class Limit:
     horizons: tuple[int, ...]
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
+    fresh: tuple[float, ...]
     applications: int
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -112,6 +114,8 @@ def limit(
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
+    fresh: list[float] = []
+    nudge = distance(state0, start)
     before: State | None = None
     settling = Settling(eps)
     n, applied = 1, 0
@@ -122,11 +126,18 @@ def limit(
         horizons.append(n)
         coupling.append(distance(state, other))
         increments.append(math.nan if before is None else distance(state, before))
-        gap = math.inf if before is None else increments[-1]
-        settled = settling.after(coupling=coupling[-1], gap=gap)
+        moved, apart = [nudge], [coupling[-1]]
+        for m in lengths(1):
+            further = kernel.apply(state0, range(n + m, n, -1), 0)
+            moved.append(distance(state0, further))
+            apart.append(distance(state, kernel.apply(further, range(n, 0, -1), m)))
+            applied += n + m
+        fresh.append(max(apart[1:]))
+        settled = settling.after(moved, apart)
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
             about["engine"] = kernel.name
             if refused := getattr(kernel, "refused", None):
                 about |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, about)
+            found = (tuple(values) for values in (horizons, coupling, increments, fresh))
+            return Limit(state, n, settled, *found, applied, about)
         before, n = state, 2 * n
