@@ -239,7 +239,7 @@ class Reshuffled(_Shuffles):
 
     def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
         full, rest = divmod(n, self.size)
-        blocks = [list(itertools.permutations(range(self.size)))] * full
+        blocks = [list(itertools.permutations(range(self.size)))] * full if full else []  # M! of them
         if rest:
             blocks.append(list(itertools.permutations(range(self.size), rest)))
         p = Fraction(1)

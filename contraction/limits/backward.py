@@ -25,7 +25,7 @@ from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, as_point, drawn
+from contraction.maps.operators import Operators, RandomOperator, apply_read_only, as_point, drawn
 from contraction.maps.probe import probe, probe_family
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -430,10 +430,10 @@ class _Search:
     def apart(self, operators: Operators, n: int, starts: int, test: int) -> tuple[NDArray, NDArray, NDArray]:
         """d(theta0, X) and d(T_1 … T_n theta0, T_1 … T_n X) for fresh X, and T_1 … T_n theta0."""
         space, theta = self.family.space, self.reference
-        X = np.concatenate([self.fresh(m, starts, (n, m, test)) for m in lengths(n)])
         step = max(1, BATCH_NUMBERS // max(1, theta.size))
-        after, value = np.empty(len(X)), theta
         with np.errstate(over="ignore", invalid="ignore"):
+            X = np.concatenate([self.fresh(m, starts, (n, m, test)) for m in lengths(n)])
+            after, value = np.empty(len(X)), theta
             before = np.asarray(space.distance(theta, X), dtype=float)
             for first in range(0, len(X), step):
                 part = X[first : first + step]
@@ -444,10 +444,16 @@ class _Search:
 
     def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
         """``count`` points T'_1 … T'_m theta0 of new maps, shape (count, *event)."""
-        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key)).generate_state(1, np.uint64)
-        operators = drawn(self.family, m, int(words[0]), count)
+        family = self.family
         self.applications += m * count
-        return compose(operators, np.broadcast_to(self.reference, (count, *self.reference.shape)))
+        value = np.broadcast_to(self.reference, (count, *self.reference.shape))
+        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key))
+        if type(family).draws is not RandomOperator.draws:
+            return compose(drawn(family, m, int(words.generate_state(1, np.uint64)[0]), count), value)
+        rng = np.random.Generator(np.random.PCG64(words))  # one for all: these maps are applied once
+        for _ in range(m):
+            value = apply_read_only(family, value, family.draw_block(rng, count), "a fresh map")
+        return value
 
     def found(self, operators: Operators, n: int, value: NDArray, seen: float) -> BackwardLimit:
         space, eps, rule = self.family.space, self.settling.eps, self.settling

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from contraction.limits.settled import AGREEING_HORIZONS, judged
+from contraction.limits.settled import Settling, lengths
 from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
@@ -29,13 +29,13 @@ class Limit:
     n
         The last horizon.
     settled
-        Whether, at two successive horizons, the two starts agreed by the rule of `contraction.limits.settled.judged`
-        and iterates n/2 and n were at most eps apart. This is an estimate, never a certificate: no contraction factor
-        is known for a network. It has no error rate either: `contraction.backward_limit` tests with hundreds of fresh
-        starts, each of which would be a training run here.
-    horizons, coupling, increments
-        The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; and the distance
-        of iterates n/2 and n (NaN for the first).
+        Whether, at two successive horizons, the second start and three fresh ones came within eps of θ0 under the same
+        maps, and nearer than half as far as they were (the rule of `contraction.limits.settled`). A fresh start is
+        θ0 trained by m further maps, m = 16, 17 and 33, so that iterate n + m is compared with iterate n. This is an
+        estimate, never a certificate, and with so few starts one without an error rate.
+    horizons, coupling, increments, fresh
+        The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; the distance of
+        iterates n/2 and n (NaN for the first); and the largest of iterates n and n + m.
     applications
         How many maps were applied.
     metadata
@@ -48,6 +48,7 @@ class Limit:
     horizons: tuple[int, ...]
     coupling: tuple[float, ...]
     increments: tuple[float, ...]
+    fresh: tuple[float, ...]
     applications: int
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -103,8 +104,8 @@ def limit(
     """
     if not eps > 0 or max_maps < 1:
         raise ValueError(f"eps and max_maps must be positive, got {eps} and {max_maps}")
-    apart = distance(state0, start)
-    if apart == 0:
+    nudge = distance(state0, start)
+    if nudge == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
     metadata: dict[str, Any] = dict(check_step(step, batches, state0))
@@ -114,8 +115,10 @@ def limit(
     horizons: list[int] = []
     coupling: list[float] = []
     increments: list[float] = []
+    fresh: list[float] = []
     before: State | None = None
-    n, applied, agreeing = 1, 0, 0
+    settling = Settling(eps)
+    n, applied = 1, 0
     while True:
         state = kernel.apply(state0, range(n, 0, -1), 0)
         other = kernel.apply(start, range(n, 0, -1), 0)
@@ -123,12 +126,18 @@ def limit(
         horizons.append(n)
         coupling.append(distance(state, other))
         increments.append(math.nan if before is None else distance(state, before))
-        agree = judged([apart], [coupling[-1]], eps) == "agree" and increments[-1] <= eps
-        agreeing = agreeing + 1 if agree else 0
-        settled = agreeing >= AGREEING_HORIZONS
+        moved, apart = [nudge], [coupling[-1]]
+        for m in lengths(1):
+            further = kernel.apply(state0, range(n + m, n, -1), 0)
+            moved.append(distance(state0, further))
+            apart.append(distance(state, kernel.apply(further, range(n, 0, -1), m)))
+            applied += n + m
+        fresh.append(max(apart[1:]))
+        settled = settling.after(moved, apart)
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
             metadata["engine"] = kernel.name
             if refused := getattr(kernel, "refused", None):
                 metadata |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
-            return Limit(state, n, settled, tuple(horizons), tuple(coupling), tuple(increments), applied, metadata)
+            found = (tuple(values) for values in (horizons, coupling, increments, fresh))
+            return Limit(state, n, settled, *found, applied, metadata)
         before, n = state, 2 * n

@@ -219,7 +219,8 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
         other = {**state0, "parameters": {k: v + 1 for k, v in state0["parameters"].items()}}
         found = nne.limit(step, data, state0, other, eps=1e-6, max_maps=256 if not settles else 4096)
         assert found.settled == settles
-        assert found.applications <= 4 * found.n
+        assert found.applications <= 10 * found.n + 66 * len(found.horizons)  # O(n): five starts, 66 further maps
+        assert len(found.fresh) == len(found.horizons)
         again = double_loop(step, data, state0, Backward(), [found.n])[found.n]
         assert torch.equal(flat(found.value["parameters"]), flat(again["parameters"]))
         if settles:
@@ -248,6 +249,24 @@ def test_starts_that_meet_do_not_make_a_path_settle() -> None:
     assert found.increments[-1] > 1
     with pytest.raises(ValueError, match="state0 and start are equal"):
         nne.limit(step, batches, one, one, eps=1e-3, engine="step")
+
+
+def test_a_path_of_period_two_does_not_settle() -> None:
+    """Sign-SGD on a lattice alternates for ever: iterates 1, 2, 4, 8, … agree, all but the first being even."""
+
+    def step(state, batch, t):
+        w = state["parameters"]["w"]
+        return {"parameters": {"w": w - 0.1 * torch.sign(w - batch)}}
+
+    def batches(i):
+        return torch.tensor(0.01 * np.random.default_rng(i).standard_normal(), dtype=torch.float64)
+
+    one, other = ({"parameters": {"w": torch.tensor(w, dtype=torch.float64)}} for w in (0.0, 1e-9))
+    found = nne.limit(step, batches, one, other, eps=1e-3, max_maps=64, engine="step")
+    assert not found.settled
+    assert found.increments[2:] == (0.0,) * 5  # what a rule on increments and coupling would take for a limit
+    assert max(found.coupling[2:]) <= 1e-9
+    assert found.fresh[-1] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("max_maps", [64, 65, 127])
