@@ -1,0 +1,153 @@
+"""Theorem 2.6, continued: the law of a pair of backward iterates is that of two forward runs on the same maps (row 77).
+
+Problem
+    A word of maps T_1 … T_m, 0 <= n <= m, theta_0 fixed; X = T_{n+1} … T_m theta_0 is made from the *next* maps.
+Guarantee (Exact)
+    If (T_1 … T_n, T_{n+1} … T_m) and (T_n … T_1, T_{n+1} … T_m) have one law, then
+        (theta_n^B, theta_m^B) =law (T_n … T_1 theta_0, T_n … T_1 X).
+    So it is for i.i.d. and exchangeable maps, and for fresh shuffles of N maps if n <= N or N divides n. If only the
+    whole word has the law of its reversal (one shuffle repeated, a reversible chain), then
+        (theta_n^B, theta_m^B) =law (T_m … T_{m-n+1} theta_0, T_m … T_1 theta_0).
+    Two forward runs therefore give the law of the increment, or of a tail, for each n by itself.
+Smallest wrong claim that is detected
+    Laws of pairs are compared exactly, so any: X from independent maps where the maps are exchangeable, the first form
+    for one shuffle repeated, fresh shuffles beyond an epoch, a cyclic order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from contraction.families.index_laws import ExchangeableMixture, IndexLaw, Reshuffled, ShuffledOnce
+from contraction.maps.orders import Backward, CustomOrder, Order
+from contraction.statements.cases.exact_words import Law, Map, WordLaw, iid, law_of, overlap, random_fraction, rows
+from contraction.statements.records import Control, Row, Statement, Tier, Verdict
+from contraction.statements.section_2.equality_of_laws import kink, random_maps, random_weights
+from contraction.statements.section_2.reversible_words import reversible_chain
+
+NAME, ROWS = "increments_from_forward_runs", (77,)
+
+
+def backward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int) -> Law:
+    """The exact law of (theta_n^B, theta_m^B)."""
+    return _pair(maps, words, theta0, Backward(), [n, m])
+
+
+def forward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int, whole: bool) -> Law:
+    """The exact law of the two forward runs: from theta_0 and from X, or, with ``whole``, of the last n maps and all.
+
+    Iterates 1 and 2 of an order whose words are spelled out, outermost map first.
+    """
+    if whole:
+        spelled = {1: range(m, m - n, -1), 2: range(m, 0, -1)}
+    else:
+        spelled = {1: range(n, 0, -1), 2: [*range(n, 0, -1), *range(n + 1, m + 1)]}
+    return _pair(maps, words, theta0, CustomOrder(words=lambda k: tuple(spelled[k])), [1, 2])
+
+
+def _pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], order: Order, at: Sequence[int]) -> Law:
+    array = np.array(list(words), dtype=int)
+    return law_of(rows(maps, array, theta0, order, at=at), words.values())
+
+
+def check(
+    maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, whole: bool = False, seed: int = 0
+) -> Verdict:
+    """Compare the exact joint laws of the backward pair and of the two forward runs; measured is the mass they share.
+
+    The words have length m, which must be at least 2 (the order that spells the runs out has two iterates) and n.
+    """
+    m = len(next(iter(words)))
+    backward = backward_pair(maps, words, theta0, n, m)
+    forward = forward_pair(maps, words, theta0, n, m, whole)
+    return Verdict(
+        NAME,
+        ROWS,
+        "exact",
+        backward == forward,
+        float(overlap(backward, forward)),
+        1.0,
+        seed=seed,
+        hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word reversible",
+        note=f"{len(maps)} maps, n={n}, m={m}, {len(backward)} atoms" + (", whole word" if whole else ""),
+    )
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """Nonlinear maps; words of up to 5 (i.i.d., exchangeable, fresh shuffles), of up to 6 (one shuffle, a chain)."""
+    longest = 5 if tier == "standard" else 7
+    for n, m in ((1, 2), (2, 3), (1, 4), (3, longest)):
+        weights = random_weights(rng, 3)
+        coins = [[Fraction(1, 4), Fraction(3, 4), Fraction(0)], weights]
+        for words in (iid(weights, m), ExchangeableMixture(coins).word_law(m)):
+            yield _case(rng, words, n)
+    for size, n, m in ((3, 2, 3), (3, 2, 5), (3, 3, 5), (2, 2, 5), (2, 4, 5)):
+        yield _case(rng, Reshuffled(size).word_law(m), n)
+    for n, m in ((1, 2), (2, 5), (4, 6)):
+        yield _case(rng, ShuffledOnce(3).word_law(m), n, whole=True)
+        yield _case(rng, reversible_chain(*map(int, rng.integers(1, 9, 3))).word_law(m), n, whole=True)
+
+
+def _case(rng: np.random.Generator, words: WordLaw, n: int, whole: bool = False) -> dict:
+    letters = 1 + max(max(word) for word in words)
+    theta0 = [random_fraction(rng, -3, 3) for _ in range(int(rng.integers(1, 3)))]
+    return {"maps": random_maps(rng, letters), "words": words, "theta0": theta0, "n": n, "whole": whole}
+
+
+#: Three maps of the controls; no two of their words of one length agree at 0.
+THREE = (
+    kink(Fraction(1, 2), Fraction(1), Fraction(1, 4)),
+    kink(Fraction(-1, 3), Fraction(-2), Fraction(1, 5)),
+    kink(Fraction(1, 7), Fraction(1, 3), Fraction(-1, 2)),
+)
+
+
+def check_independent_copy(words: WordLaw, n: int, lag: int = 1) -> Verdict:
+    """The claim with X made by ``lag`` maps of an independent word in place of the next maps."""
+    doubled = {first[:n] + other[:lag]: Fraction(0) for first in words for other in words}
+    for first, p in words.items():
+        for other, q in words.items():
+            doubled[first[:n] + other[:lag]] += p * q
+    theta0 = [Fraction(0)]
+    backward = backward_pair(THREE, words, theta0, n, n + lag)
+    forward = forward_pair(THREE, doubled, theta0, n, n + lag, whole=False)
+    measured = float(overlap(backward, forward))
+    return Verdict(NAME, ROWS, "exact", backward == forward, measured, 1.0, note=f"independent copy, n={n}")
+
+
+def _refused(law: IndexLaw, n: int, m: int):
+    return lambda seed: check(THREE[: law.size], law.word_law(m), [Fraction(0)], n, seed=seed)
+
+
+CONTROLS = (
+    Control(
+        "X from independent maps, without replacement", lambda seed: check_independent_copy(Reshuffled(2).word_law(2), 1)
+    ),
+    Control("fresh shuffles of 2 maps at n = 3", _refused(Reshuffled(2), 3, 4)),
+    Control("one shuffle of 3 maps repeated, X from the next maps", _refused(ShuffledOnce(3), 3, 4)),
+)
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Theorem 2.6",),
+    claim="(θ_n^B, θ_m^B) =law (T_n…T_1 θ0, T_n…T_1 X), X = T_{n+1}…T_m θ0: backward increments at forward cost",
+    hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word reversible",
+    rows=(
+        Row(
+            77,
+            "Theorem 2.6, pairs of backward iterates",
+            "BEYOND",
+            beyond="For i.i.d. or exchangeable maps the distance of two backward iterates n < m has the law of the "
+            "distance of two forward runs on T_1, …, T_n, one from θ_0 and one from X = T_{n+1} ⋯ T_m(θ_0). So two "
+            "forward runs give the law of the backward increment for each n by itself, at 2N steps for all n up to N. "
+            "X comes from the next maps: an independent copy serves only where the maps are independent.",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    controls=CONTROLS,
+    test="tests/theory/statements/section_2/test_increments_from_forward_runs.py",
+)
