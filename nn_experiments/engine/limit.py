@@ -138,6 +138,6 @@ def limit(
             metadata["engine"] = kernel.name
             if refused := getattr(kernel, "refused", None):
                 metadata |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
-            found = (tuple(values) for values in (horizons, coupling, increments, fresh))
-            return Limit(state, n, settled, *found, applied, metadata)
+            measured = (tuple(horizons), tuple(coupling), tuple(increments), tuple(fresh))
+            return Limit(state, n, settled, *measured, applied, metadata)
         before, n = state, 2 * n

@@ -124,7 +124,8 @@ def _refused(law: IndexLaw, n: int, m: int):
 
 CONTROLS = (
     Control(
-        "X from independent maps, without replacement", lambda seed: check_independent_copy(Reshuffled(2).word_law(2), 1)
+        "X from independent maps, without replacement",
+        lambda seed: check_independent_copy(Reshuffled(2).word_law(2), 1),
     ),
     Control("fresh shuffles of 2 maps at n = 3", _refused(Reshuffled(2), 3, 4)),
     Control("one shuffle of 3 maps repeated, X from the next maps", _refused(ShuffledOnce(3), 3, 4)),

@@ -64,7 +64,7 @@ def test_words_without_the_symmetry_are_caught(law, n, m, whole):
 
 @pytest.mark.control
 def test_an_independent_copy_serves_independent_maps_only():
-    """From {x/2 + 1, 0} without replacement the increment at n = 1 is 0; an independent map gives 1/2 with chance 1/4."""
+    """From {x/2 + 1, 0} without replacement increment 1 is 0; an independent map gives 1/2 with chance 1/4."""
     independent = iid([Fraction(1, 3), Fraction(2, 3)], 3)
     assert statement.check_independent_copy(independent, 2)
     assert not statement.check_independent_copy(Reshuffled(2).word_law(2), 1)
