@@ -30,7 +30,7 @@ from contraction.certificates.words import (
 )
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
@@ -255,7 +255,7 @@ def _log_lipschitz(
     block = max(1, BLOCK_NUMBERS // (d * d)) if products else count
     found = []
     for first in range(0, count, block):
-        operators = family.sample(q, _block_seed(seed, first), replicas=min(block, count - first))
+        operators = drawn(family, q, _block_seed(seed, first), replicas=min(block, count - first))
         found.append(_of_products(operators, Q, metric, d) if products else _of_single_maps(operators))
     return np.concatenate(found)
 

@@ -193,8 +193,8 @@ def test_laws_that_are_not_ergodic_are_refused(law, reason):
 def test_what_has_no_meaning_is_refused():
     family = FiniteFamily([(0.5, 1.0)])
     for call, rule in (
-        (lambda: ct.lyapunov_exponents(family, 0.0, 0), "n of at least 1"),
-        (lambda: ct.lyapunov_exponents(family, 0.0, 9, replicas=1), "replicas of at least 2"),
+        (lambda: ct.lyapunov_exponents(family, 0.0, 0), "n must be an integer of at least 1"),
+        (lambda: ct.lyapunov_exponents(family, 0.0, 9, replicas=1), "replicas must be an integer of at least 2"),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, "both"), 'must be "top" or "all"'),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, confidence=1.0), "between 0 and 1"),
         (lambda: ct.lyapunov_exponents(family, [[0.0]], 9), r"one point \(d,\)"),
