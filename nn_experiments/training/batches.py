@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -36,12 +36,12 @@ class Batch(NamedTuple):
 class Batches(Protocol):
     """What an engine asks for: i ↦ B_i for i = 1, 2, …, always the same batch for the same i."""
 
-    def __call__(self, i: int) -> Any:
-        """Return B_i."""
+    def __call__(self, i: int, /) -> Sequence[Any]:
+        """Return B_i: inputs, targets and, in a `Batch`, the index."""
         ...
 
 
-def check_batches(batches: Any) -> Batches:
+def check_batches(batches: object) -> Batches:
     """Return ``batches``, or refuse what cannot be replayed.
 
     Raises
@@ -57,7 +57,7 @@ def check_batches(batches: Any) -> Batches:
         )
     if not callable(batches):
         raise TypeError(f"batches must be a function i -> B_i (i = 1, 2, …), got {type(batches).__name__}")
-    return batches
+    return cast(Batches, batches)
 
 
 class Inputs:

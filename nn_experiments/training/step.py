@@ -22,9 +22,11 @@ from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
-__all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
+__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
 
 State = dict[str, dict[str, torch.Tensor]]
+#: (state, batch, position t in the run, counted from 1) -> next state.
+Step = Callable[[State, Any, int], State]
 
 
 def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

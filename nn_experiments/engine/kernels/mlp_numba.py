@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,9 @@ except ModuleNotFoundError as error:
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
 from nn_experiments.engine.kernels.mlp import Table, why_not_mlp_kernel
+from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.models.mlp import MLP
-from nn_experiments.training.step import LOSSES, State
+from nn_experiments.training.step import LOSSES, State, Step, TrainingStep
 
 __all__ = ["CompiledKernel"]
 
@@ -121,12 +121,15 @@ class CompiledKernel:
     """SGD on an MLP in compiled loops; equal to `MLPKernel` to rounding."""
 
     name = "compiled"
+    refused: str | None = None
 
-    def __init__(self, step: Any, batches: Any) -> None:
+    def __init__(self, step: Step, batches: Batches) -> None:
         reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the compiled kernel cannot run this step: {reason}")
+        assert isinstance(step, TrainingStep)
         assert isinstance(step.model, MLP)
+        assert isinstance(batches, ArrayBatches)
         self.step, self.table = step, Table(batches)
         self.depth = len(step.model.layers)
         self.relu = step.model.activation == "relu"
