@@ -7,11 +7,14 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from nn_experiments.training.step import TrainingStep
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
 
 __all__ = [
     "SHARE",
@@ -99,7 +102,9 @@ def on_gpu(step: TrainingStep) -> bool:
     return next(step.model.parameters()).is_cuda
 
 
-def recorded(call: Callable[[], object], device: torch.device, *, pool: Any = None) -> Callable[[], None]:
+def recorded(
+    call: Callable[[], object], device: torch.device, *, pool: _POOL_HANDLE | None = None
+) -> Callable[[], None]:
     """Record what a call does on a GPU as a CUDA graph; return a function that replays it.
 
     Parameters

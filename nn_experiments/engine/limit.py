@@ -53,6 +53,7 @@ class Limit:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
+        """Return one line: the horizon, whether it settled, and the cost."""
         return (
             f"Limit(n={self.n}, settled={self.settled}, coupling {self.coupling[-1]:.3g} at n, "
             f"{self.applications:,} maps applied)"

@@ -17,7 +17,7 @@ from nn_experiments.training.torch_randomness import changed_generators, generat
 __all__ = ["probe", "probe_measurement"]
 
 
-def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:
+def _leaves(tree: object, path: str = "") -> dict[str, torch.Tensor]:
     if isinstance(tree, torch.Tensor):
         return {path: tree}
     if isinstance(tree, dict):
@@ -29,7 +29,7 @@ def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:
     return {k: v for key, part in parts for k, v in _leaves(part, f"{path}/{key}" if path else str(key)).items()}
 
 
-def _differ(first: Any, second: Any) -> str | None:
+def _differ(first: object, second: object) -> str | None:
     one, two = _leaves(first), _leaves(second)
     if one.keys() != two.keys():
         return f"keys {sorted(one.keys() ^ two.keys())}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 from contraction.arguments import check_integer
@@ -169,13 +169,13 @@ class Experiment:
         return dataclasses.replace(self, **fields)
 
 
-def _types(settings: type) -> dict[str, Any]:
+def _types(settings: type) -> dict[str, type | UnionType]:
     """Return the name and type of every field of a dataclass, in order."""
     hints = get_type_hints(settings)
     return {one.name: hints[one.name] for one in dataclasses.fields(settings)}
 
 
-def _value(kind: Any, text: str, name: str) -> Any:
+def _value(kind: type | UnionType, text: str, name: str) -> object:
     """Return text from the command line as a value of a field's type."""
     options = get_args(kind)
     if NoneType in options:

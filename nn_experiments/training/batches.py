@@ -12,7 +12,11 @@ from nn_experiments.datasets import Dataset
 from nn_experiments.training.choices import SCALINGS, check_choice
 from nn_experiments.training.sampling import Sampler
 
-__all__ = ["ArrayBatches", "Batch", "Batches", "Inputs", "check_batches"]
+__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "check_batches"]
+
+
+#: What a source of batches may return: inputs, targets and, in a `Batch`, the index.
+BatchLike = Sequence[Any]
 
 
 class Batch(NamedTuple):
@@ -36,7 +40,7 @@ class Batch(NamedTuple):
 class Batches(Protocol):
     """What an engine asks for: i ↦ B_i for i = 1, 2, …, always the same batch for the same i."""
 
-    def __call__(self, i: int, /) -> Sequence[Any]:
+    def __call__(self, i: int, /) -> BatchLike:
         """Return B_i: inputs, targets and, in a `Batch`, the index."""
         ...
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
 from torch.func import functional_call, grad
 
+from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
 
@@ -29,7 +30,7 @@ class Measurement(Protocol):
         """Whether `__call__` also gets the newest batch B_n and the outermost one (applied last)."""
         ...
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return a scalar tensor (or a small array) a metric."""
         ...
 
@@ -46,7 +47,7 @@ class Functions:
         """Names of the metrics."""
         return tuple(self.functions)
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return every function's value."""
         return {name: function(state) for name, function in self.functions.items()}
 
@@ -96,7 +97,7 @@ class Evaluation:
         pieces = [self.predict(state, inputs[k : k + self.rows]) for k in range(0, len(inputs), self.rows)]
         return torch.cat(pieces)
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return all metrics of a state as scalar tensors; iterate 0 has no batch losses."""
         found: dict[str, torch.Tensor] = {}
         with torch.no_grad():
@@ -123,7 +124,9 @@ class Evaluation:
         for k in range(0, len(inputs), self.rows):
             x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
 
-            def objective(parameters: dict[str, torch.Tensor], x: Any = x, y: Any = y) -> torch.Tensor:
+            def objective(
+                parameters: dict[str, torch.Tensor], x: torch.Tensor = x, y: torch.Tensor = y
+            ) -> torch.Tensor:
                 outputs = self.predict({**state, "parameters": parameters}, x)
                 return self.loss(outputs, y) * (len(x) / len(inputs))
 

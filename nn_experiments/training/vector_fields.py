@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
+from nn_experiments.training.batches import BatchLike
 
 __all__ = [
     "Layout",
@@ -67,6 +68,7 @@ class Layout:
 
     @property
     def sizes(self) -> list[int]:
+        """Number of entries of each tensor."""
         return [math.prod(shape) for shape in self.shapes]
 
     @property
@@ -132,7 +134,7 @@ def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -
         (outputs, targets) ↦ mean loss, a scalar tensor.
     """
 
-    def loss(parameters: Mapping[str, Any], batch: Any) -> Tensor:
+    def loss(parameters: Mapping[str, Any], batch: BatchLike) -> Tensor:
         inputs, targets = batch
         return criterion(torch.func.functional_call(module, dict(parameters), (inputs,)), targets)
 
@@ -152,7 +154,10 @@ def batch_coupled_layers(module: nn.Module) -> list[str]:
     ]
 
 
-def split_batch(batch: Any, c: int) -> list[Any]:
+def split_batch(
+    batch: Any,
+    c: int,
+) -> list[Any]:
     """Return c parts of equal size of a batch: a tensor, or a tuple, list or dictionary of tensors of one length.
 
     Raises
@@ -277,7 +282,7 @@ def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) 
         The layout of the parameters.
     """
 
-    def on_vector(batch: Any) -> Callable[[Tensor], Tensor]:
+    def on_vector(batch: BatchLike) -> Callable[[Tensor], Tensor]:
         return lambda vector: loss(layout.unflatten(vector), batch)
 
     return [loss_field(on_vector(batch)) for batch in batches]

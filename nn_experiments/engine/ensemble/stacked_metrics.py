@@ -11,6 +11,7 @@ import torch
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
+from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.step import State
 
@@ -21,7 +22,7 @@ _WIDE: WeakKeyDictionary[Evaluation, Wide | None] = WeakKeyDictionary()
 
 
 def measure_together(
-    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Any
+    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Batches
 ) -> list[dict[str, np.ndarray]] | None:
     """Return a measurement of several iterates, or None if it cannot be batched.
 

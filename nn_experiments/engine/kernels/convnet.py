@@ -12,7 +12,7 @@ from torch import nn
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
 from nn_experiments.engine.kernels.mlp import StepKernel
-from nn_experiments.training.batches import Batch, Batches
+from nn_experiments.training.batches import Batch, Batches, BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.scalar_loss import scalar
 from nn_experiments.training.step import State, Step, TrainingStep
@@ -125,7 +125,7 @@ class ChannelsLastKernel:
             module._buffers[key] = fresh[name]
 
     def _once(
-        self, batch: Sequence[Any], t: int, memory: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]
+        self, batch: BatchLike, t: int, memory: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         step, values = self.step, list(leaves.values())
         for product in (self.replaced or {}).values():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -163,7 +162,7 @@ def replace_small(
     return new
 
 
-def _readers(outputs: Any) -> Counter[int]:
+def _readers(outputs: object) -> Counter[int]:
     """Return the ``id`` of a parameter -> how many operations that led to some outputs read it."""
     todo = [one.grad_fn for one in tree_leaves(outputs) if isinstance(one, torch.Tensor) and one.grad_fn is not None]
     seen = set(todo)
