@@ -31,8 +31,20 @@ def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Pat
 
     Parameters
     ----------
+    path
+        The file to write; its folder is made if needed.
     suffix
         How the temporary name ends. It must not be that of ``path`` where a folder is searched for such files.
+
+    Yields
+    ------
+    Path
+        The temporary file.
+
+    Raises
+    ------
+    OSError
+        If nothing can be written there, with the path: writers to an open file, such as a full disk's, name none.
     """
     path = Path(path)
     if path.is_dir():
@@ -45,6 +57,10 @@ def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Pat
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

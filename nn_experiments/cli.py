@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results.curves import DEFAULT_OUT
@@ -16,8 +16,11 @@ from nn_experiments.training.choices import DTYPES
 
 __all__ = ["main"]
 
+#: What `argparse.ArgumentParser.add_subparsers` returns.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+
+def _command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
     """Return the parser of a command, whose own help says what the list of commands says."""
     return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
 

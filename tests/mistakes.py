@@ -178,8 +178,8 @@ MISTAKES = (
     Mistake(
         "running statistics left behind: a chain goes on with those of the one before it",
         "nn_experiments/engine/kernels/convnet.py",
-        "self._put_buffers(state)\n        if self.products is None:",
-        "pass\n        if self.products is None:",
+        "self._put_buffers(state)\n        if self.replaced is None:",
+        "pass\n        if self.replaced is None:",
         "tests/nn/engine/test_convnet.py::test_every_iterate_of_every_order[basic-batch-backward]",
     ),
     Mistake(
@@ -200,8 +200,8 @@ MISTAKES = (
     Mistake(
         "chains that were swept along before their time do not start over",
         "nn_experiments/engine/ensemble/wavefront.py",
-        "if swept > begun < live:",
-        "if swept > begun > live:",
+        "if active < joined and active < swept:",
+        "if active > joined and active < swept:",
         "tests/nn/engine/test_resources.py::test_padding_changes_nothing[backward-slow]",
     ),
     Mistake(

@@ -63,6 +63,7 @@ class Rows:
         return self.values.dtype
 
     def __len__(self) -> int:
+        """Length of the whole array."""
         return len(self._all)
 
     def __getitem__(self, rows: np.ndarray | slice | int) -> np.ndarray:
@@ -92,7 +93,8 @@ class Rows:
             self._refuse(f"image {missing.flat[0]}" + (f" and {missing.size - 1} more" if missing.size > 1 else ""))
         return found
 
-    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse to stand for the whole array."""
         self._refuse("the others")
 
     def _refuse(self, wanted: str) -> NoReturn:

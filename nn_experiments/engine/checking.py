@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from contraction.maps.orders import CustomOrder
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
-from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.batches import ArrayBatches, Batch, Batches
 from nn_experiments.training.rounding import as_double, first_difference
 from nn_experiments.training.self_check import Reference, SelfCheck
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, Step
 
-__all__ = ["check_step", "checked_kernel", "why_not_ensemble"]
+__all__ = ["check_step", "checked_kernel", "describe", "why_not_ensemble"]
 
 
 class _Doubled(ArrayBatches):
     """The batches of another source in float64."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Batches) -> None:
         self.inner = inner
         if isinstance(inner, ArrayBatches):
             self.sampler = inner.sampler
 
-    def __call__(self, i: int) -> Any:
+    def __call__(self, i: int) -> Batch:
+        """Return B_i in float64."""
         return as_double(self.inner(i))
 
 
-def check_step(step: Any, batches: Callable[[int], Any], state0: State) -> dict[str, str]:
+def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:
     """Compare a step of from_torch with the user's own training loop; return what to record.
 
     Raises
@@ -43,7 +41,7 @@ def check_step(step: Any, batches: Callable[[int], Any], state0: State) -> dict[
     return {"self-check": check if isinstance(check, str) else check(step, batches, state0)}
 
 
-def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
+def checked_kernel(step: Step, batches: Batches, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
     """Return the kernel to run a step with, and what to record.
 
     With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step.
@@ -72,7 +70,14 @@ def checked_kernel(step: Any, batches: Any, state0: State, engine: str) -> tuple
     return StepKernel(step, batches), {"not used": f"{kernel.name}: {reason}"}
 
 
-def _reference(step: Any, check: SelfCheck, batches: Any, state0: State) -> Reference:
+def describe(kernel: Kernel) -> dict[str, str]:
+    """Return the name of the kernel that ran, and the reason where the step itself ran in place of it."""
+    if kernel.refused is None:
+        return {"engine": kernel.name}
+    return {"engine": "step", "not used": f"{kernel.name}: {kernel.refused}"}
+
+
+def _reference(step: Step, check: SelfCheck, batches: Batches, state0: State) -> Reference:
     """Return what the user's own loop gives, from the check of the step; computed anew if that was of other batches."""
     if check.reference is None:
         check.known = [one for one in check.known if one[:2] != (batches, "step")]
@@ -82,7 +87,7 @@ def _reference(step: Any, check: SelfCheck, batches: Any, state0: State) -> Refe
     return reference
 
 
-def _kernel_differs(step: Any, check: SelfCheck, batches: Any, state0: State, name: str) -> str | None:
+def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: State, name: str) -> str | None:
     """Return how a kernel differs over three maps, or over one after that, or None."""
     reference = _reference(step, check, batches, state0)
     data = _Doubled(batches) if reference.double else batches
@@ -105,7 +110,7 @@ def _said(difference: tuple[int, str, float, float]) -> str:
     return f"it differs from your own training loop in {name} by {gap:.3g}, where rounding explains {allowed:.1g}"
 
 
-def why_not_ensemble(step: Any, batches: Any, state0: State) -> str | None:
+def why_not_ensemble(step: Step, batches: Batches, state0: State) -> str | None:
     """Return why the ensemble cannot run a step of from_torch, or how it differs; None if it is right.
 
     Two chains are compared: the maps of the check, and the first of them.
@@ -120,7 +125,7 @@ def why_not_ensemble(step: Any, batches: Any, state0: State) -> str | None:
     return before[0]
 
 
-def _ensemble_differs(step: Any, check: SelfCheck, batches: Any, state0: State) -> str | None:
+def _ensemble_differs(step: Step, check: SelfCheck, batches: Batches, state0: State) -> str | None:
     from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
 
     reference = _reference(step, check, batches, state0)

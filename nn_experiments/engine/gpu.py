@@ -7,12 +7,18 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from nn_experiments.training.step import TrainingStep
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
+
 __all__ = [
     "SHARE",
+    "attempt",
     "device_is_lost",
     "free",
     "limit_share",
@@ -23,6 +29,8 @@ __all__ = [
     "versions",
     "wait",
 ]
+
+Result = TypeVar("Result")
 
 #: Share of a card's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
 SHARE = 0.93
@@ -60,6 +68,28 @@ def device_is_lost(error: BaseException) -> bool:
     return kind is not None and isinstance(error, kind) and not out_of_memory(error)
 
 
+def attempt(call: Callable[[], Result]) -> tuple[Result] | None:
+    """Return (what a call returned,), or None if memory ran out, which is then free again.
+
+    Parameters
+    ----------
+    call : callable
+        What to try. Nothing else may hold its tensors if their memory is to become free.
+
+    Returns
+    -------
+    tuple or None
+        A tuple of one, since a call may return None.
+    """
+    try:
+        return (call(),)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+    free()  # only here, with the exception and the tensors in its frames gone
+    return None
+
+
 def free() -> None:
     """Give back what torch keeps of a GPU's memory; call it outside of the ``except`` that caught running out of it."""
     if torch.cuda.is_available():
@@ -67,12 +97,14 @@ def free() -> None:
         torch.cuda.empty_cache()
 
 
-def on_gpu(step: Any) -> bool:
+def on_gpu(step: TrainingStep) -> bool:
     """Return whether a step's module is on a GPU."""
     return next(step.model.parameters()).is_cuda
 
 
-def recorded(call: Callable[[], object], device: torch.device, *, pool: Any = None) -> Callable[[], None]:
+def recorded(
+    call: Callable[[], object], device: torch.device, *, pool: _POOL_HANDLE | None = None
+) -> Callable[[], None]:
     """Record what a call does on a GPU as a CUDA graph; return a function that replays it.
 
     Parameters

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contraction.limits.settled import Settling, lengths
-from nn_experiments.engine.checking import check_step, checked_kernel
+from nn_experiments.engine.checking import check_step, checked_kernel, describe
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
-from nn_experiments.training.batches import check_batches
+from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import parameter_distance
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, Step
 
 __all__ = ["Limit", "limit"]
 
@@ -53,6 +53,7 @@ class Limit:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
+        """Return one line: the horizon, whether it settled, and the cost."""
         return (
             f"Limit(n={self.n}, settled={self.settled}, coupling {self.coupling[-1]:.3g} at n, "
             f"{self.applications:,} maps applied)"
@@ -61,8 +62,8 @@ class Limit:
 
 @repeatable()
 def limit(
-    step: Callable[[State, Any, int], State],
-    batches: Callable[[int], Any],
+    step: Step,
+    batches: Batches,
     state0: State,
     start: State,
     *,
@@ -135,9 +136,6 @@ def limit(
         fresh.append(max(apart[1:]))
         settled = settling.after(moved, apart)
         if settled or 2 * n > max_maps or not math.isfinite(coupling[-1]):
-            metadata["engine"] = kernel.name
-            if refused := getattr(kernel, "refused", None):
-                metadata |= {"engine": "step", "not used": f"{kernel.name}: {refused}"}
             measured = (tuple(horizons), tuple(coupling), tuple(increments), tuple(fresh))
-            return Limit(state, n, settled, *measured, applied, metadata)
+            return Limit(state, n, settled, *measured, applied, metadata | describe(kernel))
         before, n = state, 2 * n

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from contraction.maps.orders import Order, full_word
-from nn_experiments.training.step import State
+from nn_experiments.training.batches import Batches
+from nn_experiments.training.step import State, Step
 
 __all__ = ["double_loop"]
 
 
 def double_loop(
-    step: Callable[[State, Any, int], State],
-    batches: Callable[[int], Any],
+    step: Step,
+    batches: Batches,
     state0: State,
     order: Order,
     at: Sequence[int],

@@ -1,4 +1,4 @@
-"""From an order and the asked iterates to runs of maps: what is computed from what (no torch)."""
+"""From an order and numbers of iterates to segments of maps: what is computed from what (no torch)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Segment:
     Attributes
     ----------
     n
-        The iterate that the run ends in.
+        The iterate that it ends in.
     anchor
-        The iterate it starts from; 0 or the ``n`` of an earlier run.
+        The iterate it starts from; 0 or the ``n`` of an earlier segment.
     indices
         Indices of the maps, innermost (applied first) first.
     before
@@ -42,18 +42,14 @@ class Segment:
         return self.before + len(self.indices)
 
 
-def check_iterates(at: Iterable[int] | None, available: int | None) -> list[int]:
-    """Return the asked iterates, increasing and without repetition.
+def check_iterates(at: Iterable[int]) -> list[int]:
+    """Return the numbers of iterates, increasing and without repetition.
 
     Raises
     ------
     ValueError
-        If there are none, or one is negative or no integer, or ``at`` is left out without a number of maps.
+        If there are none, or one is negative or is not an integer.
     """
-    if at is None:
-        if available is None:
-            raise ValueError("say which iterates: at=range(N + 1)")
-        return list(range(available + 1))
     numbers = sorted(set(at))
     if not numbers:
         raise ValueError("at names no iterate")
@@ -61,10 +57,22 @@ def check_iterates(at: Iterable[int] | None, available: int | None) -> list[int]
 
 
 def plan(order: Order, at: Sequence[int]) -> list[Segment]:
-    """Return the runs that give all iterates ``at`` (and the anchors they share), each after its anchor.
+    """Return the segments that give all iterates ``at`` and the anchors they share, each after its anchor.
 
-    Anchors that only one run needs and nobody asked for are joined into that run, so a forward iterate asked for
-    every 100 steps is one run of 100 maps.
+    An anchor that only one segment needs and that is not in ``at`` is passed through: the forward iterates 100, 200, …
+    are segments of 100 maps each.
+
+    Parameters
+    ----------
+    order
+        From ``contraction.maps.orders``, or your own.
+    at
+        Numbers of iterates.
+
+    Returns
+    -------
+    list of Segment
+        By increasing ``n``.
 
     Raises
     ------
@@ -77,7 +85,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Segment]:
     wanted = set(at)
     kept = {n for n in parents if n in wanted or children[n] > 1}
     depth = {0: 0}
-    runs: list[Segment] = []
+    segments: list[Segment] = []
     for n in sorted(kept):
         words = [order.word(n)]
         anchor = parents[n]
@@ -90,8 +98,7 @@ def plan(order: Order, at: Sequence[int]) -> list[Segment]:
             indices = [i for word in reversed(words) for i in reversed(word)]
         outermost = next((word[0] for word in words if len(word)), 0)
         if not outermost and anchor:
-            outermost = next(run.outermost for run in runs if run.n == anchor)
-        run = Segment(n, anchor, indices, depth[anchor], outermost)
-        depth[n] = run.depth
-        runs.append(run)
-    return runs
+            outermost = next(earlier.outermost for earlier in segments if earlier.n == anchor)
+        segments.append(Segment(n, anchor, indices, depth[anchor], outermost))
+        depth[n] = segments[-1].depth
+    return segments

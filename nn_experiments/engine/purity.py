@@ -11,26 +11,20 @@ import torch
 
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.engine.gpu import wait
-from nn_experiments.training.step import State
+from nn_experiments.training.batches import Batches
+from nn_experiments.training.step import State, Step
 from nn_experiments.training.torch_randomness import changed_generators, generator_states, restored_generators
+from nn_experiments.training.trees import leaves
 
 __all__ = ["probe", "probe_measurement"]
 
 
-def _leaves(tree: Any, path: str = "") -> dict[str, torch.Tensor]:
-    if isinstance(tree, torch.Tensor):
-        return {path: tree}
-    if isinstance(tree, dict):
-        parts = tree.items()
-    elif isinstance(tree, list | tuple):
-        parts = enumerate(tree)
-    else:
-        return {}
-    return {k: v for key, part in parts for k, v in _leaves(part, f"{path}/{key}" if path else str(key)).items()}
+def _tensors(tree: object) -> dict[str, torch.Tensor]:
+    return {"/".join(path): value for path, value in leaves(tree) if isinstance(value, torch.Tensor)}
 
 
-def _differ(first: Any, second: Any) -> str | None:
-    one, two = _leaves(first), _leaves(second)
+def _differ(first: object, second: object) -> str | None:
+    one, two = _tensors(first), _tensors(second)
     if one.keys() != two.keys():
         return f"keys {sorted(one.keys() ^ two.keys())}"
     for name, value in one.items():
@@ -42,7 +36,7 @@ def _differ(first: Any, second: Any) -> str | None:
     return None
 
 
-def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any], state0: State) -> float:
+def probe(step: Step, batches: Batches, state0: State) -> float:
     """Apply T_1 and T_2 twice and compare bitwise; return the seconds that one map takes.
 
     Raises
@@ -54,8 +48,8 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
     before = copy.deepcopy(state0)
     seconds = 0.0
     for i in (2, 1):
-        once = _leaves(copy.deepcopy(batches(i)))
-        if difference := _differ(once, _leaves(batches(i))):
+        once = _tensors(copy.deepcopy(batches(i)))
+        if difference := _differ(once, _tensors(batches(i))):
             raise NotDeterministic(f"batch {i} is not the same when asked for again: {difference} differ")
     results: list[Any] = []
     generators: list[tuple[Any, Any]] = []
@@ -64,10 +58,10 @@ def probe(step: Callable[[State, Any, int], State], batches: Callable[[int], Any
             drawn_before = generator_states()
             begin = time.perf_counter()
             end: Any = step(step(state0, batches(2), 1), batches(1), 2)
-            wait(next((value.device for value in _leaves(state0).values()), "cpu"))
+            wait(next((value.device for value in _tensors(state0).values()), "cpu"))
             seconds = (time.perf_counter() - begin) / 2
             # copies: a loop that returns its own tensors would change them the second time
-            results.append({name: value.detach().clone() for name, value in _leaves(end).items()})
+            results.append({name: value.detach().clone() for name, value in _tensors(end).items()})
             generators.append((drawn_before, generator_states()))
             torch.rand(())  # the second time begins elsewhere: a step that seeds the generator ends at the same place
     if difference := _differ(before, state0):

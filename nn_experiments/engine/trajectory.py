@@ -35,6 +35,7 @@ class Trajectory:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
+        """Return one line: iterates, metrics, cost and divergence."""
         engine = f", engine {self.metadata['engine']}" if "engine" in self.metadata else ""
         diverged = "" if self.diverged is None else f", diverged at {self.diverged}"
         return (
@@ -43,6 +44,7 @@ class Trajectory:
         )
 
     def __getitem__(self, metric: str) -> np.ndarray:
+        """Return the values of a metric, one row per iterate."""
         if metric not in self.values:
             raise KeyError(f"no metric {metric!r}; there are {', '.join(self.values)}")
         return self.values[metric]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, cast, get_args, get_type_hints
 
 from contraction.arguments import check_integer
 from nn_experiments.training import choices
@@ -169,27 +169,26 @@ class Experiment:
         return dataclasses.replace(self, **fields)
 
 
-def _types(settings: type) -> dict[str, Any]:
+def _types(settings: type) -> dict[str, type | UnionType]:
     """Return the name and type of every field of a dataclass, in order."""
     hints = get_type_hints(settings)
     return {one.name: hints[one.name] for one in dataclasses.fields(settings)}
 
 
-def _value(kind: Any, text: str, name: str) -> Any:
+def _value(kind: type | UnionType, text: str, name: str) -> object:
     """Return text from the command line as a value of a field's type."""
     options = get_args(kind)
     if NoneType in options:
         if text.lower() in ("none", "all"):
             return None
-        (plain,) = (one for one in options if one is not NoneType)
-    else:
-        plain = kind
+        (kind,) = (one for one in options if one is not NoneType)
+    read = cast(Callable[[str], object], kind)
     try:
-        if plain is bool:
+        if kind is bool:
             return {"true": True, "false": False}[text.lower()]
-        if get_args(plain):  # a tuple of numbers
+        if get_args(kind):  # a tuple of numbers
             return tuple(float(part) for part in text.split(","))
-        return plain(text)
+        return read(text)
     except (KeyError, ValueError):
         shown = kind.__name__ if isinstance(kind, type) else kind
         raise ValueError(f"{name} is of type {shown}, got {text!r}") from None

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import CLAIM, figure, style
 from nn_experiments.analysis.run_summary import circumstances
@@ -28,6 +30,9 @@ from nn_experiments.report.panels import (
 from nn_experiments.results.curves import Curves
 
 __all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling"]
+
+#: Axes by row and column.
+Panels = np.ndarray
 
 SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
 #: The paper's "training loss at each update", and its counterpart, by what they are.
@@ -51,7 +56,7 @@ APART = (
 
 def _frame(
     curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "", distances_every: int | None = None
-) -> tuple[Any, Any]:
+) -> tuple[Picture, Panels]:
     rows = len(curves.seeds)
     wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
     fig, axes = figure(rows, len(columns), width=wide, height=1.2 + max(1.5 * rows, 2.2), sharex=True, squeeze=False)
@@ -87,12 +92,12 @@ def _span(curves: Curves) -> tuple[float, float]:
     return -0.04 * last, 1.04 * last
 
 
-def _legend(fig: Any, axis: Any, columns: int) -> None:
+def _legend(fig: Picture, axis: Axes, columns: int) -> None:
     handles, labels = axis.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), columns), handlelength=3.2)
 
 
-def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
+def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
     """Draw the paper's layout: one row per seed, one column per metric, all orders and baselines in the same axes.
 
     ``scale``: ``linear``, ``log`` (losses only), or ``auto``.
@@ -111,7 +116,7 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
     return fig
 
 
-def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
+def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
     """Draw the same curves against their true cost: gradients of all recorded iterates up to each, logarithmic."""
     orders, metrics = _shown(curves, entry)
     metrics = metrics[:2]
@@ -128,9 +133,10 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Any:
     return fig
 
 
-def draw_settling(curves: Curves, entry: Figure) -> Any:
-    """Draw what settling is judged by, in both spaces: distances to the next and the last iterate, of two starts, of
-    two independent runs.
+def draw_settling(curves: Curves, entry: Figure) -> Picture:
+    """Draw the distances that settling is judged by, in parameters and in predictions.
+
+    They are those of iterates n and n + 1, of iterate n and the last one, of two starts, and of two independent runs.
 
     Raises
     ------
@@ -169,7 +175,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Any:
 
 
 def _draw_distance(
-    axis: Any, curves: Curves, metric: str, seed: int, order: str, look: dict[str, Any], label: str
+    axis: Axes, curves: Curves, metric: str, seed: int, order: str, look: dict[str, Any], label: str
 ) -> None:
     if metric in curves.metrics:
         n, values = curves.path(metric, seed=seed, order=order)
@@ -188,7 +194,7 @@ def _short_label(name: str) -> str:
     return curve_names.label_of(name) if name == "forward" or curve_names.compares_steps([name]) else "backward"
 
 
-def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Any:
+def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
     """Draw one seed of each figure side by side, for the README's gallery; figures with the same curves once.
 
     Raises

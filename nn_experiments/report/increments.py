@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
 from nn_experiments.results.increments import Increments, load_increments, ratios, summary
@@ -26,7 +27,7 @@ _LOOKS: dict[str, tuple[str, Any, str]] = {
 }
 
 
-def draw_increments(every: Sequence[Increments]) -> Any:
+def draw_increments(every: Sequence[Increments]) -> Picture:
     """Return a figure: a column for each experiment, parameters above, outputs below; medians and ranges over draws."""
     with style():
         fig, axes = figure(

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER
 from nn_experiments.paper import curve_names
@@ -51,7 +54,7 @@ def logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) 
 
 
 def draw_panel(
-    axis: Any,
+    axis: Axes,
     curves: Curves,
     metric: str,
     seed: int,
@@ -84,35 +87,36 @@ def draw_panel(
     name_diverged(axis, curves, seed, orders)
 
 
-def _draw_curve(axis: Any, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> Any:
+def _draw_curve(axis: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> Line2D:
     """Draw one curve up to its first value that is not finite, and mark that place with a cross; return the line."""
     bad = np.flatnonzero(~np.isfinite(values))
     stop = int(bad[0]) if bad.size else len(values)
     (line,) = axis.plot(x[:stop], values[:stop], label=label, marker="." if stop == 1 else None, **look)
     if bad.size:
         height = values[stop - 1] if stop else 0.5
-        place = {"transform": axis.get_xaxis_transform()} if not stop else {}
-        axis.plot(x[max(stop - 1, 0)], height, "X", ms=6, color=line.get_color(), mec=CLAIM, zorder=9, **place)
+        where = axis.transData if stop else axis.get_xaxis_transform()
+        look = {"ms": 6, "color": line.get_color(), "mec": CLAIM, "zorder": 9, "transform": where}
+        axis.plot(x[max(stop - 1, 0)], height, "X", **look)
     return line
 
 
-def _bring_out(axis: Any, thin: Any, wide: Any) -> None:
+def _bring_out(axis: Axes, thin: Line2D, wide: Line2D) -> None:
     """Where the thin curve lies under the wide one for several points, draw it over that in dashes: both are seen."""
     _, first, second = np.intersect1d(thin.get_xdata(), wide.get_xdata(), return_indices=True)
     if not len(first):
         return
     axis.get_ylim()  # settles the limits that the next line reads
     heights = axis.transScale + axis.transLimits
-    a, b = (heights.transform(line.get_xydata()[k])[:, 1] for line, k in ((thin, first), (wide, second)))
+    a, b = (heights.transform(np.asarray(line.get_xydata())[k])[:, 1] for line, k in ((thin, first), (wide, second)))
     near = np.flatnonzero(np.abs(a - b) <= HIDDEN)
     for stretch in np.split(near, np.flatnonzero(np.diff(near) > 1) + 1):
         if len(stretch) > 2:
-            x, y = thin.get_xydata()[first[stretch]].T
+            x, y = np.asarray(thin.get_xydata())[first[stretch]].T
             look = {"color": thin.get_color(), "lw": wide.get_linewidth(), "ls": (0, (3, 3))}
             axis.plot(x, y, dash_capstyle="butt", zorder=wide.get_zorder() + 1, **look)
 
 
-def name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) -> None:
+def name_diverged(axis: Axes, curves: Curves, seed: int, orders: Sequence[str]) -> None:
     """Say in the corner which curves of a seed diverged, and at which iterate."""
     found: dict[int, list[str]] = {}
     for name in orders:
@@ -126,7 +130,7 @@ def name_diverged(axis: Any, curves: Curves, seed: int, orders: Sequence[str]) -
         axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
 
 
-def sparse_ticks(axis: Any) -> None:
+def sparse_ticks(axis: Axis) -> None:
     """Label a logarithmic axis at decades; at 1, 2 and 5 of each, or evenly, where it spans too few of them.
 
     Matplotlib labels all ninths of a short axis, one over the other. Call it when the limits are settled.

@@ -70,6 +70,7 @@ class Block:
     meta: dict[str, Any]
 
     def __post_init__(self) -> None:
+        """Check shapes, and make the arrays int64 and float64."""
         iterate = np.asarray(self.iterate, dtype=np.int64)
         if iterate.ndim != 1 or iterate.size == 0 or (np.diff(iterate) <= 0).any() or iterate[0] < 0:
             raise ValueError(f"a block needs increasing iterates of at least 0, got {self.iterate!r}")

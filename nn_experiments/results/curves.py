@@ -1,5 +1,4 @@
-"""Reading results: ``load`` gives one object with an array (seed, order, iterate) for every metric (no
-torch).
+"""Results in memory: `Curves` has one array (seed, order, iterate) for every metric (no torch).
 
 This is the contract between what runs experiments and what analyses, plots and reports them.
 
@@ -109,6 +108,7 @@ class Curves:
     provenance: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
+        """Return one line: experiment, seeds, orders, iterates, metrics."""
         name = self.experiment.get("experiment", {}).get("name")
         n = self.iterates
         reach = f"{len(n):,} iterates from {n[0]:,} to {n[-1]:,}" if len(n) else "no iterates"
@@ -118,6 +118,7 @@ class Curves:
         )
 
     def __getitem__(self, metric: str) -> np.ndarray:
+        """Return the values of a metric, (S, O, I)."""
         try:
             return self.metrics[metric]
         except KeyError:
@@ -191,10 +192,10 @@ class Curves:
         )
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a row per recorded (seed, order, iterate): seed, order, iterate, gradients, one column a
-        metric.
+        """Write one row per recorded (seed, order, iterate), with one column per metric.
 
-        An empty cell was not recorded; ``nan`` and ``inf`` were.
+        The other columns are seed, order, iterate and gradients. An empty cell was not recorded; ``nan`` and ``inf``
+        were.
         """
         names = sorted(self.metrics)
         with replacing(Path(path)) as temporary, temporary.open("w", newline="") as file:

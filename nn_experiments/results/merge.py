@@ -48,6 +48,7 @@ class Merged:
     difference: float = 0.0
 
     def __str__(self) -> str:
+        """Return the line that `merge` prints."""
         text = f"{self.copied} blocks copied into {self.into}"
         if self.there:
             text += f"; {self.there} already there" + (f" ({self.partly} in part)" if self.partly else "")

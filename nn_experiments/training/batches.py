@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -12,7 +12,11 @@ from nn_experiments.datasets import Dataset
 from nn_experiments.training.choices import SCALINGS, check_choice
 from nn_experiments.training.sampling import Sampler
 
-__all__ = ["ArrayBatches", "Batch", "Batches", "Inputs", "check_batches"]
+__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "check_batches"]
+
+
+#: What a source of batches may return: inputs, targets and, in a `Batch`, the index.
+BatchLike = Sequence[Any]
 
 
 class Batch(NamedTuple):
@@ -36,12 +40,12 @@ class Batch(NamedTuple):
 class Batches(Protocol):
     """What an engine asks for: i ↦ B_i for i = 1, 2, …, always the same batch for the same i."""
 
-    def __call__(self, i: int) -> Any:
-        """Return B_i."""
+    def __call__(self, i: int, /) -> BatchLike:
+        """Return B_i: inputs, targets and, in a `Batch`, the index."""
         ...
 
 
-def check_batches(batches: Any) -> Batches:
+def check_batches(batches: object) -> Batches:
     """Return ``batches``, or refuse what cannot be replayed.
 
     Raises
@@ -57,7 +61,7 @@ def check_batches(batches: Any) -> Batches:
         )
     if not callable(batches):
         raise TypeError(f"batches must be a function i -> B_i (i = 1, 2, …), got {type(batches).__name__}")
-    return batches
+    return cast(Batches, batches)
 
 
 class Inputs:

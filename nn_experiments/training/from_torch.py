@@ -124,7 +124,9 @@ def from_torch(
     return step, state
 
 
-def _check_arguments(model: Any, loss: Any, optimizer: Any, schedule: Any, randomness: str, form: str) -> None:
+def _check_arguments(
+    model: object, loss: object, optimizer: object, schedule: object, randomness: str, form: str
+) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
     if not callable(loss):

@@ -7,6 +7,7 @@ only after thousands of steps, which no comparison of results would see.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ __all__ = ["changed", "hidden_state"]
 
 #: Tensors with more entries than this are compared by their version and address.
 LARGE = 1_000_000
+#: Where a module keeps its buffers.
+_BUFFERS = "_buffers"
 
 
-def hidden_state(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+def hidden_state(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
     """Return path -> value of everything a step could change that is no parameter, buffer or state of the optimizer.
 
     Parameters
@@ -29,42 +32,44 @@ def hidden_state(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer |
     model, loss, optimizer
         The user's own objects.
     """
-    found: dict[str, Any] = {}
     modules = dict(model.named_modules())
     known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
     if optimizer is not None:
         known.add(id(optimizer))
     stop = known | {id(value) for value in model.buffers()}
-
+    found: dict[str, Any] = {}
+    for name, module in modules.items():
+        found[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
     seen: dict[int, Any] = {}
-
-    def note(path: str, thing: Any) -> None:
+    for path, thing in _roots(modules, loss, optimizer, dict(model.named_parameters())):
         for where, part in reachable(thing, path, stop=stop, seen=seen):
             value = None if id(part) in stop else _frozen(part)
             if value is not None:
                 found.setdefault(where, value)
-
-    for name, module in modules.items():
-        own = f"the module's {name}." if name else "the module's "
-        found[f"{own}_buffers"] = ("keys", *module._buffers)
-        for key, value in attributes(module):
-            note(f"{own}{key}", value)
-        for key, function in methods(module):
-            note(f"{own}{key}", function)
-    if optimizer is not None:
-        for key, value in attributes(optimizer):
-            note(f"the optimizer's {key}", value)
-        for key, function in methods(optimizer):
-            note(f"the optimizer's {key}", function)
-    note("the loss", loss)
-    for name, parameter in model.named_parameters():
-        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
-            for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):
-                note(f"hook {k} of {name}", hook)
     return found
 
 
-def _frozen(part: Any) -> Any:
+def _roots(
+    modules: dict[str, nn.Module],
+    loss: object,
+    optimizer: torch.optim.Optimizer | None,
+    parameters: dict[str, nn.Parameter],
+) -> Iterator[tuple[str, object]]:
+    """Yield (path, thing) for what a step could change something through: attributes, code and hooks."""
+    for name, module in modules.items():
+        for key, value in [*attributes(module), *methods(module)]:
+            yield f"the module's {name}.{key}" if name else f"the module's {key}", value
+    if optimizer is not None:
+        for key, value in [*attributes(optimizer), *methods(optimizer)]:
+            yield f"the optimizer's {key}", value
+    yield "the loss", loss
+    for name, parameter in parameters.items():
+        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+            for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):
+                yield f"hook {k} of {name}", hook
+
+
+def _frozen(part: object) -> tuple[Any, ...] | None:
     """Return a copy of a thing's value that can be compared with ``==``, or None if it has none of its own."""
     if isinstance(part, torch.Tensor):
         if part.numel() > LARGE or part.layout is not torch.strided or part.is_meta:
@@ -98,7 +103,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _shown(value: Any) -> str:
+def _shown(value: tuple[Any, ...] | None) -> str:
     if value is None:
         return "nothing"
     if value[0] in ("int", "float", "bool", "str", "complex"):

@@ -39,7 +39,7 @@ def kept_attributes(objects: Iterable[Any]) -> Iterator[None]:
             _put_back(one.__dict__, attributes)
 
 
-def _shallow(one: Any) -> dict[str, tuple[Any, Any]]:
+def _shallow(one: object) -> dict[str, tuple[Any, Any]]:
     return {
         key: (value, copy.copy(value) if type(value) in (list, dict, set) else None)
         for key, value in one.__dict__.items()

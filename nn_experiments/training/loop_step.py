@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TorchOptimizerStep
@@ -54,7 +53,7 @@ class OwnLoopStep(TorchOptimizerStep):
         self.model, self.loss = model, loss
         self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)
 
-    def __call__(self, state: State, batch: Any, t: int) -> State:
+    def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""
         with self.loop.holding(state):
             self.loop.once(batch)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
 from torch.func import functional_call, grad
 
+from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
 
@@ -29,7 +30,7 @@ class Measurement(Protocol):
         """Whether `__call__` also gets the newest batch B_n and the outermost one (applied last)."""
         ...
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return a scalar tensor (or a small array) a metric."""
         ...
 
@@ -46,7 +47,7 @@ class Functions:
         """Names of the metrics."""
         return tuple(self.functions)
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return every function's value."""
         return {name: function(state) for name, function in self.functions.items()}
 
@@ -57,11 +58,13 @@ class Evaluation:
     Parameters
     ----------
     model, loss
-        The module (put in evaluation mode for these numbers only through its state) and the training loss.
+        The module and the training loss. The module is evaluated as by ``model.eval()``, and its mode restored.
     train, test
         (inputs, targets) tensors, evaluated in slices of ``rows``.
     classes
         Number of classes; 0 leaves accuracies out.
+    rows
+        Length of the slices (default: 1000).
     """
 
     on_batches = True
@@ -96,24 +99,51 @@ class Evaluation:
         pieces = [self.predict(state, inputs[k : k + self.rows]) for k in range(0, len(inputs), self.rows)]
         return torch.cat(pieces)
 
-    def __call__(self, state: State, newest: Any, outermost: Any) -> dict[str, torch.Tensor]:
+    def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return all metrics of a state as scalar tensors; iterate 0 has no batch losses."""
-        found: dict[str, torch.Tensor] = {}
         with torch.no_grad():
-            for part, (inputs, targets) in self.sets.items():
-                total, right, count = 0.0, 0.0, len(inputs)
-                for k in range(0, count, self.rows):
-                    x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
-                    outputs = self.predict(state, x)
-                    total = total + self.loss(outputs, y).double() * len(x)
-                    if self.classes:
-                        right = right + (outputs.argmax(-1) == y).sum()
-                found[f"{part}_loss"] = torch.as_tensor(total / count)
+            return self.from_outputs(lambda inputs, _: self.predict(state, inputs), (newest, outermost))
+
+    def from_outputs(
+        self,
+        outputs_of: Callable[[torch.Tensor, bool], torch.Tensor],
+        batches: Sequence[BatchLike | None],
+        *,
+        loss: Criterion | None = None,
+        batch_loss: Criterion | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Return all metrics of one state, or of several states at once, from their outputs.
+
+        Parameters
+        ----------
+        outputs_of
+            (inputs, whether they are the same for all states) -> outputs, (B, …), or (E, B, …) of E states.
+        batches
+            The newest and the outermost batch, with a leading axis of length E for several states; None at iterate 0.
+        loss, batch_loss
+            Of outputs on the sets, and of outputs on the batches (default: the loss of one state).
+
+        Returns
+        -------
+        dict of str to Tensor
+            Name -> scalar, or (E,), in the order of ``names``.
+        """
+        loss, batch_loss = loss or self.loss, batch_loss or self.loss
+        found: dict[str, torch.Tensor] = {}
+        for part, (inputs, targets) in self.sets.items():
+            total, right, count = 0.0, 0.0, len(inputs)
+            for k in range(0, count, self.rows):
+                x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
+                outputs = outputs_of(x, True)
+                total = total + loss(outputs, y).double() * len(x)
                 if self.classes:
-                    found[f"{part}_accuracy"] = torch.as_tensor(right).double() / count
-            for name, batch in (("newest", newest), ("outermost", outermost)):
-                if batch is not None:
-                    found[f"{name}_batch_loss"] = self.loss(self.predict(state, batch[0]), batch[1]).double()
+                    right = right + (outputs.argmax(-1) == y).sum(-1)
+            found[f"{part}_loss"] = torch.as_tensor(total / count)
+            if self.classes:
+                found[f"{part}_accuracy"] = torch.as_tensor(right).double() / count
+        for name, batch in zip(("newest", "outermost"), batches, strict=True):
+            if batch is not None:
+                found[f"{name}_batch_loss"] = batch_loss(outputs_of(batch[0], False), batch[1]).double()
         return {name: found[name] for name in self.names if name in found}
 
     def gradient_norm(self, state: State) -> torch.Tensor:
@@ -123,7 +153,9 @@ class Evaluation:
         for k in range(0, len(inputs), self.rows):
             x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
 
-            def objective(parameters: dict[str, torch.Tensor], x: Any = x, y: Any = y) -> torch.Tensor:
+            def objective(
+                parameters: dict[str, torch.Tensor], x: torch.Tensor = x, y: torch.Tensor = y
+            ) -> torch.Tensor:
                 outputs = self.predict({**state, "parameters": parameters}, x)
                 return self.loss(outputs, y) * (len(x) / len(inputs))
 

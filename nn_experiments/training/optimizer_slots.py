@@ -19,7 +19,7 @@ __all__ = ["read_slots", "write_slots"]
 _KINDS = {"bool": bool, "int": int, "float": float}
 
 
-def _encoded(owner: str, slot: str, name: str, value: Any) -> tuple[str, torch.Tensor]:
+def _encoded(owner: str, slot: str, name: str, value: object) -> tuple[str, torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return f"{slot}:{name}", value.detach().clone()
     if value is None:
@@ -75,7 +75,7 @@ def read_slots(
     return found
 
 
-def _same(one: Any, two: Any) -> bool:
+def _same(one: object, two: object) -> bool:
     if isinstance(one, torch.Tensor) or isinstance(two, torch.Tensor):
         return isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor) and torch.equal(one, two)
     return type(one) is type(two) and one == two
@@ -120,7 +120,7 @@ def write_slots(
             optimizer.state[slot] = decoded  # type: ignore[index]
 
 
-def _as(parameter: torch.Tensor, value: Any) -> Any:
+def _as(parameter: torch.Tensor, value: object) -> object:
     """Return a slot in the parameter's present precision if it is of its shape."""
     if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.is_floating_point():
         return value.to(parameter.dtype)

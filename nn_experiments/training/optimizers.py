@@ -37,6 +37,7 @@ class Schedule:
     index: str = "position"
 
     def __post_init__(self) -> None:
+        """Check every field."""
         check_choice("the kind of a schedule", self.kind, SCHEDULES)
         if (self.horizon is None) != (self.kind == "constant"):
             raise ValueError(f"a {self.kind} schedule and horizon={self.horizon} do not go together")
@@ -90,6 +91,7 @@ class Optimizer:
     schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:
+        """Check every field."""
         check_choice("the method of an optimizer", self.method, METHODS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ValueError(f"the learning rate must be positive and finite, got {self.learning_rate}")

@@ -10,6 +10,7 @@ from torch import nn
 
 from contraction.arguments import check_integer
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
+from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.vector_fields import (
     Layout,
     LossOfParameters,
@@ -79,7 +80,7 @@ def regularised(
     if rate not in ("h", "h/c"):
         raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
 
-    def step(state: Mapping[str, Any], batch: Any, t: int) -> dict[str, Any]:
+    def step(state: Mapping[str, Any], batch: BatchLike, t: int) -> dict[str, Any]:
         layout = Layout.of(state["parameters"])
         with torch.no_grad():
             theta = layout.flatten(state["parameters"])
@@ -90,8 +91,33 @@ def regularised(
     return step
 
 
-def regularised_module_step(module: nn.Module, criterion: Callable[[Any, Any], torch.Tensor], **settings: Any):
-    """Return `regularised` for a module and a mean loss; ``settings`` are its keywords.
+def regularised_module_step(
+    module: nn.Module,
+    criterion: Callable[[Any, Any], torch.Tensor],
+    *,
+    h: float,
+    c: int,
+    lam: float | None = None,
+    multiple: float | None = None,
+    unit: Literal["h", "h/c", "derived"] = "h",
+    rate: Literal["h", "h/c"] = "h",
+    hold: bool = True,
+) -> Callable[[Mapping[str, Any], BatchLike, int], dict[str, Any]]:
+    """Return `regularised` for a module and a mean loss.
+
+    Parameters
+    ----------
+    module
+        Any module without layers that couple the examples of a batch.
+    criterion
+        (outputs, targets) ↦ mean loss, a scalar tensor.
+    h, c, lam, multiple, unit, rate, hold
+        As in `regularised`.
+
+    Returns
+    -------
+    callable
+        ``step(state, batch, t) -> state``.
 
     Raises
     ------
@@ -104,4 +130,5 @@ def regularised_module_step(module: nn.Module, criterion: Callable[[Any, Any], t
             f"the regulariser needs gradients that add up over a batch; {', '.join(coupled)} normalises over the batch "
             "(use eval mode with running statistics, or another normalisation)"
         )
-    return regularised(module_loss(module, criterion), **settings)
+    loss = module_loss(module, criterion)
+    return regularised(loss, h=h, c=c, lam=lam, multiple=multiple, unit=unit, rate=rate, hold=hold)

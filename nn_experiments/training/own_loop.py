@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nn_experiments.training.batches import Batch
+from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
@@ -159,7 +159,7 @@ class OwnLoop:
             "optimizer": read_slots(self.optimizer, names, self.options),
         }
 
-    def once(self, batch: Any) -> None:
+    def once(self, batch: BatchLike) -> None:
         """Take one step, as the user's training loop does, on what is held now.
 
         Raises
@@ -182,7 +182,7 @@ class OwnLoop:
             self.optimizer.step()
 
     @contextlib.contextmanager
-    def randomness(self, batch: Any) -> Iterator[None]:
+    def randomness(self, batch: BatchLike) -> Iterator[None]:
         """Fix the randomness of a step by the index of its batch.
 
         Raises

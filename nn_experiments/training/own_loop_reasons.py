@@ -41,38 +41,56 @@ def hook_of(model: nn.Module) -> str | None:
     return None
 
 
-def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) -> str | None:
+def why_own_loop(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
     """Return why a pure function of parameters and buffers would leave something out, or None if it would not.
 
     Parameters
     ----------
     model, loss, optimizer
         The user's own objects.
+
+    Returns
+    -------
+    str or None
+        The first reason, in words.
     """
-    hook = hook_of(model)
-    if hook:
-        return hook
+    return (
+        hook_of(model)
+        or _hook_of_optimizer(optimizer)
+        or _of_dtypes(model)
+        or _of_modules(model)
+        or _shared(model, loss, optimizer)
+        or _of_copies(model)
+    )
+
+
+def _hook_of_optimizer(optimizer: torch.optim.Optimizer) -> str | None:
     if any(getattr(optimizer, key, None) for key in _OF_OPTIMIZERS) or "step" in vars(optimizer):
         return "the optimizer has a hook"
     of_all = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
     if any(getattr(sys.modules[torch.optim.Optimizer.__module__], key, None) for key in of_all):
         return "there is a hook for all optimizers"
-    half = [name for name, p in model.named_parameters() if p.is_floating_point() and p.element_size() < 4]
-    if half:
-        return f"the parameter {half[0]} is in half precision, where the order of operations matters"
-    numbers = [name for name, p in model.named_parameters() if p.is_complex()]
-    if numbers:
-        return f"the parameter {numbers[0]} is complex"
-    parts = {id(p): name for name, p in model.named_parameters()} | {id(b): name for name, b in model.named_buffers()}
-    modules = {id(m): name for name, m in model.named_modules()}
+    return None
+
+
+def _of_dtypes(model: nn.Module) -> str | None:
+    for name, p in model.named_parameters():
+        if p.is_floating_point() and p.element_size() < 4:
+            return f"the parameter {name} is in half precision, where the order of operations matters"
+    for name, p in model.named_parameters():
+        if p.is_complex():
+            return f"the parameter {name} is complex"
+    return None
+
+
+def _shared(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
+    """Return how the loss reaches the model or the optimizer, or a module what is registered elsewhere."""
+    parts = {id(p) for p in model.parameters()} | {id(b) for b in model.buffers()}
+    modules = {id(m) for m in model.modules()}
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
         return f"{where} uses the model or the optimizer"
     seen: dict[int, Any] = {}
     for name, module in model.named_modules():
-        if "forward" in vars(module):
-            return f"the forward pass of {name or 'the module'} is replaced on the object"
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
-            return f"{name or 'the module'} changes its weights in the forward pass (max_norm)"
         if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
             continue
         for key, value in [*attributes(module), *methods(module)]:
@@ -80,6 +98,19 @@ def why_own_loop(model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) 
             for where, part in reachable(value, key, stop=modules, seen=seen if code else None):
                 if id(part) in parts or (code and id(part) in modules):
                     return f"{where} of {name or 'the module'} holds a parameter, buffer or layer that is registered"
+    return None
+
+
+def _of_modules(model: nn.Module) -> str | None:
+    for name, module in model.named_modules():
+        if "forward" in vars(module):
+            return f"the forward pass of {name or 'the module'} is replaced on the object"
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
+            return f"{name or 'the module'} changes its weights in the forward pass (max_norm)"
+    return None
+
+
+def _of_copies(model: nn.Module) -> str | None:
     try:
         copies = dict(copy.deepcopy(model).named_parameters())
     except Exception as error:  # deep copies run the user's own code

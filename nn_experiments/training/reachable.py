@@ -46,7 +46,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
-def attributes(one: Any) -> Iterator[tuple[str, Any]]:
+def attributes(one: object) -> Iterator[tuple[str, Any]]:
     """Yield (name, value) of the attributes of a module, an optimizer or another object that are not torch's own.
 
     Attributes of the user's classes are among them, since a step may count there.
@@ -63,13 +63,13 @@ def attributes(one: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{kind.__name__}.{key}", value
 
 
-def _own_classes(one: Any) -> list[type]:
+def _own_classes(one: object) -> list[type]:
     """Return the classes of an object that are the user's (or another library's), not torch's or Python's."""
     others = ("torch", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
     return [kind for kind in type(one).__mro__ if kind.__module__.split(".")[0] not in others]
 
 
-def methods(one: Any) -> Iterator[tuple[str, types.FunctionType]]:
+def methods(one: object) -> Iterator[tuple[str, types.FunctionType]]:
     """Yield (name, function) of the methods of a module's or optimizer's own classes."""
     for kind in _own_classes(one):
         for key, value in list(vars(kind).items()):
@@ -79,7 +79,7 @@ def methods(one: Any) -> Iterator[tuple[str, types.FunctionType]]:
 
 
 def reachable(
-    one: Any, path: str, *, stop: Collection[int] = (), seen: dict[int, Any] | None = None
+    one: object, path: str, *, stop: Collection[int] = (), seen: dict[int, Any] | None = None
 ) -> Iterator[tuple[str, Any]]:
     """Yield (path, thing) for what is reached from an object, breadth first, each thing once.
 
@@ -111,31 +111,32 @@ def reachable(
             todo.extend(_parts(where, value))
 
 
-def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _parts(path: str, value: object) -> Iterator[tuple[str, Any]]:
+    """Yield (path, part) of what an object holds directly."""
     if isinstance(value, (torch.Tensor, np.ndarray, types.ModuleType, type, *_GENERATORS)):
         return
     if isinstance(value, Mapping):
         for key, part in list(value.items()):
             yield f"{path}[{key!r}]" if isinstance(key, _PLAIN) else f"{path}[…]", part
     elif isinstance(value, list | tuple | set | frozenset | deque):
-        for k, part in enumerate(list(value)):
-            yield f"{path}[{k}]", part
+        yield from ((f"{path}[{k}]", part) for k, part in enumerate(list(value)))
     elif isinstance(value, functools.partial):
         yield from ((path, value.func), (f"{path}.args", value.args), (f"{path}.keywords", value.keywords))
     elif isinstance(value, types.MethodType):
-        yield path, value.__self__
-        yield path, value.__func__
+        yield from ((path, value.__self__), (path, value.__func__))
     elif isinstance(value, types.FunctionType):
         yield from _of_function(path, value)
     elif hasattr(value, "__dict__"):
-        if isinstance(value, nn.Module):
-            for parts in (value._parameters, value._buffers, value._modules):
-                yield from ((f"{path}.{name}", part) for name, part in parts.items() if part is not None)
-        elif isinstance(value, torch.optim.Optimizer):
-            yield f"{path}.state", dict(value.state)
-            yield f"{path}.param_groups", value.param_groups
-        for key, part in attributes(value):
-            yield f"{path}.{key}", part
+        yield from _of_object(path, value)
+
+
+def _of_object(path: str, value: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, nn.Module):
+        for parts in (value._parameters, value._buffers, value._modules):
+            yield from ((f"{path}.{name}", part) for name, part in parts.items() if part is not None)
+    elif isinstance(value, torch.optim.Optimizer):
+        yield from ((f"{path}.state", dict(value.state)), (f"{path}.param_groups", value.param_groups))
+    yield from ((f"{path}.{key}", part) for key, part in attributes(value))
 
 
 def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
@@ -162,6 +163,6 @@ def _names(code: types.CodeType) -> set[str]:
     return found
 
 
-def reaches(one: Any, path: str, targets: Collection[int]) -> str | None:
+def reaches(one: object, path: str, targets: Collection[int]) -> str | None:
     """Return the path on which one of some things (by ``id``) is reached from an object, or None."""
     return next((where for where, thing in reachable(one, path) if id(thing) in targets), None)

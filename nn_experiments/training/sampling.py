@@ -51,6 +51,7 @@ class Sampler:
     batch_stream: str = "batch"
 
     def __post_init__(self) -> None:
+        """Check every field."""
         check_choice("sampling", self.sampling, SAMPLING)
         check_integer("the seed", self.seed)
         if self.batch_size < 1 or self.population < 1:

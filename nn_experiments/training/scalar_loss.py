@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -12,7 +11,7 @@ __all__ = ["Criterion", "scalar", "trainable"]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def scalar(value: Any) -> torch.Tensor:
+def scalar(value: object) -> torch.Tensor:
     """Return what the loss returned, a tensor of one entry.
 
     Raises

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from contraction.maps.errors import TrainingInReverseError
-from nn_experiments.training.batches import Batch
+from nn_experiments.training.batches import Batch, Batches, BatchLike
 from nn_experiments.training.hidden_state import changed, hidden_state
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.reachable import reachable
 from nn_experiments.training.rounding import allowances, as_double, first_difference
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.step import State, Step, TrainingStep
 from nn_experiments.training.torch_randomness import (
     changed_generators,
     first_to_draw,
@@ -31,7 +31,7 @@ WORD = (2, 1, 3)
 _LOOP = "pass form='loop' to from_torch, which takes every step with your own model and optimizer"
 
 
-def word(batches: Callable[[int], Any]) -> tuple[tuple[int, ...], list[Any]]:
+def word(batches: Batches) -> tuple[tuple[int, ...], list[Any]]:
     """Return the indices of the maps that are compared, innermost first, and their batches.
 
     They are 2, 1 and 3; or 2, 1 and 2 where there is no third batch.
@@ -90,7 +90,7 @@ class SelfCheck:
         """Return what is copied or pickled: not what is known of batches, which may not be."""
         return self.__dict__ | {"known": [], "reference": None}
 
-    def __call__(self, step: Any, batches: Callable[[int], Any], state0: State) -> str:
+    def __call__(self, step: Step, batches: Batches, state0: State) -> str:
         """Compare three steps of the user's own loop with the step; once for each source of batches.
 
         Everything of the user's, and the generators, are as before afterwards.
@@ -131,11 +131,11 @@ class SelfCheck:
         self.remember(batches, "step", result)
         return result
 
-    def recall(self, batches: Any, what: str) -> tuple[Any] | None:
+    def recall(self, batches: Batches, what: str) -> tuple[Any] | None:
         """Return (what was found,) of a step, kernel or engine on a source of batches, or None if nothing is known."""
         return next(((found,) for known, name, found in self.known if known is batches and name == what), None)
 
-    def remember(self, batches: Any, what: str, found: Any) -> None:
+    def remember(self, batches: Batches, what: str, found: str | None) -> None:
         """Keep what was found; the same is not checked again."""
         self.known.append((batches, what, found))
 
@@ -156,7 +156,7 @@ class SelfCheck:
                     if tensor._version != version and tensor.shape == value.shape:
                         tensor.copy_(value)
 
-    def _compare(self, step: Any, start: State, data: Sequence[Any]) -> tuple[list[State], list[dict[str, float]]]:
+    def _compare(self, step: Step, start: State, data: Sequence[Any]) -> tuple[list[State], list[dict[str, float]]]:
         with self.loop.holding(start):
             ends = self._watched(start, data)
             limits = allowances(ends, lambda other: self._run(other, data), start)
@@ -179,7 +179,7 @@ class SelfCheck:
             )
         return ends, limits
 
-    def _cause(self, step: Any, name: str, t: int) -> str:
+    def _cause(self, step: Step, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
             return (
                 "Likely cause: a step depends on something that it changes and that is neither a parameter, a buffer "
@@ -206,7 +206,7 @@ class SelfCheck:
             ends.append(self._read())
         return ends
 
-    def _once(self, batch: Any, t: int) -> None:
+    def _once(self, batch: BatchLike, t: int) -> None:
         if self.rate is not None:
             for group in self.loop.optimizer.param_groups:
                 group["lr"] = self.rate(t, batch.index if isinstance(batch, Batch) else t)
@@ -263,7 +263,7 @@ class SelfCheck:
             )
         return ends
 
-    def _random(self, drawn: Sequence[str], start: State, batch: Any) -> str:
+    def _random(self, drawn: Sequence[str], start: State, batch: BatchLike) -> str:
         self.loop.put(start)
         with first_to_draw(self.loop.model) as names:
             self.loop.once(batch)
@@ -275,7 +275,7 @@ class SelfCheck:
             return f"{what}. Pass randomness='frozen' to from_torch, which seeds the generator by the batch's index"
         return f"{what}. Draw with torch instead, and pass randomness='frozen' to from_torch"
 
-    def _only_written(self, path: str, start: State, batch: Any, end: State) -> bool:
+    def _only_written(self, path: str, start: State, batch: BatchLike, end: State) -> bool:
         """Return whether a tensor kept as a module's attribute is written by a step and not read: a log."""
         for name, module in self.loop.model.named_modules():
             key = path.removeprefix(f"the module's {name}." if name else "the module's ")

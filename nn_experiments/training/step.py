@@ -16,15 +16,17 @@ from torch import nn
 from torch.func import functional_call, grad
 
 from nn_experiments.training import choices
-from nn_experiments.training.batches import Batch
+from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
 from nn_experiments.training.torch_randomness import seeded
 
-__all__ = ["LOSSES", "State", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
+__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
 
 State = dict[str, dict[str, torch.Tensor]]
+#: (state, batch, position t in the run, counted from 1) -> next state.
+Step = Callable[[State, Any, int], State]
 
 
 def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -59,7 +61,7 @@ class _Objective(nn.Module):
         self.buffered = any(True for _ in model.buffers())
 
     def forward(
-        self, inputs: Any, targets: Any, leaves: list[torch.Tensor] | None
+        self, inputs: torch.Tensor, targets: torch.Tensor, leaves: list[torch.Tensor] | None
     ) -> tuple[Any, dict[str, torch.Tensor]]:
         """Return the gradients of the leaves (the loss, if None) and the buffers after the forward pass.
 
@@ -86,7 +88,7 @@ class _Gradients:
         self.objective = _Objective(model, loss)
         self.random = frozen or any(isinstance(module, FrozenDropout) for module in model.modules())
 
-    def __call__(self, state: State, batch: Any) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    def __call__(self, state: State, batch: BatchLike) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         """Return gradients by name (None for parameters the loss does not depend on) and the buffers afterwards."""
         leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
@@ -115,7 +117,7 @@ class _Gradients:
         return {name: after[name].detach() if name in after else value for name, value in before.items()}
 
     @contextlib.contextmanager
-    def _fixed(self, batch: Any) -> Iterator[None]:
+    def _fixed(self, batch: BatchLike) -> Iterator[None]:
         if not isinstance(batch, Batch):
             what = "torch's generators seeded by the batch" if self.seeded else "FrozenDropout"
             raise TypeError(f"a model with {what} needs batches that carry their index: nn_experiments.Batch")
@@ -123,7 +125,7 @@ class _Gradients:
         with frozen_randomness(self.seed, batch.index), torch_too:
             yield
 
-    def frozen(self, batch: Any) -> contextlib.AbstractContextManager[None]:
+    def frozen(self, batch: BatchLike) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the model's frozen randomness is that of the batch."""
         return self._fixed(batch) if self.random else contextlib.nullcontext()
 
@@ -160,7 +162,7 @@ class TrainingStep:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.gradients = _Gradients(model, loss, seed, frozen=frozen)
 
-    def __call__(self, state: State, batch: Any, t: int) -> State:
+    def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""
         gradients, buffers = self.gradients(state, batch)
         index = batch.index if isinstance(batch, Batch) else t
@@ -173,8 +175,8 @@ class TrainingStep:
         state: State,
         gradients: Mapping[str, torch.Tensor | None],
         buffers: dict[str, torch.Tensor],
-        rate: Any,
-        t: Any,
+        rate: float | torch.Tensor,
+        t: int | torch.Tensor,
     ) -> State:
         """Return the state after one update; ``rate`` and ``t`` may be tensors (one an ensemble member)."""
         rule = self.optimizer
@@ -254,7 +256,7 @@ class TorchOptimizerStep:
         if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
             raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
 
-    def __call__(self, state: State, batch: Any, t: int) -> State:
+    def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""
         gradients, buffers = self.gradients(state, batch)
         names = list(state["parameters"])

@@ -88,10 +88,10 @@ def first_to_draw(model: nn.Module) -> Iterator[list[str]]:
     open_ones: list[tuple[nn.Module, tuple[Any, ...], int]] = []
     names = {id(module): name for name, module in model.named_modules()}
 
-    def enter(module: nn.Module, inputs: Any) -> None:
+    def enter(module: nn.Module, inputs: object) -> None:
         open_ones.append((module, generator_states(), len(found)))
 
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+    def leave(module: nn.Module, inputs: object, output: object) -> None:
         while open_ones:
             opened, before, count = open_ones.pop()
             if opened is module:

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
+from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.trees import leaves
 
 __all__ = [
     "Layout",
@@ -60,13 +62,14 @@ class Layout:
         """
         if isinstance(parameters, nn.Module):
             parameters = dict(parameters.named_parameters())
-        leaves = list(_leaves(parameters, ()))
-        if not leaves:
+        tensors = list(_floating(parameters))
+        if not tensors:
             raise ValueError("there are no parameters to lay out")
-        return cls(tuple(path for path, _ in leaves), tuple(tuple(leaf.shape) for _, leaf in leaves))
+        return cls(tuple(path for path, _ in tensors), tuple(tuple(value.shape) for _, value in tensors))
 
     @property
     def sizes(self) -> list[int]:
+        """Number of entries of each tensor."""
         return [math.prod(shape) for shape in self.shapes]
 
     @property
@@ -82,12 +85,12 @@ class Layout:
         ValueError
             If the dictionary has other keys or shapes than the layout.
         """
-        leaves = dict(_leaves(parameters, ()))
-        if set(leaves) != set(self.paths) or any(
-            tuple(leaves[path].shape) != shape for path, shape in zip(self.paths, self.shapes, strict=True)
+        tensors = dict(_floating(parameters))
+        if set(tensors) != set(self.paths) or any(
+            tuple(tensors[path].shape) != shape for path, shape in zip(self.paths, self.shapes, strict=True)
         ):
             raise ValueError("the parameters have other names or shapes than this layout")
-        return torch.cat([leaves[path].reshape(-1) for path in self.paths])
+        return torch.cat([tensors[path].reshape(-1) for path in self.paths])
 
     def unflatten(self, vector: Tensor) -> dict[str, Any]:
         """Return the (nested) dictionary of a vector (d,): views, differentiable.
@@ -109,14 +112,12 @@ class Layout:
         return result
 
 
-def _leaves(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, key))
-        elif isinstance(value, Tensor) and value.is_floating_point():
-            yield (*path, key), value
-        else:
-            raise TypeError(f"parameters must be floating tensors, {'.'.join((*path, key))} is {type(value).__name__}")
+def _floating(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+    """Yield (path, tensor) of a nested dictionary of floating point tensors."""
+    for path, value in leaves(tree, sequences=False):
+        if not (isinstance(value, Tensor) and value.is_floating_point()):
+            raise TypeError(f"parameters must be floating tensors, {'.'.join(path)} is {type(value).__name__}")
+        yield path, value
 
 
 def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -> LossOfParameters:
@@ -132,7 +133,7 @@ def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -
         (outputs, targets) ↦ mean loss, a scalar tensor.
     """
 
-    def loss(parameters: Mapping[str, Any], batch: Any) -> Tensor:
+    def loss(parameters: Mapping[str, Any], batch: BatchLike) -> Tensor:
         inputs, targets = batch
         return criterion(torch.func.functional_call(module, dict(parameters), (inputs,)), targets)
 
@@ -152,7 +153,10 @@ def batch_coupled_layers(module: nn.Module) -> list[str]:
     ]
 
 
-def split_batch(batch: Any, c: int) -> list[Any]:
+def split_batch(
+    batch: Any,
+    c: int,
+) -> list[Any]:
     """Return c parts of equal size of a batch: a tensor, or a tuple, list or dictionary of tensors of one length.
 
     Raises
@@ -277,7 +281,7 @@ def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) 
         The layout of the parameters.
     """
 
-    def on_vector(batch: Any) -> Callable[[Tensor], Tensor]:
+    def on_vector(batch: BatchLike) -> Callable[[Tensor], Tensor]:
         return lambda vector: loss(layout.unflatten(vector), batch)
 
     return [loss_field(on_vector(batch)) for batch in batches]

@@ -26,6 +26,13 @@ def test_python_blocks_run_and_print_what_is_shown(capsys):
     assert "in L²" in outputs[1] or "moment=2" in outputs[1]
 
 
+def test_the_block_on_networks_runs_by_itself():
+    """A reader who comes for networks copies this block alone."""
+    pytest.importorskip("torch")
+    (block,) = re.findall(r"```python\n(import torch\n.*?)```", README, re.S)
+    exec(compile(block, "README.md", "exec"), {})
+
+
 def test_links_point_at_files():
     root = Path(__file__).resolve().parents[2]
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):

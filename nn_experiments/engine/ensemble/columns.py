@@ -53,7 +53,12 @@ def _by_chain(images: torch.Tensor, chains: int) -> torch.Tensor:
 
 class _Columns(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, images: Any, weight: Any, shape: ConvolutionShape) -> torch.Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        images: torch.Tensor,
+        weight: torch.Tensor,
+        shape: ConvolutionShape,
+    ) -> torch.Tensor:
         chains, outputs = weight.shape[:2]
         images = _last(images)
         taps = weight.permute(0, 1, 3, 4, 2).reshape(chains, outputs, -1)
@@ -65,7 +70,10 @@ class _Columns(torch.autograd.Function):
         return made
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:  # type: ignore[override]
+    def backward(  # type: ignore[override]
+        ctx: Any,
+        *grads: torch.Tensor,
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         columns, taps = ctx.saved_tensors
         shape, chains = ctx.shape, len(taps)
         slopes = _by_chain(grads[0].contiguous(), chains)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from nn_experiments.engine import gpu
 from nn_experiments.engine.ensemble.columns import by_columns
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
+from nn_experiments.engine.kernels.im2col import product_pays
 
 __all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "laid_out", "seconds_of"]
 
@@ -131,11 +132,10 @@ def seconds_of(
 
 
 def _by_rule(shape: ConvolutionShape) -> str:
-    """Return the way on a CPU: products for 1×1 convolutions and for few pixels, as `products.fits` has it."""
-    pixels = shape.result[0] * shape.result[1]
+    """Return the way on a CPU, by the rule of `product_pays`."""
     pointwise = shape.taps == (1, 1) and shape.padding == (0, 0)
-    small = pixels <= 4 or (pixels <= 16 and shape.inputs >= 256)
-    return "products" if shape.groups == 1 and (pointwise or small) else "grouped"
+    pays = product_pays(shape.result[0] * shape.result[1], shape.inputs, pointwise=pointwise)
+    return "products" if shape.groups == 1 and pays else "grouped"
 
 
 _CHOSEN: dict[tuple[ConvolutionShape, int, str, torch.dtype, bool, bool, bool], str] = {}

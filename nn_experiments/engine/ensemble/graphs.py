@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from nn_experiments.engine.ensemble.stacked_module import Wide
-from nn_experiments.engine.ensemble.sweep import Sweep, apply, sweep
+from nn_experiments.engine.ensemble.sweep import Source, Sweep, apply, sweep
 from nn_experiments.engine.gpu import out_of_memory, recorded
 from nn_experiments.training.step import State, TrainingStep
 
@@ -37,9 +37,7 @@ class Sweeper:
     Attributes
     ----------
     refused
-        Why nothing is recorded, or None: where that fails, sweeps go on as they come.
-    recorded
-        How many graphs there are.
+        Why nothing is recorded, or None. If recording fails, sweeps run eagerly from then on.
     """
 
     def __init__(self, form: str, step: TrainingStep, state: State, wide: Wide | None) -> None:
@@ -58,9 +56,10 @@ class Sweeper:
 
     @property
     def recorded(self) -> int:
+        """How many graphs there are."""
         return len(self._graphs)
 
-    def __call__(self, batches: Any, now: Sweep) -> None:
+    def __call__(self, batches: Source, now: Sweep) -> None:
         """Apply one map to every live chain."""
         if self.refused is not None or isinstance(now.rate, torch.Tensor):
             sweep(self.form, self.step, batches, self.state, now, self.wide)
@@ -78,7 +77,7 @@ class Sweeper:
         own_targets.copy_(targets)
         replay()
 
-    def _record(self, key: Any, now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+    def _record(self, key: tuple[object, ...], now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
         own = inputs.clone(), targets.clone()
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()

@@ -11,6 +11,7 @@ import torch
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
+from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.step import State
 
@@ -21,7 +22,7 @@ _WIDE: WeakKeyDictionary[Evaluation, Wide | None] = WeakKeyDictionary()
 
 
 def measure_together(
-    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Any
+    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Batches
 ) -> list[dict[str, np.ndarray]] | None:
     """Return a measurement of several iterates, or None if it cannot be batched.
 
@@ -44,7 +45,7 @@ def measure_together(
     if measurement.on_batches:
         numbers = [n for n, _, _ in found], [run.outermost if run else 0 for _, _, run in found]
         newest, outermost = (
-            (torch.stack([batches(i)[0] for i in own]), torch.stack([batches(i)[1] for i in own])) for own in numbers
+            (torch.stack([batches(i)[0] for i in row]), torch.stack([batches(i)[1] for i in row])) for row in numbers
         )
         pairs = [newest, outermost]
     values = _in_wide_form(measurement, stacked, pairs) if isinstance(measurement, Evaluation) else None
@@ -76,24 +77,14 @@ def _in_wide_form(evaluation: Evaluation, stacked: State, pairs: list[Pair] | No
     wide = _WIDE[evaluation]
     if wide is None:
         return None
-    loss_of_all, loss_of_each = (torch.vmap(evaluation.loss, in_dims=(0, axis)) for axis in (None, 0))
-    found: dict[str, torch.Tensor] = {}
+    on_sets, on_batches = (torch.vmap(evaluation.loss, in_dims=(0, axis)) for axis in (None, 0))
+    parameters, buffers = stacked["parameters"], stacked.get("buffers", {})
+
+    def outputs_of(inputs: torch.Tensor, shared: bool) -> torch.Tensor:
+        return wide(parameters, buffers, inputs, shared=shared)
+
     with torch.no_grad():
         try:
-            for part, (inputs, targets) in evaluation.sets.items():
-                total, right = torch.tensor(0.0), torch.tensor(0.0)
-                for k in range(0, len(inputs), evaluation.rows):
-                    x, y = inputs[k : k + evaluation.rows], targets[k : k + evaluation.rows]
-                    outputs = wide(stacked["parameters"], stacked.get("buffers", {}), x, shared=True)
-                    total = total.to(x.device) + loss_of_all(outputs, y).double() * len(x)
-                    if evaluation.classes:
-                        right = right.to(x.device) + (outputs.argmax(-1) == y).sum(-1)
-                found[f"{part}_loss"] = total / len(inputs)
-                if evaluation.classes:
-                    found[f"{part}_accuracy"] = right.double() / len(inputs)
-            for name, pair in zip(("newest", "outermost"), pairs or (), strict=False):
-                outputs = wide(stacked["parameters"], stacked.get("buffers", {}), pair[0], shared=False)
-                found[f"{name}_batch_loss"] = loss_of_each(outputs, pair[1]).double()
+            return evaluation.from_outputs(outputs_of, pairs or (None, None), loss=on_sets, batch_loss=on_batches)
         except CannotWiden:  # the shapes of the inputs stand in the way
             return None
-    return {name: found[name] for name in evaluation.names}

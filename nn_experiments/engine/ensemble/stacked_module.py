@@ -268,6 +268,6 @@ def _arguments(node: fx.Node, *names: tuple[str, Any]) -> list[Any]:
     ]
 
 
-def _image_axes(axes: Any) -> bool:
+def _image_axes(axes: object) -> bool:
     axes = [axes] if isinstance(axes, int) else axes
     return isinstance(axes, list | tuple) and len(axes) > 0 and all(axis in (2, 3, -1, -2) for axis in axes)

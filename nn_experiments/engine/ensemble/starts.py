@@ -6,9 +6,8 @@ draws share nothing. What is the same in law for the backward order is in `nn_ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -17,6 +16,7 @@ from nn_experiments.engine.ensemble.graphs import Sweeper
 from nn_experiments.engine.ensemble.sweep import Sweep
 from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked
 from nn_experiments.engine.gpu import repeatable
+from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["Draw", "under_the_same_maps"]
@@ -34,7 +34,7 @@ class Draw:
         States, of the same names and shapes in all draws.
     """
 
-    batches: Callable[[int], Any]
+    batches: Batches
     starts: Sequence[State]
 
 
@@ -44,7 +44,8 @@ class _Batches:
     def __init__(self, draws: Sequence[Draw]) -> None:
         self.draws = draws
 
-    def __call__(self, which: tuple[int, int]) -> Any:
+    def __call__(self, which: tuple[int, int]) -> BatchLike:
+        """Return B_i of a draw."""
         return self.draws[which[0]].batches(which[1])
 
 

@@ -5,7 +5,7 @@ All change the stacked state, whose first ``live`` chains take part, in place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,15 @@ from torch import nn
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.kernels.mlp import why_not_mlp_kernel
+from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, State, TrainingStep
 
-__all__ = ["FORMS", "Sweep", "apply", "form_of", "sweep"]
+__all__ = ["FORMS", "Source", "Sweep", "apply", "form_of", "sweep"]
 
 FORMS = ("mlp", "wide", "vmap")
+#: Index of a map -> its batch; where chains of several draws run together, an index is (draw, i).
+Source = Callable[[Any], BatchLike]
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Sweep:
         """Whether all of them apply the same map."""
         return len(set(self.indices)) == 1
 
-    def data(self, batches: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def data(self, batches: Source) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs and targets, (B, …) each if ``shared``, else (live, B, …)."""
         if self.shared:
             batch = batches(self.indices[0])
@@ -57,7 +60,7 @@ class Sweep:
         return torch.stack([b[0] for b in found]), torch.stack([b[1] for b in found])
 
 
-def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tuple[str, str]:
+def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> tuple[str, str]:
     """Return the form in which chains of a step are batched, and why it is none of those before it in `FORMS`.
 
     Parameters
@@ -99,7 +102,7 @@ def form_of(step: TrainingStep, batches: Any, *, form: str | None = None) -> tup
     raise TypeError(f"the ensemble engine cannot run this step: {'; '.join(reasons)}; use engine='step'")
 
 
-def sweep(form: str, step: TrainingStep, batches: Any, state: State, now: Sweep, wide: Wide | None) -> None:
+def sweep(form: str, step: TrainingStep, batches: Source, state: State, now: Sweep, wide: Wide | None) -> None:
     """Apply one map to the live chains of a stacked state, in place."""
     if step.optimizer.slots and not state["optimizer"]:
         state["optimizer"].update(_empty_memory(step, state["parameters"]))
@@ -136,7 +139,7 @@ def _prefix(state: State, live: int) -> State:
     return {part: {key: value[:live] for key, value in values.items()} for part, values in state.items()}
 
 
-def _vmap(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
+def _vmap(step: TrainingStep, batches: Source, state: State, now: Sweep) -> None:
     """One map on every live chain through ``torch.vmap``; buffers are carried as they come out."""
     if step.gradients.random and not now.shared:
         raise TypeError("frozen dropout needs the same batch in all chains: use engine='step' for this order")
@@ -145,7 +148,7 @@ def _vmap(step: TrainingStep, batches: Any, state: State, now: Sweep) -> None:
     rates = torch.as_tensor(now.rate, dtype=some.dtype, device=some.device).expand(now.live)
     t = torch.tensor(now.places, dtype=some.dtype, device=some.device)
 
-    def one(members: State, x: Any, y: Any, h: torch.Tensor, position: torch.Tensor) -> State:
+    def one(members: State, x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, position: torch.Tensor) -> State:
         gradients, buffers = step.gradients.functional(members, x, y)
         return step.update(members, gradients, buffers, h, position)
 

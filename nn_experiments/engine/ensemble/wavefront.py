@@ -1,12 +1,13 @@
 """The wavefront: many chains at once, for a GPU and for wherever it wins.
 
-Runs that start at the same anchor are aligned at their ends. Chain n of the backward order then joins when the sweep
-reaches j = n, and from there on every live chain applies the same T_j.
+Segments that start at the same anchor are aligned at their ends. Chain n of the backward order then joins when the
+sweep reaches j = n, and from there on every live chain applies the same T_j.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +21,11 @@ from nn_experiments.engine.ensemble.graphs import Sweeper
 from nn_experiments.engine.ensemble.memory import activation_bytes, fitting
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.ensemble.sweep import Sweep, form_of
-from nn_experiments.engine.gpu import free, out_of_memory
+from nn_experiments.engine.gpu import attempt, free
 from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.engine.plan import Segment, plan
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.batches import Batches
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["Ensemble", "Stacked", "split", "stack", "wavefront"]
 
@@ -77,6 +79,7 @@ class Ensemble:
     graphs: int | str = 0
 
     def __post_init__(self) -> None:
+        """Check the ways to convolve."""
         unknown = set(self.convolutions.values()) - set(WAYS)
         if unknown:
             raise ValueError(f"unknown way to convolve {min(unknown)!r}; the known ones are {', '.join(WAYS)}")
@@ -87,30 +90,37 @@ class Ensemble:
         more |= {"pad": self.pad} if (self.pad or 1) > 1 else {}
         return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
 
-    def prepare(self, step: TrainingStep, batches: Any, state: State, first: int) -> Wide | None:
+    def prepare(self, step: TrainingStep, batches: Batches, state: State, first: int) -> Wide | None:
         """Choose what is not given; return the wide form of the step's module if that is the form.
 
         Parameters
         ----------
+        step, batches
+            As in `wavefront`.
         state
             θ0.
         first
             Index of some batch.
+
+        Returns
+        -------
+        Wide or None
+            None for the other forms.
 
         Raises
         ------
         TypeError
             If the step cannot be batched, with the reason.
         """
-        asked = self.form
+        given = self.form
         if self.pad is None:
             self.pad = ON_A_GPU if next(iter(state["parameters"].values())).is_cuda else 1
-        self.form, self.reason = form_of(step, batches, form=asked)
+        self.form, self.reason = form_of(step, batches, form=given)
         if self.form == "wide":
             try:
                 return self._widened(step, state, batches(first)[0])
             except CannotWiden as error:
-                if asked == "wide":
+                if given == "wide":
                     raise
                 self.form, self.reason = "vmap", f"{self.reason}; not in wide form, {error}"
         if self.chunk is None:  # by hand, there is next to nothing to keep
@@ -142,16 +152,16 @@ class Ensemble:
         key = str(shape)
         if key in self.convolutions:
             return self.convolutions[key]
-        some = next(iter(state["parameters"].values()))
-        way = choose_convolution(shape, min(self.chunk or 1, MEASURED), some.device, some.dtype)
-        if some.device.type != "cpu":
+        like = next(iter(state["parameters"].values()))
+        way = choose_convolution(shape, min(self.chunk or 1, MEASURED), like.device, like.dtype)
+        if like.device.type != "cpu":
             self.convolutions[key] = way
         return way
 
 
 def wavefront(
-    step: Any,
-    batches: Any,
+    step: Step,
+    batches: Batches,
     order: Order,
     at: Sequence[int],
     state0: State,
@@ -159,17 +169,24 @@ def wavefront(
     chunk: int | None = None,
     ensemble: Ensemble | None = None,
 ) -> Iterator[tuple[int, State, Segment | None]]:
-    """Yield (n, iterate n, its run) for n in increasing order, as `walk` does, with chains batched.
+    """Yield (n, iterate n, its segment) for n in increasing order, as `walk` does, with chains batched.
 
     Where memory runs out (``torch.OutOfMemoryError``), the chunk is halved, with a line on standard error, and the
     chains that did not fit start again.
 
     Parameters
     ----------
+    step, batches, order, at, state0
+        As in `nn_experiments.iterates`.
     chunk
         How many chains run together; see `Ensemble`. The numbers depend on it in the last bits: record it.
     ensemble
         All choices, and where those made here are kept; in place of ``chunk``.
+
+    Yields
+    ------
+    n, state, segment
+        For every n of ``at``; iterate 0 comes with None.
 
     Raises
     ------
@@ -178,66 +195,80 @@ def wavefront(
     torch.OutOfMemoryError
         If not even one chain fits.
     """
+    ensemble = ensemble or Ensemble(chunk=chunk)
+    segments = plan(order, at)
+    first = next((segment.indices[0] for segment in segments if len(segment.indices)), None)
+    step = _batchable(step, state0, None if first is None else batches(first))
+    wide = None if first is None else ensemble.prepare(step, batches, state0, first)
+    chains = _Chains(ensemble, step, batches, wide)
+    groups: dict[int, list[Segment]] = {}
+    for segment in segments:
+        groups.setdefault(segment.anchor, []).append(segment)
+    wanted = set(at)
+    if 0 in wanted:
+        yield 0, state0, None
+    states: dict[int, State] = {0: state0}
+    ready: dict[int, tuple[State, Segment]] = {}
+    todo = deque(segment.n for segment in segments if segment.n in wanted)
+    for anchor in sorted(groups):
+        for part, ends in _chunks(chains, groups[anchor], states.pop(anchor)):
+            while ends:  # taken out one by one, so that nothing is kept while the next chunk runs
+                segment = part[len(ends) - 1]
+                if segment.n in groups:
+                    states[segment.n] = ends[-1]
+                if segment.n in wanted:
+                    ready[segment.n] = ends[-1], segment
+                ends.pop()
+            while todo and todo[0] in ready:
+                n = todo.popleft()
+                yield n, *ready.pop(n)
+
+
+def _batchable(step: Step, state0: State, batch: Sequence[Any] | None) -> TrainingStep:
+    """Return a step that chains can share.
+
+    Raises
+    ------
+    TypeError
+        If it is not a `TrainingStep`, or its optimizer would move parameters that the loss does not depend on.
+    """
+    what = ""
     if not isinstance(step, TrainingStep):
         what = f"{type(step).__name__} is not a TrainingStep"
-        raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
-    ensemble = ensemble or Ensemble(chunk=chunk)
-    runs = plan(order, at)
-    wanted = set(at)
-    first = next((run.indices[0] for run in runs if len(run.indices)), None)
-    if first is not None and not step.optimizer.is_plain_sgd:
-        slopes, _ = step.gradients(state0, batches(first))
+    elif batch is not None and not step.optimizer.is_plain_sgd:
+        slopes, _ = step.gradients(state0, batch)
         idle = next((name for name, slope in slopes.items() if slope is None), None)
         if idle is not None:
             what = f"the loss does not depend on {idle}, which {step.optimizer.method} would move all the same"
-            raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
-    wide = None if first is None else ensemble.prepare(step, batches, state0, first)
-    workplace = _Workplace(ensemble, step, batches, wide)
-    groups: dict[int, list[Segment]] = {}
-    for run in runs:
-        groups.setdefault(run.anchor, []).append(run)
-    states: dict[int, State] = {0: state0}
-    ready: dict[int, tuple[State, Segment]] = {}
-    if 0 in wanted:
-        yield 0, state0, None
-    todo = [run for run in runs if run.n in wanted]
-    for anchor in sorted(groups):
-        group = groups[anchor]
-        while group:
-            part = sorted(group[: ensemble.chunk], key=lambda run: -len(run.indices))
-            ends = _fitted(workplace, part, states[anchor])
-            if ends is None:
-                continue
+    if what or not isinstance(step, TrainingStep):
+        raise TypeError(f"the ensemble engine cannot run this step: {what}; use engine='step'")
+    return step
+
+
+def _chunks(chains: _Chains, group: Sequence[Segment], start: State) -> Iterator[tuple[list[Segment], list[State]]]:
+    """Yield segments that start at one state, as many as fit together, with the states that they end in."""
+    while group:
+        part = sorted(group[: chains.ensemble.chunk], key=lambda segment: -len(segment.indices))
+        ends = _fitted(chains, part, start)
+        if ends is not None:
             group = group[len(part) :]
-            for run, state in zip(part, ends, strict=True):
-                if run.n in wanted:
-                    ready[run.n] = (state, run)
-                if run.n in groups:
-                    states[run.n] = state
-            del ends
-            while todo and todo[0].n in ready:
-                state, run = ready.pop(todo.pop(0).n)
-                yield run.n, state, run
-            state = None  # the chunk's last state is not kept while the next one runs
-        del states[anchor]
+            yield part, ends
 
 
-def _fitted(workplace: _Workplace, part: Sequence[Segment], start: State) -> list[State] | None:
-    """Return the ends of some runs, or None after halving the chunk because they did not fit into memory."""
-    ensemble = workplace.ensemble
-    try:
-        return split(_together(workplace, part, start), len(part))
-    except RuntimeError as error:
-        if len(part) == 1 or not out_of_memory(error):
-            raise
-    # only here, with the exception and the tensors in its frames gone, is their memory free
+def _fitted(chains: _Chains, part: Sequence[Segment], start: State) -> list[State] | None:
+    """Return the ends of some segments, or None after halving the chunk because they did not fit into memory."""
+    if len(part) == 1:
+        return split(_ends(chains, part, start), 1)
+    fits = attempt(lambda: split(_ends(chains, part, start), len(part)))
+    if fits is not None:
+        return fits[0]
+    ensemble = chains.ensemble
     ensemble.halved.append(len(part))
     ensemble.chunk = (len(part) + 1) // 2
     print(
         f"out of memory with {len(part)} chains together: going on with {ensemble.chunk} from the start of the chunk",
         file=sys.stderr,
     )
-    free()
     return None
 
 
@@ -261,63 +292,66 @@ def stack(start: State, count: int) -> Stacked:
     return {part: {key: stacked(value) for key, value in values.items()} for part, values in start.items()}
 
 
-class _Workplace:
-    """What a wavefront's chunks have in common; on a GPU also the state that runs of one chain share, and its graphs.
+class _Chains:
+    """What a wavefront's chunks have in common; on a GPU also the state of a single chain, and its graphs.
 
-    A forward path is many such runs, one after the other.
+    A forward path is many segments of one chain each, one after the other, which share that state.
     """
 
-    def __init__(self, ensemble: Ensemble, step: TrainingStep, batches: Any, wide: Wide | None) -> None:
+    def __init__(self, ensemble: Ensemble, step: TrainingStep, batches: Batches, wide: Wide | None) -> None:
         self.ensemble, self.step, self.batches, self.wide = ensemble, step, batches, wide
         self.single: Sweeper | None = None
 
     def begin(self, start: State, count: int) -> Sweeper | None:
         """Return what sweeps over ``count`` chains at ``start``, or None if a single chain is to go step by step."""
-        if count > 1 or self.single is None:
-            state = stack(start, count)
-            sweeper = Sweeper(self.ensemble.form or "vmap", self.step, state, self.wide)
-            if count > 1:
-                return sweeper
-            if sweeper.refused is not None:
-                return None
-            self.single = sweeper
-        else:
+        if count == 1 and self.single is not None:
             _start_over(self.single.state, start, 0, 1)
-        return self.single
+            return self.single
+        sweeper = Sweeper(self.ensemble.form or "vmap", self.step, stack(start, count), self.wide)
+        if count > 1:
+            return sweeper
+        if sweeper.refused is not None:
+            return None
+        self.single = sweeper
+        return sweeper
 
 
-def _together(workplace: _Workplace, runs: Sequence[Segment], start: State) -> Stacked:
-    """Apply runs, sorted by length from the longest, all to the state ``start``; return their ends, stacked."""
-    step, batches, ensemble = workplace.step, workplace.batches, workplace.ensemble
-    apply = workplace.begin(start, len(runs))
-    if apply is None:
-        alone = StepKernel(step, batches).apply(start, runs[0].indices, runs[0].before)
+def _ends(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked:
+    """Apply segments, sorted by length from the longest, all to the state ``start``; return their ends, stacked.
+
+    They are aligned at their ends: a chain becomes active when as many maps are left as its segment has.
+    """
+    sweeper = chains.begin(start, len(segments))
+    if sweeper is None:
+        alone = StepKernel(chains.step, chains.batches).apply(start, segments[0].indices, segments[0].before)
         return {part: {key: value[None] for key, value in values.items()} for part, values in alone.items()}
-    state = apply.state
-    some = next(iter(start["parameters"].values()))
-    rate_of = step.optimizer.rate
-    pad, begun, swept = ensemble.pad or 1, 0, 0
-    for left in range(len(runs[0].indices), 0, -1):
-        live = sum(len(run.indices) >= left for run in runs)
-        if swept > begun < live:  # these were swept along before their time
-            _start_over(state, start, begun, live)
-        begun, swept = live, min(len(runs), -(-live // pad) * pad)
-        indices = [run.indices[len(run.indices) - left] for run in runs[:live]]
-        places = [run.before + len(run.indices) - left + 1 for run in runs[:live]]
-        indices, places = (numbers + numbers[:1] * (swept - live) for numbers in (indices, places))
-        rates = [rate_of(t, i) for t, i in zip(places, indices, strict=True)]
-        same = len(set(rates)) == 1
-        rate: Any = rates[0] if same else torch.tensor(rates, dtype=some.dtype, device=some.device)
-        apply(batches, Sweep(indices, places, rate))
-    ensemble.graphs = apply.refused or apply.recorded
-    return state
+    pad = chains.ensemble.pad or 1
+    active = swept = 0
+    for left in range(len(segments[0].indices), 0, -1):
+        joined = sum(len(segment.indices) >= left for segment in segments)
+        if active < joined and active < swept:  # the chains that join now were swept along as padding
+            _start_over(sweeper.state, start, active, joined)
+        active, swept = joined, min(len(segments), -(-joined // pad) * pad)
+        sweeper(chains.batches, _sweep(segments[:active], left, swept - active, chains.step, start))
+    chains.ensemble.graphs = sweeper.refused or sweeper.recorded
+    return sweeper.state
+
+
+def _sweep(segments: Sequence[Segment], left: int, padding: int, step: TrainingStep, start: State) -> Sweep:
+    """Return what chains with ``left`` maps to go apply; padding chains repeat what the first one does."""
+    done = [len(segment.indices) - left for segment in segments]
+    indices = [segment.indices[k] for segment, k in zip(segments, done, strict=True)]
+    positions = [segment.before + k + 1 for segment, k in zip(segments, done, strict=True)]
+    indices, positions = indices + indices[:1] * padding, positions + positions[:1] * padding
+    rates = [step.optimizer.rate(t, i) for t, i in zip(positions, indices, strict=True)]
+    if len(set(rates)) == 1:
+        return Sweep(indices, positions, rates[0])
+    like = next(iter(start["parameters"].values()))
+    return Sweep(indices, positions, torch.tensor(rates, dtype=like.dtype, device=like.device))
 
 
 def _start_over(state: Stacked, start: State, begin: int, end: int) -> None:
     """Set chains back to where all start; what the start does not have counts as zero."""
     for part, values in state.items():
         for key, value in values.items():
-            if key in start.get(part, {}):
-                value[begin:end] = start[part][key]
-            else:
-                value[begin:end] = 0
+            value[begin:end] = start.get(part, {}).get(key, 0)

@@ -6,21 +6,30 @@ import numpy as np
 
 from nn_experiments.engine.kernels.compiling import compiled
 
-__all__ = ["backward", "forward"]
-
-# Sums may be reordered and products fused; NaN and infinity keep their meaning, so divergence is seen.
-OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "nogil": True, "error_model": "numpy"}
-_compile = compiled(**OPTIONS)
+__all__ = ["backward", "forward", "through_activation"]
 
 
-@_compile
+@compiled
 def _activation(value, relu):  # pragma: no cover - compiled
     if relu:
         return value if value > 0 or value != value else value * 0
     return np.tanh(value)
 
 
-@_compile
+@compiled
+def through_activation(below, under, relu):  # pragma: no cover - compiled
+    """Multiply the error of a layer's inputs by the slope of the activation that gave them."""
+    for j in range(below.shape[0]):
+        for k in range(below.shape[1]):
+            a = below[j, k]
+            if relu:
+                if a <= 0:
+                    under[j, k] = 0
+            else:
+                under[j, k] *= 1 - a * a
+
+
+@compiled
 def forward(weight, bias, below, above, last, relu):  # pragma: no cover - compiled
     """Two rows of the weights times four of the batch at once, so that products, not loads, take the time."""
     outs, ins = weight.shape
@@ -55,7 +64,7 @@ def forward(weight, bias, below, above, last, relu):  # pragma: no cover - compi
                 above[j, o] = _activation(above[j, o], relu)
 
 
-@_compile
+@compiled
 def _pass_down(weight, error, under, o, j):  # pragma: no cover - compiled
     """Add to four rows of the error below what four units of the layer pass down."""
     p, q, r, s = weight[o], weight[o + 1], weight[o + 2], weight[o + 3]
@@ -68,7 +77,7 @@ def _pass_down(weight, error, under, o, j):  # pragma: no cover - compiled
             y[k] += yp * p[k] + yq * q[k] + yr * r[k] + ys * s[k]
 
 
-@_compile
+@compiled
 def _change(weight, below, error, o, j, h):  # pragma: no cover - compiled
     """Change four rows of the weights by four items of the batch."""
     a, b, c, d = below[j], below[j + 1], below[j + 2], below[j + 3]
@@ -82,7 +91,7 @@ def _change(weight, below, error, o, j, h):  # pragma: no cover - compiled
             y[k] -= ya * a[k] + yb * b[k] + yc * c[k] + yd * d[k]
 
 
-@_compile
+@compiled
 def _backward_one(weight, bias, below, error, under, first, h, o, j):  # pragma: no cover - compiled
     """One unit and one item: nothing to pass on and nothing to change where a ReLU is off."""
     delta = error[j, o]
@@ -93,7 +102,7 @@ def _backward_one(weight, bias, below, error, under, first, h, o, j):  # pragma:
         bias[o] -= h * delta
 
 
-@_compile
+@compiled
 def _change_one(weight, below, error, h, o, j):  # pragma: no cover - compiled
     delta = h * error[j, o]
     if delta != 0:
@@ -101,10 +110,10 @@ def _change_one(weight, below, error, h, o, j):  # pragma: no cover - compiled
             weight[o, k] -= delta * below[j, k]
 
 
-@_compile
-def backward(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
+@compiled
+def backward(weight, bias, below, error, under, first, relu, h):
     """Read each row of the weights once: its share of the error below with the old values, then its update."""
-    outs, ins = weight.shape
+    outs = weight.shape[0]
     rows = error.shape[0]
     fours = rows - rows % 4
     blocks = outs - outs % 4 if fours else 0
@@ -130,11 +139,4 @@ def backward(weight, bias, below, error, under, first, relu, h):  # pragma: no c
         for j in range(rows):
             _change_one(weight, below, error, h, o, j)
     if not first:
-        for j in range(rows):
-            for k in range(ins):
-                a = below[j, k]
-                if relu:
-                    if a <= 0:
-                        under[j, k] = 0
-                else:
-                    under[j, k] *= 1 - a * a
+        through_activation(below, under, relu)

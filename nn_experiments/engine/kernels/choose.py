@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib.util import find_spec
 
 from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel, why_not_mlp_kernel
+from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.choices import check_choice
+from nn_experiments.training.step import Step, TrainingStep
 
 __all__ = ["KERNELS", "make_kernel"]
 
 KERNELS = ("auto", "step", "mlp", "compiled", "channels_last")
+#: Batches larger than this are what matrix products are made for.
+SMALL_BATCH = 16
 
 
-def make_kernel(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
-    """Return a kernel by name (``step``, ``mlp``, ``compiled``, ``channels_last``), or with ``auto`` the fastest one.
+def make_kernel(step: Step, batches: Batches, kernel: str = "auto") -> Kernel:
+    """Return a kernel by name, or the fastest one that can run a step.
+
+    Parameters
+    ----------
+    step, batches
+        As in `nn_experiments.iterates`.
+    kernel
+        ``step``, ``mlp``, ``compiled``, ``channels_last`` (default: ``auto``, the fastest).
+
+    Returns
+    -------
+    Kernel
+        For this step and these batches.
 
     Raises
     ------
@@ -23,24 +40,28 @@ def make_kernel(step: Any, batches: Any, kernel: str = "auto") -> Kernel:
     TypeError
         If the named kernel cannot run the step, with the reason.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"unknown kernel {kernel!r}; the known ones are {', '.join(KERNELS)}")
+    check_choice("kernel", kernel, KERNELS)
+    if kernel == "auto":
+        kernel = _fastest(step, batches)
     if kernel == "step":
         return StepKernel(step, batches)
     if kernel == "mlp":
         return MLPKernel(step, batches)
-    if kernel == "channels_last" or (kernel == "auto" and convolutional(step) and not on_gpu(step)):
+    if kernel == "channels_last":
         return ChannelsLastKernel(step, batches)
-    if kernel == "compiled":
-        from nn_experiments.engine.kernels.mlp_numba import CompiledKernel  # numba is optional, and slow to import
+    from nn_experiments.engine.kernels.mlp_numba import CompiledKernel  # numba is optional, and slow to import
 
-        return CompiledKernel(step, batches)
-    if why_not_mlp_kernel(step, batches) or on_gpu(step):
-        return StepKernel(step, batches)
-    if batches.sampler.batch_size <= 16:  # larger batches are what matrix products are made for
-        try:
-            from nn_experiments.engine.kernels.mlp_numba import CompiledKernel
-        except ModuleNotFoundError:  # numba is optional; the torch kernel gives the same to rounding
-            return MLPKernel(step, batches)
-        return CompiledKernel(step, batches)
-    return MLPKernel(step, batches)
+    return CompiledKernel(step, batches)
+
+
+def _fastest(step: Step, batches: Batches) -> str:
+    """Return the name of the fastest kernel that can run a step."""
+    if not isinstance(step, TrainingStep) or on_gpu(step):
+        return "step"
+    if convolutional(step):
+        return "channels_last"
+    if why_not_mlp_kernel(step, batches) or not isinstance(batches, ArrayBatches):
+        return "step"
+    if batches.sampler.batch_size > SMALL_BATCH:
+        return "mlp"
+    return "compiled" if find_spec("numba") else "mlp"  # numba is optional; both give the same to rounding

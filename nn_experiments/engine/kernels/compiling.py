@@ -24,7 +24,7 @@ _HASHES: dict[str, str] = {}
 
 
 def sources() -> str:
-    """One hash of the text of all files with compiled functions.
+    """Return one hash of the text of all files with compiled functions.
 
     A function can only call what was defined before, so when it is compiled the files of all that it calls are here.
     """
@@ -36,21 +36,20 @@ if FunctionCache is not None:
     class _Cache(FunctionCache):
         """Numba's cache on disk with `sources` in the key."""
 
-        def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        def _index_key(self, sig: object, codegen: object) -> tuple:
             return (*super()._index_key(sig, codegen), sources())
 
 
-def compiled(**options: Any) -> Callable[[Callable], Any]:
-    """Like ``numba.njit(cache=True, **options)``, but a change of any file with compiled functions is noticed."""
+def compiled(function: Callable) -> Callable:
+    """Compile a function with numba and keep it on disk; a change of any file with compiled functions is noticed.
 
-    def compile_it(function: Callable) -> Any:
-        path = function.__code__.co_filename
-        if path not in _HASHES:
-            with open(path, "rb") as file:
-                _HASHES[path] = hashlib.sha256(file.read()).hexdigest()
-        dispatcher: Any = numba.njit(**options)(function)
-        if FunctionCache is not None:
-            dispatcher._cache = _Cache(function)
-        return dispatcher
-
-    return compile_it
+    Sums may be reordered and products fused; NaN and infinity keep their meaning, so that divergence is seen.
+    """
+    path = function.__code__.co_filename
+    if path not in _HASHES:
+        with open(path, "rb") as file:
+            _HASHES[path] = hashlib.sha256(file.read()).hexdigest()
+    dispatcher: Any = numba.njit(fastmath={"contract", "reassoc", "nsz"}, nogil=True, error_model="numpy")(function)
+    if FunctionCache is not None:
+        dispatcher._cache = _Cache(function)
+    return dispatcher

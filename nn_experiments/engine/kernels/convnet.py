@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -12,15 +12,15 @@ from torch import nn
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
 from nn_experiments.engine.kernels.mlp import StepKernel
-from nn_experiments.training.batches import Batch
+from nn_experiments.training.batches import Batch, Batches, BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.scalar_loss import scalar
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["ChannelsLastKernel", "convolutional"]
 
 
-def convolutional(step: Any) -> bool:
+def convolutional(step: Step) -> TypeGuard[TrainingStep]:
     """Return whether a step trains a module with two-dimensional convolutions, without hooks."""
     if type(step) is not TrainingStep or hook_of(step.model):
         return False
@@ -28,6 +28,7 @@ def convolutional(step: Any) -> bool:
 
 
 def _last(value: Any) -> Any:
+    """Return images with channels last in memory, and anything else as it is."""
     if isinstance(value, torch.Tensor) and value.dim() == 4:
         return value.contiguous(memory_format=torch.channels_last)
     return value
@@ -50,13 +51,13 @@ class ChannelsLastKernel:
     name = "channels_last"
     refused: str | None = None
 
-    def __init__(self, step: TrainingStep, batches: Callable[[int], Any]) -> None:
+    def __init__(self, step: Step, batches: Batches) -> None:
         if not convolutional(step):
             raise TypeError("the channels-last kernel cannot run this step: it trains no module with convolutions")
         self.step, self.batches = step, batches
         self.model = copy.deepcopy(step.model)
         self.plain = step.optimizer.is_plain_sgd
-        self.products: dict[str, ProductConvolution] | None = None if self.plain else {}
+        self.replaced: dict[str, ProductConvolution] | None = None if self.plain else {}
         own = dict(self.model.named_parameters())
         self.parameters = {name: value for name, value in own.items() if value.requires_grad}
         self.constant = {name: value for name, value in own.items() if not value.requires_grad}
@@ -91,15 +92,15 @@ class ChannelsLastKernel:
         for name, parameter in self.constant.items():
             parameter.data = state["buffers"][name].detach().clone()
         self._put_buffers(state)
-        if self.products is None:
+        if self.replaced is None:
             first = self.batches(indices[0])
             with self.step.gradients.frozen(first):
-                self.products = replace_small(
+                self.replaced = replace_small(
                     self.model, _last(first[0]), finish=lambda outputs: self.step.loss(outputs, first[1])
                 )
             self._put_buffers(state)  # the batch has moved the running statistics
         leaves: dict[str, torch.Tensor] = {**self.parameters}
-        for name, product in self.products.items():
+        for name, product in self.replaced.items():
             if name in self.parameters:
                 leaves[name] = product.taps = product.used(self.parameters[name]).requires_grad_()
             else:
@@ -124,10 +125,10 @@ class ChannelsLastKernel:
             module._buffers[key] = fresh[name]
 
     def _once(
-        self, batch: Any, t: int, memory: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]
+        self, batch: BatchLike, t: int, memory: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         step, values = self.step, list(leaves.values())
-        for product in (self.products or {}).values():
+        for product in (self.replaced or {}).values():
             product.calls = 0
         with torch.enable_grad(), step.gradients.frozen(batch):
             loss = scalar(step.loss(self.model(_last(batch[0])), batch[1]))

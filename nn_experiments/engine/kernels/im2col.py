@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.own_loop_reasons import hook_of
 
-__all__ = ["OtherUse", "ProductConvolution", "fits", "replace_small"]
+__all__ = ["OtherUse", "ProductConvolution", "fits", "product_pays", "replace_small"]
 
 
 class OtherUse(TrainingInReverseError, RuntimeError):
@@ -26,14 +25,28 @@ class OtherUse(TrainingInReverseError, RuntimeError):
 
 
 def fits(convolution: nn.Conv2d, height: int, width: int) -> bool:
-    """Return whether a convolution on images of this size is to be done as a product; a rule, so that reruns agree."""
+    """Return whether a convolution on images of this size is done as a product (see `product_pays`)."""
     plain = convolution.groups == 1 and convolution.dilation == (1, 1) and convolution.padding_mode == "zeros"
     if not plain or isinstance(convolution.padding, str):
         return False
     rows, columns = (_reach(convolution, size, axis)[2] for axis, size in enumerate((height, width)))
-    if convolution.kernel_size == (1, 1) and convolution.padding == (0, 0):
-        return True
-    return rows * columns <= 4 or (rows * columns <= 16 and convolution.in_channels >= 256)
+    pointwise = convolution.kernel_size == (1, 1) and convolution.padding == (0, 0)
+    return product_pays(rows * columns, convolution.in_channels, pointwise=pointwise)
+
+
+def product_pays(pixels: int, inputs: int, *, pointwise: bool) -> bool:
+    """Return whether a convolution is faster as a product on a CPU; a rule, so that reruns agree.
+
+    Parameters
+    ----------
+    pixels
+        Of one image that comes out.
+    inputs
+        Number of channels that go in.
+    pointwise
+        Whether it is a 1×1 convolution without padding.
+    """
+    return pointwise or pixels <= 4 or (pixels <= 16 and inputs >= 256)
 
 
 def _reach(convolution: nn.Conv2d, size: int, axis: int) -> tuple[int, int, int]:
@@ -163,7 +176,7 @@ def replace_small(
     return new
 
 
-def _readers(outputs: Any) -> Counter[int]:
+def _readers(outputs: object) -> Counter[int]:
     """Return the ``id`` of a parameter -> how many operations that led to some outputs read it."""
     todo = [one.grad_fn for one in tree_leaves(outputs) if isinstance(one, torch.Tensor) and one.grad_fn is not None]
     seen = set(todo)

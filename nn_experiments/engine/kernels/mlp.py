@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import nn
 
-from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.own_loop_reasons import hook_of
-from nn_experiments.training.step import LOSSES, State, TrainingStep
+from nn_experiments.training.step import LOSSES, State, Step, TrainingStep
 
 __all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "why_not_mlp_kernel"]
 
@@ -23,9 +23,12 @@ class Kernel(Protocol):
     ----------
     name
         Recorded with the results: kernels agree to rounding, the same kernel agrees bitwise.
+    refused
+        Why the step itself ran in place of the kernel, or None. It is set while maps are applied.
     """
 
     name: str
+    refused: str | None
 
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
         """Return the state after the maps ``indices`` (innermost first), the first at t = before + 1."""
@@ -36,8 +39,9 @@ class StepKernel:
     """Any step function, one map after the other."""
 
     name = "step"
+    refused: str | None = None
 
-    def __init__(self, step: Callable[[State, Any, int], State], batches: Callable[[int], Any]) -> None:
+    def __init__(self, step: Step, batches: Batches) -> None:
         self.step, self.batches = step, batches
 
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
@@ -47,7 +51,7 @@ class StepKernel:
         return state
 
 
-def why_not_mlp_kernel(step: Any, batches: Any) -> str | None:
+def why_not_mlp_kernel(step: Step, batches: Batches) -> str | None:
     """Return None if the hand-written MLP kernels can run this step, else the reason why not."""
     if type(step) is not TrainingStep or type(step.model) is not MLP:
         return "it is not a TrainingStep of an MLP"
@@ -99,12 +103,15 @@ class MLPKernel:
     """
 
     name = "mlp"
+    refused: str | None = None
 
-    def __init__(self, step: TrainingStep, batches: ArrayBatches) -> None:
+    def __init__(self, step: Step, batches: Batches) -> None:
         reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the MLP kernel cannot run this step: {reason}")
+        assert isinstance(step, TrainingStep)
         assert isinstance(step.model, MLP)
+        assert isinstance(batches, ArrayBatches)
         self.step, self.table = step, Table(batches)
         self.depth = len(step.model.layers)
         self.relu = step.model.activation == "relu"

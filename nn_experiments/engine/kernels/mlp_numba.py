@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,15 +14,14 @@ except ModuleNotFoundError as error:
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
 from nn_experiments.engine.kernels.mlp import Table, why_not_mlp_kernel
+from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.models.mlp import MLP
-from nn_experiments.training.step import LOSSES, State
+from nn_experiments.training.step import LOSSES, State, Step, TrainingStep
 
 __all__ = ["CompiledKernel"]
 
-_compile = compiled(**blocked.OPTIONS)
 
-
-@_compile
+@compiled
 def _forward_few(weight, bias, below, above, last, relu):  # pragma: no cover - compiled
     for j in range(below.shape[0]):
         for o in range(weight.shape[0]):
@@ -35,7 +33,7 @@ def _forward_few(weight, bias, below, above, last, relu):  # pragma: no cover - 
             above[j, o] = total
 
 
-@_compile
+@compiled
 def _output_error(outputs, numbers, labels, squares, error):  # pragma: no cover - compiled
     rows, width = outputs.shape
     for j in range(rows):
@@ -55,7 +53,7 @@ def _output_error(outputs, numbers, labels, squares, error):  # pragma: no cover
             error[j, labels[j]] -= outputs.dtype.type(1) / rows
 
 
-@_compile
+@compiled
 def _backward_few(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
     """Read each row of the weights once: its share of the error below with the old values, then its update."""
     rows = error.shape[0]
@@ -77,17 +75,10 @@ def _backward_few(weight, bias, below, error, under, first, relu, h):  # pragma:
                 for k in range(weight.shape[1]):
                     weight[o, k] -= delta * below[j, k]
     if not first:
-        for j in range(rows):
-            for k in range(weight.shape[1]):
-                a = below[j, k]
-                if relu:
-                    if a <= 0:
-                        under[j, k] = 0
-                else:
-                    under[j, k] *= 1 - a * a
+        blocked.through_activation(below, under, relu)
 
 
-@_compile
+@compiled
 def _run_few(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
     depth = len(weights)
     for s in range(len(places)):
@@ -102,7 +93,7 @@ def _run_few(weights, biases, inputs, numbers, labels, places, rates, squares, r
             _backward_few(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
 
 
-@_compile
+@compiled
 def _run_many(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
     depth = len(weights)
     for s in range(len(places)):
@@ -121,12 +112,15 @@ class CompiledKernel:
     """SGD on an MLP in compiled loops; equal to `MLPKernel` to rounding."""
 
     name = "compiled"
+    refused: str | None = None
 
-    def __init__(self, step: Any, batches: Any) -> None:
+    def __init__(self, step: Step, batches: Batches) -> None:
         reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the compiled kernel cannot run this step: {reason}")
+        assert isinstance(step, TrainingStep)
         assert isinstance(step.model, MLP)
+        assert isinstance(batches, ArrayBatches)
         self.step, self.table = step, Table(batches)
         self.depth = len(step.model.layers)
         self.relu = step.model.activation == "relu"

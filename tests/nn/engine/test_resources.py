@@ -175,7 +175,7 @@ def test_out_of_memory_with_one_chain_is_an_error(monkeypatch) -> None:
     def never(*_):
         raise torch.OutOfMemoryError("injected")
 
-    monkeypatch.setattr(engine, "_together", never)
+    monkeypatch.setattr(engine, "_ends", never)
     with pytest.raises(torch.OutOfMemoryError):
         list(wavefront(step, batches, Backward(), range(4), state0))
 

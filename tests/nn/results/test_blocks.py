@@ -244,6 +244,20 @@ def test_results_of_record_and_csv(tmp_path: Path) -> None:
         nne.load(tmp_path / "record.npz")
 
 
+def test_an_error_of_the_disk_names_the_file(tmp_path: Path, monkeypatch) -> None:
+    """Writing to an open file on a full disk raises an error without a path; the name is added, and nothing is left."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    root = tmp_path / "abc"
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*abc.*1-5\.npz'") as caught:
+        store.write_block(root, 0, "forward", block(1, 5))
+    assert caught.value.errno == 28
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+
+
 def test_a_reset_path_is_the_backward_one_until_its_first_point(tmp_path: Path) -> None:
     """Only the part that differs is stored; ``load`` fills in the rest."""
     root = tmp_path / "abc"

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 import nn_experiments as nne  # noqa: E402
 from nn_experiments import engine as engines  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
-from nn_experiments.engine import measure  # noqa: E402
+from nn_experiments.engine import measure, measuring  # noqa: E402
 from nn_experiments.engine.ensemble import stacked_metrics  # noqa: E402
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together  # noqa: E402
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront  # noqa: E402
@@ -85,7 +85,7 @@ def test_out_of_memory_measures_fewer_at_once(room: int, tried: list[int], monke
             raise torch.OutOfMemoryError("injected")
         return measure_together(measurement, some, batches)
 
-    monkeypatch.setattr(engines, "measure_together", scarce)
+    monkeypatch.setattr(measuring, "measure_together", scarce)
     found = list(engines.measure_path(evaluation, path, batches, together=8))
     assert sizes == tried
     assert [n for n, *_ in found] == list(range(9))

@@ -171,7 +171,7 @@ def test_models_by_name() -> None:
     [
         ({"learning_rate": 0.0}, "learning rate must be positive"),
         ({"learning_rate": 0.1, "momentum": 0.9}, "do not go together"),
-        ({"learning_rate": 0.1, "method": "lion"}, "the known ones are sgd"),
+        ({"learning_rate": 0.1, "method": "lion"}, "must be one of sgd"),
         ({"learning_rate": 0.1, "nesterov": True}, "nesterov needs"),
         ({"learning_rate": 0.1, "method": "adam", "betas": (0.9, 1.0)}, "betas must be"),
     ],
