@@ -231,7 +231,7 @@ def certify_words(
         kappa = Constant(float(words.max()), "proved", f"largest norm of {where}")
         lip = Constant(float(single.max()), "proved", "largest norm of one map")
     else:
-        if weights is None or any(w is None for w in weights) or not family.is_iid:
+        if weights is None or not family.is_iid:
             raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
         w = np.array([float(x) for x in weights])
         kappa, lip = (

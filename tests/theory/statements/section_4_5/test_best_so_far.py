@@ -41,3 +41,12 @@ def test_exchanged_orders_are_caught(monkeypatch):
     real = statement.expected_best
     monkeypatch.setattr(statement, "expected_best", lambda *a: real(*a)[::-1])
     assert not statement.check([Fraction(0), Fraction(1)], [Fraction(1, 2)] * 2, 3)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("off", [(Fraction(-1, 100), Fraction(0)), (Fraction(0), Fraction(1, 100))])
+def test_an_expectation_that_is_off_is_caught_though_the_order_is_right(monkeypatch, off):
+    """Forward a little lower or backward a little higher: forward stays below backward, and the formula fails."""
+    real = statement.expected_best
+    monkeypatch.setattr(statement, "expected_best", lambda *a: tuple(x + d for x, d in zip(real(*a), off, strict=True)))
+    assert not statement.check([Fraction(0), Fraction(1)], [Fraction(1, 2)] * 2, 3)

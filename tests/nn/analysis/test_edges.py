@@ -1,0 +1,115 @@
+"""The analysis at its edges, by hand: ends that are not finite, levels met exactly, second halves of late starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from nn_experiments.analysis.claims import variability
+from nn_experiments.analysis.pairing import Pairing
+from nn_experiments.analysis.paths import settling_time, summarise
+from nn_experiments.analysis.run_summary import circumstances
+from nn_experiments.analysis.seeds import compare
+from nn_experiments.analysis.settling import evidence
+from nn_experiments.paper import catalogue
+from nn_experiments.results.curves import Curves
+
+
+def curves(rows: dict[str, np.ndarray], orders: tuple[str, ...], iterates: np.ndarray) -> Curves:
+    """Curves of metrics (S, O, I), all of them recorded."""
+    seeds = tuple(range(len(next(iter(rows.values())))))
+    recorded = {name: np.ones(values.shape, bool) for name, values in rows.items()}
+    return Curves(seeds, orders, iterates, rows, recorded, {})
+
+
+def test_a_path_whose_last_value_is_not_finite_never_settles():
+    n = np.arange(5)
+    assert settling_time(n, [1.0, 1.0, 1.0, 1.0, math.nan], 0.1) == math.inf
+    assert settling_time(n, [5.0, math.nan, 1.0, 1.0, 1.0], 0.1) == 2
+    assert settling_time(n, [3.0, 3.0, 1.0, 9.0, 1.0], 0.1) == 4
+
+
+def test_the_best_of_nothing_finite_is_at_the_beginning():
+    found = summarise([3, 5, 7, 9], [math.nan] * 4, window=10)
+    assert (found.best, found.best_at, found.diverged_at) == (math.inf, 3, 3)
+    found = summarise([3, 5, 7, 9], [math.nan, 4.0, 2.0, 2.0], window=10)
+    assert (found.best, found.best_at, found.diverged_at) == (2.0, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("jump", "start", "seen"), [(450, 0, False), (550, 0, True), (650, 400, False), (750, 400, True)]
+)
+def test_the_second_half_of_a_path_begins_at_its_start(jump, start, seen):
+    """1000 iterates, still but for one jump: the second half is that from 500 on, or from 700 if it starts at 400."""
+    n = np.arange(0, 1001, 50)
+    values = np.where(n == jump, 5.0, 1.0)
+    assert summarise(n, values, window=200, start=start).tail_diameter == (4.0 if seen else 0.0)
+    about = {"space": "parameter", "seed": 0, "order": "late-400", "last": 1000}
+    verdict = evidence(distances(jump), **about, start=start).verdict
+    assert verdict == ("does not settle by N" if seen else "settles")
+
+
+def distances(jump: int) -> Curves:
+    """One path on iterates 0, 50, …, 950 of 1000, which stands still but for one jump; its twin begins 3 apart."""
+    n = np.arange(0, 1000, 50)
+    moving = np.where(n == jump, 2.0, 0.0)
+    apart = np.where(n == 0, 3.0, 0.01)
+    rows = {"increment": moving, "to_last": moving, "coupling": apart, "independent": np.ones(len(n))}
+    metrics = {f"parameter_{name}": values[None, None] for name, values in rows.items()}
+    return dataclasses.replace(curves(metrics, ("late-400",), n), experiment={"to_last": 1000})
+
+
+def test_where_two_starts_began_is_told_from_iterate_zero_alone():
+    about = {"space": "parameter", "seed": 0, "order": "late-400", "last": 1000}
+    found = evidence(distances(50), **about, start=400)
+    assert (found.coupling_start, found.coupling, found.scale) == (3.0, 0.01, 1.0)
+    whole = distances(50)
+    later = dataclasses.replace(
+        whole,
+        iterates=whole.iterates[1:],
+        metrics={name: values[..., 1:] for name, values in whole.metrics.items()},
+        recorded={name: values[..., 1:] for name, values in whole.recorded.items()},
+    )
+    assert evidence(later, **about, start=400).coupling_start is None
+
+
+def test_effects_are_medians_of_differences():
+    """Of the differences 5, -1 and 2, not of the values on one side."""
+    row = compare("loss", range(3), [10.0, 20.0, 30.0], [5.0, 21.0, 28.0])
+    assert row.effect == 2.0
+    assert (row.larger, row.smaller) == (2, 1)
+
+
+def test_a_p_value_at_the_level_rejects():
+    row = compare("loss", range(6), [2.0, 3, 4, 5, 6, 7], [1.0] * 6)
+    assert row.rejects(row.p_value or 0)
+    assert not row.rejects(np.nextafter(row.p_value, 0))
+
+
+def two_orders(reference: list[float], other: list[float]) -> Curves:
+    """Curves of fig4 that swing by so much, one seed each, around 1."""
+    n = np.arange(1401)
+    swing = np.where(n % 2 == 0, 1.0, -1.0)
+    rows = np.array([[1 + a * swing, 1 + b * swing] for a, b in zip(reference, other, strict=True)])
+    return curves({"train_loss": rows, "test_loss": rows}, ("forward", "backward"), n)
+
+
+def test_ratios_of_variability_in_words():
+    """By seed: a path against one that stands still is infinitely more variable; two that stand still are equal."""
+    figure = catalogue.find("fig4")
+    made = two_orders([0.5, 0.25, 0.0, 0.5], [0.0, 0.5, 0.0, 0.25])
+    [found, *_] = variability(Pairing(made, figure, "forward", "backward"), "here", "that")
+    assert "∞, 0.5, 1, 2 (median" in found.measured
+
+
+@pytest.mark.parametrize(("falls", "said"), [((0.02, 0.05), "by 5.0% of its start"), ((0.02, 0.3), "")])
+def test_hardly_trained_is_said_where_no_path_has_trained(falls, said):
+    """The largest fall of all paths counts: one that has trained is enough."""
+    n = np.arange(1401)
+    rows = np.array([[1 - a * n / 1400, 1 - a * n / 2800] for a in falls])
+    made = curves({"train_loss": rows, "test_loss": rows}, ("forward", "backward"), n)
+    found = circumstances(made, catalogue.find("fig4")).untrained
+    assert found == "" if not said else said in found

@@ -1,0 +1,44 @@
+"""Expansions at their edges: one zero among many, an error that is met exactly, the smallest network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from contraction.expansions.models import tanh_network_field
+from contraction.expansions.reach import CorrectionReach
+from contraction.expansions.series import Series
+
+
+@pytest.mark.parametrize(
+    "function", [np.abs, np.sqrt, lambda x: np.maximum(x, 0), lambda x: np.minimum(0, x), lambda x: x**1.5]
+)
+def test_one_zero_entry_is_refused(function):
+    """A vector is refused if any of its entries is at the kink, and expanded if none is."""
+    rates = np.ones(3)
+    with pytest.raises(ValueError, match="no Taylor series"):
+        function(Series(np.stack([[1.0, 0.0, 2.0], rates])))
+    found = function(Series(np.stack([[1.0, 3.0, 2.0], rates])))
+    assert np.isfinite(found.coefficients).all()
+
+
+def test_an_error_of_exactly_the_tolerance_is_within_reach():
+    errors = np.array([[[0.1, 0.5, 0.6, 0.2]]])
+    found = CorrectionReach(np.array([10]), np.array([0.01, 0.02, 0.03, 0.04]), np.array([1]), errors)
+    assert found.reach(0.5).tolist() == [[0.2]]
+    assert found.reach(0.6).tolist() == [[0.4]]
+    assert found.reach(0.09).tolist() == [[0.0]]
+
+
+def test_a_network_of_one_unit():
+    """h = tanh(w x + c), output v h + b: the gradient of the mean of half squared residuals, by hand."""
+    x, y = np.array([[0.5], [-1.0]]), np.array([1.0, 0.25])
+    field = tanh_network_field(x, y, 1)
+    w, c, v, b = theta = np.array([0.7, -0.2, 1.5, 0.1])
+    hidden = np.tanh(w * x[:, 0] + c)
+    residual = v * hidden + b - y
+    slope = residual * v * (1 - hidden**2)
+    gradient = [np.mean(slope * x[:, 0]), np.mean(slope), np.mean(residual * hidden), np.mean(residual)]
+    np.testing.assert_allclose(field.value(theta), -np.array(gradient), rtol=1e-14)
+    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
+        tanh_network_field(x, y, 0)

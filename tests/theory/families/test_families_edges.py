@@ -1,0 +1,74 @@
+"""Families at their edges: laws that are nearly stationary, batches of starts, constants from the right rows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from contraction import families as fam
+from contraction.families.losses import RidgeLoss
+
+HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+
+
+def test_an_initial_law_is_stationary_in_every_letter_or_not_at_all():
+    """P keeps the mass of letter 3 and exchanges the others': from (1/2, 1/6, 1/3) letter 3 alone stays as it is."""
+    P = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert fam.MarkovModulated(P, [HALF, Fraction(1, 6), THIRD]).marginal is None
+    even = [THIRD, THIRD, THIRD]
+    assert fam.MarkovModulated(P, even).marginal == tuple(even)
+
+
+def test_a_matrix_of_fractions_and_floats_has_its_stationary_law():
+    """Rows (1/2, 1/2) and (.25, .75): (1/3, 2/3), in floats; from Fractions alone in Fractions."""
+    mixed = fam.MarkovModulated([[HALF, HALF], [0.25, 0.75]])
+    assert mixed.initial == pytest.approx((1 / 3, 2 / 3), abs=1e-15)
+    assert all(isinstance(p, float) for p in mixed.initial)
+    exact = fam.MarkovModulated([[HALF, HALF], [Fraction(1, 4), Fraction(3, 4)]])
+    assert exact.initial == (THIRD, 1 - THIRD)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 1.5, 2.0, 4.0])
+def test_moments_over_a_batch_of_starts_are_those_of_the_worst(p):
+    family = fam.HeavyBall(1.0, 0.2, 0.5, noise=fam.Uniform(-1, 1))
+    starts = np.array([[3.0, -1.0], [0.1, 0.0], [0.0, 8.0]])
+    each = [family.displacement_moment(start, p).value for start in starts]
+    assert family.displacement_moment(starts, p).value == pytest.approx(max(each), rel=1e-15)
+    assert max(each) > 2 * min(each)
+
+
+def test_the_displacement_of_least_squares_holds_for_the_longest_rows():
+    """Six rows, two of them ten times as long, batches of two, labels off by at most 1: the largest move of all batches
+    and all corners of the label noise, which is linear in it, is below D, and within the triangle inequality of it."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((6, 3)) * np.array([1, 1, 10, 1, 10, 1])[:, None]
+    y, theta0, h = np.zeros(6), np.zeros(3), 0.01
+    family = fam.LeastSquares(X, y, h, batch_size=2, label_noise=fam.Uniform(-1, 1))
+    moves = [
+        np.linalg.norm(family.apply(theta0, np.array([batch, noise], dtype=float)) - theta0)
+        for batch in itertools.combinations(range(6), 2)
+        for noise in itertools.product((-1, 1), repeat=2)
+    ]
+    D = family.displacement(theta0).value
+    longest = np.sort(np.linalg.norm(X, axis=1))[-2:].mean()
+    assert max(moves) <= D
+    assert pytest.approx(h * longest, rel=1e-12) == D
+
+
+def test_a_bound_on_the_curvature_of_all_batches():
+    """Forty orthogonal rows of length 1, batches of 20: the largest eigenvalue over a batch is 1/20 of a row's, as the
+    norm of the whole matrix says; the mean of squared lengths says 1. And repeated rows: the lengths are the better."""
+    for X, largest in ((np.eye(40), 1 / 20), (np.ones((40, 1)), 1.0)):
+        steps = fam.GradientSteps(RidgeLoss(X, np.zeros(40), 0.25), 0.1, batch_size=20)
+        assert steps.batches is None
+        m, M = steps.curvature
+        assert (m, M) == (0.25, pytest.approx(0.25 + largest, rel=1e-12))
+
+
+def test_a_gaussian_without_spread_is_one_point():
+    assert fam.Gaussian(0.0, center=2.0).interval == (2.0, 2.0)
+    assert fam.Gaussian(1e-300).interval == (-math.inf, math.inf)

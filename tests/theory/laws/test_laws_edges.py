@@ -1,0 +1,131 @@
+"""Laws at their edges: integers beyond 64 bits, slack of a law given as a function, p-values, the D of a bracket."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction as F
+
+import numpy as np
+import pytest
+
+from contraction.laws import _words, exact_bracket, exact_law, merged_law, one_sample_test, two_sample_test
+from contraction.laws.calibrated import Rates
+from contraction.laws.distance import coupling_bound
+from contraction.maps.orders import Backward, Forward
+
+RATES = Rates(1e-3, 1e-3)
+
+
+def number(rng: np.random.Generator, bits: int) -> int:
+    """A number of that many bits, of either sign."""
+    return int(rng.integers(2 ** (bits - 1), 2**bits, dtype=np.uint64)) * int(rng.choice([-1, 1]))
+
+
+@pytest.mark.parametrize("bits", [8, 14, 15, 16, 20, 21, 22, 30, 31, 32, 33, 40, 50, 60, 61, 62])
+@pytest.mark.parametrize("dim", [1, 2])
+def test_no_integer_overflows(bits, dim, monkeypatch):
+    """Maps with entries of that size, so that n = 2 or 3 maps cross 64 bits: the same law by Python's integers alone.
+
+    Both orders, by words and by merged atoms, which check their ranges apart from each other.
+    """
+    rng = np.random.default_rng(1000 * dim + bits)
+    for shape in ("linear part", "shift", "start", "all", "fractions"):
+        big = lambda wanted: number(rng, bits) if shape in (wanted, "all") else int(rng.integers(-3, 4)) or 1  # noqa: B023, E731
+        below = lambda: int(rng.integers(1, 2 ** min(bits, 16))) if shape == "fractions" else 1  # noqa: B023, E731
+
+        def entries(wanted: str, count: int) -> list[F]:
+            return [F(big(wanted), below()) for _ in range(count)]  # noqa: B023
+
+        if dim == 1:
+            maps = [(entries("linear part", 1)[0], entries("shift", 1)[0]) for _ in range(2)]
+            start = entries("start", 1)[0]
+        else:
+            maps = [([entries("linear part", 2), entries("linear part", 2)], entries("shift", 2)) for _ in range(2)]
+            start = entries("start", 2)
+        for n in (1, 2, 3):
+            for order in (Forward(), Backward()):
+                plain = exact_law(maps, n, start, order=order), merged_law(maps, n, start, order=order)
+                with monkeypatch.context() as patch:
+                    patch.setattr(_words, "INT64", 0)
+                    right = exact_law(maps, n, start, order=order).counter()
+                assert plain[0].counter() == right
+                assert plain[1].counter() == right
+
+
+def test_masses_beyond_64_bits_are_summed_exactly():
+    """Small points with large masses, and the reverse."""
+    values = np.array([[1], [2], [1]])
+    masses = np.array([2**70, 1, 2**70], dtype=object)
+    points, summed = _words.collect(values, masses)
+    assert points.ravel().tolist() == [1, 2]
+    assert summed.tolist() == [2**71, 1]
+    points, summed = _words.collect(np.array([[2**70], [2], [2**70]], dtype=object), np.array([1, 2, 3]))
+    assert points.ravel().tolist() == [2, 2**70]
+    assert summed.tolist() == [2, 4]
+
+
+def test_points_beyond_64_bits_are_sorted_and_summed():
+    """With two coordinates; and a scale that takes a number out of 64 bits."""
+    values = np.array([[2**70, 1], [2, 5], [2**70, 0], [2, 5]], dtype=object)
+    points, summed = _words.collect(values, np.array([1, 2, 3, 4]))
+    assert points.tolist() == [[2, 5], [2**70, 0], [2**70, 1]]
+    assert summed.tolist() == [6, 3, 1]
+    for value in (2**62, -(2**62) - 1):
+        assert _words.rescaled(np.array([[value], [1]]), 3).ravel().tolist() == [3 * value, 3]
+
+
+def step(at: float, closed: bool):
+    """The distribution function of one atom: P(X <= x), or P(X < x)."""
+    return (lambda x: np.asarray(x >= at, float)) if closed else (lambda x: np.asarray(x > at, float))
+
+
+@pytest.mark.parametrize("drawn", [0.1 + 0.2, 0.3, 0.3 - 1e-16])
+def test_slack_of_a_law_given_as_a_function(drawn):
+    """Draws a rounding above or below the atom count as the atom; without slack they do not."""
+    law = {"law": step(0.3, True), "left": step(0.3, False)}
+    x = np.full(50, drawn)
+    assert one_sample_test(x, rates=RATES, slack=1e-15, **law).statistic == 0
+    exactly = one_sample_test(x, rates=RATES, **law).statistic
+    assert exactly == (0 if drawn == 0.3 else 1)
+
+
+def test_a_sample_that_is_the_law_itself_passes():
+    """A statistic of exactly 0 is not below the guard of a law with atoms, which is 0."""
+    coin = exact_law([(0, 0), (0, 1)], 1)
+    found = one_sample_test([0.0, 1.0, 0.0, 1.0], coin, RATES)
+    assert (found.statistic, found.too_close_below) == (0.0, 0.0)
+    assert found.passes
+    assert found.p_value == 1.0
+
+
+def test_p_values_are_the_bounds_of_massart():
+    """2 exp(-2 n s^2) for one sample; 4 exp(-(s/w)^2), w the sum of 1/sqrt(2n) and 1/sqrt(2m), for two: a union bound
+    over the two samples, each of which is off by its share of s."""
+    x = np.linspace(0, 0.8, 40)
+    one = one_sample_test(x, lambda t: np.clip(t, 0, 1), RATES)
+    assert one.statistic == pytest.approx(0.2)
+    assert one.p_value == pytest.approx(2 * math.exp(-2 * 40 * one.statistic**2))
+    two = two_sample_test(x, x + 0.5, RATES)
+    width = 1 / math.sqrt(80) + 1 / math.sqrt(80)
+    assert 0.5 < two.statistic < 0.7
+    assert two.p_value == pytest.approx(4 * math.exp(-((two.statistic / width) ** 2)))
+
+
+@pytest.mark.parametrize("shift", np.linspace(0, 0.6, 13))
+def test_a_test_rejects_where_its_p_value_is_below_its_rate(shift):
+    """Half of the rate for one sample, whose other half guards against samples that are too close."""
+    rng = np.random.default_rng(5)
+    x, y = rng.random(120), rng.random(90)
+    one = one_sample_test(np.minimum(x + shift, 1.0), lambda t: np.clip(t, 0, 1), RATES)
+    assert (one.statistic > one.threshold) == (one.p_value < RATES.false_alarm / 2)
+    two = two_sample_test(x, y + shift, RATES)
+    assert two.passes == (two.p_value >= RATES.false_alarm)
+
+
+def test_the_d_of_a_bracket_is_a_mean_over_the_weights():
+    """W_1: E d(theta_0, T theta_0) with weights 1/4 and 3/4 and moves 2 and 1; W_infinity: the largest move."""
+    maps, start = [(F(1, 2), F(3)), (F(1, 4), F(1, 2))], F(2)
+    for n in (0, 3):
+        for p, D in ((1, F(1, 4) * 2 + F(3, 4) * 1), (math.inf, F(2))):
+            found = exact_bracket(maps, n, start, p=p, later=n, weights=[F(1, 4), F(3, 4)])
+            assert found.upper == coupling_bound(F(1, 2), D, n) == D * F(1, 2) ** n / (1 - F(1, 2))
