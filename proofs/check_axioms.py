@@ -35,7 +35,7 @@ COQ = Path(__file__).resolve().parent / "coq"
 LOGICAL = "TrainingInReverse"
 OPTIONAL = "mathcomp"
 INSTALL_MATHCOMP = (
-    "the general i.i.d. Theorem 2.6 needs MathComp-Analysis 0.6; install it, for instance with: "
+    "the theorems on general random operators need MathComp-Analysis 0.6; install it, for instance with: "
     "apt-get install libcoq-mathcomp-analysis"
 )
 INSTALL = "coqc was not found; install Coq 8.16 or later, for instance with: apt-get install coq"

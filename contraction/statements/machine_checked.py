@@ -288,6 +288,28 @@ PROOFS: dict[int | str, Proof] = {
         "The theorem says that the limit of a forward path is fixed by every map that recurs; the limit of the squared "
         "increments E d(TX, X)² is left to the tests.",
     ),
+    77: Proof(
+        _in(
+            "mathcomp/coupled_runs.v",
+            "backward_pair_law",
+            "backward_pair_law_whole_word",
+            "increment_law",
+            "iid_reversible",
+            "exchangeable_reversible",
+        ),
+        "Maps that know their position, and fresh shuffles, are left to the tests.",
+    ),
+    82: Proof(
+        _in(
+            "mathcomp/mean_square_contraction.v",
+            "mean_square_increments",
+            "mean_square_tails",
+            "mean_square_limit",
+            "increments_almost_surely_geometric",
+        ),
+        "The best factor of affine maps, the factor of convex losses and the exchangeable counterexample are left to "
+        "the tests.",
+    ),
     "expansion_remainder": Proof(
         _in("composition_expansion.v", "composition_expansion"),
         "The theorem is the case p = 2; higher orders are left to the tests.",
