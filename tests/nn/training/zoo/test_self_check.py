@@ -173,7 +173,7 @@ def test_the_check_runs_once_for_a_step_and_its_batches(monkeypatch: pytest.Monk
     count = len(calls)
     assert count > 0
     nudged = {**state, "parameters": {name: 1.01 * value for name, value in state["parameters"].items()}}
-    found = nne.limit(step, data, state, nudged, eps=1.0)
+    found = nne.limit(step, data, state, nudged, eps=1.0, max_maps=4)
     nne.iterates(step, data, state, Backward(), [2], ZERO)
     assert len(calls) == count
     assert found.metadata["self-check"] == "passed in float64"
