@@ -34,7 +34,7 @@ CONTROLS = [(s.name, control) for s in all_statements() for control in s.control
 
 def test_every_statistical_statement_has_wrong_claims():
     """And says in its docstring what the smallest one is that it detects."""
-    assert {name for name, _ in CONTROLS} == set(STATISTICAL)
+    assert {name for name, _ in CONTROLS} >= set(STATISTICAL)
     for module in (log_moment, unbounded_noise, time_averages, settling_times):
         assert re.search("^Smallest wrong claim that is detected$", module.__doc__ or "", re.M)
 
