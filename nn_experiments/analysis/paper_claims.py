@@ -47,17 +47,17 @@ _AGAIN = (
     "converges faster, and has less variability than the forward iterations."
 )
 _OURS = (
-    "The experiment shows that our method can outperform vanilla training both for large and small batches with minimal "
-    "tuning of λ for this specific experiment."
+    "The experiment shows that our method can outperform vanilla training both for large and small batches with "
+    "minimal tuning of λ for this specific experiment."
 )
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(*BETTER, _PATH[:2] + _POINTS[:1], _TRAINED),
     Claim(
         "Section 1",
-        "Note that backward optimization can theoretically be applied to any gradient-based optimizer (not only to SGD) "
-        "to improve stability and convergence, since our theoretical statements hold at the level of the T_i’s, no "
-        "matter what their actual forms are.",
+        "Note that backward optimization can theoretically be applied to any gradient-based optimizer (not only to "
+        "SGD) to improve stability and convergence, since our theoretical statements hold at the level of the T_i’s, "
+        "no matter what their actual forms are.",
         studies=("optimizers",),
     ),
     Claim(*FASTER, _PATH, ("fig12",)),
@@ -71,7 +71,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "Section 4",
         "As a result we see that the backward trajectory from that reset point seems to converge again, but to a "
-        "different point (with different test accuracy), while forward SGD seems to oscillate between these two points.",
+        "different point (with different test accuracy), while forward SGD seems to oscillate between these two "
+        "points.",
         ("Another point after the reset", "Convergence to a point"),
         ("fig13",),
     ),
@@ -106,9 +107,9 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "Appendix A.6",
-        "Throughout training we continue to notice that the training loss (as well as all the other learning curves) for "
-        "the backward iterations is again more stable, converges faster, and has less variability than the forward "
-        "iterations.",
+        "Throughout training we continue to notice that the training loss (as well as all the other learning curves) "
+        "for the backward iterations is again more stable, converges faster, and has less variability than the "
+        "forward iterations.",
         _PATH,
         ("fig11",),
     ),
@@ -141,9 +142,9 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "Section 5",
-        "Another possibility is to start the backward order only later in training to force convergence toward a single "
-        "solution after the forward trajectory has done enough exploration of the space as demonstrated in Figure 10 in "
-        "Appendix A.",
+        "Another possibility is to start the backward order only later in training to force convergence toward a "
+        "single solution after the forward trajectory has done enough exploration of the space as demonstrated in "
+        "Figure 10 in Appendix A.",
         ("Variability along a path", "Convergence to a point"),
         ("fig10",),
         ("conjectures",),
@@ -156,8 +157,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "Section 5",
         "Similarly, application of the backward order at the very beginning of training may give an accurate idea of "
-        "whether a specific hyper-parameter setting is promising or needs to be aborted by creating stabler trajectories "
-        "whose learning curves are easier to interpret early on.",
+        "whether a specific hyper-parameter setting is promising or needs to be aborted by creating stabler "
+        "trajectories whose learning curves are easier to interpret early on.",
         studies=("conjectures",),
         note="at a fixed step the probability to rank two settings rightly by a score of the iterate is the same in both "
         "orders (proved); smoother curves are not more accurate ones",

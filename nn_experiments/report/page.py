@@ -25,11 +25,14 @@ from nn_experiments.analysis.paths import TooShort
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
+from nn_experiments.analysis.study_findings import study_findings
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report import figures
+from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
+from nn_experiments.results.studies import Study, studies_at_hand
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
@@ -37,26 +40,27 @@ VERDICTS = ("Figure", "Claim", "The paper's sentence", "Measured", "Verdict", "T
 _HOW = """
 <p>Each claim about a figure is read as several questions, because the answers differ.</p>
 <ul>
-<li><strong>Variability along a path</strong> is a property of one path, and does differ between orders. Losses are judged
-by the deviation of their logarithm about a straight line over the last window, so that neither a path that still trains
-nor one on a higher level counts as more variable; the change of a step, which needs no line, other windows, and the
-deviation within a path over that between seeds stand beside it.</li>
-<li><strong>Converges faster</strong> has two readings that favour opposite orders: the first time that a curve is below a
-value, which a path that moves more reaches sooner, and the time from which it stays below, which a steadier one does.
-Both are given.</li>
-<li>The <strong>value at a fixed step</strong> does not differ: with i.i.d. batches the iterates n of both orders have one
-law, for every network. That is proved; no run can add to it.</li>
-<li><strong>Convergence to a point</strong> is three questions: whether the path settles from its start, whether the maps
-forget a near start, and whether they forget an independent one. All are asked in parameters and in predictions, in units
-of the distance of two independent runs from the same start.</li>
-<li><strong>Baselines</strong> answer what is asked: an end value, which costs n gradients in every order, or a path, which
-costs n²/2 of them backward.</li>
+<li><strong>Variability along a path</strong> is a property of one path, and does differ between orders. Losses are
+judged by the deviation of their logarithm about a straight line over the last window, so that neither a path that
+still trains nor one on a higher level counts as more variable; the change of a step, which needs no line, other
+windows, and the deviation within a path over that between seeds stand beside it.</li>
+<li><strong>Converges faster</strong> has two readings that favour opposite orders: the first time that a curve is
+below a value, which a path that moves more reaches sooner, and the time from which it stays below, which a steadier
+one does. Both are given.</li>
+<li>The <strong>value at a fixed step</strong> does not differ: with i.i.d. batches the iterates n of both orders have
+one law, for every network. That is proved; no run can add to it.</li>
+<li><strong>Convergence to a point</strong> is three questions: whether the path settles from its start, whether the
+maps forget a near start, and whether they forget an independent one. All are asked in parameters and in predictions,
+in units of the distance of two independent runs from the same start.</li>
+<li><strong>Baselines</strong> answer what is asked: an end value, which costs n gradients in every order, or a path,
+which costs n²/2 of them backward.</li>
 </ul>
 <p>The paper speaks of every seed: <em>agrees</em> means that all of at least five seeds bear the sentence out,
-<em>disagrees</em> that all contradict it, <em>mixed</em> anything between; with fewer seeds the verdict is a count. Five
-seeds of five agree by chance alone once in 32 times. The sign-flip p-values of the tables below are exact for values at a
-fixed step; for numbers of a whole path they are no test of the order. A value that is not finite is shown and never
-averaged away: its seed is left out of the tests by name, and keeps a claim from being called <em>agrees</em>.</p>
+<em>disagrees</em> that all contradict it, <em>mixed</em> anything between; with fewer seeds the verdict is a count.
+Five seeds of five agree by chance alone once in 32 times. The sign-flip p-values of the tables below are exact for
+values at a fixed step; for numbers of a whole path they are no test of the order. A value that is not finite is shown
+and never averaged away: its seed is left out of the tests by name, and keeps a claim from being called
+<em>agrees</em>.</p>
 <p>The “training loss at each update” is read in two ways: on a fixed set of training images, and on the newest batch,
 which forward has not seen yet and backward has applied first.</p>
 """
@@ -136,6 +140,8 @@ def _paths(pair: Pairing) -> str:
         "detrended",
         "range",
         "detrended",
+        "of the logarithm",
+        "change of a step",
         "largest jump",
         "tail diameter",
         "decay a step",
@@ -147,7 +153,8 @@ def _paths(pair: Pairing) -> str:
     for metric in pair.metrics:
         for seed, both in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
             for order, s in zip((pair.reference, pair.other), both, strict=True):
-                numbers = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.largest_jump, s.tail_diameter)
+                spreads = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.sd_log, s.rms_change)
+                numbers = (*spreads, s.largest_jump, s.tail_diameter)
                 rate = "NaN" if math.isnan(s.decay_rate) else f"{s.decay_rate:.5f}"
                 row = (*map(_number, numbers), rate, _number(s.best), s.best_at, _number(s.last))
                 lines.append((label_of(metric), order, seed, *row))
@@ -162,21 +169,27 @@ def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[st
         "largest increment",
         "mean increment",
         "tail",
-        "coupling",
-        "coupling at 0",
+        "beyond drift",
+        "near starts",
+        "independent starts",
+        "at iterate 0",
         "independent runs",
-        "verdict",
+        "settles?",
+        "forgets near?",
+        "forgets independent?",
     )
     lines = []
     for row in rows:
         places = [(order, seed) for order in orders for seed in seeds]
         for (order, seed), e in zip(places, row.evidence, strict=False):
-            lines.append((e.space, order, seed, *_distances(e), e.verdict))
+            verdicts = (e.verdict, e.near_verdict, e.far_verdict)
+            lines.append((e.space, order, seed, *_distances(e), *verdicts))
     return table_html(header, lines) if lines else ""
 
 
 def _distances(e: Evidence) -> tuple[str, ...]:
-    return tuple(map(_number, (e.increment, e.increment_mean, e.tail, e.coupling, e.coupling_start, e.scale)))
+    numbers = (e.increment, e.increment_mean, e.tail, e.moved, e.near, e.coupling, e.coupling_start, e.scale)
+    return tuple(map(_number, numbers))
 
 
 def _details(title: str, body: str) -> str:
@@ -205,8 +218,8 @@ def figure_section(
 ) -> tuple[Section, list[Finding]]:
     """Return a figure's section of the page and its findings (none if it is too short for verdicts).
 
-    ``origin`` is a sentence on where the results come from; left out if empty. ``part_of`` names the figure that has the
-    verdicts on these seeds: this one is then shown without.
+    ``origin`` is a sentence on where the results come from; left out if empty. ``part_of`` names the figure that has
+    the verdicts on these seeds: this one is then shown without.
     """
     about = circumstances(curves, entry)
     number = entry.name.replace("fig", "Figure ")
@@ -256,6 +269,17 @@ def _pictures_and_numbers(curves: Curves, entry: Figure, rows: Sequence[Finding]
     body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
     body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))
     return body + _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))
+
+
+def study_section(study: Study, rows: Sequence[Finding]) -> Section:
+    """Return a study's section of the page: its findings, pictures, table, and what made it."""
+    title = f"Study: {STUDY_TITLES[study.name]}"
+    body = table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(study.name, rows)])
+    body += "".join(figure_html(fig, caption) for fig, caption in draw_study(study))
+    header, lines = study_table(study)
+    body += table_html(header, lines) if lines else ""
+    made = [(key, value) for key, value in study.about.items() if key != "settings"]
+    return Section(f"study-{study.name}", title, body + _details("What made these numbers", table_html(("", ""), made)))
 
 
 def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] = ()) -> list[Section]:
@@ -317,7 +341,7 @@ def main(words: Sequence[str]) -> int:
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some."
-    if args.no_theory and not results:
+    if args.no_theory and not results and not studies_at_hand([args.out, args.results]):
         print(missing, file=sys.stderr)
         return 1
     check_writable_folder(page.parent)
@@ -326,7 +350,8 @@ def main(words: Sequence[str]) -> int:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    networks = network_sections(results)
+    studies = studies_at_hand([args.out, args.results])
+    networks = network_sections(results, studies)
     if not networks:
         networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
     print(write_text(page, compose([*sections, *networks])))

@@ -12,7 +12,14 @@ from matplotlib.figure import Figure as Picture
 from contraction.plots.style import save
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.catalogue import Figure
-from nn_experiments.report.figures import draw_cost, draw_figure, draw_overview, draw_settling
+from nn_experiments.report.figures import (
+    coincide,
+    draw_cost,
+    draw_figure,
+    draw_overview,
+    draw_residuals,
+    draw_settling,
+)
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
 
@@ -107,6 +114,8 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     compared = [name for name in drawn.orders if name in curves.orders]
     if "parameter_increment" in curves.metrics and compared and not curve_names.compares_steps(compared):
         pictures["-settling"] = draw_settling(curves, drawn)
+    if coincide(curves, drawn):
+        pictures["-residuals"] = draw_residuals(curves, drawn)
     name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
     return name, pictures
 
