@@ -81,7 +81,7 @@ CLAIMS: tuple[Claim, ...] = (
         "This is in line with the theoretical prediction that backward trajectories SGD converge toward points "
         "distributed according to the distribution induced by forward trajectories (see Theorem 2.6).",
         studies=("one-law",),
-        note="that both orders have one law at every step is proved for i.i.d. batches; convergence is another question",
+        note="one law at every step is proved for i.i.d. batches; convergence is another question",
     ),
     Claim(
         "Appendix A.1",
@@ -160,14 +160,14 @@ CLAIMS: tuple[Claim, ...] = (
         "whether a specific hyper-parameter setting is promising or needs to be aborted by creating stabler "
         "trajectories whose learning curves are easier to interpret early on.",
         studies=("conjectures",),
-        note="at a fixed step the probability to rank two settings rightly by a score of the iterate is the same in both "
-        "orders (proved); smoother curves are not more accurate ones",
+        note="at a fixed step the probability to rank two settings rightly by a score of the iterate is the same in "
+        "both orders (proved); smoother curves are not more accurate ones",
     ),
     Claim(
         "Section 5",
         "Even though the approximation we provide is not immediately useful because the higher order terms seem to "
         "matter, it probably will be useful if higher order corrections are included.",
-        note="no experiment of the paper's; the expansion to every order, and how far it reaches, are in the theory's part",
+        note="the paper has no experiment on it; the expansion to every order is in the theory's part",
     ),
 )
 
