@@ -67,7 +67,7 @@ def _of_metric(pair: Pairing, metric: str, place: str, sentence: str) -> Finding
 
 def _row(pair: Pairing, metric: str, both: list[tuple[PathSummary, PathSummary]], name: str) -> Comparison:
     a, b = ([getattr(row[k], name) for row in both] for k in (0, 1))
-    unit = "" if name == "sd_log" else unit_of(metric)
+    unit = f"log {unit_of(metric)}" if name == "sd_log" else unit_of(metric)
     return compare_ratios(f"{MEASURES[name]}, {label_of(metric)}", pair.curves.seeds, a, b, unit=unit)
 
 

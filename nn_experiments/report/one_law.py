@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, style
+from nn_experiments.report.panels import sparse_ticks
 from nn_experiments.results.studies import Study
 
 __all__ = ["draw_one_law"]
@@ -38,6 +39,7 @@ def draw_one_law(study: Study) -> Any:
                     paths.set_title(f"{order}: {SINGLE} paths, a seed each")
             if name.endswith("_loss"):
                 law.set_yscale("log")
+                sparse_ticks(law.yaxis)
             law.set_ylabel(label)
         axes[0][0].set_title(f"both orders: {len(values)} seeds at each n")
         for axis in axes[-1]:

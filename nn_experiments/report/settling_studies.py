@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def draw_atlas(study: Study) -> Any:
     columns = min(COLUMNS, len(settings))
     lines = -(-len(settings) // columns)
     with style():
-        fig, axes = figure(lines, columns, width=2.35 * columns, height=1.75 * lines + 0.6, squeeze=False)
+        fig, axes = figure(lines, columns, width=2.35 * columns, height=1.8 * lines + 0.8, squeeze=False)
         for axis in axes.flat[len(settings) :]:
             axis.set_axis_off()
         for k, (axis, setting) in enumerate(zip(axes.flat, settings, strict=False)):
@@ -49,14 +50,14 @@ def draw_atlas(study: Study) -> Any:
             axis.axhline(1, color=CLAIM, lw=0.5, ls=":")
             axis.set_yscale("log")
             axis.set_ylim(1e-17 if axis.get_ylim()[0] < 1e-8 else 1e-4, 1e3)
-            axis.set_title(setting["name"], fontsize=6.8)
+            axis.set_title("\n".join(textwrap.wrap(setting["name"], 30)), fontsize=6.8)
             axis.tick_params(labelsize=6)
         names: dict[str, Any] = {}
         for axis in axes.flat:
             handles, labels = axis.get_legend_handles_labels()
             names |= dict(zip(labels, handles, strict=True))
         fig.legend(names.values(), names.keys(), loc="outside lower center", ncols=2)
-        fig.supylabel("distance in the parameters / that of two independent runs", fontsize=9)
+        fig.supylabel("distance in the parameters / that of two runs", fontsize=8)
     return fig
 
 
@@ -88,5 +89,5 @@ def draw_exponents(study: Study) -> Any:
             scale("symlog", linthresh=1e-4)
         axis.set_xlabel("top exponent a step (other seeds, written down before)")
         axis.set_ylabel("rate of backward increments a step (measured)")
-        axis.legend(fontsize=6.5, loc="upper left")
+        axis.legend(fontsize=6.5, loc="upper left", framealpha=0.9)
     return fig
