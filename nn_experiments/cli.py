@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
 import sys
@@ -39,6 +40,8 @@ def _arguments() -> argparse.ArgumentParser:
     _increments_arguments(
         _command(commands, "increments", "estimate, from forward runs, how far apart backward iterates n and n + k are")
     )
+
+    _study_arguments(_command(commands, "study", "run one of our own studies of small networks; a stopped one resumes"))
 
     commands.add_parser("plot", help="draw a figure", add_help=False)
     commands.add_parser("report", help="write one HTML page with all results", add_help=False)
@@ -146,6 +149,13 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
     )
     increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
     _data_arguments(increments)
+
+
+def _study_arguments(study: argparse.ArgumentParser) -> None:
+    study.add_argument("name", nargs="?", help="which study (default: list them)")
+    study.add_argument("--seeds", type=int, help="number of seeds or replicates (default: the study's)")
+    study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
+    study.add_argument("--data-dir", help="folder with Fashion-MNIST's files (default: as in run)")
 
 
 def _subset_arguments(data: argparse.ArgumentParser) -> None:
@@ -273,6 +283,18 @@ def _increments(args: argparse.Namespace) -> int:
     return 0
 
 
+def _study(args: argparse.Namespace) -> int:
+    from nn_experiments.studies.run import STUDIES, run_study
+
+    if args.name is None:
+        for name, (what, _) in STUDIES.items():
+            print(f"{name}: {what}")
+        return 0
+    say = functools.partial(print, file=sys.stderr)
+    print(run_study(args.name, args.out, seeds=args.seeds, data_dir=args.data_dir, report=say))
+    return 0
+
+
 def _run(args: argparse.Namespace) -> int:
     figure = catalogue.find(args.figure)
     changes: dict[str, str] = {}
@@ -330,7 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
         commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
-        commands["increments"] = _increments
+        commands |= {"increments": _increments, "study": _study}
         status = commands[args.command](args)
         sys.stdout.flush()
         return status

@@ -9,11 +9,16 @@
 
 from __future__ import annotations
 
-from nn_experiments.analysis.claims import Finding, best, fixed_steps, hitting, points, settling_times, variability
+from nn_experiments.analysis.baselines import baselines
+from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.order_averaging import regulariser_findings
 from nn_experiments.analysis.pairing import Pairing
-from nn_experiments.analysis.resets import baselines, other_point
+from nn_experiments.analysis.passages import passages, settling_times
+from nn_experiments.analysis.points import points
+from nn_experiments.analysis.resets import other_point
 from nn_experiments.analysis.run_summary import Circumstances, circumstances
+from nn_experiments.analysis.values import best, fixed_steps
+from nn_experiments.analysis.variability import variability
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.paper.curve_names import compares_steps
 from nn_experiments.results.curves import Curves
@@ -44,7 +49,7 @@ def findings(curves: Curves, figure: Figure) -> list[Finding]:
     sentence = (place, figure.claim) if not other.startswith("reset") else ("Section 5", _WINDOW)
     found += variability(pair, *sentence)
     iid = curves.experiment.get("experiment", {}).get("sampling", "iid") == "iid"
-    found += [fixed_steps(pair, iid=iid), hitting(pair), best(pair), settling_times(pair)]
+    found += [fixed_steps(pair, iid=iid), *passages(pair), best(pair), settling_times(pair)]
     return [*found, *points(pair), *baselines(pair)]
 
 

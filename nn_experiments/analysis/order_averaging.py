@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nn_experiments.analysis.claims import Finding
+from nn_experiments.analysis.finding import FEWEST, Finding
 from nn_experiments.analysis.pairing import label_of, smaller_is_better
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.results.curves import Curves
@@ -32,6 +32,8 @@ def regulariser_findings(curves: Curves, figure: Figure) -> list[Finding]:
     wins = int(np.sum(best < np.minimum(values["large"], values["small"])))
     count = len(curves.seeds)
     verdict = "agrees" if wins == count else "disagrees" if wins == 0 else "mixed"
+    if count < FEWEST:
+        verdict = f"{wins} of {count} seed{'s' if count > 1 else ''}: too few to tell"
     matched = ""
     if "forward" in values:
         lower = int(np.sum(values["forward"] < best))
@@ -44,7 +46,7 @@ def regulariser_findings(curves: Curves, figure: Figure) -> list[Finding]:
         f"seeds.{matched} The best of {len(ours)} multiples is picked after seeing them, on the same curve."
     )
     if not finite:
-        verdict = "mixed"
+        verdict = "undecided"
         measured += " Some path diverged; its value is not finite."
     test = f"n = {count} seed{'s' if count > 1 else ''}: no test"
     return [Finding("Order-averaging regulariser", "Appendix D.2.1", figure.claim, measured, verdict, test)]

@@ -22,6 +22,7 @@ __all__ = [
     "detrended",
     "first_below",
     "settling_time",
+    "stays_below",
     "summarise",
     "tail_diameters",
     "window_of",
@@ -106,6 +107,18 @@ def first_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
     return float(n[np.argmax(hit)]) if hit.any() else float("inf")
 
 
+def stays_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
+    """Return the first recorded iterate from which on every value is at most ``threshold``; else infinity.
+
+    Together with `first_below`: the first passage and the last one. A value that is not finite is not below anything.
+    """
+    n, values = _curve(n, values)
+    above = ~(np.isfinite(values) & (values <= threshold))
+    if above[-1]:
+        return float("inf")
+    return float(n[np.flatnonzero(above)[-1] + 1]) if above.any() else float(n[0])
+
+
 def best_so_far(values: ArrayLike) -> NDArray:
     """Return the smallest finite value up to each place; infinity before the first one."""
     v = np.asarray(values, dtype=float)
@@ -144,8 +157,11 @@ class PathSummary:
         First recorded iterate whose value is not finite, or None.
     sd, sd_detrended, range, range_detrended
         Over the last window; sd with n − 1 (n − 2 detrended) in the denominator.
-    largest_jump
-        Largest absolute change between neighbouring recorded iterates of the window.
+    sd_log
+        Like ``sd_detrended``, of the logarithms; NaN if a value of the window is not positive.
+    rms_change, largest_jump
+        Root mean square and largest of the changes between neighbouring recorded iterates of the window: no trend has
+        to be taken out.
     tail_diameter
         max − min over the second half of the run.
     decay_rate
@@ -162,6 +178,8 @@ class PathSummary:
     sd_detrended: float
     range: float
     range_detrended: float
+    sd_log: float
+    rms_change: float
     largest_jump: float
     tail_diameter: float
     decay_rate: float
@@ -194,6 +212,7 @@ def summarise(n: ArrayLike, values: ArrayLike, window: int, *, start: int = 0) -
     w, v = n[kept], values[kept]
     finite = bool(np.isfinite(v).all())
     residual = detrended(w, v)
+    logs = detrended(w, np.log(v)) if finite and (v > 0).all() else np.full(v.shape, np.nan)
     bad = np.flatnonzero(~np.isfinite(values))
     best = best_so_far(values)
     since = n >= start
@@ -208,6 +227,8 @@ def summarise(n: ArrayLike, values: ArrayLike, window: int, *, start: int = 0) -
         sd_detrended=float(np.sqrt(residual @ residual / (len(v) - 2))),
         range=float(np.ptp(v)) if finite else nan,
         range_detrended=float(np.ptp(residual)) if finite else nan,
+        sd_log=float(np.sqrt(logs @ logs / (len(v) - 2))),
+        rms_change=float(np.sqrt(np.mean(np.diff(v) ** 2))) if finite else nan,
         largest_jump=float(np.abs(np.diff(v)).max()) if finite else nan,
         tail_diameter=float(tail_diameters(values[half])[0]),
         decay_rate=decay_rate(n[since], values[since], window),

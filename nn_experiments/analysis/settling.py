@@ -1,26 +1,23 @@
-"""Does a path converge to a point? Judged by three measurements together, never by increments alone (NumPy only).
+"""Does a path converge to a point? Three questions, each with a verdict of its own (NumPy only).
 
-In one space (parameters, or predictions on the test set), over the second half of a path:
+In one space (parameters, or predictions on the test set), over the second half of a path, everything in units of the
+*scale*: the median distance of two independent runs from one start at the same n, which is the width of the law that
+forward and backward share.
 
-- *increments* d(θ_n, θ_{n+1}): movement of one step;
-- *tail diameter*: the largest distance d(θ_n, θ_N) to the last iterate, a lower bound on the diameter of the tail and
-  at least half of it;
-- *coupling distance*: of two independent starts under the same maps, at the same n;
+(a) *Is the path Cauchy from θ0?* By its increments d(θ_n, θ_{n+1}) and its distances d(θ_n, θ_N) to the last iterate.
 
-each divided by the *scale*: the median distance of two independent runs from one start (same n, other batches), which
-is the width of the law that forward and backward share.
+(b) *Do the maps forget a near start?* By the distance of T_1 … T_n θ0 and T_1 … T_n T_{n+1} θ0, which are the backward
+iterates n and n + 1. In law it is that of θ0 and T'θ0 under the same maps in either order, so it is one answer for
+both orders.
 
-- ``settles``: all three are at most a tenth of the scale.
-- ``does not settle by N``: the path itself still moves by at least half of the scale (an increment or the tail
-  diameter). Both are measured distances of points of the tail, so this needs no theory.
-- ``undecided``: anything between, such as small movement while two starts stay apart (small increments prove nothing:
-  maps that have not met their noise yet, or flat directions, look the same).
-- ``diverged``: a value is not finite.
-- ``not measured``: one of the four is missing, or the second half holds fewer than two distances to the last iterate.
+(c) *Do they forget an independent start?* By the distance of two independent starts under the same maps.
 
-Why a slowly wandering chain is not taken for a settled one: of a linear chain with k^N = c, two starts a scale or more
-apart come within c of each other, while over half the run it moves by √(1 − √c) scales, which is 0.83 at c = 0.1. A
-coupling below a tenth and a tail below a tenth do not go together unless the noise itself has stopped mattering.
+A Cauchy path forgets near starts; it need not forget far ones (least squares with fewer data than parameters), and
+forgetting both is not enough for it (maps x/2 + ε with log⁺|ε| of infinite mean): row 78 of the audit.
+
+Training moves every path, whatever its order; independent runs share that drift, so the scale is free of it. It is
+taken out of the tail as a line is taken out of a curve: if θ_n moves steadily at speed v besides what its noise does,
+d(θ_n, θ_N)² = v² (N − n)² + c, and √c, by least squares over the tail, is the movement beyond the drift.
 """
 
 from __future__ import annotations
@@ -33,23 +30,32 @@ from numpy.typing import NDArray
 from nn_experiments.results.curves import Curves
 
 __all__ = [
+    "DIVERGED",
     "DOES_NOT_SETTLE",
+    "FORGETS",
     "MOVES",
+    "NOT_MEASURED",
+    "REMEMBERS",
     "SETTLED",
     "SETTLES",
     "SPACES",
+    "STILL_TRAINING",
     "UNDECIDED",
     "Evidence",
     "evidence",
     "judge",
+    "judge_start",
 ]
 
-#: At most this part of the scale counts as settled; at least `MOVES` of it as moving. Fixed before any run.
+#: At most this part of the scale counts as settled; at least `MOVES` of it as moving.
 SETTLED = 0.1
 MOVES = 0.5
+#: A scale below this part of the way from θ0 to θ_N is rounding: the law is a point.
+ROUNDING = 1e-9
 SPACES = ("parameter", "function")
 SETTLES, DOES_NOT_SETTLE, UNDECIDED = "settles", "does not settle by N", "undecided"
-DIVERGED, NOT_MEASURED = "diverged", "not measured"
+STILL_TRAINING, DIVERGED, NOT_MEASURED = "still training", "diverged", "not measured"
+FORGETS, REMEMBERS = "forgets", "does not forget by N"
 
 
 @dataclass(frozen=True)
@@ -63,17 +69,27 @@ class Evidence:
     last
         N, the last iterate.
     increment, increment_mean
-        Largest and mean increment; None where not recorded.
+        Largest and mean increment of this path; None where not recorded.
     tail
         Largest distance to iterate N.
+    moved
+        Movement in the tail beyond a steady drift; None with fewer than three distances.
+    near
+        Largest increment of the backward path, which is the distance of two near starts.
+    near_start
+        The same at the path's start: what the two began with.
     coupling
-        Median distance of two starts under the same maps.
+        Median distance of two independent starts under the same maps.
     coupling_start
         The same at iterate 0: what the two starts began with.
     scale
         Median distance of two independent runs from one start.
+    travelled
+        Distance of iterates 0 and N.
     verdict
-        See the module.
+        (a): ``settles``, ``does not settle by N``, ``still training``, ``undecided``, ``not measured``, ``diverged``.
+    near_verdict, far_verdict
+        (b) and (c): ``forgets``, ``does not forget by N``, ``undecided``, ``not measured``, ``diverged``.
     """
 
     space: str
@@ -81,42 +97,106 @@ class Evidence:
     increment: float | None
     increment_mean: float | None
     tail: float | None
+    moved: float | None
+    near: float | None
+    near_start: float | None
     coupling: float | None
     coupling_start: float | None
     scale: float | None
+    travelled: float | None
     verdict: str
+    near_verdict: str
+    far_verdict: str
 
     def ratio(self, name: str) -> float | None:
-        """Return ``increment``, ``tail`` or ``coupling`` divided by the scale; None where one is missing."""
+        """Return a distance by its attribute's name, divided by the scale; None where one is missing."""
         value = getattr(self, name)
         return None if value is None or not self.scale else value / self.scale
 
 
-def judge(increment: float | None, tail: float | None, coupling: float | None, scale: float | None) -> str:
-    """Return the verdict on one path in one space (see the module); None stands for not measured.
+def _check(values: tuple[float | None, ...]) -> str | None:
+    """Return ``diverged`` if a value is not finite; refuse negative distances."""
+    given = [value for value in values if value is not None]
+    if not np.isfinite(given).all():
+        return DIVERGED
+    if any(value < 0 for value in given):
+        raise ValueError(f"distances are at least 0, got {given}")
+    return None
+
+
+def judge(
+    increment: float | None,
+    tail: float | None,
+    scale: float | None,
+    *,
+    moved: float | None = None,
+    travelled: float | None = None,
+) -> str:
+    """Return the verdict on (a): is a path Cauchy from θ0? None stands for not measured.
+
+    - ``settles``: increments and tail at most a tenth of the scale (where the scale is rounding, because every run ends
+      in one point: both at most `ROUNDING` of the way travelled).
+    - ``does not settle by N``: an increment, or the movement beyond the drift, is at least half of the scale.
+    - ``still training``: both are at most a tenth of it, but the tail is not: what moves is drift.
+    - ``undecided``: anything between. ``not measured``: no scale, or neither increments nor tail.
 
     Raises
     ------
     ValueError
         If a distance is negative.
     """
-    given = [value for value in (increment, tail, coupling, scale) if value is not None]
-    if not np.isfinite(given).all():
-        return DIVERGED
-    if any(value < 0 for value in given):
-        raise ValueError(f"distances are at least 0, got {given}")
-    if scale is None or scale == 0 or (increment is None and tail is None):
+    broken = _check((increment, tail, scale, moved, travelled))
+    if broken:
+        return broken
+    if scale is None or (increment is None and tail is None):
         return NOT_MEASURED
-    moved = max(value for value in (increment, tail) if value is not None)
-    if moved >= MOVES * scale:
+    if travelled is not None and scale <= ROUNDING * travelled:
+        if increment is None or tail is None:
+            return NOT_MEASURED
+        return SETTLES if max(increment, tail) <= ROUNDING * travelled else STILL_TRAINING
+    if scale == 0:
+        return NOT_MEASURED
+    beyond = [value for value in (increment, moved) if value is not None]
+    if max(beyond, default=0.0) >= MOVES * scale:
         return DOES_NOT_SETTLE
-    if increment is None or tail is None or coupling is None:
+    if increment is None or tail is None:
         return NOT_MEASURED
-    return SETTLES if max(moved, coupling) <= SETTLED * scale else UNDECIDED
+    if max(increment, tail) <= SETTLED * scale:
+        return SETTLES
+    return STILL_TRAINING if moved is not None and max(beyond) <= SETTLED * scale else UNDECIDED
 
 
-def _second_half(n: NDArray, values: NDArray, start: int, last: int) -> NDArray:
-    return values[(n >= start + (last - start) / 2) & (n <= last)]
+def judge_start(apart: float | None, scale: float | None, *, began: float | None = None) -> str:
+    """Return the verdict on (b) or (c): do two starts under the same maps come together?
+
+    ``apart``: their distance; ``began``: at the path's start. ``forgets``: at most a tenth of the scale and of what
+    they began with; ``does not forget by N``: at least half of the scale, or no nearer than they began.
+
+    Raises
+    ------
+    ValueError
+        If a distance is negative.
+    """
+    broken = _check((apart, scale, began))
+    if broken:
+        return broken
+    units = [value for value in (scale, began) if value]
+    if apart is None or scale is None or not units:
+        return NOT_MEASURED
+    if apart <= SETTLED * min(units):
+        return FORGETS
+    return REMEMBERS if (began and apart >= began) or apart >= MOVES * (scale or began or 0.0) else UNDECIDED
+
+
+def _beyond_drift(n: NDArray, away: NDArray, last: int) -> float | None:
+    """Return √c of d² = v²(N − n)² + c by least squares, 0 if c is negative; None with fewer than three distances."""
+    if len(n) < 3:
+        return None
+    if not np.isfinite(away).all():
+        return float("nan")
+    x, y = (last - n.astype(float)) ** 2, away**2
+    slope = max((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean())), 0.0)
+    return float(np.sqrt(max(y.mean() - slope * x.mean(), 0.0)))
 
 
 def _reduced(values: NDArray, reduce) -> float | None:
@@ -126,8 +206,10 @@ def _reduced(values: NDArray, reduce) -> float | None:
     return float(reduce(values)) if np.isfinite(values).all() else float("nan")
 
 
-def evidence(curves: Curves, space: str, *, seed: int, order: str, start: int = 0, last: int) -> Evidence:
-    """Return what was measured of a path and the verdict on it.
+def evidence(
+    curves: Curves, space: str, *, seed: int, order: str, start: int = 0, last: int, other: str | None = None
+) -> Evidence:
+    """Return what was measured of a path and the verdicts on it.
 
     Parameters
     ----------
@@ -138,39 +220,61 @@ def evidence(curves: Curves, space: str, *, seed: int, order: str, start: int = 
         ``parameter`` or ``function``.
     start, last
         Where the path begins (its reset or switch point) and ends.
+    other
+        The order that it is compared with: near starts are judged by the increments of the one that is not ``forward``
+        (default: there is none).
     """
     if space not in SPACES:
         raise ValueError(f"space must be one of {', '.join(SPACES)}, got {space!r}")
 
-    def values(name: str) -> tuple[NDArray, NDArray]:
+    def values(name: str, whose: str) -> tuple[NDArray, NDArray]:
         metric = f"{space}_{name}"
-        if metric not in curves.metrics:
+        if metric not in curves.metrics or whose not in curves.orders:
             return np.empty(0, int), np.empty(0)
-        return curves.path(metric, seed=seed, order=order)
+        n, found = curves.path(metric, seed=seed, order=whose)
+        if name == "to_last" and curves.experiment.get("to_last", last) != last:
+            return np.empty(0, int), np.empty(0)  # measured to another iterate than the last one
+        return n, found
 
-    steps = _second_half(*values("increment"), start, last)
-    apart = values("coupling")
-    n, away = values("to_last")
-    away = _second_half(n[n < last], away[n < last], start, last)
-    if curves.experiment.get("to_last", last) != last:
-        away = np.empty(0)  # measured to another iterate than the last one recorded
-    found = {
-        "increment": _reduced(steps, np.max),
-        "tail": _reduced(away, np.max),
-        "coupling": _reduced(_second_half(*apart, start, last), np.median),
-        "scale": _reduced(_second_half(*values("independent"), start, last), np.median),
-    }
-    verdict = judge(**found)
-    if verdict in (SETTLES, UNDECIDED) and away.size < 2:
+    def second_half(name: str, whose: str = order) -> tuple[NDArray, NDArray]:
+        n, found = values(name, whose)
+        kept = (n >= start + (last - start) / 2) & (n <= last)
+        if name == "to_last":
+            kept &= n < last
+        return n[kept], found[kept]
+
+    steps, apart, away = (second_half(name) for name in ("increment", "coupling", "to_last"))
+    independent = second_half("independent")[1]
+    reverse = order if order != "forward" else other
+    near = second_half("increment", reverse)[1] if reverse else np.empty(0)
+    first = values("increment", reverse) if reverse else (np.empty(0, int), np.empty(0))
+    near_start = float(first[1][first[0] == start][0]) if (first[0] == start).any() else None
+    whole = values("to_last", order)
+    travelled = float(whole[1][0]) if whole[0].size and whole[0][0] == 0 else None
+    began = values("coupling", order)
+    moved = _beyond_drift(*away, last)
+    increment, tail, scale = _reduced(steps[1], np.max), _reduced(away[1], np.max), _reduced(independent, np.median)
+    verdict = judge(increment, tail, scale, moved=moved, travelled=travelled)
+    if verdict in (SETTLES, UNDECIDED, STILL_TRAINING) and away[1].size < 2:
         verdict = NOT_MEASURED
-    if verdict != DIVERGED and curves.diverged(seed=seed, order=order) is not None:
-        verdict = DIVERGED
-    beginning = float(apart[1][0]) if apart[0].size and apart[0][0] == 0 else None
+    nearest, coupling = _reduced(near, np.max), _reduced(apart[1], np.median)
+    coupling_start = float(began[1][0]) if began[0].size and began[0][0] == 0 else None
+    near_verdict = judge_start(nearest, scale, began=near_start)
+    verdicts = [verdict, near_verdict, judge_start(coupling, scale, began=coupling_start)]
+    if curves.diverged(seed=seed, order=order) is not None:
+        verdicts = [DIVERGED] * 3
     return Evidence(
-        space=space,
-        last=last,
-        increment_mean=_reduced(steps, np.mean),
-        coupling_start=beginning,
-        verdict=verdict,
-        **found,
+        space,
+        last,
+        increment,
+        _reduced(steps[1], np.mean),
+        tail,
+        moved,
+        nearest,
+        near_start,
+        coupling,
+        coupling_start,
+        scale,
+        travelled,
+        *verdicts,
     )

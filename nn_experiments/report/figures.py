@@ -1,6 +1,7 @@
 """The paper's figures from recorded curves: one row per seed, both orders in the same axes (matplotlib, no torch).
 
-``python -m nn_experiments plot fig4`` writes three pictures, each as PNG and SVG: ``fig4`` in the paper's layout,
+``python -m nn_experiments plot fig4`` writes up to four pictures, each as PNG and SVG: ``fig4`` in the paper's layout,
+``fig4-residuals`` with the last steps as differences from the mean of both orders, where the curves lie on each other,
 ``fig4-cost`` with the gradients that each path costs on the horizontal axis, and ``fig4-settling`` with increments,
 distances to the last iterate, of two starts, and of two independent runs. A run shorter, sparser or with fewer seeds
 than the paper's says so on the plot itself; a curve that diverged ends in a cross with its iterate.
@@ -29,7 +30,7 @@ from nn_experiments.report.panels import (
 )
 from nn_experiments.results.curves import Curves
 
-__all__ = ["curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_settling"]
+__all__ = ["coincide", "curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_residuals", "draw_settling"]
 
 #: Axes by row and column.
 Panels = np.ndarray
@@ -49,7 +50,7 @@ DISTANCES = (
 #: A curve with fewer points shows each of them: the line between two measurements is no measurement.
 FEW = 10
 APART = (
-    ("coupling", "#777777", "-.", "two starts under the same maps"),
+    ("coupling", "#777777", "-.", "two independent starts under the same maps"),
     ("independent", CLAIM, ":", "two independent runs"),
 )
 
@@ -110,9 +111,52 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Pictur
             for row, seed in enumerate(curves.seeds):
                 draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
                 axes[row][k].set_xlim(*_span(curves))
-            plain = not curve_names.compares_steps(orders)
-            axes[-1][k].set_xlabel("n: maps applied, one gradient each" if plain else "n")
+            axes[-1][k].set_xlabel("n")
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
+    return fig
+
+
+def coincide(curves: Curves, entry: Figure) -> bool:
+    """Whether the two orders' first curve lies within 3 % of the panel's height of each other on most of its last half.
+
+    The height is that of all curves drawn, baselines included.
+    """
+    orders, metrics = _shown(curves, entry)
+    if len([name for name in entry.orders if name in orders]) < 2 or any(curve_names.parse(o).rule for o in orders):
+        return False
+    near = []
+    for seed in curves.seeds:
+        paths = [curves.path(metrics[0], seed=seed, order=name) for name in orders]
+        values = np.concatenate([v[np.isfinite(v)] for _, v in paths])
+        common, a, b = np.intersect1d(paths[0][0], paths[1][0], return_indices=True)
+        half = common >= common[-1] / 2
+        gap = np.abs(paths[0][1][a] - paths[1][1][b])[half]
+        near.append(np.median(gap) <= 0.03 * np.ptp(values) if np.isfinite(gap).all() else False)
+    return sum(near) > len(near) / 2
+
+
+def draw_residuals(curves: Curves, entry: Figure) -> Picture:
+    """Draw the last steps of both orders, less the mean of the two at the same n: what the claim is about.
+
+    Shown is the window that variability is judged on, four times over.
+    """
+    reference, other = entry.orders[:2]
+    _, metrics = _shown(curves, entry)
+    with style():
+        fig, axes = _frame(curves, entry, metrics, what=", less the mean of both orders")
+        for k, metric in enumerate(metrics):
+            for row, seed in enumerate(curves.seeds):
+                axis = axes[row][k]
+                paths = [curves.path(metric, seed=seed, order=name) for name in (reference, other)]
+                n, a, b = np.intersect1d(paths[0][0], paths[1][0], return_indices=True)
+                kept = n > n[-1] - 4 * entry.window
+                first, second = paths[0][1][a][kept], paths[1][1][b][kept]
+                for name, values in ((reference, first), (other, second)):
+                    look = curve_style(name, entry.orders)
+                    axis.plot(n[kept], values - (first + second) / 2, label=curve_names.label_of(name), **look)
+                axis.axvline(n[-1] - entry.window, color=CLAIM, lw=0.6, ls=":")
+            axes[-1][k].set_xlabel("n")
+        _legend(fig, axes[0][0], 2)
     return fig
 
 
@@ -165,13 +209,27 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
                         )
                 for metric, color, dash, text in APART:  # their laws are those of every order
                     look = {"color": color, "ls": dash, "lw": 1.3, "zorder": 5}
-                    _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
+                    if metric != "coupling" or not _far_above(axis, curves, space, seed, orders[-1]):
+                        _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
                 sparse_ticks(axis.yaxis)
                 name_diverged(axis, curves, seed, orders)
                 axis.set_xlim(*_span(curves))
             axes[-1][k].set_xlabel("n")
         _legend(fig, axes[0][0], 2)
     return fig
+
+
+def _far_above(axis: Any, curves: Curves, space: str, seed: int, order: str) -> bool:
+    """Whether two starts stay five times further apart than all else; say so in the panel, in place of a flat line."""
+    if f"{space}_coupling" not in curves.metrics:
+        return False
+    _, apart = curves.path(f"{space}_coupling", seed=seed, order=order)
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.get_lines()] or [np.empty(0)])
+    if not (apart.size and drawn.size and np.isfinite(apart).all()) or apart.min() < 5 * np.nanmax(drawn):
+        return False
+    text = f"two independent starts: {apart.min():.3g} to {apart.max():.3g}"
+    axis.text(0.98, 0.04, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=6.5, color="#777777")
+    return True
 
 
 def _draw_distance(
@@ -183,19 +241,16 @@ def _draw_distance(
         shown = finite & (values > 0)  # the distance of iterate N to itself has no logarithm
         n, values = n[shown], values[shown]
         few = finite.sum() < FEW or len(n) == 1
+        if len(n) < 3:  # a line through two measurements is none
+            look = look | {"ls": "none"}
         axis.plot(n, values, label=label, marker="." if few else None, **look)
         if isinstance(look["ls"], tuple) and look["ls"][0] and not few:  # its dashes begin with a gap
             dot = {"ms": look["lw"], "mew": 0, "color": look["color"], "zorder": look["zorder"]}
             axis.plot(n[:1], values[:1], "o", **dot)
 
 
-def _short_label(name: str) -> str:
-    """Return the legend's name of an order where a title says which backward order it is."""
-    return curve_names.label_of(name) if name == "forward" or curve_names.compares_steps([name]) else "backward"
-
-
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
-    """Draw one seed of each figure side by side, for the README's gallery; figures with the same curves once.
+    """Draw the first seed of each figure side by side, for the README's gallery; figures with the same curves once.
 
     Raises
     ------
@@ -220,7 +275,7 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
             metric = [name for name in entry.metrics if name in curves.metrics][-1]
             seed = curves.seeds[0]
             log = logarithmic(curves, metric, orders, "auto")
-            draw_panel(axis, curves, metric, seed, orders, log=log, label=_short_label)
+            draw_panel(axis, curves, metric, seed, orders, log=log)
             about = circumstances(curves, entry)
             reduced = f"REDUCED: {'; '.join(about.reductions)}" if about.reductions else ""
             less = [reduced, *(text for text in about.changes if " = " in text), about.untrained.partition(":")[0]]

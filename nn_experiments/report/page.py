@@ -12,40 +12,60 @@ import html
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contraction.files import check_writable_folder, write_text
 from contraction.report.html import Section, compose, figure_html, table_html
 from nn_experiments.analysis import Circumstances, Finding, Pairing, findings
+from nn_experiments.analysis.baselines import baseline_costs, weak
 from nn_experiments.analysis.pairing import label_of
+from nn_experiments.analysis.paper_claims import claim_rows
 from nn_experiments.analysis.paths import TooShort
-from nn_experiments.analysis.resets import baseline_costs
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
+from nn_experiments.analysis.study_findings import study_findings
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report import figures
+from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
+from nn_experiments.results.studies import Study, studies_at_hand
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
 VERDICTS = ("Figure", "Claim", "The paper's sentence", "Measured", "Verdict", "Test and error rates")
 _HOW = """
-<p>Each claim about a figure is read as several questions, because the answers differ. <strong>Variability along a
-path</strong>, <strong>hitting</strong> and <strong>settling times</strong> are properties of one path, and do differ
-between orders. The <strong>value at a fixed step</strong> does not: with i.i.d. batches forward and backward iterates n
-are equal in law for every network, so expected loss and accuracy at step n are identical. <strong>Convergence to a
-point</strong> is judged in parameters and in predictions, by three measurements together, in units of the distance of
-two independent runs from the same start; small increments alone prove nothing.</p>
-<p>Variability is judged by the standard deviation about a straight line through the window (detrended), so that a path
-that still trains is not called variable; the other measures stand beside it.</p>
-<p>The paper speaks of every seed: <em>agrees</em> means that all seeds bear the sentence out, <em>disagrees</em> that
-none does, <em>mixed</em> anything between. Five seeds allow no two-sided sign-flip p-value below 2/32 = 0.0625, so no
-test on five seeds alone can reject at 5 %. A value that is not finite is shown and never averaged away: its seed is
-left out of the tests by name, and keeps a claim from being called <em>agrees</em>.</p>
+<p>Each claim about a figure is read as several questions, because the answers differ.</p>
+<ul>
+<li><strong>Variability along a path</strong> is a property of one path, and does differ between orders. Losses are
+judged by the deviation of their logarithm about a straight line over the last window, so that neither a path that
+still trains nor one on a higher level counts as more variable; the change of a step, which needs no line, other
+windows, and the deviation within a path over that between seeds stand beside it.</li>
+<li><strong>Converges faster</strong> has two readings that favour opposite orders: the first time that a curve is
+below a value, which a path that moves more reaches sooner, and the time from which it stays below, which a steadier
+one does. Both are given.</li>
+<li>The <strong>value at a fixed step</strong> does not differ: with i.i.d. batches the iterates n of both orders have
+one law, for every network. That is proved; no run can add to it.</li>
+<li><strong>Convergence to a point</strong> is three questions: whether the path settles from its start, whether the
+maps forget a near start, and whether they forget an independent one. All are asked in parameters and in predictions,
+in units of the distance of two independent runs from the same start.</li>
+<li><strong>Baselines</strong> answer what is asked: an end value, which costs n gradients in every order, or a path,
+which costs n²/2 of them backward.</li>
+</ul>
+<p>The paper speaks of every seed: <em>agrees</em> means that all of at least five seeds bear the sentence out,
+<em>disagrees</em> that all contradict it, <em>mixed</em> anything between; with fewer seeds the verdict is a count.
+Five seeds of five agree by chance alone once in 32 times. The sign-flip p-values of the tables below are exact for
+values at a fixed step; for numbers of a whole path they are no test of the order. A value that is not finite is shown
+and never averaged away: its seed is left out of the tests by name, and keeps a claim from being called
+<em>agrees</em>.</p>
+<p>The “training loss at each update” is read in two ways: on a fixed set of training images, and on the newest batch,
+which forward has not seen yet and backward has applied first.</p>
 """
+#: Figures of the paper that show some seeds of another one: their pictures are shown, and their seeds counted once.
+PART_OF = {"fig2": "fig12", "fig3": "fig13"}
 
 
 def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:
@@ -120,6 +140,8 @@ def _paths(pair: Pairing) -> str:
         "detrended",
         "range",
         "detrended",
+        "of the logarithm",
+        "change of a step",
         "largest jump",
         "tail diameter",
         "decay a step",
@@ -131,7 +153,8 @@ def _paths(pair: Pairing) -> str:
     for metric in pair.metrics:
         for seed, both in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
             for order, s in zip((pair.reference, pair.other), both, strict=True):
-                numbers = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.largest_jump, s.tail_diameter)
+                spreads = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.sd_log, s.rms_change)
+                numbers = (*spreads, s.largest_jump, s.tail_diameter)
                 rate = "NaN" if math.isnan(s.decay_rate) else f"{s.decay_rate:.5f}"
                 row = (*map(_number, numbers), rate, _number(s.best), s.best_at, _number(s.last))
                 lines.append((label_of(metric), order, seed, *row))
@@ -146,21 +169,27 @@ def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[st
         "largest increment",
         "mean increment",
         "tail",
-        "coupling",
-        "coupling at 0",
+        "beyond drift",
+        "near starts",
+        "independent starts",
+        "at iterate 0",
         "independent runs",
-        "verdict",
+        "settles?",
+        "forgets near?",
+        "forgets independent?",
     )
     lines = []
     for row in rows:
         places = [(order, seed) for order in orders for seed in seeds]
         for (order, seed), e in zip(places, row.evidence, strict=False):
-            lines.append((e.space, order, seed, *_distances(e), e.verdict))
+            verdicts = (e.verdict, e.near_verdict, e.far_verdict)
+            lines.append((e.space, order, seed, *_distances(e), *verdicts))
     return table_html(header, lines) if lines else ""
 
 
 def _distances(e: Evidence) -> tuple[str, ...]:
-    return tuple(map(_number, (e.increment, e.increment_mean, e.tail, e.coupling, e.coupling_start, e.scale)))
+    numbers = (e.increment, e.increment_mean, e.tail, e.moved, e.near, e.coupling, e.coupling_start, e.scale)
+    return tuple(map(_number, numbers))
 
 
 def _details(title: str, body: str) -> str:
@@ -184,10 +213,13 @@ def _origin(result: FigureResults) -> str:
     return f"From the folder {result.folder}{others}."
 
 
-def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Section, list[Finding]]:
+def figure_section(
+    curves: Curves, entry: Figure, origin: str = "", *, part_of: str = ""
+) -> tuple[Section, list[Finding]]:
     """Return a figure's section of the page and its findings (none if it is too short for verdicts).
 
-    ``origin`` is a sentence on where the results come from; left out if empty.
+    ``origin`` is a sentence on where the results come from; left out if empty. ``part_of`` names the figure that has
+    the verdicts on these seeds: this one is then shown without.
     """
     about = circumstances(curves, entry)
     number = entry.name.replace("fig", "Figure ")
@@ -196,51 +228,95 @@ def figure_section(curves: Curves, entry: Figure, origin: str = "") -> tuple[Sec
         text = "; ".join(f"seed {seed}, {order}, from n = {n}" for seed, order, n in about.diverged)
         body += f"<p><strong>Diverged:</strong> {html.escape(text)}.</p>"
     body += figure_html(figures.draw_figure(curves, entry), f"{number}, the paper's layout, one row per seed.")
+    section = Section(entry.name, f"{number}: {entry.title}", body)
+    if part_of:
+        text = f"Some seeds of {part_of.replace('fig', 'Figure ')}, where they are judged: nothing is counted twice."
+        return replace(section, body=f"{body}<p>{text}</p>"), []
     try:
         rows = findings(curves, entry)
     except TooShort as error:
-        return Section(entry.name, f"{number}: {entry.title}", f"{body}<p>Too short for verdicts: {error}.</p>"), []
+        return replace(section, body=f"{body}<p>Too short for verdicts: {error}.</p>"), []
     body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
     if not curve_names.compares_steps(entry.orders):
-        pair = Pairing(curves, entry, *entry.orders[:2])
-        if "parameter_increment" in curves.metrics:
-            caption = f"{number}: what settling is judged by, in parameters and in predictions."
-            body += figure_html(figures.draw_settling(curves, entry), caption)
-        caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
-        body += figure_html(figures.draw_cost(curves, entry), caption)
-        costs = [(o, f"{a:,}", f"{p:,}", _number(m), _number(s)) for o, a, p, m, s in baseline_costs(pair)]
-        header = (
-            "order",
-            "gradients of the last iterate",
-            "of the recorded path",
-            f"{label_of(entry.metrics[0])}, mean of last window",
-            "deviation, detrended",
-        )
-        body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
-        body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))
-        body += _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))
+        body += _pictures_and_numbers(curves, entry, rows)
     body += _details("Numbers behind the comparisons", _comparisons(rows))
     body += _details("Settings, and what made these numbers", _provenance(curves, about))
-    return Section(entry.name, f"{number}: {entry.title}", body), rows
+    return replace(section, body=body), rows
 
 
-def network_sections(results: Sequence[FigureResults]) -> list[Section]:
-    """Return the experiments' sections: all verdicts in one table, then a section per figure."""
+def _pictures_and_numbers(curves: Curves, entry: Figure, rows: Sequence[Finding]) -> str:
+    """Return the other pictures of a figure that compares orders, the table of costs, and every path's numbers."""
+    number = entry.name.replace("fig", "Figure ")
+    pair = Pairing(curves, entry, *entry.orders[:2])
+    body = ""
+    if figures.coincide(curves, entry):
+        caption = f"{number}, the last steps: every curve less the mean of both orders."
+        body += figure_html(figures.draw_residuals(curves, entry), caption)
+    if "parameter_increment" in curves.metrics:
+        caption = f"{number}: what settling is judged by, in parameters and in predictions."
+        body += figure_html(figures.draw_settling(curves, entry), caption)
+    caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
+    body += figure_html(figures.draw_cost(curves, entry), caption)
+    costs = [(o, f"{a:,}", f"{p:,}", _number(m), _number(s), weak(o) or "–") for o, a, p, m, s in baseline_costs(pair)]
+    header = (
+        "order",
+        "gradients of the last iterate",
+        "of the recorded path",
+        f"{label_of(entry.metrics[0])}, mean of last window",
+        "deviation, detrended",
+        "note",
+    )
+    body += f"<p>At n = {pair.last}, medians over seeds:</p>" + table_html(header, costs)
+    body += _details(f"Numbers of every path, last {pair.window} steps", _paths(pair))
+    return body + _details("Evidence on settling, a seed", _evidence(rows, curves.seeds, (pair.reference, pair.other)))
+
+
+def study_section(study: Study, rows: Sequence[Finding]) -> Section:
+    """Return a study's section of the page: its findings, pictures, table, and what made it."""
+    title = f"Study: {STUDY_TITLES[study.name]}"
+    body = table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(study.name, rows)])
+    body += "".join(figure_html(fig, caption) for fig, caption in draw_study(study))
+    header, lines = study_table(study)
+    body += table_html(header, lines) if lines else ""
+    made = [(key, value) for key, value in study.about.items() if key != "settings"]
+    return Section(f"study-{study.name}", title, body + _details("What made these numbers", table_html(("", ""), made)))
+
+
+def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] = ()) -> list[Section]:
+    """Return the experiments' sections: every claim and all verdicts, then a section a figure and a study."""
     sections: list[Section] = []
-    table = []
+    table: list[tuple[str, str, str]] = []
+    counted: dict[tuple[str, str], set[int]] = {}
+    judged: dict[str, list[Finding]] = {}
+    whole = {(result.entry.name, result.curves.experiment["identity"]): result.curves.seeds for result in results}
     for result in results:
-        curves, entry = result.curves, result.entry
-        section, rows = figure_section(curves, entry, _origin(result))
+        curves, entry, identity = result.curves, result.entry, result.curves.experiment["identity"]
+        larger = PART_OF.get(entry.name, "")
+        part_of = larger if set(curves.seeds) <= set(whole.get((larger, identity), ())) else ""
+        section, rows = figure_section(curves, entry, _origin(result), part_of=part_of)
         name = entry.name.replace("fig", "Figure ")
         if section.anchor in {other.anchor for other in sections}:  # the same figure with other settings
-            which = curves.experiment["identity"][:8]
-            name = f"{name}, run {which}"
-            section = Section(f"{section.anchor}-{which}", f"{section.title}, run {which}", section.body)
+            name = f"{name}, tag {result.tag}"
+            section = Section(f"{section.anchor}-{result.tag}", f"{section.title}, tag {result.tag}", section.body)
+        known = counted.setdefault((entry.name, identity), set())
+        if set(curves.seeds) <= known:  # the same runs on another grid
+            text = "<p>These seeds are judged above, on another grid of iterates: not counted again.</p>"
+            sections.append(replace(section, body=text + section.body))
+            continue
+        known.update(curves.seeds)
         sections.append(section)
         table += [(name, row.topic, row.verdict) for row in rows]
+        judged.setdefault(entry.name, rows)
+    found = {study.name: study_findings(study) for study in studies}
+    for study in studies:
+        sections.append(study_section(study, found[study.name]))
+        table += [(f"study {study.name}", row.topic, row.verdict) for row in found[study.name]]
     if not sections:
         return []
-    summary = _HOW + table_html(("Figure", "Claim", "Verdict"), table)
+    claims = claim_rows(judged, found)
+    summary = _HOW + "<h3>Every claim of the paper about its experiments</h3>"
+    summary += table_html(("Place", "The paper's sentence", "What was found"), claims)
+    summary += "<h3>Every verdict</h3>" + table_html(("Figure", "Claim", "Verdict"), table)
     return [Section("networks", "Networks: the paper's claims and what was measured", summary), *sections]
 
 
@@ -263,7 +339,7 @@ def main(words: Sequence[str]) -> int:
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some."
-    if args.no_theory and not results:
+    if args.no_theory and not results and not studies_at_hand([args.out, args.results]):
         print(missing, file=sys.stderr)
         return 1
     check_writable_folder(page.parent)
@@ -272,7 +348,8 @@ def main(words: Sequence[str]) -> int:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    networks = network_sections(results)
+    studies = studies_at_hand([args.out, args.results])
+    networks = network_sections(results, studies)
     if not networks:
         networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
     print(write_text(page, compose([*sections, *networks])))

@@ -12,9 +12,18 @@ from matplotlib.figure import Figure as Picture
 from contraction.plots.style import save
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.catalogue import Figure
-from nn_experiments.report.figures import draw_cost, draw_figure, draw_overview, draw_settling
+from nn_experiments.report.figures import (
+    coincide,
+    draw_cost,
+    draw_figure,
+    draw_overview,
+    draw_residuals,
+    draw_settling,
+)
+from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
+from nn_experiments.results.studies import load_study, study_path
 
 __all__ = ["main"]
 
@@ -24,7 +33,7 @@ LONGEST = 200
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
-    parser.add_argument("figure", help="fig2 … fig19, digits, or overview (one seed of every figure with results)")
+    parser.add_argument("figure", help="fig2 … fig19, digits, a study, or overview (one seed per figure)")
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs, or of records (default: {DEFAULT_OUT})"
     )
@@ -70,11 +79,18 @@ def main(words: Sequence[str]) -> int:
     args = _arguments().parse_args(words)
     if args.name is not None and (not args.name or Path(args.name).name != args.name):
         raise ValueError(f"--name is a file name without a folder (--pictures), got {args.name!r}")
-    name, pictures = _overview(args) if args.figure == "overview" else _figure(args)
+    draw = _study if args.figure in STUDY_TITLES else _overview if args.figure == "overview" else _figure
+    name, pictures = draw(args)
     for end, picture in pictures.items():
         for path in save(picture, args.pictures or args.out / "figures", f"{name}{end}"):
             print(path)
     return 0
+
+
+def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
+    """Return the name of a study's pictures, and ending -> picture: the first has none, the others are numbered."""
+    pictures = [picture for picture, _ in draw_study(load_study(study_path(args.figure, args.out)))]
+    return args.name or args.figure, {f"-{k}" if k > 1 else "": picture for k, picture in enumerate(pictures, start=1)}
 
 
 def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
@@ -107,6 +123,8 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     compared = [name for name in drawn.orders if name in curves.orders]
     if "parameter_increment" in curves.metrics and compared and not curve_names.compares_steps(compared):
         pictures["-settling"] = draw_settling(curves, drawn)
+    if coincide(curves, drawn):
+        pictures["-residuals"] = draw_residuals(curves, drawn)
     name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
     return name, pictures
 

@@ -17,12 +17,16 @@ __all__ = ["FigureResults", "find_results", "load_figure"]
 
 
 class FigureResults(NamedTuple):
-    """Results of a figure: what was loaded, the figure, from which folder, and the folders that have less of it."""
+    """Results of a figure: what was loaded, the figure, from which folder, and the folders that have less of it.
+
+    ``tag`` names other settings than the experiment's own (``stem-7x7``, or how a run ID begins).
+    """
 
     curves: Curves
     entry: Figure
     folder: Path
     others: tuple[Path, ...] = ()
+    tag: str = ""
 
 
 def load_figure(
@@ -81,22 +85,29 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
         results = {
             folder: usable
             for folder in folders
-            if (usable := [curves for curves in _every_setting(entry, folder) if _comparable(curves, entry)])
+            if (
+                usable := [
+                    (curves, name) for curves, name in _every_setting(entry, folder) if _comparable(curves, entry)
+                ]
+            )
         }
         if results:
-            best = max(results, key=lambda folder: max(_amount(curves, entry) for curves in results[folder]))
+            best = max(results, key=lambda folder: max(_amount(curves, entry) for curves, _ in results[folder]))
             others = tuple(folder for folder in results if folder != best)
-            found += [FigureResults(curves, entry, best, others) for curves in results[best]]
+            found += [FigureResults(curves, entry, best, others, tag) for curves, tag in results[best]]
     return found
 
 
-def _every_setting(entry: Figure, folder: Path) -> list[Curves]:
-    """Return everything that a folder has of a figure's experiment; a run without a finished block has nothing."""
+def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
+    """Return everything that a folder has of a figure's experiment, with its tags; the experiment's own has none.
+
+    A run without a finished block has nothing.
+    """
     records = records_of(entry.experiment, folder)
     if records:
-        return [load_figure(entry, folder, tag=tag) for tag in records]
+        return [(load_figure(entry, folder, tag=tag), tag or "") for tag in records]
     roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
-    return [load_figure(entry, folder, run_id=root.name) for root in roots]
+    return [(load_figure(entry, folder, run_id=root.name), root.name[:8] if k else "") for k, root in enumerate(roots)]
 
 
 def _compared(entry: Figure) -> tuple[str, ...]:

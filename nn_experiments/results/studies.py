@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from contraction.files import write_atomically
 
-__all__ = ["Study", "load_study", "resumed"]
+__all__ = ["Study", "load_study", "resumed", "studies_at_hand", "study_path"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Study:
     def save(self, path: Path) -> None:
         """Write everything into one ``.npz``, atomically (see `load_study`)."""
         about = json.dumps({"study": self.name, "about": self.about}, ensure_ascii=False)
-        write_atomically(path, lambda temporary: np.savez_compressed(temporary, about=np.array(about), **self.arrays))
+        arrays: dict[str, Any] = {"about": np.array(about), **self.arrays}
+        write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
 def load_study(path: Path) -> Study:
@@ -59,6 +60,20 @@ def load_study(path: Path) -> Study:
             return Study(text["study"], arrays, text["about"])
     except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not hold the results of a study ({error})") from error
+
+
+def study_path(name: str, folder: Path) -> Path:
+    """Return the file of a study below an output folder or a folder of records."""
+    return folder / "studies" / f"{name}.npz"
+
+
+def studies_at_hand(folders: Iterable[Path]) -> list[Study]:
+    """Return every study that a folder has, by name; of several folders the first that has it."""
+    found: dict[str, Study] = {}
+    for folder in dict.fromkeys(folders):
+        for path in sorted((folder / "studies").glob("*.npz")):
+            found.setdefault(path.stem, load_study(path))
+    return [found[name] for name in sorted(found)]
 
 
 def resumed(path: Path, settings: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]) -> Study:

@@ -158,8 +158,9 @@ STATEMENT = Statement(
             beyond="For i.i.d. maps, backward iterates from θ_0 converge in probability if and only if forward runs "
             "from θ_0 and from X_k, an iterate k from the same θ_0 on fresh batches, come together on the same "
             "batches, uniformly in k. This can be measured on forward runs. It is another question whether an "
-            "independent initialization is forgotten: least squares with fewer rows than unknowns converges backward and keeps the "
-            "distance of two starts for ever. Convergence in probability need not be almost sure.",
+            "independent initialization is forgotten: least squares with fewer rows than unknowns converges "
+            "backward and keeps the distance of two starts for ever. Convergence in probability need not be "
+            "almost sure.",
         ),
     ),
     check=check,

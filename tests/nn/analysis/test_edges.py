@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-
 from nn_experiments.analysis.claims import variability
+
 from nn_experiments.analysis.pairing import Pairing
 from nn_experiments.analysis.paths import settling_time, summarise
 from nn_experiments.analysis.run_summary import circumstances

@@ -14,15 +14,11 @@ from nn_experiments.analysis.paths import (
     detrended,
     first_below,
     settling_time,
+    stays_below,
     summarise,
     tail_diameters,
 )
 from nn_experiments.analysis.seeds import compare, compare_ratios, compare_times
-from nn_experiments.analysis.settling import evidence, judge
-from nn_experiments.results.curves import Curves
-
-SPACES = ("parameter", "function")
-
 
 # --- one path -------------------------------------------------------------------------------------------------------
 
@@ -36,6 +32,8 @@ def test_a_line_has_spread_but_none_around_its_trend():
     assert found.sd_detrended < 1e-13
     assert found.range_detrended < 1e-13
     assert found.largest_jump == pytest.approx(0.75)
+    assert found.rms_change == pytest.approx(0.75)
+    assert math.isnan(found.sd_log)  # it crosses 0
     assert (found.recorded, found.spacing, found.last_iterate) == (10, 3, 99)
 
 
@@ -45,6 +43,16 @@ def test_variability_is_that_of_the_last_window_only():
     assert found.sd == pytest.approx(math.sqrt(50 / 49))
     assert (found.range, found.largest_jump, found.mean) == (2.0, 2.0, 0.0)
     assert found.sd_detrended == pytest.approx(np.sqrt(np.sum(detrended(np.arange(50), values[50:]) ** 2) / 48))
+
+
+def test_the_deviation_of_logarithms_does_not_see_the_level():
+    n, noise = np.arange(60), np.random.default_rng(1).standard_normal(60)
+    low, high = (summarise(n, level * np.exp(0.1 * noise - 0.01 * n), window=60) for level in (1.0, 100.0))
+    assert low.sd_log == pytest.approx(high.sd_log)
+    assert high.sd_detrended == pytest.approx(100 * low.sd_detrended)
+    slope, level = np.polyfit(n, 0.1 * noise, 1)
+    expected = np.sqrt(np.sum((0.1 * noise - slope * n - level) ** 2) / 58)
+    assert low.sd_log == pytest.approx(expected)
 
 
 def test_tail_diameters_against_the_double_loop():
@@ -74,6 +82,12 @@ def test_times_on_a_curve_written_by_hand():
     v = np.array([9.0, 2.0, 5.0, 1.1, 1.0])
     assert first_below(n, v, 2.0) == 10
     assert first_below(n, v, 0.5) == math.inf
+    assert stays_below(n, v, 2.0) == 30  # it is above again at 20
+    assert stays_below(n, v, 5.0) == 10
+    assert stays_below(n, v, 9.0) == 0
+    assert stays_below(n, v, 1.05) == 40
+    assert stays_below(n, v, 0.5) == math.inf
+    assert stays_below(n, [9, 1, 1, math.nan, 1], 2.0) == 40
     assert settling_time(n, v, 0.2) == 30
     assert settling_time(n, v, 100.0) == 0
     assert settling_time(n, v, 0.05) == 40
@@ -149,79 +163,3 @@ def test_a_diverged_seed_is_named_and_left_out():
     row = compare("loss", (0, 1, 7), [1.0, math.nan, 2.0], [0.0, 0.0, 0.0])
     assert row.seeds == (0, 7)
     assert row.left_out == ("seed 1: not finite",)
-
-
-# --- convergence to a point -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("increment", "tail", "coupling", "scale", "verdict"),
-    [
-        (0.01, 0.05, 0.05, 1.0, "settles"),
-        (0.01, 0.05, 5.0, 1.0, "undecided"),  # small increments, two starts apart
-        (0.01, 0.9, 0.0, 1.0, "does not settle by N"),  # it wanders in small steps
-        (0.9, 0.05, 0.0, 1.0, "does not settle by N"),
-        (0.2, 0.2, 0.0, 1.0, "undecided"),
-        (0.01, 0.05, 0.05, None, "not measured"),
-        (0.01, None, 0.05, 1.0, "not measured"),  # increments alone prove nothing
-        (0.01, 0.05, None, 1.0, "not measured"),
-        (0.01, 0.05, math.nan, 1.0, "diverged"),
-        (math.inf, 0.05, 0.05, 1.0, "diverged"),
-        (0.0, 0.0, 0.0, 0.0, "not measured"),
-    ],
-)
-def test_verdicts_by_hand(increment, tail, coupling, scale, verdict):
-    assert judge(increment, tail, coupling, scale) == verdict
-
-
-def test_negative_distances_are_refused():
-    with pytest.raises(ValueError, match="at least 0"):
-        judge(-1.0, 0.0, 0.0, 1.0)
-
-
-def distances(path: np.ndarray, twin: np.ndarray, independent: np.ndarray, every: int = 20) -> Curves:
-    """Curves of one seed and order, with what settling is judged by, from paths (N+1,) on the real line."""
-    last = len(path) - 1
-    at = np.arange(0, last, every)
-    rows = {
-        "increment": np.abs(path[at + 1] - path[at]),
-        "to_last": np.abs(path[last] - path[at]),
-        "coupling": np.abs(twin - path)[at],
-        "independent": np.abs(independent - path)[at],
-    }
-    metrics = {f"{space}_{name}": value[None, None] for name, value in rows.items() for space in SPACES}
-    recorded = {name: np.ones(value.shape, bool) for name, value in metrics.items()}
-    return Curves((0,), ("forward",), at, metrics, recorded, {"to_last": last})
-
-
-def judged(path: np.ndarray, twin: np.ndarray, independent: np.ndarray) -> str:
-    return evidence(
-        distances(path, twin, independent), "parameter", seed=0, order="forward", last=len(path) - 1
-    ).verdict
-
-
-@pytest.mark.parametrize("h", [0.02, 0.1, 0.5])
-def test_ar1_backward_settles_and_forward_does_not(h):
-    """From 2 and −2. Backward: everything is below k^(N/2) times a unit factor. Forward: 25 distances of a stationary
-    path to its end, all below half a scale only if the end is typical for all of them: never seen in 50 seeds."""
-    family = QuadraticSGD(h=h, noise=Gaussian())
-    operators, others = family.sample(1000, 1, replicas=50), family.sample(1000, 2, replicas=50)
-    both, twins = paired_iterates(operators, 2.0), paired_iterates(operators, -2.0)
-    independent = paired_iterates(others, 2.0)[0]
-    for seed in range(50):
-        assert judged(*(paths[0][seed, :, 0] for paths in (both, twins)), independent[seed, :, 0]) != "settles"
-        assert judged(*(paths[1][seed, :, 0] for paths in (both, twins)), independent[seed, :, 0]) == "settles"
-
-
-def test_a_slow_random_walk_is_not_settled():
-    """Steps of a thousandth of the scale; two starts do not come together, or do while the path walks on."""
-    rng = np.random.default_rng(0)
-    walk = np.cumsum(1e-3 * rng.standard_normal(1001))
-    assert judged(walk, walk + 1.0, walk + 1.0) == "undecided"
-    assert judged(30 * walk, 30 * walk, 30 * walk + 0.2) == "does not settle by N"
-
-
-def test_maps_whose_noise_comes_late_are_not_settled():
-    """Section 2.2's example, T_i = x/2 up to the middle and x/2 + 1 after it, forward: still until it jumps."""
-    path = np.r_[np.zeros(501), 2 * (1 - 0.5 ** np.arange(1, 501))]
-    assert judged(path, path, path + 1.0) == "does not settle by N"

@@ -15,6 +15,7 @@ import contraction.report.html
 from contraction.report.html import Section
 from nn_experiments import load
 from nn_experiments.analysis import Pairing, findings
+from nn_experiments.analysis.paper_claims import CLAIMS, claim_rows
 from nn_experiments.analysis.seeds import compare_times
 from nn_experiments.cli import main
 from nn_experiments.paper import catalogue
@@ -114,7 +115,7 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
     section, rows = report.figure_section(curves, entry)
     text = html.unescape(section.body)
     assert [(r.topic, r.verdict) for r in rows] == [(r.topic, r.verdict) for r in findings(curves, entry)]
-    assert {"agrees", "disagrees", "mixed", "equal in law"} & {row.verdict for row in rows}
+    assert "4 of 4 seeds: too few to tell" in {row.verdict for row in rows}
     for row in rows:
         for part in (row.sentence, row.measured, row.verdict, row.test):
             assert part in text
@@ -138,15 +139,16 @@ def test_every_comparison_names_what_is_compared_and_its_unit(folder):
     lines = [re.findall("<td>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
     count = sum(len(row.comparisons) for row in rows)
     assert len(lines) == count > 20
-    assert {line[1] for line in lines} == {"loss", "steps"}
+    assert {line[1] for line in lines} == {"log loss", "loss", "steps"}
     for what, unit, first, second, effect, *_ in lines:
         one, other = first.split(": ")[0], second.split(": ")[0]
         assert (one in ("forward", *entry.baselines), other) == (True, "backward")
-        if what.startswith(("standard deviation", "range", "largest jump", "tail")):
+        if what.startswith(("deviation", "root-mean", "range", "largest change", "tail")):
             assert re.fullmatch(rf"{one} / {other} = [\d.e+-]+", effect)
         else:
             assert re.fullmatch(rf"{one} − {other} = (−?∞|NaN|[\d.e+-]+) {unit}", effect)
         assert (unit == "steps") == (" ≤ " in what or what.startswith("settling time"))
+        assert (unit == "log loss") == what.startswith("deviation of the logarithm")
     assert {line[2].split(":")[0] for line in lines} == {"forward", *entry.baselines}
     assert "(left out: seed 3: not finite)" in lines[0][0]
     (deviation,) = (c for row in rows for c in row.comparisons[:1] if row.topic.endswith("path: test loss"))
@@ -159,7 +161,7 @@ def test_every_comparison_names_what_is_compared_and_its_unit(folder):
 def test_accuracies_are_compared_as_error_rates(folder):
     rows = findings(load("digits", out=folder), catalogue.find("digits"))
     units = {c.what.removesuffix(" by n = 60"): c.unit for row in rows for c in row.comparisons}
-    assert units["best test error"] == units["range, test error"] == "error rate"
+    assert units["best test error"] == units["range about a line, test error"] == "error rate"
     assert units["best test loss"] == "loss"
 
 
@@ -235,7 +237,47 @@ def test_a_figure_is_not_judged_from_curves_that_end_too_early(tmp_path):
     assert main([*words, "--page", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text()
     assert "Figure 12" in text
-    assert "Figure 11" not in text
+    assert "Figure 11: not run" in text  # its claim has a row, and no verdict
+    assert 'id="fig11"' not in text
+
+
+def test_seeds_are_counted_once(tmp_path):
+    """Figure 2 is one seed of Figure 12: its picture is shown, and its seed judged there alone."""
+    write_synthetic(tmp_path, "fig12", steps=60, seeds=(0, 1))
+    sections = {section.anchor: section for section in report.network_sections(find_results([tmp_path]))}
+    assert "Some seeds of Figure 12, where they are judged" in sections["fig2"].body
+    assert "Variability" not in sections["fig2"].body
+    assert "Variability along a path: train loss" in sections["fig12"].body
+    table = sections["networks"].body.split("Every verdict")[1]
+    assert "<td>Figure 12</td>" in table
+    assert "<td>Figure 2</td>" not in table
+
+
+def test_the_same_runs_on_another_grid_are_not_counted_again(tmp_path):
+    runs, into = tmp_path / "runs", tmp_path / "results"
+    write_synthetic(runs, "fig4", steps=60)
+    load("regression-square", out=runs).save(into / "regression-square.npz")
+    load("regression-square", out=runs, seeds=(0,)).save(into / "regression-square--every.npz")
+    sections = {section.anchor: section for section in report.network_sections(find_results([into]))}
+    assert "judged above, on another grid of iterates" in sections["fig4-every"].body
+    table = sections["networks"].body.split("Every verdict")[1]
+    assert table.count("Variability along a path: train loss") == 1
+
+
+def test_every_claim_has_a_row(folder):
+    """What was not run says so; what was has its verdict."""
+    body = html.unescape(report.network_sections(find_results([folder]))[0].body)
+    for claim in CLAIMS:
+        assert claim.sentence in body
+    rows = claim_rows({"fig4": findings(load("fig4", out=folder), catalogue.find("fig4"))})
+    answers = {place: answer for place, _, answer in rows}
+    assert "Figure 4: variability along a path: train loss: 4 of 4 seeds: too few to tell" in answers["Appendix A.1"]
+    assert "Figure 5: not run" in answers["Appendix A.1"]
+    assert answers["Appendix A.6"] == "Figure 11: not run"
+    for number in range(14, 20):
+        assert answers[f"Appendix D.2.1, Figure {number}"] == f"Figure {number}: not run"
+    shown = {name for claim in CLAIMS for name in claim.figures}
+    assert shown == {name for name in catalogue.FIGURES if name not in ("fig2", "fig3", "digits")}
 
 
 def _write_sparse(out: Path, figure: str, orders: tuple[str, ...], last: dict[str, int]) -> None:

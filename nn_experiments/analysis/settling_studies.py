@@ -1,0 +1,297 @@
+"""What the atlas and the optimizers' study say: a row a setting, and the exponent against what was measured (no torch).
+
+Distances are in units of two independent runs' distance (the scale) in the second half, and verdicts are those of
+`nn_experiments.analysis.settling`, a replicate each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn_experiments.analysis.finding import Finding
+from nn_experiments.analysis.settling import (
+    DIVERGED,
+    DOES_NOT_SETTLE,
+    MOVES,
+    ROUNDING,
+    SETTLED,
+    SETTLES,
+    STILL_TRAINING,
+    UNDECIDED,
+)
+from nn_experiments.results.studies import Study
+
+__all__ = ["Row", "atlas_findings", "optimizer_findings", "rates", "rows", "settling_table"]
+
+#: Distances below this part of 1 + ‖θ‖ are rounding, and say nothing of a rate.
+FLOOR = 1e-11
+SPACES = ("parameter", "function")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting in one space.
+
+    Attributes
+    ----------
+    name, group, space
+        Which.
+    increment, tail, far
+        Medians over replicates, in units of the scale: largest backward increment in the second half, largest distance
+        of iterates n and n + N/2, and distance of two independent starts.
+    forward_increment, forward_tail
+        The same of the forward path.
+    last_increment
+        Backward increment at the last n, in absolute units (median).
+    bound
+        Theorem 2.2's bound D kⁿ on it (median over replicates); NaN where none is certified.
+    backward, forward
+        Verdicts, how many replicates have each.
+    exponent, rate
+        Growth a step of a small difference (from other seeds, before), and of the backward increment.
+    """
+
+    name: str
+    group: str
+    space: str
+    increment: float
+    tail: float
+    far: float
+    forward_increment: float
+    forward_tail: float
+    last_increment: float
+    bound: float
+    backward: dict[str, int]
+    forward: dict[str, int]
+    exponent: float
+    rate: float
+
+
+def _judge(increment: float, tail: float, scale: float, travelled: float) -> str:
+    """Return the verdict on one replicate: as in `settling.judge`, with a tail longer than the scale for drift."""
+    if not np.isfinite([increment, tail, scale]).all():
+        return DIVERGED
+    if scale <= ROUNDING * travelled:
+        return SETTLES if max(increment, tail) <= ROUNDING * travelled else UNDECIDED
+    if increment >= MOVES * scale:
+        return DOES_NOT_SETTLE
+    if max(increment, tail) <= SETTLED * scale:
+        return SETTLES
+    if tail > scale:
+        return STILL_TRAINING
+    return DOES_NOT_SETTLE if tail >= MOVES * scale else UNDECIDED
+
+
+def _counts(verdicts: Sequence[str]) -> dict[str, int]:
+    return {kind: verdicts.count(kind) for kind in dict.fromkeys(verdicts)}
+
+
+def rates(n: NDArray, increment: NDArray, norm: NDArray, exponent: NDArray) -> tuple[float, float]:
+    """Return the exponent and the measured rate of the increments, a step, over one stretch.
+
+    Parameters
+    ----------
+    n
+        (K,).
+    increment, norm
+        (R, K): backward increments, and norms that rounding is relative to.
+    exponent
+        (Q, K): logarithm of the growth of a small difference, of other replicates.
+
+    Notes
+    -----
+    The stretch ends at the last n whose median increment is above rounding and begins halfway to it. Both are medians
+    over replicates of a difference of logarithms.
+    """
+    middle, floor = np.median(increment, 0), FLOOR * (1 + np.median(norm, 0))
+    above = np.flatnonzero((middle > floor) & (n > 0))
+    if len(above) < 2:
+        return float("nan"), float("nan")
+    stop = above[-1]
+    start = min(int(np.searchsorted(n, n[stop] / 2)), stop - 1)
+    span = n[stop] - n[start]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        measured = np.log(increment[:, stop] / increment[:, start])
+    return float(np.median(exponent[:, stop] - exponent[:, start]) / span), float(np.median(measured) / span)
+
+
+def rows(study: Study, space: str = "parameter") -> list[Row]:
+    """Return a row for every setting of the study, in one space."""
+    runs = list(study.about["runs"])
+    found = []
+    for k, setting in enumerate(study.about["settings"]):
+        n = study["n"][k]
+        distances = {name: study[space][k][..., place] for place, name in enumerate(runs)}  # (R, K) each
+        half = n >= n[-1] / 2
+        scale = np.median(distances["independent"][:, half], 1)
+        travelled = distances["half ahead"][:, 0]
+        one, tail = distances["1 ahead"][:, half].max(1), distances["half ahead"][:, half].max(1)
+        step, earlier = distances["next"][:, half].max(1), distances["earlier half"][:, half].max(1)
+        far = np.median(distances["other start"][:, half], 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a, b, c, d, e = (float(np.median(v / scale)) for v in (one, tail, far, step, earlier))
+        replicates = range(len(scale))
+        backward = [_judge(one[r], tail[r], scale[r], travelled[r]) for r in replicates]
+        forward = [_judge(step[r], earlier[r], scale[r], travelled[r]) for r in replicates]
+        bound = float(np.median(study["displacement"][k])) * float(study["factor"][k]) ** int(n[-1])
+        norm = study["norm"][k]
+        exponent, rate = rates(n, study["parameter"][k][..., runs.index("1 ahead")], norm, study["exponent"][k])
+        last = float(np.median(distances["1 ahead"][:, -1]))
+        bounded = bound if space == "parameter" else float("nan")
+        verdicts = (_counts(backward), _counts(forward))
+        own = (setting["name"], setting["group"], space)
+        found.append(Row(*own, a, b, c, d, e, last, bounded, *verdicts, exponent, rate))
+    return found
+
+
+def _told(counts: dict[str, int]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{kind} {count}" for kind, count in counts.items())
+
+
+def settling_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Return the header and a row a setting: exponent, increments backward and forward in both spaces, verdicts."""
+    header = (
+        "setting",
+        "exponent a step (predicted)",
+        "rate of increments (measured)",
+        "backward increment over independent runs: parameters",
+        "forward: parameters",
+        "backward: outputs",
+        "forward: outputs",
+        "backward settles? parameters",
+        "outputs",
+        "forward settles? parameters",
+        "outputs",
+        "last increment",
+        "certified bound",
+    )
+    lines = []
+    for a, b in zip(rows(study, "parameter"), rows(study, "function"), strict=True):
+        numbers = (a.exponent, a.rate, a.increment, a.forward_increment, b.increment, b.forward_increment)
+        verdicts = (_told(a.backward), _told(b.backward), _told(a.forward), _told(b.forward))
+        ends = (f"{a.last_increment:.2g}", f"{a.bound:.2g}" if np.isfinite(a.bound) else "–")
+        lines.append((a.name, *(f"{value:.2g}" for value in numbers), *verdicts, *ends))
+    return header, lines
+
+
+def _always(row: Row, verdict: str, which: str = "backward") -> bool:
+    return set(getattr(row, which)) == {verdict}
+
+
+def _names(kept: Sequence[Row]) -> str:
+    return "; ".join(row.name for row in kept) or "none"
+
+
+_POINTS = (
+    "Section 5",
+    "Namely, we show theoretically that the backward trajectories converge toward actual points while the forward "
+    "trajectories converge toward probability distributions in regions where the optimization maps become "
+    "contractions, leading to improved stability and convergence.",
+)
+
+
+def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
+    """Return the finding on settings with a certificate: is the bound kept, at every n and replicate?"""
+    runs, broken, checked, worst = list(study.about["runs"]), 0, 0, 0.0
+    for k in range(len(every)):
+        factor = float(study["factor"][k])
+        if not np.isfinite(factor):
+            continue
+        bound = study["displacement"][k][:, None] * factor ** study["n"][k][None, :].astype(float)
+        one = study["parameter"][k][..., runs.index("1 ahead")]
+        rounding = FLOOR * (1 + study["norm"][k])
+        broken += int((one > bound * (1 + 1e-9) + rounding).sum())
+        checked += one.size
+        worst = max(worst, float((one / bound)[one > rounding].max()))
+    kept = [row for row in every if np.isfinite(row.bound)]
+    if not kept:
+        return []
+    settled = [row for row in kept if _always(row, SETTLES)]
+    measured = (
+        f"{len(kept)} linear models with weight decay, {study.about['seeds']} replicates each: every one of "
+        f"{checked} backward increments is at most D kⁿ but for {broken} (largest ratio {worst:.2g}, rounding "
+        f"apart). Backward settles in the parameters on every replicate in {len(settled)}: {_names(settled)}; "
+        f"forward in {sum(_always(row, SETTLES, 'forward') for row in kept)}."
+    )
+    verdict = "agrees" if not broken and len(settled) == len(kept) else f"{len(settled)} of {len(kept)} settle by N"
+    verdict = "rejected: a defect" if broken else verdict
+    test = "a theorem: one increment above its bound is a defect"
+    return [Finding("Where the theorem applies", *_POINTS, measured, verdict, test)]
+
+
+def _exponents(every: Sequence[Row]) -> Finding:
+    """Return the finding on the exponent: does its sign, estimated before on other seeds, tell what increments do?"""
+    kept = [row for row in every if np.isfinite(row.exponent) and np.isfinite(row.rate)]
+    same = sum(np.sign(row.exponent) == np.sign(row.rate) for row in kept)
+    pairs = np.array([[row.exponent, row.rate] for row in kept])
+    rank = _spearman(pairs) if len(kept) > 2 else float("nan")
+    settled = [row for row in kept if _always(row, SETTLES)]
+    measured = (
+        f"{len(kept)} settings: the exponent, estimated on other seeds and written down before, has the sign of the "
+        f"measured rate in {same}; rank correlation {rank:.2f}. Backward settles (every replicate, parameters) in "
+        f"{len(settled)}; their exponents are {_range([row.exponent for row in settled])} a step, those of the "
+        f"others {_range([row.exponent for row in kept if row not in settled])}."
+    )
+    negative = all(row.exponent < 0 for row in settled)
+    verdict = f"same sign in {same} of {len(kept)}" + (
+        "; every setting that settles has a negative one" if negative else ""
+    )
+    return Finding("The exponent foretells settling", *_POINTS, measured, verdict, "n settings as given; no test")
+
+
+def _spearman(pairs: NDArray) -> float:
+    from scipy.stats import rankdata
+
+    return float(np.corrcoef(rankdata(pairs[:, 0]), rankdata(pairs[:, 1]))[0, 1])
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):.2g} to {max(values):.2g}" if values else "none"
+
+
+def _where(study: Study, every: Sequence[Row], space: str) -> Finding:
+    """Return the finding on where backward, forward, or neither settles in one space."""
+    backward = [row for row in every if _always(row, SETTLES)]
+    forward = [row for row in every if _always(row, SETTLES, "forward")]
+    neither = [row for row in every if SETTLES not in row.backward and SETTLES not in row.forward]
+    where = "parameters" if space == "parameter" else "outputs"
+    measured = (
+        f"{len(every)} settings, {study.about['seeds']} replicates each, {where}. Backward settles on every "
+        f"replicate in {len(backward)}: {_names(backward)}. Forward in {len(forward)}: {_names(forward)}. Neither on "
+        f"any in {len(neither)}: {_names(neither)}."
+    )
+    verdict = (
+        f"backward settles in {len(backward)} of {len(every)}, forward in {len(forward)}, neither in {len(neither)}"
+    )
+    test = "settles: increments and tail at most 0.1 of two independent runs' distance in the second half"
+    return Finding(f"Where training settles: {where}", *_POINTS, measured, verdict, test)
+
+
+def atlas_findings(study: Study) -> list[Finding]:
+    """Return the findings of the atlas."""
+    every = rows(study)
+    found = [*_certified(study, every), *(_where(study, rows(study, space), space) for space in SPACES)]
+    return [*found, _exponents(every)]
+
+
+def optimizer_findings(study: Study) -> list[Finding]:
+    """Return the findings of the optimizers' study."""
+    sentence = (
+        "Section 1",
+        "Note that backward optimization can theoretically be applied to any gradient-based optimizer (not only to "
+        "SGD) to improve stability and convergence, since our theoretical statements hold at the level of the T_i’s, "
+        "no matter what their actual forms are.",
+    )
+    found = []
+    for space in SPACES:
+        row = _where(study, rows(study, space), space)
+        found.append(
+            Finding(row.topic.replace("training", "an optimizer"), *sentence, row.measured, row.verdict, row.test)
+        )
+    return [*found, _exponents(rows(study))]

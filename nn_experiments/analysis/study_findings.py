@@ -1,0 +1,31 @@
+"""Findings of our own studies, by name (no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nn_experiments.analysis.finding import Finding
+from nn_experiments.analysis.one_law import one_law_findings
+from nn_experiments.analysis.settling_studies import atlas_findings, optimizer_findings
+from nn_experiments.results.studies import Study
+
+__all__ = ["study_findings"]
+
+_FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
+    "one-law": one_law_findings,
+    "atlas": atlas_findings,
+    "optimizers": optimizer_findings,
+}
+
+
+def study_findings(study: Study) -> list[Finding]:
+    """Return the findings of a study.
+
+    Raises
+    ------
+    ValueError
+        If there is no study of that name.
+    """
+    if study.name not in _FINDINGS:
+        raise ValueError(f"no study {study.name!r}; the known ones are {', '.join(_FINDINGS)}")
+    return _FINDINGS[study.name](study)

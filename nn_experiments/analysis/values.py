@@ -1,0 +1,94 @@
+"""Values at a fixed step, where both orders have one law, and the best value so far, where they have not (no torch)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nn_experiments.analysis.finding import BETTER, FEWEST, Finding, left_out, verdict_of
+from nn_experiments.analysis.pairing import Pairing, label_of, unit_of
+from nn_experiments.analysis.seeds import compare, divided_level
+
+__all__ = ["best", "detectable", "fixed_steps"]
+
+
+def detectable(n: int, level: float) -> float:
+    """Return the mean difference, in deviations of differences, that n pairs detect with chance 0.8 (normal law).
+
+    Infinity where so few pairs can reject at no sign pattern at all.
+    """
+    from scipy.stats import norm
+
+    if 2 / 2.0**n > level:
+        return math.inf
+    return float((norm.ppf(1 - level / 2) + norm.ppf(0.8)) / math.sqrt(n))
+
+
+def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
+    """Is the other order's value lower at steps fixed beforehand? With i.i.d. batches equality of laws is proved."""
+    rows = []
+    for metric in (name for name in pair.metrics if name in pair.figure.metrics):
+        for n in (n for n in pair.figure.compared_at if n <= pair.last):
+            values = pair.at(metric, n)
+            if values is not None:
+                rows.append(compare(f"{label_of(metric)} at n = {n}", pair.curves.seeds, *values, unit=unit_of(metric)))
+    topic = "Value at a fixed step"
+    if not rows:
+        steps = ", ".join(map(str, pair.figure.compared_at))
+        return Finding(topic, *BETTER, f"none of the steps fixed beforehand ({steps}) was recorded", "not measured")
+    lower, pairs = sum(row.larger for row in rows), sum(len(row.seeds) for row in rows)
+    level, n = divided_level(len(rows)), min(len(row.seeds) for row in rows)
+    smallest = min((row.p_value for row in rows if row.p_value is not None), default=None)
+    rejected = [row.what for row in rows if row.rejects(level)]
+    law = (
+        "With i.i.d. batches both orders' iterates n have one law at every n, for any network (the identity behind "
+        "Theorem 2.6): no expectation at a fixed step differs, so this is no measurement of it."
+        if iid
+        else "With this sampling rule equality of laws is not proved at every n; the test asks whether they differ."
+    )
+    measured = f"{pair.other} is lower in {lower} of {pairs} comparisons. {law}" + "".join(map(left_out, rows[:1]))
+    test = (
+        f"exact sign-flip tests, n = {n} seeds, {len(rows)} of them fixed beforehand (steps × curves), each at level "
+        f"0.05/{len(rows)}, so that any false alarm has chance at most 0.05; smallest p found "
+        f"{'none' if smallest is None else format(smallest, '.3g')}, smallest possible {2 / 2**n:.3g}. "
+    )
+    shift = detectable(n, level)
+    if math.isinf(shift):
+        test += f"Power 0: with {n} seeds no rejection is possible, whatever the runs show"
+    else:
+        test += f"Power 0.8 for a mean difference of {shift:.2g} deviations of the differences"
+    if rejected:
+        verdict = "rejected: a false alarm or a defect" if iid else "differ"
+        measured += f" Rejected: {', '.join(rejected)}."
+    elif iid:
+        verdict = "equal in law (proved)" + ("; too few seeds to test" if math.isinf(shift) else "; not contradicted")
+    else:
+        verdict = "no difference shown" if not math.isinf(shift) else f"{n} seeds: too few to tell"
+    return Finding(topic, *BETTER, measured, verdict, test, tuple(rows), compared=pair.orders)
+
+
+def best(pair: Pairing) -> Finding:
+    """Does the other order's best value so far, at the end, lie lower? A forward path passes by many more values."""
+    rows, texts = [], []
+    for metric in (name for name in pair.figure.metrics if name in pair.metrics):
+        both = pair.summaries(metric)
+        values = [
+            [row[k].best if row[k].diverged_at is None else math.nan for row in both] for k in (0, 1)
+        ]  # a diverged path's best before it broke is no result of the run
+        row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values, unit=unit_of(metric))
+        rows.append(row)
+        middle = [f"{np.median(v):.3g}" if v else "none" for v in (row.reference, row.other)]
+        texts.append(
+            f"{row.what}: median {middle[0]} {pair.reference}, {middle[1]} {pair.other}; {pair.other} lower on "
+            f"{row.larger} of {len(row.seeds)} seeds, higher on {row.smaller}"
+        )
+    lower, higher = sum(row.larger for row in rows), sum(row.smaller for row in rows)
+    n, seeds = sum(len(row.seeds) for row in rows), min(len(row.seeds) for row in rows)
+    out = tuple(text for row in rows for text in row.left_out)
+    verdict = verdict_of(lower, higher, n, out, what="comparisons")
+    if 0 < seeds < FEWEST:
+        verdict = f"{lower} of {n} comparisons, {seeds} seeds: too few to tell"
+    measured = ". ".join(texts) + "." + left_out(rows[0])
+    test = "the best of a path that moves more is lower by selection alone; no test"
+    return Finding("Best so far", *BETTER, measured, verdict, test, tuple(rows), compared=pair.orders)

@@ -1,0 +1,44 @@
+"""Pictures and tables of our own studies, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nn_experiments.analysis.settling_studies import settling_table
+from nn_experiments.report.one_law import draw_one_law
+from nn_experiments.report.settling_studies import draw_atlas, draw_exponents
+from nn_experiments.results.studies import Study
+
+__all__ = ["STUDY_TITLES", "draw_study", "study_table"]
+
+STUDY_TITLES = {
+    "one-law": "one law, two kinds of path",
+    "atlas": "where training settles, and where it does not",
+    "optimizers": "any optimizer",
+}
+_DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
+    "one-law": ((draw_one_law, "At a fixed n both orders have one law; their paths are of two kinds."),),
+    "atlas": (
+        (draw_atlas, "Distance of backward iterates n and n + 1 over that of two independent runs, every setting."),
+        (draw_exponents, "The exponent, estimated on other seeds before, against the measured rate of the increments."),
+    ),
+    "optimizers": (
+        (draw_atlas, "Distance of backward iterates n and n + 1 over that of two independent runs, every optimizer."),
+        (draw_exponents, "The exponent, estimated on other seeds before, against the measured rate of the increments."),
+    ),
+}
+_TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]]] = {
+    "atlas": settling_table,
+    "optimizers": settling_table,
+}
+
+
+def draw_study(study: Study) -> list[tuple[Any, str]]:
+    """Return a study's pictures with their captions."""
+    return [(draw(study), caption) for draw, caption in _DRAWN[study.name]]
+
+
+def study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Return the header and the rows of a study's table; no rows where it has none."""
+    return _TABLES[study.name](study) if study.name in _TABLES else ((), [])

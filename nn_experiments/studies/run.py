@@ -1,0 +1,63 @@
+"""A study by name: computed or resumed, and written into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nn_experiments.results.studies import Study, study_path
+from nn_experiments.studies import one_law, settling
+
+__all__ = ["STUDIES", "run_study"]
+
+#: Name -> what it is, with its time on one free CPU core, and the function that computes it.
+STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
+    "one-law": ("forward and backward iterates of 200 seeds (digits): 4 minutes", one_law.run),
+    "atlas": (
+        "where training settles: 40 settings, 10 replicates (digits, Fashion-MNIST, least squares): 25 minutes",
+        lambda out, **more: settling.run("atlas", out, **more),
+    ),
+    "optimizers": (
+        "SGD, momentum, Adam, AdamW and sign-SGD: 18 settings, 10 replicates (digits): 8 minutes",
+        lambda out, **more: settling.run("optimizers", out, **more),
+    ),
+}
+
+
+def run_study(
+    name: str,
+    out: Path,
+    *,
+    seeds: int | None = None,
+    data_dir: str | None = None,
+    report: Callable[[str], object] | None = None,
+) -> Path:
+    """Compute what is missing of a study and return the file that it was written to.
+
+    Parameters
+    ----------
+    name
+        One of `STUDIES`.
+    out
+        Output folder: parts and the whole are below ``out/studies``. A stopped run goes on from its last part.
+    seeds
+        How many seeds or replicates (default: the study's own).
+    data_dir
+        Folder of data files.
+    report
+        Called with a line after each part.
+
+    Raises
+    ------
+    ValueError
+        If there is no study of that name, or ``seeds`` is below 1.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"no study {name!r}; the known ones are {', '.join(STUDIES)}")
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    path = study_path(name, out)
+    more: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    STUDIES[name][1](path.parent, data_dir=data_dir, report=report, **more).save(path)
+    return path
