@@ -12,7 +12,6 @@ from contraction.certificates import bounds as bounds
 from contraction.certificates.average import (
     AverageContraction as AverageContraction,
     average_contraction as average_contraction,
-    leaf_basis as leaf_basis,
 )
 from contraction.certificates.certify import certify as certify, estimate as estimate
 from contraction.certificates.error_bound import (
@@ -21,6 +20,7 @@ from contraction.certificates.error_bound import (
     Estimate as Estimate,
 )
 from contraction.certificates.falsify import search_violation as search_violation
+from contraction.certificates.leaves import leaf_basis as leaf_basis
 from contraction.certificates.norms import common_norm as common_norm, lyapunov_norm as lyapunov_norm
 from contraction.exponents.lyapunov import (
     LyapunovExponents as LyapunovExponents,

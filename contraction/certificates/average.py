@@ -19,9 +19,9 @@ from scipy import special
 from contraction.arguments import check_integer, check_probability
 from contraction.certificates import bounds
 from contraction.certificates.hypotheses import U, point, search_declared
+from contraction.certificates.leaves import leaf_basis
 from contraction.certificates.words import (
     WORDS_LIMIT,
-    leaf_basis,
     letters,
     listed_words,
     p_mean_factor,
@@ -32,14 +32,15 @@ from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
+from contraction.values import Value
 
-__all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
+__all__ = ["AverageContraction", "average_contraction", "confidence_upper", "p_mean_factor"]
 
 BLOCK_NUMBERS = 2**24  # products of sampled words are held together up to this many numbers
 
 
-@dataclass(frozen=True)
-class AverageContraction:
+@dataclass(frozen=True, eq=False)
+class AverageContraction(Value):
     """The exponent (1/q) E log Lip(T_1 … T_q) and what follows.
 
     Attributes

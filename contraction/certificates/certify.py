@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -11,14 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_positive
 from contraction.certificates import bounds
 from contraction.certificates.drawn import certify_drawn
-from contraction.certificates.error_bound import ErrorBound, Estimate, made
+from contraction.certificates.error_bound import ErrorBound, Estimate, certificate_or_estimate
 from contraction.certificates.hypotheses import (
     contraction_constant,
     displacement_constant,
+    no_contraction,
     point,
-    raise_no_contraction,
     start_distance,
 )
+from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant
 from contraction.certificates.norms import certify_common_norm
 from contraction.certificates.rigorous import certify_rigorous
 from contraction.certificates.words import certify_p_mean, certify_words
@@ -109,7 +109,9 @@ def certify(
     compared = rigorous and leaf is None and q is None  # with enclosures, which say more than affine forms
     probe_family(family, *starts, seed=seed, affine=not compared)
     if leaf is not None or q is not None:
-        return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf, rigorous)
+        if rigorous:
+            raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
+        return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf)
     if rigorous:
         found = certify_rigorous(family, reference, begin, space, ball, seed)
         probe_family(family, *starts, seed=seed)
@@ -129,52 +131,59 @@ def _uniform(
     """Theorem 2.2: a common factor k < 1 in one metric."""
     k = contraction_constant(family, reference, space, ball, seed)
     if k is None or k.value >= 1:
-        if ball is None and moment is not None and space is None:
-            found = certify_p_mean(family, reference, begin, moment)
-            if found is not None:
-                return found
-        if ball is None and space is None:
-            found, tried = certify_common_norm(family, reference, begin, moment)
-            if found is not None:
-                return found
-        else:
-            tried = ()
-        raise_no_contraction(family, k, tried, moment)
+        return _without_common_factor(family, reference, begin, moment, k, searched=ball is None and space is None)
     D = displacement_constant(family, reference, space, moment, k)
     r = start_distance(family, reference, begin, space)
-    constants = {"k": k, "D": D} | ({} if r is None else {"r": r})
-    hypotheses = [f"every map has factor at most k{'' if ball is None else f' on the ball B(θ0, {ball:g})'}"]
-    if ball is not None:
-        _check_ball(k, D, r, ball)
-        hypotheses.append(f"the ball is invariant: D = {D.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}")
-    hypotheses.append("d(θ0, Tθ0) ≤ D over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g} ≤ D, i.i.d.")
-    radius = 0.0 if r is None else r.value
-    tail = "D kⁿ/(1−k)" if r is None else "(D/(1−k) + r) kⁿ"
-    if moment is not None and moment < 1:
-        evaluate = _p_below_one(k.value, D.value, radius, moment)
-        tail = "[Dᵖ/(1−kᵖ)" + ("" if r is None else " + rᵖ") + "]^(1/p) kⁿ"
+    factor = "every map has factor at most k"
+    moves = "d(θ0, Tθ0) ≤ D over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g} ≤ D, i.i.d."
+    if ball is None:
+        statement, hypotheses = "Theorem 2.2", (factor, moves)
     else:
-        evaluate = lambda n: bounds.other_start(k.value, D.value, radius, n)  # noqa: E731
-    return made(
-        constants,
-        statement="Theorem 2.2" + (" on an invariant ball" if ball is not None else ""),
+        _check_ball(k, D, r, ball)
+        room = f"the ball is invariant: D = {D.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}"
+        statement = "Theorem 2.2 on an invariant ball"
+        hypotheses = (f"{factor} on the ball B(θ0, {ball:g})", room, moves)
+    return certificate_or_estimate(
+        {"k": k, "D": D, "r": r},
+        statement=statement,
         k=k.value,
         D=D.value,
         target="θ*",
-        formula=tail,
+        majorant=_geometric(k.value, D.value, None if r is None else r.value, moment),
         distance=repr(space or family.space),
-        hypotheses=tuple(hypotheses),
-        evaluate=evaluate,
+        hypotheses=hypotheses,
         p=math.inf if moment is None else float(moment),
     )
 
 
-def _p_below_one(k: float, D: float, r: float, p: float) -> Callable[[NDArray], Any]:
-    """For p < 1 the triangle inequality is that of E d^p: factor k^p, then the root."""
-    rho = 0.0 if k == 0 else float(bounds.rounded_up(k**p, 8))
+def _without_common_factor(
+    family: RandomOperator,
+    reference: NDArray,
+    begin: NDArray | None,
+    moment: float | None,
+    k: Constant | None,
+    *,
+    searched: bool,
+) -> ErrorBound:
+    """Contraction in p-mean or in a common norm, which are ``searched`` unless a ball or a metric was asked for."""
+    tried: tuple[str, ...] = ()
+    if searched:
+        bound = None if moment is None else certify_p_mean(family, reference, begin, moment)
+        if bound is None:
+            bound, tried = certify_common_norm(family, reference, begin, moment)
+        if bound is not None:
+            return bound
+    raise no_contraction(family, k, tried, moment)
+
+
+def _geometric(k: float, D: float, r: float | None, moment: float | None) -> Majorant:
+    """D kⁿ/(1−k) for the supremum and for moments p >= 1, its form for E d^p where p < 1."""
+    if moment is None or moment >= 1:
+        return Geometric(k, D, r)
+    rho = 0.0 if k == 0 else float(bounds.rounded_up(k**moment, 8))
     if rho >= 1:
-        raise NotCertified(f"k^p = {k!r}^{p!r} rounds to 1", ("a larger p",))
-    return lambda n: bounds.p_mean(rho, p, D, n, r)
+        raise NotCertified(f"k^p = {k!r}^{moment!r} rounds to 1", ("a larger p",))
+    return GeometricMoment(rho, moment, D, r)
 
 
 def _check_ball(k: Constant, D: Constant, r: Constant | None, ball: float) -> None:
@@ -215,15 +224,13 @@ def estimate(
         raise NotCertified(f"k ≥ 1: a pair was seen with d(Tx, Ty)/d(x, y) = {k.value:.6g}")
     D = Constant(seen.largest_displacement, "measured", source)
     r = start_distance(family, reference, begin, None)
-    radius = 0.0 if r is None else r.value
     return Estimate(
         constants={"k": k, "D": D} | ({} if r is None else {"r": r}),
         statement="Theorem 2.2, constants measured",
         k=k.value,
         D=D.value,
         target="θ*",
-        formula="D kⁿ/(1−k)" if r is None else "(D/(1−k) + r) kⁿ",
+        majorant=Geometric(k.value, D.value, None if r is None else r.value),
         distance=repr(family.space),
         hypotheses=("the true suprema are the measured ones (they may be larger)",),
-        evaluate=lambda n: bounds.other_start(k.value, D.value, radius, n),
     )

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition
-from contraction.certificates.error_bound import made
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import U, search_declared_drawn, start_distance
+from contraction.certificates.majorants import DrawnTail
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import AffineMaps, Operators
@@ -80,7 +81,7 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
     return out
 
 
-def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any, seed: int):
+def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any, seed: int) -> ErrorBound:
     """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n).
 
     Declared constants are searched for a violation among the drawn maps first, from ``seed``.
@@ -111,17 +112,14 @@ def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, s
     ratios = L[1:] / np.where(L[:-1] > 0, L[:-1], 1.0)
     k = Constant(float(np.max(ratios, initial=0.0)), origin, f"largest of {name} / {name.replace('n', '(n−1)')}")
     D = Constant(float(np.max(moved, initial=0.0)), "drawn", f"largest d(θ0, T_iθ0), i ≤ {N}")
-    columns = np.moveaxis(tail, 0, -1)
-    formula = f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {name}"
-    return made(
-        {"k": k, "D": D} | ({} if r is None else {"r": r}),
+    return certificate_or_estimate(
+        {"k": k, "D": D, "r": r},
         statement="Theorem 2.2, drawn maps",
         k=k.value,
         D=D.value,
         target=f"T_1…T_{N} θ0",
-        formula=formula + ("" if r is None else f" + r {name}"),
+        majorant=DrawnTail(np.moveaxis(tail, 0, -1), name, None if r is None else r.value),
         distance=repr(space or family.space),
         hypotheses=(f"speaks of T_1 … T_{N} only, not of θ*",),
-        evaluate=lambda n: columns[..., n],
         horizon=N,
     )

@@ -9,25 +9,26 @@ next map is new, so small increments prove nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from contraction.arguments import check_positive
 from contraction.certificates.bounds import check_index
+from contraction.certificates.majorants import Majorant
 from contraction.maps.constants import Constant, Origin
+from contraction.values import Value
 
-__all__ = ["Certificate", "ErrorBound", "Estimate", "made"]
+__all__ = ["Certificate", "ErrorBound", "Estimate", "certificate_or_estimate"]
 
 WEAKEST: tuple[Origin, ...] = ("proved", "declared", "drawn", "measured")
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorBound:
+class ErrorBound(Value):
     """An upper bound on the distance of the n-th backward iterate to a target, with where its numbers come from.
 
     Attributes
@@ -38,8 +39,8 @@ class ErrorBound:
         Contraction factor (per step, or per block of ``q``) and displacement, rounded up.
     target : str
         What it bounds the distance to: "θ*", or "T_1…T_N θ0" for drawn maps alone.
-    formula : str
-        The bound as mathematics.
+    majorant : Majorant
+        The bound as a function of n, with its formula.
     distance : str
         The metric it is measured in.
     hypotheses : tuple of str
@@ -56,18 +57,19 @@ class ErrorBound:
     k: float
     D: float
     target: str
-    formula: str
+    majorant: Majorant
     distance: str
     hypotheses: tuple[str, ...]
     constants: Mapping[str, Constant]
-    evaluate: Callable[[NDArray], Any] = field(repr=False)
     p: float = math.inf
     horizon: int | None = None
     word: ClassVar[str] = "bound"
     certified: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "constants", MappingProxyType(dict(self.constants)))
+    @property
+    def formula(self) -> str:
+        """The bound as mathematics."""
+        return self.majorant.formula
 
     @property
     def origin(self) -> Origin:
@@ -91,7 +93,7 @@ class ErrorBound:
         n = check_index(n)
         if self.horizon is not None and n.size and n.max() > self.horizon:
             raise ValueError(f"this {self.word} speaks of n <= {self.horizon}, got n = {int(n.max())}")
-        value = self.evaluate(n)
+        value = self.majorant.bound(n)
         return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
     def steps(self, eps: float) -> int:
@@ -158,7 +160,8 @@ class Estimate(ErrorBound):
     word: ClassVar[str] = "estimate"
 
 
-def made(constants: Mapping[str, Constant], **fields: Any) -> ErrorBound:
-    """A certificate, or an estimate if a constant is measured."""
-    measured = any(c.origin == "measured" for c in constants.values())
-    return (Estimate if measured else Certificate)(constants=constants, **fields)
+def certificate_or_estimate(constants: Mapping[str, Constant | None], **fields: Any) -> ErrorBound:
+    """Return a certificate with the constants that are not None, or an estimate if one of them is measured."""
+    known = {name: constant for name, constant in constants.items() if constant is not None}
+    measured = any(constant.origin == "measured" for constant in known.values())
+    return (Estimate if measured else Certificate)(constants=known, **fields)

@@ -20,6 +20,7 @@ from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
+from contraction.values import Value
 
 __all__ = ["Search", "check_enclosures", "search_violation"]
 
@@ -31,8 +32,8 @@ FULL_JACOBIAN = 512  # up to this dimension one whole matrix for one map, produc
 LARGE = 2**20  # so many numbers of pairs a map are compared at least where d is large
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, eq=False)
+class Search(Value):
     """What a search that refuted nothing has seen: largest ratio d(Tx, Ty) / d(x, y), largest d(theta0, T theta0)."""
 
     maps: int

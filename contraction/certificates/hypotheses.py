@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,8 @@ from contraction.maps.operators import Operators, RandomOperator, as_point
 __all__ = [
     "contraction_constant",
     "displacement_constant",
+    "no_contraction",
     "point",
-    "raise_no_contraction",
     "raised",
     "search_declared",
     "search_declared_drawn",
@@ -138,10 +138,10 @@ def start_distance(family: RandomOperator, theta: NDArray, start: NDArray | None
     return raised_displacement(Constant(value, "proved", "d(θ0, start), computed"), theta)
 
 
-def raise_no_contraction(
+def no_contraction(
     family: RandomOperator, k: Constant | None, tried: tuple[str, ...], moment: float | None, *more: str
-) -> NoReturn:
-    """Name why there is no common factor below 1."""
+) -> NotCertified:
+    """Return the error that names why there is no common factor below 1."""
     others = [*more, "certify the drawn operators, which bounds d(θ_N, θ_n)"]
     if family.linear_part is None:  # one linear part for all maps: averages change nothing
         others.append("contraction on average: average_contraction")
@@ -150,10 +150,10 @@ def raise_no_contraction(
     if tried:
         others.append("q= for contraction after q maps")
     if k is None:
-        raise NotCertified(
+        return NotCertified(
             f"k unknown: no Lipschitz constant is stated for {family!r}",
             ("declare contraction=", "estimate(family, theta0)", *others[-1:]),
             tried,
         )
     reason = family.why_not_contracting(k) or f"k ≥ 1: k = {k.value:.6g} ({k.source})"
-    raise NotCertified(reason + ("; no common norm found" if tried else ""), tuple(others), tried)
+    return NotCertified(reason + ("; no common norm found" if tried else ""), tuple(others), tried)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
-from contraction.certificates import bounds
 from contraction.certificates.bounds import check_factor
 from contraction.certificates.change_of_metric import equivalence, linear_parts, named, operator_norm_up
-from contraction.certificates.error_bound import made
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
+from contraction.certificates.majorants import CommonNorm
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
@@ -173,7 +173,7 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, .
 
 def certify_common_norm(
     family: RandomOperator, theta: NDArray, start: NDArray | None, moment: float | None
-) -> tuple[Any, tuple[str, ...]]:
+) -> tuple[ErrorBound | None, tuple[str, ...]]:
     """Theorem 2.2 in a common norm that is searched, stated in the family's own metric; (None, tried) if none."""
     if not as_space(family.space).is_normed or theta.dtype == object:
         return None, ()
@@ -192,17 +192,15 @@ def certify_common_norm(
     D = displacement_constant(family, theta, space, moment, k)
     r = start_distance(family, theta, start, space)
     c = Constant(equivalence(space, family.space, d), "proved", f"‖x‖ ≤ c ‖x‖ in {named(space)}")
-    radius = 0.0 if r is None else r.value
-    certificate = made(
-        {"k": k, "D": D, "c": c} | ({} if r is None else {"r": r}),
+    certificate = certificate_or_estimate(
+        {"k": k, "D": D, "c": c, "r": r},
         statement="Theorem 2.2 in a common norm",
         k=k.value,
         D=D.value,
         target="θ*",
-        formula="c D kⁿ/(1−k)" if r is None else "c (D/(1−k) + r) kⁿ",
+        majorant=CommonNorm(c.value, k.value, D.value, None if r is None else r.value),
         distance=repr(family.space),
         hypotheses=(f"every linear part has norm at most k in {named(space)}; D and r are measured there",),
-        evaluate=lambda n: bounds.rounded_up(c.value * bounds.other_start(k.value, D.value, radius, n), 4),
         p=np.inf if moment is None else float(moment),
     )
     return certificate, ()

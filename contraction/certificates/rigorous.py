@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.certificates.error_bound import made
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.falsify import check_enclosures
-from contraction.certificates.hypotheses import raise_no_contraction, search_declared
+from contraction.certificates.hypotheses import no_contraction, search_declared
+from contraction.certificates.majorants import PRECISION, GeometricBalls
 from contraction.maps.balls import (
     AffineEnclosure,
     Ball,
@@ -29,6 +30,7 @@ from contraction.maps.balls import (
     times,
     transpose,
     upper,
+    upper_end,
     vector,
 )
 from contraction.maps.constants import Constant, Origin
@@ -37,8 +39,6 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 
 __all__ = ["Ball", "ball", "certify_rigorous", "load_flint", "operator_norm_ball", "positive_definite", "upper"]
-
-PRECISION = 192  # bits
 
 
 def _dot(x: Vector, y: Vector) -> Ball:
@@ -152,7 +152,7 @@ def _displacement(space: Any, maps: AffineEnclosure, theta: Vector) -> Ball | No
 
 def certify_rigorous(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any, radius: float | None, seed: int
-):
+) -> ErrorBound:
     """Theorem 2.2 with constants in balls: numbers are upper endpoints, hypotheses are comparisons of balls."""
     flint = load_flint()
     metric = family.space if space is None else space
@@ -163,7 +163,7 @@ def certify_rigorous(
             search_declared(family, theta, declared, radius, seed)
         constant = Constant(upper(k), origin, why)
         if not k < 1:
-            raise_no_contraction(family, constant, (), None, "space=lyapunov_norm(A), where A has spectral radius < 1")
+            raise no_contraction(family, constant, (), None, "space=lyapunov_norm(A), where A has spectral radius < 1")
         if D is None:
             raise NotCertified("D infinite: the noise is unbounded", ("moment=2 without rigorous",))
         gap = None
@@ -176,28 +176,18 @@ def certify_rigorous(
     constants = {"k": constant, "D": Constant(upper(D), origin, why)}
     if gap is not None:
         constants["r"] = Constant(upper(gap), "proved", "d(θ0, start), ball arithmetic")
-
-    def one(n: int) -> float:
-        with flint.ctx.workprec(PRECISION):
-            return upper((D / (1 - k) + (0 if gap is None else gap)) * (k**n if n else ball(1)))
-
-    def evaluate(n: NDArray) -> Any:
-        values = np.array([one(int(m)) for m in n.flat], dtype=float).reshape(n.shape)
-        return values if n.ndim else float(values)
-
     on = "" if radius is None else f" on the ball B(θ0, {radius:g}), which is invariant"
-    return made(
+    return certificate_or_estimate(
         constants,
         statement="Theorem 2.2, ball arithmetic",
         k=constant.value,
         D=constants["D"].value,
         target="θ*",
-        formula="D kⁿ/(1−k)" if gap is None else "(D/(1−k) + r) kⁿ",
+        majorant=GeometricBalls(upper_end(k), upper_end(D), None if gap is None else upper_end(gap)),
         distance=repr(metric),
         hypotheses=(
             f"every map has factor at most k{on}",
             "d(θ0, Tθ0) ≤ D over the support",
             f"constants enclosed to {PRECISION} bits, upper endpoints",
         ),
-        evaluate=evaluate,
     )

@@ -17,18 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_integer, check_positive
 from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition, linear_parts
-from contraction.certificates.error_bound import made
-from contraction.certificates.hypotheses import U, displacement_constant, point, start_distance
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
+from contraction.certificates.hypotheses import U, displacement_constant, start_distance
+from contraction.certificates.leaves import check_on_leaf, leaf_basis, leaf_directions
+from contraction.certificates.majorants import AfterBlocks, PMean, PMeanBlocks
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
     "WORDS_LIMIT",
     "certify_p_mean",
     "certify_words",
-    "leaf_basis",
     "letters",
     "listed_words",
     "p_mean_factor",
@@ -37,57 +38,6 @@ __all__ = [
 ]
 
 WORDS_LIMIT = 200_000
-
-
-def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
-    """The basis that was given, or the family's own for True."""
-    if leaf is True:
-        own = family.leaf_basis
-        if own is None:
-            raise ValueError(f"leaf=True asks for the family's own leaf, which {family!r} does not name: give a basis")
-        return np.asarray(own, dtype=float)
-    return np.atleast_2d(np.asarray(leaf, dtype=float))
-
-
-def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool) -> NDArray:
-    """An orthonormal basis (d, r) of a space that the family keeps: T(theta0 + V) lies in theta0 + V.
-
-    ``leaf`` is a basis (d, r), or True for the family's own (``family.leaf_basis``).
-
-    Raises
-    ------
-    NotCertified
-        If a linear part or a displacement of the (listed) maps leaves the span by more than rounding.
-    """
-    theta = point(theta0, family)
-    V = leaf_directions(family, leaf)
-    d = theta.shape[-1]
-    if V.ndim != 2 or V.shape[0] != d or not np.all(np.isfinite(V)):
-        raise ValueError(f"a leaf is a finite basis of shape ({d}, r), got shape {V.shape}")
-    left, singular, _ = np.linalg.svd(V, full_matrices=False)
-    Q = left[:, singular > singular.max(initial=0.0) * d * U * 8]
-    if Q.shape[1] == 0:
-        raise ValueError("a leaf needs at least one direction that is not zero")
-    parts, support = linear_parts(family), family.finite_support()
-    if parts is None:
-        raise NotCertified(
-            f"region not invariant: the linear parts of {family!r} are not known, so no leaf can be kept"
-        )
-    out = np.eye(d) - Q @ Q.T
-    # The factor 8 d^2 covers the rounding of Q and of two products with it.
-    for A in parts:
-        left_over = float(np.linalg.norm(out @ A @ Q, 2))
-        if left_over > 64 * d * d * U * (1 + np.linalg.norm(A, 2)):
-            raise NotCertified(
-                f"region not invariant: a linear part moves the leaf's directions by {left_over:.3g} out of it"
-            )
-    draws = [draw for _, draw in support] if support is not None else [family.sample(16).draws[i] for i in range(16)]
-    for draw in draws:
-        step = apply_read_only(family, theta.astype(float), draw, "a map of the support") - theta
-        left_over = float(np.linalg.norm(out @ step))
-        if left_over > 64 * d * d * U * (np.linalg.norm(step) + np.linalg.norm(theta.astype(float)) + 1):
-            raise NotCertified(f"region not invariant: T θ0 − θ0 leaves the leaf's directions by {left_over:.3g}")
-    return Q
 
 
 def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
@@ -180,32 +130,24 @@ def word_weights(weights: NDArray, q: int) -> NDArray:
     return out
 
 
-def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float):
+def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float) -> ErrorBound | None:
     """The bound of p-mean contraction, E K^p < 1; None where rho_p is unknown or at least 1."""
     rho = p_mean_factor(family, p)
     if rho is None or rho.value >= 1:
         return None
     D = displacement_constant(family, theta, None, p, None)
     r = start_distance(family, theta, start, None)
-    radius = 0.0 if r is None else r.value
-    return made(
-        {"rho": rho, "D": D} | ({} if r is None else {"r": r}),
+    return certificate_or_estimate(
+        {"rho": rho, "D": D, "r": r},
         statement="contraction in p-mean",
         k=float(bounds.rounded_up(rho.value ** (1 / p), 8 + 8 / p)),
         D=D.value,
         target="θ*",
-        formula=_p_formula(p, r),
+        majorant=PMean(rho.value, float(p), D.value, None if r is None else r.value),
         distance=repr(family.space),
         hypotheses=(f"i.i.d. maps, E Kᵖ = rho < 1 at p = {p:g}", "D = ‖d(θ0, Tθ0)‖_p"),
-        evaluate=lambda n: bounds.p_mean(rho.value, p, D.value, n, radius),
         p=float(p),
     )
-
-
-def _p_formula(p: float, r: Any) -> str:
-    if p >= 1:
-        return "rhoⁿᐟᵖ D/(1−rho^(1/p))" if r is None else "rhoⁿᐟᵖ (D/(1−rho^(1/p)) + r)"
-    return "[rhoⁿ Dᵖ/(1−rho)]^(1/p)" if r is None else "[rhoⁿ (Dᵖ/(1−rho) + rᵖ)]^(1/p)"
 
 
 def certify_words(
@@ -216,65 +158,65 @@ def certify_words(
     moment: float | None,
     space: Any,
     leaf: ArrayLike | bool | None,
-    rigorous: bool,
-):
+) -> ErrorBound:
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
-    if rigorous:
-        raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
     check_integer("q", q, 1)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
         raise NotCertified(f"no linear parts are known for {family!r}, so words cannot be composed", ("leave out q=",))
-    single, words = word_norms(parts, 1, metric), word_norms(parts, q, metric)
-    where = f"{len(words)} words of length {q}" + ("" if leaf is None else " along the leaf")
+    words = f"{len(parts) ** q} words of length {q}" + ("" if leaf is None else " along the leaf")
     if moment is None:
-        kappa = Constant(float(words.max()), "proved", f"largest norm of {where}")
-        lip = Constant(float(single.max()), "proved", "largest norm of one map")
+        kappa = _largest_norm(parts, q, metric, words)
+        lip = _largest_norm(parts, 1, metric, "one map")
     else:
         if weights is None or not family.is_iid:
             raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
-        w = np.array([float(x) for x in weights])
-        kappa, lip = (
-            Constant(
-                float(bounds.rounded_up(np.sum(v * x**moment), 2 * len(x) + 8)), "proved", f"E of the p-th power, {t}"
-            )
-            for v, x, t in ((word_weights(w, q), words, where), (w, single, "one map"))
-        )
+        kappa = _norm_moment(parts, weights, q, metric, moment, words)
+        lip = _norm_moment(parts, weights, 1, metric, moment, "one map")
     if kappa.value >= 1:
-        raise NotCertified(
-            f"kappa ≥ 1: {where} give {kappa.value:.6g}" + ("" if moment is None else f" (E Lip^{moment:g})"),
-            ("a larger q", *(() if moment is not None else ("moment=p for contraction in p-mean",))),
-        )
+        raise _no_contraction(words, kappa, moment)
     D = displacement_constant(family, theta, space, moment, None)
     r = start_distance(family, theta, start, space)
     if leaf is not None and start is not None:
         leaf_basis(family, theta, leaf)
-        _check_on_leaf(theta, start, leaf_directions(family, leaf))
-    radius = 0.0 if r is None else r.value
+        check_on_leaf(theta, start, leaf_directions(family, leaf))
+    radius = None if r is None else r.value
     if moment is None:
-        evaluate = lambda n: bounds.after_q(q, kappa.value, lip.value, D.value, n, radius)  # noqa: E731
-        inner = "D q/(1−kappa)" + ("" if r is None else " + r")
-        formula = f"({inner}) max(1, lip)^(q−1) kappa^⌊n/q⌋, q = {q}"
+        statement, p, independence = "contraction after q maps", math.inf, ()
+        majorant = AfterBlocks(q, kappa.value, lip.value, D.value, radius)
     else:
-        evaluate = lambda n: bounds.p_mean(kappa.value, moment, D.value, n, radius, q, lip.value)  # noqa: E731
-        formula = f"p-mean over blocks of q = {q} maps, kappa = E Lip(T_1…T_q)ᵖ"
-    return made(
-        {"kappa": kappa, "lip": lip, "D": D} | ({} if r is None else {"r": r}),
-        statement=("contraction after q maps" if moment is None else "contraction in p-mean after q maps")
-        + ("" if leaf is None else ", along a leaf"),
+        statement, p, independence = "contraction in p-mean after q maps", float(moment), ("i.i.d. maps",)
+        majorant = PMeanBlocks(q, kappa.value, lip.value, p, D.value, radius)
+    return certificate_or_estimate(
+        {"kappa": kappa, "lip": lip, "D": D, "r": r},
+        statement=statement if leaf is None else f"{statement}, along a leaf",
         k=kappa.value,
         D=D.value,
         target="θ*",
-        formula=formula,
+        majorant=majorant,
         distance=repr(metric),
-        hypotheses=(f"kappa < 1 over {where}",) + (() if moment is None else ("i.i.d. maps",)),
-        evaluate=evaluate,
-        p=math.inf if moment is None else float(moment),
+        hypotheses=(f"kappa < 1 over {words}", *independence),
+        p=p,
     )
 
 
-def _check_on_leaf(theta: NDArray, start: NDArray, V: NDArray) -> None:
-    gap = start.astype(float) - theta
-    rest = gap - V @ np.linalg.lstsq(V, gap, rcond=None)[0]
-    if np.linalg.norm(rest) > 64 * V.size * U * (1 + np.linalg.norm(gap)):
-        raise NotCertified(f"region not invariant: the start is off the leaf of θ0 by {np.linalg.norm(rest):.3g}")
+def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str) -> Constant:
+    return Constant(float(word_norms(parts, q, metric).max()), "proved", f"largest norm of {words}")
+
+
+def _norm_moment(
+    parts: Sequence[NDArray], weights: Sequence[Any], q: int, metric: Space, p: float, words: str
+) -> Constant:
+    """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
+    norms = word_norms(parts, q, metric)
+    single = np.array([float(w) for w in weights])
+    value = bounds.rounded_up(np.sum(word_weights(single, q) * norms**p), 2 * len(norms) + 8)
+    return Constant(float(value), "proved", f"E of the p-th power, {words}")
+
+
+def _no_contraction(words: str, kappa: Constant, moment: float | None) -> NotCertified:
+    if moment is None:
+        reason, alternatives = "", ("a larger q", "moment=p for contraction in p-mean")
+    else:
+        reason, alternatives = f" (E Lip^{moment:g})", ("a larger q",)
+    return NotCertified(f"kappa ≥ 1: {words} give {kappa.value:.6g}{reason}", alternatives)

@@ -15,6 +15,7 @@ import numpy as np
 from contraction.arguments import check_integer, check_positive
 from contraction.expansions.composition import compose, prefix_series
 from contraction.expansions.fields import VectorField
+from contraction.values import Value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +29,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class CorrectionReach:
+@dataclass(frozen=True, eq=False)
+class CorrectionReach(Value):
     """Relative errors of corrected forward iterates.
 
     Attributes

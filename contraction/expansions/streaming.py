@@ -30,12 +30,13 @@ from contraction.arguments import check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, zeros_stack
+from contraction.values import Value
 
 __all__ = ["ApproximateBackward", "CorrectionCost", "approximate_backward_iterate", "correction_cost"]
 
 
-@dataclass(frozen=True)
-class CorrectionCost:
+@dataclass(frozen=True, eq=False)
+class CorrectionCost(Value):
     """Evaluations of V, Jacobian-vector products, and numbers stored beside θ and C."""
 
     fields: int

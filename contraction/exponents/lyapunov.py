@@ -24,12 +24,13 @@ from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
 from contraction.maps.spaces import Euclidean
+from contraction.values import Value
 
 __all__ = ["LyapunovExponents", "lyapunov_exponents"]
 
 
-@dataclass(frozen=True)
-class LyapunovExponents:
+@dataclass(frozen=True, eq=False)
+class LyapunovExponents(Value):
     """Estimated Lyapunov exponents, largest first.
 
     Attributes

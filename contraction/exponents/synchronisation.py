@@ -26,6 +26,7 @@ from contraction.exponents.law_of_maps import index_law, why_not_reversible
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
+from contraction.values import Value
 
 __all__ = ["Synchronisation", "synchronisation"]
 
@@ -39,7 +40,7 @@ QUESTIONS: dict[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Synchronisation:
+class Synchronisation(Value):
     """Independent draws of a backward distance at each asked n, made from forward runs.
 
     Attributes

@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.maps.operators import RandomOperator
+from contraction.values import Value
 
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
 
 @dataclass(frozen=True, eq=False)
-class AffineMoments:
+class AffineMoments(Value):
     """First and second moments of the iterates of T(theta) = A theta + b, b i.i.d. with mean m and covariance V.
 
     Parameters
@@ -59,6 +60,7 @@ class AffineMoments:
             raise ValueError(f"the covariance V must be symmetric, got {V}")
         for name, x in (("A", A), ("m", m), ("V", V), ("theta0", np.broadcast_to(theta0, (d,)).copy())):
             object.__setattr__(self, name, x)
+        super().__post_init__()
 
     # --- one iterate --------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_probability
+from contraction.values import Value
 
 __all__ = [
     "CalibratedResult",
@@ -31,8 +32,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Rates:
+@dataclass(frozen=True, eq=False)
+class Rates(Value):
     """Error rates of one test: a false alarm where the law is right, a miss where it is off by the discrepancy."""
 
     false_alarm: float
@@ -43,8 +44,8 @@ class Rates:
             check_probability(f"the rate {name}", getattr(self, name))
 
 
-@dataclass(frozen=True)
-class SuiteRates:
+@dataclass(frozen=True, eq=False)
+class SuiteRates(Value):
     """Error rates of a whole suite, divided equally among its tests (the union bound needs no independence).
 
     Parameters
@@ -69,8 +70,8 @@ class SuiteRates:
         return Rates(self.false_alarm / self.tests, self.miss / self.tests)
 
 
-@dataclass(frozen=True)
-class CalibratedResult:
+@dataclass(frozen=True, eq=False)
+class CalibratedResult(Value):
     """What a calibrated test found; true if it passes.
 
     Attributes

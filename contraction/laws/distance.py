@@ -24,6 +24,7 @@ from contraction.laws.enumerate import _unpack, _weights
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.maps.errors import NotCertified
+from contraction.values import Value
 
 __all__ = [
     "Bracket",
@@ -39,8 +40,8 @@ __all__ = [
 Number = Fraction | float
 
 
-@dataclass(frozen=True)
-class Bracket:
+@dataclass(frozen=True, eq=False)
+class Bracket(Value):
     """lower <= W_p(law of iterate n, limit law) <= upper, with how each side was found.
 
     Attributes
@@ -60,6 +61,7 @@ class Bracket:
     upper_by: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.lower <= self.upper:
             raise ValueError(f"a bracket needs lower <= upper, got {self.lower} > {self.upper}")
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
+from contraction.values import Value, plain
 
 __all__ = ["ExactLaw", "LawComparison", "compare_laws"]
 
@@ -88,7 +89,12 @@ class ExactLaw(Mapping):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ExactLaw) and bool(compare_laws(self, other, witness=False))
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(frozenset(self.counter().items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``"type"`` and ``"masses"``, a list of pairs (atom, mass) as JSON has them, Fractions as strings."""
+        return {"type": "ExactLaw", "masses": plain(list(self.counter().items()))}
 
     def __repr__(self) -> str:
         shown = list(self.counter().items()) if len(self) <= 8 else []
@@ -142,8 +148,8 @@ class ExactLaw(Mapping):
         return self._scalar if self._atoms is not None else not isinstance(next(iter(self.counter())), tuple)
 
 
-@dataclass(frozen=True)
-class LawComparison:
+@dataclass(frozen=True, eq=False)
+class LawComparison(Value):
     """Two exact laws are equal, or differ at a named atom.
 
     Attributes

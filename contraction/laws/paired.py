@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.values import Value
 
 __all__ = ["PairedResult", "sign_flip_test"]
 
@@ -26,8 +27,8 @@ ENUMERATED_PAIRS = 20
 CHUNK = 2**12
 
 
-@dataclass(frozen=True)
-class PairedResult:
+@dataclass(frozen=True, eq=False)
+class PairedResult(Value):
     """What a sign-flip test found.
 
     Attributes

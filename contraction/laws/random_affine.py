@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.values import Value
 
 __all__ = ["RandomAffineMoments"]
 
 
 @dataclass(frozen=True, eq=False)
-class RandomAffineMoments:
+class RandomAffineMoments(Value):
     """First and second moments of the iterates of T(theta) = A theta + b with (A, b) i.i.d. of a joint law.
 
     Made by `from_maps` for finitely many maps; vec stacks rows, so that vec(A X A^T) = (A⊗A) vec X.

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
 from contraction.certificates import bounds
 from contraction.certificates.certify import certify
-from contraction.certificates.error_bound import ErrorBound, made
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import point, search_declared
+from contraction.certificates.majorants import AtLimit, WithinSeen
 from contraction.limits.composed import compose, composed, in_floats, prefix_bounds, rounding_of_one
 from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
@@ -27,6 +28,7 @@ from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
 from contraction.maps.operators import Operators, RandomOperator, apply_read_only, as_point, drawn
 from contraction.maps.probe import probe, probe_family
+from contraction.values import Value
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
 
@@ -43,8 +45,8 @@ class NotSettled(TrainingInReverseError, ArithmeticError):
     """
 
 
-@dataclass(frozen=True)
-class BackwardLimit:
+@dataclass(frozen=True, eq=False)
+class BackwardLimit(Value):
     """A backward limit within ``eps``.
 
     Attributes
@@ -309,16 +311,15 @@ def _certificate(
     if moves is None or moves.value != 0:
         return None
     search_declared(family, reference, None, None, seed)
-    return made(
+    return certificate_or_estimate(
         {"D": moves},
         statement="a common fixed point",
         k=1.0,
         D=0.0,
         target="θ*",
-        formula="0",
+        majorant=AtLimit(),
         distance=repr(family.space),
         hypotheses=("T θ0 = θ0 for every map",),
-        evaluate=lambda n: np.zeros(np.shape(n))[()],
     )
 
 
@@ -485,17 +486,16 @@ class _Search:
 def _tested(family: RandomOperator, n: int, seen: float, rule: Settling) -> ErrorBound:
     """What the test saw, as an estimate: constant beyond n, nothing below."""
     m = ", ".join(map(str, lengths(n)))
-    return made(
+    return certificate_or_estimate(
         {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ0 by m = {m} new maps")},
         statement="fresh starts under the same maps",
         k=math.nan,
         D=math.nan,
         target="θ*",
-        formula=f"seen for n ≥ {n}, nothing for smaller n",
+        majorant=WithinSeen(n, seen),
         distance=repr(family.space),
         hypotheses=(
             f"tested at level α = {rule.alpha:g}: P(d(θ_n, θ_(n+m)) > {rule.eps:g} | T_1…T_n) ≤ δ = {rule.delta:g} for "
             f"m = {m}; no constant is proved",
         ),
-        evaluate=lambda i: np.where(i >= n, seen, np.inf)[()],
     )

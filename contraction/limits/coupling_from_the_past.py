@@ -18,12 +18,13 @@ from contraction.arguments import check_integer, check_seed
 from contraction.limits.backward import NotSettled
 from contraction.maps.operators import RandomOperator, as_point, drawn
 from contraction.maps.probe import probe_family
+from contraction.values import Value
 
 __all__ = ["ExactSample", "coupling_from_the_past"]
 
 
-@dataclass(frozen=True)
-class ExactSample:
+@dataclass(frozen=True, eq=False)
+class ExactSample(Value):
     """An exact draw from the stationary law.
 
     Attributes

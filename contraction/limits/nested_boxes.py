@@ -18,14 +18,15 @@ from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, as_point
 from contraction.maps.probe import probe
+from contraction.values import Value
 
 __all__ = ["NestedBoxes", "nested_boxes"]
 
 Image = Callable[[Any, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
 
 
-@dataclass(frozen=True)
-class NestedBoxes:
+@dataclass(frozen=True, eq=False)
+class NestedBoxes(Value):
     """Boxes low <= theta* <= high, one for each asked n, each inside the one before.
 
     Attributes

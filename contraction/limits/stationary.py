@@ -29,14 +29,15 @@ from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.operators import RandomOperator, drawn
 from contraction.maps.probe import probe, probe_family
+from contraction.values import Value
 
 __all__ = ["StationarySample", "UnbiasedExpectation", "sample_stationary", "unbiased_expectation"]
 
 BLOCK_NUMBERS = 2**22
 
 
-@dataclass(frozen=True)
-class StationarySample:
+@dataclass(frozen=True, eq=False)
+class StationarySample(Value):
     """Draws whose law is within ``error`` of the stationary law in W_p.
 
     Attributes
@@ -138,8 +139,8 @@ def _origin(family: RandomOperator) -> NDArray:
     return np.zeros(family.dim)
 
 
-@dataclass(frozen=True)
-class UnbiasedExpectation:
+@dataclass(frozen=True, eq=False)
+class UnbiasedExpectation(Value):
     """An unbiased estimate of E f(theta*), theta* stationary.
 
     Attributes

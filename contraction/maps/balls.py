@@ -25,6 +25,7 @@ __all__ = [
     "times",
     "transpose",
     "upper",
+    "upper_end",
     "vector",
 ]
 
@@ -85,6 +86,12 @@ def upper(x: Ball) -> float:
     while not flint.arb(value) >= top:
         value = math.nextafter(value, math.inf)
     return value
+
+
+def upper_end(x: Ball) -> Fraction:
+    """The upper end of a ball, which is a binary fraction, exactly."""
+    mantissa, exponent = (int(part) for part in x.upper().man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
 
 
 def vector(x: ArrayLike) -> Vector:

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from contraction.values import Value
+
 __all__ = ["Constant", "Origin", "down", "up"]
 
 Origin = Literal["proved", "declared", "drawn", "measured"]
 
 
-@dataclass(frozen=True)
-class Constant:
+@dataclass(frozen=True, eq=False)
+class Constant(Value):
     """A number, where it came from, and in one line why it holds.
 
     Attributes

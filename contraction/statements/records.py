@@ -21,6 +21,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from contraction.values import Value
+
 __all__ = [
     "Control",
     "Kind",
@@ -58,8 +60,8 @@ def ratio_of(measured: float | None, claimed: float | None) -> float | None:
     return float(measured) / float(claimed)
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, eq=False)
+class Verdict(Value):
     """What a check of a statement found.
 
     Attributes

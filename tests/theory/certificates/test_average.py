@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contraction as ct
-from contraction.certificates.average import average_contraction, confidence_upper, leaf_basis, p_mean_factor
+from contraction.certificates.average import average_contraction, confidence_upper, p_mean_factor
 from contraction.certificates.certify import certify
+from contraction.certificates.leaves import leaf_basis
 from contraction.families import Cyclic, ExpandingOnAverage, FiniteFamily, LeastSquares, Uniform
 from contraction.limits.backward import coupling_distance
 

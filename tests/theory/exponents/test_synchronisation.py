@@ -203,7 +203,7 @@ def test_what_has_no_meaning_is_refused():
     for call, rule in (
         (lambda: ct.synchronisation(family, [0.0], 0), "n must be an integer of at least 1"),
         (lambda: ct.synchronisation(family, [0.0], 3, 1), "replicas must be an integer of at least 2"),
-        (lambda: ct.synchronisation(family, [0.0], 3, lag=0), "lag must be at least 1"),
+        (lambda: ct.synchronisation(family, [0.0], 3, lag=0), "lag must be an integer of at least 1"),
         (lambda: ct.synchronisation(family, [0.0], 3, at=[4]), "from 0 to n = 3"),
         (lambda: ct.synchronisation(family, [[0.0]], 3), "one point with 1 axes"),
         (lambda: ct.synchronisation(family, [0.0], 3, start=lambda rng: [[0.0]]), "must return one point"),

@@ -1,0 +1,219 @@
+"""Formulas that bound the distance of the n-th backward iterate to its limit, each a small class.
+
+A majorant holds its constants, names its formula and evaluates it: ``Geometric(0.5, 1.0).bound(3)`` is D k³/(1−k)
+rounded up. An absent ``r`` means that the iterates start at the reference point.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.certificates import bounds
+from contraction.maps.balls import ball, load_flint, upper
+from contraction.values import Value
+
+__all__ = [
+    "PRECISION",
+    "AfterBlocks",
+    "AtLimit",
+    "CommonNorm",
+    "DrawnTail",
+    "Geometric",
+    "GeometricBalls",
+    "GeometricMoment",
+    "Majorant",
+    "PMean",
+    "PMeanBlocks",
+    "WithinSeen",
+]
+
+PRECISION = 192  # bits of ball arithmetic
+
+
+class Majorant(Value, ABC):
+    """An upper bound on a distance as a function of n."""
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """The bound as mathematics."""
+
+    @abstractmethod
+    def bound(self, n: NDArray) -> Any:
+        """Return the bound for an array of integers n >= 0, of the same shape (replicas in front)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Geometric(Majorant):
+    """Theorem 2.2: D kⁿ/(1−k), and (D/(1−k) + r) kⁿ from a start at distance r of the reference point."""
+
+    k: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.other_start(self.k, self.D, self.r or 0.0, n)
+
+
+@dataclass(frozen=True, eq=False)
+class CommonNorm(Majorant):
+    """`Geometric` in another norm, in which the maps contract, times c with ‖x‖ <= c ‖x‖_other."""
+
+    c: float
+    k: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        return "c D kⁿ/(1−k)" if self.r is None else "c (D/(1−k) + r) kⁿ"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.rounded_up(self.c * bounds.other_start(self.k, self.D, self.r or 0.0, n), 4)
+
+
+@dataclass(frozen=True, eq=False)
+class GeometricMoment(Majorant):
+    """A common factor k and p < 1, where the triangle inequality is that of E dᵖ; rho is kᵖ rounded up."""
+
+    rho: float
+    p: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        return f"[Dᵖ/(1−kᵖ){'' if self.r is None else ' + rᵖ'}]^(1/p) kⁿ"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PMean(Majorant):
+    """Contraction in p-mean, rho = E Kᵖ < 1."""
+
+    rho: float
+    p: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        if self.p >= 1:
+            return "rhoⁿᐟᵖ D/(1−rho^(1/p))" if self.r is None else "rhoⁿᐟᵖ (D/(1−rho^(1/p)) + r)"
+        return "[rhoⁿ Dᵖ/(1−rho)]^(1/p)" if self.r is None else "[rhoⁿ (Dᵖ/(1−rho) + rᵖ)]^(1/p)"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class AfterBlocks(Majorant):
+    """Words of length q have factor at most kappa, single maps at most lip."""
+
+    q: int
+    kappa: float
+    lip: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        inner = "D q/(1−kappa)" if self.r is None else "D q/(1−kappa) + r"
+        return f"({inner}) max(1, lip)^(q−1) kappa^⌊n/q⌋, q = {self.q}"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.after_q(self.q, self.kappa, self.lip, self.D, n, self.r or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PMeanBlocks(Majorant):
+    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1 and lip = E Lip(T_1)ᵖ."""
+
+    q: int
+    kappa: float
+    lip: float
+    p: float
+    D: float
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        return f"p-mean over blocks of q = {self.q} maps, kappa = E Lip(T_1…T_q)ᵖ"
+
+    def bound(self, n: NDArray) -> Any:
+        return bounds.p_mean(self.kappa, self.p, self.D, n, self.r or 0.0, self.q, self.lip)
+
+
+@dataclass(frozen=True, eq=False)
+class GeometricBalls(Majorant):
+    """`Geometric` in ball arithmetic, its constants being exact upper ends of balls (python-flint evaluates it)."""
+
+    k: Fraction
+    D: Fraction
+    r: Fraction | None = None
+
+    @property
+    def formula(self) -> str:
+        return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
+
+    def bound(self, n: NDArray) -> Any:
+        with load_flint().ctx.workprec(PRECISION):
+            k, D, r = ball(self.k), ball(self.D), ball(self.r or 0)
+            values = [upper((D / (1 - k) + r) * (k ** int(m) if m else ball(1))) for m in n.flat]
+        return np.array(values, dtype=float).reshape(n.shape)[()]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnTail(Majorant):
+    """Drawn maps: the sum of the terms that are left after n, in a table with n along the last axis."""
+
+    table: NDArray
+    factors: str
+    r: float | None = None
+
+    @property
+    def formula(self) -> str:
+        start = "" if self.r is None else f" + r {self.factors}"
+        return f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {self.factors}{start}"
+
+    def bound(self, n: NDArray) -> Any:
+        return self.table[..., n]
+
+
+@dataclass(frozen=True, eq=False)
+class AtLimit(Majorant):
+    """Every map fixes the start, which is the limit."""
+
+    @property
+    def formula(self) -> str:
+        return "0"
+
+    def bound(self, n: NDArray) -> Any:
+        return np.zeros(np.shape(n))[()]
+
+
+@dataclass(frozen=True, eq=False)
+class WithinSeen(Majorant):
+    """What a test saw at horizon n, as an estimate: constant from there on, and infinite before."""
+
+    horizon: int
+    seen: float
+
+    @property
+    def formula(self) -> str:
+        return f"seen for n ≥ {self.horizon}, nothing for smaller n"
+
+    def bound(self, n: NDArray) -> Any:
+        return np.where(np.asarray(n) >= self.horizon, self.seen, np.inf)[()]
