@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction.arguments import check_integer, check_probability
-from contraction.certificates import bounds
-from contraction.certificates.hypotheses import U, point, search_declared
+from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.leaves import leaf_basis
 from contraction.certificates.words import (
     WORDS_LIMIT,
@@ -32,6 +31,7 @@ from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
+from contraction.maps.rounding import EPS, round_up
 from contraction.values import Value
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "p_mean_factor"]
@@ -187,11 +187,11 @@ def average_contraction(
         return _enumerated(listed[0], listed[1], listed[2], q)
     if leaf is None and space is None and (mean := family.log_mean) is not None:
         # the exponent of one map bounds that of words, and equals it where factors multiply; 64 ulps cover its sum
-        upper = mean if math.isinf(mean) else mean + 64 * U * (1 + abs(mean))
+        upper = mean if math.isinf(mean) else mean + 64 * EPS * (1 + abs(mean))
         return _exact(mean, upper, "proved", q, 1, "E log |K| in closed form")
     if leaf is None and space is None and q == 1 and (k := family.contraction) is not None and k.value < 1:
         value = math.log(k.value) if k.value > 0 else -math.inf
-        return _exact(value, bounds.up(value, 4), k.origin, 1, 1, f"log k, k from {k.source}")
+        return _exact(value, float(round_up(value, 4)), k.origin, 1, 1, f"log k, k from {k.source}")
     return _sampled(family, theta, q, leaf, metric, words, confidence, largest, seed)
 
 
@@ -200,7 +200,7 @@ def _enumerated(weights: NDArray, factors: NDArray, origin: Origin, q: int) -> A
     with np.errstate(divide="ignore"):
         logs = np.log(factors[live])
     value = -math.inf if np.any(np.isneginf(logs)) else float(weights[live] @ logs) / q
-    slack = (len(factors) + 8) * U * float(weights[live] @ np.abs(np.where(np.isfinite(logs), logs, 0.0)))
+    slack = (len(factors) + 8) * EPS * float(weights[live] @ np.abs(np.where(np.isfinite(logs), logs, 0.0)))
     upper, count = value if math.isinf(value) else value + slack, int(live.sum())
     return _exact(value, upper, origin, q, count, f"all {count} words of length {q}")
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
-from contraction.maps.constants import down, up
+from contraction.maps.rounding import round_down, round_up
 
 __all__ = [
     "after_q",
@@ -29,7 +29,6 @@ __all__ = [
     "prefix_tail",
     "printed_other_start",
     "product_tail",
-    "rounded_up",
     "steps",
 ]
 
@@ -59,14 +58,6 @@ def _exact(*numbers: Any) -> bool:
     return all(isinstance(x, Rational) for x in numbers)
 
 
-def rounded_up(x: ArrayLike, operations: float = 8) -> Any:
-    """x enlarged by the relative error of so many rounded operations (2^-52 each) and an ulp; zeros stay zero."""
-    x = np.asarray(x, dtype=float)
-    with np.errstate(over="ignore"):
-        larger = np.nextafter(x * (1 + operations * 2.0**-52), np.inf)
-    return np.where(x == 0, 0.0, larger)[()]
-
-
 def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
     """C k^n, exact for rationals, rounded up for floats (an underflow becomes the smallest positive float)."""
     if _exact(C, k):
@@ -77,14 +68,14 @@ def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
     with np.errstate(under="ignore", over="ignore"):
         values = C * np.power(k, half.astype(float)) * np.power(k, (n - half).astype(float))
     zero = (C == 0) | ((k == 0) & (n > 0))
-    return np.where(zero, 0.0, np.maximum(rounded_up(values, 12), TINY))[()]
+    return np.where(zero, 0.0, np.maximum(round_up(values, 12), TINY))[()]
 
 
 def _over_gap(D: Any, k: Any) -> Any:
     """D / (1 - k), rounded up unless rational."""
     if _exact(D, k):
         return Fraction(D) / (1 - Fraction(k))
-    return 0.0 if D == 0 else up(float(D) / down(1 - float(k)))
+    return 0.0 if D == 0 else float(round_up(float(D) / round_down(1 - float(k))))
 
 
 def geometric(k: Any, D: Any, n: ArrayLike) -> Any:
@@ -100,7 +91,7 @@ def other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
     _check_size("D", D)
     _check_size("r", r)
     C = _over_gap(D, k) + r
-    return _scaled_power(C if _exact(D, k, r) or C == 0 else up(float(C)), k, check_index(n))
+    return _scaled_power(C if _exact(D, k, r) or C == 0 else float(round_up(float(C))), k, check_index(n))
 
 
 def printed_other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
@@ -109,7 +100,7 @@ def printed_other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
     _check_size("D", D)
     _check_size("r", r)
     wide = D + (1 + k) * r
-    return geometric(k, wide if _exact(D, k, r) else rounded_up(wide), n)
+    return geometric(k, wide if _exact(D, k, r) else round_up(wide, 8), n)
 
 
 def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> Any:
@@ -126,7 +117,7 @@ def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> A
     growth = max(1, lip) ** (q - 1)
     if _exact(kappa, lip, D, r):
         return _scaled_power((_over_gap(D, kappa) * q + r) * growth, kappa, blocks)
-    return _scaled_power(float(rounded_up((_over_gap(D, kappa) * q + r) * float(growth), q + 8)), kappa, blocks)
+    return _scaled_power(float(round_up((_over_gap(D, kappa) * q + r) * float(growth), q + 8)), kappa, blocks)
 
 
 def p_mean(rho: Any, p: float, D: Any, n: ArrayLike, r: Any = 0, q: int = 1, rho_one: Any = None) -> Any:
@@ -139,14 +130,16 @@ def p_mean(rho: Any, p: float, D: Any, n: ArrayLike, r: Any = 0, q: int = 1, rho
     check_factor(rho, "rho_p")
     single = rho if rho_one is None else rho_one
     if p >= 1:
-        kappa, lip = (0.0 if x == 0 else up(float(x) ** (1 / p), 4) for x in (rho, single))
+        kappa, lip = (0.0 if x == 0 else max(float(round_up(float(x) ** (1 / p), 4)), TINY) for x in (rho, single))
         if kappa >= 1:
             raise ValueError(f"rho_p^(1/p) rounds to {kappa}: too near 1 for a bound in floats")
         return after_q(q, kappa, lip, float(D), n, float(r))
-    sums = after_q(q, float(rho), float(single), float(rounded_up(float(D) ** p)), n, float(rounded_up(float(r) ** p)))
+    sums = after_q(
+        q, float(rho), float(single), float(round_up(float(D) ** p, 8)), n, float(round_up(float(r) ** p, 8))
+    )
     with np.errstate(under="ignore", over="ignore"):
         roots = np.power(sums, 1 / p)
-    return np.where(sums == 0, 0.0, np.maximum(rounded_up(roots, 8 / p + 8), TINY))[()]
+    return np.where(sums == 0, 0.0, np.maximum(round_up(roots, 8 / p + 8), TINY))[()]
 
 
 def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
@@ -176,7 +169,7 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             terms = L[:-1] * d
             tail[:-1] = np.cumsum(terms[::-1], axis=0)[::-1]
-    return tail if exact else rounded_up(tail, 4 * len(L))
+    return tail if exact else round_up(tail, 4 * len(L))
 
 
 def product_tail(factors: ArrayLike, k: Any, D: Any) -> NDArray:
@@ -189,7 +182,7 @@ def product_tail(factors: ArrayLike, k: Any, D: Any) -> NDArray:
     products[1:] = K
     with np.errstate(over="ignore", under="ignore"):
         products = np.multiply.accumulate(products, axis=0) * _over_gap(D, k)
-    return products if exact else rounded_up(products, len(K) + 4)
+    return products if exact else round_up(products, len(K) + 4)
 
 
 def agreeing_orders(k: Any, D: Any, p: ArrayLike) -> Any:

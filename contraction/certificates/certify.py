@@ -8,7 +8,6 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
-from contraction.certificates import bounds
 from contraction.certificates.drawn import certify_drawn
 from contraction.certificates.error_bound import ErrorBound, Estimate, certificate_or_estimate
 from contraction.certificates.hypotheses import (
@@ -26,6 +25,7 @@ from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.probe import probe, probe_family
+from contraction.maps.rounding import round_down, round_up
 from contraction.maps.spaces import as_space
 
 __all__ = ["certify", "estimate"]
@@ -180,14 +180,14 @@ def _geometric(k: float, D: float, r: float | None, moment: float | None) -> Maj
     """D kⁿ/(1−k) for the supremum and for moments p >= 1, its form for E d^p where p < 1."""
     if moment is None or moment >= 1:
         return Geometric(k, D, r)
-    rho = 0.0 if k == 0 else float(bounds.rounded_up(k**moment, 8))
+    rho = 0.0 if k == 0 else float(round_up(k**moment, 8))
     if rho >= 1:
         raise NotCertified(f"k^p = {k!r}^{moment!r} rounds to 1", ("a larger p",))
     return GeometricMoment(rho, moment, D, r)
 
 
 def _check_ball(k: Constant, D: Constant, r: Constant | None, ball: float) -> None:
-    room = bounds.down(1 - k.value) * ball
+    room = round_down(1 - k.value) * ball
     if D.value > room:
         raise NotCertified(
             f"the ball B(θ0, {ball:g}) is not invariant: the displacement D = {D.value:.6g} is larger than "

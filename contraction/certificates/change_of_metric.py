@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.certificates import bounds
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
 __all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
-
-U = 2.0**-52
 
 
 def linear_parts(family: RandomOperator) -> list[NDArray] | None:
@@ -36,7 +34,7 @@ def operator_norm_up(space: Space, matrices: Sequence[NDArray]) -> float:
     if not np.any(norms):
         return 0.0
     d = matrices[0].shape[-1]
-    return float(np.nextafter(np.max(norms) * (1 + 8 * d * d * U * condition(space)), np.inf))
+    return float(round_up(np.max(norms), 8 * d * d * condition(space)))
 
 
 def factor_in(family: RandomOperator, space: Space) -> Constant:
@@ -66,7 +64,7 @@ def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
         return d**0.5, 1.0
     if isinstance(space, WeightedEuclidean):
         singular = np.linalg.svd(space.root, compute_uv=False)
-        room = 8 * d * d * U * singular[0]
+        room = 8 * d * d * EPS * singular[0]
         return float(singular[0] + room), float(1 / (singular[-1] - room))
     raise NotCertified(f"{space!r} is not a norm that can be compared with another")
 
@@ -75,7 +73,7 @@ def equivalence(old: Any, new: Any, d: int) -> float:
     """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
     if old == new:
         return 1.0
-    return float(bounds.rounded_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
+    return float(round_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
 
 
 def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
@@ -99,4 +97,4 @@ def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: 
     if c is None:
         return None
     factor = equivalence(family.space, space, d)
-    return Constant(float(bounds.rounded_up(c.value * factor)), c.origin, f"{factor:.4g} times ({c.source})")
+    return Constant(float(round_up(c.value * factor, 8)), c.origin, f"{factor:.4g} times ({c.source})")

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
-from contraction.certificates.hypotheses import U, search_declared_drawn, start_distance
+from contraction.certificates.hypotheses import search_declared_drawn, start_distance
 from contraction.certificates.majorants import DrawnTail
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import AffineMaps, Operators
+from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Space, as_space
 
 __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
@@ -71,7 +72,7 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
                 factor = A if maps.common else A[i]
                 P, size = P @ factor, size * np.linalg.norm(factor, axis=(-2, -1))
                 spread = space.operator_norm(np.eye(d)) * condition(space)
-                out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * U * spread * size
+                out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * EPS * spread * size
             return out
         factors = np.ones((n + 1, *(A.shape if maps.common else A.shape[1:])))
         factors[1:] = A
@@ -99,14 +100,14 @@ def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, s
     d = displacements(operators, theta, space)
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0)) if theta.dtype != object else 0.0
     moved = d.astype(float)
-    slack = (theta.shape[-1] + 4) * U * (moved + np.sqrt(theta.shape[-1]) * size)
-    moved = np.where(moved == 0, 0.0, np.nextafter(moved + slack, np.inf))
-    L = bounds.rounded_up(L, (4 + 16 * theta.shape[-1]) * N + 4)  # each factor may be a computed spectral norm
+    slack = (theta.shape[-1] + 4) * EPS * (moved + np.sqrt(theta.shape[-1]) * size)
+    moved = np.where(moved == 0, 0.0, round_up(moved + slack))
+    L = round_up(L, (4 + 16 * theta.shape[-1]) * N + 4)  # each factor may be a computed spectral norm
     L = np.where(np.arange(N + 1).reshape(-1, *[1] * (L.ndim - 1)) == 0, 1.0, L)
     tail = bounds.prefix_tail(L, moved)
     r = start_distance(family, theta, start, space)
     if r is not None:
-        tail = bounds.rounded_up(tail + L * r.value, 4)
+        tail = round_up(tail + L * r.value, 4)
     if not np.all(np.isfinite(tail)):
         raise NotCertified(f"the products {name} overflow: the bound is infinite", ("fewer maps", "another norm"))
     ratios = L[1:] / np.where(L[:-1] > 0, L[:-1], 1.0)

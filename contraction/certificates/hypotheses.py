@@ -13,19 +13,17 @@ from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.rounding import EPS, round_up
 
 __all__ = [
     "contraction_constant",
     "displacement_constant",
     "no_contraction",
     "point",
-    "raised",
     "search_declared",
     "search_declared_drawn",
     "start_distance",
 ]
-
-U = 2.0**-52
 
 
 def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
@@ -40,31 +38,31 @@ def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
     return theta
 
 
-def raised(c: Constant, slack: float) -> Constant:
+def _with_slack(c: Constant, slack: float) -> Constant:
     """A constant plus its rounding; declared numbers and exact zeros are what they are."""
     if c.origin == "declared" or c.value == 0 or not math.isfinite(c.value):
         return c
-    return replace(c, value=math.nextafter(float(c.value) + slack, math.inf))
+    return replace(c, value=float(round_up(float(c.value) + slack)))
 
 
-def raised_factor(c: Constant, theta: NDArray, family: RandomOperator) -> Constant:
+def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Constant:
     """A factor such as |1 - h lambda|: one product, one subtraction and, for d > 1, eigenvalues to within 2 d ulps."""
     if theta.dtype == object:
         return replace(c, value=float(c.value))
     d = theta.shape[-1] if theta.ndim else 1
-    slack = (1 + c.value) * U * (1 if d == 1 else 2 * d)
+    slack = (1 + c.value) * EPS * (1 if d == 1 else 2 * d)
     if c.value == 0 and c.origin == "proved" and not family.is_constant:
         return replace(c, value=slack)
-    return raised(c, slack)
+    return _with_slack(c, slack)
 
 
-def raised_displacement(c: Constant, theta: NDArray) -> Constant:
+def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
     """A distance d(theta, T theta): d + 4 rounded operations on numbers of the size of theta and of the distance."""
     if theta.dtype == object or not math.isfinite(c.value):
         return replace(c, value=float(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
     d = theta.shape[-1] if theta.ndim else 1
-    return raised(c, (d + 4) * U * (c.value + math.sqrt(d) * size))
+    return _with_slack(c, (d + 4) * EPS * (c.value + math.sqrt(d) * size))
 
 
 def contraction_constant(
@@ -74,7 +72,7 @@ def contraction_constant(
     if space is None or space == family.space:
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
         search_declared(family, theta, c, ball, seed)
-        return None if c is None else raised_factor(c, theta, family)
+        return None if c is None else factor_rounded_up(c, theta, family)
     return factor_in(family, space)
 
 
@@ -127,7 +125,7 @@ def displacement_constant(
         raise NotCertified(
             f"‖d(θ0, Tθ0)‖_{moment:g} infinite ({c.source}){factor}", ("a smaller moment p", "certify drawn operators")
         )
-    return raised_displacement(c, theta)
+    return displacement_rounded_up(c, theta)
 
 
 def start_distance(family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any) -> Constant | None:
@@ -135,7 +133,7 @@ def start_distance(family: RandomOperator, theta: NDArray, start: NDArray | None
     if start is None:
         return None
     value = float((space or family.space).distance(theta, start))
-    return raised_displacement(Constant(value, "proved", "d(θ0, start), computed"), theta)
+    return displacement_rounded_up(Constant(value, "proved", "d(θ0, start), computed"), theta)
 
 
 def no_contraction(

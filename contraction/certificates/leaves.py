@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.certificates.change_of_metric import linear_parts
-from contraction.certificates.hypotheses import U, point
+from contraction.certificates.hypotheses import point
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.rounding import EPS
 
 __all__ = ["check_on_leaf", "leaf_basis", "leaf_directions"]
 
@@ -56,7 +57,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
     if V.ndim != 2 or V.shape[0] != d or not np.all(np.isfinite(V)):
         raise ValueError(f"a leaf is a finite basis of shape ({d}, r), got shape {V.shape}")
     left, singular, _ = np.linalg.svd(V, full_matrices=False)
-    Q = left[:, singular > singular.max(initial=0.0) * d * U * 8]
+    Q = left[:, singular > singular.max(initial=0.0) * d * EPS * 8]
     if Q.shape[1] == 0:
         raise ValueError("a leaf needs at least one direction that is not zero")
     parts, support = linear_parts(family), family.finite_support()
@@ -68,7 +69,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
     # The factor 8 d^2 covers the rounding of Q and of two products with it.
     for A in parts:
         left_over = float(np.linalg.norm(out @ A @ Q, 2))
-        if left_over > 64 * d * d * U * (1 + np.linalg.norm(A, 2)):
+        if left_over > 64 * d * d * EPS * (1 + np.linalg.norm(A, 2)):
             raise NotCertified(
                 f"region not invariant: a linear part moves the leaf's directions by {left_over:.3g} out of it"
             )
@@ -76,7 +77,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
     for draw in draws:
         step = apply_read_only(family, theta.astype(float), draw, "a map of the support") - theta
         left_over = float(np.linalg.norm(out @ step))
-        if left_over > 64 * d * d * U * (np.linalg.norm(step) + np.linalg.norm(theta.astype(float)) + 1):
+        if left_over > 64 * d * d * EPS * (np.linalg.norm(step) + np.linalg.norm(theta.astype(float)) + 1):
             raise NotCertified(f"region not invariant: T θ0 − θ0 leaves the leaf's directions by {left_over:.3g}")
     return Q
 
@@ -85,5 +86,5 @@ def check_on_leaf(theta: NDArray, start: NDArray, V: NDArray) -> None:
     """Raise NotCertified unless ``start`` lies on the leaf through ``theta`` with directions V (d, r)."""
     gap = start.astype(float) - theta
     rest = gap - V @ np.linalg.lstsq(V, gap, rcond=None)[0]
-    if np.linalg.norm(rest) > 64 * V.size * U * (1 + np.linalg.norm(gap)):
+    if np.linalg.norm(rest) > 64 * V.size * EPS * (1 + np.linalg.norm(gap)):
         raise NotCertified(f"region not invariant: the start is off the leaf of θ0 by {np.linalg.norm(rest):.3g}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from contraction.certificates import bounds
 from contraction.maps.balls import ball, load_flint, upper
+from contraction.maps.rounding import round_up
 from contraction.values import Value
 
 __all__ = [
@@ -79,7 +80,7 @@ class CommonNorm(Majorant):
         return "c D kⁿ/(1−k)" if self.r is None else "c (D/(1−k) + r) kⁿ"
 
     def bound(self, n: NDArray) -> Any:
-        return bounds.rounded_up(self.c * bounds.other_start(self.k, self.D, self.r or 0.0, n), 4)
+        return round_up(self.c * bounds.other_start(self.k, self.D, self.r or 0.0, n), 4)
 
 
 @dataclass(frozen=True, eq=False)

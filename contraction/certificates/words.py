@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
-from contraction.certificates import bounds
 from contraction.certificates.change_of_metric import condition, linear_parts
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
-from contraction.certificates.hypotheses import U, displacement_constant, start_distance
+from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.leaves import check_on_leaf, leaf_basis, leaf_directions
 from contraction.certificates.majorants import AfterBlocks, PMean, PMeanBlocks
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = [
@@ -62,7 +62,7 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
         [np.atleast_1d(space.operator_norm(products[i : i + 4096])) for i in range(0, len(products), 4096)]
     )
     largest = max(float(np.linalg.norm(A)) for A in parts)
-    slack = 8 * d * d * U * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
+    slack = 8 * d * d * EPS * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
 
 
@@ -88,15 +88,13 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
     if not family.is_iid:
         return None
     if q == 1 and (moment := family.factor_moment(p)) is not None:
-        return Constant(float(bounds.rounded_up(moment, 64)), "proved", f"E |K|^{p:g} in closed form")
+        return Constant(float(round_up(moment, 64)), "proved", f"E |K|^{p:g} in closed form")
     known = listed_words(family, q)
     if known is None:
         return None
     weights, factors, origin = known
     value = float(np.sum(weights * factors**p))
-    return Constant(
-        float(bounds.rounded_up(value, 2 * len(factors) + 8)), origin, f"E Lip^{p:g} over {len(factors)} words"
-    )
+    return Constant(float(round_up(value, 2 * len(factors) + 8)), origin, f"E Lip^{p:g} over {len(factors)} words")
 
 
 def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Origin] | None:
@@ -140,7 +138,7 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
     return certificate_or_estimate(
         {"rho": rho, "D": D, "r": r},
         statement="contraction in p-mean",
-        k=float(bounds.rounded_up(rho.value ** (1 / p), 8 + 8 / p)),
+        k=float(round_up(rho.value ** (1 / p), 8 + 8 / p)),
         D=D.value,
         target="θ*",
         majorant=PMean(rho.value, float(p), D.value, None if r is None else r.value),
@@ -210,7 +208,7 @@ def _norm_moment(
     """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
     norms = word_norms(parts, q, metric)
     single = np.array([float(w) for w in weights])
-    value = bounds.rounded_up(np.sum(word_weights(single, q) * norms**p), 2 * len(norms) + 8)
+    value = round_up(np.sum(word_weights(single, q) * norms**p), 2 * len(norms) + 8)
     return Constant(float(value), "proved", f"E of the p-th power, {words}")
 
 

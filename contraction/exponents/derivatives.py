@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import Operators, apply_read_only
+from contraction.maps.rounding import EPS
 
 __all__ = ["Derivative", "derivative_of"]
 
-EPS = float(np.finfo(float).eps)
 STEP = EPS ** (1 / 3)  # of central differences, relative to max(1, |theta|): truncation and rounding are then balanced
 
 #: (map number from 1, points (R, d), directions (r, R, d)) -> (images (r, R, d), floors (r, R))

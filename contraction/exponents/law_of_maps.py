@@ -18,6 +18,7 @@ from contraction.families.index_laws import (
     ShuffledOnce,
 )
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS
 
 __all__ = ["index_law", "is_reversible_chain", "why_not_ergodic", "why_not_reversible"]
 
@@ -79,7 +80,7 @@ def is_reversible_chain(law: MarkovModulated) -> bool:
         for b in letters:
             there, back = law.initial[a] * law.P[a][b], law.initial[b] * law.P[b][a]
             exact = isinstance(there, Fraction) and isinstance(back, Fraction)
-            if there != back and (exact or abs(there - back) > 2**-50 * max(there, back)):
+            if there != back and (exact or abs(there - back) > 4 * EPS * max(there, back)):
                 return False
     return True
 

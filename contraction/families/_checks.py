@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite
+from contraction.maps.rounding import EPS
 
 __all__ = [
     "check_weights",
@@ -45,7 +46,7 @@ def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDA
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
     gap = np.abs(matrix - matrix.T)
-    if np.any(gap > SYMMETRY_ULPS * np.finfo(float).eps * np.max(np.abs(matrix))):
+    if np.any(gap > SYMMETRY_ULPS * EPS * np.max(np.abs(matrix))):
         i, j = (int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
         raise ValueError(
             f"{name} must be symmetric, got {float(matrix[i, j])!r} at ({i}, {j}) and "
@@ -86,7 +87,7 @@ def check_weights(
     if any(w < 0 for w in exact):
         raise ValueError(f"{name} must be >= 0, got {min(exact)!r}")
     total = sum(exact) if isinstance(exact[0], Fraction) else math.fsum(exact)
-    slack = 0 if isinstance(total, Fraction | int) else len(values) * np.finfo(float).eps
+    slack = 0 if isinstance(total, Fraction | int) else len(values) * EPS
     if abs(total - 1) > slack:
         raise ValueError(f"{name} must sum to one, got {values!r} with sum {total}")
     return exact

@@ -5,10 +5,9 @@ from __future__ import annotations
 from numpy.typing import NDArray
 
 from contraction.maps.constants import Constant
+from contraction.maps.rounding import EPS
 
 __all__ = ["why_not_curvature", "why_not_hessian", "why_not_learning_rate"]
-
-U = 2.0**-52
 
 
 def why_not_learning_rate(h: float, k: Constant) -> str:
@@ -28,7 +27,7 @@ def why_not_curvature(h: float, m: float, M: float, k: Constant) -> str:
 def why_not_hessian(h: float, eigenvalues: NDArray, k: Constant) -> str:
     """The reason for I - hH, from the eigenvalues of H in increasing order (Section 3.2)."""
     low, high = float(eigenvalues[0]), float(eigenvalues[-1])
-    negligible = 4 * len(eigenvalues) * U * max(abs(low), abs(high))
+    negligible = 4 * len(eigenvalues) * EPS * max(abs(low), abs(high))
     if abs(low) <= negligible:
         return f"k ≥ 1: H is singular: λ_min = {low:.3g}, so ‖I−hH‖ ≥ 1 for every h (here {k.value:.6g})"
     if low < 0 < high:

@@ -12,6 +12,7 @@ from contraction.families._checks import finite_array
 from contraction.families.noise import Noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS
 from contraction.maps.spaces import SupNorm
 
 __all__ = ["BellmanOperators"]
@@ -52,7 +53,7 @@ class BellmanOperators(RandomOperator):
         self.rewards = finite_array("rewards", rewards, (None, None))
         S, A = self.rewards.shape
         self.transitions = finite_array("transitions", transitions, (S, A, S))
-        if np.any(self.transitions < 0) or np.any(np.abs(self.transitions.sum(-1) - 1) > S * np.finfo(float).eps * 4):
+        if np.any(self.transitions < 0) or np.any(np.abs(self.transitions.sum(-1) - 1) > S * EPS * 4):
             raise ValueError("transitions must be >= 0 and sum to one over the successor (last axis)")
         self.discount = check_finite("the discount gamma", discount)
         if self.discount < 0:

@@ -16,6 +16,7 @@ from contraction.families._reasons import why_not_learning_rate
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.constants import Constant
+from contraction.maps.rounding import EPS
 
 __all__ = ["BernoulliConvolution"]
 
@@ -115,7 +116,7 @@ class BernoulliConvolution(FiniteFamily):
             return None
         radius = abs(1 - self.h)
         name = {Fraction(1, 2): "uniform", Fraction(1, 3): "cantor"}.get(Fraction(radius).limit_denominator(10**9))
-        if name is None or abs(radius - Fraction(radius).limit_denominator(10**9)) > np.finfo(float).eps:
+        if name is None or abs(radius - Fraction(radius).limit_denominator(10**9)) > EPS:
             return None
         low, high = min(self.values), max(self.values)
         if self.h > 1:  # T reverses the line: the hull [a, b] has a = (1-h) b + h low, b = (1-h) a + h high

@@ -16,6 +16,7 @@ from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.operators import RandomOperator, each_point
+from contraction.maps.rounding import EPS
 from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = ["FiniteFamily"]
@@ -321,7 +322,7 @@ class FiniteFamily(RandomOperator):
         A = [a if self._table.kind == "matrix" else a * eye for a in wide]
         system, b = np.vstack([eye - a for a in A]), np.concatenate([self._table.b[i] for i in live])
         x = np.linalg.lstsq(system, b, rcond=None)[0]
-        slack = 1e3 * np.finfo(float).eps * (np.abs(system) @ np.abs(x) + np.abs(b))
+        slack = 1e3 * EPS * (np.abs(system) @ np.abs(x) + np.abs(b))
         return x if np.all(np.abs(system @ x - b) <= slack) else None
 
 

@@ -16,6 +16,7 @@ from contraction.families.noise import Noise
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS
 from contraction.maps.spaces import Euclidean
 
 __all__ = ["LeastSquares"]
@@ -132,7 +133,7 @@ class LeastSquares(RandomOperator):
     def leaf_basis(self) -> NDArray:
         """Orthonormal basis of the row space, shape (d, rank): T(theta) - theta always lies in its span."""
         _, s, vt = np.linalg.svd(self.X, full_matrices=False)
-        rank = int(np.sum(s > s[0] * max(self.X.shape) * np.finfo(float).eps)) if s.size and s[0] > 0 else 0
+        rank = int(np.sum(s > s[0] * max(self.X.shape) * EPS)) if s.size and s[0] > 0 else 0
         return vt[:rank].T
 
     def interpolator(self, theta0: ArrayLike) -> NDArray:
@@ -148,7 +149,7 @@ class LeastSquares(RandomOperator):
         point = theta + shift
         left = np.max(np.abs(self.X @ point - self.y))
         scale = np.max(np.abs(self.X) @ (np.abs(theta) + np.abs(shift)) + np.abs(self.y))
-        if left > 1e4 * np.finfo(float).eps * max(self.X.shape) * scale:
+        if left > 1e4 * EPS * max(self.X.shape) * scale:
             raise ValueError(f"no theta interpolates the data: the smallest largest residual found is {left:.3g}")
         return point
 

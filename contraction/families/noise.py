@@ -17,6 +17,7 @@ from scipy import special
 
 from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
+from contraction.maps.rounding import EPS
 
 __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
 
@@ -248,7 +249,7 @@ class GaussianVector(Noise):
     def __init__(self, cov: ArrayLike) -> None:
         self.cov = symmetric_matrix("cov", cov)
         values, vectors = np.linalg.eigh(self.cov)
-        if values[0] < -len(values) * np.finfo(float).eps * max(abs(values[-1]), abs(values[0])):
+        if values[0] < -len(values) * EPS * max(abs(values[-1]), abs(values[0])):
             raise ValueError(f"cov must be positive semidefinite, its smallest eigenvalue is {values[0]:.6g}")
         self.dim = len(values)
         self._sds, self._axes = np.sqrt(np.maximum(values, 0)), vectors

@@ -12,6 +12,7 @@ from contraction.arguments import check_finite
 from contraction.families._checks import finite_array
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.rounding import EPS
 from contraction.maps.spaces import L1Simplex
 
 __all__ = ["PageRank"]
@@ -50,7 +51,7 @@ class PageRank(RandomOperator):
         weights[:, weights.sum(axis=0) == 0] = 1.0
         self.link_matrix = weights / weights.sum(axis=0)
         self.teleport = np.full(n, 1 / n) if teleport is None else finite_array("teleport", teleport, (n,))
-        if np.any(self.teleport < 0) or abs(self.teleport.sum() - 1) > 4 * n * np.finfo(float).eps:
+        if np.any(self.teleport < 0) or abs(self.teleport.sum() - 1) > 4 * n * EPS:
             raise ValueError(f"teleport must be >= 0 and sum to one, got sum {float(self.teleport.sum())!r}")
         self.dim = n
         self.space: L1Simplex = L1Simplex()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.maps.rounding import UNIT
 from contraction.values import Value
 
 __all__ = ["PairedResult", "sign_flip_test"]
@@ -124,7 +125,7 @@ def sign_flip_test(
             raise ValueError(f"statistic {statistic!r} takes one difference a pair, got shape {d.shape}")
         terms = _terms(d, statistic) / n
         observed = float(np.sum(terms))
-        slack = 2 * (n + 1) * 2.0**-53 * float(np.sum(np.abs(terms)))
+        slack = 2 * (n + 1) * UNIT * float(np.sum(np.abs(terms)))
         values = [_all_sums(terms)] if exact else (s @ terms for s in _signs(n, exact, resamples, seed))
     count = 0
     for chunk in values:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.maps.rounding import EPS
 from contraction.values import Value
 
 __all__ = ["RandomAffineMoments"]
@@ -72,7 +73,7 @@ class RandomAffineMoments(Value):
         if A.ndim < 3:
             A = (A[:, None] if A.ndim == 1 else A)[..., None] * np.eye(d)
         w = np.full(M, 1 / M) if weights is None else np.array([float(x) for x in np.asarray(weights).ravel()])
-        if w.shape != (M,) or np.any(w < 0) or abs(w.sum() - 1) > 4 * M * np.finfo(float).eps:
+        if w.shape != (M,) or np.any(w < 0) or abs(w.sum() - 1) > 4 * M * EPS:
             raise ValueError(f"weights must be {M} numbers >= 0 with sum one, got {w}")
         start = np.broadcast_to(np.asarray(theta0, dtype=float), (d,)).copy()
         return cls(

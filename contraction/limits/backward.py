@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
-from contraction.certificates import bounds
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import point, search_declared
@@ -28,6 +27,7 @@ from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
 from contraction.maps.operators import Operators, RandomOperator, apply_read_only, as_point, drawn
 from contraction.maps.probe import probe, probe_family
+from contraction.maps.rounding import round_up
 from contraction.values import Value
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
@@ -369,12 +369,12 @@ def _own_factors(operators: Operators, certificate: ErrorBound, eps: float) -> t
     at_zero, product = common[0], 1.0
     room = 4 + 16 * (operators.family.dim or 1)
     for n in range(len(operators) + 1):
-        error = min(common[n], float(bounds.rounded_up(product * at_zero, 2 * n + 4)))
+        error = min(common[n], float(round_up(product * at_zero, 2 * n + 4)))
         if error <= eps or n == len(operators):
             return n, float(error)
         K = operators.family.lipschitz(operators.draws[n])
         product *= certificate.k if K is None else min(float(np.max(K)), certificate.k)
-        product = float(bounds.rounded_up(product, room))
+        product = float(round_up(product, room))
     raise AssertionError("unreachable")
 
 

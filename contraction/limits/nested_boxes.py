@@ -18,6 +18,7 @@ from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, as_point
 from contraction.maps.probe import probe
+from contraction.maps.rounding import EPS
 from contraction.values import Value
 
 __all__ = ["NestedBoxes", "nested_boxes"]
@@ -91,7 +92,7 @@ def nested_boxes(
     total = len(operators)
     for i in range(1, total + 1):
         new_low, new_high = image(i, a, b)
-        slack = 0.0 if a.dtype == object else 2.0**-50 * (1 + np.max(np.abs([a, b])))
+        slack = 0.0 if a.dtype == object else 4 * EPS * (1 + np.max(np.abs([a, b])))
         if not (np.all(new_low >= a - slack) and np.all(new_high <= b + slack)):
             raise NotCertified(
                 f"region not invariant: T_{i} sends the box [{a}, {b}] into [{new_low}, {new_high}], outside it",

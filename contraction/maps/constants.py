@@ -8,7 +8,7 @@ from typing import Literal
 
 from contraction.values import Value
 
-__all__ = ["Constant", "Origin", "down", "up"]
+__all__ = ["Constant", "Origin"]
 
 Origin = Literal["proved", "declared", "drawn", "measured"]
 
@@ -38,17 +38,3 @@ class Constant(Value):
 
     def __float__(self) -> float:
         return float(self.value)
-
-
-def up(x: float, ulps: int = 1) -> float:
-    """Return a float at least ``ulps`` units above x: certificates round k and D up."""
-    for _ in range(ulps):
-        x = math.nextafter(x, math.inf)
-    return x
-
-
-def down(x: float, ulps: int = 1) -> float:
-    """Return a float at least ``ulps`` units below x: certificates round 1 - k down."""
-    for _ in range(ulps):
-        x = math.nextafter(x, -math.inf)
-    return x

@@ -1,14 +1,53 @@
 """Derived bounds on rounding in floating point: no tolerance in this project is tuned.
 
-u = 2^-53 is the unit roundoff of float64 and gamma(n) = n u / (1 - n u) bounds the relative error of n operations
-(Higham, Accuracy and Stability of Numerical Algorithms, 2002, Section 3.1).
+`round_up` is how every bound is rounded outwards. u = 2^-53 is the unit roundoff of float64, and gamma(n) = n u /
+(1 - n u) bounds the relative error of n operations (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
+Section 3.1).
 """
 
 from __future__ import annotations
 
-__all__ = ["UNIT", "gamma", "iterate_rounding"]
+import math
+from typing import Any
 
-UNIT = 2.0**-53
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["EPS", "UNIT", "gamma", "iterate_rounding", "round_down", "round_up"]
+
+UNIT = 2.0**-53  # largest relative error of one rounded operation
+EPS = 2.0**-52  # distance from 1 to the next float
+
+
+def round_up(x: ArrayLike, operations: float = 0) -> Any:
+    """Round outwards, so that a computed number becomes an upper bound of the real number.
+
+    Parameters
+    ----------
+    x : float or array_like
+        Computed numbers.
+    operations : float
+        Number of rounded operations behind them, each taken as a relative error of 2^-52 (default: 0).
+
+    Returns
+    -------
+    float or ndarray
+        x + operations * 2^-52 * |x| and one unit in the last place; exact zeros stay zero.
+
+    Examples
+    --------
+    >>> float(round_up(1.0)) - 1.0 == EPS, float(round_up(0.0, 8))
+    (True, 0.0)
+    """
+    x = np.asarray(x, dtype=float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        larger = np.nextafter(x + np.abs(x) * (operations * EPS), np.inf)
+    return np.where(x == 0, 0.0, larger)[()]
+
+
+def round_down(x: float) -> float:
+    """Return the next smaller float: 1 - k is rounded down before it divides."""
+    return math.nextafter(x, -math.inf)
 
 
 def gamma(n: float, unit: float = UNIT) -> float:

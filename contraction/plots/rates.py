@@ -15,6 +15,7 @@ from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, positive
 
 __all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances", "fitted_rate"]
@@ -162,7 +163,7 @@ def _panel(axis: Any, exhibit: Exhibit) -> None:
     backward, forward, certificate = distances(exhibit)
     n, claim = np.arange(len(backward)), np.asarray(certificate.bound(np.arange(len(backward))))
     top = float(np.nanmax([*backward, *forward, claim[0]]))
-    floor = 4 * np.finfo(float).eps * max(top, 1.0)  # below it only rounding is seen
+    floor = 4 * EPS * max(top, 1.0)  # below it only rounding is seen
     rate = fitted_rate(backward)
     if rate is None:
         axis.set_yscale("symlog", linthresh=1e-3)

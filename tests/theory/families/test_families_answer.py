@@ -410,6 +410,8 @@ ALLOWED = {
     ("laws/calibrated.py", "self"),
     ("laws/enumerate.py", "index_law"),  # any object with words(n)
     ("plots/__init__.py", "importlib.import_module(module)"),
+    ("values.py", "self"),
+    ("values.py", "other"),
     ("statements/records.py", "self"),
 }
 GUESSES = {"getattr", "hasattr", "vars", "dir"}
