@@ -192,28 +192,29 @@ def _list(args: argparse.Namespace) -> int:
 
 def _data(args: argparse.Namespace) -> int:
     from nn_experiments.datasets import load_dataset
-    from nn_experiments.datasets.subset import CutDataset
+    from nn_experiments.datasets.subset import DataSubset
 
-    cutting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
-    if bool(args.name) == bool(args.figures) or bool(cutting) != bool(args.figures) or (cutting and not args.into):
+    exporting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
+    if bool(args.name) == bool(args.figures) or bool(exporting) != bool(args.figures) or (exporting and not args.into):
         raise ValueError("data takes either the name of a data set, or --for FIGURE … --into DIR (with --seeds, …)")
     if args.figures:
-        return _cut(args)
+        return _export(args)
     data = load_dataset(args.name, data_dir=args.data_dir, official=not args.any_data)
     print(
         f"{data.name}: {len(data.train_inputs)} training and {len(data.test_inputs)} test items of shape "
         f"{data.shape}, {data.classes or 'no'} classes, fingerprint {data.fingerprint}"
     )
-    if isinstance(data, CutDataset):
+    if isinstance(data, DataSubset):
         held = data.held
-        print(f"  a cut: only {held[0]} training and {held[1]} test items are here, for {'; '.join(data.purposes)}")
+        runs = "; ".join(data.purposes)
+        print(f"  a subset: only {held[0]} training and {held[1]} test items are in this folder, for {runs}")
     return 0
 
 
-def _cut(args: argparse.Namespace) -> int:
-    from nn_experiments.runs.data_subset import cut_for
+def _export(args: argparse.Namespace) -> int:
+    from nn_experiments.runs.data_subset import export_subsets
 
-    made = cut_for(
+    written = export_subsets(
         args.figures,
         args.into,
         seeds=args.seeds,
@@ -224,7 +225,7 @@ def _cut(args: argparse.Namespace) -> int:
         data_dir=args.data_dir,
         official=not args.any_data,
     )
-    for path, data in made:
+    for path, data in written:
         print(
             f"{path}: {data.held[0]} of {len(data.train_inputs)} training and {data.held[1]} of "
             f"{len(data.test_inputs)} test images of {data.name}, {path.stat().st_size / 1e6:.1f} MB, for "
