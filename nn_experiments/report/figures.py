@@ -219,7 +219,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
     return fig
 
 
-def _far_above(axis: Any, curves: Curves, space: str, seed: int, order: str) -> bool:
+def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) -> bool:
     """Whether two starts stay five times further apart than all else; say so in the panel, in place of a flat line."""
     if f"{space}_coupling" not in curves.metrics:
         return False

@@ -24,7 +24,7 @@ UNITS, TRIALS, FACTOR, FLOOR, MANY = 8, 2, 100, 1000, 1_000_000
 State = dict[str, dict[str, torch.Tensor]]
 
 
-def as_double(tree: Any) -> Any:
+def as_double(tree: Any) -> Any:  # noqa: ANN401 - a tree of tensors, and one of the same form
     """Return a tensor, state or batch with floating point numbers in float64; integers and everything else as it is."""
     if isinstance(tree, torch.Tensor):
         return tree.double() if tree.is_floating_point() else tree

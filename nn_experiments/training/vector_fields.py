@@ -154,7 +154,7 @@ def batch_coupled_layers(module: nn.Module) -> list[str]:
 
 
 def split_batch(
-    batch: Any,
+    batch: Any,  # noqa: ANN401 - a tensor, or a tree of tensors whose form the parts have
     c: int,
 ) -> list[Any]:
     """Return c parts of equal size of a batch: a tensor, or a tuple, list or dictionary of tensors of one length.

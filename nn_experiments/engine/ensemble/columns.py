@@ -54,7 +54,7 @@ def _by_chain(images: torch.Tensor, chains: int) -> torch.Tensor:
 class _Columns(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 - torch's context takes any attribute
         images: torch.Tensor,
         weight: torch.Tensor,
         shape: ConvolutionShape,
@@ -71,7 +71,7 @@ class _Columns(torch.autograd.Function):
 
     @staticmethod
     def backward(  # type: ignore[override]
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 - as in forward
         *grads: torch.Tensor,
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         columns, taps = ctx.saved_tensors

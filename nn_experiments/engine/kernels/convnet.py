@@ -27,7 +27,7 @@ def convolutional(step: Step) -> TypeGuard[TrainingStep]:
     return any(isinstance(m, nn.Conv2d) for m in step.model.modules())
 
 
-def _last(value: Any) -> Any:
+def _last(value: Any) -> Any:  # noqa: ANN401 - a batch's inputs may be anything that the module takes
     """Return images with channels last in memory, and anything else as it is."""
     if isinstance(value, torch.Tensor) and value.dim() == 4:
         return value.contiguous(memory_format=torch.channels_last)
