@@ -198,7 +198,7 @@ def wavefront(
     ensemble = ensemble or Ensemble(chunk=chunk)
     segments = plan(order, at)
     first = next((segment.indices[0] for segment in segments if len(segment.indices)), None)
-    step = _batchable(step, state0, None if first is None else batches(first))
+    step = _batchable(step, batches, state0, first)
     wide = None if first is None else ensemble.prepare(step, batches, state0, first)
     chains = _Chains(ensemble, step, batches, wide)
     groups: dict[int, list[Segment]] = {}
@@ -224,7 +224,7 @@ def wavefront(
                 yield n, *ready.pop(n)
 
 
-def _batchable(step: Step, state0: State, batch: Sequence[Any] | None) -> TrainingStep:
+def _batchable(step: Step, batches: Batches, state0: State, first: int | None) -> TrainingStep:
     """Return a step that chains can share.
 
     Raises
@@ -235,8 +235,8 @@ def _batchable(step: Step, state0: State, batch: Sequence[Any] | None) -> Traini
     what = ""
     if not isinstance(step, TrainingStep):
         what = f"{type(step).__name__} is not a TrainingStep"
-    elif batch is not None and not step.optimizer.is_plain_sgd:
-        slopes, _ = step.gradients(state0, batch)
+    elif first is not None and not step.optimizer.is_plain_sgd:
+        slopes, _ = step.gradients(state0, batches(first))
         idle = next((name for name, slope in slopes.items() if slope is None), None)
         if idle is not None:
             what = f"the loss does not depend on {idle}, which {step.optimizer.method} would move all the same"
