@@ -1,4 +1,4 @@
-"""The command line ``python -m nn_experiments`` (torch is imported only by the commands that train)."""
+"""The command line ``python -m nn_experiments``; only the commands that train import torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, whose own help says what the list of commands says."""
+    """Add a command and return its parser; ``summary`` is its line in the list of commands and its own description."""
     return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
 
 
@@ -348,7 +348,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:2] == ["plot", "increments"]:
             return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
-        if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
+        if words[:1] in (["plot"], ["report"]):  # they parse their own arguments, and import matplotlib
             module = {"plot": "nn_experiments.report.plotting", "report": "nn_experiments.report.page"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
@@ -360,7 +360,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output left, as `… | head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `… | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TypeError, ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Convolutions of many chains as batched matrix products of columns: patches of the images, written out once.
+"""Convolutions of many chains as batched matrix products of columns (im2col).
 
 Everything here is channels last: images are (B, H, W, E·C) in memory, columns (E, B·places, taps·C), weights
 (E, O, taps·C). Every product reads and writes its tensors where they are, so that nothing is transposed. On a GPU with
@@ -34,7 +34,7 @@ def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionSha
             weight = weight.flatten(0, 1)[None]
         made = _Columns.apply(images, weight, shape)
     assert isinstance(made, torch.Tensor)
-    return made.permute(0, 3, 1, 2)  # out here, so that what follows may change it in place
+    return made.permute(0, 3, 1, 2)  # outside of the autograd function, so that later layers may change it in place
 
 
 def _last(images: torch.Tensor) -> torch.Tensor:
