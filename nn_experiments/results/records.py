@@ -48,7 +48,7 @@ def record_path(experiment: str, folder: Path, tag: str | None = None) -> Path:
 
 
 def records_of(experiment: str, folder: Path) -> dict[str | None, Path]:
-    """Return tag -> file of the records of an experiment in a folder; the tag None, of its own settings, comes first."""
+    """Return tag -> file of an experiment's records in a folder; the tag None, of its own settings, comes first."""
     own = record_path(experiment, folder)
     tagged = sorted(folder.glob(f"{experiment}--*.npz"))
     return ({None: own} if own.is_file() else {}) | {path.stem.partition("--")[2]: path for path in tagged}
