@@ -2,8 +2,8 @@
 
 A tensor ``state[p][slot]`` of the parameter called ``name`` has the key ``slot:name``. A value that is not a tensor has
 its type in brackets, ``step[int]:name``, since an optimizer that computes ``beta ** step`` in Python would round
-otherwise with a tensor. State that belongs to no parameter has an empty name, and an option of a parameter group that steps change
-the key ``group 0 option[float]:``.
+otherwise with a tensor. State that belongs to no parameter has an empty name. An option of a parameter group that steps
+change has the key ``group 0 option[float]:``.
 """
 
 from __future__ import annotations
