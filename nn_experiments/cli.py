@@ -49,7 +49,7 @@ def _arguments() -> argparse.ArgumentParser:
     record = _command(commands, "record", "pack the results of a figure's experiment into one file")
     record.add_argument("figure", help="fig2 … fig19, or digits")
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
-    record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file (default: results)")
+    record.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     record.add_argument(
         "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
@@ -61,8 +61,12 @@ def _arguments() -> argparse.ArgumentParser:
     )
 
     merge = _command(commands, "merge", "combine the results of several machines in one folder")
-    merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
-    merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"target folder (default: {DEFAULT_OUT})")
+    merge.add_argument(
+        "sources", type=Path, nargs="+", help="folders of runs; all are checked before anything is copied"
+    )
+    merge.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs to copy into (default: {DEFAULT_OUT})"
+    )
 
     _subset_arguments(_command(commands, "data", "load a data set and describe it, or export the part that runs need"))
     return parser
@@ -147,14 +151,14 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
     increments.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
     )
-    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
+    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     _data_arguments(increments)
 
 
 def _study_arguments(study: argparse.ArgumentParser) -> None:
     study.add_argument("name", nargs="?", help="which study (default: list them)")
     study.add_argument("--seeds", type=int, help="number of seeds or replicates (default: the study's)")
-    study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
+    study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     study.add_argument("--data-dir", help="folder with Fashion-MNIST's files (default: as in run)")
 
 
@@ -242,7 +246,7 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
 def _merge(args: argparse.Namespace) -> int:
     from nn_experiments.results.merge import merge
 
-    for source, merged in zip(args.sources, merge(args.sources, args.into), strict=True):
+    for source, merged in zip(args.sources, merge(args.sources, args.out), strict=True):
         print(f"{source}: {merged}")
     return 0
 
@@ -252,7 +256,7 @@ def _record(args: argparse.Namespace) -> int:
     from nn_experiments.results.records import check_keeps, record_path
 
     figure = catalogue.find(args.figure)
-    path = record_path(figure.experiment, args.into, args.tag)
+    path = record_path(figure.experiment, args.results, args.tag)
     curves = load(figure.experiment, out=args.out, run_id=args.run_id)
     if not args.replace:
         check_keeps(path, curves)
