@@ -1,4 +1,4 @@
-"""Forward and backward training of networks: any order of the steps, any model (names load on first use)."""
+"""Forward and backward training of networks: any order of the steps, any model."""
 
 from contraction.lazy import attach
 

@@ -1,4 +1,4 @@
-"""``python -m nn_experiments``: list, run, plot, report, merge, data."""
+"""Entry point of ``python -m nn_experiments``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line ``python -m nn_experiments`` (torch is imported only by the commands that train)."""
+"""The command line ``python -m nn_experiments``; only the commands that train import torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, whose own help says what the list of commands says."""
+    """Add a command and return its parser; ``summary`` is its line in the list of commands and its own description."""
     return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
 
 
@@ -49,7 +49,7 @@ def _arguments() -> argparse.ArgumentParser:
     record = _command(commands, "record", "pack the results of a figure's experiment into one file")
     record.add_argument("figure", help="fig2 … fig19, or digits")
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
-    record.add_argument("--into", type=Path, default=Path("results"), help="folder of the file (default: results)")
+    record.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     record.add_argument(
         "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
@@ -61,8 +61,12 @@ def _arguments() -> argparse.ArgumentParser:
     )
 
     merge = _command(commands, "merge", "combine the results of several machines in one folder")
-    merge.add_argument("sources", type=Path, nargs="+", help="folders of runs (--out of run); all are checked first")
-    merge.add_argument("--into", type=Path, default=DEFAULT_OUT, help=f"target folder (default: {DEFAULT_OUT})")
+    merge.add_argument(
+        "sources", type=Path, nargs="+", help="folders of runs; all are checked before anything is copied"
+    )
+    merge.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs to copy into (default: {DEFAULT_OUT})"
+    )
 
     _subset_arguments(_command(commands, "data", "load a data set and describe it, or export the part that runs need"))
     return parser
@@ -147,14 +151,14 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
     increments.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
     )
-    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
+    increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     _data_arguments(increments)
 
 
 def _study_arguments(study: argparse.ArgumentParser) -> None:
     study.add_argument("name", nargs="?", help="which study (default: list them)")
     study.add_argument("--seeds", type=int, help="number of seeds or replicates (default: the study's)")
-    study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"output folder (default: {DEFAULT_OUT})")
+    study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     study.add_argument("--data-dir", help="folder with Fashion-MNIST's files (default: as in run)")
 
 
@@ -192,28 +196,29 @@ def _list(args: argparse.Namespace) -> int:
 
 def _data(args: argparse.Namespace) -> int:
     from nn_experiments.datasets import load_dataset
-    from nn_experiments.datasets.subset import CutDataset
+    from nn_experiments.datasets.subset import DataSubset
 
-    cutting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
-    if bool(args.name) == bool(args.figures) or bool(cutting) != bool(args.figures) or (cutting and not args.into):
+    exporting = args.into or args.reduced or args.seeds or args.steps is not None or args.set or args.no_diagnostics
+    if bool(args.name) == bool(args.figures) or bool(exporting) != bool(args.figures) or (exporting and not args.into):
         raise ValueError("data takes either the name of a data set, or --for FIGURE … --into DIR (with --seeds, …)")
     if args.figures:
-        return _cut(args)
+        return _export(args)
     data = load_dataset(args.name, data_dir=args.data_dir, official=not args.any_data)
     print(
         f"{data.name}: {len(data.train_inputs)} training and {len(data.test_inputs)} test items of shape "
         f"{data.shape}, {data.classes or 'no'} classes, fingerprint {data.fingerprint}"
     )
-    if isinstance(data, CutDataset):
+    if isinstance(data, DataSubset):
         held = data.held
-        print(f"  a cut: only {held[0]} training and {held[1]} test items are here, for {'; '.join(data.purposes)}")
+        runs = "; ".join(data.purposes)
+        print(f"  a subset: only {held[0]} training and {held[1]} test items are in this folder, for {runs}")
     return 0
 
 
-def _cut(args: argparse.Namespace) -> int:
-    from nn_experiments.runs.data_subset import cut_for
+def _export(args: argparse.Namespace) -> int:
+    from nn_experiments.runs.data_subset import export_subsets
 
-    made = cut_for(
+    written = export_subsets(
         args.figures,
         args.into,
         seeds=args.seeds,
@@ -224,7 +229,7 @@ def _cut(args: argparse.Namespace) -> int:
         data_dir=args.data_dir,
         official=not args.any_data,
     )
-    for path, data in made:
+    for path, data in written:
         print(
             f"{path}: {data.held[0]} of {len(data.train_inputs)} training and {data.held[1]} of "
             f"{len(data.test_inputs)} test images of {data.name}, {path.stat().st_size / 1e6:.1f} MB, for "
@@ -241,7 +246,7 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
 def _merge(args: argparse.Namespace) -> int:
     from nn_experiments.results.merge import merge
 
-    for source, merged in zip(args.sources, merge(args.sources, args.into), strict=True):
+    for source, merged in zip(args.sources, merge(args.sources, args.out), strict=True):
         print(f"{source}: {merged}")
     return 0
 
@@ -251,7 +256,7 @@ def _record(args: argparse.Namespace) -> int:
     from nn_experiments.results.records import check_keeps, record_path
 
     figure = catalogue.find(args.figure)
-    path = record_path(figure.experiment, args.into, args.tag)
+    path = record_path(figure.experiment, args.results, args.tag)
     curves = load(figure.experiment, out=args.out, run_id=args.run_id)
     if not args.replace:
         check_keeps(path, curves)
@@ -347,7 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:2] == ["plot", "increments"]:
             return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
-        if words[:1] in (["plot"], ["report"]):  # their arguments are theirs, and so is matplotlib
+        if words[:1] in (["plot"], ["report"]):  # they parse their own arguments, and import matplotlib
             module = {"plot": "nn_experiments.report.plotting", "report": "nn_experiments.report.page"}[words[0]]
             return int(importlib.import_module(module).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
@@ -359,7 +364,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output left, as `… | head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `… | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TypeError, ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:

@@ -29,8 +29,11 @@ def weak(name: str) -> str:
 
 
 def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:
-    """Return, for each order and baseline: name, gradients of its last iterate alone and of the recorded path, and
-    the medians over seeds of the window's mean and detrended deviation of the first metric (NaN if one diverged)."""
+    """Return one row per order and baseline: its cost, its level and its variability.
+
+    A row holds the name, the gradients of the last iterate alone and of the recorded path, and the medians over seeds
+    of the window's mean and detrended deviation of the first metric (NaN if one diverged).
+    """
     metric = pair.figure.metrics[0]
     rows = []
     for order in pair.curves.orders:

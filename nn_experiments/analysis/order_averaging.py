@@ -13,7 +13,7 @@ __all__ = ["regulariser_findings"]
 
 
 def regulariser_findings(curves: Curves, figure: Figure) -> list[Finding]:
-    """Is some regularised path lower than both the large and the small batch's at the last common step?"""
+    """Judge whether a regularised path ends below those of the large and of the small batch."""
     metric = figure.metrics[0]
     shown = [name for name in figure.all_orders if name in curves.orders]
     plain = [name for name in ("large", "small") if name in shown]

@@ -90,7 +90,7 @@ def _time(times: np.ndarray) -> str:
 
 
 def settling_times(pair: Pairing) -> Finding:
-    """Does the other order stay near its last value sooner?
+    """Judge whether the other order stays near its last value sooner.
 
     The tolerance of a seed is half the root mean square of both orders' detrended deviations, the same for both.
     """

@@ -1,4 +1,4 @@
-"""Figures 3 and 13: is the path elsewhere after its reset, and does forward visit both places? (no torch)"""
+"""Figures 3 and 13: whether the path is elsewhere after its reset, and forward visits both places (no torch)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNBROKEN = "backward"
 
 
 def other_point(pair: Pairing, sentence: str) -> Finding:
-    """Is the path elsewhere after its reset, and does forward visit both places?
+    """Judge whether the path is elsewhere after its reset, and forward visits both places.
 
     Everything is compared at the same n, so that training, which moves every path, drops out. The reset path is
     elsewhere on a seed if, over the last window, its mean differs from that of the backward path without a reset by

@@ -167,7 +167,7 @@ def judge(
 
 
 def judge_start(apart: float | None, scale: float | None, *, began: float | None = None) -> str:
-    """Return the verdict on (b) or (c): do two starts under the same maps come together?
+    """Return the verdict on (b) or (c): whether two starts under the same maps come together.
 
     ``apart``: their distance; ``began``: at the path's start. ``forgets``: at most a tenth of the scale and of what
     they began with; ``does not forget by N``: at least half of the scale, or no nearer than they began.

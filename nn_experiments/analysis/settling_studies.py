@@ -197,7 +197,7 @@ _POINTS = (
 
 
 def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
-    """Return the finding on settings with a certificate: is the bound kept, at every n and replicate?"""
+    """Return the finding on settings with a certificate: whether the bound is kept at every n and replicate."""
     runs, broken, checked, worst = list(study.about["runs"]), 0, 0, 0.0
     for k in range(len(every)):
         factor = float(study["factor"][k])
@@ -226,7 +226,7 @@ def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
 
 
 def _exponents(every: Sequence[Row]) -> Finding:
-    """Return the finding on the exponent: does its sign, estimated before on other seeds, tell what increments do?"""
+    """Return the finding on the exponent: whether its sign, estimated on other seeds, tells what increments do."""
     kept = [row for row in every if np.isfinite(row.exponent) and np.isfinite(row.rate)]
     same = sum(np.sign(row.exponent) == np.sign(row.rate) for row in kept)
     pairs = np.array([[row.exponent, row.rate] for row in kept])

@@ -69,7 +69,10 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
 
 
 def best(pair: Pairing) -> Finding:
-    """Does the other order's best value so far, at the end, lie lower? A forward path passes by many more values."""
+    """Judge whether the other order's best value so far is lower at the end.
+
+    A forward path passes by many more values.
+    """
     rows, texts = [], []
     for metric in (name for name in pair.figure.metrics if name in pair.metrics):
         both = pair.summaries(metric)

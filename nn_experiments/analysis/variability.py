@@ -1,5 +1,7 @@
-"""Is one order's path less variable than the other's? By several measures, several windows, and against the law's own
-width (no torch)."""
+"""Whether one order's path is less variable than the other's (no torch).
+
+It is judged by several measures, over several windows, and against the width of the law.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ WINDOWS = (0.25, 1, 2, 3.5)
 
 
 def variability(pair: Pairing, place: str, sentence: str) -> list[Finding]:
-    """Return a finding a metric: is the other order less variable along its path?"""
+    """Return one finding per metric: whether the other order is less variable along its path."""
     return [_of_metric(pair, metric, place, sentence) for metric in pair.metrics]
 
 

@@ -23,24 +23,34 @@ def load_dataset(
 
     Parameters
     ----------
+    name
+        One of `NAMES`.
     data_dir
         A folder with files in one of the known formats (default: the environment variable
-        ``TRAINING_IN_REVERSE_DATA``). Where it holds only a cut of the set
-        (``data --for FIGURE --into FOLDER``), the cut is loaded: it has the whole set's lengths, fingerprint
-        and statistics, and refuses images it does not hold. Where it has neither, the official files are
+        ``TRAINING_IN_REVERSE_DATA``). If it holds only a subset of the set
+        (``data --for FIGURE --into FOLDER``), the subset is loaded: it has the whole set's lengths, fingerprint and
+        statistics, and refuses images that it does not hold. If the folder has neither, the official files are
         downloaded into a cache.
     official
-        Refuse files whose fingerprint is not the official data set's (a cut carries the whole set's).
+        Whether to refuse files whose fingerprint is not the official data set's (a subset stores that of the whole
+        set).
     download
         Whether downloading is allowed.
+
+    Returns
+    -------
+    Dataset
+        Arrays in canonical order.
 
     Raises
     ------
     MissingData
-        If the set is nowhere and cannot be downloaded.
+        If the set is in neither place and cannot be downloaded.
     DataError
-        If a file is truncated, altered, or not the official data. Also later, from a cut's arrays, for an image
-        that the cut does not hold.
+        If a file is truncated, altered, or not the official data. The arrays of a subset also raise it later, for an
+        image that the subset does not hold.
+    ValueError
+        If the name is unknown.
     """
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}; the known ones are {', '.join(NAMES)}")

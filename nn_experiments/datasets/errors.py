@@ -1,4 +1,4 @@
-"""What can be wrong with data."""
+"""Errors about data files."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class MissingData(TrainingInReverseError, FileNotFoundError):
 
 
 def missing_data(what: str, searched: Sequence[str], remedy: str) -> MissingData:
-    """Return the error for a data set that is nowhere: what is missing, a line a place searched, and what to do."""
+    """Return the error for a missing data set: what is missing, one line per place searched, and what to do."""
     return MissingData("\n".join([what, *(f"  searched {place}" for place in searched), remedy]))

@@ -1,4 +1,4 @@
-"""Where image data comes from: a folder of the user's, or the official files through pooch, with checksums."""
+"""Sources of image data: a folder of the user's, or the official files, downloaded with checksums by pooch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Source:
     classes
         Number of classes.
     hosts
-        Addresses of folders that hold the files, tried in this order.
+        Addresses of folders with the files, tried in this order.
     files
         File name -> checksum, as pooch writes it.
     fingerprint
@@ -98,7 +98,7 @@ def _idx(folder: Path) -> formats.Splits | None:
 
 
 def find_local(name: str, folder: Path) -> formats.Splits | None:
-    """Return a data set's raw arrays from a folder, or None if it holds none of the known forms.
+    """Return a data set's raw arrays from a folder, or None if the folder has it in none of the known forms.
 
     Known are ``NAME.npz`` (``train_images``, ``train_labels``, ``test_images``, ``test_labels``); for
     fashion_mnist the four IDX files (with or without ``.gz``, also in ``fashion_mnist/`` or
@@ -126,18 +126,32 @@ def _place(name: str, folder: Path) -> str:
         if name in _CIFAR
         else [f"{_IDX[0]}[.gz] and the other three (also in fashion_mnist or FashionMNIST/raw)"]
     )
-    return f"{folder} for {', '.join([f'{name}.npz', *forms, subset.cut_path(name, folder).name])}"
+    return f"{folder} for {', '.join([f'{name}.npz', *forms, subset.subset_path(name, folder).name])}"
 
 
 def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) -> Path:
-    """Download what ``cache`` lacks of the official files, checked; a failed download leaves no half file.
+    """Download the official files that ``cache`` lacks, and check them; a failed download leaves no partial file.
+
+    Parameters
+    ----------
+    name, source
+        The data set.
+    cache
+        Folder of the files.
+    searched
+        Places that were searched before, for the error message.
+
+    Returns
+    -------
+    Path
+        The cache.
 
     Raises
     ------
     MissingData
         If no host gives the files: what is missing, where it was searched (``searched`` first), what to do.
     DataError
-        If what came has another checksum.
+        If a downloaded file has another checksum.
     """
     try:
         import pooch
@@ -167,15 +181,15 @@ def _remedy(source: Source) -> str:
 
 
 def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None) -> Dataset:
-    """Return a data set from a folder (whole, or else a cut), or from official downloads (see `load_dataset`)."""
+    """Return a data set from a folder (the whole set or a subset), or from official downloads (see `load_dataset`)."""
     source = SOURCES[name]
     found, searched = None, []
     if folder is not None:
         if not folder.is_dir():
             raise missing_data(f"the data folder {folder} does not exist", (), _remedy(source))
         found = find_local(name, folder)
-        if found is None and subset.cut_path(name, folder).is_file():
-            return _checked(subset.read_cut(subset.cut_path(name, folder)), source, official)
+        if found is None and subset.subset_path(name, folder).is_file():
+            return _checked(subset.read_subset(subset.subset_path(name, folder)), source, official)
         searched = [_place(name, folder)]
     if found is None:
         if not download:

@@ -1,9 +1,9 @@
-"""A data set cut down to the images that some runs draw: one small file that stands for the whole set (NumPy only).
+"""Data subsets: the images of a data set that some runs read, in one small file (NumPy only).
 
-What is checked when a cut is read: its own SHA-256 over everything in it (so a truncated or altered file is
-refused), shapes, labels, and that its images stand in canonical order. What cannot be checked without the whole
-set: that the images are that set's, at these places. The fingerprint, the sizes and the statistics of the whole set
-are carried over from where the cut was made; there the whole set was hashed.
+Reading a subset checks its own SHA-256 over everything in it (so that a truncated or altered file is refused), shapes,
+labels, and that its images are in canonical order. It cannot check, without the whole set, that the images are that
+set's, at these positions. The fingerprint, the sizes and the statistics of the whole set are stored in the file; they
+were computed from the whole set when the subset was written.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from contraction.files import replacing
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
 
-__all__ = ["CutDataset", "Rows", "cut_path", "read_cut", "write_cut"]
+__all__ = ["DataSubset", "Rows", "read_subset", "subset_path", "write_subset"]
 
 PARTS = ("train", "test")
 
 
 class Rows:
-    """An array of which only some rows are at hand: as long as the whole one, indexed by places in the whole one.
+    """Some rows of an array, indexed by their positions in the whole array.
 
     Parameters
     ----------
     values
-        (K, …): the rows at hand.
+        (K, …): the rows that are stored.
     places
-        (K,) int64, increasing: where they stand in the whole array.
+        (K,) int64, increasing: their positions in the whole array.
     count
         Length of the whole array.
     holds, purpose
-        What the error says of a row that is not at hand: what there is, and what it was cut for.
+        For the error message about a missing row: what is stored, and which runs it was written for.
     """
 
     def __init__(self, values: np.ndarray, places: np.ndarray, count: int, *, holds: str, purpose: str) -> None:
@@ -72,20 +72,20 @@ class Rows:
         Raises
         ------
         DataError
-            If one of them is not at hand.
+            If one of them is not stored.
         IndexError
             If the whole array has no such row.
         """
         return self.values[self._found(rows)]
 
     def require(self, rows: np.ndarray) -> None:
-        """Raise the error of a row that is not at hand, if there is one, without copying any."""
+        """Raise `DataError` if one of some rows is not stored; nothing is copied."""
         self._found(rows)
 
     def _found(self, rows: np.ndarray | slice | int) -> np.ndarray:
-        """Return where rows of the whole array stand among those at hand."""
+        """Return the positions, among the stored rows, of rows of the whole array."""
         if not isinstance(rows, np.ndarray | slice | list | int | np.integer):
-            raise TypeError(f"a cut of a data set is indexed by rows only, got {rows!r}")
+            raise TypeError(f"a data subset is indexed by rows only, got {rows!r}")
         wanted = self._all[rows]
         found = np.minimum(np.searchsorted(self.places, wanted), len(self.places) - 1)
         missing = np.asarray(wanted)[self.places[found] != wanted]
@@ -99,22 +99,22 @@ class Rows:
 
     def _refuse(self, wanted: str) -> NoReturn:
         raise DataError(
-            f"{self.holds} and not {wanted}; it was cut for {self.purpose}. Cut a larger one from the whole data set, "
-            "with this run's figure, --seeds, --steps and --set: "
+            f"{self.holds} and not {wanted}; it was written for {self.purpose}. Write a larger one from the whole "
+            "data set, with this run's figure, --seeds, --steps and --set: "
             "python -m nn_experiments data --for FIGURE --seeds SEED … --into FOLDER"
         )
 
 
 @dataclass(frozen=True, eq=False)
-class CutDataset(Dataset):
+class DataSubset(Dataset):
     """A `Dataset` whose four arrays are `Rows`; everything else is the whole set's.
 
     Attributes
     ----------
     purposes
-        The runs it was cut for, in words.
+        The runs it was written for, in words.
     held
-        How many training and test images are at hand.
+        How many training and test images are stored.
     carried
         Mean and standard deviation of the whole set's training pixels, each (C,) float64.
     """
@@ -124,12 +124,12 @@ class CutDataset(Dataset):
     carried: tuple[np.ndarray, np.ndarray]
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the whole set's mean and standard deviation, as carried in the file."""
+        """Return the whole set's mean and standard deviation, as stored in the file."""
         return self.carried
 
 
-def cut_path(name: str, folder: Path) -> Path:
-    """Return where a folder has its cut of a data set: ``NAME-cut.npz``."""
+def subset_path(name: str, folder: Path) -> Path:
+    """Return the file of a data subset in a folder, ``NAME-cut.npz``."""
     return folder / f"{name}-cut.npz"
 
 
@@ -143,31 +143,40 @@ def _checksum(arrays: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def write_cut(
+def write_subset(
     dataset: Dataset, rows: tuple[np.ndarray, np.ndarray], purposes: Sequence[str], folder: Path
-) -> tuple[Path, CutDataset]:
-    """Write a cut of a data set, or add to the one that the folder has already; return its path and itself.
+) -> tuple[Path, DataSubset]:
+    """Write a subset of a data set, or extend the one that the folder has already.
 
     Parameters
     ----------
     dataset
-        The whole set (or a larger cut of it).
+        The whole set, or a larger subset of it.
     rows
-        Places of the training and of the test images to keep, int64, in any order.
+        Positions of the training and of the test images to store, int64, in any order.
     purposes
         The runs it is for, in words.
+    folder
+        Where the file is written.
+
+    Returns
+    -------
+    Path, DataSubset
+        The file, and what it now holds.
 
     Raises
     ------
     DataError
-        If the folder has a cut of other data under this name, or ``dataset`` lacks a row.
+        If the folder has a subset of other data under this name, or ``dataset`` lacks a row.
     """
-    path = cut_path(dataset.name, folder)
+    path = subset_path(dataset.name, folder)
     keep = [np.unique(places) for places in rows]
     if path.exists():
-        old = read_cut(path)
+        old = read_subset(path)
         if old.fingerprint != dataset.fingerprint:
-            raise DataError(f"{path} is a cut of other data (fingerprint {old.fingerprint}, not {dataset.fingerprint})")
+            raise DataError(
+                f"{path} is a subset of other data (fingerprint {old.fingerprint}, not {dataset.fingerprint})"
+            )
         purposes = (*old.purposes, *purposes)
         keep = [np.union1d(k, cast(Rows, getattr(old, f"{p}_inputs")).places) for k, p in zip(keep, PARTS, strict=True)]
     about = {
@@ -187,16 +196,16 @@ def write_cut(
         arrays[f"{part}_labels"] = getattr(dataset, f"{part}_targets")[places].astype(np.uint16)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, checksum=np.array(_checksum(arrays)), **arrays)
-    return path, read_cut(path)
+    return path, read_subset(path)
 
 
-def read_cut(path: Path) -> CutDataset:
-    """Read a cut.
+def read_subset(path: Path) -> DataSubset:
+    """Read a data subset.
 
     Raises
     ------
     DataError
-        If the file is truncated, altered or no cut.
+        If the file is truncated, altered or not a data subset.
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -204,9 +213,9 @@ def read_cut(path: Path) -> CutDataset:
         checksum = str(arrays.pop("checksum"))
         about = json.loads(str(arrays["about"]))
     except (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is truncated or altered, or no cut of a data set ({error}); make it again") from error
+        raise DataError(f"{path} is truncated or altered, or not a data subset ({error}); write it again") from error
     if _checksum(arrays) != checksum:
-        raise DataError(f"{path} is altered: its contents do not have the checksum it carries; make it again")
+        raise DataError(f"{path} is altered: its contents do not have the checksum stored in it; write it again")
     found: list[Any] = []
     purposes = tuple(about["purposes"])
     for part in PARTS:
@@ -217,7 +226,7 @@ def read_cut(path: Path) -> CutDataset:
             "purpose": "; ".join(purposes),
         }
         found += [Rows(values, places, about[part], **about_rows) for values in (images, labels.astype(np.int64))]
-    return CutDataset(
+    return DataSubset(
         about["name"],
         *found,
         classes=about["classes"],
@@ -243,4 +252,4 @@ def _check(path: Path, about: dict, part: str, places: np.ndarray, images: np.nd
         or labels.max() >= about["classes"]
         or keys != sorted(keys)
     ):
-        raise DataError(f"{path}: the {part} images are not a subset of a data set in canonical order; make it again")
+        raise DataError(f"{path}: the {part} images are not a subset of a data set in canonical order; write it again")

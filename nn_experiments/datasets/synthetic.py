@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def regression(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return (train x, train y, test x, test y) of appendix A.1, float64, shapes (101, 1) and (100, 1).
 
-    Training points are x_i = −1 + 2i/100, i = 0, …, 100. The paper does not say what the test set is; here it is
+    Training points are x_i = −1 + 2i/100, i = 0, …, 100. The paper does not describe the test set; here it is
     the 100 midpoints between them.
     """
     function = FUNCTIONS[name]

@@ -1,4 +1,4 @@
-"""Engines: an order and batches in, metrics at every asked iterate out."""
+"""Engines: they train in an order and measure iterates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nn_experiments.training.step import State, Step, TorchOptimizerStep, Traini
 
 __all__ = ["ENGINES", "Measured", "Trajectory", "iterates", "measure", "measure_path"]
 
-#: What `iterates` can be asked for: one chain at a time with a kernel, the plain double loop, all chains together.
+#: Engines of `iterates`: a kernel for one chain at a time, the plain double loop, and all chains together.
 ENGINES = (*KERNELS, "loop", "ensemble")
 
 
@@ -41,7 +41,7 @@ def iterates(
     engine: str = "auto",
     chunk: int | None = None,
 ) -> Trajectory:
-    """Train in any order and measure the asked iterates.
+    """Train in any order and measure iterates.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Iterates under an order, one state at a time: what the single-chain engine yields."""
+"""Iterates under an order, computed one chain at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["averages", "walk"]
 
 
 def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Segment | None]]:
-    """Yield (n, iterate n, its run) for n in increasing order; anchors are kept only while they are needed.
+    """Yield (n, iterate n, its segment) for n in increasing order; anchors are kept only as long as they are needed.
 
-    Iterate 0 comes with None in place of a run.
+    Iterate 0 comes with None in place of a segment.
     """
     runs = plan(order, at)
     needed = Counter(run.anchor for run in runs)

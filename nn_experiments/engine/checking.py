@@ -1,4 +1,4 @@
-"""Is what will run the step that was asked for? Steps, kernels and ensembles against the user's own loop."""
+"""Checks of steps, kernels and ensembles against the user's own training loop, before they are used."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def describe(kernel: Kernel) -> dict[str, str]:
 
 
 def _reference(step: Step, check: SelfCheck, batches: Batches, state0: State) -> Reference:
-    """Return what the user's own loop gives, from the check of the step; computed anew if that was of other batches."""
+    """Return the states of the user's own loop; they are computed again if the check of the step used other batches."""
     if check.reference is None:
         check.known = [one for one in check.known if one[:2] != (batches, "step")]
         check(step, batches, state0)
@@ -111,9 +111,9 @@ def _said(difference: tuple[int, str, float, float]) -> str:
 
 
 def why_not_ensemble(step: Step, batches: Batches, state0: State) -> str | None:
-    """Return why the ensemble cannot run a step of from_torch, or how it differs; None if it is right.
+    """Return why the ensemble cannot run a step of from_torch, or how it differs from the user's loop, or None.
 
-    Two chains are compared: the maps of the check, and the first of them.
+    Two chains are compared: one with all maps of the check, and one with the first of them.
     """
     check = getattr(step, "self_check", None)
     if not isinstance(check, SelfCheck):

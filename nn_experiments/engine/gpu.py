@@ -32,13 +32,13 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-#: Share of a card's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
+#: Share of a GPU's memory that torch may take; the rest is for what libraries and kernels allocate themselves.
 SHARE = 0.93
 
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Let cuDNN take the same deterministic algorithm every time; otherwise T_i would not be a fixed map."""
+    """Make cuDNN use deterministic algorithms in the body; otherwise T_i would not be a fixed map."""
     flags = torch.backends.cudnn
     before = flags.deterministic, flags.benchmark
     flags.deterministic, flags.benchmark = True, False
@@ -49,7 +49,7 @@ def repeatable() -> Iterator[None]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory ran out, in the words of torch or of a library below it."""
+    """Return whether an error of torch, or of a library below it, says that memory ran out."""
     words = ("out of memory", "ALLOC_FAILED", "unable to find an engine")  # the last is cuDNN's, without a workspace
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in words)
@@ -57,13 +57,13 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def limit_share(device: str) -> None:
-    """Keep torch within its share of a GPU, so that it runs out of memory itself and says so."""
+    """Limit torch to its share of a GPU's memory, so that torch itself raises the error when memory runs out."""
     if torch.device(device).type == "cuda":
         torch.cuda.set_per_process_memory_fraction(SHARE, torch.device(device).index)
 
 
 def device_is_lost(error: BaseException) -> bool:
-    """Return whether after this error nothing can be computed on the card any more."""
+    """Return whether nothing can be computed on the GPU after this error."""
     kind = getattr(torch, "AcceleratorError", None)
     return kind is not None and isinstance(error, kind) and not out_of_memory(error)
 
@@ -91,7 +91,7 @@ def attempt(call: Callable[[], Result]) -> tuple[Result] | None:
 
 
 def free() -> None:
-    """Give back what torch keeps of a GPU's memory; call it outside of the ``except`` that caught running out of it."""
+    """Release the GPU memory that torch caches; call it outside of the ``except`` that caught running out of it."""
     if torch.cuda.is_available():
         gc.collect()
         torch.cuda.empty_cache()
@@ -140,13 +140,13 @@ def recorded(
 
 
 def wait(device: torch.device | str) -> None:
-    """Wait until a GPU has done what it was told; on a CPU nothing is left to do."""
+    """Wait until a GPU has finished its queued work; do nothing on a CPU."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def versions() -> dict[str, Any]:
-    """Return the versions of what computes on a GPU."""
+    """Return the versions of the GPU libraries."""
     found = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
     with contextlib.suppress(PackageNotFoundError):
         found["triton"] = version("triton")

@@ -1,4 +1,4 @@
-"""The end point of the backward path alone, by doubling the horizon: O(n) maps in all, not O(n²)."""
+"""The end of the backward path by doubling the horizon, with O(n) maps in all instead of O(n²)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Limit", "limit"]
 
 @dataclass(frozen=True)
 class Limit:
-    """What doubling the horizon found.
+    """The result of doubling the horizon.
 
     Attributes
     ----------

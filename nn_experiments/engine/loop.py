@@ -1,4 +1,4 @@
-"""The plain double loop: the oracle that every engine is held to, and the baseline of the benchmarks."""
+"""The plain double loop, which tests compare every engine with and benchmarks measure against."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def double_loop(
     order: Order,
     at: Sequence[int],
 ) -> dict[int, State]:
-    """Return iterate n for every n of ``at``, each from θ0 again: for n: for j in the word: θ = T_j(θ)."""
+    """Return iterate n for every n of ``at``, each computed from θ0."""
     found: dict[int, State] = {}
     for n in at:
         state = state0

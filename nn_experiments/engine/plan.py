@@ -14,7 +14,7 @@ __all__ = ["Segment", "check_iterates", "plan"]
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of maps applied to an earlier iterate.
+    """A sequence of maps applied to an earlier iterate.
 
     Attributes
     ----------

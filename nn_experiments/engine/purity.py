@@ -1,4 +1,4 @@
-"""Is a step a pure function? Ask it twice before spending quadratic compute on it."""
+"""Checks that a step, batches and metrics are pure functions, before quadratic compute is spent on them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
             # copies: a loop that returns its own tensors would change them the second time
             results.append({name: value.detach().clone() for name, value in _tensors(end).items()})
             generators.append((drawn_before, generator_states()))
-            torch.rand(())  # the second time begins elsewhere: a step that seeds the generator ends at the same place
+            torch.rand(
+                ()
+            )  # the second run starts from another state: a step that seeds the generator still ends in the same one
     if difference := _differ(before, state0):
         raise NotDeterministic(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
@@ -81,7 +83,7 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
 
 
 def probe_measurement(measure: Callable[[State], Mapping[str, Any]], state: State) -> None:
-    """Measure a state twice and compare: looking at an iterate must neither change it nor depend on chance.
+    """Measure a state twice and compare: a measurement must neither change the state nor be random.
 
     Raises
     ------

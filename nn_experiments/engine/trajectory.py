@@ -1,4 +1,4 @@
-"""What ``iterates`` returns."""
+"""The result of `nn_experiments.iterates`."""
 
 from __future__ import annotations
 

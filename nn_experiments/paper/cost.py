@@ -1,4 +1,4 @@
-"""What an experiment costs, and how long that takes on this machine (NumPy only: `list` stays fast)."""
+"""The cost of experiments, and the time they take on this machine (NumPy only, so that `list` is fast)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES, Experiment, Fig
 __all__ = ["figure_rows", "flops_per_item", "peak"]
 
 _SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
-# Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; the first name that fits counts.
+# Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; the first name that matches is used.
 _CONVOLUTIONAL = {
     "resnet18-7x7": 37e6,
     "resnet18": 555e6,
@@ -24,7 +24,7 @@ _CONVOLUTIONAL = {
     "vgg19-4096": 417e6,
     "vgg19": 398e6,
 }
-# Shares of the peak of a matrix product that training small batches and evaluating large ones reach here.
+# Fractions of a matrix product's peak speed that training on small batches and evaluating large ones reach.
 _TRAINING, _EVALUATION = 0.4, 0.9
 
 
@@ -48,7 +48,7 @@ def flops_per_item(experiment: Experiment) -> float:
 
 
 def peak() -> float:
-    """Measure the floating point operations a second of a float32 matrix product on all cores (0.1 s)."""
+    """Measure the floating point operations per second of a float32 matrix product on all cores (takes 0.1 s)."""
     matrix = np.ones((768, 768), np.float32)
     product = np.empty_like(matrix)
     np.matmul(matrix, matrix, out=product)
@@ -66,10 +66,10 @@ def _items(experiment: Experiment) -> int:
 
 
 def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tuple[int, float]:
-    """Return the steps of a figure's curves and an estimate of the seconds, at a speed in operations a second.
+    """Return the steps of a figure's curves, and an estimate of their seconds at a speed in operations per second.
 
     Baselines and diagnostics count in the seconds only: a baseline is a forward path, a diagnostic about three
-    chains and three evaluations an iterate.
+    chains and three evaluations per iterate.
     """
     flops, seeds = flops_per_item(experiment), len(figure.seeds)
     overhead = 25e-6  # of a step, whatever its size
@@ -113,7 +113,7 @@ def _row(head: str, figure: Figure, experiment: Experiment, speed: float, tail: 
 
 
 def settings_lines(figure: Figure) -> Iterator[str]:
-    """Yield what a figure's experiment is, with the notes on what the paper leaves open."""
+    """Yield the lines of `list FIGURE`: the experiment, its cost, and notes on what the paper leaves open."""
     experiment = EXPERIMENTS[figure.experiment]
     optimizer = experiment.optimizer
     yield f"{figure.name}: {figure.title} (paper, {figure.section})"
@@ -139,7 +139,7 @@ def settings_lines(figure: Figure) -> Iterator[str]:
 
 
 def clock(seconds: float) -> str:
-    """Return a duration for people."""
+    """Return a duration as text with a unit."""
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}"

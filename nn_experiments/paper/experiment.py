@@ -100,7 +100,7 @@ class Experiment:
         check_choice("scaling", self.scaling, choices.SCALINGS)
         check_choice("activation", self.activation, choices.ACTIVATIONS)
         if self.precision is not None:
-            check_choice("precision", self.precision, choices.PRECISIONS)
+            check_choice("precision, unless it is none,", self.precision, choices.PRECISIONS)
             if self.dtype != "float32":
                 raise ValueError(f"precision={self.precision} needs dtype=float32, got {self.dtype}")
         for name in ("batch_size", "train_evaluation", "test_evaluation", "parts"):

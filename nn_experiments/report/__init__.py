@@ -1,1 +1,1 @@
-"""What people look at: figures and the page (matplotlib, no torch)."""
+"""Figures and the page (matplotlib, no torch)."""

@@ -35,7 +35,11 @@ __all__ = ["coincide", "curve_style", "draw_cost", "draw_figure", "draw_overview
 #: Axes by row and column.
 Panels = np.ndarray
 
-SPACES = (("parameter", "parameters (Euclidean)"), ("function", "test predictions (r.m.s.)"))
+#: Space -> title of its column, and the unit of its distances.
+SPACES = (
+    ("parameter", "parameters", "Euclidean distance"),
+    ("function", "test predictions", "r.m.s. distance of outputs"),
+)
 #: The paper's "training loss at each update", and its counterpart, by what they are.
 TITLES = {
     "newest_batch_loss": "loss on the newest batch $B_n$",
@@ -44,8 +48,8 @@ TITLES = {
 #: Dashes of the two orders fall into each other's gaps, so that both are seen where they coincide; the points of the
 #: one below are larger.
 DISTANCES = (
-    ("increment", ("-", "-"), "to the next iterate"),
-    ("to_last", ((4, (4, 4)), (0, (4, 4))), "to the last iterate"),
+    ("increment", ("-", "-"), "from iterate n to n + 1"),
+    ("to_last", ((4, (4, 4)), (0, (4, 4))), "from iterate n to the last"),
 )
 #: A curve with fewer points shows each of them: the line between two measurements is no measurement.
 FEW = 10
@@ -188,7 +192,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
         If no diagnostics were recorded.
     """
     orders = [name for name in entry.orders[:2] if name in curves.orders]
-    spaces = [(key, text) for key, text in SPACES if f"{key}_increment" in curves.metrics]
+    spaces = [space for space in SPACES if f"{space[0]}_increment" in curves.metrics]
     if not spaces:
         raise ValueError(f"{entry.name}: no increments were recorded; run it with --diagnostics-every")
     increments = curves.recorded[f"{spaces[0][0]}_increment"]
@@ -196,11 +200,15 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
     with style():
         n, _ = curves.path(f"{spaces[0][0]}_increment", seed=curves.seeds[0], order=orders[-1])
         every = int(np.median(np.diff(n))) if len(n) > 1 else 1
-        fig, axes = _frame(curves, entry, [text for _, text in spaces], what=", distances", distances_every=every)
-        for k, (space, _) in enumerate(spaces):
+        last = f" at n ≤ {n[-1]:,}" if len(n) and n[-1] < curves.iterates[-1] else ""
+        fig, axes = _frame(
+            curves, entry, [title for _, title, _ in spaces], what=f", distances{last}", distances_every=every
+        )
+        for k, (space, _, unit) in enumerate(spaces):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
                 axis.set_yscale("log")
+                axis.set_ylabel(unit if k else f"seed {seed}\n{unit}")
                 for place, name in enumerate(orders):
                     for metric, dashes, text in DISTANCES:
                         look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place], "ms": (9, 6)[place]}
@@ -219,7 +227,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
     return fig
 
 
-def _far_above(axis: Any, curves: Curves, space: str, seed: int, order: str) -> bool:
+def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) -> bool:
     """Whether two starts stay five times further apart than all else; say so in the panel, in place of a flat line."""
     if f"{space}_coupling" not in curves.metrics:
         return False

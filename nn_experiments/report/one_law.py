@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, style
 from nn_experiments.report.panels import sparse_ticks
@@ -18,7 +17,7 @@ ROWS = (("test_loss", "test loss"), ("test_error", "test error"))
 ORDERS = (("forward", FORWARD), ("backward", BACKWARD))
 
 
-def draw_one_law(study: Study) -> Any:
+def draw_one_law(study: Study) -> Picture:
     """Return the figure: quantiles of both orders on each other, and single paths of both beside them."""
     n, values, metrics = study["n"], study["values"], study.about["metrics"]
     since = n >= n[-1] / 4

@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, SHADE, figure, style
 from nn_experiments.analysis.settling import SETTLES
@@ -17,7 +18,7 @@ __all__ = ["draw_atlas", "draw_exponents"]
 COLUMNS = 5
 
 
-def draw_atlas(study: Study) -> Any:
+def draw_atlas(study: Study) -> Picture:
     """Return a panel a setting: backward and forward increments over the distance of independent runs, in parameters.
 
     Where Theorem 2.2 gives a bound on the backward increment it is drawn as well, in the same units.
@@ -61,7 +62,7 @@ def draw_atlas(study: Study) -> Any:
     return fig
 
 
-def draw_exponents(study: Study) -> Any:
+def draw_exponents(study: Study) -> Picture:
     """Return a scatter plot: exponent a step, estimated on other seeds before, against the rate of the increments."""
     kept = [row for row in rows(study) if np.isfinite(row.exponent) and np.isfinite(row.rate)]
     with style():

@@ -1,1 +1,1 @@
-"""Results on disk: blocks, curves, records, merging (NumPy only, no torch)."""
+"""Results on disk: blocks, files of record, loading and merging (NumPy only, no torch)."""

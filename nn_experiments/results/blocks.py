@@ -6,10 +6,10 @@ Layout below an output folder::
     {identity}/{seed}/{curve}/{first}-{last}.npz          curves: losses and accuracies
     {identity}/{seed}/{curve}/diagnostics/{first}-{last}.npz   the coarser grid: increments, coupling, …
 
-A block holds ``iterate`` (K,) int64, one float64 array (K,) a metric named ``value/NAME``, and ``meta``: a
-JSON text with what made it (device, versions, kernel, chunk, seconds). A block is written beside its place
-and renamed, so a reader sees a whole file or none. Blocks may overlap; a later reader takes any of them,
-since equal settings give equal numbers.
+A block holds ``iterate`` (K,) int64, one float64 array (K,) per metric, named ``value/NAME``, and ``meta``: a JSON
+text that says how it was computed (device, versions, kernel, chunk, seconds). A block is written to a temporary file
+and renamed, so that a reader never sees a partial file. Blocks may overlap; any of them is read, since equal settings
+give equal numbers.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 KINDS = ("curves", "diagnostics")
-#: Beside the blocks of an experiment: device -> what the ensemble engine chose there, so that a rerun repeats it.
+#: File beside the blocks with the ensemble engine's choices for each device, so that a rerun repeats them.
 TUNING_FILE = "ensemble.json"
 
 
 class BrokenBlock(TrainingInReverseError, ValueError):
-    """A file that is not a whole block; delete it and run again."""
+    """A file is not a complete block; delete it and run again."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Block:
     values
         Metric name -> (K,) float64. NaN and infinities are results (divergence), not gaps.
     meta
-        What made the block; plain JSON.
+        How the block was computed (device, versions, kernel, …); plain JSON.
     """
 
     iterate: np.ndarray
@@ -95,9 +95,9 @@ def block_path(root: Path, seed: int, curve: str, kind: str, first: int, last: i
 def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = "curves") -> Path:
     """Write a block atomically and return its path.
 
-    If a block with the same first and last iterate is there already (from a run with another ``--every``, or to
-    another last iterate), nothing it holds is lost: where both have a number, the new one wins, and iterates with
-    other metrics than the first and last one go to blocks of their own.
+    If there is a block with the same first and last iterate already (from a run with another ``--every``, or to
+    another last iterate), its numbers are kept: if both have a number, the new one is taken, and iterates with other
+    metrics than the first and last one go to separate blocks.
     """
     path = block_path(root, seed, curve, kind, int(block.iterate[0]), int(block.iterate[-1]))
     if path.exists():
@@ -112,7 +112,7 @@ def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = 
 
 
 def _union(old: Block, new: Block) -> list[Block]:
-    """Return all that two blocks with the same first and last iterate hold, one block a set of metrics.
+    """Return the union of two blocks with the same first and last iterate, one block per set of metrics.
 
     The first block has every metric of both, at the iterates that have them all: the first and last at least.
     """
@@ -132,7 +132,7 @@ def _union(old: Block, new: Block) -> list[Block]:
 
 
 def _join(metas: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return what made a joined block: the newest maker's meta and all seconds; other makers are under ``joined``."""
+    """Return the ``meta`` of a union: that of the newest block, with all seconds; the others are under ``joined``."""
     makers: dict[str, dict[str, Any]] = {}
     seconds = 0.0
     for meta in metas:
@@ -163,7 +163,7 @@ def read_block(path: Path) -> Block:
 
 
 def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[Block]:
-    """Return all whole blocks of one seed and curve, by first iterate; broken files are left out."""
+    """Return all complete blocks of one seed and curve, by first iterate; broken files are left out."""
     folder = block_path(root, seed, curve, kind, 0, 0).parent
     found = []
     for path in sorted(folder.glob("*-*.npz")):
@@ -175,7 +175,7 @@ def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[B
 
 
 def recorded(root: Path, seed: int, curve: str, kind: str) -> dict[str, set[int]]:
-    """Return the iterates recorded of one seed and curve, a set a metric."""
+    """Return metric -> the iterates recorded of one seed and curve."""
     found: dict[str, set[int]] = {}
     for block in blocks(root, seed, curve, kind=kind):
         for name in block.values:

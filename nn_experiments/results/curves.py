@@ -48,7 +48,7 @@ DIAGNOSTICS = (
     "parameter_norm",
     "gradient_norm",
 )
-#: Metrics that speak of another state as well.
+#: Ends of the names of distances, which depend on another state too.
 _DISTANCES = ("_increment", "_coupling", "_independent", "_to_last")
 
 
@@ -67,7 +67,7 @@ def metric_names(kind: str, classes: int, n: int, last: int) -> tuple[str, ...]:
 
 
 def _some(numbers: tuple[int, ...], most: int = 10) -> str:
-    """Return numbers for people: all of a few, else the ends and how many there are."""
+    """Return numbers as text: all of a few, or else the first two, the last one and their count."""
     if len(numbers) <= most:
         return ", ".join(map(str, numbers)) or "none"
     return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
@@ -75,7 +75,7 @@ def _some(numbers: tuple[int, ...], most: int = 10) -> str:
 
 @dataclass(frozen=True)
 class Curves:
-    """Everything recorded of one experiment, as arrays over (seed, order, iterate).
+    """All recorded values of one experiment, as arrays over (seed, order, iterate).
 
     Attributes
     ----------
@@ -86,8 +86,8 @@ class Curves:
     iterates
         (I,) int64, increasing: the union of all recorded iterates; axis 2.
     metrics
-        Name -> (S, O, I) float64. NaN where nothing was recorded *and* where the value was NaN: ask
-        `recorded`.
+        Name -> (S, O, I) float64. NaN both where nothing was recorded and where the value was NaN: see
+        ``recorded``.
     recorded
         Name -> (S, O, I) bool: where a value was recorded. A recorded value that is not finite is a
         divergence.
@@ -95,8 +95,8 @@ class Curves:
         The settings of the run, as in ``experiment.json`` (plain JSON): keys ``experiment`` (all fields of
         the catalogue entry), ``decides`` (what the identity is a hash of), ``identity``.
     provenance
-        One dictionary per kind of block met: device, versions, kernel, chunk, with ``blocks`` (how many).
-        More than one entry means that pieces came from different machines or versions.
+        One dictionary per distinct ``meta`` of the blocks (device, versions, kernel, chunk), with their number,
+        ``blocks``. More than one entry means that blocks came from different machines or versions.
     """
 
     seeds: tuple[int, ...]
@@ -139,7 +139,7 @@ class Curves:
         return self.iterates[mask], values[s, o, mask]
 
     def diverged(self, *, seed: int, order: str) -> int | None:
-        """Return the first recorded iterate at which some metric of its own is not finite, or None.
+        """Return the first recorded iterate at which a metric other than a distance is not finite, or None.
 
         Distances do not count: iterate 0 is no divergence because the last iterate, or another run, is far away.
         """
@@ -212,7 +212,7 @@ class Curves:
                             writer.writerow([seed, order, int(n), int(cost[i]), *cells])
 
     def save(self, path: str | Path, *, dtype: str = "float32") -> None:
-        """Write everything as one compressed ``.npz`` that `load` reads, for results of record."""
+        """Write everything into one compressed ``.npz``, a file of record, which `load` reads."""
         arrays: dict[str, Any] = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
         masks: dict[str, Any] = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
         about = {"experiment": self.experiment, "provenance": self.provenance, "orders": self.orders}

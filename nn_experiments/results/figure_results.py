@@ -63,7 +63,7 @@ def load_figure(
     """
     try:
         curves = load(entry.name, out=out, run_id=run_id, tag=tag, seeds=seeds, orders=orders)
-    except KeyError as error:  # a seed or an order that was asked for by name
+    except KeyError as error:  # a seed or an order that the caller named
         raise ValueError(f"{entry.name} in {out}: {error.args[0]}") from None
     if seeds is None:
         wanted = [seed for seed in entry.seeds if seed in curves.seeds]
@@ -72,7 +72,7 @@ def load_figure(
 
 
 def find_results(folders: Iterable[Path]) -> list[FigureResults]:
-    """Return the results of every figure of the catalogue that a folder has all compared orders of.
+    """Return the results of every figure whose compared orders are complete in one of some folders.
 
     The folder with the most values of the figure's first metric under its compared orders (in one run) is taken, the
     first of equals; if it holds the experiment with several settings (``--set``), all of them are returned, the
@@ -119,7 +119,7 @@ def _comparable(curves: Curves, entry: Figure) -> bool:
 
 
 def _has_paths(curves: Curves, entry: Figure) -> bool:
-    """Whether every seed has several iterates, and far enough, of the figure's first curve under compared orders."""
+    """Return whether every seed and compared order has enough iterates of the figure's first metric, far enough."""
     metric = entry.metrics[0]
     if metric not in curves.metrics:
         return False

@@ -105,7 +105,7 @@ def ratios(found: Increments, space: str, start: str) -> np.ndarray:
 
 
 def summary(found: Increments) -> list[str]:
-    """Return a line for each space: the ratio for backward iterates n and n + k at the last n, k the least there is."""
+    """Return one line per space: the ratio for backward iterates n and n + k at the last n and the smallest k."""
     ahead = min((name for name in found.starts if name.endswith(" ahead")), key=lambda name: int(name.split()[0]))
     n, k = int(found.at[-1]), int(ahead.split()[0])
     lines = []

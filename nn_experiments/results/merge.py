@@ -1,4 +1,4 @@
-"""Joining output folders: what several machines have run, copied into one (NumPy only, no torch)."""
+"""Merging output folders of several machines into one (NumPy only, no torch)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ Numbers = dict[str, dict[int, float]]
 
 @dataclass
 class Merged:
-    """What became of the blocks of one source.
+    """The outcome of merging one source.
 
     Attributes
     ----------
     into
         The target.
     copied
-        Blocks that added something to it.
+        Number of blocks from which something was copied.
     there
-        Blocks of which it had numbers already.
+        Number of blocks of which the target had numbers already.
     partly
-        Those that are both.
+        Number of blocks that are both.
     differing
-        Those of ``there`` whose numbers are not bitwise the ones there, which were kept.
+        Number of blocks of ``there`` that are not bitwise equal to the target's numbers, which were kept.
     difference
-        By how much at most: per block and metric, the largest difference over the largest of the numbers there
-        (of the source, if these are 0); inf if one is finite where the other is not.
+        The largest difference: per block and metric, the largest difference over the largest of the target's numbers
+        (of the source's, if those are 0); inf if one is finite and the other is not.
     """
 
     into: Path
@@ -59,16 +59,28 @@ class Merged:
 
 
 def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
-    """Copy what output folders have and ``target`` lacks; return what became of the blocks of each.
+    """Copy the numbers that ``target`` lacks from output folders; return the outcome for each of them.
 
-    Identities that ``target`` lacks are copied whole. Numbers are never averaged: a metric of an iterate that both
-    have stays as it is in ``target``. Every source is read through before anything is copied.
+    Runs that ``target`` lacks are copied whole. Numbers are never averaged: if both have a metric of an iterate, that
+    of ``target`` is kept. Every source is read completely before anything is copied.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Folders of runs.
+    target : Path
+        A folder of runs, made if needed.
+
+    Returns
+    -------
+    list of Merged
+        One per source.
 
     Raises
     ------
     ValueError
-        If an identity's settings differ between two folders, or a source holds no run: results of record are whole
-        files, made of runs, and cannot be taken apart.
+        If a run's settings differ between two folders, or a source holds no run: files of record cannot be merged,
+        only the folders of runs that they were made from.
     BrokenBlock
         If a file of a source is not a complete block.
     """
@@ -88,7 +100,7 @@ def _roots_of(folder: Path) -> list[Path]:
 
 
 def _checked(source: Path) -> list[Path]:
-    """Return the runs in a source, or say why there is nothing to merge."""
+    """Return the runs in a source, or raise ValueError with the reason why there is nothing to merge."""
     if source.is_file():
         what = "a file of record" if source.suffix == ".npz" else "a file"
         raise ValueError(f"{source} is {what}, and only folders of runs can be merged (such as out)")
@@ -114,7 +126,7 @@ def _files(root: Path) -> Iterator[tuple[int, str, str, Path]]:
         seed = int(folder.parent.name)
         for kind in KINDS:
             for path in sorted(block_path(root, seed, folder.name, kind, 0, 0).parent.glob("*-*.npz")):
-                if not path.name.startswith("."):  # half written
+                if not path.name.startswith("."):  # not complete yet
                     yield seed, folder.name, kind, path
 
 
@@ -150,7 +162,7 @@ def _numbers(root: Path, seed: int, curve: str, kind: str) -> Numbers:
 
 
 def _difference(block: Block, have: Numbers) -> float | None:
-    """Return by how much a block differs from the numbers there, 0 for bitwise equal; None if none of it is there."""
+    """Return how far a block differs from the target's numbers (0 if bitwise equal), or None if they share none."""
     most = None
     for name, values in block.values.items():
         there = have.get(name, {})
@@ -172,7 +184,7 @@ def _relative(theirs: np.ndarray, ours: np.ndarray) -> float:
 
 
 def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Numbers) -> bool:
-    """Write what a block adds, a block a set of metrics that iterates lack; return whether that was anything."""
+    """Write the numbers that a block adds, one block per set of missing metrics; return whether there were any."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for k, n in enumerate(block.iterate.tolist()):
         lacking = tuple(name for name in sorted(block.values) if n not in have.get(name, ()))
@@ -188,7 +200,7 @@ def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Nu
 
 
 def _merge_pins(source: Path, target: Path) -> None:
-    """Add the choices of devices that ``target`` has none of, so that a run carried elsewhere repeats them."""
+    """Add the tuning choices for devices that ``target`` has none of, so that a moved run repeats them."""
     if (source / TUNING_FILE).exists():
         theirs, ours = (
             json.loads(p.read_text()) if p.exists() else {} for p in (source / TUNING_FILE, target / TUNING_FILE)

@@ -14,7 +14,7 @@ from nn_experiments.results.curves import Curves
 
 __all__ = ["check_keeps", "load_record", "missing_after", "record_path", "records_of"]
 
-#: So many curves that lose iterates are named one by one.
+#: At most this many curves that lose iterates are named one by one.
 _NAMED = 3
 
 
@@ -48,7 +48,7 @@ def record_path(experiment: str, folder: Path, tag: str | None = None) -> Path:
 
 
 def records_of(experiment: str, folder: Path) -> dict[str | None, Path]:
-    """Return tag -> file of every record of an experiment in a folder; the tag None, of its own settings, is first."""
+    """Return tag -> file of an experiment's records in a folder; the tag None, of its own settings, comes first."""
     own = record_path(experiment, folder)
     tagged = sorted(folder.glob(f"{experiment}--*.npz"))
     return ({None: own} if own.is_file() else {}) | {path.stem.partition("--")[2]: path for path in tagged}
@@ -86,11 +86,11 @@ def load_record(path: Path) -> Curves:
 
 
 def missing_after(there: Curves, new: Curves) -> list[str]:
-    """Return, in words, what is recorded in ``there`` but not in ``new``; empty if nothing is.
+    """Return descriptions of what is recorded in ``there`` but not in ``new``; an empty list if nothing is.
 
-    Compared is what was recorded, not its values: seeds, orders and metrics, then for every curve (seed, order,
-    metric) its iterates. Distances to the last iterate are left out where the two runs end differently, since
-    they are other quantities then. Results of another identity (other settings) are lost altogether.
+    Values are not compared, only what was recorded: seeds, orders and metrics, then the iterates of every curve (seed,
+    order, metric). Distances to the last iterate are left out if the two runs end at different iterates, since they
+    are different quantities then. Results of other settings (another run ID) are missing altogether.
     """
     ours, theirs = (curves.experiment.get("identity") for curves in (new, there))
     if ours != theirs:
@@ -126,7 +126,7 @@ def check_keeps(path: Path, new: Curves) -> None:
 
 
 def _held(curves: Curves, other: Curves) -> set[str]:
-    """Return the metrics that have a value, less those that mean something else in other results."""
+    """Return the metrics that have a value, but for those that mean something else in the other results."""
     same_end = curves.experiment.get("to_last") == other.experiment.get("to_last")
     return {
         name for name, mask in curves.recorded.items() if mask.any() and (same_end or not name.endswith("_to_last"))

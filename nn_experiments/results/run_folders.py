@@ -1,4 +1,4 @@
-"""The folders that runs write: which there are of an experiment, and their blocks as `Curves` (no torch)."""
+"""Folders of runs: those of an experiment, and their contents as `Curves` (no torch)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Found = dict[tuple[int, str], list[blocks.Block]]
 
 
 def load_run(root: Path) -> Curves:
-    """Return everything that a run's folder holds.
+    """Return the contents of a run's folder.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _metrics(stored: set[str]) -> tuple[dict[str, str], int | None]:
 
 
 def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, Any]]:
-    """Return what made the blocks, each kind of maker once, with the number of its blocks."""
+    """Return each distinct ``meta`` of the blocks once, with the number of its blocks."""
     makers = Counter(
         json.dumps({key: value for key, value in block.meta.items() if key != "seconds"}, sort_keys=True)
         for block in every
@@ -93,7 +93,7 @@ def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, Any]]:
 
 
 def _reuse(order: str, curves: Curves) -> None:
-    """Fill in what an order shares with another one: a path reset at 1000 is the backward path until then."""
+    """Fill in the iterates that an order shares with another: a path reset at 1000 is the backward path until then."""
     homes = [curve_names.home(order, int(n)) for n in curves.iterates]
     for other in set(homes) - {order}:
         if other in curves.orders:

@@ -1,4 +1,4 @@
-"""Which images the runs of a figure draw, and the small data folder that holds just these (NumPy only)."""
+"""The images that the runs of a figure read, and the data subset that holds just these (NumPy only)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from nn_experiments.datasets import load_dataset, sources
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
-from nn_experiments.datasets.subset import CutDataset, Rows, write_cut
+from nn_experiments.datasets.subset import DataSubset, Rows, write_subset
 from nn_experiments.paper import catalogue
 from nn_experiments.paper.catalogue import Experiment, Figure
 from nn_experiments.training.sampling import Sampler
 
-__all__ = ["cut_for", "needed_rows", "require_rows"]
+__all__ = ["export_subsets", "needed_rows", "require_rows"]
 
 
 def needed_rows(
@@ -48,14 +48,14 @@ def needed_rows(
 def require_rows(
     dataset: Dataset, experiment: Experiment, seeds: Sequence[int], steps: int, *, diagnostics: bool
 ) -> None:
-    """See that a cut holds all that runs look at (`needed_rows`), before they compute; a whole set costs nothing.
+    """Check that a data subset holds all images that runs read (`needed_rows`); a whole set is not checked.
 
     Raises
     ------
     DataError
         If it lacks an image.
     """
-    if not isinstance(dataset, CutDataset) or not seeds:
+    if not isinstance(dataset, DataSubset) or not seeds:
         return
     inputs = cast(Rows, dataset.train_inputs), cast(Rows, dataset.test_inputs)
     sizes = len(inputs[0]), len(inputs[1])
@@ -64,7 +64,7 @@ def require_rows(
         held.require(rows)
 
 
-def cut_for(
+def export_subsets(
     figures: Sequence[str],
     into: Path,
     *,
@@ -75,8 +75,8 @@ def cut_for(
     reduced: bool = False,
     data_dir: str | Path | None = None,
     official: bool = True,
-) -> list[tuple[Path, CutDataset]]:
-    """Write what the runs of some figures need into a folder, one file a data set; add to a cut that is there.
+) -> list[tuple[Path, DataSubset]]:
+    """Write the images that the runs of some figures read, one file per data set; extend a subset that exists.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def cut_for(
     ValueError
         If a figure needs no files.
     DataError
-        If the folder holds the whole set, or a cut of other data.
+        If the folder holds the whole set, or a subset of other data.
     """
     plans: dict[str, list[tuple[Figure, Experiment]]] = {}
     for name in figures:
@@ -111,7 +111,7 @@ def cut_for(
         if experiment.data not in sources.SOURCES:
             raise ValueError(f"{figure.name} needs no data folder: {experiment.data} comes with the package")
         if into.is_dir() and sources.find_local(experiment.data, into) is not None:
-            raise DataError(f"{into} holds the whole {experiment.data}: a cut in it would never be read")
+            raise DataError(f"{into} holds the whole {experiment.data}: a subset in it would never be read")
         plans.setdefault(experiment.data, []).append((figure, experiment))
     written = []
     for data, runs in plans.items():
@@ -129,5 +129,5 @@ def cut_for(
                 f"{'with' if both else 'without'} diagnostics"
             )
         train, test = (np.concatenate(part) for part in zip(*rows, strict=True))
-        written.append(write_cut(dataset, (train, test), purposes, into))
+        written.append(write_subset(dataset, (train, test), purposes, into))
     return written

@@ -63,6 +63,7 @@ class Setting:
     group: str = ""
 
     def __post_init__(self) -> None:
+        """Check every field."""
         for field, known in (
             ("activation", ACTIVATIONS),
             ("loss", ("cross_entropy", "mse")),

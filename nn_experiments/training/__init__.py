@@ -1,1 +1,1 @@
-"""What a training step is: batches, steps, optimizers, initial states, models, and what is measured of a state."""
+"""Training steps and their parts: batches, optimizers, initial states, models, and measurements of a state."""

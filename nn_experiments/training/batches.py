@@ -1,4 +1,4 @@
-"""Batches as tensors: B_i as a pure function of i, resident in memory, no loader."""
+"""Batches as tensors in memory: B_i is a pure function of i."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """What an engine asks for: i ↦ B_i for i = 1, 2, …, always the same batch for the same i."""
+    """A function i ↦ B_i, i = 1, 2, …, that always returns the same batch for the same i."""
 
     def __call__(self, i: int, /) -> BatchLike:
         """Return B_i: inputs, targets and, in a `Batch`, the index."""
@@ -46,7 +46,7 @@ class Batches(Protocol):
 
 
 def check_batches(batches: object) -> Batches:
-    """Return ``batches``, or refuse what cannot be replayed.
+    """Return ``batches`` if they can be replayed.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def check_batches(batches: object) -> Batches:
 
 
 class Inputs:
-    """Images or numbers as model inputs: scaled, of one dtype, channels first; converted when asked for.
+    """Images or numbers as model inputs: scaled, of one dtype, channels first; converted on access.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Inputs:
         return self._there(inputs), self._there(labels)
 
     def _there(self, value: torch.Tensor) -> torch.Tensor:
-        """Copy to the device; to a GPU without waiting for what it is doing, which pageable memory would."""
+        """Copy to the device; from pinned memory to a GPU, so that the copy does not wait for queued work."""
         if torch.device(self.device).type == "cuda":
             return value.pin_memory().to(self.device, non_blocking=True)
         return value.to(self.device)
@@ -144,7 +144,7 @@ class ArrayBatches:
         return self
 
     def __call__(self, i: int) -> Batch:
-        """Return B_i; the last 2^28 numbers (1 GiB in float32) or so are kept."""
+        """Return B_i; batches of up to 2^28 numbers (1 GiB in float32) are cached."""
         batch = self._cache.get(i)
         if batch is None:
             inputs, targets = self._rows(self.sampler(i))

@@ -1,4 +1,4 @@
-"""The values that a setting may take where it is one of a few names, each list once (no torch)."""
+"""The allowed values of settings that are one of a few names (no torch)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Randomness inside a model, frozen by the index of the batch: the same T_i whenever it is applied."""
+"""Randomness inside a model, fixed by the index of the batch, so that T_i is the same map whenever it is applied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SOURCE: ContextVar[_Source | None] = ContextVar("source of frozen randomness", 
 
 @contextlib.contextmanager
 def frozen_randomness(seed: int, index: int) -> Iterator[None]:
-    """Let `FrozenDropout` draw its masks by (seed, index of the batch, number of the call) inside the body."""
+    """Make `FrozenDropout` draw its masks by (seed, index of the batch, number of the call) in the body."""
     token = _SOURCE.set(_Source(seed, index))
     try:
         yield

@@ -1,4 +1,4 @@
-"""From what a user of torch has (module, loss, optimizer) to a step and a state."""
+"""From a torch module, a loss and an optimizer to a training step and a state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training step changes beside parameters, buffers and the optimizer's state, found by comparing.
+"""Changes that a training step makes outside of parameters, buffers and the optimizer's state, found by comparing.
 
 A counter, a list of losses or a generator of one's own makes T_i depend on how often it was applied. It may matter
 only after thousands of steps, which no comparison of results would see.
@@ -25,7 +25,7 @@ _BUFFERS = "_buffers"
 
 
 def hidden_state(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
-    """Return path -> value of everything a step could change that is no parameter, buffer or state of the optimizer.
+    """Return path -> value of everything that a step could change outside of the state of the training.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def _roots(
     optimizer: torch.optim.Optimizer | None,
     parameters: dict[str, nn.Parameter],
 ) -> Iterator[tuple[str, object]]:
-    """Yield (path, thing) for what a step could change something through: attributes, code and hooks."""
+    """Yield (path, object) for attributes, functions and hooks through which a step could change something."""
     for name, module in modules.items():
         for key, value in [*attributes(module), *methods(module)]:
             yield f"the module's {name}.{key}" if name else f"the module's {key}", value

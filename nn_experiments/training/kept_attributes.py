@@ -1,4 +1,4 @@
-"""The Python attributes of modules and optimizers, put back after code of the user's has run."""
+"""Restoring the Python attributes of modules and optimizers after the user's code has run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 __all__ = ["kept_attributes"]
 
-#: What holds tensors, which are put back in their own way.
+#: Attributes that hold tensors; they are restored separately.
 _TENSORS = ("_parameters", "_buffers", "_modules", "state", "param_groups")
 
 
 @contextlib.contextmanager
 def kept_attributes(objects: Iterable[Any]) -> Iterator[None]:
-    """Put attributes of some objects, and the entries of lists, dictionaries and sets among them, back after the body.
+    """Restore attributes of objects, and entries of lists, dictionaries and sets among them, after the body.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is evaluated at an iterate: losses, accuracies, predictions (torch)."""
+"""Measurements of a state: losses, accuracies, predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Evaluation", "Functions", "Measurement", "flat", "parameter_distance
 
 
 class Measurement(Protocol):
-    """Several numbers of one state, computed together; written for one state, batched by the engine."""
+    """Several numbers computed together from one state; an engine may batch it over states."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ class Measurement(Protocol):
         ...
 
     def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
-        """Return a scalar tensor (or a small array) a metric."""
+        """Return one scalar tensor (or a small one) per metric."""
         ...
 
 

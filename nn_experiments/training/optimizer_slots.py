@@ -1,9 +1,9 @@
-"""The state of a torch optimizer as a flat dictionary of tensors, and back without loss of the kind of number.
+"""The state of a torch optimizer as a flat dictionary of tensors, and back with the Python type of each number.
 
-A tensor ``state[p][slot]`` of the parameter called ``name`` has the key ``slot:name``. What is no tensor has its kind
-in brackets, ``step[int]:name``, since an optimizer that computes ``beta ** step`` in Python would round otherwise with
-a tensor. State that belongs to no parameter has an empty name, and an option of a parameter group that steps change
-the key ``group 0 option[float]:``.
+A tensor ``state[p][slot]`` of the parameter called ``name`` has the key ``slot:name``. A value that is not a tensor has
+its type in brackets, ``step[int]:name``, since an optimizer that computes ``beta ** step`` in Python would round
+otherwise with a tensor. State that belongs to no parameter has an empty name. An option of a parameter group that steps
+change has the key ``group 0 option[float]:``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The user's own module, loss and optimizer, with other tensors in them for the time of a few steps.
+"""The user's own module, loss and optimizer, which hold other tensors during a few steps.
 
 Hooks, closures, parameter groups, shared layers and whatever an optimizer's class does are then those of the user's
 own training loop, since it is that loop. Before and after, everything is as the user has it: his tensors are set aside,
@@ -93,7 +93,7 @@ class OwnLoop:
 
     @contextlib.contextmanager
     def holding(self, state: State) -> Iterator[None]:
-        """Have the module and the optimizer hold a state in the body, and what they held before after it."""
+        """Make the module and the optimizer hold a state in the body, and restore what they held before."""
         tensors = [(p, p.data, p.grad) for p in self.parameters.values()]
         buffers = [(module, dict(module._buffers)) for module in self.modules]
         slots = dict(self.optimizer.state)
@@ -117,7 +117,7 @@ class OwnLoop:
                 group.update(kept)
 
     def put(self, state: State) -> None:
-        """Have the module and the optimizer hold copies of a state's tensors; only while `holding` another."""
+        """Make the module and the optimizer hold copies of a state's tensors; call it only while `holding` another."""
         values = state.get("buffers", {}) | state["parameters"]
         for name, p in self.parameters.items():
             p.grad = None
@@ -142,7 +142,7 @@ class OwnLoop:
         ValueError
             If the module has other buffers than at the start, with their names.
         TypeError
-            If the optimizer keeps something that is no tensor or number.
+            If the optimizer keeps something that is not a tensor or a number.
         """
         buffers = {name: value.detach() for name, value in self.model.named_buffers()}
         known = {name for _, _, name in self.buffers}
@@ -165,7 +165,7 @@ class OwnLoop:
         Raises
         ------
         TypeError
-            If the loss is no scalar tensor.
+            If the loss is not a scalar tensor.
         ValueError
             If gradients are left after ``optimizer.zero_grad()``.
         """

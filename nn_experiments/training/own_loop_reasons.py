@@ -1,4 +1,4 @@
-"""When a step must be taken by the user's own module and optimizer: a pure function would leave something out."""
+"""Reasons to take steps with the user's own module and optimizer: a pure function would leave something out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
 
 def hook_of(model: nn.Module) -> str | None:
-    """Return what has a hook in a module (a submodule or a parameter), in words, or None.
+    """Return which submodule or parameter of a module has a hook, in words, or None.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def _of_dtypes(model: nn.Module) -> str | None:
 
 
 def _shared(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
-    """Return how the loss reaches the model or the optimizer, or a module what is registered elsewhere."""
+    """Return how the loss reaches the model or the optimizer, or a module something that is registered elsewhere."""
     parts = {id(p) for p in model.parameters()} | {id(b) for b in model.buffers()}
     modules = {id(m) for m in model.modules()}
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):

@@ -1,4 +1,4 @@
-"""What can be reached from a Python object: attributes, closures, containers and the globals a function reads."""
+"""Objects that a Python object reaches: attributes, closures, containers and globals that a function reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 
 __all__ = ["LIMIT", "attributes", "methods", "reachable", "reaches"]
 
-#: How many things are looked at, at most, from one object.
+#: At most this many things are looked at from one object.
 LIMIT = 20_000
 
 _OWN = (

@@ -1,4 +1,4 @@
-"""What from_torch refuses about a module before anything runs: each by name, with the remedy."""
+"""Modules that from_torch refuses before anything runs, with the reason and the remedy."""
 
 from __future__ import annotations
 

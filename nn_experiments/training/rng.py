@@ -1,4 +1,4 @@
-"""All randomness of a run: NumPy generators named by (seed, purpose, i). Torch's generators are never used."""
+"""The randomness of a run: NumPy generators keyed by (seed, purpose, i). Torch's generators are never used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far two evaluations of the same steps may differ by rounding, measured and not guessed.
+"""How far two evaluations of the same steps may differ by rounding, measured on perturbed starts.
 
 Two programs that compute the same maps in another order of operations give what one of them gives for inputs moved by
 a few units in the last place. So the reference is run again from starts whose parameters are moved by `UNITS` units,
@@ -24,8 +24,8 @@ UNITS, TRIALS, FACTOR, FLOOR, MANY = 8, 2, 100, 1000, 1_000_000
 State = dict[str, dict[str, torch.Tensor]]
 
 
-def as_double(tree: Any) -> Any:
-    """Return a tensor, state or batch with floating point numbers in float64; integers and everything else as it is."""
+def as_double(tree: Any) -> Any:  # noqa: ANN401 - a tree of tensors, and one of the same form
+    """Return a tensor, state or batch with floating point numbers in float64; everything else is unchanged."""
     if isinstance(tree, torch.Tensor):
         return tree.double() if tree.is_floating_point() else tree
     if isinstance(tree, Batch):
@@ -74,7 +74,7 @@ def allowances(ends: Sequence[State], run: Callable[[State], Sequence[State]], s
 def first_difference(
     expected: Sequence[State], found: Sequence[State], allowed: Sequence[dict[str, float]]
 ) -> tuple[int, str, float, float] | None:
-    """Return (step, name, difference, what is allowed) of the first tensor that is too far off, or None.
+    """Return (step, name, difference, allowed difference) of the first tensor that differs by more, or None.
 
     A tensor that is missing differs by infinity, and so does one that is not finite where the other is.
     """

@@ -1,4 +1,4 @@
-"""Which images are in batch i: a pure function of (seed, i), from NumPy on the CPU."""
+"""The indices of the images of batch i, a pure function of (seed, i) (NumPy)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Sampler:
         return _permutation(self.seed, self.batch_stream, epoch, self.population)[first : first + self.batch_size]
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides the sequence of batches, whatever the seed; part of a run's identity.
+        """Return what the sequence of batches depends on, apart from the seed; part of what the run ID is a hash of.
 
         The digest is of the first indices of seed 0, so that a change of NumPy's generators cannot pass
         unnoticed.

@@ -1,4 +1,4 @@
-"""What a loss may return: one scalar tensor that depends on the parameters."""
+"""Checks of the value of a loss: one scalar tensor that depends on the parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A differential check of a training step: a few steps of the user's own loop against the step made from it."""
+"""The self-check of a training step: three steps of the user's own loop against the step made from it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def word(batches: Batches) -> tuple[tuple[int, ...], list[Any]]:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the user's own loop gives.
+    """The states that the user's own loop gives.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Reference:
 
 
 class SelfCheck:
-    """What from_torch was given, and the check that a step made of it does the same.
+    """The objects that from_torch was given, and the check that the step made of them does the same.
 
     Parameters
     ----------
@@ -87,11 +87,11 @@ class SelfCheck:
         self.reference: Reference | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is copied or pickled: not what is known of batches, which may not be."""
+        """Return what is copied or pickled, without earlier results: batches may not be picklable."""
         return self.__dict__ | {"known": [], "reference": None}
 
     def __call__(self, step: Step, batches: Batches, state0: State) -> str:
-        """Compare three steps of the user's own loop with the step; once for each source of batches.
+        """Compare three steps of the user's own loop with the step, once per source of batches.
 
         Everything of the user's, and the generators, are as before afterwards.
 
@@ -141,7 +141,7 @@ class SelfCheck:
 
     @contextlib.contextmanager
     def _kept_tensors(self) -> Iterator[None]:
-        """Put plain tensors that a step changes in place, such as attributes that are no buffers, back afterwards."""
+        """Restore plain tensors, such as attributes that are not buffers, that a step changes in place."""
         own = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
         tensors = []
         for thing in (self.loop.model, self.loop.optimizer, self.loop.loss):
@@ -227,7 +227,7 @@ class SelfCheck:
         }
 
     def _watched(self, start: State, data: Sequence[Any]) -> list[State]:
-        """Run the user's own loop, and look at the generators and at what changes beside the state."""
+        """Run the user's own loop; refuse random draws, and changes outside of the state."""
         loop = self.loop
         loop.put(start)
         watched = (loop.model, loop.loss, loop.optimizer)
@@ -276,7 +276,7 @@ class SelfCheck:
         return f"{what}. Draw with torch instead, and pass randomness='frozen' to from_torch"
 
     def _only_written(self, path: str, start: State, batch: BatchLike, end: State) -> bool:
-        """Return whether a tensor kept as a module's attribute is written by a step and not read: a log."""
+        """Return whether a step writes a tensor attribute of a module without reading it, as for a log."""
         for name, module in self.loop.model.named_modules():
             key = path.removeprefix(f"the module's {name}." if name else "the module's ")
             value = module.__dict__.get(key) if key != path else None

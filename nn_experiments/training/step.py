@@ -52,12 +52,12 @@ def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | Non
 
 
 class _Objective(nn.Module):
-    """A module followed by its loss; what is differentiated and read while the state's tensors are in the module."""
+    """A module followed by its loss, differentiated and read while the state's tensors are in the module."""
 
     def __init__(self, model: nn.Module, loss: Criterion) -> None:
         super().__init__()
         self.model = model
-        self._loss = (loss,)  # in a tuple: a loss that is a module is no part of this one
+        self._loss = (loss,)  # in a tuple, so that a loss that is a module is not a submodule of this one
         self.buffered = any(True for _ in model.buffers())
 
     def forward(
@@ -153,7 +153,7 @@ class TrainingStep:
     ``torch.optim`` parameters whose gradient is None are. Adam counts such steps in ``missed:name``.
     """
 
-    #: A `SelfCheck` where from_torch has made the step, or a word why there is none.
+    #: A `SelfCheck` if from_torch made the step, a word why there is none, or None.
     self_check: Any = None
 
     def __init__(
@@ -178,7 +178,7 @@ class TrainingStep:
         rate: float | torch.Tensor,
         t: int | torch.Tensor,
     ) -> State:
-        """Return the state after one update; ``rate`` and ``t`` may be tensors (one an ensemble member)."""
+        """Return the state after one update; ``rate`` and ``t`` may be tensors, with one entry per ensemble member."""
         rule = self.optimizer
         old, memory = state["parameters"], state.get("optimizer", {})
         parameters: dict[str, torch.Tensor] = {}

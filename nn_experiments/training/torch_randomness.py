@@ -1,4 +1,4 @@
-"""Torch's random generators (and Python's and NumPy's global ones): who used them, and how to fix what they give."""
+"""Torch's random generators, and Python's and NumPy's global ones: detecting draws, and making them repeatable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nn_experiments.training.rng import generator
 
 __all__ = ["GENERATORS", "changed_generators", "first_to_draw", "generator_states", "restored_generators", "seeded"]
 
-#: What the global generators are called in messages.
+#: Names of the global generators in messages.
 GENERATORS = ("torch's generator", "torch's CUDA generator", "NumPy's global generator", "Python's random module")
 
 
@@ -40,7 +40,7 @@ def changed_generators(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[
 
 @contextlib.contextmanager
 def restored_generators() -> Iterator[None]:
-    """Put the global generators back, after the body, to where they were before it."""
+    """Restore the states of the global generators after the body."""
     cpu, numpy, python = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
     try:
@@ -55,7 +55,7 @@ def restored_generators() -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded(seed: int, index: int) -> Iterator[None]:
-    """Let torch's generators draw by (seed, index of the batch) inside the body, and put them back after it.
+    """Seed torch's generators by (seed, index of the batch) in the body, and restore them after it.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def seeded(seed: int, index: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def first_to_draw(model: nn.Module) -> Iterator[list[str]]:
-    """Note, in the list given to the body, which innermost submodules draw from a generator in a forward pass.
+    """Collect, in the list given to the body, the innermost submodules that draw from a generator in a forward pass.
 
     Names come with the class, such as ``encoder.self_attn (MultiheadAttention)``.
     """

@@ -1,4 +1,4 @@
-"""Networks as vector fields on flat vectors: what `contraction.expansions` asks for, from torch.
+"""Networks as vector fields on flat vectors, the form that `contraction.expansions` takes.
 
 A `Layout` turns a (nested) dictionary of parameters into one vector and back. A loss on parameters becomes the field
 V = −∇L with Jacobian-vector products, a linearisation that is evaluated once, and Taylor series to any order (nested
@@ -41,7 +41,7 @@ class Layout:
     Attributes
     ----------
     paths
-        Keys from the outside in, one tuple a tensor, in the dictionary's order.
+        Keys from the outside in, one tuple per tensor, in the dictionary's order.
     shapes
         Shape of each tensor.
     """
@@ -58,7 +58,7 @@ class Layout:
         ValueError
             If there is no tensor.
         TypeError
-            If something in the dictionary is no floating tensor.
+            If a value in the dictionary is not a floating point tensor.
         """
         if isinstance(parameters, nn.Module):
             parameters = dict(parameters.named_parameters())
@@ -154,7 +154,7 @@ def batch_coupled_layers(module: nn.Module) -> list[str]:
 
 
 def split_batch(
-    batch: Any,
+    batch: Any,  # noqa: ANN401 - a tensor, or a tree of tensors whose form the parts have
     c: int,
 ) -> list[Any]:
     """Return c parts of equal size of a batch: a tensor, or a tuple, list or dictionary of tensors of one length.
@@ -269,7 +269,7 @@ def _push(function: Callable[[Tensor], Tensor], v: Tensor) -> Callable[[Tensor],
 
 
 def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) -> list[VectorField]:
-    """Return V_i = −∇L_{B_i} on flat vectors, one field a batch; field 0 is the paper's V_1.
+    """Return V_i = −∇L_{B_i} on flat vectors, one field per batch; field 0 is the paper's V_1.
 
     Parameters
     ----------

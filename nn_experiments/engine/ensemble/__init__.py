@@ -1,1 +1,1 @@
-"""Many chains at once: stacked states, the wavefront, and what a GPU needs for both."""
+"""Many chains at once: stacked states, the wavefront, and memory and CUDA graphs for both."""

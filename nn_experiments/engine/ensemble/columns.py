@@ -1,4 +1,4 @@
-"""Convolutions of many chains as batched matrix products of columns: patches of the images, written out once.
+"""Convolutions of many chains as batched matrix products of columns (im2col).
 
 Everything here is channels last: images are (B, H, W, E·C) in memory, columns (E, B·places, taps·C), weights
 (E, O, taps·C). Every product reads and writes its tensors where they are, so that nothing is transposed. On a GPU with
@@ -34,7 +34,7 @@ def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionSha
             weight = weight.flatten(0, 1)[None]
         made = _Columns.apply(images, weight, shape)
     assert isinstance(made, torch.Tensor)
-    return made.permute(0, 3, 1, 2)  # out here, so that what follows may change it in place
+    return made.permute(0, 3, 1, 2)  # outside of the autograd function, so that later layers may change it in place
 
 
 def _last(images: torch.Tensor) -> torch.Tensor:
@@ -54,7 +54,7 @@ def _by_chain(images: torch.Tensor, chains: int) -> torch.Tensor:
 class _Columns(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 - torch's context takes any attribute
         images: torch.Tensor,
         weight: torch.Tensor,
         shape: ConvolutionShape,
@@ -71,7 +71,7 @@ class _Columns(torch.autograd.Function):
 
     @staticmethod
     def backward(  # type: ignore[override]
-        ctx: Any,
+        ctx: Any,  # noqa: ANN401 - as in forward
         *grads: torch.Tensor,
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         columns, taps = ctx.saved_tensors

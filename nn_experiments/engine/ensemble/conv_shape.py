@@ -1,4 +1,4 @@
-"""What decides the cost of convolutions, and the key under which a choice between ways is recorded."""
+"""The sizes that decide the cost of convolutions, and the key under which an algorithm is recorded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class ConvolutionShape:
-    """What decides the cost of E convolutions.
+    """Sizes of E convolutions, one per chain.
 
     Attributes
     ----------
     batch, inputs, outputs
-        Images a batch, channels in and out.
+        Images per batch, input and output channels.
     size
         (height, width) of the images.
     taps, stride, padding, dilation
@@ -40,7 +40,7 @@ class ConvolutionShape:
 
     @property
     def result(self) -> Pair:
-        """(height, width) of the images that come out."""
+        """(height, width) of the output images."""
         rows, columns = (
             (size + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
             for size, taps, stride, pad, dilation in zip(

@@ -1,4 +1,4 @@
-"""Many convolutions with different weights at once: the ways to do them, and the choice between them.
+"""Many convolutions with different weights at once: the algorithms, and the choice between them.
 
 E chains are side by side in the channels: images are (B, E·C, H, W), or (B, C, H, W) where all chains see the same;
 weights are (E, O, C / groups, height, width). Every way gives (B, E·O, …), the same to rounding.
@@ -25,7 +25,7 @@ __all__ = ["WAYS", "ConvolutionShape", "choose_convolution", "convolve", "laid_o
 def _grouped(
     images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
 ) -> torch.Tensor:
-    """One grouped convolution; an ordinary one with E·O outputs where the chains share the images."""
+    """Convolve by one grouped convolution, or an ordinary one with E·O outputs if the chains share the images."""
     chains, groups = len(weight), shape.groups
     if shape.shared and groups > 1:
         images, shared = images.repeat(1, chains, 1, 1), False
@@ -39,7 +39,7 @@ def _grouped(
 def _products(
     images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: ConvolutionShape
 ) -> torch.Tensor:
-    """Patches as columns (im2col), then one batched matrix product."""
+    """Convolve by patches as columns (im2col) and one batched matrix product."""
     if shape.groups > 1:
         return _grouped(images, weight, bias, shape)
     found = by_columns(images, weight, shape)
@@ -96,7 +96,7 @@ def seconds_of(
     rounds: int = 2,
     best: float = math.inf,
 ) -> float:
-    """Return the least seconds that a way takes forward and backward on random tensors, the first call not counted.
+    """Return the fewest seconds of a forward and backward pass on random tensors; the first call is not counted.
 
     A way that takes more than twice ``best`` is measured once only. On a GPU what is measured is replayed from a CUDA
     graph, as sweeps are: what starting kernels from Python takes is not counted.
@@ -149,7 +149,7 @@ def choose_convolution(
     *,
     measure: Callable[..., float] | None = None,
 ) -> str:
-    """Return the best way for a shape: on the CPU by a rule, elsewhere measured once and kept.
+    """Return the fastest way for a shape: by a rule on the CPU; elsewhere it is measured once and kept.
 
     The choice decides last bits: record it with the results, and give it again to repeat them.
 
@@ -178,7 +178,7 @@ def choose_convolution(
             best = min(times.values(), default=math.inf)
             try:
                 times[way] = (measure or seconds_of)(way, shape, chains, device, dtype, best=best)
-            except Exception as error:  # compilers, drivers and libraries raise what they like
+            except Exception as error:  # compilers, drivers and libraries raise errors of any class
                 if gpu.device_is_lost(error):
                     raise
                 print(f"{chains} convolutions {shape} not by {way}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Sweeps as CUDA graphs: a sweep of some size is recorded once and then replayed, which costs one launch.
+"""Sweeps as CUDA graphs: a sweep is recorded once per size, and replaying it costs one kernel launch.
 
 A sweep of ResNet-18 is about 400 kernels; where few chains are active, starting them from Python takes longer than they
 do.
@@ -19,13 +19,13 @@ from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["EAGER", "Sweeper"]
 
-#: Sweeps of one size that run eagerly before one is recorded. Recording takes as long as several sweeps; where every
-#: iterate is asked for, each size occurs only sixteen times, too few to pay.
+#: Sweeps of one size that run eagerly before one is recorded. Recording takes as long as several sweeps; if every
+#: iterate is measured, each size occurs only sixteen times, which does not pay.
 EAGER = 20
 
 
 class Sweeper:
-    """Applies maps to the live chains of one stacked state, in place; the same sizes again and again by a graph.
+    """Applies maps in place to the active chains of a stacked state; sizes that recur are replayed from a graph.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many chains fit together: counted from shapes alone, without computing anything."""
+"""How many chains fit into memory together, counted from shapes alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ON_A_CPU", "SHARE", "activation_bytes", "chain_bytes", "fitting"]
 
 #: Share of the free memory of a GPU that chains may take, by count; the rest is for workspaces and fragments.
 SHARE = 0.8
-#: Chains together on a CPU, where memory is not what decides.
+#: Number of chains together on a CPU, where memory does not limit it.
 ON_A_CPU = 32
 
 
@@ -39,7 +39,7 @@ def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch
     parameters = {name: blank(value).requires_grad_() for name, value in state["parameters"].items()}
     buffers = {name: blank(value) for name, value in state.get("buffers", {}).items()}
     own = {id(value.untyped_storage()) for value in (*parameters.values(), *buffers.values())}
-    kept: dict[int, Any] = {}  # storages, held so that no identity is used twice
+    kept: dict[int, Any] = {}  # storages are held, so that no id is reused
 
     def pack(value: torch.Tensor) -> torch.Tensor:
         storage = value.untyped_storage()
@@ -53,7 +53,7 @@ def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch
 
 
 def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> int:
-    """Return the bytes of one chain at its most.
+    """Return the peak memory of one chain in bytes.
 
     While it trains it has weights, buffers, the optimizer's state, activations, and the gradient of its largest layer
     twice (of all layers, where the optimizer is not plain SGD). When it is done, its state is copied. Where

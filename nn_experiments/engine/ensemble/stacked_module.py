@@ -1,4 +1,4 @@
-"""A module for many chains at once: their weights differ, their channels lie side by side.
+"""The batched forward pass of E copies of a module with different weights, side by side in the channels.
 
 Activations are (B, E·C, …): chain e has the channels e·C … (e + 1)·C − 1. Convolutions become grouped (or another of
 the ways in `convolutions`), batch norm is one batch norm over E·C channels (exact, running statistics included),
@@ -73,7 +73,7 @@ _POOLS = {F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d}
 
 
 class CannotWiden(TrainingInReverseError, TypeError):
-    """A module has no wide form; the message says what stands in the way."""
+    """A module has no wide form; the message names the layer or operation that prevents it."""
 
 
 class _Tracer(fx.Tracer):
@@ -241,7 +241,7 @@ def _widened(x: torch.Tensor, same: bool, chains: int) -> torch.Tensor:
 
 
 def _operation(node: fx.Node, found: Mapping[fx.Node, Any], chains: int) -> tuple[torch.Tensor, bool]:
-    """Do an operation that works on wide tensors as it is; all its tensors must be wide, or none."""
+    """Apply an operation that works on wide tensors unchanged; either all of its tensors must be wide, or none."""
     inputs = [found[one] for one in node.all_input_nodes]
     same = all(one for _, one in inputs)
     wide = {

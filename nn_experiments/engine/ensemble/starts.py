@@ -1,4 +1,4 @@
-"""Many starts under the same maps: forward iterates T_n … T_1 of every start of every draw, all in one ensemble.
+"""Forward iterates T_n … T_1 of many starts under the same maps, for several draws, in one ensemble.
 
 A draw is one sequence of maps. Its starts share the maps, so the distances between them are those of a coupling; two
 draws share nothing. What is the same in law for the backward order is in `nn_experiments.results.increments`.
@@ -24,7 +24,7 @@ __all__ = ["Draw", "under_the_same_maps"]
 
 @dataclass(frozen=True)
 class Draw:
-    """One sequence of maps and where it is applied.
+    """One sequence of maps and the states that it is applied to.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One map on many chains at once, three ways: MLPs by hand, modules in wide form, anything else by ``torch.vmap``.
+"""One map on many chains at once: MLPs by hand, modules in wide form, and any other module by ``torch.vmap``.
 
 All change the stacked state, whose first ``live`` chains take part, in place.
 """
@@ -27,7 +27,7 @@ Source = Callable[[Any], BatchLike]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the live chains apply.
+    """The maps that the active chains apply.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Sweep:
 
 
 def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> tuple[str, str]:
-    """Return the form in which chains of a step are batched, and why it is none of those before it in `FORMS`.
+    """Return the form in which chains of a step are batched, and why each earlier form of `FORMS` cannot run it.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def apply(
 
 
 def _empty_memory(step: TrainingStep, parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the optimizer's state before the first step: zeros, which all rules here start from."""
+    """Return the optimizer's state before the first step, which is zero."""
     slots = step.optimizer.slots
     return {f"{slot}:{name}": torch.zeros_like(value) for name, value in parameters.items() for slot in slots}
 
@@ -140,7 +140,7 @@ def _prefix(state: State, live: int) -> State:
 
 
 def _vmap(step: TrainingStep, batches: Source, state: State, now: Sweep) -> None:
-    """One map on every live chain through ``torch.vmap``; buffers are carried as they come out."""
+    """Apply one map to every active chain through ``torch.vmap``, buffers included."""
     if step.gradients.random and not now.shared:
         raise TypeError("frozen dropout needs the same batch in all chains: use engine='step' for this order")
     some = next(iter(state["parameters"].values()))
@@ -163,7 +163,7 @@ def _vmap(step: TrainingStep, batches: Source, state: State, now: Sweep) -> None
 def _wide(
     step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor, state: State, now: Sweep, wide: Wide
 ) -> None:
-    """One map on every live chain in wide form.
+    """Apply one map to every active chain in wide form.
 
     Plain SGD changes each parameter as soon as its gradient is there, which is then dropped: there is never a gradient
     of more than one layer. Nothing later in the backward pass reads a parameter whose gradient is complete.
@@ -202,7 +202,7 @@ def _wide(
 
 
 def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now: Sweep) -> None:
-    """One SGD step of every live MLP: batched products, updates in place, no gradient buffers."""
+    """Take one SGD step of every active MLP: batched products, updates in place, no gradient buffers."""
     live, rate = now.live, now.rate
     x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
     y = y.expand(live, *y.shape) if now.shared else y

@@ -1,4 +1,4 @@
-"""The wavefront: many chains at once, for a GPU and for wherever it wins.
+"""The wavefront: many chains at once, on a GPU or wherever that is faster.
 
 Segments that start at the same anchor are aligned at their ends. Chain n of the backward order then joins when the
 sweep reaches j = n, and from there on every live chain applies the same T_j.
@@ -31,17 +31,17 @@ __all__ = ["Ensemble", "Stacked", "split", "stack", "wavefront"]
 
 Stacked = State
 
-#: How many states of an ensemble are measured at once, unless measuring them one by one is found faster.
+#: How many states of an ensemble are measured at once (1 if measuring them one by one is faster).
 TOGETHER = 16
-#: What the number of live chains is rounded up to on a GPU.
+#: On a GPU, the number of active chains is padded to a multiple of this.
 ON_A_GPU = 16
-#: Ways to convolve are measured with at most so many chains: what one chain takes hardly changes beyond.
+#: Ways to convolve are measured with at most this many chains; beyond, the time per chain hardly changes.
 MEASURED = 128
 
 
 @dataclass
 class Ensemble:
-    """How chains of a step are batched; what it chooses is kept in it, so that it can be recorded and given again.
+    """How chains of a step are batched; it keeps what it chooses, so that the choice can be recorded and repeated.
 
     Attributes
     ----------
@@ -85,13 +85,13 @@ class Ensemble:
             raise ValueError(f"unknown way to convolve {min(unknown)!r}; the known ones are {', '.join(WAYS)}")
 
     def metadata(self) -> dict[str, Any]:
-        """Return what decides last bits, for the record."""
+        """Return the choices that last bits depend on, to be recorded."""
         more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
         more |= {"pad": self.pad} if (self.pad or 1) > 1 else {}
         return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
 
     def prepare(self, step: TrainingStep, batches: Batches, state: State, first: int) -> Wide | None:
-        """Choose what is not given; return the wide form of the step's module if that is the form.
+        """Choose the settings that are not given; return the wide form of the step's module if that is the form.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class Ensemble:
                 if given == "wide":
                     raise
                 self.form, self.reason = "vmap", f"{self.reason}; not in wide form, {error}"
-        if self.chunk is None:  # by hand, there is next to nothing to keep
+        if self.chunk is None:  # the hand-written form keeps almost no activations
             self.chunk = fitting(step, state, 0 if self.form == "mlp" else None)
         return None
 
@@ -198,7 +198,7 @@ def wavefront(
     ensemble = ensemble or Ensemble(chunk=chunk)
     segments = plan(order, at)
     first = next((segment.indices[0] for segment in segments if len(segment.indices)), None)
-    step = _batchable(step, state0, None if first is None else batches(first))
+    step = _batchable(step, batches, state0, first)
     wide = None if first is None else ensemble.prepare(step, batches, state0, first)
     chains = _Chains(ensemble, step, batches, wide)
     groups: dict[int, list[Segment]] = {}
@@ -224,7 +224,7 @@ def wavefront(
                 yield n, *ready.pop(n)
 
 
-def _batchable(step: Step, state0: State, batch: Sequence[Any] | None) -> TrainingStep:
+def _batchable(step: Step, batches: Batches, state0: State, first: int | None) -> TrainingStep:
     """Return a step that chains can share.
 
     Raises
@@ -235,8 +235,8 @@ def _batchable(step: Step, state0: State, batch: Sequence[Any] | None) -> Traini
     what = ""
     if not isinstance(step, TrainingStep):
         what = f"{type(step).__name__} is not a TrainingStep"
-    elif batch is not None and not step.optimizer.is_plain_sgd:
-        slopes, _ = step.gradients(state0, batch)
+    elif first is not None and not step.optimizer.is_plain_sgd:
+        slopes, _ = step.gradients(state0, batches(first))
         idle = next((name for name, slope in slopes.items() if slope is None), None)
         if idle is not None:
             what = f"the loss does not depend on {idle}, which {step.optimizer.method} would move all the same"
@@ -273,7 +273,7 @@ def _fitted(chains: _Chains, part: Sequence[Segment], start: State) -> list[Stat
 
 
 def split(stacked: Stacked, count: int) -> list[State]:
-    """Return the members of an ensemble as states of their own (copies)."""
+    """Return the members of an ensemble as separate states (copies)."""
     return [
         {part: {key: value[c].clone() for key, value in values.items()} for part, values in stacked.items()}
         for c in range(count)
@@ -281,7 +281,7 @@ def split(stacked: Stacked, count: int) -> list[State]:
 
 
 def stack(start: State, count: int) -> Stacked:
-    """Return an ensemble of ``count`` copies of a state, laid out in memory as the device wants it."""
+    """Return an ensemble of ``count`` copies of a state, in the memory layout of the device."""
 
     def stacked(value: torch.Tensor) -> torch.Tensor:
         copies = value.expand(count, *value.shape)

@@ -1,1 +1,1 @@
-"""One chain at a time: kernels that apply a run of maps to one state, and the choice between them."""
+"""Kernels, which apply a sequence of maps to one state, and the choice between them."""

@@ -111,7 +111,7 @@ def _change_one(weight, below, error, h, o, j):  # pragma: no cover - compiled
 
 
 @compiled
-def backward(weight, bias, below, error, under, first, relu, h):
+def backward(weight, bias, below, error, under, first, relu, h):  # noqa: C901 - unrolled by hand
     """Read each row of the weights once: its share of the error below with the old values, then its update."""
     outs = weight.shape[0]
     rows = error.shape[0]

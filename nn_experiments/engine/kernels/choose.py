@@ -1,4 +1,4 @@
-"""The choice of a kernel: by name, or the fastest that can run the step."""
+"""The choice of a kernel, by name or by speed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nn_experiments.training.step import Step, TrainingStep
 __all__ = ["KERNELS", "make_kernel"]
 
 KERNELS = ("auto", "step", "mlp", "compiled", "channels_last")
-#: Batches larger than this are what matrix products are made for.
+#: For larger batches, matrix products are faster than compiled loops.
 SMALL_BATCH = 16
 
 

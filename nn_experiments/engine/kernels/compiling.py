@@ -1,4 +1,4 @@
-"""Functions compiled by numba and kept on disk, under a key of every file whose functions they may call.
+"""Functions compiled by numba and cached on disk; the key of the cache covers every file with such functions.
 
 Numba keeps a compiled function until the file of *that* function changes. A kernel in one file that calls a function in
 another would go on with the old one after an edit of the other, and results would carry the new revision.
@@ -14,7 +14,7 @@ import numba
 
 try:
     from numba.core.caching import FunctionCache
-except ImportError:  # a numba that keeps its cache elsewhere: compile anew in every process, which is always right
+except ImportError:  # this numba has its cache elsewhere: functions are compiled in every process
     FunctionCache = None
 
 __all__ = ["compiled", "sources"]

@@ -27,7 +27,7 @@ def convolutional(step: Step) -> TypeGuard[TrainingStep]:
     return any(isinstance(m, nn.Conv2d) for m in step.model.modules())
 
 
-def _last(value: Any) -> Any:
+def _last(value: Any) -> Any:  # noqa: ANN401 - a batch's inputs may be anything that the module takes
     """Return images with channels last in memory, and anything else as it is."""
     if isinstance(value, torch.Tensor) and value.dim() == 4:
         return value.contiguous(memory_format=torch.channels_last)
@@ -35,7 +35,7 @@ def _last(value: Any) -> Any:
 
 
 class ChannelsLastKernel:
-    """A `TrainingStep` of any module on a copy of its own, whose tensors are the chain's state.
+    """A `TrainingStep` of any module, on a copy of the module whose tensors are the chain's state.
 
     Plain SGD changes the parameters in place, and small convolutions are matrix products; other rules go through
     `TrainingStep.update`. Running statistics are the copy's buffers: the forward pass moves them as it does in any
@@ -76,14 +76,14 @@ class ChannelsLastKernel:
         if self.refused is None:
             try:
                 return self._run(state, indices, before)
-            except RuntimeError as error:  # the module's own code does not take what this kernel feeds it
+            except RuntimeError as error:  # the module's own code does not accept channels last
                 if out_of_memory(error) or device_is_lost(error):
                     raise
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         else:
             reason = self.refused
         found = StepKernel(self.step, self.batches).apply(state, indices, before)
-        self.refused = reason  # only now: an error of the module itself is raised by the step
+        self.refused = reason  # set only now: an error of the module itself is raised by the step above
         return found
 
     def _run(self, state: State, indices: Sequence[int], before: int) -> State:
@@ -117,7 +117,7 @@ class ChannelsLastKernel:
         }
 
     def _put_buffers(self, state: State) -> None:
-        """Give the module copies of the buffers of a state, whatever a forward pass has put in their places."""
+        """Give the module copies of a state's buffers in place of those that a forward pass may have put there."""
         fresh: dict[str, torch.Tensor] = {}
         for module, key, name in self.places:
             if name not in fresh:

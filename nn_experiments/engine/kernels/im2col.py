@@ -1,4 +1,4 @@
-"""Convolutions on small images as matrix products, where a CPU's convolution routines waste their time.
+"""Convolutions on small images as matrix products, which are faster there than a CPU's convolution routines.
 
 Measured on one core (batch 8 and 16, forward and backward): a 3×3 convolution of 512 channels on 1×1, 2×2 and 4×4
 images takes 29, 39 and 67 ms through ``conv2d`` with channels last, 5, 11 and 24 ms as a product; a 1×1 convolution
@@ -177,7 +177,7 @@ def replace_small(
 
 
 def _readers(outputs: object) -> Counter[int]:
-    """Return the ``id`` of a parameter -> how many operations that led to some outputs read it."""
+    """Return ``id`` of a parameter -> number of operations that read it on the way to some outputs."""
     todo = [one.grad_fn for one in tree_leaves(outputs) if isinstance(one, torch.Tensor) and one.grad_fn is not None]
     seen = set(todo)
     count: Counter[int] = Counter()

@@ -54,7 +54,7 @@ def _output_error(outputs, numbers, labels, squares, error):  # pragma: no cover
 
 
 @compiled
-def _backward_few(weight, bias, below, error, under, first, relu, h):  # pragma: no cover - compiled
+def _backward_few(weight, bias, below, error, under, first, relu, h):  # noqa: C901 - one fused pass  # pragma: no cover
     """Read each row of the weights once: its share of the error below with the old values, then its update."""
     rows = error.shape[0]
     if not first:

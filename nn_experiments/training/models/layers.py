@@ -1,4 +1,4 @@
-"""What the convolutional networks share: convolutions without an initial draw, normalisation, reading of names."""
+"""Shared by the convolutional networks: convolutions without an initial draw, normalisation, and names of options."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def normalisation(kind: str, channels: int) -> nn.Module:
 
 
 def options(name: str, base: str, *groups: tuple[str, ...]) -> list[str]:
-    """Return the choice in each group that a name like ``resnet18-7x7-group`` makes; the first of a group is usual.
+    """Return the option that a name like ``resnet18-7x7-group`` chooses in each group (default: the group's first).
 
     Raises
     ------

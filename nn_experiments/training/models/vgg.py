@@ -13,7 +13,7 @@ from nn_experiments.training.models.layers import NORMALISATIONS, activation_of,
 
 __all__ = ["VGG", "build"]
 
-#: Convolutions a stage, and their channels; a 2×2 maximum ends each stage.
+#: Number of convolutions per stage and their channels; each stage ends in a 2×2 maximum.
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 
 

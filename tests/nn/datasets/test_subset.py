@@ -12,9 +12,9 @@ import pytest
 
 from nn_experiments.cli import main
 from nn_experiments.datasets import DataError, load_dataset
-from nn_experiments.datasets.subset import CutDataset, Rows, cut_path, read_cut, write_cut
+from nn_experiments.datasets.subset import DataSubset, Rows, read_subset, subset_path, write_subset
 from nn_experiments.paper import catalogue
-from nn_experiments.runs.data_subset import cut_for, needed_rows
+from nn_experiments.runs.data_subset import export_subsets, needed_rows
 from nn_experiments.training.sampling import Sampler
 
 CHANGES = {"data": "cifar10", "model": "mlp-1x5", "train_evaluation": "20", "test_evaluation": "10"}
@@ -34,14 +34,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def cut(whole: Path, into: Path, **more) -> CutDataset:
+def cut(whole: Path, into: Path, **more) -> DataSubset:
     about = {"seeds": [0], "steps": N, "changes": CHANGES, "data_dir": whole, "official": False} | more
-    [(path, data)] = cut_for(["fig7"], into, **about)
-    assert path == cut_path("cifar10", into)
+    [(path, data)] = export_subsets(["fig7"], into, **about)
+    assert path == subset_path("cifar10", into)
     return data
 
 
-def places(data: CutDataset, part: str = "train") -> set[int]:
+def places(data: DataSubset, part: str = "train") -> set[int]:
     rows = getattr(data, f"{part}_inputs")
     assert isinstance(rows, Rows)
     return set(rows.places.tolist())
@@ -50,7 +50,7 @@ def places(data: CutDataset, part: str = "train") -> set[int]:
 def test_everything_but_the_missing_images_is_the_whole_set_s(whole: Path, tmp_path: Path) -> None:
     cut(whole, tmp_path)
     one, all_ = (load_dataset("cifar10", data_dir=d, official=False) for d in (tmp_path, whole))
-    assert isinstance(one, CutDataset)
+    assert isinstance(one, DataSubset)
     for name in ("name", "shape", "outputs", "classes", "levels", "fingerprint"):
         assert getattr(one, name) == getattr(all_, name), name
     for mine, right in zip(one.statistics(), all_.statistics(), strict=True):
@@ -73,7 +73,7 @@ def test_what_is_not_held_is_refused_and_says_what_to_do(whole: Path, tmp_path: 
     held = next(iter(places(data)))
     message = rf"cifar10-cut.npz holds {len(places(data))} of the 900 train images of cifar10 and not image "
     for rows in (np.array([held, absent[5]]), absent[5]):
-        with pytest.raises(DataError, match=message + f"{absent[5]}; it was cut for fig7, seed 0, up to step 7"):
+        with pytest.raises(DataError, match=message + f"{absent[5]}; it was written for fig7, seed 0, up to step 7"):
             data.train_inputs[rows]
     with pytest.raises(DataError, match=r"and 2 more.*data --for FIGURE --seeds SEED … --into FOLDER"):
         data.train_targets[np.array(absent[:3])]
@@ -177,7 +177,7 @@ def test_other_runs_are_refused(whole: Path, tmp_path: Path, capsys: pytest.Capt
         capsys.readouterr()
         words = {key: value for key, value in change.items() if key != "more"}
         assert run(tmp_path / "data", tmp_path / "other", *change.get("more", plain), **words) == 1, change
-        assert "it was cut for fig7, seed 0, up to step 7" in capsys.readouterr().err
+        assert "it was written for fig7, seed 0, up to step 7" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dry", [False, True], ids=["run", "dry run"])
@@ -240,14 +240,14 @@ def test_the_whole_set_wins_and_other_data_is_refused(whole: Path, tmp_path: Pat
         arrays = dict(file)
     (tmp_path / "cifar10.npz").write_bytes((whole / "cifar10.npz").read_bytes())
     found = load_dataset("cifar10", data_dir=tmp_path, official=False)
-    assert not isinstance(found, CutDataset)
+    assert not isinstance(found, DataSubset)
     with pytest.raises(DataError, match="holds the whole cifar10"):
         cut(whole, tmp_path)
     (tmp_path / "cifar10.npz").unlink()
     arrays["train_labels"] = (arrays["train_labels"] + 1) % 10
     (tmp_path / "other").mkdir()
     np.savez(tmp_path / "other" / "cifar10.npz", **arrays)
-    with pytest.raises(DataError, match=f"a cut of other data .fingerprint {data.fingerprint}"):
+    with pytest.raises(DataError, match=f"a subset of other data .fingerprint {data.fingerprint}"):
         cut(tmp_path / "other", tmp_path)
     with pytest.raises(DataError, match=f"not the official cifar10: fingerprint {data.fingerprint}"):
         load_dataset("cifar10", data_dir=tmp_path)
@@ -257,7 +257,7 @@ def test_the_whole_set_wins_and_other_data_is_refused(whole: Path, tmp_path: Pat
 def test_an_altered_cut_is_refused(whole: Path, tmp_path: Path, damage: str) -> None:
     """Also one whose zip file is whole, and one with a new checksum whose images are out of order."""
     cut(whole, tmp_path)
-    path = cut_path("cifar10", tmp_path)
+    path = subset_path("cifar10", tmp_path)
     data = path.read_bytes()
     with np.load(path) as file:
         arrays = dict(file)
@@ -268,13 +268,13 @@ def test_an_altered_cut_is_refused(whole: Path, tmp_path: Path, damage: str) -> 
     elif damage == "empty":
         path.write_bytes(b"")
     elif damage == "order":
-        one = read_cut(path)
+        one = read_subset(path)
         rows = one.train_inputs
         assert isinstance(rows, Rows)
         rows.values[[3, 9]] = rows.values[[9, 3]]
         path.unlink()
         with pytest.raises(DataError, match="not a subset of a data set in canonical order"):
-            write_cut(one, (rows.places, np.arange(10)), ["test"], tmp_path)
+            write_subset(one, (rows.places, np.arange(10)), ["test"], tmp_path)
     else:
         name = {"pixel": "train_images", "label": "test_labels", "place": "train_places"}.get(damage, "about")
         if name == "about":
@@ -282,13 +282,13 @@ def test_an_altered_cut_is_refused(whole: Path, tmp_path: Path, damage: str) -> 
         else:
             arrays[name].flat[-1] ^= 1
         np.savez_compressed(path, **arrays)
-    with pytest.raises(DataError, match=r"cifar10-cut.npz.*make it again"):
+    with pytest.raises(DataError, match=r"cifar10-cut.npz.*write it again"):
         load_dataset("cifar10", data_dir=tmp_path, official=False)
 
 
 def test_a_write_that_fails_leaves_the_old_cut(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut(whole, tmp_path)
-    before = cut_path("cifar10", tmp_path).read_bytes()
+    before = subset_path("cifar10", tmp_path).read_bytes()
 
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError("no space left")
@@ -311,13 +311,13 @@ def test_the_command_needs_neither_torch_nor_the_model(whole: Path, tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     first, use, *about = done.stdout.splitlines()
-    held = len(places(read_cut(cut_path("cifar10", tmp_path))))
+    held = len(places(read_subset(subset_path("cifar10", tmp_path))))
     assert first.startswith(f"{tmp_path}/cifar10-cut.npz: {held} of 900 training and 40 of 40 test images of cifar10,")
     assert "fig2, seeds 0, 1, up to step 2" in first
     assert "fig8, seeds 0, 1" in first
     assert use == f"run these with --data-dir {tmp_path}"
     assert "900 training and 40 test items" in about[0]
-    assert f"a cut: only {held} training and 40 test items are here, for fig2" in about[1]
+    assert f"a subset: only {held} training and 40 test items are in this folder, for fig2" in about[1]
 
 
 @pytest.mark.parametrize(

@@ -161,8 +161,8 @@ def test_a_coarse_grid_of_distances_names_the_iterate_that_diverged(curves):
     broken["parameter_to_last"][0, 0] = np.nan
     fig = figures.draw_settling(broken, catalogue.find("fig4"))
     assert box(fig.axes[0]) == ""
-    assert line(fig.axes[0], "forward: to the last iterate").get_xdata().size == 0
-    assert line(fig.axes[0], "forward: to the next iterate").get_xdata().size == 6
+    assert line(fig.axes[0], "forward: from iterate n to the last").get_xdata().size == 0
+    assert line(fig.axes[0], "forward: from iterate n to n + 1").get_xdata().size == 6
 
 
 def test_a_curve_that_ends_early_is_seen_to(tmp_path):
@@ -214,14 +214,18 @@ def test_cost_of_a_sparse_run_counts_only_what_was_made(tmp_path):
 def test_distances_are_those_recorded(curves):
     fig = figures.draw_settling(curves, catalogue.find("fig4"))
     axis = fig.axes[0]
+    assert (axis.get_ylabel(), fig.axes[1].get_ylabel()) == ("seed 0\nEuclidean distance", "r.m.s. distance of outputs")
+    last = curves.path("parameter_increment", seed=0, order="forward")[0][-1]
+    assert last < curves.iterates[-1]
+    assert f"distances at n ≤ {last}" in fig.get_suptitle()
     for label, metric in (
-        ("forward: to the next iterate", "parameter_increment"),
-        ("forward: to the last iterate", "parameter_to_last"),
+        ("forward: from iterate n to n + 1", "parameter_increment"),
+        ("forward: from iterate n to the last", "parameter_to_last"),
     ):
         n, values = curves.path(metric, seed=0, order="forward")
         assert np.array_equal(line(axis, label).get_xydata(), np.stack([n, values], axis=1))
     n, values = curves.path("parameter_coupling", seed=0, order="backward")
-    assert np.array_equal(line(axis, "two starts under the same maps").get_ydata(), values)
+    assert np.array_equal(line(axis, "two independent starts under the same maps").get_ydata(), values)
 
 
 def test_distances_that_were_not_recorded_are_not_drawn(curves):
@@ -241,7 +245,7 @@ def test_few_distances_are_seen_to_be_points_and_every_curve_shows_its_first(tmp
         assert min(len(found.get_xdata()) for found in named) == points - 1
         assert {found.get_marker() for found in named} == {"." if few else "None"}
         dots = {tuple(found.get_xydata()[0]) for found in axis.get_lines() if found.get_marker() == "o"}
-        late = line(axis, "forward: to the last iterate")  # whose dashes begin with a gap
+        late = line(axis, "forward: from iterate n to the last")  # whose dashes begin with a gap
         assert dots == (set() if few else {tuple(late.get_xydata()[0])})
 
 

@@ -51,7 +51,7 @@ def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
     runs, into = tmp_path / "runs", tmp_path / "results"
     for identity, seeds in (("aaa1", (0, 1)), ("bbb2", (3, 4))):
         write_synthetic(runs, "fig4", steps=40, seeds=seeds, identity=identity)
-    record = ["record", "fig4", "--out", str(runs), "--into", str(into)]
+    record = ["record", "fig4", "--out", str(runs), "--results", str(into)]
     assert main([*record, "--run-id", "bbb", "--tag", "slow-1"]) == 0
     assert [found.curves.seeds for found in find_results([into])] == [(3, 4)]  # a tagged record alone
     assert main([*record, "--run-id", "aaa"]) == 0
@@ -182,7 +182,7 @@ def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, m
 
 
 def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeypatch, capsys):
-    """Nothing to say is an error; the theory alone is a page that says what is missing."""
+    """Without results the command fails and says so; the theory alone is still a page, which says what is missing."""
     page = tmp_path / "new" / "page.html"
     words = ["report", "--out", str(tmp_path / "nowhere"), "--results", str(tmp_path / "neither"), "--page", str(page)]
     assert main([*words, "--no-theory"]) == 1
@@ -194,8 +194,9 @@ def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeyp
     monkeypatch.setattr(
         contraction.report.html, "theory_sections", lambda seed=0: ([Section("a", "A", "<p>b</p>")], True)
     )
-    assert main(words) == 0
+    assert main(words) == 1
     assert "No results in" in page.read_text()
+    assert "No results in" in capsys.readouterr().err
 
 
 def test_the_more_complete_folder_is_taken_and_named(tmp_path, capsys):

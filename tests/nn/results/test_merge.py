@@ -61,10 +61,10 @@ def test_merge_looks_at_every_source_before_it_copies(tmp_path: Path, capsys: py
     ):
         with pytest.raises(ValueError, match=message):
             merge([good, bad], into)
-        assert main(["merge", str(good), str(bad), "--into", str(into)]) == 1
+        assert main(["merge", str(good), str(bad), "--out", str(into)]) == 1
         assert capsys.readouterr().out == ""
         assert not into.exists()
-    assert main(["merge", str(good), str(good), "--into", str(into)]) == 0
+    assert main(["merge", str(good), str(good), "--out", str(into)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1].split()[0] for line in lines] == [str(len(list(root.rglob("*.npz")))), "0"]
 
@@ -98,7 +98,7 @@ def test_merge_says_what_was_there_and_by_how_much_it_differs(
         return tmp_path / name
 
     def said(source: Path) -> str:
-        assert main(["merge", str(source), "--into", str(here)]) == 0
+        assert main(["merge", str(source), "--out", str(here)]) == 0
         return capsys.readouterr().out.removeprefix(f"{source}: ").replace(str(here), "m1").strip()
 
     here = folder("here", (0, first), (1, first), (2, 0 * at))

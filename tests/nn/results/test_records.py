@@ -21,7 +21,7 @@ def _runs(out, **changes):
 
 
 def _record(runs, into, *words):
-    return main(["record", "fig4", "--out", str(runs), "--into", str(into), *words])
+    return main(["record", "fig4", "--out", str(runs), "--results", str(into), *words])
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_pieces_from_two_folders_and_from_a_cut_make_one_run(data: Path, alone: 
         out = tmp_path / order
         words = [*COMMAND[:-2], order, "--data-dir", str(folder), "--out", str(out), "--workers", "0"]
         assert main(words) == 0
-    assert main(["merge", str(tmp_path / "forward"), str(tmp_path / "backward"), "--into", str(tmp_path / "both")]) == 0
+    assert main(["merge", str(tmp_path / "forward"), str(tmp_path / "backward"), "--out", str(tmp_path / "both")]) == 0
     assert_equal(nne.load("fig2", out=tmp_path / "both"), alone)
     with pytest.raises(AssertionError):
         assert_equal(nne.load("fig2", out=tmp_path / "forward"), alone)

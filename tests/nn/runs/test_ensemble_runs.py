@@ -213,7 +213,7 @@ def test_the_precision_is_part_of_the_identity_only_where_it_is_given() -> None:
     changed = OLD["mlp-fashion"].override({"precision": "bf16"})
     assert changed.decides() == OLD["mlp-fashion"].decides() | {"precision": "bf16"}
     assert changed.override({"precision": "none"}) == OLD["mlp-fashion"]
-    with pytest.raises(ValueError, match="precision must be none or bf16"):
+    with pytest.raises(ValueError, match="precision, unless it is none, must be one of bf16"):
         changed.override({"precision": "fp8"})
     with pytest.raises(ValueError, match="needs dtype=float32"):
         changed.override({"dtype": "float64"})

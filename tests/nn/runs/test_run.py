@@ -228,7 +228,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main([*small, "--orders", "backward", "windowed:3"]) == 0
     assert "complete" in capsys.readouterr().out
     assert nne.load("regression-cosine", out=tmp_path).orders == ("backward", "windowed-3")
-    assert main(["merge", str(tmp_path), "--into", str(tmp_path / "b")]) == 0
+    assert main(["merge", str(tmp_path), "--out", str(tmp_path / "b")]) == 0
     assert_equal(
         nne.load("fig5", out=tmp_path, orders=["backward"]), nne.load("fig5", out=tmp_path / "b", orders=["backward"])
     )
@@ -299,8 +299,7 @@ def test_every_option_states_its_default() -> None:
 def test_mistakes_on_the_command_line(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--out", str(tmp_path)] if arguments[0] == "run" else ["--into", str(tmp_path)]
-    assert main([*arguments, *more]) == 1
+    assert main([*arguments, "--out", str(tmp_path)]) == 1
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

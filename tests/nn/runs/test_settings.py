@@ -95,7 +95,7 @@ def test_the_steps_of_appendix_d() -> None:
     assert torch.allclose(change[1], 2 * change[0], rtol=1e-5, atol=1e-12)
     with pytest.raises(ValueError, match="batches have parts"):
         Request(experiment=SMALL, seeds=(0,), orders=("small",), steps=3)
-    with pytest.raises(ValueError, match="cannot be cut into 4"):
+    with pytest.raises(ValueError, match="cannot be split into 4"):
         dataclasses.replace(experiment, parts=4)
 
 
@@ -188,7 +188,7 @@ def test_schedules() -> None:
     assert [Schedule(warmup=4).factor(t) for t in (1, 2, 4, 5)] == [0.25, 0.5, 1, 1]
     for wrong, message in (
         ({"kind": "cosine"}, "do not go together"),
-        ({"kind": "step"}, "the known ones"),
+        ({"kind": "step"}, "must be one of"),
         ({"index": "epoch"}, "'position' or 'batch'"),
         ({"warmup": -1}, "at least 0"),
     ):
