@@ -29,18 +29,20 @@ class Progress:
         self.done_blocks += 1
 
     def line(self) -> str:
-        """Return one line: bar, percentage, blocks, maps a second, time that remains."""
+        """Return one line: bar, percentage, blocks, steps per second, and the time that remains, or that it took."""
         share = self.done_seconds / self.seconds if self.seconds else 1.0
         spent = time.monotonic() - self.begin
         bar = "█" * round(20 * share)
         if not self.done_blocks:
             left = f"about {clock(self.seconds / self.workers)}"
             return f"|{bar:·<20}| {self.blocks} blocks, {self.maps:,} steps, {left} on {self.workers} worker(s)"
-        left = clock(spent * (1 - share) / share) if share else "?"
         rate = self.done_maps / spent
         pace = f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2g} steps/s"
         blocks = f"{self.done_blocks}/{self.blocks} blocks"
-        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left} left"
+        left = f"{clock(spent * max(1 - share, 0) / share)} left" if share else "? left"
+        if self.done_blocks == self.blocks:
+            left = f"done in {clock(spent)}"
+        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left}"
 
 
 def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
