@@ -45,17 +45,24 @@ class Progress:
         return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left}"
 
 
-def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
-    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere."""
+def show(stream: TextIO | None = None) -> Callable[[Progress], None]:
+    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere.
+
+    Parameters
+    ----------
+    stream
+        Where it writes (default: standard error).
+    """
     last = [0.0]
+    file = sys.stderr if stream is None else stream
 
     def report(progress: Progress) -> None:
         final = progress.done_blocks == progress.blocks
-        if stream.isatty():
-            stream.write("\r" + progress.line() + ("\n" if final else " "))
+        if file.isatty():
+            file.write("\r" + progress.line() + ("\n" if final else " "))
         elif final or time.monotonic() - last[0] > 10:
             last[0] = time.monotonic()
-            stream.write(progress.line() + "\n")
-        stream.flush()
+            file.write(progress.line() + "\n")
+        file.flush()
 
     return report
