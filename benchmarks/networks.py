@@ -1,7 +1,8 @@
 """Speed of the network engines against the obvious way: ``python -m benchmarks.networks --out DIR [--quick]``.
 
 ``--convolutional`` takes the convolutional networks in place of the others: random images of 32×32, few steps, one
-process on either side (a second one on a second core doubles ours).
+process on either side (a second one on a second core doubles ours). ``--own`` takes small networks of a user's own
+through `from_torch`, one process on either side.
 
 The obvious way is what a user would write: an ``nn.Module``, ``torch.optim.SGD``, and for every n a loop over the
 batches B_n … B_1 from the start again, in one process with one thread. Both ways evaluate the training and the test
@@ -25,6 +26,7 @@ import torch
 from torch import nn
 
 from benchmarks._measure import Result, compare, write_results
+from benchmarks.own_networks import measure_own_networks
 from contraction.maps.orders import Backward
 from nn_experiments.engine.chain import walk
 from nn_experiments.engine.kernels.choose import make_kernel
@@ -124,8 +126,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
     parser.add_argument("--quick", action="store_true", help="shorter words, one round")
     parser.add_argument("--convolutional", action="store_true", help="ResNet-18, VGG-19 and ResNet-50")
+    parser.add_argument("--own", action="store_true", help="small networks of a user's own, against the plain loop")
     args = parser.parse_args()
     rounds = 1 if args.quick else 3
+    if args.own:
+        own = measure_own_networks(steps=200 if args.quick else 1000, rounds=3 * rounds)
+        write_results(args.out / "own-networks.json", own)
+        return int(not (args.quick or all(result.met for result in own)))
     words = {
         "regression": tuple(range(100, 701, 200)) if args.quick else tuple(range(200, 1401, 200)),
         "mlp": (40, 80) if args.quick else (100, 150, 200, 250),

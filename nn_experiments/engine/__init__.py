@@ -62,8 +62,8 @@ def iterates(
         ``functional_call(still, state["parameters"] | state["buffers"], (x,))``, ``still = deepcopy(model).eval()``.
     engine
         ``auto``: one chain at a time on the CPU, with a hand-written kernel where there is one (``mlp``,
-        ``compiled``, ``channels_last``), else the step itself (``step``); on a GPU ``ensemble``. ``loop``: the plain
-        double loop.
+        ``compiled``, ``channels_last``) or the user's own loop (``own_loop``), else the step itself (``step``); on a
+        GPU ``ensemble``. ``loop``: the plain double loop.
     chunk
         For ``ensemble``: how many chains run together (default: all).
 

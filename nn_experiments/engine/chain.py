@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contraction.maps.orders import Order
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.engine.plan import Segment, plan
+from nn_experiments.training.averages import Average
 from nn_experiments.training.step import State
 
 __all__ = ["averages", "walk"]
@@ -36,31 +37,18 @@ def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iter
 
 
 def averages(
-    kernel: Kernel, order: Order, at: Sequence[int], state0: State, *, beta: float | None = None
+    kernel: Kernel, order: Order, at: Sequence[int], state0: State, average: Average
 ) -> Iterator[tuple[int, State, Segment | None]]:
-    """Yield (n, averaged iterate, its segment): the mean of iterates 1 … n, or their exponential moving average.
+    """Yield (n, averaged iterate, its segment), beginning with θ0 as its own average.
 
     Every iterate up to the last one asked for is visited. Only parameters and floating point buffers are averaged.
-
-    Parameters
-    ----------
-    kernel, order, at, state0
-        As in `walk`.
-    beta
-        Decay of the moving average, which starts at θ0: m_n = beta m_{n-1} + (1 − beta) θ_n (default: the mean).
-
-    Yields
-    ------
-    n, state, segment
-        For every n of ``at``; the segment is that of iterate n itself, None at 0.
     """
     wanted = set(at)
     mean: State | None = None
     for n, state, run in walk(kernel, order, range(max(at) + 1), state0):
         if mean is None:
             mean = {part: {k: v.clone() for k, v in values.items()} for part, values in state.items()}
-        else:
-            weight = 1 / n if beta is None else 1 - beta
+        elif weight := average.weight(n):
             for part in ("parameters", "buffers"):
                 for key, value in state.get(part, {}).items():
                     if value.is_floating_point():

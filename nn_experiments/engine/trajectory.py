@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from contraction.files import replacing
+from nn_experiments.tables import data_frame, write_csv
 
 __all__ = ["Trajectory"]
 
@@ -56,3 +61,56 @@ class Trajectory:
             if n > 0 and not all(np.isfinite(value[k]).all() for value in self.values.values()):
                 return int(n)
         return None
+
+    def _columns(self) -> list[str]:
+        """Return the columns of the tables; a metric of several numbers has one for each, named ``name[i]``."""
+        names = []
+        for name, value in self.values.items():
+            places = list(np.ndindex(value.shape[1:]))
+            names += [name if place == () else f"{name}[{', '.join(map(str, place))}]" for place in places]
+        return ["iterate", "gradients", *names]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each iterate: ``iterate``, ``gradients``, and each metric."""
+        columns = self._columns()
+        for k, n in enumerate(self.at):
+            numbers = [float(one) for value in self.values.values() for one in np.ravel(value[k])]
+            yield dict(zip(columns, [int(n), int(self.gradients[k]), *numbers], strict=True))
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a line for each iterate: its number, the maps that make it from θ0, and each metric."""
+        with replacing(Path(path)) as temporary:
+            write_csv(temporary, self._columns(), self.rows())
+
+    def to_frame(self) -> Any:
+        """Return a pandas data frame with a row for each iterate.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pandas is not installed.
+        """
+        return data_frame(self._columns(), self.rows())
+
+    def plot(self, metrics: Sequence[str] | None = None) -> Any:
+        """Return a matplotlib figure of the metrics against n, one panel each.
+
+        Parameters
+        ----------
+        metrics
+            Names (default: all). A metric of several numbers has a line for each.
+
+        Raises
+        ------
+        KeyError
+            If there is no such metric.
+        """
+        from contraction.plots.style import figure, style
+
+        names = list(self.values if metrics is None else metrics)
+        with style():
+            fig, axes = figure(1, len(names), width=max(3.1 * len(names), 4.2), height=2.8, squeeze=False)
+            for axis, name in zip(axes[0], names, strict=True):
+                axis.plot(self.at, self[name].reshape(len(self.at), -1), marker="." if len(self.at) < 10 else None)
+                axis.set(xlabel="n", title=name.replace("_", " "))
+        return fig

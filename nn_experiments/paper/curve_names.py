@@ -9,6 +9,8 @@ The name of a curve is also the name of its folder on disk and its label on the 
 - Appendix D compares other steps on the forward path of an experiment whose batches have c parts: ``large`` (SGD on
   the whole batch at h/c), ``small`` (c steps on its parts at h/c) and ``regularised-2`` (D.2's order-averaging step at
   h with λ = 2h², the literal reading); ``forward`` is there SGD on the whole batch at h.
+- Runs of one's own network also have the averages ``suffix_mean-S`` and ``swa-S-K-R`` of the forward path, and the
+  policies ``reset_if_better-METRIC-K`` and ``stop_when_settled-EPS``.
 """
 
 from __future__ import annotations
@@ -19,17 +21,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
+from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
+from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
 
 __all__ = [
     "KINDS",
     "Averaged",
     "Decayed",
+    "Decided",
     "OrderCurve",
     "StepRule",
     "compares_steps",
     "home",
     "label_of",
-    "name_of_order",
+    "name_of",
     "parse",
     "rank",
 ]
@@ -55,7 +60,13 @@ KINDS = {
     "large": Kind("large", "large"),
     "small": Kind("small", "small"),
     "regularised": Kind("regularised-MULTIPLE", "regularised, λ = {}h²"),
+    "suffix_mean": Kind("suffix_mean-START", "mean of the forward iterates after {}"),
+    "swa": Kind("swa-START-EVERY-REFRESH", "SWA of forward ({})"),
+    "reset_if_better": Kind("reset_if_better-METRIC-EVERY[-higher]", "backward, reset where better ({})"),
+    "stop_when_settled": Kind("stop_when_settled-EPS", "backward until settled to {}"),
 }
+#: The kinds that experiments of the catalogue can have; the others are for runs of one's own network.
+OF_EXPERIMENTS = tuple(KINDS)[: list(KINDS).index("suffix_mean")]
 
 
 @dataclass(frozen=True)
@@ -100,20 +111,28 @@ class OrderCurve:
 
 @dataclass(frozen=True)
 class Averaged(OrderCurve):
-    """An average of the forward iterates 1 … n.
+    """An average of the forward iterates.
 
     Attributes
     ----------
-    beta
-        Decay of the exponential moving average, in (0, 1); None for the mean (Polyak).
+    average
+        Which one.
     """
 
-    beta: float | None = None
+    average: Average
 
-    def __post_init__(self) -> None:
-        """Check beta."""
-        if self.beta is not None and not 0 < self.beta < 1:
-            raise ValueError(f"the decay of a moving average must be in (0, 1), got {self.beta}")
+
+@dataclass(frozen=True)
+class Decided(OrderCurve):
+    """Iterates under a policy, which are computed in sequence; ``order`` is what it follows while it decides nothing.
+
+    Attributes
+    ----------
+    policy
+        Decides on the way where words start, or end.
+    """
+
+    policy: Policy
 
 
 @dataclass(frozen=True)
@@ -156,7 +175,15 @@ class StepRule(OrderCurve):
 
 
 def _of(order: Order) -> OrderCurve:
-    return OrderCurve(name_of_order(order), order)
+    return OrderCurve(name_of(order), order)
+
+
+def _averaged(average: Average) -> OrderCurve:
+    return Averaged(average.name, Forward(), average)
+
+
+def _decided(policy: Policy) -> OrderCurve:
+    return Decided(policy.name, Backward(), policy)
 
 
 def _read_order(kind: str, words: Sequence[str]) -> OrderCurve | None:
@@ -177,15 +204,28 @@ def _read_order(kind: str, words: Sequence[str]) -> OrderCurve | None:
 def _read_other(kind: str, words: Sequence[str]) -> OrderCurve | None:
     match kind, words:
         case "polyak", []:
-            return Averaged(kind, Forward())
+            return _averaged(Polyak())
         case "ema", [word]:
-            return Averaged(f"ema-{float(word):g}", Forward(), float(word))
+            return _averaged(EMA(float(word)))
         case "decayed", [word]:
             return Decayed(f"decayed-{float(word):g}", Forward(), float(word))
         case (("large" | "small"), []):
             return StepRule(kind, Forward(), kind)
         case "regularised", [word]:
             return StepRule(f"regularised-{float(word):g}", Forward(), kind, float(word))
+    return None
+
+
+def _read_own(kind: str, words: Sequence[str]) -> OrderCurve | None:
+    match kind, words:
+        case "suffix_mean", [word]:
+            return _averaged(SuffixMean(int(word)))
+        case "swa", [start, every, refresh]:
+            return _averaged(SWA(int(start), int(every), int(refresh)))
+        case "reset_if_better", [metric, every, *better]:
+            return _decided(ResetIfBetter(metric, int(every), *better))
+        case "stop_when_settled", [_, *_]:
+            return _decided(StopWhenSettled(float("-".join(words))))  # 1e-05 has a dash of its own
     return None
 
 
@@ -199,7 +239,7 @@ def parse(name: str) -> OrderCurve:
 
     Returns
     -------
-    OrderCurve, Averaged, Decayed or StepRule
+    OrderCurve, Averaged, Decayed, StepRule or Decided
         Its ``name`` is canonical: ``ema-0.990`` is ``ema-0.99``.
 
     Raises
@@ -214,11 +254,11 @@ def parse(name: str) -> OrderCurve:
     """
     kind, *words = name.replace(":", "-").split("-")
     try:
-        curve = _read_order(kind, words) or _read_other(kind, words)
+        curve = _read_order(kind, words) or _read_other(kind, words) or _read_own(kind, words)
     except ValueError as error:
         raise ValueError(f"cannot read the order {name!r}: {error}") from None
     if curve is None:
-        forms = ", ".join(known.form for known in KINDS.values())
+        forms = ", ".join(KINDS[known].form for known in OF_EXPERIMENTS)
         raise ValueError(f"unknown order {name!r}; the known ones are {forms}")
     return curve
 
@@ -237,6 +277,11 @@ def rank(name: str) -> tuple[int, str]:
 def label_of(name: str) -> str:
     """Return how a legend reads the name of a curve."""
     kind, *words = name.split("-")
+    match parse(name) if kind in KINDS else None:
+        case Decided(policy=StopWhenSettled(eps=eps)):
+            words = [f"{eps:g}"]
+        case Decided(policy=ResetIfBetter(metric=metric, every=every)):
+            words = [f"{metric}, looked at every {every}"]
     return KINDS[kind].label.format(", ".join(words)) if kind in KINDS else name
 
 
@@ -259,7 +304,7 @@ def home(name: str, n: int, kind: str = "curves") -> str:
     str
         A curve's name.
     """
-    if kind == "diagnostics":
+    if kind == "diagnostics" or isinstance(parse(name), Decided):
         return name
     match parse(name).order:
         case Reset(points=points) if not points or n <= points[0]:
@@ -271,15 +316,20 @@ def home(name: str, n: int, kind: str = "curves") -> str:
     return name
 
 
-def name_of_order(order: Order) -> str:
-    """Return the name of one of the package's orders.
+def name_of(curve: Order | Average | Policy) -> str:
+    """Return the name of one of the package's orders, averages or policies.
 
     Raises
     ------
     ValueError
         If it is a user's own order, which has no name on disk.
+
+    Examples
+    --------
+    >>> name_of(Windowed(50)), name_of(EMA(0.99))
+    ('windowed-50', 'ema-0.99')
     """
-    match order:
+    match curve:
         case Forward():
             return "forward"
         case Backward():
@@ -290,4 +340,9 @@ def name_of_order(order: Order) -> str:
             return f"late-{s}"
         case Windowed(w=w):
             return f"windowed-{w}"
-    raise ValueError(f"{order!r} has no name; only the orders of contraction.maps.orders are stored")
+        case EMA() | Polyak() | SuffixMean() | SWA() | ResetIfBetter() | StopWhenSettled():
+            return curve.name
+    raise ValueError(
+        f"{curve!r} has no name: what is stored are the orders of contraction.maps.orders, and the averages and "
+        "policies of nn_experiments"
+    )

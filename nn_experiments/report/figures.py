@@ -30,7 +30,16 @@ from nn_experiments.report.panels import (
 )
 from nn_experiments.results.curves import Curves
 
-__all__ = ["coincide", "curve_style", "draw_cost", "draw_figure", "draw_overview", "draw_residuals", "draw_settling"]
+__all__ = [
+    "coincide",
+    "curve_style",
+    "draw_cost",
+    "draw_figure",
+    "draw_overview",
+    "draw_residuals",
+    "draw_settling",
+    "has_distances",
+]
 
 #: Axes by row and column.
 Panels = np.ndarray
@@ -181,6 +190,14 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
     return fig
 
 
+def has_distances(curves: Curves, entry: Figure) -> bool:
+    """Return whether increments of one of the figure's compared orders were recorded, which `draw_settling` draws."""
+    orders = [name for name in entry.orders[:2] if name in curves.orders]
+    if "parameter_increment" not in curves.metrics or curve_names.compares_steps(entry.orders):
+        return False
+    return any(len(curves.path("parameter_increment", seed=s, order=o)[0]) for s in curves.seeds for o in orders)
+
+
 def draw_settling(curves: Curves, entry: Figure) -> Picture:
     """Draw the distances that settling is judged by, in parameters and in predictions.
 
@@ -193,7 +210,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
     """
     orders = [name for name in entry.orders[:2] if name in curves.orders]
     spaces = [space for space in SPACES if f"{space[0]}_increment" in curves.metrics]
-    if not spaces:
+    if not spaces or not has_distances(curves, entry):
         raise ValueError(f"{entry.name}: no increments were recorded; run it with --diagnostics-every")
     increments = curves.recorded[f"{spaces[0][0]}_increment"]
     curves = curves.select(seeds=[seed for s, seed in enumerate(curves.seeds) if increments[s].any()])

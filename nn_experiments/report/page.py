@@ -29,6 +29,7 @@ from nn_experiments.analysis.study_findings import study_findings
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report import figures
+from nn_experiments.report.own import own_results, own_section
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
@@ -252,7 +253,7 @@ def _pictures_and_numbers(curves: Curves, entry: Figure, rows: Sequence[Finding]
     if figures.coincide(curves, entry):
         caption = f"{number}, the last steps: every curve less the mean of both orders."
         body += figure_html(figures.draw_residuals(curves, entry), caption)
-    if "parameter_increment" in curves.metrics:
+    if figures.has_distances(curves, entry):
         caption = f"{number}: what settling is judged by, in parameters and in predictions."
         body += figure_html(figures.draw_settling(curves, entry), caption)
     caption = f"{number} at its cost: every order and baseline against the gradients spent on its path."
@@ -347,9 +348,10 @@ def main(words: Sequence[str]) -> int:
     args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
+    own = [(curves, args.out) for curves in own_results(args.out)]
     studies = studies_at_hand([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}. To compute some: python -m nn_experiments run fig4"
-    if not results and not studies:
+    if not results and not own and not studies:
         print(missing, file=sys.stderr)
         if args.no_theory:
             return 1
@@ -359,10 +361,12 @@ def main(words: Sequence[str]) -> int:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    networks = network_sections(results, studies)
+    networks = [*network_sections(results, studies), *(own_section(*one) for one in own)]
     if not networks:
         networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
     print(write_text(page, compose([*sections, *networks])))
+    for curves, folder in own:
+        print(f"{curves!r}, from the folder {folder}")
     for result in results:
         print(f"{result.entry.name}: {circumstances(result.curves, result.entry).label()}. {_origin(result)}")
-    return 0 if holds and (results or studies) else 1
+    return 0 if holds and (results or own or studies) else 1

@@ -19,10 +19,13 @@ from nn_experiments.report.figures import (
     draw_overview,
     draw_residuals,
     draw_settling,
+    has_distances,
 )
+from nn_experiments.report.own import own_results, plot
 from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
+from nn_experiments.results.load import load
 from nn_experiments.results.studies import load_study, study_path
 
 __all__ = ["main"]
@@ -33,7 +36,9 @@ LONGEST = 200
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
-    parser.add_argument("figure", help="fig2 … fig19, digits, a study, or overview (one seed per figure)")
+    parser.add_argument(
+        "figure", help="fig2 … fig19, digits, a study, the name of a run of your own, or overview (one seed per figure)"
+    )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs, or of records (default: {DEFAULT_OUT})"
     )
@@ -79,8 +84,10 @@ def main(words: Sequence[str]) -> int:
     args = _arguments().parse_args(words)
     if args.name is not None and (not args.name or Path(args.name).name != args.name):
         raise ValueError(f"--name is a file name without a folder (--pictures), got {args.name!r}")
-    draw = _study if args.figure in STUDY_TITLES else _overview if args.figure == "overview" else _figure
-    name, pictures = draw(args)
+    if args.figure in STUDY_TITLES or args.figure == "overview":
+        name, pictures = (_overview if args.figure == "overview" else _study)(args)
+    else:
+        name, pictures = _own_network(args) or _figure(args)
     for end, picture in pictures.items():
         for path in save(picture, args.pictures or args.out / "figures", f"{name}{end}"):
             print(path)
@@ -106,11 +113,34 @@ def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     return args.name or "overview", {"": draw_overview(list(first.values()))}
 
 
+def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | None:
+    """Return the picture of a run of a user's own network, or None if there is no run of that name.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds several runs of that name, with their identities.
+    """
+    found = own_results(args.out, args.figure)
+    if args.run_id:
+        found = [curves for curves in found if curves.experiment["identity"].startswith(args.run_id)]
+    if len(found) > 1:
+        there = ", ".join(curves.experiment["identity"] for curves in found)
+        raise ValueError(f"{args.out} holds several runs named {args.figure}: choose one by --run-id ({there})")
+    if not found:
+        return None
+    chosen = found[0].select(seeds=args.seeds, orders=args.orders)
+    return args.name or args.figure, {"": plot(chosen, args.metrics, scale=args.scale)}
+
+
 def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of a figure's pictures, and ending -> picture."""
     figure = catalogue.find(args.figure)
     drawn = _with_orders(figure, args.orders) if args.orders else figure
     curves = load_figure(drawn, args.out, run_id=args.run_id, tag=args.tag, seeds=args.seeds, orders=args.orders)
+    if not curves.orders:
+        there = ", ".join(load(figure.experiment, out=args.out, run_id=args.run_id, tag=args.tag).orders)
+        raise ValueError(f"{figure.name} in {args.out}: none of its curves was recorded, but {there}; pass --orders")
     if args.metrics:
         missing = [name for name in args.metrics if name not in curves.metrics]
         if missing:
@@ -120,8 +150,7 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
         "": draw_figure(curves, drawn, scale=args.scale),
         "-cost": draw_cost(curves, drawn, scale=args.scale),
     }
-    compared = [name for name in drawn.orders if name in curves.orders]
-    if "parameter_increment" in curves.metrics and compared and not curve_names.compares_steps(compared):
+    if has_distances(curves, drawn):
         pictures["-settling"] = draw_settling(curves, drawn)
     if coincide(curves, drawn):
         pictures["-residuals"] = draw_residuals(curves, drawn)
@@ -132,11 +161,11 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
 def _with_orders(figure: Figure, names: Sequence[str]) -> Figure:
     """Return the figure with other curves; averages and decayed rates among them are its baselines."""
     curves = [curve_names.parse(name) for name in names]
-    return dataclasses.replace(
-        figure,
-        orders=tuple(curve.name for curve in curves if not curve.baseline),
-        baselines=tuple(curve.name for curve in curves if curve.baseline),
-    )
+    compared = tuple(curve.name for curve in curves if not curve.baseline)
+    baselines = tuple(curve.name for curve in curves if curve.baseline)
+    if not compared:  # baselines alone are drawn as they are
+        compared, baselines = baselines, ()
+    return dataclasses.replace(figure, orders=compared, baselines=baselines)
 
 
 def _name(figure: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str, setting: str | None) -> str:

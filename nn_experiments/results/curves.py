@@ -23,9 +23,8 @@ on the training subset).
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ import numpy as np
 
 from contraction.files import replacing
 from nn_experiments.paper import curve_names
+from nn_experiments.tables import data_frame, write_csv
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
@@ -124,17 +124,20 @@ class Curves:
         except KeyError:
             raise KeyError(f"no metric {metric!r}; recorded are {', '.join(sorted(self.metrics))}") from None
 
-    def _place(self, seed: int, order: str) -> tuple[int, int]:
+    def _row(self, seed: int) -> int:
         if seed not in self.seeds:
             raise KeyError(f"no seed {seed}; recorded are {', '.join(map(str, self.seeds))}")
+        return self.seeds.index(seed)
+
+    def _column(self, order: str) -> int:
         if order not in self.orders:
             raise KeyError(f"no order {order!r}; recorded are {', '.join(self.orders)}")
-        return self.seeds.index(seed), self.orders.index(order)
+        return self.orders.index(order)
 
     def path(self, metric: str, *, seed: int, order: str) -> tuple[np.ndarray, np.ndarray]:
         """Return iterates and values of one curve, only where the metric was recorded (both may be empty)."""
         values = self[metric]
-        s, o = self._place(seed, order)
+        s, o = self._row(seed), self._column(order)
         mask = self.recorded[metric][s, o]
         return self.iterates[mask], values[s, o, mask]
 
@@ -159,8 +162,15 @@ class Curves:
 
         Alone (a backward iterate costs n, a forward one too), or with ``path=True`` the cost of all recorded
         iterates up to it.
+
+        Raises
+        ------
+        ValueError
+            With ``path=True`` for a curve with a policy, whose cost depends on what it decides.
         """
         variant = curve_names.parse(order)
+        if path and isinstance(variant, curve_names.Decided):
+            raise ValueError(f"what a path under {order} costs depends on its decisions")
         if not path:
             return np.array([variant.depth(int(n)) for n in self.iterates], dtype=np.int64)
         return np.array(variant.path_costs(self.iterates.tolist()), dtype=np.int64)
@@ -177,8 +187,8 @@ class Curves:
         seeds = self.seeds if seeds is None else tuple(seeds)
         orders = self.orders if orders is None else tuple(curve_names.parse(name).name for name in orders)
         names = sorted(self.metrics) if metrics is None else list(metrics)
-        rows = [self._place(seed, self.orders[0])[0] for seed in seeds]
-        columns = [self._place(self.seeds[0], order)[1] for order in orders]
+        rows = [self._row(seed) for seed in seeds]
+        columns = [self._column(order) for order in orders]
         kept = np.ones(len(self.iterates), bool) if at is None else np.isin(self.iterates, list(at))
         place = np.ix_(np.array(rows, int), np.array(columns, int), np.flatnonzero(kept))
         return Curves(
@@ -191,25 +201,38 @@ class Curves:
             self.provenance,
         )
 
-    def to_csv(self, path: str | Path) -> None:
-        """Write one row per recorded (seed, order, iterate), with one column per metric.
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each recorded (seed, order, iterate): these, ``gradients``, and each metric.
 
-        The other columns are seed, order, iterate and gradients. An empty cell was not recorded; ``nan`` and ``inf``
-        were.
+        A metric that was not recorded is None; NaN and infinity were recorded.
         """
         names = sorted(self.metrics)
-        with replacing(Path(path)) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["seed", "order", "iterate", "gradients", *names])
-            for o, order in enumerate(self.orders):
-                cost = self.gradients(order)
-                for s, seed in enumerate(self.seeds):
-                    for i, n in enumerate(self.iterates):
-                        cells = [
-                            repr(float(self.metrics[m][s, o, i])) if self.recorded[m][s, o, i] else "" for m in names
-                        ]
-                        if any(cells):
-                            writer.writerow([seed, order, int(n), int(cost[i]), *cells])
+        for o, order in enumerate(self.orders):
+            cost = self.gradients(order)
+            for s, seed in enumerate(self.seeds):
+                for i, n in enumerate(self.iterates):
+                    cells = {
+                        name: float(self.metrics[name][s, o, i]) if self.recorded[name][s, o, i] else None
+                        for name in names
+                    }
+                    if any(cell is not None for cell in cells.values()):
+                        yield {"seed": seed, "order": order, "iterate": int(n), "gradients": int(cost[i]), **cells}
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a line for each of `rows`; an empty cell was not recorded, ``nan`` and ``inf`` were."""
+        with replacing(Path(path)) as temporary:
+            write_csv(temporary, ["seed", "order", "iterate", "gradients", *sorted(self.metrics)], self.rows())
+
+    def to_frame(self) -> Any:
+        """Return a pandas data frame with a row for each of `rows`; what was not recorded is missing.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pandas is not installed.
+        """
+        columns = ["seed", "order", "iterate", "gradients", *sorted(self.metrics)]
+        return data_frame(columns, self.rows())
 
     def save(self, path: str | Path, *, dtype: str = "float32") -> None:
         """Write everything into one compressed ``.npz``, a file of record, which `load` reads."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar, cast
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
 
 from contraction.maps.errors import TrainingInReverseError
 
@@ -39,7 +40,7 @@ class InlineExecutor(Executor):
         return future
 
 
-def _begin(threads: int) -> None:
+def _begin(threads: int, setup: Callable[[], object] | None = None) -> None:
     """Set up a worker: one thread; it ignores SIGINT, which the parent handles, and exits with its parent."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
@@ -52,20 +53,49 @@ def _begin(threads: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    if setup is not None:
+        setup()
 
 
-def process_executor(workers: int) -> ProcessPoolExecutor:
-    """Return an executor with one single-threaded process a worker."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(1,))
+class _Process(SpawnProcess):
+    """A process that does not import the main script again, which may have no ``if __name__ == "__main__"``."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        main = sys.modules["__main__"]
+        hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+        try:
+            main.__spec__ = None
+            return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
+        finally:
+            vars(main).update(hidden)
+
+
+class _Context(SpawnContext):
+    Process = _Process  # type: ignore[assignment]
+
+
+def process_executor(workers: int, setup: Callable[[], object] | None = None) -> ProcessPoolExecutor:
+    """Return an executor with one single-threaded process a worker.
+
+    Parameters
+    ----------
+    setup
+        Called once in each process before its first job. It is pickled, and so are the jobs; functions of the main
+        script are found there only if they are sent by value (cloudpickle).
+    """
+    return ProcessPoolExecutor(workers, mp_context=_Context(), initializer=_begin, initargs=(1, setup))
 
 
 @contextlib.contextmanager
-def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
-    """Give an executor on a dask.distributed cluster, and how many jobs it takes at once.
+def dask_executor(
+    address: str, setup: Callable[[], object] | None = None
+) -> Iterator[tuple[Callable[[], Executor], int]]:
+    """Give what makes an executor on a dask.distributed cluster, and how many jobs it takes at once.
 
     Start workers with one thread each (``dask worker ADDRESS --nthreads 1 --nworkers N``). A worker that dies is
-    replaced by another one's turn: Dask runs its job again.
+    replaced by another one's turn: Dask runs its job again. ``setup`` is called once in every worker, also in those
+    that join later.
 
     Raises
     ------
@@ -73,14 +103,18 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         If dask.distributed is not installed.
     """
     try:
-        from distributed import Client
+        from distributed import Client, WorkerPlugin
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("--dask needs dask.distributed: install distributed") from error
-    client = Client(address, set_as_default=False)
+    client: Any = Client(address, set_as_default=False)
     try:
+        if setup is not None:
+            plugin = WorkerPlugin()
+            plugin.setup = lambda worker: setup()  # type: ignore[method-assign]
+            client.register_plugin(plugin, name="nn_experiments")
         client.wait_for_workers(1)
-        threads = sum(cast(Any, client).nthreads().values())
-        yield client.get_executor(pure=False, retries=ATTEMPTS), threads
+        executor = client.get_executor(pure=False, retries=ATTEMPTS)
+        yield (lambda: executor), sum(client.nthreads().values())
     finally:
         client.close()
 
@@ -98,10 +132,11 @@ def stop(executor: Executor) -> None:
 
 def run_all(
     make: Callable[[], Executor],
-    function: Callable[[Item], Any],
+    function: Callable[[Any], Any],
     items: Sequence[Item],
     *,
     at_once: int,
+    job: Callable[[Item], Any] = lambda item: item,
     skip: Callable[[Item], bool] = lambda item: False,
     deadline: float | None = None,
 ) -> Iterable[tuple[Item, Any]]:
@@ -111,6 +146,8 @@ def run_all(
     ----------
     make
         Makes the executor, again if a worker died and broke it; its jobs are run again.
+    job
+        Returns what ``function`` gets for an item, just before it is submitted (default: the item itself).
     skip
         Asked just before an item is submitted: whether somebody else has done it meanwhile.
     deadline
@@ -132,10 +169,10 @@ def run_all(
                 item = queue.popleft()
                 if not skip(item):
                     try:
-                        flying[executor.submit(function, item)] = item
+                        flying[executor.submit(function, job(item))] = item
                     except BrokenProcessPool:
                         queue.appendleft(item)
-                        executor = _again(executor, make, flying, queue, tries)
+                        executor = _again(executor, make, flying, queue, tries, job)
             if not flying:
                 if late:
                     return
@@ -149,10 +186,10 @@ def run_all(
                     result = future.result()
                 except BrokenProcessPool:
                     flying[future] = item
-                    executor = _again(executor, make, flying, queue, tries)
+                    executor = _again(executor, make, flying, queue, tries, job)
                     break
                 except Exception as error:
-                    raise JobFailed(f"{item} failed: {type(error).__name__}: {error}") from error
+                    raise JobFailed(f"{job(item)} failed: {type(error).__name__}: {error}") from error
                 yield item, result
     except BaseException:
         stop(executor)
@@ -166,12 +203,13 @@ def _again(
     flying: dict[Future, Any],
     queue: deque,
     tries: dict[int, int],
+    job: Callable[[Any], Any],
 ) -> Executor:
     stop(old)
     for item in flying.values():
         tries[id(item)] = tries.get(id(item), 0) + 1
         if tries[id(item)] >= ATTEMPTS:
-            raise JobFailed(f"the worker of {item} died {ATTEMPTS} times (out of memory?)")
+            raise JobFailed(f"the worker of {job(item)} died {ATTEMPTS} times (out of memory?)")
         queue.appendleft(item)
     flying.clear()
     return make()

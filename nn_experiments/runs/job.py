@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import platform
 import subprocess
 import threading
@@ -17,21 +18,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn_experiments.engine import measure_path
+from nn_experiments.engine import measure, measure_path
+from nn_experiments.engine.batch_norm import StatisticsRefresh
 from nn_experiments.engine.chain import averages, walk
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.gpu import limit_share, versions
-from nn_experiments.engine.kernels.choose import make_kernel
+from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.engine.plan import Segment
+from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.paper import curve_names
-from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.paper.curve_names import Averaged, Decided, OrderCurve, StepRule
 from nn_experiments.results.blocks import Block
-from nn_experiments.runs.precision import by_autograd, products
-from nn_experiments.runs.setup import Workplace, prepare
+from nn_experiments.runs.problem import Problem, Setup
+from nn_experiments.runs.setup import Workplace
+from nn_experiments.training.averages import SWA
 from nn_experiments.training.metrics import flat, parameter_distance
+from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled
 from nn_experiments.training.step import State
 
-__all__ = ["Job", "run_job"]
+__all__ = ["Job", "one_thread", "run_job"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Job:
 
     Attributes
     ----------
-    experiment, seed, variant
+    problem, seed, variant
         Which maps, in which order.
     stream
         ``curves`` or ``diagnostics``.
@@ -50,70 +55,88 @@ class Job:
         The last iterate N of the run: diagnostics measure the distance to it.
     engine
         As in `nn_experiments.iterates`.
-    data_dir, official, device, chunk
-        How this run finds its data and where it computes.
-    convolutions, together
-        For the ensemble: (shape, way) pairs that are to be used, and how many states are measured at once (see
-        `nn_experiments.engine.ensemble.wavefront.Ensemble`).
+    chunk, convolutions, together
+        For the ensemble: how many chains run at once, (shape, way) pairs that are to be used, and how many states are
+        measured at once (see `nn_experiments.engine.ensemble.wavefront.Ensemble`).
     """
 
-    experiment: Experiment
+    problem: Problem
     seed: int
     variant: str
     stream: str
     at: tuple[int, ...]
     last: int = 0
     engine: str = "auto"
-    data_dir: str | None = None
-    official: bool = True
-    device: str = "cpu"
     chunk: int | None = None
     convolutions: tuple[tuple[str, str], ...] = ()
     together: int | None = None
 
     def __str__(self) -> str:
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
-        return f"{self.experiment.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
+        return f"{self.problem.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
 
 
 States = Iterator[tuple[int, State, Segment | None]]
 
 
 def _path(
-    place: Workplace,
-    job: Job,
-    at: Sequence[int],
-    start: State,
-    *,
-    ensemble: Ensemble,
-    variant: str | None = None,
-    other: bool = False,
+    setup: Setup, job: Job, curve: OrderCurve, at: Sequence[int], start: State, *, ensemble: Ensemble
 ) -> tuple[str, States]:
-    """Return the kernel's name and the path of a variant (default: the job's) from a start."""
-    path = curve_names.parse(variant or job.variant)
-    step, batches = place.step_of(path), place.other_batches if other else place.batches
+    """Return the kernel's name and the path of a curve from a start."""
     engine = job.engine
-    if engine == "auto" and job.device != "cpu":
+    if engine == "auto" and job.problem.device != "cpu":
         engine = "ensemble"
-    averaged, other_step = isinstance(path, curve_names.Averaged), isinstance(path, curve_names.StepRule)
-    if engine == "ensemble" and not averaged and not other_step:
-        return "ensemble", wavefront(step, batches, path.order, at, start, ensemble=ensemble)
-    plain = engine in ("mlp", "compiled", "channels_last", "ensemble") and (engine == "ensemble" or other_step)
-    kernel = make_kernel(step, batches, by_autograd(step, "auto" if plain else engine, job.experiment))
-    if isinstance(path, curve_names.Averaged):
-        return kernel.name, averages(kernel, path.order, at, start, beta=path.beta)
-    return kernel.name, walk(kernel, path.order, at, start)
+    alone = isinstance(curve, Averaged | Decided | StepRule)
+    if engine == "ensemble" and not alone:
+        return "ensemble", wavefront(setup.step_of(curve), setup.batches, curve.order, at, start, ensemble=ensemble)
+    if engine == "ensemble" or (isinstance(curve, StepRule) and engine in ("mlp", "compiled", "channels_last")):
+        engine = "auto"  # an average, a policy or a step of appendix D is one chain of its own
+    kernel = setup.kernel(curve, engine)
+    if isinstance(curve, Averaged):
+        return kernel.name, _averaged(setup, kernel, curve, at, start)
+    return kernel.name, walk(kernel, curve.order, at, start)
+
+
+def _averaged(setup: Setup, kernel: Kernel, curve: Averaged, at: Sequence[int], start: State) -> States:
+    average = curve.average
+    path = averages(kernel, curve.order, at, start, average)
+    if not isinstance(average, SWA):
+        return path
+    refreshed = StatisticsRefresh(setup.step, setup.batches, average.refresh)
+    return ((n, refreshed(state) if n else state, run) for n, state, run in path)
+
+
+def _decided(setup: Setup, job: Job, curve: Decided) -> tuple[str, dict[str, np.ndarray]]:
+    """Return the kernel's name and the metrics of a curve with a policy, its decisions among them."""
+    policy, measurement = curve.policy, setup.measurement
+    kernel = setup.kernel(curve, "auto" if job.engine == "ensemble" else job.engine)
+    if isinstance(policy, ResetIfBetter):
+        metric = policy.metric
+
+        def judge(state: State) -> float:
+            return measure(measurement, state, 0, 0, setup.batches)[metric].item()
+
+        path = reset_if_better(kernel, job.at, setup.state0, policy, judge)
+    else:
+        assert isinstance(policy, StopWhenSettled)
+        path = stop_when_settled(kernel, job.at, setup.state0, policy)
+    rows = []
+    for n, state, run, decision in path:
+        row = measure(measurement, state, n, run.outermost if run else 0, setup.batches)
+        rows.append({name: value.item() for name, value in row.items()} | {policy.records: float(decision)})
+    return kernel.name, {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
 def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, dict[str, np.ndarray]]:
     """Return increments, distances and norms of the job's iterates (see `nn_experiments.results.curves`)."""
-    evaluation = place.evaluation
-    name, main = _path(place, job, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0, ensemble=ensemble)
+    evaluation, curve = place.evaluation, curve_names.parse(job.variant)
+    apart = dataclasses.replace(place, batches=place.other_batches)
+    name, main = _path(place, job, curve, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0, ensemble=ensemble)
     others = {
-        "coupling": _path(place, job, job.at, place.second, ensemble=ensemble)[1],
-        "independent": _path(place, job, job.at, place.state0, ensemble=ensemble, variant="forward", other=True)[1],
+        "coupling": _path(place, job, curve, job.at, place.second, ensemble=ensemble)[1],
+        "independent": _path(apart, job, curve_names.parse("forward"), job.at, place.state0, ensemble=ensemble)[1],
     }
-    last = next(state for _, state, _ in _path(place, job, [job.last], place.state0, ensemble=ensemble)[1])
+    last = next(state for _, state, _ in _path(place, job, curve, [job.last], place.state0, ensemble=ensemble)[1])
     end = evaluation.predictions(last)
     rows: dict[int, dict[str, float]] = {}
     before: tuple[int, State, torch.Tensor] | None = None
@@ -173,32 +196,47 @@ def run_job(job: Job) -> Block:
 
 def _run(job: Job) -> Block:
     begin = time.perf_counter()
-    if job.device == "cpu":
-        torch.set_num_threads(1)
-    limit_share(job.device)
-    place = prepare(job.experiment, job.seed, data_dir=job.data_dir, official=job.official, device=job.device)
+    device = job.problem.device
+    limit_share(device)
+    curve = curve_names.parse(job.variant)
     ensemble = Ensemble(chunk=job.chunk, convolutions=dict(job.convolutions))
     batching: dict[str, Any] = {"chunk": job.chunk}
-    with products(job.experiment, job.device):
+    with one_thread(device), job.problem.arithmetic():
+        setup = job.problem.prepare(job.seed)
         if job.stream == "diagnostics":
-            name, values = _diagnostics(place, job, ensemble)
+            assert isinstance(setup, Workplace)  # only the catalogue's grids have diagnostics
+            name, values = _diagnostics(setup, job, ensemble)
+        elif isinstance(curve, Decided):
+            name, values = _decided(setup, job, curve)
         else:
-            name, path = _path(place, job, job.at, place.state0, ensemble=ensemble)
+            name, path = _path(setup, job, curve, job.at, setup.state0, ensemble=ensemble)
             together = (job.together or TOGETHER) if name == "ensemble" else 1
-            found = list(measure_path(place.evaluation, path, place.batches, together=together))
-            values = {key: np.array([float(row[key]) for _, _, row, _ in found]) for key in found[0][2]}
+            found = list(measure_path(setup.measurement, path, setup.batches, together=together))
+            values = {key: np.array([row[key].item() for _, _, row, _ in found]) for key in found[0][2]}
             if name == "ensemble":
                 batching["metrics batched"] = any(with_others for *_, with_others in found)
     if name == "ensemble":
         batching |= ensemble.metadata()
     meta: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(job.device) if job.device.startswith("cuda") else platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine(),
         "kernel": name,
         **batching,
         "torch": torch.__version__,
-        **(versions() if job.device.startswith("cuda") else {}),
+        **(versions() if device.startswith("cuda") else {}),
         "revision": revision(),
         "numpy": np.__version__,
         "seconds": round(time.perf_counter() - begin, 3),
     }
     return Block(np.array(job.at), values, meta)
+
+
+@contextlib.contextmanager
+def one_thread(device: str) -> Iterator[None]:
+    """Have torch compute on one thread in the body, on a CPU: the numbers are then the same in every process."""
+    before = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

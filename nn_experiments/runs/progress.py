@@ -29,31 +29,40 @@ class Progress:
         self.done_blocks += 1
 
     def line(self) -> str:
-        """Return one line: bar, percentage, blocks, maps a second, time that remains."""
+        """Return one line: bar, percentage, blocks, steps per second, and the time that remains, or that it took."""
         share = self.done_seconds / self.seconds if self.seconds else 1.0
         spent = time.monotonic() - self.begin
         bar = "█" * round(20 * share)
         if not self.done_blocks:
             left = f"about {clock(self.seconds / self.workers)}"
             return f"|{bar:·<20}| {self.blocks} blocks, {self.maps:,} steps, {left} on {self.workers} worker(s)"
-        left = clock(spent * (1 - share) / share) if share else "?"
         rate = self.done_maps / spent
         pace = f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2g} steps/s"
         blocks = f"{self.done_blocks}/{self.blocks} blocks"
-        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left} left"
+        left = f"{clock(spent * max(1 - share, 0) / share)} left" if share else "? left"
+        if self.done_blocks == self.blocks:
+            left = f"done in {clock(spent)}"
+        return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left}"
 
 
-def show(stream: TextIO = sys.stderr) -> Callable[[Progress], None]:
-    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere."""
+def show(stream: TextIO | None = None) -> Callable[[Progress], None]:
+    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere.
+
+    Parameters
+    ----------
+    stream
+        Where it writes (default: standard error).
+    """
     last = [0.0]
+    file = sys.stderr if stream is None else stream
 
     def report(progress: Progress) -> None:
         final = progress.done_blocks == progress.blocks
-        if stream.isatty():
-            stream.write("\r" + progress.line() + ("\n" if final else " "))
+        if file.isatty():
+            file.write("\r" + progress.line() + ("\n" if final else " "))
         elif final or time.monotonic() - last[0] > 10:
             last[0] = time.monotonic()
-            stream.write(progress.line() + "\n")
-        stream.flush()
+            file.write(progress.line() + "\n")
+        file.flush()
 
     return report

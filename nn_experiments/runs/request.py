@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,44 @@ from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Experiment, Figure
 from nn_experiments.results import blocks
 
-__all__ = ["Piece", "Request", "missing_pieces", "total_cost"]
+__all__ = ["Grid", "Piece", "Prices", "Request", "cut", "job_cost", "missing_iterates", "total_cost"]
+
+#: (seed, curve, kind) -> iterates.
+Missing = Mapping[tuple[int, str, str], Sequence[int]]
+#: (kind, n) -> the metrics that iterate n has.
+MetricNames = Callable[[str, int], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Which numbers are wanted.
+
+    Attributes
+    ----------
+    seeds, orders
+        Rows and curves.
+    at
+        The iterates of the curves.
+    diagnostics_at
+        Those of the orders' diagnostics (baselines and policies have none); empty for none at all.
+    last
+        The last iterate, which diagnostics measure the distance to.
+    """
+
+    seeds: tuple[int, ...]
+    orders: tuple[str, ...]
+    at: tuple[int, ...]
+    diagnostics_at: tuple[int, ...] = ()
+    last: int
+
+    def wanted(self, kind: str) -> tuple[int, ...]:
+        """Return the iterates of a kind, ``curves`` or ``diagnostics``."""
+        return self.diagnostics_at if kind == "diagnostics" else self.at
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Which numbers are wanted.
+    """Which numbers of an experiment of the catalogue are wanted.
 
     Attributes
     ----------
@@ -71,11 +103,12 @@ class Request:
             diagnostics_every=figure.diagnostics_every if diagnostics_every is None else diagnostics_every,
         )
 
-    def wanted(self, stream: str) -> list[int]:
-        """Return the asked iterates of a stream."""
-        if stream == "diagnostics":
-            return list(range(0, self.steps, self.diagnostics_every)) if self.diagnostics_every else []
-        return sorted({*range(0, self.steps + 1, self.every), self.steps})
+    @property
+    def grid(self) -> Grid:
+        """The wanted numbers."""
+        coarse = tuple(range(0, self.steps, self.diagnostics_every)) if self.diagnostics_every else ()
+        at = tuple(sorted({*range(0, self.steps + 1, self.every), self.steps}))
+        return Grid(seeds=self.seeds, orders=self.orders, at=at, diagnostics_at=coarse, last=self.steps)
 
 
 @dataclass(frozen=True)
@@ -90,95 +123,109 @@ class Piece:
     seconds: float
 
 
-def missing_pieces(
-    request: Request,
-    root: Path | None,
-    *,
-    classes: int,
-    step_seconds: float,
-    evaluation_seconds: float,
-    block_seconds: float = 15.0,
-) -> list[Piece]:
-    """Return what is not in ``root`` yet, longest pieces first.
+@dataclass(frozen=True)
+class Prices:
+    """Seconds of one step and of one evaluation, and how long a block may take."""
 
-    A piece holds iterates of one seed, variant and stream for about ``block_seconds`` of work (at least one
-    iterate). Iterates that two orders share are computed once (see `curve_names.home`).
+    step: float
+    evaluation: float
+    block: float = 15.0
+
+
+def missing_iterates(grid: Grid, root: Path | None, metric_names: MetricNames) -> dict[tuple[int, str, str], list[int]]:
+    """Return the iterates that are not in ``root`` yet with all their metrics (None: there is nothing yet).
+
+    Iterates that two orders share are computed once (see `curve_names.home`).
     """
-    pieces: list[Piece] = []
-    for seed in request.seeds:
-        for stream in blocks.KINDS:
+    found: dict[tuple[int, str, str], list[int]] = {}
+    for seed in grid.seeds:
+        for kind in blocks.KINDS:
             places: dict[str, set[int]] = defaultdict(set)
-            for name in request.orders:
-                if stream == "diagnostics" and curve_names.parse(name).baseline:
-                    continue
-                for n in request.wanted(stream):
-                    places[curve_names.home(name, n, stream)].add(n)
+            for name in grid.orders:
+                curve = curve_names.parse(name)
+                if kind == "curves" or not (curve.baseline or isinstance(curve, curve_names.Decided)):
+                    for n in grid.wanted(kind):
+                        places[curve_names.home(name, n, kind)].add(n)
             for name, wanted in places.items():
-                lacking = wanted
-                if root is not None:
-                    lacking = wanted - _present(root, seed, name, stream, classes, request.steps)
-                prices = (step_seconds, evaluation_seconds, block_seconds)
-                pieces += _cut(seed, name, stream, sorted(lacking), request.steps, *prices)
+                present = set() if root is None else _present(root, seed, name, kind, metric_names)
+                if lacking := sorted(wanted - present):
+                    found[seed, name, kind] = lacking
+    return found
+
+
+def _present(root: Path, seed: int, name: str, kind: str, metric_names: MetricNames) -> set[int]:
+    curve = curve_names.parse(name)
+    more = (curve.policy.records,) if isinstance(curve, curve_names.Decided) else ()
+    recorded = blocks.recorded(root, seed, name, kind)
+
+    def having(n: int) -> set[int]:
+        return set.intersection(*(recorded.get(metric, set()) for metric in (*metric_names(kind, n), *more)))
+
+    return having(1) | (having(0) & {0})
+
+
+def cut(missing: Missing, last: int, prices: Prices) -> list[Piece]:
+    """Cut missing iterates into pieces, longest first.
+
+    A piece holds iterates of one seed, curve and kind for about ``prices.block`` seconds of work (at least one
+    iterate). A curve with a policy is one piece, since its iterates are computed in sequence.
+    """
+    pieces = [piece for place, at in missing.items() for piece in _cut(*place, at, last, prices)]
     return sorted(pieces, key=lambda piece: -piece.seconds)
 
 
-def _present(root: Path, seed: int, variant: str, stream: str, classes: int, last: int) -> set[int]:
-    from nn_experiments.results.curves import metric_names
-
-    done = blocks.present(root, seed, variant, metric_names(stream, classes, 1, last), kind=stream)
-    return done | (blocks.present(root, seed, variant, metric_names(stream, classes, 0, last), kind=stream) & {0})
-
-
-def _cut(
-    seed: int, name: str, stream: str, at: list[int], last: int, step: float, evaluation: float, block: float
-) -> list[Piece]:
-    """Cut iterates, from the last (dearest) down, into pieces of about ``block`` seconds.
+def _cut(seed: int, name: str, kind: str, at: Sequence[int], last: int, prices: Prices) -> list[Piece]:
+    """Cut iterates, from the last (dearest) down, into pieces.
 
     A piece that starts in the middle of a path has to make its anchor again first: it is made long enough to be
     worth that.
     """
-    if not at:
-        return []
-    variant = curve_names.parse(name)
-    runs = plan(variant.order, at)
+    curve = curve_names.parse(name)
+    if isinstance(curve, curve_names.Decided):
+        first = int(at[0] == 0)  # iterate 0 has no batch losses: a block of its own
+        return [_piece(seed, curve, kind, part, last, prices) for part in (at[:first], at[first:]) if part]
+    runs = plan(curve.order, at)
     lengths, before = {run.n: len(run.indices) for run in runs}, {run.n: run.before for run in runs}
-    evaluations = 5 if stream == "diagnostics" else 1  # predictions of four states and a gradient
-    if stream == "diagnostics" and len(variant.order.word(at[-1] + 1)) > 1:
+    if kind == "diagnostics" and len(curve.order.word(at[-1] + 1)) > 1:
         lengths = {n: 3 * k for n, k in lengths.items()}  # iterates n and n + 1, and n from the second start
     groups: list[list[int]] = [[]]
     spent = 0.0
     for n in reversed(at):
-        price = lengths.get(n, 0) * step + evaluations * evaluation
-        alone = n == 0 and stream == "curves"  # iterate 0 has no batch losses: a block of its own
-        worth = max(block, step * before.get(groups[-1][-1], 0)) if groups[-1] else block
+        price = lengths.get(n, 0) * prices.step + _evaluations(kind) * prices.evaluation
+        alone = n == 0 and kind == "curves"  # iterate 0 has no batch losses: a block of its own
+        worth = max(prices.block, prices.step * before.get(groups[-1][-1], 0)) if groups[-1] else prices.block
         if groups[-1] and (spent + price > worth or alone):
             groups.append([])
             spent = 0.0
         groups[-1].append(n)
         spent += price
-    found = []
-    for group in groups:
-        numbers = tuple(sorted(group))
-        maps = job_cost(variant, numbers, stream, last)
-        seconds = maps * step + evaluations * evaluation * len(numbers)
-        found.append(Piece(seed, name, stream, numbers, maps, seconds))
-    return found
+    return [_piece(seed, curve, kind, sorted(group), last, prices) for group in groups]
 
 
-def job_cost(variant: curve_names.OrderCurve, at: Sequence[int], stream: str, last: int) -> int:
+def _evaluations(kind: str) -> int:
+    return 5 if kind == "diagnostics" else 1  # predictions of four states and a gradient
+
+
+def _piece(seed: int, curve: curve_names.OrderCurve, kind: str, at: Sequence[int], last: int, prices: Prices) -> Piece:
+    maps = job_cost(curve, at, kind, last)
+    seconds = maps * prices.step + _evaluations(kind) * prices.evaluation * len(at)
+    return Piece(seed, curve.name, kind, tuple(at), maps, seconds)
+
+
+def job_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last: int) -> int:
     """Return how many maps a block applies: its iterates and the anchors it makes again for itself.
 
-    Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate.
+    Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate. Of a policy, it
+    is what a path without any reset or stop costs.
     """
-
-    def maps(asked: Sequence[int]) -> int:
-        if isinstance(variant, curve_names.Averaged):
-            return max(asked)
-        return sum(len(run.indices) for run in plan(variant.order, asked))
-
-    if stream == "diagnostics":
-        return maps(sorted({*at, *(n + 1 for n in at)})) + maps(at) + max(at) + maps([last])
-    return maps(at)
+    if kind == "diagnostics":
+        both = curve.path_cost({*at, *(n + 1 for n in at)})
+        return both + curve.path_cost(at) + max(at) + curve.path_cost([last])
+    if isinstance(curve, curve_names.Averaged):
+        return max(at)
+    if isinstance(curve, curve_names.Decided):
+        return curve.path_cost({*at, *curve.policy.looks_at(max(at))})
+    return curve.path_cost(at)
 
 
 def total_cost(pieces: Sequence[Piece]) -> int:

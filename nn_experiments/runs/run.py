@@ -1,36 +1,34 @@
-"""Running a request: what is missing, in blocks, on all cores, resumable at any moment."""
+"""Running: what is missing, in blocks, on all cores, resumable at any moment."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from nn_experiments.cores import available_cores
-from nn_experiments.datasets import Dataset, load_dataset
-from nn_experiments.engine import measure
-from nn_experiments.engine.ensemble.wavefront import Ensemble
-from nn_experiments.engine.gpu import limit_share
-from nn_experiments.engine.kernels.choose import make_kernel
-from nn_experiments.engine.purity import probe
 from nn_experiments.paper.cost import clock
 from nn_experiments.results import blocks
 from nn_experiments.results.blocks import Block
-from nn_experiments.results.curves import metric_names
 from nn_experiments.runs import executors
-from nn_experiments.runs.autotune import pinned, rehearse, rehearse_evaluation, write_pins
-from nn_experiments.runs.data_subset import require_rows
+from nn_experiments.runs.autotune import pinned, write_pins
 from nn_experiments.runs.job import Job, run_job
-from nn_experiments.runs.precision import by_autograd, products
+from nn_experiments.runs.problem import Problem
 from nn_experiments.runs.progress import Progress
-from nn_experiments.runs.request import Piece, Request, missing_pieces, total_cost
-from nn_experiments.runs.setup import prepare, settings
+from nn_experiments.runs.rates import measure_rates
+from nn_experiments.runs.request import Grid, Piece, Prices, Request, cut, missing_iterates, total_cost
+from nn_experiments.runs.setup import ExperimentProblem
 
-__all__ = ["Options", "Outcome", "run"]
+__all__ = ["Options", "Outcome", "Runner", "device_of", "foresee", "run"]
+
+#: A run that takes less than so many seconds is not worth the start of worker processes.
+SHORT = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,83 +84,196 @@ class Outcome:
     seconds: float
 
 
-def rates(request: Request, options: Options, ensemble: Ensemble) -> tuple[float, float]:
-    """Probe determinism and return the seconds of one map and of one evaluation, measured on this machine.
+class Runner:
+    """One run of a problem: what it lacks is planned, tuned, submitted and stored.
 
-    On a GPU the map is that of one chain of an ensemble, which gets its chunk and its convolutions here. Only batches
-    that the request draws (and B_2) are asked for: a cut data folder holds no others.
+    Parameters
+    ----------
+    problem
+        What is trained.
+    grid
+        Which numbers are wanted.
+    options
+        How they are computed.
+    report
+        Called with the progress, at the beginning and after every block.
+    setup
+        What every worker process calls before its first job.
     """
-    with products(request.experiment, device_of(options)):
-        return _rates(request, options, device_of(options), ensemble)
+
+    def __init__(
+        self,
+        problem: Problem,
+        grid: Grid,
+        options: Options,
+        *,
+        report: Callable[[Progress], None] | None = None,
+        setup: Callable[[], object] | None = None,
+    ) -> None:
+        _check(options, problem.device)
+        self.begin = time.monotonic()
+        self.deadline = None if options.time_limit is None else self.begin + options.time_limit
+        self.problem, self.grid, self.options, self.report, self.setup = problem, grid, options, report, setup
+        self.on_cpu = problem.device == "cpu"
+        self.settings = problem.settings()
+        self.root = options.out / self.settings["identity"]
+        self.ensemble = pinned(self.root, problem.device, chunk=options.chunk)
+        self.made = 0
+
+    def run(self) -> Outcome:
+        """Compute what is missing and write it block by block."""
+        pieces = self.plan()
+        progress = Progress(sum(piece.seconds for piece in pieces), total_cost(pieces), len(pieces))
+        for piece, block in self.submit(pieces, progress):
+            self.store(piece, block)
+            self.show(progress, piece)
+        left = len(pieces) - progress.done_blocks
+        return Outcome(self.root, self.settings["identity"], self.made, left, time.monotonic() - self.begin)
+
+    def plan(self) -> list[Piece]:
+        """Return what is missing, cut into pieces at the rates of this machine; see that its data is there first."""
+        missing = missing_iterates(self.grid, self.root, self._metric_names)
+        for kind in blocks.KINDS:
+            self.problem.require(kind, sorted({seed for seed, _, k in missing if k == kind}), self.grid.last)
+        if not missing:
+            return []
+        return cut(missing, self.grid.last, self.tune())
+
+    def tune(self) -> Prices:
+        """Probe determinism and measure a step and an evaluation; on a GPU, choose how chains are batched."""
+        with self.problem.arithmetic():
+            setup = self.problem.prepare(self.grid.seeds[0])
+            engine, chains = self.options.engine, len(self.grid.at)
+            step, evaluation = measure_rates(
+                setup, self.problem.device, self.ensemble, engine=engine, chains=chains, last=self.grid.last
+            )
+        return Prices(step, evaluation, self._block_seconds(step, evaluation))
+
+    def submit(self, pieces: Sequence[Piece], progress: Progress) -> Iterator[tuple[Piece, Block]]:
+        """Yield pieces with their blocks as they are finished."""
+        if not pieces:
+            return
+        blocks.write_settings(self.root, self.settings)
+        if not self.on_cpu:
+            write_pins(self.root, self.problem.device, self.ensemble)
+        with self._executor(progress) as (make, at_once):
+            progress.workers = at_once
+            self.show(progress)
+            skip = functools.partial(self._skipped, progress)
+            yield from executors.run_all(
+                make, run_job, pieces, at_once=at_once, job=self.job, skip=skip, deadline=self.deadline
+            )
+
+    def store(self, piece: Piece, block: Block) -> None:
+        """Write a block; where less than the chunk fitted into memory, later blocks begin with what did."""
+        blocks.write_block(self.root, piece.seed, piece.variant, block, kind=piece.stream)
+        self.made += 1
+        chunk = block.meta.get("chunk")
+        if not self.on_cpu and not self.options.dask and chunk and chunk < (self.ensemble.chunk or 0):
+            self.ensemble.chunk = chunk
+            write_pins(self.root, self.problem.device, self.ensemble)
+
+    def show(self, progress: Progress, piece: Piece | None = None) -> None:
+        """Count a finished piece, and report."""
+        if piece is not None:
+            progress.add(piece)
+        if self.report:
+            self.report(progress)
+
+    def job(self, piece: Piece) -> Job:
+        """Return the job of a piece, with the choices as they are now."""
+        return Job(
+            self.problem,
+            piece.seed,
+            piece.variant,
+            piece.stream,
+            piece.at,
+            last=self.grid.last,
+            engine=self.options.engine,
+            chunk=self.options.chunk if self.on_cpu else self.ensemble.chunk,
+            convolutions=tuple(sorted(self.ensemble.convolutions.items())),
+            together=self.ensemble.together,
+        )
+
+    def _metric_names(self, kind: str, n: int) -> tuple[str, ...]:
+        return self.problem.metric_names(kind, n, self.grid.last)
+
+    def _executor(self, progress: Progress) -> contextlib.AbstractContextManager[tuple[Callable[[], Executor], int]]:
+        """Return what makes executors, and how many jobs they take at once."""
+        if self.options.dask:
+            return executors.dask_executor(self.options.dask, self.setup)
+        workers = self.options.workers if self.on_cpu else 0  # a GPU is used by this process
+        if workers is None:
+            workers = 0 if progress.seconds < SHORT else min(progress.blocks, available_cores())
+        if workers:
+            make: Callable[[], Executor] = functools.partial(executors.process_executor, workers, self.setup)
+        else:
+            make = executors.InlineExecutor
+        return contextlib.nullcontext((make, max(1, workers)))
+
+    def _skipped(self, progress: Progress, piece: Piece) -> bool:
+        """Whether a piece is not begun: it would not end in time, or another run has written it meanwhile."""
+        if self.deadline is not None and self.made and time.monotonic() + piece.seconds > self.deadline:
+            return True  # a shorter one may
+        path = blocks.block_path(self.root, piece.seed, piece.variant, piece.stream, piece.at[0], piece.at[-1])
+        if not path.exists():
+            return False
+        with contextlib.suppress(blocks.BrokenBlock):
+            found = blocks.read_block(path)
+            needed = self._metric_names(piece.stream, piece.at[0])
+            if set(piece.at) <= set(found.iterate.tolist()) and set(needed) <= set(found.values):
+                self.show(progress, piece)
+                return True
+        return False
+
+    def _block_seconds(self, step: float, evaluation: float = 0.0) -> float:
+        """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains, with evaluations.
+
+        Where there is a limit of time, a block is at most a fifth of it: what is not finished then is lost.
+        """
+        options, chunk = self.options, self.ensemble.chunk
+        if self.on_cpu or chunk is None:
+            return options.block_seconds
+        whole = min(chunk, len(self.grid.at)) * (self.grid.last * step + evaluation)
+        if options.time_limit is not None:
+            whole = min(whole, options.time_limit / 5)
+        return max(options.block_seconds, whole)
 
 
-def _rates(request: Request, options: Options, device: str, ensemble: Ensemble) -> tuple[float, float]:
-    experiment, seed = request.experiment, request.seeds[0]
-    torch.set_num_threads(1)
-    limit_share(device)
-    place = prepare(experiment, seed, data_dir=options.data_dir, official=options.official, device=device)
-    slow = probe(place.step, place.batches, place.state0)
-    if device != "cpu" and options.engine in ("auto", "ensemble"):
-        evaluation = rehearse_evaluation(place.evaluation, place.batches, place.state0, ensemble)
-        chains = len(request.wanted("curves"))
-        return rehearse(place.step, place.batches, place.state0, ensemble, chains=chains), evaluation
-    begin = time.perf_counter()
-    measure(place.evaluation, place.state0, 1, 1, place.batches)
-    evaluation = time.perf_counter() - begin
-    if options.engine == "step" or device != "cpu":
-        return slow, evaluation
-    name = "auto" if options.engine == "ensemble" else options.engine
-    kernel = make_kernel(place.step, place.batches, by_autograd(place.step, name, experiment))
-    count, spent = 2, 0.0
-    kernel.apply(place.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
-    while spent < 0.05 and count < min(1000, request.steps):
-        count = min(4 * count, request.steps)
-        begin = time.perf_counter()
-        kernel.apply(place.state0, range(count, 0, -1), 0)
-        spent = time.perf_counter() - begin
-    return spent / count if spent else slow, evaluation
+def run(request: Request, options: Options, *, report: Callable[[Progress], None] | None = None) -> Outcome:
+    """Compute what a request lacks and write it block by block.
 
+    A finished request costs a look at the folder. The same call resumes an interrupted one; two calls on the
+    same folder at once do no harm, and mostly share the work.
 
-def _block_seconds(
-    request: Request, options: Options, ensemble: Ensemble, step: float, evaluation: float = 0.0
-) -> float:
-    """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains, evaluation included.
-
-    Where there is a limit of time, a block is at most a fifth of it: what is not finished then is lost.
+    Raises
+    ------
+    NotDeterministic
+        If the step is not a pure function.
+    JobFailed
+        If a block cannot be computed.
+    DataError
+        If the data is not there or not right, or a cut of it lacks an image that is still to be drawn.
+    ValueError
+        If there is no such device, or a chunk is given to another engine than the ensemble.
     """
-    if device_of(options) == "cpu" or ensemble.chunk is None:
-        return options.block_seconds
-    whole = min(ensemble.chunk, len(request.wanted("curves"))) * (request.steps * step + evaluation)
-    if options.time_limit is not None:
-        whole = min(whole, options.time_limit / 5)
-    return max(options.block_seconds, whole)
+    return Runner(_problem(request, options), request.grid, options, report=report).run()
 
 
 def foresee(request: Request, options: Options) -> str:
     """Return what a run would do, with rates measured on this machine; nothing is written."""
-    experiment = request.experiment
-    device = device_of(options)
-    _check(options, device)
-    dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
-    root = options.out / settings(experiment, dataset)["identity"]
-    ensemble = pinned(root, device, chunk=options.chunk)
-    nominal = {"step_seconds": 1e-3, "evaluation_seconds": 1e-3}
-    _require_images(request, dataset, missing_pieces(request, root, classes=dataset.classes, **nominal))
-    step, evaluation = rates(request, options, ensemble)
-    pieces = missing_pieces(
-        request,
-        root,
-        classes=dataset.classes,
-        step_seconds=step,
-        evaluation_seconds=evaluation,
-        block_seconds=_block_seconds(request, options, ensemble, step, evaluation),
-    )
-    workers = min(options.workers or len(pieces), len(pieces), available_cores()) or 1
+    runner = Runner(_problem(request, options), request.grid, options)
+    return describe_plan(runner, runner.plan())
+
+
+def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
+    """Return in words what a run would do."""
+    grid, device = runner.grid, runner.problem.device
+    workers = min(runner.options.workers or len(pieces), len(pieces), available_cores()) or 1
     seconds = sum(piece.seconds for piece in pieces)
     lines = [
-        f"{experiment.name} into {root}",
-        f"  seeds {', '.join(map(str, request.seeds))}; orders {', '.join(request.orders)}",
-        f"  one step {1e3 * step:.3g} ms, one evaluation {1e3 * evaluation:.3g} ms (measured, one thread)",
+        f"{runner.problem.name} into {runner.root}",
+        f"  seeds {', '.join(map(str, grid.seeds))}; orders {', '.join(grid.orders)}",
     ]
     by_order: dict[str, list[Piece]] = {}
     for piece in pieces:
@@ -171,8 +282,14 @@ def foresee(request: Request, options: Options) -> str:
         count, spent = sum(len(piece.at) for piece in part), sum(piece.seconds for piece in part)
         lines.append(f"  {name}: {count} iterates, {total_cost(part):,} steps, {clock(spent)}")
     where = f"of one core, {clock(seconds / workers)} on {workers}" if device == "cpu" else f"on {device}"
-    lines.append(f"  still to do: {len(pieces)} blocks, {clock(seconds)} {where}")
+    lines.append(f"  still to do: {len(pieces)} blocks, {total_cost(pieces):,} steps, {clock(seconds)} {where}")
     return "\n".join(lines)
+
+
+def _problem(request: Request, options: Options) -> ExperimentProblem:
+    device = device_of(options)  # refused before data is looked for, which may mean a download
+    _check(options, device)
+    return ExperimentProblem(request.experiment, options.data_dir, options.official, device)
 
 
 def device_of(options: Options) -> str:
@@ -200,130 +317,3 @@ def _check(options: Options, device: str) -> None:
     if options.chunk is not None and options.engine != "ensemble" and (device == "cpu" or options.engine != "auto"):
         asked = f"chunk={options.chunk}, engine={options.engine} on {device}"
         raise ValueError(f"chunk is for the ensemble engine, got {asked}")
-
-
-def _require_images(request: Request, dataset: Dataset, pieces: Sequence[Piece]) -> None:
-    """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
-    for stream in blocks.KINDS:
-        seeds = sorted({piece.seed for piece in pieces if piece.stream == stream})
-        require_rows(dataset, request.experiment, seeds, request.steps, diagnostics=stream == "diagnostics")
-
-
-def run(
-    request: Request,
-    options: Options,
-    *,
-    report: Callable[[Progress], None] | None = None,
-) -> Outcome:
-    """Compute what a request lacks and write it block by block.
-
-    A finished request costs a look at the folder. The same call resumes an interrupted one; two calls on the
-    same folder at once do no harm, and mostly share the work.
-
-    Raises
-    ------
-    NotDeterministic
-        If the step is not a pure function.
-    JobFailed
-        If a block cannot be computed.
-    DataError
-        If the data is not there or not right, or a cut of it lacks an image that is still to be drawn.
-    ValueError
-        If there is no such device, or a chunk is given to another engine than the ensemble.
-    """
-    begin = time.monotonic()
-    experiment = request.experiment
-    device = device_of(options)  # refused before data is looked for, which may mean a download
-    _check(options, device)
-    dataset = load_dataset(experiment.data, data_dir=options.data_dir, official=options.official)
-    about = settings(experiment, dataset)
-    root = options.out / about["identity"]
-
-    ensemble = pinned(root, device, chunk=options.chunk)
-
-    def lacking(step_seconds: float, evaluation_seconds: float) -> list[Piece]:
-        return missing_pieces(
-            request,
-            root,
-            classes=dataset.classes,
-            step_seconds=step_seconds,
-            evaluation_seconds=evaluation_seconds,
-            block_seconds=_block_seconds(request, options, ensemble, step_seconds, evaluation_seconds),
-        )
-
-    pieces = lacking(1e-3, 1e-3)
-    if not pieces:
-        return Outcome(root, about["identity"], 0, 0, time.monotonic() - begin)
-    _require_images(request, dataset, pieces)
-    step_seconds, evaluation_seconds = rates(request, options, ensemble)
-    blocks.write_settings(root, about)
-    if device != "cpu":
-        write_pins(root, device, ensemble)
-    pieces = lacking(step_seconds, evaluation_seconds)
-    template = Job(
-        experiment,
-        0,
-        "forward",
-        "curves",
-        (),
-        last=request.steps,
-        engine=options.engine,
-        data_dir=options.data_dir,
-        official=options.official,
-        device=device,
-        chunk=options.chunk if device == "cpu" else ensemble.chunk,
-        convolutions=tuple(sorted(ensemble.convolutions.items())),
-        together=ensemble.together,
-    )
-    jobs = {replace(template, seed=p.seed, variant=p.variant, stream=p.stream, at=p.at): p for p in pieces}
-    progress = Progress(sum(p.seconds for p in pieces), total_cost(pieces), len(pieces))
-
-    def to_skip(job: Job) -> bool:
-        if deadline is not None and made and time.monotonic() + jobs[job].seconds > deadline:
-            return True  # it would not end in time; a shorter one may
-        path = blocks.block_path(root, job.seed, job.variant, job.stream, job.at[0], job.at[-1])
-        if not path.exists():
-            return False
-        with contextlib.suppress(blocks.BrokenBlock):
-            found = blocks.read_block(path)
-            needed = metric_names(job.stream, dataset.classes, job.at[0], job.last)
-            if set(job.at) <= set(found.iterate.tolist()) and set(needed) <= set(found.values):
-                progress.add(jobs[job])
-                return True
-        return False
-
-    deadline = None if options.time_limit is None else begin + options.time_limit
-    made = 0
-    with contextlib.ExitStack() as stack:
-        if options.dask:
-            executor, at_once = stack.enter_context(executors.dask_executor(options.dask))
-            make = lambda: executor  # noqa: E731
-        else:
-            workers = 0 if device != "cpu" else options.workers  # a card is used by this process
-            if workers is None:
-                workers = 0 if progress.seconds < 20 else min(len(pieces), available_cores())
-            at_once = max(1, workers)
-            make = (lambda: executors.process_executor(at_once)) if workers else executors.InlineExecutor
-        progress.workers = at_once
-        if report:
-            report(progress)
-        inline = device != "cpu" and not options.dask
-
-        def work(job: Job) -> Block:
-            return run_job(replace(job, chunk=ensemble.chunk))  # as it is by now
-
-        finished = executors.run_all(
-            make, work if inline else run_job, list(jobs), at_once=at_once, skip=to_skip, deadline=deadline
-        )
-        for job, block in finished:
-            blocks.write_block(root, job.seed, job.variant, block, kind=job.stream)
-            made += 1
-            if inline and block.meta.get("chunk") and block.meta["chunk"] < (ensemble.chunk or 0):
-                ensemble.chunk = block.meta["chunk"]
-                write_pins(root, device, ensemble)
-            progress.add(jobs[job])
-            if report:
-                report(progress)
-    return Outcome(
-        root, about["identity"], made, len(lacking(step_seconds, evaluation_seconds)), time.monotonic() - begin
-    )

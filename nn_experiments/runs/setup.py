@@ -1,10 +1,14 @@
-"""From a catalogue entry and a seed to tensors: step, batches, initial state, measurement; and the identity."""
+"""From a catalogue entry and a seed to tensors: step, batches, initial state, measurement; and the identity.
+
+`ExperimentProblem` and `Workplace` are the catalogue's form of the runner's protocol (`nn_experiments.runs.problem`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -15,8 +19,13 @@ from torch import nn
 
 from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.engine.ensemble.convolutions import laid_out
+from nn_experiments.engine.kernels.choose import make_kernel
+from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.catalogue import Experiment
 from nn_experiments.paper.curve_names import Decayed, OrderCurve, StepRule
+from nn_experiments.results.curves import metric_names
+from nn_experiments.runs.data_subset import require_rows
+from nn_experiments.runs.precision import by_autograd, products
 from nn_experiments.training import models
 from nn_experiments.training.batches import ArrayBatches, Batch, Inputs
 from nn_experiments.training.initialisation import initialise
@@ -24,7 +33,7 @@ from nn_experiments.training.metrics import Evaluation
 from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
-__all__ = ["Workplace", "identity", "prepare", "settings"]
+__all__ = ["ExperimentProblem", "Workplace", "identity", "prepare", "settings"]
 
 
 def settings(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
@@ -76,6 +85,16 @@ class Workplace:
     second: State
     other_batches: ArrayBatches
     evaluation: Evaluation
+
+    @property
+    def measurement(self) -> Evaluation:
+        """What is measured at every recorded iterate."""
+        return self.evaluation
+
+    def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
+        """Return what applies the maps of a curve, one chain at a time."""
+        step = self.step_of(curve)
+        return make_kernel(step, self.batches, by_autograd(step, engine, self.experiment))
 
     def step_of(self, curve: OrderCurve) -> Callable[[State, Any, int], State]:
         """Return the step that a curve takes: the experiment's own, with a decayed rate, or one of appendix D."""
@@ -153,3 +172,53 @@ def prepare(
         rows=200 if small else 1000,
     )
     return Workplace(experiment, seed, dataset, model, step, batches, first, second, other, evaluation)
+
+
+@dataclass(frozen=True)
+class ExperimentProblem:
+    """An experiment of the catalogue, and how a run finds its data and where it computes.
+
+    Attributes
+    ----------
+    experiment
+        What is trained.
+    data_dir, official
+        As in `nn_experiments.datasets.load_dataset`.
+    device
+        Such as ``cpu`` or ``cuda:0``.
+    """
+
+    experiment: Experiment
+    data_dir: str | None = None
+    official: bool = True
+    device: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set; loaded once in each process."""
+        return load_dataset(self.experiment.data, data_dir=self.data_dir, official=self.official)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what goes into ``experiment.json``."""
+        return settings(self.experiment, self.dataset)
+
+    def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
+        """Return the metrics that iterate n has in a run to ``last``."""
+        return metric_names(kind, self.dataset.classes, n, last)
+
+    def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
+        """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
+        require_rows(self.dataset, self.experiment, seeds, last, diagnostics=kind == "diagnostics")
+
+    def prepare(self, seed: int) -> Workplace:
+        """Return the tensors of a seed; the last two are kept."""
+        return prepare(self.experiment, seed, data_dir=self.data_dir, official=self.official, device=self.device)
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """Return the context in which steps and measurements are computed."""
+        return products(self.experiment, self.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -105,6 +107,28 @@ class Inputs:
         return value.to(self.device)
 
 
+class _Rows(NamedTuple):
+    """Rows of two tensors."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+    def __call__(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and targets of some rows."""
+        chosen = torch.tensor(rows)
+        return self.inputs[chosen], self.targets[chosen]
+
+
+class _TrainingRows(NamedTuple):
+    """Rows of a data set's training part."""
+
+    inputs: Inputs
+
+    def __call__(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and targets of some rows."""
+        return self.inputs("train", rows)
+
+
 class ArrayBatches:
     """Batches cut from tensors held in memory by a `Sampler`.
 
@@ -128,10 +152,7 @@ class ArrayBatches:
         if len(inputs) != len(targets):
             raise ValueError(f"{len(inputs)} inputs but {len(targets)} targets")
         self.sampler = Sampler(sampling, batch_size, len(inputs), seed)
-        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = lambda rows: (
-            inputs[torch.from_numpy(rows)],
-            targets[torch.from_numpy(rows)],
-        )
+        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = _Rows(inputs, targets)
         self._cache: dict[int, Batch] = {}
 
     @classmethod
@@ -139,9 +160,24 @@ class ArrayBatches:
         """Return batches of a data set's training part."""
         self = cls.__new__(cls)
         self.sampler = sampler
-        self._rows = lambda rows: inputs("train", rows)
+        self._rows = _TrainingRows(inputs)
         self._cache = {}
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the data, and not the batches that were cut from it."""
+        return self.__dict__ | {"_cache": {}}
+
+    def with_seed(self, seed: int) -> ArrayBatches:
+        """Return the batches that another seed draws from the same data."""
+        other = copy.copy(self)
+        other.sampler = dataclasses.replace(self.sampler, seed=seed)
+        other._cache = {}
+        return other
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the batches, whatever the seed: the rule, and the data."""
+        return {"sampler": self.sampler.describe(), "data": self._rows}
 
     def __call__(self, i: int) -> Batch:
         """Return B_i; batches of up to 2^28 numbers (1 GiB in float32) are cached."""

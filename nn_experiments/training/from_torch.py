@@ -22,7 +22,7 @@ from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, initial_state
 
-__all__ = ["from_torch"]
+__all__ = ["check_optimizer", "from_torch"]
 
 
 def from_torch(
@@ -92,7 +92,7 @@ def from_torch(
         pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=schedule)
         theirs = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
     else:
-        _check(model, optimizer)
+        check_optimizer(model, optimizer)
         pure, theirs = _pure(optimizer, schedule), optimizer
     reason = why_own_loop(model, loss, theirs)
     if reason is None and pure is None:
@@ -100,7 +100,7 @@ def from_torch(
     if reason is None and form == "loop":
         reason = "form='loop'"
     rate = None if pure is None or pure.schedule.constant else pure.rate
-    vet = None if theirs is not optimizer else functools.partial(_check, model, theirs)
+    vet = None if theirs is not optimizer else functools.partial(check_optimizer, model, theirs)
     loop = OwnLoop(model, loss, theirs, seed=seed, frozen=frozen)
     if reason is None:
         assert pure is not None
@@ -155,7 +155,7 @@ def _of_dropout(model: nn.Module) -> nn.Module:
     return bare
 
 
-def _check(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if isinstance(optimizer, torch.optim.LBFGS):
         raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported; use another")
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")

@@ -24,13 +24,17 @@ LARGE = 1_000_000
 _BUFFERS = "_buffers"
 
 
-def hidden_state(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+def hidden_state(
+    model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None, *, called: str = "the loss"
+) -> dict[str, Any]:
     """Return path -> value of everything that a step could change outside of the state of the training.
 
     Parameters
     ----------
     model, loss, optimizer
         The user's own objects.
+    called
+        What paths call the loss, or another function in its place.
     """
     modules = dict(model.named_modules())
     known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
@@ -41,7 +45,7 @@ def hidden_state(model: nn.Module, loss: object, optimizer: torch.optim.Optimize
     for name, module in modules.items():
         found[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
     seen: dict[int, Any] = {}
-    for path, thing in _roots(modules, loss, optimizer, dict(model.named_parameters())):
+    for path, thing in _roots(modules, (called, loss), optimizer, dict(model.named_parameters())):
         for where, part in reachable(thing, path, stop=stop, seen=seen):
             value = None if id(part) in stop else _frozen(part)
             if value is not None:
@@ -51,7 +55,7 @@ def hidden_state(model: nn.Module, loss: object, optimizer: torch.optim.Optimize
 
 def _roots(
     modules: dict[str, nn.Module],
-    loss: object,
+    loss: tuple[str, object],
     optimizer: torch.optim.Optimizer | None,
     parameters: dict[str, nn.Parameter],
 ) -> Iterator[tuple[str, object]]:
@@ -62,7 +66,7 @@ def _roots(
     if optimizer is not None:
         for key, value in [*attributes(optimizer), *methods(optimizer)]:
             yield f"the optimizer's {key}", value
-    yield "the loss", loss
+    yield loss
     for name, parameter in parameters.items():
         for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
             for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -9,6 +12,7 @@ from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TorchOptimizerStep
+from nn_experiments.training.structure import structure
 
 __all__ = ["OwnLoopStep"]
 
@@ -52,6 +56,22 @@ class OwnLoopStep(TorchOptimizerStep):
     ) -> None:
         self.model, self.loss = model, loss
         self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)
+
+    def with_seed(self, seed: int) -> OwnLoopStep:
+        """Return the step whose frozen randomness is that of another seed."""
+        other = copy.copy(self)
+        other.loop = copy.copy(self.loop)
+        other.loop.seed = seed
+        return other
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the step, whatever the seed of its frozen randomness."""
+        return {
+            "model": structure(self.model),
+            "loss": self.loss,
+            "optimizer": self.loop.optimizer,
+            "randomness": self.loop.frozen,
+        }
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""

@@ -77,12 +77,21 @@ class SelfCheck:
         (t, index of the batch) -> learning rate, where a schedule sets it; else None.
     vet
         Refuses an optimizer that has become unusable since; raises ValueError.
+    maker, called
+        What messages call the function that has made the step (default: ``from_torch``), and the user's function that
+        is in the loop (default: the loss).
     """
 
     def __init__(
-        self, loop: OwnLoop, *, rate: Callable[[int, int], float] | None, vet: Callable[[], None] | None = None
+        self,
+        loop: OwnLoop,
+        *,
+        rate: Callable[[int, int], float] | None,
+        vet: Callable[[], None] | None = None,
+        maker: str = "from_torch",
+        called: str = "the loss",
     ) -> None:
-        self.loop, self.rate, self.vet = loop, rate, vet
+        self.loop, self.rate, self.vet, self.maker, self.called = loop, rate, vet, maker, called
         self.known: list[tuple[Any, str, Any]] = []
         self.reference: Reference | None = None
 
@@ -231,7 +240,7 @@ class SelfCheck:
         loop = self.loop
         loop.put(start)
         watched = (loop.model, loop.loss, loop.optimizer)
-        notes, ends = [hidden_state(*watched)], []
+        notes, ends = [hidden_state(*watched, called=self.called)], []
         for t, batch in enumerate(data, 1):
             before = generator_states()
             try:
@@ -246,7 +255,7 @@ class SelfCheck:
             drawn = changed_generators(before, generator_states())
             if drawn:
                 raise _Found(self._random(drawn, start, batch))
-            notes.append(hidden_state(*watched))
+            notes.append(hidden_state(*watched, called=self.called))
             ends.append(self._read())
         always = {}
         for one, two in itertools.pairwise(notes[1:]):
@@ -267,13 +276,13 @@ class SelfCheck:
         self.loop.put(start)
         with first_to_draw(self.loop.model) as names:
             self.loop.once(batch)
-        where = f"{names[0]} draws" if names else "the loss or the optimizer draws"
+        where = f"{names[0]} draws" if names else f"{self.called} or the optimizer draws"
         what = (
             f"{where} from {' and '.join(drawn)} in a training step, so that the same batch gives another map each time"
         )
         if all(name.startswith("torch") for name in drawn):
-            return f"{what}. Pass randomness='frozen' to from_torch, which seeds the generator by the batch's index"
-        return f"{what}. Draw with torch instead, and pass randomness='frozen' to from_torch"
+            return f"{what}. Pass randomness='frozen' to {self.maker}, which seeds the generator by the batch's index"
+        return f"{what}. Draw with torch instead, and pass randomness='frozen' to {self.maker}"
 
     def _only_written(self, path: str, start: State, batch: BatchLike, end: State) -> bool:
         """Return whether a step writes a tensor attribute of a module without reading it, as for a log."""

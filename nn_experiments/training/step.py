@@ -8,6 +8,7 @@ bias corrections; with ``index="batch"`` in the schedule it does not differ at a
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
+from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
@@ -162,6 +164,22 @@ class TrainingStep:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.gradients = _Gradients(model, loss, seed, frozen=frozen)
 
+    def with_seed(self, seed: int) -> TrainingStep:
+        """Return the step whose frozen randomness is that of another seed."""
+        other = copy.copy(self)
+        other.gradients = copy.copy(self.gradients)
+        other.gradients.seed = seed
+        return other
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the step, whatever the seed of its frozen randomness."""
+        return {
+            "model": structure(self.model),
+            "loss": self.loss,
+            "optimizer": self.optimizer.to_json(),
+            "randomness": self.gradients.seeded,
+        }
+
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""
         gradients, buffers = self.gradients(state, batch)
@@ -255,6 +273,17 @@ class TorchOptimizerStep:
         self.gradients = _Gradients(model, loss, seed)
         if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
             raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
+
+    def with_seed(self, seed: int) -> TorchOptimizerStep:
+        """Return the step whose frozen randomness is that of another seed."""
+        other = copy.copy(self)
+        other.gradients = copy.copy(self.gradients)
+        other.gradients.seed = seed
+        return other
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the step, whatever the seed of its frozen randomness."""
+        return {"model": structure(self.model), "loss": self.loss, "optimizer": self.make}
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; the given one is left as it was."""

@@ -11,6 +11,7 @@ import numpy as np
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import DIAGNOSTICS, Curves
+from nn_experiments.training.averages import EMA, Polyak
 
 
 def write_synthetic(
@@ -77,11 +78,12 @@ def _path(curve: curve_names.OrderCurve, noise: np.ndarray, h: float, start: flo
             rate = h / (1 + (t - 1) / curve.tau) if isinstance(curve, curve_names.Decayed) else h
             value = (1 - rate) * value + rate * noise[i]
         theta[n] = value
-    if isinstance(curve, curve_names.Averaged) and curve.beta is None:
+    average = curve.average if isinstance(curve, curve_names.Averaged) else None
+    if isinstance(average, Polyak):
         theta[1:] = np.cumsum(theta[1:]) / np.arange(1, len(noise))
-    elif isinstance(curve, curve_names.Averaged):
+    elif isinstance(average, EMA):
         for n in range(1, len(noise)):
-            theta[n] = curve.beta * theta[n - 1] + (1 - curve.beta) * theta[n]
+            theta[n] = average.beta * theta[n - 1] + (1 - average.beta) * theta[n]
     return theta
 
 

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
-from nn_experiments.engine.kernels.mlp import why_not_mlp_kernel
+from nn_experiments.engine.kernels.layers import layers, why_not_mlp_kernel
 from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
-from nn_experiments.training.step import LOSSES, State, TrainingStep
+from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["FORMS", "Source", "Sweep", "apply", "form_of", "sweep"]
 
@@ -206,24 +206,25 @@ def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now
     live, rate = now.live, now.rate
     x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
     y = y.expand(live, *y.shape) if now.shared else y
-    layers = len(getattr(step.model, "layers"))  # noqa: B009 - why_not_mlp_kernel() has seen that it is an MLP
-    relu = getattr(step.model, "activation") == "relu"  # noqa: B009
-    weights = [state["parameters"][f"layers.{k}.weight"][:live] for k in range(layers)]
-    biases = [state["parameters"][f"layers.{k}.bias"][:live] for k in range(layers)]
+    found = layers(step)
+    assert found is not None  # form_of has seen to it
+    depth, relu = found.depth, found.relu
+    weights = [state["parameters"][name][:live] for name, _ in found.names]
+    biases = [state["parameters"][name][:live] for _, name in found.names]
     values = [x]
-    for k in range(layers):
+    for k in range(depth):
         z = torch.baddbmm(biases[k][:, None, :], values[-1], weights[k].transpose(1, 2))
-        if k < layers - 1:
+        if k < depth - 1:
             z = z.clamp_(min=0) if relu else z.tanh_()
         values.append(z)
-    if step.loss is LOSSES["mse"]:
+    if found.squares:
         error = (values[-1] - y) * (2 / y[0].numel())
     else:
         error = torch.softmax(values[-1], 2)
         error.scatter_add_(2, y[..., None], torch.full_like(error[..., :1], -1.0))
         error /= y.shape[1]
     factor = rate[:, None, None] if isinstance(rate, torch.Tensor) else rate
-    for k in range(layers - 1, -1, -1):
+    for k in range(depth - 1, -1, -1):
         under = torch.bmm(error, weights[k]) if k else error
         if k:
             under = under * (values[k] > 0) if relu else under * (1 - values[k] ** 2)

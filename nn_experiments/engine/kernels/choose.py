@@ -6,14 +6,17 @@ from importlib.util import find_spec
 
 from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
-from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel, why_not_mlp_kernel
+from nn_experiments.engine.kernels.layers import why_not_mlp_kernel
+from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel
+from nn_experiments.engine.kernels.own_loop import OwnLoopKernel
 from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.choices import check_choice
+from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.step import Step, TrainingStep
 
 __all__ = ["KERNELS", "make_kernel"]
 
-KERNELS = ("auto", "step", "mlp", "compiled", "channels_last")
+KERNELS = ("auto", "step", "mlp", "compiled", "channels_last", "own_loop")
 #: For larger batches, matrix products are faster than compiled loops.
 SMALL_BATCH = 16
 
@@ -26,7 +29,7 @@ def make_kernel(step: Step, batches: Batches, kernel: str = "auto") -> Kernel:
     step, batches
         As in `nn_experiments.iterates`.
     kernel
-        ``step``, ``mlp``, ``compiled``, ``channels_last`` (default: ``auto``, the fastest).
+        ``step``, ``mlp``, ``compiled``, ``channels_last``, ``own_loop`` (default: ``auto``, the fastest).
 
     Returns
     -------
@@ -49,6 +52,8 @@ def make_kernel(step: Step, batches: Batches, kernel: str = "auto") -> Kernel:
         return MLPKernel(step, batches)
     if kernel == "channels_last":
         return ChannelsLastKernel(step, batches)
+    if kernel == "own_loop":
+        return OwnLoopKernel(step, batches)
     from nn_experiments.engine.kernels.mlp_numba import CompiledKernel  # numba is optional, and slow to import
 
     return CompiledKernel(step, batches)
@@ -56,12 +61,14 @@ def make_kernel(step: Step, batches: Batches, kernel: str = "auto") -> Kernel:
 
 def _fastest(step: Step, batches: Batches) -> str:
     """Return the name of the fastest kernel that can run a step."""
+    if isinstance(step, OwnLoopStep):
+        return "own_loop"
     if not isinstance(step, TrainingStep) or on_gpu(step):
         return "step"
     if convolutional(step):
         return "channels_last"
-    if why_not_mlp_kernel(step, batches) or not isinstance(batches, ArrayBatches):
+    if why_not_mlp_kernel(step, batches, plain=False) or not isinstance(batches, ArrayBatches):
         return "step"
-    if batches.sampler.batch_size > SMALL_BATCH:
+    if not step.optimizer.is_plain_sgd or batches.sampler.batch_size > SMALL_BATCH:
         return "mlp"
     return "compiled" if find_spec("numba") else "mlp"  # numba is optional; both give the same to rounding

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from torch import nn
 
+from nn_experiments.engine.kernels.flat_state import FlatState
+from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
 from nn_experiments.training.batches import ArrayBatches, Batches
-from nn_experiments.training.models.mlp import MLP
-from nn_experiments.training.own_loop_reasons import hook_of
-from nn_experiments.training.step import LOSSES, State, Step, TrainingStep
+from nn_experiments.training.step import State, Step, TrainingStep
 
-__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "why_not_mlp_kernel"]
+__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table"]
 
 
 class Kernel(Protocol):
@@ -51,40 +50,34 @@ class StepKernel:
         return state
 
 
-def why_not_mlp_kernel(step: Step, batches: Batches) -> str | None:
-    """Return None if the hand-written MLP kernels can run this step, else the reason why not."""
-    if type(step) is not TrainingStep or type(step.model) is not MLP:
-        return "it is not a TrainingStep of an MLP"
-    if any(type(layer) is not nn.Linear for layer in step.model.layers) or hook_of(step.model):
-        return "its MLP has hooks, or layers of another class than nn.Linear"
-    own = dict(step.model.named_parameters(remove_duplicate=False))
-    if len(own) != 2 * len(step.model.layers) or len({id(p) for p in own.values()}) < len(own):
-        return "its MLP has layers without bias or with shared parameters"
-    if not all(p.requires_grad for p in own.values()):
-        return "its MLP has parameters that do not require gradients"
-    if not step.optimizer.is_plain_sgd:
-        return f"its optimizer is {step.optimizer.method}, not plain SGD"
-    if step.loss not in LOSSES.values():
-        return "its loss is neither mse nor cross_entropy"
-    if not isinstance(batches, ArrayBatches):
-        return "its batches are not ArrayBatches"
-    return None
-
-
 class Table:
     """Batches B_1 … B_m stacked in memory, grown when a larger index is asked for; never one that nobody asked for."""
 
-    def __init__(self, batches: ArrayBatches) -> None:
-        self.batches = batches
+    def __init__(self, batches: ArrayBatches, *, outputs: int) -> None:
+        self.batches, self.outputs = batches, outputs
         self.inputs = self.targets = torch.empty(0)
         self.size = 0
 
-    def grow(self, largest: int) -> None:
-        """Make the table hold B_1 … B_largest; what its tensors have beyond that is room to grow, not data."""
+    def grow(self, largest: int, dtype: torch.dtype) -> None:
+        """Make the table hold B_1 … B_largest; what its tensors have beyond that is room to grow, not data.
+
+        Raises
+        ------
+        TypeError
+            If the inputs are not of the type of the parameters.
+        ValueError
+            If a label is not one of the outputs.
+        """
         if largest <= self.size:
             return
         inputs, targets = self.batches.stack(range(self.size + 1, largest + 1))
         inputs = inputs.flatten(2)
+        if inputs.dtype != dtype:
+            raise TypeError(f"the inputs are {inputs.dtype}, and the parameters {dtype}")
+        if not targets.is_floating_point():
+            low, high = int(targets.min()), int(targets.max())
+            if low < 0 or high >= self.outputs:
+                raise ValueError(f"labels must be 0 … {self.outputs - 1}, got {low if low < 0 else high}")
         if largest > len(self.inputs):
             room = max(largest, min(2 * self.size, largest + 500))
             filled = self.inputs[: self.size], self.targets[: self.size]
@@ -96,56 +89,69 @@ class Table:
 
 
 class MLPKernel:
-    """SGD on an MLP by hand: in-place products and updates, no autograd, no gradient buffers.
+    """Linear layers trained by hand: products and updates in place, no autograd.
 
-    For each layer, from the last to the first: the error of the layer below is taken with the old weights, then
-    W ← W − h δᵀa in one ``addmm_``.
+    With plain SGD there are no gradient buffers either. For each layer, from the last to the first: the error of the
+    layer below is taken with the old weights, then W ← W − h δᵀa in one ``addmm_``. With another optimizer, all
+    gradients are in one vector, which is changed to the update by a few operations.
     """
 
     name = "mlp"
     refused: str | None = None
 
     def __init__(self, step: Step, batches: Batches) -> None:
-        reason = why_not_mlp_kernel(step, batches)
-        if reason:
-            raise TypeError(f"the MLP kernel cannot run this step: {reason}")
+        found = layers_of(step, batches)
+        if isinstance(found, str):
+            raise TypeError(f"the MLP kernel cannot run this step: {found}")
         assert isinstance(step, TrainingStep)
-        assert isinstance(step.model, MLP)
         assert isinstance(batches, ArrayBatches)
-        self.step, self.table = step, Table(batches)
-        self.depth = len(step.model.layers)
-        self.relu = step.model.activation == "relu"
-        self.squares = step.loss is LOSSES["mse"]
+        self.step, self.layers = step, found
+        self.plain = why_not_mlp_kernel(step, batches) is None
+        self.table = Table(batches, outputs=len(step.model.get_parameter(found.names[-1][1])))
 
     @torch.no_grad()
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
         """Return the state after the maps ``indices``."""
         if not len(indices):
             return state
-        self.table.grow(max(indices))
-        parameters = {name: value.clone() for name, value in state["parameters"].items()}
-        weights = [parameters[f"layers.{k}.weight"] for k in range(self.depth)]
-        biases = [parameters[f"layers.{k}.bias"] for k in range(self.depth)]
+        self.table.grow(max(indices), state["parameters"][self.layers.names[0][0]].dtype)
         optimizer = self.step.optimizer
         steady, h = optimizer.schedule.constant, optimizer.learning_rate
+        flat = None if self.plain else FlatState(state, optimizer)
+        parameters = flat.parameters if flat else {name: value.clone() for name, value in state["parameters"].items()}
+        weights = [parameters[name] for name, _ in self.layers.names]
+        biases = [parameters[name] for _, name in self.layers.names]
         work = _Work(weights, biases, rows=self.table.inputs.shape[1])
+        slopes = [(flat.slopes[w], flat.slopes[b]) for w, b in self.layers.names] if flat else None
         inputs, targets = self.table.inputs.unbind(), self.table.targets.unbind()
         for t, i in enumerate(indices, before + 1):
             if not steady:
                 h = optimizer.rate(t, i)
-            self._once(inputs[i - 1], targets[i - 1], work, h)
+            self._once(inputs[i - 1], targets[i - 1], work, h, slopes)
+            if flat:
+                flat.update(h, t)
+        if flat:
+            return flat.state()
         return {"parameters": parameters, "buffers": {}, "optimizer": {}}
 
-    def _once(self, x: torch.Tensor, y: torch.Tensor, work: _Work, h: float) -> None:
-        last = self.depth - 1
+    def _once(
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        work: _Work,
+        h: float,
+        slopes: list[tuple[torch.Tensor, torch.Tensor]] | None,
+    ) -> None:
+        """Take one step of plain SGD; with ``slopes``, write the gradients of each (weight, bias) there instead."""
+        last = self.layers.depth - 1
         below = x
-        for k in range(self.depth):
+        for k in range(last + 1):
             torch.addmm(work.biases[k], below, work.turned[k], out=work.values[k])
             below = work.values[k]
             if k < last:
-                below.relu_() if self.relu else below.tanh_()
+                below.relu_() if self.layers.relu else below.tanh_()
         error = work.errors[last]
-        if self.squares:
+        if self.layers.squares:
             torch.sub(below, y, out=error).mul_(2 / y.numel())
         else:
             torch.softmax(below, 1, out=error)
@@ -155,12 +161,16 @@ class MLPKernel:
             if k:
                 below, under = work.values[k - 1], work.errors[k - 1]
                 torch.mm(work.errors[k], work.weights[k], out=under)
-                if self.relu:
+                if self.layers.relu:
                     torch.ops.aten.threshold_backward.grad_input(under, below, 0, grad_input=under)
                 else:
                     torch.ops.aten.tanh_backward.grad_input(under, below, grad_input=under)
             else:
                 below = x
+            if slopes is not None:
+                torch.mm(work.turned_errors[k], below, out=slopes[k][0])
+                torch.sum(work.errors[k], 0, out=slopes[k][1])
+                continue
             work.weights[k].addmm_(work.turned_errors[k], below, alpha=-h)
             total = work.only_errors[k]
             work.biases[k].add_(work.errors[k].sum(0) if total is None else total, alpha=-h)

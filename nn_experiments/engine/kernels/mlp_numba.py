@@ -13,10 +13,10 @@ except ModuleNotFoundError as error:
 
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
-from nn_experiments.engine.kernels.mlp import Table, why_not_mlp_kernel
+from nn_experiments.engine.kernels.layers import Layers, layers_of, why_not_mlp_kernel
+from nn_experiments.engine.kernels.mlp import Table
 from nn_experiments.training.batches import ArrayBatches, Batches
-from nn_experiments.training.models.mlp import MLP
-from nn_experiments.training.step import LOSSES, State, Step, TrainingStep
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["CompiledKernel"]
 
@@ -118,22 +118,21 @@ class CompiledKernel:
         reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the compiled kernel cannot run this step: {reason}")
+        found = layers_of(step, batches)
+        assert isinstance(found, Layers)  # why_not_mlp_kernel has seen to it
         assert isinstance(step, TrainingStep)
-        assert isinstance(step.model, MLP)
         assert isinstance(batches, ArrayBatches)
-        self.step, self.table = step, Table(batches)
-        self.depth = len(step.model.layers)
-        self.relu = step.model.activation == "relu"
-        self.squares = step.loss is LOSSES["mse"]
+        self.step, self.layers = step, found
+        self.table = Table(batches, outputs=len(step.model.get_parameter(found.names[-1][1])))
 
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
         """Return the state after the maps ``indices``."""
         if not len(indices):
             return state
-        self.table.grow(max(indices))
+        self.table.grow(max(indices), state["parameters"][self.layers.names[0][0]].dtype)
         parameters = {name: value.clone() for name, value in state["parameters"].items()}
-        weights = tuple(parameters[f"layers.{k}.weight"].numpy() for k in range(self.depth))
-        biases = tuple(parameters[f"layers.{k}.bias"].numpy() for k in range(self.depth))
+        weights = tuple(parameters[name].numpy() for name, _ in self.layers.names)
+        biases = tuple(parameters[name].numpy() for _, name in self.layers.names)
         dtype, rows = weights[0].dtype, self.table.inputs.shape[1]
         work = tuple(np.empty((rows, w.shape[0]), dtype) for w in weights)
         errors = tuple(np.empty_like(z) for z in work)
@@ -141,8 +140,9 @@ class CompiledKernel:
         rate = self.step.optimizer.rate
         rates = np.array([rate(t, i) for t, i in enumerate(indices, before + 1)], dtype)
         inputs, targets = self.table.inputs.numpy(), self.table.targets.numpy()
-        numbers = targets if self.squares else np.empty((len(targets), 0, 0), dtype)
-        labels = np.empty((len(targets), 0), np.int64) if self.squares else targets
+        squares, relu = self.layers.squares, self.layers.relu
+        numbers = targets if squares else np.empty((len(targets), 0, 0), dtype)
+        labels = np.empty((len(targets), 0), np.int64) if squares else targets
         run = _run_few if rows < 4 else _run_many
-        run(weights, biases, inputs, numbers, labels, places, rates, self.squares, self.relu, work, errors)
+        run(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors)
         return {"parameters": parameters, "buffers": {}, "optimizer": {}}

@@ -192,13 +192,13 @@ def test_a_lacking_image_is_missed_before_anything_is_computed(
     import nn_experiments.runs.run as module
 
     rehearsed: list[int] = []
-    plain = module.rates
+    plain = module.measure_rates
 
     def counted(*args, **kwargs):
         rehearsed.append(1)
         return plain(*args, **kwargs)
 
-    monkeypatch.setattr(module, "rates", counted)
+    monkeypatch.setattr(module, "measure_rates", counted)
     cut(whole, tmp_path / "bare", diagnostics=False)
     cut(whole, tmp_path / "full")
     more = ("--dry-run",) if dry else ()

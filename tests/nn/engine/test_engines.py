@@ -92,7 +92,7 @@ def test_the_lipschitz_constant_that_the_bound_assumes() -> None:
 def test_an_unknown_engine_lists_all_that_there_are() -> None:
     step, batches, state0 = problem("regression", SGD)
     metrics = {"norm": lambda state: flat(state["parameters"]).norm()}
-    known = "auto, step, mlp, compiled, channels_last, loop, ensemble"
+    known = "auto, step, mlp, compiled, channels_last, own_loop, loop, ensemble"
     with pytest.raises(ValueError, match=f"^engine must be one of {known}; got 'foo'$"):
         iterates(step, batches, state0, Backward(), [0, 2], metrics, engine="foo")
     for engine in ("step", "mlp", "loop", "ensemble"):  # and these are engines indeed

@@ -289,7 +289,7 @@ def test_names_of_curves_are_canonical(name: str) -> None:
     assert curve.name == name
     assert curve.baseline == (name.split("-")[0] in ("polyak", "ema", "decayed"))
     if not curve.baseline:
-        assert curve_names.name_of_order(curve.order) == name
+        assert curve_names.name_of(curve.order) == name
     assert curve_names.parse("reset:1000:500").name == "reset-500-1000"
     for bad in ("sideways", "reset", "ema-1.5", "late-x", "forward-3", "decayed-0"):
         with pytest.raises(ValueError, match=bad):

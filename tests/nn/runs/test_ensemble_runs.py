@@ -24,6 +24,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.results import blocks as store  # noqa: E402
 from nn_experiments.runs.job import Job, run_job  # noqa: E402
 from nn_experiments.runs.precision import by_autograd, products  # noqa: E402
+from nn_experiments.runs.setup import ExperimentProblem  # noqa: E402
 from nn_experiments.training.metrics import Evaluation, Functions  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
@@ -138,15 +139,13 @@ def test_memory_that_runs_out_in_a_job_is_recorded(data: Path, monkeypatch, caps
     from nn_experiments.engine.ensemble import graphs
 
     job = Job(
-        tiny(dtype="float64"),
+        ExperimentProblem(tiny(dtype="float64"), str(data), official=False),
         0,
         "backward",
         "curves",
         (1, 2, 3),
         last=3,
         engine="ensemble",
-        data_dir=str(data),
-        official=False,
         chunk=3,
     )
     right = run_job(job)
@@ -225,15 +224,13 @@ def test_bfloat16_products_run_and_differ_as_rounding_does(data: Path, engine: s
     blocks = {}
     for precision in ("none", "bf16"):
         job = Job(
-            tiny(precision=precision),
+            ExperimentProblem(tiny(precision=precision), str(data), official=False),
             0,
             "backward",
             "curves",
             (1, 2, 3),
             last=3,
             engine=engine,
-            data_dir=str(data),
-            official=False,
         )
         blocks[precision] = run_job(job)
     one, two = (blocks[p].values["train_loss"] for p in ("none", "bf16"))

@@ -18,8 +18,9 @@ from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.results import blocks  # noqa: E402
 from nn_experiments.runs import job as jobs  # noqa: E402
 from nn_experiments.runs import run as runs  # noqa: E402
-from nn_experiments.runs.request import Request  # noqa: E402
+from nn_experiments.runs.request import Prices, Request  # noqa: E402
 from nn_experiments.runs.run import Options, run  # noqa: E402
+from nn_experiments.runs.setup import ExperimentProblem  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-square"].override({"model": "mlp-2x12", "dtype": "float64"})
 REQUEST = Request(
@@ -72,7 +73,7 @@ def test_the_numbers_are_those_of_the_chain_engine(tmp_path: Path, monkeypatch) 
 
 
 def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch, capsys) -> None:
-    true = graphs.sweep
+    true, true_tune = graphs.sweep, runs.Runner.tune
 
     def scarce(form, step, batches, state, now, wide):
         if now.live > 3 and max(now.places) > 10:  # later than the rehearsal sees
@@ -82,7 +83,8 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
     root = run(REQUEST, options(tmp_path, time_limit=0.0)).root
     (root / blocks.TUNING_FILE).write_text(json.dumps({"cpu": pins(root) | {"chunk": 6}}))
     monkeypatch.setattr(graphs, "sweep", scarce)
-    monkeypatch.setattr(runs, "missing_pieces", cut_in_two(runs.missing_pieces))
+    # pieces of twelve iterates, whatever they are said to cost
+    monkeypatch.setattr(runs.Runner, "tune", lambda self: (true_tune(self), Prices(1.0, 0.0, 160.0))[1])
     outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path))
     assert outcome.missing == 0
     assert pins(root)["chunk"] == 3
@@ -92,23 +94,18 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
     assert capsys.readouterr().err.count("out of memory") == 1
 
 
-def cut_in_two(true):
-    """Return pieces of twelve iterates, whatever they are said to cost."""
-
-    def pieces(request, root, **more):
-        return true(request, root, **(more | {"step_seconds": 1.0, "evaluation_seconds": 0.0, "block_seconds": 160.0}))
-
-    return pieces
-
-
 def test_blocks_fit_into_the_time_there_is(tmp_path: Path) -> None:
-    def seconds(**more) -> float:
-        return runs._block_seconds(REQUEST, options(tmp_path, **more), Ensemble(chunk=10), 2.0)
+    def seconds(chunk: int = 10, **more) -> float:
+        runner = runs.Runner(
+            ExperimentProblem(SMALL, device=more.get("device", CARD)), REQUEST.grid, options(tmp_path, **more)
+        )
+        runner.ensemble = Ensemble(chunk=chunk)
+        return runner._block_seconds(2.0)
 
     assert seconds() == 10 * 24 * 2  # a whole chunk of the longest chains
     assert seconds(time_limit=600.0) == 120
     assert seconds(time_limit=10.0) == 15  # no less than asked for
-    assert runs._block_seconds(REQUEST, options(tmp_path), Ensemble(chunk=1000), 2.0) == 25 * 24 * 2  # all there are
+    assert seconds(chunk=1000) == 25 * 24 * 2  # all there are
     assert seconds(device="cpu") == 15
 
 
@@ -123,8 +120,7 @@ def test_what_would_not_end_in_time_is_not_begun(tmp_path: Path, monkeypatch) ->
     runs_job, now = runs.run_job, [0.0]
     monkeypatch.setattr(runs.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(runs, "run_job", long)
-    monkeypatch.setattr(runs, "rates", lambda *_: (0.2, 0.0))
-    monkeypatch.setattr(runs, "_block_seconds", lambda *_: 20.0)
+    monkeypatch.setattr(runs.Runner, "tune", lambda _: Prices(0.2, 0.0, 20.0))
     outcome = run(replace(REQUEST, orders=("backward",), diagnostics_every=0), options(tmp_path, time_limit=11.0))
     # one second is left, blocks take about twenty, but that of iterate 0, which takes none
     assert ([job.at for job in begun[1:]], outcome.made) == ([(0,)], 2)

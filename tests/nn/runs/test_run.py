@@ -19,9 +19,10 @@ import nn_experiments as nne  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.paper import catalogue, curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
+from nn_experiments.results.curves import metric_names  # noqa: E402
 from nn_experiments.runs import executors  # noqa: E402
 from nn_experiments.runs.job import run_job  # noqa: E402
-from nn_experiments.runs.request import Request, missing_pieces  # noqa: E402
+from nn_experiments.runs.request import Prices, Request, cut, missing_iterates  # noqa: E402
 from nn_experiments.runs.run import Options, run  # noqa: E402
 from tests.nn.synthetic_results import assert_equal  # noqa: E402
 
@@ -332,9 +333,8 @@ def test_the_catalogue_holds_the_papers_settings() -> None:
 
 def test_pieces_cover_what_is_wanted_exactly_once() -> None:
     for block_seconds in (1e-3, 0.02, 1e9):
-        pieces = missing_pieces(
-            REQUEST, None, classes=0, step_seconds=1e-3, evaluation_seconds=1e-4, block_seconds=block_seconds
-        )
+        missing = missing_iterates(REQUEST.grid, None, lambda kind, n: metric_names(kind, 0, n, 24))
+        pieces = cut(missing, 24, Prices(1e-3, 1e-4, block_seconds))
         seen: dict[tuple, list[int]] = {}
         for piece in pieces:
             seen.setdefault((piece.seed, piece.variant, piece.stream), []).extend(piece.at)
@@ -373,6 +373,8 @@ def test_progress_counts_work_not_blocks() -> None:
     assert "3 blocks, 30 steps, about 4 s on 1 worker(s)" in first
     assert f"|{'█' * 10}{'·' * 10}|  50%  1/3 blocks" in half
     assert f"|{'█' * 20}| 100%  3/3 blocks" in last
+    assert "done in 0 s" in last
+    assert "left" not in last
     assert stream.getvalue().count("\n") == 1
     assert last.endswith("\n")
 
@@ -381,8 +383,9 @@ def test_a_job_is_plain_data() -> None:
     import pickle
 
     from nn_experiments.runs.job import Job
+    from nn_experiments.runs.setup import ExperimentProblem
 
-    job = Job(SMALL, 0, "backward", "curves", (3, 4))
+    job = Job(ExperimentProblem(SMALL), 0, "backward", "curves", (3, 4))
     assert (
         run_job(pickle.loads(pickle.dumps(job))).values["train_loss"].tobytes()
         == run_job(job).values["train_loss"].tobytes()

@@ -18,7 +18,7 @@ from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment  # noqa: E402
 from nn_experiments.runs.job import Job, run_job  # noqa: E402
 from nn_experiments.runs.request import Request  # noqa: E402
-from nn_experiments.runs.setup import prepare  # noqa: E402
+from nn_experiments.runs.setup import ExperimentProblem, prepare  # noqa: E402
 from nn_experiments.training import models  # noqa: E402
 from nn_experiments.training.batches import Batch, Inputs  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
@@ -42,7 +42,7 @@ def test_averages_of_the_forward_path(name: str) -> None:
         curve.order,
         [0, 3, 8],
         place.state0,
-        beta=curve.beta,
+        curve.average,
     )
     for n, state, _ in path:
         if name == "polyak":
@@ -114,7 +114,7 @@ def test_a_classification_on_digits_in_images_and_scalings() -> None:
 
 def test_a_block_of_digits_holds_accuracies() -> None:
     experiment = EXPERIMENTS["mlp-digits"].override({"model": "mlp-1x16"})
-    block = run_job(Job(experiment, 0, "backward", "curves", (1, 60)))
+    block = run_job(Job(ExperimentProblem(experiment), 0, "backward", "curves", (1, 60)))
     assert set(block.values) == {
         "train_loss",
         "test_loss",

@@ -1,0 +1,74 @@
+"""Batch-norm statistics for weights that no training run has had, such as averages of iterates."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from nn_experiments.training.step import State, TrainingStep
+
+__all__ = ["StatisticsRefresh"]
+
+
+class StatisticsRefresh:
+    """Collect the running statistics of a module's batch norm anew for the weights of a state.
+
+    It does what ``torch.optim.swa_utils.update_bn`` does: statistics are reset, and each is the mean over the batches
+    of what the module sees in training mode.
+
+    Parameters
+    ----------
+    step
+        A step of `from_torch`, whose module has the batch norm.
+    batches
+        i -> B_i.
+    count
+        The statistics are collected on B_1 … B_count.
+
+    Raises
+    ------
+    TypeError
+        If the step has no module but the state has buffers, which might be statistics.
+    """
+
+    def __init__(self, step: Any, batches: Callable[[int], Any], count: int) -> None:
+        self.batches, self.count = batches, count
+        model = getattr(step, "model", None)
+        self.model = copy.deepcopy(model).train() if isinstance(model, nn.Module) else None
+        self.random = step.gradients.frozen if isinstance(step, TrainingStep) else None
+        self.names: list[str] = []
+        for name, module in self.model.named_modules() if self.model is not None else ():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
+                module.momentum = None  # the plain mean over the batches
+                self.names.append(name)
+
+    def __call__(self, state: State) -> State:
+        """Return the state with fresh statistics; one without batch norm as it is."""
+        buffers = state.get("buffers", {})
+        if self.model is None:
+            if buffers:
+                raise TypeError(
+                    "SWA refreshes batch-norm statistics through the module of the step, and a step that you have "
+                    "written yourself has none; make the step with from_torch, or average with SuffixMean"
+                )
+            return state
+        if not self.names:
+            return state
+        fresh = {name: value.clone() for name, value in buffers.items()}
+        for name in self.names:
+            for key, value in (("running_mean", 0), ("running_var", 1), ("num_batches_tracked", 0)):
+                fresh[f"{name}.{key}" if name else key].fill_(value)
+        with torch.no_grad():
+            for i in range(1, self.count + 1):
+                batch = self.batches(i)
+                if self.random is None:
+                    functional_call(self.model, (state["parameters"], fresh), (batch[0],))
+                else:
+                    with self.random(batch):
+                        functional_call(self.model, (state["parameters"], fresh), (batch[0],))
+        return {**state, "buffers": fresh}

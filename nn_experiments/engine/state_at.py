@@ -1,0 +1,120 @@
+"""The weights of one iterate, to go on with: as a state, or as what ``load_state_dict`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from contraction.maps.orders import Forward, Order
+from nn_experiments.engine.batch_norm import StatisticsRefresh
+from nn_experiments.engine.chain import averages, walk
+from nn_experiments.engine.checking import check_step, checked_kernel
+from nn_experiments.engine.gpu import repeatable
+from nn_experiments.engine.plan import check_iterates
+from nn_experiments.engine.policies import reset_if_better, stop_when_settled
+from nn_experiments.engine.purity import probe
+from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
+from nn_experiments.training.batches import check_batches
+from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
+from nn_experiments.training.step import State
+
+__all__ = ["state_at", "state_dict"]
+
+
+@repeatable()
+def state_at(
+    step: Callable[[State, Any, int], State],
+    batches: Callable[[int], Any],
+    state0: State,
+    curve: Order | Average | Policy,
+    n: int,
+    *,
+    measure: Mapping[str, Callable[[State], Any]] | None = None,
+    engine: str = "auto",
+) -> State:
+    """Return iterate n of an order, an average or a policy.
+
+    Parameters
+    ----------
+    step, batches, state0
+        As in `iterates`.
+    curve
+        An order of ``contraction`` or one's own, an average of the forward path, or a policy.
+    n
+        At least 0.
+    measure
+        Name -> function of one state; for `ResetIfBetter`, which looks at one of them.
+    engine
+        As in `iterates`, but for ``loop`` and ``ensemble`` (default: ``auto``).
+
+    Returns
+    -------
+    State
+        Parameters, buffers and the state of the optimizer; `state_dict` makes of it what ``load_state_dict`` takes.
+
+    Raises
+    ------
+    ValueError
+        If n is no integer of at least 0; if a policy lacks its metric.
+    NotDeterministic
+        If the step is not a pure function.
+
+    Examples
+    --------
+    >>> from contraction import Backward
+    >>> from nn_experiments import ArrayBatches, from_torch
+    >>> model = nn.Linear(2, 1)
+    >>> step, state = from_torch(model, nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> batches = ArrayBatches(torch.ones(8, 2), torch.zeros(8, 1), batch_size=2, seed=0)
+    >>> model.load_state_dict(state_dict(model, state_at(step, batches, state, Backward(), 10)))
+    <All keys matched successfully>
+    """
+    at = check_iterates([n])
+    batches = check_batches(batches)
+    if n == 0:
+        return state0
+    check_step(step, batches, state0)
+    probe(step, batches, state0)
+    kernel, _ = checked_kernel(step, batches, state0, engine)
+    match curve:
+        case EMA() | Polyak() | SuffixMean() | SWA():
+            ((_, state, _),) = averages(kernel, Forward(), at, state0, curve)
+            return StatisticsRefresh(step, batches, curve.refresh)(state) if isinstance(curve, SWA) else state
+        case ResetIfBetter():
+            function = (measure or {}).get(curve.metric)
+            if function is None:
+                raise ValueError(f"{curve.name} looks at a metric: pass measure={{{curve.metric!r}: …}}")
+            ((_, state, _, _),) = reset_if_better(kernel, at, state0, curve, lambda state: float(function(state)))
+        case StopWhenSettled():
+            ((_, state, _, _),) = stop_when_settled(kernel, at, state0, curve)
+        case _:
+            ((_, state, _),) = walk(kernel, cast(Order, curve), at, state0)
+    return state
+
+
+def state_dict(model: nn.Module, state: State) -> dict[str, Any]:
+    """Return the weights of a state under the names that ``model.load_state_dict`` knows.
+
+    Parameters that the module has under several names get all of them; what a module keeps beside tensors stays as it
+    is in ``model``.
+
+    Raises
+    ------
+    KeyError
+        If the state lacks a tensor of the model.
+    """
+    values = state.get("buffers", {}) | state["parameters"]
+    names = {id(value): name for name, value in (*model.named_buffers(), *model.named_parameters())}
+    found: dict[str, Any] = {}
+    for key, own in model.state_dict(keep_vars=True).items():
+        if not isinstance(own, torch.Tensor):
+            found[key] = own
+            continue
+        name = key if key in values else names.get(id(own), key)
+        if name not in values:
+            raise KeyError(f"the state lacks {key}: it is of another model")
+        found[key] = values[name].detach().clone()
+    return found

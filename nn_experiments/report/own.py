@@ -1,0 +1,127 @@
+"""Pictures and a section of the report for runs of a user's own network (matplotlib, no torch)."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contraction.plots.style import figure, style
+from contraction.report.html import Section, figure_html, table_html
+from nn_experiments.paper import curve_names
+from nn_experiments.report.panels import draw_panel, logarithmic
+from nn_experiments.results.blocks import read_settings
+from nn_experiments.results.curves import Curves
+from nn_experiments.results.load import load
+
+__all__ = ["own_results", "own_section", "plot"]
+
+
+def own_results(folder: Path, name: str | None = None) -> list[Curves]:
+    """Return the runs of users' own networks in a folder that have a finished block, of one name if it is given."""
+    found = []
+    for path in sorted(folder.glob("*/experiment.json")):
+        settings = read_settings(path.parent)
+        own = settings.get("own") and (name is None or settings["experiment"]["name"] == name)
+        if own and any(path.parent.glob("*/*/*.npz")):
+            found.append(load(path.parent))
+    return found
+
+
+def _label(curves: Curves) -> str:
+    """Return one line on what was run."""
+    about, n = curves.experiment.get("experiment", {}), curves.iterates
+    every = int(np.median(np.diff(n))) if len(n) > 1 else 1
+    grid = "every iterate" if every == 1 else f"every {every} iterates"
+    seeds = f"{len(curves.seeds)} seed{'s' if len(curves.seeds) > 1 else ''}"
+    parts = [f"N = {n[-1]:,}, {grid} recorded, {seeds}"]
+    if about.get("parameters"):
+        parts.append(f"{about['parameters']:,} parameters")
+    if about.get("batch_size"):
+        parts.append(f"batch {about['batch_size']}")
+    return ", ".join(parts)
+
+
+def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "auto") -> Any:
+    """Return a figure of a run: one row per seed, one column per metric, all curves in the same axes.
+
+    Parameters
+    ----------
+    curves
+        From `nn_experiments.run` or `nn_experiments.load`.
+    metrics
+        Names (default: all but the decisions of policies).
+    scale
+        ``linear``, ``log`` (not for accuracies), or ``auto``.
+
+    Raises
+    ------
+    ValueError
+        If nothing was recorded.
+    KeyError
+        If there is no such metric.
+    """
+    decided = [curve for name in curves.orders if isinstance(curve := curve_names.parse(name), curve_names.Decided)]
+    decisions = {curve.policy.records for curve in decided}
+    names = [name for name in sorted(curves.metrics) if name not in decisions] if metrics is None else list(metrics)
+    if not names or not len(curves.iterates):
+        raise ValueError("there is nothing to draw: no metric has been recorded yet")
+    rows, wide = len(curves.seeds), max(3.1 * len(names), 6.4)
+    with style():
+        fig, axes = figure(rows, len(names), width=wide, height=1.4 + max(1.6 * rows, 2.2), sharex=True, squeeze=False)
+        fig.suptitle(f"{curves.experiment.get('experiment', {}).get('name', '')}: {_label(curves)}", fontsize=9.5)
+        for k, metric in enumerate(names):
+            log = logarithmic(curves, metric, curves.orders, scale)
+            axes[0][k].set_title(metric.replace("_", " "))
+            axes[-1][k].set_xlabel("n: number of maps in iterate n")
+            for row, seed in enumerate(curves.seeds):
+                draw_panel(axes[row][k], curves, metric, seed, curves.orders, log=log)
+                if k == 0:
+                    axes[row][k].set_ylabel(f"seed {seed}")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), handlelength=3.2)
+    return fig
+
+
+def _last_values(curves: Curves) -> list[tuple[str, ...]]:
+    """Return a row for each curve: its last iterate, the gradients that this costs, and each metric by seed."""
+    rows = []
+    for order in curves.orders:
+        cells, last = [], 0
+        for metric in sorted(curves.metrics):
+            ends = []
+            for seed in curves.seeds:
+                n, values = curves.path(metric, seed=seed, order=order)
+                if len(n):
+                    ends.append(f"{values[-1]:.4g}")
+                    last = max(last, int(n[-1]))
+            cells.append(", ".join(ends) or "–")
+        cost = curves.gradients(order)[np.searchsorted(curves.iterates, last)]
+        rows.append((curve_names.label_of(order), f"{last:,}", f"{cost:,}", *cells))
+    return rows
+
+
+def own_section(curves: Curves, folder: Path) -> Section:
+    """Return the section of the report on a run of a user's own network."""
+    about = curves.experiment["experiment"]
+    name = str(about["name"])
+    body = f"<p>{html.escape(_label(curves))}. From the folder {html.escape(str(folder))}.</p>"
+    diverged = [
+        f"seed {seed}, {order}, from n = {n}"
+        for seed in curves.seeds
+        for order in curves.orders
+        if (n := curves.diverged(seed=seed, order=order)) is not None
+    ]
+    if diverged:
+        body += f"<p><strong>Diverged:</strong> {html.escape('; '.join(diverged))}.</p>"
+    body += figure_html(plot(curves), f"{name}: every curve, one row per seed.")
+    header = ("curve", "last iterate", "gradients that it costs", *(f"{m}, per seed" for m in sorted(curves.metrics)))
+    body += table_html(header, _last_values(curves))
+    settings = list({**about, **curves.experiment["decides"]}.items())
+    makers = [(", ".join(f"{key}: {value}" for key, value in maker.items()),) for maker in curves.provenance]
+    body += "<details><summary>Settings, and what made these numbers</summary>"
+    body += table_html(("setting", "value"), settings) + table_html(("made by",), makers) + "</details>"
+    return Section(f"own-{curves.experiment['identity']}", name, body)

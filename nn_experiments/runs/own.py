@@ -1,0 +1,342 @@
+"""A user's network as a problem of the runner: what it needs of step, batches, state and measurement, and its identity.
+
+What is trained is sent to worker processes once, when they start; jobs then name it by its key.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+
+from nn_experiments.engine import measure
+from nn_experiments.engine.gpu import repeatable
+from nn_experiments.engine.kernels.choose import make_kernel
+from nn_experiments.engine.kernels.mlp import Kernel
+from nn_experiments.paper.curve_names import OrderCurve
+from nn_experiments.runs.fingerprint import fingerprint
+from nn_experiments.runs.job import one_thread
+from nn_experiments.training.metrics import Measurement
+from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.step import State
+
+__all__ = ["Network", "NetworkProblem", "NetworkSetup", "StateOfSeed"]
+
+#: A state, or a function of the seed that returns one.
+StateOfSeed = State | Callable[[int], State]
+
+
+@dataclass(frozen=True)
+class NetworkSetup:
+    """All tensors of one seed of a user's network; see `nn_experiments.runs.problem.Setup`."""
+
+    step: Any
+    batches: Any
+    state0: State
+    measurement: Measurement
+
+    def step_of(self, curve: OrderCurve) -> Any:
+        """Return the user's step."""
+        return self.step
+
+    def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
+        """Return what applies the maps of a curve, one chain at a time."""
+        return make_kernel(self.step, self.batches, engine)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What a user trains.
+
+    Attributes
+    ----------
+    step, batches, measurement
+        As in `nn_experiments.iterates`. Where the step or the batches have a method ``with_seed``, each seed has its
+        own.
+    state
+        θ0, or a function of the seed that returns it.
+    """
+
+    step: Any
+    batches: Any
+    state: StateOfSeed
+    measurement: Measurement
+
+    def setup(self, seed: int) -> NetworkSetup:
+        """Return the tensors of a seed."""
+        step, batches = _with_seed(self.step, seed), _with_seed(self.batches, seed)
+        return NetworkSetup(step, batches, _of_seed(self.state, seed), self.measurement)
+
+    def decides(self, described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return what decides the numbers as plain JSON, and what cannot be told apart from something else.
+
+        Parameters
+        ----------
+        described
+            Part -> plain JSON that stands for it, in place of a hash.
+        """
+        unknown: list[str] = []
+        parts: dict[str, Any] = {
+            "step": self.step,
+            "batches": self.batches,
+            "state": self.state,
+            "measure": self.measurement,
+        }
+        if others := described.keys() - parts.keys():
+            raise ValueError(f"describe has {sorted(others)}; the parts are {', '.join(parts)}")
+        decides: dict[str, Any] = {}
+        for name, part in parts.items():
+            if name in described:
+                decides[name] = described[name]
+                continue
+            decides[name] = fingerprint(part, name, unknown=unknown.append)
+            if name == "state" and callable(part):
+                decides["state of seed 0"] = fingerprint(part(0), name)
+        if "batches" not in described and not hasattr(self.batches, "describe"):
+            decides["first batches"] = [fingerprint(self.batches(i), "a batch") for i in (1, 2)]
+        return decides, unknown
+
+
+def _with_seed(thing: Any, seed: int) -> Any:
+    return thing.with_seed(seed) if hasattr(thing, "with_seed") else thing
+
+
+def _of_seed(state: StateOfSeed, seed: int) -> State:
+    return state(seed) if callable(state) else state
+
+
+class NetworkProblem:
+    """A user's network as the runner knows it; see `nn_experiments.runs.problem.Problem`.
+
+    Parameters
+    ----------
+    network
+        What is trained.
+    name
+        What the run is called.
+    described
+        Part -> plain JSON that stands for it in the identity.
+    seed
+        The seed that the behaviour of the step is recorded for.
+    notes
+        What is recorded beside the settings, such as the result of the self-check.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        *,
+        described: Mapping[str, Any],
+        seed: int,
+        notes: Mapping[str, Any],
+    ) -> None:
+        self.network, self.name, self.seed, self.notes = network, name, seed, dict(notes)
+        self.described = dict(described)
+        first = _of_seed(network.state, seed)["parameters"]
+        self.device = str(next(iter(first.values())).device)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how it is pickled: by its key, since workers have been given the rest."""
+        return _registered, (self.key,)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NetworkProblem) and self.key == other.key
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        decides, unknown = self.network.decides(self.described)
+        text = json.dumps({"name": self.name} | decides, sort_keys=True)
+        return {
+            "identity": hashlib.sha256(text.encode()).hexdigest()[:16],
+            "experiment": {"name": self.name} | _readable(self.network, self.seed),
+            "decides": json.loads(text),
+            "own": True,
+            "unknown": unknown,
+            **self.notes,
+        }
+
+    @property
+    def key(self) -> str:
+        """What worker processes know it by: its identity."""
+        return self._settings["identity"]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what goes into ``experiment.json``; the behaviour of the step is measured for it."""
+        return self._settings | {"behaviour": self.behaviour(self.seed)}
+
+    def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
+        """Return the metrics that iterate n has: iterate 0 has no batches."""
+        names = tuple(self.network.measurement.names)
+        if n == 0 and self.network.measurement.on_batches:
+            names = tuple(name for name in names if not name.endswith("_batch_loss"))
+        return names
+
+    def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
+        """The batches are the user's: nothing is looked for beforehand."""
+
+    def prepare(self, seed: int) -> NetworkSetup:
+        """Return the tensors of a seed; the last two are kept."""
+        return _prepare(self, seed)
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """Return the context in which steps and measurements are computed."""
+        return repeatable()
+
+    def behaviour(self, seed: int) -> dict[str, Any]:
+        """Return how far T_1 T_2 moves each tensor of θ0, and the metrics there: a second look at what hashes say."""
+        with one_thread(self.device), self.arithmetic():
+            setup = self.prepare(seed)
+            end = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
+            moved = {
+                name: float((value.detach().double() - setup.state0["parameters"][name].double()).norm())
+                for name, value in end["parameters"].items()
+            }
+            row = measure(setup.measurement, end, 0, 0, setup.batches)
+        return {"seed": seed, "moved": moved, "measured": {name: value.item() for name, value in row.items()}}
+
+    def check_same(self, recorded: Mapping[str, Any], where: str) -> None:
+        """Refuse to go on with a run that cannot be seen to be the same.
+
+        Parameters
+        ----------
+        recorded
+            The settings in the run's folder.
+        where
+            The folder, for messages.
+
+        Raises
+        ------
+        ValueError
+            If something of the run could not be told apart from something else; if T_1 T_2 moves θ0 otherwise.
+        """
+        unknown = self._settings["unknown"]
+        if unknown:
+            parts = ", ".join(sorted({text.split(" ")[0].split(".")[0].split("[")[0] for text in unknown}))
+            raise ValueError(
+                f"{where} holds a run that looks the same, but whether it is cannot be seen of {'; '.join(unknown)}. "
+                f"Pass describe={{…}} with plain data that stands for {parts}, or write to another folder"
+            )
+        before = recorded.get("behaviour", {})
+        if not before:
+            return
+        now = self.behaviour(before["seed"])
+        for what in ("moved", "measured"):
+            for name, value in now[what].items():
+                other = before[what].get(name, float("nan"))
+                if not _close(value, other):
+                    said = "moves by" if what == "moved" else "is"
+                    raise ValueError(
+                        f"{where} holds a run whose settings are the same, but which behaves differently: after "
+                        f"T_1 T_2, {name} {said} {value:.6g}, and {other:.6g} there. Something that the step, the "
+                        "batches or the measurement read has changed; write to another folder, or give another name"
+                    )
+
+
+#: Two steps on other hardware or with another kernel agree to this; another learning rate does not.
+SAME = 0.01
+
+
+def _close(one: float, other: float) -> bool:
+    if one != one or other != other:
+        return one != one and other != other
+    return one == other or abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6
+
+
+def _readable(network: Network, seed: int) -> dict[str, Any]:
+    """Return what people read in plots and reports; nothing is decided by it."""
+    state = _of_seed(network.state, seed)
+    parameters = list(state["parameters"].values())
+    found: dict[str, Any] = {
+        "parameters": sum(value.numel() for value in parameters),
+        "dtype": str(parameters[0].dtype).removeprefix("torch."),
+    }
+    if isinstance(model := getattr(network.step, "model", None), torch.nn.Module):
+        found["model"] = type(model).__name__
+    optimizer = getattr(network.step, "optimizer", getattr(getattr(network.step, "loop", None), "optimizer", None))
+    if isinstance(optimizer, Optimizer):
+        found["optimizer"] = optimizer.to_json()
+    elif optimizer is not None:
+        found["method"] = type(optimizer).__name__
+    if (sampler := getattr(network.batches, "sampler", None)) is not None:
+        found |= {"batch_size": sampler.batch_size, "sampling": sampler.sampling}
+    return found
+
+
+@lru_cache(maxsize=2)
+def _prepare(problem: NetworkProblem, seed: int) -> NetworkSetup:
+    return problem.network.setup(seed)
+
+
+#: What this process has been given: key -> problem.
+_KNOWN: dict[str, NetworkProblem] = {}
+
+
+def _registered(key: str) -> NetworkProblem:
+    if key not in _KNOWN:
+        raise RuntimeError(f"this process was not given the network of the run {key}")
+    return _KNOWN[key]
+
+
+def _register(payload: bytes) -> None:
+    fields = pickle.loads(payload)
+    problem = NetworkProblem.__new__(NetworkProblem)
+    problem.__dict__.update(fields)
+    _KNOWN[problem.key] = problem
+
+
+class Delivery:
+    """What a worker process calls before its first job: it brings the network of a run.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When it is sent, if cloudpickle is not installed.
+    TypeError
+        When it is sent, if the network cannot be sent to another process.
+    """
+
+    def __init__(self, problem: NetworkProblem) -> None:
+        self.problem = problem
+
+    def __call__(self) -> None:
+        _register(self.payload)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"payload": self.payload}
+
+    @cached_property
+    def payload(self) -> bytes:
+        """The network, pickled: functions of the main script by value."""
+        try:
+            import cloudpickle
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "worker processes need cloudpickle (pip install cloudpickle); workers=0 computes in this process",
+                name="cloudpickle",
+            ) from error
+        problem = self.problem
+        step = problem.network.step
+        if hasattr(step, "self_check"):
+            step = copy.copy(step)
+            step.self_check = None  # it has been done
+        fields = problem.__dict__ | {"network": dataclasses.replace(problem.network, step=step)}
+        try:
+            return cloudpickle.dumps(fields)
+        except Exception as error:
+            raise TypeError(
+                f"the network cannot be sent to worker processes ({type(error).__name__}: {error}); workers=0 computes "
+                "in this process"
+            ) from error

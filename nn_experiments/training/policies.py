@@ -1,0 +1,135 @@
+"""Policies, as data: backward training that looks at what it has reached (no torch).
+
+An order says beforehand which maps make iterate n. A policy decides on the way, so that its iterates are computed in
+sequence; `nn_experiments.engine.policies` does that.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from contraction.arguments import check_integer
+
+__all__ = ["METRIC_NAME", "Policy", "ResetIfBetter", "StopWhenSettled"]
+
+#: What the name of a metric may be: it becomes part of file names and of the names of curves.
+METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+class Policy(Protocol):
+    """A rule for where backward words start, or end."""
+
+    @property
+    def name(self) -> str:
+        """The name of its curve."""
+        ...
+
+    @property
+    def records(self) -> str:
+        """The name of the metric that records its decisions."""
+        ...
+
+    def looks_at(self, last: int) -> list[int]:
+        """Return the iterates up to ``last`` that it decides at."""
+        ...
+
+
+@dataclass(frozen=True)
+class ResetIfBetter:
+    """Backward, restarted from the iterate reached whenever that is better than the last start (Section 4).
+
+    Iterate n is T_{m+1} … T_n (iterate m), where m is the last start before n, at first 0. At every multiple of
+    ``every``, iterate n becomes the new start if its metric is better than that of the last one. A metric that is not
+    a number is never better.
+
+    Parameters
+    ----------
+    metric
+        The name of one of the metrics that are measured.
+    every
+        How often the metric is looked at, in steps.
+    better
+        ``"lower"`` (default) or ``"higher"``.
+
+    Examples
+    --------
+    >>> ResetIfBetter("test_loss", every=100).name
+    'reset_if_better-test_loss-100'
+    """
+
+    metric: str
+    every: int
+    better: str = "lower"
+
+    def __post_init__(self) -> None:
+        if not METRIC_NAME.fullmatch(self.metric):
+            raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only, got {self.metric!r}")
+        check_integer("every", self.every, 1)
+        if self.better not in ("lower", "higher"):
+            raise ValueError(f"better must be 'lower' or 'higher', got {self.better!r}")
+
+    @property
+    def name(self) -> str:
+        """The name of its curve."""
+        return f"reset_if_better-{self.metric}-{self.every}" + ("-higher" if self.better == "higher" else "")
+
+    @property
+    def records(self) -> str:
+        """The metric that holds m, the last start before each iterate."""
+        return "reset_at"
+
+    def looks_at(self, last: int) -> list[int]:
+        """Return the multiples of ``every`` up to ``last``."""
+        return list(range(self.every, last + 1, self.every))
+
+    def improves(self, value: float, than: float) -> bool:
+        """Return whether a value of the metric is better than another one."""
+        if math.isnan(than):
+            return not math.isnan(value)
+        return value < than if self.better == "lower" else value > than
+
+
+@dataclass(frozen=True)
+class StopWhenSettled:
+    """Backward until it has settled; afterwards every iterate is the one that it stopped at, at no further cost.
+
+    Settled is what `nn_experiments.limit` calls so, with fresh starts alone: at two successive horizons n = 1, 2, 4, …,
+    iterates n and n + m are at most eps apart, for m = 16, 17 and 33, and nearer than half as far as θ_0 and its image
+    under the further m maps (Euclidean distance of the parameters). It is an estimate, never a certificate. Up to 33
+    maps beyond the last horizon are used.
+
+    Parameters
+    ----------
+    eps
+        Positive.
+
+    Examples
+    --------
+    >>> StopWhenSettled(1e-3).name
+    'stop_when_settled-0.001'
+    """
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        if not (self.eps > 0 and math.isfinite(self.eps)):
+            raise ValueError(f"eps must be positive and finite, got {self.eps}")
+        if float(f"{self.eps:g}") != self.eps:
+            raise ValueError(f"eps may have six significant digits, since it is in the curve's name; got {self.eps!r}")
+
+    @property
+    def name(self) -> str:
+        """The name of its curve."""
+        return f"stop_when_settled-{self.eps:g}"
+
+    @property
+    def records(self) -> str:
+        """The metric that holds the iterate that it stopped at; n while it goes on."""
+        return "stopped_at"
+
+    def looks_at(self, last: int) -> list[int]:
+        """Return the powers of two up to ``last``."""
+        return [2**k for k in range(last.bit_length())]

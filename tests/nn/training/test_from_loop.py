@@ -1,0 +1,211 @@
+"""`nn_experiments.from_loop`: two shapes of existing training code, replayed to the last bit or refused by name."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import contraction as ct  # noqa: E402
+import nn_experiments as nne  # noqa: E402
+import nn_experiments.training.from_loop as module  # noqa: E402
+
+MSE = torch.nn.functional.mse_loss
+
+
+def network(*, dropout: bool = False) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(2, 8), torch.nn.BatchNorm1d(8), torch.nn.Tanh(), torch.nn.Linear(8, 1)]
+    if dropout:
+        layers.insert(3, torch.nn.Dropout(0.5))
+    model = torch.nn.Sequential(*layers)
+    return model, torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.1)
+
+
+def loader(*, keys: bool = False) -> torch.utils.data.DataLoader:
+    draw = torch.Generator().manual_seed(1)
+    x = torch.rand(20, 2, generator=draw)
+    data = [{"x": one, "y": one.sum()[None]} if keys else (one, one.sum()[None]) for one in x]
+    return torch.utils.data.DataLoader(data, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(2))
+
+
+def train(model, optimizer, batches) -> None:
+    for inputs, targets in batches:
+        optimizer.zero_grad()
+        loss = MSE(model(inputs), targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+
+
+def train_step(model, optimizer, batch) -> float:
+    optimizer.zero_grad()
+    loss = MSE(model(batch["x"]), batch["y"])
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def same(state: dict, model: torch.nn.Module) -> bool:
+    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    values = state["parameters"] | state["buffers"]
+    return own.keys() == values.keys() and all(torch.equal(value, own[name]) for name, value in values.items())
+
+
+def test_forward_iterates_are_the_users_own_training_to_the_last_bit() -> None:
+    """Two epochs of a shuffled loader: iterate n is where the loop itself is after n batches."""
+    model, optimizer = network()
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=train, steps=10)
+    assert same(state, model)  # nothing of the user's has been changed
+    ends = [nne.state_at(step, batches, state, ct.Forward(), n) for n in (5, 10)]
+    one = loader()
+    train(model, optimizer, one)
+    assert same(ends[0], model)
+    train(model, optimizer, one)
+    assert same(ends[1], model)
+
+
+def test_a_function_of_one_batch_of_any_form() -> None:
+    model, optimizer = network()
+    step, batches, state = nne.from_loop(model, optimizer, loader(keys=True), train_step=train_step, steps=5)
+    backward = nne.state_at(step, batches, state, ct.Backward(), 5)
+    recorded = list(loader(keys=True))
+    assert torch.equal(batches(3).inputs["x"], recorded[2]["x"])
+    for batch in reversed(recorded):
+        train_step(model, optimizer, batch)
+    assert same(backward, model)
+
+
+def test_a_recorded_loop_is_a_run(tmp_path: Path) -> None:
+    model, optimizer = network()
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=train, steps=6)
+    weight = {"weight": lambda state: state["parameters"]["0.weight"].sum()}
+    curves = [ct.Forward(), ct.Backward()]
+    for _ in range(2):
+        found = nne.run(step, batches, state, curves, at=range(7), measure=weight, out=tmp_path, progress=False)
+    train(model, optimizer, [[batches(i).inputs, batches(i).targets] for i in range(1, 7)])
+    assert found["weight"][0, 0, 6] == pytest.approx(float(model[0].weight.detach().sum()), rel=1e-12)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def without_zero_grad(model, optimizer, batch) -> None:
+    MSE(model(batch[0]), batch[1]).backward()
+    optimizer.step()
+
+
+def twice(model, optimizer, batches) -> None:
+    for _ in range(2):
+        train(model, optimizer, batches)
+
+
+def first_only(model, optimizer, batches) -> None:
+    for k, batch in enumerate(batches):
+        if k == 0:
+            train(model, optimizer, [batch])
+
+
+def of_length(model, optimizer, batches) -> None:
+    assert len(batches.dataset)
+
+
+def counted() -> object:
+    seen = []
+
+    def function(model, optimizer, batch) -> None:
+        seen.append(len(seen))
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01 / (1 + len(seen))
+        train(model, optimizer, [batch])
+
+    return function
+
+
+def accumulated() -> object:
+    count = [0]
+
+    def function(model, optimizer, batch) -> None:
+        (MSE(model(batch[0]), batch[1]) / 2).backward()
+        count[0] += 1
+        if count[0] % 2 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    return function
+
+
+def another() -> object:
+    model, optimizer = network()
+    return lambda _, __, batch: train(model, optimizer, [batch])
+
+
+def noisy(model, optimizer, batch) -> None:
+    train(model, optimizer, [[batch[0] + torch.randn_like(batch[0]), batch[1]]])
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    ("function", "kind", "message"),
+    [
+        (without_zero_grad, "train_step", r"call optimizer.zero_grad\(\) before backward"),
+        (twice, "loop", "goes over its loader several times"),
+        (first_only, "loop", "does something else on 3 batches than on these one by one"),
+        (of_length, "loop", "cannot run on a list of one batch in place of the loader: AttributeError"),
+        (counted(), "train_step", r"the training function \(closure variable seen\).* is not part of the state"),
+        (accumulated(), "train_step", r"does not call optimizer.step\(\) for every batch"),
+        (another(), "train_step", "trains another model or optimizer"),
+        (noisy, "train_step", "draws from torch.*Pass randomness='frozen' to from_loop"),
+    ],
+    ids=["no zero_grad", "twice", "first only", "length", "counter", "accumulated", "another model", "noise"],
+)
+def test_what_cannot_be_replayed_is_refused_with_the_reason(function, kind: str, message: str) -> None:
+    model, optimizer = network()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        nne.from_loop(model, optimizer, loader(), steps=5, **{kind: function})
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_scheduler_in_the_loop_is_refused() -> None:
+    model, optimizer = network()
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+
+    def function(model, optimizer, batch) -> None:
+        train(model, optimizer, [batch])
+        scheduler.step()
+
+    with pytest.raises(ValueError, match="driven by a learning rate scheduler"):
+        nne.from_loop(model, optimizer, loader(), train_step=function, steps=5)
+
+
+def test_noise_and_dropout_frozen_by_the_batch() -> None:
+    model, optimizer = network(dropout=True)
+    with pytest.raises(ValueError, match="draws from torch"):
+        nne.from_loop(model, optimizer, loader(), train_step=noisy, steps=5)
+    step, batches, state = nne.from_loop(
+        model, optimizer, loader(), train_step=noisy, steps=5, randomness="frozen", seed=3
+    )
+    ends = [step(state, batches(i), 1)["parameters"]["0.weight"] for i in (1, 1, 2)]
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def test_what_has_no_meaning_is_refused() -> None:
+    model, optimizer = network()
+    with pytest.raises(TypeError, match="pass either loop="):
+        nne.from_loop(model, optimizer, loader(), steps=5)
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1"):
+        nne.from_loop(model, optimizer, loader(), loop=train, steps=0)
+    with pytest.raises(ValueError, match="the loader yields 5 batches, and steps=9"):
+        nne.from_loop(model, optimizer, iter(loader()), loop=train, steps=9)
+    _, batches, _ = nne.from_loop(model, optimizer, loader(), loop=train, steps=5)
+    with pytest.raises(IndexError, match="batch 6 was not recorded: pass steps=6"):
+        batches(6)
+
+
+def test_examples_of_the_documentation() -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
