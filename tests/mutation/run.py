@@ -16,8 +16,9 @@ from tests.mutation.tree import Job, start
 
 #: File, first and last edited character, new text.
 Key = tuple[str, int, int, str]
-#: Tests that are run one by one, the quickest first, before the others file by file.
+#: The tests that a mutant meets first: so many, from so many files.
 QUICKEST = 40
+FEW_FILES = 5
 
 
 class Chosen:
@@ -67,7 +68,7 @@ class Selection:
         self._importers = _importers(root)
 
     def tests_of(self, mutant: Mutant) -> list[Test]:
-        """Return the tests that run the edited statement, the quickest first.
+        """Return the tests that run the edited statement.
 
         Where none is known to (what runs at import, and what numba compiles): the tests that run any line of the
         file, or else of the files that import it.
@@ -78,7 +79,7 @@ class Selection:
             found = list(self._by_file[mutant.file])
         if not found:
             found = [t for file in self._importers[mutant.file] for t in self._by_file[file]]
-        return in_order({test.name: test for test in found}.values())
+        return list({test.name: test for test in found}.values())
 
 
 def _importers(root: Path) -> dict[str, set[str]]:
@@ -94,14 +95,20 @@ def _importers(root: Path) -> dict[str, set[str]]:
     return found
 
 
-def in_order(tests: Iterable[Test]) -> list[Test]:
-    """Return the quickest tests first, and the others file by file, the quickest file first."""
-    ordered = sorted(tests, key=lambda t: t.seconds)
-    quick, others = ordered[:QUICKEST], ordered[QUICKEST:]
-    total: dict[str, float] = defaultdict(float)
-    for test in others:
-        total[test.file] += test.seconds
-    return quick + sorted(others, key=lambda t: (total[t.file], t.file, t.seconds))
+def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
+    """Return the tests in two runs: the quickest of a few files first, and all others.
+
+    Most mutants are killed by the first, which collects few files. Files below a folder of the package's name come
+    first, then the quickest.
+    """
+    by_file: dict[str, list[Test]] = defaultdict(list)
+    for test in sorted(tests, key=lambda t: t.seconds):
+        by_file[test.file].append(test)
+    files = sorted(by_file, key=lambda f: (f"/{package}/" not in f, sum(t.seconds for t in by_file[f]), f))
+    first = sorted((t for file in files[:FEW_FILES] for t in by_file[file]), key=lambda t: t.seconds)[:QUICKEST]
+    chosen = {test.name for test in first}
+    rest = [test for file in files for test in by_file[file] if test.name not in chosen]
+    return [part for part in (first, rest) if part]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,13 +121,11 @@ class Outcome:
     seconds: float
 
 
-def begin(folder: Path, mutant: Mutant, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
-    """Put the edit into a copy, where it stays, and start its tests.
+def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
+    """Start tests in a copy.
 
     A test hangs if it takes ten times as long as on the true code and ``patience`` seconds more.
     """
-    path = folder / mutant.file
-    path.write_text(mutant.apply(path.read_text(encoding="utf-8")), encoding="utf-8")
     files = list(dict.fromkeys(test.file for test in tests))
     names = [test.name for test in tests]
 
@@ -141,6 +146,41 @@ def outcome(job: Job, tests: int, seconds: float) -> Outcome:
     if job.returncode in (0, 5):
         return Outcome("survived", "", tests, seconds)
     return Outcome("killed", job.test or "import", tests, seconds)
+
+
+class _Trial:
+    """A mutant in a copy of the project, and its runs of tests one after the other."""
+
+    def __init__(
+        self, mutant: Mutant, folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float
+    ) -> None:
+        self.mutant, self.folder, self._known, self._patience = mutant, folder, known, patience
+        self._path = folder / mutant.file
+        self._text = self._path.read_text(encoding="utf-8")
+        self._waiting = batches(tests, Path(mutant.file).parts[1])
+        self._count, self._begun = len(tests), time.monotonic()
+        self._path.write_text(mutant.apply(self._text), encoding="utf-8")
+        self._job = self._next()
+
+    def _next(self) -> Job:
+        return begin(self.folder, self._waiting.pop(0), self._known, self._patience)
+
+    def look(self) -> Outcome | None:
+        """Return the outcome once it is known; the copy is as before then."""
+        if not self._job.look():
+            return None
+        found = outcome(self._job, self._count, round(time.monotonic() - self._begun, 1))
+        self._job.forget()
+        if found.status == "survived" and self._waiting:
+            self._job = self._next()
+            return None
+        self._path.write_text(self._text, encoding="utf-8")
+        return found
+
+    def stop(self) -> None:
+        self._job.stop()
+        self._job.forget()
+        self._path.write_text(self._text, encoding="utf-8")
 
 
 def run(
@@ -175,29 +215,22 @@ def run(
             while waiting and free and time.monotonic() - begun < limit:
                 group, mutant = waiting.pop(0)
                 tests = selection.tests_of(mutant)
-                if not tests:
+                if tests:
+                    trial = _Trial(mutant, free.pop(), tests, selection.tests, patience)
+                    running.append((group, trial))
+                else:
                     _note(journal, done, mutant, Outcome("untested", "", 0, 0.0))
-                    continue
-                folder = free.pop()
-                text = (folder / mutant.file).read_text(encoding="utf-8")
-                job = begin(folder, mutant, tests, selection.tests, patience)
-                running.append((job, folder, text, group, mutant, len(tests), time.monotonic()))
-            for entry in list(running):
-                job, folder, text, group, mutant, tests, since = entry
-                if job.look():
-                    running.remove(entry)
-                    (folder / mutant.file).write_text(text, encoding="utf-8")
-                    free.append(folder)
-                    found = outcome(job, tests, round(time.monotonic() - since, 1))
-                    job.forget()
+            for group, trial in list(running):
+                if (found := trial.look()) is not None:
+                    running.remove((group, trial))
+                    free.append(trial.folder)
+                    mutant = trial.mutant
                     _note(journal, done, mutant, found)
                     say(f"{found.status:<8} {found.seconds:5.0f} s {group}: {mutant.file}:{mutant.line} {mutant.kind}")
             time.sleep(0.02)
     finally:
-        for job, folder, text, _, mutant, _, _ in running:
-            job.stop()
-            job.forget()
-            (folder / mutant.file).write_text(text, encoding="utf-8")
+        for _, trial in running:
+            trial.stop()
     return [(g, m, done[key_of(m)]) for g, m in sampled if key_of(m) in done]
 
 
