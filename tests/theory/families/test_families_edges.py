@@ -116,3 +116,14 @@ def test_a_gaussian_vector_has_no_bound_unless_it_is_zero():
     assert fam.GaussianVector(np.diag([0.0, 1.0])).interval == (-math.inf, math.inf)
     assert fam.GaussianVector(np.zeros((2, 2))).interval == (0.0, 0.0)
     assert fam.GaussianVector(np.diag([0.0, 1.0])).bound == math.inf
+
+
+def test_data_that_can_be_interpolated_are_up_to_rounding():
+    """One number each: theta = y/x solves x theta = y but for rounding, and no theta solves two that disagree."""
+    rng = np.random.default_rng(2)
+    for x, y, theta0 in rng.standard_normal((200, 3)):
+        family = fam.LeastSquares([[x]], [y], 0.1)
+        assert family.interpolator([theta0]) == pytest.approx(y / x, rel=1e-9)
+        assert family.interpolator([0.0]) == pytest.approx(y / x, rel=1e-12)
+    with pytest.raises(ValueError, match="no theta interpolates"):
+        fam.LeastSquares([[1.0], [1.0]], [1.0, 1.0 + 1e-9], 0.1).interpolator([0.0])
