@@ -9,13 +9,14 @@ OUT ?= out
 PROOFS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint proofs mistakes bench report clean
+.PHONY: help verify test lint proofs mistakes mutants bench report clean
 
 help:
 	@echo "make verify    the statement table, the rate plots and a first network figure, under $(OUT)/"
 	@echo "make test      every test"
 	@echo "make proofs    compile the machine-checked proofs and compare their axioms (needs coqc)"
 	@echo "make lint      lint and types;  make mistakes  deliberate mistakes, each caught by a named test"
+	@echo "make mutants   a seeded sample of small wrong edits, and those that no test notices, under $(OUT)/"
 	@echo "make bench     speed, as ratios;  make report  one HTML page"
 
 $(VENV)/.installed: pyproject.toml
@@ -44,6 +45,10 @@ lint: $(VENV)/.lint
 
 mistakes: $(VENV)/.installed
 	$(BIN)/python -m tests.mistakes
+
+mutants: $(VENV)/.installed
+	mkdir -p $(OUT)
+	nice $(BIN)/python -m tests.mutation --out $(OUT)/mutants.md
 
 bench: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.core --out $(OUT)/benchmarks

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from nn_experiments.analysis.pairing import Pairing
 from nn_experiments.analysis.paths import settling_time, summarise
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import compare
@@ -87,22 +86,6 @@ def test_a_p_value_at_the_level_rejects():
     row = compare("loss", range(6), [2.0, 3, 4, 5, 6, 7], [1.0] * 6)
     assert row.rejects(row.p_value or 0)
     assert not row.rejects(np.nextafter(row.p_value, 0))
-
-
-def two_orders(reference: list[float], other: list[float]) -> Curves:
-    """Curves of fig4 that swing by so much, one seed each, around 1."""
-    n = np.arange(1401)
-    swing = np.where(n % 2 == 0, 1.0, -1.0)
-    rows = np.array([[1 + a * swing, 1 + b * swing] for a, b in zip(reference, other, strict=True)])
-    return curves({"train_loss": rows, "test_loss": rows}, ("forward", "backward"), n)
-
-
-def test_ratios_of_variability_in_words():
-    """By seed: a path against one that stands still is infinitely more variable; two that stand still are equal."""
-    figure = catalogue.find("fig4")
-    made = two_orders([0.5, 0.25, 0.0, 0.5], [0.0, 0.5, 0.0, 0.25])
-    [found, *_] = variability(Pairing(made, figure, "forward", "backward"), "here", "that")
-    assert "∞, 0.5, 1, 2 (median" in found.measured
 
 
 @pytest.mark.parametrize(("falls", "said"), [((0.02, 0.05), "by 5.0% of its start"), ((0.02, 0.3), "")])

@@ -37,9 +37,12 @@ def test_drawn_certificates_are_the_sum_that_they_bound_and_no_more():
 def test_a_drawn_factor_has_room_for_a_computed_norm():
     """Spectral norms of two maps and a distance in d dimensions are off by d units in the last place each, and more."""
     d, e = 64, np.eye(64)[0]
-    family = ct.RandomOperator(lambda rng: e, lambda x, v: x / 2 + v, affine=lambda v: (np.eye(d) / 2, v))
-    found = certify(ct.Operators(family, [0 * e, e]), np.zeros(d)).bound(0)
-    assert 0.5 * (1 + 3 * d * 2.0**-52) <= found <= 0.5 * (1 + 1e-10)
+    for family in (
+        ct.RandomOperator(lambda rng: e, lambda x, v: x / 2 + v, affine=lambda v: (np.eye(d) / 2, v)),
+        ct.RandomOperator(lambda rng: e, lambda x, v: np.sin(x) / 2 + v, lipschitz=lambda v: 0.5),
+    ):
+        found = certify(ct.Operators(family, [0 * e, e]), np.zeros(d)).bound(0)
+        assert 0.5 * (1 + 3 * d * 2.0**-52) <= found <= 0.5 * (1 + 1e-10)
 
 
 @pytest.mark.parametrize("drawn", [False, True])

@@ -40,5 +40,13 @@ def test_a_network_of_one_unit():
     slope = residual * v * (1 - hidden**2)
     gradient = [np.mean(slope * x[:, 0]), np.mean(slope), np.mean(residual * hidden), np.mean(residual)]
     np.testing.assert_allclose(field.value(theta), -np.array(gradient), rtol=1e-14)
-    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="at least 1, got 0"):
         tanh_network_field(x, y, 0)
+
+
+def test_transposes_of_series():
+    """By NumPy's function and by the attribute: of every coefficient, with the axes of the matrix exchanged."""
+    coefficients = np.arange(12.0).reshape(2, 2, 3)
+    series = Series(coefficients)
+    for found in (np.transpose(series), series.T):
+        np.testing.assert_array_equal(found.coefficients, coefficients.transpose(0, 2, 1))

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from contraction import families as fam
+from contraction.certificates.certify import certify
 from contraction.families.losses import RidgeLoss
+from tests.theory.family_examples import EXAMPLES, NAMES
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 
@@ -72,3 +74,56 @@ def test_a_bound_on_the_curvature_of_all_batches():
 def test_a_gaussian_without_spread_is_one_point():
     assert fam.Gaussian(0.0, center=2.0).interval == (2.0, 2.0)
     assert fam.Gaussian(1e-300).interval == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("prefixes", "page rank")])
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, math.inf])
+def test_constants_of_a_batch_of_starts_are_those_of_the_worst_start(name, p):
+    """D and its moments for several starts at once, near and far: the largest of those for each."""
+    family, start = EXAMPLES[name]
+    starts = np.stack([start, 3 * start + 7.0, start - 0.5]).astype(float)
+
+    def found(points: np.ndarray) -> float | None:
+        known = family.displacement(points) if p == math.inf else family.displacement_moment(points, p)
+        return None if known is None else float(known.value)
+
+    each = [found(one) for one in starts]
+    if None in each:
+        assert found(starts) is None
+    else:
+        assert found(starts) == pytest.approx(max(e for e in each if e is not None), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("H", "h", "constant"),
+    [
+        ([[2.0]], 0.5, True),
+        (np.diag([4.0, 4.0, 4.0]), 0.25, True),
+        (np.diag([4.0, 4.0 + 2.0**-50]), 0.25, False),
+        ([[4.0, 2.0**-50], [2.0**-50, 4.0]], 0.25, False),
+        ([[10.0]], 0.1, False),  # 0.1 is a little more than a tenth
+    ],
+)
+def test_a_factor_of_zero_is_exact_only_where_h_times_the_hessian_is_one(H, h, constant):
+    """Then one map forgets the start: the factor stays 0, and it does not where a rounding is left."""
+    family = fam.LinearizedSGD(np.ones(len(H)), H, h, fam.Uniform(-1, 1))
+    assert family.is_constant == constant
+    certificate = certify(family, np.zeros(len(H)))
+    assert (certificate.bound(1) == 0) == constant
+
+
+def test_a_gaussian_vector_has_no_bound_unless_it_is_zero():
+    assert fam.GaussianVector(np.diag([0.0, 1.0])).interval == (-math.inf, math.inf)
+    assert fam.GaussianVector(np.zeros((2, 2))).interval == (0.0, 0.0)
+    assert fam.GaussianVector(np.diag([0.0, 1.0])).bound == math.inf
+
+
+def test_data_that_can_be_interpolated_are_up_to_rounding():
+    """One number each: theta = y/x solves x theta = y but for rounding, and no theta solves two that disagree."""
+    rng = np.random.default_rng(2)
+    for x, y, theta0 in rng.standard_normal((200, 3)):
+        family = fam.LeastSquares([[x]], [y], 0.1)
+        assert family.interpolator([theta0]) == pytest.approx(y / x, rel=1e-9)
+        assert family.interpolator([0.0]) == pytest.approx(y / x, rel=1e-12)
+    with pytest.raises(ValueError, match="no theta interpolates"):
+        fam.LeastSquares([[1.0], [1.0]], [1.0, 1.0 + 1e-9], 0.1).interpolator([0.0])

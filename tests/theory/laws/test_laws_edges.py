@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction as F
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,12 +30,13 @@ def test_no_integer_overflows(bits, dim, monkeypatch):
     Both orders, by words and by merged atoms, which check their ranges apart from each other.
     """
     rng = np.random.default_rng(1000 * dim + bits)
-    for shape in ("linear part", "shift", "start", "all", "fractions"):
+    for shape in ("linear part", "shift", "start", "all", "fractions", "first"):
         big = lambda wanted: number(rng, bits) if shape in (wanted, "all") else int(rng.integers(-3, 4)) or 1  # noqa: B023, E731
         below = lambda: int(rng.integers(1, 2 ** min(bits, 16))) if shape == "fractions" else 1  # noqa: B023, E731
 
         def entries(wanted: str, count: int) -> list[F]:
-            return [F(big(wanted), below()) for _ in range(count)]  # noqa: B023
+            one_of_many = [F(number(rng, bits))] * (shape == "first")  # noqa: B023
+            return (one_of_many + [F(big(wanted), below()) for _ in range(count)])[:count]  # noqa: B023
 
         if dim == 1:
             maps = [(entries("linear part", 1)[0], entries("shift", 1)[0]) for _ in range(2)]
@@ -72,6 +74,14 @@ def test_points_beyond_64_bits_are_sorted_and_summed():
     assert summed.tolist() == [6, 3, 1]
     for value in (2**62, -(2**62) - 1):
         assert _words.rescaled(np.array([[value], [1]]), 3).ravel().tolist() == [3 * value, 3]
+
+
+def test_what_has_half_of_a_rational_is_none():
+    """Rationals of other libraries are known by p and q; one of the two is not enough."""
+    for half in (SimpleNamespace(p=1), SimpleNamespace(q=1)):
+        with pytest.raises(TypeError, match="need integers or Fractions"):
+            _words.as_fraction(half)
+    assert _words.as_fraction(SimpleNamespace(p=6, q=4)) == F(3, 2)
 
 
 def step(at: float, closed: bool):

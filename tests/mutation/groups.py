@@ -1,0 +1,43 @@
+"""The eight groups of modules, and seeded samples of their mutants."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.mutation.mutate import WEIGHTS, Mutant, is_program, mutants
+
+#: Group -> the folders whose mutants it holds. Plots, the command lines and lists of figures are in none.
+GROUPS = {
+    "theory core": ("contraction/maps", "contraction/certificates", "contraction/limits"),
+    "laws": ("contraction/laws",),
+    "expansions": ("contraction/expansions",),
+    "families": ("contraction/families",),
+    "statements": ("contraction/statements", "contraction/report"),
+    "engine": ("nn_experiments/engine",),
+    "training and results": tuple(f"nn_experiments/{n}" for n in ("training", "datasets", "results", "runs")),
+    "analysis": ("nn_experiments/analysis", "nn_experiments/report"),
+}
+
+
+def of_group(root: Path, folders: Sequence[str]) -> list[Mutant]:
+    """Return every mutant of the modules below some folders of a copy of the project."""
+    files = sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
+    return [m for path in files for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
+
+
+def sample(root: Path, group: str, count: int, seed: int) -> list[Mutant]:
+    """Draw mutants of a group: first a kind, by its weight, then one of its mutants, none of them twice."""
+    rng = random.Random(f"{seed} {group}")
+    by_kind: dict[str, list[Mutant]] = {kind: [] for kind in WEIGHTS}
+    for mutant in of_group(root, GROUPS[group]):
+        by_kind[mutant.kind].append(mutant)
+    drawn: list[Mutant] = []
+    while len(drawn) < count and any(by_kind.values()):
+        kinds = [kind for kind, left in by_kind.items() if left]
+        (kind,) = rng.choices(kinds, [WEIGHTS[k] for k in kinds])
+        mutant = by_kind[kind].pop(rng.randrange(len(by_kind[kind])))
+        if is_program(mutant, (root / mutant.file).read_text(encoding="utf-8")):
+            drawn.append(mutant)
+    return drawn

@@ -1,0 +1,266 @@
+"""Run the tests of every mutant, one line of JSON each, and go on where a run was stopped."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+
+from tests.mutation.coverage_of_tests import Test
+from tests.mutation.mutate import Mutant
+from tests.mutation.tree import Job, start
+
+#: File, first and last edited character, new text.
+Key = tuple[str, int, int, str]
+#: The tests that a mutant meets first: so many, from so many files.
+QUICKEST = 40
+FEW_FILES = 5
+
+
+class Chosen:
+    """A plugin of pytest that keeps the chosen tests, in the chosen order.
+
+    A test with another name than on the true code, because the edit changed a parameter of it, is kept if its function
+    has a chosen test.
+    """
+
+    def __init__(self, names: Sequence[str], known: Collection[str], begins: Callable[[str], None]):
+        self._place = {name: k for k, name in enumerate(names)}
+        self._functions = {name.partition("[")[0] for name in names}
+        self._known, self._begins = known, begins
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        kept = [item for item in items if self._keeps(item.nodeid)]
+        items[:] = sorted(kept, key=lambda item: self._place.get(item.nodeid, -1))
+
+    def _keeps(self, name: str) -> bool:
+        return name in self._place or (name not in self._known and name.partition("[")[0] in self._functions)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._begins(nodeid)
+
+
+class Selection:
+    """The tests that run a mutant.
+
+    Parameters
+    ----------
+    tests : iterable of Test
+        Every test that passes on the true code, with its lines.
+    root : Path
+        A copy of the project, to see which module imports which.
+    """
+
+    def __init__(self, tests: Iterable[Test], root: Path):
+        self._by_line: dict[tuple[str, int], list[Test]] = defaultdict(list)
+        self._by_file: dict[str, list[Test]] = defaultdict(list)
+        self.tests = {test.name: test for test in tests}
+        for test in self.tests.values():
+            for file, lines in test.lines.items():
+                if lines:
+                    self._by_file[file].append(test)
+                for line in lines:
+                    self._by_line[file, line].append(test)
+        self._importers = _importers(root)
+
+    def tests_of(self, mutant: Mutant) -> list[Test]:
+        """Return the tests that run the edited statement.
+
+        Where none is known to (what runs at import, and what numba compiles): the tests that run any line of the
+        file, or else of the files that import it.
+        """
+        first, last = mutant.lines
+        found = [t for line in range(first, last + 1) for t in self._by_line[mutant.file, line]]
+        if not mutant.in_function or not found:
+            found = list(self._by_file[mutant.file])
+        if not found:
+            found = [t for file in self._importers[mutant.file] for t in self._by_file[file]]
+        return list({test.name: test for test in found}.values())
+
+
+def _importers(root: Path) -> dict[str, set[str]]:
+    paths = {str(p.relative_to(root)) for n in ("contraction", "nn_experiments") for p in (root / n).rglob("*.py")}
+    names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in paths}
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                    if name in names:
+                        found[names[name]].add(path)
+    return found
+
+
+def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
+    """Return the tests in two runs: the quickest of a few files first, and all others.
+
+    Most mutants are killed by the first, which collects few files. Files below a folder of the package's name come
+    first, then the quickest.
+    """
+    by_file: dict[str, list[Test]] = defaultdict(list)
+    for test in sorted(tests, key=lambda t: t.seconds):
+        by_file[test.file].append(test)
+    files = sorted(by_file, key=lambda f: (f"/{package}/" not in f, sum(t.seconds for t in by_file[f]), f))
+    first = sorted((t for file in files[:FEW_FILES] for t in by_file[file]), key=lambda t: t.seconds)[:QUICKEST]
+    chosen = {test.name for test in first}
+    rest = [test for file in files for test in by_file[file] if test.name not in chosen]
+    return [part for part in (first, rest) if part]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant: "killed", "survived", or "untested" (no test runs it); by which test, in how long."""
+
+    status: str
+    by: str
+    tests: int
+    seconds: float
+
+
+def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
+    """Start tests in a copy.
+
+    A test hangs if it takes ten times as long as on the true code and ``patience`` seconds more.
+    """
+    files = list(dict.fromkeys(test.file for test in tests))
+    names = [test.name for test in tests]
+
+    def seconds_for(name: str) -> float:
+        return patience + 10 * (known[name].seconds if name in known else patience)
+
+    return start(folder, ["-x", *files], lambda begins: [Chosen(names, known, begins)], seconds_for)
+
+
+def outcome(job: Job, tests: int, seconds: float) -> Outcome:
+    """Return what a finished process says of its mutant.
+
+    Killed: a test fails (1), the project cannot be imported (2, 4), pytest itself stumbles over what the project
+    gives it (3), a test hangs, or the process dies.
+    """
+    if job.hung:
+        return Outcome("killed", f"{job.test} (it hung)", tests, seconds)
+    if job.returncode in (0, 5):
+        return Outcome("survived", "", tests, seconds)
+    return Outcome("killed", job.test or "import", tests, seconds)
+
+
+class _Trial:
+    """A mutant in a copy of the project, and its runs of tests one after the other."""
+
+    def __init__(
+        self, mutant: Mutant, folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float
+    ) -> None:
+        self.mutant, self.folder, self._known, self._patience = mutant, folder, known, patience
+        self._path = folder / mutant.file
+        self._text = self._path.read_text(encoding="utf-8")
+        self._waiting = batches(tests, Path(mutant.file).parts[1])
+        self._count, self._begun = len(tests), time.monotonic()
+        self._path.write_text(mutant.apply(self._text), encoding="utf-8")
+        self._job = self._next()
+
+    def _next(self) -> Job:
+        return begin(self.folder, self._waiting.pop(0), self._known, self._patience)
+
+    def look(self) -> Outcome | None:
+        """Return the outcome once it is known; the copy is as before then."""
+        if not self._job.look():
+            return None
+        found = outcome(self._job, self._count, round(time.monotonic() - self._begun, 1))
+        self._job.forget()
+        if found.status == "survived" and self._waiting:
+            self._job = self._next()
+            return None
+        self._path.write_text(self._text, encoding="utf-8")
+        return found
+
+    def stop(self) -> None:
+        self._job.stop()
+        self._job.forget()
+        self._path.write_text(self._text, encoding="utf-8")
+
+
+def run(
+    sampled: Sequence[tuple[str, Mutant]], selection: Selection, folders: Sequence[Path], journal: Path,
+    limit: float = float("inf"), patience: float = 60.0, say: Callable[[str], None] = print,
+) -> list[tuple[str, Mutant, Outcome]]:  # fmt: skip
+    """Run every mutant that the journal does not hold yet, and return all of them that it holds then.
+
+    Parameters
+    ----------
+    sampled : sequence of (str, Mutant)
+        Each with its group.
+    selection : Selection
+        Which tests run it.
+    folders : sequence of Path
+        Copies of the project; one process runs in each.
+    journal : Path
+        A file with one line of JSON for each mutant that was run.
+    limit : float, optional
+        Seconds after which no further mutant is begun.
+    patience : float, optional
+        Seconds beyond which a test may hang (default: 60).
+    say : callable, optional
+        Told of every mutant that was run.
+    """
+    done = read_journal(journal)
+    waiting = [(g, m) for g, m in sampled if key_of(m) not in done]
+    free, running = list(folders), []
+    begun = time.monotonic()
+    try:
+        while running or (waiting and time.monotonic() - begun < limit):
+            while waiting and free and time.monotonic() - begun < limit:
+                group, mutant = waiting.pop(0)
+                tests = selection.tests_of(mutant)
+                if tests:
+                    trial = _Trial(mutant, free.pop(), tests, selection.tests, patience)
+                    running.append((group, trial))
+                else:
+                    _note(journal, done, mutant, Outcome("untested", "", 0, 0.0))
+            for group, trial in list(running):
+                if (found := trial.look()) is not None:
+                    running.remove((group, trial))
+                    free.append(trial.folder)
+                    mutant = trial.mutant
+                    _note(journal, done, mutant, found)
+                    say(f"{found.status:<8} {found.seconds:5.0f} s {group}: {mutant.file}:{mutant.line} {mutant.kind}")
+            time.sleep(0.02)
+    finally:
+        for _, trial in running:
+            trial.stop()
+    return [(g, m, done[key_of(m)]) for g, m in sampled if key_of(m) in done]
+
+
+def key_of(mutant: Mutant) -> Key:
+    """Return what tells a mutant from the others of the same code."""
+    return mutant.file, mutant.start, mutant.end, mutant.new
+
+
+def _note(journal: Path, done: dict[Key, Outcome], mutant: Mutant, found: Outcome) -> None:
+    done[key_of(mutant)] = found
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"mutant": dataclasses.asdict(mutant), "outcome": dataclasses.asdict(found)}) + "\n")
+
+
+def read_journal(journal: Path) -> dict[Key, Outcome]:
+    """Return the outcome of every mutant that a journal holds; of one that was run twice, the later outcome."""
+    done = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        entry = json.loads(line)
+        mutant = entry["mutant"]
+        done[mutant["file"], mutant["start"], mutant["end"], mutant["new"]] = Outcome(**entry["outcome"])
+    return done
+
+
+def forget_survivors(journal: Path) -> None:
+    """Take every mutant that was not killed out of a journal, so that it is run again."""
+    if not journal.exists():
+        return
+    kept = [line for line in journal.read_text(encoding="utf-8").splitlines(keepends=True)
+            if json.loads(line)["outcome"]["status"] == "killed"]  # fmt: skip
+    atomic = journal.with_suffix(".part")
+    atomic.write_text("".join(kept), encoding="utf-8")
+    atomic.replace(journal)

@@ -1,0 +1,190 @@
+"""Copies of one revision of the project, and tests run in them by a process that has imported numpy and torch."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import gc
+import importlib
+import os
+import py_compile
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Imported once, before the processes that run tests are forked. Nothing of the project may be among them.
+PRELOADED = (
+    "numpy", "scipy.stats", "scipy.optimize", "scipy.sparse.linalg", "sympy", "flint", "torch", "torch.func", "numba",
+    "matplotlib.pyplot", "sklearn.datasets", "hypothesis.strategies", "hypothesis.extra.numpy", "pytest",
+)  # fmt: skip
+PROJECT = ("contraction", "nn_experiments", "tests", "proofs", "benchmarks")
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Return what git prints in a checkout."""
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def unpack(root: Path, revision: str, folder: Path) -> None:
+    """Write every file of a checkout's revision into a folder, which is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", revision], cwd=root, capture_output=True, check=True).stdout
+    with tempfile.TemporaryFile() as file:
+        file.write(archive)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as tar:
+            tar.extractall(folder, filter="data")
+    # compiled once; a compiled file that carries its source's hash can never stand for another, edited source
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    for name in PROJECT:
+        compileall.compile_dir(folder / name, quiet=2, invalidation_mode=mode)
+
+
+def preload() -> None:
+    """Import the large libraries that are installed."""
+    os.environ["MPLBACKEND"] = "Agg"
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+    gc.freeze()
+
+
+@dataclass
+class Job:
+    """A forked process that runs tests in a folder and tells through a pipe which test it has begun.
+
+    Attributes
+    ----------
+    deadline : float
+        On `time.monotonic`: when the test that runs now counts as hanging.
+    returncode : int or None
+        pytest's; negative for a signal, None while it runs.
+    """
+
+    pid: int
+    pipe: int
+    scratch: Path
+    seconds_for: Callable[[str], float]
+    deadline: float
+    test: str = ""
+    hung: bool = False
+    returncode: int | None = None
+    _text: bytes = field(default=b"", repr=False)
+
+    def look(self) -> bool:
+        """Read what there is, stop a test that hangs, and return whether the process has ended."""
+        readable, _, _ = select.select([self.pipe], [], [], 0)
+        if readable:
+            chunk = os.read(self.pipe, 65536)
+            self._text += chunk
+            *lines, self._text = self._text.split(b"\n")
+            if lines:
+                self.test = lines[-1].decode()
+                self.deadline = time.monotonic() + self.seconds_for(self.test)
+            if not chunk:
+                self._end(os.waitpid(self.pid, 0)[1])
+                return True
+        if time.monotonic() > self.deadline:
+            self.hung = True
+            self.stop()
+            return True
+        return False
+
+    def stop(self) -> None:
+        """End the process and those that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._end(os.waitpid(self.pid, 0)[1])
+
+    def _end(self, status: int) -> None:
+        self.returncode = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # what the tests have left running
+        os.close(self.pipe)
+
+    @property
+    def output(self) -> str:
+        return (self.scratch / "output").read_text(errors="replace")
+
+    def forget(self) -> None:
+        """Delete the process's own folder."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def start(
+    folder: Path, arguments: list[str], plugins: Callable[[Callable[[str], None]], list[object]],
+    seconds_for: Callable[[str], float], seconds_to_begin: float = 300.0,
+) -> Job:  # fmt: skip
+    """Fork a process that runs pytest in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A copy of the project.
+    arguments : list of str
+        pytest's.
+    plugins : callable
+        Called in the new process with the function that says which test begins; returns pytest's plugins.
+    seconds_for : callable
+        How long a test may run.
+    seconds_to_begin : float, optional
+        How long it may take until the first test begins.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writes)
+        return Job(pid, reads, scratch, seconds_for, time.monotonic() + seconds_to_begin)
+    code = 70
+    try:
+        os.setpgid(0, 0)
+        os.close(reads)
+        with open(scratch / "output", "wb") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        code = _run(folder, scratch, arguments, plugins(lambda test: _say(writes, test)))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _say(pipe: int, test: str) -> None:
+    os.write(pipe, test.encode() + b"\n")
+
+
+def _run(folder: Path, scratch: Path, arguments: list[str], plugins: list[object]) -> int:
+    import pytest
+
+    for name in [name for name in sys.modules if name.partition(".")[0] in PROJECT]:
+        del sys.modules[name]
+    os.chdir(folder)
+    sys.path[:] = [str(folder), *(p for p in sys.path if p and Path(p).resolve() != ROOT)]
+    sys.argv[:] = ["pytest"]
+    tempfile.tempdir = None
+    os.environ |= {
+        "PYTHONPATH": str(folder), "HYPOTHESIS_PROFILE": "ci", "TMPDIR": str(scratch),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"), "NUMBA_CACHE_DIR": str(scratch / "numba"),
+    }  # fmt: skip
+    for variable in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(variable, None)
+    sys.dont_write_bytecode = False
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return int(pytest.main([*options, f"--basetemp={scratch / 'pytest'}", *arguments], plugins))
