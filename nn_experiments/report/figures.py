@@ -122,7 +122,7 @@ def coincide(curves: Curves, entry: Figure) -> bool:
     The height is that of all curves drawn, baselines included.
     """
     orders, metrics = _shown(curves, entry)
-    if len([name for name in entry.orders if name in orders]) < 2 or any(curve_names.parse(o).rule for o in orders):
+    if len([name for name in entry.orders if name in orders]) < 2 or curve_names.compares_steps(orders):
         return False
     near = []
     for seed in curves.seeds:

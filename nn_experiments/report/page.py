@@ -32,7 +32,7 @@ from nn_experiments.report import figures
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
-from nn_experiments.results.studies import Study, studies_at_hand
+from nn_experiments.results.studies import Study, find_studies
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
@@ -339,7 +339,7 @@ def main(words: Sequence[str]) -> int:
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}; python -m nn_experiments run fig4 makes some."
-    if args.no_theory and not results and not studies_at_hand([args.out, args.results]):
+    if args.no_theory and not results and not find_studies([args.out, args.results]):
         print(missing, file=sys.stderr)
         return 1
     check_writable_folder(page.parent)
@@ -348,7 +348,7 @@ def main(words: Sequence[str]) -> int:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    studies = studies_at_hand([args.out, args.results])
+    studies = find_studies([args.out, args.results])
     networks = network_sections(results, studies)
     if not networks:
         networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
