@@ -33,7 +33,7 @@ from nn_experiments.report.own import own_results, own_section
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
-from nn_experiments.results.studies import Study, studies_at_hand
+from nn_experiments.results.studies import Study, find_studies
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
 
@@ -349,7 +349,7 @@ def main(words: Sequence[str]) -> int:
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
     own = [(curves, args.out) for curves in own_results(args.out)]
-    studies = studies_at_hand([args.out, args.results])
+    studies = find_studies([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}. To compute some: python -m nn_experiments run fig4"
     if not results and not own and not studies:
         print(missing, file=sys.stderr)

@@ -79,23 +79,19 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
     catalogue's own first. A figure is left out if only a part of its orders was recorded, or if its curves end below
     `Figure.at_least`.
     """
-    found: list[FigureResults] = []
+    everything: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
     for entry in catalogue.FIGURES.values():
         results = {
             folder: usable
             for folder in folders
-            if (
-                usable := [
-                    (curves, name) for curves, name in _every_setting(entry, folder) if _comparable(curves, entry)
-                ]
-            )
+            if (usable := [found for found in _every_setting(entry, folder) if _comparable(found[0], entry)])
         }
         if results:
             best = max(results, key=lambda folder: max(_amount(curves, entry) for curves, _ in results[folder]))
             others = tuple(folder for folder in results if folder != best)
-            found += [FigureResults(curves, entry, best, others, tag) for curves, tag in results[best]]
-    return found
+            everything += [FigureResults(curves, entry, best, others, tag) for curves, tag in results[best]]
+    return everything
 
 
 def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from contraction.files import write_atomically
 
-__all__ = ["Study", "load_study", "resumed", "studies_at_hand", "study_path"]
+__all__ = ["Study", "find_studies", "load_study", "resumed", "study_path"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def study_path(name: str, folder: Path) -> Path:
     return folder / "studies" / f"{name}.npz"
 
 
-def studies_at_hand(folders: Iterable[Path]) -> list[Study]:
+def find_studies(folders: Iterable[Path]) -> list[Study]:
     """Return every study that a folder has, by name; of several folders the first that has it."""
     found: dict[str, Study] = {}
     for folder in dict.fromkeys(folders):

@@ -211,18 +211,20 @@ class Bank:
             if n in wanted:
                 yield n
 
-    def backward(self, at: Sequence[int], *, stream: str = "batch", theta: torch.Tensor | None = None) -> Chains:
+    def backward(
+        self, at: Sequence[int], *, stream: str = "batch", theta: torch.Tensor | None = None, offset: int = 0
+    ) -> Chains:
         """Return the backward iterates n of ``at`` from the start, in that order along the chains.
 
-        ``theta`` (R, P) takes the place of the replicates' own starts. All are made in one sweep: T_i is applied, for
-        i from the largest n down to 1, to every iterate with n >= i.
+        ``theta`` (R, P) takes the place of the replicates' own starts, and T_{offset + i} that of T_i. All are made in
+        one sweep: T_i is applied, for i from the largest n down to 1, to every iterate with n >= i.
         """
         order = sorted(range(len(at)), key=lambda k: -at[k])
         begin = self.start().theta if theta is None else theta[:, None]
         chains = self.at(begin.expand(-1, len(at), -1))
         for i in range(max(at), 0, -1):
             live = sum(n >= i for n in at)
-            self.step(chains.first(live), self.batch(i, stream))
+            self.step(chains.first(live), self.batch(offset + i, stream))
         back = torch.tensor(np.argsort(order))
         return Chains(chains.theta[:, back], tuple(slot[:, back] for slot in chains.slots), chains.t[back])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nn_experiments.results.studies import Study, study_path
-from nn_experiments.studies import one_law, settling
+from nn_experiments.studies import conjectures, influence, one_law, settling
 
 __all__ = ["STUDIES", "run_study"]
 
@@ -21,6 +21,11 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "optimizers": (
         "SGD, momentum, Adam, AdamW and sign-SGD: 18 settings, 10 replicates (digits): 8 minutes",
         lambda out, **more: settling.run("optimizers", out, **more),
+    ),
+    "conjectures": ("the conclusion's conjectures at equal gradients (digits, 20 seeds): 3 minutes", conjectures.run),
+    "influence": (
+        "what the backward iterate owes to its j-th batch: 7 settings, 10 replicates: 4 minutes",
+        influence.run,
     ),
 }
 
