@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.arguments import check_integer, check_probability
+from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.certificates import bounds
 from contraction.certificates.hypotheses import U, point, search_declared
 from contraction.certificates.words import (
@@ -30,7 +30,7 @@ from contraction.certificates.words import (
 )
 from contraction.maps.constants import Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "leaf_basis", "p_mean_factor"]
@@ -174,6 +174,7 @@ def average_contraction(
     probe_family(family, theta, seed=seed)
     check_integer("q", q, 1)
     check_probability("confidence", confidence)
+    check_seed(seed)
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     search_declared(family, theta, family.contraction, None, seed)
@@ -255,7 +256,7 @@ def _log_lipschitz(
     block = max(1, BLOCK_NUMBERS // (d * d)) if products else count
     found = []
     for first in range(0, count, block):
-        operators = family.sample(q, _block_seed(seed, first), replicas=min(block, count - first))
+        operators = drawn(family, q, _block_seed(seed, first), min(block, count - first))
         found.append(_of_products(operators, Q, metric, d) if products else _of_single_maps(operators))
     return np.concatenate(found)
 
