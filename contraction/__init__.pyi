@@ -66,11 +66,18 @@ from contraction.maps.operators import (
     Operators as Operators,
     RandomOperator as RandomOperator,
 )
+from contraction.maps.order_convergence import (
+    OrderConvergence as OrderConvergence,
+    order_convergence as order_convergence,
+)
 from contraction.maps.orders import (
     Backward as Backward,
     CustomOrder as CustomOrder,
+    Epochs as Epochs,
     Forward as Forward,
     Late as Late,
+    PairedReversal as PairedReversal,
+    Repeated as Repeated,
     Reset as Reset,
     Windowed as Windowed,
 )

@@ -98,15 +98,15 @@ def check_probability(name: str, value: object) -> float:
     return number
 
 
-def check_iterates(at: Iterable[int], maps: int) -> list[int]:
+def check_iterates(at: Iterable[int], maps: int | None) -> list[int]:
     """Return the indices of iterates as a list of Python integers.
 
     Parameters
     ----------
     at : iterable of int
         Indices of iterates, in any order.
-    maps : int
-        Number of maps that there are.
+    maps : int or None
+        Number of maps that there are; None for orders that can have more iterates than maps.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def check_iterates(at: Iterable[int], maps: int) -> list[int]:
     if not isinstance(at, Iterable):
         raise TypeError(f"at lists the iterates asked for, such as [{at!r}], got {at!r}")
     numbers = [check_integer("the index of an iterate", n) for n in at]
-    if numbers and max(numbers) > maps:
+    if maps is not None and numbers and max(numbers) > maps:
         raise ValueError(f"iterate {max(numbers)} was asked for, but there are {maps} maps")
     return numbers
 

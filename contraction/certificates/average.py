@@ -175,6 +175,7 @@ def average_contraction(
     probe_family(family, theta, seed=seed)
     check_integer("q", q, 1)
     check_probability("confidence", confidence)
+    check_seed(seed)
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     search_declared(family, theta, family.contraction, None, seed)

@@ -10,6 +10,7 @@ from contraction.expansions.coefficients import (
 from contraction.expansions.composition import (
     compose as compose,
     evaluate_series as evaluate_series,
+    iterate_series as iterate_series,
     prefix_series as prefix_series,
     word_series as word_series,
 )

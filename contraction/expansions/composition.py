@@ -12,8 +12,9 @@ from typing import Any
 from contraction.arguments import check_iterates
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word, zeros_stack
+from contraction.maps.orders import Order, check_order, full_word
 
-__all__ = ["compose", "evaluate_series", "prefix_series", "word_series"]
+__all__ = ["compose", "evaluate_series", "iterate_series", "prefix_series", "word_series"]
 
 
 def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Any, h: Any) -> Any:
@@ -75,6 +76,45 @@ def prefix_series(
         if n in at:
             forward[n] = coefficients + 0
     return [forward[n] for n in at], [word_series(fields, range(1, n + 1), theta, order) for n in at]
+
+
+def iterate_series(
+    fields: Sequence[VectorField], theta: Any, order: int, at: Sequence[int], iteration: Order
+) -> list[Any]:
+    """Return the series of the iterates ``at`` of any iteration order, each (order + 1, d).
+
+    Parameters
+    ----------
+    fields
+        V_1, …, V_N.
+    theta
+        The starting point, shape (d,).
+    order
+        Powers of h to keep, at least 0.
+    at
+        Indices of iterates; they may exceed N where the words name only maps 1 … N.
+    iteration
+        Such as `contraction.maps.orders.PairedReversal`: an object with ``anchor(n)`` and ``word(n)``.
+
+    Raises
+    ------
+    ValueError
+        If a word names no map, or another argument has no meaning.
+    MissingDerivative
+        If a field lacks a derivative that is needed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import iterate_series, quadratic_field
+    >>> from contraction.maps.orders import PairedReversal
+    >>> field = quadratic_field(np.eye(1), np.zeros(1))  # T(x) = (1 - h) x
+    >>> [series[:, 0].tolist() for series in iterate_series([field], np.ones(1), 2, [1], PairedReversal())]
+    [[1.0, -2.0, 1.0]]
+    """
+    numbers = check_iterates(at, None)
+    check_order(iteration, numbers, len(fields))
+    return [word_series(fields, full_word(iteration, n), theta, order) for n in numbers]
 
 
 def _advance(coefficients: Any, field: VectorField) -> None:

@@ -59,7 +59,8 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     order
         Any object with ``anchor(n)`` and ``word(n)``, such as those of `contraction.maps.orders`.
     at
-        The iterates asked for, 0 … N in any order; None for all.
+        The iterates asked for, in any order; None for 0 … N. They may exceed N where their words name only maps 1 … N,
+        as those of `contraction.maps.orders.Epochs` do.
 
     Returns
     -------
@@ -69,20 +70,21 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     Raises
     ------
     ValueError
-        If an asked iterate is outside 0 … N, the order is malformed, or a map changes the shape of a point.
+        If an asked iterate needs a map that there is not, the order is malformed, or a map changes the shape of a
+        point.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator`: see `contraction.maps.probe.probe`.
     """
     start = start_of(operators, theta0)
     total = len(operators)
-    asked = _asked(at, total)
+    plain = isinstance(order, Forward | Backward)
+    asked = _asked(at, total, beyond=not plain)
+    if not plain:
+        check_order(order, asked.tolist(), total)
     if total == 0 or not len(asked):
         rows = np.broadcast_to(start, (len(asked), *start.shape)).copy()
         return _rows_last(rows, operators)
     start = _probe(operators, start)
-    plain = isinstance(order, Forward | Backward)
-    if not plain:
-        check_order(order, asked.tolist(), total)
     if plain and operators.family.is_affine and start.dtype.kind == "f":
         rows = _affine_rows(operators, start, asked, backward=isinstance(order, Backward))
         if rows is not None:
@@ -94,7 +96,7 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
 def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
     """The same iterates by the plain double loop: the oracle that every fast path is held to."""
     total = len(operators)
-    asked = _asked(at, total)
+    asked = _asked(at, total, beyond=True)
     check_order(order, asked.tolist(), total)
     start = start_of(operators, theta0)
     if total and len(asked):
@@ -103,7 +105,7 @@ def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: It
     for n, anchor in sorted(anchors(order, asked.tolist()).items()):
         theta = values[anchor]
         for i in reversed(order.word(n)):
-            theta = operators.apply(i, theta)
+            theta = operators.apply(int(i), theta)
         values[n] = theta
     return _rows_last(_stack([values[n] for n in asked.tolist()], start), operators)
 
@@ -136,10 +138,11 @@ def paired_iterates(
 # --- pieces -------------------------------------------------------------------------------------------------------
 
 
-def _asked(at: Iterable[int] | None, total: int) -> NDArray:
+def _asked(at: Iterable[int] | None, total: int, beyond: bool = False) -> NDArray:
+    """The asked iterates; ``beyond`` allows more of them than maps, which is for `check_order` to judge."""
     if at is None:
         return np.arange(total + 1)
-    return np.array(check_iterates(at, total), dtype=int)
+    return np.array(check_iterates(at, None if beyond else total), dtype=int)
 
 
 def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
@@ -292,16 +295,25 @@ def _wavefront(operators: Operators, anchor: NDArray, order: Order, members: lis
     X = np.empty((len(members), *anchor.shape), dtype=anchor.dtype)
     X[:] = anchor
     ordered = [words[k] for k in by_length]
-    aligned = all(isinstance(w, range) and w.step == 1 and w[:1] == ordered[-1][: len(w[:1])] for w in ordered)
-    for p in range(int(ascending[-1]), 0, -1):
-        live = int(np.searchsorted(ascending, p))
-        if aligned:
+    if all(isinstance(w, range) and w.step == 1 and w[:1] == ordered[-1][: len(w[:1])] for w in ordered):
+        for p in range(int(ascending[-1]), 0, -1):
+            live = int(np.searchsorted(ascending, p))
             X[live:] = operators.apply(ordered[-1][p - 1], X[live:])
-            continue
-        at_position = np.array([w[p - 1] for w in ordered[live:]])
-        for i in np.unique(at_position):
-            chosen = live + np.flatnonzero(at_position == i)
-            X[chosen] = operators.apply(int(i), X[chosen])
+    else:
+        _sweep(operators, X, ordered, ascending)
     out = np.empty_like(X)
     out[by_length] = X
     return out
+
+
+def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], lengths: NDArray) -> None:
+    """Apply any words in place: at each step the largest map that is next anywhere, to all chains that it is next for.
+
+    Chains whose words differ in length then meet: T_1 … T_n T_n … T_1 for n = 1 … N takes 2N steps, not N².
+    """
+    flat = np.concatenate([part for w in words for part in ([0], np.asarray(w, dtype=int))])  # a 0 before each word
+    place = np.cumsum(lengths + 1) - 1  # of each chain's next map; at the 0 when the chain is done
+    while (i := int((pending := flat[place]).max())) > 0:
+        chosen = np.flatnonzero(pending == i)
+        X[chosen] = operators.apply(i, X[chosen])
+        place[chosen] -= 1

@@ -2,8 +2,9 @@
 
 An order says, for each n >= 1, an *anchor* m < n and a *word*: iterate n is the word applied to iterate m.
 A word is a sequence of 1-based indices written as the paper writes compositions: leftmost = outermost =
-applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (theta_0). Orders know neither NumPy nor torch;
-both packages of this project use these objects, and any object with the two methods is an order.
+applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (theta_0). A word may name a map several times and may be
+longer than n; NumPy integers count as integers. Orders know neither NumPy nor torch; both packages of this project use
+these objects, and any object with the two methods is an order.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 from contraction.arguments import check_integer
@@ -18,9 +20,12 @@ from contraction.arguments import check_integer
 __all__ = [
     "Backward",
     "CustomOrder",
+    "Epochs",
     "Forward",
     "Late",
     "Order",
+    "PairedReversal",
+    "Repeated",
     "Reset",
     "Windowed",
     "anchors",
@@ -126,6 +131,82 @@ class Late:
 
 
 @dataclass(frozen=True)
+class PairedReversal:
+    """Each map twice, in one order and then in the reverse: iterate n is T_1 … T_n T_n … T_1 (theta_0).
+
+    Permuting the maps changes it at h³ only, in place of h² (`contraction.statements`, row 81).
+
+    Examples
+    --------
+    >>> list(PairedReversal().word(3))
+    [1, 2, 3, 3, 2, 1]
+    """
+
+    def anchor(self, n: int) -> int:
+        check_integer("n", n, 1)
+        return 0
+
+    def word(self, n: int) -> Sequence[int]:
+        return (*range(1, n + 1), *range(n, 0, -1))
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The backward word ``k`` times over: iterate n is (T_1 … T_n)^k (theta_0), and ``Repeated(1)`` is backward.
+
+    Examples
+    --------
+    >>> list(Repeated(2).word(3))
+    [1, 2, 3, 1, 2, 3]
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        check_integer("the number of repetitions k", self.k, 1)
+
+    def anchor(self, n: int) -> int:
+        check_integer("n", n, 1)
+        return 0
+
+    def word(self, n: int) -> Sequence[int]:
+        return range(1, n + 1) if self.k == 1 else tuple(range(1, n + 1)) * self.k
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The usual order over the same ``N`` maps in every epoch: iterate n is T_i (iterate n-1), i = 1 … N, 1 … N, ….
+
+    Parameters
+    ----------
+    N
+        Maps in an epoch, at least 1. There are iterates of every index, also above N.
+    forth_and_back
+        True: every second epoch takes the maps in reverse, i = 1 … N, N … 1, 1 … N, …, so that iterate 2N is that of
+        `PairedReversal` at N (default: False).
+
+    Examples
+    --------
+    >>> [Epochs(3, forth_and_back=True).word(n)[0] for n in range(1, 8)]
+    [1, 2, 3, 3, 2, 1, 1]
+    """
+
+    N: int
+    forth_and_back: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer("the maps N of an epoch", self.N, 1)
+
+    def anchor(self, n: int) -> int:
+        return check_integer("n", n, 1) - 1
+
+    def word(self, n: int) -> Sequence[int]:
+        epoch, place = divmod(check_integer("n", n, 1) - 1, self.N)
+        i = self.N - place if self.forth_and_back and epoch % 2 else place + 1
+        return range(i, i + 1)
+
+
+@dataclass(frozen=True)
 class CustomOrder:
     """An order from two functions; ``anchors`` left out means every word starts at theta_0.
 
@@ -135,10 +216,15 @@ class CustomOrder:
         n -> sequence of 1-based indices, outermost first.
     anchors
         n -> anchor m < n; None for m = 0 always.
+    settles
+        p -> n: from iterate n on, the p outermost maps (counted from theta_0 on) are declared never to change. With it
+        `contraction.order_convergence` can decide that iterates converge; it is checked there as far as that looks.
+        None if nothing is declared.
     """
 
     words: Callable[[int], Sequence[int]]
     anchors: Callable[[int], int] | None = None
+    settles: Callable[[int], int] | None = None
 
     def anchor(self, n: int) -> int:
         check_integer("n", n, 1)
@@ -160,10 +246,10 @@ def chain(order: Order, n: int, known: Container[int] = ()) -> Iterator[tuple[in
     """
     while n > 0 and n not in known:
         anchor = order.anchor(n)
-        if isinstance(anchor, bool) or not isinstance(anchor, int) or not 0 <= anchor < n:
+        if isinstance(anchor, bool) or not isinstance(anchor, Integral) or not 0 <= anchor < n:
             raise ValueError(f"the anchor of iterate {n} must be an integer in 0 … {n - 1}, got {anchor!r}")
-        yield n, anchor
-        n = anchor
+        yield n, int(anchor)
+        n = int(anchor)
 
 
 def anchors(order: Order, at: Iterable[int]) -> dict[int, int]:
@@ -207,7 +293,7 @@ def full_word(order: Order, n: int) -> list[int]:
     >>> full_word(Windowed(3), 7)
     [7, 4, 5, 6, 1, 2, 3]
     """
-    return [i for m, _ in chain(order, n) for i in order.word(m)]
+    return [int(i) for m, _ in chain(order, n) for i in order.word(m)]
 
 
 def map_applications(order: Order, at: Iterable[int]) -> int:
@@ -220,6 +306,8 @@ def map_applications(order: Order, at: Iterable[int]) -> int:
     --------
     >>> map_applications(Backward(), range(5)), map_applications(Backward(), [4]), map_applications(Forward(), range(5))
     (10, 4, 4)
+    >>> map_applications(PairedReversal(), [4]), map_applications(Epochs(4), [12])
+    (8, 12)
     """
     return sum(len(order.word(n)) for n in anchors(order, at))
 
@@ -240,6 +328,7 @@ def check_order(order: Order, at: Iterable[int], available: int | None = None) -
         word = order.word(n)
         named = (word[0], word[-1]) if isinstance(word, range) and len(word) else tuple(word)
         for i in named:
-            if isinstance(i, bool) or not isinstance(i, int) or i < 1 or (available is not None and i > available):
+            whole = isinstance(i, Integral) and not isinstance(i, bool)
+            if not whole or i < 1 or (available is not None and i > available):
                 last = "" if available is None else available
                 raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {last}".rstrip())

@@ -95,8 +95,8 @@ def plan(order: Order, at: Sequence[int]) -> list[Segment]:
         if len(words) == 1 and isinstance(words[0], range):
             indices: Sequence[int] = words[0][::-1]
         else:
-            indices = [i for word in reversed(words) for i in reversed(word)]
-        outermost = next((word[0] for word in words if len(word)), 0)
+            indices = [int(i) for word in reversed(words) for i in reversed(word)]
+        outermost = next((int(word[0]) for word in words if len(word)), 0)
         if not outermost and anchor:
             outermost = next(earlier.outermost for earlier in segments if earlier.n == anchor)
         segments.append(Segment(n, anchor, indices, depth[anchor], outermost))

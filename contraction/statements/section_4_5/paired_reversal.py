@@ -20,6 +20,7 @@ from itertools import permutations
 import numpy as np
 
 from contraction import expansions as ex
+from contraction.maps.orders import PairedReversal
 from contraction.statements import comparisons
 from contraction.statements.cases.polynomials import composed, fields_of, point, random_tables, total
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
@@ -31,8 +32,8 @@ Reuse = Callable[[Word], Word]
 
 
 def paired(order: Word) -> Word:
-    """T_a … T_z T_z … T_a."""
-    return [*order, *order[::-1]]
+    """T_a … T_z T_z … T_a, as the package spells it."""
+    return [order[i - 1] for i in PairedReversal().word(len(order))]
 
 
 def odd(order: Word) -> Word:

@@ -1,0 +1,173 @@
+"""Which orders have convergent iterates, whatever the contractions (Section 5; standard library only).
+
+Let maps have a common factor k < 1 and d(theta_0, T_i theta_0) <= D. If the words of two iterates, written out from
+theta_0, agree on their p outermost maps, the iterates are at most 2 k^p D/(1-k) apart. So iterates converge if, for
+each p, the p outermost maps are the same from some iterate on. Backward is the order in which they are the same from
+the first step on; it is not the only one that converges. If the outermost map goes on changing, iterates need not
+converge: those of constant maps with different values do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from contraction.arguments import check_integer
+from contraction.maps.errors import DeclarationRefuted
+from contraction.maps.orders import (
+    Backward,
+    CustomOrder,
+    Epochs,
+    Forward,
+    Late,
+    Order,
+    PairedReversal,
+    Repeated,
+    Reset,
+    Windowed,
+    check_order,
+    full_word,
+)
+
+__all__ = ["OrderConvergence", "order_convergence"]
+
+Answer = Literal["converges", "does not converge", "unknown"]
+
+
+@dataclass(frozen=True)
+class OrderConvergence:
+    """Whether the iterates of an order converge for all maps that satisfy the hypotheses of Theorem 2.2.
+
+    Attributes
+    ----------
+    verdict : {"converges", "does not converge", "unknown"}
+        "does not converge": for some such maps, constant ones for example, iterates have no limit.
+    reason : str
+        Why, in one sentence.
+    agreement : tuple of int
+        Entry n (from 0 to ``horizon``): the number of outermost maps that iterate n shares with every later iterate up
+        to ``horizon``.
+    horizon : int
+        The last iterate whose word was looked at.
+    """
+
+    verdict: Answer
+    reason: str
+    agreement: tuple[int, ...]
+    horizon: int
+
+    def bound(self, n: int, k: float, D: float) -> float:
+        """2 k^p D/(1-k), p = agreement[n]: a bound on the distance of iterate n to those after it, up to ``horizon``.
+
+        Parameters
+        ----------
+        n
+            0 … horizon.
+        k, D
+            Common factor, 0 <= k < 1, and the bound on d(theta_0, T_i theta_0).
+        """
+        if check_integer("n", n) > self.horizon:
+            raise ValueError(f"n must be at most the horizon {self.horizon}, got {n}")
+        if not (0 <= k < 1 and D >= 0 and math.isfinite(D)):
+            raise ValueError(f"needs 0 <= k < 1 and a finite D >= 0, got k = {k!r} and D = {D!r}")
+        return 2 * k ** self.agreement[n] * D / (1 - k)
+
+    def __str__(self) -> str:
+        half = self.horizon // 2
+        return (
+            f"{self.verdict}: {self.reason}; iterate {half} shares its {self.agreement[half]} outermost maps with all "
+            f"later ones up to {self.horizon}"
+        )
+
+
+def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
+    """Decide whether the iterates of an order converge under the hypotheses of Theorem 2.2.
+
+    The orders of `contraction.maps.orders` are decided. For others no finite number of words can tell, and the verdict
+    is "unknown", unless a `CustomOrder` declares with ``settles`` when its outermost maps stop changing.
+
+    Parameters
+    ----------
+    order
+        Any object with ``anchor(n)`` and ``word(n)``.
+    horizon
+        The words of iterates 0 … horizon are looked at, at least 1 (default: 64).
+
+    Returns
+    -------
+    OrderConvergence
+
+    Raises
+    ------
+    DeclarationRefuted
+        If ``settles`` is violated by a word up to the horizon.
+    ValueError, TypeError
+        If the order is malformed, or the horizon is no integer of at least 1.
+
+    Examples
+    --------
+    >>> from contraction.maps.orders import CustomOrder, Windowed
+    >>> order_convergence(Windowed(5)).verdict
+    'does not converge'
+    >>> swapped = lambda n: (1,) if n == 1 else (2, 1, *range(3, n + 1))
+    >>> order_convergence(CustomOrder(swapped)).verdict
+    'unknown'
+    >>> order_convergence(CustomOrder(swapped, settles=lambda p: max(p, 2))).verdict
+    'converges'
+    """
+    check_integer("the horizon", horizon, 1)
+    check_order(order, range(horizon + 1))
+    words = [full_word(order, n) for n in range(horizon + 1)]
+    agreement = tuple(min(_common(words[n], words[m]) for m in range(n, horizon + 1)) for n in range(horizon + 1))
+    verdict, reason = _decided(order, words, agreement)
+    return OrderConvergence(verdict, reason, agreement, horizon)
+
+
+def _common(first: list[int], second: list[int]) -> int:
+    """How many outermost maps two words share."""
+    for p, (a, b) in enumerate(zip(first, second, strict=False)):
+        if a != b:
+            return p
+    return min(len(first), len(second))
+
+
+def _decided(order: Order, words: list[list[int]], agreement: tuple[int, ...]) -> tuple[Answer, str]:
+    if type(order) in (Backward, PairedReversal, Repeated):
+        return "converges", "its j-th outermost map is T_j from iterate j on"
+    if type(order) is Reset:
+        last = max(order.points, default=0)
+        return "converges", f"it is backward from iterate {last} on, and is reset no more"
+    if type(order) is Late:
+        return "converges", f"it is backward from iterate {order.s} on"
+    if type(order) is Forward:
+        return "does not converge", "its outermost map changes at every iterate"
+    if type(order) is Windowed:
+        return "does not converge", "its outermost map changes at every window"
+    if type(order) is Epochs:
+        if order.N == 1:
+            return "converges", "it applies one map again and again, as Banach's theorem does"
+        return "does not converge", "its outermost map goes on changing in every epoch"
+    if type(order) is CustomOrder and order.settles is not None:
+        return _declared(order, words, agreement)
+    return "unknown", "no finite number of words tells whether its outermost maps stop changing"
+
+
+def _declared(order: CustomOrder, words: list[list[int]], agreement: tuple[int, ...]) -> tuple[Answer, str]:
+    """The declaration p -> n, held against every word up to the horizon."""
+    assert order.settles is not None
+    p, horizon = 1, len(words) - 1
+    while p <= len(words[-1]):
+        n = check_integer(f"settles({p})", order.settles(p))
+        if n > horizon:
+            break
+        if agreement[n] < p:
+            m = next(m for m in range(n, horizon + 1) if _common(words[n], words[m]) < p)
+            raise DeclarationRefuted(
+                f"settles({p}) = {n} declares that the {p} outermost maps are the same from iterate {n} on, but they "
+                f"are {words[n][:p]} at iterate {n} and {words[m][:p]} at iterate {m}"
+            )
+        p += 1
+    if p == 1:
+        return "unknown", f"settles(1) = {order.settles(1)} is beyond the words that were looked at"
+    return "converges", f"its outermost maps stop changing, as declared and as seen for the {p - 1} outermost"

@@ -1,0 +1,206 @@
+"""Certificates against enumeration of all words, eigenvalues, projections, and 60-digit arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import mpmath
+import numpy as np
+from scipy import linalg
+
+from contraction.families import FiniteFamily, LeastSquares, Uniform
+from contraction.maps.errors import DeclarationRefuted
+from contraction.maps.operators import RandomOperator
+from contraction.maps.orders import Backward
+from contraction.maps.spaces import WeightedEuclidean
+from contraction.statements import comparisons
+from contraction.statements.cases.exact_words import affine_map, all_words, rows
+from contraction.statements.library.oracle import Function, Oracle
+from contraction.statements.records import Verdict
+
+NON_NORMAL = np.array([[0.5, 10.0], [0.0, 0.5]])
+SHEARS = [np.array([[0.5, 0.4], [0.0, 0.5]]), np.array([[0.5, 0.0], [0.4, 0.5]])]
+
+
+def certify(f: Function, seed: int) -> Verdict:
+    """Bounds of x -> a_i x + b_i over all words of 7 maps, in rationals; one map k x + D attains its bound at every n.
+
+    The family is one of 12 that are drawn; the distance to the limit is at least that to iterate 7.
+    """
+    rng = np.random.default_rng([seed, 0])
+    words, measured, claimed = all_words(2, 7), [], []
+    for _ in range(12):
+        pairs = [(Fraction(int(a), 10), Fraction(int(b), 3)) for a, b in rng.integers([-9, -9], 10, (2, 2))]
+        theta0 = Fraction(int(rng.integers(-9, 9)), 4)
+        path = rows([affine_map(*pair) for pair in pairs], words, [theta0], Backward())[:, :, 0]
+        bound = f(FiniteFamily(pairs), np.array([float(theta0)])).bound
+        measured += [float(np.max(np.abs(path[:, n] - path[:, 7]))) for n in range(8)]
+        claimed += [float(bound(n)) for n in range(8)]
+    k, D = Fraction(3, 4), Fraction(2)
+    bound = f(FiniteFamily([(k, D)]), np.array([0.0])).bound
+    exact = [float(D * k**n / (1 - k)) for n in range(20)]
+    single = [float(bound(n)) for n in range(20)]
+    slack = 1e-11  # what the certificate may round up by, of its own few operations
+    return Verdict.upper(
+        "certify", (), measured + exact + single, claimed + single + [x * (1 + slack) for x in exact], rounding=0.0
+    )
+
+
+def estimate(f: Function, seed: int) -> Verdict:
+    """For affine maps of the line the measured k and D are the true ones, to rounding, and no certificate."""
+    family = FiniteFamily([(0.8, 1.0), (-0.3, 2.0), (0.5, -4.0)])
+    found = f(family, np.array([1.0]), seed=seed)
+    k, D = max(0.8, 0.3, 0.5), max(abs((0.8 - 1) + 1), abs(-0.3 - 1 + 2), abs(0.5 - 1 - 4))
+    return Verdict.tight(
+        "estimate", (), [found.k, found.D, float(found.certified)], [k, D, 0.0], rounding=[1e-9, 1e-12, 0]
+    )
+
+
+def search_violation(f: Function, seed: int) -> Verdict:
+    """sin(3x)/2 + u: a declared factor of 1.4 is refuted, 1.5 (true) is not, a displacement below sup |u| is refuted."""
+
+    def refuted(k: float, D: float) -> int:
+        family = RandomOperator(
+            lambda rng: rng.uniform(-1, 1, 1),
+            lambda x, u: np.sin(3 * x) / 2 + u,
+            contraction=k,
+            displacement=D,
+        )
+        try:
+            f(family, np.zeros(1), seed)
+        except DeclarationRefuted:
+            return 1
+        return 0
+
+    return comparisons.equal(
+        "search_violation", (), [refuted(1.4, 1.0), refuted(1.5, 1.0), refuted(1.5, 0.1)], [1, 0, 1]
+    )
+
+
+def _factor(A: np.ndarray, P: np.ndarray) -> float:
+    """The operator norm of A in sqrt(x^T P x), from the generalised eigenvalues of A^T P A and P."""
+    return float(np.sqrt(linalg.eigh(A.T @ P @ A, P, eigvals_only=True)[-1]))
+
+
+def _matrix(space: Any, d: int) -> np.ndarray:
+    return space.P if isinstance(space, WeightedEuclidean) else np.eye(d)
+
+
+def common_norm(f: Function, seed: int) -> Verdict:
+    """The stated factor is one of both shears, in the stated norm, and is below 1; eigenvalues are the oracle."""
+    space, factor, _ = f(SHEARS)
+    each = max(_factor(A, _matrix(space, 2)) for A in SHEARS)
+    return Verdict.upper("common_norm", (), [each, factor], [factor, 1 - 2.0**-53], rounding=[1e-12, 0])
+
+
+def lyapunov_norm(f: Function, seed: int) -> Verdict:
+    """In the norm for k = .75, [[½, 10], [0, ½]] has a factor below .75 (10.02 in the Euclidean norm)."""
+    return Verdict.upper("lyapunov_norm", (), _factor(NON_NORMAL, f(NON_NORMAL, 0.75).P), 0.75)
+
+
+def leaf_basis(f: Function, seed: int) -> Verdict:
+    """The projection on the leaf of least squares is that on the rows, X^+ X."""
+    X = np.random.default_rng([seed, 1]).standard_normal((2, 5))
+    Q = f(LeastSquares(X, np.ones(2), 0.1, label_noise=Uniform(-1, 1)), np.zeros(5), True)
+    return Verdict.tight("leaf_basis", (), Q @ Q.T, np.linalg.pinv(X) @ X, rounding=1e-12)
+
+
+def average_contraction(f: Function, seed: int) -> Verdict:
+    """(1/3) Σ w log ‖A_i A_j A_k‖ over 8 words of unequal weights, norms to 60 digits."""
+    rng = np.random.default_rng([seed, 2])
+    matrices, weights = rng.standard_normal((2, 2, 2)), [Fraction(1, 3), Fraction(2, 3)]
+    with mpmath.workdps(60):
+        total = mpmath.mpf(0)
+        for word in itertools.product(range(2), repeat=3):
+            product, weight = mpmath.eye(2), Fraction(1)
+            for i in word:
+                product, weight = product * mpmath.matrix(matrices[i].tolist()), weight * weights[i]
+            gram = product.T * product
+            trace, det = gram[0, 0] + gram[1, 1], mpmath.det(gram)
+            top = (trace + mpmath.sqrt(trace**2 - 4 * det)) / 2
+            total += mpmath.mpf(weight.numerator) / weight.denominator * mpmath.log(top) / 2
+        claimed = float(total / 3)
+    found = f(FiniteFamily([(A, np.zeros(2)) for A in matrices], weights), np.zeros(2), 3)
+    return Verdict.tight("average_contraction", (), [found.exponent, found.upper], claimed, rounding=1e-12)
+
+
+def _later(f: Function) -> Function:
+    def bent(*arguments: Any, **named: Any) -> Any:
+        certificate = f(*arguments, **named)
+        return SimpleNamespace(bound=lambda n: certificate.bound(n + 1))
+
+    return bent
+
+
+def _smaller_factor(f: Function) -> Function:
+    def bent(matrices: Any) -> Any:
+        space, factor, tried = f(matrices)
+        return space, 0.9 * factor, tried
+
+    return bent
+
+
+def _scaled(f: Function) -> Function:
+    def bent(*arguments: Any, **named: Any) -> Any:
+        found = f(*arguments, **named)
+        return SimpleNamespace(k=0.99 * found.k, D=found.D, certified=found.certified)
+
+    return bent
+
+
+def _other_length(f: Function) -> Function:
+    def bent(family: Any, theta0: Any, q: int) -> Any:
+        found = f(family, theta0, q)
+        return SimpleNamespace(exponent=found.exponent * q / (q + 1), upper=found.upper * q / (q + 1))
+
+    return bent
+
+
+ORACLES = [
+    Oracle(
+        "contraction.certify",
+        "all words of 12 rational families; the map kx + D that attains its bound",
+        certify,
+        "k^(n+1) for k^n",
+        _later,
+    ),
+    Oracle("contraction.estimate", "the constants of affine maps of the line", estimate, "k one percent low", _scaled),
+    Oracle(
+        "contraction.search_violation",
+        "sup |cos| and sup |u| of sin(3x)/2 + u",
+        search_violation,
+        "nothing is ever refuted",
+        lambda f: lambda *arguments: None,
+    ),
+    Oracle(
+        "contraction.common_norm",
+        "generalised eigenvalues of two shears",
+        common_norm,
+        "the factor ten percent low",
+        _smaller_factor,
+    ),
+    Oracle(
+        "contraction.lyapunov_norm",
+        "generalised eigenvalues of one non-normal matrix",
+        lyapunov_norm,
+        "the Euclidean norm",
+        lambda f: lambda A, k=None: WeightedEuclidean(np.eye(len(A))),
+    ),
+    Oracle(
+        "contraction.leaf_basis",
+        "the projection on the row space by the pseudo-inverse",
+        leaf_basis,
+        "a direction left out",
+        lambda f: lambda *arguments: f(*arguments)[:, :-1],
+    ),
+    Oracle(
+        "contraction.average_contraction",
+        "all words of length 3, norms to 60 digits",
+        average_contraction,
+        "divided by q + 1",
+        _other_length,
+    ),
+]
