@@ -97,7 +97,7 @@ PROOFS: dict[int | str, Proof] = {
         )
     ),
     18: Proof(_in("backward_contraction.v", "backward_contraction_as_printed")),
-    19: Proof(_in("necessity.v", "common_factor_needed")),
+    19: Proof(_in("necessity.v", "common_factor_needed", "factor_below_one_needed")),
     20: Proof(
         _in(
             "necessity.v",
@@ -136,6 +136,7 @@ PROOFS: dict[int | str, Proof] = {
             "backward_of_constant_maps_converges",
             "forward_converges_iff_eventually_one_map",
             "forward_diverges_if_both_recur",
+            "equal_constants_converge",
         )
         + _in("law_counterexamples.v", "constant_maps_forward_law"),
         "The theorems say for which draws the forward iterates converge; that these draws have probability 0 is not "
@@ -268,8 +269,8 @@ PROOFS: dict[int | str, Proof] = {
     ),
     58: Proof(
         _in("composition_expansion.v", "backward_minus_forward")
-        + _in("correction_recursion.v", "approximate_backward_iterate", "quadratic_correction"),
-        "The standard deviation h²σ√(n(n² − 1)/3) of the correction is left to the tests.",
+        + _in("correction_recursion.v", "approximate_backward_iterate", "quadratic_correction")
+        + _in("covariances.v", "correction_variance", "correction_variance_unbounded")
     ),
     59: Proof(_in("correction_recursion.v", "correction_recursion")),
     60: Proof(_in("correction_recursion.v", "correction_recursion")),
@@ -345,6 +346,11 @@ PROOFS: dict[int | str, Proof] = {
             "exchangeable_mean_square_is_not_enough",
         ),
         "The best factor r(E A⊗A) of affine maps is left to the tests.",
+    ),
+    84: Proof(
+        _in("covariances.v", "backward_covariance", "forward_covariance", "backward_covariance_is_larger"),
+        "The theorems compare the covariances; Slepian's inequality and everything about passage times are left to "
+        "the tests.",
     ),
     86: Proof(_in("backward_contraction.v", "influence_of_one_map")),
     87: Proof(
