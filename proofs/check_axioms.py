@@ -12,7 +12,8 @@
    an axiom outside the list fails, and so does a list entry that nothing needs (with ``--by-file``
    once a file, on all its theorems together: the same check, in a fifth of the time);
 5. compiles each file of ``coq/negative_controls``: it must fail, and must compile once the
-   hypothesis between its markers ``(*-`` and ``-*)`` is put back.
+   hypothesis between its markers ``(*-`` and ``-*)`` is put back. That shows that the proof needs
+   the hypothesis; that the statement is false without it is a theorem, which the file names.
 
 Exit status: 0 everything holds, 1 something does not, 2 there is no ``coqc``.
 Python's standard library alone is used.
@@ -201,8 +202,17 @@ def compare_axioms(found: dict[str, list[str]], allowed: dict[str, str]) -> None
         raise ProofError(f"listed axioms that no theorem needs: {sorted(unused)}")
 
 
-def negative_control(path: Path) -> str:
+def counterexample(path: Path, rows: list[dict[str, str]]) -> str:
+    """Return the theorem that refutes the statement of a control; it must be in the index."""
+    named = re.findall(r"\(\*\* Counterexample: ([\w/]+\.v:\w+) \*\)", path.read_text(encoding="utf-8"))
+    if len(named) != 1 or named[0] not in {f"{row['file']}:{row['coq_name']}" for row in rows}:
+        raise ProofError(f"{path.name}: expected one counterexample that is in INDEX.tsv, found {named}")
+    return named[0]
+
+
+def negative_control(path: Path, rows: list[dict[str, str]]) -> str:
     """Check one control: fails as it stands, compiles with its hypothesis back; return a line for it."""
+    refuted_by = counterexample(path, rows)
     source = path.read_text(encoding="utf-8")
     removed = re.findall(r"\(\*-(.*?)-\*\)", source, flags=re.DOTALL)
     if len(removed) != 1:
@@ -216,7 +226,8 @@ def negative_control(path: Path) -> str:
     if whole.returncode:
         raise ProofError(f"{path.name} does not compile with '{hypothesis}' restored:\n{whole.stderr}")
     error = re.search(r"Error:\s*(.*)", broken.stderr)
-    return f"{path.name}: without '{hypothesis}' refused ({error.group(1) if error else 'error'}); restored, compiles"
+    said = error.group(1) if error else "error"
+    return f"{path.name}: without '{hypothesis}' refused ({said}), and false by {refuted_by}; restored, compiles"
 
 
 def make(target: str, jobs: int) -> float:
@@ -281,7 +292,7 @@ def run(jobs: int, by_file: bool, require_mathcomp: bool) -> None:
     if len(controls) < 3:
         raise ProofError(f"expected at least three negative controls, found {len(controls)}")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for line in pool.map(negative_control, controls):
+        for line in pool.map(negative_control, controls, [rows] * len(controls)):
             print(f"  {line}")
     print(f"{len(controls)} negative controls refused")
 

@@ -97,7 +97,7 @@ PROOFS: dict[int | str, Proof] = {
         )
     ),
     18: Proof(_in("backward_contraction.v", "backward_contraction_as_printed")),
-    19: Proof(_in("necessity.v", "common_factor_needed")),
+    19: Proof(_in("necessity.v", "common_factor_needed", "factor_below_one_needed")),
     20: Proof(
         _in(
             "necessity.v",
@@ -136,6 +136,7 @@ PROOFS: dict[int | str, Proof] = {
             "backward_of_constant_maps_converges",
             "forward_converges_iff_eventually_one_map",
             "forward_diverges_if_both_recur",
+            "equal_constants_converge",
         )
         + _in("law_counterexamples.v", "constant_maps_forward_law"),
         "The theorems say for which draws the forward iterates converge; that these draws have probability 0 is not "
@@ -268,8 +269,8 @@ PROOFS: dict[int | str, Proof] = {
     ),
     58: Proof(
         _in("composition_expansion.v", "backward_minus_forward")
-        + _in("correction_recursion.v", "approximate_backward_iterate", "quadratic_correction"),
-        "The standard deviation h²σ√(n(n² − 1)/3) of the correction is left to the tests.",
+        + _in("correction_recursion.v", "approximate_backward_iterate", "quadratic_correction")
+        + _in("covariances.v", "correction_variance", "correction_variance_unbounded")
     ),
     59: Proof(_in("correction_recursion.v", "correction_recursion")),
     60: Proof(_in("correction_recursion.v", "correction_recursion")),
@@ -299,6 +300,36 @@ PROOFS: dict[int | str, Proof] = {
         ),
         "Maps that know their position, and fresh shuffles, are left to the tests.",
     ),
+    78: Proof(
+        _in(
+            "mathcomp/synchronisation.v",
+            "cauchy_of_shrinking_images",
+            "backward_converges_iff_synchronises",
+            "convergence_forgets_a_near_start",
+            "almost_surely_cauchy_of_increments",
+        )
+        + _in(
+            "synchronisation_counterexamples.v",
+            "identity_converges_and_forgets_nothing",
+            "forgetting_at_a_rate",
+            "convergence_needs_small_noise",
+            "forgetting_is_not_enough",
+            "countdown_backward",
+            "countdown_probabilities",
+        ),
+        "The theorems stop at Cauchy sequences, in probability and almost surely; the step from there to a limit in a "
+        "complete space, rank-deficient least squares, and the second Borel–Cantelli lemma in the counterexamples are "
+        "left to the tests.",
+    ),
+    81: Proof(
+        _in(
+            "palindromes.v",
+            "palindrome_second_order",
+            "palindrome_expansion",
+            "palindromes_of_two_orders",
+            "palindromes_differ_at_third_order",
+        )
+    ),
     82: Proof(
         _in(
             "mathcomp/mean_square_contraction.v",
@@ -306,9 +337,25 @@ PROOFS: dict[int | str, Proof] = {
             "mean_square_tails",
             "mean_square_limit",
             "increments_almost_surely_geometric",
+        )
+        + _in(
+            "convex_losses_in_mean_square.v",
+            "gradient_cocoercive",
+            "convex_losses_mean_square",
+            "mean_square_factor_below_1",
+            "exchangeable_mean_square_is_not_enough",
         ),
-        "The best factor of affine maps, the factor of convex losses and the exchangeable counterexample are left to "
+        "The best factor r(E A⊗A) of affine maps is left to the tests.",
+    ),
+    84: Proof(
+        _in("covariances.v", "backward_covariance", "forward_covariance", "backward_covariance_is_larger"),
+        "The theorems compare the covariances; Slepian's inequality and everything about passage times are left to "
         "the tests.",
+    ),
+    86: Proof(_in("backward_contraction.v", "influence_of_one_map")),
+    87: Proof(
+        _in("stopping_rules.v", "no_rule_can_always_tell"),
+        "The theorem is the example that no rule can tell; the error rates of a stated estimate are left to the tests.",
     ),
     "expansion_remainder": Proof(
         _in("composition_expansion.v", "composition_expansion"),

@@ -207,6 +207,28 @@ Proof.
     pose proof (pow_le k n ltac:(lra)). nra.
 Qed.
 
+(** Row 86, the influence of one map on the limit: if T' differs from T in map j alone, and z is the
+    limit of T_{j+1} T_{j+2} ..., then d(theta*, theta*' ) <= k^{j-1} d(T_j z, T'_j z). *)
+Theorem influence_of_one_map : forall {X : MetricSpace} (T T' : nat -> X -> X) k x0 j z limit limit',
+  0 <= k < 1 -> uniformly_lipschitz k T -> uniformly_lipschitz k T' ->
+  (forall i, i <> S j -> T' i = T i) ->
+  converges (fun m => segment T (S j) m x0) z ->
+  converges (fun m => backward T m x0) limit -> converges (fun m => backward T' m x0) limit' ->
+  distance limit limit' <= k ^ j * distance (T (S j) z) (T' (S j) z).
+Proof.
+  intros X T T' k x0 j z limit limit' Hk HT HT' Heq Hz Hl Hl'.
+  assert (Hseg : forall n a x, (forall i, (a < i <= a + n)%nat -> i <> S j) -> segment T' a n x = segment T a n x).
+  { induction n; intros a x Hi; simpl; [reflexivity |].
+    rewrite IHn by (intros i H; apply Hi; lia). rewrite Heq by (apply Hi; lia). reflexivity. }
+  assert (Hz' : converges (fun m => segment T' (S j) m x0) z).
+  { apply (converges_ext (fun m => segment T (S j) m x0)); [| exact Hz].
+    intros m. symmetry. apply Hseg. intros i Hi. lia. }
+  rewrite (limit_identity T k x0 (S j) limit z Hk HT Hl Hz).
+  rewrite (limit_identity T' k x0 (S j) limit' z Hk HT' Hl' Hz').
+  rewrite !backward_succ. unfold backward at 2. rewrite Hseg by (intros i Hi; lia).
+  apply (two_starts T k Hk HT).
+Qed.
+
 (** ** The local version *)
 
 (** Theorem 2.2 on a ball (row 32): if every T_i is k-Lipschitz on the closed ball B(x0, r) and

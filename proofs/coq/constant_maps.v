@@ -63,3 +63,11 @@ Section ConstantMaps.
     destruct (Hrec N (negb b)) as (n & Hn & E). rewrite (Hb n Hn) in E. destruct b; discriminate.
   Qed.
 End ConstantMaps.
+
+(** With equal values the forward iterates converge whatever is drawn, so S <> U is needed above. *)
+Theorem equal_constants_converge : forall {X : MetricSpace} (S : X) (draw : nat -> bool) x,
+  converges (fun n => forward (constant_maps S S draw) n x) S.
+Proof.
+  intros X S draw x eps He. exists 1%nat. intros n Hn. rewrite forward_last_drawn by assumption.
+  unfold value. destruct (draw n); rewrite distance_refl; exact He.
+Qed.

@@ -208,6 +208,22 @@ Proof.
       (fun i _ => Rlt_le _ _ (Rinv_0_lt_compat _ (INR_plus_1_pos i)))). lra.
 Qed.
 
+(** Theorem 2.2 without k < 1: x + 1 is 1-Lipschitz and has displacement 1, and T_1...T_n 0 = n. *)
+Theorem factor_below_one_needed :
+  let T := fun _ : nat => affine_map 1 1 in
+  uniformly_lipschitz 1 T /\ displacement_le T (0 : R) 1 /\ (forall n, backward T n 0 = INR n) /\
+  ~ exists limit, converges (fun n => backward T n 0) limit.
+Proof.
+  intros T.
+  assert (E : forall n, backward T n 0 = INR n).
+  { intros n. unfold T. rewrite backward_one_map. induction n; [reflexivity |].
+    rewrite S_INR. simpl. rewrite IHn. unfold affine_map. ring. }
+  split; [intros i _; apply affine_lipschitz; lra |]. split; [| split; [exact E |]].
+  - intros i _. unfold T, affine_map. simpl. rewrite Rabs_left; lra.
+  - apply unbounded_diverges. intros B. destruct (INR_passes B 1 Rlt_0_1) as [N HN].
+    exists N. intros n Hn. rewrite E. specialize (HN n Hn). lra.
+Qed.
+
 Lemma half_product : forall n, factor_product (fun _ => 1 / 2) n = (1 / 2) ^ n.
 Proof. induction n; simpl; [reflexivity | rewrite IHn; ring]. Qed.
 

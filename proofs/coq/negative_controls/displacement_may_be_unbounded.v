@@ -1,4 +1,5 @@
 (** Must fail: Theorem 2.2, convergence alone, without the bound (2) on the displacement. *)
+(** Counterexample: necessity.v:bounded_displacement_needed *)
 From Coq Require Import Reals Lra Lia.
 From TrainingInReverse Require Import metric_spaces compositions backward_contraction.
 Local Open Scope R_scope.

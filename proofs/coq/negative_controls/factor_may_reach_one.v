@@ -1,4 +1,5 @@
 (** Must fail: Theorem 2.2 (backward_contraction) with 0 <= k, without k < 1. *)
+(** Counterexample: necessity.v:factor_below_one_needed *)
 From Coq Require Import Reals Lra Lia.
 From TrainingInReverse Require Import metric_spaces compositions backward_contraction.
 Local Open Scope R_scope.

@@ -1,5 +1,6 @@
 (** Must fail: Lemma 2.5 (strongly_convex_step) without 0 <= h.
     The hypothesis between the markers is a comment here; the check restores it and wants success. *)
+(** Counterexample: strongly_convex_step.v:nonnegative_step_needed *)
 From Coq Require Import Reals Lra Lia.
 From TrainingInReverse Require Import metric_spaces inner_product_spaces strongly_convex_step.
 Local Open Scope R_scope.

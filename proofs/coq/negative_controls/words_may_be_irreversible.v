@@ -1,4 +1,5 @@
 (** Must fail: Theorem 2.6 for finite families (equal_laws_if_reversible) without reversibility. *)
+(** Counterexample: law_counterexamples.v:cyclic_order_breaks_equality *)
 From Coq Require Import Reals Lra Lia List.
 From TrainingInReverse Require Import compositions equality_of_laws.
 Local Open Scope R_scope.
