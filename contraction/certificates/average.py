@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.arguments import check_integer, check_probability
+from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.leaves import leaf_basis
 from contraction.certificates.words import (
