@@ -105,10 +105,11 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     ValueError
         If none of the figure's curves was recorded.
     """
-    orders = [name for name in (figure.orders if orders is None else orders) if name in curves.orders]
+    names = orders or figure.orders or figure.all_orders  # a picture of baselines alone compares no orders
+    orders = [name for name in names if name in curves.orders]
     metric = figure.metrics[0]
     if metric not in curves.metrics or not orders:
-        raise ValueError(f"{figure.name}: nothing recorded of {metric} for {', '.join(figure.orders)}")
+        raise ValueError(f"{figure.name}: nothing was recorded of {metric} for {', '.join(names)}")
     found = {(s, o): curves.path(metric, seed=s, order=o)[0] for s in curves.seeds for o in orders}
     full = max(found.values(), key=len)
     if not len(full):

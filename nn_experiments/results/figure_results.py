@@ -65,10 +65,12 @@ def load_figure(
         curves = load(entry.name, out=out, run_id=run_id, tag=tag, seeds=seeds, orders=orders)
     except KeyError as error:  # a seed or an order that the caller named
         raise ValueError(f"{entry.name} in {out}: {error.args[0]}") from None
-    if seeds is None:
-        wanted = [seed for seed in entry.seeds if seed in curves.seeds]
-        curves = curves.select(seeds=wanted or curves.seeds)
-    return curves
+    return curves if seeds is not None else curves.select(seeds=_seeds(curves, entry))
+
+
+def _seeds(curves: Curves, entry: Figure) -> Sequence[int]:
+    """Return the figure's seeds that were recorded, or all that were if none of the figure's was."""
+    return [seed for seed in entry.seeds if seed in curves.seeds] or curves.seeds
 
 
 def find_results(folders: Iterable[Path]) -> list[FigureResults]:
@@ -82,11 +84,7 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
     everything: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
     for entry in catalogue.FIGURES.values():
-        results = {
-            folder: usable
-            for folder in folders
-            if (usable := [found for found in _every_setting(entry, folder) if _comparable(found[0], entry)])
-        }
+        results = {folder: usable for folder in folders if (usable := _usable(entry, folder))}
         if results:
             best = max(results, key=lambda folder: max(_amount(curves, entry) for curves, _ in results[folder]))
             others = tuple(folder for folder in results if folder != best)
@@ -94,24 +92,33 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
     return everything
 
 
-def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
-    """Return everything that a folder has of a figure's experiment, with its tags; the experiment's own has none.
+def _usable(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
+    """Return a figure's part of every result of its experiment in a folder that is complete enough, with tags."""
+    usable = []
+    for curves, tag in _every_setting(entry, folder):
+        if set(_compared(entry)) <= set(curves.orders):
+            part = curves.select(
+                seeds=_seeds(curves, entry), orders=[order for order in entry.all_orders if order in curves.orders]
+            )
+            if _has_paths(part, entry):
+                usable.append((part, tag))
+    return usable
 
-    A run without a finished block has nothing.
+
+def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
+    """Return all results of a figure's experiment in a folder, with their tags; the experiment's own has none.
+
+    Runs without a finished block are left out.
     """
     records = records_of(entry.experiment, folder)
     if records:
-        return [(load_figure(entry, folder, tag=tag), tag or "") for tag in records]
+        return [(load(entry.experiment, out=folder, tag=tag), tag or "") for tag in records]
     roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
-    return [(load_figure(entry, folder, run_id=root.name), root.name[:8] if k else "") for k, root in enumerate(roots)]
+    return [(load(root), root.name[:8] if k else "") for k, root in enumerate(roots)]
 
 
 def _compared(entry: Figure) -> tuple[str, ...]:
     return entry.orders if curve_names.compares_steps(entry.orders) else entry.orders[:2]
-
-
-def _comparable(curves: Curves, entry: Figure) -> bool:
-    return set(_compared(entry)) <= set(curves.orders) and _has_paths(curves, entry)
 
 
 def _has_paths(curves: Curves, entry: Figure) -> bool:

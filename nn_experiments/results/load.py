@@ -73,6 +73,12 @@ def load(
         raise FileNotFoundError(f"no results of {experiment!r} in {folder}; to compute them: {command}")
     if figure and orders is None:
         orders = [order for order in figure.all_orders if order in curves.orders]
+        if not orders:
+            there = ", ".join(curves.orders)
+            raise ValueError(
+                f"{folder} has none of the curves of {figure.name}, but {there}; choose some of these by orders= "
+                "(on the command line --orders)"
+            )
     return _part(curves, seeds, orders)
 
 

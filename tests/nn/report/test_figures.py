@@ -249,6 +249,26 @@ def test_few_distances_are_seen_to_be_points_and_every_curve_shows_its_first(tmp
         assert dots == (set() if few else {tuple(late.get_xydata()[0])})
 
 
+def test_baselines_are_drawn_without_an_order_beside_them(tmp_path, capsys):
+    write_synthetic(tmp_path, "fig4", steps=60, orders=("forward", "backward", "polyak"), seeds=(0,))
+    command = ["plot", "fig4", "--out", str(tmp_path), "--pictures", str(tmp_path / "pictures")]
+    assert main([*command, "--orders", "polyak"]) == 0
+    names = [Path(written).name for written in capsys.readouterr().out.split()]
+    assert names == ["fig4_polyak.png", "fig4_polyak.svg", "fig4_polyak-cost.png", "fig4_polyak-cost.svg"]
+
+
+@pytest.mark.parametrize(("name", "orders"), [("fig4", ("ema-0.9", "ema-0.999")), ("digits", ("windowed-50",))])
+def test_results_without_any_curve_of_a_figure_are_named(tmp_path, name, orders, capsys):
+    """The figure's own curves were not run: a clear error where it is asked for, and no figure on the page."""
+    write_synthetic(tmp_path, name, steps=60, orders=orders, seeds=(0,))
+    assert main(["plot", name, "--out", str(tmp_path)]) == 1
+    assert f"has none of the curves of {name}, but {', '.join(orders)}; choose some" in capsys.readouterr().err
+    assert main(["plot", name, "--out", str(tmp_path), "--orders", *orders]) == 0
+    page = ["--results", str(tmp_path), "--page", str(tmp_path / "page.html")]
+    assert main(["report", "--no-theory", "--out", str(tmp_path), *page]) == 1
+    assert "No results in" in capsys.readouterr().err
+
+
 def test_scales(curves):
     entry = catalogue.find("fig4")
     whole = curves.select(seeds=(0,))
