@@ -28,6 +28,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "training-in-reverse-mutants",
         help="folder for copies, coverage and journals, outside the tree (default: below the temporary folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--test-seconds", type=float, default=float("inf"),
+        help="of each mutant's tests run the quickest that take so long together (default: all)",
+    )  # fmt: skip
     parser.add_argument("--patience", type=float, default=60.0, help="seconds until a test may hang (default: 60)")
     parser.add_argument(
         "--equivalent", type=Path, default=table.EQUIVALENT, help="the list of equivalent mutants (default: ours)"
@@ -59,12 +63,14 @@ def main(given: list[str] | None = None) -> int:
     tests = coverage_of_tests.collect(root, revision, folders, asked.cache / "coverage")
     if asked.again:
         run.forget_survivors(journal)
-    selection = run.Selection(tests, folders[0])
+    selection = run.Selection(tests, folders[0], asked.test_seconds)
     results = run.run(sampled, selection, folders, journal, asked.limit_seconds, asked.patience)
     known = table.equivalents(asked.equivalent)
+    limit = "" if asked.test_seconds == float("inf") else f", the quickest {asked.test_seconds:g} s of them"
     report = (
         f"Revision {revision[:12]}, seed {asked.seed}, {asked.count} mutants per group, "
-        f"{datetime.date.today().isoformat()}; {len(results)} of {len(sampled)} mutants were run.\n\n"
+        f"{datetime.date.today().isoformat()}; {len(results)} of {len(sampled)} mutants were run, each by the tests "
+        f"that run the edited line{limit}.\n\n"
         f"{table.table(results, known)}\n\n{table.survivors(results, known, folders[0])}"
     )
     print(report)

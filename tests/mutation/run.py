@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -53,9 +54,12 @@ class Selection:
         Every test that passes on the true code, with its lines.
     root : Path
         A copy of the project, to see which module imports which.
+    most : float, optional
+        Of each mutant's tests the quickest that take so many seconds together (default: all).
     """
 
-    def __init__(self, tests: Iterable[Test], root: Path):
+    def __init__(self, tests: Iterable[Test], root: Path, most: float = float("inf")):
+        self._most = most
         self._by_line: dict[tuple[str, int], list[Test]] = defaultdict(list)
         self._by_file: dict[str, list[Test]] = defaultdict(list)
         self.tests = {test.name: test for test in tests}
@@ -79,7 +83,9 @@ class Selection:
             found = list(self._by_file[mutant.file])
         if not found:
             found = [t for file in self._importers[mutant.file] for t in self._by_file[file]]
-        return list({test.name: test for test in found}.values())
+        ordered = sorted({test.name: test for test in found}.values(), key=lambda t: t.seconds)
+        total = itertools.accumulate(test.seconds for test in ordered)
+        return [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]
 
 
 def _importers(root: Path) -> dict[str, set[str]]:
