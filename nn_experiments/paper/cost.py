@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nn_experiments.cores import available_cores
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 
-__all__ = ["figure_rows", "flops_per_item", "peak"]
+__all__ = ["DIAGNOSTIC_EVALUATIONS", "curve_cost", "figure_rows", "flops_per_item", "peak"]
 
 _SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
 # Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; the first name that matches is used.
@@ -26,6 +26,8 @@ _CONVOLUTIONAL = {
 }
 # Fractions of a matrix product's peak speed that training on small batches and evaluating large ones reach.
 _TRAINING, _EVALUATION = 0.4, 0.9
+#: What an iterate with diagnostics is evaluated for: predictions of four states and a gradient.
+DIAGNOSTIC_EVALUATIONS = 5
 
 
 def flops_per_item(experiment: Experiment) -> float:
@@ -65,11 +67,35 @@ def _items(experiment: Experiment) -> int:
     return min(train, experiment.train_evaluation or train) + min(test, experiment.test_evaluation or test)
 
 
-def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tuple[int, float]:
-    """Return the steps of a figure's curves, and an estimate of their seconds at a speed in operations per second.
+def curve_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last: int) -> int:
+    """Return how many maps iterates of a curve take, with the anchors that they need.
 
-    Baselines and diagnostics count in the seconds only: a baseline is a forward path, a diagnostic about three
-    chains and three evaluations per iterate.
+    Parameters
+    ----------
+    curve
+        Of a policy, it is what a path without any reset or stop takes.
+    at
+        The iterates.
+    kind
+        ``curves``, or ``diagnostics``: these add iterates n + 1, a second start, an independent forward run, and the
+        last iterate.
+    last
+        The last iterate of the run.
+    """
+    if kind == "diagnostics":
+        both = curve.path_cost({*at, *(n + 1 for n in at)})
+        return both + curve.path_cost(at) + max(at) + curve.path_cost([last])
+    if isinstance(curve, curve_names.Averaged):
+        return max(at)
+    if isinstance(curve, curve_names.Decided):
+        return curve.path_cost({*at, *curve.policy.looks_at(max(at))})
+    return curve.path_cost(at)
+
+
+def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tuple[int, float]:
+    """Return the steps that a figure takes, and an estimate of the seconds, at a speed in operations per second.
+
+    Steps of baselines and diagnostics are among them; those that several blocks of one path take again are not.
     """
     flops, seeds = flops_per_item(experiment), len(figure.seeds)
     overhead = 25e-6  # of a step, whatever its size
@@ -77,15 +103,22 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     evaluation = flops * _items(experiment) / (_EVALUATION * speed)
     at = [*range(0, figure.steps + 1, figure.every)]
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
+    places: dict[str, set[int]] = {}  # an iterate that two curves share is computed once
+    for name in figure.all_orders:
+        for n in at:
+            places.setdefault(curve_names.home(name, n), set()).add(n)
     maps = seconds = 0
-    for name in figure.orders:
+    for name, own in places.items():
         curve = curve_names.parse(name)
-        fine, rare = curve.path_cost(at), curve.path_cost(coarse)
-        if isinstance(curve, curve_names.StepRule) and curve.rule == "regularised":
-            fine *= 3  # Hessian-vector products
-        maps += seeds * fine
-        seconds += seeds * ((fine + 3 * rare) * step + (len(at) + 3 * len(coarse)) * evaluation)
-    seconds += seeds * len(figure.baselines) * (figure.steps * step + len(at) * evaluation)
+        cost = curve_cost(curve, sorted(own), "curves", figure.steps)
+        weight = 3 if isinstance(curve, curve_names.StepRule) and curve.rule == "regularised" else 1
+        maps += seeds * cost
+        seconds += seeds * (cost * weight * step + len(own) * evaluation)
+    for curve in map(curve_names.parse, figure.all_orders):
+        if coarse and not curve.baseline:
+            rare = curve_cost(curve, coarse, "diagnostics", figure.steps)
+            maps += seeds * rare
+            seconds += seeds * (rare * step + DIAGNOSTIC_EVALUATIONS * len(coarse) * evaluation)
     return maps, seconds
 
 

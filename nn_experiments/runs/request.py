@@ -10,9 +10,10 @@ from pathlib import Path
 from nn_experiments.engine.plan import plan
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Experiment, Figure
+from nn_experiments.paper.cost import DIAGNOSTIC_EVALUATIONS, curve_cost
 from nn_experiments.results import blocks
 
-__all__ = ["Grid", "Piece", "Prices", "Request", "cut", "job_cost", "missing_iterates", "total_cost"]
+__all__ = ["Grid", "Piece", "Prices", "Request", "cut", "missing_iterates", "total_cost"]
 
 #: (seed, curve, kind) -> iterates.
 Missing = Mapping[tuple[int, str, str], Sequence[int]]
@@ -203,29 +204,13 @@ def _cut(seed: int, name: str, kind: str, at: Sequence[int], last: int, prices: 
 
 
 def _evaluations(kind: str) -> int:
-    return 5 if kind == "diagnostics" else 1  # predictions of four states and a gradient
+    return DIAGNOSTIC_EVALUATIONS if kind == "diagnostics" else 1
 
 
 def _piece(seed: int, curve: curve_names.OrderCurve, kind: str, at: Sequence[int], last: int, prices: Prices) -> Piece:
-    maps = job_cost(curve, at, kind, last)
+    maps = curve_cost(curve, at, kind, last)
     seconds = maps * prices.step + _evaluations(kind) * prices.evaluation * len(at)
     return Piece(seed, curve.name, kind, tuple(at), maps, seconds)
-
-
-def job_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last: int) -> int:
-    """Return how many maps a block applies: its iterates and the anchors it makes again for itself.
-
-    Diagnostics add iterates n + 1, a second start, an independent forward run, and the last iterate. Of a policy, it
-    is what a path without any reset or stop costs.
-    """
-    if kind == "diagnostics":
-        both = curve.path_cost({*at, *(n + 1 for n in at)})
-        return both + curve.path_cost(at) + max(at) + curve.path_cost([last])
-    if isinstance(curve, curve_names.Averaged):
-        return max(at)
-    if isinstance(curve, curve_names.Decided):
-        return curve.path_cost({*at, *curve.policy.looks_at(max(at))})
-    return curve.path_cost(at)
 
 
 def total_cost(pieces: Sequence[Piece]) -> int:

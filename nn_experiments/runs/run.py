@@ -7,12 +7,13 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from nn_experiments.cores import available_cores
+from nn_experiments.datasets import MissingData, load_dataset
 from nn_experiments.paper.cost import clock
 from nn_experiments.results import blocks
 from nn_experiments.results.blocks import Block
@@ -147,7 +148,8 @@ class Runner:
             step, evaluation = measure_rates(
                 setup, self.problem.device, self.ensemble, engine=engine, chains=chains, last=self.grid.last
             )
-        return Prices(step, evaluation, self._block_seconds(step, evaluation))
+        self.prices = Prices(step, evaluation, self._block_seconds(step, evaluation))
+        return self.prices
 
     def submit(self, pieces: Sequence[Piece], progress: Progress) -> Iterator[tuple[Piece, Block]]:
         """Yield pieces with their blocks as they are finished."""
@@ -261,9 +263,17 @@ def run(request: Request, options: Options, *, report: Callable[[Progress], None
 
 
 def foresee(request: Request, options: Options) -> str:
-    """Return what a run would do, with rates measured on this machine; nothing is written."""
-    runner = Runner(_problem(request, options), request.grid, options)
-    return describe_plan(runner, runner.plan())
+    """Return what a run would do, with rates measured on this machine; nothing is written or downloaded."""
+    problem = _problem(request, options)
+    try:
+        load_dataset(request.experiment.data, data_dir=options.data_dir, official=options.official, download=False)
+    except MissingData:
+        problem = replace(problem, random_data=True)
+    runner = Runner(problem, request.grid, options)
+    lines = [describe_plan(runner, runner.plan())]
+    if problem.random_data:
+        lines.append("  the data is not here: steps were timed on random images of the same size")
+    return "\n".join(lines)
 
 
 def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
@@ -275,6 +285,9 @@ def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
         f"{runner.problem.name} into {runner.root}",
         f"  seeds {', '.join(map(str, grid.seeds))}; orders {', '.join(grid.orders)}",
     ]
+    if pieces:
+        step, evaluation = runner.prices.step, runner.prices.evaluation
+        lines.append(f"  one step {1e3 * step:.3g} ms, one evaluation {1e3 * evaluation:.3g} ms (measured, one thread)")
     by_order: dict[str, list[Piece]] = {}
     for piece in pieces:
         by_order.setdefault(f"{piece.variant} {piece.stream}", []).append(piece)

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from nn_experiments.datasets import Dataset, load_dataset
+from nn_experiments.datasets.stand_in import stand_in
 from nn_experiments.engine.ensemble.convolutions import laid_out
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel
@@ -128,7 +129,13 @@ class Workplace:
 
 @lru_cache(maxsize=2)
 def prepare(
-    experiment: Experiment, seed: int, *, data_dir: str | None = None, official: bool = True, device: str = "cpu"
+    experiment: Experiment,
+    seed: int,
+    *,
+    data_dir: str | None = None,
+    official: bool = True,
+    device: str = "cpu",
+    random_data: bool = False,
 ) -> Workplace:
     """Return the workplace of an experiment and seed; the last two are kept.
 
@@ -139,7 +146,10 @@ def prepare(
     MissingData, DataError
         If the data is not there or not right.
     """
-    dataset = load_dataset(experiment.data, data_dir=data_dir, official=official)
+    if random_data:
+        dataset = stand_in(experiment.data)
+    else:
+        dataset = load_dataset(experiment.data, data_dir=data_dir, official=official)
     dtype = {"float32": torch.float32, "float64": torch.float64}[experiment.dtype]
     model = models.build(experiment.model, dataset.shape, dataset.outputs, activation=experiment.activation)
     model = model.to(dtype=dtype, device=device)
@@ -186,12 +196,15 @@ class ExperimentProblem:
         As in `nn_experiments.datasets.load_dataset`.
     device
         Such as ``cpu`` or ``cuda:0``.
+    random_data
+        Whether random images take the place of the data set, to measure rates alone.
     """
 
     experiment: Experiment
     data_dir: str | None = None
     official: bool = True
     device: str = "cpu"
+    random_data: bool = False
 
     @property
     def name(self) -> str:
@@ -201,6 +214,8 @@ class ExperimentProblem:
     @property
     def dataset(self) -> Dataset:
         """The data set; loaded once in each process."""
+        if self.random_data:
+            return stand_in(self.experiment.data)
         return load_dataset(self.experiment.data, data_dir=self.data_dir, official=self.official)
 
     def settings(self) -> dict[str, Any]:
@@ -217,7 +232,14 @@ class ExperimentProblem:
 
     def prepare(self, seed: int) -> Workplace:
         """Return the tensors of a seed; the last two are kept."""
-        return prepare(self.experiment, seed, data_dir=self.data_dir, official=self.official, device=self.device)
+        return prepare(
+            self.experiment,
+            seed,
+            data_dir=self.data_dir,
+            official=self.official,
+            device=self.device,
+            random_data=self.random_data,
+        )
 
     def arithmetic(self) -> AbstractContextManager[None]:
         """Return the context in which steps and measurements are computed."""

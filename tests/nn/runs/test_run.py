@@ -16,6 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
+from contraction.files import replacing  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.paper import catalogue, curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
@@ -403,3 +404,40 @@ def test_the_number_of_cores_is_known_where_linux_is_not(monkeypatch, capsys) ->
     assert "fig4" in capsys.readouterr().out
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert available_cores() == 1
+
+
+def test_a_dry_run_needs_no_data_and_counts_what_list_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the data is not there, steps are timed on random images; nothing is downloaded or written."""
+    from nn_experiments.datasets import sources
+    from nn_experiments.datasets.errors import MissingData
+    from nn_experiments.paper.cost import figure_seconds
+
+    def missing(name: str, folder: object, *, download: bool, **_: object) -> None:
+        assert not download
+        raise MissingData(f"{name} is missing")
+
+    monkeypatch.setattr(sources, "load", missing)
+    tiny = ["--set", "model=mlp-1x4", "--set", "train_evaluation=50", "--set", "test_evaluation=50"]
+    assert main(["run", "fig7", "--seeds", "0", "--steps", "10", "--dry-run", "--out", str(tmp_path), *tiny]) == 0
+    text = capsys.readouterr().out
+    assert "the data is not here: steps were timed on random images" in text
+    assert "backward curves: 11 iterates, 55 steps" in text
+    assert list(tmp_path.iterdir()) == []
+    for name in ("digits", "fig3", "fig10", "fig14"):  # with shared iterates, policies of appendix D, diagnostics
+        figure = FIGURES[name]
+        request = Request.of(figure, EXPERIMENTS[figure.experiment])
+        missing_of = missing_iterates(request.grid, None, lambda kind, n: metric_names(kind, 0, n, 10))
+        whole = cut(missing_of, figure.steps, Prices(1e-9, 0.0, 1e9))
+        assert figure_seconds(figure, EXPERIMENTS[figure.experiment], 1e9)[0] == sum(piece.maps for piece in whole)
+
+
+def test_errors_of_the_operating_system_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "below"
+    assert main(["run", "fig4", "--seeds", "0", "--steps", "2", "--set", "model=mlp-1x2", "--out", str(out)]) == 1
+    assert str(out) in capsys.readouterr().err
+    with pytest.raises(OSError, match=r"No space left on device: .*block\.npz"), replacing(tmp_path / "block.npz"):
+        raise OSError(28, "No space left on device")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
