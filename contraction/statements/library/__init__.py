@@ -1,6 +1,6 @@
-"""The second section of ``verify``: every public function of certificates, limits, exponents and laws against an oracle.
+"""The second section of ``verify``: each public function of certificates, limits, exponents and laws has an oracle.
 
-A statement checks the paper, a `Oracle` of this package checks the toolkit: one function, held to a computation that
+A statement checks the paper, an `Oracle` of this package checks the toolkit: one function, held to a computation that
 shares no code with it (closed forms, rationals, enumeration of all words, 60-digit arithmetic, SciPy), and a bent
 version of the function that the same check must refuse. `public_functions` says what has to be covered.
 """
@@ -30,11 +30,9 @@ def all_oracles() -> tuple[Oracle, ...]:
 
 
 def find_oracles(name: str) -> tuple[Oracle, ...]:
-    """Oracles of a function by its name ("certify", "contraction.certify"), or all of them for "library"; () if none."""
+    """Oracles of a function by its name ("certify", "contraction.certify"), all of them for "library"; () if none."""
     wanted = name.casefold().strip()
-    return tuple(
-        o for o in all_oracles() if wanted in ("library", o.function.casefold(), o.name.casefold())
-    )
+    return tuple(o for o in all_oracles() if wanted in ("library", o.function.casefold(), o.name.casefold()))
 
 
 def public_functions() -> set[str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from contraction.maps.orders import Backward
 from contraction.statements import comparisons
 from contraction.statements.cases.exact_words import affine_map, rows
 from contraction.statements.library.oracle import Function, Oracle
 from contraction.statements.records import Verdict
-from contraction.maps.orders import Backward
 
 ORACLES: list[Oracle] = []
 HOME = "contraction.certificates.bounds"
@@ -52,7 +52,9 @@ def _agreeing_orders(f: Function, seed: int) -> Verdict:
     for p in range(5):
         word = [0] * p + [1] * inner
         ends = [
-            rows([affine_map(K, 0), affine_map(K, sign * D)], [word], [Fraction(0)], Backward(), at=[p + inner])[0, 0, 0]
+            rows([affine_map(K, 0), affine_map(K, sign * D)], [word], [Fraction(0)], Backward(), at=[p + inner])[
+                0, 0, 0
+            ]
             for sign in (1, -1)
         ]
         found.append(abs(ends[0] - ends[1]) / (1 - K**inner))
@@ -60,7 +62,7 @@ def _agreeing_orders(f: Function, seed: int) -> Verdict:
 
 
 def _after_q(f: Function, seed: int) -> Verdict:
-    """Partial sums over M blocks of q terms D max(1, lip)^(q-1) kappa^floor(m/q), which are the bound times 1-kappa^M."""
+    """Sums over M blocks of q terms D max(1, lip)^(q-1) kappa^floor(m/q), which are the bound times 1 - kappa^M."""
     measured, claimed = [], []
     for q, lip in ((1, Fraction(1, 2)), (3, Fraction(4)), (4, Fraction(9, 10))):
         for n in (0, 1, 5, 12):
@@ -68,8 +70,10 @@ def _after_q(f: Function, seed: int) -> Verdict:
             terms = [D * max(1, lip) ** (q - 1) * K ** (m // q) for m in range(first, first + q * M)]
             claimed.append(sum(terms, Fraction(0)) / (1 - K**M))
             measured.append(f(q, K, lip, D, n))
-    return comparisons.at_most("after_q", (), claimed, measured) if measured != claimed else _equal(
-        "after_q", measured, claimed
+    return (
+        comparisons.at_most("after_q", (), claimed, measured)
+        if measured != claimed
+        else _equal("after_q", measured, claimed)
     )
 
 

@@ -1,4 +1,4 @@
-"""Exact laws against the statements' own enumeration of words, which evaluates maps one by one in Python's rationals."""
+"""Exact laws against the statements' own enumeration of words, which applies maps one by one in rationals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def _pairs(seed: int) -> list[tuple[Fraction, Fraction]]:
 def _flat(law: Law | ExactLaw) -> list[Fraction]:
     """Atoms and masses in order, for comparison."""
     items = law.counter().items() if isinstance(law, ExactLaw) else law.items()
-    return [x for point, mass in sorted((p if isinstance(p, tuple) else (p,), m) for p, m in items) for x in (*point, mass)]
+    return [
+        x for point, mass in sorted((p if isinstance(p, tuple) else (p,), m) for p, m in items) for x in (*point, mass)
+    ]
 
 
 def _laws_equal(name: str, found: Any, claimed: Any) -> Verdict:
@@ -151,9 +153,7 @@ def compare_laws(f: Function, seed: int) -> Verdict:
     """Equal laws, laws that differ in one mass, and laws that differ in one atom."""
     law = {Fraction(0): HALF, Fraction(1): HALF}
     others = [dict(law), {Fraction(0): THIRD, Fraction(1): 1 - THIRD}, {Fraction(0): HALF, Fraction(2): HALF}]
-    return _decisions(
-        "compare_laws", [bool(f(ExactLaw(law), ExactLaw(o))) for o in others], [law == o for o in others]
-    )
+    return _decisions("compare_laws", [bool(f(ExactLaw(law), ExactLaw(o))) for o in others], [law == o for o in others])
 
 
 def compare_orders(f: Function, seed: int) -> Verdict:
@@ -203,7 +203,9 @@ def is_stationary(f: Function, seed: int) -> Verdict:
     uniform = ExactLaw({Fraction(i): THIRD for i in range(3)})
     other = ExactLaw({Fraction(0): HALF, Fraction(1): Fraction(1, 4), Fraction(2): Fraction(1, 4)})
     two = maps[:2]  # x and x + 1 mod 3
-    return _decisions("is_stationary", [bool(f(uniform, maps)), bool(f(other, two)), bool(f(uniform, two))], [True, False, True])
+    return _decisions(
+        "is_stationary", [bool(f(uniform, maps)), bool(f(other, two)), bool(f(uniform, two))], [True, False, True]
+    )
 
 
 def _other_order(f: Function) -> Function:
@@ -231,7 +233,9 @@ def _oracle(check: Callable[[Function, int], Verdict], against: str, wrong: str,
 WORDS = "all words, evaluated one by one in rationals"
 ORACLES = [
     _oracle(exact_law, WORDS, "another order", _other_order),
-    _oracle(exact_laws, WORDS, "both orders the same", lambda f: lambda *a, orders, **k: f(*a, orders=orders[:1] * 2, **k)),
+    _oracle(
+        exact_laws, WORDS, "both orders the same", lambda f: lambda *a, orders, **k: f(*a, orders=orders[:1] * 2, **k)
+    ),
     _oracle(merged_law, WORDS, "the weights exchanged", _swapped_weights),
     _oracle(pair_law, WORDS, "the weights exchanged", _swapped_weights),
     _oracle(
@@ -241,9 +245,7 @@ ORACLES = [
         lambda f: lambda h, n, x, values: f(h, n, x + 1, values=values),
     ),
     _oracle(golden_law, "all 512 words in integer pairs", "one map fewer", lambda f: lambda n: f(n - 1)),
-    _oracle(
-        golden_value, "60 digits", "the other root of x² = x + 1", lambda f: lambda p: f((p[0] + p[1], -p[1]))
-    ),
+    _oracle(golden_value, "60 digits", "the other root of x² = x + 1", lambda f: lambda p: f((p[0] + p[1], -p[1]))),
     _oracle(cantor_cdf, "ranks of the 64 intervals of level 6", "mirrored", lambda f: lambda x: f(1 - x)),
     _oracle(push_forward, WORDS, "the weights exchanged", lambda f: lambda law, maps, w: f(law, maps, w[::-1])),
     _oracle(word_law, "all words by hand", "i.i.d. letters", lambda f: lambda law, n: f([THIRD] * 3, n)),

@@ -14,7 +14,7 @@ from contraction.statements.records import Verdict
 
 
 def lyapunov_exponents(f: Function, seed: int) -> Verdict:
-    """Three matrices S U_i S^T in cyclic order, S orthogonal, U_i triangular: means of the logarithms of their diagonals.
+    """Matrices S U_i S^T in cyclic order, S orthogonal, U_i triangular: means of the logarithms of their diagonals.
 
     The diagonals lie in [2, 3], [1, 1.3] and [.3, .5], so the frame settles at 1.3/2 a map.
     """

@@ -17,10 +17,10 @@ from contraction.statements.library.oracle import Function, Oracle
 from contraction.statements.records import Verdict
 
 
-def _maps(seed: int, n: int = 9) -> tuple[list[tuple[Fraction, Fraction]], Operators]:
+def _maps(seed: int, n: int = 9) -> tuple[list[tuple[Any, Any]], Operators]:
     """Pairs (a, b) and the maps x -> a |x| + b, which keep rationals exact."""
     rng = np.random.default_rng([seed, 0])
-    pairs = [(Fraction(int(a), 8), Fraction(int(b), 5)) for a, b in rng.integers(-9, 10, (n, 2))]
+    pairs: list[tuple[Any, Any]] = [(Fraction(int(a), 8), Fraction(int(b), 5)) for a, b in rng.integers(-9, 10, (n, 2))]
     return pairs, Operators.from_maps([lambda x, a=a, b=b: a * abs(x) + b for a, b in pairs])
 
 
@@ -88,7 +88,7 @@ def nested_boxes(f: Function, seed: int) -> Verdict:
 
 
 class _TwoStates(RandomOperator):
-    """P(1 -> 1) = P(1 -> 2) = 1/2, P(2 -> 1) = 1: stationary (2/3, 1/3); forward coalescence stops in state 1 always."""
+    """P(1 -> 1) = P(1 -> 2) = 1/2, P(2 -> 1) = 1: stationary (2/3, 1/3); forward coalescence stops in state 1."""
 
     states = (1.0, 2.0)
 
