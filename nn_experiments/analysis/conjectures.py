@@ -211,7 +211,7 @@ def influence_findings(study: Study) -> list[Finding]:
         last = float(np.median(study["parameter"][k][:, -1] / study["independent"][k]))
         texts.append(
             f"{setting['name']}: the outermost batch {first:.2g}, the innermost {last:.2g} of two independent "
-            f"iterates' distance, below 1 % from batch {far:g} on"
+            f"iterates' distance, {where}"
         )
     measured = f"n = {study.about['steps']}, {study.about['seeds']} replicates, medians. {'; '.join(texts)}."
     settled = [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.one_law import one_law_findings
+from nn_experiments.analysis.quadratics import quadratic_findings
 from nn_experiments.analysis.settling_studies import atlas_findings, optimizer_findings
 from nn_experiments.results.studies import Study
 
@@ -18,6 +19,7 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "optimizers": optimizer_findings,
     "conjectures": conjecture_findings,
     "influence": influence_findings,
+    "quadratics": quadratic_findings,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, style
+from nn_experiments.report.panels import sparse_ticks
 from nn_experiments.results.studies import Study
 
 __all__ = ["draw_conjectures", "draw_influence"]
@@ -27,6 +28,7 @@ def draw_conjectures(study: Study) -> Any:
             axis.set_xlabel(f"{label} at the end of {study.about['budget']:,} gradients")
             if study["curves"][..., -1, place].max() > 8 * study["curves"][..., -1, place].min() > 0:
                 axis.set_xscale("log")
+                sparse_ticks(axis.xaxis)
         steps = [f"{name} ({int(n):,} steps)" for name, n in zip(names, study["steps"], strict=True)]
         axes[0][0].set_yticks(range(len(names)), steps)
         axes[0][0].invert_yaxis()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
+from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
 from nn_experiments.report.one_law import draw_one_law
@@ -19,6 +20,7 @@ STUDY_TITLES = {
     "atlas": "where training settles, and where it does not",
     "optimizers": "any optimizer",
     "conjectures": "the conclusion's conjectures at equal gradients",
+    "quadratics": "optimizers on quadratics, exactly",
     "influence": "what the backward iterate depends on",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
@@ -44,12 +46,13 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "optimizers": settling_table,
     "conjectures": conjecture_table,
     "influence": influence_table,
+    "quadratics": quadratic_table,
 }
 
 
 def draw_study(study: Study) -> list[tuple[Any, str]]:
     """Return a study's pictures with their captions."""
-    return [(draw(study), caption) for draw, caption in _DRAWN[study.name]]
+    return [(draw(study), caption) for draw, caption in _DRAWN.get(study.name, ())]
 
 
 def study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
