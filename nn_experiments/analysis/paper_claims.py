@@ -58,7 +58,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Note that backward optimization can theoretically be applied to any gradient-based optimizer (not only to "
         "SGD) to improve stability and convergence, since our theoretical statements hold at the level of the T_i’s, "
         "no matter what their actual forms are.",
-        studies=("optimizers",),
+        studies=("quadratics", "optimizers"),
     ),
     Claim(*FASTER, _PATH, ("fig12",)),
     Claim(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.one_law import one_law_findings
+from nn_experiments.analysis.quadratics import quadratic_findings
 from nn_experiments.analysis.settling_studies import atlas_findings, optimizer_findings
 from nn_experiments.results.studies import Study
 
@@ -15,6 +17,9 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "one-law": one_law_findings,
     "atlas": atlas_findings,
     "optimizers": optimizer_findings,
+    "conjectures": conjecture_findings,
+    "influence": influence_findings,
+    "quadratics": quadratic_findings,
 }
 
 

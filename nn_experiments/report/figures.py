@@ -60,6 +60,8 @@ DISTANCES = (
     ("increment", ("-", "-"), "from iterate n to n + 1"),
     ("to_last", ((4, (4, 4)), (0, (4, 4))), "from iterate n to the last"),
 )
+#: What is measured, by its mark, where points are shown.
+MARKS = {"increment": ".", "to_last": "x", "coupling": "s", "independent": "*"}
 #: A curve with fewer points shows each of them: the line between two measurements is no measurement.
 FEW = 10
 APART = (
@@ -107,8 +109,14 @@ def _span(curves: Curves) -> tuple[float, float]:
 
 
 def _legend(fig: Picture, axis: Axes, columns: int) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), columns), handlelength=3.2)
+    """Draw one legend below: the curves of a panel, and those that only others have; as many columns as fit."""
+    names: dict[str, Any] = {}
+    for one in (axis, *fig.axes):
+        handles, labels = one.get_legend_handles_labels()
+        names |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in names}
+    fits = max(1, int(fig.get_figwidth() * 14 / (8 + max(map(len, names), default=0))))
+    columns = max(1, min(len(names), columns, fits))
+    fig.legend(names.values(), names.keys(), loc="outside lower center", ncols=columns, handlelength=3.2)
 
 
 def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
@@ -148,28 +156,32 @@ def coincide(curves: Curves, entry: Figure) -> bool:
     return sum(near) > len(near) / 2
 
 
-def draw_residuals(curves: Curves, entry: Figure) -> Picture:
-    """Draw the last steps of both orders, less the mean of the two at the same n: what the claim is about.
+def draw_residuals(curves: Curves, entry: Figure) -> Any:
+    """Draw the last steps of the orders less their common trend: what the claim is about.
 
-    Shown is the window that variability is judged on, four times over.
+    The trend of a panel is the cubic polynomial that fits all its curves best, one for all of them. Shown is the window
+    that variability is judged on (from the dotted line on), four times over. Baselines are left out.
     """
-    reference, other = entry.orders[:2]
     _, metrics = _shown(curves, entry)
+    orders = [name for name in entry.all_orders if name in curves.orders and not curve_names.parse(name).baseline]
     with style():
-        fig, axes = _frame(curves, entry, metrics, what=", less the mean of both orders")
+        fig, axes = _frame(curves, entry, metrics, what=", less the orders' common trend")
         for k, metric in enumerate(metrics):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
-                paths = [curves.path(metric, seed=seed, order=name) for name in (reference, other)]
-                n, a, b = np.intersect1d(paths[0][0], paths[1][0], return_indices=True)
-                kept = n > n[-1] - 4 * entry.window
-                first, second = paths[0][1][a][kept], paths[1][1][b][kept]
-                for name, values in ((reference, first), (other, second)):
-                    look = curve_style(name, entry.orders)
-                    axis.plot(n[kept], values - (first + second) / 2, label=curve_names.label_of(name), **look)
-                axis.axvline(n[-1] - entry.window, color=CLAIM, lw=0.6, ls=":")
+                paths = {name: curves.path(metric, seed=seed, order=name) for name in orders}
+                last = max(n[-1] for n, _ in paths.values())
+                shown = {name: (n > last - 4 * entry.window) & np.isfinite(v) for name, (n, v) in paths.items()}
+                x = np.concatenate([n[shown[name]] for name, (n, _) in paths.items()])
+                y = np.concatenate([v[shown[name]] for name, (_, v) in paths.items()])
+                trend = np.polynomial.Polynomial.fit(x, y, min(3, len(np.unique(x)) - 1))
+                for name, (n, v) in paths.items():
+                    kept = shown[name]
+                    look = curve_style(name, orders)
+                    axis.plot(n[kept], v[kept] - trend(n[kept]), label=curve_names.label_of(name), **look)
+                axis.axvline(last - entry.window, color=CLAIM, lw=0.6, ls=":")
             axes[-1][k].set_xlabel("n")
-        _legend(fig, axes[0][0], 2)
+        _legend(fig, axes[0][0], 3)
     return fig
 
 
@@ -253,7 +265,8 @@ def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) ->
     if not (apart.size and drawn.size and np.isfinite(apart).all()) or apart.min() < 5 * np.nanmax(drawn):
         return False
     text = f"two independent starts: {apart.min():.3g} to {apart.max():.3g}"
-    axis.text(0.98, 0.04, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=6.5, color="#777777")
+    box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
+    axis.text(0.02, 0.32, text, transform=axis.transAxes, fontsize=6.5, color="#777777", bbox=box, zorder=10)
     return True
 
 
@@ -268,7 +281,7 @@ def _draw_distance(
         few = finite.sum() < FEW or len(n) == 1
         if len(n) < 3:  # a line through two measurements is none
             look = look | {"ls": "none"}
-        axis.plot(n, values, label=label, marker="." if few else None, **look)
+        axis.plot(n, values, label=label, marker=MARKS[metric.partition("_")[2]] if few else None, **look)
         if isinstance(look["ls"], tuple) and look["ls"][0] and not few:  # its dashes begin with a gap
             dot = {"ms": look["lw"], "mew": 0, "color": look["color"], "zorder": look["zorder"]}
             axis.plot(n[:1], values[:1], "o", **dot)
@@ -312,5 +325,10 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
             axis.set(xlabel="n", ylabel=f"{metric.replace('_', ' ')}, seed {seed}")
             handles, labels = axis.get_legend_handles_labels()
             names |= dict(zip(labels, handles, strict=True))
-        fig.legend(names.values(), names.keys(), loc="outside lower center", ncols=min(4, len(names)))
+        looks: dict[tuple[Any, float], list[str]] = {}
+        for label, handle in names.items():  # the backward orders are drawn alike: one entry, which names them all
+            looks.setdefault((handle.get_color(), handle.get_linewidth()), []).append(label)
+        handles = [names[labels[0]] for labels in looks.values()]
+        labels = [" / ".join(labels) for labels in looks.values()]
+        fig.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)))
     return fig

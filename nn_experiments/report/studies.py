@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nn_experiments.analysis.conjectures import conjecture_table, influence_table
+from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
+from nn_experiments.report.conjectures import draw_conjectures, draw_influence
 from nn_experiments.report.one_law import draw_one_law
 from nn_experiments.report.settling_studies import draw_atlas, draw_exponents
 from nn_experiments.results.studies import Study
@@ -16,6 +19,9 @@ STUDY_TITLES = {
     "one-law": "one law, two kinds of path",
     "atlas": "where training settles, and where it does not",
     "optimizers": "any optimizer",
+    "conjectures": "the conclusion's conjectures at equal gradients",
+    "quadratics": "optimizers on quadratics, exactly",
+    "influence": "what the backward iterate depends on",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
     "one-law": ((draw_one_law, "At a fixed n both orders have one law; their paths are of two kinds."),),
@@ -27,16 +33,26 @@ _DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
         (draw_atlas, "Distance of backward iterates n and n + 1 over that of two independent runs, every optimizer."),
         (draw_exponents, "The exponent, estimated on other seeds before, against the measured rate of the increments."),
     ),
+    "conjectures": ((draw_conjectures, "Every strategy at the end of its gradients, a dot a seed, medians marked."),),
+    "influence": (
+        (
+            draw_influence,
+            "How far one exchanged batch moves the backward iterate; dotted: k^(j−1), where k is certified.",
+        ),
+    ),
 }
 _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]]] = {
     "atlas": settling_table,
     "optimizers": settling_table,
+    "conjectures": conjecture_table,
+    "influence": influence_table,
+    "quadratics": quadratic_table,
 }
 
 
 def draw_study(study: Study) -> list[tuple[Any, str]]:
     """Return a study's pictures with their captions."""
-    return [(draw(study), caption) for draw, caption in _DRAWN[study.name]]
+    return [(draw(study), caption) for draw, caption in _DRAWN.get(study.name, ())]
 
 
 def study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
