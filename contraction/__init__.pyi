@@ -21,6 +21,7 @@ from contraction.certificates.error_bound import (
 )
 from contraction.certificates.falsify import search_violation as search_violation
 from contraction.certificates.leaves import leaf_basis as leaf_basis
+from contraction.certificates.mean_square import mean_square_norm as mean_square_norm
 from contraction.certificates.norms import common_norm as common_norm, lyapunov_norm as lyapunov_norm
 from contraction.exponents.lyapunov import (
     LyapunovExponents as LyapunovExponents,
@@ -47,6 +48,7 @@ from contraction.limits.stationary import (
 )
 from contraction.maps import orders as orders, spaces as spaces
 from contraction.maps.constants import Constant as Constant
+from contraction.maps.domains import Ball as Ball, Box as Box, HalfSpace as HalfSpace, Simplex as Simplex
 from contraction.maps.errors import (
     DeclarationRefuted as DeclarationRefuted,
     MapRefused as MapRefused,
@@ -61,6 +63,7 @@ from contraction.maps.iterates import (
     paired_iterates as paired_iterates,
     plain_iterates as plain_iterates,
 )
+from contraction.maps.known import Known as Known
 from contraction.maps.operators import (
     AffineMaps as AffineMaps,
     Operators as Operators,

@@ -18,6 +18,8 @@ from contraction.certificates.hypotheses import (
     start_distance,
 )
 from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant
+from contraction.certificates.mean_square import certify_mean_square
+from contraction.certificates.moments import search_declared_moments
 from contraction.certificates.norms import certify_common_norm
 from contraction.certificates.rigorous import certify_rigorous
 from contraction.certificates.words import certify_p_mean, certify_words
@@ -128,8 +130,13 @@ def _uniform(
     ball: float | None,
     seed: int,
 ) -> ErrorBound:
-    """Theorem 2.2: a common factor k < 1 in one metric."""
+    """Theorem 2.2: a common factor k < 1 in one metric; in mean square where that is sharper."""
     k = contraction_constant(family, reference, space, ball, seed)
+    if moment == 2 and ball is None and (space is None or space == family.space):
+        found = certify_mean_square(family, reference, begin)
+        if found is not None and (k is None or found.k < k.value * (1 - 2.0**-30)):
+            search_declared_moments(family, reference, seed)
+            return found
     if k is None or k.value >= 1:
         return _without_common_factor(family, reference, begin, moment, k, searched=ball is None and space is None)
     D = displacement_constant(family, reference, space, moment, k)

@@ -103,6 +103,7 @@ def search_violation(
         farthest = max(farthest, _check_displacement(T, start, reach))
         x, y = _pairs(T, near, rng, pairs, points)
         _check_affine(T, x)
+        _check_domain(T, x)
         limits = [(factor, None if factor is None else factor.value), ("lipschitz(draw)", T.lipschitz)]
         steepest = []
         if points is None and n < (STEEPEST_MAPS if start.shape[-1] <= FULL_JACOBIAN else 2):  # they leave a region
@@ -223,8 +224,8 @@ def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
 def _pairs(T: _Map, near: NDArray, rng: np.random.Generator, count: int, points: Any) -> tuple[NDArray, NDArray]:
     if points is not None:
         x, y = np.asarray(points(rng, count)), np.asarray(points(rng, count))
-    elif (x := T.space.random_points(rng, near, count)) is not None:
-        y = np.asarray(T.space.random_points(rng, near, count))
+    elif (x := T.operators.family.random_points(rng, near, count)) is not None:
+        y = np.asarray(T.operators.family.random_points(rng, near, count))
     else:
         center = near.astype(float)
         center = np.where(np.isfinite(center), center, 0.0)
@@ -260,6 +261,19 @@ def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
     return float(np.max(finite, initial=0.0))
 
 
+def _check_domain(T: _Map, x: NDArray) -> None:
+    domain = T.operators.family.known.region
+    if domain is None or _exact(x):
+        return
+    fx = T(x)
+    left = ~domain.contains(fx) & domain.contains(x)
+    if np.any(left):
+        at = np.unravel_index(int(np.argmax(left)), left.shape)
+        raise DeclarationRefuted(
+            f"the declared domain {domain!r} is not kept: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}"
+        )
+
+
 def _check_affine(T: _Map, x: NDArray) -> None:
     family = T.operators.family
     if not family.is_affine or _exact(x):
@@ -282,7 +296,11 @@ def _check_affine(T: _Map, x: NDArray) -> None:
 
 def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]:
     """Pairs along the directions that a finite-difference derivative stretches most (Euclidean, sup and l1 senses)."""
-    if T.space.event_ndim != 1 or _exact(x) or T.space.random_points(np.random.default_rng(0), x[0], 1) is not None:
+    if (
+        T.space.event_ndim != 1
+        or _exact(x)
+        or T.operators.family.random_points(np.random.default_rng(0), x[0], 1) is not None
+    ):
         return []  # in a subset of R^d the steps could leave it
     x = x[:3]
     if (small := x.shape[-1] <= SMALL) or (whole and x.shape[-1] <= FULL_JACOBIAN):

@@ -6,6 +6,7 @@ rounded up. An absent ``r`` means that the iterates start at the reference point
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.certificates import bounds
+from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.maps.balls import ball, load_flint, upper
-from contraction.maps.rounding import round_up
+from contraction.maps.rounding import gamma, round_up
 from contraction.values import Value
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "GeometricBalls",
     "GeometricMoment",
     "Majorant",
+    "MeanSquareMoments",
     "PMean",
     "PMeanBlocks",
     "WithinSeen",
@@ -121,40 +124,88 @@ class PMean(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class AfterBlocks(Majorant):
-    """Words of length q have factor at most kappa, single maps at most lip."""
+    """Words of length q have factor at most kappa, words of length j < q at most L_j, the j-th of ``shorter``."""
 
-    q: int
+    shorter: tuple[float, ...]
     kappa: float
-    lip: float
     D: float
     r: float | None = None
 
     @property
     def formula(self) -> str:
-        inner = "D q/(1−kappa)" if self.r is None else "D q/(1−kappa) + r"
-        return f"({inner}) max(1, lip)^(q−1) kappa^⌊n/q⌋, q = {self.q}"
+        start = "" if self.r is None else " + r kappa^⌊n/q⌋ L_(n mod q)"
+        return f"D Σ_(m≥n) kappa^⌊m/q⌋ L_(m mod q){start}, L_j over words of length j, q = {len(self.shorter)}"
 
     def bound(self, n: NDArray) -> Any:
-        return bounds.after_q(self.q, self.kappa, self.lip, self.D, n, self.r or 0.0)
+        return after_blocks(self.shorter, self.kappa, self.D, n, self.r or 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class PMeanBlocks(Majorant):
-    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1 and lip = E Lip(T_1)ᵖ."""
+    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1; ``shorter`` has those of j < q maps."""
 
-    q: int
+    shorter: tuple[float, ...]
     kappa: float
-    lip: float
     p: float
     D: float
     r: float | None = None
 
     @property
     def formula(self) -> str:
-        return f"p-mean over blocks of q = {self.q} maps, kappa = E Lip(T_1…T_q)ᵖ"
+        return f"p-mean over blocks of q = {len(self.shorter)} maps, kappa = E Lip(T_1…T_q)ᵖ, and shorter words"
 
     def bound(self, n: NDArray) -> Any:
-        return bounds.p_mean(self.kappa, self.p, self.D, n, self.r or 0.0, self.q, self.lip)
+        return p_after_blocks(self.shorter, self.kappa, self.p, self.D, n, self.r or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanSquareMoments(Majorant):
+    """Affine maps in mean square: [tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, with all rounding added.
+
+    ``EAA`` is E A⊗A and ``X`` is vec M, M = E (theta* - theta)(theta* - theta)^T; each comes with a bound on its
+    distance to the exact one in the Frobenius norm, and powers of E A⊗A carry theirs.
+    """
+
+    EAA: NDArray
+    EAA_error: float
+    X: NDArray
+    X_error: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_powers", [(self.EAA, self.EAA_error)])
+
+    @property
+    def formula(self) -> str:
+        return "[tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, M = E (θ*−θ)(θ*−θ)ᵀ"
+
+    def bound(self, n: NDArray) -> Any:
+        unique, where = np.unique(n, return_inverse=True)
+        return np.array([self._one(int(m)) for m in unique], dtype=float)[where].reshape(n.shape)[()]
+
+    def _one(self, n: int) -> float:
+        d = math.isqrt(len(self.X))
+        v, error, bit = self.X, self.X_error, 0
+        while n >> bit:
+            if n >> bit & 1:
+                power, wrong = self._power(bit)
+                size, length = float(np.linalg.norm(power)), float(np.linalg.norm(v))
+                error = size * error + wrong * (length + error) + gamma(d * d) * size * length
+                v = power @ v
+            bit += 1
+        trace = float(np.trace(v.reshape(d, d)))
+        square = max(trace, 0.0) + math.sqrt(d) * error + gamma(d) * abs(trace)
+        return float(round_up(math.sqrt(float(round_up(square, 8))), 8))
+
+    def _power(self, bit: int) -> tuple[NDArray, float]:
+        """(E A⊗A)^(2^bit) and how wrong it may be; powers are kept."""
+        powers: list[tuple[NDArray, float]] = self._powers  # pyright: ignore[reportAttributeAccessIssue]
+        while len(powers) <= bit:
+            L, wrong = powers[-1]
+            size = float(np.linalg.norm(L))
+            with np.errstate(under="ignore"):
+                powers.append((L @ L, 2 * size * wrong + wrong**2 + gamma(len(L)) * size**2))
+        return powers[bit]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Bounds from words of maps: contraction after q maps, in p-mean, and along invariant leaves.
 
-Lip(T_1 … T_m) <= lip^(q-1) kappa^floor(m/q) where every word of length q has Lipschitz constant at most kappa; for
-independent maps the same holds of p-th moments, kappa = E Lip(T_1 … T_q)^p. Along a leaf theta0 + V that every map
+Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s where every word of length q has Lipschitz constant at most kappa and
+every word of length s at most L_s (`contraction.certificates.blocks`); for independent maps the same holds of p-th
+moments, kappa = E Lip(T_1 … T_q)^p. Along a leaf theta0 + V that every map
 keeps, Lipschitz constants are those of the restriction to V.
 """
 
@@ -88,7 +89,7 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
     if not family.is_iid:
         return None
     if q == 1 and (moment := family.factor_moment(p)) is not None:
-        return Constant(float(round_up(moment, 64)), "proved", f"E |K|^{p:g} in closed form")
+        return Constant(float(round_up(moment, 64)), family.moment_origin, f"E |K|^{p:g} in closed form")
     known = listed_words(family, q)
     if known is None:
         return None
@@ -164,13 +165,13 @@ def certify_words(
         raise NotCertified(f"no linear parts are known for {family!r}, so words cannot be composed", ("leave out q=",))
     words = f"{len(parts) ** q} words of length {q}" + ("" if leaf is None else " along the leaf")
     if moment is None:
-        kappa = _largest_norm(parts, q, metric, words)
-        lip = _largest_norm(parts, 1, metric, "one map")
+        of_length = lambda j, what: _largest_norm(parts, j, metric, what)  # noqa: E731
     else:
         if weights is None or not family.is_iid:
             raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
-        kappa = _norm_moment(parts, weights, q, metric, moment, words)
-        lip = _norm_moment(parts, weights, 1, metric, moment, "one map")
+        of_length = lambda j, what: _norm_moment(parts, weights, j, metric, moment, what)  # noqa: E731
+    kappa = of_length(q, words)  # the longest first: it is refused if there are too many
+    lip = of_length(1, "one map") if q > 1 else kappa
     if kappa.value >= 1:
         raise _no_contraction(words, kappa, moment)
     D = displacement_constant(family, theta, space, moment, None)
@@ -179,12 +180,13 @@ def certify_words(
         leaf_basis(family, theta, leaf)
         check_on_leaf(theta, start, leaf_directions(family, leaf))
     radius = None if r is None else r.value
+    shorter = (1.0, *(of_length(j, "").value for j in range(1, q)))
     if moment is None:
         statement, p, independence = "contraction after q maps", math.inf, ()
-        majorant = AfterBlocks(q, kappa.value, lip.value, D.value, radius)
+        majorant = AfterBlocks(shorter, kappa.value, D.value, radius)
     else:
         statement, p, independence = "contraction in p-mean after q maps", float(moment), ("i.i.d. maps",)
-        majorant = PMeanBlocks(q, kappa.value, lip.value, p, D.value, radius)
+        majorant = PMeanBlocks(shorter, kappa.value, p, D.value, radius)
     return certificate_or_estimate(
         {"kappa": kappa, "lip": lip, "D": D, "r": r},
         statement=statement if leaf is None else f"{statement}, along a leaf",

@@ -21,6 +21,7 @@ from contraction.families.least_squares import LeastSquares
 from contraction.families.linearized import LinearizedSGD
 from contraction.families.losses import DataLoss, RidgeLogisticLoss, RidgeLoss, SoftplusLoss
 from contraction.families.noise import Gaussian, GaussianVector, Noise, TwoPoint, Uniform
+from contraction.families.own_noise import FunctionNoise, ScipyNoise
 from contraction.families.page_rank import PageRank
 from contraction.families.picard import PicardIteration
 from contraction.families.prefix_maps import PrefixMaps
@@ -39,6 +40,7 @@ __all__ = [
     "ExchangeableMixture",
     "ExpandingOnAverage",
     "FiniteFamily",
+    "FunctionNoise",
     "Gaussian",
     "GaussianVector",
     "GradientSteps",
@@ -58,6 +60,7 @@ __all__ = [
     "Reshuffled",
     "RidgeLogisticLoss",
     "RidgeLoss",
+    "ScipyNoise",
     "ShuffledOnce",
     "SoftplusLoss",
     "Student",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
 from contraction.families._reasons import why_not_curvature
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
 from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 
 __all__ = ["GradientSteps"]
@@ -42,13 +44,34 @@ class GradientSteps(RandomOperator):
         Rows of a batch, drawn uniformly without replacement; or give
     batches
         the batches themselves, shape (count, b), one of which is drawn uniformly.
+    law
+        Law of the order (default: independent batches). With ``batches``, a law of their numbers; with
+        ``batch_size``, a law of the rows, which must be a multiple of it, of which each batch takes the next: in
+        ``law=Reshuffled`` every epoch goes once through all rows in a fresh order. A class stands for that law with as
+        many letters as there are batches, or rows. Only `Reshuffled`, `ShuffledOnce` and `Cyclic` never repeat a row
+        within a batch of several rows; others are refused there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.families import GradientSteps, Reshuffled, RidgeLoss
+    >>> family = GradientSteps(RidgeLoss(np.eye(6), np.ones(6)), 0.1, batch_size=2, law=Reshuffled)
+    >>> rows = np.concatenate([family.sample(6).draws[i] for i in range(6)])
+    >>> sorted(rows[:6].tolist()), sorted(rows[6:].tolist()), family.is_iid
+    ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], False)
     """
 
     vectorized = True
     dim: int
 
     def __init__(
-        self, loss: DataLoss, h: float, batch_size: int | None = None, *, batches: Iterable[ArrayLike] | None = None
+        self,
+        loss: DataLoss,
+        h: float,
+        batch_size: int | None = None,
+        *,
+        batches: Iterable[ArrayLike] | None = None,
+        law: IndexLaw | type[IndexLaw] | None = None,
     ) -> None:
         if not isinstance(loss, DataLoss):
             raise TypeError(f"loss must be a DataLoss such as RidgeLoss(X, y, ridge), got {loss!r}")
@@ -56,10 +79,11 @@ class GradientSteps(RandomOperator):
         self.rows, self.dim = loss.X.shape
         self.space, self.name = Euclidean(), "GradientSteps"
         self.batches: NDArray | None = None
+        self.given: NDArray | None = None
         if batches is not None:
             if batch_size is not None:
                 raise ValueError("give batch_size or batches, not both")
-            self.batches = _check_batches(batches, self.rows)
+            self.batches = self.given = _check_batches(batches, self.rows)
             self.batch_size = self.batches.shape[1]
         else:
             self.batch_size = check_integer("batch_size", 1 if batch_size is None else batch_size, 1)
@@ -69,8 +93,46 @@ class GradientSteps(RandomOperator):
                 every = itertools.combinations(range(self.rows), self.batch_size)
                 self.batches = np.array(list(every), dtype=np.int64)
 
+        if law is not None and self.batch_size == 1 and batches is None:
+            self.batches = self.given = np.arange(self.rows)[:, None]  # a law of rows is then one of batches
+        self.law = self._law(law)
+
     def __repr__(self) -> str:
-        return f"GradientSteps({self.loss!r}, h={self.h!r}, batch_size={self.batch_size})"
+        order = "" if self.law is None else f", law={self.law!r}"
+        return f"GradientSteps({self.loss!r}, h={self.h!r}, batch_size={self.batch_size}{order})"
+
+    def _law(self, law: IndexLaw | type[IndexLaw] | None) -> IndexLaw | None:
+        if law is None:
+            return None
+        size = self.rows if self.given is None else len(self.given)
+        found = law(size) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
+        what = "rows" if self.given is None else "batches"
+        if not isinstance(found, IndexLaw) or found.size != size:
+            raise ValueError(f"law= is an index law of the {size} {what}, got {law!r}")
+        if self.given is None and size % self.batch_size:
+            raise ValueError(
+                f"a law of rows needs a batch_size that divides their number {size}, got {self.batch_size}"
+            )
+        if self.given is None and not isinstance(found, Reshuffled | ShuffledOnce | Cyclic):
+            raise ValueError(
+                f"{found!r} may repeat a row in a batch of {self.batch_size}: give the batches themselves, and a law "
+                "of their numbers"
+            )
+        return found
+
+    @property
+    def is_iid(self) -> bool:
+        return self.law is None or (self.given is not None and self.law.is_iid)
+
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[NDArray]:
+        """The batches: independent ones drawn one by one, others from one word of rows or of batches."""
+        if self.law is None:
+            return super().draws(n, seed, replicas)
+        if self.given is not None:
+            return self.given[self.law.letters(n, seed, replicas)]  # pyright: ignore[reportReturnType]
+        word = self.law.letters(n * self.batch_size, seed, replicas).astype(np.int64)
+        blocks = word.reshape(n, self.batch_size, *word.shape[1:])
+        return np.moveaxis(blocks, 1, -1)  # pyright: ignore[reportReturnType]
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
         """Rows of the batch, integers, shape (b,) or (R, b)."""
@@ -121,6 +183,63 @@ class GradientSteps(RandomOperator):
         radicand = (1 - self.h * m) ** 2 + self.h**2 * (M - m) * (M + m)
         return Constant(math.sqrt(radicand), "proved", "sqrt(1 - 2 h m + h^2 M^2) (Lemma 2.5)")
 
+    @property
+    def mean_square_factor(self) -> Constant | None:
+        """rho of contraction in mean square (row 82): exact for quadratic losses, from co-coercivity otherwise.
+
+        E |g_B(x) - g_B(y)|^2 <= M <g(x) - g(y), x - y>, g_B the gradients of M-smooth convex batches and g that of the
+        mean loss, which is mu-strongly convex: rho^2 = 1 - h mu (2 - h M) for 0 <= h <= 2/M.
+        """
+        if not self.is_iid:
+            return None
+        if self.loss.quadratic:
+            largest = np.linalg.eigvalsh(self._mean_square())[-1]
+            return Constant(float(np.sqrt(max(largest, 0.0))), "proved", "√λ_max(E A²) over the batches")
+        mu, M = self.mean_curvature, self.curvature[1]
+        if self.loss.low < 0 or not 0 <= self.h * M <= 2:
+            return None
+        value = math.sqrt(1 - self.h * mu * (2 - self.h * M))
+        return Constant(value, "proved", "√(1 − hμ(2 − hM)), μ of the mean loss (co-coercivity)")
+
+    @property
+    def _weights(self) -> NDArray:
+        """Probabilities of the batches that were given."""
+        assert self.given is not None
+        marginal = None if self.law is None else self.law.marginal
+        return np.full(len(self.given), 1 / len(self.given)) if marginal is None else np.array(marginal, dtype=float)
+
+    @cached_property
+    def mean_curvature(self) -> float:
+        """mu, a strong convexity of the mean loss (over the batches that were given, or over all rows)."""
+        if self.given is None:
+            return float(self.loss.curvature(np.arange(self.rows))[0])
+        X = self.loss.X[self.given]
+        gram = np.einsum("k,kbi,kbj->ij", self._weights, X, X) / self.batch_size
+        return self.loss.ridge + self.loss.low * float(np.linalg.eigvalsh(gram)[0])
+
+    def _mean_square(self) -> NDArray:
+        """E A^2, shape (d, d), of the symmetric linear parts of quadratic losses."""
+        if self.given is not None:
+            A = self.stacked_affine(list(self.given)).A
+            return np.tensordot(self._weights, A @ A, 1)
+        x, N, s = self.loss.X, self.rows, self.batch_size
+        gram = np.swapaxes(x, 0, 1) @ x / N
+        fourth = np.swapaxes(x * np.sum(x * x, axis=-1)[:, None], 0, 1) @ x / N  # mean of (x x^T)^2
+        both = 0.0 if N == 1 else N * (s - 1) / (s * (N - 1))
+        squares = self.loss.high**2 * ((1 - both) * fourth + both * gram @ gram)
+        shift, h = 1 - self.h * self.loss.ridge, self.h
+        return shift**2 * np.eye(self.dim) - 2 * shift * h * self.loss.high * gram + h * h * squares
+
+    def second_moments(self) -> SecondMoments | None:
+        """Of quadratic losses: over the batches that were given, or from single rows for all batches of the size."""
+        if not (self.loss.quadratic and self.is_iid):
+            return None
+        if self.given is not None:
+            maps = self.stacked_affine(list(self.given))
+            return SecondMoments.from_maps(maps.A, maps.b, self._weights)
+        rows = self.stacked_affine(list(np.arange(self.rows)[:, None]))
+        return SecondMoments.of_batches(rows.A, rows.b, self.batch_size)
+
     def lipschitz(self, draw: NDArray) -> NDArray:
         m, M = self.loss.curvature(draw)
         return np.maximum(np.abs(1 - self.h * m), np.abs(1 - self.h * M))
@@ -146,10 +265,11 @@ class GradientSteps(RandomOperator):
         """(E d^p)^(1/p): an equality over enumerated batches, else the supremum's bound."""
         if self.batches is None or math.isinf(p):
             return self.displacement(theta0)
+        weights = np.full(len(self.batches), 1 / len(self.batches)) if self.given is None else self._weights
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         moves = np.stack([np.linalg.norm(self._gradients(t), axis=-1) for t in theta]) * abs(self.h)
         scale = max(float(np.max(moves)), np.finfo(float).tiny)
-        value = scale * float(np.max(np.mean((moves / scale) ** p, axis=-1) ** (1 / p)))
+        value = scale * float(np.max(((moves / scale) ** p @ weights) ** (1 / p)))
         return Constant(value, "proved", f"(E d^p)^(1/p) over every batch at p = {p:g}")
 
     def _gradients(self, theta: NDArray) -> NDArray:
@@ -193,10 +313,16 @@ class GradientSteps(RandomOperator):
         offset = [h * v / b for v in times(Xt, y)]
         return AffineEnclosure(A, vector(np.zeros(d)), offset, offset)
 
-    def finite_support(self) -> list[tuple[Fraction, NDArray]] | None:
-        """(probability, rows) of every batch; None if there are too many to enumerate."""
+    def finite_support(self) -> list[tuple[Any, NDArray]] | None:
+        """(probability, rows) of every batch; None if there are too many to enumerate. See `RandomOperator`."""
         if self.batches is None:
             return None
+        marginal = None if self.law is None else self.law.marginal
+        if self.law is not None and self.given is not None:
+            weights = [None] * len(self.given) if marginal is None else list(marginal)
+            return list(zip(weights, self.batches, strict=True))
+        if self.law is not None and not isinstance(self.law, Reshuffled | ShuffledOnce):
+            return [(None, rows) for rows in self.batches]
         return [(Fraction(1, len(self.batches)), rows) for rows in self.batches]
 
     def support(self) -> list[tuple[Fraction, Any]]:

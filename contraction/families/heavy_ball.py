@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,8 @@ from contraction.arguments import check_finite
 from contraction.families._checks import symmetric_matrix
 from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
-from contraction.families.noise import Gaussian, Noise
+from contraction.families.noise import Noise
+from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
 
@@ -37,12 +39,12 @@ class HeavyBall(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, H: ArrayLike, h: float, beta: float, noise: Noise | None = None) -> None:
+    def __init__(self, H: ArrayLike, h: float, beta: float, noise: Noise | Any = None) -> None:
         given = np.asarray(H, dtype=float)
         self.H = symmetric_matrix("H", np.diag(np.atleast_1d(given)) if given.ndim < 2 else given)
         d = len(self.H)
         self.h, self.beta = check_finite("the learning rate h", h), check_finite("the momentum beta", beta)
-        self.noise = Gaussian() if noise is None else noise
+        self.noise = as_noise(noise)
         if self.noise.dim not in (None, d):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, H has {d}")
         self.parameters, self.dim = d, 2 * d

@@ -11,12 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.gradient_steps import GradientSteps
+from contraction.families.index_laws import IndexLaw
 from contraction.families.losses import RidgeLoss
 from contraction.families.noise import Noise
+from contraction.families.own_noise import as_noise
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
-from contraction.maps.operators import RandomOperator
+from contraction.maps.operators import RandomOperator, map_generator
 from contraction.maps.rounding import EPS
+from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 
 __all__ = ["LeastSquares"]
@@ -39,19 +42,28 @@ class LeastSquares(RandomOperator):
         Rows of a batch, drawn uniformly without replacement.
     label_noise
         Law of xi, added to the targets afresh in every draw; None for none.
+    law
+        Law of the order of the rows, as in `GradientSteps` (default: independent batches).
     """
 
     vectorized = True
 
     def __init__(
-        self, X: ArrayLike, y: ArrayLike, h: float, batch_size: int = 1, label_noise: Noise | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        h: float,
+        batch_size: int = 1,
+        label_noise: Noise | Any = None,
+        *,
+        law: IndexLaw | type[IndexLaw] | None = None,
     ) -> None:
-        self.steps = GradientSteps(RidgeLoss(X, y), h, batch_size)
+        self.steps = GradientSteps(RidgeLoss(X, y), h, batch_size, law=law)
         self.X, self.y, self.h, self.batch_size = self.steps.loss.X, self.steps.loss.y, self.steps.h, batch_size
         self.dim: int = self.steps.dim
-        self.label_noise = label_noise
-        if label_noise is not None and label_noise.dim is not None:
-            raise ValueError(f"label noise is a law on R, got one with {label_noise.dim} coordinates")
+        self.label_noise = None if label_noise is None else as_noise(label_noise)
+        if self.label_noise is not None and self.label_noise.dim is not None:
+            raise ValueError(f"label noise is a law on R, got one with {self.label_noise.dim} coordinates")
         self.space, self.name = Euclidean(), "LeastSquares"
 
     def __repr__(self) -> str:
@@ -65,6 +77,21 @@ class LeastSquares(RandomOperator):
         rows = self.steps.draw_block(rng, replicas)
         noise = np.zeros(rows.shape) if self.label_noise is None else self.label_noise.sample(rng, rows.shape)
         return np.stack([rows.astype(float), noise], axis=-2)
+
+    @property
+    def is_iid(self) -> bool:
+        return self.steps.is_iid
+
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+        """Independent draws one by one; with a law, its batches, and label noise from the generator of each map."""
+        if self.steps.law is None:
+            return super().draws(n, seed, replicas)
+        rows = np.asarray(self.steps.draws(n, seed, replicas)).astype(float)
+        noise = np.zeros(rows.shape)
+        if self.label_noise is not None:
+            for i in range(n):
+                noise[i] = self.label_noise.sample(map_generator(seed, i), rows.shape[1:])
+        return np.stack([rows, noise], axis=-2)  # pyright: ignore[reportReturnType]
 
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         rows, noise = draw[..., 0, :].astype(np.int64), draw[..., 1, :]
@@ -84,6 +111,22 @@ class LeastSquares(RandomOperator):
     def linear_support(self) -> list[tuple[Any, NDArray]] | None:
         """Those of the gradient steps: label noise leaves linear parts alone."""
         return self.steps.linear_support()
+
+    @property
+    def mean_square_factor(self) -> Constant | None:
+        """That of the gradient steps: label noise leaves linear parts alone."""
+        return self.steps.mean_square_factor
+
+    def second_moments(self) -> SecondMoments | None:
+        """Those of the gradient steps, with h/b times the sum of x_i xi_i over the batch; None if E xi² is infinite."""
+        noise = self.label_noise
+        if noise is None:
+            return self.steps.second_moments()
+        if not math.isfinite(noise.variance) or not self.is_iid:
+            return None
+        rows = self.steps.stacked_affine(list(np.arange(len(self.X))[:, None]))
+        shifted = SecondMoments.of_batches(rows.A, rows.b + self.h * noise.mean * self.X, self.batch_size)
+        return shifted.with_noise(self.h**2 / self.batch_size * noise.variance * (self.X.T @ self.X) / len(self.X))
 
     def lipschitz(self, draw: NDArray) -> NDArray:
         return self.steps.lipschitz(draw[..., 0, :].astype(np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,8 @@ from contraction.arguments import check_finite
 from contraction.families._checks import finite_array, symmetric_matrix
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_hessian
-from contraction.families.noise import Gaussian, Noise
+from contraction.families.noise import Noise
+from contraction.families.own_noise import as_noise
 from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
@@ -45,12 +47,12 @@ class LinearizedSGD(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, theta_star: ArrayLike, H: ArrayLike, h: float, noise: Noise | None = None) -> None:
+    def __init__(self, theta_star: ArrayLike, H: ArrayLike, h: float, noise: Noise | Any = None) -> None:
         self.theta_star = finite_array("theta_star", np.atleast_1d(np.asarray(theta_star)), (None,))
         self.dim = len(self.theta_star)
         self.H = symmetric_matrix("H", H, self.dim)
         self.h = check_finite("the learning rate h", h)
-        self.noise = Gaussian() if noise is None else noise
+        self.noise = as_noise(noise)
         if self.noise.dim not in (None, self.dim):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, theta_star has {self.dim}")
         self.space, self.name = Euclidean(), "LinearizedSGD"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from contraction.arguments import check_finite, check_integer
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_learning_rate
-from contraction.families.noise import Gaussian, Noise
+from contraction.families.noise import Noise
+from contraction.families.own_noise import as_noise
 from contraction.maps.balls import AffineEnclosure, ball, vector
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
@@ -35,9 +37,9 @@ class QuadraticSGD(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, h: float, noise: Noise | None = None, dim: int = 1) -> None:
+    def __init__(self, h: float, noise: Noise | Any = None, dim: int = 1) -> None:
         self.h, self.dim = check_finite("the learning rate h", h), check_integer("dim", dim, 1)
-        self.noise = Gaussian() if noise is None else noise
+        self.noise = as_noise(noise)
         if self.noise.dim not in (None, self.dim):
             raise ValueError(f"the noise has {self.noise.dim} coordinates, the family dim={self.dim}")
         self.space, self.name = Euclidean(), "QuadraticSGD"

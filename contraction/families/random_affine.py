@@ -12,7 +12,9 @@ from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.known import Known
 from contraction.maps.operators import RandomOperator, one_of
+from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Space
 
 __all__ = ["AffineLaw", "RandomAffine"]
@@ -125,6 +127,25 @@ class AffineLaw(RandomOperator):
         Declared constants, as in `RandomOperator`.
     space
         The metric space (default: `Euclidean`).
+    known
+        Moments, as in `RandomOperator`; ``moments`` are those of (A, b), for ``certify(moment=2)``.
+    moments
+        `contraction.maps.second_moments.SecondMoments` of (A, b), None if unknown.
+
+    Examples
+    --------
+    A Kesten recursion x ↦ A x + b with A uniform on [0, 1.5], which may expand, and b standard normal:
+
+    >>> import numpy as np
+    >>> from contraction import certify
+    >>> from contraction.families import AffineLaw
+    >>> from contraction.maps.second_moments import SecondMoments
+    >>> one, square = np.eye(1) * 0.75, np.eye(1) * 0.75  # E A, and E A² = 1.5²/3
+    >>> zero, var = np.zeros((1, 1)), np.ones(1)
+    >>> known = SecondMoments(one, np.zeros(1), square, zero, zero, var)
+    >>> kesten = AffineLaw(lambda rng: (rng.uniform(0, 1.5), rng.standard_normal(1)), dim=1, moments=known)
+    >>> round(certify(kesten, 0.0, moment=2).bound(10), 4)  # exact: [0.75^10 · 1/(1 - 0.75)]^(1/2)
+    0.4746
     """
 
     vectorized = True
@@ -137,10 +158,19 @@ class AffineLaw(RandomOperator):
         contraction: float | None = None,
         displacement: float | Callable[[NDArray], float] | None = None,
         space: Space | None = None,
+        known: Known | None = None,
+        moments: SecondMoments | None = None,
     ) -> None:
         super().__init__(
-            draw, self.apply, contraction=contraction, displacement=displacement, space=space, name="AffineLaw"
+            draw,
+            self.apply,
+            contraction=contraction,
+            displacement=displacement,
+            space=space,
+            known=known,
+            name="AffineLaw",
         )
+        self.moments = moments
         self.dim = check_integer("dim", dim, 1)
 
     def _pair(self, drawn: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray, NDArray]:
@@ -180,6 +210,10 @@ class AffineLaw(RandomOperator):
     @property
     def is_affine(self) -> bool:
         return True
+
+    def second_moments(self) -> SecondMoments | None:
+        """Those that were given."""
+        return self.moments
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
         return self.affine((np.stack([A for A, _ in draws]), np.stack([b for _, b in draws])))

@@ -186,7 +186,7 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
     ----------
     family
         Independent affine maps (``is_affine`` and ``is_iid``) that either state ``linear_part``, ``offset_mean`` and
-        ``offset_covariance``, or list their maps with probabilities in ``finite_support()``.
+        ``offset_covariance``, or know their `second_moments`, as finitely many maps with probabilities do.
     theta0
         The start.
 
@@ -200,12 +200,11 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
     A, m, V = family.linear_part, family.offset_mean, family.offset_covariance
     if family.is_affine and A is not None and m is not None and V is not None:
         return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
-    support = family.finite_support()
-    if family.is_affine and support is not None:
+    known = family.second_moments()
+    if known is not None:
         from contraction.laws.random_affine import RandomAffineMoments
 
-        maps = family.stacked_affine([draw for _, draw in support])
-        return RandomAffineMoments.from_maps(maps.A, maps.b, [float(w) for w, _ in support], theta0)
+        return RandomAffineMoments.from_moments(known, theta0)
     raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.maps.rounding import EPS
+from contraction.maps.second_moments import SecondMoments
 from contraction.values import Value
 
 __all__ = ["RandomAffineMoments"]
@@ -24,7 +25,8 @@ __all__ = ["RandomAffineMoments"]
 class RandomAffineMoments(Value):
     """First and second moments of the iterates of T(theta) = A theta + b with (A, b) i.i.d. of a joint law.
 
-    Made by `from_maps` for finitely many maps; vec stacks rows, so that vec(A X A^T) = (A⊗A) vec X.
+    Made by `from_maps` for finitely many maps and by `from_moments` otherwise; vec stacks rows, so that
+    vec(A X A^T) = (A⊗A) vec X.
 
     Attributes
     ----------
@@ -75,16 +77,13 @@ class RandomAffineMoments(Value):
         w = np.full(M, 1 / M) if weights is None else np.array([float(x) for x in np.asarray(weights).ravel()])
         if w.shape != (M,) or np.any(w < 0) or abs(w.sum() - 1) > 4 * M * EPS:
             raise ValueError(f"weights must be {M} numbers >= 0 with sum one, got {w}")
-        start = np.broadcast_to(np.asarray(theta0, dtype=float), (d,)).copy()
-        return cls(
-            np.tensordot(w, A, 1),
-            w @ b,
-            np.einsum("m,mij,mkl->ikjl", w, A, A).reshape(d * d, d * d),
-            np.einsum("m,mij,mk->ikj", w, A, b).reshape(d * d, d),
-            np.einsum("m,mi,mkj->ikj", w, b, A).reshape(d * d, d),
-            np.einsum("m,mi,mj->ij", w, b, b).ravel(),
-            start,
-        )
+        return cls.from_moments(SecondMoments.from_maps(A, b, w), theta0)
+
+    @classmethod
+    def from_moments(cls, known: SecondMoments, theta0: ArrayLike = 0.0) -> RandomAffineMoments:
+        """From the moments of one map, such as `RandomOperator.second_moments` gives them."""
+        start = np.broadcast_to(np.asarray(theta0, dtype=float), known.Eb.shape).copy()
+        return cls(known.EA, known.Eb, known.EAA, known.EAb, known.EbA, known.Ebb, start)
 
     # --- two points moved by the same maps ------------------------------------------------------------------------
 
@@ -155,14 +154,8 @@ class RandomAffineMoments(Value):
         return self.radius**0.5
 
     def _limit(self) -> tuple[NDArray, NDArray]:
-        if not self.radius < 1:
-            raise ValueError(
-                f"no stationary law with a second moment: the spectral radius of E A⊗A must be below one, "
-                f"got {self.radius!r}"
-            )
         d = len(self.Eb)
-        mean = np.linalg.solve(np.eye(d) - self.EA, self.Eb)
-        second = np.linalg.solve(np.eye(d * d) - self.EAA, (self.EAb + self.EbA) @ mean + self.Ebb)
+        mean, second = SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, self.Ebb).stationary()
         return mean, second.reshape(d, d)
 
     @property

@@ -20,7 +20,14 @@ from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.majorants import AtLimit, WithinSeen
-from contraction.limits.composed import compose, composed, in_floats, prefix_bounds, rounding_of_one
+from contraction.limits.composed import (
+    compose,
+    composed,
+    in_floats,
+    moment_prefixes,
+    prefix_bounds,
+    rounding_of_one,
+)
 from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified, TrainingInReverseError
@@ -330,7 +337,10 @@ def _certified(
     target, applied = eps, 0
     for _ in range(4):  # each time a little less is left for the maps that are left out
         n, truncation, operators = _horizon(family, seed, certificate, target, max_maps)
-        value, rounding = composed(operators, in_floats(reference, operators), n, prefix_bounds(operators, n, k))
+        prefixes = moment_prefixes(family, n, certificate.p) if k is None and math.isfinite(certificate.p) else None
+        if prefixes is None:
+            prefixes = prefix_bounds(operators, n, k)
+        value, rounding = composed(operators, in_floats(reference, operators), n, prefixes)
         applied += n
         if truncation + rounding <= eps:
             return BackwardLimit(value, truncation + rounding, certificate, n, applied, truncation, rounding)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from contraction.certificates.drawn import prefix_lipschitz
 from contraction.certificates.falsify import OPERATIONS
+from contraction.certificates.words import p_mean_factor
 from contraction.maps.errors import MapRefused, NotCertified
-from contraction.maps.operators import Operators
+from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
-__all__ = ["compose", "composed", "in_floats", "prefix_bounds", "rounding_of_one"]
+__all__ = ["compose", "composed", "in_floats", "moment_prefixes", "prefix_bounds", "rounding_of_one"]
 
 
 def compose(operators: Operators, theta: NDArray, n: int | None = None, first: int = 1) -> NDArray:
@@ -108,6 +109,27 @@ def prefix_bounds(operators: Operators, n: int, k: float | None) -> NDArray:
             ("declare contraction=, lipschitz= or affine=",),
         )
     return np.asarray(known[0], dtype=float) * (1 + 2.0**-20)
+
+
+def moment_prefixes(family: RandomOperator, n: int, p: float) -> NDArray | None:
+    """Bounds on sup (E d(T_1 … T_j x, T_1 … T_j y)^p)^(1/p) / d(x, y), j = 0 … n, p >= 1; None where unknown.
+
+    They serve in place of Lipschitz constants for errors in the p-th mean: what rounding does to a map depends on the
+    maps inside it alone, which are independent of T_1 … T_j.
+    """
+    moments = family.second_moments() if p == 2 and isinstance(family.space, Euclidean) else None
+    if moments is None or moments.radius >= 1:
+        rho = family.mean_square_factor if p == 2 else None
+        if rho is not None and rho.value < 1:
+            return np.power(rho.value, np.arange(n + 1.0))
+        mean = p_mean_factor(family, p) if p >= 1 else None
+        return None if mean is None or mean.value >= 1 else np.power(mean.value, np.arange(n + 1.0) / p)
+    d = len(moments.Eb)
+    S, Q, out = moments.EAA.T, np.eye(d).ravel(), np.empty(n + 1)
+    for j in range(n + 1):
+        out[j] = np.trace(Q.reshape(d, d))  # at least the largest eigenvalue
+        Q = S @ Q
+    return np.sqrt(out) * (1 + 2.0**-20)
 
 
 def _unit(x: NDArray) -> float:

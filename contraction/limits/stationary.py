@@ -180,12 +180,14 @@ class UnbiasedExpectation(Value):
 
 
 def square_rate(family: RandomOperator) -> float | None:
-    """A bound on the decay a map of E d(theta_n, theta*)^2: k^2, or E K^2 for independent maps; None if unknown."""
+    """A bound on the decay a map of E d(theta_n, theta*)^2: k^2, E K^2 or rho^2 in mean square; None if unknown."""
     rates = []
     if (k := family.contraction) is not None:
         rates.append(k.value**2)
     if (rho := p_mean_factor(family, 2.0)) is not None:
         rates.append(rho.value)
+    if (rho := family.mean_square_factor) is not None:
+        rates.append(rho.value**2)
     return min(rates, default=None)
 
 

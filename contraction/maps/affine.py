@@ -13,7 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+#: Beyond this size of P_n, P_n theta + q_n may cancel 10 of its 53 bits and more: then maps are applied one by one
+GROWTH = 2.0**10
+
 __all__ = [
+    "GROWTH",
     "AffineMaps",
     "as_matrix",
     "backward_affine",
@@ -105,12 +109,19 @@ def is_symmetric(A: NDArray) -> bool:
     return bool(np.array_equal(A, A.T))
 
 
-def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
-    """All backward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d)."""
+def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray | None:
+    """All backward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d).
+
+    None if a product of linear parts grows beyond `GROWTH`, as for expanding maps: at their common fixed point, for
+    instance, P_n theta and q_n are large and cancel.
+    """
     if maps.common and maps.kind == "matrix" and is_symmetric(maps.A):
         eigenvalues, vectors = np.linalg.eigh(maps.A)
         rotated = AffineMaps(eigenvalues, maps.b @ vectors, "diagonal", common=True)
-        rows = backward_affine(rotated, theta0 @ vectors) @ vectors.T
+        turned = backward_affine(rotated, theta0 @ vectors)
+        if turned is None:
+            return None
+        rows = turned @ vectors.T
         rows[0] = theta0
         return rows
     if maps.kind == "matrix":
@@ -125,6 +136,8 @@ def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
         products[1:] = A
         np.multiply.accumulate(products, axis=0, out=products)
         products = _beside(products, b.ndim)
+    if not -GROWTH <= products.min() <= products.max() <= GROWTH:
+        return None
     rows = np.empty((n + 1, *np.broadcast_shapes(products.shape[1:], b.shape[1:], theta0.shape)))
     rows[0] = 0
     np.multiply(products[:-1], b, out=rows[1:])
@@ -149,8 +162,8 @@ def _powers(A: NDArray, n: int) -> NDArray:
     return powers
 
 
-def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> NDArray:
-    """Backward iterates 0 … n of maps with matrices of their own, taken one at a time and never stacked."""
+def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> NDArray | None:
+    """Backward iterates 0 … n of maps with matrices of their own, taken one at a time; None as `backward_affine`."""
     d = theta0.shape[-1]
     P, q, rows = np.eye(d), np.zeros(d), np.empty((n + 1, *theta0.shape))
     rows[0] = theta0
@@ -158,6 +171,8 @@ def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> ND
         q = q + linear(P, b, "matrix")
         P = P @ A if kind == "matrix" else P * (A[..., None, None] if kind == "scalar" else A[..., None, :])
         rows[i] = q + linear(P, theta0, "matrix")
+        if not np.max(np.abs(P)) <= GROWTH:
+            return None
     return rows
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_iterates
 from contraction.maps.affine import (
+    GROWTH,
     backward_affine,
     backward_matrices,
     elementwise,
@@ -204,8 +205,8 @@ def _affine_rows(operators: Operators, start: NDArray, asked: NDArray, backward:
             rows = backward_matrices(_one_by_one(operators, last), last, start)
         else:
             rows = backward_affine(family.stacked_affine(draws), start)
-    if np.isnan(rows).any():
-        return None  # products overflowed before they met a zero: let the maps themselves decide
+    if rows is None or np.isnan(rows).any():
+        return None  # products grew, or overflowed before they met a zero: let the maps themselves decide
     return rows if len(asked) == last + 1 and np.array_equal(asked, np.arange(last + 1)) else rows[asked]
 
 
@@ -245,6 +246,8 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
             f[block] *= factor
             f[block] += b
         P = P * A
+        if not np.max(np.abs(P)) <= GROWTH:
+            return None
         if here := rows_of.get(n):
             rows[0, here], rows[1, here] = f, q + P * start
     return rows[0], rows[1]

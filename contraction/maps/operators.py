@@ -20,7 +20,9 @@ from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import changes_argument
-from contraction.maps.spaces import Space, as_space
+from contraction.maps.known import Known
+from contraction.maps.second_moments import SecondMoments
+from contraction.maps.spaces import Euclidean, Space, as_space
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "as_point", "check_seed", "drawn", "map_generator"]
 
@@ -148,6 +150,8 @@ class RandomOperator:
         ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
     space
         The metric space (default: `Euclidean`), or a metric as a function ``distance(x, y)`` of batches of points.
+    known
+        What else is known of the maps: moments, contraction in mean square, their domain (`Known`).
     vectorized
         True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
         is checked against one replica at a time when used.
@@ -182,6 +186,7 @@ class RandomOperator:
     vectorized: bool = True
     batched: bool = True
     name: str = "RandomOperator"
+    known: Known = Known()
     _draws_many: bool = False
     _lipschitz: Callable[[Any], float] | None = None
     _affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None
@@ -198,6 +203,7 @@ class RandomOperator:
         lipschitz: Callable[[Any], float] | None = None,
         affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None,
         space: Space | Callable[[NDArray, NDArray], ArrayLike] | None = None,
+        known: Known | None = None,
         vectorized: bool = False,
         batched: bool = True,
         name: str = "RandomOperator",
@@ -207,8 +213,8 @@ class RandomOperator:
                 raise TypeError(f"{label} must be a function, got {function!r}")
         if contraction is not None and not (_at_least_zero(contraction) and contraction < np.inf):
             raise ValueError(f"a declared contraction factor must be a finite number >= 0, got {contraction!r}")
-        known = displacement is None or callable(displacement)
-        if not (known or _at_least_zero(displacement)):
+        declared = displacement is None or callable(displacement)
+        if not (declared or _at_least_zero(displacement)):
             raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
         if vectorized and not batched:
             raise ValueError(
@@ -218,6 +224,9 @@ class RandomOperator:
         self.vectorized, self.batched, self.name = vectorized, batched, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
         self._contraction, self._displacement = contraction, displacement
+        if known is not None and not isinstance(known, Known):
+            raise TypeError(f"known is a Known(...), got {known!r}")
+        self.known = Known() if known is None else known
         self._draws_many = takes_size(draw)
 
     def __repr__(self) -> str:
@@ -273,6 +282,8 @@ class RandomOperator:
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
         """‖d(theta0, T theta0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
+        if self.known.displacement_moment is not None:
+            return Constant(float(self.known.displacement_moment(p, theta0)), "declared", "known.displacement_moment")
         return self.displacement(theta0)
 
     def lipschitz(self, draw: Any) -> Any:
@@ -287,6 +298,11 @@ class RandomOperator:
         if maps.kind == "matrix":
             return space.operator_norm(maps.A)
         return np.abs(maps.A) if maps.kind == "scalar" else space.diagonal_norm(maps.A)
+
+    @property
+    def moment_origin(self) -> Origin:
+        """Where `factor_moment` comes from: "declared" for what a user gave, "proved" for derived moments."""
+        return "proved" if self.known.lipschitz_moment is None else "declared"
 
     @property
     def lipschitz_origin(self) -> Origin:
@@ -312,6 +328,12 @@ class RandomOperator:
         """
         maps = self.affine(draw) if self.is_affine else None
         return None if maps is None else linear(maps.A, directions, maps.kind)
+
+    def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray | None:
+        """Points of the domain, or of the space, around one point, shape (count, *event); None if all are points."""
+        if (region := self.known.region) is not None:
+            return region.points(rng, near, count)
+        return self.space.random_points(rng, near, count)
 
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
         """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
@@ -399,7 +421,44 @@ class RandomOperator:
 
     def factor_moment(self, p: float) -> float | None:
         """Return E[Lip(T)**p] for p > 0, exact up to floating-point rounding; None if it is unknown (Section 2.4)."""
-        return None
+        return None if self.known.lipschitz_moment is None else float(self.known.lipschitz_moment(p))
+
+    def second_moments(self) -> SecondMoments | None:
+        """Moments of (A, b) of independent affine maps A theta + b; None if they are unknown or infinite.
+
+        Used by ``certify(moment=2)`` and by the closed forms of laws. The default combines `linear_part`,
+        `offset_mean` and `offset_covariance`, or `finite_support` and `affine`.
+        """
+        if not (self.is_affine and self.is_iid):
+            return None
+        A, covariance = self.linear_part, self.offset_covariance
+        if A is not None and covariance is not None:
+            mean = self.offset_mean if np.all(np.isfinite(covariance)) else None
+            return None if mean is None else SecondMoments.of_common(A, mean, covariance)
+        if (support := self.finite_support()) is None or any(w is None for w, _ in support):
+            return None
+        forms = [(float(w), form) for w, draw in support if (form := self.affine(draw)) is not None]
+        if len(forms) < len(support):
+            return None
+        d = self.dim or max(form.b.shape[-1] for _, form in forms)
+        b = [np.broadcast_to(np.asarray(form.b, dtype=float), (d,)) for _, form in forms]
+        return SecondMoments.from_maps([as_matrix(form, d) for _, form in forms], b, [w for w, _ in forms])
+
+    @property
+    def mean_square_factor(self) -> Constant | None:
+        """A rho with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y) for all x and y, of independent maps; None if unknown.
+
+        The default is what is declared, or the root of the largest eigenvalue of E A^T A over listed linear parts.
+        """
+        if self.known.mean_square is not None:
+            return Constant(float(self.known.mean_square), "declared", "known.mean_square")
+        if not (self.is_iid and isinstance(self.space, Euclidean)):
+            return None
+        listed = self.linear_support()
+        if listed is None or any(w is None for w, _ in listed):
+            return None
+        gram = np.sum([float(w) * (A.T @ A) for w, A in listed], axis=0)
+        return Constant(float(np.sqrt(np.linalg.eigvalsh(gram)[-1])), "proved", "√λ_max(E AᵀA) over the listed maps")
 
     @property
     def log_mean(self) -> float | None:

@@ -93,7 +93,7 @@ def probe(
     tried, first, images = operators, points[0], dtype
     if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:
         tried, points = drawn(family, len(operators), operators.seed, STAND_IN), [p[:STAND_IN] for p in points]
-    others = points[1:] if inside else [*points_around(family.space, points[0], tried.replicas), *points[1:]]
+    others = points[1:] if inside else [*points_around(family, points[0], tried.replicas), *points[1:]]
     if R is None and ("distance", event) not in once:
         check_distance(family.space, [points[0], *others])
         once["distance", event] = dtype

@@ -178,11 +178,11 @@ def _points(
     return points, values
 
 
-def points_around(space: Any, x0: NDArray, replicas: int | None) -> list[NDArray]:
+def points_around(family: RandomOperator, x0: NDArray, replicas: int | None) -> list[NDArray]:
     """A point near the start and one far from it: of the space where it knows its points, anything otherwise."""
     rng = np.random.default_rng(0x9B0BE)
     one = x0 if replicas is None else x0[0]
-    found = space.random_points(rng, one, 2 * (replicas or 1))
+    found = family.random_points(rng, one, 2 * (replicas or 1))
     if found is not None:
         found = np.asarray(found).reshape(2, *x0.shape)
         return [found[0], found[1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from contraction.certificates import bounds
+from contraction.certificates.blocks import after_blocks
 from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, positive
@@ -29,7 +30,7 @@ def non_normal():
     axis.semilogy(n, D * 0.5**n / 0.5, ":", color=FORWARD, lw=1.8, label="eigenvalue 1/2 taken for k: not a bound")
     axis.semilogy(
         n,
-        bounds.after_q(8, norms[8], norms[1], D, n),
+        after_blocks(norms[:8], norms[8], D, n),
         "--",
         color=CLAIM,
         label=f"after 8 maps: $\\|A^8\\|$ = {norms[8]:.3f} (certificate)",

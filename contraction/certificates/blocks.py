@@ -1,0 +1,74 @@
+"""Bounds from blocks of q maps that use the norms of shorter words as well.
+
+With L_j the largest norm of words of length j (L_0 = 1) and kappa that of length q,
+Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s, s < q. So the sum of D Lip(T_1 … T_m) over m >= n = a q + s is at most
+D kappa^a [L_s + … + L_(q-1) + kappa/(1 - kappa) (L_0 + … + L_(q-1))].
+In p-mean, for independent maps, L_j is the p-norm (E Lip(T_1 … T_j)^p)^(1/p), p >= 1; for p < 1 the same holds of
+E d^p with L_j = E Lip(T_1 … T_j)^p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from contraction.certificates.bounds import check_factor, check_index
+from contraction.maps.rounding import round_down, round_up
+
+__all__ = ["after_blocks", "p_after_blocks"]
+
+
+def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike, r: float = 0.0) -> Any:
+    """Bound on d(theta*, theta_n): the sum above, plus r Lip(T_1 … T_n) for a start at distance r.
+
+    Parameters
+    ----------
+    shorter
+        L_0 = 1, L_1, …, L_(q-1).
+    kappa
+        L_q < 1.
+    D
+        d(theta, T theta) over the support.
+    n
+        An integer >= 0, or an array of them.
+    r
+        Distance of the start from theta.
+
+    Returns
+    -------
+    float or ndarray
+        Rounded up.
+
+    Examples
+    --------
+    >>> [round(float(after_blocks([1.0], 0.5, 1.0, n)), 6) for n in (0, 1)]
+    [2.0, 1.0]
+    """
+    check_factor(kappa, "kappa")
+    n = check_index(n)
+    L = np.array(shorter, dtype=float)
+    q = len(L)
+    blocks, rest = n // q, n % q
+    whole = 0.0 if kappa == 0 else float(round_up(kappa / round_down(1 - kappa))) * float(L.sum())
+    later = np.cumsum(L[::-1])[::-1][rest]  # L_s + … + L_(q-1)
+    with np.errstate(under="ignore"):
+        powers = np.power(float(kappa), blocks.astype(float))
+        value = (D * (later + whole) + r * L[rest]) * powers
+        value = np.where(value == 0, np.where((powers > 0) | (kappa == 0), 0.0, 5e-324), value)
+    return np.where(value == 0, 0.0, round_up(value, 3 * q + 24))[()]
+
+
+def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Any:
+    """The same in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(theta, T theta)‖_p."""
+    if p >= 1:
+        norms = [0.0 if x == 0 else float(round_up(float(x) ** (1 / p), 8)) for x in (*shorter, kappa)]
+        if norms[-1] >= 1:
+            raise ValueError(f"kappa^(1/p) rounds to {norms[-1]}: too near 1 for a bound in floats")
+        return after_blocks(norms[:-1], norms[-1], D, n, r)
+    sums = after_blocks(shorter, kappa, float(round_up(D**p, 8)), n, float(round_up(r**p, 8)))
+    with np.errstate(under="ignore", over="ignore"):
+        roots = np.power(sums, 1 / p)
+    return np.where(sums == 0, 0.0, np.maximum(round_up(roots, 8 / p + 8), 5e-324))[()]

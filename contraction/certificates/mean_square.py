@@ -1,0 +1,167 @@
+"""Contraction in mean square: sup E d(Tx, Ty)^2 / d(x, y)^2 < 1, which is less than E Lip(T)^2 < 1.
+
+For independent maps with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y), rho < 1:
+(E d(theta*, theta_n)^2)^(1/2) <= rho^n ‖d(theta0, T theta0)‖_2 / (1 - rho).
+
+For affine maps theta* - theta_n = A_1 … A_n (Theta - theta0) with Theta independent of the maps and of the law of
+theta*. So the mean square is tr S^n(I) M exactly, with S(P) = E A^T P A and M = E (Theta - theta0)(Theta - theta0)^T.
+Its rate is the spectral radius r of E A⊗A, which every norm ‖.‖_P with E A^T P A <= (r + eps) P shows up to eps: the
+least such factor over P is r.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
+from contraction.certificates.hypotheses import displacement_constant, start_distance
+from contraction.certificates.majorants import Geometric, MeanSquareMoments
+from contraction.maps.constants import Constant
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import EPS, gamma, round_up
+from contraction.maps.second_moments import SecondMoments
+from contraction.maps.spaces import Euclidean, WeightedEuclidean
+
+__all__ = ["certify_mean_square", "exact_mean_square", "mean_square_norm"]
+
+EXACT_DIM = 20  # E A⊗A has d^4 entries
+
+
+def mean_square_norm(
+    matrices: Sequence[ArrayLike], weights: Sequence[float], slack: float = 0.01
+) -> tuple[WeightedEuclidean, float]:
+    """A norm ‖.‖_P in which random linear maps contract in mean square as fast as they can, up to a slack.
+
+    Parameters
+    ----------
+    matrices
+        Linear parts, shape (M, d, d).
+    weights
+        Their probabilities.
+    slack
+        The part of 1 - r that is given away: the factor is at most r + slack (1 - r), r the spectral radius of E A⊗A.
+        No slack may be possible, and a small one makes P badly conditioned.
+
+    Returns
+    -------
+    space, factor
+        ‖.‖_P, and rho^2 = the largest eigenvalue of P^-1 E A^T P A, rounded up.
+
+    Raises
+    ------
+    NotCertified
+        If r >= 1: then no norm contracts in mean square.
+
+    Examples
+    --------
+    >>> space, factor = mean_square_norm([[[0.5, 1.0], [0.0, 0.5]]], [1.0])
+    >>> 0.25 < factor < 0.26
+    True
+    """
+    A = np.asarray(matrices, dtype=float)
+    w = np.asarray(weights, dtype=float)
+    d = A.shape[-1]
+    lifted = np.einsum("m,mki,mlj->ijkl", w, A, A).reshape(d * d, d * d)  # P -> E A^T P A
+    r = float(np.max(np.abs(np.linalg.eigvals(lifted))))
+    if not r < 1:
+        raise NotCertified(f"no norm contracts in mean square: E A⊗A has spectral radius {r:.6g} ≥ 1")
+    goal = r + slack * (1 - r)
+    P = np.linalg.solve(np.eye(d * d) - lifted / goal, np.eye(d).ravel()).reshape(d, d)
+    space = WeightedEuclidean((P + P.T) / 2)
+    inverse = np.linalg.inv(space.root)
+    image = inverse.T @ np.einsum("m,mki,kl,mlj->ij", w, A, space.P, A) @ inverse
+    room = 8 * d * d * (len(w) + 8) * EPS * float(np.linalg.cond(space.root)) ** 2
+    return space, float(round_up(np.linalg.eigvalsh((image + image.T) / 2)[-1] + room))
+
+
+def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMoments:
+    """n -> (E ‖theta* - theta_n‖^2)^(1/2) of affine maps from their second moments, from a start theta.
+
+    Raises
+    ------
+    NotCertified
+        If rounding may move the moments by too much to say anything.
+    """
+    known = moments.about(theta)
+    d = len(known.Eb)
+    unit = gamma(known.terms + 8 * d) * (1.0 + float(np.max(np.abs(theta), initial=0.0))) ** 2
+    mean, second = known.stationary()
+    error = 0.0
+    # (I - L) X = B: changes of L and B move X by at most κ (‖ΔB‖ + ‖ΔL‖ ‖X‖) / (1 - κ ‖ΔL‖)
+    for matrix, value, size in (
+        (np.eye(d) - known.EA, mean, _size(known.EA) + _size(known.Eb)),
+        (np.eye(d * d) - known.EAA, second, _size(known.EAA) + _size(known.Ebb) + 2 * _size(known.EAb)),
+    ):
+        kappa = float(np.linalg.norm(np.linalg.inv(matrix), 2))
+        wrong = (unit + gamma(16 * d**4)) * size * (1 + _size(value) + error) + 2 * _size(known.EAb) * error
+        if kappa * wrong >= 0.5:
+            raise NotCertified(f"the moments are known too roughly: condition {kappa:.3g}")
+        error = 2 * kappa * wrong
+    return MeanSquareMoments(known.EAA, unit * _size(known.EAA), second, error)
+
+
+def _size(x: NDArray) -> float:
+    return float(np.linalg.norm(x.ravel()))
+
+
+def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
+    """The bound in mean square, p = 2; None where neither second moments nor a factor below 1 are known."""
+    if not family.is_iid or theta.dtype == object:
+        return None
+    if isinstance(family.space, Euclidean) and theta.shape[-1] <= EXACT_DIM:
+        moments = family.second_moments()
+        if moments is not None and moments.radius < 1 and len(moments.Eb) == theta.shape[-1]:
+            return _exact(family, moments, theta, start)
+    rho = family.mean_square_factor
+    if rho is not None and rho.value < 1:
+        return _textbook(family, rho, theta, start)
+    return None
+
+
+def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
+    reference = theta if start is None else start
+    about = moments.about(reference.astype(float))
+    rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), "proved", "√r, r the radius of E A⊗A")
+    moved = math.sqrt(max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0))
+    D = Constant(float(round_up(moved, 64)), "proved", "‖d(θ, Tθ)‖_2 from second moments, at the start")
+    try:
+        majorant = exact_mean_square(moments, reference.astype(float))
+    except NotCertified:
+        return None
+    return certificate_or_estimate(
+        {"rate": rate, "D": D},
+        statement="mean-square contraction, exact moments",
+        k=rate.value,
+        D=D.value,
+        target="θ*",
+        majorant=majorant,
+        distance=repr(family.space),
+        hypotheses=("i.i.d. affine maps with finite second moments, r < 1",),
+        p=2.0,
+    )
+
+
+def _textbook(family: RandomOperator, rho: Constant, theta: NDArray, start: NDArray | None) -> ErrorBound:
+    k = float(rho.value)
+    if rho.origin == "proved" and k > 0:
+        k = float(round_up(k, 64 * max(1, theta.shape[-1])))
+    if k >= 1:
+        raise NotCertified(f"mean-square factor rho = {rho.value!r} rounds to 1")
+    D = displacement_constant(family, theta, None, 2.0, None)
+    r = start_distance(family, theta, start, None)
+    return certificate_or_estimate(
+        {"rho": Constant(k, rho.origin, rho.source), "D": D, "r": r},
+        statement="mean-square contraction",
+        k=k,
+        D=D.value,
+        target="θ*",
+        majorant=Geometric(k, D.value, None if r is None else r.value),
+        distance=repr(family.space),
+        hypotheses=("i.i.d. maps, E d(Tx, Ty)² ≤ rho² d(x, y)² for all x, y", "D = ‖d(θ0, Tθ0)‖_2"),
+        p=2.0,
+    )

@@ -1,0 +1,147 @@
+"""Subsets of R^d that maps are defined on: what is in them, and random points of them near a point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Ball", "Box", "Domain", "HalfSpace", "Points", "Simplex", "as_domain"]
+
+
+class Domain(ABC):
+    """A closed set that every map keeps."""
+
+    @abstractmethod
+    def contains(self, x: NDArray) -> NDArray:
+        """Which of the points (..., d) are in it, up to rounding; True for all where nobody knows."""
+
+    @abstractmethod
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        """Random points (count, d), some near the point ``near`` (d,) and some far from it."""
+
+
+def _around(rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+    """Points on scales from 1e-3 to 1e3 around a point."""
+    center = np.where(np.isfinite(near), near, 0.0).astype(float)
+    scale = (1 + np.max(np.abs(center), initial=0.0)) * 10.0 ** rng.uniform(-3, 3, (count, *[1] * near.ndim))
+    return center + scale * rng.standard_normal((count, *near.shape))
+
+
+def _slack(x: NDArray) -> NDArray:
+    """What rounding may put a point outside by."""
+    return 2.0**-40 * (1 + np.max(np.abs(x), axis=-1, initial=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Box(Domain):
+    """All x with low <= x <= high, coordinate by coordinate; ends may be infinite."""
+
+    low: ArrayLike
+    high: ArrayLike
+
+    def __post_init__(self) -> None:
+        if not np.all(np.asarray(self.low, dtype=float) < np.asarray(self.high, dtype=float)):
+            raise ValueError(f"a box needs low < high, got low = {self.low!r}, high = {self.high!r}")
+
+    def contains(self, x: NDArray) -> NDArray:
+        slack = _slack(x)[..., None]
+        return np.all((np.asarray(self.low) - slack <= x) & (x <= np.asarray(self.high) + slack), axis=-1)
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        low, high = (np.broadcast_to(np.asarray(end, dtype=float), near.shape) for end in (self.low, self.high))
+        x = np.clip(_around(rng, near, count), low, high)
+        bounded = np.isfinite(low) & np.isfinite(high)
+        width = np.where(bounded, high - low, 0.0)
+        inside = np.where(bounded, np.where(bounded, low, 0.0) + rng.uniform(0, 1, x.shape) * width, x)
+        return np.where(np.arange(count).reshape(-1, *[1] * near.ndim) % 2 == 0, inside, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Ball(Domain):
+    """All x with |x - center| <= radius in the Euclidean norm."""
+
+    center: ArrayLike
+    radius: float
+
+    def __post_init__(self) -> None:
+        if not (self.radius > 0 and np.isfinite(self.radius)):
+            raise ValueError(f"a ball needs a finite radius > 0, got {self.radius!r}")
+
+    def contains(self, x: NDArray) -> NDArray:
+        return np.linalg.norm(x - np.asarray(self.center), axis=-1) <= self.radius + _slack(x)
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        center = np.broadcast_to(np.asarray(self.center, dtype=float), near.shape)
+        steps = _around(rng, near, count) - center
+        size = np.linalg.norm(steps, axis=-1, keepdims=True)
+        reach = np.where(size > self.radius, self.radius * rng.uniform(0, 1, size.shape), size)
+        return center + steps / np.where(size > 0, size, 1.0) * reach
+
+
+@dataclass(frozen=True, eq=False)
+class HalfSpace(Domain):
+    """All x with <normal, x> >= offset."""
+
+    normal: ArrayLike
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not np.any(np.asarray(self.normal, dtype=float)):
+            raise ValueError("a half-space needs a normal that is not zero")
+
+    def contains(self, x: NDArray) -> NDArray:
+        normal = np.asarray(self.normal, dtype=float)
+        return x @ normal >= self.offset - _slack(x) * np.sum(np.abs(normal))
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        normal = np.asarray(self.normal, dtype=float)
+        x = _around(rng, near, count)
+        short = np.maximum(self.offset - x @ normal, 0.0)
+        beyond = short * (1 + rng.uniform(0, 1, short.shape))  # reflected, or nearer to the border
+        return x + (beyond / (normal @ normal))[..., None] * normal
+
+
+@dataclass(frozen=True)
+class Simplex(Domain):
+    """Probability vectors: x >= 0 with sum 1."""
+
+    def contains(self, x: NDArray) -> NDArray:
+        return np.all(x >= -_slack(x)[..., None], axis=-1) & (np.abs(np.sum(x, axis=-1) - 1) <= 2.0**-30)
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        d = near.shape[-1]
+        points = rng.dirichlet(np.ones(d), size=count)
+        points[::3] = np.eye(d)[rng.integers(d, size=len(points[::3]))]
+        return points
+
+
+@dataclass(frozen=True)
+class Points(Domain):
+    """A set that is known by a function ``points(rng, near, count)`` alone."""
+
+    function: Callable[[np.random.Generator, NDArray, int], ArrayLike]
+
+    def contains(self, x: NDArray) -> NDArray:
+        return np.ones(x.shape[:-1], dtype=bool)
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        found = np.asarray(self.function(rng, near, count))
+        if found.shape != (count, *near.shape):
+            raise ValueError(
+                f"domain points(rng, near, count) must give shape {(count, *near.shape)}, got {found.shape}"
+            )
+        return found
+
+
+def as_domain(domain: Any) -> Domain:
+    """A `Domain`, or a function that gives points of one; TypeError for anything else."""
+    if isinstance(domain, Domain):
+        return domain
+    if callable(domain) and not isinstance(domain, type):
+        return Points(domain)  # pyright: ignore[reportArgumentType]
+    raise TypeError(f"a domain is Box, Ball, HalfSpace, Simplex or a function points(rng, near, count), got {domain!r}")
