@@ -19,7 +19,9 @@ __all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find"]
 @cache
 def all_statements() -> tuple[Statement, ...]:
     """Every statement, ordered by its first row in the audit."""
-    packages = [m.name for m in pkgutil.iter_modules(__path__) if m.ispkg and m.name not in ("cases", "library", "render")]
+    packages = [
+        m.name for m in pkgutil.iter_modules(__path__) if m.ispkg and m.name not in ("cases", "library", "render")
+    ]
     folders = [(name, importlib.import_module(f"{__name__}.{name}").__path__) for name in packages]
     names = [f"{__name__}.{package}.{m.name}" for package, path in folders for m in pkgutil.iter_modules(path)]
     found = [importlib.import_module(name).STATEMENT for name in names]
