@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from contraction import __version__
+
+if TYPE_CHECKING:
+    from contraction.statements import Statement, Verdict
+    from contraction.statements.library import Oracle
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,8 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"training-in-reverse {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    verify = commands.add_parser("verify", help="check the statements and print the table; exit status 1 if one fails")
-    verify.add_argument("statements", nargs="*", metavar="NAME", help='"Theorem 2.2", "row 14" or a name; all if none')
+    verify = commands.add_parser("verify", help="check statements and library, print the tables; status 1 if one fails")
+    verify.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help='"Theorem 2.2", "row 14", the name of a statement or of a function such as "certify", or "library"; '
+        "everything if none",
+    )
     verify.add_argument("--json", action="store_true", help="print a list with an item for each audited place")
     verify.add_argument("--tier", choices=("standard", "thorough"), default="standard")
     verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default 0)")
@@ -58,37 +70,74 @@ def _seed(text: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from contraction.statements import all_statements, find
-    from contraction.statements.render.items import items
-    from contraction.statements.render.table import table
+    from contraction.statements import all_statements
+    from contraction.statements.library import all_oracles
+    from contraction.statements.render.items import items, library_items
 
-    chosen = list(all_statements())
-    if arguments.statements:
-        chosen = list(dict.fromkeys(s for name in arguments.statements for s in find(name)))
-    results = [(s, list(s.run(arguments.seed, arguments.tier))) for s in chosen]
+    statements, oracles = (all_statements(), all_oracles()) if not arguments.names else _named(arguments.names)
+    results = [(s, list(s.run(arguments.seed, arguments.tier))) for s in statements]
+    library = [(o, o.run(arguments.seed)) for o in oracles]
+    undetected = [(s.name, wrong) for s in statements for wrong in s.undetected(arguments.seed)]
+    undetected += [(o.name, o.wrong) for o in oracles if not o.detected(arguments.seed)]
     verdicts = [v for _, found in results for v in found]
-    undetected = [(s.name, wrong) for s in chosen for wrong in s.undetected(arguments.seed)]
     if arguments.json:
-        print(json.dumps([i for s, found in results for i in items(s, found)], indent=1, ensure_ascii=False))
+        found = [i for s, of_s in results for i in items(s, of_s)] + library_items(library)
+        print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        print(table(verdicts))
-        failed, cases, paths = (sum(x) for x in zip(*((not v.holds, v.cases, v.paths) for v in verdicts), strict=True))
-        simulated = f" (with {paths} simulated paths)" if paths else ""
-        print(f"\n{len(chosen)} statement{'s' * (len(chosen) != 1)}, {cases} checks{simulated}, {failed} failed")
-        if wrong := sum(len(s.controls) for s in chosen):
+        if verdicts:
+            _print_statements(verdicts, len(statements))
+        if library:
+            _print_library([v for _, v in library], apart=bool(verdicts))
+        if wrong := sum(len(s.controls) for s in statements) + len(oracles):
             print(f"{wrong} wrong claims put to the checks, {wrong - len(undetected)} refused")
-        print(
-            "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
-            "worst ratio: measured over claimed; "
-            "refuted: passes if the printed form fails; "
-            "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
-        )
+    verdicts += [v for _, v in library]
     for v in verdicts:
         if not v.holds:
             print(f"FAILED {v.failure}", file=sys.stderr)
     for name, wrong in undetected:
         print(f"NOT DETECTED {name}: the check holds with the wrong claim “{wrong}”", file=sys.stderr)
     return 0 if all(v.holds for v in verdicts) and not undetected else 1
+
+
+def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]:
+    """Statements and functions of these names, each once; a name may be that of one of either."""
+    from contraction.statements import find
+    from contraction.statements.library import find_oracles
+
+    statements, oracles = [], []
+    for name in names:
+        found = find_oracles(name)
+        oracles += found
+        try:
+            statements += find(name)
+        except KeyError:
+            if not found:
+                raise
+    return list(dict.fromkeys(statements)), list(dict.fromkeys(oracles))
+
+
+def _print_statements(verdicts: Sequence[Verdict], count: int) -> None:
+    from contraction.statements.render.table import table
+
+    print(table(verdicts))
+    failed, cases, paths = (sum(x) for x in zip(*((not v.holds, v.cases, v.paths) for v in verdicts), strict=True))
+    simulated = f" (with {paths} simulated paths)" if paths else ""
+    print(f"\n{count} statement{'s' * (count != 1)}, {cases} checks{simulated}, {failed} failed")
+    print(
+        "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
+        "worst ratio: measured over claimed; "
+        "refuted: passes if the printed form fails; "
+        "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
+    )
+
+
+def _print_library(verdicts: Sequence[Verdict], apart: bool) -> None:
+    from contraction.statements.render.table import library_table
+
+    print(("\n" if apart else "") + "library: each function of the toolkit against an independent computation\n")
+    print(library_table(verdicts))
+    failed = sum(not v.holds for v in verdicts)
+    print(f"\n{len(verdicts)} function{'s' * (len(verdicts) != 1)}, {failed} failed")
 
 
 def _errata(arguments: argparse.Namespace) -> int:

@@ -32,6 +32,62 @@ class Mistake:
 
 MISTAKES = (
     Mistake(
+        "the middle map of a paired reversal taken once",
+        "contraction/maps/orders.py",
+        "return (*range(1, n + 1), *range(n, 0, -1))",
+        "return (*range(1, n + 1), *range(n - 1, 0, -1))",
+        "tests/theory/statements/section_4_5/test_paired_reversal.py::test_every_order_of_drawn_fields",
+    ),
+    Mistake(
+        "fresh shuffles taken for reversible at every n",
+        "contraction/exponents/law_of_maps.py",
+        "if n <= law.size or n % law.size == 0:",
+        "if n > 0:",
+        "tests/theory/exponents/test_synchronisation.py::test_rules_against_enumeration",
+    ),
+    Mistake(
+        "the second forward run starts one map early",
+        "contraction/exponents/synchronisation.py",
+        "for i in range(1, lag + 1):",
+        "for i in range(1, lag):",
+        "tests/theory/exponents/test_synchronisation.py::test_increments_and_tails_have_the_law_of_backward_ones",
+    ),
+    Mistake(
+        "a frame of directions that is never orthogonalised",
+        "contraction/exponents/lyapunov.py",
+        "frame, triangle = np.linalg.qr(np.moveaxis(images, 0, -1))",
+        "_, triangle = np.linalg.qr(np.moveaxis(images, 0, -1))",
+        "tests/theory/exponents/test_lyapunov.py::test_triangular_laws",
+    ),
+    Mistake(
+        "a singular product given a finite exponent",
+        "contraction/exponents/lyapunov.py",
+        "        singular |= zero\n",
+        "",
+        "tests/theory/exponents/test_lyapunov.py::test_kaczmarz_with_gaussian_rows",
+    ),
+    Mistake(
+        "words applied from their outermost map",
+        "contraction/maps/iterates.py",
+        "place = np.cumsum(lengths + 1) - 1  #",
+        "place = np.minimum(np.cumsum(lengths + 1) - 1, np.cumsum(lengths + 1) - lengths)  #",
+        "tests/theory/maps/test_reuse_of_maps.py::test_reused_maps_give_the_iterates_of_the_plain_loop",
+    ),
+    Mistake(
+        "an order said to converge with a declaration that is not checked",
+        "contraction/maps/order_convergence.py",
+        "        if agreement[n] < p:",
+        "        if False:",
+        "tests/theory/maps/test_order_convergence.py::test_false_declarations_are_refuted",
+    ),
+    Mistake(
+        "singular to rounding: the floor of the growth factors left out",
+        "contraction/exponents/derivatives.py",
+        "return linear(A, V, maps.kind), 8 * d * EPS * np.linalg.norm(absolute, axis=-1)",
+        "return linear(A, V, maps.kind), 0 * np.linalg.norm(absolute, axis=-1)",
+        "tests/theory/exponents/test_lyapunov.py::test_singular_products_and_small_factors",
+    ),
+    Mistake(
         "order swapped: the backward word applied from the wrong end",
         "contraction/maps/orders.py",
         "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(1, n + 1)",

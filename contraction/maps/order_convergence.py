@@ -1,4 +1,4 @@
-"""Which orders have convergent iterates, whatever the contractions (Section 5; standard library only).
+"""Which orders have convergent iterates, whatever the contractions (Section 5).
 
 Let maps have a common factor k < 1 and d(theta_0, T_i theta_0) <= D. If the words of two iterates, written out from
 theta_0, agree on their p outermost maps, the iterates are at most 2 k^p D/(1-k) apart. So iterates converge if, for
@@ -29,14 +29,15 @@ from contraction.maps.orders import (
     check_order,
     full_word,
 )
+from contraction.values import Value
 
 __all__ = ["OrderConvergence", "order_convergence"]
 
 Answer = Literal["converges", "does not converge", "unknown"]
 
 
-@dataclass(frozen=True)
-class OrderConvergence:
+@dataclass(frozen=True, eq=False)
+class OrderConvergence(Value):
     """Whether the iterates of an order converge for all maps that satisfy the hypotheses of Theorem 2.2.
 
     Attributes

@@ -173,7 +173,7 @@ ORACLES = [
         lipschitz_lower_bound,
         "Hoeffding's radii",
         "one radius left out",
-        lambda f: lambda near, far, g, **k: f(near, np.repeat(far, 10**4), g, **k),
+        lambda f: lambda near, far, g, **k: f(near, np.repeat(far, 100), g, **k),
     ),
     _oracle(rate_bracket, "square roots of 3/8 and 5/2", "the ends exchanged", lambda f: lambda a, b: f(a, b)[::-1]),
     _oracle(

@@ -6,21 +6,22 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from contraction.statements.library.oracle import Oracle
 from contraction.statements.machine_checked import proof_of
 from contraction.statements.records import Statement, Verdict
 
-__all__ = ["items"]
+__all__ = ["items", "library_items"]
 
 
 def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
     """One JSON-ready dictionary for each row of a statement.
 
-    Keys: id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that speaks of the row), ratio,
-    cases (checks), paths (simulated ones, over and above), part (of the check, where the worst has a name), seed (null
-    where nothing is drawn), printed (verdict on the printed text), refuted (whether the printed form was run and seen
-    to fail; null where there is none to run), claim, hypotheses, error_rates, proof (the machine-checked theorems, each
-    as "file:name"), proof_covers ("whole", "part", or null where there is no theorem), proof_leaves (what a part
-    leaves), derivation, test.
+    Keys: section ("statements"), id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that
+    speaks of the row), ratio, cases (checks), paths (simulated ones, over and above), part (of the check, where the
+    worst has a name), seed (null where nothing is drawn), printed (verdict on the printed text), refuted (whether
+    the printed form was run and seen to fail; null where there is none to run), claim, hypotheses, error_rates,
+    proof (the machine-checked theorems, each as "file:name"), proof_covers ("whole", "part", or null where there is
+    no theorem), proof_leaves (what a part leaves), derivation, test.
     """
     verdicts = list(verdicts)
     found = []
@@ -34,6 +35,7 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
         proof = proof_of(statement, row.id)
         found.append(
             {
+                "section": "statements",
                 "id": row.id,
                 "statement": statement.name,
                 "paper": list(statement.paper),
@@ -58,3 +60,29 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
             }
         )
     return found
+
+
+def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, Any]]:
+    """One JSON-ready dictionary for each function of the library.
+
+    Keys: section ("library"), id (null), statement (the function's name), function (its full name), kind, verdict,
+    ratio, cases, paths, part, seed, hypotheses (what it is held to), control (what its bent version does).
+    """
+    return [
+        {
+            "section": "library",
+            "id": None,
+            "statement": oracle.name,
+            "function": oracle.function,
+            "kind": v.kind,
+            "verdict": "pass" if v.holds else "fail",
+            "ratio": v.ratio if v.ratio is not None and math.isfinite(v.ratio) else None,
+            "cases": v.cases,
+            "paths": v.paths,
+            "part": v.part,
+            "seed": v.seed,
+            "hypotheses": v.hypotheses,
+            "control": oracle.wrong,
+        }
+        for oracle, v in results
+    ]

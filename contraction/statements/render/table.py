@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from contraction.statements.records import Verdict
 
-__all__ = ["format_ratio", "table"]
+__all__ = ["format_ratio", "library_table", "table"]
 
 HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
+LIBRARY_HEADER = ("function", "kind", "worst ratio", "verdict", "held to")
 
 
 def format_ratio(ratio: float | None) -> str:
@@ -38,7 +39,20 @@ def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
                 v.hypotheses,
             )
         )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return _aligned(lines)
+
+
+def library_table(verdicts: Iterable[Verdict]) -> str:
+    """Verdicts on functions of the library as aligned columns."""
+    lines: list[tuple[str, ...]] = [LIBRARY_HEADER]
+    for v in verdicts:
+        verdict = "pass" if v.holds else "FAIL"
+        lines.append((v.statement, v.kind, format_ratio(v.ratio), verdict, v.hypotheses))
+    return _aligned(lines)
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * w for w in widths))
     return "\n".join(text)

@@ -11,6 +11,7 @@ import pytest
 from contraction import __main__ as command_line
 from contraction.statements import all_statements, comparisons, find
 from contraction.statements.cases.error_rates import statistical
+from contraction.statements.library import public_functions
 from contraction.statements.records import Row, Statement, Verdict, combine
 from contraction.statements.section_2 import backward_contraction, strongly_convex_step
 from tests.theory.statements.section_2.test_backward_contraction import understate_displacement
@@ -87,7 +88,9 @@ def test_every_row_has_a_json_item(capsys):
     """All statements, as --json prints them; a row of a check that no record names would end it with status 2."""
     assert command_line.main(["verify", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert {i["id"] for i in found} == {row.id for s in all_statements() for row in s.rows}
+    of_the_text = [i for i in found if i["section"] == "statements"]
+    assert {i["id"] for i in of_the_text} == {row.id for s in all_statements() for row in s.rows}
+    assert {i["function"] for i in found if i["section"] == "library"} == public_functions()
     assert all(i["cases"] < 1000 for i in found)
 
 
