@@ -6,9 +6,12 @@ import csv
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["data_frame", "write_csv"]
+__all__ = ["DataFrame", "data_frame", "write_csv"]
+
+#: A ``pandas.DataFrame``; pandas is optional, and so are its types.
+DataFrame: TypeAlias = Any
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -21,7 +24,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
             writer.writerow(["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in cells])
 
 
-def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Any:
+def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> DataFrame:
     """Return rows as a pandas data frame.
 
     Raises

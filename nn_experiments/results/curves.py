@@ -33,7 +33,7 @@ import numpy as np
 
 from contraction.files import replacing
 from nn_experiments.paper import curve_names
-from nn_experiments.tables import data_frame, write_csv
+from nn_experiments.tables import DataFrame, data_frame, write_csv
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
@@ -223,7 +223,7 @@ class Curves:
         with replacing(Path(path)) as temporary:
             write_csv(temporary, ["seed", "order", "iterate", "gradients", *sorted(self.metrics)], self.rows())
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> DataFrame:
         """Return a pandas data frame with a row for each of `rows`; what was not recorded is missing.
 
         Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +19,9 @@ from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.gpu import free, out_of_memory, wait
 from nn_experiments.results.blocks import TUNING_FILE
+from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Evaluation
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, TrainingStep
 
 #: How many times B_1 B_2 is repeated to see how long a map takes.
 LONGER = 4
@@ -64,7 +66,7 @@ def write_pins(root: Path, device: str, ensemble: Ensemble) -> None:
     write_text(path, json.dumps(everything, indent=1, sort_keys=True) + "\n")
 
 
-def rehearse(step: Any, batches: Any, state0: State, ensemble: Ensemble, *, chains: int) -> float:
+def rehearse(step: TrainingStep, batches: Batches, state0: State, ensemble: Ensemble, *, chains: int) -> float:
     """Run up to ``chains`` chains of B_1 B_2, then longer words of them; return the seconds of one map of one chain.
 
     The ensemble then has its chunk (halved where it did not fit) and a way for every convolution. What begins and ends
@@ -86,13 +88,13 @@ def rehearse(step: Any, batches: Any, state0: State, ensemble: Ensemble, *, chai
     return max(times[2] - times[1], 0.1 * times[2]) / (2 * (LONGER - 1) * count)
 
 
-def rehearse_evaluation(evaluation: Evaluation, batches: Any, state: State, ensemble: Ensemble) -> float:
+def rehearse_evaluation(evaluation: Evaluation, batches: Batches, state: State, ensemble: Ensemble) -> float:
     """Choose whether one or `TOGETHER` states are measured at once, unless it is chosen; return the seconds of one."""
     some = next(iter(state["parameters"].values()))
     run = SimpleNamespace(outermost=1)
     found = [(1, state, run)] * TOGETHER
 
-    def seconds(states: Any) -> float:
+    def seconds(states: Sequence[Any]) -> float:
         for _ in range(2):  # the first time libraries load and plan
             begin = time.perf_counter()
             if len(states) == 1:

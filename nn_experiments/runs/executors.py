@@ -30,7 +30,7 @@ class JobFailed(TrainingInReverseError, RuntimeError):
 class InlineExecutor(Executor):
     """Runs every job at once in this process: for a GPU, for tests and for short runs."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future:
         """Run the job and return its finished future."""
         future: Future = Future()
         try:
@@ -61,7 +61,7 @@ class _Process(SpawnProcess):
     """A process that does not import the main script again, which may have no ``if __name__ == "__main__"``."""
 
     @staticmethod
-    def _Popen(process_obj: Any) -> Any:
+    def _Popen(process_obj: object) -> object:
         main = sys.modules["__main__"]
         hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
         try:
@@ -130,6 +130,58 @@ def stop(executor: Executor) -> None:
         process.kill()
 
 
+class _Flight:
+    """What is queued and what is in flight; a broken executor is made again, and its jobs are queued again."""
+
+    def __init__(
+        self,
+        make: Callable[[], Executor],
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        job: Callable[[Any], Any],
+    ) -> None:
+        self.make, self.function, self.job = make, function, job
+        self.queue = deque(items)
+        self.tries: dict[int, int] = {}
+        self.flying: dict[Future, Any] = {}
+        self.executor = make()
+
+    def submit(self) -> None:
+        """Submit the next item of the queue."""
+        item = self.queue.popleft()
+        try:
+            self.flying[self.executor.submit(self.function, self.job(item))] = item
+        except BrokenProcessPool:
+            self.queue.appendleft(item)
+            self.restart()
+
+    def landed(self) -> Iterator[tuple[Any, Any]]:
+        """Wait for a job to end, and yield (item, result) of those that have."""
+        done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+        for future in done:
+            item = self.flying[future]
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                self.restart()
+                return
+            except Exception as error:
+                raise JobFailed(f"{self.job(item)} failed: {type(error).__name__}: {error}") from error
+            del self.flying[future]
+            yield item, result
+
+    def restart(self) -> None:
+        """Make the executor again; what was in flight is queued again."""
+        stop(self.executor)
+        for item in self.flying.values():
+            self.tries[id(item)] = self.tries.get(id(item), 0) + 1
+            if self.tries[id(item)] >= ATTEMPTS:
+                raise JobFailed(f"the worker of {self.job(item)} died {ATTEMPTS} times (out of memory?)")
+            self.queue.appendleft(item)
+        self.flying.clear()
+        self.executor = self.make()
+
+
 def run_all(
     make: Callable[[], Executor],
     function: Callable[[Any], Any],
@@ -158,58 +210,20 @@ def run_all(
     JobFailed
         If a job raised, or its worker died four times.
     """
-    queue = deque(items)
-    tries: dict[int, int] = {}
-    executor = make()
-    flying: dict[Future, Item] = {}
+    flight = _Flight(make, function, items, job)
     try:
-        while queue or flying:
+        while flight.queue or flight.flying:
             late = deadline is not None and time.monotonic() > deadline
-            while queue and len(flying) < at_once and not late:
-                item = queue.popleft()
-                if not skip(item):
-                    try:
-                        flying[executor.submit(function, job(item))] = item
-                    except BrokenProcessPool:
-                        queue.appendleft(item)
-                        executor = _again(executor, make, flying, queue, tries, job)
-            if not flying:
-                if late:
-                    return
-                continue
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                if future not in flying:
-                    continue
-                item = flying.pop(future)
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    flying[future] = item
-                    executor = _again(executor, make, flying, queue, tries, job)
-                    break
-                except Exception as error:
-                    raise JobFailed(f"{job(item)} failed: {type(error).__name__}: {error}") from error
-                yield item, result
+            while flight.queue and len(flight.flying) < at_once and not late:
+                if skip(flight.queue[0]):
+                    flight.queue.popleft()
+                else:
+                    flight.submit()
+            if flight.flying:
+                yield from flight.landed()
+            elif late:
+                break
     except BaseException:
-        stop(executor)
+        stop(flight.executor)
         raise
-    executor.shutdown(wait=True)
-
-
-def _again(
-    old: Executor,
-    make: Callable[[], Executor],
-    flying: dict[Future, Any],
-    queue: deque,
-    tries: dict[int, int],
-    job: Callable[[Any], Any],
-) -> Executor:
-    stop(old)
-    for item in flying.values():
-        tries[id(item)] = tries.get(id(item), 0) + 1
-        if tries[id(item)] >= ATTEMPTS:
-            raise JobFailed(f"the worker of {job(item)} died {ATTEMPTS} times (out of memory?)")
-        queue.appendleft(item)
-    flying.clear()
-    return make()
+    flight.executor.shutdown(wait=True)

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import types
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Fingerprint:
         """The hash so far, 16 hexadecimal digits."""
         return self._hash.hexdigest()[:16]
 
-    def add(self, thing: Any, path: str) -> Fingerprint:
+    def add(self, thing: object, path: str) -> Fingerprint:
         """Add a thing, which messages call ``path``; return self."""
         if isinstance(thing, Enum):
             self._put("enum", type(thing).__qualname__, thing.name)
@@ -69,57 +69,64 @@ class Fingerprint:
             data = word.encode() if isinstance(word, str) else word
             self._hash.update(len(data).to_bytes(8, "little") + data)
 
-    def _add_new(self, thing: Any, path: str) -> None:
+    def _add_new(self, thing: object, path: str) -> None:
         describe = getattr(thing, "describe", None) if not isinstance(thing, type) else None
         if callable(describe):
             self._put("described", _name(type(thing)))
             self.add(describe(), path)
-        elif isinstance(thing, torch.Tensor):
-            self._tensor(thing, path)
-        elif isinstance(thing, np.ndarray):
-            self._put("array", str(thing.dtype), str(thing.shape))
-            if thing.dtype == object:
-                self.add(thing.tolist(), path)
-            else:
-                self._put(np.ascontiguousarray(thing).tobytes())
-        elif isinstance(thing, Mapping):
-            self._put("mapping", str(len(thing)))
-            for key, value in sorted(thing.items(), key=lambda item: str(item[0])):
-                self.add(key, path).add(value, f"{path}[{key!r}]")
-        elif isinstance(thing, (list, tuple, deque)):
-            self._put("sequence", str(len(thing)))
-            for k, value in enumerate(thing):
-                self.add(value, f"{path}[{k}]")
-        elif isinstance(thing, (set, frozenset)):
-            self._put("set", *sorted(Fingerprint().add(value, path).digest for value in thing))
-        elif isinstance(thing, Path):
-            self._put("path", str(thing))
-        elif isinstance(thing, types.ModuleType):
-            self._put("module", thing.__name__)
-        elif isinstance(thing, functools.partial):
-            self._put("partial")
-            self.add(thing.func, path).add(thing.args, path).add(thing.keywords, path)
-        elif isinstance(thing, types.MethodType):
-            self._put("method")
-            self.add(thing.__self__, path).add(thing.__func__, path)
-        elif isinstance(thing, (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)):
-            self._put("builtin", str(getattr(thing, "__module__", "")), thing.__qualname__)
-        elif isinstance(thing, types.FunctionType):
-            self._function(thing, path)
-        elif isinstance(thing, types.CodeType):
-            self._code(thing, path)
-        elif isinstance(thing, type):
-            self._class(thing, path)
-        elif isinstance(thing, torch.optim.Optimizer):
-            self._put("optimizer")
-            self.add(type(thing), path)
-            groups = [{k: v for k, v in group.items() if k != "params"} for group in thing.param_groups]
-            sizes = [len(group["params"]) for group in thing.param_groups]
-            self.add(groups, f"{path}.param_groups").add(sizes, path).add(own_attributes(thing), path)
-        elif hasattr(thing, "__dict__") and not isinstance(thing, _ONE_WAY):
+            return
+        for kinds, add in _KINDS:
+            if isinstance(thing, kinds):
+                add(self, thing, path)
+                return
+        if hasattr(thing, "__dict__") and not isinstance(thing, _ONE_WAY):
             self._object(thing, path)
         else:
             self.unknown.append(f"{path} (a {_name(type(thing))})")
+
+    def _array(self, thing: np.ndarray, path: str) -> None:
+        self._put("array", str(thing.dtype), str(thing.shape))
+        if thing.dtype == object:
+            self.add(thing.tolist(), path)
+        else:
+            self._put(np.ascontiguousarray(thing).tobytes())
+
+    def _mapping(self, thing: Mapping, path: str) -> None:
+        self._put("mapping", str(len(thing)))
+        for key, value in sorted(thing.items(), key=lambda item: str(item[0])):
+            self.add(key, path).add(value, f"{path}[{key!r}]")
+
+    def _sequence(self, thing: Sequence, path: str) -> None:
+        self._put("sequence", str(len(thing)))
+        for k, value in enumerate(thing):
+            self.add(value, f"{path}[{k}]")
+
+    def _set(self, thing: set | frozenset, path: str) -> None:
+        self._put("set", *sorted(Fingerprint().add(value, path).digest for value in thing))
+
+    def _path(self, thing: Path, path: str) -> None:
+        self._put("path", str(thing))
+
+    def _module(self, thing: types.ModuleType, path: str) -> None:
+        self._put("module", thing.__name__)
+
+    def _partial(self, thing: functools.partial, path: str) -> None:
+        self._put("partial")
+        self.add(thing.func, path).add(thing.args, path).add(thing.keywords, path)
+
+    def _method(self, thing: types.MethodType, path: str) -> None:
+        self._put("method")
+        self.add(thing.__self__, path).add(thing.__func__, path)
+
+    def _builtin(self, thing: types.BuiltinFunctionType, path: str) -> None:
+        self._put("builtin", str(getattr(thing, "__module__", "")), thing.__qualname__)
+
+    def _optimizer(self, thing: torch.optim.Optimizer, path: str) -> None:
+        self._put("optimizer")
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in thing.param_groups]
+        sizes = [len(group["params"]) for group in thing.param_groups]
+        self.add(type(thing), path).add(groups, f"{path}.param_groups").add(sizes, path)
+        self.add(own_attributes(thing), path)
 
     def _tensor(self, thing: torch.Tensor, path: str) -> None:
         if thing.layout is not torch.strided or thing.is_meta or thing.is_quantized:
@@ -164,7 +171,7 @@ class Fingerprint:
                     for part in parts:
                         self.add(part, f"{path} ({kind.__name__}.{name})")
 
-    def _object(self, thing: Any, path: str) -> None:
+    def _object(self, thing: object, path: str) -> None:
         self._put("object")
         self.add(type(thing), path)
         if isinstance(thing, nn.Module):
@@ -181,6 +188,28 @@ class Fingerprint:
 #: What has attributes but is not what they are: it goes on from where it was.
 _ONE_WAY = (torch.utils.data.DataLoader, types.GeneratorType, np.random.Generator, np.random.RandomState)
 _OF_CLASSES = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
+
+
+#: How things of a kind are added; the first kind that matches counts.
+_KINDS: tuple[tuple[Any, Callable[[Fingerprint, Any, str], None]], ...] = (
+    (torch.Tensor, Fingerprint._tensor),
+    (np.ndarray, Fingerprint._array),
+    (Mapping, Fingerprint._mapping),
+    ((list, tuple, deque), Fingerprint._sequence),
+    ((set, frozenset), Fingerprint._set),
+    (Path, Fingerprint._path),
+    (types.ModuleType, Fingerprint._module),
+    (functools.partial, Fingerprint._partial),
+    (types.MethodType, Fingerprint._method),
+    (
+        (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
+        Fingerprint._builtin,
+    ),
+    (types.FunctionType, Fingerprint._function),
+    (types.CodeType, Fingerprint._code),
+    (type, Fingerprint._class),
+    (torch.optim.Optimizer, Fingerprint._optimizer),
+)
 
 
 def _name(kind: type) -> str:
@@ -205,7 +234,7 @@ def _of_library(module: str | None) -> bool:
     return file is not None and any(Path(file).is_relative_to(folder) for folder in _LIBRARIES)
 
 
-def fingerprint(thing: Any, path: str, *, unknown: Callable[[str], object] = lambda text: None) -> str:
+def fingerprint(thing: object, path: str, *, unknown: Callable[[str], object] = lambda text: None) -> str:
     """Return the hash of a thing; report what cannot be told apart to ``unknown``.
 
     Examples

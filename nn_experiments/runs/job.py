@@ -72,6 +72,7 @@ class Job:
     together: int | None = None
 
     def __str__(self) -> str:
+        """Return what messages call the job."""
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
         return f"{self.problem.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
 

@@ -25,7 +25,7 @@ from nn_experiments.runs.progress import show
 from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
 from nn_experiments.training.averages import Average
-from nn_experiments.training.batches import check_batches
+from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import Functions, Measurement
 from nn_experiments.training.policies import METRIC_NAME, Policy, ResetIfBetter
 from nn_experiments.training.step import State, TrainingStep
@@ -227,7 +227,7 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
     return tuple(found)
 
 
-def _check_seeds(seeds: Iterable[int] | None, batches: Any) -> tuple[int, ...]:
+def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ...]:
     if seeds is None:
         return (getattr(getattr(batches, "sampler", None), "seed", 0),)
     found = tuple(dict.fromkeys(check_seed(seed) for seed in seeds))

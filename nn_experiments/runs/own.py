@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -25,26 +25,28 @@ from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.curve_names import OrderCurve
 from nn_experiments.runs.fingerprint import fingerprint
 from nn_experiments.runs.job import one_thread
+from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Measurement
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, Step
 
 __all__ = ["Network", "NetworkProblem", "NetworkSetup", "StateOfSeed"]
 
 #: A state, or a function of the seed that returns one.
 StateOfSeed = State | Callable[[int], State]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class NetworkSetup:
     """All tensors of one seed of a user's network; see `nn_experiments.runs.problem.Setup`."""
 
-    step: Any
-    batches: Any
+    step: Step
+    batches: Batches
     state0: State
     measurement: Measurement
 
-    def step_of(self, curve: OrderCurve) -> Any:
+    def step_of(self, curve: OrderCurve) -> Step:
         """Return the user's step."""
         return self.step
 
@@ -66,8 +68,8 @@ class Network:
         θ0, or a function of the seed that returns it.
     """
 
-    step: Any
-    batches: Any
+    step: Step
+    batches: Batches
     state: StateOfSeed
     measurement: Measurement
 
@@ -106,8 +108,9 @@ class Network:
         return decides, unknown
 
 
-def _with_seed(thing: Any, seed: int) -> Any:
-    return thing.with_seed(seed) if hasattr(thing, "with_seed") else thing
+def _with_seed(thing: Part, seed: int) -> Part:
+    """Return the step or the batches of a seed; those without a method for that are the same for every seed."""
+    return getattr(thing, "with_seed")(seed) if hasattr(thing, "with_seed") else thing  # noqa: B009
 
 
 def _of_seed(state: StateOfSeed, seed: int) -> State:
@@ -150,9 +153,11 @@ class NetworkProblem:
         return _registered, (self.key,)
 
     def __hash__(self) -> int:
+        """Return the hash of the key."""
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
+        """Return whether it is the same run."""
         return isinstance(other, NetworkProblem) and self.key == other.key
 
     @cached_property
@@ -185,7 +190,7 @@ class NetworkProblem:
         return names
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """The batches are the user's: nothing is looked for beforehand."""
+        """Look for nothing beforehand: the batches are the user's."""
 
     def prepare(self, seed: int) -> NetworkSetup:
         """Return the tensors of a seed; the last two are kept."""

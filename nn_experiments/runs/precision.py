@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from nn_experiments.engine.gpu import on_gpu, repeatable
 from nn_experiments.engine.kernels.convnet import convolutional
 from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.training.step import Step
 
 __all__ = ["by_autograd", "products"]
 
@@ -31,7 +31,7 @@ def products(experiment: Experiment, device: str) -> Iterator[None]:
         yield
 
 
-def by_autograd(step: Any, kernel: str, experiment: Experiment) -> str:
+def by_autograd(step: Step, kernel: str, experiment: Experiment) -> str:
     """Return the kernel to choose: autocast reaches only what goes through autograd, not kernels written by hand.
 
     Raises

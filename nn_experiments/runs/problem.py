@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.curve_names import OrderCurve
+from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Measurement
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, Step
 
 __all__ = ["Problem", "Setup"]
 
@@ -21,13 +22,13 @@ class Setup(Protocol):
     """All tensors of one seed."""
 
     @property
-    def step(self) -> Any:
+    def step(self) -> Step:
         """``step(state, batch, t) -> state``."""
         ...
 
     @property
-    def batches(self) -> Any:
-        """I -> B_i."""
+    def batches(self) -> Batches:
+        """The batches: i -> B_i."""
         ...
 
     @property
@@ -40,7 +41,7 @@ class Setup(Protocol):
         """What is measured at every recorded iterate."""
         ...
 
-    def step_of(self, curve: OrderCurve) -> Any:
+    def step_of(self, curve: OrderCurve) -> Step:
         """Return the step that a curve takes: the problem's own, or one with another learning rate."""
         ...
 

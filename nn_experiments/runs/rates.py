@@ -14,6 +14,7 @@ from nn_experiments.runs.autotune import rehearse, rehearse_evaluation
 from nn_experiments.runs.job import one_thread
 from nn_experiments.runs.problem import Setup
 from nn_experiments.training.metrics import Evaluation
+from nn_experiments.training.step import TrainingStep
 
 __all__ = ["measure_rates"]
 
@@ -40,7 +41,7 @@ def measure_rates(
     with one_thread(device):
         slow = probe(setup.step, setup.batches, setup.state0)
         measurement = setup.measurement
-        if device != "cpu" and engine in ("auto", "ensemble"):
+        if device != "cpu" and engine in ("auto", "ensemble") and isinstance(setup.step, TrainingStep):
             evaluation = (
                 rehearse_evaluation(measurement, setup.batches, setup.state0, ensemble)
                 if isinstance(measurement, Evaluation)

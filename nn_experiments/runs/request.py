@@ -72,6 +72,7 @@ class Request:
     diagnostics_every: int = 0
 
     def __post_init__(self) -> None:
+        """Check the request."""
         for name in self.orders:
             if curve_names.compares_steps([name]) and self.experiment.parts is None:
                 raise ValueError(f"{name} needs an experiment whose batches have parts, as those of fig14 to fig19")

@@ -66,6 +66,7 @@ class Options:
     block_seconds: float = 15.0
 
     def __post_init__(self) -> None:
+        """Check the numbers."""
         for name, least in (("workers", 0), ("chunk", 1), ("time_limit", 0)):
             value = getattr(self, name)
             if value is not None and not value >= least:

@@ -118,7 +118,7 @@ class Workplace:
             )
             return lambda state, batch, t: averaging(state, (batch.inputs, batch.targets), t)
 
-        def step(state: State, batch: Any, t: int) -> State:
+        def step(state: State, batch: Batch, t: int) -> State:
             pieces = zip(batch.inputs.chunk(parts), batch.targets.chunk(parts), strict=True)
             for x, y in pieces:
                 state = at_small_rate(state, Batch(x, y, batch.index), t)
