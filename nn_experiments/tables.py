@@ -21,7 +21,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
             writer.writerow(["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in cells])
 
 
-def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Any:
+def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - pandas is optional
     """Return rows as a pandas data frame.
 
     Raises

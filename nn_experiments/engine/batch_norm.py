@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.batches import Batches
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["StatisticsRefresh"]
 
@@ -36,7 +35,7 @@ class StatisticsRefresh:
         If the step has no module but the state has buffers, which might be statistics.
     """
 
-    def __init__(self, step: Any, batches: Callable[[int], Any], count: int) -> None:
+    def __init__(self, step: Step, batches: Batches, count: int) -> None:
         self.batches, self.count = batches, count
         model = getattr(step, "model", None)
         self.model = copy.deepcopy(model).train() if isinstance(model, nn.Module) else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from contraction.files import replacing
 from nn_experiments.tables import data_frame, write_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Picture
 
 __all__ = ["Trajectory"]
 
@@ -82,7 +85,7 @@ class Trajectory:
         with replacing(Path(path)) as temporary:
             write_csv(temporary, self._columns(), self.rows())
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> Any:  # noqa: ANN401 - pandas is optional
         """Return a pandas data frame with a row for each iterate.
 
         Raises
@@ -92,7 +95,7 @@ class Trajectory:
         """
         return data_frame(self._columns(), self.rows())
 
-    def plot(self, metrics: Sequence[str] | None = None) -> Any:
+    def plot(self, metrics: Sequence[str] | None = None) -> Picture:
         """Return a matplotlib figure of the metrics against n, one panel each.
 
         Parameters

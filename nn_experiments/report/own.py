@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import figure, style
 from contraction.report.html import Section, figure_html, table_html
@@ -45,7 +45,7 @@ def _label(curves: Curves) -> str:
     return ", ".join(parts)
 
 
-def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "auto") -> Any:
+def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "auto") -> Picture:
     """Return a figure of a run: one row per seed, one column per metric, all curves in the same axes.
 
     Parameters

@@ -223,7 +223,7 @@ class Curves:
         with replacing(Path(path)) as temporary:
             write_csv(temporary, ["seed", "order", "iterate", "gradients", *sorted(self.metrics)], self.rows())
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> Any:  # noqa: ANN401 - pandas is optional
         """Return a pandas data frame with a row for each of `rows`; what was not recorded is missing.
 
         Raises

@@ -185,7 +185,7 @@ class NetworkProblem:
         return names
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """The batches are the user's: nothing is looked for beforehand."""
+        """Do nothing: the batches are the user's, and no image is missing."""
 
     def prepare(self, seed: int) -> NetworkSetup:
         """Return the tensors of a seed; the last two are kept."""

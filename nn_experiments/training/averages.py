@@ -44,6 +44,7 @@ class EMA:
     beta: float
 
     def __post_init__(self) -> None:
+        """Check every field."""
         if not 0 < self.beta < 1:
             raise ValueError(f"the decay of a moving average must be in (0, 1), got {self.beta}")
         if float(f"{self.beta:g}") != self.beta:
@@ -97,6 +98,7 @@ class SuffixMean:
     start: int
 
     def __post_init__(self) -> None:
+        """Check every field."""
         check_integer("start", self.start)
 
     @property
@@ -135,6 +137,7 @@ class SWA:
     refresh: int = 100
 
     def __post_init__(self) -> None:
+        """Check every field."""
         check_integer("start", self.start)
         check_integer("every", self.every, 1)
         check_integer("refresh", self.refresh, 1)

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from contraction.arguments import check_integer
 from contraction.maps.errors import NotDeterministic
-from nn_experiments.training.batches import Batch
+from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.from_torch import check_optimizer
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
@@ -40,6 +40,7 @@ class RecordedBatches:
         self.recorded = recorded
 
     def __len__(self) -> int:
+        """Return the number of recorded batches."""
         return len(self.recorded)
 
     def __call__(self, i: int) -> Batch:
@@ -67,9 +68,16 @@ class _FunctionLoop(OwnLoop):
     """A user's own function of one batch in place of forward, backward and step."""
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, function: Callable, *, whole: bool, **randomness: Any
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        function: Callable,
+        *,
+        whole: bool,
+        seed: int,
+        frozen: bool,
     ) -> None:
-        super().__init__(model, function, optimizer, **randomness)
+        super().__init__(model, function, optimizer, seed=seed, frozen=frozen)
         self.function, self.whole = function, whole
 
     def call(self, batches: list[Batch]) -> None:
@@ -82,8 +90,10 @@ class _FunctionLoop(OwnLoop):
                 for one in data:
                     self.function(self.model, self.optimizer, one)
 
-    def once(self, batch: Any) -> None:
+    def once(self, batch: BatchLike) -> None:
         """Take one step on what is held now."""
+        if not isinstance(batch, Batch):
+            raise TypeError(f"a step of from_loop takes nn_experiments.Batch, got {type(batch).__name__}")
         with self.randomness(batch):
             self.call([batch])
 
@@ -266,7 +276,7 @@ def _differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> 
 
 
 def _check_one_by_one(own: _FunctionLoop, step: LoopStep, state: State, batches: list[Batch]) -> None:
-    """The loop over several batches must be the loop over each of them in turn."""
+    """Check that the loop over several batches is the loop over each of them in turn."""
     if own.frozen or not own.whole:
         return  # frozen generators are seeded for each batch; a function of one batch has seen no more
     with restored_generators():

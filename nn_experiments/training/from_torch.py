@@ -156,6 +156,15 @@ def _of_dropout(model: nn.Module) -> nn.Module:
 
 
 def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimizer that cannot be replayed.
+
+    Raises
+    ------
+    TypeError
+        If its step needs a closure.
+    ValueError
+        If it has taken steps, is driven by a scheduler, or does not hold exactly the model's parameters.
+    """
     if isinstance(optimizer, torch.optim.LBFGS):
         raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported; use another")
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")

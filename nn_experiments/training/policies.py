@@ -65,6 +65,7 @@ class ResetIfBetter:
     better: str = "lower"
 
     def __post_init__(self) -> None:
+        """Check every field."""
         if not METRIC_NAME.fullmatch(self.metric):
             raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only, got {self.metric!r}")
         check_integer("every", self.every, 1)
@@ -115,6 +116,7 @@ class StopWhenSettled:
     eps: float
 
     def __post_init__(self) -> None:
+        """Check every field."""
         if not (self.eps > 0 and math.isfinite(self.eps)):
             raise ValueError(f"eps must be positive and finite, got {self.eps}")
         if float(f"{self.eps:g}") != self.eps:

@@ -11,7 +11,7 @@ from nn_experiments.training.reachable import attributes
 __all__ = ["own_attributes", "structure"]
 
 
-def own_attributes(thing: Any) -> dict[str, Any]:
+def own_attributes(thing: object) -> dict[str, Any]:
     """Return the attributes of an object that are not torch's own, by name.
 
     Hooks are a list: torch keeps them under numbers that count all hooks of the process.

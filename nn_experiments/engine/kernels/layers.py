@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
-from nn_experiments.training.batches import ArrayBatches
+from nn_experiments.training.batches import ArrayBatches, Batches, BatchLike
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.own_loop_reasons import hook_of
-from nn_experiments.training.step import LOSSES, TrainingStep
+from nn_experiments.training.step import LOSSES, Step, TrainingStep
 
 __all__ = ["Layers", "layers", "layers_of", "why_not_mlp_kernel"]
 
@@ -46,29 +45,32 @@ class Layers:
         return len(self.names)
 
 
-def why_not_mlp_kernel(step: Any, batches: Any, *, plain: bool = True) -> str | None:
+def why_not_mlp_kernel(step: Step, batches: Batches, *, plain: bool = True) -> str | None:
     """Return None if the hand-written kernels can run this step, else the reason why not.
 
     Parameters
     ----------
+    step, batches
+        As in `nn_experiments.iterates`.
     plain
-        Whether the kernel knows plain SGD alone.
+        Whether the kernel can only run plain SGD.
     """
     found = layers_of(step, batches)
     if isinstance(found, str):
         return found
+    assert isinstance(step, TrainingStep)
     if plain and not step.optimizer.is_plain_sgd:
         return f"its optimizer is {step.optimizer.method}, not plain SGD"
     return None
 
 
-def layers_of(step: Any, batches: Any) -> Layers | str:
+def layers_of(step: Step, batches: Batches) -> Layers | str:
     """Return the layers that a step trains, or the reason why the hand-written kernels cannot.
 
     They know `MLP`, ``nn.Linear``, and ``nn.Sequential`` of ``nn.Linear`` with ``nn.ReLU`` or ``nn.Tanh`` between
     these, possibly after ``nn.Flatten``.
     """
-    if type(step) is not TrainingStep:
+    if not isinstance(step, TrainingStep) or type(step) is not TrainingStep:
         return "it is not a TrainingStep"
     if not isinstance(batches, ArrayBatches):
         return "its batches are not ArrayBatches"
@@ -122,7 +124,7 @@ def _parts(model: nn.Module) -> tuple[tuple[tuple[str, str], ...], set[type], bo
     return tuple((f"{name}.weight", f"{name}.bias") for name, _ in linear), activations, flattens
 
 
-def _squares(loss: Any) -> bool | None:
+def _squares(loss: object) -> bool | None:
     """Return whether a loss is the mean squared error (True) or the cross entropy of labels (False), or None."""
     if loss is LOSSES["mse"] or loss is nn.functional.mse_loss:
         return True
@@ -138,7 +140,7 @@ def _squares(loss: Any) -> bool | None:
     return None
 
 
-def _why_not_batches(batch: Any, outputs: int, found: Layers) -> str | None:
+def _why_not_batches(batch: BatchLike, outputs: int, found: Layers) -> str | None:
     inputs, targets, squares = batch[0], batch[1], found.squares
     if not isinstance(inputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
         return "its batches are not tensors"

@@ -12,7 +12,6 @@ from nn_experiments.analysis.paths import settling_time, summarise
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import compare
 from nn_experiments.analysis.settling import evidence
-from nn_experiments.analysis.variability import variability
 from nn_experiments.paper import catalogue
 from nn_experiments.results.curves import Curves
 
