@@ -92,6 +92,8 @@ class _FunctionLoop(OwnLoop):
 
     def once(self, batch: BatchLike) -> None:
         """Take one step on what is held now."""
+        if not isinstance(batch, Batch):
+            raise TypeError(f"a step of from_loop takes nn_experiments.Batch, got {type(batch).__name__}")
         with self.randomness(batch):
             self.call([cast(Batch, batch)])
 

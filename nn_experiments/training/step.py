@@ -197,42 +197,42 @@ class TrainingStep:
         t: int | torch.Tensor,
     ) -> State:
         """Return the state after one update; ``rate`` and ``t`` may be tensors, with one entry per ensemble member."""
-        rule = self.optimizer
+        optimizer = self.optimizer
         old, memory = state["parameters"], state.get("optimizer", {})
         parameters: dict[str, torch.Tensor] = {}
-        kept: dict[str, torch.Tensor] = {}
+        slots: dict[str, torch.Tensor] = {}
         for name, value in old.items():
-            slope, own = gradients[name], t
+            slope, position = gradients[name], t
             if slope is None:
                 parameters[name] = value
-                kept.update(_unmoved(name, memory, counted=rule.method in ("adam", "adamw")))
+                slots.update(_unmoved(name, memory, counted=optimizer.method in ("adam", "adamw")))
                 continue
             if f"missed:{name}" in memory:
-                kept[f"missed:{name}"] = memory[f"missed:{name}"]
-                own = t - int(kept[f"missed:{name}"])
-            if rule.weight_decay and rule.method != "adamw":
-                slope = slope + rule.weight_decay * value
-            if rule.method == "sgd":
+                slots[f"missed:{name}"] = memory[f"missed:{name}"]
+                position = t - int(slots[f"missed:{name}"])
+            if optimizer.weight_decay and optimizer.method != "adamw":
+                slope = slope + optimizer.weight_decay * value
+            if optimizer.method == "sgd":
                 parameters[name] = value - rate * slope
-            elif rule.method == "momentum":
+            elif optimizer.method == "momentum":
                 velocity = slope
                 if f"velocity:{name}" in memory:
-                    velocity = rule.momentum * memory[f"velocity:{name}"] + slope
-                kept[f"velocity:{name}"] = velocity
-                direction = slope + rule.momentum * velocity if rule.nesterov else velocity
+                    velocity = optimizer.momentum * memory[f"velocity:{name}"] + slope
+                slots[f"velocity:{name}"] = velocity
+                direction = slope + optimizer.momentum * velocity if optimizer.nesterov else velocity
                 parameters[name] = value - rate * direction
             else:
-                if rule.method == "adamw":
-                    value = value * (1 - rate * rule.weight_decay)
-                a, b = rule.betas
+                if optimizer.method == "adamw":
+                    value = value * (1 - rate * optimizer.weight_decay)
+                a, b = optimizer.betas
                 first, second = (1 - a) * slope, (1 - b) * slope * slope
                 if f"first:{name}" in memory:
                     first = a * memory[f"first:{name}"] + first
                     second = b * memory[f"second:{name}"] + second
-                kept[f"first:{name}"], kept[f"second:{name}"] = first, second
-                scale = (second / (1 - b**own)) ** 0.5 + rule.eps
-                parameters[name] = value - rate / (1 - a**own) * first / scale
-        return {"parameters": parameters, "buffers": buffers, "optimizer": kept}
+                slots[f"first:{name}"], slots[f"second:{name}"] = first, second
+                scale = (second / (1 - b**position)) ** 0.5 + optimizer.eps
+                parameters[name] = value - rate / (1 - a**position) * first / scale
+        return {"parameters": parameters, "buffers": buffers, "optimizer": slots}
 
 
 def _unmoved(name: str, memory: Mapping[str, torch.Tensor], *, counted: bool) -> dict[str, torch.Tensor]:

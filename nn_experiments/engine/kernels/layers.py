@@ -50,8 +50,10 @@ def why_not_mlp_kernel(step: Step, batches: Batches, *, plain: bool = True) -> s
 
     Parameters
     ----------
+    step, batches
+        As in `nn_experiments.iterates`.
     plain
-        Whether the kernel knows plain SGD alone.
+        Whether the kernel can only run plain SGD.
     """
     found = layers_of(step, batches)
     if isinstance(found, str):
@@ -68,7 +70,7 @@ def layers_of(step: Step, batches: Batches) -> Layers | str:
     They know `MLP`, ``nn.Linear``, and ``nn.Sequential`` of ``nn.Linear`` with ``nn.ReLU`` or ``nn.Tanh`` between
     these, possibly after ``nn.Flatten``.
     """
-    if type(step) is not TrainingStep:
+    if not isinstance(step, TrainingStep) or type(step) is not TrainingStep:
         return "it is not a TrainingStep"
     if not isinstance(batches, ArrayBatches):
         return "its batches are not ArrayBatches"
