@@ -127,3 +127,22 @@ def test_data_that_can_be_interpolated_are_up_to_rounding():
         assert family.interpolator([0.0]) == pytest.approx(y / x, rel=1e-12)
     with pytest.raises(ValueError, match="no theta interpolates"):
         fam.LeastSquares([[1.0], [1.0]], [1.0, 1.0 + 1e-9], 0.1).interpolator([0.0])
+
+
+def test_pages_that_all_link_to_one_page_forget_the_start():
+    """To page 2 alone, of three: every map is constant, and so is it without damping; one other link is enough not."""
+    links = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
+    for family, constant in (
+        (fam.PageRank(links), True),
+        (fam.PageRank(links, damping=0.0), True),
+        (fam.PageRank(links + np.diag([0, 1, 0])), False),
+    ):
+        assert family.is_constant == constant
+        assert (family.contraction.value == 0) == constant
+
+
+@pytest.mark.parametrize(
+    ("h", "values", "exact"), [(HALF, (0, 1), True), (HALF, (0, 0.5), False), (0.5, (0, 1), False)]
+)
+def test_a_bernoulli_family_is_exact_if_all_its_numbers_are(h, values, exact):
+    assert fam.BernoulliConvolution(h, values).exact == exact
