@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import contraction as ct
+from contraction.certificates import bounds
 from contraction.certificates.average import average_contraction, confidence_upper
 from contraction.certificates.certify import certify
 from contraction.certificates.falsify import search_violation
@@ -122,3 +123,19 @@ def test_constant_maps_contract_on_average_without_bound():
     found = average_contraction(family, 0.0, words=50, largest=0.0)
     assert found.contracts
     assert -1400 <= found.upper <= -700
+
+
+@pytest.mark.parametrize("n", [1000, 1500, 1980, 2010])
+def test_a_power_below_every_float_times_a_large_constant(n):
+    """2^990/(1 - 1/2) 2^-n, where 2^-n alone is below every float: to 1e-14 of the exact number."""
+    assert float(bounds.geometric(0.5, 2.0**990, n)) == pytest.approx(2.0 ** (991 - n), rel=1e-14)
+    assert bounds.geometric(0.5, 2.0**990, 5000) == bounds.TINY > 0
+
+
+def test_products_that_overflow_are_refused_though_the_last_bound_is_finite():
+    """Factors of 1e200: the bound at n = N is 0, and those before are infinite."""
+    maps = [1e200, 1e200, 1e200]
+    family = ct.RandomOperator(lambda rng: 1.0, lambda x, s: s * x + 1, affine=lambda s: (s, 1.0))
+    with pytest.raises(ct.NotCertified, match="overflow: the bound is infinite"):
+        certify(ct.Operators(family, maps), 0.0)
+    assert np.isfinite(certify(ct.Operators(family, maps[:2]), 0.0).bound([0, 1, 2])).all()

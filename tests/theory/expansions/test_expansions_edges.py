@@ -7,6 +7,7 @@ import pytest
 
 from contraction.expansions.models import tanh_network_field
 from contraction.expansions.reach import CorrectionReach
+from contraction.expansions.remainders import remainder_bound
 from contraction.expansions.series import Series
 
 
@@ -50,3 +51,10 @@ def test_transposes_of_series():
     series = Series(coefficients)
     for found in (np.transpose(series), series.T):
         np.testing.assert_array_equal(found.coefficients, coefficients.transpose(0, 2, 1))
+
+
+def test_at_learning_rate_zero_nothing_remains():
+    assert remainder_bound(3, 0, 2, [1, 2, 3]) == 0
+    assert remainder_bound(3, 1, 2, [1, 2, 3]) > 0
+    with pytest.raises(ValueError, match="at least 0, got -1"):
+        remainder_bound(3, -1, 2, [1, 2, 3])

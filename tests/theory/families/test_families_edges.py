@@ -127,3 +127,45 @@ def test_data_that_can_be_interpolated_are_up_to_rounding():
         assert family.interpolator([0.0]) == pytest.approx(y / x, rel=1e-12)
     with pytest.raises(ValueError, match="no theta interpolates"):
         fam.LeastSquares([[1.0], [1.0]], [1.0, 1.0 + 1e-9], 0.1).interpolator([0.0])
+
+
+def test_pages_that_all_link_to_one_page_forget_the_start():
+    """To page 2 alone, of three: every map is constant, and so is it without damping; one other link is enough not."""
+    links = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
+    for family, constant in (
+        (fam.PageRank(links), True),
+        (fam.PageRank(links, damping=0.0), True),
+        (fam.PageRank(links + np.diag([0, 1, 0])), False),
+    ):
+        assert family.is_constant == constant
+        assert (family.contraction.value == 0) == constant
+
+
+@pytest.mark.parametrize(
+    ("h", "values", "exact"), [(HALF, (0, 1), True), (HALF, (0, 0.5), False), (0.5, (0, 1), False)]
+)
+def test_a_bernoulli_family_is_exact_if_all_its_numbers_are(h, values, exact):
+    assert fam.BernoulliConvolution(h, values).exact == exact
+
+
+@pytest.mark.parametrize(
+    ("maps", "weights", "constant"),
+    [
+        ([(0, 1), (0, 2)], [HALF, HALF], True),
+        ([(0, 1), (HALF, 2)], [HALF, HALF], False),
+        ([(0, 1), (HALF, 2)], [1, 0], True),  # the other map is never drawn
+        ([(0.0, 1.0), (0.0, 2.0)], [0.5, 0.5], True),
+        ([(0.25, 1.0), (0.5, 2.0)], [0.5, 0.5], False),
+    ],
+)
+def test_finite_families_of_constant_maps(maps, weights, constant):
+    assert fam.FiniteFamily(maps, weights).is_constant == constant
+
+
+@pytest.mark.parametrize("h", [0.0, 0.1, 1.0])
+def test_the_second_moment_of_a_step_with_label_noise(h):
+    """Single rows x, residual r, noise of variance 1/3: E |h x (r - xi)|^2 = h^2 mean of |x|^2 (r^2 + 1/3)."""
+    X, y, theta = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, 0.0]), np.array([0.3, -0.2])
+    family = fam.LeastSquares(X, y, h, label_noise=fam.Uniform(-1, 1))
+    squares = np.sum(X**2, axis=1) * ((X @ theta - y) ** 2 + 1 / 3)
+    assert family.displacement_moment(theta, 2.0).value == pytest.approx(h * math.sqrt(squares.mean()), rel=1e-12)
