@@ -29,6 +29,8 @@ __all__ = ["Row", "atlas_findings", "optimizer_findings", "rates", "rows", "sett
 
 #: Distances below this part of 1 + ‖θ‖ are rounding, and say nothing of a rate.
 FLOOR = 1e-11
+#: A tail of more scales than this shows drift: of a law that stands still the tail is about one scale.
+DRIFT = 2
 SPACES = ("parameter", "function")
 
 
@@ -53,6 +55,8 @@ class Row:
         Verdicts, how many replicates have each.
     exponent, rate
         Growth a step of a small difference (from other seeds, before), and of the backward increment.
+    error
+        Test error at the last n (median); NaN for regression.
     """
 
     name: str
@@ -69,10 +73,11 @@ class Row:
     forward: dict[str, int]
     exponent: float
     rate: float
+    error: float
 
 
 def _judge(increment: float, tail: float, scale: float, travelled: float) -> str:
-    """Return the verdict on one replicate: as in `settling.judge`, with a tail longer than the scale for drift."""
+    """Return the verdict on one replicate: as in `settling.judge`, with a tail of more than two scales for drift."""
     if not np.isfinite([increment, tail, scale]).all():
         return DIVERGED
     if scale <= ROUNDING * travelled:
@@ -81,7 +86,7 @@ def _judge(increment: float, tail: float, scale: float, travelled: float) -> str
         return DOES_NOT_SETTLE
     if max(increment, tail) <= SETTLED * scale:
         return SETTLES
-    if tail > scale:
+    if tail > DRIFT * scale:
         return STILL_TRAINING
     return DOES_NOT_SETTLE if tail >= MOVES * scale else UNDECIDED
 
@@ -141,10 +146,11 @@ def rows(study: Study, space: str = "parameter") -> list[Row]:
         norm = study["norm"][k]
         exponent, rate = rates(n, study["parameter"][k][..., runs.index("1 ahead")], norm, study["exponent"][k])
         last = float(np.median(distances["1 ahead"][:, -1]))
+        error = float(np.median(study["error"][k][:, -1]))
         bounded = bound if space == "parameter" else float("nan")
         verdicts = (_counts(backward), _counts(forward))
         own = (setting["name"], setting["group"], space)
-        found.append(Row(*own, a, b, c, d, e, last, bounded, *verdicts, exponent, rate))
+        found.append(Row(*own, a, b, c, d, e, last, bounded, *verdicts, exponent, rate, error))
     return found
 
 
@@ -158,6 +164,7 @@ def settling_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Return the header and a row a setting: exponent, increments backward and forward in both spaces, verdicts."""
     header = (
         "setting",
+        "test error",
         "exponent a step (predicted)",
         "rate of increments (measured)",
         "backward increment over independent runs: parameters",
@@ -176,7 +183,8 @@ def settling_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
         numbers = (a.exponent, a.rate, a.increment, a.forward_increment, b.increment, b.forward_increment)
         verdicts = (_told(a.backward), _told(b.backward), _told(a.forward), _told(b.forward))
         ends = (f"{a.last_increment:.2g}", f"{a.bound:.2g}" if np.isfinite(a.bound) else "–")
-        lines.append((a.name, *(f"{value:.2g}" for value in numbers), *verdicts, *ends))
+        error = "–" if np.isnan(a.error) else f"{a.error:.2g}"
+        lines.append((a.name, error, *(f"{value:.2g}" for value in numbers), *verdicts, *ends))
     return header, lines
 
 
@@ -185,7 +193,9 @@ def _always(row: Row, verdict: str, which: str = "backward") -> bool:
 
 
 def _names(kept: Sequence[Row]) -> str:
-    return "; ".join(row.name for row in kept) or "none"
+    """Return the settings' names, with the test error of classifiers: a network that has collapsed settles easily."""
+    texts = [row.name if np.isnan(row.error) else f"{row.name} (test error {row.error:.2g})" for row in kept]
+    return "; ".join(texts) or "none"
 
 
 _POINTS = (
@@ -260,15 +270,14 @@ def _where(study: Study, every: Sequence[Row], space: str) -> Finding:
     backward = [row for row in every if _always(row, SETTLES)]
     forward = [row for row in every if _always(row, SETTLES, "forward")]
     neither = [row for row in every if SETTLES not in row.backward and SETTLES not in row.forward]
+    groups = {group: sum(row.group == group for row in neither) for group in dict.fromkeys(row.group for row in every)}
     where = "parameters" if space == "parameter" else "outputs"
     measured = (
         f"{len(every)} settings, {study.about['seeds']} replicates each, {where}. Backward settles on every "
         f"replicate in {len(backward)}: {_names(backward)}. Forward in {len(forward)}: {_names(forward)}. Neither on "
-        f"any in {len(neither)}: {_names(neither)}."
+        f"any in {len(neither)} ({', '.join(f'{group} {count}' for group, count in groups.items() if count)})."
     )
-    verdict = (
-        f"backward settles in {len(backward)} of {len(every)}, forward in {len(forward)}, neither in {len(neither)}"
-    )
+    verdict = f"backward in {len(backward)} of {len(every)}, forward in {len(forward)}, neither in {len(neither)}"
     test = "settles: increments and tail at most 0.1 of two independent runs' distance in the second half"
     return Finding(f"Where training settles: {where}", *_POINTS, measured, verdict, test)
 

@@ -51,7 +51,7 @@ def draw_atlas(study: Study) -> Picture:
             axis.axhline(1, color=CLAIM, lw=0.5, ls=":")
             axis.set_yscale("log")
             axis.set_ylim(1e-17 if axis.get_ylim()[0] < 1e-8 else 1e-4, 1e3)
-            axis.set_title("\n".join(textwrap.wrap(setting["name"], 30)), fontsize=6.8)
+            axis.set_title("\n".join(textwrap.wrap(setting["name"].replace(" = ", "\u00a0=\u00a0"), 30)), fontsize=6.8)
             axis.tick_params(labelsize=6)
         names: dict[str, Any] = {}
         for axis in axes.flat:
@@ -66,7 +66,7 @@ def draw_exponents(study: Study) -> Picture:
     """Return a scatter plot: exponent a step, estimated on other seeds before, against the rate of the increments."""
     kept = [row for row in rows(study) if np.isfinite(row.exponent) and np.isfinite(row.rate)]
     with style():
-        fig, axis = figure(1, 1, width=5.6, height=4.6)
+        fig, axis = figure(1, 1, width=7.6, height=4.6)
         reach = 1.15 * max((max(abs(row.exponent), abs(row.rate)) for row in kept), default=1.0)
         axis.plot([-reach, reach], [-reach, reach], color=CLAIM, lw=0.8, ls=":", label="equal")
         groups = list(dict.fromkeys(row.group for row in kept))
@@ -90,5 +90,5 @@ def draw_exponents(study: Study) -> Picture:
             scale("symlog", linthresh=1e-4)
         axis.set_xlabel("top exponent a step (other seeds, written down before)")
         axis.set_ylabel("rate of backward increments a step (measured)")
-        axis.legend(fontsize=6.5, loc="upper left", framealpha=0.9)
+        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return fig
