@@ -41,6 +41,7 @@ CERTIFICATES: dict[str, Callable[[], ct.ErrorBound]] = {
     "AfterBlocks": lambda: ct.certify(TURNING, [0.0, 0.0], q=4),
     "PMean": lambda: ct.certify(families.ExpandingOnAverage([0.25, 1.25]), 0.0, moment=1.0),
     "PMeanBlocks": lambda: ct.certify(TURNING, [0.0, 0.0], q=4, moment=2.0),
+    "MeanSquareMoments": lambda: ct.certify(families.RandomAffine([0.25, 1.25], [[0.0], [1.0]]), 0.0, moment=2.0),
     "DrawnTail": lambda: ct.certify(QUADRATIC.sample(5, replicas=2), 0.0, start=1.0),
     "Estimate": lambda: ct.estimate(QUADRATIC, 0.0, maps=8),
     "AtLimit": lambda: dataclasses.replace(ct.certify(QUADRATIC, 0.0), majorant=majorants.AtLimit()),
@@ -96,7 +97,20 @@ def test_every_result_type_is_here() -> None:
 
 def test_every_public_result_is_a_value() -> None:
     """Public dataclasses that are not orders, spaces or inputs are results."""
-    inputs = {"VectorField", "Backward", "Forward", "Late", "Reset", "Windowed", "CustomOrder"}
+    inputs = {
+        "Known",
+        "Ball",
+        "Box",
+        "HalfSpace",
+        "Simplex",
+        "VectorField",
+        "Backward",
+        "Forward",
+        "Late",
+        "Reset",
+        "Windowed",
+        "CustomOrder",
+    }
     spaces = {"Euclidean", "GridFunctions", "L1Simplex", "Metric", "SupNorm", "WeightedEuclidean", "Words"}
     for package in (ct, laws, expansions):
         for name in package.__all__:
