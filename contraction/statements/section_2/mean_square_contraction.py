@@ -1,0 +1,192 @@
+"""Theorem 2.2 in mean square: maps that contract on average of squares, though none of them need contract (row 82).
+
+Problem
+    T_1, T_2, … independent of one law, rho² = sup E d(Tx, Ty)²/d(x, y)² over x != y, D = ‖d(theta_0, T theta_0)‖_2.
+Guarantee (Upper; Exact for affine maps)
+    If rho < 1, backward iterates converge in L² and almost surely, (E d(theta*, theta_n)²)^(1/2) <= rho^n D/(1-rho).
+    Affine maps A theta + b: E |theta_m - theta_n|² = tr S^n(I) M, S(P) = E A^T P A, M the second moment of
+    theta_(m-n) - theta_0. In one dimension that is (E a²)^n E (theta_(m-n) - theta_0)².
+Independence is needed
+    One draw for ever from {0, 1.2 x + 1}: exchangeable, rho² = .72, and E d(theta_(n+1), theta_n)² grows.
+Smallest wrong claim that is detected
+    Affine maps are compared exactly, so any: (E a)² for E a², one power of S fewer. The bound is an inequality: one map
+    for ever in place of independent ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.maps.orders import Backward
+from contraction.statements import comparisons
+from contraction.statements.cases.exact_words import Map, WordLaw, iid, random_fraction, rows
+from contraction.statements.records import Control, Row, Statement, Tier, Verdict
+from contraction.statements.section_2.equality_of_laws import random_weights
+
+NAME, ROWS = "mean_square_contraction", (82,)
+Pair = tuple[NDArray, NDArray]  # A (d, d) and b (d,), of Fractions
+
+
+def affine(pair: Pair) -> Map:
+    """theta -> A theta + b on (..., d) points of Fractions."""
+    A, b = pair
+    return lambda theta: theta @ A.T + b
+
+
+def mean_square(pairs: Sequence[Pair], words: WordLaw, theta0: NDArray, n: int, m: int) -> Fraction:
+    """E |theta_m^B - theta_n^B|², over all words."""
+    array = np.array(list(words), dtype=int)
+    found = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[n, m])
+    gaps = np.sum((found[:, 0] - found[:, 1]) ** 2, axis=-1)
+    return sum((p * g for p, g in zip(words.values(), gaps.tolist(), strict=True)), Fraction(0))
+
+
+def from_moments(pairs: Sequence[Pair], weights: Sequence[Fraction], theta0: NDArray, n: int, m: int) -> Fraction:
+    """tr S^n(I) M, with M from all words of m - n maps."""
+    d = len(theta0)
+    S = np.array([[Fraction(int(i == j)) for j in range(d)] for i in range(d)], dtype=object)
+    for _ in range(n):
+        S = sum(w * (A.T @ S @ A) for w, (A, _) in zip(weights, pairs, strict=True))
+    words = iid(weights, m - n)
+    array = np.array(list(words), dtype=int)
+    ends = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[m - n])[:, 0] - theta0
+    return sum((p * (e @ S @ e) for p, e in zip(words.values(), ends, strict=True)), Fraction(0))
+
+
+def root_above(x: Fraction, places: int = 10**9) -> Fraction:
+    """A fraction that is at least the root of x, and by less than 1/places."""
+    return Fraction(math.isqrt(x.numerator * places**2 // x.denominator) + 1, places)
+
+
+def check(
+    pairs: Sequence[Pair], weights: Sequence[Fraction] | WordLaw, theta0: NDArray, n: int, m: int, seed: int = 0
+) -> Verdict:
+    """The exact formula over all words of m maps."""
+    words = weights if isinstance(weights, dict) else iid(weights, m)
+    single = [Fraction(0)] * len(pairs)
+    for word, p in words.items():
+        single[word[0]] += p
+    return comparisons.equal(
+        NAME,
+        ROWS,
+        [mean_square(pairs, words, theta0, n, m)],
+        [from_moments(pairs, single, theta0, n, m)],
+        seed=seed,
+        hypotheses="i.i.d. affine maps with finite second moments",
+        note=f"{len(pairs)} maps of dimension {len(theta0)}, n={n}, m={m}",
+    )
+
+
+def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
+    """One to three affine maps in one or two dimensions, many of them expanding."""
+    for k in range(10 if tier == "standard" else 60):
+        M, d = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        m = int(rng.integers(2, 6))
+        yield {
+            "pairs": random_pairs(rng, M, d),
+            "weights": random_weights(rng, M),
+            "theta0": np.array([random_fraction(rng, -2, 2) for _ in range(d)], dtype=object),
+            "n": int(rng.integers(1, m)),
+            "m": m,
+            "seed": k,
+        }
+
+
+def random_pairs(rng: np.random.Generator, M: int, d: int) -> list[Pair]:
+    number = lambda: random_fraction(rng, -2, 2, 5)  # noqa: E731
+    return [
+        (
+            np.array([[number() for _ in range(d)] for _ in range(d)], dtype=object),
+            np.array([number() for _ in range(d)], dtype=object),
+        )
+        for _ in range(M)
+    ]
+
+
+def scalar(a: Fraction, b: Fraction) -> Pair:
+    return np.array([[a]], dtype=object), np.array([b], dtype=object)
+
+
+EXPANDING = (scalar(Fraction(0), Fraction(0)), scalar(Fraction(6, 5), Fraction(1)))
+HALVES = (Fraction(1, 2), Fraction(1, 2))
+START = np.array([Fraction(0)], dtype=object)
+
+
+def check_bound(words: WordLaw | None = None, n: int = 4, m: int = 8) -> Verdict:
+    """{0, 1.2 x + 1} with probability 1/2 each: E |theta_m - theta_n|² against the square of rho^n D/(1-rho)."""
+    rho, D = root_above(Fraction(18, 25)), root_above(Fraction(1, 2))
+    found = mean_square(EXPANDING, iid(HALVES, m) if words is None else words, START, n, m)
+    return comparisons.at_most(
+        NAME,
+        ROWS,
+        [found],
+        [(rho**n * D / (1 - rho)) ** 2],
+        hypotheses="i.i.d. maps, rho < 1",
+        note=f"{{0, 1.2 x + 1}}, rho² = .72, n={n}, m={m}",
+    )
+
+
+def check_printed(n: int = 4, m: int = 8) -> Verdict:
+    """Maps of which half expand: the bound holds, and one draw for ever has E d² beyond every bound."""
+    inside = check_bound(None, n, m)
+    for_ever = [
+        mean_square(EXPANDING, {(a,) * (k + 1): Fraction(1, 2) for a in range(2)}, START, k, k + 1) for k in range(21)
+    ]
+    grows = all(b > a for a, b in pairwise(for_ever[1:]))
+    assert inside.measured is not None
+    return Verdict(
+        NAME,
+        ROWS,
+        "beyond",
+        bool(inside) and grows and for_ever[20] > 700,
+        inside.measured,
+        inside.claimed,
+        note=f"{{0, 1.2 x + 1}}, ½ each: E|θ_{m} − θ_{n}|² = {inside.measured:.6g} ≤ {inside.claimed:.6g}; one draw "
+        f"for ever has E|θ_21 − θ_20|² = {float(for_ever[20]):.6g}",
+    )
+
+
+def _one_for_ever(seed: int) -> Verdict:
+    return check_bound({(a,) * 21: Fraction(1, 2) for a in range(2)}, 20, 21)
+
+
+def _mean_for_square(seed: int) -> Verdict:
+    pairs = [scalar(Fraction(1, 3), Fraction(1)), scalar(Fraction(1), Fraction(0))]
+    found = mean_square(pairs, iid(HALVES, 4), START, 2, 4)
+    mean = Fraction(2, 3) ** 2
+    ends = from_moments(pairs, HALVES, START, 0, 2)
+    return comparisons.equal(NAME, ROWS, [found], [mean**2 * ends], note="(E a)² for E a²")
+
+
+STATEMENT = Statement(
+    name=NAME,
+    paper=("Theorem 2.2",),
+    claim="sup E d(Tx,Ty)²/d(x,y)² = ρ² < 1: (E d(θ*,θ_n)²)^(1/2) ≤ ρⁿ‖d(θ0,Tθ0)‖₂/(1−ρ); affine maps: tr Sⁿ(I)M",
+    hypotheses="i.i.d. maps, finite second moments",
+    rows=(
+        Row(
+            82,
+            "Theorem 2.2, contraction in mean square",
+            "BEYOND",
+            beyond="Independent maps need not contract one by one. It is enough that they contract on average of "
+            "squares, sup E d(Tx, Ty)²/d(x, y)² < 1 over pairs of points, which is less than E Lip(T)² < 1 and holds "
+            "for SGD with a constant rate on convex losses whose mean is strongly convex: steps on batches of fewer "
+            "rows than unknowns have Lipschitz constant 1. For affine maps the mean square of the distance to the "
+            "limit is a formula in second moments. Exchangeable maps are not enough.",
+        ),
+    ),
+    check=check,
+    cases=cases,
+    check_printed=check_printed,
+    controls=(
+        Control("one map for ever in place of independent ones", _one_for_ever),
+        Control("(E a)² for E a²", _mean_for_square),
+    ),
+    test="tests/theory/statements/section_2/test_mean_square_contraction.py",
+)
