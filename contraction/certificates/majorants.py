@@ -142,7 +142,7 @@ class AfterBlocks(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class PMeanBlocks(Majorant):
-    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1; ``shorter`` has those of j < q maps."""
+    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1; ``shorter`` has those of j < q."""
 
     shorter: tuple[float, ...]
     kappa: float
