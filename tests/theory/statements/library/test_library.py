@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,3 +98,16 @@ def test_bent_verdicts_are_shown_to_no_observer():
     finally:
         OBSERVERS.remove(seen.append)
     assert seen == []
+
+
+def test_the_factor_of_gradient_steps_is_pepits():
+    """Runs where PEPit is installed; a factor one percent low is refused there."""
+    pytest.importorskip("PEPit")
+    (certify,) = find_oracles("certify")
+
+    def low(*arguments, **named):
+        found = ct.certify(*arguments, **named)
+        return SimpleNamespace(bound=found.bound, k=0.99 * found.k)
+
+    assert certify.run(0)
+    assert not certify.check(low, 0)
