@@ -100,6 +100,7 @@ def test_bent_verdicts_are_shown_to_no_observer():
     assert seen == []
 
 
+@pytest.mark.control
 def test_the_factor_of_gradient_steps_is_pepits():
     """Runs where PEPit is installed; a factor one percent low is refused there."""
     pytest.importorskip("PEPit")
