@@ -114,6 +114,25 @@ def lyapunov_norm(f: Function, seed: int) -> Verdict:
     return Verdict.upper("lyapunov_norm", (), _factor(NON_NORMAL, f(NON_NORMAL, 0.75).P), 0.75)
 
 
+def mean_square_norm(f: Function, seed: int) -> Verdict:
+    """Two drawn matrices: the factor is the top generalised eigenvalue of E A^T P A, and near the rate of E A⊗A.
+
+    That rate is read off 400 powers of P -> E A^T P A applied to the identity, not off eigenvalues.
+    """
+    matrices = np.random.default_rng([seed, 4]).uniform(-0.5, 0.5, (2, 3, 3))
+    weights = np.array([0.25, 0.75])
+    space, factor = f(matrices, weights)
+    image = np.einsum("m,mki,kl,mlj->ij", weights, matrices, space.P, matrices)
+    top = float(linalg.eigh(image, space.P, eigvals_only=True)[-1])
+    P, log = np.eye(3), 0.0
+    for step in range(800):
+        P = np.einsum("m,mki,kl,mlj->ij", weights, matrices, P, matrices)
+        size = float(np.trace(P))
+        P, log = P / size, log + (np.log(size) if step >= 400 else 0.0)
+    rate = float(np.exp(log / 400))
+    return Verdict.upper("mean_square_norm", (), [top, rate, factor], [factor, factor, rate + 0.0101 * (1 - rate)])
+
+
 def leaf_basis(f: Function, seed: int) -> Verdict:
     """The projection on the leaf of least squares is that on the rows, X^+ X."""
     X = np.random.default_rng([seed, 1]).standard_normal((2, 5))
@@ -201,6 +220,13 @@ ORACLES = [
         lyapunov_norm,
         "the Euclidean norm",
         lambda f: lambda A, k=None: WeightedEuclidean(np.eye(len(A))),
+    ),
+    Oracle(
+        "contraction.mean_square_norm",
+        "generalised eigenvalues, and the growth of 800 powers",
+        mean_square_norm,
+        "the factor's root in place of its square",
+        lambda f: lambda matrices, weights: (f(matrices, weights)[0], f(matrices, weights)[1] ** 0.5),
     ),
     Oracle(
         "contraction.leaf_basis",

@@ -33,7 +33,7 @@ def test_a_new_function_is_missed(monkeypatch):
 
     monkeypatch.setattr("contraction.laws.novelty", novelty, raising=False)
     monkeypatch.setattr("contraction.laws.__all__", [*ct.laws.__all__, "novelty"])
-    assert public_functions() - set(IDS) == {"contraction.laws.novelty"}
+    assert "contraction.laws.novelty" in public_functions() - set(IDS)
 
 
 @pytest.mark.parametrize("oracle", ORACLES, ids=IDS)
