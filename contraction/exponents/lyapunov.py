@@ -23,7 +23,6 @@ from contraction.exponents.law_of_maps import index_law, why_not_ergodic
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, as_point
 from contraction.maps.probe import probe
-from contraction.maps.spaces import Euclidean
 from contraction.values import Value
 
 __all__ = ["LyapunovExponents", "lyapunov_exponents"]
@@ -31,7 +30,7 @@ __all__ = ["LyapunovExponents", "lyapunov_exponents"]
 
 @dataclass(frozen=True, eq=False)
 class LyapunovExponents(Value):
-    """Estimated Lyapunov exponents, largest first.
+    """Estimated Lyapunov exponents, in decreasing order up to their error.
 
     Attributes
     ----------
@@ -131,7 +130,7 @@ def lyapunov_exponents(
     ArithmeticError
         If a path or a derivative is no longer finite.
     ValueError
-        If an argument has no meaning, or the space is not R^d with the Euclidean distance.
+        If an argument has no meaning, or the space is not R^d with a norm (which one does not matter).
     DeclarationRefuted
         If ``jvp`` disagrees with difference quotients.
     MapRefused, NotDeterministic
@@ -157,7 +156,7 @@ def lyapunov_exponents(
     if not isinstance(family, RandomOperator):
         raise TypeError(f"lyapunov_exponents takes a random operator, got {family!r}")
     theta = as_point(theta0, family.dim)
-    if theta.ndim != 1 or not isinstance(family.space, Euclidean):
+    if theta.ndim != 1 or not family.space.is_normed:
         raise ValueError(f"exponents are those of maps of R^d from one point (d,), got {family.space!r}, {theta.shape}")
     if which not in ("top", "all"):
         raise ValueError(f'which must be "top" or "all", got {which!r}')

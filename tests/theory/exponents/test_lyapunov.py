@@ -22,7 +22,7 @@ from contraction.families import (
     SoftplusLoss,
     Uniform,
 )
-from tests.theory.family_examples import LABELS, X, Y
+from tests.theory.family_examples import EXAMPLES, LABELS, X, Y
 
 LEVEL = 1 - 1e-7  # asymptotic: a true value outside an interval is one false alarm in 10^7
 FIBONACCI = FiniteFamily([([[0, 1], [1, 1]], [0, 0]), ([[0, 1], [1, -1]], [0, 0])])
@@ -189,6 +189,17 @@ def test_laws_that_are_not_ergodic_are_refused(law, reason):
     for ergodic in (Reshuffled(3), MarkovModulated([[0, 1, 0], [0, 0, 1], [1, 0, 0]])):
         found = ct.lyapunov_exponents(FiniteFamily(maps, law=ergodic), 0.0, 90, burn_in=9, replicas=2)
         assert found.top == pytest.approx(math.log(0.1) / 3, abs=1e-12)
+
+
+def test_any_norm_of_the_space_will_do():
+    """Bellman operators contract by .9 in the sup norm: exponents are at most log .9; prefix maps have none."""
+    family, theta0 = EXAMPLES["bellman"]
+    found = ct.lyapunov_exponents(family, theta0, 200, replicas=4)
+    assert found.jacobians == "central differences of the maps"
+    assert found.top <= math.log(0.9) + 1e-9
+    words, start = EXAMPLES["prefixes"]
+    with pytest.raises(ValueError, match="maps of R\\^d"):
+        ct.lyapunov_exponents(words, start, 9)
 
 
 def test_what_has_no_meaning_is_refused():

@@ -412,6 +412,10 @@ ALLOWED = {
     ("plots/__init__.py", "importlib.import_module(module)"),
     ("values.py", "self"),
     ("values.py", "other"),
+    ("statements/library/__init__.py", "module"),
+    ("statements/library/__init__.py", "top"),
+    ("statements/library/limits.py", "found"),  # a field of a result
+    ("statements/library/oracle.py", "importlib.import_module(module)"),
     ("statements/records.py", "self"),
 }
 GUESSES = {"getattr", "hasattr", "vars", "dir"}
