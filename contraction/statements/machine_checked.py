@@ -338,8 +338,9 @@ PROOFS: dict[int | str, Proof] = {
             "countdown_backward",
             "countdown_probabilities",
         ),
-        "In probability the theorem stops at Cauchy sequences; the limit that they have in a complete separable space, "
-        "rank-deficient least squares, and the second Borel–Cantelli lemma in the counterexamples are left to the tests.",
+        "In probability the theorem stops at Cauchy sequences; the limit that they have in a complete separable "
+        "space, rank-deficient least squares, and the second Borel–Cantelli lemma in the counterexamples are left to "
+        "the tests.",
     ),
     80: Proof(
         _in("coupled_runs.v", "two_settings_ranked_alike"),
