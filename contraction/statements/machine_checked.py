@@ -108,10 +108,7 @@ PROOFS: dict[int | str, Proof] = {
             "bounded_displacement_not_necessary",
         )
     ),
-    21: Proof(
-        _in("necessity.v", "completeness_needed"),
-        "The theorem has x/2 on (0, ∞); the maps x/10 + digit on the rational numbers are left to the tests.",
-    ),
+    21: Proof(_in("necessity.v", "completeness_needed") + _in("rational_digits.v", "completeness_needed_on_rationals")),
     22: Proof(_in("necessity.v", "common_factor_needed", "bounded_displacement_needed")),
     25: Proof(
         _in(
@@ -124,9 +121,10 @@ PROOFS: dict[int | str, Proof] = {
         )
     ),
     26: Proof(
-        _in("backward_contraction.v", "at_most_one_fixed_point"),
-        "The theorem says that a contraction has at most one fixed point; that a Hessian of rank below d makes every "
-        "step a non-contraction, and the factor κ along the row space, are left to the tests.",
+        _in("backward_contraction.v", "at_most_one_fixed_point")
+        + _in("linearized_sgd.v", "singular_hessian_never_contracts"),
+        "That a batch loss has a Hessian of rank below d, and the factor κ of an epoch along the row space, are left "
+        "to the tests.",
     ),
     27: Proof(
         _in(
@@ -165,6 +163,15 @@ PROOFS: dict[int | str, Proof] = {
         _in("backward_contraction.v", "backward_contraction_on_ball")
         + _in("sharp_constant.v", "ball_must_be_invariant")
         + _in("sharp_gradient_step.v", "backward_sgd_converges")
+    ),
+    33: Proof(
+        _in("law_counterexamples.v", "constant_maps_forward_law") + _in("coupled_runs.v", "law_of_forward_iterates"),
+        "The theorem has finitely many maps; that E[(T_n…T_1)_* δ] is δPⁿ for general random operators is left to the "
+        "tests.",
+    ),
+    34: Proof(
+        _in("coupled_runs.v", "forward_chain_markov"),
+        "The theorem has finitely many maps; the Markov property of general random operators is left to the tests.",
     ),
     35: Proof(
         _in("quadratic_sgd.v", "quadratic_forward_needs_settling_noise", "quadratic_forward_converges_iff"),
@@ -278,11 +285,14 @@ PROOFS: dict[int | str, Proof] = {
         _in("correction_recursion.v", "correction_two_passes"),
         "The theorem is the identity behind the two passes; every count of evaluations is left to the tests.",
     ),
-    62: Proof(_in("composition_expansion.v", "forward_expansion")),
+    62: Proof(_in("composition_expansion.v", "forward_expansion", "small_batches_expansion")),
     71: Proof(
-        _in("backward_contraction.v", "orders_that_agree_outside"),
-        "The theorem is the bound; that agreement on ever more maps gives convergence, and that backward is the only "
-        "order in the strict sense, are left to the tests.",
+        _in("backward_contraction.v", "orders_that_agree_outside")
+        + _in("other_orders.v", "agreeing_orders_converge", "backward_is_the_only_consistent_order")
+    ),
+    75: Proof(
+        _in("coupled_runs.v", "iterates_with_their_letters"),
+        "The theorem has finitely many maps; that losses on the newest batch differ is left to the tests.",
     ),
     76: Proof(
         _in("common_fixed_point.v", "forward_limit_is_fixed_point"),
@@ -297,8 +307,17 @@ PROOFS: dict[int | str, Proof] = {
             "increment_law",
             "iid_reversible",
             "exchangeable_reversible",
-        ),
-        "Maps that know their position, and fresh shuffles, are left to the tests.",
+            "backward_pair_with_positions",
+        )
+        + _in(
+            "coupled_runs.v",
+            "expectation_reversed_up_to",
+            "exchangeable_reversible_up_to",
+            "backward_pair_as_forward_runs",
+            "backward_pair_with_positions",
+            "shuffles_reversible_up_to_iff",
+            "next_map_is_not_an_independent_copy",
+        )
     ),
     78: Proof(
         _in(
@@ -307,6 +326,8 @@ PROOFS: dict[int | str, Proof] = {
             "backward_converges_iff_synchronises",
             "convergence_forgets_a_near_start",
             "almost_surely_cauchy_of_increments",
+            "almost_sure_limit_of_increments",
+            "almost_surely_cauchy_of_diameters",
         )
         + _in(
             "synchronisation_counterexamples.v",
@@ -317,9 +338,13 @@ PROOFS: dict[int | str, Proof] = {
             "countdown_backward",
             "countdown_probabilities",
         ),
-        "The theorems stop at Cauchy sequences, in probability and almost surely; the step from there to a limit in a "
-        "complete space, rank-deficient least squares, and the second Borel–Cantelli lemma in the counterexamples are "
-        "left to the tests.",
+        "In probability the theorem stops at Cauchy sequences; the limit that they have in a complete separable "
+        "space, rank-deficient least squares, and the second Borel–Cantelli lemma in the counterexamples are left to "
+        "the tests.",
+    ),
+    80: Proof(
+        _in("coupled_runs.v", "two_settings_ranked_alike"),
+        "The theorem has finitely many maps; general random operators are left to the tests.",
     ),
     81: Proof(
         _in(
@@ -337,6 +362,7 @@ PROOFS: dict[int | str, Proof] = {
             "mean_square_tails",
             "mean_square_limit",
             "increments_almost_surely_geometric",
+            "mean_square_almost_sure_limit",
         )
         + _in(
             "convex_losses_in_mean_square.v",
@@ -356,6 +382,9 @@ PROOFS: dict[int | str, Proof] = {
     87: Proof(
         _in("stopping_rules.v", "no_rule_can_always_tell"),
         "The theorem is the example that no rule can tell; the error rates of a stated estimate are left to the tests.",
+    ),
+    "paths_against_laws": Proof(
+        _in("mathcomp/coupled_runs.v", "iterates_exchangeable") + _in("coupled_runs.v", "iterates_exchangeable")
     ),
     "expansion_remainder": Proof(
         _in("composition_expansion.v", "composition_expansion"),

@@ -279,3 +279,32 @@ Section ForwardBackward.
     eapply Rle_trans; [apply norm_sub_le |]. lra.
   Qed.
 End ForwardBackward.
+
+(** Appendix D.1 (row 62): c small batches with h' = h/c, the first one innermost: the term in h'^2 is
+    sum_{i>j} V_i'V_j, and the remainder is at most h^3 (L^2 G + M G^2)/6 for every c. *)
+Theorem small_batches_expansion :
+  forall {E : InnerProductSpace} h (theta : E) G L M radius V DV c,
+  0 <= h -> 0 <= G -> 0 <= L -> 0 <= M -> (1 <= c)%nat ->
+  (forall i, expandable theta G L M radius (V i) (DV i)) -> h * G <= radius ->
+  let h' := h / INR c in
+  ‖forward (fun i => euler_step h' (V i)) c theta
+     -v (theta +v h' *v vsum c (fun l => V (S l) theta)
+         +v (h' * h') *v pair_sum c (fun u v => DV (S v) (V (S u) theta)))‖
+    <= h * h * h * ((L * L * G + M * (G * G)) / 6).
+Proof.
+  intros E h theta G L M radius V DV c Hh HG HL HM Hc HV Hr h'.
+  assert (Hcpos : 1 <= INR c) by (apply (le_INR 1); exact Hc).
+  assert (Hh' : 0 <= h') by (apply Rmult_le_pos; [exact Hh | apply Rlt_le, Rinv_0_lt_compat; lra]).
+  assert (Ech : INR c * h' = h) by (unfold h'; field; lra).
+  eapply Rle_trans.
+  - apply (forward_expansion h' theta G L M radius V DV Hh' HG HL HM HV).
+    rewrite <- Rmult_assoc, Ech. exact Hr.
+  - rewrite <- Ech. unfold remainder_constant. set (N := INR c) in *.
+    assert (H3 : 0 <= h' * h' * h') by (apply Rmult_le_pos; [apply Rmult_le_pos |]; assumption).
+    replace (N * h' * (N * h') * (N * h') * ((L * L * G + M * (G * G)) / 6))
+      with (h' * h' * h' * (N * N * N / 6 * (L * L * G) + N * N * N / 6 * (M * (G * G)))) by field.
+    apply Rmult_le_compat_l; [exact H3 |].
+    assert (0 <= L * L * G) by (repeat apply Rmult_le_pos; assumption).
+    assert (0 <= M * (G * G)) by (repeat apply Rmult_le_pos; assumption).
+    apply Rplus_le_compat; apply Rmult_le_compat_r; try assumption; nra.
+Qed.

@@ -241,3 +241,14 @@ Section Contraction.
       apply norm_by_eigenvalues; [lra | exact Hb].
   Qed.
 End Contraction.
+
+(** Row 26: a Hessian that is not injective, such as one of rank below d: no constant below 1 serves for
+    1 - hH, whatever h. *)
+Theorem singular_hessian_never_contracts : forall {E : InnerProductSpace} h (H : E -> E) v q,
+  H v = zero -> v <> zero -> (forall x, ‖A h H x‖ <= q * ‖x‖) -> 1 <= q.
+Proof.
+  intros E h H v q Hv Hne Hq. specialize (Hq v). unfold A in Hq. rewrite Hv in Hq.
+  replace (v -v h *v zero) with v in Hq by vec.
+  destruct (Req_dec (‖v‖) 0) as [Z | Z]; [apply norm_zero_eq in Z; contradiction |].
+  pose proof (norm_nonneg v). apply (Rmult_le_reg_r (‖v‖)); lra.
+Qed.

@@ -106,6 +106,28 @@ have E1 : later n 1 = fun x => f (xi n x, theta0) by apply/funext => x; rewrite 
 by rewrite E1.
 Qed.
 
+(** Row 73: at one step, (forward, backward) is an exchangeable pair. *)
+Theorem iterates_exchangeable n (B : set (borel X * borel X)) : reversible_up_to n -> measurable B ->
+  P [set x | B (forward xi f theta0 n x, backward xi f theta0 n x)]
+  = P [set x | B (backward xi f theta0 n x, forward xi f theta0 n x)].
+Proof.
+move=> rev mB.
+pose flipped (w : letters E) : letters E := fun i => (w : nat -> E) (flip n i).
+have mflipped : measurable_fun setT flipped.
+  by apply: measurable_into_letters => i; exact: measurable_letter.
+pose both (w : letters E) : borel X * borel X := (word f n (flipped w) theta0, word f n w theta0).
+have mboth : measurable_fun setT both.
+  apply/prod_measurable_funP; split; last exact: measurable_word.
+  by apply: (measurable_fun_comp (E := setT) (f := fun w : letters E => word f n w theta0)) => //;
+    exact: measurable_word.
+have mC : measurable (both @^-1` B) by rewrite -[X in measurable X]setTI; exact: mboth.
+rewrite (_ : [set x | _] = in_order xi @^-1` (both @^-1` B)); last first.
+  by apply/seteqP; split=> x /=; rewrite forward_word.
+rewrite -rev//; congr (P _); apply/seteqP; split=> x /=;
+  rewrite /both word_reversed (word_prefix f (w' := fun i => xi i x))// => i ni;
+  by rewrite /flipped /reversed flipK.
+Qed.
+
 (** Independent and identically distributed letters are reversible up to every n. *)
 Theorem iid_reversible n :
   (forall m (A : nat -> set E), (forall i, measurable (A i)) ->
@@ -142,3 +164,74 @@ apply: (@measure_unique _ R (letters E) (@cylinders _ E) (fun=> setT) erefl _ _ 
 - by move=> _; rewrite /= /pushforward preimage_setT P_setT ltry.
 Qed.
 End CoupledRuns.
+
+(** ** Maps that know their position *)
+Section Positions.
+Context d d' (Omega : measurableType d') (E : measurableType d) (X : topologicalType)
+  (R : realType).
+Variables (P : {measure set Omega -> \bar R}) (xi : nat -> Omega -> E).
+Variables (f : nat -> E * borel X -> borel X) (theta0 : borel X).
+Hypothesis mf : forall t, measurable_fun setT (f t).
+
+(** The map f t knows its position t: the innermost of a word, after s earlier steps, has t = s + 1. *)
+Fixpoint positioned_word (s n : nat) (w : nat -> E) (x : borel X) : borel X :=
+  if n is n'.+1 then f (s + n)%N (w 0%N, positioned_word s n' (fun i => w i.+1) x) else x.
+
+(** The forward run of n steps at t = s + 1, ..., s + n. *)
+Fixpoint positioned_forward (s n : nat) (y : borel X) (x : Omega) : borel X :=
+  if n is n'.+1 then f (s + n)%N (xi n' x, positioned_forward s n' y x) else y.
+
+Lemma measurable_positioned_word s n y : measurable_fun setT (fun w : letters E => positioned_word s n w y).
+Proof.
+elim: n => [|n IH] /=; first exact: measurable_fun_cst.
+apply: (measurable_fun_comp (E := setT) (f := f (s + n.+1)%N) (g := fun w : letters E =>
+  (w 0%N, positioned_word s n (fun i => w i.+1) y))) => //.
+apply/prod_measurable_funP; split; first exact: measurable_letter.
+apply: (measurable_fun_comp (E := setT) (f := fun w : letters E => positioned_word s n w y)
+  (g := fun w : letters E => (fun i => w i.+1) : letters E)) => //.
+by apply: measurable_into_letters => i; exact: measurable_letter.
+Qed.
+
+Lemma positioned_word_prefix s n (w w' : nat -> E) y :
+  (forall i, (i < n)%N -> w i = w' i) -> positioned_word s n w y = positioned_word s n w' y.
+Proof.
+elim: n w w' => [//|n IH] w w' H /=; rewrite H//; congr (f _ (_, _)).
+by apply: IH => i ni; exact: H.
+Qed.
+
+Lemma positioned_word_add s n k (w : nat -> E) y : positioned_word s (n + k) w y
+  = positioned_word (s + k) n w (positioned_word s k (fun i => w (n + i)%N) y).
+Proof.
+elim: n w => [|n IH] w; first by [].
+by rewrite addSn /= IH !addnS [(n + k)%N]addnC addnA.
+Qed.
+
+Lemma positioned_word_reversed s n y x :
+  positioned_word s n (reversed xi n x) y = positioned_forward s n y x.
+Proof.
+elim: n => [//|n IH] /=; rewrite -IH /reversed {1}/flip /= subn0; congr (f _ (_, _)).
+apply: positioned_word_prefix => i ni; rewrite /flip ni ltnS ni /=; congr (xi _ x).
+by rewrite -subn1 -subnDA add1n.
+Qed.
+
+(** Row 77 with positions: the first run has t = 1, ..., n, the second the same letters at
+    t = k + 1, ..., k + n, after the k later letters at t = 1, ..., k. *)
+Theorem backward_pair_with_positions n k (B : set (borel X * borel X)) :
+  reversible_up_to P xi n -> measurable B ->
+  P [set x | B (positioned_word 0 n (fun i => xi i x) theta0, positioned_word 0 (n + k) (fun i => xi i x) theta0)]
+  = P [set x | B (positioned_forward 0 n theta0 x,
+      positioned_forward k n (positioned_word 0 k (fun i => xi (n + i)%N x) theta0) x)].
+Proof.
+move=> rev mB.
+pose pair (w : letters E) : borel X * borel X := (positioned_word 0 n w theta0, positioned_word 0 (n + k) w theta0).
+have mC : measurable (pair @^-1` B).
+  rewrite -[X in measurable X]setTI.
+  suff : measurable_fun setT pair by exact.
+  by apply/prod_measurable_funP; split; exact: measurable_positioned_word.
+rewrite (_ : [set x | _] = in_order xi @^-1` (pair @^-1` B))// -rev//.
+have H x : positioned_word 0 k (fun i => reversed xi n x (n + i)%N) theta0
+    = positioned_word 0 k (fun i => xi (n + i)%N x) theta0.
+  by apply: positioned_word_prefix => i _; rewrite /reversed /flip ifN// -leqNgt leq_addr.
+by congr (P _); apply/seteqP; split=> x /=; rewrite /pair positioned_word_add !positioned_word_reversed H.
+Qed.
+End Positions.

@@ -9,7 +9,8 @@ From mathcomp Require Import all_ssreflect ssralg ssrnum order interval.
 From mathcomp.classical Require Import boolp classical_sets functions mathcomp_extra.
 From mathcomp.analysis Require Import reals ereal signed topology normedtype sequences measure
   lebesgue_measure lebesgue_integral nsatz_realtype.
-From TrainingInReverse.mathcomp Require Import general_equality_of_laws stationary_limit.
+From TrainingInReverse.mathcomp Require Import general_equality_of_laws stationary_limit coupled_runs
+  synchronisation.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -307,5 +308,71 @@ have : term n x <= (fine (total x))%:E.
   apply: (@le_trans _ _ (\sum_(0 <= i < n.+1) term i x)); last exact: nneseries_lim_ge.
   by rewrite big_nat_recr//= lee_addr// sume_ge0.
 rewrite /term -EFinM lee_fin mulrC ler_pdivr_mulr//.
+Qed.
+
+(** Row 82: in a complete space the backward iterates converge almost surely. *)
+Theorem mean_square_almost_sure_limit : dist_complete dist ->
+  {ae P, forall x, exists l : borel X, (fun n => dist (backward xi f theta0 n x, l)) --> 0%R}.
+Proof.
+move=> complete; apply: (almost_sure_limit_of_increments mxi mf mdist dist_ge0 dist_refl dist_triangle complete).
+pose inc n x := (dist (backward xi f theta0 n x, backward xi f theta0 n.+1 x))%R.
+have rn_gt0 n : (0 < r ^+ n)%R by rewrite exprn_gt0.
+have minc n : measurable_fun setT (inc n).
+  apply: (measurable_fun_comp (E := setT) (f := dist)
+    (g := fun x => (backward xi f theta0 n x, backward xi f theta0 n.+1 x))) => //.
+  by apply/prod_measurable_funP; split; exact: measurable_backward.
+(* 1 /\ d <= (r^n + d^2/r^n)/2 *)
+have small n x : (Num.min 1 (inc n x) <= 2^-1 * r ^+ n + 2^-1 * (r ^+ n)^-1 * inc n x ^+ 2)%R.
+  apply: (@le_trans _ _ (inc n x)); first by rewrite le_minl lexx orbT.
+  rewrite -subr_ge0.
+  suff -> : (2^-1 * r ^+ n + 2^-1 * (r ^+ n)^-1 * inc n x ^+ 2 - inc n x
+      = 2^-1 * (r ^+ n)^-1 * (inc n x - r ^+ n) ^+ 2)%R.
+    by rewrite mulr_ge0 ?sqr_ge0// mulr_ge0 ?invr_ge0// ltW.
+  have V : (r ^+ n * (r ^+ n)^-1 = 1)%R by rewrite mulfV// gt_eqF.
+  have H2 : (2^-1 + 2^-1 = 1 :> R)%R by rewrite [RHS](splitr 1) !mul1r.
+  move: V H2; move: (2^-1 : R)%R (inc n x) ((r ^+ n)^-1)%R => half d0 ri; move: (r ^+ n)%R => rn V H2.
+  by rewrite !expr2; nsatz.
+have half_ge0 : (0 <= 2^-1 :> R)%R by rewrite invr_ge0.
+have minmin n : measurable_fun setT (fun x => (Num.min 1 (inc n x))%:E).
+  apply/EFin_measurable_fun.
+  rewrite (_ : (fun x => _) = (fun x => - Num.max (- 1) (- inc n x))%R); last first.
+    by apply/funext => x; rewrite oppr_max !opprK.
+  apply: measurable_funN; apply: measurable_fun_max; first exact: measurable_fun_cst.
+  exact: measurable_funN.
+have mean_small n : \int[P]_x (Num.min 1 (inc n x))%:E <= (2^-1 * (1 + D ^+ 2) * r ^+ n)%:E.
+  have b0 : (0 <= 2^-1 * (r ^+ n)^-1)%R by rewrite mulr_ge0// invr_ge0 ltW.
+  have a0 : (0 <= 2^-1 * r ^+ n)%R by rewrite mulr_ge0// ltW.
+  apply: (@le_trans _ _ (\int[P]_x ((2^-1 * r ^+ n)%:E + (2^-1 * (r ^+ n)^-1)%:E * (inc n x ^+ 2)%:E))).
+    apply: ge0_le_integral => //.
+    - by move=> x _; rewrite lee_fin le_minr ler01 dist_ge0.
+    - by move=> x _; rewrite adde_ge0 ?mule_ge0 ?lee_fin ?sqr_ge0.
+    - apply: emeasurable_funD; first exact: measurable_fun_cst.
+      by apply: measurable_funeM; exact: measurable_squared.
+    - by move=> x _; rewrite -EFinM -EFinD lee_fin; exact: small.
+  rewrite ge0_integralD//; last 3 first.
+  - exact: measurable_fun_cst.
+  - by move=> x _; rewrite mule_ge0 ?lee_fin ?sqr_ge0.
+  - by apply: measurable_funeM; exact: measurable_squared.
+  rewrite integral_cst// P_setT mule1 ge0_integralM_EFin//; last 2 first.
+  - by move=> x _; rewrite lee_fin sqr_ge0.
+  - exact: measurable_squared.
+  apply: (le_trans (lee_add (lexx _) (scale_le b0 (mean_square_increments n)))).
+  rewrite -EFinM -EFinD lee_fin le_eqVlt; apply/orP; left; apply/eqP.
+  have V : (r ^+ n * (r ^+ n)^-1 = 1)%R by rewrite mulfV// gt_eqF.
+  by move: V; move: (2^-1 : R)%R ((r ^+ n)^-1)%R => half ri; move: (r ^+ n)%R => rn V; rewrite !expr2; nsatz.
+set c := (2^-1 * (1 + D ^+ 2))%R in mean_small.
+have c0 : (0 <= c)%R by rewrite mulr_ge0// addr_ge0 ?sqr_ge0.
+apply: (@le_lt_trans _ _ (c / (1 - r))%:E); last by rewrite ltry.
+apply: lime_le.
+  by apply: is_cvg_nneseries => n _; apply: integral_ge0 => x _; rewrite lee_fin le_minr ler01 dist_ge0.
+apply: nearW => n; apply: (@le_trans _ _ (c / (1 - r) * (1 - r ^+ n))%:E); last first.
+  have cs : (0 <= c / (1 - r))%R by apply: divr_ge0 => //; exact: ltW.
+  have le1 : (1 - r ^+ n <= 1)%R by rewrite ler_subl_addr ler_addl ltW.
+  by rewrite lee_fin ler_pimulr.
+elim: n => [|n IH]; first by rewrite big_nil expr0 subrr mulr0.
+rewrite big_nat_recr//=; apply: (le_trans (lee_add IH (mean_small n))).
+rewrite -EFinD lee_fin le_eqVlt; apply/orP; left; apply/eqP; rewrite (exprS r n).
+have sV : ((1 - r) * (1 - r)^-1 = 1)%R by rewrite mulfV// gt_eqF.
+by clearbody c; move: sV; move: ((1 - r)^-1)%R (r ^+ n)%R => si rn sV; nsatz.
 Qed.
 End MeanSquare.

@@ -62,6 +62,9 @@ rewrite (_ : \sum_(n <= i < n + k) dist (u i, u i.+1) = \sum_(n <= i < n + k) m 
 by apply: eq_big_nat => i /andP[ni _]; exact: eqm.
 Qed.
 
+(** The distance is complete: every Cauchy sequence has a limit. *)
+Definition dist_complete := forall u, dist_cauchy u -> exists l, (fun n => dist (u n, l)) --> 0%R.
+
 (** A set K that the maps do not leave: the diameters of T_1 ... T_n K bound all later increments. *)
 Theorem cauchy_of_shrinking_images (u : nat -> X) (diameter : nat -> R) :
   (forall n k, (dist (u n, u (n + k)%N) <= diameter n)%R) ->
@@ -164,5 +167,54 @@ have itotal : P.-integrable setT total.
 move: (integrable_ae measurableT itotal) => [N [mN N0 sub]]; exists N; split=> // x /= nx.
 apply: sub => /= fx; apply: nx; apply: cauchy_of_summable => //.
 by have := fx I; rewrite fin_numElt => /andP[].
+Qed.
+
+(** ... and then, in a complete space, almost every path has a limit. *)
+Theorem almost_sure_limit_of_increments : dist_complete dist ->
+  \sum_(n <oo) \int[P]_x (Num.min 1 (dist (theta_B n x, theta_B n.+1 x)))%:E < +oo ->
+  {ae P, forall x, exists l : borel X, (fun n => dist (theta_B n x, l)) --> 0%R}.
+Proof.
+move=> complete /almost_surely_cauchy_of_increments [N [mN N0 sub]]; exists N; split=> // x /= nx.
+by apply: sub => /= c; apply: nx; exact: complete.
+Qed.
+
+(** Row 78, almost surely, by a bounded set: bounds of all later increments that decrease along every path
+    and come below every e with probability 1 - delta, for every delta, make almost every path Cauchy.
+    (The diameters of T_1 ... T_n K are such bounds, and have the laws of those of T_n ... T_1 K.) *)
+Theorem almost_surely_cauchy_of_diameters (diameter : nat -> Omega -> R) :
+  (forall n, measurable_fun setT (diameter n)) ->
+  (forall n k x, (dist (theta_B n x, theta_B (n + k) x) <= diameter n x)%R) ->
+  (forall n x, (diameter n.+1 x <= diameter n x)%R) ->
+  (forall e delta : R, (0 < e)%R -> (0 < delta)%R -> exists n, P [set x | (e <= diameter n x)%R] <= delta%:E) ->
+  {ae P, forall x, dist_cauchy dist (fun n => theta_B n x)}.
+Proof.
+move=> mdiam tail decr small.
+pose large j n : set Omega := [set x | (j.+1%:R^-1 <= diameter n x)%R].
+have mlarge j n : measurable (large j n).
+  rewrite (_ : large j n = diameter n @^-1` `[j.+1%:R^-1, +oo[); last first.
+    by apply/seteqP; split=> x /=; rewrite in_itv/= andbT.
+  by rewrite -[X in measurable X]setTI; apply: mdiam => //; exact: measurable_itv.
+pose N := \bigcup_j \bigcap_n large j n.
+have mcap j : measurable (\bigcap_n large j n) by exact: bigcapT_measurable.
+exists N; split; first exact: bigcupT_measurable.
+- apply/eqP; rewrite eq_le measure_ge0 andbT.
+  have null j : P (\bigcap_n large j n) = 0.
+    apply/eqP; rewrite eq_le measure_ge0 andbT; apply: lee_adde => delta; rewrite add0e.
+    have j0 : (0 < j.+1%:R^-1 :> R)%R by rewrite invr_gt0.
+    have [n Hn] := small _ _ j0 (gt0 delta : (0 < delta%:num)%R); apply: (le_trans _ Hn).
+    apply: le_measure; [rewrite inE; exact: mcap | rewrite inE; exact: mlarge |].
+    by move=> x /(_ n I).
+  have le_sum := @measure_sigma_sub_additive _ _ _ P N (fun j => \bigcap_n large j n) mcap
+    (bigcupT_measurable _ mcap) (@subset_refl _ N).
+  by apply: (le_trans le_sum); rewrite eseries0// => j _; exact: null.
+- move=> x /= nx; apply: contrapT => xN; apply: nx.
+  apply: (cauchy_of_shrinking_images (diameter := diameter^~ x)) => // e e0.
+  apply: contrapT => none; apply: xN.
+  have [j je] : exists j, (j.+1%:R^-1 < e)%R.
+    exists (Num.bound e^-1); rewrite -[X in (_ < X)%R]invrK ltf_pinv ?posrE ?invr_gt0//.
+    apply: (@lt_trans _ _ (Num.bound e^-1)%:R)%R; last by rewrite ltr_nat.
+    by apply: archi_boundP; rewrite invr_ge0 ltW.
+  exists j => // n _; rewrite /large /= leNgt; apply/negP => dn; apply: none.
+  by exists n; exact: lt_trans dn je.
 Qed.
 End Synchronisation.
