@@ -45,7 +45,7 @@ THEORY = {
     "paper": {"contraction.maps.orders"},
 }
 #: What every package of the networks may use of the theory: arguments, errors and files are treated in one way.
-SHARED = {"contraction.arguments", "contraction.files", "contraction.maps.errors"}
+SHARED = {"contraction.arguments", "contraction.files", "contraction.maps.errors", "contraction.values"}
 
 
 def modules(package: str, root: Path = ROOT) -> dict[str, Path]:

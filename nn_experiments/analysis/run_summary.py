@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class Circumstances:
         return ". ".join((text, *([self.untrained] if self.untrained else []), *changes))
 
 
-def _differences(settings: dict, name: str) -> list[str]:
+def _differences(settings: Mapping[str, Any], name: str) -> list[str]:
     """Return the deciding fields that differ from the catalogue's, as ``field = value``; subsets are named apart."""
     if name not in EXPERIMENTS:
         return []

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from contraction.limits.settled import Settling, lengths
+from contraction.values import Value, plain
 from nn_experiments.engine.checking import check_step, checked_kernel, describe
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import parameter_distance
 from nn_experiments.training.step import State, Step
+from nn_experiments.training.trees import leaves
 
 __all__ = ["Limit", "limit"]
 
 
-@dataclass(frozen=True)
-class Limit:
+@dataclass(frozen=True, eq=False)
+class Limit(Value):
     """The result of doubling the horizon.
 
     Attributes
@@ -42,7 +46,7 @@ class Limit:
         The engine, the result of the self-check, and a kernel that was not used, with the reason.
     """
 
-    value: State
+    value: State = field(compare=False)
     n: int
     settled: bool
     horizons: tuple[int, ...]
@@ -50,7 +54,22 @@ class Limit:
     increments: tuple[float, ...]
     fresh: tuple[float, ...]
     applications: int
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether ``other`` is a limit with equal numbers and a bitwise equal state; metadata do not count."""
+        if not isinstance(other, Limit):
+            return NotImplemented
+        one, two = (dict(leaves(limit.value)) for limit in (self, other))
+        states = one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+        return states and super().__eq__(other)
+
+    __hash__ = Value.__hash__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as data that JSON takes; the state's tensors are nested lists."""
+        tensors = {"/".join(path): tensor.tolist() for path, tensor in leaves(self.value)}
+        return super().to_dict() | {"value": plain(tensors)}
 
     def __repr__(self) -> str:
         """Return one line: the horizon, whether it settled, and the cost."""

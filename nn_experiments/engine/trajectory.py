@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contraction.files import replacing
+from contraction.values import Value
 from nn_experiments.tables import DataFrame, data_frame, write_csv
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Trajectory"]
 
 
-@dataclass(frozen=True)
-class Trajectory:
+@dataclass(frozen=True, eq=False)
+class Trajectory(Value):
     """Metrics along a path of iterates.
 
     Attributes
@@ -37,10 +38,10 @@ class Trajectory:
     """
 
     at: np.ndarray
-    values: dict[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
     gradients: np.ndarray
     applications: int
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         """Return one line: iterates, metrics, cost and divergence."""

@@ -26,6 +26,7 @@ import numpy as np
 
 from contraction.files import replacing
 from contraction.maps.errors import TrainingInReverseError
+from contraction.values import Value
 
 __all__ = [
     "KINDS",
@@ -51,8 +52,8 @@ class BrokenBlock(TrainingInReverseError, ValueError):
     """A file is not a complete block; delete it and run again."""
 
 
-@dataclass(frozen=True)
-class Block:
+@dataclass(frozen=True, eq=False)
+class Block(Value):
     """Recorded numbers of some iterates of one seed and curve.
 
     Attributes
@@ -66,8 +67,8 @@ class Block:
     """
 
     iterate: np.ndarray
-    values: dict[str, np.ndarray]
-    meta: dict[str, Any]
+    values: Mapping[str, np.ndarray]
+    meta: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         """Check shapes, and make the arrays int64 and float64."""
@@ -80,6 +81,7 @@ class Block:
                 raise ValueError(f"metric {name!r} has shape {value.shape}, the iterates {iterate.shape}")
         object.__setattr__(self, "iterate", iterate)
         object.__setattr__(self, "values", values)
+        super().__post_init__()
 
 
 def block_path(root: Path, seed: int, curve: str, kind: str, first: int, last: int) -> Path:
@@ -107,7 +109,7 @@ def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = 
                 write_block(root, seed, curve, part, kind=kind)
     arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(block.meta)), **arrays)
+        np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(dict(block.meta))), **arrays)
     return path
 
 
@@ -131,7 +133,7 @@ def _union(old: Block, new: Block) -> list[Block]:
     return made
 
 
-def _join(metas: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _join(metas: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the ``meta`` of a union: that of the newest block, with all seconds; the others are under ``joined``."""
     makers: dict[str, dict[str, Any]] = {}
     seconds = 0.0

@@ -24,7 +24,7 @@ on the training subset).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from contraction.files import replacing
+from contraction.values import Value
 from nn_experiments.paper import curve_names
 from nn_experiments.tables import DataFrame, data_frame, write_csv
 
@@ -73,8 +74,8 @@ def _some(numbers: tuple[int, ...], most: int = 10) -> str:
     return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
 
 
-@dataclass(frozen=True)
-class Curves:
+@dataclass(frozen=True, eq=False)
+class Curves(Value):
     """All recorded values of one experiment, as arrays over (seed, order, iterate).
 
     Attributes
@@ -102,9 +103,9 @@ class Curves:
     seeds: tuple[int, ...]
     orders: tuple[str, ...]
     iterates: np.ndarray
-    metrics: dict[str, np.ndarray]
-    recorded: dict[str, np.ndarray]
-    experiment: dict[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    recorded: Mapping[str, np.ndarray]
+    experiment: Mapping[str, Any]
     provenance: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -238,7 +239,7 @@ class Curves:
         """Write everything into one compressed ``.npz``, a file of record, which `load` reads."""
         arrays: dict[str, Any] = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
         masks: dict[str, Any] = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
-        about = {"experiment": self.experiment, "provenance": self.provenance, "orders": self.orders}
+        about = {"experiment": dict(self.experiment), "provenance": self.provenance, "orders": self.orders}
         with replacing(Path(path)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from contraction.files import write_atomically
+from contraction.values import Value
 
 __all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments", "ratios", "summary"]
 
@@ -34,8 +36,8 @@ NUDGE = 1e-3
 INDEPENDENT = "independent"
 
 
-@dataclass(frozen=True)
-class Increments:
+@dataclass(frozen=True, eq=False)
+class Increments(Value):
     """Distances of forward runs under the same maps from the run that starts at θ0.
 
     Attributes
@@ -68,12 +70,12 @@ class Increments:
     norm: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
         """Write everything into a ``.npz``, atomically (see `load_increments`)."""
         arrays = {key: getattr(self, key) for key in _ARRAYS}
-        text = json.dumps({"starts": self.starts, "about": self.metadata}, ensure_ascii=False)
+        text = json.dumps({"starts": self.starts, "about": dict(self.metadata)}, ensure_ascii=False)
         write_atomically(path, lambda temporary: np.savez_compressed(temporary, about=np.array(text), **arrays))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from contraction.files import replacing
+from contraction.values import Value
 from nn_experiments.results import blocks
 from nn_experiments.results.blocks import KINDS, TUNING_FILE, Block, block_path, read_block, read_settings, write_block
 
@@ -19,8 +21,8 @@ __all__ = ["Merged", "merge"]
 Numbers = dict[str, dict[int, float]]
 
 
-@dataclass
-class Merged:
+@dataclass(frozen=True, eq=False)
+class Merged(Value):
     """The outcome of merging one source.
 
     Attributes
@@ -131,7 +133,8 @@ def _files(root: Path) -> Iterator[tuple[int, str, str, Path]]:
 
 
 def _merge_one(source: Path, target: Path) -> Merged:
-    merged = Merged(target)
+    counts: Counter[str] = Counter()
+    largest = 0.0
     for root in _roots_of(source):
         into = target / root.name
         blocks.write_settings(into, read_settings(root))
@@ -144,13 +147,11 @@ def _merge_one(source: Path, target: Path) -> Merged:
             block = read_block(path)
             difference = _difference(block, have[place])
             added = _merge_block(block, into, place, have[place])
-            merged.copied += added
+            counts["copied"] += added
             if difference is not None:
-                merged.there += 1
-                merged.partly += added
-                merged.differing += difference > 0
-                merged.difference = max(merged.difference, difference)
-    return merged
+                counts.update(there=1, partly=int(added), differing=int(difference > 0))
+                largest = max(largest, difference)
+    return Merged(target, **counts, difference=largest)
 
 
 def _numbers(root: Path, seed: int, curve: str, kind: str) -> Numbers:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 __all__ = ["leaves"]
 
 
 def leaves(
     tree: object, path: tuple[str, ...] = (), *, sequences: bool = True
-) -> Iterator[tuple[tuple[str, ...], object]]:
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield (keys from the outside in, value) of everything in a tree that is not itself a container.
 
     Parameters
