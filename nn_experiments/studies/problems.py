@@ -82,8 +82,8 @@ def problem(name: str, data_dir: str | None = None) -> Problem:
     """Return a problem by name.
 
     ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6); ``digits``, ``fashion_mnist`` (pixels in [0, 1],
-    500 test images), ``fashion_mnist-whole`` (all of them); ``digits-halves``, ``fashion_mnist-halves`` (two classes: labels
-    0–4 against 5–9); ``fashion_mnist-features``; ``least-squares-RxC`` (R data in C dimensions).
+    500 test images), ``fashion_mnist-whole`` (all of them); ``digits-halves``, ``fashion_mnist-halves`` (two classes:
+    labels 0–4 against 5–9); ``fashion_mnist-features``; ``least-squares-RxC`` (R data in C dimensions).
 
     Raises
     ------

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from nn_experiments import load
 from nn_experiments.analysis.one_law import law_tests, one_law_findings, variance_share
 from nn_experiments.analysis.settling_studies import atlas_findings, optimizer_findings, rates, rows, settling_table
 from nn_experiments.analysis.study_findings import study_findings
 from nn_experiments.cli import main
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.studies import Study, find_studies, load_study, resumed, study_path
-from nn_experiments.studies import conjectures, coupled, influence, one_law, quadratics, settling
+from nn_experiments.studies import baselines, conjectures, coupled, influence, one_law, quadratics, settling
 from nn_experiments.studies.bank import Bank
 from nn_experiments.studies.certified import certificate
 from nn_experiments.studies.run import STUDIES, run_study
 from nn_experiments.studies.setting import Setting
 
+RESULTS = Path(__file__).parents[3] / "results"
 RIDGE = Setting(name="ridge", data="digits-halves", weight_decay=0.5, learning_rate=0.05, group="certified")
 NOISY = Setting(
     name="noisy", data="least-squares-4x6", loss="mse", learning_rate=0.3, batch_size=1, label_noise=0.3, group="ls"
@@ -219,6 +222,32 @@ def test_strategies_spend_the_same_and_are_what_they_say(tmp_path):
     assert study["curves"][names.index("decay to 0"), 0, -1] == pytest.approx(decayed, rel=1e-4)
     assert study["judged"].shape == (3, 2, 2, 2)
     assert [row.topic for row in study_findings(study)][-1] == "Early judgement"
+
+
+def test_forward_is_the_record_and_averages_are_what_they_say(tmp_path):
+    """Figure 4's start, batches and losses, to float32's rounding; the averages against a plain loop."""
+    curves = load("fig4", out=RESULTS)
+    study = baselines.run(tmp_path, seeds=2, figures=("fig4",), steps=60)
+    at = list(curves.iterates).index(60)
+    for seed in (0, 1):
+        own = [curves[name][seed, curves.orders.index("forward"), at] for name in ("train_loss", "test_loss")]
+        assert study["fig4"][seed, 0, :2] == pytest.approx(own, rel=1e-4)
+    setting, _ = baselines.EXPERIMENTS["fig4"]
+    bank = Bank(setting, (0,), dtype=torch.float32)
+    chains, decayed = bank.start(), bank.start().theta
+    path = []
+    for n in range(1, 61):
+        bank.step(chains, bank.batch(n))
+        path.append(chains.theta.clone())
+        decayed = decayed - 0.05 * (1 - (n - 1) / 60) * bank.gradient(decayed, bank.batch(n))
+    weights = 0.01 * 0.99 ** np.arange(59, -1, -1)
+    average = sum(float(w) * theta for w, theta in zip(weights, path, strict=True)) + 0.99**60 * bank.start().theta
+    for way, theta in ((1, average), (2, torch.stack(path[30:]).mean(0)), (3, decayed)):
+        loss, _ = bank.judge(bank.outputs(theta))
+        assert study["fig4"][0, way, 1] == pytest.approx(float(loss), rel=1e-4)
+    (row,) = study_findings(study)
+    assert row.topic == "One end value: Figure 4"
+    assert row.verdict.endswith("of 2 seeds: too few to tell")
 
 
 def test_quadratics_against_their_closed_forms():
