@@ -35,7 +35,7 @@ def end_value_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]
 
 
 def end_value_findings(study: Study) -> list[Finding]:
-    """Return a finding a figure: does an average, or a decay to 0, end lower than the last iterate does?
+    """Return a finding a figure: whether an average, or a decay to 0, ends lower than the last iterate.
 
     One iterate n of either order costs n gradients and has one law, so "the last iterate" is forward's and backward's.
     """
