@@ -76,7 +76,7 @@ def verdict_of(favourable: int, unfavourable: int, n: int, out: Sequence[str] = 
     if n == 0:
         return "undecided"
     if n < FEWEST:
-        return f"{favourable} of {n} {what}{ties}: too few to tell"
+        return f"{favourable} of {n} {what if n > 1 else what[:-1]}{ties}: too few to tell"
     if tied == n:
         return "tied"
     if favourable == n and not out:

@@ -60,6 +60,14 @@ CLAIMS: tuple[Claim, ...] = (
         "no matter what their actual forms are.",
         studies=("quadratics", "optimizers"),
     ),
+    Claim(
+        "Section 1",
+        "Consequently, learning rate schedules have become essential as an attempt to encourage proper convergence of "
+        "the loss during training.",
+        ("Baseline",),
+        ("fig4", "fig5", "fig6", "fig7"),
+        ("baselines",),
+    ),
     Claim(*FASTER, _PATH, ("fig12",)),
     Claim(
         "Section 4",

@@ -62,7 +62,7 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
     if not count:
         verdict = "undecided"
     elif count < FEWEST:
-        verdict = f"{both} of {count} seeds: too few to tell"
+        verdict = f"{both} of {count} seed{'s' if count > 1 else ''}: too few to tell"
     else:
         verdict = "agrees" if both == count and not out else "disagrees" if not both else f"mixed: {both} of {count}"
     test = f"{count} seeds, no test"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings
+from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.one_law import one_law_findings
 from nn_experiments.analysis.quadratics import quadratic_findings
@@ -20,6 +21,7 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "conjectures": conjecture_findings,
     "influence": influence_findings,
     "quadratics": quadratic_findings,
+    "baselines": end_value_findings,
 }
 
 

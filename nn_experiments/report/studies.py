@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
+from nn_experiments.analysis.end_values import end_value_table
 from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
@@ -20,6 +21,7 @@ STUDY_TITLES = {
     "atlas": "where training settles, and where it does not",
     "optimizers": "any optimizer",
     "conjectures": "the conclusion's conjectures at equal gradients",
+    "baselines": "one end value at the cost of N gradients",
     "quadratics": "optimizers on quadratics, exactly",
     "influence": "what the backward iterate depends on",
 }
@@ -47,6 +49,7 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "conjectures": conjecture_table,
     "influence": influence_table,
     "quadratics": quadratic_table,
+    "baselines": end_value_table,
 }
 
 

@@ -27,10 +27,10 @@ class Problem(NamedTuple):
     outputs: int
 
 
-def _images(name: str, data_dir: str | None) -> Problem:
+def _images(name: str, data_dir: str | None, *, most: int | None = MOST) -> Problem:
     data = load_dataset(name, data_dir=data_dir)
-    flat = [part.reshape(len(part), -1) / data.levels for part in (data.train_inputs, data.test_inputs[:MOST])]
-    return Problem(flat[0], data.train_targets, flat[1], data.test_targets[:MOST], data.classes)
+    flat = [part.reshape(len(part), -1) / data.levels for part in (data.train_inputs, data.test_inputs[:most])]
+    return Problem(flat[0], data.train_targets, flat[1], data.test_targets[:most], data.classes or 1)
 
 
 def _halves(found: Problem) -> Problem:
@@ -81,8 +81,9 @@ def _features(data_dir: str | None) -> Problem:
 def problem(name: str, data_dir: str | None = None) -> Problem:
     """Return a problem by name.
 
-    ``digits``, ``fashion_mnist`` (pixels in [0, 1]); ``digits-halves``, ``fashion_mnist-halves`` (two classes: labels
-    0–4 against 5–9); ``fashion_mnist-features``; ``least-squares-RxC`` (R data in C dimensions).
+    ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6); ``digits``, ``fashion_mnist`` (pixels in [0, 1],
+    500 test images), ``fashion_mnist-whole`` (all of them); ``digits-halves``, ``fashion_mnist-halves`` (two classes:
+    labels 0–4 against 5–9); ``fashion_mnist-features``; ``least-squares-RxC`` (R data in C dimensions).
 
     Raises
     ------
@@ -96,11 +97,15 @@ def problem(name: str, data_dir: str | None = None) -> Problem:
         return _least_squares(int(rows), int(columns))
     if name == "fashion_mnist-features":
         return _features(data_dir)
+    if name in ("square", "cosine", "cube"):
+        return _images(name, data_dir)
+    if name == "fashion_mnist-whole":
+        return _images("fashion_mnist", data_dir, most=None)
     base, _, form = name.partition("-")
     if base in ("digits", "fashion_mnist") and form in ("", "halves"):
         found = _images(base, data_dir)
         return _halves(found) if form else found
     raise ValueError(
-        f"unknown problem {name!r}; the known ones are digits, fashion_mnist, both with -halves, "
-        "fashion_mnist-features and least-squares-RxC"
+        f"unknown problem {name!r}; the known ones are square, cosine, cube, digits, fashion_mnist, the last two with "
+        "-halves, fashion_mnist-whole, fashion_mnist-features and least-squares-RxC"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nn_experiments.results.studies import Study, study_path
-from nn_experiments.studies import conjectures, influence, one_law, quadratics, settling
+from nn_experiments.studies import baselines, conjectures, influence, one_law, quadratics, settling
 
 __all__ = ["STUDIES", "run_study"]
 
@@ -23,6 +23,7 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
         lambda out, **more: settling.run("optimizers", out, **more),
     ),
     "conjectures": ("the conclusion's conjectures at equal gradients (digits, 20 seeds): 3 minutes", conjectures.run),
+    "baselines": ("Figures 4 to 7's experiments at the cost of one end value, 5 seeds: 6 minutes", baselines.run),
     "quadratics": ("momentum, Adam and sign-SGD on quadratics: seconds", quadratics.run),
     "influence": (
         "what the backward iterate owes to its j-th batch: 7 settings, 10 replicates: 4 minutes",

@@ -109,7 +109,7 @@ def test_reset_goes_to_another_point(tmp_path):
 def test_a_seed_that_diverged_is_no_evidence_on_the_reset(tmp_path):
     broken: dict[tuple[int, str], int] = {(1, "reset-200"): 300, (2, "forward"): 390, (3, "backward"): 390}
     figure = dataclasses.replace(catalogue.find("fig13"), orders=RESET, window=50)
-    for seeds, verdict in (((0, 1, 2, 3), "1 of 1 seeds: too few to tell"), ((1, 2, 3), "undecided")):
+    for seeds, verdict in (((0, 1, 2, 3), "1 of 1 seed: too few to tell"), ((1, 2, 3), "undecided")):
         curves = reset_curves(tmp_path / verdict[:4], seeds=seeds, diverges_at=broken)
         row = findings(curves, figure)[0]
         assert (row.topic, row.verdict) == ("Another point after the reset", verdict)
