@@ -282,6 +282,62 @@ MISTAKES = (
         "self.draws[0].batches(which[1])",
         "tests/nn/engine/test_starts.py::test_every_start_of_every_draw_is_a_forward_run_by_itself[wide]",
     ),
+    Mistake(
+        "a reset judged against the first start for ever",
+        "nn_experiments/engine/policies.py",
+        "start, anchor, best = n, state, value",
+        "start, anchor = n, state",
+        "tests/nn/runs/test_network.py::test_a_reset_where_the_metric_is_better_by_hand",
+    ),
+    Mistake(
+        "a policy that settles and goes on",
+        "nn_experiments/engine/policies.py",
+        "stopped = (n, state, run)",
+        "pass",
+        "tests/nn/runs/test_network.py::test_stop_when_settled[contracting-True]",
+    ),
+    Mistake(
+        "averaged weights with the batch-norm statistics of others",
+        "nn_experiments/engine/batch_norm.py",
+        "        if not self.names:\n            return state",
+        "        if self.names:\n            return state",
+        "tests/nn/runs/test_network.py::test_swa_refreshes_batch_norm_as_torch_does",
+    ),
+    Mistake(
+        "an identity that forgets what a function's closure holds",
+        "nn_experiments/runs/fingerprint.py",
+        "self.add(cell.cell_contents, where)",
+        "str(cell.cell_contents)",
+        "tests/nn/runs/test_network.py::test_fingerprints_tell_code_and_data_apart",
+    ),
+    Mistake(
+        "a run continued although its step behaves differently",
+        "nn_experiments/runs/own.py",
+        "if not _close(value, other):",
+        "if False:",
+        "tests/nn/runs/test_network.py::test_a_step_that_reads_a_file_is_seen_to_behave_differently",
+    ),
+    Mistake(
+        "every seed of a run with the batches of one",
+        "nn_experiments/runs/own.py",
+        "_with_seed(self.step, seed), _with_seed(self.batches, seed)",
+        "_with_seed(self.step, seed), self.batches",
+        "tests/nn/runs/test_network.py::test_orders_are_those_of_iterates",
+    ),
+    Mistake(
+        "momentum forgotten by the hand-written kernel",
+        "nn_experiments/engine/kernels/flat_state.py",
+        'self.memory["velocity"].mul_(rule.momentum).add_(g)',
+        'self.memory["velocity"].mul_(0).add_(g)',
+        "tests/nn/engine/test_own_networks.py::test_kernels_are_the_step_with_every_optimizer[momentum-relu]",
+    ),
+    Mistake(
+        "gradients of earlier steps unseen in a training function",
+        "nn_experiments/training/from_loop.py",
+        "    _check_gradients(own, state, few[0])\n",
+        "",
+        "tests/nn/training/test_from_loop.py::test_what_cannot_be_replayed_is_refused_with_the_reason[no zero_grad]",
+    ),
 )
 
 
