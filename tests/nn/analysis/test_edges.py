@@ -11,8 +11,9 @@ import pytest
 from nn_experiments.analysis.paths import settling_time, summarise
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.analysis.seeds import compare
-from nn_experiments.analysis.settling import evidence
+from nn_experiments.analysis.settling import evidence, judge_start
 from nn_experiments.paper import catalogue
+from nn_experiments.report.panels import logarithmic
 from nn_experiments.results.curves import Curves
 
 
@@ -38,7 +39,7 @@ def test_the_best_of_nothing_finite_is_at_the_beginning():
 
 
 @pytest.mark.parametrize(
-    ("jump", "start", "seen"), [(450, 0, False), (550, 0, True), (650, 400, False), (750, 400, True)]
+    ("jump", "start", "seen"), [(450, 0, False), (500, 0, True), (650, 400, False), (700, 400, True)]
 )
 def test_the_second_half_of_a_path_begins_at_its_start(jump, start, seen):
     """1000 iterates, still but for one jump: the second half is that from 500 on, or from 700 if it starts at 400."""
@@ -95,3 +96,30 @@ def test_hardly_trained_is_said_where_no_path_has_trained(falls, said):
     made = curves({"train_loss": rows, "test_loss": rows}, ("forward", "backward"), n)
     found = circumstances(made, catalogue.find("fig4")).untrained
     assert found == "" if not said else said in found
+
+
+@pytest.mark.parametrize(
+    ("apart", "scale", "verdict"),
+    [
+        (0.5, 2.0, "undecided"),
+        (1.0, 2.0, "does not forget by N"),
+        (0.2, 2.0, "forgets"),
+        (0.1, 0.2, "does not forget by N"),
+    ],
+)
+def test_two_starts_are_judged_by_parts_of_the_scale(apart, scale, verdict):
+    """A tenth of it or less, half of it or more, or between."""
+    assert judge_start(apart, scale) == verdict
+
+
+def test_an_axis_is_logarithmic_where_a_loss_spans_a_factor_of_thirty():
+    n = np.arange(4)
+
+    def spans(*values: float) -> bool:
+        rows = {"train_loss": np.array([[values]])}
+        return logarithmic(curves(rows, ("forward",), n), "train_loss", ("forward",), "auto")
+
+    assert spans(1.0, 2.0, 31.0, 5.0)
+    assert not spans(1.0, 2.0, 30.0, 5.0)
+    assert not spans(0.0, 2.0, 31.0, 5.0)
+    assert not spans(100.0, 100.0, 100.0, 100.0)

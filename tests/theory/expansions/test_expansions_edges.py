@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contraction.expansions.exact import polynomial_field
 from contraction.expansions.models import tanh_network_field
 from contraction.expansions.reach import CorrectionReach
+from contraction.expansions.regularisers import large_batch_step
 from contraction.expansions.remainders import remainder_bound
 from contraction.expansions.series import Series
 
@@ -58,3 +60,10 @@ def test_at_learning_rate_zero_nothing_remains():
     assert remainder_bound(3, 1, 2, [1, 2, 3]) > 0
     with pytest.raises(ValueError, match="at least 0, got -1"):
         remainder_bound(3, -1, 2, [1, 2, 3])
+
+
+@pytest.mark.parametrize("sizes", [(1, 0, 2), (1, -1, 2), (1, float("nan"), 1), (1, 2), (0, 0, 0)])
+def test_every_batch_has_a_size(sizes):
+    fields = [polynomial_field([{(0,): k}]) for k in (1, 2, 3)]
+    with pytest.raises(ValueError, match="3 batches need 3 positive sizes"):
+        large_batch_step(fields, np.array([0.0]), 0.5, sizes=sizes)

@@ -240,3 +240,13 @@ def test_apply_backward_is_the_word():
 def test_bad_input(call, rule):
     with pytest.raises((ValueError, TypeError), match=rule):
         call(QuadraticSGD(0.1, Uniform(-1, 1)))
+
+
+def test_as_many_maps_as_allowed_are_used():
+    """An estimate that settles at n maps settles with max_maps = n, and not with fewer."""
+    family = QuadraticSGD(0.1, Gaussian())
+    n = backward_limit(family, 0.0, 1e-6).maps
+    assert n == 2 ** (n.bit_length() - 1)
+    assert backward_limit(family, 0.0, 1e-6, max_maps=n).maps == n
+    with pytest.raises(NotSettled, match=f"by {n // 2} maps"):
+        backward_limit(family, 0.0, 1e-6, max_maps=n - 1)
