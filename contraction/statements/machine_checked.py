@@ -184,10 +184,9 @@ PROOFS: dict[int | str, Proof] = {
     ),
     37: Proof(
         _in("equality_of_laws.v", "limit_law_is_stationary")
-        + _in("law_counterexamples.v", "stationarity_needs_continuity")
+        + _in("law_counterexamples.v", "stationarity_needs_continuity", "no_invariant_law")
         + _in("mathcomp/stationary_limit.v", "limit_is_stationary"),
-        "The counterexample is shown to have a limit law that is not invariant; that it has no invariant law at all "
-        "is left to the tests.",
+        "The theorem asks that every map is continuous; that almost every one is enough is left to the tests.",
     ),
     38: Proof(
         _in("law_counterexamples.v", "printed_factorisation_refuted")

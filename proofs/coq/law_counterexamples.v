@@ -148,6 +148,45 @@ Proof.
   unfold jump. destruct (Req_EM_T 0 0); lra.
 Qed.
 
+(** Row 37: no law on [0, 1] is invariant. Let m be the (outer) measure of a law on [0, 1]: equal sets have
+    equal measures, a countable union of null sets is null, and m is invariant under T on {0} and on the
+    intervals (a, b]. Then m is 0: {0} has no preimage, (1/2, 1] has the preimage {0}, and
+    (2^{-n-2}, 2^{-n-1}] has the preimage (2^{-n-1}, 2^{-n}]. *)
+Theorem no_invariant_law : forall m : (R -> Prop) -> R,
+  (forall A B : R -> Prop, (forall x, 0 <= x <= 1 -> (A x <-> B x)) -> m A = m B) ->
+  (forall A : nat -> R -> Prop, (forall n, m (A n) = 0) -> m (fun x => exists n, A n x) = 0) ->
+  m (fun _ => False) = 0 ->
+  m (fun x => jump x = 0) = m (fun x => x = 0) ->
+  (forall a b, m (fun x => a < jump x <= b) = m (fun x => a < x <= b)) ->
+  m (fun _ => True) = 0.
+Proof.
+  intros m Hext Hunion Hempty Hzero Hinv.
+  assert (H0 : m (fun x => x = 0) = 0).
+  { rewrite <- Hzero, <- Hempty. apply Hext. intros x _. unfold jump.
+    destruct (Req_EM_T x 0); split; [lra | contradiction | lra | contradiction]. }
+  assert (Hn : forall n, m (fun x => (1 / 2) ^ S n < x <= (1 / 2) ^ n) = 0).
+  { induction n.
+    - rewrite <- Hinv, <- H0. apply Hext. intros x Hx. unfold jump. simpl.
+      destruct (Req_EM_T x 0); split; intros; lra.
+    - rewrite <- Hinv, <- IHn. apply Hext. intros x Hx. unfold jump.
+      pose proof (pow_lt (1 / 2) n ltac:(lra)). simpl.
+      assert (Hle : (1 / 2) ^ n <= 1).
+      { eapply Rle_trans; [apply pow_incr with (y := 1); lra | rewrite pow1; lra]. }
+      destruct (Req_EM_T x 0); split; intros; lra. }
+  rewrite <- (Hunion (fun n x => match n with O => x = 0 | S k => (1 / 2) ^ S k < x <= (1 / 2) ^ k end)).
+  2: { intros [| k]; [exact H0 | apply Hn]. }
+  apply Hext. intros x Hx. split; [intros _ | auto].
+  destruct (Req_EM_T x 0) as [E | E]; [exists 0%nat; exact E |].
+  (* the least k with 2^{-k-1} < x *)
+  assert (Hk : exists k, (1 / 2) ^ k < x).
+  { destruct (geometric_vanishes 1 (1 / 2) ltac:(lra) x ltac:(lra)) as [N HN]. exists N.
+    specialize (HN N (le_n N)). unfold R_dist in HN. rewrite Rminus_0_r in HN.
+    pose proof (Rle_abs (1 * (1 / 2) ^ N)). lra. }
+  destruct Hk as [k Hk]. revert Hk. induction k as [| k IH]; intros Hk; [simpl in Hk; lra |].
+  destruct (Rlt_le_dec ((1 / 2) ^ k) x) as [Hlt | Hle]; [apply IH; exact Hlt |].
+  exists (S k). split; assumption.
+Qed.
+
 (** The maps x and x + 1 (mod 2). *)
 Definition flip (b x : bool) : bool := xorb b x.
 
