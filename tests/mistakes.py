@@ -90,8 +90,8 @@ MISTAKES = (
     Mistake(
         "order swapped: the backward word applied from the wrong end",
         "contraction/maps/orders.py",
-        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(1, n + 1)",
-        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(n, 0, -1)",
+        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(1, n + 1)\n",
+        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(n, 0, -1)\n",
         "tests/theory/maps/test_orders.py::test_words_are_written_outermost_first",
     ),
     Mistake(
