@@ -243,7 +243,8 @@ def test_few_distances_are_seen_to_be_points_and_every_curve_shows_its_first(tmp
         named = [found for found in axis.get_lines() if not found.get_label().startswith("_")]
         assert len(named) == 6
         assert min(len(found.get_xdata()) for found in named) == points - 1
-        assert {found.get_marker() for found in named} == {"." if few else "None"}
+        assert {found.get_marker() for found in named} == (set(figures.MARKS.values()) if few else {"None"})
+        assert all((found.get_linestyle() == "None") == (len(found.get_xdata()) < 3) for found in named)
         dots = {tuple(found.get_xydata()[0]) for found in axis.get_lines() if found.get_marker() == "o"}
         late = line(axis, "forward: from iterate n to the last")  # whose dashes begin with a gap
         assert dots == (set() if few else {tuple(late.get_xydata()[0])})
@@ -348,13 +349,49 @@ def test_curves_that_all_diverged_at_once_are_drawn(curves):
         assert box(fig.axes[0]) == "diverged at n = 0: backward"
 
 
+def test_the_legend_names_curves_that_only_some_panels_have(tmp_path):
+    """Two starts that stay five times further apart than all else are said in words; elsewhere they are a curve."""
+    write_synthetic(tmp_path, "fig4", steps=200, seeds=(0,), diagnostics_every=20)
+    curves = load("fig4", out=tmp_path)
+    curves["parameter_coupling"][:] = 1e6
+    fig = figures.draw_settling(curves, catalogue.find("fig4"))
+    label = "two independent starts under the same maps"
+    parameters, outputs = ([line.get_label() for line in axis.get_lines()] for axis in fig.axes)
+    assert label not in parameters
+    assert label in outputs
+    assert label in [text.get_text() for text in fig.legends[0].get_texts()]
+    assert any("two independent starts: 1e+06 to 1e+06" in text.get_text() for text in fig.axes[0].texts)
+
+
+def test_residuals_take_out_the_trend_that_the_orders_share(tmp_path):
+    """A cubic that both orders follow vanishes; what one of them has of its own stays."""
+    write_synthetic(tmp_path, "fig4", steps=200, seeds=(0,), orders=("forward", "backward"))
+    curves = load("fig4", out=tmp_path)
+    n = curves.iterates.astype(float)
+    trend = 1 + (n / 200) ** 3
+    for metric in ("train_loss", "test_loss"):
+        curves[metric][:, 1] = trend
+        curves[metric][:, 0] = trend + 0.01 * (-1.0) ** n
+    entry = catalogue.find("fig4")
+    assert figures.coincide(curves, entry)
+    fig = figures.draw_residuals(curves, entry)
+    forward, backward = (np.asarray(line.get_ydata()) for line in fig.axes[0].get_lines()[:2])
+    assert np.abs(backward).max() < 1e-3
+    assert np.abs(forward).min() > 0.009
+    curves["train_loss"][:, 1] += 1
+    assert not figures.coincide(curves, entry)
+
+
 def test_an_overview_names_both_orders_once(tmp_path):
     results = []
     for name, orders in (("fig7", ("forward", "backward")), ("fig13", ("forward", "reset-30"))):
         root = write_synthetic(tmp_path / name, name, steps=60, seeds=(0,), orders=orders)
         results.append((load(root), dataclasses.replace(catalogue.find(name), orders=orders)))
     fig = figures.draw_overview(results)
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["forward", "backward"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == [
+        "forward",
+        "backward / backward, reset at 30",  # drawn alike, and both named
+    ]
     assert [axis.get_ylabel() for axis in fig.axes[:2]] == ["test accuracy, seed 0"] * 2
 
 
