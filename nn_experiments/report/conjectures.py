@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, style
 from nn_experiments.report.panels import sparse_ticks
@@ -13,7 +12,7 @@ from nn_experiments.results.studies import Study
 __all__ = ["draw_conjectures", "draw_influence"]
 
 
-def draw_conjectures(study: Study) -> Any:
+def draw_conjectures(study: Study) -> Picture:
     """Return the figure: test loss and error at the end of every strategy's path, a dot a seed, at equal gradients."""
     names = study.about["strategies"]
     with style():
@@ -35,7 +34,7 @@ def draw_conjectures(study: Study) -> Any:
     return fig
 
 
-def draw_influence(study: Study) -> Any:
+def draw_influence(study: Study) -> Picture:
     """Return the figure: how far the exchange of the j-th outermost batch moves the backward iterate."""
     j = study["j"]
     colours = ("#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#000000")

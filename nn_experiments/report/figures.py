@@ -156,7 +156,7 @@ def coincide(curves: Curves, entry: Figure) -> bool:
     return sum(near) > len(near) / 2
 
 
-def draw_residuals(curves: Curves, entry: Figure) -> Any:
+def draw_residuals(curves: Curves, entry: Figure) -> Picture:
     """Draw the last steps of the orders less their common trend: what the claim is about.
 
     The trend of a panel is the cubic polynomial that fits all its curves best, one for all of them. Shown is the window
