@@ -160,7 +160,8 @@ def _early(study: Study) -> Finding:
 def reach(study: Study, *, part: float = 0.01) -> list[float]:
     """Return, for each setting, the first j from which on an exchanged batch hardly moves the iterate.
 
-    That is, by less than a part of two independent iterates' distance (median over replicates); infinity if none.
+    That is by less than ``part`` of the distance of two independent iterates (median over replicates); infinity if
+    there is no such j.
     """
     found = []
     for moved, apart in zip(study["parameter"], study["independent"], strict=True):
