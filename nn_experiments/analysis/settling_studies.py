@@ -248,10 +248,14 @@ def _exponents(every: Sequence[Row]) -> Finding:
         f"{len(settled)}; their exponents are {_range([row.exponent for row in settled])} a step, those of the "
         f"others {_range([row.exponent for row in kept if row not in settled])}."
     )
-    negative = all(row.exponent < 0 for row in settled)
-    verdict = f"same sign in {same} of {len(kept)}" + (
-        "; every setting that settles has a negative one" if negative else ""
-    )
+    flat = [row for row in settled if row.exponent > -1e-3]
+    if flat:
+        measured += (
+            f" Settled without a clearly negative one: {_names(flat)}, where data leave directions flat: no map "
+            "moves along them, and a path from θ0 never uses them."
+        )
+    growing = sum(row.exponent < 0 < row.rate for row in kept)
+    verdict = f"same sign in {same} of {len(kept)}; a negative exponent and growing increments in {growing}"
     return Finding("The exponent foretells settling", *_POINTS, measured, verdict, "n settings as given; no test")
 
 

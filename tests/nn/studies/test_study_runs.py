@@ -211,7 +211,10 @@ def test_strategies_spend_the_same_and_are_what_they_say(tmp_path):
     full = int(steps[names.index("backward")])
     expected = curves.numbers(bank.backward([full]).theta)[0, 0].numpy()
     assert study["curves"][names.index("backward"), 0, -1] == pytest.approx(expected, rel=1e-5)
-    second = bank.backward([20], theta=bank.backward([20]).theta[:, 0], offset=20).theta  # two windows of 20
+    plain = bank.start()
+    for i in (*range(20, 0, -1), *range(40, 20, -1)):  # two windows: batches 1 to 20 backward, then 21 to 40
+        bank.step(plain, bank.batch(i))
+    second = plain.theta
     assert study["curves"][names.index("windows"), 0, -1] == pytest.approx(
         curves.numbers(second)[0, 0].numpy(), rel=1e-5
     )
