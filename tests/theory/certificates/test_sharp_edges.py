@@ -17,7 +17,7 @@ from contraction.certificates.norms import expanding_word
 from contraction.certificates.words import p_mean_factor
 from contraction.families import FiniteFamily, QuadraticSGD, Uniform
 from contraction.maps.probe_checks import points_around
-from contraction.maps.spaces import Euclidean
+from contraction.maps.spaces import Euclidean, WeightedEuclidean
 
 HALF = Fraction(1, 2)
 
@@ -139,3 +139,12 @@ def test_products_that_overflow_are_refused_though_the_last_bound_is_finite():
     with pytest.raises(ct.NotCertified, match="overflow: the bound is infinite"):
         certify(ct.Operators(family, maps), 0.0)
     assert np.isfinite(certify(ct.Operators(family, maps[:2]), 0.0).bound([0, 1, 2])).all()
+
+
+def test_a_displacement_in_a_norm_ten_times_as_large():
+    """The norm of 100 times the identity is ten Euclidean norms: ten times the D, and the same factor."""
+    family, start, ten = QuadraticSGD(0.3, Uniform(-1, 1), 2), np.array([1.0, -2.0]), WeightedEuclidean(100 * np.eye(2))
+    for moment in (None, 2.0):
+        one, other = (certify(family, start, space=space, moment=moment) for space in (None, ten))
+        assert pytest.approx(10 * one.D, rel=1e-12) == other.D
+        assert other.k == pytest.approx(one.k, rel=1e-12)

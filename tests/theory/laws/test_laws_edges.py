@@ -9,7 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contraction.laws import _words, exact_bracket, exact_law, merged_law, one_sample_test, two_sample_test
+from contraction.laws import (
+    _words,
+    compare_laws,
+    exact_bracket,
+    exact_law,
+    merged_law,
+    one_sample_test,
+    two_sample_test,
+)
 from contraction.laws.calibrated import Rates
 from contraction.laws.distance import coupling_bound
 from contraction.maps.orders import Backward, Forward
@@ -139,3 +147,13 @@ def test_the_d_of_a_bracket_is_a_mean_over_the_weights():
         for p, D in ((1, F(1, 4) * 2 + F(3, 4) * 1), (math.inf, F(2))):
             found = exact_bracket(maps, n, start, p=p, later=n, weights=[F(1, 4), F(3, 4)])
             assert found.upper == coupling_bound(F(1, 2), D, n) == D * F(1, 2) ** n / (1 - F(1, 2))
+
+
+def test_total_variation_is_half_the_sum_of_the_gaps():
+    """A certain 0 against a fair coin: 1/2; laws without a common atom: 1."""
+    coin, zero = exact_law([(0, 0), (0, 1)], 1), exact_law([(0, 0)], 1)
+    found = compare_laws(zero, coin)
+    assert (found.equal, found.total_variation) == (False, F(1, 2))
+    assert compare_laws(zero, exact_law([(0, 5)], 1)).total_variation == 1
+    assert compare_laws(coin, coin).total_variation == 0
+    assert (found.atom, found.masses) in ((F(0), (1, F(1, 2))), (F(1), (0, F(1, 2))))
