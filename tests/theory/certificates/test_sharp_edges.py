@@ -148,3 +148,26 @@ def test_a_displacement_in_a_norm_ten_times_as_large():
         one, other = (certify(family, start, space=space, moment=moment) for space in (None, ten))
         assert pytest.approx(10 * one.D, rel=1e-12) == other.D
         assert other.k == pytest.approx(one.k, rel=1e-12)
+
+
+def test_drawn_factors_may_be_zero_and_not_negative():
+    """A map that forgets its start ends the sum: nothing is left behind it."""
+    maps = [0.5, 0.0, 0.5]
+    family = ct.RandomOperator(lambda rng: 0.5, lambda x, s: s * np.sin(x) + 1, lipschitz=abs)
+    found = certify(ct.Operators(family, maps), 0.0).bound([0, 1, 2, 3])
+    assert found[0] == pytest.approx(1.5)
+    assert found.tolist()[2:] == [0.0, 0.0]
+    negative = ct.RandomOperator(lambda rng: 0.5, lambda x, s: s * np.sin(x) + 1, lipschitz=lambda s: -1.0)
+    with pytest.raises((ValueError, ct.DeclarationRefuted)):
+        certify(ct.Operators(negative, maps), 0.0)
+
+
+def test_a_drawn_certificate_in_a_norm_has_room_for_its_condition():
+    """Rounding of a product of matrices is up to the norm's condition, here 1e4, times as large in the norm."""
+    space = WeightedEuclidean(np.diag([1e8, 1.0]))
+    moves = [np.zeros(2), np.array([0.0, 1.0])]
+    family = ct.RandomOperator(
+        lambda rng: moves[0], lambda x, v: x / 2 + v, affine=lambda v: (np.eye(2) / 2, v), space=space
+    )
+    found = certify(ct.Operators(family, moves), np.zeros(2)).bound(0)
+    assert 0.5 * (1 + 1e4 * 2.0**-52) <= found <= 0.5 * (1 + 1e-9)

@@ -20,6 +20,7 @@ from contraction.laws import (
 )
 from contraction.laws.calibrated import Rates
 from contraction.laws.distance import coupling_bound
+from contraction.laws.means import mean_sample_size
 from contraction.maps.orders import Backward, Forward
 
 RATES = Rates(1e-3, 1e-3)
@@ -157,3 +158,10 @@ def test_total_variation_is_half_the_sum_of_the_gaps():
     assert compare_laws(zero, exact_law([(0, 5)], 1)).total_variation == 1
     assert compare_laws(coin, coin).total_variation == 0
     assert (found.atom, found.masses) in ((F(0), (1, F(1, 2))), (F(1), (0, F(1, 2))))
+
+
+def test_the_size_of_a_test_of_a_mean_goes_by_the_width_of_the_support():
+    """Shifted supports of one width need as many draws; twice the width needs four times as many."""
+    sizes = [mean_sample_size(0.1, RATES, low, low + width) for low, width in ((-1, 1), (0, 1), (7, 1), (-3, 2))]
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert 4 * (sizes[0] - 1) < sizes[3] <= 4 * sizes[0]
