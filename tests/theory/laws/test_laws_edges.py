@@ -39,12 +39,12 @@ def test_no_integer_overflows(bits, dim, monkeypatch):
     Both orders, by words and by merged atoms, which check their ranges apart from each other.
     """
     rng = np.random.default_rng(1000 * dim + bits)
-    for shape in ("linear part", "shift", "start", "all", "fractions", "first"):
+    for shape in ("linear part", "shift", "start", "all", "fractions", "first of the shift"):
         big = lambda wanted: number(rng, bits) if shape in (wanted, "all") else int(rng.integers(-3, 4)) or 1  # noqa: B023, E731
         below = lambda: int(rng.integers(1, 2 ** min(bits, 16))) if shape == "fractions" else 1  # noqa: B023, E731
 
         def entries(wanted: str, count: int) -> list[F]:
-            one_of_many = [F(number(rng, bits))] * (shape == "first")  # noqa: B023
+            one_of_many = [F(number(rng, bits))] * (shape == f"first of the {wanted}")  # noqa: B023
             return (one_of_many + [F(big(wanted), below()) for _ in range(count)])[:count]  # noqa: B023
 
         if dim == 1:
