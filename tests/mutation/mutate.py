@@ -26,6 +26,8 @@ OPERATORS = {
 }
 _PAIRS = (("min", "max"), ("minimum", "maximum"), ("argmin", "argmax"), ("floor", "ceil"), ("any", "all"))
 NAMES = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
+#: Functions whose first two arguments may be exchanged.
+SYMMETRIC = {"min", "max", "minimum", "maximum", "hypot", "gcd", "lcm", "isclose", "allclose", "array_equal", "union1d"}
 #: How often a kind of edit is drawn, against the others.
 WEIGHTS = {"comparison": 3, "operator": 3, "constant": 2, "removed term": 2, "name": 2, "not": 1, "swap": 1}
 
@@ -163,7 +165,7 @@ def _edits(node: ast.AST, source: _Source) -> Iterator[tuple[str, int, int, str]
                 yield "constant", start, end, new
         case ast.Call(func=func, args=[first, second, *_]) if not any(isinstance(a, ast.Starred) for a in node.args):
             (start, first_end), (second_start, end) = source.span(first), source.span(second)
-            if ast.dump(first) != ast.dump(second) and not isinstance(first, ast.GeneratorExp):
+            if ast.dump(first) != ast.dump(second) and _called(func) not in SYMMETRIC:
                 swapped = text[second_start:end] + text[first_end:second_start] + text[start:first_end]
                 yield "swap", start, end, swapped
             yield from _name(func, source)
@@ -171,8 +173,12 @@ def _edits(node: ast.AST, source: _Source) -> Iterator[tuple[str, int, int, str]
             yield from _name(func, source)
 
 
+def _called(func: ast.expr) -> str:
+    return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+
+
 def _name(func: ast.expr, source: _Source) -> Iterator[tuple[str, int, int, str]]:
-    called = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+    called = _called(func)
     if called in NAMES:
         end = source.span(func)[1]
         yield "name", end - len(called), end, NAMES[called]

@@ -17,7 +17,7 @@ from contraction.certificates.norms import expanding_word
 from contraction.certificates.words import p_mean_factor
 from contraction.families import FiniteFamily, QuadraticSGD, Uniform
 from contraction.maps.probe_checks import points_around
-from contraction.maps.spaces import Euclidean
+from contraction.maps.spaces import Euclidean, WeightedEuclidean
 
 HALF = Fraction(1, 2)
 
@@ -128,7 +128,7 @@ def test_constant_maps_contract_on_average_without_bound():
 @pytest.mark.parametrize("n", [1000, 1500, 1980, 2010])
 def test_a_power_below_every_float_times_a_large_constant(n):
     """2^990/(1 - 1/2) 2^-n, where 2^-n alone is below every float: to 1e-14 of the exact number."""
-    assert float(bounds.geometric(0.5, 2.0**990, n)) == pytest.approx(2.0 ** (991 - n), rel=1e-14)
+    assert float(bounds.geometric(0.5, 2.0**990, n)) == pytest.approx(2.0 ** (991 - n), rel=1e-14, abs=0)
     assert bounds.geometric(0.5, 2.0**990, 5000) == bounds.TINY > 0
 
 
@@ -139,3 +139,35 @@ def test_products_that_overflow_are_refused_though_the_last_bound_is_finite():
     with pytest.raises(ct.NotCertified, match="overflow: the bound is infinite"):
         certify(ct.Operators(family, maps), 0.0)
     assert np.isfinite(certify(ct.Operators(family, maps[:2]), 0.0).bound([0, 1, 2])).all()
+
+
+def test_a_displacement_in_a_norm_ten_times_as_large():
+    """The norm of 100 times the identity is ten Euclidean norms: ten times the D, and the same factor."""
+    family, start, ten = QuadraticSGD(0.3, Uniform(-1, 1), 2), np.array([1.0, -2.0]), WeightedEuclidean(100 * np.eye(2))
+    for moment in (None, 2.0):
+        one, other = (certify(family, start, space=space, moment=moment) for space in (None, ten))
+        assert pytest.approx(10 * one.D, rel=1e-12) == other.D
+        assert other.k == pytest.approx(one.k, rel=1e-12)
+
+
+def test_drawn_factors_may_be_zero_and_not_negative():
+    """A map that forgets its start ends the sum: nothing is left behind it."""
+    maps = [0.5, 0.0, 0.5]
+    family = ct.RandomOperator(lambda rng: 0.5, lambda x, s: s * np.sin(x) + 1, lipschitz=abs)
+    found = certify(ct.Operators(family, maps), 0.0).bound([0, 1, 2, 3])
+    assert found[0] == pytest.approx(1.5)
+    assert found.tolist()[2:] == [0.0, 0.0]
+    negative = ct.RandomOperator(lambda rng: 0.5, lambda x, s: s * np.sin(x) + 1, lipschitz=lambda s: -1.0)
+    with pytest.raises((ValueError, ct.DeclarationRefuted)):
+        certify(ct.Operators(negative, maps), 0.0)
+
+
+def test_a_drawn_certificate_in_a_norm_has_room_for_its_condition():
+    """Rounding of a product of matrices is up to the norm's condition, here 1e4, times as large in the norm."""
+    space = WeightedEuclidean(np.diag([1e8, 1.0]))
+    moves = [np.zeros(2), np.array([0.0, 1.0])]
+    family = ct.RandomOperator(
+        lambda rng: moves[0], lambda x, v: x / 2 + v, affine=lambda v: (np.eye(2) / 2, v), space=space
+    )
+    found = certify(ct.Operators(family, moves), np.zeros(2)).bound(0)
+    assert 0.5 * (1 + 1e4 * 2.0**-52) <= found <= 0.5 * (1 + 1e-9)

@@ -7,7 +7,7 @@ import pytest
 
 from contraction.expansions.exact import polynomial_field
 from contraction.expansions.models import tanh_network_field
-from contraction.expansions.reach import CorrectionReach
+from contraction.expansions.reach import CorrectionReach, correction_reach
 from contraction.expansions.regularisers import large_batch_step
 from contraction.expansions.remainders import remainder_bound
 from contraction.expansions.series import Series
@@ -67,3 +67,10 @@ def test_every_batch_has_a_size(sizes):
     fields = [polynomial_field([{(0,): k}]) for k in (1, 2, 3)]
     with pytest.raises(ValueError, match="3 batches need 3 positive sizes"):
         large_batch_step(fields, np.array([0.0]), 0.5, sizes=sizes)
+
+
+@pytest.mark.parametrize(("at", "orders"), [((2,), (0, 1)), ((2,), (-1, 2)), ((1, 2), (1,)), ((), (1,)), ((2,), ())])
+def test_reach_needs_iterates_from_two_and_orders_from_one(at, orders):
+    fields = [polynomial_field([{(1,): k}]) for k in (1, 2)]
+    with pytest.raises(ValueError, match="at least 2 and orders at least 1"):
+        correction_reach(fields, np.array([1.0]), [0.1], at=at, orders=orders)

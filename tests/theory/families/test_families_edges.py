@@ -169,3 +169,16 @@ def test_the_second_moment_of_a_step_with_label_noise(h):
     family = fam.LeastSquares(X, y, h, label_noise=fam.Uniform(-1, 1))
     squares = np.sum(X**2, axis=1) * ((X @ theta - y) ** 2 + 1 / 3)
     assert family.displacement_moment(theta, 2.0).value == pytest.approx(h * math.sqrt(squares.mean()), rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5, 0.9])
+def test_the_moment_of_a_step_of_heavy_ball_with_cauchy_noise(p):
+    """No second moment. |T z - z| is at least the part r that no noise enters, always; and for p < 1 its p-th power is
+    at most the sum of those of the noise, of the drift c and of r, so that this holds for their means."""
+    family = fam.HeavyBall(1.0, 0.2, 0.5, noise=fam.Cauchy())
+    start = np.array([0.0, 300.0])
+    drift, r = np.abs(family.apply(start, np.zeros(1)) - start)
+    noise = 0.2 / math.cos(math.pi * p / 2) ** (1 / p)
+    found = family.displacement_moment(start, p).value
+    assert r == 300
+    assert r <= found <= (noise**p + drift**p + r**p) ** (1 / p) * (1 + 1e-12)

@@ -183,3 +183,15 @@ def test_families_use_their_law():
 def test_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("law", [*LAWS, fam.MarkovModulated(REVERSIBLE_CHAIN, [HALF, HALF])], ids=repr)
+def test_the_marginal_is_the_law_of_every_letter(law):
+    """At each of five positions, from all words; None if the positions do not share one law."""
+    laws = []
+    for position in range(5):
+        masses = [Fraction(0)] * law.size
+        for word, p in law.words(5):
+            masses[word[position]] += p
+        laws.append(tuple(masses))
+    assert law.marginal == (laws[0] if len(set(laws)) == 1 else None)

@@ -9,9 +9,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contraction.laws import _words, exact_bracket, exact_law, merged_law, one_sample_test, two_sample_test
+from contraction.laws import (
+    _words,
+    compare_laws,
+    exact_bracket,
+    exact_law,
+    merged_law,
+    one_sample_test,
+    two_sample_test,
+)
 from contraction.laws.calibrated import Rates
 from contraction.laws.distance import coupling_bound
+from contraction.laws.means import mean_sample_size
 from contraction.maps.orders import Backward, Forward
 
 RATES = Rates(1e-3, 1e-3)
@@ -30,12 +39,12 @@ def test_no_integer_overflows(bits, dim, monkeypatch):
     Both orders, by words and by merged atoms, which check their ranges apart from each other.
     """
     rng = np.random.default_rng(1000 * dim + bits)
-    for shape in ("linear part", "shift", "start", "all", "fractions", "first"):
+    for shape in ("linear part", "shift", "start", "all", "fractions", "first of the shift"):
         big = lambda wanted: number(rng, bits) if shape in (wanted, "all") else int(rng.integers(-3, 4)) or 1  # noqa: B023, E731
         below = lambda: int(rng.integers(1, 2 ** min(bits, 16))) if shape == "fractions" else 1  # noqa: B023, E731
 
         def entries(wanted: str, count: int) -> list[F]:
-            one_of_many = [F(number(rng, bits))] * (shape == "first")  # noqa: B023
+            one_of_many = [F(number(rng, bits))] * (shape == f"first of the {wanted}")  # noqa: B023
             return (one_of_many + [F(big(wanted), below()) for _ in range(count)])[:count]  # noqa: B023
 
         if dim == 1:
@@ -139,3 +148,20 @@ def test_the_d_of_a_bracket_is_a_mean_over_the_weights():
         for p, D in ((1, F(1, 4) * 2 + F(3, 4) * 1), (math.inf, F(2))):
             found = exact_bracket(maps, n, start, p=p, later=n, weights=[F(1, 4), F(3, 4)])
             assert found.upper == coupling_bound(F(1, 2), D, n) == D * F(1, 2) ** n / (1 - F(1, 2))
+
+
+def test_total_variation_is_half_the_sum_of_the_gaps():
+    """A certain 0 against a fair coin: 1/2; laws without a common atom: 1."""
+    coin, zero = exact_law([(0, 0), (0, 1)], 1), exact_law([(0, 0)], 1)
+    found = compare_laws(zero, coin)
+    assert (found.equal, found.total_variation) == (False, F(1, 2))
+    assert compare_laws(zero, exact_law([(0, 5)], 1)).total_variation == 1
+    assert compare_laws(coin, coin).total_variation == 0
+    assert (found.atom, found.masses) in ((F(0), (1, F(1, 2))), (F(1), (0, F(1, 2))))
+
+
+def test_the_size_of_a_test_of_a_mean_goes_by_the_width_of_the_support():
+    """Shifted supports of one width need as many draws; twice the width needs four times as many."""
+    sizes = [mean_sample_size(0.1, RATES, low, low + width) for low, width in ((-1, 1), (0, 1), (7, 1), (-3, 2))]
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert 4 * (sizes[0] - 1) < sizes[3] <= 4 * sizes[0]

@@ -539,3 +539,15 @@ def test_the_examples_of_the_docstrings_run(module):
     result = doctest.testmod(shown)
     assert result.attempted >= 3
     assert result.failed == 0
+
+
+def test_large_points_are_tried_in_batches_as_well():
+    """5,000 numbers: a map that adds a mean over the batch is refused, and one that keeps its points apart is not."""
+    start = np.zeros(5000)
+
+    def maps(apply):
+        return ct.RandomOperator(lambda rng: rng.uniform(-1, 1), apply).sample(2)
+
+    assert ct.backward_iterates(maps(lambda theta, u: 0.5 * theta + u), start).shape == (3, 5000)
+    with pytest.raises(ct.MapRefused, match="T_1"):
+        ct.backward_iterates(maps(lambda theta, u: 0.5 * theta + u + 0.1 * np.mean(theta)), start)
