@@ -159,7 +159,8 @@ def _early(study: Study) -> Finding:
 
 def reach(study: Study, *, part: float = 0.01) -> list[float]:
     """Return, for each setting, the first j from which on an exchanged batch moves the iterate by less than a part of
-    two independent iterates' distance (median over replicates); infinity if none."""
+    two independent iterates' distance (median over replicates); infinity if none.
+    """
     found = []
     for moved, apart in zip(study["parameter"], study["independent"], strict=True):
         small = np.median(moved / apart[:, None], 0) < part
