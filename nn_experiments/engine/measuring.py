@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from nn_experiments.engine.ensemble.stacked_metrics import measure_together
 from nn_experiments.engine.gpu import attempt
@@ -61,7 +62,7 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
     if measurement.on_batches and n > 0:
         pair = (batches(n), batches(outermost))
     values = measurement(state, *pair)
-    return {name: value.detach().cpu().double().numpy() for name, value in values.items()}
+    return {name: torch.as_tensor(value).detach().cpu().double().numpy() for name, value in values.items()}
 
 
 def measure_path(measurement: Measurement, path: Path, batches: Batches, *, together: int) -> Iterator[Measured]:

@@ -25,7 +25,6 @@ from nn_experiments.report.own import own_results, plot
 from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
-from nn_experiments.results.load import load
 from nn_experiments.results.studies import load_study, study_path
 
 __all__ = ["main"]
@@ -138,9 +137,6 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     figure = catalogue.find(args.figure)
     drawn = _with_orders(figure, args.orders) if args.orders else figure
     curves = load_figure(drawn, args.out, run_id=args.run_id, tag=args.tag, seeds=args.seeds, orders=args.orders)
-    if not curves.orders:
-        there = ", ".join(load(figure.experiment, out=args.out, run_id=args.run_id, tag=args.tag).orders)
-        raise ValueError(f"{figure.name} in {args.out}: none of its curves was recorded, but {there}; pass --orders")
     if args.metrics:
         missing = [name for name in args.metrics if name not in curves.metrics]
         if missing:

@@ -149,8 +149,8 @@ class NetworkProblem:
         self.device = str(next(iter(first.values())).device)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return how it is pickled: by its key, since workers have been given the rest."""
-        return _registered, (self.key,)
+        """Return how it is pickled: by its key, since workers are given the rest once."""
+        return GivenNetwork, (self.key, self.name, self.device)
 
     def __hash__(self) -> int:
         """Return the hash of the key."""
@@ -289,10 +289,38 @@ def _prepare(problem: NetworkProblem, seed: int) -> NetworkSetup:
 _KNOWN: dict[str, NetworkProblem] = {}
 
 
-def _registered(key: str) -> NetworkProblem:
-    if key not in _KNOWN:
-        raise RuntimeError(f"this process was not given the network of the run {key}")
-    return _KNOWN[key]
+@dataclass(frozen=True)
+class GivenNetwork:
+    """A `NetworkProblem` in a process that is given it before its first job, or that only hands on the jobs."""
+
+    key: str
+    name: str
+    device: str
+
+    @property
+    def _problem(self) -> NetworkProblem:
+        if self.key not in _KNOWN:
+            raise RuntimeError(f"this process was not given the network of the run {self.key}")
+        return _KNOWN[self.key]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what goes into ``experiment.json``."""
+        return self._problem.settings()
+
+    def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
+        """Return the metrics that iterate n has."""
+        return self._problem.metric_names(kind, n, last)
+
+    def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
+        """Look for nothing beforehand."""
+
+    def prepare(self, seed: int) -> NetworkSetup:
+        """Return the tensors of a seed."""
+        return self._problem.prepare(seed)
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """Return the context in which steps and measurements are computed."""
+        return self._problem.arithmetic()
 
 
 def _register(payload: bytes) -> None:

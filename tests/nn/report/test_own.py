@@ -69,6 +69,9 @@ def test_results_of_averages_or_a_window_alone_are_drawn_or_refused_by_name(
         assert main(["plot", "fig4", *out, "--orders", *orders]) == 0
         assert "fig4" in capsys.readouterr().out
     assert main(["plot", "fig4", "--out", str(tmp_path / "averages")]) == 1
-    assert "none of its curves was recorded, but ema-0.8, ema-0.9; pass --orders" in capsys.readouterr().err
+    assert (
+        "has none of the curves of fig4, but ema-0.8, ema-0.9; choose some of these by orders="
+        in capsys.readouterr().err
+    )
     main(["plot", "fig4", "--out", str(tmp_path / "window")])  # iterates up to 5 are backward's
     assert "Traceback" not in capsys.readouterr().err

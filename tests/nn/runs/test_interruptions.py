@@ -146,10 +146,10 @@ def test_an_error_on_a_cluster_is_the_jobs_own(tmp_path: Path) -> None:
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
         ) as cluster,
-        executors.dask_executor(cluster.scheduler_address) as (executor, at_once),
+        executors.dask_executor(cluster.scheduler_address) as (make, at_once),
         pytest.raises(executors.JobFailed, match="nonsense failed: ValueError"),
     ):
-        list(executors.run_all(lambda: executor, int, ["1", "nonsense"], at_once=at_once))
+        list(executors.run_all(make, int, ["1", "nonsense"], at_once=at_once))
 
 
 def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alone: nne.Curves) -> None:

@@ -232,6 +232,29 @@ def test_a_script_without_a_main_guard_and_with_lambdas_uses_processes(tmp_path:
     ]
 
 
+def test_a_cluster_gives_the_same_numbers(tmp_path: Path, whole: nne.Curves) -> None:
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(processes=True, **settings) as cluster:
+        found = Small().run(tmp_path, CURVES, seeds=(0, 1), dask=cluster.scheduler_address, workers=None)
+    assert_equal(found, whole)
+
+
+def test_the_ensemble_gives_these_numbers_to_rounding(tmp_path: Path, whole: nne.Curves) -> None:
+    """Orders run as one batch of chains; averages and policies are chains of their own."""
+    found = Small().run(tmp_path, CURVES, seeds=(0, 1), engine="ensemble")
+    assert {maker["kernel"] for maker in found.provenance} == {"ensemble", "compiled"}
+    assert np.allclose(found["test_loss"], whole["test_loss"], rtol=1e-9)
+
+
+def test_what_cannot_be_sent_to_processes_says_so(tmp_path: Path) -> None:
+    own = Small()
+    with (tmp_path / "open.txt").open("w") as file:
+        metric = {"loss": lambda state: 0.0 * file.fileno()}
+        with pytest.raises(TypeError, match="cannot be sent to worker processes"):
+            own.run(tmp_path / "out", [ct.Forward()], measure=metric, workers=1)
+
+
 def roots(out: Path) -> set[str]:
     return {path.parent.name for path in out.glob("*/experiment.json")}
 
