@@ -101,6 +101,27 @@ def lyapunov_norm(f: Function, seed: int) -> Verdict:
     return Verdict.upper("lyapunov_norm", (), _factor(NON_NORMAL, f(NON_NORMAL, 0.75).P), 0.75)
 
 
+def mean_square_norm(f: Function, seed: int) -> Verdict:
+    """Half [[½, 10], [0, ½]], half 0: E A⊗A has radius ⅛, by the growth of S^n(I); no factor is smaller."""
+    matrices, weights = [NON_NORMAL, np.zeros((2, 2))], [0.5, 0.5]
+    space, factor = f(matrices, weights)
+    P = _matrix(space, 2)
+    reached = linalg.eigvalsh(0.5 * NON_NORMAL.T @ P @ NON_NORMAL, P)[-1]
+    S, sizes = np.eye(2), []
+    for _ in range(4000):
+        S = 0.5 * NON_NORMAL.T @ S @ NON_NORMAL
+        sizes.append(np.trace(S))
+        S = S / np.trace(S)
+    radius = sizes[-1]
+    return Verdict.upper(
+        "mean_square_norm",
+        (),
+        [reached, radius, factor],
+        [factor, factor, radius + 0.0101 * (1 - radius)],
+        rounding=1e-9,
+    )
+
+
 def leaf_basis(f: Function, seed: int) -> Verdict:
     """The projection on the leaf of least squares is that on the rows, X^+ X."""
     X = np.random.default_rng([seed, 1]).standard_normal((2, 5))
@@ -188,6 +209,13 @@ ORACLES = [
         lyapunov_norm,
         "the Euclidean norm",
         lambda f: lambda A, k=None: WeightedEuclidean(np.eye(len(A))),
+    ),
+    Oracle(
+        "contraction.mean_square_norm",
+        "generalised eigenvalues, and the growth of S^n(I)",
+        mean_square_norm,
+        "the factor ten percent low",
+        lambda f: lambda *arguments: (f(*arguments)[0], 0.9 * f(*arguments)[1]),
     ),
     Oracle(
         "contraction.leaf_basis",
