@@ -110,6 +110,64 @@ def exact_laws(n: int) -> Result:
     return result
 
 
+def replicas_of_own_maps(copies: int, n: int) -> Result:
+    """A scalar family of one's own with ``draw(rng, size)`` against NumPy by hand."""
+    family = ct.RandomOperator(
+        lambda rng, size: rng.standard_normal((size, 1)), lambda x, u: 0.9 * x + u, vectorized=True
+    )
+
+    def by_hand() -> np.ndarray:
+        draws = [map_generator(SEED, i).standard_normal((copies, 1)) for i in range(n)]
+        x = np.zeros((copies, 1))
+        for u in reversed(draws):
+            x = 0.9 * x + u
+        return x
+
+    return compare(
+        "replicas: own map with draw(rng, size) / by hand",
+        lambda: ct.backward_iterates(family.sample(n, seed=SEED, replicas=copies), 0.0, at=[n]),
+        by_hand,
+        3,
+        settings=f"{copies} copies of n={n} scalar iterates",
+        at_least=False,
+    )
+
+
+def forward_rows(n: int) -> Result:
+    """All forward rows of a map that is not affine, against a plain loop."""
+    operators = drawn(ct.RandomOperator(lambda rng: rng.uniform(-1, 1, 1), lambda x, u: 0.5 * np.sin(x) + u), n)
+
+    def loop() -> np.ndarray:
+        x, rows = np.zeros(1), [np.zeros(1)]
+        for i in range(n):
+            x = operators.family.apply(x, operators.draws[i])
+            rows.append(x)
+        return np.array(rows)
+
+    return compare(
+        "forward rows / plain loop",
+        lambda: ct.forward_iterates(operators, 0.0),
+        loop,
+        3,
+        settings=f"N={n}, d=1",
+        at_least=False,
+    )
+
+
+def wide_search(d: int) -> Result:
+    """Seconds of a certificate with a declared factor in dimension d: the search makes no d x d matrix."""
+    family = ct.RandomOperator(
+        lambda rng: rng.uniform(-1, 1, d) / np.sqrt(d),
+        lambda x, u: 0.5 * np.sin(x) + u,
+        contraction=0.5,
+        displacement=1.0,
+    )
+    spent = seconds(lambda: ct.certify(family, np.zeros(d)))
+    result = Result(f"certify, declared factor, d={d}: seconds", spent, None, spent, 30, False, "one run")
+    print(result, flush=True)
+    return result
+
+
 def help_time() -> Result:
     command = [sys.executable, "-m", "contraction", "--help"]
     spent = min(seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(5))
@@ -194,6 +252,9 @@ def main() -> int:
         against_double_loop("wavefront, sin", elementwise("sin", 10), 10, n, 12),
         peak_memory(n, 10),
         replicas(copies, 200),
+        replicas_of_own_maps(copies, 50),
+        forward_rows(10 * n),
+        wide_search(10**4 if arguments.quick else 10**5),
         exact_laws(12 if arguments.quick else 20),
         help_time(),
     ]

@@ -32,6 +32,48 @@ class Mistake:
 
 MISTAKES = (
     Mistake(
+        "rounding left out of the error of a certified limit",
+        "contraction/limits/backward.py",
+        "return BackwardLimit(value, truncation + rounding, certificate",
+        "return BackwardLimit(value, truncation, certificate",
+        "tests/theory/limits/test_rounding.py::test_the_error_holds_in_60_digits",
+    ),
+    Mistake(
+        "an even number of further maps behind every fresh start",
+        "contraction/limits/settled.py",
+        "return m, m + 1, 2 * m + 1",
+        "return 2 * m, 2 * m + 2, 4 * m",
+        "tests/theory/limits/test_settled.py::test_lengths_are_pairwise_coprime",
+    ),
+    Mistake(
+        "one level for all tests: alpha spent at every horizon",
+        "contraction/limits/settled.py",
+        "level = self.alpha / ((self.tests + 1) * (self.tests + 2))",
+        "level = self.alpha",
+        "tests/theory/statements/section_2/test_no_rule_can_tell.py::test_levels_of_the_rule",
+    ),
+    Mistake(
+        "with replacement: moments of batches from independent rows",
+        "contraction/maps/second_moments.py",
+        "both = 0.0 if N == 1 else N * (size - 1) / (size * (N - 1))  #",
+        "both = 1 - 1 / size  #",
+        "tests/theory/certificates/test_mean_square.py::test_moments_of_batches_are_those_of_all_batches",
+    ),
+    Mistake(
+        "co-coercivity without its smoothness: 1 - 2 h mu for 1 - h mu (2 - h M)",
+        "contraction/families/gradient_steps.py",
+        "value = math.sqrt(1 - self.h * mu * (2 - self.h * M))",
+        "value = math.sqrt(max(0.0, 1 - 2 * self.h * mu))",
+        "tests/theory/certificates/test_mean_square.py::test_co_coercivity_holds_for_drawn_pairs",
+    ),
+    Mistake(
+        "norms of shorter words one letter too early",
+        "contraction/certificates/blocks.py",
+        "later = np.cumsum(L[::-1])[::-1][rest]",
+        "later = np.cumsum(L[::-1])[::-1][(rest + 1) % q]",
+        "tests/theory/certificates/test_mean_square.py::test_bounds_from_blocks_are_sums_over_all_later_words",
+    ),
+    Mistake(
         "the middle map of a paired reversal taken once",
         "contraction/maps/orders.py",
         "return (*range(1, n + 1), *range(n, 0, -1))",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import contraction as ct
+from contraction.certificates.blocks import after_blocks
 from contraction.certificates.mean_square import mean_square_norm
 from contraction.families import (
     AffineLaw,
@@ -174,6 +175,16 @@ def test_exchangeable_maps_get_no_bound_in_mean_square():
             ct.certify(family, 0.0, moment=2)
     independent = FiniteFamily([(0.0, 0.0), (1.2, 1.0)])
     assert ct.certify(independent, 0.0, moment=2).k == pytest.approx(math.sqrt(0.72))
+
+
+@given(q=st.integers(1, 5), kappa=st.floats(0, 0.9), n=st.integers(0, 30), seed=st.integers(0, 1000))
+def test_bounds_from_blocks_are_sums_over_all_later_words(q, kappa, n, seed):
+    """D Σ_(m ≥ n) kappa^⌊m/q⌋ L_(m mod q), summed until its terms vanish."""
+    L = [1.0, *np.random.default_rng(seed).uniform(0.1, 5, q - 1)]
+    terms = [2.0 * kappa ** (m // q) * L[m % q] for m in range(n, n + 400 * q)]
+    plain = math.fsum(terms) + 3.0 * kappa ** (n // q) * L[n % q]
+    bound = float(after_blocks(L, kappa, 2.0, n, 3.0))
+    assert plain * (1 - 1e-14) <= bound <= plain * (1 + 1e-12) + 1e-300
 
 
 # --- declared by the user -----------------------------------------------------------------------------------------
