@@ -29,6 +29,7 @@ from contraction.statements.cases.exact_words import random_fraction
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
 
 NAME, ROWS = "kinks", (79,)
+ZERO = np.array(Fraction(0), dtype=object)
 #: Examples (x, y), x of any length.
 Batch = Sequence[tuple[NDArray, Fraction]]
 Step = Callable[[NDArray], NDArray]
@@ -44,8 +45,8 @@ def relu_step(batch: Batch, width: int, h: Fraction, loss_factor: Fraction = Fra
             a = w @ x
             active = a > 0
             slope = 2 * loss_factor * (sum(v[active] * a[active], Fraction(0)) - y) / len(batch)
-            gradient[:-width] += (slope * np.outer(np.where(active, v, Fraction(0)), x)).ravel()
-            gradient[-width:] += slope * np.where(active, a, Fraction(0))
+            gradient[:-width] += (slope * np.outer(np.where(active, v, ZERO), x)).ravel()
+            gradient[-width:] += slope * np.where(active, a, ZERO)
         return theta - h * gradient
 
     return step
@@ -67,6 +68,10 @@ def one_sided(step: Step, theta: NDArray, direction: NDArray, size: Fraction) ->
     return above, below
 
 
+def _numbers(rng: np.random.Generator, count: int) -> NDArray:
+    return np.array([random_fraction(rng, -2, 2, 6) for _ in range(count)], dtype=object)
+
+
 def on_a_kink(rng: np.random.Generator, width: int, inputs: int, examples: int) -> tuple[NDArray, Batch]:
     """Weights and a batch such that neuron 1 is at its kink for example 1, with δ ≠ 0, and nothing else is at one.
 
@@ -78,9 +83,8 @@ def on_a_kink(rng: np.random.Generator, width: int, inputs: int, examples: int) 
     if inputs == 1 and examples > 1:
         raise ValueError("with one input every example is at the kink w_1 = 0: take one example")
     while True:
-        number = np.frompyfunc(lambda _: random_fraction(rng, -2, 2, 6), 1, 1)
-        batch = [(number(np.zeros(inputs)), random_fraction(rng, -2, 2, 6)) for _ in range(examples)]
-        w, v = number(np.zeros((width, inputs))), number(np.zeros(width))
+        batch = [(_numbers(rng, inputs), random_fraction(rng, -2, 2, 6)) for _ in range(examples)]
+        w, v = _numbers(rng, width * inputs).reshape(width, inputs), _numbers(rng, width)
         x = batch[0][0]
         if not any(x):
             continue
@@ -136,7 +140,7 @@ def check(
     found = jump_squared(theta, batch, width, h, loss_factor)
     expected = claimed(theta, batch, width, h, loss_factor)
     x, y = Fraction(int(rng.integers(1, 9)), 4), random_fraction(rng, -2, 2, 6)
-    above, below = one_sided(neuron_step(x, y, h, loss_factor, examples), *_scalars(0, 1), Fraction(1))
+    above, below = one_sided(neuron_step(x, y, h, loss_factor, examples), _number(0), _number(1), Fraction(1))
     neuron = (2 * loss_factor * h * x * y / examples) ** 2
     return comparisons.equal(
         NAME,
@@ -155,13 +159,13 @@ def neuron_step(x: Fraction, y: Fraction, h: Fraction, loss_factor: Fraction, ex
 
     def step(w: NDArray) -> NDArray:
         active = w * x > 0
-        return w - np.where(active, 2 * loss_factor * h * (w * x - y) * x / examples, Fraction(0))
+        return w - np.where(active, 2 * loss_factor * h * (w * x - y) * x / examples, ZERO)
 
     return step
 
 
-def _scalars(*values: int) -> list[NDArray]:
-    return [np.array([Fraction(v)], dtype=object) for v in values]
+def _number(value: int) -> NDArray:
+    return np.array([Fraction(value)], dtype=object)
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:

@@ -41,7 +41,7 @@ def covariance(h: Fraction, N: int, order: Order) -> list[list[Fraction]]:
     units = np.array([[Fraction(int(i == j)) for j in range(N)] for i in range(N)], dtype=object)
     found = iterates(Operators(family, list(units[:, :, None]), replicas=N), np.array([Fraction(0)]), order)
     weights = found[:, 1:, 0]
-    return [[sum(weights[:, n] * weights[:, m]) for m in range(N)] for n in range(N)]
+    return [[sum(weights[:, n] * weights[:, m], Fraction(0)) for m in range(N)] for n in range(N)]
 
 
 def claimed_covariance(h: Fraction, N: int, order: Order) -> list[list[Fraction]]:
@@ -98,8 +98,7 @@ def check(h: Fraction, start: float, c: float, n: int, N: int, exchanged: bool =
         NAME,
         ROWS,
         [wrong, stay[0][0], 1 - never[1][0]],
-        [0.5, stay[1][0], 1 - never[0][0]],
-        rounding=[0.0, stay[0][1] + stay[1][1], never[0][1] + never[1][1]],
+        [0.5, stay[1][0] + stay[0][1] + stay[1][1], 1 - never[0][0] + never[0][1] + never[1][1]],
         parts=["covariances", "forward stays", "backward enters"],
         hypotheses="Gaussian noise, |1 − h| < 1, half-lines",
         note=f"h={h}, from {start}, c={c}, n={n}, N={N}",
@@ -129,12 +128,13 @@ def bits(p: Fraction, n: int, N: int, order: Order) -> tuple[Fraction, Fraction]
     """P(in {theta < 1/2} at some step to N) and P(there at n, …, N) for x/2 and x/2 + 1/2 (weight 1 - p), from 0."""
     words = iid([p, 1 - p], N)
     maps = [affine_map(Fraction(1, 2), 0), affine_map(Fraction(1, 2), Fraction(1, 2))]
-    inside = rows(maps, list(words), [Fraction(0)], order)[:, 1:, 0] < Fraction(1, 2)
-    chances = list(words.values())
-    enters, stays = inside.any(axis=1), inside[:, n - 1 :].all(axis=1)
-    return tuple(
-        sum((q for q, one in zip(chances, which, strict=True) if one), Fraction(0)) for which in (enters, stays)
-    )
+    paths = rows(maps, list(words), [Fraction(0)], order)[:, 1:, 0].tolist()
+    enters = stays = Fraction(0)
+    for path, chance in zip(paths, words.values(), strict=True):
+        inside = [x < Fraction(1, 2) for x in path]
+        enters += chance * any(inside)
+        stays += chance * all(inside[n - 1 :])
+    return enters, stays
 
 
 def check_printed(p: Fraction = Fraction(1, 3), n: int = 2, N: int = 7) -> Verdict:
