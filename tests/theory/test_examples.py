@@ -1,4 +1,4 @@
-"""The examples in docstrings of limits, certificates in mean square, domains and noise are run, and those of the docs."""
+"""The examples in docstrings, and the blocks of the page on certificates that run without torch, give what they say."""
 
 from __future__ import annotations
 
