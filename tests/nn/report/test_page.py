@@ -129,7 +129,7 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
             assert row in text
             assert f"{path.decay_rate:.5f}".replace("nan", "NaN") in text
     assert "7,260" in text  # gradients of the backward path, 120·121/2
-    assert len(re.findall("<img", section.body)) == 3
+    assert len(re.findall("<img", section.body)) == 4  # with residuals: the orders lie on each other beside baselines
 
 
 def test_every_comparison_names_what_is_compared_and_its_unit(folder):
