@@ -74,12 +74,24 @@ def test_kinds_of_edits():
     )
     found = {(m.kind, m.old, m.new) for m in mutants(text) if is_program(m, text)}
     assert found == {
-        ("operator", "+", "-"), ("removed term", " + b", ""), ("operator", "*", "/"), ("removed term", " * -c", ""),
-        ("operator", "-", ""), ("not", "not", ""), ("name", "min", "max"),
-        ("constant", "2", "3"), ("swap", "a @ b", "b @ a"), ("comparison", "==", "!="), ("not", "and", "or"),
-        ("name", "any", "all"), ("operator", "-", "+"), ("swap", "a, b", "b, a"), ("constant", "0.5", "1.0"),
-        ("comparison", ">=", ">"), ("constant", "True", "False"),
-    }  # fmt: skip
+        ("operator", "+", "-"),
+        ("removed term", " + b", ""),
+        ("operator", "*", "/"),
+        ("removed term", " * -c", ""),
+        ("operator", "-", ""),
+        ("not", "not", ""),
+        ("name", "min", "max"),
+        ("constant", "2", "3"),
+        ("swap", "a @ b", "b @ a"),
+        ("comparison", "==", "!="),
+        ("not", "and", "or"),
+        ("name", "any", "all"),
+        ("operator", "-", "+"),
+        ("swap", "a, b", "b, a"),
+        ("constant", "0.5", "1.0"),
+        ("comparison", ">=", ">"),
+        ("constant", "True", "False"),
+    }
 
 
 def test_equivalent_mutants_are_found_wherever_their_line_is(tmp_path):
@@ -122,9 +134,13 @@ def toy(tmp_path: Path) -> Path:
     """A project of one module, with its tests, as a git repository."""
     root = tmp_path / "toy"
     for name, text in {
-        "contraction/__init__.py": "", "contraction/laws/__init__.py": "", "contraction/laws/toy.py": TOY,
-        "nn_experiments/__init__.py": "", "tests/test_toy.py": TESTS, "pyproject.toml": "",
-    }.items():  # fmt: skip
+        "contraction/__init__.py": "",
+        "contraction/laws/__init__.py": "",
+        "contraction/laws/toy.py": TOY,
+        "nn_experiments/__init__.py": "",
+        "tests/test_toy.py": TESTS,
+        "pyproject.toml": "",
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     git = ["git", "-c", "user.name=toy", "-c", "user.email=toy@example.org"]
@@ -157,9 +173,13 @@ def test_a_whole_run(toy: Path, tmp_path: Path):
     killed = {pair for pair, what in status.items() if what == "killed"}
     assert set(status) - killed == {
         ("if x < 0:", "if x <= 0:"),
-        ("return x + 3", "return x - 3"), ("return x + 3", "return x"), ("return x + 3", "return x + 4"),
-        ("return x * 7", "return x / 7"), ("return x * 7", "return x"), ("return x * 7", "return x * 8"),
-    }  # fmt: skip
+        ("return x + 3", "return x - 3"),
+        ("return x + 3", "return x"),
+        ("return x + 3", "return x + 4"),
+        ("return x * 7", "return x / 7"),
+        ("return x * 7", "return x"),
+        ("return x * 7", "return x * 8"),
+    }
     assert "| laws | 10 | 1 | 3 | 6 | 33 % |" in found
     assert "-    return x + 3\n+    return x - 3" in found
     assert "if x <= 0" not in found

@@ -25,13 +25,17 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--limit-seconds", type=float, default=float("inf"), help="begin no mutant after that (default: no limit)"
     )
     parser.add_argument(
-        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "training-in-reverse-mutants",
+        "--cache",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "training-in-reverse-mutants",
         help="folder for copies, coverage and journals, outside the tree (default: below the temporary folder)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--test-seconds", type=float, default=float("inf"),
+        "--test-seconds",
+        type=float,
+        default=float("inf"),
         help="of each mutant's tests run the quickest that take so long together (default: all)",
-    )  # fmt: skip
+    )
     parser.add_argument("--patience", type=float, default=60.0, help="seconds until a test may hang (default: 60)")
     parser.add_argument(
         "--equivalent", type=Path, default=table.EQUIVALENT, help="the list of equivalent mutants (default: ours)"

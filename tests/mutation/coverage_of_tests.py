@@ -93,9 +93,13 @@ def test_files(root: Path, revision: str) -> list[str]:
 
 
 def collect(
-    root: Path, revision: str, folders: list[Path], cache: Path, files: Iterable[str] | None = None,
+    root: Path,
+    revision: str,
+    folders: list[Path],
+    cache: Path,
+    files: Iterable[str] | None = None,
     say: Callable[[str], None] = print,
-) -> list[Test]:  # fmt: skip
+) -> list[Test]:
     """Return every test with the lines that it runs, from the cache or by running it.
 
     Parameters

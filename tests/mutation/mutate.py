@@ -224,10 +224,19 @@ def mutants(text: str, file: str = "") -> list[Mutant]:
             before, after = text[first:last], text[first:start] + new + text[end:last]
             found.append(
                 Mutant(
-                    file, kind, source.line_of(start), lines, in_function, start, end, text[start:end], new,
-                    " ".join(before.split()), " ".join(after.split()),
+                    file,
+                    kind,
+                    source.line_of(start),
+                    lines,
+                    in_function,
+                    start,
+                    end,
+                    text[start:end],
+                    new,
+                    " ".join(before.split()),
+                    " ".join(after.split()),
                 )
-            )  # fmt: skip
+            )
     return sorted(found, key=lambda m: (m.start, m.end, m.new))
 
 

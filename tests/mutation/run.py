@@ -190,9 +190,14 @@ class _Trial:
 
 
 def run(
-    sampled: Sequence[tuple[str, Mutant]], selection: Selection, folders: Sequence[Path], journal: Path,
-    limit: float = float("inf"), patience: float = 60.0, say: Callable[[str], None] = print,
-) -> list[tuple[str, Mutant, Outcome]]:  # fmt: skip
+    sampled: Sequence[tuple[str, Mutant]],
+    selection: Selection,
+    folders: Sequence[Path],
+    journal: Path,
+    limit: float = float("inf"),
+    patience: float = 60.0,
+    say: Callable[[str], None] = print,
+) -> list[tuple[str, Mutant, Outcome]]:
     """Run every mutant that the journal does not hold yet, and return all of them that it holds then.
 
     Parameters
@@ -265,8 +270,11 @@ def forget_survivors(journal: Path) -> None:
     """Take every mutant that was not killed out of a journal, so that it is run again."""
     if not journal.exists():
         return
-    kept = [line for line in journal.read_text(encoding="utf-8").splitlines(keepends=True)
-            if json.loads(line)["outcome"]["status"] == "killed"]  # fmt: skip
+    kept = [
+        line
+        for line in journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        if json.loads(line)["outcome"]["status"] == "killed"
+    ]
     atomic = journal.with_suffix(".part")
     atomic.write_text("".join(kept), encoding="utf-8")
     atomic.replace(journal)

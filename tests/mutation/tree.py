@@ -24,9 +24,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: Imported once, before the processes that run tests are forked. Nothing of the project may be among them.
 PRELOADED = (
-    "numpy", "scipy.stats", "scipy.optimize", "scipy.sparse.linalg", "sympy", "flint", "torch", "torch.func", "numba",
-    "matplotlib.pyplot", "sklearn.datasets", "hypothesis.strategies", "hypothesis.extra.numpy", "pytest",
-)  # fmt: skip
+    "numpy",
+    "scipy.stats",
+    "scipy.optimize",
+    "scipy.sparse.linalg",
+    "sympy",
+    "flint",
+    "torch",
+    "torch.func",
+    "numba",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "hypothesis.strategies",
+    "hypothesis.extra.numpy",
+    "pytest",
+)
 PROJECT = ("contraction", "nn_experiments", "tests", "proofs", "benchmarks")
 
 
@@ -126,9 +138,12 @@ class Job:
 
 
 def start(
-    folder: Path, arguments: list[str], plugins: Callable[[Callable[[str], None]], list[object]],
-    seconds_for: Callable[[str], float], seconds_to_begin: float = 300.0,
-) -> Job:  # fmt: skip
+    folder: Path,
+    arguments: list[str],
+    plugins: Callable[[Callable[[str], None]], list[object]],
+    seconds_for: Callable[[str], float],
+    seconds_to_begin: float = 300.0,
+) -> Job:
     """Fork a process that runs pytest in a folder.
 
     Parameters
@@ -180,9 +195,12 @@ def _run(folder: Path, scratch: Path, arguments: list[str], plugins: list[object
     sys.argv[:] = ["pytest"]
     tempfile.tempdir = None
     os.environ |= {
-        "PYTHONPATH": str(folder), "HYPOTHESIS_PROFILE": "ci", "TMPDIR": str(scratch),
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"), "NUMBA_CACHE_DIR": str(scratch / "numba"),
-    }  # fmt: skip
+        "PYTHONPATH": str(folder),
+        "HYPOTHESIS_PROFILE": "ci",
+        "TMPDIR": str(scratch),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+        "NUMBA_CACHE_DIR": str(scratch / "numba"),
+    }
     for variable in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(variable, None)
     sys.dont_write_bytecode = False

@@ -1,4 +1,4 @@
-"""Real images in every run of the tests: small cuts of Fashion-MNIST and CIFAR-10, and a result of record again."""
+"""Real images in every run of the tests: small subsets of Fashion-MNIST and CIFAR-10, and a result of record again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from nn_experiments.cli import main
 from nn_experiments.datasets import load_dataset
 from nn_experiments.datasets.sources import SOURCES
-from nn_experiments.datasets.subset import cut_path, read_cut
+from nn_experiments.datasets.subset import read_subset, subset_path
 from nn_experiments.training.sampling import Sampler
 
 HERE = Path(__file__).parent / "real_data"
@@ -24,7 +24,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_files_are_the_shipped_ones(name: str) -> None:
-    assert hashlib.sha256(cut_path(name, HERE).read_bytes()).hexdigest() == FILES[name]
+    assert hashlib.sha256(subset_path(name, HERE).read_bytes()).hexdigest() == FILES[name]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_they_stand_for_the_official_sets(name, shape, held, mean, deviation) ->
     """Accepted as official; with the means and deviations that are commonly quoted, to the digits quoted."""
     data = load_dataset(name, data_dir=HERE)
     assert data.fingerprint == SOURCES[name].fingerprint
-    assert (data.shape, data.classes, read_cut(cut_path(name, HERE)).held) == (shape, 10, held)
+    assert (data.shape, data.classes, read_subset(subset_path(name, HERE)).held) == (shape, 10, held)
     for found, quoted in zip(data.statistics(), (mean, deviation), strict=True):
         assert np.abs(found - quoted).max() <= 5e-5
 
@@ -47,7 +47,7 @@ def test_they_stand_for_the_official_sets(name, shape, held, mean, deviation) ->
 def test_the_images_are_pictures(name: str) -> None:
     """Neighbouring pixels are alike: their mean difference is below half of that of two pixels at random. It is not
     for the same pixels in another order."""
-    images = read_cut(cut_path(name, HERE)).train_inputs.values.astype(float)  # type: ignore[attr-defined]
+    images = read_subset(subset_path(name, HERE)).train_inputs.values.astype(float)  # type: ignore[attr-defined]
     rng = np.random.default_rng(0)
     apart = np.abs(images.reshape(-1) - rng.permutation(images.reshape(-1))).mean() / 2
     wrong = images.reshape(len(images), -1)[:, rng.permutation(images[0].size)].reshape(images.shape)
@@ -120,9 +120,9 @@ def test_real_colours_through_a_convolutional_network(tmp_path: Path) -> None:
 
 def test_images_are_drawn_by_the_sampler_from_their_places() -> None:
     """The batch B_1 of the run above is held, image by image; the next seed's is not."""
-    data = read_cut(cut_path("fashion_mnist", HERE))
+    data = read_subset(subset_path("fashion_mnist", HERE))
     assert data.train_inputs[Sampler("iid", 8, 60_000, 0)(1)].shape == (8, 28, 28, 1)
     from nn_experiments.datasets import DataError
 
-    with pytest.raises(DataError, match="it was cut for fig7, seed 0, up to step 24"):
+    with pytest.raises(DataError, match="it was written for fig7, seed 0, up to step 24"):
         data.train_inputs[Sampler("iid", 8, 60_000, 1)(1)]
