@@ -60,6 +60,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "ExactSample": lambda: ct.coupling_from_the_past(families.ConstantMaps([0.0, 1.0]), states=[0.0, 1.0], size=2),
     "LyapunovExponents": lambda: ct.lyapunov_exponents(QUADRATIC, 0.0, 60, replicas=3),
     "Synchronisation": lambda: ct.synchronisation(QUADRATIC, [0.0], 2, replicas=3),
+    "OrderConvergence": lambda: ct.order_convergence(ct.Backward()),
     "ExactLaw": lambda: laws.exact_law(CANTOR, 3),
     "LawComparison": lambda: laws.compare_laws(laws.exact_law(CANTOR, 2), laws.exact_law(CANTOR, 3)),
     "Bracket": lambda: laws.Bracket(Fraction(1, 3), 0.5, 1.0, 3, "a", "b"),
@@ -98,6 +99,9 @@ def test_every_result_type_is_here() -> None:
 def test_every_public_result_is_a_value() -> None:
     """Public dataclasses that are not orders, spaces or inputs are results."""
     inputs = {
+        "Epochs",
+        "PairedReversal",
+        "Repeated",
         "Known",
         "Ball",
         "Box",
