@@ -28,6 +28,7 @@ from contraction.certificates.words import (
     word_weights,
 )
 from contraction.maps.constants import Origin
+from contraction.maps.draws import derived_seed
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
@@ -263,7 +264,7 @@ def _log_lipschitz(
 
 
 def _block_seed(seed: int, first: int) -> int:
-    return int(np.random.SeedSequence(seed, spawn_key=(0xA7, first)).generate_state(1, np.uint64)[0])
+    return derived_seed(seed, "blocks of words", first)
 
 
 def _of_products(operators: Operators, Q: NDArray | None, metric: Any, d: int) -> NDArray:

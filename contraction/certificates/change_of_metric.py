@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.operators import RandomOperator
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 

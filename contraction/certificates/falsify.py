@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_integer
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
@@ -93,7 +95,7 @@ def search_violation(
     start = as_point(theta0, owner.dim)
     event = start.shape[start.ndim - owner.space.event_ndim :]
     probe(operators, start, named=True)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
+    rng = np.random.default_rng(sub_sequence(seed, "declarations"))
     near = start.reshape(-1, *event)[0]
     pairs = min(pairs, max(4, LARGE // max(1, near.size)))
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
@@ -128,7 +130,7 @@ def check_enclosures(
         With the map, and a point that it sends outside every enclosure.
     """
     operators = family.sample(draws, seed=seed)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xBA11,)))
+    rng = np.random.default_rng(sub_sequence(seed, "enclosures"))
     near = theta.astype(float)
     A = np.array([[_middles(row) for row in one.A] for one in maps])
     spread = np.array([[[float(x.rad()) for x in row] for row in one.A] for one in maps])

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.rounding import EPS, round_up
 
 __all__ = [

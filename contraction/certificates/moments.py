@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import RandomOperator, apply_read_only, drawn
+from contraction.maps.operators import RandomOperator, drawn
+from contraction.maps.points import apply_read_only
 
 __all__ = ["search_declared_moments"]
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, apply_read_only
+from contraction.maps.operators import Operators
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS
 
 __all__ = ["Derivative", "derivative_of"]

@@ -20,8 +20,10 @@ from scipy import special
 from contraction.arguments import check_integer, check_probability
 from contraction.exponents.derivatives import OneDirection, derivative_of
 from contraction.exponents.law_of_maps import index_law, why_not_ergodic
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.values import Value
 
@@ -182,7 +184,7 @@ def _logs(
     """
     derivative, source = derivative_of(operators, theta, jvp)
     R, d = theta.shape
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x11,)))
+    rng = np.random.default_rng(sub_sequence(seed, "bootstrap"))
     frame = np.linalg.qr(rng.standard_normal((R, d, r)))[0]
     sums, singular = np.zeros((R, r)), np.zeros((R, r), dtype=bool)
     moves = not operators.family.is_affine or jvp is not None

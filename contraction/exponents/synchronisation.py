@@ -23,8 +23,10 @@ from scipy import special, stats
 
 from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.exponents.law_of_maps import index_law, why_not_reversible
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.values import Value
 
@@ -252,7 +254,7 @@ def _other_start(
 def _drawn_starts(
     family: RandomOperator, start: Callable[[np.random.Generator], ArrayLike], replicas: int, seed: int
 ) -> NDArray:
-    root = np.random.SeedSequence(check_seed(seed), spawn_key=(0x5C,))
+    root = sub_sequence(check_seed(seed), "starts")
     drawn = [as_point(start(np.random.default_rng(s)), family.dim) for s in root.spawn(replicas)]
     if any(p.ndim != family.space.event_ndim for p in drawn):
         raise ValueError(f"start(rng) must return one point with {family.space.event_ndim} axes")

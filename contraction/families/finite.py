@@ -15,7 +15,8 @@ from contraction.families.index_laws import IID, IndexLaw
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
-from contraction.maps.operators import RandomOperator, each_point
+from contraction.maps.operators import RandomOperator
+from contraction.maps.points import each_point
 from contraction.maps.rounding import EPS
 from contraction.maps.spaces import Euclidean, Space, as_space
 

@@ -25,6 +25,7 @@ from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats
+from contraction.maps.draws import derived_seed, sub_sequence
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.operators import RandomOperator, drawn
@@ -260,7 +261,7 @@ def unbiased_expectation(
             f"finite variance needs rate^stride < tail < 1: rate = {decay:.6g}, stride = {s}, "
             f"rate^stride = {decay**s:.6g}, tail = {chance!r}"
         )
-    rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(0x61,)))
+    rng = np.random.default_rng(sub_sequence(check_seed(seed), "horizons"))
     horizons = rng.geometric(1 - chance, size=copies) - 1
     values, cost = [], 0
     for j in np.unique(horizons).tolist():
@@ -289,4 +290,4 @@ def _copies(operators: Any, f: Callable, theta: NDArray, levels: list[int], tail
 
 
 def _seed(seed: int, *key: int) -> int:
-    return int(np.random.SeedSequence(seed, spawn_key=(0x62, *key)).generate_state(1, np.uint64)[0])
+    return derived_seed(seed, "copies", *key)

@@ -22,8 +22,9 @@ from contraction.maps.affine import (
     is_symmetric,
     worth_it,
 )
-from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point
+from contraction.maps.operators import AffineMaps, Operators, RandomOperator
 from contraction.maps.orders import Backward, Forward, Order, anchors, check_order
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]

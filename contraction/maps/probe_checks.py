@@ -8,8 +8,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.maps.draws import map_generator
 from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
-from contraction.maps.operators import Operators, RandomOperator, apply_read_only, map_generator
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space
 

@@ -65,8 +65,14 @@ def test_one_metric_that_is_not_finite_is_divergence() -> None:
 
 def test_a_mean_over_no_axis_is_no_mean_over_the_image() -> None:
     assert [_image_axes(axes) for axes in ((2, 3), [-1, -2], 3, (), [], (1, 2), None)] == [
-        True, True, True, False, False, False, False,
-    ]  # fmt: skip
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("rule", ["reshuffle", "shuffle_once"])

@@ -105,8 +105,11 @@ def test_thresholds_are_those_of_the_increments():
 @pytest.mark.control
 def test_both_borders_are_told_apart():
     """Claimed for each other, whatever the seed; and a tail with a finite moment claimed for one with none."""
-    for noise, claimed in ((statement.FINITE, statement.INFINITE), (statement.INFINITE, statement.FINITE),
-                           ("P(log|ε| > t) = t^(−3/2)", "ε = exp(1/U)")):  # fmt: skip
+    for noise, claimed in (
+        (statement.FINITE, statement.INFINITE),
+        (statement.INFINITE, statement.FINITE),
+        ("P(log|ε| > t) = t^(−3/2)", "ε = exp(1/U)"),
+    ):
         tail = LOG_TAILS[noise]
         replicas = math.ceil(20_000 / statement.expected_number(tail, 0.5, statement.maps_for(tail)))
         assert not any(
