@@ -91,12 +91,25 @@ def test_kinds_of_edits():
     )
     found = {(m.kind, m.old, m.new) for m in mutants(text) if is_program(m, text)}
     assert found == {
-        ("operator", "+", "-"), ("removed term", " + b", ""), ("operator", "*", "/"), ("removed term", " * -c", ""),
-        ("operator", "-", ""), ("not", "not", ""), ("name", "min", "max"), ("swap", "b, 2", "2, b"),
-        ("constant", "2", "3"), ("swap", "a @ b", "b @ a"), ("comparison", "==", "!="), ("not", "and", "or"),
-        ("name", "any", "all"), ("operator", "-", "+"), ("swap", "a, b", "b, a"), ("constant", "0.5", "1.0"),
-        ("comparison", ">=", ">"), ("constant", "True", "False"),
-    }  # fmt: skip
+        ("operator", "+", "-"),
+        ("removed term", " + b", ""),
+        ("operator", "*", "/"),
+        ("removed term", " * -c", ""),
+        ("operator", "-", ""),
+        ("not", "not", ""),
+        ("name", "min", "max"),
+        ("swap", "b, 2", "2, b"),
+        ("constant", "2", "3"),
+        ("swap", "a @ b", "b @ a"),
+        ("comparison", "==", "!="),
+        ("not", "and", "or"),
+        ("name", "any", "all"),
+        ("operator", "-", "+"),
+        ("swap", "a, b", "b, a"),
+        ("constant", "0.5", "1.0"),
+        ("comparison", ">=", ">"),
+        ("constant", "True", "False"),
+    }
 
 
 def test_equivalent_mutants_are_found_wherever_their_line_is(tmp_path):
@@ -124,9 +137,13 @@ def toy(tmp_path: Path) -> Path:
     """A project of one module, with its tests, as a git repository."""
     root = tmp_path / "toy"
     for name, text in {
-        "contraction/__init__.py": "", "contraction/laws/__init__.py": "", "contraction/laws/toy.py": TOY,
-        "nn_experiments/__init__.py": "", "tests/test_toy.py": TESTS, "pyproject.toml": "",
-    }.items():  # fmt: skip
+        "contraction/__init__.py": "",
+        "contraction/laws/__init__.py": "",
+        "contraction/laws/toy.py": TOY,
+        "nn_experiments/__init__.py": "",
+        "tests/test_toy.py": TESTS,
+        "pyproject.toml": "",
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     git = ["git", "-c", "user.name=toy", "-c", "user.email=toy@example.org"]
@@ -159,9 +176,13 @@ def test_a_whole_run(toy: Path, tmp_path: Path):
     killed = {pair for pair, what in status.items() if what == "killed"}
     assert set(status) - killed == {
         ("if x < 0:", "if x <= 0:"),
-        ("return x + 3", "return x - 3"), ("return x + 3", "return x"), ("return x + 3", "return x + 4"),
-        ("return x * 7", "return x / 7"), ("return x * 7", "return x"), ("return x * 7", "return x * 8"),
-    }  # fmt: skip
+        ("return x + 3", "return x - 3"),
+        ("return x + 3", "return x"),
+        ("return x + 3", "return x + 4"),
+        ("return x * 7", "return x / 7"),
+        ("return x * 7", "return x"),
+        ("return x * 7", "return x * 8"),
+    }
     hung = [e["outcome"]["by"] for e in lines if e["mutant"]["after"] == "k -= 1"]
     assert hung == ["tests/test_toy.py::test_steps (it hung)"]
     assert "| laws | 14 | 1 | 7 | 6 | 54 % |" in found

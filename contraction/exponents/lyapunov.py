@@ -137,6 +137,8 @@ def lyapunov_exponents(
         If ``jvp`` disagrees with difference quotients.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+    TypeError
+        If ``family`` is not a random operator.
 
     Notes
     -----
@@ -181,6 +183,11 @@ def _logs(
     """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and where derivatives come from.
 
     A singular factor counts wherever it occurs: the product stays singular.
+
+    Raises
+    ------
+    ArithmeticError
+        If a forward path or its derivative is not finite.
     """
     derivative, source = derivative_of(operators, theta, jvp)
     R, d = theta.shape

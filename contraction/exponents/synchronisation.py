@@ -13,9 +13,9 @@ forward runs from theta0 and from X synchronise (for i.i.d. maps of a complete s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +91,11 @@ class Synchronisation(Value):
         -------
         share, lower, upper : ndarray
             Shape (K,) each.
+
+        Raises
+        ------
+        ValueError
+            If eps is negative or NaN.
         """
         if not eps >= 0:
             raise ValueError(f"eps must be a number of at least 0, got {eps!r}")
@@ -113,6 +118,11 @@ class Synchronisation(Value):
         -------
         quantile, lower, upper : ndarray
             Shape (K,) each; where there are too few replicas for the level, ends are 0 and inf.
+
+        Raises
+        ------
+        ValueError
+            If q is not strictly between 0 and 1.
         """
         if not 0 < q < 1:
             raise ValueError(f"q must be strictly between 0 and 1, got {q!r}")
@@ -198,6 +208,8 @@ def synchronisation(
         If an argument has no meaning.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+    TypeError
+        If ``family`` is not a random operator.
 
     Examples
     --------
@@ -261,7 +273,7 @@ def _drawn_starts(
     return np.stack(drawn)
 
 
-def _runs(operators: Operators, first: NDArray, other: NDArray, lag: int, asked: Any) -> tuple[NDArray, int]:
+def _runs(operators: Operators, first: NDArray, other: NDArray, lag: int, asked: Sequence[int]) -> tuple[NDArray, int]:
     """Distances at the asked n of two runs under T_{lag+1}, T_{lag+2}, …, the second from T_lag … T_1 (other)."""
     for i in range(1, lag + 1):
         other = operators.apply(i, other)

@@ -268,6 +268,8 @@ def backward_limit(
         not independent.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+    TypeError
+        If ``family`` is not a random operator.
 
     Examples
     --------

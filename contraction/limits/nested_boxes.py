@@ -110,7 +110,7 @@ def nested_boxes(
     return NestedBoxes(np.array(asked, dtype=int), np.array(lows), np.array(highs))
 
 
-def _image(operators: Operators, maps: Any) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]:
+def _image(operators: Operators, maps: str | Image) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]:
     family = operators.family
     if maps == "monotone":
 

@@ -14,6 +14,7 @@ from contraction.maps.constants import Constant, Origin
 from contraction.maps.known import Known
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
+from contraction.types import Draw
 
 __all__ = ["Answers"]
 
@@ -37,7 +38,7 @@ class Answers:
         """Supremum over the support of d(theta0, T theta0) with its origin, None if nothing is known."""
         return None
 
-    def affine(self, draw: Any) -> AffineMaps | None:
+    def affine(self, draw: Draw) -> AffineMaps | None:
         """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
         return None
 
@@ -65,7 +66,7 @@ class Answers:
         """Where `factor_moment` comes from: "declared" for what a user gave, "proved" for derived moments."""
         return "proved" if self.known.lipschitz_moment is None else "declared"
 
-    def jvp(self, theta: NDArray, directions: NDArray, draw: Any) -> NDArray | None:
+    def jvp(self, theta: NDArray, directions: NDArray, draw: Draw) -> NDArray | None:
         """The derivative of the map of a draw at theta (..., d) in directions (r, ..., d); None if it is unknown.
 
         Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of theta is the replica.

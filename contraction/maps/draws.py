@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from contraction.types import Draw
+
 __all__ = ["LazyDraws", "ReplicaBlock", "derived_seed", "map_generator", "one_of", "sub_sequence", "takes_size"]
 
 CACHED_BYTES = 256 * 2**20
@@ -22,13 +24,14 @@ PURPOSES = {
     "blocks of words": 0xA7,
     "fresh starts": 0xC0,
     "coupling from the past": 0xCF,
+    "mean square": 0x4D53,
     "enclosures": 0xBA11,
     "declarations": 0xDEC1,
 }
 
 
 class _Family(Protocol):
-    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any: ...
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw: ...
 
 
 def map_generator(seed: int, i: int) -> np.random.Generator:
@@ -54,7 +57,7 @@ def takes_size(draw: Callable) -> bool:
         return False
 
 
-def one_of(many: Any, r: int, size: int) -> Any:
+def one_of(many: Draw, r: int, size: int) -> Draw:
     """Draw r of draws that were made together: of each array of a tuple or a dictionary.
 
     Raises
@@ -86,7 +89,7 @@ class LazyDraws(Sequence):
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: Any) -> Draw:
         if i in self._kept:
             return self._kept[i]
         if not 0 <= i < self.n:
@@ -99,7 +102,7 @@ class LazyDraws(Sequence):
         return draw
 
 
-def _nbytes(draw: Any) -> int:
+def _nbytes(draw: Draw) -> int:
     if isinstance(draw, np.ndarray):
         return draw.nbytes
     if isinstance(draw, dict):

@@ -330,3 +330,9 @@ def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], len
         chosen = np.flatnonzero(pending == i)
         X[chosen] = operators.apply(i, X[chosen])
         place[chosen] -= 1
+
+
+def _are_prefixes(words: list[Sequence[int]]) -> bool:
+    """Whether all words are ranges with step 1 and one first index, so that each is a prefix of the longest."""
+    first = words[-1][:1]
+    return all(isinstance(w, range) and w.step == 1 and (len(w) == 0 or w[:1] == first) for w in words)

@@ -22,6 +22,7 @@ from contraction.maps.draws import LazyDraws, ReplicaBlock, one_of, takes_size
 from contraction.maps.known import Known
 from contraction.maps.points import apply_read_only, each_point
 from contraction.maps.spaces import Space, as_space
+from contraction.types import Draw, Numbers
 
 __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "drawn"]
 
@@ -31,7 +32,7 @@ def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None
     return Operators(family, family.draws(n, seed, replicas), seed=seed, replicas=replicas)
 
 
-def _at_least_zero(value: Any) -> bool:
+def _at_least_zero(value: object) -> bool:
     return isinstance(value, Real) and float(value) >= 0
 
 
@@ -143,7 +144,7 @@ class RandomOperator(Answers):
 
     # --- what a family is -------------------------------------------------------------------------------------
 
-    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """Draw one map, or with ``replicas`` the same-index map of each replica along a leading axis."""
         if self._draws_many:
             many = self._draw(rng, 1 if replicas is None else replicas)
@@ -155,7 +156,7 @@ class RandomOperator(Answers):
         draws = [self._draw(rng) for _ in range(replicas)]
         return np.stack([np.asarray(d) for d in draws]) if self.vectorized else ReplicaBlock(draws)
 
-    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         """Return T(theta) for points with any leading axes; with replicas the last batch axis is the replica."""
         if not isinstance(draw, ReplicaBlock):
             return self._of_points(theta, draw)
@@ -163,7 +164,7 @@ class RandomOperator(Answers):
         columns = [np.array(self._of_points(np.take(theta, r, axis=axis), one)) for r, one in enumerate(draw)]
         return np.stack(columns, axis=axis)
 
-    def _of_points(self, theta: NDArray, draw: Any) -> NDArray:
+    def _of_points(self, theta: NDArray, draw: Draw) -> NDArray:
         """One draw on points (..., d): at once, or one at a time where ``apply`` is for one point (batched=False)."""
         if self.batched:
             return np.asarray(self._apply(theta, draw))
@@ -183,7 +184,7 @@ class RandomOperator(Answers):
         value = self._displacement(theta0) if callable(self._displacement) else self._displacement
         return Constant(float(value), "declared", "displacement=")
 
-    def lipschitz(self, draw: Any) -> Any:
+    def lipschitz(self, draw: Draw) -> Numbers:
         """Lipschitz constant of the map of a draw (an array over leading axes), None if unknown."""
         if self._lipschitz is not None:
             if isinstance(draw, ReplicaBlock):
@@ -201,7 +202,7 @@ class RandomOperator(Answers):
         """Where `lipschitz` comes from: "declared" for numbers that a user gave, "proved" for derived constants."""
         return "proved" if self._lipschitz is None else "declared"
 
-    def affine(self, draw: Any) -> AffineMaps | None:
+    def affine(self, draw: Draw) -> AffineMaps | None:
         """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
         if self._affine is None:
             return None
@@ -260,14 +261,14 @@ class RandomOperator(Answers):
 class Operator:
     """One map T_i: call it on a point; ``index`` is the paper's 1-based i."""
 
-    def __init__(self, family: RandomOperator, draw: Any, index: int) -> None:
+    def __init__(self, family: RandomOperator, draw: Draw, index: int) -> None:
         self.family, self.draw, self.index = family, draw, index
 
     def __call__(self, theta: ArrayLike) -> NDArray:
         return apply_read_only(self.family, theta, self.draw, f"T_{self.index}")
 
     @property
-    def lipschitz(self) -> Any:
+    def lipschitz(self) -> Numbers:
         """Its Lipschitz constant, None if unknown."""
         return self.family.lipschitz(self.draw)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.errors import changes_argument
+from contraction.types import Draw
 
 __all__ = ["apply_read_only", "as_point", "each_point"]
 
 
 class _Family(Protocol):
-    def apply(self, theta: NDArray, draw: Any) -> NDArray: ...
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray: ...
 
 
 def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
@@ -42,7 +43,7 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
     return point
 
 
-def apply_read_only(family: _Family, theta: ArrayLike, draw: Any, name: str) -> NDArray:
+def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:
     """T(theta) of one draw with theta passed read-only, so that no map can change what others are applied to.
 
     Raises

@@ -54,6 +54,7 @@ def square(x: NDArray) -> Fraction:
 
 
 def rational_point(rng: np.random.Generator, dim: int) -> NDArray:
+    """A point whose coordinates are Fractions with numerators up to 99 and denominators up to 8."""
     grid = rng.integers([-99, 1], [100, 9], (dim, 2)).tolist()
     return np.array([Fraction(a, b) for a, b in grid])
 
