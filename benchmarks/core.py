@@ -18,7 +18,7 @@ import numpy as np
 import contraction as ct
 from benchmarks._measure import Result, compare, seconds, write_results
 from contraction.families import LinearizedSGD, QuadraticSGD
-from contraction.maps.operators import map_generator
+from contraction.maps.draws import map_generator
 
 SEED = 0
 

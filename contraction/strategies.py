@@ -174,11 +174,18 @@ def index_laws(draw: st.DrawFn, size: int = 2, *, reversible: bool | None = None
 
     Parameters
     ----------
+    draw
+        Given by Hypothesis.
     size
         Number of letters.
     reversible
         True: only laws whose words are reversible at every n (i.i.d., mixtures, one shuffle, reversible chains);
         False: only laws that fail at some n (reshuffling, cycles; from 2 letters on); None: all.
+
+    Raises
+    ------
+    ValueError
+        If laws that are not reversible are asked for with one letter.
     """
     good, bad = ["iid", "mixture", "shuffled once", "reversible chain"], ["reshuffled", "cyclic"]
     if size == 1:
@@ -212,6 +219,8 @@ def finite_families(
 
     Parameters
     ----------
+    draw
+        Given by Hypothesis.
     max_maps
         At most so many maps; ignored if ``law`` is given.
     law
@@ -237,6 +246,8 @@ def families(
 
     Parameters
     ----------
+    draw
+        Given by Hypothesis.
     max_dim
         Dimensions are 1 to this number.
     bounded

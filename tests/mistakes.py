@@ -180,14 +180,14 @@ MISTAKES = (
     ),
     Mistake(
         "a linear part of maps that are not affine taken for the whole",
-        "contraction/maps/operators.py",
+        "contraction/maps/answers.py",
         "        if not self.is_affine:\n            return None\n        if (common",
         "        if (common",
         "tests/theory/families/test_families_answer.py::test_a_linear_part_of_maps_that_are_not_affine",
     ),
     Mistake(
         "fresh maps for each n: map i depends on how many are drawn",
-        "contraction/maps/operators.py",
+        "contraction/maps/draws.py",
         "self.family.draw_block(map_generator(self.seed, i), self.replicas)",
         "self.family.draw_block(map_generator(self.seed + self.n, i), self.replicas)",
         "tests/theory/maps/test_iterates.py::test_a_draw_does_not_depend_on_how_many_are_drawn",

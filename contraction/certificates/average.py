@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +27,12 @@ from contraction.certificates.words import (
     word_weights,
 )
 from contraction.maps.constants import Origin
+from contraction.maps.draws import derived_seed
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
 from contraction.maps.rounding import EPS, round_up
+from contraction.maps.spaces import Space
 from contraction.values import Value
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "p_mean_factor"]
@@ -118,6 +119,11 @@ def confidence_upper(values: ArrayLike, largest: float, confidence: float, lowes
 
     Values below ``lowest`` (chosen without looking at them) are replaced by it, which only raises their mean, so no
     lower bound is assumed. Each of the two inequalities gets half of 1 - confidence.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two values, one is above ``largest``, or ``lowest`` is.
     """
     x = np.maximum(np.asarray(values, dtype=float), lowest)
     n, width = len(x), largest - lowest
@@ -136,7 +142,7 @@ def average_contraction(
     q: int = 1,
     *,
     leaf: ArrayLike | bool | None = None,
-    space: Any = None,
+    space: Space | None = None,
     words: int = 2000,
     confidence: float = 0.99,
     largest: float | None = None,
@@ -215,7 +221,7 @@ def _sampled(
     theta: NDArray,
     q: int,
     leaf: ArrayLike | bool | None,
-    metric: Any,
+    metric: Space,
     words: int,
     confidence: float,
     largest: float | None,
@@ -250,7 +256,7 @@ def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, flo
 
 
 def _log_lipschitz(
-    family: RandomOperator, q: int, count: int, Q: NDArray | None, metric: Any, d: int, seed: int
+    family: RandomOperator, q: int, count: int, Q: NDArray | None, metric: Space, d: int, seed: int
 ) -> NDArray:
     """log Lip of ``count`` independent words of length q: of their products, or the sum of those of single maps."""
     products = family.is_affine and metric.is_normed
@@ -263,10 +269,10 @@ def _log_lipschitz(
 
 
 def _block_seed(seed: int, first: int) -> int:
-    return int(np.random.SeedSequence(seed, spawn_key=(0xA7, first)).generate_state(1, np.uint64)[0])
+    return derived_seed(seed, "blocks of words", first)
 
 
-def _of_products(operators: Operators, Q: NDArray | None, metric: Any, d: int) -> NDArray:
+def _of_products(operators: Operators, Q: NDArray | None, metric: Space, d: int) -> NDArray:
     """log ‖A_1 … A_q‖ of each replica, along a leaf with basis Q; -inf where the product is zero."""
     count = operators.replicas or 1
     product = np.broadcast_to(np.eye(d) if Q is None else Q, (count, d, d if Q is None else Q.shape[1]))

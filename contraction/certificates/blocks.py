@@ -10,18 +10,18 @@ E d^p with L_j = E Lip(T_1 … T_j)^p.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from contraction.certificates.bounds import check_factor, check_index
 from contraction.maps.rounding import round_down, round_up
+from contraction.types import Numbers
 
 __all__ = ["after_blocks", "p_after_blocks"]
 
 
-def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike, r: float = 0.0) -> Any:
+def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
     """Bound on d(theta*, theta_n): the sum above, plus r Lip(T_1 … T_n) for a start at distance r.
 
     Parameters
@@ -61,7 +61,7 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
     return np.where(value == 0, 0.0, round_up(value, 3 * q + 24))[()]
 
 
-def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Any:
+def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
     """The same in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(theta, T theta)‖_p."""
     if p >= 1:
         norms = [0.0 if x == 0 else float(round_up(float(x) ** (1 / p), 8)) for x in (*shorter, kappa)]

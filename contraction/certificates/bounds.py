@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from numbers import Rational
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
 from contraction.maps.rounding import round_down, round_up
+from contraction.types import Number, Numbers
 
 __all__ = [
     "after_q",
@@ -35,13 +35,13 @@ __all__ = [
 TINY = 5e-324
 
 
-def check_factor(k: Any, name: str = "k") -> None:
+def check_factor(k: Number, name: str = "k") -> None:
     """Raise ValueError unless a contraction factor is in [0, 1)."""
     if not 0 <= k < 1:
         raise ValueError(f"a contraction factor {name} must be in [0, 1), got {k!r}")
 
 
-def _check_size(name: str, value: Any) -> None:
+def _check_size(name: str, value: Number) -> None:
     if not (value >= 0 and (isinstance(value, Rational) or math.isfinite(value))):
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
 
@@ -54,11 +54,11 @@ def check_index(n: ArrayLike) -> NDArray:
     return n
 
 
-def _exact(*numbers: Any) -> bool:
+def _exact(*numbers: Number) -> bool:
     return all(isinstance(x, Rational) for x in numbers)
 
 
-def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
+def _scaled_power(C: Number, k: Number, n: NDArray) -> Numbers:
     """C k^n, exact for rationals, rounded up for floats (an underflow becomes the smallest positive float)."""
     if _exact(C, k):
         values = [Fraction(C) * Fraction(k) ** int(m) for m in n.flat]
@@ -71,21 +71,21 @@ def _scaled_power(C: Any, k: Any, n: NDArray) -> Any:
     return np.where(zero, 0.0, np.maximum(round_up(values, 12), TINY))[()]
 
 
-def _over_gap(D: Any, k: Any) -> Any:
+def _over_gap(D: Number, k: Number) -> Numbers:
     """D / (1 - k), rounded up unless rational."""
     if _exact(D, k):
         return Fraction(D) / (1 - Fraction(k))
     return 0.0 if D == 0 else float(round_up(float(D) / round_down(1 - float(k))))
 
 
-def geometric(k: Any, D: Any, n: ArrayLike) -> Any:
+def geometric(k: Number, D: Number, n: ArrayLike) -> Numbers:
     """D k^n / (1 - k): Theorem 2.2 at the reference point; attained at every n by T_i x = k x + D from 0."""
     check_factor(k)
     _check_size("D", D)
     return _scaled_power(_over_gap(D, k), k, check_index(n))
 
 
-def other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
+def other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Numbers:
     """(D / (1 - k) + r) k^n: iterates from a start at distance r of the reference point; sharp."""
     check_factor(k)
     _check_size("D", D)
@@ -94,7 +94,7 @@ def other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
     return _scaled_power(C if _exact(D, k, r) or C == 0 else float(round_up(float(C))), k, check_index(n))
 
 
-def printed_other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
+def printed_other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Numbers:
     """(D + (1 + k) r) k^n / (1 - k): the same through D~ of the paper's proof; true, larger by 2 k r k^n / (1 - k)."""
     check_factor(k)
     _check_size("D", D)
@@ -103,7 +103,7 @@ def printed_other_start(k: Any, D: Any, r: Any, n: ArrayLike) -> Any:
     return geometric(k, wide if _exact(D, k, r) else round_up(wide, 8), n)
 
 
-def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> Any:
+def after_q(q: int, kappa: Number, lip: Number, D: Number, n: ArrayLike, r: Number = 0) -> Numbers:
     """(D q / (1 - kappa) + r) max(1, lip)^(q-1) kappa^floor(n/q).
 
     For maps of Lipschitz constant at most ``lip`` all of whose words of length ``q`` contract by ``kappa``: the sum of
@@ -120,11 +120,18 @@ def after_q(q: int, kappa: Any, lip: Any, D: Any, n: ArrayLike, r: Any = 0) -> A
     return _scaled_power(float(round_up((_over_gap(D, kappa) * q + r) * float(growth), q + 8)), kappa, blocks)
 
 
-def p_mean(rho: Any, p: float, D: Any, n: ArrayLike, r: Any = 0, q: int = 1, rho_one: Any = None) -> Any:
+def p_mean(
+    rho: Number, p: float, D: Number, n: ArrayLike, r: Number = 0, q: int = 1, rho_one: Number = None
+) -> Numbers:
     """Upper bound on (E d^p)^(1/p) under contraction in p-mean, E Lip(T_1 … T_q)^p <= rho < 1.
 
     p >= 1: the q-step sum of rho^(1/p) in L^p. p < 1: the same for E d^p, then the root. ``D`` is
     ‖d(theta, T theta)‖_p, ``rho_one`` bounds E K^p (rho itself for q = 1).
+
+    Raises
+    ------
+    ValueError
+        If p is not positive, rho is not in [0, 1), or its root rounds to 1.
     """
     check_positive("p", p)
     check_factor(rho, "rho_p")
@@ -156,6 +163,11 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
     -------
     ndarray
         Shape (N+1, …): bounds on d(theta_N, theta_n) for backward iterates. Object arrays of rationals stay exact.
+
+    Raises
+    ------
+    ValueError
+        If there is not one Lipschitz constant more than there are displacements.
     """
     L, d = np.asarray(lipschitz), np.asarray(displacements)
     if len(L) != len(d) + 1:
@@ -172,7 +184,7 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
     return tail if exact else round_up(tail, 4 * len(L))
 
 
-def product_tail(factors: ArrayLike, k: Any, D: Any) -> NDArray:
+def product_tail(factors: ArrayLike, k: Number, D: Number) -> NDArray:
     """K_1 … K_n D / (1 - k), n = 0 … N: d(theta*, theta_n) by the drawn maps' factors, k and D over the support."""
     check_factor(k)
     _check_size("D", D)
@@ -185,7 +197,7 @@ def product_tail(factors: ArrayLike, k: Any, D: Any) -> NDArray:
     return products if exact else round_up(products, len(K) + 4)
 
 
-def agreeing_orders(k: Any, D: Any, p: ArrayLike) -> Any:
+def agreeing_orders(k: Number, D: Number, p: ArrayLike) -> Numbers:
     """2 k^p D / (1 - k): distance of two iterates whose words agree on the p outermost maps."""
     return geometric(k, 2 * D, p)
 

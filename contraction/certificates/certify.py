@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -28,7 +27,7 @@ from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.probe import probe, probe_family
 from contraction.maps.rounding import round_down, round_up
-from contraction.maps.spaces import as_space
+from contraction.maps.spaces import Space, as_space
 
 __all__ = ["certify", "estimate"]
 
@@ -39,7 +38,7 @@ def certify(
     *,
     start: ArrayLike | None = None,
     moment: float | None = None,
-    space: Any = None,
+    space: Space | None = None,
     ball: float | None = None,
     q: int | None = None,
     leaf: ArrayLike | bool | None = None,
@@ -91,6 +90,8 @@ def certify(
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
     ValueError
         If an argument has no meaning.
+    TypeError
+        If ``subject`` is neither a family nor drawn operators.
     """
     if not isinstance(subject, RandomOperator | Operators):
         raise TypeError(f"certify takes a random operator or drawn operators, got {subject!r}")
@@ -126,7 +127,7 @@ def _uniform(
     reference: NDArray,
     begin: NDArray | None,
     moment: float | None,
-    space: Any,
+    space: Space | None,
     ball: float | None,
     seed: int,
 ) -> ErrorBound:

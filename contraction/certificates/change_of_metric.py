@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.operators import RandomOperator
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
@@ -50,11 +50,12 @@ def factor_in(family: RandomOperator, space: Space) -> Constant:
     return Constant(operator_norm_up(space, parts), "proved", source)
 
 
-def named(space: Any) -> str:
+def named(space: Space) -> str:
+    """Name of the class of a space, for messages."""
     return type(space).__name__
 
 
-def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
+def _euclidean_factors(space: Space | None, d: int) -> tuple[float, float]:
     """(a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
     if isinstance(space, Euclidean):
         return 1.0, 1.0
@@ -69,14 +70,14 @@ def _euclidean_factors(space: Any, d: int) -> tuple[float, float]:
     raise NotCertified(f"{space!r} is not a norm that can be compared with another")
 
 
-def equivalence(old: Any, new: Any, d: int) -> float:
+def equivalence(old: Space, new: Space, d: int) -> float:
     """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
     if old == new:
         return 1.0
     return float(round_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
 
 
-def displacement_in(family: RandomOperator, theta: NDArray, space: Any, moment: float | None) -> Constant | None:
+def displacement_in(family: RandomOperator, theta: NDArray, space: Space, moment: float | None) -> Constant | None:
     """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
     d = theta.shape[-1]
     support = family.finite_support()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +19,7 @@ from contraction.maps.spaces import Space, as_space
 __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
 
 
-def displacements(operators: Operators, theta: NDArray, space: Any = None) -> NDArray:
+def displacements(operators: Operators, theta: NDArray, space: Space | None = None) -> NDArray:
     """d(theta, T_i theta) for i = 1 … N, shape (N,), or (N, R) with replicas."""
     space = space or operators.family.space
     if operators.replicas is not None:
@@ -31,10 +29,15 @@ def displacements(operators: Operators, theta: NDArray, space: Any = None) -> ND
     return np.array(values).reshape(len(operators), *(() if operators.replicas is None else (operators.replicas,)))
 
 
-def prefix_lipschitz(operators: Operators, space: Any = None) -> tuple[NDArray, str, Origin] | None:
+def prefix_lipschitz(operators: Operators, space: Space | None = None) -> tuple[NDArray, str, Origin] | None:
     """Bounds on Lip(T_1 … T_n) for n = 0 … N, with their formula and origin; None if nothing is known.
 
     ‖A_1 … A_n‖ for affine maps where the space has an operator norm, products of single factors otherwise.
+
+    Raises
+    ------
+    ValueError
+        If a Lipschitz constant is negative or NaN.
     """
     family = operators.family
     metric, n = as_space(space or family.space), len(operators)
@@ -82,10 +85,17 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
     return out
 
 
-def certify_drawn(operators: Operators, theta: NDArray, start: NDArray | None, space: Any, seed: int) -> ErrorBound:
+def certify_drawn(
+    operators: Operators, theta: NDArray, start: NDArray | None, space: Space | None, seed: int
+) -> ErrorBound:
     """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n).
 
     Declared constants are searched for a violation among the drawn maps first, from ``seed``.
+
+    Raises
+    ------
+    NotCertified
+        If no Lipschitz constants are known, or their products overflow.
     """
     family = operators.family
     search_declared_drawn(operators, theta, seed)

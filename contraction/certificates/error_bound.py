@@ -20,6 +20,7 @@ from contraction.arguments import check_positive
 from contraction.certificates.bounds import check_index
 from contraction.certificates.majorants import Majorant
 from contraction.maps.constants import Constant, Origin
+from contraction.types import Numbers
 from contraction.values import Value
 
 __all__ = ["Certificate", "ErrorBound", "Estimate", "certificate_or_estimate"]
@@ -77,7 +78,7 @@ class ErrorBound(Value):
         origins = {c.origin for c in self.constants.values()}
         return next(o for o in reversed(WEAKEST) if o in origins)
 
-    def bound(self, n: ArrayLike) -> Any:
+    def bound(self, n: ArrayLike) -> Numbers:
         """Upper bound on the distance of iterate n, for an integer or an array of them.
 
         Returns

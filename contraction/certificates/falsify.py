@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_integer
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
@@ -24,6 +26,8 @@ from contraction.values import Value
 
 __all__ = ["Search", "check_enclosures", "search_violation"]
 
+#: ``points(rng, count)`` gives points (count, ...) of a region.
+Points: TypeAlias = Callable[[np.random.Generator, int], ArrayLike]
 # A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
 OPERATIONS = 64
 STEEPEST_MAPS = 6  # derivatives are taken of this many maps
@@ -50,7 +54,7 @@ def search_violation(
     maps: int = 16,
     pairs: int = 24,
     factor: Constant | None = None,
-    points: Callable[[np.random.Generator, int], ArrayLike] | None = None,
+    points: Points | None = None,
 ) -> Search:
     """Look for what contradicts the constants that a family states; they are refused if anything is found.
 
@@ -93,7 +97,7 @@ def search_violation(
     start = as_point(theta0, owner.dim)
     event = start.shape[start.ndim - owner.space.event_ndim :]
     probe(operators, start, named=True)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xDEC1,)))
+    rng = np.random.default_rng(sub_sequence(seed, "declarations"))
     near = start.reshape(-1, *event)[0]
     pairs = min(pairs, max(4, LARGE // max(1, near.size)))
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
@@ -128,7 +132,7 @@ def check_enclosures(
         With the map, and a point that it sends outside every enclosure.
     """
     operators = family.sample(draws, seed=seed)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0xBA11,)))
+    rng = np.random.default_rng(sub_sequence(seed, "enclosures"))
     near = theta.astype(float)
     A = np.array([[_middles(row) for row in one.A] for one in maps])
     spread = np.array([[[float(x.rad()) for x in row] for row in one.A] for one in maps])
@@ -206,7 +210,7 @@ def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -
     return np.nan_to_num(moved, nan=0.0)
 
 
-def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
+def _check_displacement(T: _Map, start: NDArray, reach: Constant | None) -> float:
     x = start if T.replicas is None else T.spread(start)
     fx = T(x)
     moved = np.asarray(T.space.distance(x, fx))
@@ -221,7 +225,9 @@ def _check_displacement(T: _Map, start: NDArray, reach: Any) -> float:
     return float(largest)
 
 
-def _pairs(T: _Map, near: NDArray, rng: np.random.Generator, count: int, points: Any) -> tuple[NDArray, NDArray]:
+def _pairs(
+    T: _Map, near: NDArray, rng: np.random.Generator, count: int, points: Points | None
+) -> tuple[NDArray, NDArray]:
     if points is not None:
         x, y = np.asarray(points(rng, count)), np.asarray(points(rng, count))
     elif (x := T.operators.family.random_points(rng, near, count)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.rounding import EPS, round_up
+from contraction.maps.spaces import Space
 
 __all__ = [
     "contraction_constant",
@@ -66,7 +67,7 @@ def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
 
 
 def contraction_constant(
-    family: RandomOperator, theta: NDArray, space: Any, ball: float | None, seed: int
+    family: RandomOperator, theta: NDArray, space: Space | None, ball: float | None, seed: int
 ) -> Constant | None:
     """The common factor k, rounded up; None if nothing is known. Declared constants are searched first."""
     if space is None or space == family.space:
@@ -103,7 +104,7 @@ def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> No
 
 
 def displacement_constant(
-    family: RandomOperator, theta: NDArray, space: Any, moment: float | None, k: Constant | None
+    family: RandomOperator, theta: NDArray, space: Space | None, moment: float | None, k: Constant | None
 ) -> Constant:
     """D, the supremum over the support of d(theta, T theta), or its p-th moment; rounded up."""
     if space is not None and space != family.space:
@@ -128,7 +129,9 @@ def displacement_constant(
     return displacement_rounded_up(c, theta)
 
 
-def start_distance(family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any) -> Constant | None:
+def start_distance(
+    family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None
+) -> Constant | None:
     """d(theta0, start), rounded up; None without another start."""
     if start is None:
         return None

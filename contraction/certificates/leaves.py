@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.certificates.change_of_metric import linear_parts
 from contraction.certificates.hypotheses import point
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import RandomOperator, apply_read_only
+from contraction.maps.operators import RandomOperator
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS
 
 __all__ = ["check_on_leaf", "leaf_basis", "leaf_directions"]

@@ -10,7 +10,6 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from contraction.certificates import bounds
 from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.maps.balls import ball, load_flint, upper
 from contraction.maps.rounding import gamma, round_up
+from contraction.types import Numbers
 from contraction.values import Value
 
 __all__ = [
@@ -49,7 +49,7 @@ class Majorant(Value, ABC):
         """The bound as mathematics."""
 
     @abstractmethod
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         """Return the bound for an array of integers n >= 0, of the same shape (replicas in front)."""
 
 
@@ -65,7 +65,7 @@ class Geometric(Majorant):
     def formula(self) -> str:
         return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return bounds.other_start(self.k, self.D, self.r or 0.0, n)
 
 
@@ -82,7 +82,7 @@ class CommonNorm(Majorant):
     def formula(self) -> str:
         return "c D kⁿ/(1−k)" if self.r is None else "c (D/(1−k) + r) kⁿ"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return round_up(self.c * bounds.other_start(self.k, self.D, self.r or 0.0, n), 4)
 
 
@@ -99,7 +99,7 @@ class GeometricMoment(Majorant):
     def formula(self) -> str:
         return f"[Dᵖ/(1−kᵖ){'' if self.r is None else ' + rᵖ'}]^(1/p) kⁿ"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
 
 
@@ -118,7 +118,7 @@ class PMean(Majorant):
             return "rhoⁿᐟᵖ D/(1−rho^(1/p))" if self.r is None else "rhoⁿᐟᵖ (D/(1−rho^(1/p)) + r)"
         return "[rhoⁿ Dᵖ/(1−rho)]^(1/p)" if self.r is None else "[rhoⁿ (Dᵖ/(1−rho) + rᵖ)]^(1/p)"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
 
 
@@ -136,7 +136,7 @@ class AfterBlocks(Majorant):
         start = "" if self.r is None else " + r kappa^⌊n/q⌋ L_(n mod q)"
         return f"D Σ_(m≥n) kappa^⌊m/q⌋ L_(m mod q){start}, L_j over words of length j, q = {len(self.shorter)}"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return after_blocks(self.shorter, self.kappa, self.D, n, self.r or 0.0)
 
 
@@ -154,7 +154,7 @@ class PMeanBlocks(Majorant):
     def formula(self) -> str:
         return f"p-mean over blocks of q = {len(self.shorter)} maps, kappa = E Lip(T_1…T_q)ᵖ, and shorter words"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return p_after_blocks(self.shorter, self.kappa, self.p, self.D, n, self.r or 0.0)
 
 
@@ -179,7 +179,7 @@ class MeanSquareMoments(Majorant):
     def formula(self) -> str:
         return "[tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, M = E (θ*−θ)(θ*−θ)ᵀ"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         unique, where = np.unique(n, return_inverse=True)
         return np.array([self._one(int(m)) for m in unique], dtype=float)[where].reshape(n.shape)[()]
 
@@ -220,7 +220,7 @@ class GeometricBalls(Majorant):
     def formula(self) -> str:
         return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         with load_flint().ctx.workprec(PRECISION):
             k, D, r = ball(self.k), ball(self.D), ball(self.r or 0)
             values = [upper((D / (1 - k) + r) * (k ** int(m) if m else ball(1))) for m in n.flat]
@@ -240,7 +240,7 @@ class DrawnTail(Majorant):
         start = "" if self.r is None else f" + r {self.factors}"
         return f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {self.factors}{start}"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return self.table[..., n]
 
 
@@ -252,7 +252,7 @@ class AtLimit(Majorant):
     def formula(self) -> str:
         return "0"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return np.zeros(np.shape(n))[()]
 
 
@@ -267,5 +267,5 @@ class WithinSeen(Majorant):
     def formula(self) -> str:
         return f"seen for n ≥ {self.horizon}, nothing for smaller n"
 
-    def bound(self, n: NDArray) -> Any:
+    def bound(self, n: NDArray) -> Numbers:
         return np.where(np.asarray(n) >= self.horizon, self.seen, np.inf)[()]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import RandomOperator, apply_read_only, drawn
+from contraction.maps.operators import RandomOperator, drawn
+from contraction.maps.points import apply_read_only
 
 __all__ = ["search_declared_moments"]
 
@@ -41,7 +43,7 @@ def search_declared_moments(family: RandomOperator, theta: NDArray, seed: int) -
     known = family.known
     if known.mean_square is None and known.displacement_moment is None:
         return
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x4D53,)))
+    rng = np.random.default_rng(sub_sequence(seed, "mean square"))
     operators = drawn(family, DRAWS, int(rng.integers(2**63)))
     pairs = [] if known.mean_square is None else [_pair(family, theta, rng) for _ in range(PAIRS)]
     points = np.stack([theta.astype(float), *(x for pair in pairs for x in pair)])

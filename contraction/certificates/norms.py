@@ -154,6 +154,8 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, .
     ------
     NotCertified
         If none is found; ``tried`` lists the norms with their numbers, and a word whose product expands is named.
+    ValueError
+        If there is no matrix.
     """
     mats = [np.atleast_2d(np.asarray(A, dtype=float)) for A in matrices]
     if not mats:

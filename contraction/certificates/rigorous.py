@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ from contraction.maps.balls import (
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
+from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
 __all__ = ["Ball", "ball", "certify_rigorous", "load_flint", "operator_norm_ball", "positive_definite", "upper"]
 
@@ -67,7 +66,7 @@ def positive_definite(A: Matrix) -> bool:
     return True
 
 
-def vector_norm_ball(space: Any, v: Vector) -> Ball:
+def vector_norm_ball(space: Space | None, v: Vector) -> Ball:
     """‖v‖ in the space, as a ball."""
     if isinstance(space, SupNorm):
         return _largest([abs(x) for x in v])
@@ -81,7 +80,7 @@ def vector_norm_ball(space: Any, v: Vector) -> Ball:
     raise NotCertified(f"no norm in ball arithmetic for {space!r}", ("rigorous=False",))
 
 
-def operator_norm_ball(space: Any, A: Matrix) -> Ball:
+def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
     """At least the operator norm of every matrix of the balls (close, for a well-conditioned P)."""
     d = len(A)
     if isinstance(space, SupNorm | L1Simplex):
@@ -105,7 +104,7 @@ def operator_norm_ball(space: Any, A: Matrix) -> Ball:
 
 
 def _constants(
-    family: RandomOperator, theta: NDArray, space: Any, radius: float | None, seed: int
+    family: RandomOperator, theta: NDArray, space: Space | None, radius: float | None, seed: int
 ) -> tuple[Ball, Ball | None, Constant | None, str]:
     """(k, D, the declared factor if these are declared, why); D is None where it is infinite."""
     maps = family.affine_enclosures()
@@ -133,7 +132,7 @@ def _constants(
     return ball(k.value), None if math.isinf(D.value) else ball(D.value), k, "as declared"
 
 
-def _displacement(space: Any, maps: AffineEnclosure, theta: Vector) -> Ball | None:
+def _displacement(space: Space | None, maps: AffineEnclosure, theta: Vector) -> Ball | None:
     """The largest ‖T(theta) - theta‖ over maps c + A (theta - c) + e with e in a box; None if the box is unbounded."""
     if maps.low is None or maps.high is None:
         return None
@@ -151,7 +150,7 @@ def _displacement(space: Any, maps: AffineEnclosure, theta: Vector) -> Ball | No
 
 
 def certify_rigorous(
-    family: RandomOperator, theta: NDArray, start: NDArray | None, space: Any, radius: float | None, seed: int
+    family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None, radius: float | None, seed: int
 ) -> ErrorBound:
     """Theorem 2.2 with constants in balls: numbers are upper endpoints, hypotheses are comparisons of balls."""
     flint = load_flint()

@@ -67,7 +67,7 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
 
 
-def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Any):
+def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Space | None):
     """Linear parts (restricted to the leaf), their weights (None: only a common one), and the metric."""
     metric = as_space(family.space if space is None else space)
     if leaf is not None and not isinstance(metric, Euclidean):
@@ -123,10 +123,11 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
 
 
 def word_weights(weights: NDArray, q: int) -> NDArray:
-    out = weights
+    """Probabilities of all words of q independent letters, shape (M^q,), outermost letter slowest."""
+    words = weights
     for _ in range(q - 1):
-        out = np.multiply.outer(out, weights).reshape(-1)
-    return out
+        words = np.multiply.outer(words, weights).reshape(-1)
+    return words
 
 
 def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float) -> ErrorBound | None:
@@ -155,7 +156,7 @@ def certify_words(
     start: NDArray | None,
     q: int,
     moment: float | None,
-    space: Any,
+    space: Space | None,
     leaf: ArrayLike | bool | None,
 ) -> ErrorBound:
     """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""

@@ -52,16 +52,9 @@ def polynomial_field(components: Sequence[Mapping[tuple[int, ...], Any]]) -> Vec
     """
     d = len(components)
     tables = [{e: Fraction(c) for e, c in component.items()} for component in components]
-    for table in tables:
-        for e in table:
-            if len(e) != d or any(not isinstance(power, int) or power < 0 for power in e):
-                raise ValueError(f"exponents must be {d} integers of at least 0, got {e!r}")
-
-    def evaluate(table: Mapping[tuple[int, ...], Fraction], theta: Any) -> Any:
-        total: Any = Fraction(0)
-        for e, c in table.items():
-            total = total + c * prod((theta[k] ** power for k, power in enumerate(e) if power), start=Fraction(1))
-        return total
+    for e in (e for table in tables for e in table):
+        if len(e) != d or any(not isinstance(power, int) or power < 0 for power in e):
+            raise ValueError(f"exponents must be {d} integers of at least 0, got {e!r}")
 
     def vector(entries: list[Any]) -> np.ndarray:
         result = np.empty(d, dtype=object)
@@ -69,29 +62,21 @@ def polynomial_field(components: Sequence[Mapping[tuple[int, ...], Any]]) -> Vec
         return result
 
     def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
-        entries = []
-        for table in tables:
-            total: Any = Fraction(0)
-            for directions in product(range(d), repeat=len(vectors)):
-                partial = table
-                for k in directions:
-                    partial = _partial(partial, k)
-                if partial:
-                    total += evaluate(partial, theta) * prod(v[k] for v, k in zip(vectors, directions, strict=True))
-            entries.append(total)
-        return vector(entries)
+        return vector([_directional(table, theta, vectors) for table in tables])
 
     def series(coefficients: Any) -> Any:
         x = Series(coefficients)
         columns = [x[k] for k in range(d)]
         result = np.empty((len(coefficients), d), dtype=object)
         for k, table in enumerate(tables):
-            column = columns[0] * 0 + evaluate(table, columns)
+            column = columns[0] * 0 + _polynomial(table, columns)
             result[:, k] = column.coefficients
         return result
 
     return VectorField(
-        value=lambda theta: vector([evaluate(table, theta) for table in tables]), derivative=derivative, series=series
+        value=lambda theta: vector([_polynomial(table, theta) for table in tables]),
+        derivative=derivative,
+        series=series,
     )
 
 
@@ -145,3 +130,23 @@ def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> Vector
         return vector(entries)
 
     return VectorField(value=lambda theta: vector([at(c, theta) for c in components]), derivative=derivative)
+
+
+def _polynomial(table: Mapping[tuple[int, ...], Fraction], theta: Any) -> Any:
+    """Σ c θ^e over the items (e, c) of a table."""
+    total: Any = Fraction(0)
+    for e, c in table.items():
+        total = total + c * prod((theta[k] ** power for k, power in enumerate(e) if power), start=Fraction(1))
+    return total
+
+
+def _directional(table: Mapping[tuple[int, ...], Fraction], theta: Any, vectors: Sequence[Any]) -> Any:
+    """The derivative of the polynomial of a table at θ in the directions of all vectors."""
+    total: Any = Fraction(0)
+    for directions in product(range(len(theta)), repeat=len(vectors)):
+        partial = table
+        for k in directions:
+            partial = _partial(partial, k)
+        if partial:
+            total += _polynomial(partial, theta) * prod(v[k] for v, k in zip(vectors, directions, strict=True))
+    return total

@@ -111,6 +111,11 @@ def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
     """Return a figure of relative error against n·h, a panel for each name, a colour for each order.
 
     Needs matplotlib. Order 1 is no correction at all, the line at 1; above it a correction harms.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to plot.
     """
     from contraction.plots.style import CLAIM, figure, positive, style
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, apply_read_only
+from contraction.maps.operators import Operators
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS
 
 __all__ = ["Derivative", "derivative_of"]
@@ -54,11 +55,13 @@ def derivative_of(operators: Operators, theta: NDArray, jvp: OneDirection | None
     if family.is_affine:
         return lambda i, theta, V: _linear(family.affine(operators.draws[i - 1]), V, d), "the maps' linear parts"
     if family.jvp(theta, theta[None], operators.draws[0]) is not None:
-        return lambda i, theta, V: _with_floor(family.jvp(theta, V, operators.draws[i - 1]), d), "given by the family"
+        return lambda i, theta, V: _with_floor(np.asarray(family.jvp(theta, V, operators.draws[i - 1])), d), (
+            "given by the family"
+        )
     return lambda i, theta, V: _differences(operators, i, theta, V), "central differences of the maps"
 
 
-def _with_floor(images: Any, d: int) -> tuple[NDArray, NDArray]:
+def _with_floor(images: ArrayLike, d: int) -> tuple[NDArray, NDArray]:
     images = np.asarray(images, dtype=float)
     sizes = np.linalg.norm(images, axis=-1)
     return images, np.broadcast_to(8 * d * EPS * sizes.max(axis=0), sizes.shape) * (len(sizes) > 1)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 from contraction.families.index_laws import (
     IID,
@@ -19,6 +19,7 @@ from contraction.families.index_laws import (
 )
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
+from contraction.types import Number
 
 __all__ = ["index_law", "is_reversible_chain", "why_not_ergodic", "why_not_reversible"]
 
@@ -85,7 +86,7 @@ def is_reversible_chain(law: MarkovModulated) -> bool:
     return True
 
 
-def _recurs_to_one_class(P: Any) -> bool:
+def _recurs_to_one_class(P: Sequence[Sequence[Number]]) -> bool:
     """Whether a chain has one recurrent class: whether all letters reach some common letter."""
     size = len(P)
     reach = [{a} | {b for b in range(size) if P[a][b] > 0} for a in range(size)]

@@ -20,8 +20,10 @@ from scipy import special
 from contraction.arguments import check_integer, check_probability
 from contraction.exponents.derivatives import OneDirection, derivative_of
 from contraction.exponents.law_of_maps import index_law, why_not_ergodic
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.values import Value
 
@@ -135,6 +137,8 @@ def lyapunov_exponents(
         If ``jvp`` disagrees with difference quotients.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+    TypeError
+        If ``family`` is not a random operator.
 
     Notes
     -----
@@ -179,10 +183,15 @@ def _logs(
     """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and where derivatives come from.
 
     A singular factor counts wherever it occurs: the product stays singular.
+
+    Raises
+    ------
+    ArithmeticError
+        If a forward path or its derivative is not finite.
     """
     derivative, source = derivative_of(operators, theta, jvp)
     R, d = theta.shape
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x11,)))
+    rng = np.random.default_rng(sub_sequence(seed, "bootstrap"))
     frame = np.linalg.qr(rng.standard_normal((R, d, r)))[0]
     sums, singular = np.zeros((R, r)), np.zeros((R, r), dtype=bool)
     moves = not operators.family.is_affine or jvp is not None

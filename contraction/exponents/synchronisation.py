@@ -13,9 +13,9 @@ forward runs from theta0 and from X synchronise (for i.i.d. maps of a complete s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +23,10 @@ from scipy import special, stats
 
 from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.exponents.law_of_maps import index_law, why_not_reversible
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.values import Value
 
@@ -89,6 +91,11 @@ class Synchronisation(Value):
         -------
         share, lower, upper : ndarray
             Shape (K,) each.
+
+        Raises
+        ------
+        ValueError
+            If eps is negative or NaN.
         """
         if not eps >= 0:
             raise ValueError(f"eps must be a number of at least 0, got {eps!r}")
@@ -111,6 +118,11 @@ class Synchronisation(Value):
         -------
         quantile, lower, upper : ndarray
             Shape (K,) each; where there are too few replicas for the level, ends are 0 and inf.
+
+        Raises
+        ------
+        ValueError
+            If q is not strictly between 0 and 1.
         """
         if not 0 < q < 1:
             raise ValueError(f"q must be strictly between 0 and 1, got {q!r}")
@@ -196,6 +208,8 @@ def synchronisation(
         If an argument has no meaning.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
+    TypeError
+        If ``family`` is not a random operator.
 
     Examples
     --------
@@ -252,14 +266,14 @@ def _other_start(
 def _drawn_starts(
     family: RandomOperator, start: Callable[[np.random.Generator], ArrayLike], replicas: int, seed: int
 ) -> NDArray:
-    root = np.random.SeedSequence(check_seed(seed), spawn_key=(0x5C,))
+    root = sub_sequence(check_seed(seed), "starts")
     drawn = [as_point(start(np.random.default_rng(s)), family.dim) for s in root.spawn(replicas)]
     if any(p.ndim != family.space.event_ndim for p in drawn):
         raise ValueError(f"start(rng) must return one point with {family.space.event_ndim} axes")
     return np.stack(drawn)
 
 
-def _runs(operators: Operators, first: NDArray, other: NDArray, lag: int, asked: Any) -> tuple[NDArray, int]:
+def _runs(operators: Operators, first: NDArray, other: NDArray, lag: int, asked: Sequence[int]) -> tuple[NDArray, int]:
     """Distances at the asked n of two runs under T_{lag+1}, T_{lag+2}, …, the second from T_lag … T_1 (other)."""
     for i in range(1, lag + 1):
         other = operators.apply(i, other)

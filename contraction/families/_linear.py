@@ -16,6 +16,7 @@ from contraction.maps.affine import AffineMaps, linear, stacked
 from contraction.maps.balls import Ball, Vector, ball
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
+from contraction.types import Draw
 
 __all__ = ["CommonLinear", "noise_box"]
 
@@ -32,23 +33,23 @@ class CommonLinear(RandomOperator, ABC):
     _kind: str
 
     @abstractmethod
-    def offset(self, draw: Any) -> NDArray:
+    def offset(self, draw: Draw) -> NDArray:
         """b of a draw, shape (..., d)."""
 
-    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         return linear(self._A, theta, self._kind) + self.offset(draw)
 
     @property
     def is_affine(self) -> bool:
         return True
 
-    def affine(self, draw: Any) -> AffineMaps:
+    def affine(self, draw: Draw) -> AffineMaps:
         return AffineMaps(self._A, self.offset(draw), self._kind, common=True)
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
         return self.affine(stacked(draws))
 
-    def lipschitz(self, draw: Any) -> NDArray:
+    def lipschitz(self, draw: Draw) -> NDArray:
         return np.full(np.shape(draw)[:-1], self._factor)
 
     @property

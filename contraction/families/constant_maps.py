@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.constants import Constant
+from contraction.types import Draw
 
 __all__ = ["ConstantMaps"]
 
@@ -33,7 +34,7 @@ class ConstantMaps(FiniteFamily):
     ) -> None:
         super().__init__([(0, point) for point in points], weights, law=law, name="ConstantMaps")
 
-    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         exact = theta.dtype.kind in "iubO" and self._exact_table is not None
         table = self._exact_table if exact else self._table
         assert table is not None

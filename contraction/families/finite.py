@@ -15,9 +15,11 @@ from contraction.families.index_laws import IID, IndexLaw
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
-from contraction.maps.operators import RandomOperator, each_point
+from contraction.maps.operators import RandomOperator
+from contraction.maps.points import each_point
 from contraction.maps.rounding import EPS
 from contraction.maps.spaces import Euclidean, Space, as_space
+from contraction.types import Draw, Numbers
 
 __all__ = ["FiniteFamily"]
 
@@ -128,7 +130,7 @@ class FiniteFamily(RandomOperator):
 
     # --- draws --------------------------------------------------------------------------------------------------
 
-    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """The index of the map, a number or an array (R,). Only independent indices are drawn one by one."""
         if not isinstance(self.law, IID):
             raise ValueError(f"the indices of {self.law!r} are not independent: sample(n) draws them together")
@@ -139,7 +141,7 @@ class FiniteFamily(RandomOperator):
             return super().draws(n, seed, replicas)
         return _Letters(self.law.letters(n, seed, replicas))
 
-    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         if self._table is not None:
             exact = theta.dtype.kind in "iubO" and self._exact_table is not None
             table = self._exact_table if exact else self._table
@@ -216,7 +218,7 @@ class FiniteFamily(RandomOperator):
         table = self._table if self._exact_table is None else self._exact_table
         return table is not None and not np.any(table.A[self._live()] != 0)
 
-    def affine(self, draw: Any) -> AffineMaps | None:
+    def affine(self, draw: Draw) -> AffineMaps | None:
         table = self._table
         if table is None:
             return None
@@ -240,7 +242,7 @@ class FiniteFamily(RandomOperator):
             return np.asarray(space.operator_norm(self._table.A))
         return np.abs(self._table.A) if self._table.kind == "scalar" else np.asarray(space.diagonal_norm(self._table.A))
 
-    def lipschitz(self, draw: Any) -> Any:
+    def lipschitz(self, draw: Draw) -> Numbers:
         factors = self._factors()
         return None if factors is None else factors[draw]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from contraction.arguments import check_integer
 from contraction.families._checks import check_weights
-from contraction.maps.operators import map_generator
+from contraction.maps.draws import map_generator, sub_sequence
 from contraction.maps.rounding import gamma
 
 __all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated", "Reshuffled", "ShuffledOnce"]
@@ -85,7 +85,7 @@ def _same(p: Any, q: Any, n: int) -> bool:
 
 def _sequence_generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
     """A generator for what a whole word shares (its component, its shuffle), apart from those of single maps."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x1D, purpose, *key))))
+    return np.random.Generator(np.random.PCG64(sub_sequence(seed, "word", purpose, *key)))
 
 
 def _dtype(size: int) -> type:

@@ -17,7 +17,8 @@ from contraction.families.noise import Noise
 from contraction.families.own_noise import as_noise
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
-from contraction.maps.operators import RandomOperator, map_generator
+from contraction.maps.draws import map_generator
+from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean

@@ -13,6 +13,7 @@ from contraction.families.index_laws import IID
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Words
+from contraction.types import Draw, Numbers
 
 __all__ = ["PrefixMaps"]
 
@@ -58,11 +59,11 @@ class PrefixMaps(RandomOperator):
     def __repr__(self) -> str:
         return f"PrefixMaps({len(self.prefixes)} prefixes, base={self.base})"
 
-    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """Index of the prefix, a number or (R,)."""
         return self.law.letter(rng, replicas)
 
-    def apply(self, theta: NDArray, draw: Any) -> NDArray:
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         points = _exact_words(theta)
         value, power = self._values[draw], self._powers[draw]
         if np.ndim(draw):
@@ -77,7 +78,7 @@ class PrefixMaps(RandomOperator):
     def _live(self) -> list[int]:
         return [i for i, w in enumerate(self.weights) if w > 0]
 
-    def lipschitz(self, draw: Any) -> Any:
+    def lipschitz(self, draw: Draw) -> Numbers:
         """base^-|u|, an equality for every pair of words."""
         return 1 / self._powers[draw].astype(float) if np.ndim(draw) else 1 / self._powers[draw]
 

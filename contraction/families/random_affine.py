@@ -12,8 +12,9 @@ from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.draws import one_of
 from contraction.maps.known import Known
-from contraction.maps.operators import RandomOperator, one_of
+from contraction.maps.operators import RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Space
 

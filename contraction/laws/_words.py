@@ -142,28 +142,29 @@ def outer_values(
 ) -> tuple[NDArray, int]:
     """Values of a word over all M^n draws of (T_1, …, T_n), in lexicographic order of the draws, with their scale.
 
-    The array grows by one axis of length M when a position is first met, by one multiplication and one addition a new
-    entry: about two operations a word in all.
+    Axis j - 1 of the array of values belongs to the draw of T_j; it has length 1 until that map is applied, and M from
+    then on. So only the draws that matter so far are computed: about two operations per word in all.
     """
     M, d = maps.beta.shape
-    X, steps = maps.steps(start, start_scale, len(positions))
-    axes: list[int] = []
+    first, steps = maps.steps(start, start_scale, len(positions))
+    values = first.reshape((1,) * n + (d,))
     for step, j in zip(steps, reversed(positions), strict=True):
-        shape = X.shape[:-1] if j in axes else (M, *X.shape[:-1])
-        out = np.empty((*shape, d), dtype=X.dtype)
-        for i in range(M):
-            at = (slice(None),) * axes.index(j) + (i,) if j in axes else (i,)
-            source = X[at] if j in axes else X
-            out[at] = _linear(step.alpha[i], source) + step.beta[i]
-        X = out
-        if j not in axes:
-            axes.insert(0, j)
-    for j in range(1, n + 1):
-        if j not in axes:
-            X = np.broadcast_to(X, (M, *X.shape))
-            axes.insert(0, j)
-    X = X.transpose([axes.index(j) for j in range(1, n + 1)] + [n]).reshape(-1, d)
-    return X, steps[-1].after if steps else start_scale
+        axis = j - 1
+        drawn_before = values.shape[axis] == M
+        values = np.concatenate(
+            [
+                _linear(step.alpha[i], _entry(values, axis, i) if drawn_before else values) + step.beta[i]
+                for i in range(M)
+            ],
+            axis=axis,
+        )
+    values = np.broadcast_to(values, (M,) * n + (d,)).reshape(-1, d)
+    return values, steps[-1].after if steps else start_scale
+
+
+def _entry(values: NDArray, axis: int, i: int) -> NDArray:
+    """Entry i along an axis, which is kept with length 1."""
+    return values[(slice(None),) * axis + (slice(i, i + 1),)]
 
 
 def _linear(alpha: NDArray, X: NDArray) -> NDArray:

@@ -35,6 +35,11 @@ def bernoulli_law(
         As in `merged_law`.
     values
         The two values of epsilon, rational.
+
+    Raises
+    ------
+    ValueError
+        If there are not two values.
     """
     h = as_fraction(h)
     if len(values) != 2:

@@ -25,7 +25,7 @@ __all__ = [
     "Rates",
     "SuiteRates",
     "one_sample_test",
-    "p_value_guard",
+    "pvalue_guard",
     "sample_size",
     "two_sample_size",
     "two_sample_test",
@@ -87,7 +87,7 @@ class CalibratedResult(Value):
         What is detected at these rates and this size.
     false_alarm, miss : float
         Its error rates.
-    p_value : float
+    pvalue : float
         Upper bound on the chance of a statistic at least as large.
     """
 
@@ -98,7 +98,7 @@ class CalibratedResult(Value):
     discrepancy: float
     false_alarm: float
     miss: float
-    p_value: float
+    pvalue: float
     too_close_below: float = 0.0
 
     def __bool__(self) -> bool:
@@ -220,18 +220,23 @@ def two_sample_test(
     )
 
 
-def p_value_guard(p_values: ArrayLike, false_alarm: float) -> bool:
+def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
     """Whether independent p-values, uniform under their hypotheses, look it: neither all small nor all near 1.
 
     Fisher's combination on both sides: -2 sum ln p and -2 sum ln(1 - p) are chi-squared with 2n degrees of freedom, and
     each may exceed its quantile with half of the rate. A test whose p-values are always near 1 tests nothing. P-values
     of discrete statistics are larger than uniform ones: make them uniform by randomising ties first.
+
+    Raises
+    ------
+    ValueError
+        If there are no p-values, one is outside [0, 1], or the rate is not between 0 and 1.
     """
     from scipy.special import gammaincc
 
-    p = np.asarray(p_values, dtype=float).ravel()
+    p = np.asarray(pvalues, dtype=float).ravel()
     if not len(p) or not np.all((p >= 0) & (p <= 1)):
-        raise ValueError(f"p-values must be numbers in [0, 1], at least one, got {p_values!r}")
+        raise ValueError(f"p-values must be numbers in [0, 1], at least one, got {pvalues!r}")
     check_probability("false_alarm", false_alarm)
     with np.errstate(divide="ignore"):
         small, large = -np.sum(np.log(p)), -np.sum(np.log1p(-p))

@@ -95,6 +95,11 @@ def wasserstein_to_uniform(law: ExactLaw, low: Any, high: Any, p: float = 1) -> 
     """W_p between an exact real law and the uniform law on [low, high]; a Fraction for p = 1 and inf, else a float.
 
     An atom x of quantile levels [u, v] is moved to the interval [q(u), q(v)], q(u) = low + (high - low) u.
+
+    Raises
+    ------
+    ValueError
+        If p < 1 or the interval is empty.
     """
     _check_p(p)
     low, width = as_fraction(low), as_fraction(high) - as_fraction(low)
@@ -197,6 +202,8 @@ def exact_bracket(
     ------
     NotCertified
         If some |a_i| >= 1.
+    ValueError
+        If p < 1 or an argument has no meaning.
     """
     _check_p(p)
     listed, weights = _unpack(maps, weights)
@@ -285,10 +292,17 @@ def lipschitz_lower_bound(
         Independent draws of iterate n (r, …) and of a much later one (s, …).
     function
         1-Lipschitz, vectorised over draws, with values in [low, high].
+    low, high
+        The bounds of the function's values, known beforehand.
     false_alarm
         Chance that the bound exceeds the distance.
     far_distance
         Bound on W_1 between the law of the far draws and the limit (such as `coupling_bound`).
+
+    Raises
+    ------
+    ValueError
+        If the function does not give one number per draw, in [low, high].
 
     Notes
     -----

@@ -263,29 +263,35 @@ def _weights(weights: Any, count: int) -> list[Fraction]:
 
 
 def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
-    """Words (K, n), integer masses and their total."""
+    """Words (K, n) of positive probability, their masses as integers, and the total of these."""
     index_law = _without_words(index_law)
     if _is_iid(index_law):
-        if index_law is None and count is None:
-            raise ValueError("the word of equally likely maps needs their count")
-        chances = _weights(index_law, len(index_law) if index_law is not None else int(count or 0))
-        numerators, denominator = _words.integers(chances)
-        words = _words.all_words(len(chances), n)
-        masses = [math.prod(numerators[i] for i in word) for word in words.tolist()]
-        return words, masses, denominator**n
+        return _independent_words(index_law, n, count)
     source = index_law.words if hasattr(index_law, "words") else index_law
-    listed = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
-    total = sum((m for _, m in listed), Fraction(0))
-    if total != 1 or any(m < 0 for _, m in listed):
+    pairs = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
+    total = sum((mass for _, mass in pairs), Fraction(0))
+    if total != 1 or any(mass < 0 for _, mass in pairs):
         raise ValueError(f"an index law must give words of length {n} masses >= 0 with sum one, got the sum {total}")
-    listed = [(w, m) for w, m in listed if m]
-    if any(len(w) != n for w, _ in listed):
-        raise ValueError(f"an index law must give words of length {n}, got {next(w for w, _ in listed if len(w) != n)}")
-    words = np.array([w for w, _ in listed], dtype=np.int64).reshape(len(listed), n)
+    pairs = [(word, mass) for word, mass in pairs if mass]
+    for word, _ in pairs:
+        if len(word) != n:
+            raise ValueError(f"an index law must give words of length {n}, got {word}")
+    words = np.array([word for word, _ in pairs], dtype=np.int64).reshape(len(pairs), n)
     if count is not None and words.size and (words.min() < 0 or words.max() >= count):
         raise ValueError(f"an index law must name maps 0 … {count - 1}, got {words.max()} or {words.min()}")
-    masses, scale = _words.integers([m for _, m in listed])
+    masses, scale = _words.integers([mass for _, mass in pairs])
     return words, masses, scale
+
+
+def _independent_words(weights: Any, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
+    """All words of independent letters, which have these weights or, without weights, are ``count`` equal ones."""
+    if weights is None and count is None:
+        raise ValueError("the word of equally likely maps needs their count")
+    chances = _weights(weights, len(weights) if weights is not None else int(count or 0))
+    numerators, denominator = _words.integers(chances)
+    words = _words.all_words(len(chances), n)
+    masses = [math.prod(numerators[i] for i in word) for word in words.tolist()]
+    return words, masses, denominator**n
 
 
 def _function(one: Any) -> Callable[[Any], Any]:

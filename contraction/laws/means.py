@@ -39,11 +39,15 @@ def mean_test(
         Shape (n,), all in [low, high].
     mean
         The claimed mean.
+    rates
+        The error rates of the test.
     low, high
         The support, known beforehand (not taken from the sample).
     method
         "hoeffding", or "bernstein": the empirical Bernstein bound (Maurer and Pontil, 2009, Theorem 4), narrower where
         the variance is small; its detected discrepancy then depends on the sample.
+    discrepancy
+        What must be detected at these rates (default: whatever the sample can detect).
 
     Raises
     ------

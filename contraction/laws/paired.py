@@ -34,13 +34,13 @@ class PairedResult(Value):
 
     Attributes
     ----------
-    p_value : float
+    pvalue : float
         Chance, given the magnitudes, of a statistic at least as extreme if the pairs are exchangeable. Never 0.
     statistic : float
         The observed value.
     n : int
         Number of pairs.
-    smallest_p : float
+    smallest_pvalue : float
         The smallest p-value that this test can give (no difference 0): 1/16 for 5 seeds and two sides.
     flips : int
         Sign vectors compared: 2^n if ``exact``, else those drawn and the observed one.
@@ -51,10 +51,10 @@ class PairedResult(Value):
         What replays the drawn flips; None if all were enumerated.
     """
 
-    p_value: float
+    pvalue: float
     statistic: float
     n: int
-    smallest_p: float
+    smallest_pvalue: float
     flips: int
     exact: bool
     alternative: str
@@ -66,7 +66,7 @@ def sign_flip_test(
     statistic: str | Callable[[NDArray], NDArray] = "mean",
     *,
     alternative: Alternative = "two-sided",
-    resamples: int = 99_999,
+    n_resamples: int = 99_999,
     seed: int = 0,
 ) -> PairedResult:
     """Test that paired differences are symmetric about 0 by flipping their signs.
@@ -82,7 +82,7 @@ def sign_flip_test(
         more axes, such as several quantities of the same pair.
     alternative
         "two-sided" (large absolute value of the statistic), "greater" or "less".
-    resamples
+    n_resamples
         Sign vectors drawn when there are more than 20 pairs; up to 20 all 2^n are enumerated.
     seed
         Of those draws.
@@ -109,12 +109,12 @@ def sign_flip_test(
         raise ValueError(f"differences must be finite, got {np.count_nonzero(~np.isfinite(d))} that are not")
     if alternative not in ALTERNATIVES:
         raise ValueError(f"alternative must be one of {', '.join(ALTERNATIVES)}, got {alternative!r}")
-    check_integer("resamples", resamples, 1)
+    check_integer("n_resamples", n_resamples, 1)
     n = d.shape[0]
     exact = n <= ENUMERATED_PAIRS
     if callable(statistic):
         observed = float(np.asarray(statistic(d[None]))[0])
-        values = (np.asarray(statistic(_flipped(d, s)), dtype=float) for s in _signs(n, exact, resamples, seed))
+        values = (np.asarray(statistic(_flipped(d, s)), dtype=float) for s in _signs(n, exact, n_resamples, seed))
         slack = 0.0
     else:
         if not isinstance(statistic, str) or statistic not in STATISTICS:
@@ -126,7 +126,7 @@ def sign_flip_test(
         terms = _terms(d, statistic) / n
         observed = float(np.sum(terms))
         slack = 2 * (n + 1) * UNIT * float(np.sum(np.abs(terms)))
-        values = [_all_sums(terms)] if exact else (s @ terms for s in _signs(n, exact, resamples, seed))
+        values = [_all_sums(terms)] if exact else (s @ terms for s in _signs(n, exact, n_resamples, seed))
     count = 0
     for chunk in values:
         if np.isnan(chunk).any():
@@ -135,7 +135,7 @@ def sign_flip_test(
     if exact:
         flips, p = 2**n, count / 2**n
     else:
-        flips, p = int(resamples) + 1, (count + 1) / (int(resamples) + 1)
+        flips, p = int(n_resamples) + 1, (count + 1) / (int(n_resamples) + 1)
     symmetric = alternative == "two-sided" and not callable(statistic)
     smallest = (2.0 if symmetric else 1.0) / 2**n if exact else 1 / flips
     return PairedResult(p, observed, n, smallest, flips, exact, alternative, None if exact else int(seed))
@@ -166,16 +166,16 @@ def _all_sums(terms: NDArray) -> NDArray:
     return sums
 
 
-def _signs(n: int, exact: bool, resamples: int, seed: int) -> Iterator[NDArray]:
-    """Sign vectors (B, n) in chunks: all 2^n, or ``resamples`` drawn ones."""
+def _signs(n: int, exact: bool, n_resamples: int, seed: int) -> Iterator[NDArray]:
+    """Sign vectors (B, n) in chunks: all 2^n, or ``n_resamples`` drawn ones."""
     if exact:
         for first in range(0, 2**n, CHUNK):
             codes = np.arange(first, min(first + CHUNK, 2**n))
             yield 1.0 - 2.0 * (codes[:, None] >> np.arange(n) & 1)
         return
     rng = np.random.default_rng(seed)
-    for first in range(0, resamples, CHUNK):
-        yield 1.0 - 2.0 * rng.integers(0, 2, size=(min(CHUNK, resamples - first), n))
+    for first in range(0, n_resamples, CHUNK):
+        yield 1.0 - 2.0 * rng.integers(0, 2, size=(min(CHUNK, n_resamples - first), n))
 
 
 def _flipped(d: NDArray, signs: NDArray) -> NDArray:

@@ -30,9 +30,11 @@ from contraction.limits.composed import (
 )
 from contraction.limits.settled import Settling, judged, lengths
 from contraction.maps.constants import Constant
+from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified, TrainingInReverseError
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, apply_read_only, as_point, drawn
+from contraction.maps.operators import Operators, RandomOperator, drawn
+from contraction.maps.points import apply_read_only, as_point
 from contraction.maps.probe import probe, probe_family
 from contraction.maps.rounding import round_up
 from contraction.values import Value
@@ -266,6 +268,8 @@ def backward_limit(
         not independent.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+    TypeError
+        If ``family`` is not a random operator.
 
     Examples
     --------
@@ -458,7 +462,7 @@ class _Search:
         family = self.family
         self.applications += m * count
         value = np.broadcast_to(self.reference, (count, *self.reference.shape))
-        words = np.random.SeedSequence(self.seed, spawn_key=(0xC0, *key))
+        words = sub_sequence(self.seed, "fresh starts", *key)
         if type(family).draws is not RandomOperator.draws:
             return compose(drawn(family, m, int(words.generate_state(1, np.uint64)[0]), count), value)
         rng = np.random.Generator(np.random.PCG64(words))  # one for all: these maps are applied once

@@ -7,7 +7,6 @@ within r_1 + Lip(T_1) r_2 + … + Lip(T_1 … T_(n-1)) r_n: later maps contract 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +143,7 @@ def _local(unit: float, d: int) -> float:
     return gamma(OPERATIONS + 16 * d, unit) if unit else 0.0
 
 
-def _of_coordinates(space: Any, x: NDArray) -> float | None:
+def _of_coordinates(space: Space | None, x: NDArray) -> float | None:
     """c with ‖v‖ <= c max |v_j|, for the spaces whose distance is a norm that is known; None otherwise."""
     if isinstance(space, Euclidean):
         return math.sqrt(x.size)

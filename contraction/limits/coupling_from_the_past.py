@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_seed
 from contraction.limits.backward import NotSettled
-from contraction.maps.operators import RandomOperator, as_point, drawn
+from contraction.maps.draws import sub_sequence
+from contraction.maps.operators import RandomOperator, drawn
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe_family
 from contraction.values import Value
 
@@ -90,7 +92,7 @@ def coupling_from_the_past(
         value, n, cost = _draw(family, seed, points, monotone, max_maps)
         return ExactSample(value, n, cost)
     check_integer("size", size, 1)
-    seeds = np.random.SeedSequence(seed, spawn_key=(0xCF,)).generate_state(size, np.uint64)
+    seeds = sub_sequence(seed, "coupling from the past").generate_state(size, np.uint64)
     draws = [_draw(family, int(s), points, monotone, max_maps) for s in seeds]
     return ExactSample(np.stack([d[0] for d in draws]), np.array([d[1] for d in draws]), sum(d[2] for d in draws))
 

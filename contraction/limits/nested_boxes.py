@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_iterates, powers_of_two
 from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, as_point
+from contraction.maps.operators import Operators
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import EPS
 from contraction.values import Value
@@ -109,7 +110,7 @@ def nested_boxes(
     return NestedBoxes(np.array(asked, dtype=int), np.array(lows), np.array(highs))
 
 
-def _image(operators: Operators, maps: Any) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]:
+def _image(operators: Operators, maps: str | Image) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]:
     family = operators.family
     if maps == "monotone":
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +24,10 @@ from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats
+from contraction.maps.draws import derived_seed, sub_sequence
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
-from contraction.maps.operators import RandomOperator, drawn
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe, probe_family
 from contraction.values import Value
 
@@ -98,6 +98,8 @@ def sample_stationary(
         If an argument has no meaning, or the maps are not independent.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+    TypeError
+        If ``family`` is not a random operator.
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
@@ -112,12 +114,7 @@ def sample_stationary(
     reference = point(_origin(family) if theta0 is None else theta0, family)
     probe_family(family, reference, seed=seed)
     if certificate is None:
-        try:
-            certificate = certify(family, reference, moment=None if math.isinf(p) else p, seed=seed)
-        except NotCertified as failed:
-            if math.isinf(p) and failed.hypothesis.startswith("D infinite"):
-                raise NotCertified(failed.hypothesis + ", so W_∞ has no bound", ("p=2, a bound in W_2",)) from None
-            raise
+        certificate = _certificate(family, reference, p, seed)
     if certificate.horizon is not None or not certificate.certified:
         raise ValueError("sampling needs a certificate of θ*, not of drawn maps nor an estimate")
     if certificate.p < p:
@@ -131,6 +128,16 @@ def sample_stationary(
         probe(operators, start)
     value = compose(operators, in_floats(start, operators))
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
+
+
+def _certificate(family: RandomOperator, reference: NDArray, p: float, seed: int) -> ErrorBound:
+    """The certificate of θ* in L^p, or surely for p = inf."""
+    try:
+        return certify(family, reference, moment=None if math.isinf(p) else p, seed=seed)
+    except NotCertified as failed:
+        if math.isinf(p) and failed.hypothesis.startswith("D infinite"):
+            raise NotCertified(failed.hypothesis + ", so W_∞ has no bound", ("p=2, a bound in W_2",)) from None
+        raise
 
 
 def _origin(family: RandomOperator) -> NDArray:
@@ -260,7 +267,7 @@ def unbiased_expectation(
             f"finite variance needs rate^stride < tail < 1: rate = {decay:.6g}, stride = {s}, "
             f"rate^stride = {decay**s:.6g}, tail = {chance!r}"
         )
-    rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(0x61,)))
+    rng = np.random.default_rng(sub_sequence(check_seed(seed), "horizons"))
     horizons = rng.geometric(1 - chance, size=copies) - 1
     values, cost = [], 0
     for j in np.unique(horizons).tolist():
@@ -278,7 +285,7 @@ def unbiased_expectation(
     )
 
 
-def _copies(operators: Any, f: Callable, theta: NDArray, levels: list[int], tail: float) -> NDArray:
+def _copies(operators: Operators, f: Callable, theta: NDArray, levels: list[int], tail: float) -> NDArray:
     rows = backward_iterates(operators, theta, at=levels)
     axis = rows.ndim - 1 - operators.family.space.event_ndim
     heights = np.asarray(f(rows), dtype=float)
@@ -289,4 +296,4 @@ def _copies(operators: Any, f: Callable, theta: NDArray, levels: list[int], tail
 
 
 def _seed(seed: int, *key: int) -> int:
-    return int(np.random.SeedSequence(seed, spawn_key=(0x62, *key)).generate_state(1, np.uint64)[0])
+    return derived_seed(seed, "copies", *key)

@@ -106,6 +106,7 @@ def worth_it(kind: str, common_symmetric: bool, horizon: int, dim: int) -> bool:
 
 
 def is_symmetric(A: NDArray) -> bool:
+    """Whether a matrix equals its transpose exactly."""
     return bool(np.array_equal(A, A.T))
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from contraction.types import Number
+
 __all__ = [
     "AffineEnclosure",
     "Ball",
@@ -64,7 +66,7 @@ def load_flint() -> Any:
         ) from None
 
 
-def ball(x: Any) -> Ball:
+def ball(x: Number | Ball) -> Ball:
     """A number as a ball: floats, integers and Fractions are exact (to the working precision)."""
     flint = load_flint()
     if isinstance(x, Fraction):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -138,7 +137,7 @@ class Points(Domain):
         return found
 
 
-def as_domain(domain: Any) -> Domain:
+def as_domain(domain: object) -> Domain:
     """A `Domain`, or a function that gives points of one; TypeError for anything else."""
     if isinstance(domain, Domain):
         return domain

@@ -1,12 +1,13 @@
 """Trajectories of drawn maps under an order: forward, backward, or any other.
 
 All paths give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)``: to rounding on
-the affine path, bitwise for elementwise maps on the wavefront. The wavefront uses that chains with one anchor share
-maps: at position p of the words every live chain takes the same map, so N batched applications replace N(N+1)/2.
+the affine path, bitwise for elementwise maps on the wavefront. Chains that start at the same iterate apply the same map
+at the same position, so the wavefront advances them together: N batched calls in place of N(N+1)/2 single ones.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -22,8 +23,9 @@ from contraction.maps.affine import (
     is_symmetric,
     worth_it,
 )
-from contraction.maps.operators import AffineMaps, Operators, RandomOperator, as_point
+from contraction.maps.operators import AffineMaps, Operators, RandomOperator
 from contraction.maps.orders import Backward, Forward, Order, anchors, check_order
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 
 __all__ = ["backward_iterates", "forward_iterates", "iterates", "paired_iterates", "plain_iterates"]
@@ -206,7 +208,7 @@ def _affine_rows(operators: Operators, start: NDArray, asked: NDArray, backward:
         else:
             rows = backward_affine(family.stacked_affine(draws), start)
     if rows is None or np.isnan(rows).any():
-        return None  # products grew, or overflowed before they met a zero: let the maps themselves decide
+        return None  # the products grew or overflowed (inf * 0 is NaN): apply the maps one by one
     return rows if len(asked) == last + 1 and np.array_equal(asked, np.arange(last + 1)) else rows[asked]
 
 
@@ -219,38 +221,43 @@ def _one_by_one(operators: Operators, last: int) -> Iterator[AffineMaps]:
 
 
 def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[NDArray, NDArray] | None:
-    """Forward and backward rows in one pass over the draws; None unless the linear parts act elementwise.
-
-    A block of replicas at a time stays in a core's cache while its five operations a map are done.
-    """
+    """Forward and backward rows in one pass over the draws; None unless the linear parts act elementwise."""
     first = operators.family.affine(operators.draws[0])
     if first is None or first.kind == "matrix":
         return None
-    shape = start.shape
-    rows = np.empty((2, len(asked), *start.shape))
-    rows[:, asked == 0] = start
+    forward_rows, backward_rows = (np.empty((len(asked), *start.shape)) for _ in range(2))
     rows_of: dict[int, list[int]] = {}
     for row, n in enumerate(asked.tolist()):
         rows_of.setdefault(n, []).append(row)
-    f, q, P = start.astype(float), np.zeros(start.shape), np.ones(start.shape[-1:] if first.common else start.shape)
+    forward_rows[asked == 0] = backward_rows[asked == 0] = start
+    forward = start.astype(float)
+    offset = np.zeros(start.shape)  # T_1 … T_n theta = product * theta + offset
+    product = np.ones(start.shape[-1:] if first.common else start.shape)
     for n in range(1, int(asked.max(initial=0)) + 1):
         maps = operators.family.affine(operators.draws[n - 1])
         if maps is None or maps.kind == "matrix" or maps.common != first.common:
             return None
-        A = elementwise(maps)
-        wide_b, wide_A = np.broadcast_to(maps.b, shape), A if first.common else np.broadcast_to(A, shape)
-        for block in _blocks(shape):
-            b = wide_b[block]
-            factor, product = (wide_A, P) if first.common else (wide_A[block], P[block])
-            q[block] += product * b
-            f[block] *= factor
-            f[block] += b
-        P = P * A
-        if not np.max(np.abs(P)) <= GROWTH:
+        _one_more_map(maps, forward, offset, product)
+        product = product * elementwise(maps)
+        if not np.max(np.abs(product)) <= GROWTH:
             return None
         if here := rows_of.get(n):
-            rows[0, here], rows[1, here] = f, q + P * start
-    return rows[0], rows[1]
+            forward_rows[here], backward_rows[here] = forward, offset + product * start
+    return forward_rows, backward_rows
+
+
+def _one_more_map(maps: AffineMaps, forward: NDArray, offset: NDArray, product: NDArray) -> None:
+    """Set forward = A forward + b and offset = offset + product b in place.
+
+    A block of replicas at a time stays in a core's cache while all operations of the map are done on it.
+    """
+    shape, A = forward.shape, elementwise(maps)
+    wide_A, wide_b = (A if maps.common else np.broadcast_to(A, shape)), np.broadcast_to(maps.b, shape)
+    for block in _blocks(shape):
+        b = wide_b[block]
+        offset[block] += (product if maps.common else product[block]) * b
+        forward[block] *= wide_A if maps.common else wide_A[block]
+        forward[block] += b
 
 
 def _blocks(shape: tuple[int, ...], numbers: int = 2**14) -> list:
@@ -290,23 +297,26 @@ def _forward_rows(operators: Operators, start: NDArray, asked: NDArray) -> NDArr
 
 
 def _wavefront(operators: Operators, anchor: NDArray, order: Order, members: list[int]) -> NDArray:
-    """Values of chains that start at one anchor: sweep the positions of their words from the innermost."""
+    """Values of chains that start at one anchor.
+
+    Where all words are prefixes of the longest, the chains whose words have at least p maps take the same map at
+    position p, from the innermost on; other words are swept by `_sweep`.
+    """
     words = [order.word(n) for n in members]
-    lengths = np.array([len(w) for w in words])
-    by_length = np.argsort(lengths, kind="stable")
-    ascending = lengths[by_length]
+    by_length = sorted(range(len(words)), key=lambda k: len(words[k]))
+    ordered = [words[k] for k in by_length]
+    lengths = [len(word) for word in ordered]
     X = np.empty((len(members), *anchor.shape), dtype=anchor.dtype)
     X[:] = anchor
-    ordered = [words[k] for k in by_length]
-    if all(isinstance(w, range) and w.step == 1 and w[:1] == ordered[-1][: len(w[:1])] for w in ordered):
-        for p in range(int(ascending[-1]), 0, -1):
-            live = int(np.searchsorted(ascending, p))
+    if _are_prefixes(ordered):
+        for p in range(lengths[-1], 0, -1):
+            live = bisect_left(lengths, p)  # chains from here on have a p-th map
             X[live:] = operators.apply(ordered[-1][p - 1], X[live:])
     else:
-        _sweep(operators, X, ordered, ascending)
-    out = np.empty_like(X)
-    out[by_length] = X
-    return out
+        _sweep(operators, X, ordered, np.array(lengths))
+    values = np.empty_like(X)
+    values[by_length] = X
+    return values
 
 
 def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], lengths: NDArray) -> None:
@@ -320,3 +330,9 @@ def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], len
         chosen = np.flatnonzero(pending == i)
         X[chosen] = operators.apply(i, X[chosen])
         place[chosen] -= 1
+
+
+def _are_prefixes(words: list[Sequence[int]]) -> bool:
+    """Whether all words are ranges with step 1 and one first index, so that each is a prefix of the longest."""
+    first = words[-1][:1]
+    return all(isinstance(w, range) and w.step == 1 and (len(w) == 0 or w[:1] == first) for w in words)

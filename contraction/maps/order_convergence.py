@@ -67,6 +67,11 @@ class OrderConvergence(Value):
             0 … horizon.
         k, D
             Common factor, 0 <= k < 1, and the bound on d(theta_0, T_i theta_0).
+
+        Raises
+        ------
+        ValueError
+            If n is beyond the horizon, or a constant is not in its range.
         """
         if check_integer("n", n) > self.horizon:
             raise ValueError(f"n must be at most the horizon {self.horizon}, got {n}")

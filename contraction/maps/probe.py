@@ -151,7 +151,7 @@ def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) 
     return points
 
 
-def _memory(thing: Any) -> dict[Any, np.dtype]:
+def _memory(thing: object) -> dict[Any, np.dtype]:
     """What was tried of an object and passed; forgotten with it. Nothing is kept of objects without weak references."""
     known = _passed.get(id(thing))
     if known is not None and known[0]() is thing:

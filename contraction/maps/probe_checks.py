@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.maps.draws import map_generator
 from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
-from contraction.maps.operators import Operators, RandomOperator, apply_read_only, map_generator
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space
+from contraction.types import Draw
 
 __all__ = ["check_distance", "check_draws", "check_map", "points_around"]
 
@@ -33,6 +36,11 @@ def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None
     """Draw the first map again from its generator, and refuse draws that are not a function of it.
 
     Draws that have no equality, such as functions, are compared by their images of the start x0.
+
+    Raises
+    ------
+    NotDeterministic
+        If the draws differ.
     """
     family, seed, first = operators.family, operators.seed, operators.first
     assert seed is not None
@@ -54,7 +62,7 @@ def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None
             )
 
 
-def _maps_differ(family: RandomOperator, one: Any, other: Any, x0: NDArray) -> bool:
+def _maps_differ(family: RandomOperator, one: Draw, other: Draw, x0: NDArray) -> bool:
     with np.errstate(all="ignore"):
         try:
             a, b = (np.array(apply_read_only(family, x0, draw, "T_1")) for draw in (one, other))
@@ -65,7 +73,7 @@ def _maps_differ(family: RandomOperator, one: Any, other: Any, x0: NDArray) -> b
     return not _equal(a, b)
 
 
-def _same(a: Any, b: Any) -> bool | None:
+def _same(a: Draw, b: Draw) -> bool | None:
     """Whether two draws are equal; None where they cannot be compared (functions, objects without an equality)."""
     if isinstance(a, np.ndarray | np.generic | float | int | complex | str):
         try:
@@ -80,7 +88,7 @@ def _same(a: Any, b: Any) -> bool | None:
     return None if a is not None else b is None
 
 
-def _every(answers: Any) -> bool | None:
+def _every(answers: Iterable[bool | None]) -> bool | None:
     listed = list(answers)
     return False if False in listed else None if None in listed else True
 
@@ -229,6 +237,15 @@ class _Tried:
         """The image of one point (for every replica), of the right shape and kind.
 
         With ``anywhere`` the point may lie outside the domain of the map: None where it cannot be applied there.
+
+        Raises
+        ------
+        MapRefused
+            If the map cannot be applied, changes the shape, or gives other than real numbers.
+        MemoryError
+            What the map itself raises.
+        NotDeterministic
+            If the draws differ.
         """
         try:
             value = self(x)
@@ -391,7 +408,7 @@ def _agree(images: NDArray, alone: NDArray, points: NDArray, event_ndim: int) ->
     return np.asarray((same | (np.abs(images - alone) <= digits * scale)).all(axis=axes))
 
 
-def _shown(x: Any, most: int = 8) -> str:
+def _shown(x: object, most: int = 8) -> str:
     if isinstance(x, np.ndarray):
         return str(x.tolist()) if x.size <= most else f"an array {x.shape} that starts {x.reshape(-1)[:most].tolist()}"
     text = repr(x)

@@ -8,10 +8,11 @@ Section 3.1).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from contraction.types import Numbers
 
 __all__ = ["EPS", "UNIT", "gamma", "iterate_rounding", "round_down", "round_up"]
 
@@ -19,7 +20,7 @@ UNIT = 2.0**-53  # largest relative error of one rounded operation
 EPS = 2.0**-52  # distance from 1 to the next float
 
 
-def round_up(x: ArrayLike, operations: float = 0) -> Any:
+def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     """Round outwards, so that a computed number becomes an upper bound of the real number.
 
     Parameters

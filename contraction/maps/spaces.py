@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
+from contraction.types import Numbers
 
 __all__ = [
     "Euclidean",
@@ -50,11 +50,11 @@ class Space(ABC):
         """Whether the distance is that of a norm on R^d and `operator_norm` answers: true where that is overridden."""
         return type(self).operator_norm is not Space.operator_norm
 
-    def operator_norm(self, A: ArrayLike) -> Any:
+    def operator_norm(self, A: ArrayLike) -> Numbers:
         """Operator norms of matrices (..., d, d) -> (...) for the norm of the space; None if there is no such norm."""
         return None
 
-    def diagonal_norm(self, a: NDArray) -> Any:
+    def diagonal_norm(self, a: NDArray) -> Numbers:
         """Operator norms of diagonal matrices, given as diagonals (..., d) -> (...); None if there is no norm.
 
         This is the largest absolute entry only where the norm depends on the absolute values of the coordinates.
@@ -297,7 +297,7 @@ class Metric(Space):
 class _OnlyDistance(Space):
     """An object with ``event_ndim`` and ``distance`` that is not a `Space`: nothing else of it is used."""
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Space) -> None:
         self.given, self.event_ndim = given, given.event_ndim
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
@@ -313,11 +313,16 @@ class _OnlyDistance(Space):
         return hash(self.given)
 
 
-def as_space(space: Any) -> Space:
+def as_space(space: object) -> Space:
     """Return a `Space` that answers for what is given.
 
     A `Space` is returned as it is, None means `Euclidean`, a function d(x, y) becomes a `Metric`, and of another object
     with ``event_ndim`` and ``distance`` only these two are used. Anything else raises TypeError.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a space nor a function of two points.
     """
     if space is None:
         return Euclidean()
@@ -325,7 +330,7 @@ def as_space(space: Any) -> Space:
         return space
     if not isinstance(space, type):
         if callable(getattr(space, "distance", None)) and hasattr(space, "event_ndim"):
-            return _OnlyDistance(space)
+            return _OnlyDistance(space)  # pyright: ignore[reportArgumentType]
         if callable(space):
             return Metric(space)  # pyright: ignore[reportArgumentType]
     raise TypeError(f"a space is one of contraction.maps.spaces or a function distance(x, y), got {space!r}")

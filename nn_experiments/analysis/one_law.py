@@ -76,7 +76,7 @@ def law_tests(study: Study) -> LawTests:
         "spread": np.abs(forward - middle) - np.abs(backward - middle),
         "control": forward - control,
     }
-    p = {key: np.array([sign_flip_test(d[:, i, j]).p_value for i, j in np.ndindex(shape)]) for key, d in tables.items()}
+    p = {key: np.array([sign_flip_test(d[:, i, j]).pvalue for i, j in np.ndindex(shape)]) for key, d in tables.items()}
     energy = np.array([_energy_test(study["logits"][:, :, k - 1]) for k in QUARTERS])
     difference = forward - backward
     half = 1.96 * difference.std(0, ddof=1) / np.sqrt(len(values)) / both.reshape(-1, *shape).std(0, ddof=1)

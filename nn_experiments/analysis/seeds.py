@@ -104,8 +104,8 @@ def _comparison(what, seeds, left_out, a, b, d, effect, statistic, kind, unit) -
         int((a < b).sum()),
         effect,
         _standardised(d) if np.isfinite(d).all() else float("nan"),
-        result.p_value if result else None,
-        result.smallest_p if result else None,
+        result.pvalue if result else None,
+        result.smallest_pvalue if result else None,
         kind,
         unit,
     )

@@ -20,6 +20,7 @@ import contraction as ct
 from contraction import expansions, families, laws
 from contraction.certificates import majorants
 from contraction.maps.constants import Constant
+from contraction.maps.order_convergence import order_convergence
 from contraction.statements.records import Verdict
 from contraction.values import Value
 
@@ -58,6 +59,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "UnbiasedExpectation": lambda: ct.unbiased_expectation(QUADRATIC, lambda x: x[..., 0], 0.0, copies=8),
     "NestedBoxes": lambda: ct.nested_boxes(QUADRATIC.sample(3), -2.0, 2.0),
     "ExactSample": lambda: ct.coupling_from_the_past(families.ConstantMaps([0.0, 1.0]), states=[0.0, 1.0], size=2),
+    "OrderConvergence": lambda: order_convergence(ct.Windowed(3), 12),
     "LyapunovExponents": lambda: ct.lyapunov_exponents(QUADRATIC, 0.0, 60, replicas=3),
     "Synchronisation": lambda: ct.synchronisation(QUADRATIC, [0.0], 2, replicas=3),
     "OrderConvergence": lambda: ct.order_convergence(ct.Backward()),

@@ -87,9 +87,10 @@ def statistical(statement: str, rows: tuple[int, ...], parts: Sequence[Part], **
 
 
 def deviation(n: int, alpha: float = FALSE_ALARM) -> float:
-    """sqrt(log(2/alpha)/(2n)): a mean of n independent values in [0, 1] is farther from its expectation, or an
-    empirical distribution function from the true one in sup norm (Dvoretzky, Kiefer, Wolfowitz, Massart), with
-    probability at most alpha.
+    """Return sqrt(log(2/alpha)/(2n)), a distance that is exceeded with probability at most alpha.
+
+    It is the distance of a mean of n independent values in [0, 1] to its expectation, or of an empirical distribution
+    function to the true one in sup norm (Dvoretzky, Kiefer, Wolfowitz, Massart).
     """
     return math.sqrt(math.log(2 / alpha) / (2 * n))
 

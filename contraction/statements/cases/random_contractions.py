@@ -139,7 +139,7 @@ def _pagerank(k: float, dim: int, n: int, rng: np.random.Generator) -> Drawn:
 
 
 def _prefixes(dim: int, n: int, rng: np.random.Generator) -> Drawn:
-    """w -> prefix w on infinite words: factor base^-length, exact. Later maps put zeros in front, fixed point 000…"""
+    """w -> prefix w on infinite words: factor base^-length, exact. Later maps put zeros in front, fixed point 000… ."""
     base, length = 2 + dim % 3, 1 + dim % 2
     space, k = Words(base), Fraction(1, base**length)
     sizes = (length + rng.integers(0, 3, n)).tolist()

@@ -51,11 +51,13 @@ def _iterate(seed: int, n: int, order: Any, theta0: Fraction = THIRD) -> Law:
 
 
 def exact_law(f: Function, seed: int) -> Verdict:
+    """The law of iterate 6 under paired reversal, by all words."""
     found = f(_pairs(seed), 6, THIRD, order=PairedReversal(), index_law=WEIGHTS)
     return _laws_equal("exact_law", found, _iterate(seed, 6, PairedReversal()))
 
 
 def exact_laws(f: Function, seed: int) -> Verdict:
+    """The laws of iterate 5 under two orders at once."""
     found = f(_pairs(seed), 5, THIRD, orders=(Backward(), PairedReversal()), index_law=WEIGHTS)
     claimed = [_iterate(seed, 5, order) for order in (Backward(), PairedReversal())]
     return _both("exact_laws", found, claimed)

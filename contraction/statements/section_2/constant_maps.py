@@ -28,8 +28,11 @@ Law = dict[Fraction, Fraction]
 
 
 def laws(weights: tuple[Fraction, ...], n: int, start: Fraction) -> tuple[Law, Law, Fraction, bool]:
-    """Exact laws of forward and backward iterate n, the probability that the forward sequence never moves after its
-    first iterate, and whether every backward sequence is constant from its first iterate on; by all words."""
+    """Exact laws of forward and backward iterate n, and how often their sequences never move, by all words.
+
+    Returns the two laws, the probability that the forward sequence never moves after its first iterate, and whether
+    every backward sequence is constant from its first iterate on.
+    """
     forward_law, backward_law = (defaultdict(Fraction) for _ in range(2))
     still, constant = Fraction(0), True
     maps = [lambda x, v=v: 0 * x + v for v in range(len(weights))]

@@ -47,7 +47,9 @@ def drawn_basis(rng: np.random.Generator, dim: int) -> NDArray:
 
 
 def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int = 50) -> Verdict:
-    """ "norm": the spectral norm of I - hH against the formula, and the iff in Fractions; "ball": the nonlinear map.
+    """Check the linear step or the nonlinear one, by kind.
+
+    "norm": the spectral norm of I - hH against the formula, and the iff in Fractions; "ball": the nonlinear map.
 
     Rounding of "norm": H = Q diag Q^T is formed with entries wrong by gamma(3d + 20) lambda, hence d gamma in norm, and
     the singular values add gamma(20 d) d; together gamma(40 d + 40) d (1 + |h| max|lambda|).

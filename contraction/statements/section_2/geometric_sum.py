@@ -73,8 +73,10 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     row: int = 14, k: Fraction = Fraction(1, 2), D: Fraction = Fraction(1), n: int = 0, gap: int = 2
 ) -> Verdict:
-    """Over D k^n, for k > 0: the printed sum (row 13) is above the distance, a bound that is not sharp; the
-    printed closed form (row 14) is at most 0 for a gap m - n >= 2, so no bound."""
+    """Over D k^n, for k > 0: the printed sum (row 13) holds and is not sharp, the printed closed form (row 14) fails.
+
+    The sum is above the distance; the closed form is at most 0 for a gap m - n >= 2.
+    """
     m = n + gap
     unit = D * k**n
     A = distance_of_iterates(k, D, n, m) / unit

@@ -99,6 +99,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def random_pairs(rng: np.random.Generator, M: int, d: int) -> list[Pair]:
+    """M affine maps (A, b) of R^d with random rational entries."""
     number = lambda: random_fraction(rng, -2, 2, 5)  # noqa: E731
     return [
         (
@@ -110,6 +111,7 @@ def random_pairs(rng: np.random.Generator, M: int, d: int) -> list[Pair]:
 
 
 def scalar(a: Fraction, b: Fraction) -> Pair:
+    """The map x -> a x + b of the line."""
     return np.array([[a]], dtype=object), np.array([b], dtype=object)
 
 

@@ -61,7 +61,9 @@ def step(X: NDArray, y: NDArray, h):
 
 
 def check(kind: str, h: float, N: int, dim: int, seed: int, epochs: int = 5, interpolate: bool = True) -> Verdict:
-    """ "null": exact null directions and leaves; "leaf": coupled starts along a leaf against kappa^epochs, in floats.
+    """Check null directions or leaves, by kind.
+
+    "null": exact null directions and leaves; "leaf": coupled starts along a leaf against kappa^epochs, in floats.
 
     Rounding of "leaf": every step commits at most gamma(8 d + 20) (|theta| + h |x|(|x||theta| + |y|)), and the single
     steps do not expand, so two iterates after N epochs steps differ by at most 2 N epochs times that.

@@ -34,8 +34,10 @@ def laws(n: int, start: Fraction = Fraction(0)) -> tuple[Law, Law]:
 
 
 def claimed_variances(n: int) -> tuple[Fraction, Fraction]:
-    """Variances forward and backward. A whole epoch at depth j (its maps are the j+1st and j+2nd outermost) adds
-    4^-j / 64: its letter a enters as a 2^-(j+1) + (1-a) 2^-(j+2). A single map at depth j adds 4^-j / 16.
+    """Variances forward and backward.
+
+    A whole epoch at depth j (its maps are the j+1st and j+2nd outermost) adds 4^-j / 64: its letter a enters as a
+    2^-(j+1) + (1-a) 2^-(j+2). A single map at depth j adds 4^-j / 16.
     """
     epochs, odd = divmod(n, 2)
     whole = sum((Fraction(1, 64 * 16**e) for e in range(epochs)), Fraction(0))

@@ -54,81 +54,87 @@ def square(x: NDArray) -> Fraction:
 
 
 def rational_point(rng: np.random.Generator, dim: int) -> NDArray:
+    """A point whose coordinates are Fractions with numerators up to 99 and denominators up to 8."""
     grid = rng.integers([-99, 1], [100, 9], (dim, 2)).tolist()
     return np.array([Fraction(a, b) for a, b in grid])
 
 
-def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
-    """Squares of |Tx - Ty|/|x - y| against the two constants, by kind.
+HYPOTHESES = "0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0"
 
-    "piecewise": the largest square over drawn pairs and the axes equals the sharp square; every drawn pair satisfies
-    the two conditions; contraction iff 0 < h < 2/M. "rotation": every pair's square equals the printed radicand; below
-    1 iff 0 < h < 2m/M^2 (m is replaced by M(1-t^2)/(1+t^2) with a rational t near sqrt((M-m)/(M+m)), so that s is
-    rational). Both in Fractions. "logistic": pairs of drawn ridge-logistic steps against the sharp constant, in floats.
-    """
-    note = f"{kind}, h={h}, m={m}, M={M}, dim={dim}"
+
+def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
+    """One of the three theorems by name: `check_gradients`, `check_monotone_fields` or `check_logistic_steps`."""
     if not 0 < m <= M:
         raise ValueError(f"the constants must satisfy 0 < m <= M, got m={m!r}, M={M!r}")
-    if kind == "logistic":
-        return _logistic(h, m, dim, seed, note)
+    if kind not in CHECKS:
+        raise ValueError(f"kind must be {', '.join(CHECKS)}, got {kind!r}")
+    return CHECKS[kind](h, m, M, dim, seed)
+
+
+def check_gradients(h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
+    """The largest square of |Tx - Ty|/|x - y| over drawn pairs and the axes equals the sharp square, in Fractions.
+
+    The gradient is `piecewise`. Every drawn pair satisfies the two conditions and the printed bound, the sharp constant
+    is never above the printed one and is least at h = 2/(m+M), and it is below 1 iff 0 < h < 2/M.
+    """
     rng = np.random.default_rng([seed, dim])
-    h_, m_, M_ = Fraction(h), Fraction(m), Fraction(M)
-    hypotheses = "0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0"
-    if kind == "rotation":
-        t = Fraction(float(np.sqrt((M - m) / (M + m)))).limit_denominator(10**7)
-        m_, s = M_ * (1 - t**2) / (1 + t**2), M_ * 2 * t / (1 + t**2)
-        pairs = [(rational_point(rng, 2 * dim), rational_point(rng, 2 * dim)) for _ in range(3)]
-        squares = [
-            square(x - y - h_ * (rotation(m_, s, x) - rotation(m_, s, y))) / square(x - y)
-            for x, y in pairs
-            if square(x - y) > 0
-        ]
-        contracts = printed_square(h_, m_, M_) < 1
-        return comparisons.equal(
-            NAME,
-            ROWS,
-            [*squares, int(contracts)],
-            [*[printed_square(h_, m_, M_)] * len(squares), int(h_ > 0 and h_ * M_**2 < 2 * m_)],
-            parts=[*["printed constant attained"] * len(squares), "printed range of h"],
-            seed=seed,
-            hypotheses=hypotheses,
-            note=note,
-        )
-    if kind != "piecewise":
-        raise ValueError(f"kind must be piecewise, rotation or logistic, got {kind!r}")
+    rate, low, high = Fraction(h), Fraction(m), Fraction(M)
+    constant, printed = sharp(rate, low, high), printed_square(rate, low, high)
     zero, axis = np.array([Fraction(0)] * dim), np.array([Fraction(1)] + [Fraction(0)] * (dim - 1))
     pairs = [(zero, axis), (zero, -axis), *((rational_point(rng, dim), rational_point(rng, dim)) for _ in range(4))]
-    squares, conditions, radicand = [], True, True
+    squares, conditions = [], True
     for x, y in pairs:
-        gap, change = x - y, piecewise(m_, M_, x) - piecewise(m_, M_, y)
+        gap, change = x - y, piecewise(low, high, x) - piecewise(low, high, y)
         if square(gap) > 0:
-            squares.append(square(gap - h_ * change) / square(gap))
-            conditions &= bool((gap * change).sum() >= m_ * square(gap) and square(change) <= M_**2 * square(gap))
-            radicand &= h_ < 0 or squares[-1] <= printed_square(h_, m_, M_)
-    never_worse = h_ < 0 or sharp(h_, m_, M_) ** 2 <= printed_square(h_, m_, M_)
-    best = sharp(2 / (m_ + M_), m_, M_) <= sharp(h_, m_, M_)
-    contracts = sharp(h_, m_, M_) < 1
+            squares.append(square(gap - rate * change) / square(gap))
+            conditions &= bool((gap * change).sum() >= low * square(gap) and square(change) <= high**2 * square(gap))
+    parts: dict[str, tuple] = {
+        "sharp constant attained": (max(squares), constant**2),
+        "the two conditions": (conditions, True),
+        "printed bound": (rate < 0 or max(squares) <= printed, True),
+        "sharp at most printed": (rate < 0 or constant**2 <= printed, True),
+        "best h": (sharp(2 / (low + high), low, high) <= constant, True),
+        "sharp range of h": (constant < 1, rate > 0 and rate * high < 2),
+    }
+    return _equal(parts, f"piecewise, h={h}, m={m}, M={M}, dim={dim}", seed)
+
+
+def check_monotone_fields(h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
+    """Every pair's square equals the printed radicand, which is below 1 iff 0 < h < 2m/M^2, in Fractions.
+
+    The field is `rotation`; m is replaced by M(1-t^2)/(1+t^2) with a rational t near sqrt((M-m)/(M+m)), so that the
+    rotating part s is rational.
+    """
+    rng = np.random.default_rng([seed, dim])
+    rate, high = Fraction(h), Fraction(M)
+    t = Fraction(float(np.sqrt((M - m) / (M + m)))).limit_denominator(10**7)
+    low, s = high * (1 - t**2) / (1 + t**2), high * 2 * t / (1 + t**2)
+    printed = printed_square(rate, low, high)
+    pairs = [(rational_point(rng, 2 * dim), rational_point(rng, 2 * dim)) for _ in range(3)]
+    parts: dict[str, tuple] = {
+        f"printed constant attained, pair {j}": (
+            square(x - y - rate * (rotation(low, s, x) - rotation(low, s, y))) / square(x - y),
+            printed,
+        )
+        for j, (x, y) in enumerate(pairs)
+        if square(x - y) > 0
+    }
+    parts["printed range of h"] = (printed < 1, rate > 0 and rate * high**2 < 2 * low)
+    return _equal(parts, f"rotation, h={h}, m={m}, M={M}, dim={dim}", seed)
+
+
+def _equal(parts: dict[str, tuple], note: str, seed: int) -> Verdict:
+    """Compare the two numbers of every named part; truth values count as 0 and 1."""
+    measured, claimed = (
+        [x if isinstance(x, Fraction) else int(x) for x in side] for side in zip(*parts.values(), strict=True)
+    )
     return comparisons.equal(
-        NAME,
-        ROWS,
-        [max(squares), int(conditions), int(radicand), int(never_worse), int(best), int(contracts)],
-        [sharp(h_, m_, M_) ** 2, 1, 1, 1, 1, int(h_ > 0 and h_ * M_ < 2)],
-        parts=(
-            "sharp constant attained",
-            "the two conditions",
-            "printed bound",
-            "sharp at most printed",
-            "best h",
-            "sharp range of h",
-        ),
-        seed=seed,
-        hypotheses=hypotheses,
-        note=note,
+        NAME, ROWS, measured, claimed, parts=list(parts), seed=seed, hypotheses=HYPOTHESES, note=note
     )
 
 
-def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict:
-    """Pairs under drawn ridge-logistic steps: m = ridge, M = ridge + s_max/4.
+def check_logistic_steps(h: float, ridge: float, _: float, dim: int, seed: int) -> Verdict:
+    """Pairs under drawn ridge-logistic steps against the sharp constant, in floats: m = ridge, M = ridge + s_max/4.
 
     Rounding: with R the largest row of X, one step at x commits at most gamma(6 dim + 60) S, S = |x| + |h|(R + R^2 |x|
     + ridge |x|); the two steps and the distance give 3 gamma S/|x - y|, and M carries gamma(60 dim) |h| M.
@@ -155,9 +161,12 @@ def _logistic(h: float, ridge: float, dim: int, seed: int, note: str) -> Verdict
         rounding=rounding,
         seed=seed,
         parts=["logistic steps below the sharp constant"] * 200,
-        hypotheses="0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0",
-        note=note,
+        hypotheses=HYPOTHESES,
+        note=f"logistic, h={h}, ridge={ridge}, dim={dim}",
     )
+
+
+CHECKS = {"piecewise": check_gradients, "rotation": check_monotone_fields, "logistic": check_logistic_steps}
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:

@@ -151,6 +151,14 @@ def check_noise(
     ----------
     noise : str
         A key of `LOG_TAILS`.
+    h : float
+        Learning rate.
+    N : int
+        Number of maps of each path.
+    replicas : int
+        Number of paths.
+    seed : int
+        Of the draws.
     claimed, factor : str, float, optional
         A noise whose tail is claimed in place of the noise's own, and a factor on the expected number.
     """

@@ -70,8 +70,11 @@ def bound(k: Fraction, p: int, D: Fraction) -> Fraction:
 
 
 def attained(k: Fraction, p: int, D: Fraction, inner: int) -> tuple[Fraction, Fraction]:
-    """The distance of two words that share p maps x -> k x and go on with ``inner`` maps k x + D, or k x - D, from the
-    package's iterates; and what it must be, the bound times 1 - k^inner, which tends to 1."""
+    """The distance of two words that share p maps x -> k x and go on with ``inner`` maps k x + D, or k x - D.
+
+    It is computed from the package's iterates; the second number is what it must be, the bound times 1 - k^inner, which
+    tends to 1.
+    """
     letters = [Fraction(0)] * p + [D] * inner + [-D] * inner
     words = {1: range(1, p + inner + 1), 2: [*range(1, p + 1), *range(p + inner + 1, p + 2 * inner + 1)]}
     family = RandomOperator(draw=lambda rng: letters[0], apply=lambda x, b: k * x + b)
@@ -87,8 +90,11 @@ def values(order: Order, k: Fraction, shifts: Sequence[Fraction], theta0: Fracti
 
 
 def consistent_words(n: int) -> list[tuple[int, ...]]:
-    """Every word of n maps that a consistent order can have: permutations of 1 … m at every m <= n, each beginning with
-    the one before. All permutations are tried at each step."""
+    """Every word of n maps that a consistent order can have.
+
+    A word is a permutation of 1 … m at every m <= n, and begins with the one before. All permutations are tried at each
+    step.
+    """
     found: list[tuple[int, ...]] = [()]
     for m in range(1, n + 1):
         before = set(found)

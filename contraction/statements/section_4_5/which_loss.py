@@ -1,4 +1,4 @@
-"""Section 4, "the training loss at each update": on which batch?
+"""Section 4, "the training loss at each update", and on which batch it is.
 
 Problem
     theta_n^F = T_n … T_1 theta_0, theta_n^B = T_1 … T_n theta_0, batch i has loss L_i. The newest batch is n; the

@@ -423,7 +423,7 @@ GUESSES = {"getattr", "hasattr", "vars", "dir"}
 
 def is_definition(path: str) -> bool:
     """Whether a file defines operators, spaces or families."""
-    return path in ("maps/operators.py", "maps/spaces.py") or path.startswith("families/")
+    return path in ("maps/operators.py", "maps/answers.py", "maps/spaces.py") or path.startswith("families/")
 
 
 def guesses(source: str) -> list[tuple[str, int]]:

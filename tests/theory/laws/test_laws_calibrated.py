@@ -20,7 +20,7 @@ from contraction.laws.calibrated import (
     Rates,
     SuiteRates,
     one_sample_test,
-    p_value_guard,
+    pvalue_guard,
     sample_size,
     two_sample_size,
     two_sample_test,
@@ -123,7 +123,7 @@ def test_a_sample_closer_than_chance_is_flagged():
     n = 2000
     spaced = one_sample_test((np.arange(n) + 0.5) / n, uniform, SuiteRates(tests=50).each)
     assert not spaced
-    assert spaced.p_value == 1.0
+    assert spaced.pvalue == 1.0
     assert spaced.statistic < spaced.too_close_below
     assert one_sample_test(np.random.default_rng(0).random(n), uniform, SuiteRates(tests=50).each)
 
@@ -131,11 +131,11 @@ def test_a_sample_closer_than_chance_is_flagged():
 def test_p_value_guard_is_two_sided():
     """Size counted; a constant stream near 1 or near 0 is flagged, a uniform one not."""
     rng = np.random.default_rng(15)
-    assert sum(not p_value_guard(rng.random(20), 0.05) for _ in range(REPEATS)) <= MOST
-    assert not p_value_guard(np.full(20, 0.98), 1e-6)
-    assert not p_value_guard(np.full(20, 0.02), 1e-6)
-    assert not p_value_guard([1.0], 1e-6)
-    assert p_value_guard(np.full(20, 0.5), 1e-6)
+    assert sum(not pvalue_guard(rng.random(20), 0.05) for _ in range(REPEATS)) <= MOST
+    assert not pvalue_guard(np.full(20, 0.98), 1e-6)
+    assert not pvalue_guard(np.full(20, 0.02), 1e-6)
+    assert not pvalue_guard([1.0], 1e-6)
+    assert pvalue_guard(np.full(20, 0.5), 1e-6)
 
 
 # --- iterates ---------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_rates_belong_to_the_suite():
         (lambda: mean_test([0.5], 0.5, RATES, low=0, high=1, method="exact"), "hoeffding or bernstein"),
         (lambda: mean_test([0.5, 0.5], 0.5, RATES, low=0, high=np.inf), "finite"),
         (lambda: mean_test([0.5] * 5, 0.5, RATES, low=0, high=1, discrepancy=0.1), "draw more"),
-        (lambda: p_value_guard([1.2], 0.1), r"\[0, 1\]"),
+        (lambda: pvalue_guard([1.2], 0.1), r"\[0, 1\]"),
     ],
 )
 def test_bad_input(call, message):

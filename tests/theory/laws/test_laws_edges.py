@@ -114,7 +114,7 @@ def test_a_sample_that_is_the_law_itself_passes():
     found = one_sample_test([0.0, 1.0, 0.0, 1.0], coin, RATES)
     assert (found.statistic, found.too_close_below) == (0.0, 0.0)
     assert found.passes
-    assert found.p_value == 1.0
+    assert found.pvalue == 1.0
 
 
 def test_p_values_are_the_bounds_of_massart():
@@ -123,11 +123,11 @@ def test_p_values_are_the_bounds_of_massart():
     x = np.linspace(0, 0.8, 40)
     one = one_sample_test(x, lambda t: np.clip(t, 0, 1), RATES)
     assert one.statistic == pytest.approx(0.2)
-    assert one.p_value == pytest.approx(2 * math.exp(-2 * 40 * one.statistic**2))
+    assert one.pvalue == pytest.approx(2 * math.exp(-2 * 40 * one.statistic**2))
     two = two_sample_test(x, x + 0.5, RATES)
     width = 1 / math.sqrt(80) + 1 / math.sqrt(80)
     assert 0.5 < two.statistic < 0.7
-    assert two.p_value == pytest.approx(4 * math.exp(-((two.statistic / width) ** 2)))
+    assert two.pvalue == pytest.approx(4 * math.exp(-((two.statistic / width) ** 2)))
 
 
 @pytest.mark.parametrize("shift", np.linspace(0, 0.6, 13))
@@ -136,9 +136,9 @@ def test_a_test_rejects_where_its_p_value_is_below_its_rate(shift):
     rng = np.random.default_rng(5)
     x, y = rng.random(120), rng.random(90)
     one = one_sample_test(np.minimum(x + shift, 1.0), lambda t: np.clip(t, 0, 1), RATES)
-    assert (one.statistic > one.threshold) == (one.p_value < RATES.false_alarm / 2)
+    assert (one.statistic > one.threshold) == (one.pvalue < RATES.false_alarm / 2)
     two = two_sample_test(x, y + shift, RATES)
-    assert two.passes == (two.p_value >= RATES.false_alarm)
+    assert two.passes == (two.pvalue >= RATES.false_alarm)
 
 
 def test_the_d_of_a_bracket_is_a_mean_over_the_weights():

@@ -29,10 +29,10 @@ def test_p_value_equals_the_count_over_all_sign_vectors(d, alternative):
     expected = Fraction(sum(map(keep[alternative], sums)), len(sums))
     result = sign_flip_test(d, alternative=alternative)
     assert result.exact
-    assert result.p_value == float(expected)
+    assert result.pvalue == float(expected)
     # the general path (a function) walks other code to the same number
     by_function = sign_flip_test(d, lambda x: x.sum(axis=-1), alternative=alternative)
-    assert by_function.p_value == result.p_value
+    assert by_function.pvalue == result.pvalue
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), st.sampled_from(["mean", "signed_rank", "sign"]))
@@ -40,7 +40,7 @@ def test_size_is_exact(magnitudes, statistic):
     """Over all sign vectors of given magnitudes, P(p <= alpha) <= alpha at every alpha: the level is no estimate."""
     n = len(magnitudes)
     p = sorted(
-        sign_flip_test(np.array(s) * magnitudes, statistic).p_value
+        sign_flip_test(np.array(s) * magnitudes, statistic).pvalue
         for s in itertools.islice(itertools.product((1, -1), repeat=n), 2 ** min(n, 6))
     )
     if n <= 6:
@@ -50,17 +50,17 @@ def test_size_is_exact(magnitudes, statistic):
 
 def test_drawn_flips_are_valid_and_replayable():
     d = np.arange(1.0, 31.0)
-    result = sign_flip_test(d, resamples=999, seed=3)
+    result = sign_flip_test(d, n_resamples=999, seed=3)
     assert not result.exact
     assert result.seed == 3
-    assert result.p_value == 1 / 1000 == result.smallest_p  # no drawn flip reaches 30 equal signs (chance 2e-6)
-    assert result == sign_flip_test(d, resamples=999, seed=3)
+    assert result.pvalue == 1 / 1000 == result.smallest_pvalue  # no drawn flip reaches 30 equal signs (chance 2e-6)
+    assert result == sign_flip_test(d, n_resamples=999, seed=3)
 
 
 def test_ranks_of_tied_magnitudes_are_their_middle():
     """|1|, |1|, |2| have ranks 3/2, 3/2, 3, so 1, 1, -2 balance exactly; signs alone do not."""
     result = sign_flip_test([1.0, 1.0, -2.0], "signed_rank")
-    assert (result.statistic, result.p_value) == (0.0, 1.0)
+    assert (result.statistic, result.pvalue) == (0.0, 1.0)
     assert sign_flip_test([5.0, 1.0, 2.0], "signed_rank").statistic == 2.0
     assert sign_flip_test([1.0, 1.0, -2.0], "sign").statistic == pytest.approx(1 / 3)
 
@@ -68,7 +68,7 @@ def test_ranks_of_tied_magnitudes_are_their_middle():
 def test_rounding_counts_mathematical_ties():
     """0.1 + 0.2 and 0.3 differ in floats; the flips that tie in exact arithmetic must all count."""
     d = [0.1, 0.2, -0.3]
-    assert sign_flip_test(d).p_value == 1.0
+    assert sign_flip_test(d).pvalue == 1.0
 
 
 def test_iterates_pass_at_fixed_n_and_a_shift_is_detected():
@@ -80,18 +80,18 @@ def test_iterates_pass_at_fixed_n_and_a_shift_is_detected():
     operators = QuadraticSGD(0.3, Uniform(-1, 1)).sample(12, seed=5, replicas=200)
     forward, backward = paired_iterates(operators, 1.0, at=[12])
     d = (np.abs(forward) - np.abs(backward))[:, 0, 0]
-    assert sign_flip_test(d).p_value >= 1e-6
-    assert sign_flip_test(d + d.std(), resamples=99_999).p_value == 1e-5
+    assert sign_flip_test(d).pvalue >= 1e-6
+    assert sign_flip_test(d + d.std(), n_resamples=99_999).pvalue == 1e-5
 
 
 def test_functions_take_several_quantities_of_one_pair():
     d = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0], [4.0, -4.0]])
     result = sign_flip_test(d, lambda x: np.abs(x.mean(axis=1)).max(axis=-1), alternative="greater")
-    assert result.p_value == 2 / 16
+    assert result.pvalue == 2 / 16
 
 
 def test_few_seeds_cannot_reach_five_percent():
-    assert sign_flip_test([1.0, 2.0, 3.0, 4.0, 5.0]).p_value == sign_flip_test([1.0] * 5).smallest_p == 1 / 16
+    assert sign_flip_test([1.0, 2.0, 3.0, 4.0, 5.0]).pvalue == sign_flip_test([1.0] * 5).smallest_pvalue == 1 / 16
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_bad_input(arguments, message):
         sign_flip_test([1.0], alternative="both")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="statistic must be one of"):
         sign_flip_test([1.0], np.array([2.0, 3.0]))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="resamples must be"):
-        sign_flip_test([1.0], resamples=0)
+    with pytest.raises(ValueError, match="n_resamples must be"):
+        sign_flip_test([1.0], n_resamples=0)

@@ -1,0 +1,213 @@
+"""What a family of maps can be asked: one method per question, whose default answer is None, "unknown"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
+from contraction.maps.balls import AffineEnclosure
+from contraction.maps.constants import Constant, Origin
+from contraction.maps.known import Known
+from contraction.maps.second_moments import SecondMoments
+from contraction.maps.spaces import Euclidean, Space
+from contraction.types import Draw
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """Questions that certificates, samplers, limits and closed forms ask of a family; they read nothing else of it.
+
+    What needs an answer that is None is refused by name. Override a method only with what is proved.
+    """
+
+    dim: int | None = None
+    space: Space = Euclidean()
+    known: Known = Known()
+
+    @property
+    def contraction(self) -> Constant | None:
+        """A bound on every map's Lipschitz constant with its origin, None if nothing is known."""
+        return None
+
+    def displacement(self, theta0: NDArray) -> Constant | None:
+        """Supremum over the support of d(theta0, T theta0) with its origin, None if nothing is known."""
+        return None
+
+    def affine(self, draw: Draw) -> AffineMaps | None:
+        """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
+        return None
+
+    @property
+    def is_iid(self) -> bool:
+        """True if T_1, T_2, … are known to be independent with one law."""
+        return False
+
+    @property
+    def is_affine(self) -> bool:
+        """True if every map is known in affine form."""
+        return False
+
+    #: Finite set of states that every map keeps, (S, d) or (S,), for `coupling_from_the_past`; None if unknown.
+    states: ArrayLike | None = None
+
+    def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
+        """‖d(theta0, T theta0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
+        if self.known.displacement_moment is not None:
+            return Constant(float(self.known.displacement_moment(p, theta0)), "declared", "known.displacement_moment")
+        return self.displacement(theta0)
+
+    @property
+    def moment_origin(self) -> Origin:
+        """Where `factor_moment` comes from: "declared" for what a user gave, "proved" for derived moments."""
+        return "proved" if self.known.lipschitz_moment is None else "declared"
+
+    def jvp(self, theta: NDArray, directions: NDArray, draw: Draw) -> NDArray | None:
+        """The derivative of the map of a draw at theta (..., d) in directions (r, ..., d); None if it is unknown.
+
+        Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of theta is the replica.
+        """
+        maps = self.affine(draw) if self.is_affine else None
+        return None if maps is None else linear(maps.A, directions, maps.kind)
+
+    def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray | None:
+        """Points of the domain, or of the space, around one point, shape (count, *event); None if all are points."""
+        if (region := self.known.region) is not None:
+            return region.points(rng, near, count)
+        return self.space.random_points(rng, near, count)
+
+    def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
+        """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
+
+        Used by ``certify(ball=radius)``. The default is `contraction`, which may be declared for that ball only.
+        """
+        return self.contraction
+
+    @property
+    def is_constant(self) -> bool:
+        """True if every map is known to be exactly constant, so that a proved factor 0 is 0 and not rounded to it."""
+        return False
+
+    @property
+    def index_law(self) -> Any:
+        """Law (`contraction.families.IndexLaw`) of the word of finitely many maps; None if unknown or there is none.
+
+        It says which words are reversible in law where the maps are not independent.
+        """
+        return None
+
+    @property
+    def linear_part(self) -> NDArray | None:
+        """The common linear part A, shape (d, d), of affine maps A theta + b; None if they have none or it is unknown.
+
+        It is used only if `is_affine` is true.
+        """
+        return None
+
+    @property
+    def offset_mean(self) -> NDArray | None:
+        """E b, shape (d,), of affine maps A theta + b with a common A; None if unknown (Section 3)."""
+        return None
+
+    @property
+    def offset_covariance(self) -> NDArray | None:
+        """Cov b, shape (d, d), of affine maps A theta + b with a common A, ``inf`` where infinite; None if unknown."""
+        return None
+
+    def finite_support(self) -> list[tuple[Any, Any]] | None:
+        """(probability, draw) of every map of positive probability, if they are finitely many; None if unknown.
+
+        Each draw is one that `apply`, `lipschitz` and `affine` take. The probabilities sum to one; they are None where
+        the law of T_i depends on i.
+        """
+        return None
+
+    def linear_support(self) -> list[tuple[Any, NDArray]] | None:
+        """(probability, linear part (d, d)) of every affine map of the support; None unless all are known.
+
+        One pair is enough where all maps share their linear part. Probabilities are None where the law of T_i depends
+        on i. The default combines `is_affine`, `linear_part`, `finite_support` and `affine`.
+        """
+        if not self.is_affine:
+            return None
+        if (common := self.linear_part) is not None:
+            return [(1, np.asarray(common, dtype=float))]
+        if (support := self.finite_support()) is None:
+            return None
+        forms = [(w, self.affine(draw)) for w, draw in support]
+        return None if any(f is None for _, f in forms) else [(w, as_matrix(f, self.dim)) for w, f in forms if f]
+
+    def affine_enclosures(self) -> list[AffineEnclosure] | None:
+        """Affine maps in ball arithmetic that contain every map of the support, for ``certify(rigorous=True)``.
+
+        Every map of the support must be one of the maps of one `contraction.maps.balls.AffineEnclosure`; build its
+        entries with `contraction.maps.balls.ball` from the exact numbers of the family, not from rounded ones. None if
+        unknown.
+        """
+        return None
+
+    def factor_moment(self, p: float) -> float | None:
+        """Return E[Lip(T)**p] for p > 0, exact up to floating-point rounding; None if it is unknown (Section 2.4)."""
+        return None if self.known.lipschitz_moment is None else float(self.known.lipschitz_moment(p))
+
+    def second_moments(self) -> SecondMoments | None:
+        """Moments of (A, b) of independent affine maps A theta + b; None if they are unknown or infinite.
+
+        Used by ``certify(moment=2)`` and by the closed forms of laws. The default combines `linear_part`,
+        `offset_mean` and `offset_covariance`, or `finite_support` and `affine`.
+        """
+        if not (self.is_affine and self.is_iid):
+            return None
+        A, covariance = self.linear_part, self.offset_covariance
+        if A is not None and covariance is not None:
+            mean = self.offset_mean if np.all(np.isfinite(covariance)) else None
+            return None if mean is None else SecondMoments.of_common(A, mean, covariance)
+        if (support := self.finite_support()) is None or any(w is None for w, _ in support):
+            return None
+        forms = [(float(w), form) for w, draw in support if (form := self.affine(draw)) is not None]
+        if len(forms) < len(support):
+            return None
+        d = self.dim or max(form.b.shape[-1] for _, form in forms)
+        b = [np.broadcast_to(np.asarray(form.b, dtype=float), (d,)) for _, form in forms]
+        return SecondMoments.from_maps([as_matrix(form, d) for _, form in forms], b, [w for w, _ in forms])
+
+    @property
+    def mean_square_factor(self) -> Constant | None:
+        """A rho with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y) for all x and y, of independent maps; None if unknown.
+
+        The default is what is declared, or the root of the largest eigenvalue of E A^T A over listed linear parts.
+        """
+        if self.known.mean_square is not None:
+            return Constant(float(self.known.mean_square), "declared", "known.mean_square")
+        if not (self.is_iid and isinstance(self.space, Euclidean)):
+            return None
+        listed = self.linear_support()
+        if listed is None or any(w is None for w, _ in listed):
+            return None
+        gram = np.sum([float(w) * (A.T @ A) for w, A in listed], axis=0)
+        return Constant(float(np.sqrt(np.linalg.eigvalsh(gram)[-1])), "proved", "√λ_max(E AᵀA) over the listed maps")
+
+    @property
+    def log_mean(self) -> float | None:
+        """E[log Lip(T)]; ``-inf`` if a constant map has positive probability; None if it is unknown (Section 2.4)."""
+        return None
+
+    @property
+    def leaf_basis(self) -> NDArray | None:
+        """Basis (d, r) of directions V such that every map takes theta + V into theta + V, for ``certify(leaf=True)``.
+
+        It is checked against the linear parts before it is used. None if unknown.
+        """
+        return None
+
+    def why_not_contracting(self, k: Constant) -> str | None:
+        """One sentence on why the factor ``k`` of the family is at least 1, for `NotCertified`; None if unknown."""
+        return None
+
+    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+        """The maps of a sequence of draws as one `AffineMaps` with a leading axis of maps."""
+        return stack_affine([self.affine(d) for d in draws])

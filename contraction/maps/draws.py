@@ -1,0 +1,110 @@
+"""Draws of maps: pure functions of a seed and an index, one copy or many replicas, and seeds derived from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, Protocol
+
+import numpy as np
+
+from contraction.types import Draw
+
+__all__ = ["LazyDraws", "ReplicaBlock", "derived_seed", "map_generator", "one_of", "sub_sequence", "takes_size"]
+
+CACHED_BYTES = 256 * 2**20
+
+#: What is drawn from a seed beside its maps -> the number that keeps it apart from everything else of that seed.
+PURPOSES = {
+    "bootstrap": 0x11,
+    "word": 0x1D,
+    "starts": 0x5C,
+    "horizons": 0x61,
+    "copies": 0x62,
+    "blocks of words": 0xA7,
+    "fresh starts": 0xC0,
+    "coupling from the past": 0xCF,
+    "mean square": 0x4D53,
+    "enclosures": 0xBA11,
+    "declarations": 0xDEC1,
+}
+
+
+class _Family(Protocol):
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw: ...
+
+
+def map_generator(seed: int, i: int) -> np.random.Generator:
+    """Return the generator that draws map i (0-based): a pure function of (seed, i)."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, i))))
+
+
+def sub_sequence(seed: int, purpose: str, *position: int) -> np.random.SeedSequence:
+    """Return the seed sequence of one purpose (a key of ``PURPOSES``) at one position; it shares nothing with maps."""
+    return np.random.SeedSequence(seed, spawn_key=(PURPOSES[purpose], *position))
+
+
+def derived_seed(seed: int, purpose: str, *position: int) -> int:
+    """Return a seed of 64 bits for one purpose at one position."""
+    return int(sub_sequence(seed, purpose, *position).generate_state(1, np.uint64)[0])
+
+
+def takes_size(draw: Callable) -> bool:
+    """Whether a function that draws has an argument named ``size``."""
+    try:
+        return "size" in signature(draw).parameters
+    except (TypeError, ValueError):  # builtins without a signature
+        return False
+
+
+def one_of(many: Draw, r: int, size: int) -> Draw:
+    """Draw r of draws that were made together: of each array of a tuple or a dictionary.
+
+    Raises
+    ------
+    ValueError
+        If an array does not have ``size`` draws along its first axis.
+    """
+    if isinstance(many, dict):
+        return {key: one_of(value, r, size) for key, value in many.items()}
+    if isinstance(many, tuple):
+        return tuple(one_of(value, r, size) for value in many)
+    if np.ndim(many) == 0 or len(many) != size:
+        raise ValueError(f"draw(rng, size) must give size = {size} draws along the first axis, got {np.shape(many)}")
+    return many[r]
+
+
+class ReplicaBlock(list):
+    """Draws of one map for every replica, when a user's ``apply`` takes one draw at a time."""
+
+
+class LazyDraws(Sequence):
+    """Draw i from its own generator when asked; kept while all of them fit in a fixed memory."""
+
+    def __init__(self, family: _Family, n: int, seed: int, replicas: int | None) -> None:
+        self.family, self.n, self.seed, self.replicas = family, n, seed, replicas
+        self._kept: dict[int, Any] = {}
+        self._keep: bool | None = None
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: Any) -> Draw:
+        if i in self._kept:
+            return self._kept[i]
+        if not 0 <= i < self.n:
+            raise IndexError(i)
+        draw = self.family.draw_block(map_generator(self.seed, i), self.replicas)
+        if self._keep is None:
+            self._keep = _nbytes(draw) * self.n <= CACHED_BYTES
+        if self._keep:
+            self._kept[i] = draw
+        return draw
+
+
+def _nbytes(draw: Draw) -> int:
+    if isinstance(draw, np.ndarray):
+        return draw.nbytes
+    if isinstance(draw, dict):
+        draw = list(draw.values())
+    return sum(map(_nbytes, draw)) if isinstance(draw, list | tuple) else 64

@@ -1,0 +1,72 @@
+"""Points: starts as arrays, and functions of one point applied to many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.maps.errors import changes_argument
+from contraction.types import Draw
+
+__all__ = ["apply_read_only", "as_point", "each_point"]
+
+
+class _Family(Protocol):
+    def apply(self, theta: NDArray, draw: Draw) -> NDArray: ...
+
+
+def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
+    """Return a start as an array with at least one axis; numbers become one coordinate, exact types stay exact.
+
+    Raises
+    ------
+    ValueError
+        If an entry is NaN, or the last axis does not have ``dim`` coordinates.
+    """
+    try:
+        point = np.asarray(theta0)
+    except ValueError as error:
+        raise ValueError(f"a start must be an array of one shape, got {theta0!r}") from error
+    if point.ndim == 0:
+        point = point.reshape(1)
+        if dim is not None and dim > 1:
+            point = np.repeat(point, dim)
+    if point.dtype.kind not in "fiubO" or (point.dtype.kind == "O" and any(x is None for x in point.flat)):
+        raise ValueError(f"a start must be made of real numbers, got {theta0!r}")
+    if point.dtype.kind == "f" and np.isnan(point).any():
+        raise ValueError("a start must not contain NaN")
+    if dim is not None and point.shape[-1] != dim:
+        raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
+    return point
+
+
+def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:
+    """T(theta) of one draw with theta passed read-only, so that no map can change what others are applied to.
+
+    Raises
+    ------
+    MapRefused
+        If the map writes into its argument.
+    """
+    point = np.asarray(theta).view()
+    point.flags.writeable = False
+    try:
+        return family.apply(point, draw)
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise changes_argument(name) from error
+        raise
+
+
+def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_ndim: int) -> NDArray:
+    """A function of one point applied to points with any leading axes, one at a time."""
+    lead = theta.shape[: theta.ndim - event_ndim]
+    if not lead:
+        return np.asarray(function(theta))
+    if 0 in lead:
+        return theta.copy()
+    images = [np.array(function(theta[index])) for index in np.ndindex(*lead)]  # copies, of a buffer too
+    return np.stack(images).reshape(*lead, *images[0].shape)
