@@ -62,7 +62,6 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "OrderConvergence": lambda: order_convergence(ct.Windowed(3), 12),
     "LyapunovExponents": lambda: ct.lyapunov_exponents(QUADRATIC, 0.0, 60, replicas=3),
     "Synchronisation": lambda: ct.synchronisation(QUADRATIC, [0.0], 2, replicas=3),
-    "OrderConvergence": lambda: ct.order_convergence(ct.Backward()),
     "ExactLaw": lambda: laws.exact_law(CANTOR, 3),
     "LawComparison": lambda: laws.compare_laws(laws.exact_law(CANTOR, 2), laws.exact_law(CANTOR, 3)),
     "Bracket": lambda: laws.Bracket(Fraction(1, 3), 0.5, 1.0, 3, "a", "b"),
