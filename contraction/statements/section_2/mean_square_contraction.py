@@ -52,7 +52,7 @@ def from_moments(pairs: Sequence[Pair], weights: Sequence[Fraction], theta0: NDA
     d = len(theta0)
     S = np.array([[Fraction(int(i == j)) for j in range(d)] for i in range(d)], dtype=object)
     for _ in range(n):
-        S = np.sum([np.multiply(w, A.T @ S @ A) for w, (A, _) in zip(weights, pairs, strict=True)], axis=0)
+        S = np.sum([np.asarray(w) * (A.T @ S @ A) for w, (A, _) in zip(weights, pairs, strict=True)], axis=0)
     words = iid(weights, m - n)
     array = np.array(list(words), dtype=int)
     ends = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[m - n])[:, 0] - theta0
