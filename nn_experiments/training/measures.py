@@ -1,0 +1,173 @@
+"""Losses and accuracies of a user's own model on fixed data, as functions of a training state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.func import functional_call
+
+from contraction.arguments import check_integer
+from nn_experiments.training.scalar_loss import Criterion, scalar
+from nn_experiments.training.step import State
+
+__all__ = ["measures"]
+
+Data = tuple[torch.Tensor | NDArray, torch.Tensor | NDArray]
+
+
+@dataclass(frozen=True)
+class _OnData:
+    """A model in evaluation mode with a set of data: calls of the subclasses take a state and give one number."""
+
+    model: nn.Module
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    rows: int
+
+    def outputs(self, state: State, first: int) -> torch.Tensor:
+        """Return the outputs for the rows from ``first`` on, ``rows`` of them or fewer."""
+        inputs = self.inputs[first : first + self.rows]
+        return functional_call(self.model, (state["parameters"], state.get("buffers", {})), (inputs,))
+
+    def mean(self, state: State, of_rows: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Return the mean over all rows, in float64, of a function of outputs and targets that is a mean over rows."""
+        total = torch.zeros((), dtype=torch.float64, device=self.inputs.device)
+        with torch.no_grad():
+            for first in range(0, len(self.inputs), self.rows):
+                targets = self.targets[first : first + self.rows]
+                total = total + of_rows(self.outputs(state, first), targets).double() * len(targets)
+        return total / len(self.inputs)
+
+
+@dataclass(frozen=True)
+class _Loss(_OnData):
+    """The mean loss of a state."""
+
+    loss: Criterion
+
+    def __call__(self, state: State) -> torch.Tensor:
+        """Return it as a float64 scalar."""
+        return self.mean(state, lambda outputs, targets: scalar(self.loss(outputs, targets)).reshape(()))
+
+
+@dataclass(frozen=True)
+class _Accuracy(_OnData):
+    """The fraction of rows whose largest output is that of their class."""
+
+    def __call__(self, state: State) -> torch.Tensor:
+        """Return it as a float64 scalar."""
+        return self.mean(state, lambda outputs, targets: (outputs.argmax(-1) == targets).double().mean())
+
+
+def measures(
+    model: nn.Module,
+    loss: Criterion,
+    *,
+    train: Data | None = None,
+    test: Data | None = None,
+    accuracy: bool = False,
+    rows: int = 1000,
+) -> dict[str, Callable[[State], torch.Tensor]]:
+    """Return functions of a state that measure loss and accuracy in evaluation mode.
+
+    They work on a copy of the model in evaluation mode, with the parameters and buffers of the state. The model itself
+    is never changed, neither its mode nor its running statistics.
+
+    Parameters
+    ----------
+    model
+        The module that `from_torch` was given. It is called with one argument, the inputs.
+    loss
+        (outputs, targets) -> scalar tensor, a mean over rows.
+    train, test
+        (inputs, targets), tensors or arrays with one row per example, on the device of the state (default: None, not
+        measured).
+    accuracy
+        Whether to measure the fraction of rows whose largest output, over the last axis, is that of the row's class
+        (default: False). Targets are then integers of shape (N,) for outputs of shape (N, classes).
+    rows
+        Number of rows that are evaluated at once (default: 1000).
+
+    Returns
+    -------
+    dict of str to callable
+        ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy``, those that were asked for: the
+        ``measure=`` of `run` and `iterates`. Each returns a float64 scalar tensor.
+
+    Raises
+    ------
+    TypeError
+        If the loss does not return one scalar tensor, or the targets of an accuracy are not integers.
+    ValueError
+        If there are no data, inputs and targets differ in length, or ``rows`` is less than the number of rows and the
+        loss is not a mean over rows, so that it cannot be put together from slices.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    >>> x, y = torch.randn(8, 2), torch.arange(8) % 3
+    >>> measure = measures(model, torch.nn.functional.cross_entropy, test=(x, y), accuracy=True)
+    >>> list(measure)
+    ['test_loss', 'test_accuracy']
+    >>> state = {"parameters": dict(model.named_parameters()), "buffers": dict(model.named_buffers())}
+    >>> 0 <= float(measure["test_accuracy"](state)) <= 1, model.training, float(model[1].running_mean.norm())
+    (True, True, 0.0)
+    """
+    check_integer("rows", rows, 1)
+    sets = {name: _as_tensors(name, data) for name, data in (("train", train), ("test", test)) if data is not None}
+    if not sets:
+        raise ValueError("measures needs data: give train=(inputs, targets), test=(inputs, targets), or both")
+    still = copy.deepcopy(model).eval().requires_grad_(False)
+    found: dict[str, Callable[[State], torch.Tensor]] = {}
+    for name, (inputs, targets) in sets.items():
+        _check_loss(still, loss, inputs, targets, rows)
+        found[f"{name}_loss"] = _Loss(still, inputs, targets, rows, loss)
+    for name, (inputs, targets) in sets.items() if accuracy else ():
+        _check_classes(name, still, inputs, targets)
+        found[f"{name}_accuracy"] = _Accuracy(still, inputs, targets, rows)
+    return found
+
+
+def _as_tensors(name: str, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs, targets = (torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in data)
+    if not isinstance(inputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
+        raise TypeError(f"{name} must be two tensors or arrays, got {[type(part).__name__ for part in data]}")
+    if len(inputs) != len(targets) or len(inputs) == 0:
+        raise ValueError(f"{name} needs as many inputs as targets and at least one, got {len(inputs)}, {len(targets)}")
+    return inputs, targets
+
+
+def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets: torch.Tensor, rows: int) -> None:
+    """Check on the first rows that the loss of a slice is the mean over its parts, where slices will be needed."""
+    few = min(len(inputs), rows, 7)
+    x, y = inputs[:few], targets[:few]
+    with torch.no_grad():
+        outputs = model(x)
+        whole = scalar(loss(outputs, y)).double()
+        if len(inputs) <= rows or few < 2:
+            return
+        first, others = (scalar(loss(outputs[k:m], y[k:m])).double() for k, m in ((0, 1), (1, few)))
+        of_parts = (first + others * (few - 1)) / few
+    eps = torch.finfo(outputs.dtype if outputs.is_floating_point() else torch.get_default_dtype()).eps
+    if not torch.allclose(of_parts, whole, rtol=64 * few * eps, atol=64 * few * eps):
+        raise ValueError(
+            f"the loss is not a mean over rows: on {few} rows it is {float(whole):.6g}, and {float(of_parts):.6g} as "
+            f"the mean over two parts of them; give rows={len(inputs)} or more, so that the data are not cut"
+        )
+
+
+def _check_classes(name: str, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+    with torch.no_grad():
+        shape = model(inputs[:1]).shape
+    if targets.is_floating_point() or targets.is_complex() or targets[:1].shape != shape[:-1]:
+        raise TypeError(
+            f"an accuracy needs {name} targets that are integer classes, one for each row of outputs {tuple(shape)}; "
+            f"got {targets.dtype} of shape {tuple(targets.shape)}"
+        )
