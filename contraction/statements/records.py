@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Literal
 
@@ -46,9 +46,6 @@ Cases = Callable[[np.random.Generator, Tier], Iterable[dict[str, Any]]]
 
 #: Kinds of verdicts on the printed text, in the order of `Statement.run`.
 _OF_THE_TEXT: tuple[Kind, ...] = ("refuted", "loose", "beyond")
-
-#: Called with every verdict that is made; the test suite collects its table here.
-OBSERVERS: list[Callable[[Verdict], None]] = []
 
 
 def ratio_of(measured: float | None, claimed: float | None) -> float | None:
@@ -111,7 +108,6 @@ class Verdict(Value):
     note: str = ""
     paths: int = 0
     part: str = ""
-    observed: bool = field(default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "holds", bool(self.holds))
@@ -121,9 +117,6 @@ class Verdict(Value):
                 object.__setattr__(self, name, float(value))
         if self.ratio is None:
             object.__setattr__(self, "ratio", ratio_of(self.measured, self.claimed))
-        if self.observed:
-            for observer in OBSERVERS:
-                observer(self)
 
     def __bool__(self) -> bool:
         return self.holds
@@ -189,7 +182,6 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
         cases=sum(v.cases for v in verdicts),
         paths=sum(v.paths for v in verdicts),
         seed=worst.seed if seed is None else seed,
-        observed=False,
     )
 
 
@@ -212,12 +204,8 @@ class Control:
     part: str = ""
 
     def detected(self, seed: int = 0) -> bool:
-        """Whether the check fails, by the part named; its verdict is meant to fail and is shown to no observer."""
-        observers, OBSERVERS[:] = OBSERVERS[:], []
-        try:
-            verdict = self.check(seed)
-        finally:
-            OBSERVERS[:] = observers
+        """Whether the check fails, by the part named."""
+        verdict = self.check(seed)
         return not verdict.holds and verdict.part.startswith(self.part)
 
 
@@ -357,7 +345,7 @@ class Statement:
 
     def _combined(self, verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
         found = _combined(verdicts, seed)
-        return replace(found, hypotheses=found.hypotheses or self.hypotheses, observed=False)
+        return replace(found, hypotheses=found.hypotheses or self.hypotheses)
 
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
@@ -377,4 +365,4 @@ class Statement:
 
 def _combined(verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
     """`combine` with this seed, even if it is none."""
-    return replace(combine(verdicts), seed=seed, observed=False)
+    return replace(combine(verdicts), seed=seed)

@@ -10,6 +10,7 @@ import pytest
 from contraction.statements import all_statements, records
 from contraction.statements.records import Verdict
 from contraction.statements.render.table import table
+from tests.theory.verdicts import observed
 
 _WORST: dict[tuple[str, str], Verdict] = {}
 
@@ -25,9 +26,8 @@ def _collect_verdicts(request):
     if request.node.get_closest_marker("control"):
         yield
         return
-    records.OBSERVERS.append(_absorb)
-    yield
-    records.OBSERVERS.remove(_absorb)
+    with observed(_absorb):
+        yield
 
 
 def pytest_sessionfinish(session):
@@ -39,7 +39,6 @@ def pytest_sessionfinish(session):
 def pytest_testnodedown(node, error):
     for fields in getattr(node, "workeroutput", {}).get("verdicts", []):
         fields["rows"] = tuple(fields["rows"])
-        fields["observed"] = False
         _absorb(Verdict(**fields))
 
 
@@ -52,7 +51,7 @@ def pytest_terminal_summary(terminalreporter):
         grouped[verdict.statement].append(verdict)
     known = {s.name: s.hypotheses for s in all_statements()}
     shown = [
-        dataclasses.replace(v, hypotheses=v.hypotheses or known.get(name, ""), observed=False)
+        dataclasses.replace(v, hypotheses=v.hypotheses or known.get(name, ""))
         for name in sorted(grouped)
         for v in grouped[name]
     ]

@@ -22,7 +22,7 @@ BAR = "\\|"
 
 def _verdict(statement: Statement) -> Verdict:
     rows = tuple(row.id for row in statement.rows)
-    return Verdict(statement.name, rows, "exact", True, observed=False)
+    return Verdict(statement.name, rows, "exact", True)
 
 
 @pytest.mark.parametrize("statement", all_statements(), ids=lambda s: s.name)

@@ -100,12 +100,12 @@ def mean_test(f: Function, seed: int) -> Verdict:
     )
 
 
-def p_value_guard(f: Function, seed: int) -> Verdict:
+def pvalue_guard(f: Function, seed: int) -> Verdict:
     """Fisher's statistic of SciPy on both sides decides: uniform values pass, all small or all near 1 do not."""
     rng = np.random.default_rng([seed, 13])
     samples = [rng.random(40), rng.random(40) ** 6, 1 - rng.random(40) ** 6, np.full(5, 0.5), [1e-9], [0.02, 0.9, 0.4]]
     claimed = [min(_fisher(p), _fisher(1 - np.asarray(p))) > 0.005 for p in samples]
-    return comparisons.equal("p_value_guard", (), [int(f(p, 0.01)) for p in samples], [int(one) for one in claimed])
+    return comparisons.equal("pvalue_guard", (), [int(f(p, 0.01)) for p in samples], [int(one) for one in claimed])
 
 
 def _fisher(p: Any) -> float:
@@ -177,7 +177,7 @@ ORACLES = [
     _oracle(two_sample_test, "scipy.stats.ks_2samp", "everything passes", _passing),
     _oracle(mean_test, "Hoeffding's threshold in closed form", "everything passes", _passing),
     _oracle(
-        p_value_guard,
+        pvalue_guard,
         "scipy.stats.combine_pvalues on both sides",
         "one side",
         lambda f: lambda p, a: f(np.minimum(p, 0.5), a),

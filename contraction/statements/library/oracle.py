@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contraction.statements.records import OBSERVERS, Verdict
+from contraction.statements.records import Verdict
 
 __all__ = ["Function", "Oracle"]
 
@@ -51,12 +51,8 @@ class Oracle:
     def run(self, seed: int = 0) -> Verdict:
         """The verdict on the function, under its own name."""
         found = self.check(self.load(), seed)
-        return replace(found, statement=self.name, rows=(), hypotheses=self.against, seed=seed, observed=False)
+        return replace(found, statement=self.name, rows=(), hypotheses=self.against, seed=seed)
 
     def detected(self, seed: int = 0) -> bool:
-        """Whether the check refuses the bent version; its verdict is shown to no observer."""
-        observers, OBSERVERS[:] = OBSERVERS[:], []
-        try:
-            return not self.check(self.bent(self.load()), seed).holds
-        finally:
-            OBSERVERS[:] = observers
+        """Whether the check refuses the bent version."""
+        return not self.check(self.bent(self.load()), seed).holds

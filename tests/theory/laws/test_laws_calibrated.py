@@ -128,7 +128,7 @@ def test_a_sample_closer_than_chance_is_flagged():
     assert one_sample_test(np.random.default_rng(0).random(n), uniform, SuiteRates(tests=50).each)
 
 
-def test_p_value_guard_is_two_sided():
+def test_pvalue_guard_is_two_sided():
     """Size counted; a constant stream near 1 or near 0 is flagged, a uniform one not."""
     rng = np.random.default_rng(15)
     assert sum(not pvalue_guard(rng.random(20), 0.05) for _ in range(REPEATS)) <= MOST

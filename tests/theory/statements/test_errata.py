@@ -185,9 +185,7 @@ def test_an_entry_that_is_not_confirmed_says_so():
     page = errata_markdown((s,), {("s", 1): Verdict("s", (1,), "refuted", False, 1, 2, note="why")})
     assert "NOT CONFIRMED" in page
     loose = Row(1, "here", "LOOSE", quote="Quoted.", beyond="Sharper.")
-    page = errata_markdown(
-        (_with(s, loose),), {("s", 1): Verdict("s", (1,), "loose", True, 1, 2, note="why", observed=False)}
-    )
+    page = errata_markdown((_with(s, loose),), {("s", 1): Verdict("s", (1,), "loose", True, 1, 2, note="why")})
     assert "the printed bound holds: found 1, the bound is 2" in page
     assert "fails" not in page
 

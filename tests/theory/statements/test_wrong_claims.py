@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from contraction import __main__ as command_line
-from contraction.statements import all_statements, find, records
+from contraction.statements import all_statements, find
 from contraction.statements.cases.error_rates import (
     FALSE_ALARM,
     binomial_miss,
@@ -27,6 +27,7 @@ from contraction.statements.records import Control, Verdict
 from contraction.statements.section_2 import time_averages
 from contraction.statements.section_3 import log_moment, unbounded_noise
 from contraction.statements.section_4_5 import settling_times
+from tests.theory.verdicts import observed
 
 STATISTICAL = ("log_moment", "unbounded_noise", "time_averages", "settling_times")
 CONTROLS = [(s.name, control) for s in all_statements() for control in s.controls]
@@ -126,13 +127,14 @@ def test_verify_fails_if_a_wrong_claim_passes(capsys, monkeypatch):
     assert "NOT DETECTED quadratic_sgd: the check holds with the wrong claim “two is one”" in captured.err
 
 
-def test_the_verdicts_of_controls_are_shown_to_no_observer():
+def test_the_table_shows_the_verdicts_of_checks_and_none_of_controls_and_summaries():
     seen: list[Verdict] = []
-    before = list(records.OBSERVERS)
-    records.OBSERVERS.append(seen.append)
-    try:
+    make = Verdict.__post_init__
+    (statement,) = find("quadratic_sgd")
+    with observed(seen.append):
         assert CONTROLS[0][1].detected(0)
-    finally:
-        records.OBSERVERS.remove(seen.append)
-    assert seen == []
-    assert before == records.OBSERVERS
+        assert seen == []
+        verdicts = list(statement.run(0))
+    assert len(seen) > len(verdicts)
+    assert sum(v.cases for v in seen) == sum(v.cases for v in verdicts)
+    assert Verdict.__post_init__ is make

@@ -13,7 +13,8 @@ from contraction import __main__ as command_line
 from contraction.statements import find
 from contraction.statements.library import all_oracles, find_oracles, public_functions
 from contraction.statements.library.oracle import Oracle
-from contraction.statements.records import OBSERVERS, Verdict
+from contraction.statements.records import Verdict
+from tests.theory.verdicts import observed
 
 ORACLES = all_oracles()
 IDS = [o.function for o in ORACLES]
@@ -90,14 +91,14 @@ def test_verify_fails_if_a_function_is_wrong_or_a_bent_one_passes(capsys, monkey
     assert "NOT DETECTED Fraction: the check holds with the wrong claim “not bent”" in captured.err
 
 
-def test_bent_verdicts_are_shown_to_no_observer():
+def test_the_table_shows_the_verdicts_on_functions_and_none_on_bent_ones():
+    (oracle,) = find_oracles("check_factor")
     seen: list[Verdict] = []
-    OBSERVERS.append(seen.append)
-    try:
-        assert find_oracles("check_factor")[0].detected(0)
-    finally:
-        OBSERVERS.remove(seen.append)
-    assert seen == []
+    with observed(seen.append):
+        assert oracle.detected(0)
+        assert seen == []
+        verdict = oracle.run(0)
+    assert sum(v.cases for v in seen) == verdict.cases
 
 
 @pytest.mark.control
