@@ -96,11 +96,6 @@ class BackwardLimit(Value):
     far: float | None = None
 
     @property
-    def limit(self) -> NDArray:
-        """The same point as ``value``."""
-        return self.value
-
-    @property
     def certified(self) -> bool:
         """Whether the error is a certificate."""
         return self.certificate.certified
