@@ -133,10 +133,11 @@ def _uniform(
 ) -> ErrorBound:
     """Theorem 2.2: a common factor k < 1 in one metric; in mean square where that is sharper."""
     k = contraction_constant(family, reference, space, ball, seed)
+    if moment is not None:
+        search_declared_moments(family, reference, moment, seed)
     if moment == 2 and ball is None and (space is None or space == family.space):
         found = certify_mean_square(family, reference, begin)
         if found is not None and (k is None or found.k < k.value * (1 - 2.0**-30)):
-            search_declared_moments(family, reference, seed)
             return found
     if k is None or k.value >= 1:
         return _without_common_factor(family, reference, begin, moment, k, searched=ball is None and space is None)

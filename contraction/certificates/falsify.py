@@ -17,7 +17,7 @@ from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant
 from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
@@ -33,6 +33,7 @@ OPERATIONS = 64
 STEEPEST_MAPS = 6  # derivatives are taken of this many maps
 SMALL = 64  # up to this dimension as whole matrices
 FULL_JACOBIAN = 512  # up to this dimension one whole matrix for one map, products with vectors otherwise
+STARTS = 256  # so many maps move the start, for a declared displacement
 LARGE = 2**20  # so many numbers of pairs a map are compared at least where d is large
 
 
@@ -101,7 +102,7 @@ def search_violation(
     near = start.reshape(-1, *event)[0]
     pairs = min(pairs, max(4, LARGE // max(1, near.size)))
     factor, reach = owner.contraction if factor is None else factor, owner.displacement(start)
-    best, farthest, compared = 0.0, 0.0, 0
+    best, farthest, compared = 0.0, _farthest(family, start, reach, seed), 0
     for n, i in enumerate(_spread(len(operators), maps)):
         T = _Map(operators, i)
         farthest = max(farthest, _check_displacement(T, start, reach))
@@ -116,6 +117,16 @@ def search_violation(
             best = max(best, _check_pairs(T, p, q, limits))
             compared += len(p)
     return Search(min(maps, len(operators)), compared, best, farthest)
+
+
+def _farthest(family: RandomOperator | Operators, start: NDArray, reach: Constant | None, seed: int) -> float:
+    """Compare a declared displacement with that of many fresh maps at the start, which costs one application each."""
+    if isinstance(family, Operators) or reach is None or reach.origin != "declared":
+        return 0.0
+    count = max(16, min(STARTS, LARGE // max(1, start.size)))
+    rng = np.random.default_rng(sub_sequence(seed, "displacements"))
+    operators = drawn(family, count, int(rng.integers(2**63)))
+    return max(_check_displacement(_Map(operators, i), start, reach) for i in range(1, count + 1))
 
 
 def check_enclosures(

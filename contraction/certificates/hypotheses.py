@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,15 @@ def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
         )
     if theta.dtype.kind == "f" and not np.all(np.isfinite(theta)):
         raise ValueError("a reference point must be finite")
+    region = family.known.region
+    if region is not None:
+        try:
+            region.points(np.random.default_rng(0), theta, 1)
+            inside = bool(np.all(region.contains(theta.astype(float))))
+        except ValueError as error:
+            raise ValueError(f"the domain {region!r} is not one of points like {theta.tolist()}: {error}") from None
+        if not inside:
+            raise ValueError(f"the point {theta.tolist()} is not in the domain {region!r} declared for the maps")
     return theta
 
 
@@ -114,8 +124,12 @@ def displacement_constant(
     factor = "" if k is None else f" (k = {k.value:.6g} is fine)"
     if c is None:
         raise NotCertified(
-            f"D unknown: nothing is stated about sup d(θ0, Tθ0) over the support of {family!r}{factor}",
-            ("declare displacement=", "certify the drawn operators", "estimate(family, theta0)"),
+            f"D unknown: nothing is stated about {_displacement_sought(moment)} of {family!r}{factor}",
+            (
+                "declare displacement=" if moment is None else "declare known=Known(displacement_moment=)",
+                "certify the drawn operators",
+                "estimate(family, theta0)",
+            ),
         )
     if not math.isfinite(c.value):
         if moment is None:
@@ -124,9 +138,14 @@ def displacement_constant(
                 ("moment=2 for a bound in L²", "certify the drawn operators, which bounds d(θ_N, θ_n)"),
             )
         raise NotCertified(
-            f"‖d(θ0, Tθ0)‖_{moment:g} infinite ({c.source}){factor}", ("a smaller moment p", "certify drawn operators")
+            f"‖d(θ0, Tθ0)‖_{moment:g} infinite, or no bound of it is known ({c.source}){factor}",
+            ("a smaller moment p", "noise whose moments are known", "certify drawn operators"),
         )
     return displacement_rounded_up(c, theta)
+
+
+def _displacement_sought(moment: float | None) -> str:
+    return "sup d(θ0, Tθ0) over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g}"
 
 
 def start_distance(
@@ -151,10 +170,24 @@ def no_contraction(
     if tried:
         others.append("q= for contraction after q maps")
     if k is None:
-        return NotCertified(
-            f"k unknown: no Lipschitz constant is stated for {family!r}",
-            ("declare contraction=", "estimate(family, theta0)", *others[-1:]),
-            tried,
-        )
+        return _nothing_stated(family, moment, others[-1:], tried)
     reason = family.why_not_contracting(k) or f"k ≥ 1: k = {k.value:.6g} ({k.source})"
     return NotCertified(reason + ("; no common norm found" if tried else ""), tuple(others), tried)
+
+
+def _nothing_stated(
+    family: RandomOperator, moment: float | None, others: Sequence[str], tried: tuple[str, ...]
+) -> NotCertified:
+    """Return the error for a family without a common factor, which names what was stated in its place."""
+    rho = family.known.mean_square
+    if rho is not None and moment == 2:
+        reason = f"k ≥ 1: known.mean_square = {rho:g} is not below 1"
+        return NotCertified(f"{reason}, and no Lipschitz constant is stated for {family!r}", tuple(others), tried)
+    ways = ["declare contraction=", "estimate(family, theta0)", *others]
+    if rho is not None:
+        ways.insert(0, "moment=2, which known.mean_square= speaks of")
+    if family.lipschitz_origin == "declared":
+        reason = f"k unknown: lipschitz= speaks of each map; the largest for all maps of {family!r} is not stated"
+    else:
+        reason = f"k unknown: no Lipschitz constant is stated for {family!r}"
+    return NotCertified(reason, tuple(ways), tried)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.operators import RandomOperator, drawn
-from contraction.maps.points import apply_read_only
+from contraction.maps.operators import Operators, RandomOperator, drawn
+from contraction.maps.points import apply_read_only, declared_number
 
 __all__ = ["search_declared_moments"]
 
@@ -32,8 +32,10 @@ def exceeds(values: NDArray, mean: float, alpha: float) -> bool:
     return max(logs) > np.log(len(BETS) / alpha)
 
 
-def search_declared_moments(family: RandomOperator, theta: NDArray, seed: int) -> None:
-    """Refuse a declared factor in mean square, or a declared second moment of the displacement, that draws contradict.
+def search_declared_moments(family: RandomOperator, theta: NDArray, p: float, seed: int) -> None:
+    """Refuse declared p-th moments, of the displacement and of the Lipschitz constant, that draws contradict.
+
+    For p = 2 a declared factor in mean square is searched as well.
 
     Raises
     ------
@@ -41,34 +43,65 @@ def search_declared_moments(family: RandomOperator, theta: NDArray, seed: int) -
         With the pair of points (or the start), the mean that was seen and what is declared.
     """
     known = family.known
-    if known.mean_square is None and known.displacement_moment is None:
+    if known.displacement_moment is None and known.lipschitz_moment is None and (p != 2 or known.mean_square is None):
         return
     rng = np.random.default_rng(sub_sequence(seed, "mean square"))
     operators = drawn(family, DRAWS, int(rng.integers(2**63)))
-    pairs = [] if known.mean_square is None else [_pair(family, theta, rng) for _ in range(PAIRS)]
+    rho = known.mean_square if p == 2 else None
+    of_maps = None if known.lipschitz_moment is None else float(known.lipschitz_moment(p))
+    pairs = [] if rho is None and of_maps is None else [_pair(family, theta, rng) for _ in range(PAIRS)]
     points = np.stack([theta.astype(float), *(x for pair in pairs for x in pair)])
     images = np.stack(
         [apply_read_only(family, points, operators.draws[i], f"T_{i + 1}") for i in range(len(operators))]
     )
-    distance, alpha = family.space.distance, FALSE_ALARM / (PAIRS + 1)
+    distance, alpha = family.space.distance, FALSE_ALARM / (2 * PAIRS + 2)
     if known.displacement_moment is not None:
-        declared = float(known.displacement_moment(2.0, theta))
-        squares = np.asarray(distance(points[:1], images[:, 0]), dtype=float).ravel() ** 2
-        if exceeds(squares, declared**2 * (1 + 2.0**-30), alpha):
-            raise DeclarationRefuted(
-                f"the declared displacement_moment(2, theta0) = {declared!r} is violated: the mean of "
-                f"d(theta0, T theta0)² over {DRAWS} draws (seed {seed}) is {np.mean(squares):.6g} "
-                f"at theta0 = {theta.tolist()}"
-            )
+        _search_displacement(family, theta, np.asarray(distance(points[:1], images[:, 0]), dtype=float), p, alpha, seed)
+    if of_maps is not None:
+        _search_stated(family, operators, of_maps, p, alpha, seed)
     for j, (x, y) in enumerate(pairs):
         before = float(distance(x, y))
-        after = np.asarray(distance(images[:, 2 * j + 1], images[:, 2 * j + 2]), dtype=float)
-        if before > 0 and exceeds((after / before) ** 2, float(known.mean_square or 0) ** 2 * (1 + 2.0**-30), alpha):
-            raise DeclarationRefuted(
-                f"the declared mean_square = {known.mean_square!r} is violated: (d(Tx, Ty) / d(x, y))² has a mean of "
-                f"{np.mean((after / before) ** 2):.6g} over {DRAWS} draws (seed {seed}) at x = {x.tolist()}, "
-                f"y = {y.tolist()}"
-            )
+        if before == 0:
+            continue
+        ratios = (np.asarray(distance(images[:, 2 * j + 1], images[:, 2 * j + 2]), dtype=float) / before) ** p
+        for name, declared, bound in (
+            ("mean_square", rho, None if rho is None else float(rho) ** 2),
+            (f"lipschitz_moment({p:g})", of_maps, of_maps),
+        ):
+            if bound is not None and exceeds(ratios, bound * (1 + 2.0**-30), alpha):
+                raise DeclarationRefuted(
+                    f"the declared {name} = {declared!r} is violated: (d(Tx, Ty) / d(x, y))^{p:g} has a mean of "
+                    f"{np.mean(ratios):.6g} over {DRAWS} draws (seed {seed}) at x = {x.tolist()}, y = {y.tolist()}"
+                )
+
+
+def _search_displacement(
+    family: RandomOperator, theta: NDArray, moved: NDArray, p: float, alpha: float, seed: int
+) -> None:
+    assert family.known.displacement_moment is not None
+    declared = declared_number("known.displacement_moment", family.known.displacement_moment(p, theta))
+    powers = moved.ravel() ** p
+    if exceeds(powers, declared**p * (1 + 2.0**-30), alpha):
+        raise DeclarationRefuted(
+            f"the declared displacement_moment({p:g}, theta0) = {declared!r} is violated: the mean of "
+            f"d(theta0, T theta0)^{p:g} over {DRAWS} draws (seed {seed}) is {np.mean(powers):.6g} "
+            f"at theta0 = {theta.tolist()}"
+        )
+
+
+def _search_stated(
+    family: RandomOperator, operators: Operators, declared: float, p: float, alpha: float, seed: int
+) -> None:
+    """Compare a declared moment of Lipschitz constants with those that are stated for each map."""
+    stated = [family.lipschitz(operators.draws[i]) for i in range(len(operators))]
+    if any(K is None for K in stated):
+        return
+    powers = np.array([float(K) for K in stated]) ** p
+    if exceeds(powers, declared * (1 + 2.0**-30), alpha):
+        raise DeclarationRefuted(
+            f"the declared lipschitz_moment({p:g}) = {declared!r} is violated: the mean of lipschitz(draw)^{p:g} over "
+            f"{DRAWS} draws (seed {seed}) is {np.mean(powers):.6g}"
+        )
 
 
 def _pair(family: RandomOperator, theta: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:

@@ -83,13 +83,17 @@ def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | Non
     return parts, None if any(w is None for w in weights) else weights, metric
 
 
+def _of_factor(family: RandomOperator, p: float) -> str:
+    return f"E |K|^{p:g} in closed form" if family.moment_origin == "proved" else f"known.lipschitz_moment({p:g})"
+
+
 def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | None:
     """rho_p = E Lip(T_1 … T_q)^p for independent maps, in closed form or over listed words; None if unknown."""
     check_positive("p", p)
     if not family.is_iid:
         return None
     if q == 1 and (moment := family.factor_moment(p)) is not None:
-        return Constant(float(round_up(moment, 64)), family.moment_origin, f"E |K|^{p:g} in closed form")
+        return Constant(float(round_up(moment, 64)), family.moment_origin, _of_factor(family, p))
     known = listed_words(family, q)
     if known is None:
         return None

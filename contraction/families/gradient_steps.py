@@ -101,6 +101,20 @@ class GradientSteps(RandomOperator):
         order = "" if self.law is None else f", law={self.law!r}"
         return f"GradientSteps({self.loss!r}, h={self.h!r}, batch_size={self.batch_size}{order})"
 
+    @property
+    def index_law(self) -> IndexLaw | None:
+        """Law of the word of batches; of a law of rows, that of the batches which an epoch is cut into.
+
+        It is None where it is unknown. One shuffle of the rows makes random batches, so that one shuffle of one or two
+        batches, which depends on nothing, does not stand for it.
+        """
+        if self.law is None or self.given is not None:
+            return self.law
+        batches = self.rows // self.batch_size
+        if isinstance(self.law, ShuffledOnce) and batches <= 2:
+            return None
+        return type(self.law)(batches) if isinstance(self.law, Cyclic | Reshuffled | ShuffledOnce) else None
+
     def _law(self, law: IndexLaw | type[IndexLaw] | None) -> IndexLaw | None:
         if law is None:
             return None

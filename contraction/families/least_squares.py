@@ -83,6 +83,11 @@ class LeastSquares(RandomOperator):
     def is_iid(self) -> bool:
         return self.steps.is_iid
 
+    @property
+    def index_law(self) -> IndexLaw | None:
+        """Law of the word of batches, as of `GradientSteps`; label noise is independent of it, map by map."""
+        return self.steps.index_law
+
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
         """Independent draws one by one; with a law, its batches, and label noise from the generator of each map."""
         if self.steps.law is None:

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.stats.distributions import rv_frozen
 
 from contraction.families.noise import Gaussian, Noise
+from contraction.maps.draws import takes
 
 __all__ = ["FunctionNoise", "ScipyNoise", "as_noise"]
 
@@ -79,7 +80,8 @@ class ScipyNoise(Noise):
             square = self.variance + (self._mean - about) ** 2 if math.isfinite(self._variance) else math.inf
             return ROOM * square if p == 2 else ROOM * square ** (p / 2)
         m = 2 * math.ceil(p / 2)
-        raw = [float(self.law.moment(k)) if k else 1.0 for k in range(m + 1)]
+        with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
+            raw = [float(self.law.moment(k)) if k else 1.0 for k in range(m + 1)]
         if not np.all(np.isfinite(raw)):
             return math.inf
         terms = [math.comb(m, k) * raw[k] * (-about) ** (m - k) for k in range(m + 1)]
@@ -125,8 +127,8 @@ class FunctionNoise(Noise):
         variance: float | None = None,
         interval: tuple[float, float] = (-math.inf, math.inf),
     ) -> None:
-        if not callable(function):
-            raise TypeError(f"noise is a function of a generator and a shape, got {function!r}")
+        if not callable(function) or not takes(function, 2):
+            raise TypeError(f"noise is a function noise(rng, size) of a generator and a shape, got {function!r}")
         if variance is not None and not variance >= 0:
             raise ValueError(f"a variance is a number >= 0, got {variance!r}")
         self.function, self._mean, self._variance = function, mean, variance
@@ -180,5 +182,6 @@ def as_noise(noise: Any) -> Noise:
     if callable(noise) and not isinstance(noise, type | stats.rv_continuous | stats.rv_discrete):
         return FunctionNoise(noise)  # pyright: ignore[reportArgumentType]
     raise TypeError(
-        f"noise is a Noise, a frozen law such as scipy.stats.t(3), or a function noise(rng, size), got {noise!r}"
+        "noise is a Noise, a frozen law on R such as scipy.stats.t(3), or a function noise(rng, size); for a Gaussian "
+        f"vector use families.GaussianVector; got {noise!r}"
     )

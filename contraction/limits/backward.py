@@ -63,8 +63,9 @@ class BackwardLimit(Value):
     value : ndarray
         T_1 … T_maps (theta0), the point.
     error : float
-        Certified: a bound on its distance to the limit, ``truncation + rounding``. Estimate: the largest distance that
-        was seen, plus the rounding of one map. It is 0 only in exact arithmetic.
+        Certified: a bound on its distance to the limit, ``truncation + rounding``; with a finite ``p`` a bound on
+        (E d^p)^(1/p), which the distance of one draw may exceed. Estimate: the largest distance that was seen, plus the
+        rounding of one map. It is 0 only in exact arithmetic.
     certificate : Certificate or Estimate
         ``certificate.certified`` says which.
     maps : int
@@ -94,6 +95,16 @@ class BackwardLimit(Value):
     delta: float | None = None
     lengths: tuple[int, ...] = ()
     far: float | None = None
+
+    @property
+    def p(self) -> float:
+        """Order of the moment that ``error`` bounds: infinity for a bound on the distance itself."""
+        return self.certificate.p
+
+    def __str__(self) -> str:
+        kind = "certified" if self.certified else f"estimate, alpha = {self.alpha:g}, delta = {self.delta:g}"
+        sense = "" if math.isinf(self.p) else f" in the sense of (E d^{self.p:g})^(1/{self.p:g})"
+        return f"limit {self.value} within {self.error:.3g}{sense} after {self.maps} maps ({kind})"
 
     @property
     def certified(self) -> bool:
@@ -430,7 +441,10 @@ class _Search:
                 f"undecided: by n = {n} no fresh start made by new maps (up to {lengths(n)[-1]} of them) differs from "
                 "theta0, so nothing was seen to contract. If every map keeps theta0, declare displacement=0.0"
             )
-        seen = f"fresh starts are up to {np.max(before):.6g} from theta0, and up to {np.max(after):.6g} apart from it"
+        seen = (
+            f"fresh starts are up to {np.max(before):.6g} from theta0, and T_1 … T_n takes them up to "
+            f"{np.max(after):.6g} from the iterate"
+        )
         if np.all(after >= NEARER * before):
             raise NotSettled(f"nothing comes nearer: {seen} under {n} maps, none nearer than before")
         raise NotSettled(

@@ -12,6 +12,7 @@ from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.known import Known
+from contraction.maps.points import declared_number
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
 from contraction.types import Draw
@@ -58,7 +59,8 @@ class Answers:
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
         """‖d(theta0, T theta0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
         if self.known.displacement_moment is not None:
-            return Constant(float(self.known.displacement_moment(p, theta0)), "declared", "known.displacement_moment")
+            value = declared_number("known.displacement_moment", self.known.displacement_moment(p, theta0))
+            return Constant(value, "declared", "known.displacement_moment")
         return self.displacement(theta0)
 
     @property

@@ -10,7 +10,16 @@ import numpy as np
 
 from contraction.types import Draw
 
-__all__ = ["LazyDraws", "ReplicaBlock", "derived_seed", "map_generator", "one_of", "sub_sequence", "takes_size"]
+__all__ = [
+    "LazyDraws",
+    "ReplicaBlock",
+    "derived_seed",
+    "map_generator",
+    "one_of",
+    "sub_sequence",
+    "takes",
+    "takes_size",
+]
 
 CACHED_BYTES = 256 * 2**20
 
@@ -26,6 +35,7 @@ PURPOSES = {
     "coupling from the past": 0xCF,
     "mean square": 0x4D53,
     "enclosures": 0xBA11,
+    "displacements": 0xD15A,
     "declarations": 0xDEC1,
 }
 
@@ -55,6 +65,17 @@ def takes_size(draw: Callable) -> bool:
         return "size" in signature(draw).parameters
     except (TypeError, ValueError):  # builtins without a signature
         return False
+
+
+def takes(function: Callable, count: int) -> bool:
+    """Whether a function can be called with so many positional arguments; True where its signature is unknown."""
+    try:
+        signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # builtins without a signature
+        return True
+    return True
 
 
 def one_of(many: Draw, r: int, size: int) -> Draw:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.domains import Domain, as_domain
+from contraction.maps.draws import takes
 
 __all__ = ["Known"]
 
@@ -58,12 +59,12 @@ class Known:
     domain: Domain | Callable[[np.random.Generator, NDArray, int], ArrayLike] | None = None
 
     def __post_init__(self) -> None:
-        for name, given in (
-            ("displacement_moment", self.displacement_moment),
-            ("lipschitz_moment", self.lipschitz_moment),
+        for name, given, arguments in (
+            ("displacement_moment", self.displacement_moment, ("p", "theta0")),
+            ("lipschitz_moment", self.lipschitz_moment, ("p",)),
         ):
-            if given is not None and not callable(given):
-                raise TypeError(f"known.{name} must be a function, got {given!r}")
+            if given is not None and not (callable(given) and takes(given, len(arguments))):
+                raise TypeError(f"known.{name} must be a function of ({', '.join(arguments)}), got {given!r}")
         rho = self.mean_square
         if rho is not None and not (isinstance(rho, Real) and not isinstance(rho, bool) and 0 <= float(rho) < np.inf):
             raise ValueError(f"known.mean_square must be a finite number >= 0, got {rho!r}")

@@ -18,9 +18,9 @@ from contraction.arguments import check_integer, check_seed
 from contraction.maps.affine import AffineMaps, stack_affine
 from contraction.maps.answers import Answers
 from contraction.maps.constants import Constant, Origin
-from contraction.maps.draws import LazyDraws, ReplicaBlock, one_of, takes_size
+from contraction.maps.draws import LazyDraws, ReplicaBlock, one_of, takes, takes_size
 from contraction.maps.known import Known
-from contraction.maps.points import apply_read_only, each_point
+from contraction.maps.points import apply_read_only, declared_number, each_point
 from contraction.maps.spaces import Space, as_space
 from contraction.types import Draw, Numbers
 
@@ -121,6 +121,11 @@ class RandomOperator(Answers):
         for label, function in (("draw", draw), ("apply", apply), ("lipschitz", lipschitz), ("affine", affine)):
             if function is not None and not callable(function):
                 raise TypeError(f"{label} must be a function, got {function!r}")
+        self._draws_many = takes_size(draw)
+        if not takes(draw, 2 if self._draws_many else 1):
+            raise TypeError(f"draw must be a function of a generator, draw(rng) or draw(rng, size), got {draw!r}")
+        if callable(displacement) and not takes(displacement, 1):
+            raise TypeError(f"displacement must be a number or a function of theta0, got {displacement!r}")
         if contraction is not None and not (_at_least_zero(contraction) and contraction < np.inf):
             raise ValueError(f"a declared contraction factor must be a finite number >= 0, got {contraction!r}")
         declared = displacement is None or callable(displacement)
@@ -137,7 +142,6 @@ class RandomOperator(Answers):
         if known is not None and not isinstance(known, Known):
             raise TypeError(f"known is a Known(...), got {known!r}")
         self.known = Known() if known is None else known
-        self._draws_many = takes_size(draw)
 
     def __repr__(self) -> str:
         return f"{self.name}()"
@@ -182,7 +186,7 @@ class RandomOperator(Answers):
         if self._displacement is None:
             return None
         value = self._displacement(theta0) if callable(self._displacement) else self._displacement
-        return Constant(float(value), "declared", "displacement=")
+        return Constant(declared_number("displacement", value), "declared", "displacement=")
 
     def lipschitz(self, draw: Draw) -> Numbers:
         """Lipschitz constant of the map of a draw (an array over leading axes), None if unknown."""

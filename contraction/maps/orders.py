@@ -196,6 +196,8 @@ class Epochs:
 
     def __post_init__(self) -> None:
         check_integer("the maps N of an epoch", self.N, 1)
+        if not isinstance(self.forth_and_back, bool):
+            raise TypeError(f"forth_and_back must be True or False, got {self.forth_and_back!r}")
 
     def anchor(self, n: int) -> int:
         return check_integer("n", n, 1) - 1

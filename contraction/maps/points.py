@@ -70,3 +70,30 @@ def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_n
         return theta.copy()
     images = [np.array(function(theta[index])) for index in np.ndindex(*lead)]  # copies, of a buffer too
     return np.stack(images).reshape(*lead, *images[0].shape)
+
+
+def declared_number(name: str, value: ArrayLike) -> float:
+    """Return a declared constant as a float: a number >= 0, infinity included, or an array of one such number.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number.
+    ValueError
+        If it is negative or NaN.
+
+    Examples
+    --------
+    >>> declared_number("displacement", np.array([1.5]))
+    1.5
+    """
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.size != 1:
+        raise TypeError(f"{name} must be one number, or a function that returns one number, got {value!r}")
+    number = float(array.item())
+    if not number >= 0:
+        raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+    return number

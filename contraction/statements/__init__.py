@@ -29,7 +29,7 @@ def all_statements() -> tuple[Statement, ...]:
 
 
 def find(name: str) -> tuple[Statement, ...]:
-    """Statements by name or by the paper's number ("backward_contraction", "Theorem 2.2", "row 14").
+    """Statements by name or by the paper's number ("backward_contraction", "Theorem 2.2", "row 14", "14").
 
     Raises
     ------
@@ -39,7 +39,7 @@ def find(name: str) -> tuple[Statement, ...]:
     wanted = name.casefold().strip()
     known: dict[str, list[Statement]] = {}
     for s in all_statements():
-        for label in (s.name, *s.paper, *(f"row {r.id}" for r in s.rows)):
+        for label in (s.name, *s.paper, *(f"row {r.id}" for r in s.rows), *(str(r.id) for r in s.rows)):
             known.setdefault(label.casefold(), []).append(s)
     if wanted in known:
         return tuple(known[wanted])
