@@ -96,16 +96,6 @@ class BernoulliConvolution(FiniteFamily):
         return self.h**2 * self.noise_variance() * sum((1 - self.h) ** (2 * j) for j in range(n))
 
     @property
-    def stationary_mean(self) -> NDArray:
-        """Mean of the stationary law, shape (1,)."""
-        return np.array([float(self.mean())])
-
-    @property
-    def stationary_covariance(self) -> NDArray:
-        """Variance of the stationary law, shape (1, 1)."""
-        return np.array([[float(self.variance())]])
-
-    @property
     def stationary(self) -> tuple[Literal["uniform", "cantor"], Any, Any] | None:
         """("uniform" or "cantor", low, high) where the limit law has that name, None elsewhere.
 
