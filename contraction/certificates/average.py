@@ -26,6 +26,7 @@ from contraction.certificates.words import (
     word_norms,
     word_weights,
 )
+from contraction.concentration import empirical_bernstein, hoeffding
 from contraction.maps.constants import Origin
 from contraction.maps.draws import derived_seed
 from contraction.maps.errors import NotCertified
@@ -129,11 +130,8 @@ def confidence_upper(values: ArrayLike, largest: float, confidence: float, lowes
     n, width = len(x), largest - lowest
     if n < 2 or width < 0 or x.max() > largest + 1e-9 * max(1.0, abs(largest)):
         raise ValueError(f"needs at least two values <= {largest!r}, and lowest <= largest; got {n}, max {x.max()!r}")
-    log = math.log(2 / (1 - confidence))
-    hoeffding = width * math.sqrt(log / (2 * n))
-    bernstein = math.sqrt(2 * float(np.var(x, ddof=1)) * math.log(4 / (1 - confidence)) / n)
-    bernstein += 7 * width * math.log(4 / (1 - confidence)) / (3 * (n - 1))
-    return float(np.mean(x)) + min(hoeffding, bernstein)
+    error = (1 - confidence) / 2
+    return float(np.mean(x)) + min(hoeffding(n, width, error), empirical_bernstein(x, width, error))
 
 
 def average_contraction(

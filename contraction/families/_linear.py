@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from contraction.families.noise import Noise
 from contraction.maps.affine import AffineMaps, linear, stacked
@@ -76,42 +75,6 @@ class CommonLinear(RandomOperator, ABC):
     @abstractmethod
     def offset_covariance(self) -> NDArray:
         """Cov b, shape (d, d); ``inf`` where it is infinite."""
-
-    @property
-    def stationary_mean(self) -> NDArray:
-        """Mean of the stationary law, (I - A)^-1 E b.
-
-        Raises
-        ------
-        ValueError
-            If the spectral radius of A is not below one, so that there is no stationary law, or b has no mean.
-        """
-        self._check_stable()
-        return np.linalg.solve(np.eye(self.dim) - self.linear_part, self.offset_mean)
-
-    @property
-    def stationary_covariance(self) -> NDArray:
-        """Covariance S = A S A^T + Cov b of the stationary law.
-
-        Raises
-        ------
-        ValueError
-            If the spectral radius of A is not below one, or Cov b is infinite.
-        """
-        self._check_stable()
-        cov = self.offset_covariance
-        if not np.all(np.isfinite(cov)):
-            raise ValueError("the offsets have infinite variance, so the stationary law has no covariance")
-        if self._kind != "matrix":
-            a = np.broadcast_to(self._A, (self.dim,))
-            return cov / (1 - np.multiply.outer(a, a))
-        S = linalg.solve_discrete_lyapunov(self.linear_part, cov)
-        return (S + S.T) / 2
-
-    def _check_stable(self) -> None:
-        radius = float(np.max(np.abs(np.linalg.eigvals(self.linear_part))))
-        if not radius < 1:
-            raise ValueError(f"a stationary law needs a linear part of spectral radius < 1, got {radius:.6g}")
 
 
 def noise_box(h: Ball, noise: Noise, d: int) -> tuple[Vector, Vector] | tuple[None, None]:

@@ -46,7 +46,18 @@ class ConstantMaps(FiniteFamily):
 
     @property
     def stationary_support(self) -> list[tuple[Any, NDArray]] | None:
-        """The stationary law as (probability, point) pairs: the law of the points; None unless they are i.i.d."""
+        """The stationary law, which is the law of the points.
+
+        Returns
+        -------
+        list or None
+            Pairs (probability, point); None unless the maps are i.i.d.
+
+        Examples
+        --------
+        >>> ConstantMaps([[0.0], [1.0]]).stationary_support
+        [(Fraction(1, 2), array([0.])), (Fraction(1, 2), array([1.]))]
+        """
         if not self.law.is_iid or self.weights is None:
             return None
         table = self._table if self._exact_table is None else self._exact_table

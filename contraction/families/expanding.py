@@ -134,10 +134,22 @@ class ExpandingOnAverage(RandomOperator):
     def kesten_index(self) -> float:
         """The alpha > 0 with E |K|^alpha = 1, the tail index of the limit of linear maps: P(|theta*| > t) ~ c t^-alpha.
 
+        Returns
+        -------
+        float
+            The index; moments of the limit of this order and above are infinite.
+
         Raises
         ------
         ValueError
             Unless the maps are linear, contract on average (E log |K| < 0) and some |K| > 1.
+
+        Examples
+        --------
+        (2^a + 4^-a) / 2 = 1 at a = log2((1 + √5) / 2):
+
+        >>> round(ExpandingOnAverage([2.0, 0.25]).kesten_index, 4)
+        0.6942
         """
         if self.shape != "linear" or not self.log_mean < 0 or not self.contraction.value > 1:
             raise ValueError(

@@ -229,7 +229,21 @@ class LeastSquares(RandomOperator):
         return self.affine(np.stack(draws))
 
     def on_leaf(self, draw: NDArray, theta0: ArrayLike) -> AffineMaps:
-        """The map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c."""
+        """The map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c.
+
+        Returns
+        -------
+        AffineMaps
+            c -> A c + b with A of shape (r, r), r the number of columns of ``leaf_basis``.
+
+        Examples
+        --------
+        One row in the plane: the map contracts along it by 1/2, and leaves the other coordinate alone.
+
+        >>> family = LeastSquares([[1.0, 0.0]], [1.0], 0.5, 1)
+        >>> family.on_leaf(family.sample(1).draws[0], [0.0, 3.0]).A
+        array([[0.5]])
+        """
         maps, Q, theta = self.affine(draw), self.leaf_basis, np.asarray(theta0, dtype=float)
         offset = (linear(maps.A, theta, "matrix") + maps.b - theta) @ Q
         return AffineMaps(Q.T @ maps.A @ Q, offset, "matrix")

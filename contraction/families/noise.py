@@ -59,7 +59,20 @@ class Noise:
 
     @property
     def log_moment(self) -> bool:
-        """Whether E log+ |epsilon| is finite."""
+        """Whether E log+ |epsilon| is finite (Section 2.4: without it backward iterates with such noise diverge).
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        The Cauchy law has no mean, and a log moment:
+
+        >>> from contraction.families import Student
+        >>> Student(1.0).log_moment
+        True
+        """
         return True
 
     def moment(self, p: float, about: float = 0.0) -> float:

@@ -103,12 +103,24 @@ class PageRank(RandomOperator):
 
     @property
     def stationary_mean(self) -> NDArray:
-        """The PageRank vector x = c P x + (1 - c) v.
+        """The PageRank vector x = c P x + (1 - c) v, the mean of the stationary law.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,); the entries sum to one.
 
         Raises
         ------
         ValueError
             If c = 1: there is no teleport then.
+
+        Examples
+        --------
+        Page 0 links to page 1, page 1 to both:
+
+        >>> PageRank([[0, 1], [1, 1]], damping=0.5).stationary_mean.round(4)
+        array([0.4, 0.6])
         """
         if self.damping == 1:
             raise ValueError("the PageRank vector needs a damping c < 1, got 1")

@@ -52,67 +52,6 @@ class RandomAffine(FiniteFamily):
         """A family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
         return AffineLaw(draw, dim, **declared)
 
-    def _pairs(self) -> list[tuple[float, NDArray, NDArray]]:
-        """(weight, A (d, d), b (d,)) of the maps of positive probability."""
-        if self.weights is None or not self.law.is_iid:
-            raise ValueError(f"moments of iterates are for independent indices, not {self.law!r}")
-        assert self._table is not None
-        assert self.dim is not None
-        A = (
-            self._table.A
-            if self._table.kind == "matrix"
-            else self._table.A.reshape(len(self.maps), -1, 1) * np.eye(self.dim)
-        )
-        return [(float(self.weights[i]), A[i], self._table.b[i]) for i in self._live()]
-
-    @property
-    def mean_part(self) -> NDArray:
-        """E A, shape (d, d)."""
-        return np.sum([w * A for w, A, _ in self._pairs()], axis=0)
-
-    @property
-    def second_moment_operator(self) -> NDArray:
-        """E A ⊗ A, shape (d^2, d^2): E (A X A^T) in rows-first vectors."""
-        return np.sum([w * np.kron(A, A) for w, A, _ in self._pairs()], axis=0)
-
-    @property
-    def mean_square_rate(self) -> float:
-        """rho(E A ⊗ A)^(1/2), the exact rate of (E |theta* - theta_n|^2)^(1/2)."""
-        return float(np.sqrt(np.max(np.abs(np.linalg.eigvals(self.second_moment_operator)))))
-
-    @property
-    def stationary_mean(self) -> NDArray:
-        """(I - E A)^-1 E b.
-
-        Raises
-        ------
-        ValueError
-            Unless rho(E A) < 1 (the mean may diverge although the law converges).
-        """
-        radius = float(np.max(np.abs(np.linalg.eigvals(self.mean_part))))
-        if not radius < 1:
-            raise ValueError(f"the stationary mean needs rho(E A) < 1, got {radius:.6g}")
-        mean_b = np.sum([w * b for w, _, b in self._pairs()], axis=0)
-        return np.linalg.solve(np.eye(len(mean_b)) - self.mean_part, mean_b)
-
-    @property
-    def stationary_covariance(self) -> NDArray:
-        """Covariance of the stationary law from M = E (A theta + b)(A theta + b)^T.
-
-        Raises
-        ------
-        ValueError
-            Unless rho(E A ⊗ A) < 1.
-        """
-        if not self.mean_square_rate < 1:
-            raise ValueError(f"the stationary covariance needs rho(E A ⊗ A) < 1, got {self.mean_square_rate**2:.6g}")
-        m = self.stationary_mean
-        d = len(m)
-        # centred: theta' - m = A (theta - m) + (A m + b - m), the second term of mean zero and correlated with A
-        noise = np.sum([w * np.outer(A @ m + b - m, A @ m + b - m) for w, A, b in self._pairs()], axis=0)
-        S = np.linalg.solve(np.eye(d * d) - self.second_moment_operator, noise.reshape(-1)).reshape(d, d)
-        return (S + S.T) / 2
-
 
 class AffineLaw(RandomOperator):
     """T(theta) = A theta + b with (A, b) from any law.

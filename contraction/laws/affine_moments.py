@@ -198,6 +198,8 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
     if not family.is_iid:
         raise ValueError(f"these closed forms are for i.i.d. maps, got {family!r}")
     A, m, V = family.linear_part, family.offset_mean, family.offset_covariance
+    if V is not None and not np.all(np.isfinite(V)):
+        raise ValueError(f"the offsets of {family!r} have infinite variance, so their iterates have no covariance")
     if family.is_affine and A is not None and m is not None and V is not None:
         return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
     known = family.second_moments()

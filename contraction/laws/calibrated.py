@@ -66,7 +66,18 @@ class SuiteRates(Value):
 
     @property
     def each(self) -> Rates:
-        """The rates that each test may use."""
+        """The rates that each test may use.
+
+        Returns
+        -------
+        Rates
+            Both rates divided by the number of tests.
+
+        Examples
+        --------
+        >>> SuiteRates(0.01, 0.02, tests=10).each
+        Rates(false_alarm=0.001, miss=0.002)
+        """
         return Rates(self.false_alarm / self.tests, self.miss / self.tests)
 
 

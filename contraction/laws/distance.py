@@ -51,6 +51,7 @@ class Bracket(Value):
     p : float
     n : int
     lower_by, upper_by : str
+        The argument that gave each side: "quantiles", "coupling", "Gelbrich's bound", "means", ….
     """
 
     lower: Number

@@ -264,9 +264,10 @@ def _weights(weights: Any, count: int) -> list[Fraction]:
 
 def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
     """Words (K, n) of positive probability, their masses as integers, and the total of these."""
-    index_law = _without_words(index_law)
     if _is_iid(index_law):
-        return _independent_words(index_law, n, count)
+        if index_law is None and count is None:
+            raise ValueError("the word of equally likely maps needs their count")
+        index_law = IID(_weights(index_law, int(count or 0) if index_law is None else len(index_law)))
     source = index_law.words if hasattr(index_law, "words") else index_law
     pairs = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
     total = sum((mass for _, mass in pairs), Fraction(0))
@@ -281,17 +282,6 @@ def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, li
         raise ValueError(f"an index law must name maps 0 … {count - 1}, got {words.max()} or {words.min()}")
     masses, scale = _words.integers([mass for _, mass in pairs])
     return words, masses, scale
-
-
-def _independent_words(weights: Any, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
-    """All words of independent letters, which have these weights or, without weights, are ``count`` equal ones."""
-    if weights is None and count is None:
-        raise ValueError("the word of equally likely maps needs their count")
-    chances = _weights(weights, len(weights) if weights is not None else int(count or 0))
-    numerators, denominator = _words.integers(chances)
-    words = _words.all_words(len(chances), n)
-    masses = [math.prod(numerators[i] for i in word) for word in words.tolist()]
-    return words, masses, denominator**n
 
 
 def _function(one: Any) -> Callable[[Any], Any]:

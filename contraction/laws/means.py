@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from contraction.concentration import empirical_bernstein, hoeffding
 from contraction.laws.calibrated import CalibratedResult, Rates, _sample
 
 __all__ = ["mean_sample_size", "mean_test"]
@@ -60,13 +60,13 @@ def mean_test(
     if x.min() < low or x.max() > high:
         raise ValueError(f"draws must lie in [{low}, {high}], got [{x.min()}, {x.max()}]")
     if method == "hoeffding":
-        threshold = width * math.sqrt(math.log(2 / rates.false_alarm) / (2 * n))
-        detected = threshold + width * math.sqrt(math.log(1 / rates.miss) / (2 * n))
+        threshold = hoeffding(n, width, rates.false_alarm / 2)
+        detected = threshold + hoeffding(n, width, rates.miss)
     elif method == "bernstein":
         if n < 2:
             raise ValueError("the empirical Bernstein bound needs at least 2 draws, got 1")
-        threshold = _bernstein(x, width, math.log(4 / rates.false_alarm))
-        detected = threshold + _bernstein(x, width, math.log(2 / rates.miss))
+        threshold = empirical_bernstein(x, width, rates.false_alarm / 2)
+        detected = threshold + empirical_bernstein(x, width, rates.miss)
     else:
         raise ValueError(f"method must be hoeffding or bernstein, got {method!r}")
     if discrepancy is not None and detected > discrepancy:
@@ -79,8 +79,3 @@ def mean_test(
 def _check_support(low: float, high: float) -> None:
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"a bounded support needs low <= high, both finite, got [{low!r}, {high!r}]")
-
-
-def _bernstein(x: NDArray, width: float, log_term: float) -> float:
-    n = len(x)
-    return math.sqrt(2 * float(np.var(x, ddof=1)) * log_term / n) + 7 * width * log_term / (3 * (n - 1))

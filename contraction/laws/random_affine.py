@@ -153,15 +153,19 @@ class RandomAffineMoments(Value):
         """The L^2 rate, radius^(1/2)."""
         return self.radius**0.5
 
+    @property
+    def _moments(self) -> SecondMoments:
+        return SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, self.Ebb)
+
     def _limit(self) -> tuple[NDArray, NDArray]:
         d = len(self.Eb)
-        mean, second = SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, self.Ebb).stationary()
+        mean, second = self._moments.stationary()
         return mean, second.reshape(d, d)
 
     @property
     def stationary_mean(self) -> NDArray:
-        """E theta_inf, shape (d,)."""
-        return self._limit()[0]
+        """E theta_inf, shape (d,); the spectral radius of E A must be below one."""
+        return self._moments.stationary_mean()
 
     @property
     def stationary_covariance(self) -> NDArray:

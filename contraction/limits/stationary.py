@@ -182,7 +182,24 @@ class UnbiasedExpectation(Value):
 
     @property
     def work_variance(self) -> float:
-        """Cost times variance: maps a copy, times the variance of one copy. Smaller is better."""
+        """Cost times variance, by which two designs are compared: the smaller one needs fewer maps for one accuracy.
+
+        Returns
+        -------
+        float
+            Maps applied, times the squared standard error that they gave.
+
+        Examples
+        --------
+        The default design is cheaper than one that uses every iterate:
+
+        >>> from contraction.families import QuadraticSGD, TwoPoint
+        >>> family, square = QuadraticSGD(0.1, TwoPoint(-1, 1)), lambda x: x[..., 0] ** 2
+        >>> default = unbiased_expectation(family, square, 0.0, copies=500)
+        >>> every = unbiased_expectation(family, square, 0.0, copies=500, burn_in=0, stride=1, tail=0.9)
+        >>> default.work_variance < every.work_variance
+        True
+        """
         return self.maps * self.standard_error**2
 
 

@@ -102,6 +102,19 @@ class SecondMoments:
         """Spectral radius of E A⊗A, the square of the rate in mean square."""
         return float(np.max(np.abs(np.linalg.eigvals(self.EAA))))
 
+    def stationary_mean(self) -> NDArray:
+        """E theta (d,) of the stationary law, which may exist where E theta⊗theta does not.
+
+        Raises
+        ------
+        ValueError
+            If the spectral radius of E A is not below one.
+        """
+        radius = float(np.max(np.abs(np.linalg.eigvals(self.EA))))
+        if not radius < 1:
+            raise ValueError(f"no stationary mean: the spectral radius of E A must be below one, got {radius!r}")
+        return np.linalg.solve(np.eye(len(self.Eb)) - self.EA, self.Eb)
+
     def stationary(self) -> tuple[NDArray, NDArray]:
         """E theta (d,) and E theta⊗theta (d²,) of the stationary law.
 
@@ -116,5 +129,5 @@ class SecondMoments:
                 f"got {self.radius!r}"
             )
         d = len(self.Eb)
-        mean = np.linalg.solve(np.eye(d) - self.EA, self.Eb)
+        mean = self.stationary_mean()
         return mean, np.linalg.solve(np.eye(d * d) - self.EAA, (self.EAb + self.EbA) @ mean + self.Ebb)

@@ -15,12 +15,22 @@ DOCS = Path(__file__).parents[2] / "docs" / "certified.md"
 MODULES = (
     "certificates.blocks",
     "certificates.mean_square",
+    "concentration",
+    "families.bernoulli",
+    "families.constant_maps",
+    "families.expanding",
     "families.gradient_steps",
+    "families.least_squares",
+    "families.noise",
     "families.own_noise",
+    "families.page_rank",
     "families.random_affine",
+    "laws.calibrated",
     "limits.backward",
     "limits.settled",
+    "limits.stationary",
     "maps.known",
+    "statements.section_2.backward_contraction",
 )
 
 

@@ -123,9 +123,9 @@ def sign_flip_test(f: Function, seed: int) -> Verdict:
         "sign_flip_test",
         (),
         [
-            f(d).p_value,
-            f(d, alternative="greater").p_value,
-            f(d, "sign", alternative="greater").p_value,
+            f(d).pvalue,
+            f(d, alternative="greater").pvalue,
+            f(d, "sign", alternative="greater").pvalue,
         ],
         [
             float(np.mean(np.abs(sums) >= abs(d.sum()))),

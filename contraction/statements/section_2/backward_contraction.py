@@ -84,6 +84,17 @@ def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> 
 
     Rounding: maps move points within R = |theta0| + 2D/(1-k), which every fixed point shares; one application or one
     term of the affine path commits at most gamma(20 d + n + 200) times 4 (1 + sqrt d) R.
+
+    Returns
+    -------
+    Verdict
+        Of kind "upper", with one part per iterate.
+
+    Examples
+    --------
+    >>> from contraction.families import QuadraticSGD, Uniform
+    >>> bool(check_family(QuadraticSGD(0.5, Uniform(-1, 1)), np.zeros(1), 60, seed=0))
+    True
     """
     certificate = certify(family, theta0)
     at = spread(n)

@@ -15,6 +15,7 @@ from scipy import integrate
 import contraction as ct
 from contraction import families as fam
 from contraction import strategies
+from contraction.laws import affine_moments
 from tests.theory.family_examples import COV, EXAMPLES, HALF, LABELS, LINKS, ONES, REWARDS, TRANSITIONS, H, X, Y
 
 EPS = np.finfo(float).eps
@@ -192,43 +193,42 @@ def test_moments_of_displacements():
 
 
 def test_stationary_moments_of_common_linear_families():
-    quadratic = fam.QuadraticSGD(0.3, fam.Uniform(0, 2), 2)
+    quadratic = affine_moments(fam.QuadraticSGD(0.3, fam.Uniform(0, 2), 2))
     assert np.allclose(quadratic.stationary_mean, 1.0)
     assert np.allclose(quadratic.stationary_covariance, 0.3 / 3 / 1.7 * np.eye(2))
     family = EXAMPLES["linearized, correlated"][0]
-    A, S = family.linear_part, family.stationary_covariance
+    moments = affine_moments(family)
+    A, S = family.linear_part, moments.stationary_covariance
     assert np.allclose(S, A @ S @ A.T + 0.16 * COV, rtol=0, atol=1e-13)
-    assert np.allclose(family.stationary_mean, family.theta_star)
+    assert np.allclose(moments.stationary_mean, family.theta_star)
     ball = fam.HeavyBall([1.0], 0.5, 0.9, fam.Uniform(-1, 1))
-    assert ball.stationary_covariance[0, 0] == pytest.approx(0.95960, abs=5e-6)  # STATEMENTS 2.7
+    assert affine_moments(ball).stationary_covariance[0, 0] == pytest.approx(0.95960, abs=5e-6)  # STATEMENTS 2.7
     assert ball.contraction.value == pytest.approx(1.88, abs=5e-3)
     assert ball.spectral_radius == pytest.approx(math.sqrt(0.9))
     assert fam.HeavyBall([3.0], 1.2667, 0.9).spectral_radius > 1 > fam.HeavyBall([3.0], 1.2666, 0.9).spectral_radius
     for unstable in (fam.QuadraticSGD(2.5), fam.HeavyBall([3.0], 1.3, 0.9)):
-        with pytest.raises(ValueError, match="spectral radius < 1"):
-            _ = unstable.stationary_covariance
+        with pytest.raises(ValueError, match="spectral radius of A must be below one"):
+            _ = affine_moments(unstable).stationary_covariance
     with pytest.raises(ValueError, match="infinite variance"):
-        _ = fam.QuadraticSGD(0.5, fam.Student(2.0)).stationary_covariance
+        affine_moments(fam.QuadraticSGD(0.5, fam.Student(2.0)))
 
 
 def test_stationary_moments_of_random_affine_maps():
     """Against exact finite-n moments by enumeration: the gap shrinks as the mean-square rate says."""
-    family = fam.RandomAffine([0.5 * np.eye(2), [[0.1, 0.3], [0.0, 0.5]]], [[1, 0], [0, 1]], [0.25, 0.75])
+    A, b, weights = [0.5 * np.eye(2), np.array([[0.1, 0.3], [0.0, 0.5]])], np.eye(2), [0.25, 0.75]
+    found = affine_moments(fam.RandomAffine(A, b, weights))
     m, M = np.zeros(2), np.zeros((2, 2))
+    pairs = list(zip(weights, A, b, strict=True))
     for _ in range(80):
-        pairs = family._pairs()
         M = sum(w * (A @ M @ A.T + np.outer(A @ m, b) + np.outer(b, A @ m) + np.outer(b, b)) for w, A, b in pairs)
         m = sum(w * (A @ m + b) for w, A, b in pairs)
-    assert np.allclose(family.stationary_mean, m, rtol=1e-12)
-    assert np.allclose(family.stationary_covariance, M - np.outer(m, m), rtol=1e-11)
-    assert np.allclose(
-        family.second_moment_operator @ np.eye(2).reshape(-1),
-        sum(w * A @ A.T for w, A, _ in family._pairs()).reshape(-1),
-    )
-    kesten = fam.RandomAffine([2.0, 0.25], [1.0, 1.0])
-    with pytest.raises(ValueError, match=r"rho\(E A\) < 1, got 1.125"):
+    assert np.allclose(found.stationary_mean, m, rtol=1e-12)
+    assert np.allclose(found.stationary_covariance, M - np.outer(m, m), rtol=1e-11)
+    assert np.allclose(found.EAA @ np.eye(2).reshape(-1), sum(w * A @ A.T for w, A, _ in pairs).reshape(-1))
+    kesten = affine_moments(fam.RandomAffine([2.0, 0.25], [1.0, 1.0]))
+    with pytest.raises(ValueError, match=r"E A must be below one, got 1.125"):
         _ = kesten.stationary_mean
-    with pytest.raises(ValueError, match=r"rho\(E A ⊗ A\) < 1"):
+    with pytest.raises(ValueError, match="E A⊗A must be below one"):
         _ = kesten.stationary_covariance
 
 

@@ -199,6 +199,13 @@ def test_monte_carlo_agrees_and_a_wrong_exponent_does_not():
     assert abs(mean - found.backward_increment(n - 1)) > slack
 
 
+def test_a_stationary_mean_may_exist_without_a_second_moment():
+    """E A = 4/5 and E A² = 1.13: the mean m = E A m + E b is 5/2."""
+    found = RandomAffineMoments.from_maps([1.5, 0.1], [[0.0], [1.0]])
+    assert found.radius > 1
+    assert found.stationary_mean == pytest.approx([2.5], rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -210,7 +217,9 @@ def test_monte_carlo_agrees_and_a_wrong_exponent_does_not():
             lambda: AffineMoments(np.eye(1), np.zeros(1), np.eye(1), np.zeros(1)).mean(-1),
             "integer of at least 0, got -1",
         ),
-        (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]]).stationary_mean, "E A⊗A"),
+        (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]]).stationary_covariance, "E A⊗A"),
+        (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]]).stationary_mean, "E A must"),
+        (lambda: RandomAffineMoments.from_maps([1.5, 0.1], [[0.0], [1.0]]).stationary_covariance, "E A⊗A"),
         (lambda: RandomAffineMoments.from_maps([2.0, 0.5], [[0.0], [1.0]], [0.5, 0.4]), "sum one"),
         (lambda: affine_moments(FiniteFamily([(F(1, 2), 0), (F(1, 2), 1)], law=Cyclic(2))), "i.i.d."),
         (lambda: affine_moments(FiniteFamily([np.sin, np.cos])), "affine"),
