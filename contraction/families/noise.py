@@ -59,7 +59,7 @@ class Noise:
 
     @property
     def log_moment(self) -> bool:
-        """Whether E log+ |epsilon| is finite (Section 2.4: without it backward iterates with such noise diverge).
+        """Whether E log+ |epsilon| is finite (Section 3.1: without it backward iterates with such noise diverge).
 
         Returns
         -------
