@@ -1,1 +1,1 @@
-"""Certificates: how far backward iterates are from their limit, under stated hypotheses (Theorem 2.2)."""
+"""Certificates: bounds on the distance of backward iterates to their limit, under stated hypotheses (Theorem 2.2)."""

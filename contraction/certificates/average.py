@@ -2,8 +2,8 @@
 
 For i.i.d. maps with E log+ K < inf and E log+ d(theta0, T theta0) < inf, a negative exponent gives
 d(theta*, theta_n) <= C_omega r^n almost surely for every r above its exponential, by the root test on the series of
-K_1 … K_(n-1) D_n. The constant is random; a bound with numbers needs a mean, E Lip^p = rho_p < 1 (by Jensen the
-exponent is then negative).
+K_1 … K_(n-1) D_n. The constant C_omega is random; a numerical bound needs a moment, E Lip^p = rho_p < 1 (the exponent
+is then negative by Jensen's inequality).
 """
 
 from __future__ import annotations
@@ -38,30 +38,31 @@ from contraction.values import Value
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "p_mean_factor"]
 
-BLOCK_NUMBERS = 2**24  # products of sampled words are held together up to this many numbers
+BLOCK_NUMBERS = 2**24  # products of sampled words are held in memory at once up to this many numbers
 
 
 @dataclass(frozen=True, eq=False)
 class AverageContraction(Value):
-    """The exponent (1/q) E log Lip(T_1 … T_q) and what follows.
+    """The exponent (1/q) E log Lip(T_1 … T_q), its bounds and the rate of convergence that follows.
 
     Attributes
     ----------
     exponent : float
-        Its value (exact enumeration, rounded up) or the mean over sampled words.
+        Its value (by exact enumeration, rounded up) or the mean over sampled words.
     upper : float
-        An upper bound that holds with probability ``confidence``; inf where none can be given.
+        An upper bound that holds with probability ``confidence``; inf if none is available.
     confidence : float
-        1 where exact, 0 where ``upper`` is inf because no bound on the maps' constants is known.
+        1 if the exponent is exact, 0 if ``upper`` is inf because no bound on the maps' constants is known.
     interval : tuple of float
-        A two-sided normal interval at ``interval_confidence``, asymptotic in the number of words: it assumes no bound,
-        and a rare expanding map can hide from it. (exponent, upper) where exact.
+        A two-sided normal interval at ``interval_confidence``, asymptotic in the number of words. It assumes no bound
+        on the constants, so it can miss a rare expanding map. (exponent, upper) if the exponent is exact.
     interval_confidence : float
-        Level of ``interval``; 1 where exact.
+        Level of ``interval``; 1 if the exponent is exact.
     origin : str
-        "proved" or "declared" where enumerated, "measured" where sampled: then this is an estimate, no certificate.
+        "proved" or "declared" if all words were enumerated, "measured" if words were sampled; a measured exponent is an
+        estimate and not a certificate.
     q, words : int
-        Length of the words, and how many were listed or drawn.
+        Length of the words, and the number of words that were listed or drawn.
     """
 
     exponent: float
@@ -76,7 +77,7 @@ class AverageContraction(Value):
 
     @property
     def certified(self) -> bool:
-        """Whether the exponent is known, not sampled."""
+        """Whether the exponent is exact and not an estimate from samples."""
         return self.origin != "measured"
 
     @property
@@ -86,7 +87,7 @@ class AverageContraction(Value):
 
     @property
     def rate(self) -> float:
-        """d(theta*, theta_n) <= C_omega r^n almost surely for every r above this, given a log moment."""
+        """d(theta*, theta_n) <= C_omega r^n almost surely for every r above this rate, if E log+ d(θ0, Tθ0) < inf."""
         return math.exp(self.upper) if self.upper < 709 else math.inf
 
     def __str__(self) -> str:
@@ -116,10 +117,10 @@ class AverageContraction(Value):
 
 
 def confidence_upper(values: ArrayLike, largest: float, confidence: float, lowest: float) -> float:
-    """Upper confidence bound for the mean of i.i.d. numbers <= ``largest``: Hoeffding's or Maurer–Pontil's.
+    """Upper confidence bound for the mean of i.i.d. numbers <= ``largest``, by Hoeffding or by Maurer and Pontil.
 
-    Values below ``lowest`` (chosen without looking at them) are replaced by it, which only raises their mean, so no
-    lower bound is assumed. Each of the two inequalities gets half of 1 - confidence.
+    Values below ``lowest``, which must not depend on the values, are replaced by ``lowest``. This only raises their
+    mean, so no lower bound is assumed. Each of the two inequalities gets half of 1 - confidence.
 
     Raises
     ------
@@ -129,7 +130,9 @@ def confidence_upper(values: ArrayLike, largest: float, confidence: float, lowes
     x = np.maximum(np.asarray(values, dtype=float), lowest)
     n, width = len(x), largest - lowest
     if n < 2 or width < 0 or x.max() > largest + 1e-9 * max(1.0, abs(largest)):
-        raise ValueError(f"needs at least two values <= {largest!r}, and lowest <= largest; got {n}, max {x.max()!r}")
+        raise ValueError(
+            f"needs at least two values <= {largest!r}, and lowest <= largest; got {n} values, max {x.max()!r}"
+        )
     error = (1 - confidence) / 2
     return float(np.mean(x)) + min(hoeffding(n, width, error), empirical_bernstein(x, width, error))
 
@@ -146,32 +149,32 @@ def average_contraction(
     largest: float | None = None,
     seed: int = 0,
 ) -> AverageContraction:
-    """(1/q) E log Lip(T_1 … T_q): enumerated where the maps can be listed, otherwise estimated with a confidence bound.
+    """(1/q) E log Lip(T_1 … T_q): enumerated if the maps can be listed, otherwise estimated with a confidence bound.
 
     Parameters
     ----------
     family
         Independent maps with known Lipschitz constants or affine forms.
     theta0
-        A point (it fixes the leaf).
+        A point, through which the leaf passes.
     q
-        Length of the words; the exponent decreases to the top Lyapunov exponent along multiples.
+        Length of the words; along multiples of q the exponent decreases to the top Lyapunov exponent.
     leaf
-        Basis (d, r), or True for the family's own, of an invariant space of directions: Lipschitz constants along
-        theta0 + span only.
+        Basis (d, r) of an invariant space of directions, or True for ``family.leaf_basis``: Lipschitz constants are
+        then those along theta0 + span only.
     space
         The metric (default: the family's).
     words, confidence, seed
-        Independent words to draw, and the level of the upper bound and of the normal interval, where there are more
-        than 200,000 words or they cannot be listed.
+        If there are more than 200,000 words, or they cannot be listed: the number of independent words to draw, the
+        level of the upper bound and of the normal interval, and the seed of the draws.
     largest
         A bound on every map's Lipschitz constant (default: ``family.contraction``). Without one, an estimate has no
-        confidence bound (``upper`` is inf): a rare expanding map could hide.
+        confidence bound (``upper`` is inf), because the sample may miss a rare expanding map.
 
     Raises
     ------
     NotCertified
-        If maps are not independent or nothing is known of their Lipschitz constants.
+        If the maps are not independent, or their Lipschitz constants are not known.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
@@ -238,14 +241,14 @@ def _sampled(
     if largest is None:
         return AverageContraction(mean, math.inf, 0.0, "measured", q, words, source, interval, confidence)
     top = math.log(largest) if largest > 0 else -700.0
-    lowest = min(float(np.min(logs[:pilot])), top)  # the pilot words choose the truncation, and are not used again
+    lowest = min(float(np.min(logs[:pilot])), top)  # the pilot words determine the truncation and are not used again
     lowest = max(lowest, top - 700.0)
     upper = confidence_upper(kept, top, confidence, lowest)
     return AverageContraction(mean, upper, confidence, "measured", q, words, source, interval, confidence)
 
 
 def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, float]]:
-    """The mean and its two-sided normal interval; -inf if a value is."""
+    """The mean and its two-sided normal interval; both are -inf if a value is -inf."""
     if np.isneginf(values).any():
         return -math.inf, (-math.inf, -math.inf)
     mean = float(np.mean(values))
@@ -256,7 +259,7 @@ def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, flo
 def _log_lipschitz(
     family: RandomOperator, q: int, count: int, Q: NDArray | None, metric: Space, d: int, seed: int
 ) -> NDArray:
-    """log Lip of ``count`` independent words of length q: of their products, or the sum of those of single maps."""
+    """log Lip of ``count`` independent words of length q, from matrix products or as a sum over their single maps."""
     products = family.is_affine and metric.is_normed
     block = max(1, BLOCK_NUMBERS // (d * d)) if products else count
     found = []

@@ -1,10 +1,10 @@
-"""Bounds from blocks of q maps that use the norms of shorter words as well.
+"""Bounds from blocks of q maps that also use the norms of shorter words.
 
 With L_j the largest norm of words of length j (L_0 = 1) and kappa that of length q,
 Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s, s < q. So the sum of D Lip(T_1 … T_m) over m >= n = a q + s is at most
 D kappa^a [L_s + … + L_(q-1) + kappa/(1 - kappa) (L_0 + … + L_(q-1))].
-In p-mean, for independent maps, L_j is the p-norm (E Lip(T_1 … T_j)^p)^(1/p), p >= 1; for p < 1 the same holds of
-E d^p with L_j = E Lip(T_1 … T_j)^p.
+In p-mean, for independent maps and p >= 1, L_j is the p-norm (E Lip(T_1 … T_j)^p)^(1/p). For p < 1 the same bound holds
+for E d^p with L_j = E Lip(T_1 … T_j)^p.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["after_blocks", "p_after_blocks"]
 
 
 def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
-    """Bound on d(theta*, theta_n): the sum above, plus r Lip(T_1 … T_n) for a start at distance r.
+    """Bound on d(theta*, theta_n): the sum in the module docstring, plus r Lip(T_1 … T_n) for a start at distance r.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
     kappa
         L_q < 1.
     D
-        d(theta, T theta) over the support.
+        Supremum of d(theta, T theta) over the support.
     n
         An integer >= 0, or an array of them.
     r
-        Distance of the start from theta.
+        Distance from theta to the start.
 
     Returns
     -------
     float or ndarray
-        Rounded up.
+        The bound, rounded up.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
 
 
 def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
-    """The same in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(theta, T theta)‖_p."""
+    """`after_blocks` in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(theta, T theta)‖_p."""
     if p >= 1:
         norms = [0.0 if x == 0 else float(round_up(float(x) ** (1 / p), 8)) for x in (*shorter, kappa)]
         if norms[-1] >= 1:

@@ -1,9 +1,9 @@
 """Bounds on d(theta*, T_1 … T_n theta) as pure functions of their constants, exact or rounded upwards.
 
-Every function takes n as an integer or an array. With rationals (int, Fraction) the result is exact; with floats it is
-rounded up by more than the rounding of its own few operations, and 1 - k is rounded down, so that what is returned is
-an upper bound for the real numbers that the floats are. 0^0 = 1 and an exact zero stays zero. D is the displacement sup
-d(theta, T_i theta) at the reference point theta, k the common contraction factor, K_i the factor of T_i.
+Every function takes n as an integer or an array. With rationals (int, Fraction) the result is exact. With floats it is
+rounded up by more than the rounding errors of its operations, and 1 - k is rounded down, so that the result is an upper
+bound of the exact value for these floats. 0^0 = 1, and an exact zero stays zero. D is the displacement
+sup d(theta, T_i theta) at the reference point theta, k the common contraction factor, K_i the factor of T_i.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _scaled_power(C: Number, k: Number, n: NDArray) -> Numbers:
         values = [Fraction(C) * Fraction(k) ** int(m) for m in n.flat]
         return values[0] if n.ndim == 0 else np.array(values, dtype=object).reshape(n.shape)
     C, k = float(C), float(k)
-    half = n // 2  # k^n may underflow where C k^n does not: take it in two halves
+    half = n // 2  # k^n may underflow although C k^n does not: multiply in two halves
     with np.errstate(under="ignore", over="ignore"):
         values = C * np.power(k, half.astype(float)) * np.power(k, (n - half).astype(float))
     zero = (C == 0) | ((k == 0) & (n > 0))
@@ -86,7 +86,7 @@ def geometric(k: Number, D: Number, n: ArrayLike) -> Numbers:
 
 
 def other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Numbers:
-    """(D / (1 - k) + r) k^n: iterates from a start at distance r of the reference point; sharp."""
+    """(D / (1 - k) + r) k^n: iterates from a start at distance r from the reference point; this bound is sharp."""
     check_factor(k)
     _check_size("D", D)
     _check_size("r", r)
@@ -95,7 +95,7 @@ def other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Numbers:
 
 
 def printed_other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Numbers:
-    """(D + (1 + k) r) k^n / (1 - k): the same through D~ of the paper's proof; true, larger by 2 k r k^n / (1 - k)."""
+    """(D + (1 + k) r) k^n / (1 - k): the bound with D~ of the paper's proof, larger by 2 k r k^n / (1 - k)."""
     check_factor(k)
     _check_size("D", D)
     _check_size("r", r)
@@ -125,8 +125,8 @@ def p_mean(
 ) -> Numbers:
     """Upper bound on (E d^p)^(1/p) under contraction in p-mean, E Lip(T_1 … T_q)^p <= rho < 1.
 
-    p >= 1: the q-step sum of rho^(1/p) in L^p. p < 1: the same for E d^p, then the root. ``D`` is
-    ‖d(theta, T theta)‖_p, ``rho_one`` bounds E K^p (rho itself for q = 1).
+    For p >= 1 this is `after_q` with rho^(1/p), by the triangle inequality in L^p. For p < 1 the same sum bounds E d^p,
+    of which the root is taken. ``D`` is ‖d(theta, T theta)‖_p, and ``rho_one`` bounds E K^p (rho itself for q = 1).
 
     Raises
     ------
@@ -167,7 +167,7 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If there is not one Lipschitz constant more than there are displacements.
+        Unless the number of Lipschitz constants is the number of displacements plus one.
     """
     L, d = np.asarray(lipschitz), np.asarray(displacements)
     if len(L) != len(d) + 1:
@@ -185,7 +185,7 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
 
 
 def product_tail(factors: ArrayLike, k: Number, D: Number) -> NDArray:
-    """K_1 … K_n D / (1 - k), n = 0 … N: d(theta*, theta_n) by the drawn maps' factors, k and D over the support."""
+    """K_1 … K_n D / (1 - k), n = 0 … N: bounds d(theta*, theta_n); K_i of the drawn maps, k and D over the support."""
     check_factor(k)
     _check_size("D", D)
     K = np.asarray(factors)
@@ -198,7 +198,7 @@ def product_tail(factors: ArrayLike, k: Number, D: Number) -> NDArray:
 
 
 def agreeing_orders(k: Number, D: Number, p: ArrayLike) -> Numbers:
-    """2 k^p D / (1 - k): distance of two iterates whose words agree on the p outermost maps."""
+    """2 k^p D / (1 - k): bounds the distance of two iterates whose words agree on the p outermost maps."""
     return geometric(k, 2 * D, p)
 
 

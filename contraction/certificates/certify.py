@@ -1,4 +1,4 @@
-"""`certify`: the theorem that applies, its constants and the bound, or the name of the hypothesis that fails."""
+"""`certify`: select the theorem that applies and return its constants and bound, or name the hypothesis that fails."""
 
 from __future__ import annotations
 
@@ -45,51 +45,53 @@ def certify(
     rigorous: bool = False,
     seed: int = 0,
 ) -> ErrorBound:
-    """Bound the distance of backward iterates to their limit, or say which hypothesis fails.
+    """Bound the distance of backward iterates to their limit, or raise an error that names the hypothesis that fails.
 
     Parameters
     ----------
     subject
         A family: the bound is on d(θ*, T_1 … T_n θ), with D the supremum over the support. Or drawn operators
-        T_1 … T_N: it is on d(T_1 … T_N θ0, T_1 … T_n θ) and says nothing about maps that were not drawn.
+        T_1 … T_N: the bound is on d(T_1 … T_N θ0, T_1 … T_n θ) and does not cover maps that were not drawn.
     theta0
-        The reference point of the displacement, one point.
+        The reference point of the displacement, a single point.
     start
-        Where the iterates start, if not at the reference point.
+        The start of the iterates (default: the reference point).
     moment
-        p > 0: bound (E d^p)^(1/p) with ‖d(θ0, Tθ0)‖_p, for unbounded displacements or contraction in p-mean.
+        An exponent p > 0: bound (E d^p)^(1/p) with ‖d(θ0, Tθ0)‖_p, for unbounded displacements or contraction in
+        p-mean (default: a sure bound).
     space
-        The metric to certify in, such as `WeightedEuclidean(P)` (default: the family's). Where the family does
-        not contract in its own metric but its linear parts are known, common norms are searched.
+        The metric of the certificate, such as `WeightedEuclidean(P)` (default: the family's). If the family does not
+        contract in its own metric but its linear parts are known, the default also searches for a common norm.
     ball
-        Radius r: the contraction factor is claimed on the closed ball B(θ0, r) only, which must be invariant:
+        Radius r: the family need contract only on the closed ball B(θ0, r), which must be invariant:
         d(θ0, Tθ0) <= (1-k) r.
     q
         Contraction after q maps: every word of length q contracts (linear parts must be known).
     leaf
-        Basis (d, r), or True for the family's own, of a linear space that contains every T θ0 - θ0 and is kept by
-        every linear part: the bound holds along the leaf θ0 + span (with ``q`` and ``moment``, as for least squares).
+        Basis (d, r) of a linear space that contains every T θ0 - θ0 and that every linear part sends into itself, or
+        True for ``family.leaf_basis``. The bound then holds along the leaf θ0 + span (together with ``q`` and
+        ``moment``, as for least squares).
     rigorous
-        Constants in ball arithmetic (python-flint), rounded outwards.
+        If true, compute the constants in ball arithmetic (python-flint) and round them outwards.
     seed
-        Seeds the search for a pair that violates declared constants.
+        Seed of the search for a pair that violates declared constants.
 
     Returns
     -------
     Certificate
-        Or an `Estimate`, where a constant that the family states is measured.
+        Or an `Estimate`, if a constant that the family states is measured.
 
     Raises
     ------
     NotCertified
-        Naming the hypothesis that fails (k >= 1, D infinite or unknown, H singular or indefinite, region not
-        invariant, no common norm) and what to ask instead.
+        If a hypothesis fails (k >= 1, D infinite or unknown, H singular or indefinite, region not invariant, no common
+        norm). The message names it, together with alternative calls.
     DeclarationRefuted
-        If a declared constant is violated by a pair that was found, of drawn operators as of a family.
+        If the search finds a pair of points that violates a declared constant of the family or of drawn operators.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
     ValueError
-        If an argument has no meaning.
+        If an argument, or a combination of arguments, is invalid.
     TypeError
         If ``subject`` is neither a family nor drawn operators.
     """
@@ -106,14 +108,14 @@ def certify(
     starts = (reference,) if begin is None else (reference, begin)
     if isinstance(subject, Operators):
         if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
-            raise ValueError("moment, ball, q, leaf and rigorous speak of a family, not of drawn operators")
+            raise ValueError("moment, ball, q, leaf and rigorous apply to a family, not to drawn operators")
         probe(subject, *starts)
         return certify_drawn(subject, reference, begin, space, seed)
-    compared = rigorous and leaf is None and q is None  # with enclosures, which say more than affine forms
+    compared = rigorous and leaf is None and q is None  # with enclosures, which are checked instead of affine forms
     probe_family(family, *starts, seed=seed, affine=not compared)
     if leaf is not None or q is not None:
         if rigorous:
-            raise ValueError("rigorous constants are available for uniform contraction only: leave out q and leaf")
+            raise ValueError("rigorous=True is available for uniform contraction only: omit q and leaf")
         return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf)
     if rigorous:
         found = certify_rigorous(family, reference, begin, space, ball, seed)
@@ -131,7 +133,7 @@ def _uniform(
     ball: float | None,
     seed: int,
 ) -> ErrorBound:
-    """Theorem 2.2: a common factor k < 1 in one metric; in mean square where that is sharper."""
+    """Theorem 2.2: a common factor k < 1 in one metric, or the bound in mean square if that is sharper."""
     k = contraction_constant(family, reference, space, ball, seed)
     if moment is not None:
         search_declared_moments(family, reference, moment, seed)
@@ -174,7 +176,7 @@ def _without_common_factor(
     *,
     searched: bool,
 ) -> ErrorBound:
-    """Contraction in p-mean or in a common norm, which are ``searched`` unless a ball or a metric was asked for."""
+    """Contraction in p-mean or in a common norm; ``searched`` is false if the caller gave a ball or a metric."""
     tried: tuple[str, ...] = ()
     if searched:
         bound = None if moment is None else certify_p_mean(family, reference, begin, moment)
@@ -186,7 +188,7 @@ def _without_common_factor(
 
 
 def _geometric(k: float, D: float, r: float | None, moment: float | None) -> Majorant:
-    """D kⁿ/(1−k) for the supremum and for moments p >= 1, its form for E d^p where p < 1."""
+    """D kⁿ/(1−k) for the supremum and for moments p >= 1; the corresponding bound from E d^p for p < 1."""
     if moment is None or moment >= 1:
         return Geometric(k, D, r)
     rho = 0.0 if k == 0 else float(round_up(k**moment, 8))
@@ -210,9 +212,9 @@ def _check_ball(k: Constant, D: Constant, r: Constant | None, ball: float) -> No
 def estimate(
     family: RandomOperator, theta0: ArrayLike, *, maps: int = 200, seed: int = 0, start: ArrayLike | None = None
 ) -> Estimate:
-    """Theorem 2.2's formula with measured constants: the largest factor and displacement that a search saw.
+    """Theorem 2.2's formula with measured constants: the largest factor and displacement that a search has seen.
 
-    Both are lower bounds of the true suprema, so the result may be too small: an estimate, never a certificate.
+    Both are lower bounds of the true suprema, so the result may be too small; it is an estimate, never a certificate.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Contraction factor and displacement of a family in a metric that is not its own."""
+"""Contraction factor and displacement of a family in a metric other than that of the family."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_p
 
 
 def linear_parts(family: RandomOperator) -> list[NDArray] | None:
-    """The linear parts of every map of the support; one matrix if all share it, None unless they are known."""
+    """The linear parts of all maps of the support; one matrix if all share it, None if they are not known."""
     known = family.linear_support()
     return None if known is None else [A for _, A in known]
 
@@ -29,7 +29,7 @@ def condition(space: Space) -> float:
 
 
 def operator_norm_up(space: Space, matrices: Sequence[NDArray]) -> float:
-    """Largest operator norm of some matrices, rounded up by 8 d^2 condition(space) ulps."""
+    """Largest operator norm of the given matrices, rounded up by 8 d^2 condition(space) ulps."""
     norms = np.array([float(space.operator_norm(A)) for A in matrices])
     if not np.any(norms):
         return 0.0
@@ -38,7 +38,7 @@ def operator_norm_up(space: Space, matrices: Sequence[NDArray]) -> float:
 
 
 def factor_in(family: RandomOperator, space: Space) -> Constant:
-    """k in another metric: the largest operator norm of the known linear parts there."""
+    """k in another metric: the largest operator norm of the linear parts in that metric."""
     if not space.is_normed:
         raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
     parts = linear_parts(family)
@@ -78,7 +78,7 @@ def equivalence(old: Space, new: Space, d: int) -> float:
 
 
 def displacement_in(family: RandomOperator, theta: NDArray, space: Space, moment: float | None) -> Constant | None:
-    """D in another metric: exactly where the maps can be listed, by comparing the norms otherwise."""
+    """D in another metric: exact if the maps can be listed, otherwise from the equivalence of the norms."""
     d = theta.shape[-1]
     support = family.finite_support()
     if support is not None:

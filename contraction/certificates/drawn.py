@@ -1,4 +1,4 @@
-"""Certificates of drawn maps: d(theta_N, theta_n) by the factors of the maps that were drawn."""
+"""Certificates of drawn maps: bounds on d(theta_N, theta_n) from the factors of the maps that were drawn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def displacements(operators: Operators, theta: NDArray, space: Space | None = No
 def prefix_lipschitz(operators: Operators, space: Space | None = None) -> tuple[NDArray, str, Origin] | None:
     """Bounds on Lip(T_1 … T_n) for n = 0 … N, with their formula and origin; None if nothing is known.
 
-    ‖A_1 … A_n‖ for affine maps where the space has an operator norm, products of single factors otherwise.
+    ‖A_1 … A_n‖ for affine maps if the space has an operator norm, products of single factors otherwise.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def prefix_lipschitz(operators: Operators, space: Space | None = None) -> tuple[
 
 
 def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
-    """‖A_1 … A_n‖ for n = 0 … N, shape (N+1,) or (N+1, R); products of matrices with their rounding added."""
+    """‖A_1 … A_n‖ for n = 0 … N, shape (N+1,) or (N+1, R), plus bounds on the rounding of the matrix products."""
     d, A, lead = maps.b.shape[-1], np.asarray(maps.A), maps.b.shape[1:-1]
     out = np.ones((n + 1, *lead))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -90,7 +90,7 @@ def certify_drawn(
 ) -> ErrorBound:
     """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n).
 
-    Declared constants are searched for a violation among the drawn maps first, from ``seed``.
+    First the drawn maps are searched, with ``seed``, for a violation of declared constants.
 
     Raises
     ------

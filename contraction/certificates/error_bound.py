@@ -1,9 +1,9 @@
-"""Error bounds of backward iterates as objects: a number for every n, its constants with their origin, its hypotheses.
+"""Error bounds of backward iterates as objects: a bound for every n, its hypotheses, and constants with their origin.
 
-A *certificate* holds for every n, under hypotheses that are proved for the family or declared by the user (declared
-constants are searched for a violating pair first). An *estimate* has the same shape but rests on a measured constant,
-which is only a lower bound of the true one: it is never called a certificate. Sizes of increments are never used: the
-next map is new, so small increments prove nothing.
+A *certificate* holds for every n, under hypotheses that are proved for the family or declared by the user (a search
+first tries to refute declared constants). An *estimate* has the same attributes but uses a measured constant, which is
+only a lower bound of the true one, so it is never called a certificate. Neither uses the sizes of increments: the next
+map is new, so small increments prove nothing.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ WEAKEST: tuple[Origin, ...] = ("proved", "declared", "drawn", "measured")
 
 @dataclass(frozen=True, eq=False)
 class ErrorBound(Value):
-    """An upper bound on the distance of the n-th backward iterate to a target, with where its numbers come from.
+    """An upper bound on the distance of the n-th backward iterate to a target, with the origin of its constants.
 
     Attributes
     ----------
     statement : str
-        The theorem behind it.
+        The theorem on which the bound rests.
     k, D : float
         Contraction factor (per step, or per block of ``q``) and displacement, rounded up.
     target : str
-        What it bounds the distance to: "θ*", or "T_1…T_N θ0" for drawn maps alone.
+        The target to which the distance is bounded: "θ*", or "T_1…T_N θ0" for drawn maps.
     majorant : Majorant
         The bound as a function of n, with its formula.
     distance : str
-        The metric it is measured in.
+        The metric of the distance.
     hypotheses : tuple of str
-        What it holds under, one line each.
+        The hypotheses of the bound, one line each.
     constants : mapping of str to Constant
         Every number with its origin and source.
     p : float
         inf: the bound holds surely; otherwise it bounds (E d^p)^(1/p).
     horizon : int or None
-        Largest n it speaks of; None for all.
+        Largest n for which the bound is stated; None for all n.
     """
 
     statement: str
@@ -69,7 +69,7 @@ class ErrorBound(Value):
 
     @property
     def formula(self) -> str:
-        """The bound as mathematics."""
+        """The bound as a mathematical formula."""
         return self.majorant.formula
 
     @property
@@ -84,7 +84,7 @@ class ErrorBound(Value):
         Returns
         -------
         float or ndarray
-            The shape of n; with replicas a leading axis for them.
+            Has the shape of n, with replicas along an additional leading axis.
 
         Raises
         ------
@@ -93,12 +93,12 @@ class ErrorBound(Value):
         """
         n = check_index(n)
         if self.horizon is not None and n.size and n.max() > self.horizon:
-            raise ValueError(f"this {self.word} speaks of n <= {self.horizon}, got n = {int(n.max())}")
+            raise ValueError(f"this {self.word} holds for n <= {self.horizon}, got n = {int(n.max())}")
         value = self.majorant.bound(n)
         return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
     def steps(self, eps: float) -> int:
-        """Least n whose bound is at most eps (> 0): the number of maps for that precision.
+        """Return the least n whose bound is at most eps (> 0), the number of maps needed for that precision.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class ErrorBound(Value):
 
 
 class Certificate(ErrorBound):
-    """An `ErrorBound` whose constants are proved, declared, or exact for the drawn maps it speaks of."""
+    """An `ErrorBound` whose constants are proved, declared, or exact for the drawn maps that it covers."""
 
     word: ClassVar[str] = "certificate"
     certified: ClassVar[bool] = True
@@ -152,11 +152,11 @@ class Certificate(ErrorBound):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.origin == "measured":
-            raise ValueError("a measured constant is a lower bound: it makes an Estimate, never a Certificate")
+            raise ValueError("a measured constant is only a lower bound: use an Estimate, not a Certificate")
 
 
 class Estimate(ErrorBound):
-    """An `ErrorBound` with a measured constant: a lower bound of the true one, so this may be too small."""
+    """An `ErrorBound` with a measured constant, which is a lower bound of the true one; the bound may be too small."""
 
     word: ClassVar[str] = "estimate"
 

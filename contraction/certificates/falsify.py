@@ -1,6 +1,6 @@
-"""A search for a pair of points, a map or a displacement that violates what a family declares.
+"""A search for a pair of points, a map or a displacement that violates a declared constant of a family.
 
-A search that finds nothing proves nothing; a pair that it finds refutes the constant.
+A violating pair refutes the constant; a search without result proves nothing.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ __all__ = ["Search", "check_enclosures", "search_violation"]
 
 #: ``points(rng, count)`` gives points (count, ...) of a region.
 Points: TypeAlias = Callable[[np.random.Generator, int], ArrayLike]
-# A map is trusted to give its value to within this many roundings a coordinate, relative to argument and value.
+# The value of a map is assumed to be accurate to this many roundings per coordinate, relative to argument and value.
 OPERATIONS = 64
 STEEPEST_MAPS = 6  # derivatives are taken of this many maps
-SMALL = 64  # up to this dimension as whole matrices
-FULL_JACOBIAN = 512  # up to this dimension one whole matrix for one map, products with vectors otherwise
-STARTS = 256  # so many maps move the start, for a declared displacement
-LARGE = 2**20  # so many numbers of pairs a map are compared at least where d is large
+SMALL = 64  # up to this dimension all derivatives are computed as whole matrices
+FULL_JACOBIAN = 512  # up to this dimension the derivative of one map is a whole matrix; above it, products with vectors
+STARTS = 256  # number of maps that are compared at the start with a declared displacement
+LARGE = 2**20  # if d is large, pairs with at least this many numbers in total are compared per map
 
 
 @dataclass(frozen=True, eq=False)
 class Search(Value):
-    """What a search that refuted nothing has seen: largest ratio d(Tx, Ty) / d(x, y), largest d(theta0, T theta0)."""
+    """Result of a search without violation: the largest d(Tx, Ty) / d(x, y) and the largest d(theta0, T theta0)."""
 
     maps: int
     pairs: int
@@ -57,27 +57,27 @@ def search_violation(
     factor: Constant | None = None,
     points: Points | None = None,
 ) -> Search:
-    """Look for what contradicts the constants that a family states; they are refused if anything is found.
+    """Search for a violation of the constants that a family states, and raise an error if there is one.
 
-    For drawn maps, pairs of points near and far from the start are compared, and the directions in which a
-    finite-difference derivative stretches most; the displacement at the start is compared with the stated supremum,
-    the affine form with the map itself.
+    For drawn maps, the search compares pairs of points near the start and far from it, and pairs along the directions
+    that a finite-difference derivative stretches most. It compares the displacement at the start with the stated
+    supremum, and the affine form with the map itself.
 
     Parameters
     ----------
     family
         A random operator, or operators drawn from one (their own maps are searched then, at most ``maps`` of them).
     theta0
-        The start that the displacement is declared for, shape (..., d).
+        The start for which the displacement is declared, shape (..., d).
     seed
-        Seeds the maps and the points.
+        Seed of the maps and of the points.
     maps, pairs
-        How many maps, and how many random pairs a map.
+        The number of maps, and the number of random pairs per map.
     factor
         The contraction factor to refute (default: the family's).
     points
-        ``points(rng, count)`` gives points (count, ...) of a region that the constants are declared for; otherwise
-        they are drawn around the start on scales from 1e-3 to 1e3.
+        ``points(rng, count)`` returns points (count, ...) of the region for which the constants are declared (default:
+        points around the start, at distances on scales from 1e-3 to 1e3).
 
     Returns
     -------
@@ -87,7 +87,7 @@ def search_violation(
     Raises
     ------
     DeclarationRefuted
-        With the map, the pair (or the start), both numbers and what is declared.
+        If a declared constant is violated; the message states the map, the pair (or the start) and both numbers.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator`, such as keeping the shape of a point (`contraction.maps.probe`).
     """
@@ -111,7 +111,7 @@ def search_violation(
         _check_domain(T, x)
         limits = [(factor, None if factor is None else factor.value), ("lipschitz(draw)", T.lipschitz)]
         steepest = []
-        if points is None and n < (STEEPEST_MAPS if start.shape[-1] <= FULL_JACOBIAN else 2):  # they leave a region
+        if points is None and n < (STEEPEST_MAPS if start.shape[-1] <= FULL_JACOBIAN else 2):  # may leave a region
             steepest = _steepest(T, x, whole=n == 0)
         for p, q in ((x, y), *steepest):
             best = max(best, _check_pairs(T, p, q, limits))
@@ -132,15 +132,15 @@ def _farthest(family: RandomOperator | Operators, start: NDArray, reach: Constan
 def check_enclosures(
     family: RandomOperator, theta: NDArray, maps: Sequence[AffineEnclosure], seed: int, *, draws: int = 8
 ) -> None:
-    """Refuse enclosures that a drawn map leaves by more than rounding, at the start or at random points.
+    """Refuse enclosures that do not contain a drawn map, up to rounding, at the start or at random points.
 
-    This finds a family that overrides ``apply`` and inherits the enclosures of another one. Finding nothing proves
-    nothing.
+    This detects a family that overrides ``apply`` but inherits the enclosures of another one. A search without result
+    proves nothing.
 
     Raises
     ------
     DeclarationRefuted
-        With the map, and a point that it sends outside every enclosure.
+        If a map sends a point outside every enclosure; the message states both.
     """
     operators = family.sample(draws, seed=seed)
     rng = np.random.default_rng(sub_sequence(seed, "enclosures"))
@@ -173,7 +173,7 @@ def _middles(balls: Sequence[Any]) -> list[float]:
 
 
 class _Map:
-    """T_i, for one copy or for every replica, on points (P, *event)."""
+    """The map T_i, or T_i of every replica, on points (P, *event)."""
 
     def __init__(self, operators: Operators, i: int) -> None:
         self.operators, self.i, self.space = operators, i, as_space(operators.family.space)
@@ -208,7 +208,7 @@ def _size(x: NDArray, event_ndim: int) -> NDArray:
 
 
 def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> NDArray | float:
-    """What rounding can add to d(Tx, Ty): the distance that errors in every coordinate make; 0 if exact."""
+    """The largest effect of rounding on d(Tx, Ty), if all coordinates have rounding errors; 0 for exact types."""
     if _exact(fx) and _exact(x):
         return 0.0
     n = space.event_ndim
@@ -287,7 +287,7 @@ def _check_domain(T: _Map, x: NDArray) -> None:
     if np.any(left):
         at = np.unravel_index(int(np.argmax(left)), left.shape)
         raise DeclarationRefuted(
-            f"the declared domain {domain!r} is not kept: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}"
+            f"the declared domain {domain!r} is not invariant: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}"
         )
 
 
@@ -307,7 +307,7 @@ def _check_affine(T: _Map, x: NDArray) -> None:
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise DeclarationRefuted(
             f"affine(draw) is not the map: {T.name} sends x = {x[at].tolist()} to {fx[at].tolist()}, "
-            f"A x + b = {claimed[at].tolist()}"
+            f"but A x + b = {claimed[at].tolist()}"
         )
 
 
@@ -318,7 +318,7 @@ def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]
         or _exact(x)
         or T.operators.family.random_points(np.random.default_rng(0), x[0], 1) is not None
     ):
-        return []  # in a subset of R^d the steps could leave it
+        return []  # the difference steps could leave a subset of R^d
     x = x[:3]
     if (small := x.shape[-1] <= SMALL) or (whole and x.shape[-1] <= FULL_JACOBIAN):
         x = x if small else x[:1]
@@ -337,7 +337,7 @@ def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]
 
 
 def _of_jacobian(T: _Map, x: NDArray) -> list[NDArray] | None:
-    """The directions from the whole derivative, d applications a point; None where it is not finite."""
+    """The directions from the whole derivative, with d applications per point; None if it is not finite."""
     step = 1e-6 * (1 + _size(x, 1))[..., None]
     d = x.shape[-1]
     basis = np.eye(d).reshape(d, *[1] * (x.ndim - 1), d)
@@ -352,11 +352,11 @@ def _of_jacobian(T: _Map, x: NDArray) -> list[NDArray] | None:
 
 
 def _of_products(T: _Map, x: NDArray, block: int = 2, powers: int = 6) -> list[NDArray] | None:
-    """The direction that J stretches most, of the span of v, J v, J² v, … for two random v, with its signs and corner.
+    """The direction in the span of v, J v, J² v, … (two random v) that J stretches most, with its signs and corner.
 
-    J is never formed: each product is a difference of two values of the map. For a symmetric J, that of a gradient
-    step, this is the power method with the best combination of all its vectors; for another J a direction that J² v
-    and its like do not show is missed.
+    J is never formed: each product is a difference of two values of the map. For a symmetric J, such as that of a
+    gradient step, this is the power method with the best combination of all its vectors. For other J, the search misses
+    directions outside this span.
     """
     lead, d = x.shape[:-1], x.shape[-1]
     step = 1e-6 * (1 + _size(x, 1))[..., None]
@@ -387,7 +387,7 @@ def _inner(V: NDArray) -> NDArray:
 
 
 def _best(gram: NDArray, image_gram: NDArray | None, count: int) -> NDArray:
-    """Coefficients (..., count, m) of the unit vectors with the longest images; of orthonormal ones without images."""
+    """Coefficients (..., count, m) of the unit vectors with the longest images; without images, of orthonormal ones."""
     values, vectors = np.linalg.eigh(gram)
     room = gram.shape[-1] * 2.0**-40 * values[..., -1:]
     white = np.where(values > room, 1 / np.sqrt(np.where(values > room, values, 1.0)), 0.0)[..., None, :] * vectors

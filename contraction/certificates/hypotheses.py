@@ -1,4 +1,4 @@
-"""The constants that a certificate uses, rounded up, and what to say when a hypothesis fails."""
+"""The constants that a certificate uses, rounded up, and the errors for hypotheses that fail."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = [
 
 
 def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
-    """One point of the family's space; ValueError for a batch, NaN or a wrong dimension."""
+    """Return ``theta0`` as one point of the family's space; ValueError for a batch, NaN or a wrong dimension."""
     theta = as_point(theta0, family.dim)
     if theta.ndim != family.space.event_ndim:
         raise ValueError(
-            f"a certificate speaks of one point, with {family.space.event_ndim} axes; got shape {theta.shape}"
+            f"a certificate needs a single point, an array with {family.space.event_ndim} axes; got shape {theta.shape}"
         )
     if theta.dtype.kind == "f" and not np.all(np.isfinite(theta)):
         raise ValueError("a reference point must be finite")
@@ -50,14 +50,14 @@ def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
 
 
 def _with_slack(c: Constant, slack: float) -> Constant:
-    """A constant plus its rounding; declared numbers and exact zeros are what they are."""
+    """Add the rounding error to a constant; declared numbers and exact zeros stay unchanged."""
     if c.origin == "declared" or c.value == 0 or not math.isfinite(c.value):
         return c
     return replace(c, value=float(round_up(float(c.value) + slack)))
 
 
 def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Constant:
-    """A factor such as |1 - h lambda|: one product, one subtraction and, for d > 1, eigenvalues to within 2 d ulps."""
+    """Round up a factor such as |1 - h lambda|: a product, a subtraction and, for d > 1, eigenvalues to 2 d ulps."""
     if theta.dtype == object:
         return replace(c, value=float(c.value))
     d = theta.shape[-1] if theta.ndim else 1
@@ -68,7 +68,7 @@ def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Co
 
 
 def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
-    """A distance d(theta, T theta): d + 4 rounded operations on numbers of the size of theta and of the distance."""
+    """Round up d(theta, T theta): d + 4 rounded operations on numbers of the size of theta and of the distance."""
     if theta.dtype == object or not math.isfinite(c.value):
         return replace(c, value=float(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
@@ -79,7 +79,7 @@ def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
 def contraction_constant(
     family: RandomOperator, theta: NDArray, space: Space | None, ball: float | None, seed: int
 ) -> Constant | None:
-    """The common factor k, rounded up; None if nothing is known. Declared constants are searched first."""
+    """The common factor k, rounded up; None if unknown. First search for a violation of declared constants."""
     if space is None or space == family.space:
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
         search_declared(family, theta, c, ball, seed)
@@ -88,7 +88,7 @@ def contraction_constant(
 
 
 def search_declared(family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int) -> None:
-    """Search declared constants for a violation: k and those of each map (inside the ball, if claimed there), and D."""
+    """Search for a violation of the declared k, D and constants of each map (inside the ball, if declared there)."""
     declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
     if not declared and family.lipschitz_origin != "declared":
         return
@@ -104,7 +104,7 @@ def search_declared(family: RandomOperator, theta: NDArray, k: Constant | None, 
 
 
 def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> None:
-    """Search what is declared of drawn maps, a common factor, D or a constant of each map, for a violation by them."""
+    """Search drawn maps for a violation of the declared common factor, D or constants of each map."""
     family = operators.family
     common = [c for c in (family.contraction, family.displacement(theta)) if c is not None]
     if len(operators) and (family.lipschitz_origin == "declared" or any(c.origin == "declared" for c in common)):
@@ -116,7 +116,7 @@ def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> No
 def displacement_constant(
     family: RandomOperator, theta: NDArray, space: Space | None, moment: float | None, k: Constant | None
 ) -> Constant:
-    """D, the supremum over the support of d(theta, T theta), or its p-th moment; rounded up."""
+    """D, the supremum over the support of d(theta, T theta), or the p-norm of d(theta, T theta); rounded up."""
     if space is not None and space != family.space:
         c = displacement_in(family, theta, space, moment)
     else:
@@ -151,7 +151,7 @@ def _displacement_sought(moment: float | None) -> str:
 def start_distance(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None
 ) -> Constant | None:
-    """d(theta0, start), rounded up; None without another start."""
+    """d(theta0, start), rounded up; None if no other start is given."""
     if start is None:
         return None
     value = float((space or family.space).distance(theta, start))
@@ -161,7 +161,7 @@ def start_distance(
 def no_contraction(
     family: RandomOperator, k: Constant | None, tried: tuple[str, ...], moment: float | None, *more: str
 ) -> NotCertified:
-    """Return the error that names why there is no common factor below 1."""
+    """Return the error that explains why there is no common factor below 1."""
     others = [*more, "certify the drawn operators, which bounds d(θ_N, θ_n)"]
     if family.linear_part is None:  # one linear part for all maps: averages change nothing
         others.append("contraction on average: average_contraction")

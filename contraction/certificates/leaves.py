@@ -1,4 +1,7 @@
-"""Invariant leaves: affine spaces theta0 + V that every map keeps; maps may contract along them and not in R^d."""
+"""Invariant leaves: affine spaces theta0 + V that every map sends into themselves.
+
+Maps may contract along a leaf although they do not contract in R^d.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,17 @@ __all__ = ["check_on_leaf", "leaf_basis", "leaf_directions"]
 
 
 def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
-    """Return the basis that was given, or that of the family for True."""
+    """Return the given basis, or the family's basis if ``leaf`` is True."""
     if leaf is True:
         basis = family.leaf_basis
         if basis is None:
-            raise ValueError(
-                f"leaf=True needs the leaf_basis of the family, which {family!r} does not name: give a basis"
-            )
+            raise ValueError(f"leaf=True needs the family's leaf_basis, which {family!r} does not define: pass a basis")
         return np.asarray(basis, dtype=float)
     return np.atleast_2d(np.asarray(leaf, dtype=float))
 
 
 def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool) -> NDArray:
-    """Return an orthonormal basis of a space V that the family keeps: T(theta0 + V) lies in theta0 + V.
+    """Return an orthonormal basis of a space V after checking that T(theta0 + V) lies in theta0 + V for all maps T.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
         If a linear part or a displacement of the (listed) maps leaves the span by more than rounding, or the linear
         parts are not known.
     ValueError
-        If the basis is not finite, has another number of rows, or spans nothing.
+        If the basis is not finite, has a wrong number of rows, or contains only zero vectors.
     """
     theta = point(theta0, family)
     V = leaf_directions(family, leaf)
@@ -64,7 +65,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
     parts, support = linear_parts(family), family.finite_support()
     if parts is None:
         raise NotCertified(
-            f"region not invariant: the linear parts of {family!r} are not known, so no leaf can be kept"
+            f"region not invariant: the linear parts of {family!r} are not known, so the leaf cannot be checked"
         )
     out = np.eye(d) - Q @ Q.T
     # The factor 8 d^2 covers the rounding of Q and of two products with it.

@@ -1,7 +1,7 @@
-"""Formulas that bound the distance of the n-th backward iterate to its limit, each a small class.
+"""Formulas that bound the distance of the n-th backward iterate to its limit, one small class per formula.
 
 A majorant holds its constants, names its formula and evaluates it: ``Geometric(0.5, 1.0).bound(3)`` is D k³/(1−k)
-rounded up. An absent ``r`` means that the iterates start at the reference point.
+rounded up. If ``r`` is None, the iterates start at the reference point.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Majorant(Value, ABC):
 
 @dataclass(frozen=True, eq=False)
 class Geometric(Majorant):
-    """Theorem 2.2: D kⁿ/(1−k), and (D/(1−k) + r) kⁿ from a start at distance r of the reference point."""
+    """Theorem 2.2: D kⁿ/(1−k), and (D/(1−k) + r) kⁿ from a start at distance r from the reference point."""
 
     k: float
     D: float
@@ -71,7 +71,7 @@ class Geometric(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class CommonNorm(Majorant):
-    """`Geometric` in another norm, in which the maps contract, times c with ‖x‖ <= c ‖x‖_other."""
+    """`Geometric` in another norm, in which the maps contract, multiplied by c, where ‖x‖ <= c ‖x‖_other."""
 
     c: float
     k: float
@@ -88,7 +88,7 @@ class CommonNorm(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class GeometricMoment(Majorant):
-    """A common factor k and p < 1, where the triangle inequality is that of E dᵖ; rho is kᵖ rounded up."""
+    """A common factor k and a moment p < 1, for which E dᵖ satisfies the triangle inequality; rho is kᵖ rounded up."""
 
     rho: float
     p: float
@@ -142,7 +142,7 @@ class AfterBlocks(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class PMeanBlocks(Majorant):
-    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1; ``shorter`` has those of j < q."""
+    """Contraction in p-mean of words of length q: kappa = E Lip(T_1 … T_q)ᵖ < 1; ``shorter`` lists those for j < q."""
 
     shorter: tuple[float, ...]
     kappa: float
@@ -160,10 +160,10 @@ class PMeanBlocks(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class MeanSquareMoments(Majorant):
-    """Affine maps in mean square: [tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, with all rounding added.
+    """Affine maps in mean square: [tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, plus bounds on all rounding errors.
 
-    ``EAA`` is E A⊗A and ``X`` is vec M, M = E (theta* - theta)(theta* - theta)^T; each comes with a bound on its
-    distance to the exact one in the Frobenius norm, and powers of E A⊗A carry theirs.
+    ``EAA`` is E A⊗A and ``X`` is vec M, M = E (theta* - theta)(theta* - theta)^T. Each has a bound on its error in the
+    Frobenius norm, which is propagated to the powers of E A⊗A.
     """
 
     EAA: NDArray
@@ -198,7 +198,7 @@ class MeanSquareMoments(Majorant):
         return float(round_up(math.sqrt(float(round_up(square, 8))), 8))
 
     def _power(self, bit: int) -> tuple[NDArray, float]:
-        """(E A⊗A)^(2^bit) and how wrong it may be; powers are kept."""
+        """(E A⊗A)^(2^bit) with a bound on its error; powers are cached."""
         powers: list[tuple[NDArray, float]] = self._powers  # pyright: ignore[reportAttributeAccessIssue]
         while len(powers) <= bit:
             L, wrong = powers[-1]
@@ -210,7 +210,7 @@ class MeanSquareMoments(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class GeometricBalls(Majorant):
-    """`Geometric` in ball arithmetic, its constants being exact upper ends of balls (python-flint evaluates it)."""
+    """`Geometric` in ball arithmetic (python-flint); its constants are exact upper ends of balls."""
 
     k: Fraction
     D: Fraction
@@ -229,7 +229,7 @@ class GeometricBalls(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class DrawnTail(Majorant):
-    """Drawn maps: the sum of the terms that are left after n, in a table with n along the last axis."""
+    """Drawn maps: the sums of the terms after n, as a table with n along the last axis."""
 
     table: NDArray
     factors: str
@@ -246,7 +246,7 @@ class DrawnTail(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class AtLimit(Majorant):
-    """Every map fixes the start, which is the limit."""
+    """The bound 0: every map fixes the start, so the start is the limit."""
 
     @property
     def formula(self) -> str:
@@ -258,7 +258,7 @@ class AtLimit(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class WithinSeen(Majorant):
-    """What a test saw at horizon n, as an estimate: constant from there on, and infinite before."""
+    """A distance measured at a horizon, as an estimate: constant from the horizon on, infinite before it."""
 
     horizon: int
     seen: float

@@ -1,12 +1,12 @@
-"""Contraction in mean square: sup E d(Tx, Ty)^2 / d(x, y)^2 < 1, which is less than E Lip(T)^2 < 1.
+"""Contraction in mean square: sup E d(Tx, Ty)^2 / d(x, y)^2 < 1, a weaker condition than E Lip(T)^2 < 1.
 
 For independent maps with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y), rho < 1:
 (E d(theta*, theta_n)^2)^(1/2) <= rho^n ‖d(theta0, T theta0)‖_2 / (1 - rho).
 
-For affine maps theta* - theta_n = A_1 … A_n (Theta - theta0) with Theta independent of the maps and of the law of
-theta*. So the mean square is tr S^n(I) M exactly, with S(P) = E A^T P A and M = E (Theta - theta0)(Theta - theta0)^T.
-Its rate is the spectral radius r of E A⊗A, which every norm ‖.‖_P with E A^T P A <= (r + eps) P shows up to eps: the
-least such factor over P is r.
+For affine maps theta* - theta_n = A_1 … A_n (Theta - theta0), where Theta is independent of A_1 … A_n and has the
+distribution of theta*. So the mean square is exactly tr S^n(I) M, with S(P) = E A^T P A and
+M = E (Theta - theta0)(Theta - theta0)^T. Its rate is the spectral radius r of E A⊗A. For every eps > 0 there is a norm
+‖.‖_P with E A^T P A <= (r + eps) P, and r is the infimum of these factors over P.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EXACT_DIM = 20  # E A⊗A has d^4 entries
 def mean_square_norm(
     matrices: Sequence[ArrayLike], weights: Sequence[float], slack: float = 0.01
 ) -> tuple[WeightedEuclidean, float]:
-    """A norm ‖.‖_P in which random linear maps contract in mean square as fast as they can, up to a slack.
+    """Return a norm ‖.‖_P in which random linear maps contract in mean square at nearly the best possible rate.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def mean_square_norm(
     weights
         Their probabilities.
     slack
-        The part of 1 - r that is given away: the factor is at most r + slack (1 - r), r the spectral radius of E A⊗A.
-        No slack may be possible, and a small one makes P badly conditioned.
+        The factor is at most r + slack (1 - r), where r is the spectral radius of E A⊗A. The best factor r may not be
+        attained, and a small slack makes P badly conditioned.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def mean_square_norm(
     Raises
     ------
     NotCertified
-        If r >= 1: then no norm contracts in mean square.
+        If r >= 1, so that the maps do not contract in mean square in any norm.
 
     Examples
     --------
@@ -80,12 +80,12 @@ def mean_square_norm(
 
 
 def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMoments:
-    """n -> (E ‖theta* - theta_n‖^2)^(1/2) of affine maps from their second moments, from a start theta.
+    """Return n -> (E ‖theta* - theta_n‖^2)^(1/2) for affine maps and a start theta, from their second moments.
 
     Raises
     ------
     NotCertified
-        If rounding may move the moments by too much to say anything.
+        If rounding errors may be too large for a useful bound.
     """
     known = moments.about(theta)
     d = len(known.Eb)
@@ -100,7 +100,7 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
         kappa = float(np.linalg.norm(np.linalg.inv(matrix), 2))
         wrong = (unit + gamma(16 * d**4)) * size * (1 + _size(value) + error) + 2 * _size(known.EAb) * error
         if kappa * wrong >= 0.5:
-            raise NotCertified(f"the moments are known too roughly: condition {kappa:.3g}")
+            raise NotCertified(f"the moments are too ill-conditioned for a bound: condition number {kappa:.3g}")
         error = 2 * kappa * wrong
     return MeanSquareMoments(known.EAA, unit * _size(known.EAA), second, error)
 
@@ -110,7 +110,7 @@ def _size(x: NDArray) -> float:
 
 
 def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
-    """The bound in mean square, p = 2; None where neither second moments nor a factor below 1 are known."""
+    """The bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known."""
     if not family.is_iid or theta.dtype == object:
         return None
     if isinstance(family.space, Euclidean) and theta.shape[-1] <= EXACT_DIM:

@@ -1,4 +1,4 @@
-"""A search for what contradicts declared moments: exact tests with a false alarm of 1e-9 in all.
+"""A search for violations of declared moments: exact tests with a total false-alarm probability of 1e-9.
 
 For independent Z_i >= 0 with E Z_i <= m, the product of 1 + c (Z_i/m - 1) is a non-negative supermartingale for every
 c in [0, 1]: its mean over a few c exceeds 1/alpha with probability at most alpha (Ville's inequality).
@@ -40,7 +40,7 @@ def search_declared_moments(family: RandomOperator, theta: NDArray, p: float, se
     Raises
     ------
     DeclarationRefuted
-        With the pair of points (or the start), the mean that was seen and what is declared.
+        If a test rejects a declared moment; the message states the pair of points (or the start) and both numbers.
     """
     known = family.known
     if known.displacement_moment is None and known.lipschitz_moment is None and (p != 2 or known.mean_square is None):

@@ -1,9 +1,9 @@
 """Norms in which all linear parts of a family contract: Euclidean, sup, l1, and ‖x‖_P = sqrt(x^T P x).
 
-The metric must be common to all maps: spectral radii below one prove nothing for products, nor for one non-normal
-matrix in the Euclidean norm. For one matrix A any k between its spectral radius and 1 has a norm, with P from the
-Lyapunov equation P = (A/k)^T P (A/k) + I: then ‖A‖_P < k. A common norm exists iff
-the joint spectral radius is below one.
+The metric must be common to all maps. Spectral radii below one do not imply that products contract, nor that one
+non-normal matrix contracts in the Euclidean norm. For one matrix A and any k between its spectral radius and 1, the P
+that solves the Lyapunov equation P = (A/k)^T P (A/k) + I gives ‖A‖_P < k. A common norm exists if and only if the joint
+spectral radius is below one.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ __all__ = [
     "spectral_radius",
 ]
 
-LARGEST_OPTIMISED = 8  # dimensions up to which P is improved numerically for several matrices
+LARGEST_OPTIMISED = 8  # up to this dimension P is optimised numerically for several matrices
 WORDS_TRIED = 4096
 
 
 def spectral_radius(A: ArrayLike) -> float:
-    """Largest absolute eigenvalue: a lower bound of every norm of A, not a contraction factor."""
+    """Largest absolute eigenvalue of A, a lower bound of every operator norm of A; it is not a contraction factor."""
     return float(np.max(np.abs(np.linalg.eigvals(np.asarray(A, dtype=float)))))
 
 
 def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
-    """The norm ‖x‖_P with P = (A/k)^T P (A/k) + I, in which ‖A‖_P < k.
+    """Return the norm ‖x‖_P with P = (A/k)^T P (A/k) + I, in which ‖A‖_P < k.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
 
 
 def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tuple[int, ...], float] | None:
-    """A word (1-based) whose product has spectral radius >= 1: then no common norm exists. None if none is found."""
+    """A word (1-based) whose product has spectral radius >= 1, so that no common norm exists; None if none is found."""
     for length in range(1, longest + 1):
         if len(matrices) ** length > WORDS_TRIED:
             return None
@@ -101,7 +101,7 @@ def _candidates(matrices: Sequence[NDArray]) -> Iterator[tuple[str, Any]]:
 
 
 def _sum_lyapunov(matrices: Sequence[NDArray], terms: int = 200) -> NDArray | None:
-    """P = sum over words of products A_w^T A_w / k^(2|w|), where it converges: then every ‖A_i‖_P < k."""
+    """P = sum over words w of A_w^T A_w / k^(2|w|); every ‖A_i‖_P < k if it converges. None if not, or if d > 12."""
     d = len(matrices[0])
     if d > 12:
         return None
@@ -116,7 +116,7 @@ def _sum_lyapunov(matrices: Sequence[NDArray], terms: int = 200) -> NDArray | No
 
 
 def _optimised(matrices: Sequence[NDArray], P: NDArray) -> WeightedEuclidean:
-    """Least max_i ‖R A_i R^-1‖ over triangular R, by Nelder–Mead from a given P: any P found is checked afterwards."""
+    """Minimise max_i ‖R A_i R^-1‖ over triangular R by Nelder–Mead from a given P; the caller checks the result."""
     d = len(P)
     upper = np.triu_indices(d)
     off = upper[0] != upper[1]
@@ -143,12 +143,12 @@ def _optimised(matrices: Sequence[NDArray], P: NDArray) -> WeightedEuclidean:
 
 
 def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, ...]]:
-    """The first norm, of those tried, with a common factor below 1; the best of the quadratic ones.
+    """Try several norms and return the first with a common factor below 1, or the best of the quadratic norms.
 
     Returns
     -------
     space, factor, tried
-        The metric, its largest operator norm rounded up, and a line for each norm tried.
+        The metric, the largest operator norm (rounded up), and one line per norm that was tried.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, .
 def certify_common_norm(
     family: RandomOperator, theta: NDArray, start: NDArray | None, moment: float | None
 ) -> tuple[ErrorBound | None, tuple[str, ...]]:
-    """Theorem 2.2 in a common norm that is searched, stated in the family's own metric; (None, tried) if none."""
+    """Theorem 2.2 in a common norm, stated in the family's metric; (None, tried) if the search finds no such norm."""
     if not as_space(family.space).is_normed or theta.dtype == object:
         return None, ()
     d = theta.shape[-1]
@@ -189,7 +189,7 @@ def certify_common_norm(
         reason = () if failed.hypothesis == "no common norm found" else (failed.hypothesis,)
         return None, (*failed.tried, *reason)
     if moment is not None and moment < 1:
-        return None, (f"a common norm with factor {factor:.6g} serves moments p ≥ 1, got {moment:g}",)
+        return None, (f"a common norm with factor {factor:.6g} needs a moment p ≥ 1, got {moment:g}",)
     k = Constant(factor, "proved", f"largest operator norm of the linear parts in {named(space)}")
     D = displacement_constant(family, theta, space, moment, k)
     r = start_distance(family, theta, start, space)

@@ -1,8 +1,8 @@
 """Certificates whose constants are computed in ball arithmetic (python-flint's ``arb``) and rounded outwards.
 
-Every float that a family is given is taken as the number it is; from there to k, D and the bound each operation
-encloses its exact value, and bounds are upper endpoints. A matrix norm is proved, not computed: ‖A‖_P <= s holds
-because the pivots of s^2 P - A^T P A are positive balls.
+Every float parameter of a family is taken as an exact number. Each operation from there to k, D and the bound encloses
+the exact result, and bounds are upper endpoints. A bound on a matrix norm is proved: ‖A‖_P <= s holds because the
+pivots of s^2 P - A^T P A are positive balls.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _largest(values: Sequence[Ball]) -> Ball:
 
 
 def positive_definite(A: Matrix) -> bool:
-    """Whether every symmetric matrix of the balls is positive definite: all pivots of elimination are positive."""
+    """Whether every symmetric matrix in the balls is positive definite: all pivots of elimination are positive."""
     work = [list(row) for row in A]
     n = len(work)
     for i in range(n):
@@ -81,7 +81,7 @@ def vector_norm_ball(space: Space | None, v: Vector) -> Ball:
 
 
 def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
-    """At least the operator norm of every matrix of the balls (close, for a well-conditioned P)."""
+    """An upper bound on the operator norm of every matrix in the balls (close if P is well conditioned)."""
     d = len(A)
     if isinstance(space, SupNorm | L1Simplex):
         rows = A if isinstance(space, SupNorm) else transpose(A)
@@ -106,7 +106,7 @@ def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
 def _constants(
     family: RandomOperator, theta: NDArray, space: Space | None, radius: float | None, seed: int
 ) -> tuple[Ball, Ball | None, Constant | None, str]:
-    """(k, D, the declared factor if these are declared, why); D is None where it is infinite."""
+    """(k, D, the declared factor or None, source of the constants); D is None if it is infinite."""
     maps = family.affine_enclosures()
     if maps is not None:
         check_enclosures(family, theta, maps, seed)
@@ -126,7 +126,7 @@ def _constants(
         raise NotCertified(
             "D unknown: nothing is stated about sup d(θ0, Tθ0)"
             if D is None
-            else f"D unknown to ball arithmetic: {D.value:.6g} is {D.origin} in floating point ({D.source})",
+            else f"D unknown in ball arithmetic: {D.value:.6g} is {D.origin} in floating point ({D.source})",
             ("declare displacement=", "rigorous=False"),
         )
     return ball(k.value), None if math.isinf(D.value) else ball(D.value), k, "as declared"
@@ -152,7 +152,7 @@ def _displacement(space: Space | None, maps: AffineEnclosure, theta: Vector) -> 
 def certify_rigorous(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None, radius: float | None, seed: int
 ) -> ErrorBound:
-    """Theorem 2.2 with constants in balls: numbers are upper endpoints, hypotheses are comparisons of balls."""
+    """Theorem 2.2 with constants in ball arithmetic: bounds are upper endpoints, hypotheses are compared as balls."""
     flint = load_flint()
     metric = family.space if space is None else space
     with flint.ctx.workprec(PRECISION):

@@ -1,9 +1,9 @@
 """Bounds from words of maps: contraction after q maps, in p-mean, and along invariant leaves.
 
-Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s where every word of length q has Lipschitz constant at most kappa and
-every word of length s at most L_s (`contraction.certificates.blocks`); for independent maps the same holds of p-th
-moments, kappa = E Lip(T_1 … T_q)^p. Along a leaf theta0 + V that every map
-keeps, Lipschitz constants are those of the restriction to V.
+Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s if every word of length q has Lipschitz constant at most kappa and every
+word of length s at most L_s (`contraction.certificates.blocks`). For independent maps the same holds for p-th moments,
+with kappa = E Lip(T_1 … T_q)^p. Along a leaf theta0 + V that every map sends into itself, Lipschitz constants are those
+of the restriction to V.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
 
 
 def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
-    """Norms of all words' linear parts, rounded up by the rounding of q products."""
+    """Norms of all words' linear parts, rounded up to cover the rounding of q products."""
     products = _matrix_words(parts, q)
     d = products.shape[-1]
     norms = np.concatenate(
@@ -68,10 +68,10 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
 
 
 def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Space | None):
-    """Linear parts (restricted to the leaf), their weights (None: only a common one), and the metric."""
+    """Linear parts (restricted to the leaf), their weights (None if all maps share one linear part), and the metric."""
     metric = as_space(family.space if space is None else space)
     if leaf is not None and not isinstance(metric, Euclidean):
-        raise ValueError("a leaf is certified in the Euclidean distance: leave out space=")
+        raise ValueError("a leaf is certified in the Euclidean distance: omit space=")
     known = family.linear_support()
     if known is None:
         return None, None, metric
@@ -103,7 +103,7 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
 
 
 def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Origin] | None:
-    """(probabilities, Lipschitz constants, origin) of all words of length q; None unless they are known and few."""
+    """(probabilities, Lipschitz constants, origin) of all words of length q; None if unknown or too many to list."""
     support, space = family.finite_support(), as_space(family.space)
     if support is None or any(w is None for w, _ in support):
         return None
@@ -111,7 +111,7 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
     if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
         if len(parts) == 1:
             return np.ones(1), word_norms(parts, q, space), "proved"
-        if len(parts) ** q > WORDS_LIMIT:  # counted before anything of that size is made
+        if len(parts) ** q > WORDS_LIMIT:  # checked before an array of that size is allocated
             return None
         return word_weights(weights, q), word_norms(parts, q, space), "proved"
     factors = [family.lipschitz(draw) for _, draw in support]
@@ -135,7 +135,7 @@ def word_weights(weights: NDArray, q: int) -> NDArray:
 
 
 def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float) -> ErrorBound | None:
-    """The bound of p-mean contraction, E K^p < 1; None where rho_p is unknown or at least 1."""
+    """The bound of p-mean contraction, E K^p < 1; None if rho_p is unknown or at least 1."""
     rho = p_mean_factor(family, p)
     if rho is None or rho.value >= 1:
         return None
@@ -163,7 +163,7 @@ def certify_words(
     space: Space | None,
     leaf: ArrayLike | bool | None,
 ) -> ErrorBound:
-    """Contraction after q maps, surely or in p-mean, in a metric and along a leaf."""
+    """Contraction after q maps, surely or in p-mean, in a given metric, optionally along a leaf."""
     check_integer("q", q, 1)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
@@ -175,7 +175,7 @@ def certify_words(
         if weights is None or not family.is_iid:
             raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
         of_length = lambda j, what: _norm_moment(parts, weights, j, metric, moment, what)  # noqa: E731
-    kappa = of_length(q, words)  # the longest first: it is refused if there are too many
+    kappa = of_length(q, words)  # the longest words first, because too many words are refused
     lip = of_length(1, "one map") if q > 1 else kappa
     if kappa.value >= 1:
         raise _no_contraction(words, kappa, moment)

@@ -1,8 +1,8 @@
 """Affine maps, and their backward iterates without replay: q += P b, P = P A.
 
-T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. Numbers and diagonals are
-cumulative products and sums; one common symmetric A is a diagonal in its eigenbasis; matrices of their own cost
-O(d^3) a step.
+T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. If the linear parts are numbers
+or diagonals, P_n and q_n are cumulative products and sums. A common symmetric A is diagonal in its eigenbasis. Matrices
+that differ from map to map cost O(d^3) per step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Beyond this size of P_n, P_n theta + q_n may cancel 10 of its 53 bits and more: then maps are applied one by one
+#: If P_n exceeds this size, P_n theta + q_n may lose 10 or more of its 53 bits; maps are then applied one by one
 GROWTH = 2.0**10
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 class AffineMaps(NamedTuple):
     """Maps theta -> A theta + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
 
-    With ``common`` one A serves every map; otherwise A and b carry the same leading axes (maps, replicas).
+    If ``common`` is true, all maps share one A; otherwise A and b have the same leading axes (maps, replicas).
     """
 
     A: NDArray
@@ -73,7 +73,7 @@ def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
 
 
 def _widened(maps: AffineMaps, kind: str, d: int) -> NDArray:
-    """The linear part of one map, or of one a replica, as a number, a diagonal or a matrix of d coordinates."""
+    """The linear part of one map, or of one map per replica, as a number, a diagonal or a matrix of d coordinates."""
     if maps.kind == kind:
         return maps.A
     A = maps.A[..., None] if maps.kind == "scalar" else maps.A
@@ -91,17 +91,17 @@ def elementwise(maps: AffineMaps) -> NDArray:
 
 
 def _beside(values: NDArray, ndim: int) -> NDArray:
-    """Values (N, ..., d) of N maps with axes for batches of starts put in: (N, 1, ..., d) with ``ndim`` axes in all."""
+    """Values (N, ..., d) of N maps with axes inserted for batches of starts: (N, 1, ..., d), ``ndim`` axes in total."""
     return values.reshape(len(values), *(1,) * (ndim - values.ndim), *values.shape[1:])
 
 
 def stacked(arrays: Sequence[NDArray]) -> NDArray:
-    """Arrays of one shape (at least one axis) along a new leading axis, a few times faster than `numpy.stack`."""
+    """Stack arrays of one shape (at least one axis) along a new leading axis; a few times faster than `numpy.stack`."""
     return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
 
 
 def worth_it(kind: str, common_symmetric: bool, horizon: int, dim: int) -> bool:
-    """Whether the affine path beats restarts: always, but for matrices of their own only once N > 2 d."""
+    """Whether the affine path is cheaper than restarts: always, but matrices without a common A need N > 2 d."""
     return kind != "matrix" or common_symmetric or horizon > 2 * dim
 
 
@@ -113,8 +113,8 @@ def is_symmetric(A: NDArray) -> bool:
 def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray | None:
     """All backward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d).
 
-    None if a product of linear parts grows beyond `GROWTH`, as for expanding maps: at their common fixed point, for
-    instance, P_n theta and q_n are large and cancel.
+    None if a product of linear parts grows beyond `GROWTH`, as it does for expanding maps: P_n theta and q_n are then
+    large and may cancel, for example at a common fixed point of the maps.
     """
     if maps.common and maps.kind == "matrix" and is_symmetric(maps.A):
         eigenvalues, vectors = np.linalg.eigh(maps.A)
@@ -144,7 +144,7 @@ def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray | None:
     np.multiply(products[:-1], b, out=rows[1:])
     np.add.accumulate(rows, axis=0, out=rows)
     if products.shape == rows.shape:
-        products *= theta0  # in place: what is written once costs less than what is allocated again
+        products *= theta0  # in place: this is faster than allocating another array
     else:
         products = products * theta0
     rows += products
@@ -164,7 +164,7 @@ def _powers(A: NDArray, n: int) -> NDArray:
 
 
 def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> NDArray | None:
-    """Backward iterates 0 … n of maps with matrices of their own, taken one at a time; None as `backward_affine`."""
+    """Backward iterates 0 … n of maps with different matrices, read one at a time; None as in `backward_affine`."""
     d = theta0.shape[-1]
     P, q, rows = np.eye(d), np.zeros(d), np.empty((n + 1, *theta0.shape))
     rows[0] = theta0

@@ -1,4 +1,4 @@
-"""What a family of maps can be asked: one method per question, whose default answer is None, "unknown"."""
+"""The questions that a family of maps can answer: one method per question; its default answer None means "unknown"."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """Questions that certificates, samplers, limits and closed forms ask of a family; they read nothing else of it.
+    """Questions that certificates, samplers, limits and closed forms ask of a family; they use nothing else of it.
 
-    What needs an answer that is None is refused by name. Override a method only with what is proved.
+    A function that needs an answer and gets None raises an error that names the method. Override a method only to
+    return a value that is proved.
     """
 
     dim: int | None = None
@@ -53,7 +54,7 @@ class Answers:
         """True if every map is known in affine form."""
         return False
 
-    #: Finite set of states that every map keeps, (S, d) or (S,), for `coupling_from_the_past`; None if unknown.
+    #: Finite set of states, (S, d) or (S,), that every map sends into itself, for `coupling_from_the_past`; or None.
     states: ArrayLike | None = None
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
@@ -65,7 +66,7 @@ class Answers:
 
     @property
     def moment_origin(self) -> Origin:
-        """Where `factor_moment` comes from: "declared" for what a user gave, "proved" for derived moments."""
+        """Where `factor_moment` comes from: "declared" for moments that a user gave, "proved" for derived ones."""
         return "proved" if self.known.lipschitz_moment is None else "declared"
 
     def jvp(self, theta: NDArray, directions: NDArray, draw: Draw) -> NDArray | None:
@@ -77,7 +78,7 @@ class Answers:
         return None if maps is None else linear(maps.A, directions, maps.kind)
 
     def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray | None:
-        """Points of the domain, or of the space, around one point, shape (count, *event); None if all are points."""
+        """Points of the domain, or of the space, around one point, shape (count, *event); None if the domain is R^d."""
         if (region := self.known.region) is not None:
             return region.points(rng, near, count)
         return self.space.random_points(rng, near, count)
@@ -85,20 +86,20 @@ class Answers:
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
         """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
 
-        Used by ``certify(ball=radius)``. The default is `contraction`, which may be declared for that ball only.
+        Used by ``certify(ball=radius)``. The default is `contraction`, which a user may declare for that ball only.
         """
         return self.contraction
 
     @property
     def is_constant(self) -> bool:
-        """True if every map is known to be exactly constant, so that a proved factor 0 is 0 and not rounded to it."""
+        """True if every map is known to be constant, so that a proved factor 0 is exact and not rounded to 0."""
         return False
 
     @property
     def index_law(self) -> Any:
         """Law (`contraction.families.IndexLaw`) of the word of finitely many maps; None if unknown or there is none.
 
-        It says which words are reversible in law where the maps are not independent.
+        It determines which words are reversible in law if the maps are not independent.
         """
         return None
 
@@ -123,16 +124,16 @@ class Answers:
     def finite_support(self) -> list[tuple[Any, Any]] | None:
         """(probability, draw) of every map of positive probability, if they are finitely many; None if unknown.
 
-        Each draw is one that `apply`, `lipschitz` and `affine` take. The probabilities sum to one; they are None where
-        the law of T_i depends on i.
+        `apply`, `lipschitz` and `affine` accept each of these draws. The probabilities sum to one; they are None if the
+        law of T_i depends on i.
         """
         return None
 
     def linear_support(self) -> list[tuple[Any, NDArray]] | None:
         """(probability, linear part (d, d)) of every affine map of the support; None unless all are known.
 
-        One pair is enough where all maps share their linear part. Probabilities are None where the law of T_i depends
-        on i. The default combines `is_affine`, `linear_part`, `finite_support` and `affine`.
+        One pair is enough if all maps share their linear part. The probabilities are None if the law of T_i depends on
+        i. The default combines `is_affine`, `linear_part`, `finite_support` and `affine`.
         """
         if not self.is_affine:
             return None
@@ -146,9 +147,9 @@ class Answers:
     def affine_enclosures(self) -> list[AffineEnclosure] | None:
         """Affine maps in ball arithmetic that contain every map of the support, for ``certify(rigorous=True)``.
 
-        Every map of the support must be one of the maps of one `contraction.maps.balls.AffineEnclosure`; build its
-        entries with `contraction.maps.balls.ball` from the exact numbers of the family, not from rounded ones. None if
-        unknown.
+        Each map of the support must belong to one of the returned `contraction.maps.balls.AffineEnclosure` objects.
+        Build their entries with `contraction.maps.balls.ball` from the exact numbers of the family, not from rounded
+        ones. None if unknown.
         """
         return None
 
@@ -181,7 +182,8 @@ class Answers:
     def mean_square_factor(self) -> Constant | None:
         """A rho with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y) for all x and y, of independent maps; None if unknown.
 
-        The default is what is declared, or the root of the largest eigenvalue of E A^T A over listed linear parts.
+        The default is the declared value, or else the square root of the largest eigenvalue of E A^T A over the linear
+        parts that `linear_support` lists.
         """
         if self.known.mean_square is not None:
             return Constant(float(self.known.mean_square), "declared", "known.mean_square")
@@ -200,9 +202,9 @@ class Answers:
 
     @property
     def leaf_basis(self) -> NDArray | None:
-        """Basis (d, r) of directions V such that every map takes theta + V into theta + V, for ``certify(leaf=True)``.
+        """Basis (d, r) of a subspace V such that every map sends theta + V into itself, for ``certify(leaf=True)``.
 
-        It is checked against the linear parts before it is used. None if unknown.
+        `certify` checks it against the linear parts before using it. None if unknown.
         """
         return None
 

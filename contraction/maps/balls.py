@@ -57,7 +57,7 @@ class AffineEnclosure(NamedTuple):
 
 
 def load_flint() -> Any:
-    """python-flint, or an error that names the extra."""
+    """Import python-flint, or raise an error that names the extra to install."""
     try:
         return importlib.import_module("flint")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Numbers with their origin: what a certificate may use, and what only makes an estimate."""
+"""Constants with their origin, which decides whether they support a certificate or only an estimate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Origin = Literal["proved", "declared", "drawn", "measured"]
 
 @dataclass(frozen=True, eq=False)
 class Constant(Value):
-    """A number, where it came from, and in one line why it holds.
+    """A number with its origin and a one-line justification.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Constant(Value):
         The constant; ``inf`` where the supremum is infinite.
     origin : {"proved", "declared", "drawn", "measured"}
         Proved for the family, declared by the user, the exact value over the maps that were drawn, or measured. A
-        measured constant is a lower bound: it makes an estimate, never a certificate.
+        measured constant is only a lower bound, so it supports an estimate but never a certificate.
     source : str
         The formula, statement or call behind the value.
     """

@@ -1,4 +1,4 @@
-"""Subsets of R^d that maps are defined on: what is in them, and random points of them near a point."""
+"""Subsets of R^d on which maps are defined: membership tests, and random points near a given point."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Ball", "Box", "Domain", "HalfSpace", "Points", "Simplex", "as_domain
 
 
 class Domain(ABC):
-    """A closed set that every map keeps."""
+    """A closed set that every map sends into itself."""
 
     @abstractmethod
     def contains(self, x: NDArray) -> NDArray:
-        """Which of the points (..., d) are in it, up to rounding; True for all where nobody knows."""
+        """Which of the points (..., d) lie in the set, up to rounding; True for all if membership cannot be tested."""
 
     @abstractmethod
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
@@ -25,14 +25,14 @@ class Domain(ABC):
 
 
 def _around(rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
-    """Points on scales from 1e-3 to 1e3 around a point."""
+    """Random points around a point, at distances on scales from 1e-3 to 1e3."""
     center = np.where(np.isfinite(near), near, 0.0).astype(float)
     scale = (1 + np.max(np.abs(center), initial=0.0)) * 10.0 ** rng.uniform(-3, 3, (count, *[1] * near.ndim))
     return center + scale * rng.standard_normal((count, *near.shape))
 
 
 def _slack(x: NDArray) -> NDArray:
-    """What rounding may put a point outside by."""
+    """The distance by which rounding may move a point out of its set."""
     return 2.0**-40 * (1 + np.max(np.abs(x), axis=-1, initial=0.0))
 
 
@@ -101,7 +101,7 @@ class HalfSpace(Domain):
         normal = np.asarray(self.normal, dtype=float)
         x = _around(rng, near, count)
         short = np.maximum(self.offset - x @ normal, 0.0)
-        beyond = short * (1 + rng.uniform(0, 1, short.shape))  # reflected, or nearer to the border
+        beyond = short * (1 + rng.uniform(0, 1, short.shape))  # reflected, or moved towards the boundary
         return x + (beyond / (normal @ normal))[..., None] * normal
 
 
@@ -121,7 +121,7 @@ class Simplex(Domain):
 
 @dataclass(frozen=True)
 class Points(Domain):
-    """A set that is known by a function ``points(rng, near, count)`` alone."""
+    """A set known only through a function ``points(rng, near, count)``, so that membership cannot be tested."""
 
     function: Callable[[np.random.Generator, NDArray, int], ArrayLike]
 
@@ -138,7 +138,7 @@ class Points(Domain):
 
 
 def as_domain(domain: object) -> Domain:
-    """A `Domain`, or a function that gives points of one; TypeError for anything else."""
+    """Return a `Domain` as it is, or wrap a function that returns points; TypeError for anything else."""
     if isinstance(domain, Domain):
         return domain
     if callable(domain) and not isinstance(domain, type):

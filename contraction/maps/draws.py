@@ -1,4 +1,4 @@
-"""Draws of maps: pure functions of a seed and an index, one copy or many replicas, and seeds derived from a seed."""
+"""Draws of maps as pure functions of a seed and an index, with or without replicas, and seeds derived from a seed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 CACHED_BYTES = 256 * 2**20
 
-#: What is drawn from a seed beside its maps -> the number that keeps it apart from everything else of that seed.
+#: Purpose of random numbers other than the maps -> the number that makes their stream independent of all others.
 PURPOSES = {
     "bootstrap": 0x11,
     "word": 0x1D,
@@ -50,17 +50,17 @@ def map_generator(seed: int, i: int) -> np.random.Generator:
 
 
 def sub_sequence(seed: int, purpose: str, *position: int) -> np.random.SeedSequence:
-    """Return the seed sequence of one purpose (a key of ``PURPOSES``) at one position; it shares nothing with maps."""
+    """Return the seed sequence of a purpose (a key of ``PURPOSES``) at a position; no map is drawn from it."""
     return np.random.SeedSequence(seed, spawn_key=(PURPOSES[purpose], *position))
 
 
 def derived_seed(seed: int, purpose: str, *position: int) -> int:
-    """Return a seed of 64 bits for one purpose at one position."""
+    """Return a 64-bit seed for a purpose (a key of ``PURPOSES``) at a position."""
     return int(sub_sequence(seed, purpose, *position).generate_state(1, np.uint64)[0])
 
 
 def takes_size(draw: Callable) -> bool:
-    """Whether a function that draws has an argument named ``size``."""
+    """Whether a drawing function has an argument named ``size``."""
     try:
         return "size" in signature(draw).parameters
     except (TypeError, ValueError):  # builtins without a signature
@@ -79,7 +79,7 @@ def takes(function: Callable, count: int) -> bool:
 
 
 def one_of(many: Draw, r: int, size: int) -> Draw:
-    """Draw r of draws that were made together: of each array of a tuple or a dictionary.
+    """Return draw r of stacked draws: row r of an array, or of each array of a tuple or a dictionary.
 
     Raises
     ------
@@ -96,11 +96,11 @@ def one_of(many: Draw, r: int, size: int) -> Draw:
 
 
 class ReplicaBlock(list):
-    """Draws of one map for every replica, when a user's ``apply`` takes one draw at a time."""
+    """The draws of one map for all replicas, for an ``apply`` that takes one draw at a time."""
 
 
 class LazyDraws(Sequence):
-    """Draw i from its own generator when asked; kept while all of them fit in a fixed memory."""
+    """Lazy draws: draw i is made from its own generator on access, and cached if all draws fit in a fixed memory."""
 
     def __init__(self, family: _Family, n: int, seed: int, replicas: int | None) -> None:
         self.family, self.n, self.seed, self.replicas = family, n, seed, replicas

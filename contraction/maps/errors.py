@@ -1,4 +1,4 @@
-"""The errors of both packages' base class, and those of this one: each says which rule was broken and what to do."""
+"""The base class of all errors of both packages, and this package's errors; messages state the rule and the remedy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = [
 class TrainingInReverseError(Exception):
     """Base class of every error that `contraction` and `nn_experiments` define.
 
-    Arguments without a meaning, such as a negative number of maps, raise Python's own ValueError or TypeError.
+    Invalid arguments, such as a negative number of maps, raise Python's built-in ValueError or TypeError.
     """
 
 
 class NotCertified(TrainingInReverseError, ValueError):
     """A hypothesis of the theorem fails, so no certificate exists.
 
-    Read ``hypothesis`` for the name of the hypothesis that fails and ``alternatives`` for what to ask instead.
+    Read ``hypothesis`` for the hypothesis that fails and ``alternatives`` for calls that may succeed instead.
 
     Attributes
     ----------
@@ -44,36 +44,36 @@ class NotCertified(TrainingInReverseError, ValueError):
         super().__init__(text)
 
     def __reduce__(self) -> tuple[type[NotCertified], tuple[str, tuple[str, ...], tuple[str, ...]]]:
-        """Pickle the three parts, from which the message is made again."""
+        """Pickle the three parts, from which the message is rebuilt."""
         return type(self), (self.hypothesis, self.alternatives, self.tried)
 
 
 class NotDeterministic(TrainingInReverseError, ValueError):
     """A map, or a batch or a step of training, gave two values at one point.
 
-    Backward iteration replays T_1 … T_n at every n, so it has no meaning for maps that change between calls. Draw the
+    Backward iteration replays T_1 … T_n at every n, so it is undefined for maps that change between calls. Draw all
     randomness in ``draw`` and use only that draw in ``apply``; make batch i and step i functions of i.
     """
 
 
 class DeclarationRefuted(TrainingInReverseError, ValueError):
-    """A declared constant is violated by a pair of points that was found; the message holds the pair.
+    """The search for violations has found a pair of points that violates a declared constant; the message shows it.
 
-    Declare a larger constant, or none: then a bound is an estimate and says so.
+    Declare a larger constant, or none; bounds are then estimates and are labelled as such.
     """
 
 
 class MapRefused(TrainingInReverseError, ValueError):
-    """A map breaks a rule that every result rests on; the message has the rule, what was seen, and what to write.
+    """A map breaks a rule on which every result relies; the message states the rule, the observation and the remedy.
 
-    The rules of ``apply(theta, draw)``: points (..., d) with any leading batch axes go to points of the same shape,
-    each by itself; the argument is left as it is; the result is an array of its own, of real numbers.
+    The rules of ``apply(theta, draw)``: it maps points (..., d) with any leading batch axes to points of the same
+    shape, each independently of the others; it leaves its argument unchanged; it returns a new array of real numbers.
     """
 
 
 def changes_argument(name: str) -> MapRefused:
     """Return the refusal of a map that writes into its argument, which is passed read-only."""
     return MapRefused(
-        f"a map must leave its argument as it is: {name} writes into theta, which is read-only. Return a new array: "
+        f"a map must leave its argument unchanged: {name} writes into theta, which is read-only. Return a new array: "
         "theta - h * g in place of theta -= h * g, or start with theta = theta.copy()"
     )

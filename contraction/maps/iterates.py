@@ -1,8 +1,9 @@
 """Trajectories of drawn maps under an order: forward, backward, or any other.
 
-All paths give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)``: to rounding on
-the affine path, bitwise for elementwise maps on the wavefront. Chains that start at the same iterate apply the same map
-at the same position, so the wavefront advances them together: N batched calls in place of N(N+1)/2 single ones.
+All implementations give the iterates of the plain loop ``for n: for j in reversed(word(n)): theta = T_j(theta)``: up to
+rounding on the affine path, bitwise for elementwise maps on the wavefront. Chains that start at the same iterate apply
+the same map at the same position, so the wavefront advances them together, with N batched calls instead of N(N+1)/2
+single ones.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     order
         Any object with ``anchor(n)`` and ``word(n)``, such as those of `contraction.maps.orders`.
     at
-        The iterates asked for, in any order; None for 0 … N. They may exceed N where their words name only maps 1 … N,
-        as those of `contraction.maps.orders.Epochs` do.
+        The indices of the requested iterates, in any order (default: 0 … N). They may exceed N if their words name only
+        maps 1 … N, as those of `contraction.maps.orders.Epochs` do.
 
     Returns
     -------
@@ -73,8 +74,7 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
     Raises
     ------
     ValueError
-        If an asked iterate needs a map that there is not, the order is malformed, or a map changes the shape of a
-        point.
+        If a requested iterate needs a map beyond T_N, the order is malformed, or a map changes the shape of a point.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator`: see `contraction.maps.probe.probe`.
     """
@@ -97,7 +97,7 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
 
 
 def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
-    """The same iterates by the plain double loop: the oracle that every fast path is held to."""
+    """The same iterates by the plain double loop: the reference for tests of the fast implementations."""
     total = len(operators)
     asked = _asked(at, total, beyond=True)
     check_order(order, asked.tolist(), total)
@@ -118,9 +118,9 @@ def paired_iterates(
 ) -> tuple[NDArray, NDArray]:
     """Forward and backward iterates of the same maps in one pass over the draws.
 
-    At each fixed n the two are an exchangeable pair when the maps are i.i.d. (reverse the maps and they swap), so
-    same-seed sign flips are exact. For affine maps with elementwise linear parts the draws are streamed: memory
-    holds the asked iterates and one block, however many replicas.
+    At each fixed n the two iterates are an exchangeable pair if the maps are i.i.d. (reversing the maps swaps them), so
+    sign-flip tests that pair them by seed are exact. For affine maps with elementwise linear parts the draws are
+    streamed: memory holds only the requested iterates and one block, for any number of replicas.
 
     Returns
     -------
@@ -142,14 +142,14 @@ def paired_iterates(
 
 
 def _asked(at: Iterable[int] | None, total: int, beyond: bool = False) -> NDArray:
-    """The asked iterates; ``beyond`` allows more of them than maps, which is for `check_order` to judge."""
+    """The requested iterates; ``beyond`` allows indices above the number of maps, which `check_order` then checks."""
     if at is None:
         return np.arange(total + 1)
     return np.array(check_iterates(at, None if beyond else total), dtype=int)
 
 
 def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
-    """A start, or a batch of starts, as iterates take it: (..., d), with replicas (..., R, d)."""
+    """A start, or a batch of starts, in the shape that iterates need: (..., d), with replicas (..., R, d)."""
     if not isinstance(operators, Operators):
         hint = "family.sample(N, seed)" if isinstance(operators, RandomOperator) else "Operators.from_maps(maps)"
         raise TypeError(f"iterates take drawn operators, such as {hint}; got {operators!r}")
@@ -168,7 +168,7 @@ def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
 
 
 def _probe(operators: Operators, start: NDArray) -> NDArray:
-    """Probe the maps at the start; return a copy of it in the dtype that the iterates have."""
+    """Probe the maps at the start; return a copy of the start in the dtype of the iterates."""
     dtype = probe(operators, start)
     if dtype.kind in "iub":
         dtype = np.dtype(object)  # Python integers do not overflow
@@ -187,7 +187,7 @@ def _stack(points: Sequence[NDArray], like: NDArray) -> NDArray:
 
 
 def _affine_rows(operators: Operators, start: NDArray, asked: NDArray, backward: bool) -> NDArray | None:
-    """All asked rows on the affine path, or None where restarts are cheaper or numbers overflow."""
+    """All requested rows on the affine path, or None if restarts are cheaper or numbers overflow."""
     last = int(asked.max())
     if last == 0:
         return None
@@ -249,7 +249,7 @@ def _stream_pair(operators: Operators, start: NDArray, asked: NDArray) -> tuple[
 def _one_more_map(maps: AffineMaps, forward: NDArray, offset: NDArray, product: NDArray) -> None:
     """Set forward = A forward + b and offset = offset + product b in place.
 
-    A block of replicas at a time stays in a core's cache while all operations of the map are done on it.
+    Replicas are processed in blocks that fit in a core's cache.
     """
     shape, A = forward.shape, elementwise(maps)
     wide_A, wide_b = (A if maps.common else np.broadcast_to(A, shape)), np.broadcast_to(maps.b, shape)
@@ -269,7 +269,7 @@ def _blocks(shape: tuple[int, ...], numbers: int = 2**14) -> list:
 
 
 def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray) -> NDArray:
-    """Any order: groups of chains with a common anchor, in the order of their anchors."""
+    """Iterates of any order: chains with a common anchor are computed together, in the order of their anchors."""
     if isinstance(order, Forward):
         return _forward_rows(operators, start, asked)
     groups: dict[int, list[int]] = {}
@@ -284,7 +284,7 @@ def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray)
 
 
 def _forward_rows(operators: Operators, start: NDArray, asked: NDArray) -> NDArray:
-    """T_n … T_1 (start) for the asked n, in one pass over the maps."""
+    """T_n … T_1 (start) for the requested n, in one pass over the maps."""
     rows = np.empty((len(asked), *start.shape), dtype=start.dtype)
     by_n = np.argsort(asked, kind="stable")
     theta, n = start, 0
@@ -299,8 +299,8 @@ def _forward_rows(operators: Operators, start: NDArray, asked: NDArray) -> NDArr
 def _wavefront(operators: Operators, anchor: NDArray, order: Order, members: list[int]) -> NDArray:
     """Values of chains that start at one anchor.
 
-    Where all words are prefixes of the longest, the chains whose words have at least p maps take the same map at
-    position p, from the innermost on; other words are swept by `_sweep`.
+    If all words are prefixes of the longest one, all chains whose words have at least p maps apply the same map at
+    position p, starting from the innermost; `_sweep` handles other words.
     """
     words = [order.word(n) for n in members]
     by_length = sorted(range(len(words)), key=lambda k: len(words[k]))
@@ -320,9 +320,9 @@ def _wavefront(operators: Operators, anchor: NDArray, order: Order, members: lis
 
 
 def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], lengths: NDArray) -> None:
-    """Apply any words in place: at each step the largest map that is next anywhere, to all chains that it is next for.
+    """Apply arbitrary words in place: at each step, the next map of largest index, to all chains whose next map it is.
 
-    Chains whose words differ in length then meet: T_1 … T_n T_n … T_1 for n = 1 … N takes 2N steps, not N².
+    Chains whose words differ in length then share steps: T_1 … T_n T_n … T_1 for n = 1 … N takes 2N steps, not N².
     """
     flat = np.concatenate([part for w in words for part in ([0], np.asarray(w, dtype=int))])  # a 0 before each word
     place = np.cumsum(lengths + 1) - 1  # of each chain's next map; at the 0 when the chain is done
@@ -333,6 +333,6 @@ def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], len
 
 
 def _are_prefixes(words: list[Sequence[int]]) -> bool:
-    """Whether all words are ranges with step 1 and one first index, so that each is a prefix of the longest."""
+    """Whether all words are ranges with step 1 and the same first index, so that each is a prefix of the longest."""
     first = words[-1][:1]
     return all(isinstance(w, range) and w.step == 1 and (len(w) == 0 or w[:1] == first) for w in words)

@@ -1,4 +1,4 @@
-"""What a user knows of a family beyond its Lipschitz constants: moments, contraction in mean square, its domain."""
+"""Declared properties of a family beyond its Lipschitz constants: moments, contraction in mean square, its domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Known"]
 
 @dataclass(frozen=True)
 class Known:
-    """Declarations for ``RandomOperator(…, known=Known(…))``; certificates search them for a violation first.
+    """Declarations for ``RandomOperator(…, known=Known(…))``; certificates first search for a violation of them.
 
     Parameters
     ----------
@@ -28,19 +28,19 @@ class Known:
     lipschitz_moment
         ``p -> E K^p``, K the Lipschitz constant of the random map, or an upper bound.
     domain
-        Where the maps are defined, which they keep: a `Box`, `Ball`, `HalfSpace` or `Simplex`, or a function
-        ``points(rng, near, count)`` that gives points of it, shape (count, d).
+        The set on which the maps are defined and which they send into itself: a `Box`, `Ball`, `HalfSpace` or
+        `Simplex`, or a function ``points(rng, near, count)`` that returns points of the set, shape (count, d).
 
     Raises
     ------
     TypeError
-        If a moment is no function, or the domain neither a domain nor a function.
+        If a moment is not a function, or the domain is neither a domain object nor a function.
     ValueError
         If ``mean_square`` is negative or not a number.
 
     Examples
     --------
-    An AR(1) process x ↦ 0.9 x + ε with standard normal ε, which has no bound, in mean square:
+    An AR(1) process x ↦ 0.9 x + ε with standard normal, hence unbounded, ε has a certificate in mean square:
 
     >>> from contraction import Known, RandomOperator, certify
     >>> ar1 = RandomOperator(
@@ -73,5 +73,5 @@ class Known:
 
     @property
     def region(self) -> Domain | None:
-        """The domain as an object, also where a function was given."""
+        """The domain as a `Domain` object, also if a function was given."""
         return None if self.domain is None else as_domain(self.domain)

@@ -1,8 +1,8 @@
 """Random operators and the replayable maps T_1 … T_N drawn from them.
 
 A random operator is a law of maps of a metric space. One draw from it, fixed by (seed, i), is the map T_i; sampling
-N maps gives an `Operators` sequence that can be applied in any order, any number of times. What certificates, samplers
-and closed forms use of a family are the methods under "what is known of it"; attributes of other names are never read.
+N maps gives an `Operators` sequence that can be applied in any order, any number of times. Certificates, samplers and
+closed forms use only the methods of `RandomOperator` and its base class `Answers`, never attributes of other names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "drawn"]
 
 
 def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None) -> Operators:
-    """T_1 … T_n of a seed that was derived from another one and may have 64 bits; `RandomOperator.sample` otherwise."""
+    """Like `RandomOperator.sample`, for a seed that was derived from another one and may have 64 bits."""
     return Operators(family, family.draws(n, seed, replicas), seed=seed, replicas=replicas)
 
 
@@ -42,34 +42,34 @@ class RandomOperator(Answers):
     Parameters
     ----------
     draw
-        ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here. Many replicas are
-        drawn at once by a function with a second argument named ``size``: ``draw(rng, size)`` returns ``size`` draws
-        along a leading axis, as one array, a tuple or a dictionary of arrays.
+        ``draw(rng)`` returns one draw from a `numpy.random.Generator`; all randomness belongs here. A function with a
+        second argument named ``size`` draws many replicas at once: ``draw(rng, size)`` returns ``size`` draws along a
+        leading axis, as one array, or as a tuple or a dictionary of arrays.
     apply
         ``apply(theta, draw)`` returns T(theta), for points with any leading batch axes: theta (..., d) -> (..., d).
-        It must be deterministic, treat each point by itself (``theta @ A.T``, ``axis=-1``), leave theta as it is and
-        return a new array: `contraction.maps.probe` tries that before any result.
+        It must be deterministic, treat each point independently (``theta @ A.T``, ``axis=-1``), leave theta unchanged
+        and return a new array; `contraction.maps.probe` checks this before any result is computed.
     contraction
         Declared bound on every map's Lipschitz constant (the k of Theorem 2.2).
     displacement
-        Declared supremum over the support of d(theta0, T theta0) (the D of condition (2)): a number for the start that
-        is used, or a function of the start.
+        Declared supremum over the support of d(theta0, T theta0) (the D of condition (2)): a number that holds for the
+        start in use, or a function of the start.
     lipschitz
-        ``draw -> `` that map's Lipschitz constant.
+        ``draw -> Lipschitz constant`` of the map of that draw.
     affine
         ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
     space
         The metric space (default: `Euclidean`), or a metric as a function ``distance(x, y)`` of batches of points.
     known
-        What else is known of the maps: moments, contraction in mean square, their domain (`Known`).
+        Further declared properties of the maps: moments, contraction in mean square, their domain (`Known`).
     vectorized
-        True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). It
-        is checked against one replica at a time when used.
+        True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). The
+        results are compared with those of one replica at a time.
     batched
-        False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``: a Python loop then
-        calls it once per point and map.
+        False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``; a Python loop then calls
+        it once per point and map.
     name
-        Used in messages.
+        The name of the family in messages.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class RandomOperator(Answers):
 
     Examples
     --------
-    The formula as on paper, for one vector at a time:
+    The same family twice, first with a formula for one vector at a time, then with one for batches:
 
     >>> import numpy as np
     >>> from contraction import RandomOperator, backward_iterates
@@ -133,20 +133,20 @@ class RandomOperator(Answers):
             raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
         if vectorized and not batched:
             raise ValueError(
-                "vectorized=True takes draws of many replicas at once, batched=False one point: choose one"
+                "vectorized=True takes draws of many replicas at once, batched=False takes one point: choose one"
             )
         self.space: Space = as_space(space)
         self.vectorized, self.batched, self.name = vectorized, batched, name
         self._draw, self._apply, self._lipschitz, self._affine = draw, apply, lipschitz, affine
         self._contraction, self._displacement = contraction, displacement
         if known is not None and not isinstance(known, Known):
-            raise TypeError(f"known is a Known(...), got {known!r}")
+            raise TypeError(f"known must be a Known(...) object, got {known!r}")
         self.known = Known() if known is None else known
 
     def __repr__(self) -> str:
         return f"{self.name}()"
 
-    # --- what a family is -------------------------------------------------------------------------------------
+    # --- drawing and applying maps ----------------------------------------------------------------------------
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """Draw one map, or with ``replicas`` the same-index map of each replica along a leading axis."""
@@ -169,12 +169,12 @@ class RandomOperator(Answers):
         return np.stack(columns, axis=axis)
 
     def _of_points(self, theta: NDArray, draw: Draw) -> NDArray:
-        """One draw on points (..., d): at once, or one at a time where ``apply`` is for one point (batched=False)."""
+        """Apply one draw to points (..., d), one by one if ``apply`` takes single points (batched=False)."""
         if self.batched:
             return np.asarray(self._apply(theta, draw))
         return each_point(lambda point: self._apply(point, draw), theta, self.space.event_ndim)
 
-    # --- what is declared of it, beside the answers of `Answers` ------------------------------------------------
+    # --- declared properties, in addition to the answers of `Answers` -------------------------------------------
 
     @property
     def contraction(self) -> Constant | None:
@@ -203,7 +203,7 @@ class RandomOperator(Answers):
 
     @property
     def lipschitz_origin(self) -> Origin:
-        """Where `lipschitz` comes from: "declared" for numbers that a user gave, "proved" for derived constants."""
+        """Where `lipschitz` comes from: "declared" for constants that a user gave, "proved" for derived ones."""
         return "proved" if self._lipschitz is None else "declared"
 
     def affine(self, draw: Draw) -> AffineMaps | None:
@@ -222,8 +222,8 @@ class RandomOperator(Answers):
     def is_iid(self) -> bool:
         """True if T_1, T_2, … are known to be independent with one law.
 
-        This holds if every map is drawn by `draw_block` from its own generator. A family that overrides `draws` must
-        override this as well where its maps are independent.
+        This holds if `draw_block` draws every map from a separate generator. A family that overrides `draws` must also
+        override this property if its maps are independent.
         """
         return type(self).draws is RandomOperator.draws
 
@@ -232,10 +232,10 @@ class RandomOperator(Answers):
         """True if every map is known in affine form."""
         return self._affine is not None
 
-    # --- what is drawn from it --------------------------------------------------------------------------------
+    # --- sampling ---------------------------------------------------------------------------------------------
 
     def sample(self, n: int, seed: int = 0, replicas: int | None = None) -> Operators:
-        """Draw T_1 … T_n, replayable.
+        """Draw the maps T_1 … T_n, which can be replayed any number of times.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class RandomOperator(Answers):
         seed
             Integer, 0 … 2^32 - 1.
         replicas
-            Number of independent copies along the leading axis; None for one without that axis.
+            Number of independent copies along the leading axis; None for a single copy without that axis.
 
         Raises
         ------
@@ -273,12 +273,12 @@ class Operator:
 
     @property
     def lipschitz(self) -> Numbers:
-        """Its Lipschitz constant, None if unknown."""
+        """The Lipschitz constant of the map, None if unknown."""
         return self.family.lipschitz(self.draw)
 
     @property
     def affine(self) -> AffineMaps | None:
-        """Its affine form, None if not known to be affine."""
+        """The affine form of the map, None if it is not known to be affine."""
         return self.family.affine(self.draw)
 
     def __repr__(self) -> str:
@@ -309,7 +309,7 @@ class Operators(Sequence):
         space: Space | None = None,
         batched: bool = True,
     ) -> Operators:
-        """A fixed sequence of maps, such as T_i(x) = x/2 + 2^i, with what is known of each.
+        """Return a fixed sequence of maps, such as T_i(x) = x/2 + 2^i, with their known constants and affine forms.
 
         Parameters
         ----------
@@ -327,7 +327,7 @@ class Operators(Sequence):
         Raises
         ------
         ValueError
-            If the number of constants, or of affine forms, is not the number of maps.
+            If the number of constants, or of affine forms, differs from the number of maps.
         """
         maps = list(maps)
         constants = None if lipschitz is None else list(lipschitz)
@@ -366,11 +366,11 @@ class Operators(Sequence):
         return Operator(self.family, self.draws[position], self.first + position)
 
     def apply(self, i: int, theta: NDArray) -> NDArray:
-        """Return T_i(theta), i counted from 1; theta is passed read-only."""
+        """Return T_i(theta), where i is 1-based; theta is passed read-only."""
         return apply_read_only(self.family, theta, self.draws[i - 1], f"T_{i}")
 
     def affine(self) -> AffineMaps:
-        """All maps in affine form, with a leading axis of maps; ``common`` linear parts keep none."""
+        """All maps in affine form, with a leading axis of maps; a ``common`` linear part does not have this axis."""
         return self.family.stacked_affine([self.draws[i] for i in range(len(self))])
 
     def __repr__(self) -> str:

@@ -1,10 +1,10 @@
 """Which orders have convergent iterates, whatever the contractions (Section 5).
 
-Let maps have a common factor k < 1 and d(theta_0, T_i theta_0) <= D. If the words of two iterates, written out from
-theta_0, agree on their p outermost maps, the iterates are at most 2 k^p D/(1-k) apart. So iterates converge if, for
-each p, the p outermost maps are the same from some iterate on. Backward is the order in which they are the same from
-the first step on; it is not the only one that converges. If the outermost map goes on changing, iterates need not
-converge: those of constant maps with different values do not.
+Assume that the maps have a common factor k < 1 and that d(theta_0, T_i theta_0) <= D. If the words of two iterates,
+written out from theta_0, agree on their p outermost maps, the distance of the iterates is at most 2 k^p D/(1-k). So the
+iterates converge if, for each p, the p outermost maps no longer change from some iterate on. In the backward order the
+p outermost maps never change from iterate p on, but it is not the only order that converges. If the outermost map never
+stops changing, the iterates need not converge; those of constant maps with different values do not.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class OrderConvergence(Value):
     Attributes
     ----------
     verdict : {"converges", "does not converge", "unknown"}
-        "does not converge": for some such maps, constant ones for example, iterates have no limit.
+        "does not converge" means that for some such maps, for example constant ones, the iterates have no limit.
     reason : str
-        Why, in one sentence.
+        The reason for the verdict.
     agreement : tuple of int
         Entry n (from 0 to ``horizon``): the number of outermost maps that iterate n shares with every later iterate up
         to ``horizon``.
     horizon : int
-        The last iterate whose word was looked at.
+        The last iterate whose word was examined.
     """
 
     verdict: Answer
@@ -59,14 +59,14 @@ class OrderConvergence(Value):
     horizon: int
 
     def bound(self, n: int, k: float, D: float) -> float:
-        """2 k^p D/(1-k), p = agreement[n]: a bound on the distance of iterate n to those after it, up to ``horizon``.
+        """2 k^p D/(1-k), p = agreement[n]: bounds the distance from iterate n to each later one up to ``horizon``.
 
         Parameters
         ----------
         n
-            0 … horizon.
+            Index of an iterate, 0 … horizon.
         k, D
-            Common factor, 0 <= k < 1, and the bound on d(theta_0, T_i theta_0).
+            The common factor, 0 <= k < 1, and the bound on d(theta_0, T_i theta_0).
 
         Raises
         ------
@@ -90,15 +90,15 @@ class OrderConvergence(Value):
 def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
     """Decide whether the iterates of an order converge under the hypotheses of Theorem 2.2.
 
-    The orders of `contraction.maps.orders` are decided. For others no finite number of words can tell, and the verdict
-    is "unknown", unless a `CustomOrder` declares with ``settles`` when its outermost maps stop changing.
+    The answer is known for the orders of `contraction.maps.orders`. For other orders no finite number of words decides,
+    and the verdict is "unknown" unless a `CustomOrder` declares with ``settles`` when its outermost maps stop changing.
 
     Parameters
     ----------
     order
         Any object with ``anchor(n)`` and ``word(n)``.
     horizon
-        The words of iterates 0 … horizon are looked at, at least 1 (default: 64).
+        The function examines the words of iterates 0 … horizon; at least 1 (default: 64).
 
     Returns
     -------
@@ -109,7 +109,7 @@ def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
     DeclarationRefuted
         If ``settles`` is violated by a word up to the horizon.
     ValueError, TypeError
-        If the order is malformed, or the horizon is no integer of at least 1.
+        If the order is malformed, or the horizon is not an integer of at least 1.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
 
 
 def _common(first: list[int], second: list[int]) -> int:
-    """How many outermost maps two words share."""
+    """Return how many outermost maps two words share."""
     for p, (a, b) in enumerate(zip(first, second, strict=False)):
         if a != b:
             return p
@@ -160,7 +160,7 @@ def _decided(order: Order, words: list[list[int]], agreement: tuple[int, ...]) -
 
 
 def _declared(order: CustomOrder, words: list[list[int]], agreement: tuple[int, ...]) -> tuple[Answer, str]:
-    """The declaration p -> n, held against every word up to the horizon."""
+    """Check the declaration p -> n against every word up to the horizon."""
     assert order.settles is not None
     p, horizon = 1, len(words) - 1
     while p <= len(words[-1]):

@@ -1,10 +1,10 @@
-"""Iteration orders: which maps, in which order, make iterate n (standard library only).
+"""Iteration orders: the maps that are applied for iterate n, and their order (standard library only).
 
 An order says, for each n >= 1, an *anchor* m < n and a *word*: iterate n is the word applied to iterate m.
-A word is a sequence of 1-based indices written as the paper writes compositions: leftmost = outermost =
+A word is a sequence of 1-based indices in the order in which the paper writes compositions: leftmost = outermost =
 applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (theta_0). A word may name a map several times and may be
-longer than n; NumPy integers count as integers. Orders know neither NumPy nor torch; both packages of this project use
-these objects, and any object with the two methods is an order.
+longer than n; NumPy integers count as integers. Orders depend on neither NumPy nor torch. Both packages of this project
+use these objects, and any object with the two methods is an order.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class Late:
 class PairedReversal:
     """Each map twice, in one order and then in the reverse: iterate n is T_1 … T_n T_n … T_1 (theta_0).
 
-    Permuting the maps changes it at h³ only, in place of h² (`contraction.statements`, row 81).
+    For gradient steps of size h, permuting the maps changes this iterate by O(h³) only, instead of O(h²)
+    (`contraction.statements`, row 81).
 
     Examples
     --------
@@ -152,7 +153,7 @@ class PairedReversal:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The backward word ``k`` times over: iterate n is (T_1 … T_n)^k (theta_0), and ``Repeated(1)`` is backward.
+    """The backward word repeated ``k`` times: iterate n is (T_1 … T_n)^k (theta_0), and ``Repeated(1)`` is backward.
 
     Examples
     --------
@@ -180,10 +181,10 @@ class Epochs:
     Parameters
     ----------
     N
-        Maps in an epoch, at least 1. There are iterates of every index, also above N.
+        Number of maps per epoch, at least 1. The index of an iterate may exceed N.
     forth_and_back
-        True: every second epoch takes the maps in reverse, i = 1 … N, N … 1, 1 … N, …, so that iterate 2N is that of
-        `PairedReversal` at N (default: False).
+        If true, every second epoch takes the maps in reverse, i = 1 … N, N … 1, 1 … N, …, so that iterate 2N is
+        iterate N of `PairedReversal` (default: False).
 
     Examples
     --------
@@ -195,7 +196,7 @@ class Epochs:
     forth_and_back: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("the maps N of an epoch", self.N, 1)
+        check_integer("the number N of maps per epoch", self.N, 1)
         if not isinstance(self.forth_and_back, bool):
             raise TypeError(f"forth_and_back must be True or False, got {self.forth_and_back!r}")
 
@@ -210,7 +211,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class CustomOrder:
-    """An order from two functions; ``anchors`` left out means every word starts at theta_0.
+    """An order defined by two functions; without ``anchors`` every word starts at theta_0.
 
     Parameters
     ----------
@@ -219,9 +220,9 @@ class CustomOrder:
     anchors
         n -> anchor m < n; None for m = 0 always.
     settles
-        p -> n: from iterate n on, the p outermost maps (counted from theta_0 on) are declared never to change. With it
-        `contraction.order_convergence` can decide that iterates converge; it is checked there as far as that looks.
-        None if nothing is declared.
+        p -> n: declares that the p outermost maps of the words, written out from theta_0, do not change from iterate n
+        on. With it `contraction.order_convergence` can decide that iterates converge, after checking the declaration up
+        to its horizon. None if nothing is declared.
     """
 
     words: Callable[[int], Sequence[int]]
@@ -239,7 +240,7 @@ class CustomOrder:
 def chain(order: Order, n: int, known: Container[int] = ()) -> Iterator[tuple[int, int]]:
     """Yield (n, its anchor), (that anchor, its anchor), … down to 0 or to an iterate that is in ``known``.
 
-    This is the one walk along anchors; `anchors`, `full_word` and `map_applications` are made from it.
+    `anchors`, `full_word` and `map_applications` use it.
 
     Raises
     ------
@@ -255,7 +256,7 @@ def chain(order: Order, n: int, known: Container[int] = ()) -> Iterator[tuple[in
 
 
 def anchors(order: Order, at: Iterable[int]) -> dict[int, int]:
-    """Return the anchors of the iterates ``at`` and of all iterates that they are computed from.
+    """Return the anchors of the iterates ``at`` and of all iterates from which they are computed.
 
     Parameters
     ----------
@@ -267,9 +268,9 @@ def anchors(order: Order, at: Iterable[int]) -> dict[int, int]:
     Returns
     -------
     dict of int to int
-        Index of an iterate above 0 -> index of its anchor. From each new index of ``at`` the walk goes down to an
-        iterate that is in the mapping already, or to 0, so for a single n the keys are n, its anchor, the anchor of
-        that, and so on.
+        Index of an iterate above 0 -> index of its anchor. From each new index of ``at`` the function follows the
+        anchors down to 0 or to an iterate that is already in the mapping, so for a single n the keys are n, its anchor,
+        the anchor of its anchor, and so on.
 
     Raises
     ------
@@ -301,8 +302,8 @@ def full_word(order: Order, n: int) -> list[int]:
 def map_applications(order: Order, at: Iterable[int]) -> int:
     """Return how many maps a plain loop applies for the iterates ``at`` and the anchors they need.
 
-    Backward iterates 1 … N cost N(N+1)/2, forward ones N. For one iterate this is the number of maps between theta_0
-    and it.
+    Backward iterates 1 … N cost N(N+1)/2 applications, forward ones N. For a single iterate n this is the length of
+    ``full_word(order, n)``.
 
     Examples
     --------
@@ -315,7 +316,7 @@ def map_applications(order: Order, at: Iterable[int]) -> int:
 
 
 def check_order(order: Order, at: Iterable[int], available: int | None = None) -> None:
-    """Refuse an order that has no meaning for the iterates ``at`` with maps T_1 … T_available (None: any number).
+    """Raise an error unless the order is valid for the iterates ``at`` of maps T_1 … T_available (None: any number).
 
     Raises
     ------

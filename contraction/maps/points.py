@@ -1,4 +1,4 @@
-"""Points: starts as arrays, and functions of one point applied to many."""
+"""Points: starts as arrays, and functions of one point applied to batches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
 
 
 def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:
-    """T(theta) of one draw with theta passed read-only, so that no map can change what others are applied to.
+    """Return T(theta) for one draw, with theta passed read-only so that the map cannot change it.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) ->
 
 
 def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_ndim: int) -> NDArray:
-    """A function of one point applied to points with any leading axes, one at a time."""
+    """Apply a function of one point to points with any leading axes, one at a time."""
     lead = theta.shape[: theta.ndim - event_ndim]
     if not lead:
         return np.asarray(function(theta))

@@ -1,11 +1,12 @@
-"""The probe before any result: maps that break a rule of `RandomOperator` are refused, with what to write instead.
+"""The probe that runs before any result: it refuses maps that break a rule of `RandomOperator` and states the remedy.
 
-Every entry that takes maps calls `probe` (drawn maps) or `probe_family` once: the first, a middle and the last map are
-tried on copies of the start and of points near and far from it (`contraction.maps.probe_checks`), about ten
-applications each. What passed is remembered for as long as the object lives, so a second call costs nothing. Maps that
-were given one by one (`Operators.from_maps`, no seed) are tried at every call: functions can change in between.
+Every public function that takes maps calls `probe` (for drawn maps) or `probe_family` once. The probe tries the first,
+a middle and the last map on copies of the start and of points near and far from it (`contraction.maps.probe_checks`),
+with about ten applications per map. A passed probe is remembered for the lifetime of the object, so a second call costs
+nothing. Maps from `Operators.from_maps` (which have no seed) are tried at every call, because functions can change in
+between.
 
-Finding nothing proves nothing: a map that misbehaves only at points or indices that were not tried passes.
+A passed probe is not a proof: it cannot detect a map that breaks a rule only at points or indices that were not tried.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from contraction.maps.probe_checks import check_distance, check_draws, check_map
 
 __all__ = ["probe", "probe_family"]
 
-FAMILY_MAPS = 16  # a family is tried on the first, a middle and the last of so many draws
-FEW_REPLICAS = 8  # with more replicas, stacks are tried on as many maps drawn for three
+FAMILY_MAPS = 16  # a family is tried on the first, a middle and the last of this number of draws
+FEW_REPLICAS = 8  # with more replicas, stacks are tried on maps drawn for three replicas instead
 STAND_IN = 3
 
 _passed: dict[int, tuple[weakref.ref, dict[Any, np.dtype]]] = {}
@@ -31,9 +32,9 @@ _passed: dict[int, tuple[weakref.ref, dict[Any, np.dtype]]] = {}
 def probe(
     operators: Operators, *starts: NDArray, inside: bool = False, affine: bool = True, named: bool = False
 ) -> np.dtype:
-    """Try the first, a middle and the last of drawn maps; return the dtype that iterates from the starts have.
+    """Try the first, a middle and the last of drawn maps; return the dtype of iterates from the starts.
 
-    Theorem 2.2 applies T_i again at every n >= i, to many points at once: its maps are functions of one point.
+    Theorem 2.2 applies T_i again at every n >= i, so each map must be a deterministic function of one point.
 
     Parameters
     ----------
@@ -42,23 +43,23 @@ def probe(
     starts
         One or more arrays of starts, shape (..., d), or (..., R, d) with R replicas; (d,) serves all replicas.
     inside
-        True if the starts are the only points that maps are meant for, such as the states of a finite chain: then no
-        other points are tried but images of them.
+        True if the maps are defined only on the starts, such as the states of a finite chain: then only the starts and
+        their images are tried.
     affine
-        False to leave out the comparison with ``affine(draw)``.
+        False to skip the comparison with ``affine(draw)``.
     named
-        True to name the family and the seed in messages.
+        True if messages shall name the family and the seed.
 
     Raises
     ------
     MapRefused
         If a map changes its argument or the shape of a point, mixes the points of a batch (or of replicas), cannot be
-        applied, returns an array that a later call overwrites, or gives anything but real numbers; or if the
-        metric of the family does not take batches of pairs.
+        applied, returns an array that a later call overwrites, or returns values that are not real numbers; or if the
+        metric of the family does not accept batches of pairs.
     NotDeterministic
         If a map gives two values at one point, or one generator gives two different draws of it.
     DeclarationRefuted
-        If ``affine(draw)`` is not the map.
+        If ``affine(draw)`` differs from the map.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def probe(
     if key in remembered:
         return remembered[key]
     points = _some(starts, shape, dtype)
-    if R is not None and operators.seed is not None:  # one copy of the maps first: simpler maps, plainer messages
+    if R is not None and operators.seed is not None:  # first without replicas: the messages are then simpler
         probe_family(family, *(p[0] for p in points), seed=operators.seed, inside=inside, affine=affine)
     once = _memory(family)
     if operators.seed is not None and ("draws", R is None) not in once:
@@ -108,7 +109,7 @@ def probe(
 def probe_family(
     family: RandomOperator, *starts: NDArray, seed: int = 0, inside: bool = False, affine: bool = True
 ) -> None:
-    """Try maps drawn from a family, as `probe` does; once for each family, shape and type of point.
+    """Try maps drawn from a family, as `probe` does, once per family, shape and dtype of the starts.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def probe_family(
     starts
         One or more arrays of starts, shape (..., d).
     seed
-        Which draws.
+        The seed of the draws.
     inside, affine
         As in `probe`.
 
@@ -140,7 +141,7 @@ def probe_family(
 
 
 def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) -> list[NDArray]:
-    """The first, a middle and the last point of every array of starts, each a copy of its own."""
+    """Copies of the first, a middle and the last point of every array of starts."""
     points = []
     for start in starts:
         whole = np.broadcast_to(start, np.broadcast_shapes(start.shape, shape))
@@ -152,7 +153,7 @@ def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) 
 
 
 def _memory(thing: object) -> dict[Any, np.dtype]:
-    """What was tried of an object and passed; forgotten with it. Nothing is kept of objects without weak references."""
+    """The probes that an object has passed, for its lifetime; empty for objects without weak references."""
     known = _passed.get(id(thing))
     if known is not None and known[0]() is thing:
         return known[1]

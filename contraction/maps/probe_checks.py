@@ -1,4 +1,4 @@
-"""The checks that `contraction.maps.probe` makes of one map: one value, each point by itself, nothing changed."""
+"""The checks of `contraction.maps.probe`: a map is deterministic, treats points independently and changes nothing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from contraction.types import Draw
 
 __all__ = ["check_distance", "check_draws", "check_map", "points_around"]
 
-REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # times that a draw is made again; more often where it did not use its generator
-LARGE = 2**12  # numbers in a point, or in all its replicas, above which only stacks of two are tried
+REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # repetitions of a draw; more if it did not use its generator
+LARGE = 2**12  # if a point (with its replicas) has more numbers than this, only stacks of two are tried
 STACK_OF_DIM = 32  # up to this dimension d a stack of d points is tried as well
-OPERATIONS = 64  # roundings a coordinate allowed between a map and its affine form, as in the search for violations
+OPERATIONS = 64  # roundings per coordinate allowed between a map and its affine form, as in the search for violations
 REMEDY = (
-    "Write apply for points (..., d), each by itself: theta @ A.T for A @ theta, axis=-1 in sums, means and norms, "
-    "theta[..., j] for theta[j]; or keep it for one vector and say batched=False, a loop over points (RandomOperator, "
-    "FiniteFamily, Operators.from_maps)"
+    "Write apply for batches of points (..., d): theta @ A.T for A @ theta, axis=-1 in sums, means and norms, "
+    "theta[..., j] for theta[j]; or keep it for one vector and pass batched=False, which loops over the points "
+    "(RandomOperator, FiniteFamily, Operators.from_maps)"
 )
 
 
@@ -33,9 +33,9 @@ REMEDY = (
 
 
 def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None:
-    """Draw the first map again from its generator, and refuse draws that are not a function of it.
+    """Draw the first map again from its generator, and refuse draws that depend on anything else.
 
-    Draws that have no equality, such as functions, are compared by their images of the start x0.
+    Draws that cannot be compared, such as functions, are compared through their images of the start x0.
 
     Raises
     ------
@@ -68,13 +68,13 @@ def _maps_differ(family: RandomOperator, one: Draw, other: Draw, x0: NDArray) ->
             a, b = (np.array(apply_read_only(family, x0, draw, "T_1")) for draw in (one, other))
         except MapRefused:
             raise
-        except Exception:  # the map cannot be applied there, which `check_map` refuses in its own words
+        except Exception:  # the map cannot be applied there; `check_map` reports that
             return False
     return not _equal(a, b)
 
 
 def _same(a: Draw, b: Draw) -> bool | None:
-    """Whether two draws are equal; None where they cannot be compared (functions, objects without an equality)."""
+    """Whether two draws are equal; None if they cannot be compared (functions, objects without an equality)."""
     if isinstance(a, np.ndarray | np.generic | float | int | complex | str):
         try:
             x, y = np.asarray(a), np.asarray(b)
@@ -97,13 +97,13 @@ def _every(answers: Iterable[bool | None]) -> bool | None:
 
 
 def check_distance(space: Space, points: Sequence[NDArray]) -> None:
-    """Distances of a stack of pairs against one pair at a time: a metric for one pair is refused with the remedy."""
+    """Compare distances of a stack of pairs with those of single pairs; refuse a metric that takes only one pair."""
     pairs, alone = [], []
     with np.errstate(all="ignore"):
         for pair in zip(points, [*points[1:], points[0]], strict=True):
             try:
                 value = np.asarray(space.distance(*pair))
-            except Exception:  # outside the metric's domain, perhaps
+            except Exception:  # the points may lie outside the metric's domain
                 continue
             pairs.append(pair)
             alone.append(value)
@@ -119,14 +119,14 @@ def check_distance(space: Space, points: Sequence[NDArray]) -> None:
             ) from error
         if any(value.shape != () for value in alone) or together.shape != (len(pairs),):
             raise MapRefused(
-                f"distance(x, y) must give one number a pair: {space!r} takes points of shape {x.shape} to an array of "
-                f"shape {together.shape}, for {(len(pairs),)}, and one pair to shape {alone[0].shape}. Write axis=-1 "
-                "in sums, maxima and norms, or say Metric(distance, event_ndim=…) if a point has more than one axis"
+                f"distance(x, y) must give one number per pair: {space!r} returns shape {together.shape} for points of "
+                f"shape {x.shape} instead of {(len(pairs),)}, and shape {alone[0].shape} for one pair. Write axis=-1 "
+                "in sums, maxima and norms, or use Metric(distance, event_ndim=…) if a point has more than one axis"
             )
         if not _agree(together, np.stack(alone), np.zeros(len(pairs)), 0).all():
             raise MapRefused(
-                f"distance(x, y) must treat every pair by itself: {space!r} gives {_shown(np.stack(alone))} one pair "
-                f"at a time, and {_shown(together)} together. Write axis=-1 in sums, maxima and norms"
+                f"distance(x, y) must treat every pair independently: {space!r} gives {_shown(np.stack(alone))} for "
+                f"one pair at a time, but {_shown(together)} for all at once. Write axis=-1 in sums, maxima and norms"
             )
 
 
@@ -142,7 +142,7 @@ def check_map(
     affine: bool = True,
     named: bool = False,
 ) -> np.dtype:
-    """Try T_i at a start alone, again, and in stacks with other points (None: no stacks); return its images' dtype."""
+    """Try T_i at a start, twice, and in stacks with other points (None: no stacks); return the dtype of its images."""
     T = _Tried(operators, i, f" of {operators.family!r} (seed {operators.seed})" if named else "")
     with np.errstate(all="ignore"):
         value = T.at_one(x0)
@@ -153,8 +153,8 @@ def check_map(
         points, values = _points(T, x0, others, saved)
         if not _equal(value, saved):
             raise MapRefused(
-                f"a map must return an array of its own: what T_{i} returned for theta = {_shown(x0)} was "
-                f"{_shown(saved)}, and is {_shown(value)} after other calls. Return a new array, not a buffer that "
+                f"a map must return a new array: the array that T_{i} returned for theta = {_shown(x0)} was "
+                f"{_shown(saved)}, but is {_shown(value)} after other calls. Return a new array, not a buffer that "
                 "every call fills again"
             )
         T.compare_again(x0, saved)
@@ -170,7 +170,7 @@ def check_map(
 def _points(
     T: _Tried, start: NDArray, others: Sequence[NDArray], saved: NDArray
 ) -> tuple[list[NDArray], list[NDArray]]:
-    """Three points with their images: the start, one near and one far, or points that maps reach from the start."""
+    """Three points with their images: the start, one near it and one far from it, or points that the maps reach."""
     points, values = [start], [saved]
     reached = [saved.astype(np.result_type(saved, start))] if saved.dtype != object else [saved]
     for point in [*others, *reached]:
@@ -187,7 +187,7 @@ def _points(
 
 
 def points_around(family: RandomOperator, x0: NDArray, replicas: int | None) -> list[NDArray]:
-    """A point near the start and one far from it: of the space where it knows its points, anything otherwise."""
+    """A point near the start and one far from it: points of the space if it can sample them, else points of R^d."""
     rng = np.random.default_rng(0x9B0BE)
     one = x0 if replicas is None else x0[0]
     found = family.random_points(rng, one, 2 * (replicas or 1))
@@ -203,7 +203,7 @@ def points_around(family: RandomOperator, x0: NDArray, replicas: int | None) -> 
 
 
 def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Batch shapes, each with the points (of three) that fill it."""
+    """Batch shapes, each with the indices of the points (of three) that fill it."""
     if x0.size > LARGE:
         return [((2,), [0, 2]), ((1, 2), [2, 0])]
     found = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
@@ -213,7 +213,7 @@ def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[in
 
 
 class _Tried:
-    """T_i, and what must hold of it."""
+    """The map T_i with its checks."""
 
     def __init__(self, operators: Operators, i: int, owner: str) -> None:
         self.operators, self.i, self.space = operators, i, operators.family.space
@@ -234,18 +234,18 @@ class _Tried:
     @overload
     def at_one(self, x: NDArray, *, anywhere: bool) -> NDArray | None: ...
     def at_one(self, x: NDArray, *, anywhere: bool = False) -> NDArray | None:
-        """The image of one point (for every replica), of the right shape and kind.
+        """The image of one point (for every replica), after checking its shape and dtype.
 
-        With ``anywhere`` the point may lie outside the domain of the map: None where it cannot be applied there.
+        With ``anywhere`` the point may lie outside the domain of the map; None if the map cannot be applied there.
 
         Raises
         ------
         MapRefused
-            If the map cannot be applied, changes the shape, or gives other than real numbers.
+            If the map cannot be applied, changes the shape, or returns values that are not real numbers.
         MemoryError
-            What the map itself raises.
+            If the map raises it.
         NotDeterministic
-            If the draws differ.
+            If the map raises it.
         """
         try:
             value = self(x)
@@ -274,20 +274,20 @@ class _Tried:
         if not _equal(saved, again):
             raise NotDeterministic(
                 f"{self.name} gave two values at one point ({saved!r} and {again!r}). Backward iteration applies every "
-                "map again at every n, so it means nothing for maps that change: move the randomness into draw(rng), "
+                "map again at every n, so it is undefined for maps that change: move the randomness into draw(rng), "
                 "and keep no state from one call to the next"
             )
 
     def compare_stack(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> None:
-        """A stack of points against the same points one by one."""
+        """Compare the images of a stack of points with those of the same points one by one."""
         if (wrong := self._mixed(points, values, chosen)) is None:
             return
         row, alone, together = wrong
         if points[0].dtype.kind == "f" and self._a_jump(points, chosen):
             return
         raise MapRefused(
-            f"apply must treat every point by itself: {self.name} takes theta = {_shown(points[row])} to "
-            f"{_shown(alone)} alone, and to {_shown(together)} in a batch of shape "
+            f"apply must treat every point independently: {self.name} sends theta = {_shown(points[row])} to "
+            f"{_shown(alone)} alone, but to {_shown(together)} in a batch of shape "
             f"{(*chosen.shape, *points[0].shape)}. {REMEDY}"
         )
 
@@ -314,7 +314,7 @@ class _Tried:
         return int(chosen[at]), alone[at], images[at]
 
     def _a_jump(self, points: list[NDArray], chosen: NDArray) -> bool:
-        """Whether points moved a little agree: then a jump of the map lay within rounding of a point."""
+        """Whether slightly moved points agree: the difference then came from a jump of the map close to a point."""
         rng = np.random.default_rng(1)
         moved = [p + (1e-6 * (1 + np.abs(p)) * rng.standard_normal(p.shape)).astype(p.dtype) for p in points]
         try:
@@ -323,7 +323,7 @@ class _Tried:
             return False
 
     def compare_replicas(self, points: list[NDArray], values: list[NDArray]) -> None:
-        """Replica 0 at another point must leave the others alone, and stacked draws act as each by itself."""
+        """Check that replica 0 does not affect the others, and that stacked draws act like single draws."""
         x, family, n = points[0].copy(), self.operators.family, self.space.event_ndim
         x[0] = points[2][0]
         expected = values[0].copy()
@@ -338,12 +338,12 @@ class _Tried:
         if wrong:
             raise MapRefused(
                 f"replicas must not mix: {self.name} of {family!r} gives {_shown(image)} for {len(x)} replicas "
-                "at once, other than one replica at a time. Write apply for draws with a leading replica axis, (R, …) "
-                "against theta (..., R, d) (a number a replica needs [..., None]), or leave vectorized=True out"
+                "at once, which differs from one replica at a time. Write apply for draws with a leading replica axis, "
+                "(R, …) against theta (..., R, d) (one number per replica needs [..., None]), or omit vectorized=True"
             )
 
     def compare_affine(self, points: list[NDArray]) -> None:
-        """The affine form that fast paths follow against the map itself, at the points, in floats."""
+        """Compare the affine form with the map itself at the points, in floats."""
         if points[0].dtype == object:
             return
         family, x = self.operators.family, np.stack(points).astype(float)
@@ -373,7 +373,7 @@ class _Tried:
             at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
             raise DeclarationRefuted(
                 f"affine(draw) is not the map: {self.name} of {family!r} sends x = {x[at].tolist()} to "
-                f"{image[at].tolist()}, A x + b = {np.asarray(claimed[at]).tolist()}. Correct affine=, or leave it out"
+                f"{image[at].tolist()}, but A x + b = {np.asarray(claimed[at]).tolist()}. Correct affine=, or omit it"
             )
 
 
@@ -393,9 +393,10 @@ def _finite(x: NDArray) -> bool:
 
 
 def _agree(images: NDArray, alone: NDArray, points: NDArray, event_ndim: int) -> NDArray:
-    """Which points have images that agree, shape (...): exactly for exact types, to half their digits for floats.
+    """Which points have equal images, shape (...): exactly for exact types, to half of the digits for floats.
 
-    Libraries sum in another order for another batch, and a map may lose digits by cancellation, but not half of them.
+    Libraries may sum in a different order for a different batch, and a map may lose digits by cancellation; neither
+    loses half of the digits.
     """
     axes = tuple(range(images.ndim - event_ndim, images.ndim))
     same = np.asarray(images == alone, dtype=bool)

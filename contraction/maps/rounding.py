@@ -1,6 +1,6 @@
-"""Derived bounds on rounding in floating point: no tolerance in this project is tuned.
+"""Derived bounds on rounding in floating point; this project uses no tuned tolerances.
 
-`round_up` is how every bound is rounded outwards. u = 2^-53 is the unit roundoff of float64, and gamma(n) = n u /
+`round_up` rounds every bound outwards. u = 2^-53 is the unit roundoff of float64, and gamma(n) = n u /
 (1 - n u) bounds the relative error of n operations (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
 Section 3.1).
 """
@@ -28,12 +28,12 @@ def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     x : float or array_like
         Computed numbers.
     operations : float
-        Number of rounded operations behind them, each taken as a relative error of 2^-52 (default: 0).
+        Number of rounded operations that produced each of them, each with a relative error of 2^-52 (default: 0).
 
     Returns
     -------
     float or ndarray
-        x + operations * 2^-52 * |x| and one unit in the last place; exact zeros stay zero.
+        x + operations * 2^-52 * |x|, plus one unit in the last place; exact zeros stay zero.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def gamma(n: float, unit: float = UNIT) -> float:
 def iterate_rounding(k: float, n: int, scale: float, operations: int) -> float:
     """Bound on the rounding error of n maps of factor k applied to points of norm at most ``scale``.
 
-    Each map makes an error of at most gamma(operations) * scale, which the maps outside it contract: the sum is
+    Each map adds an error of at most gamma(operations) * scale, which all maps applied after it contract. The sum is
     gamma(operations) * scale * (1 + k + … + k^(n-1)).
     """
     terms = float(n) if k >= 1 else min(float(n), 1.0 / (1.0 - k))

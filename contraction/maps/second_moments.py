@@ -1,6 +1,6 @@
-"""First and second moments of random affine maps T(theta) = A theta + b: all that mean squares of iterates need.
+"""First and second moments of random affine maps T(theta) = A theta + b, which determine mean squares of iterates.
 
-vec stacks rows, so that vec(A X A^T) = (A⊗A) vec X.
+vec stacks the rows of a matrix, so that vec(A X A^T) = (A⊗A) vec X.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SecondMoments:
     EAA, EAb, EbA, Ebb : ndarray
         Shapes (d², d²), (d², d), (d², d) and (d²,).
     terms : int
-        How many rounded terms were summed, at most, for one entry.
+        The largest number of rounded terms that were summed for one entry.
     """
 
     EA: NDArray

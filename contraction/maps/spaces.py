@@ -1,8 +1,8 @@
 """Complete metric spaces whose points are arrays, with distances on batches.
 
 A space knows its distance and how many trailing axes make one point (``event_ndim``); every leading axis is a batch.
-What else a certificate can use (an operator norm, an isometry to Euclidean space, a sampler of points) is a method of
-`Space` whose default answer is None, "unknown"; attributes of other names are never read.
+Everything else that a certificate can use (an operator norm, an isometry to Euclidean space, a sampler of points) is a
+method of `Space` whose default answer None means "unknown"; certificates never read attributes of other names.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Space(ABC):
     """A complete metric space: ``distance(x, y)`` on points with ``event_ndim`` trailing axes, batches in front.
 
     Inherit from it and define ``distance``; the other methods answer None, which means "unknown", until they are
-    overridden. An object that has ``event_ndim`` and ``distance`` without inheriting from `Space` serves as well, but
-    nothing beyond its distance is asked of it.
+    overridden. An object that has ``event_ndim`` and ``distance`` without inheriting from `Space` is accepted as well,
+    but only its distance is used.
     """
 
     event_ndim: int = 1
@@ -47,33 +47,33 @@ class Space(ABC):
 
     @property
     def is_normed(self) -> bool:
-        """Whether the distance is that of a norm on R^d and `operator_norm` answers: true where that is overridden."""
+        """Whether the distance comes from a norm on R^d: true if the class overrides `operator_norm`."""
         return type(self).operator_norm is not Space.operator_norm
 
     def operator_norm(self, A: ArrayLike) -> Numbers:
-        """Operator norms of matrices (..., d, d) -> (...) for the norm of the space; None if there is no such norm."""
+        """Operator norms of matrices (..., d, d) -> (...) for the norm of the space; None if it has no norm."""
         return None
 
     def diagonal_norm(self, a: NDArray) -> Numbers:
-        """Operator norms of diagonal matrices, given as diagonals (..., d) -> (...); None if there is no norm.
+        """Operator norms of diagonal matrices, given as diagonals (..., d) -> (...); None if the space has no norm.
 
-        This is the largest absolute entry only where the norm depends on the absolute values of the coordinates.
+        This is the largest absolute entry only if the norm depends on nothing but the coordinates' absolute values.
         """
         return self.operator_norm(a[..., None] * np.eye(a.shape[-1]))
 
     @property
     def isometry(self) -> NDArray | None:
-        """Matrix R (d, d) with d(x, y) = |R (x - y)| in the Euclidean norm; None if there is none or R = I serves."""
+        """Matrix R (d, d) with d(x, y) = |R (x - y)| in the Euclidean norm; None if there is none, or if R = I."""
         return None
 
     def random_points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray | None:
-        """Points of the space around one point ``near``, shape (count, *event); None if all of R^d are points."""
+        """Points of the space around one point ``near``, shape (count, *event); None if the space is all of R^d."""
         return None
 
     def stretched_directions(self, J: NDArray) -> list[NDArray]:
-        """Directions (..., d) in which linear maps J (..., d, d) stretch this distance most, to search along.
+        """Directions (..., d), for searches, in which linear maps J (..., d, d) stretch this distance most.
 
-        The singular, sign and unit vectors of the Euclidean, sup and l1 norms are searched in every space.
+        In addition, every space searches the singular, sign and unit vectors of the Euclidean, sup and l1 norms.
         """
         return []
 
@@ -160,7 +160,7 @@ class WeightedEuclidean(Space):
 
 @dataclass(frozen=True)
 class SupNorm(Space):
-    """R^d with the largest absolute coordinate: points (..., d) -> distances (...). Exact types stay exact."""
+    """R^d with the sup distance max_i |x_i - y_i|: points (..., d) -> distances (...). Exact types stay exact."""
 
     event_ndim: int = field(default=1, init=False)
 
@@ -281,7 +281,7 @@ class GridFunctions(Space):
 
 @dataclass(frozen=True)
 class Metric(Space):
-    """A user's own metric: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes."""
+    """A metric given by a user: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes."""
 
     function: Callable[[NDArray, NDArray], ArrayLike]
     event_ndim: int = 1
@@ -295,7 +295,7 @@ class Metric(Space):
 
 
 class _OnlyDistance(Space):
-    """An object with ``event_ndim`` and ``distance`` that is not a `Space`: nothing else of it is used."""
+    """An object with ``event_ndim`` and ``distance`` that is not a `Space`; only these two attributes are used."""
 
     def __init__(self, given: Space) -> None:
         self.given, self.event_ndim = given, given.event_ndim
@@ -314,15 +314,15 @@ class _OnlyDistance(Space):
 
 
 def as_space(space: object) -> Space:
-    """Return a `Space` that answers for what is given.
+    """Convert an argument to a `Space`.
 
-    A `Space` is returned as it is, None means `Euclidean`, a function d(x, y) becomes a `Metric`, and of another object
-    with ``event_ndim`` and ``distance`` only these two are used. Anything else raises TypeError.
+    A `Space` is returned unchanged, None means `Euclidean`, a function d(x, y) becomes a `Metric`, and another object
+    with ``event_ndim`` and ``distance`` is wrapped so that only these two are used.
 
     Raises
     ------
     TypeError
-        If it is neither a space nor a function of two points.
+        If the argument is neither a space nor a function of two points.
     """
     if space is None:
         return Euclidean()

@@ -116,7 +116,7 @@ def test_leaves_are_checked():
         leaf_basis(turning, np.zeros(2), [[1.0], [0.0]])
     with pytest.raises(ValueError, match="finite basis of shape"):
         leaf_basis(family, np.zeros(3), np.eye(2))
-    with pytest.raises(ValueError, match="does not name"):
+    with pytest.raises(ValueError, match="does not define"):
         average_contraction(FiniteFamily([(0.5, 1.0)]), 0.0, leaf=True)
 
 

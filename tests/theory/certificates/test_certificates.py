@@ -105,7 +105,7 @@ def test_steps_is_the_least_number_of_maps():
     assert c.steps(10.0) == 0
     drawn = certify(QuadraticSGD(0.1, Uniform(-1, 1)).sample(50), 0.0)
     assert drawn.bound(drawn.steps(1e-3)) <= 1e-3
-    with pytest.raises(ValueError, match="speaks of n <= 50, got n = 51"):
+    with pytest.raises(ValueError, match="holds for n <= 50, got n = 51"):
         drawn.bound(51)
     zero_at_the_end = drawn.bound(50)
     assert zero_at_the_end == 0
@@ -201,7 +201,7 @@ def test_measured_constants_make_an_estimate():
     assert found.origin == "measured"
     assert found.k <= 0.5 * (1 + 1e-6)  # a lower bound of the true 1/2
     assert found.D <= 1.0
-    with pytest.raises(ValueError, match="never a Certificate"):
+    with pytest.raises(ValueError, match="not a Certificate"):
         Certificate(**{f.name: getattr(found, f.name) for f in dataclasses.fields(found)})
     doubling = ct.RandomOperator(lambda rng: 0, lambda x, b: 2 * x)
     assert "a pair was seen" in refused(lambda: estimate(doubling, 0.0)).hypothesis
@@ -235,11 +235,11 @@ def test_drawn_displacement_bounds_only_drawn_maps():
         (lambda f: certify("map", 0.0), "certify takes a random operator"),
         (lambda f: certify(f, 0.0, moment=0), "moment must be a finite number > 0"),
         (lambda f: certify(f, 0.0, ball=-1.0), "ball must be a finite number > 0"),
-        (lambda f: certify(f, [[0.0]]), "speaks of one point"),
+        (lambda f: certify(f, [[0.0]]), "needs a single point"),
         (lambda f: certify(f, float("nan")), "must not contain NaN"),
         (lambda f: certify(f, float("inf")), "must be finite"),
         (lambda f: certify(f, [0.0, 1.0]), "1 coordinates, got a start of shape"),
-        (lambda f: certify(f.sample(3), 0.0, moment=2), "speak of a family"),
+        (lambda f: certify(f.sample(3), 0.0, moment=2), "apply to a family"),
         (lambda f: certify(f, 0.0).bound(-1), "n must be an integer >= 0"),
         (lambda f: certify(f, 0.0).bound(0.5), "n must be an integer >= 0"),
         (lambda f: certify(f, 0.0).steps(0.0), "eps must be a finite number > 0"),

@@ -269,7 +269,7 @@ def test_bad_declarations():
     ):
         with pytest.raises((ValueError, TypeError), match=rule):
             ct.Known(**bad)
-    with pytest.raises(TypeError, match="known is a Known"):
+    with pytest.raises(TypeError, match="known must be a Known"):
         ct.RandomOperator(draw, apply, known={"mean_square": 0.5})
 
 

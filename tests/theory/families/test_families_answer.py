@@ -307,7 +307,7 @@ def test_a_declared_factor_needs_a_declared_displacement():
         def contraction(self):
             return ct.Constant(0.9, "declared", "by a user")
 
-    with pytest.raises(ct.NotCertified, match=r"D unknown to ball arithmetic: .* is proved in floating point"):
+    with pytest.raises(ct.NotCertified, match=r"D unknown in ball arithmetic: .* is proved in floating point"):
         ct.certify(HalfDeclared(), 0.0, rigorous=True)
 
 
