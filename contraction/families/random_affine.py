@@ -44,7 +44,7 @@ class RandomAffine(FiniteFamily):
         space: Space | None = None,
     ) -> None:
         if len(A) != len(b):
-            raise ValueError(f"there must be one offset a linear part, got {len(A)} linear parts and {len(b)} offsets")
+            raise ValueError(f"A and b must have one entry per map, got {len(A)} linear parts and {len(b)} offsets")
         super().__init__(list(zip(A, b, strict=True)), weights, law=law, space=space, name="RandomAffine")
 
     @staticmethod
@@ -55,7 +55,7 @@ class RandomAffine(FiniteFamily):
     def _pairs(self) -> list[tuple[float, NDArray, NDArray]]:
         """(weight, A (d, d), b (d,)) of the maps of positive probability."""
         if self.weights is None or not self.law.is_iid:
-            raise ValueError(f"moments of iterates are for independent indices, not {self.law!r}")
+            raise ValueError(f"moments of iterates need independent indices, got {self.law!r}")
         assert self._table is not None
         assert self.dim is not None
         A = (
@@ -72,7 +72,7 @@ class RandomAffine(FiniteFamily):
 
     @property
     def second_moment_operator(self) -> NDArray:
-        """E A ⊗ A, shape (d^2, d^2): E (A X A^T) in rows-first vectors."""
+        """E A ⊗ A, shape (d^2, d^2): the operator X -> E (A X A^T) on matrices flattened row by row."""
         return np.sum([w * np.kron(A, A) for w, A, _ in self._pairs()], axis=0)
 
     @property
@@ -108,20 +108,20 @@ class RandomAffine(FiniteFamily):
             raise ValueError(f"the stationary covariance needs rho(E A ⊗ A) < 1, got {self.mean_square_rate**2:.6g}")
         m = self.stationary_mean
         d = len(m)
-        # centred: theta' - m = A (theta - m) + (A m + b - m), the second term of mean zero and correlated with A
+        # centred: theta' - m = A (theta - m) + (A m + b - m); the second term has mean zero and is correlated with A
         noise = np.sum([w * np.outer(A @ m + b - m, A @ m + b - m) for w, A, b in self._pairs()], axis=0)
         S = np.linalg.solve(np.eye(d * d) - self.second_moment_operator, noise.reshape(-1)).reshape(d, d)
         return (S + S.T) / 2
 
 
 class AffineLaw(RandomOperator):
-    """T(theta) = A theta + b with (A, b) from any law.
+    """T(theta) = A theta + b with (A, b) from an arbitrary law.
 
     Parameters
     ----------
     draw
-        ``draw(rng) -> (A, b)``, A a number, a diagonal (d,) or a matrix (d, d), always of one kind. With a second
-        argument named ``size`` it gives that many pairs at once, each array with a leading axis.
+        ``draw(rng) -> (A, b)``, where A is always a number, always a diagonal (d,) or always a matrix (d, d). With a
+        second argument named ``size`` it returns that many pairs at once, as arrays with a leading axis.
     dim
         Number of coordinates d.
     contraction, displacement
@@ -129,9 +129,9 @@ class AffineLaw(RandomOperator):
     space
         The metric space (default: `Euclidean`).
     known
-        Moments, as in `RandomOperator`; ``moments`` are those of (A, b), for ``certify(moment=2)``.
+        Further declared properties, as in `RandomOperator`.
     moments
-        `contraction.maps.second_moments.SecondMoments` of (A, b), None if unknown.
+        `contraction.maps.second_moments.SecondMoments` of (A, b), for ``certify(moment=2)``; None if unknown.
 
     Examples
     --------
@@ -213,7 +213,7 @@ class AffineLaw(RandomOperator):
         return True
 
     def second_moments(self) -> SecondMoments | None:
-        """Those that were given."""
+        """The given moments of (A, b)."""
         return self.moments
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:

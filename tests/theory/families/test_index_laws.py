@@ -176,7 +176,7 @@ def test_families_use_their_law():
         (lambda: fam.MarkovModulated([[1, 0], [0, 1]]), r"more than one stationary law: give the initial one"),
         (lambda: fam.MarkovModulated([[1.0, 0.0], [0.0, 1.0]]), r"more than one stationary law"),
         (lambda: list(fam.IID(2).words(-1)), r"must be an integer of at least 0, got -1"),
-        (lambda: list(fam.IID(10).words(7)), r"10000000 words of length 7 over 10 letters, over the limit 1000000"),
+        (lambda: list(fam.IID(10).words(7)), r"10000000 words of length 7 over 10 letters, above the limit 1000000"),
         (lambda: fam.FiniteFamily([(0, 0)], law=fam.IID(2)), r"the law has 2 letters for 1 maps"),
     ],
 )
