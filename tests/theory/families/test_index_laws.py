@@ -152,7 +152,7 @@ def test_families_use_their_law():
     assert [int(op.draw) for op in ops] == [0, 1, 2, 0, 1, 2]
     assert np.array_equal(ct.forward_iterates(ops, 0.0)[:3, 0], [0.0, 0.0, 1.0])
     assert family.weights is None
-    with pytest.raises(ValueError, match="no one law of T"):
+    with pytest.raises(ValueError, match="no single law"):
         family.support()
     with pytest.raises(ValueError, match="not independent"):
         family.draw_block(np.random.default_rng(0), None)
