@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return the exit status (0 fine, 1 a statement fails, 2 bad input)."""
+    """Run the command line; return the exit status (0: success, 1: a statement fails, 2: invalid input)."""
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments)
-    except BrokenPipeError:  # the reader of our output left, as `… | head` does
+    except BrokenPipeError:  # the reader of the output has exited, as in `… | head`
         sys.stderr.close()
         return 0
     except (OSError, KeyError, ValueError, ImportError) as error:
@@ -30,42 +30,42 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m contraction", description="The theory, checked.")
+    parser = argparse.ArgumentParser(prog="python -m contraction", description="Check the statements of the paper.")
     parser.add_argument("--version", action="version", version=f"training-in-reverse {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    verify = commands.add_parser("verify", help="check statements and library, print the tables; status 1 if one fails")
+    verify = commands.add_parser("verify", help="check statements and library, and print the tables")
     verify.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help='"Theorem 2.2", "row 14", the name of a statement or of a function such as "certify", or "library"; '
-        "everything if none",
+        help='"Theorem 2.2", "row 14", the name of a statement or of a function such as "certify", or "library" '
+        "(default: everything)",
     )
-    verify.add_argument("--json", action="store_true", help="print a list with an item for each audited place")
+    verify.add_argument("--json", action="store_true", help="print a JSON list with one item per row of docs/audit.md")
     verify.add_argument("--tier", choices=("standard", "thorough"), default="standard")
-    verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default 0)")
+    verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     verify.set_defaults(run=_verify)
 
-    rates = commands.add_parser("rates", help="draw the empirical convergence rates of every family")
-    rates.add_argument("names", nargs="*", metavar="PLOT", help="which plots; all if none")
-    rates.add_argument("--out", default="out/rates", help="folder for PNG and SVG files (default out/rates)")
+    rates = commands.add_parser("rates", help="plot the empirical convergence rates of all families")
+    rates.add_argument("names", nargs="*", metavar="PLOT", help="names of plots (default: all)")
+    rates.add_argument("--out", default="out/rates", help="folder for PNG and SVG files (default: out/rates)")
     rates.set_defaults(run=_rates)
 
-    errata = commands.add_parser("errata", help="what stands, the errata, hypotheses to add, beyond the paper")
-    errata.add_argument("--seed", type=_seed, default=0)
+    errata = commands.add_parser("errata", help="print what holds as printed, the errata, hypotheses to add, additions")
+    errata.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     errata.set_defaults(run=_errata)
 
     report = commands.add_parser("report", help="write one self-contained HTML page")
-    report.add_argument("--out", default="out/report.html", help="file to write (default out/report.html)")
-    report.add_argument("--seed", type=_seed, default=0)
+    report.add_argument("--out", default="out/report.html", help="file to write (default: out/report.html)")
+    report.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     report.set_defaults(run=_report)
     return parser
 
 
 def _seed(text: str) -> int:
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"a seed is a non-negative integer, got {text!r}")
+        raise argparse.ArgumentTypeError(f"a seed must be a non-negative integer, got {text!r}")
     return int(text)
 
 
@@ -100,7 +100,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]:
-    """Statements and functions of these names, each once; a name may be that of one of either."""
+    """The statements and library functions with these names, each once."""
     from contraction.statements import find
     from contraction.statements.library import find_oracles
 
@@ -127,14 +127,16 @@ def _print_statements(verdicts: Sequence[Verdict], count: int) -> None:
         "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
         "worst ratio: measured over claimed; "
         "refuted: passes if the printed form fails; "
-        "loose: the printed bound holds and is not attained; beyond: the text stands, and more is shown"
+        "loose: the printed bound holds but is not attained; beyond: the text holds, and the check shows more"
     )
 
 
 def _print_library(verdicts: Sequence[Verdict], apart: bool) -> None:
     from contraction.statements.render.table import library_table
 
-    print(("\n" if apart else "") + "library: each function of the toolkit against an independent computation\n")
+    print(
+        ("\n" if apart else "") + "library: each function of the toolkit is compared with an independent computation\n"
+    )
     print(library_table(verdicts))
     failed = sum(not v.holds for v in verdicts)
     print(f"\n{len(verdicts)} function{'s' * (len(verdicts) != 1)}, {failed} failed")

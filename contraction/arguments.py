@@ -23,11 +23,11 @@ def check_integer(name: str, value: object, least: int = 0) -> int:
     Parameters
     ----------
     name : str
-        What the argument is called in the error message.
+        Name of the argument in the error message.
     value : int or numpy.integer
-        The argument. Booleans and floats are refused, 3.0 too.
+        The argument. Booleans and floats, including 3.0, are refused.
     least : int
-        Smallest value that is allowed (default: 0).
+        Smallest allowed value (default: 0).
 
     Returns
     -------
@@ -37,7 +37,7 @@ def check_integer(name: str, value: object, least: int = 0) -> int:
     Raises
     ------
     ValueError
-        If it is not an integer, or is below ``least``.
+        If the argument is not an integer, or is below ``least``.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def check_seed(seed: object) -> int:
     Raises
     ------
     ValueError
-        If it is not an integer in that range.
+        If the seed is not an integer in that range.
     """
     number = check_integer("the seed", seed)
     if number >= 2**32:
@@ -106,7 +106,7 @@ def check_iterates(at: Iterable[int], maps: int | None) -> list[int]:
     at : iterable of int
         Indices of iterates, in any order.
     maps : int or None
-        Number of maps that there are; None for orders that can have more iterates than maps.
+        Number of available maps; None for orders that can have more iterates than maps.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def check_iterates(at: Iterable[int], maps: int | None) -> list[int]:
         If an index is not an integer, is negative, or is larger than the number of maps.
     """
     if not isinstance(at, Iterable):
-        raise TypeError(f"at lists the iterates asked for, such as [{at!r}], got {at!r}")
+        raise TypeError(f"at must be a list of the requested iterates, such as [{at!r}], got {at!r}")
     numbers = [check_integer("the index of an iterate", n) for n in at]
     if maps is not None and numbers and max(numbers) > maps:
         raise ValueError(f"iterate {max(numbers)} was asked for, but there are {maps} maps")
@@ -129,5 +129,5 @@ def check_iterates(at: Iterable[int], maps: int | None) -> list[int]:
 
 
 def powers_of_two(last: int) -> list[int]:
-    """Return 0, 1, 2, 4, … below ``last``, and ``last``: the iterates that are looked at where none are named."""
+    """Return 0, 1, 2, 4, … below ``last``, and ``last``, the default iterates of several functions."""
     return sorted({0, *(2**j for j in range(last.bit_length()) if 2**j <= last), last})

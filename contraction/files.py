@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files atomically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_writable_folder", "replacing", "write_atomically", "write_text
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:
-    """Return the folder, made if needed; raise OSError naming it if nothing can be written there."""
+    """Create the folder if needed and return it; raise an OSError that names it if it is not writable."""
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -25,16 +25,17 @@ def check_writable_folder(folder: str | os.PathLike) -> Path:
 
 @contextmanager
 def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Path]:
-    """Give the name of an empty temporary file beside ``path``; rename it to ``path`` if the body ends without error.
+    """Yield an empty temporary file in the folder of ``path``; rename it to ``path`` if the body ends without error.
 
-    A reader sees the old file or the whole new one. If the body raises, the temporary file is removed.
+    A reader sees either the old file or the complete new one. If the body raises, the temporary file is removed.
 
     Parameters
     ----------
     path
-        The file to write; its folder is made if needed.
+        The file to write; its folder is created if needed.
     suffix
-        How the temporary name ends. It must not be that of ``path`` where a folder is searched for such files.
+        The suffix of the temporary name. If other programs search the folder for files with the suffix of ``path``, it
+        must be different.
 
     Yields
     ------
@@ -44,11 +45,11 @@ def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Pat
     Raises
     ------
     OSError
-        If nothing can be written there, with the path: writers to an open file, such as a full disk's, name none.
+        If the file cannot be written; the message contains the path, also for errors such as a full disk.
     """
     path = Path(path)
     if path.is_dir():
-        raise OSError(f"the output {str(path)!r} is a folder: name a file in it")
+        raise OSError(f"the output {str(path)!r} is a folder: give the name of a file in it")
     check_writable_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
     os.close(handle)
@@ -66,9 +67,9 @@ def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Pat
 
 
 def write_atomically(path: str | os.PathLike, write: Callable[[Path], object]) -> Path:
-    """Call ``write(temporary)`` beside ``path``, then rename: a reader sees the old file or the whole new one.
+    """Call ``write(temporary)`` and rename the file to ``path``: a reader sees the old file or the complete new one.
 
-    The temporary name ends as ``path`` does, for writers that read the format off it.
+    The temporary name has the suffix of ``path``, because some writers infer the format from it.
     """
     with replacing(path, suffix=Path(path).suffix) as temporary:
         write(temporary)

@@ -1,8 +1,8 @@
-"""Packages whose names load when they are first used (standard library only).
+"""Packages that load their names on first use (standard library only).
 
-A package lists what it exports once, in a stub file ``__init__.pyi`` beside its ``__init__.py``, as imports of the form
+A package lists its exports in a stub file ``__init__.pyi`` in the folder of its ``__init__.py``, as imports of the form
 ``from package.module import Name as Name``. Type checkers and editors read the stub; `attach` reads it when the package
-is imported, and imports a module when one of its names is asked for.
+is imported, and imports a module on the first access to one of its names.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[
     package : str
         ``__name__`` of the package.
     file : str
-        ``__file__`` of the package; ``__init__.pyi`` is beside it.
+        ``__file__`` of the package; ``__init__.pyi`` is in the same folder.
 
     Returns
     -------
     tuple of function, function and list of str
-        To be assigned in the package's ``__init__.py``.
+        The three objects, which the package's ``__init__.py`` assigns.
     """
     stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
     home = {

@@ -1,4 +1,4 @@
-"""Names for what type checkers cannot say: numbers of any exact type, and whatever a family draws."""
+"""Type aliases that type checkers cannot express in detail: numbers of any exact type, and draws of a family."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Draw", "Number", "Numbers"]
 
 #: One draw of a family: what `RandomOperator.draw_block` returns and `RandomOperator.apply` takes.
 Draw: TypeAlias = Any
-#: An int, a Fraction or a float; what is computed from rational numbers alone is exact.
+#: An int, a Fraction or a float; results that depend only on rational numbers are exact.
 Number: TypeAlias = Any
 #: A `Number`, or an array of them (object arrays hold Fractions).
 Numbers: TypeAlias = Any

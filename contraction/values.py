@@ -1,7 +1,7 @@
-"""Results as values: frozen, compared by what they hold, hashable, picklable, and readable as JSON.
+"""Results as values: frozen, compared by content, hashable, picklable, and convertible to JSON.
 
-A result is a dataclass that inherits from `Value` and is declared with ``@dataclass(frozen=True, eq=False)``; the
-comparison that dataclasses make themselves fails where a field is an array.
+A result is a dataclass that inherits from `Value` and is declared with ``@dataclass(frozen=True, eq=False)``, because
+the default comparison of dataclasses fails for fields that are arrays.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["Value", "plain"]
 
 V = TypeVar("V")
 
-HASHED_ENTRIES = 16  # so many entries of an array decide its hash
+HASHED_ENTRIES = 16  # the hash of an array uses this number of entries
 
 
 class Value:
     """Base class of frozen dataclasses whose fields may be arrays and mappings.
 
-    Arrays become read-only copies and mappings read-only views when the object is made. Two objects are equal if they
-    are of one class and all their fields are equal; arrays are compared by shape and entries, and NaN equals NaN.
+    The constructor replaces arrays by read-only copies and mappings by read-only views. Two objects are equal if they
+    have the same class and all fields are equal; arrays are compared by shape and entries, and NaN equals NaN.
     """
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class Value:
         return all(_equal(getattr(self, name), getattr(other, name)) for name in _fields(self, compared=True))
 
     def __hash__(self) -> int:
-        """Hash of the class and the fields, of an array its shape and first entries."""
+        """Hash of the class and the fields; for an array, of its shape and first entries."""
         return hash((type(self), *(_hashable(getattr(self, name)) for name in _fields(self, compared=True))))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -56,14 +56,14 @@ class Value:
         return _rebuild, (type(self), {name: _thawed(value) for name, value in arguments.items()})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as data that ``json.dumps(…, allow_nan=False)`` takes.
+        """Return the fields as data that ``json.dumps(…, allow_nan=False)`` accepts.
 
         Returns
         -------
         dict
-            ``"type"``, the name of the class, and one item per field. Arrays are nested lists, Fractions strings such
-            as "1/3", numbers that JSON does not have the strings "inf", "-inf" and "nan" (``float`` reads them), and
-            objects without fields their repr.
+            ``"type"``, the name of the class, and one item per field. Arrays become nested lists, Fractions become
+            strings such as "1/3", non-finite numbers become the strings "inf", "-inf" and "nan" (which ``float``
+            reads), and objects without fields become their repr.
         """
         shown = {f.name for f in dataclasses.fields(self) if f.repr}  # type: ignore[arg-type]
         return {"type": type(self).__name__} | {
@@ -72,7 +72,7 @@ class Value:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it: see `Value.to_dict`."""
+    """Convert a value to JSON-ready data; see `Value.to_dict`."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Value):

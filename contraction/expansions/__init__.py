@@ -3,7 +3,7 @@
 Symbolic and exact: `formal_coefficient`, `word_coefficients` with `polynomial_field` or `symbolic_field`.
 Numeric, on callables: `word_series` with `VectorField`, `numpy_field`, `descent_field`.
 Differences of orders: `difference_coefficients`, `ApproximateBackward`. Small batches: `alignment_gradient`,
-`regularised_step`. What is left out: `remainder_bound`, `correction_reach`. Names are loaded when first used.
+`regularised_step`. Error bounds: `remainder_bound`, `correction_reach`. Names are loaded on first use.
 """
 
 from contraction.lazy import attach

@@ -8,7 +8,7 @@ For a word T_1 … T_n of maps T_u = 1 + hV_u (position 1 outermost, applied las
 and its displacement is what an outer map is evaluated at). With S_τ(u) = Σ_{v>u} F_v(τ) this costs one differential
 for each position and each tree with at most p nodes.
 
-Orders agree at h and part at h² in the bracket [V, W] = V'W − W'V of the paper, which is *minus* the Lie bracket
+Two orders agree at h and differ at h² by the bracket [V, W] = V'W − W'V of the paper, which is *minus* the Lie bracket
 of differential geometry, (DW)V − (DV)W; hence the name `minus_lie_bracket`.
 """
 
@@ -36,7 +36,7 @@ def check_order_of_expansion(order: int, least: int = 1) -> int:
 
 
 def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> dict[RootedTree, Any]:
-    """Return Σ_ℓ F_ℓ(τ) for every tree τ with at most ``order`` nodes; None where no increasing map ℓ exists.
+    """Return Σ_ℓ F_ℓ(τ) for every tree τ with at most ``order`` nodes; None if no increasing map ℓ exists.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, or
     Raises
     ------
     ValueError
-        If the word names no map, or the order is not a positive integer.
+        If the word is empty or names a map that does not exist, or the order is not a positive integer.
     MissingDerivative
         If a field lacks a derivative of order at most ``order`` − 1.
     """
@@ -122,8 +122,8 @@ def minus_lie_bracket(v: VectorField, w: VectorField, theta: Any) -> Any:
 def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Any) -> Any:
     """Return Σ_{i<j} [V_i, V_j] at θ in two passes: Σ_i V_i'w_i, w_i = Σ_{j>i} V_j − Σ_{j<i} V_j.
 
-    The h² term of the backward minus the forward iterate (Theorem C.2), with n values, n products and O(d)
-    memory where the fields have `VectorField.linearize` (else n values more).
+    This is the h² term of the backward minus the forward iterate (Theorem C.2). It costs n values, n products and O(d)
+    memory if the fields have `VectorField.linearize`, and n more values otherwise.
 
     Raises
     ------

@@ -92,14 +92,14 @@ def iterate_series(
     order
         Powers of h to keep, at least 0.
     at
-        Indices of iterates; they may exceed N where the words name only maps 1 … N.
+        Indices of iterates; they may exceed N if the words name only maps 1 … N.
     iteration
-        Such as `contraction.maps.orders.PairedReversal`: an object with ``anchor(n)`` and ``word(n)``.
+        The order, an object with ``anchor(n)`` and ``word(n)`` such as `contraction.maps.orders.PairedReversal`.
 
     Raises
     ------
     ValueError
-        If a word names no map, or another argument has no meaning.
+        If a word names a map that does not exist, or another argument is invalid.
     MissingDerivative
         If a field lacks a derivative that is needed.
 

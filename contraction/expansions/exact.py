@@ -17,12 +17,12 @@ __all__ = ["polynomial_field", "rational_vector", "symbolic_field"]
 
 
 def rational_vector(values: Sequence[Any]) -> np.ndarray:
-    """Return an object array of Fractions; floats are refused, since they would be rounded decimals.
+    """Return an object array of Fractions; floats are refused, because they would be rounded decimals.
 
     Raises
     ------
     TypeError
-        If a value is no integer, Fraction or string such as "2/3".
+        If a value is not an integer, a Fraction or a string such as "2/3".
     """
     for value in values:
         if isinstance(value, bool) or not isinstance(value, (int, Fraction, str)):
@@ -100,7 +100,7 @@ def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> Vector
     Raises
     ------
     ValueError
-        If there are not as many expressions as symbols.
+        If the numbers of expressions and symbols differ.
     """
     import sympy
 

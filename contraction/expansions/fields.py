@@ -1,7 +1,7 @@
-"""Vector fields on flat vectors, given by callables: what the expansions ask of a user's map T = 1 + hV.
+"""Vector fields V on flat vectors, given by callables, for the expansions of maps T = 1 + hV.
 
 Vectors are one-dimensional arrays: float NumPy arrays, object arrays (Fractions, mpmath numbers, SymPy expressions),
-or tensors of another library; only ``+``, ``-``, scalar ``*``, indexing and ``.shape`` are asked of them.
+or tensors of another library. The expansions only use ``+``, ``-``, scalar ``*``, indexing and ``.shape``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "n
 
 
 class MissingDerivative(TrainingInReverseError, ValueError):
-    """A coefficient needs a derivative that the field does not supply: give ``jvp``, ``derivative`` or ``series``."""
+    """A coefficient needs a derivative that the field does not supply: pass ``jvp``, ``derivative`` or ``series``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorField:
-    """A vector field V on flat vectors, with as many derivatives as the user can give.
+    """A vector field V on flat vectors, with as many derivatives as the user can supply.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class VectorField:
     series
         X of shape (q, d), the coefficients of X(t) = Σ X[k] tᵏ → those of V(X(t)), shape (q, d), for any q ≥ 1.
     linearize
-        θ → (V(θ), v ↦ V'(θ)v): one evaluation that is kept and used for products.
+        θ → (V(θ), v ↦ V'(θ)v), where several products reuse one evaluation.
     """
 
     value: Callable[[Any], Any]
@@ -55,8 +55,8 @@ class VectorField:
     def differential(self, theta: Any, vectors: Sequence[Any]) -> Any:
         """Return V^(m)(θ)(v₁, …, v_m) for the m given vectors; V(θ) for none.
 
-        Where only ``series`` is given, by polarisation of Taylor coefficients: Σ_S (−1)^{m−|S|} [t^m] V(θ + t Σ_S v),
-        exact in exact arithmetic.
+        If only ``series`` is given, it uses polarisation of Taylor coefficients, Σ_S (−1)^{m−|S|} [t^m] V(θ + t Σ_S v),
+        which is exact in exact arithmetic.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class VectorField:
     def taylor(self, coefficients: Any) -> Any:
         """Return the coefficients of V(X(t)) from those of X(t), both of shape (q, d).
 
-        By ``series`` where it is given, otherwise by the formula of Faà di Bruno from ``differential``.
+        It uses ``series`` if given, otherwise the formula of Faà di Bruno with ``differential``.
         """
         if self.series is not None:
             return self.series(coefficients)
@@ -105,7 +105,7 @@ class VectorField:
         return result
 
     def linearized(self, theta: Any) -> tuple[Any, Callable[[Any], Any]]:
-        """Return V(θ) and the function v ↦ V'(θ)v, by ``linearize`` where it is given."""
+        """Return V(θ) and the function v ↦ V'(θ)v, with ``linearize`` if it is given."""
         if self.linearize is not None:
             return self.linearize(theta)
         return self.value(theta), lambda v: self.differential(theta, (v,))
@@ -126,7 +126,7 @@ def descent_field(
     hvp
         (θ, v) → ∇²L(θ)v, shape (d,).
     linearize
-        θ → (∇L(θ), v ↦ ∇²L(θ)v), where one evaluation serves both.
+        θ → (∇L(θ), v ↦ ∇²L(θ)v), if both can share one evaluation.
     """
 
     def linearized(theta: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -46,7 +46,7 @@ def formal_coefficient(word: Sequence[int], order: int) -> Formal:
     Parameters
     ----------
     word
-        1-based indices, leftmost outermost; repeated indices are welcome.
+        1-based indices, leftmost outermost; indices may be repeated.
     order
         At least 1.
 

@@ -67,7 +67,7 @@ def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
     Parameters
     ----------
     inputs
-        (B, k) float array, one example a row.
+        (B, k) float array, one example per row.
     targets
         (B,) float array.
     width

@@ -1,7 +1,7 @@
-"""Where a correction stops being of use: its error against n·h, and the quadratic example's growth.
+"""The range of n·h in which a correction is useful, and the growth of the correction in the quadratic example.
 
-A corrected iterate of order p is the forward iterate plus Σ_{q=2}^p D_q h^q, D_q the coefficients of backward minus
-forward. Its error, relative to ‖θ_n^B − θ_n^F‖, is 1 for order 1 (no correction) and above 1 where a correction harms.
+A corrected iterate of order p is the forward iterate plus Σ_{q=2}^p D_q h^q, where D_q are the coefficients of backward
+minus forward. Its error relative to ‖θ_n^B − θ_n^F‖ is 1 for order 1 (no correction); above 1 it is harmful.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CorrectionReach(Value):
     def reach(self, tolerance: float = 0.5) -> np.ndarray:
         """Return, for each order and n, the largest h·n up to which the error stays within ``tolerance``, (P, N).
 
-        0 where even the smallest h exceeds it; the largest h is as far as was looked.
+        The result is 0 if the error for the smallest h exceeds it. It is at most n times the largest h that was tried.
         """
         within = np.cumprod(self.errors <= tolerance, axis=-1).astype(bool)
         count = within.sum(axis=-1)
@@ -108,9 +108,9 @@ def correction_reach(
 
 
 def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
-    """Return a figure of relative error against n·h, a panel for each name, a colour for each order.
+    """Return a figure of relative error against n·h, with one panel per name and one colour per order.
 
-    Needs matplotlib. Order 1 is no correction at all, the line at 1; above it a correction harms.
+    It needs matplotlib. Order 1 means no correction and is the line at 1; above this line a correction is harmful.
 
     Raises
     ------
@@ -159,8 +159,8 @@ def quadratic_correction(noise: Any) -> Any:
 def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
     """Return the standard deviation of h²C_n in the quadratic example: h²σ√(n(n²−1)/3).
 
-    It grows as n^{3/2} while forward and backward iterates keep the variance h σ²/(2−h) at most (0 < h < 2, start 0):
-    the correction is of use only for n·h well below 1.
+    It grows as n^{3/2}, whereas the variance of forward and backward iterates is at most h σ²/(2−h) (0 < h < 2,
+    start 0). So the correction is useful only for n·h well below 1.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Appendix D: small batches, the mean over all orders, and the regulariser they bring.
+"""Appendix D: small batches, the mean over all orders, and their implicit regulariser.
 
 With V_i = −∇L_i on c batches of equal size and h' = h/c:
 
@@ -7,7 +7,7 @@ With V_i = −∇L_i on c batches of equal size and h' = h/c:
 
 Σ_{i≠j} V_i'V_j = Σ_i H_i(G − g_i) = +∇R with R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖G‖² − Σ‖g_i‖²), G = Σ g_i: added to θ with
 λ > 0 it is a step of gradient *ascent* on the alignment of the batch gradients; the effective loss is hL_B − λR. The
-sum for one fixed order is no gradient: its Jacobian less the transpose is Σ_{i>j} [H_i, H_j].
+sum for one fixed order is not a gradient: its Jacobian minus the transpose is Σ_{i>j} [H_i, H_j].
 
 The functions take tensors as well as arrays; they use only ``+``, ``-``, ``*`` and ``@`` of vectors.
 """
@@ -93,12 +93,12 @@ def alignment_gradient(fields: Sequence[VectorField], theta: Any, *, hold: bool 
     Parameters
     ----------
     fields
-        One field a batch.
+        One field per batch.
     theta
         The point, shape (d,).
     hold
-        False: each V_i is evaluated again in the second pass, O(d) memory. True: the linearisations of the first pass
-        are kept (with their graphs, for tensors) and used again.
+        If false, each V_i is evaluated again in the second pass, with O(d) memory. If true, the linearisations of the
+        first pass are stored (for tensors, with their graphs) and reused.
     """
     return _drift_and_alignment(fields, theta, hold)[1]
 
@@ -121,7 +121,7 @@ def regularised_step(
     theta, h
         The point (d,), the learning rate.
     lam
-        λ ≥ 0 itself, not a multiple (see `regularisation_strength`). The derived value is h'²/2 = h²/(2c²).
+        λ ≥ 0, the value and not a multiple (see `regularisation_strength`). The derived value is h'²/2 = h²/(2c²).
     rate
         The paper's settings are ambiguous: "h" is the literal reading (T_large plus the term); "h/c" takes h' in the
         large-batch step, as the paper's large-batch baseline does.
@@ -169,8 +169,8 @@ def regularisation_strength(multiple: Any, h: Any, c: int, *, unit: Literal["h",
 def fixed_order_term(fields: Sequence[VectorField], theta: Any, word: Sequence[int] | None = None) -> Any:
     """Return Σ_{u<v} V'_{w_u}V_{w_v} for one word w, leftmost outermost, with c − 1 products, shape (d,).
 
-    ``word`` left out is (c, …, 1), the order of T_small: Σ_{i>j} V_i'V_j. The term is no gradient unless the Hessians
-    commute (`fixed_order_curl`), so "regulariser" is loose for it.
+    The default word is (c, …, 1), the order of T_small, with the term Σ_{i>j} V_i'V_j. The term is not a gradient
+    unless the Hessians commute (`fixed_order_curl`), so it is not a regulariser in the strict sense.
     """
     word = check_word(range(_count(fields), 0, -1) if word is None else word, len(fields))
     if len(word) < 2:
@@ -201,7 +201,7 @@ def fixed_order_curl(hessians: Sequence[Any]) -> Any:
 def small_batch_modified_loss(gradients: Sequence[Any], h: Any) -> Any:
     """Return −(ch'/4)‖ḡ‖² + (h'/4c) Σ‖g_i‖², h' = h/c: what λ = h'²/2 adds to the loss, per unit step h.
 
-    This is the implicit regulariser of small batches less that of the large batch (Smith, Dherin, Barrett and De,
+    This is the implicit regulariser of small batches minus that of the large batch (Smith, Dherin, Barrett and De,
     2021), and equals −λR/h.
     """
     c = len(gradients)

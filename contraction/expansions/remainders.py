@@ -1,11 +1,11 @@
-"""Bounds for what an expansion leaves out, and the order of what was left out, observed.
+"""Bounds on the remainder of an expansion, and observed orders of the remainder.
 
 With M_m = sup ‖V_i^(m)‖ over all i on the ball B(θ, nhM_0), m = 0 … p (M_0 = G, M_1 = L), every word of n maps has
 
     ‖T_word(θ) − Σ_{q≤p} E_q h^q‖ ≤ h^{p+1} Σ_{|τ|=p+1} N_n(τ)/σ(τ) Π_{nodes} M_{number of children},
 
 N_n(τ) the number of increasing maps of τ into n positions: the next coefficient, with each field replaced by its
-bound. For p = 2 it is h³[C(n,3)L²G + (n−1)n(2n−1)/12·M_2G²] (STATEMENTS.md 2.1); it grows as (nh)^{p+1}.
+bound. For p = 2 it is h³[C(n,3)L²G + (n−1)n(2n−1)/12·M_2G²]; it grows as (nh)^{p+1}.
 
 Proof, by induction on p for V_u along the word: in Taylor's formula of V_u at θ to order p − 1 the last term is at most
 M_p/p!·‖δ‖^p with ‖δ‖ ≤ (n−u)hG, and a product a·b of truncated series leaves Σ_i a_i h^i·r_{p−i}(b) + r_p(a)·b; both
@@ -54,7 +54,7 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Any]) -> Any:
 
 
 def remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
-    """Return the bound of ‖T_word(θ) − expansion to ``order``‖ for a word of n maps (see the module).
+    """Return the bound of ‖T_word(θ) − expansion to ``order``‖ for a word of n maps (see the module docstring).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
     order
         Order p of the expansion, at least 1.
     bounds
-        M_0, …, M_p on the ball of radius n·h·M_0 about θ. Where V^(p−1) is only Lipschitz, M_p is its constant.
+        M_0, …, M_p on the ball of radius n·h·M_0 about θ. If V^(p−1) is only Lipschitz, M_p is its Lipschitz constant.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def observed_orders(error: Callable[[Any], Any], steps: Sequence[Any]) -> list[A
     Parameters
     ----------
     error
-        h → non-negative error, to as many digits as h carries (mpmath numbers keep small h from rounding).
+        h → non-negative error, with the precision of h (use mpmath numbers to avoid rounding at small h).
     steps
         Strictly decreasing positive learning rates.
 

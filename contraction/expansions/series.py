@@ -1,8 +1,8 @@
 """Truncated power series in one variable with array coefficients: the arithmetic of forward Taylor mode.
 
 A `Series` of q coefficients behaves as an array of shape ``shape``: functions written in NumPy run on it unchanged and
-return the coefficients of the result. Elementary functions go by the recurrences of their differential equations
-(Griewank and Walther, Evaluating Derivatives, chapter 13). No finite differences.
+return the coefficients of the result. Elementary functions use the recurrences of their differential equations
+(Griewank and Walther, Evaluating Derivatives, chapter 13), without finite differences.
 """
 
 from __future__ import annotations

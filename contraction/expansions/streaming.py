@@ -1,4 +1,4 @@
-"""Corollary C.4: the approximate backward iterate in a stream, and what it truly costs.
+"""Corollary C.4: the approximate backward iterate computed from a stream of maps, and its cost.
 
 The paper says that the correction needs "an additional variable C_n of the same size as the network parameters" and can
 cost less than evaluating the backward iterates. The counts for iterates 1 … N in dimension d, in evaluations of one
@@ -14,10 +14,10 @@ field (V) and Jacobian-vector products (J):
     exact, one N                N              0                         every batch
     ==========================  =============  ========================  ==================================
 
-(1: where a field evaluates V and its products together, `VectorField.linearize`.) Streaming exactly must store H: H_n v
-for whatever gradient comes next determines d(d+1)/2 numbers. Replaying takes N(N−1)/2 products for H_n V_n and N − 1
-for V_n' g_n, no fewer than the N(N+1)/2 evaluations it is to save; "dense" is cheaper only for N of about
-2d and more; and a single corrected iterate is dearer than the single exact one.
+(1: if a field evaluates V and its products together, see `VectorField.linearize`.) An exact stream must store H, since
+H_n v for an arbitrary next gradient determines d(d+1)/2 numbers. "replay" takes N(N−1)/2 products for H_n V_n and N − 1
+products for V_n' g_n, which is not less than the N(N+1)/2 evaluations that it replaces. "dense" is cheaper only if N is
+at least about 2d. A single corrected iterate costs more than the single exact iterate.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["ApproximateBackward", "CorrectionCost", "approximate_backward_iterat
 
 @dataclass(frozen=True, eq=False)
 class CorrectionCost(Value):
-    """Evaluations of V, Jacobian-vector products, and numbers stored beside θ and C."""
+    """Numbers of evaluations of V, of Jacobian-vector products, and of stored entries in addition to θ and C."""
 
     fields: int
     products: int
@@ -93,14 +93,14 @@ class ApproximateBackward:
 
     @property
     def cost(self) -> CorrectionCost:
-        """What has been spent and is stored now."""
+        """The cost so far, and the number of entries that are stored now."""
         d = self.theta0.shape[0]
         kept = len(self._past) + 1 if self.variant == "replay" and self.n else min(self.n, 1)
         values, products = self._counts
         return CorrectionCost(values, products, d + (d * d if self.variant == "dense" else 0), kept)
 
     def step(self, field: VectorField) -> Any:
-        """Take in V_n and return θ̃_n."""
+        """Process the next field V_n and return θ̃_n."""
         start = self._value(field, self.theta0)
         if self._last is not None:
             previous, previous_start = self._last

@@ -1,7 +1,7 @@
 """Rooted trees: generation, symmetry, density, increasing maps (standard library only).
 
 A tree is the sorted tuple of its children, a leaf is ``()``: ``((), ())`` is the cherry, ``(((),),)`` the chain of
-three. Trees index the coefficients of Lemma C.1 to every order (STATEMENTS.md 2.1).
+three. Trees index the coefficients of Lemma C.1 to every order.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Lyapunov exponents of random maps, and backward convergence read off forward runs (synchronisation)."""
+"""Lyapunov exponents of random maps, and backward convergence from forward runs (synchronisation)."""

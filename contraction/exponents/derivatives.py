@@ -1,7 +1,8 @@
-"""Derivatives of drawn maps applied to directions: from linear parts, from the family, from the user, or differenced.
+"""Directional derivatives of drawn maps: from linear parts, the family, the user, or difference quotients.
 
-Directions have shape (r, R, d): r directions for each of R replicas. Beside the images stands a floor for each of them:
-an image at or below its floor cannot be told from zero, because rounding (or the difference quotient) makes as much.
+Directions have shape (r, R, d): r directions for each of R replicas. Every image comes with a floor. An image whose
+norm is at or below its floor cannot be distinguished from zero, because rounding (or the difference quotient) may
+produce an error of this size.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ OneDirection = Callable[[NDArray, NDArray, Any], Any]
 
 
 def derivative_of(operators: Operators, theta: NDArray, jvp: OneDirection | None) -> tuple[Derivative, str]:
-    """The derivative of the drawn maps and where it comes from, in words.
+    """The derivative of the drawn maps, and a description of its source.
 
     Parameters
     ----------
     operators
         Maps drawn with replicas.
     theta
-        Where a given ``jvp`` is compared with difference quotients, (R, d).
+        The points at which a given ``jvp`` is compared with difference quotients, (R, d).
     jvp
-        The user's derivative of one map at one point in one direction; None for the family's own.
+        The user's derivative of one map at one point in one direction (default: the family's).
 
     Raises
     ------
@@ -68,7 +69,7 @@ def _with_floor(images: ArrayLike, d: int) -> tuple[NDArray, NDArray]:
 
 
 def _linear(maps: AffineMaps | None, V: NDArray, d: int) -> tuple[NDArray, NDArray]:
-    """A V, and 8 d ulps of |A| |V|, which bounds the rounding of this product and of the orthogonalisation."""
+    """A V, and 8 d ulps of |A| |V| as a bound on the rounding of this product and of the orthogonalisation."""
     if maps is None:
         raise ValueError("a family that says it is affine has a map without an affine form")
     A = np.asarray(maps.A, dtype=float)
@@ -77,7 +78,7 @@ def _linear(maps: AffineMaps | None, V: NDArray, d: int) -> tuple[NDArray, NDArr
 
 
 def _differences(operators: Operators, i: int, theta: NDArray, V: NDArray) -> tuple[NDArray, NDArray]:
-    """Central difference quotients along unit directions, and what rounding of the two values makes of a zero."""
+    """Central difference quotients along unit directions, and the effect of rounding on them as floors."""
     r = len(V)
     h = STEP * np.maximum(1.0, np.linalg.norm(theta, axis=-1))[..., None]
     points = np.concatenate([theta + h * V, theta - h * V])
@@ -105,7 +106,7 @@ def _given(operators: Operators, jvp: OneDirection) -> Derivative:
 
 
 def _compare(operators: Operators, theta: NDArray, given: Derivative) -> None:
-    """A given derivative against difference quotients; they agree to a relative 1e-4 for maps with tame thirds."""
+    """Compare a given derivative with difference quotients, to 1e-4 (relative) for moderate third derivatives."""
     direction = np.random.default_rng(0).standard_normal((1, *theta.shape))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     for i in sorted({1, (len(operators) + 1) // 2, len(operators)}):
@@ -116,5 +117,5 @@ def _compare(operators: Operators, theta: NDArray, given: Derivative) -> None:
             r = int(np.argmax(gap[0]))
             raise DeclarationRefuted(
                 f"jvp= is not the derivative of T_{i}: at theta = {theta[r]!r} in direction {direction[0, r]!r} it "
-                f"gives {said[0, r]!r}, difference quotients give {seen[0, r]!r}"
+                f"gives {said[0, r]!r}, but difference quotients give {seen[0, r]!r}"
             )

@@ -1,6 +1,7 @@
-"""What is known of the law of T_1, T_2, …: is it ergodic, is the word of n maps reversible? Rules, not enumeration.
+"""Known properties of the law of T_1, T_2, …: whether it is ergodic, and whether words of n maps are reversible.
 
-`IndexLaw.is_reversible` enumerates every word and is the oracle of the rules here.
+The answers come from rules for each class of laws. `IndexLaw.is_reversible` enumerates all words; tests compare the
+rules with it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["index_law", "is_reversible_chain", "why_not_ergodic", "why_not_rever
 
 
 def index_law(family: RandomOperator) -> IndexLaw | None:
-    """The law of the word of maps; None for maps that are not independent and of which no such law is known."""
+    """The law of the word of maps; None if the maps are not independent and no such law is known."""
     law = family.index_law
     if law is None and family.is_iid:
         return IID(1)
@@ -48,9 +49,9 @@ def why_not_ergodic(law: IndexLaw | None) -> str | None:
 
 
 def why_not_reversible(law: IndexLaw | None, n: int) -> str | None:
-    """Why (T_1 … T_n) and (T_n … T_1) need not have one law; None if they have (row 39).
+    """Why (T_1 … T_n) and (T_n … T_1) need not have the same law; None if they have (row 39).
 
-    Laws of other classes are asked by enumeration, where that is possible.
+    For user-defined laws the words are enumerated, if that is possible.
     """
     if law is None:
         return "the law of its maps is not known: they are not declared independent and have no index law"
@@ -64,7 +65,7 @@ def why_not_reversible(law: IndexLaw | None, n: int) -> str | None:
     if isinstance(law, Cyclic):
         if law.size == 2 and n % 2:
             return None
-        return f"a cyclic order of {law.size} maps is one fixed word, and not its own reversal"
+        return f"a cyclic order of {law.size} maps is one fixed word, which differs from its reversal"
     if isinstance(law, MarkovModulated):
         return None if is_reversible_chain(law) else f"{law!r} is not a stationary reversible chain"
     try:
@@ -75,7 +76,7 @@ def why_not_reversible(law: IndexLaw | None, n: int) -> str | None:
 
 
 def is_reversible_chain(law: MarkovModulated) -> bool:
-    """Detailed balance, p_a P_ab = p_b P_ba, of the first letter's law: exactly, or to the rounding of two products."""
+    """Whether p_a P_ab = p_b P_ba for the first letter's law p (detailed balance), exactly or up to rounding."""
     letters = range(law.size)
     for a in letters:
         for b in letters:
@@ -87,7 +88,7 @@ def is_reversible_chain(law: MarkovModulated) -> bool:
 
 
 def _recurs_to_one_class(P: Sequence[Sequence[Number]]) -> bool:
-    """Whether a chain has one recurrent class: whether all letters reach some common letter."""
+    """Whether a chain has a single recurrent class, that is, all letters lead to a common letter."""
     size = len(P)
     reach = [{a} | {b for b in range(size) if P[a][b] > 0} for a in range(size)]
     for _ in range(size):

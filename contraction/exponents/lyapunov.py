@@ -1,10 +1,10 @@
 """Lyapunov exponents by QR along forward paths, with an interval from independent replicas.
 
-With J_i the derivative of T_i along the forward path, the j-th exponent is the limit of (1/n) log of the growth of
-j-volumes under J_n … J_1, less that of (j-1)-volumes (Oseledets 1968; Benettin et al. 1980). For affine maps it is that
-of the products A_n … A_1, and of A_1 … A_n as well: the two have one law at every n if the maps are i.i.d. A negative
-top exponent and E log+ d(theta0, T theta0) < inf make backward iterates of i.i.d. affine maps converge almost surely;
-for nonlinear maps the exponent is local, and jumps go unseen.
+Let J_i be the derivative of T_i along the forward path. The j-th exponent is the limit of (1/n) log of the growth of
+j-volumes under J_n … J_1, minus that of (j-1)-volumes (Oseledets 1968; Benettin et al. 1980). For affine maps it is the
+exponent of the products A_n … A_1, and also of A_1 … A_n, because both have the same law at every n if the maps are
+i.i.d. If the top exponent is negative and E log+ d(theta0, T theta0) < inf, backward iterates of i.i.d. affine maps
+converge almost surely. For nonlinear maps the exponent is local and does not account for jumps.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ __all__ = ["LyapunovExponents", "lyapunov_exponents"]
 
 @dataclass(frozen=True, eq=False)
 class LyapunovExponents(Value):
-    """Estimated Lyapunov exponents, in decreasing order up to their error.
+    """Estimated Lyapunov exponents, in decreasing order up to estimation errors.
 
     Attributes
     ----------
     values : tuple of float
-        The exponents in nats per map: means over the replicas; -inf where a product of derivatives is singular.
+        The exponents in nats per map: means over the replicas; -inf if a product of derivatives is singular.
     lower, upper : tuple of float
-        Student-t intervals for the mean of one replica's estimate, one for each exponent. The level is that of each
-        interval by itself and is asymptotic in ``n``; what the finite n does to the mean is not in it.
+        Student-t intervals for the mean of one replica's estimate, one for each exponent. The level holds for each
+        interval separately and is asymptotic in ``n``; the intervals do not cover the bias from a finite n.
     standard_errors : tuple of float
-        Of the means.
+        Standard errors of the means.
     confidence : float
         Level of each interval.
     n, burn_in, replicas : int
-        Maps that were averaged over after ``burn_in`` maps that were not, for each of the independent replicas.
+        Each of the independent replicas averages over ``n`` maps after ``burn_in`` maps.
     jacobians : str
-        Where the derivatives come from.
+        The source of the derivatives.
     seed : int
-        Of the draws.
+        Seed of the draws.
     """
 
     values: tuple[float, ...]
@@ -71,12 +71,12 @@ class LyapunovExponents(Value):
 
     @property
     def contracts(self) -> bool:
-        """Whether the interval of the top exponent is below zero: an estimate, and local for nonlinear maps."""
+        """Whether the interval of the top exponent lies below zero (an estimate; local for nonlinear maps)."""
         return self.upper[0] < 0
 
     def __str__(self) -> str:
         lines = [
-            f"Lyapunov exponents, estimated: {self.replicas} replicas of {self.n} maps after {self.burn_in}, "
+            f"Lyapunov exponents, estimated: {self.replicas} replicas of {self.n} maps after {self.burn_in} maps, "
             f"seed {self.seed}; derivatives: {self.jacobians}"
         ]
         for j, (value, low, high) in enumerate(zip(self.values, self.lower, self.upper, strict=True), start=1):
@@ -105,17 +105,17 @@ def lyapunov_exponents(
     theta0
         The start of the forward paths, shape (d,).
     n
-        Maps to average over, at least 1.
+        Number of maps to average over, at least 1.
     which
-        "top" follows one direction, "all" a frame of d (O(d³) a map).
+        "top" (default) follows one direction; "all" follows a frame of d directions, at O(d³) per map.
     jvp
-        ``jvp(theta, direction, draw)``: the derivative of one map at one point (d,) in one direction (d,). Left out,
-        the linear parts of affine maps are used, or ``family.jvp``, or central differences of the maps.
+        ``jvp(theta, direction, draw)``: the derivative of one map at one point (d,) in one direction (d,) (default: the
+        linear parts of affine maps, otherwise ``family.jvp``, otherwise central differences of the maps).
     burn_in
-        Maps before the average, which let the path and the directions forget their start (default: the larger of 50
-        and n // 10).
+        Number of maps before the average, so that the path and the directions forget their start (default: the larger
+        of 50 and n // 10).
     replicas
-        Independent paths, at least 2 (default: 32).
+        Number of independent paths, at least 2 (default: 32).
     confidence
         Level of each interval (default: 0.95).
     seed
@@ -128,11 +128,12 @@ def lyapunov_exponents(
     Raises
     ------
     NotCertified
-        If averages along one path need not be averages over the law, as with one shuffle that is repeated.
+        If the law of the maps is not known to be ergodic, so that averages along one path need not be averages over the
+        law; an example is a single shuffle that is repeated.
     ArithmeticError
         If a path or a derivative is no longer finite.
     ValueError
-        If an argument has no meaning, or the space is not R^d with a norm (which one does not matter).
+        If an argument is invalid, or points of the space are not vectors of R^d.
     DeclarationRefuted
         If ``jvp`` disagrees with difference quotients.
     MapRefused, NotDeterministic
@@ -142,10 +143,10 @@ def lyapunov_exponents(
 
     Notes
     -----
-    A growth factor at or below its rounding (8 d units in the last place of the factors, or of the values that are
-    differenced) counts as zero: then the product is singular, and its exponent is -inf. One such replica is enough,
-    because a factor that vanishes with positive probability vanishes almost surely in the long run. Derivatives do not
-    see the jumps of a discontinuous map.
+    A growth factor at or below its rounding error (8 d units in the last place of the factors, or of the values in a
+    difference quotient) counts as zero. The product is then singular, and its exponent is -inf. One such replica is
+    enough, because a factor that vanishes with positive probability almost surely vanishes at some time. Derivatives do
+    not account for jumps of a discontinuous map.
 
     Examples
     --------
@@ -161,7 +162,7 @@ def lyapunov_exponents(
         raise TypeError(f"lyapunov_exponents takes a random operator, got {family!r}")
     theta = as_point(theta0, family.dim)
     if theta.ndim != 1 or not family.space.is_normed:
-        raise ValueError(f"exponents are those of maps of R^d from one point (d,), got {family.space!r}, {theta.shape}")
+        raise ValueError(f"exponents need maps of R^d and one start (d,), got {family.space!r} and {theta.shape}")
     if which not in ("top", "all"):
         raise ValueError(f'which must be "top" or "all", got {which!r}')
     check_integer("n", n, 1)
@@ -169,7 +170,7 @@ def lyapunov_exponents(
     check_probability("confidence", confidence)
     wait = max(50, n // 10) if burn_in is None else check_integer("burn_in", burn_in)
     if (reason := why_not_ergodic(index_law(family))) is not None:
-        raise NotCertified(f"an exponent is a number only for ergodic maps: {reason}")
+        raise NotCertified(f"exponents are constants only for ergodic maps: {reason}")
     operators = family.sample(wait + n, seed, replicas=replicas)
     start = np.broadcast_to(theta.astype(float), (replicas, *theta.shape)).copy()
     probe(operators, start)
@@ -180,9 +181,9 @@ def lyapunov_exponents(
 def _logs(
     operators: Operators, theta: NDArray, wait: int, r: int, jvp: OneDirection | None, seed: int
 ) -> tuple[NDArray, str]:
-    """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and where derivatives come from.
+    """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and the source of derivatives.
 
-    A singular factor counts wherever it occurs: the product stays singular.
+    A singular factor counts even among the first ``wait`` maps, because the product stays singular.
 
     Raises
     ------

@@ -5,9 +5,10 @@ If the word T_1 … T_m is reversible in law, then for n <= m
     (T_1 … T_n theta0, T_1 … T_m theta0)  =law  (T_m … T_{m-n+1} theta0, T_m … T_1 theta0),
 
 so d(theta_n^B, theta_{n+lag}^B) has the law of the distance of two forward runs under T_{lag+1}, …, T_{lag+n}: one from
-theta0, the other from X = T_lag … T_1 theta0. Two runs give this law for every n at the cost of forward iterates, and
-marginally: not jointly in n, so no supremum over m. Hence backward iterates converge in probability if and only if
-forward runs from theta0 and from X synchronise (for i.i.d. maps of a complete separable space, uniformly in the lag).
+theta0, the other from X = T_lag … T_1 theta0. Two runs give this law for every n at the cost of forward iterates. They
+give the marginal laws, not the joint law over n, and hence not the law of a supremum over m. For i.i.d. maps of a
+complete separable space, backward iterates converge in probability if and only if forward runs from theta0 and from X
+synchronise uniformly in the lag.
 """
 
 from __future__ import annotations
@@ -35,35 +36,35 @@ __all__ = ["Synchronisation", "synchronisation"]
 Question = Literal["a", "b", "c"]
 
 QUESTIONS: dict[str, str] = {
-    "a": "(a) are iterates from theta0 Cauchy: the law of d(θ_n^B, θ_(n+lag)^B) at each n, for this lag alone",
-    "b": "(b) is a near start forgotten: the law of the increment d(θ_n^B, θ_(n+1)^B) at each n",
+    "a": "(a) are iterates from theta0 Cauchy: the law of d(θ_n^B, θ_(n+lag)^B) at each n, for this lag only",
+    "b": "(b) is a nearby start forgotten: the law of the increment d(θ_n^B, θ_(n+1)^B) at each n",
     "c": "(c) is an independent start forgotten: the law of d(T_1…T_n θ0, T_1…T_n θ̃0) at each n",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Synchronisation(Value):
-    """Independent draws of a backward distance at each asked n, made from forward runs.
+    """Independent draws of a backward distance at each requested n, obtained from forward runs.
 
     Attributes
     ----------
     question : {"a", "b", "c"}
-        Which of the three questions is answered: (a) whether iterates from theta0 are Cauchy, (b) whether a near start
-        is forgotten, (c) whether an independent start is forgotten. (a) implies (b); (b) and (c) together do not imply
-        (a), and (a) does not need (c).
+        The question that the draws answer: (a) whether iterates from theta0 are Cauchy, (b) whether a nearby start is
+        forgotten, (c) whether an independent start is forgotten. (a) implies (b) but not (c); (b) and (c) together do
+        not imply (a).
     lag : int
         m - n; 0 for question (c).
     n : ndarray
-        The asked n, shape (K,).
+        The requested n, shape (K,).
     distances : ndarray
-        Shape (K, R): row k holds R independent draws from the law at n[k]. Rows are dependent among each other, and
-        their joint law is not that of a backward path.
+        Shape (K, R): row k holds R independent draws from the law at n[k]. Different rows are dependent, and their
+        joint law is not that of a backward path.
     applications : int
-        How many times a map was applied, counted for one replica.
+        The number of map applications per replica.
     confidence : float
-        Level of every interval, at each n by itself.
+        Level of every interval, at each n separately.
     seed : int
-        Of the draws.
+        Seed of the draws.
     """
 
     question: Question
@@ -76,7 +77,7 @@ class Synchronisation(Value):
 
     @property
     def replicas(self) -> int:
-        """Independent draws at each n."""
+        """The number of independent draws at each n."""
         return self.distances.shape[1]
 
     def exceeds(self, eps: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -107,17 +108,17 @@ class Synchronisation(Value):
         return count / R, lower, upper
 
     def quantile(self, q: float = 0.5) -> tuple[NDArray, NDArray, NDArray]:
-        """The q-quantile of the distance at each n with an interval from order statistics, whatever the law.
+        """The q-quantile of the distance at each n with a distribution-free interval from order statistics.
 
         Parameters
         ----------
         q
-            Strictly between 0 and 1 (default: 0.5, the median).
+            The order of the quantile, strictly between 0 and 1 (default: 0.5, the median).
 
         Returns
         -------
         quantile, lower, upper : ndarray
-            Shape (K,) each; where there are too few replicas for the level, ends are 0 and inf.
+            Shape (K,) each; the ends are 0 and inf if there are too few replicas for the level.
 
         Raises
         ------
@@ -174,22 +175,22 @@ def synchronisation(
     Parameters
     ----------
     family
-        Maps whose words are reversible in law at the lengths that are used: i.i.d. maps, or an index law such as an
-        exchangeable mixture, one shuffle that is repeated, or a reversible chain.
+        Maps whose words are reversible in law at the required lengths: i.i.d. maps, or an index law such as an
+        exchangeable mixture, a single shuffle that is repeated, or a reversible chain.
     theta0
         The start, one point.
     n
         The largest n, at least 1.
     replicas
-        Independent copies, at least 2 (default: 200).
+        Number of independent copies, at least 2 (default: 200).
     lag
-        m - n. 1 (default) gives increments and answers question (b); a larger lag gives tails and answers (a), for
-        that lag.
+        The difference m - n. A lag of 1 gives increments and answers question (b); a larger lag gives tails and answers
+        (a) for that lag (default: 1).
     start
-        Another start, one point, or ``start(rng)`` that draws one for each replica: then the distance of the two
-        starts under the same maps is given, which answers (c), and ``lag`` is not used.
+        Another start, one point, or a function ``start(rng)`` that draws one for each replica. The result is then the
+        distance of the images of the two starts under the same maps, which answers (c), and ``lag`` is not used.
     at
-        The n asked for, 0 … n (default: all of them).
+        The requested n, from 0 to ``n`` (default: all of them).
     confidence
         Level of each interval (default: 0.95).
     seed
@@ -202,10 +203,10 @@ def synchronisation(
     Raises
     ------
     NotCertified
-        If the word of maps is not reversible in law at an asked n, as under fresh shuffles beyond an epoch or a cyclic
-        order, or if its law is not known: forward runs then say nothing of backward distances.
+        If the word of maps is not reversible in law at a requested n, as under fresh shuffles beyond an epoch or a
+        cyclic order, or if its law is not known: forward runs then do not determine the law of backward distances.
     ValueError
-        If an argument has no meaning.
+        If an argument is invalid.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
     TypeError
@@ -234,7 +235,7 @@ def synchronisation(
         if (reason := why_not_reversible(index_law(family), k + shift)) is not None:
             raise NotCertified(
                 f"n = {k} needs a word of {k + shift} maps that has the law of its reversal: {reason}",
-                ("at= with the n at which it has", "backward_iterates, at the cost of restarts"),
+                ("at= with values of n for which it has", "backward_iterates, at the cost of restarts"),
             )
     operators = family.sample(asked[-1] + shift, seed, replicas=replicas)
     first = _points(family, theta0, replicas)
@@ -274,7 +275,7 @@ def _drawn_starts(
 
 
 def _runs(operators: Operators, first: NDArray, other: NDArray, lag: int, asked: Sequence[int]) -> tuple[NDArray, int]:
-    """Distances at the asked n of two runs under T_{lag+1}, T_{lag+2}, …, the second from T_lag … T_1 (other)."""
+    """Distances at the requested n of two runs under T_{lag+1}, T_{lag+2}, …, the second from T_lag … T_1 (other)."""
     for i in range(1, lag + 1):
         other = operators.apply(i, other)
     pair = np.stack(np.broadcast_arrays(first.astype(np.result_type(first, other)), other))

@@ -1,4 +1,4 @@
-"""Families of random operators, one a file, each with what is proved for it."""
+"""Families of random operators, one per module, each with its proved constants and closed forms."""
 
 from contraction.families.bellman import BellmanOperators
 from contraction.families.bernoulli import BernoulliConvolution

@@ -20,7 +20,7 @@ __all__ = [
     "symmetric_matrix",
 ]
 
-# Square matrices count as symmetric if their two halves agree to this many units in the last place.
+# A square matrix counts as symmetric if its two halves agree to this many units in the last place.
 SYMMETRY_ULPS = 8
 
 
@@ -41,7 +41,7 @@ def finite_array(name: str, value: ArrayLike, shape: Sequence[int | None]) -> ND
 
 
 def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDArray:
-    """Return a symmetric matrix, its two halves made equal where they differ by rounding."""
+    """Return a symmetric matrix; its two halves are made equal if they differ only by rounding."""
     matrix = finite_array(name, value, (dim, dim))
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
@@ -68,8 +68,8 @@ def check_weights(
     Raises
     ------
     ValueError
-        If there are none, one is negative or NaN, their number is not ``count``, or they do not sum to one (exactly
-        for integers and Fractions, to rounding for floats).
+        If there are no weights, one is negative or NaN, their number is not ``count``, or they do not sum to one
+        (exactly for integers and Fractions, up to rounding for floats).
     """
     if weights is None:
         if not count:

@@ -1,4 +1,4 @@
-"""What families T(theta) = A theta + b with one common A and i.i.d. b share: closed forms from A, E b and Cov b."""
+"""Base class of families T(theta) = A theta + b with a common A and i.i.d. b: closed forms from A, E b and Cov b."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CommonLinear(RandomOperator, ABC):
 
     @abstractmethod
     def offset(self, draw: Draw) -> NDArray:
-        """b of a draw, shape (..., d)."""
+        """The offset b of a draw, shape (..., d)."""
 
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         return linear(self._A, theta, self._kind) + self.offset(draw)

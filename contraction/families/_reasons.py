@@ -1,4 +1,4 @@
-"""Why a family of gradient steps does not contract, in the terms of its learning rate and its Hessian."""
+"""Reasons why a family of gradient steps does not contract, in terms of its learning rate and its Hessian."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["why_not_curvature", "why_not_hessian", "why_not_learning_rate"]
 
 
 def why_not_learning_rate(h: float, k: Constant) -> str:
-    """The learning rate and the factor that it gives."""
+    """The reason in terms of the learning rate and the resulting factor."""
     return f"k ≥ 1: with h = {h:.6g}, k = {k.value:.6g} ({k.source})"
 
 

@@ -21,21 +21,21 @@ __all__ = ["BellmanOperators"]
 class BellmanOperators(RandomOperator):
     """(TV)(s) = max_a [r(s, a) + epsilon(s, a) + gamma V(s'(s, a))], with sampled successors and noisy rewards.
 
-    Each map has Lipschitz constant gamma exactly in the sup norm: no more because max and averages do not stretch it,
-    no less because V and V + c are sent c gamma apart.
+    In the sup norm the Lipschitz constant of each map is exactly gamma: it is at most gamma because maxima and averages
+    do not increase the sup norm, and at least gamma because the images of V and V + c are gamma c apart.
 
     Parameters
     ----------
     rewards
         r, shape (S, A).
     transitions
-        Probabilities of the successor, shape (S, A, S), rows that sum to one.
+        Probabilities of the successor, shape (S, A, S), summing to one over the last axis.
     discount
-        gamma in [0, 1); any finite number >= 0 is taken, so that counterexamples can be built.
+        gamma in [0, 1). Any finite number >= 0 is accepted, so that counterexamples can be built.
     noise
-        Law of epsilon(s, a), independent in every entry; None for none.
+        Law of epsilon(s, a), independent for all entries; None for no noise.
     sampled
-        Whether the successor of every (s, a) is sampled; with False the expectation over it is used.
+        Whether the successor of every (s, a) is sampled; if false, the expectation over it is used.
     """
 
     vectorized = True
@@ -59,7 +59,7 @@ class BellmanOperators(RandomOperator):
         if self.discount < 0:
             raise ValueError(f"the discount gamma must be >= 0, got {discount!r}")
         if noise is not None and noise.dim is not None:
-            raise ValueError(f"reward noise is a law on R, got one with {noise.dim} coordinates")
+            raise ValueError(f"reward noise must be a law on R, got a law with {noise.dim} coordinates")
         self.noise, self.sampled, self.dim, self.actions = noise, bool(sampled), S, A
         self.space, self.name = SupNorm(), "BellmanOperators"
         thresholds = np.cumsum(self.transitions, axis=-1)
@@ -107,7 +107,7 @@ class BellmanOperators(RandomOperator):
         return self.discount == 0
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup over the support of max_s |(TV)(s) - V(s)|, an equality: entries of rewards and successors are free."""
+        """The exact sup over the support of max_s |(TV)(s) - V(s)|; all rewards and successors vary independently."""
         low, high = (0.0, 0.0) if self.noise is None else self.noise.interval
         if math.isinf(low) or math.isinf(high):
             return Constant(math.inf, "proved", "the reward noise is unbounded")

@@ -1,4 +1,4 @@
-"""Bernoulli convolutions: Section 3.1 with two noise values, whose limits are known exactly."""
+"""Bernoulli convolutions: Section 3.1 with two noise values, whose limit law is known exactly for some h."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["BernoulliConvolution"]
 
 
 class BernoulliConvolution(FiniteFamily):
-    """T(theta) = (1 - h) theta + h epsilon on R with epsilon one of two values, equally likely by default.
+    """T(theta) = (1 - h) theta + h epsilon on R, where epsilon has two values (default: equally likely).
 
-    For values 0 and 1 the limit is uniform on [0, 1] at h = 1/2, uniform on [-1, 2] at h = 3/2 and Cantor's law at
-    h = 2/3 (1 - h = 1/3). With h and the values integers or Fractions, exact points stay exact.
+    For values 0 and 1 the limit law is uniform on [0, 1] at h = 1/2, uniform on [-1, 2] at h = 3/2 and Cantor's law at
+    h = 2/3 (1 - h = 1/3). If h and the values are integers or Fractions, exact points stay exact.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class BernoulliConvolution(FiniteFamily):
     ) -> None:
         check_finite("the learning rate h", h)
         if len(values) != 2:
-            raise ValueError(f"a Bernoulli convolution has two values, got {len(values)}")
+            raise ValueError(f"a Bernoulli convolution needs two values, got {len(values)}")
         for v in values:
             check_finite("a value", v)
         self.h, self.values = h, tuple(values)
@@ -65,7 +65,7 @@ class BernoulliConvolution(FiniteFamily):
 
     def _weights(self) -> tuple[Any, Any]:
         if self.weights is None or not self.law.is_iid:
-            raise ValueError(f"the closed forms are for independent indices, not {self.law!r}")
+            raise ValueError(f"the closed forms need independent indices, got {self.law!r}")
         return self.weights[0], self.weights[1]
 
     def _check_stable(self) -> None:
@@ -73,23 +73,23 @@ class BernoulliConvolution(FiniteFamily):
             raise ValueError(f"a stationary law needs 0 < h < 2, got h = {self.h!r}")
 
     def noise_mean(self) -> Any:
-        """E epsilon, exact where the weights and values are."""
+        """E epsilon, exact if the weights and values are exact."""
         return sum(w * v for w, v in zip(self._weights(), self.values, strict=True))
 
     def noise_variance(self) -> Any:
-        """Var epsilon = w_0 w_1 (v_1 - v_0)^2, exact where the weights and values are."""
+        """Var epsilon = w_0 w_1 (v_1 - v_0)^2, exact if the weights and values are exact."""
         p, q = self._weights()
         return p * q * (self.values[1] - self.values[0]) ** 2
 
     def mean(self, n: int | None = None, theta0: Any = 0) -> Any:
-        """Mean of iterate n from theta0, or of the stationary law (E epsilon) for None; exact where the numbers are."""
+        """Mean of iterate n from theta0, or of the stationary law (E epsilon) for n = None; exact for exact numbers."""
         if n is None:
             self._check_stable()
             return self.noise_mean()
         return self.noise_mean() + (1 - self.h) ** n * (theta0 - self.noise_mean())
 
     def variance(self, n: int | None = None) -> Any:
-        """Variance of iterate n, or of the stationary law for None: h sigma^2 (1 - (1-h)^2n) / (2 - h), exact."""
+        """Variance h sigma^2 (1 - (1-h)^2n) / (2 - h) of iterate n, or of the stationary law for n = None."""
         if n is None:
             self._check_stable()
             return self.h * self.noise_variance() / (2 - self.h)
@@ -97,9 +97,9 @@ class BernoulliConvolution(FiniteFamily):
 
     @property
     def stationary(self) -> tuple[Literal["uniform", "cantor"], Any, Any] | None:
-        """("uniform" or "cantor", low, high) where the limit law has that name, None elsewhere.
+        """("uniform" or "cantor", low, high) if the limit law is uniform or Cantor's law, None otherwise.
 
-        Uniform needs |1 - h| = 1/2, Cantor's law |1 - h| = 1/3, and equal weights.
+        Both need equal weights. The law is uniform if |1 - h| = 1/2, and Cantor's law if |1 - h| = 1/3.
         """
         p, q = self._weights()
         if p != q or self.values[0] == self.values[1]:
@@ -115,7 +115,7 @@ class BernoulliConvolution(FiniteFamily):
         return name, low, high  # pyright: ignore[reportReturnType]
 
     def stationary_cdf(self, x: ArrayLike) -> NDArray:
-        """Distribution function of the limit law, where `stationary` names it.
+        """Distribution function of the limit law, if `stationary` identifies that law.
 
         Returns
         -------

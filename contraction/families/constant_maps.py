@@ -1,4 +1,4 @@
-"""Example 2.4: maps that send everything to a point."""
+"""Example 2.4: constant maps, which send every point to the same point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ConstantMaps"]
 class ConstantMaps(FiniteFamily):
     """T_i(theta) = x_i, one of finitely many points (Example 2.4 has two): k = 0.
 
-    Backward iterates are constant from n = 1, forward iterates jump for ever; both have the law of the points.
+    Backward iterates are constant from n = 1 on, forward iterates never settle; both have the law of the points.
 
     Parameters
     ----------

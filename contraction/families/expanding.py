@@ -1,4 +1,4 @@
-"""Scalar maps K theta + b or K sin(theta) + b that expand on some draws and contract on average (Section 2.4)."""
+"""Scalar maps K theta + b or K sin(theta) + b that expand for some draws and contract on average (Section 2.4)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["ExpandingOnAverage"]
 class ExpandingOnAverage(RandomOperator):
     """T(theta) = K g(theta) + b on R, K drawn from finitely many factors and b from a number or a noise law.
 
-    g is the identity ("linear") or the sine ("sine"); the Lipschitz constant is |K| exactly. With factors 2 and 1/4,
-    equally likely, and b = 1, E K = 9/8 and yet backward iterates converge: E log K = -log(2)/2, and the limit has
-    the Kesten tail index log2((1 + sqrt 5)/2).
+    g is the identity ("linear") or the sine ("sine"); the Lipschitz constant is exactly |K|. Example: for linear maps
+    with factors 2 and 1/4, equally likely, and b = 1, E K = 9/8 is above 1 but backward iterates converge, because
+    E log K = -log(2)/2. The limit has the Kesten tail index log2((1 + sqrt 5)/2).
 
     Parameters
     ----------
     factors
         The values of K.
     weights
-        Their probabilities, equal if left out.
+        Their probabilities (default: equal).
     offset
-        b: a number, or a `Noise` drawn independently of K.
+        The offset b: a number, or a `Noise` drawn independently of K.
     shape
         "linear" or "sine".
     """
@@ -59,7 +59,7 @@ class ExpandingOnAverage(RandomOperator):
         value = None if isinstance(offset, Noise) else check_finite("the offset b", offset)
         self.offset: Noise = offset if isinstance(offset, Noise) else TwoPoint(value, value)
         if self.offset.dim not in (None, 1):
-            raise ValueError(f"the offset is a number, its noise has {self.offset.dim} coordinates")
+            raise ValueError(f"the offset must be one number, but its noise has {self.offset.dim} coordinates")
         self.shape, self.space, self.name = shape, Euclidean(), "ExpandingOnAverage"
         self._K = np.array([float(K) for K in self.factors])
         self._p = np.array([float(w) for w in self.weights])
@@ -99,12 +99,12 @@ class ExpandingOnAverage(RandomOperator):
         return all(K == 0 for K, _ in self._live())
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup |K g(theta0) + b - theta0|, an equality."""
+        """The exact supremum of |K g(theta0) + b - theta0|."""
         value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))
         return Constant(float(value), "proved", "sup |K g(theta0) + b - theta0| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E |K g(theta0) + b - theta0|^p)^(1/p), exact where the offset's moments are."""
+        """(E |K g(theta0) + b - theta0|^p)^(1/p), exact if the offset's moments are exact."""
         if math.isinf(p):
             return self.displacement(theta0)
         starts = np.asarray(theta0, dtype=float).reshape(-1)

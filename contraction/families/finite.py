@@ -1,4 +1,4 @@
-"""Finitely many maps with weights, or with any law of the index word; exact numbers stay exact."""
+"""Finitely many maps with weights or with an arbitrary law of the index word; exact numbers stay exact."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class FiniteFamily(RandomOperator):
     ----------
     maps
         Functions of points (..., d) -> (..., d), or affine maps as pairs (A, b) with A a number, a diagonal (d,) or a
-        matrix (d, d). Pairs of integers and Fractions act exactly on exact points, and in floats on floats.
+        matrix (d, d). Pairs of integers and Fractions act exactly on exact points, and in floats on float points.
     weights
-        Their probabilities, which sum to one (exactly, if exact); equal if left out.
+        Their probabilities, which sum to one, exactly if they are exact (default: equal).
     law
         An `IndexLaw` in place of weights, for indices that are not independent.
     lipschitz
-        The maps' Lipschitz constants (declared); affine pairs give their own.
+        Declared Lipschitz constants of the maps (default: for affine pairs, the norms of A).
     space, dim, name
         The metric space, the number of coordinates (None: any, for functions) and a name for messages.
     batched
-        False if the functions are written for one point (d,), such as ``lambda t: A @ t``: a loop, as in
-        `RandomOperator`.
+        False if the functions are written for one point (d,), such as ``lambda t: A @ t``; a Python loop then calls
+        them once per point, as in `RandomOperator`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class FiniteFamily(RandomOperator):
         if not given:
             raise ValueError("a finite family needs at least one map, got none")
         if weights is not None and law is not None:
-            raise ValueError("give weights or law, not both: independent indices are law=IID(weights)")
+            raise ValueError("pass weights or law, not both: independent indices are law=IID(weights)")
         self.law = IID(check_weights(weights, len(given))) if law is None else law
         if self.law.size != len(given):
             raise ValueError(f"the law has {self.law.size} letters for {len(given)} maps")
@@ -84,7 +84,7 @@ class FiniteFamily(RandomOperator):
             self._set_affine(pairs)
             functions = [partial(self.apply, draw=i) for i in range(len(given))]
         elif len(functions) != len(given):
-            raise ValueError("maps must be all functions or all pairs (A, b)")
+            raise ValueError("maps must be either all functions or all pairs (A, b)")
         elif not batched:
             functions = [partial(each_point, m, event_ndim=self.space.event_ndim) for m in functions]
         self.batched = batched
@@ -107,11 +107,11 @@ class FiniteFamily(RandomOperator):
         for A, b in objects:
             if A.ndim > 2 or b.ndim != 1 or A.shape not in ((), (d,), (d, d)) or b.shape not in ((1,), (d,)):
                 raise ValueError(
-                    f"a pair (A, b) on {d} coordinates has A a number, ({d},) or ({d}, {d}) and b ({d},), "
+                    f"a pair (A, b) on {d} coordinates needs A of shape (), ({d},) or ({d}, {d}) and b ({d},), "
                     f"got shapes {A.shape} and {b.shape}"
                 )
         if self.dim not in (None, d):
-            raise ValueError(f"the maps act on {d} coordinates, dim={self.dim} was given")
+            raise ValueError(f"the maps act on {d} coordinates, but dim is {self.dim}")
         self.dim = d
         kind = KINDS[max(A.ndim for A, _ in objects)]
         A_all = np.stack([_widen(A, kind, d) for A, _ in objects])
@@ -131,7 +131,7 @@ class FiniteFamily(RandomOperator):
     # --- draws --------------------------------------------------------------------------------------------------
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
-        """The index of the map, a number or an array (R,). Only independent indices are drawn one by one."""
+        """The index of the map, a number or an array (R,); the indices must be independent."""
         if not isinstance(self.law, IID):
             raise ValueError(f"the indices of {self.law!r} are not independent: sample(n) draws them together")
         return self.law.letter(rng, replicas)
@@ -163,15 +163,15 @@ class FiniteFamily(RandomOperator):
             out[chosen] = values
         return theta if out is None else out
 
-    # --- what is known ------------------------------------------------------------------------------------------
+    # --- answers ------------------------------------------------------------------------------------------------
 
     @property
     def weights(self) -> tuple[Any, ...] | None:
-        """Probability of each map where it is the same at every index, None otherwise; Fractions where exact."""
+        """Probability of each map if it is the same at every index, None otherwise; Fractions if exact."""
         return self.law.marginal
 
     def support(self) -> list[tuple[Any, Callable[[NDArray], Any]]]:
-        """(probability, map) pairs with positive probability; affine maps are `AffineMaps`, exact where they can be.
+        """(probability, map) pairs with positive probability; affine maps are `AffineMaps`, exact if possible.
 
         Raises
         ------
@@ -179,24 +179,22 @@ class FiniteFamily(RandomOperator):
             If the law of the index changes along the word.
         """
         if self.weights is None:
-            raise ValueError(
-                f"the law of one index changes along the word under {self.law!r}: there is no one law of T"
-            )
+            raise ValueError(f"under {self.law!r} the law of an index depends on its position, so T has no single law")
         return [(w, m) for w, m in zip(self.weights, self.forms, strict=True) if w > 0]
 
     @property
     def forms(self) -> tuple[Callable[[NDArray], Any], ...]:
-        """Every map in its order; affine ones as `AffineMaps`, with exact numbers where they were given so."""
+        """All maps in order; affine ones as `AffineMaps`, with exact numbers if they were given as exact numbers."""
         return self.maps if self._table is None else tuple(self._affine_map(i) for i in range(len(self.maps)))
 
     def finite_support(self) -> list[tuple[Any, Any]]:
-        """(probability, index) of every map of positive probability; of all maps, with None, where that changes."""
+        """(probability, index) of every map of positive probability; (None, index) of all maps if it changes."""
         if self.weights is None:
             return [(None, i) for i in range(len(self.maps))]
         return [(w, i) for i, w in enumerate(self.weights) if w > 0]
 
     def _live(self) -> NDArray:
-        """Indices of the maps of positive probability (of all, where that changes along the word)."""
+        """Indices of the maps of positive probability (of all maps if the probability changes along the word)."""
         if self.weights is None:
             return np.arange(len(self.maps))
         return np.flatnonzero([w > 0 for w in self.weights])
@@ -259,11 +257,11 @@ class FiniteFamily(RandomOperator):
         return Constant(value, self.lipschitz_origin, f"largest of the {len(self.maps)} maps' constants")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """max over the maps of d(theta0, T theta0), an equality."""
+        """The exact maximum of d(theta0, T theta0) over the maps."""
         return Constant(float(np.max(self._moves(theta0))), "proved", f"largest over the {len(self.maps)} maps")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(sum w_i d(theta0, T_i theta0)^p)^(1/p), an equality where the law of one index is constant."""
+        """(sum w_i d(theta0, T_i theta0)^p)^(1/p), exact if all indices have the same law."""
         if self.weights is None or np.isinf(p):
             return self.displacement(theta0)
         moves = self._moves(theta0).reshape(len(self._live()), -1)
@@ -315,7 +313,7 @@ class FiniteFamily(RandomOperator):
 
     @property
     def fixed_point(self) -> NDArray | None:
-        """The common fixed point of affine maps, where one exists to rounding; None otherwise."""
+        """The common fixed point of affine maps, if one exists up to rounding; None otherwise."""
         if self._table is None or self.dim is None:
             return None
         live, d = self._live(), self.dim
@@ -337,7 +335,7 @@ def _widen(A: NDArray, kind: str, d: int) -> NDArray:
 
 
 class _Letters(Sequence):
-    """Letters drawn together, one draw an index."""
+    """Letters that were drawn together, one draw per index."""
 
     def __init__(self, letters: NDArray) -> None:
         self.array = letters

@@ -24,7 +24,7 @@ from contraction.maps.spaces import Euclidean
 
 __all__ = ["GradientSteps"]
 
-BATCHES_LIMIT = 4096  # so many batches are enumerated for exact constants; beyond, bounds over all of them are used
+BATCHES_LIMIT = 4096  # up to this many batches are enumerated for exact constants; beyond, bounds are used
 
 
 class GradientSteps(RandomOperator):
@@ -32,7 +32,7 @@ class GradientSteps(RandomOperator):
 
     For an m_B-strongly convex loss with M_B-Lipschitz gradient the step has Lipschitz constant
     max(|1 - h m_B|, |1 - h M_B|) for every real h; Lemma 2.5 prints sqrt(1 - 2 h m + h^2 M^2), which is larger and
-    needs h >= 0. Which constants are equalities is said by the loss (`contraction.families.losses`).
+    needs h >= 0. The losses state which of their constants are exact (`contraction.families.losses`).
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ class GradientSteps(RandomOperator):
     h
         Learning rate, any finite number.
     batch_size
-        Rows of a batch, drawn uniformly without replacement; or give
+        Number of rows per batch, drawn uniformly without replacement. Pass either this or ``batches``.
     batches
-        the batches themselves, shape (count, b), one of which is drawn uniformly.
+        The batches, row numbers of shape (count, b), one of which is drawn uniformly.
     law
-        Law of the order (default: independent batches). With ``batches``, a law of their numbers; with
-        ``batch_size``, a law of the rows, which must be a multiple of it, of which each batch takes the next: in
-        ``law=Reshuffled`` every epoch goes once through all rows in a fresh order. A class stands for that law with as
-        many letters as there are batches, or rows. Only `Reshuffled`, `ShuffledOnce` and `Cyclic` never repeat a row
-        within a batch of several rows; others are refused there.
+        Law of the order (default: independent batches). With ``batches`` it is a law of the batch numbers. With
+        ``batch_size`` it is a law of the rows, of which each batch takes the next ``batch_size``; the number of rows
+        must then be a multiple of ``batch_size``. With ``law=Reshuffled`` every epoch goes once through all rows in a
+        fresh order. A class stands for its law with as many letters as there are batches, or rows. Batches of several
+        rows need `Reshuffled`, `ShuffledOnce` or `Cyclic`, because other laws may repeat a row within a batch.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class GradientSteps(RandomOperator):
         self.given: NDArray | None = None
         if batches is not None:
             if batch_size is not None:
-                raise ValueError("give batch_size or batches, not both")
+                raise ValueError("pass batch_size or batches, not both")
             self.batches = self.given = _check_batches(batches, self.rows)
             self.batch_size = self.batches.shape[1]
         else:
@@ -122,15 +122,15 @@ class GradientSteps(RandomOperator):
         found = law(size) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
         what = "rows" if self.given is None else "batches"
         if not isinstance(found, IndexLaw) or found.size != size:
-            raise ValueError(f"law= is an index law of the {size} {what}, got {law!r}")
+            raise ValueError(f"law= must be an index law of the {size} {what}, got {law!r}")
         if self.given is None and size % self.batch_size:
             raise ValueError(
                 f"a law of rows needs a batch_size that divides their number {size}, got {self.batch_size}"
             )
         if self.given is None and not isinstance(found, Reshuffled | ShuffledOnce | Cyclic):
             raise ValueError(
-                f"{found!r} may repeat a row in a batch of {self.batch_size}: give the batches themselves, and a law "
-                "of their numbers"
+                f"{found!r} may repeat a row in a batch of {self.batch_size}: pass batches= and a law of the batch "
+                "numbers"
             )
         return found
 
@@ -139,7 +139,7 @@ class GradientSteps(RandomOperator):
         return self.law is None or (self.given is not None and self.law.is_iid)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[NDArray]:
-        """The batches: independent ones drawn one by one, others from one word of rows or of batches."""
+        """The batches: drawn one by one if independent, otherwise from one word of rows or of batch numbers."""
         if self.law is None:
             return super().draws(n, seed, replicas)
         if self.given is not None:
@@ -232,14 +232,14 @@ class GradientSteps(RandomOperator):
 
     @property
     def _weights(self) -> NDArray:
-        """Probabilities of the batches that were given."""
+        """Probabilities of the given batches."""
         assert self.given is not None
         marginal = None if self.law is None else self.law.marginal
         return np.full(len(self.given), 1 / len(self.given)) if marginal is None else np.array(marginal, dtype=float)
 
     @cached_property
     def mean_curvature(self) -> float:
-        """mu, a strong convexity of the mean loss (over the batches that were given, or over all rows)."""
+        """A strong convexity constant mu of the mean loss (over the given batches, or over all rows)."""
         if self.given is None:
             return float(self.loss.curvature(np.arange(self.rows))[0])
         X = self.loss.X[self.given]
@@ -260,7 +260,7 @@ class GradientSteps(RandomOperator):
         return shift**2 * np.eye(self.dim) - 2 * shift * h * self.loss.high * gram + h * h * squares
 
     def second_moments(self) -> SecondMoments | None:
-        """Of quadratic losses: over the batches that were given, or from single rows for all batches of the size."""
+        """Second moments for quadratic losses: over the given batches, or from single rows for random batches."""
         if not (self.loss.quadratic and self.is_iid):
             return None
         if self.given is not None:
@@ -277,7 +277,7 @@ class GradientSteps(RandomOperator):
         return why_not_curvature(self.h, *self.curvature, k)
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """h sup_B |grad L_B(theta0)|: an equality over enumerated batches, else a bound by the largest single rows."""
+        """h sup_B |grad L_B(theta0)|: exact if batches are enumerated, else a bound from the largest row gradients."""
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         if self.batches is not None:
             value = max(np.max(np.linalg.norm(self._gradients(t), axis=-1)) for t in theta)
@@ -291,7 +291,7 @@ class GradientSteps(RandomOperator):
         return Constant(float(abs(self.h) * value), "proved", "h times the mean of the largest row gradients")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E d^p)^(1/p): an equality over enumerated batches, else the supremum's bound."""
+        """(E d^p)^(1/p): exact if the batches are enumerated, else the bound on the supremum."""
         if self.batches is None or math.isinf(p):
             return self.displacement(theta0)
         weights = np.full(len(self.batches), 1 / len(self.batches)) if self.given is None else self._weights
@@ -360,7 +360,7 @@ class GradientSteps(RandomOperator):
         Raises
         ------
         ValueError
-            If there are more batches than are enumerated.
+            If there are too many batches to enumerate.
         """
         listed = self.finite_support()
         if listed is None:
@@ -369,7 +369,7 @@ class GradientSteps(RandomOperator):
 
 
 def sharp_factor(h: float, m: float, M: float) -> float:
-    """max(|1 - h m|, |1 - h M|): the Lipschitz constant of gradient steps with curvature in [m, M]."""
+    """max(|1 - h m|, |1 - h M|), the Lipschitz constant of gradient steps with curvature in [m, M]."""
     return max(abs(1 - h * m), abs(1 - h * M))
 
 

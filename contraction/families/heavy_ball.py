@@ -24,8 +24,8 @@ class HeavyBall(CommonLinear):
     """theta_{t+1} = theta_t - h (H theta_t - epsilon_t) + beta (theta_t - theta_{t-1}), on z = (theta_t, theta_{t-1}).
 
     The common linear part M = [[(1 + beta) I - hH, -beta I], [I, 0]] is never a Euclidean contraction (its first
-    column has norm at least 1), but its spectral radius is below 1 iff |beta| < 1 and 0 < h lambda < 2 (1 + beta) for
-    every eigenvalue; it then contracts in a weighted norm.
+    column has norm at least 1), but its spectral radius is below 1 if and only if |beta| < 1 and
+    0 < h lambda < 2 (1 + beta) for every eigenvalue lambda of H. It then contracts in a weighted norm.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class HeavyBall(CommonLinear):
         self.h, self.beta = check_finite("the learning rate h", h), check_finite("the momentum beta", beta)
         self.noise = as_noise(noise)
         if self.noise.dim not in (None, d):
-            raise ValueError(f"the noise has {self.noise.dim} coordinates, H has {d}")
+            raise ValueError(f"the noise has {self.noise.dim} coordinates, but H has {d}")
         self.parameters, self.dim = d, 2 * d
         self.space, self.name = Euclidean(), "HeavyBall"
         eye, zero = np.eye(d), np.zeros((d, d))
@@ -67,7 +67,7 @@ class HeavyBall(CommonLinear):
 
     @property
     def spectral_radius(self) -> float:
-        """Largest |eigenvalue| of M: not a contraction factor, and no certificate."""
+        """Largest |eigenvalue| of M; it is not a contraction factor and does not give a certificate."""
         roots = [np.roots([1, -(1 + self.beta - self.h * lam), self.beta]) for lam in self.eigenvalues]
         return float(np.max(np.abs(roots)))
 
@@ -86,7 +86,7 @@ class HeavyBall(CommonLinear):
         return list(zip(center, np.linalg.norm(now - before, axis=-1).tolist(), strict=True))
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup |Tz - z| over the support, an equality."""
+        """The exact supremum of |Tz - z| over the support."""
         if self.h == 0:
             value = max(math.hypot(np.linalg.norm(c), r) for c, r in self._split(theta0))
             return Constant(float(value), "proved", "h = 0: no noise enters")
@@ -98,8 +98,8 @@ class HeavyBall(CommonLinear):
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E |Tz - z|^p)^(1/p): an upper bound, exact for p = 2.
 
-        For p >= 2 by the triangle inequality in L^(p/2) for the squares of the two halves, below 2 by Jensen or
-        sub-additivity.
+        For p >= 2 it follows from the triangle inequality in L^(p/2) for the squares of the two halves, for p < 2 from
+        Jensen's inequality or sub-additivity.
         """
         if math.isinf(p) or self.h == 0:
             return self.displacement(theta0)

@@ -1,4 +1,4 @@
-"""Noise laws with heavy tails: Laplace, Student, Cauchy, and one without a logarithmic moment (rows 47 and 51)."""
+"""Unbounded noise laws: Laplace, Student, Cauchy, and a law without a logarithmic moment (rows 47 and 51)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Symmetric(Noise, ABC):
         """E |epsilon - center|^p."""
 
     def moment(self, p: float, about: float = 0.0) -> float:
-        """E |epsilon - about|^p: exact about the center and at p = 2, the triangle inequality's bound elsewhere."""
+        """E |epsilon - about|^p: exact about the center and for p = 2, else a bound by the triangle inequality."""
         if not p > 0:
             raise ValueError(f"the order of a moment must be positive, got p = {p!r}")
         shift, central = abs(self.center - about), self._central(p)
@@ -121,7 +121,7 @@ class LogHeavy(Noise):
     """epsilon = exp(1 / U), U uniform on (0, 1): E log+ |epsilon| = E 1/U is infinite (row 47).
 
     Backward iterates of a contraction with this noise diverge almost surely. With probability 1/709.78 a draw exceeds
-    the largest float64; `sample` gives ``inf`` there (never a capped number), `log_sample` gives its logarithm.
+    the largest float64; `sample` then returns ``inf``, and `log_sample` returns the logarithm of the draw.
     """
 
     @property

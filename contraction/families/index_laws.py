@@ -1,7 +1,7 @@
-"""Laws of the index word: which of M maps is T_1, T_2, …, beside independent choices.
+"""Laws of the index word, which says which of M maps is T_1, T_2, …: independent choices and dependent ones.
 
-Theorem 2.6 needs only that (T_1 … T_n) and (T_n … T_1) have one law (row 39). ``is_reversible(n)`` decides that by
-enumerating every word. Letters are 0 … M-1; T_j is the map whose letter stands at position j of the word.
+Theorem 2.6 needs only that (T_1 … T_n) and (T_n … T_1) have the same law (row 39). ``is_reversible(n)`` decides this by
+enumerating all words. Letters are 0 … M-1; T_j is the map whose letter is at position j of the word.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class IndexLaw(ABC):
     @property
     @abstractmethod
     def marginal(self) -> tuple[Fraction | float, ...] | None:
-        """Law of one letter where it is the same at every position, None otherwise."""
+        """Law of one letter if it is the same at every position, None otherwise."""
 
     @abstractmethod
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
-        """The first n letters, shape (n,) or (n, R): a longer word of the same seed begins with them."""
+        """The first n letters, shape (n,) or (n, R); a longer word with the same seed begins with them."""
 
     def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """Every word of length n of positive probability, once, with its probability: Fractions where exact.
+        """Every word of length n of positive probability, once, with its probability (a Fraction if exact).
 
         Raises
         ------
@@ -55,13 +55,13 @@ class IndexLaw(ABC):
         yield from self._words(int(n))
 
     def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
-        raise TypeError(f"{type(self).__name__} lists no words: it has neither words(n) nor _words(n)")
+        raise TypeError(f"{type(self).__name__} cannot list words: it defines neither words(n) nor _words(n)")
 
     def _check_words(self, n: int, count: int) -> None:
         check_integer("the length of a word n", n)
         if count > WORDS_LIMIT:
             raise ValueError(
-                f"there are up to {count} words of length {n} over {self.size} letters, over the limit {WORDS_LIMIT}"
+                f"there are up to {count} words of length {n} over {self.size} letters, above the limit {WORDS_LIMIT}"
             )
 
     def word_law(self, n: int) -> dict[tuple[int, ...], Any]:
@@ -69,9 +69,9 @@ class IndexLaw(ABC):
         return dict(self.words(n))
 
     def is_reversible(self, n: int) -> bool:
-        """Whether (T_1 … T_n) and (T_n … T_1) have one law: by enumeration, exactly if the weights are exact.
+        """Whether (T_1 … T_n) and (T_n … T_1) have the same law, by enumeration.
 
-        Float weights are compared to the rounding of 2n products.
+        Exact weights are compared exactly, float weights up to the rounding of 2n products.
         """
         law = self.word_law(n)
         return all(_same(p, law.get(word[::-1], 0), n) for word, p in law.items())
@@ -84,7 +84,7 @@ def _same(p: Any, q: Any, n: int) -> bool:
 
 
 def _sequence_generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
-    """A generator for what a whole word shares (its component, its shuffle), apart from those of single maps."""
+    """A generator for choices that a whole word shares (component, shuffle), separate from those of single maps."""
     return np.random.Generator(np.random.PCG64(sub_sequence(seed, "word", purpose, *key)))
 
 
@@ -98,7 +98,7 @@ def _choose(cumulative: NDArray, u: NDArray | float) -> NDArray:
 
 
 def _cumulative(weights: Sequence[Any]) -> NDArray:
-    """Cumulative probabilities; letters of probability zero are never drawn, whatever the rounding."""
+    """Cumulative probabilities such that rounding never makes a letter of probability zero possible."""
     total = np.cumsum(np.array([float(w) for w in weights]))
     last = max(i for i, w in enumerate(weights) if w > 0)
     total[last:] = np.inf
@@ -106,7 +106,7 @@ def _cumulative(weights: Sequence[Any]) -> NDArray:
 
 
 class IID(IndexLaw):
-    """Independent letters with the given probabilities (equal ones for an integer)."""
+    """Independent letters with the given probabilities; an integer M means M equal ones."""
 
     is_iid = True
 
@@ -126,7 +126,7 @@ class IID(IndexLaw):
         return self.weights
 
     def letter(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
-        """One letter, or one for each replica, from the generator of a map."""
+        """One letter, or one per replica, from the generator of a map."""
         return _choose_iid(self._cumulative, rng, replicas).astype(_dtype(self.size))
 
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
@@ -145,7 +145,7 @@ class IID(IndexLaw):
             yield word, p
 
     def is_reversible(self, n: int) -> bool:
-        """True at every n, without enumeration."""
+        """Return True for every n, without enumeration."""
         check_integer("the length of a word n", n)
         return True
 
@@ -165,7 +165,7 @@ class ExchangeableMixture(IndexLaw):
     components
         Probability vectors of equal length.
     weights
-        Their probabilities, equal if left out.
+        Their probabilities (default: equal).
     """
 
     def __init__(self, components: Iterable[Iterable[Any]], weights: Iterable[Any] | None = None) -> None:
@@ -206,7 +206,7 @@ class ExchangeableMixture(IndexLaw):
 
 
 class _Shuffles(IndexLaw):
-    """Permutations of M letters, one an epoch."""
+    """Permutations of M letters, one per epoch."""
 
     def __init__(self, size: int) -> None:
         self.size = check_integer("the number of letters", size, 1)
@@ -219,7 +219,7 @@ class _Shuffles(IndexLaw):
         return (Fraction(1, self.size),) * self.size
 
     def _shuffle(self, seed: int, epoch: int, replicas: int | None) -> NDArray:
-        """One permutation (M,), or one for each replica (M, R)."""
+        """One permutation (M,), or one per replica (M, R)."""
         rng = _sequence_generator(seed, 2, epoch)
         if replicas is None:
             return rng.permutation(self.size)
@@ -264,7 +264,7 @@ class ShuffledOnce(_Shuffles):
 
 
 class Cyclic(IndexLaw):
-    """The letters 0, 1, …, M-1, 0, 1, … without chance: not reversible from n = 2 (row 39), if M > 1."""
+    """The deterministic letters 0, 1, …, M-1, 0, 1, …; not reversible for n >= 2 if M > 1 (row 39)."""
 
     def __init__(self, size: int) -> None:
         self.size = check_integer("the number of letters", size, 1)
@@ -281,7 +281,7 @@ class Cyclic(IndexLaw):
         return word if replicas is None else np.repeat(word[:, None], replicas, axis=1)
 
     def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
-        """The one word of length n."""
+        """The only word of length n."""
         check_integer("the length of a word n", n)
         yield tuple(i % self.size for i in range(n)), Fraction(1)
 
@@ -292,9 +292,9 @@ class MarkovModulated(IndexLaw):
     Parameters
     ----------
     P
-        Transition probabilities, row a the law of the letter after a; Fractions stay exact.
+        Transition probabilities; row a is the law of the letter after a. Fractions stay exact.
     initial
-        Law of the first letter; the stationary law if left out (computed exactly where P is exact).
+        Law of the first letter (default: the stationary law, computed exactly if P is exact).
 
     Raises
     ------
@@ -316,7 +316,7 @@ class MarkovModulated(IndexLaw):
 
     @property
     def marginal(self) -> tuple[Any, ...] | None:
-        """The initial law where it is stationary."""
+        """The initial law if it is stationary, None otherwise."""
         after = [sum(p * row[b] for p, row in zip(self.initial, self.P, strict=True)) for b in range(self.size)]
         stationary = all(_same(p, q, self.size) for p, q in zip(self.initial, after, strict=True))
         return self.initial if stationary else None
@@ -342,7 +342,7 @@ class MarkovModulated(IndexLaw):
 
 
 def _stationary(P: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """The stationary law of a stochastic matrix: exactly (by sympy) if P is exact, from least squares otherwise."""
+    """The stationary law of a stochastic matrix: exact (by sympy) if P is exact, by least squares otherwise."""
     size = len(P)
     if all(isinstance(q, Fraction) for row in P for q in row):
         from sympy import Matrix, Rational, eye

@@ -1,4 +1,4 @@
-"""Least squares with more unknowns than a batch has rows: no uniform contraction, but invariant leaves (row 26)."""
+"""Least squares with fewer rows per batch than unknowns: no uniform contraction, but invariant leaves (row 26)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["LeastSquares"]
 class LeastSquares(RandomOperator):
     """T(theta) = theta - (h/b) X_B^T (X_B theta - y_B - xi), B a random batch of rows, xi fresh label noise.
 
-    A batch of b < d rows leaves the directions orthogonal to it unmoved, so every map has norm at least 1. All moves
-    stay in the row space: theta0 + row space (a leaf) is invariant, and on it the maps contract on average for small
-    h, with label noise too.
+    A step on a batch of b < d rows does not change the components orthogonal to these rows, so every map has norm at
+    least 1. All increments lie in the row space, so theta0 + row space (a leaf) is invariant. On a leaf the maps
+    contract on average for small h, even with label noise.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class LeastSquares(RandomOperator):
     h
         Learning rate, any finite number.
     batch_size
-        Rows of a batch, drawn uniformly without replacement.
+        Number of rows per batch, drawn uniformly without replacement.
     label_noise
-        Law of xi, added to the targets afresh in every draw; None for none.
+        Law of the noise xi, which every draw adds anew to the targets; None for no noise.
     law
         Law of the order of the rows, as in `GradientSteps` (default: independent batches).
     """
@@ -64,7 +64,7 @@ class LeastSquares(RandomOperator):
         self.dim: int = self.steps.dim
         self.label_noise = None if label_noise is None else as_noise(label_noise)
         if self.label_noise is not None and self.label_noise.dim is not None:
-            raise ValueError(f"label noise is a law on R, got one with {self.label_noise.dim} coordinates")
+            raise ValueError(f"label noise must be a law on R, got a law with {self.label_noise.dim} coordinates")
         self.space, self.name = Euclidean(), "LeastSquares"
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class LeastSquares(RandomOperator):
         return self.steps.index_law
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
-        """Independent draws one by one; with a law, its batches, and label noise from the generator of each map."""
+        """Draws one by one if independent; otherwise batches of the law, with label noise drawn for each map."""
         if self.steps.law is None:
             return super().draws(n, seed, replicas)
         rows = np.asarray(self.steps.draws(n, seed, replicas)).astype(float)
@@ -124,7 +124,7 @@ class LeastSquares(RandomOperator):
         return self.steps.mean_square_factor
 
     def second_moments(self) -> SecondMoments | None:
-        """Those of the gradient steps, with h/b times the sum of x_i xi_i over the batch; None if E xi² is infinite."""
+        """The moments of the gradient steps plus those of (h/b) sum_B x_i xi_i; None if E xi² is infinite."""
         noise = self.label_noise
         if noise is None:
             return self.steps.second_moments()
@@ -138,7 +138,7 @@ class LeastSquares(RandomOperator):
         return self.steps.lipschitz(draw[..., 0, :].astype(np.int64))
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup over the support: an equality for single rows or without label noise, else by the triangle inequality."""
+        """The supremum: exact for single rows or without label noise, else a bound by the triangle inequality."""
         if self.label_noise is None or self.h == 0:
             return self.steps.displacement(theta0)
         if math.isinf(self.label_noise.bound):
@@ -152,7 +152,7 @@ class LeastSquares(RandomOperator):
         return Constant(value, "proved", "h max |grad L_B| plus h times the label noise's largest push")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E d^p)^(1/p): an equality for single rows or without label noise, an upper bound otherwise."""
+        """(E d^p)^(1/p): exact for single rows or without label noise, an upper bound otherwise."""
         if math.isinf(p):
             return self.displacement(theta0)
         if self.label_noise is None or self.h == 0:
@@ -199,7 +199,7 @@ class LeastSquares(RandomOperator):
         left = np.max(np.abs(self.X @ point - self.y))
         scale = np.max(np.abs(self.X) @ (np.abs(theta) + np.abs(shift)) + np.abs(self.y))
         if left > 1e4 * EPS * max(self.X.shape) * scale:
-            raise ValueError(f"no theta interpolates the data: the smallest largest residual found is {left:.3g}")
+            raise ValueError(f"no theta interpolates the data: the least-squares residual is {left:.3g}")
         return point
 
     @property

@@ -25,8 +25,8 @@ __all__ = ["LinearizedSGD"]
 class LinearizedSGD(CommonLinear):
     """T(theta) = theta* + (I - hH)(theta - theta*) + h epsilon on R^d (Section 3.2; the paper prints theta* - theta).
 
-    Lipschitz constant exactly max_i |1 - h lambda_i|: a contraction iff H is positive definite and
-    0 < h < 2 / lambda_max (both are for `certify` to say).
+    The Lipschitz constant is exactly max_i |1 - h lambda_i|, so the maps are contractions if and only if H is positive
+    definite and 0 < h < 2 / lambda_max; `certify` checks this.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class LinearizedSGD(CommonLinear):
         self.h = check_finite("the learning rate h", h)
         self.noise = as_noise(noise)
         if self.noise.dim not in (None, self.dim):
-            raise ValueError(f"the noise has {self.noise.dim} coordinates, theta_star has {self.dim}")
+            raise ValueError(f"the noise has {self.noise.dim} coordinates, but theta_star has {self.dim}")
         self.space, self.name = Euclidean(), "LinearizedSGD"
         self._A, self._kind = np.eye(self.dim) - self.h * self.H, "matrix"
         self._drift = self.h * self.H @ self.theta_star
@@ -101,7 +101,7 @@ class LinearizedSGD(CommonLinear):
         return (rows - self.theta_star) @ self.H
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup |h (epsilon - H (theta0 - theta*))| over the support, an equality."""
+        """The exact supremum of |h (epsilon - H (theta0 - theta*))| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):
@@ -128,5 +128,5 @@ class LinearizedSGD(CommonLinear):
 
     @property
     def fixed_point(self) -> NDArray | None:
-        """The common fixed point of all maps: theta* without noise, none otherwise."""
+        """The common fixed point of all maps: theta* without noise, None otherwise."""
         return self.theta_star.copy() if self.noise.bound == 0 else None

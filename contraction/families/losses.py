@@ -1,4 +1,4 @@
-"""Ridge-regularised losses of data rows: gradients of batches and curvature bounds proved from the data.
+"""Ridge-regularised losses of data rows: gradients of batches and proved curvature bounds from the data.
 
 L_i(theta) = phi(<x_i, theta>, y_i) + rho |theta|^2 / 2 with phi'' in [low, high]. A batch B has the Hessian
 X_B^T diag(phi'') X_B / |B| + rho I, so with eigenvalues s of X_B^T X_B / |B| it is m_B-strongly convex and M_B-smooth
@@ -68,7 +68,7 @@ class DataLoss(ABC):
         return (slopes[..., None, :] @ X)[..., 0, :] / rows.shape[-1] + self.ridge * theta
 
     def bend(self, z: NDArray, y: NDArray) -> NDArray | None:
-        """phi''(z, y); None where it is not given."""
+        """phi''(z, y); None if the loss does not define it."""
         return None
 
     def hessian_product(self, theta: NDArray, directions: NDArray, rows: NDArray) -> NDArray | None:
@@ -93,7 +93,7 @@ class DataLoss(ABC):
 
 
 class RidgeLoss(DataLoss):
-    """phi = (z - y)^2 / 2: quadratic, so m_B and M_B are the extreme eigenvalues themselves."""
+    """phi = (z - y)^2 / 2: the loss is quadratic, so m_B and M_B are the extreme eigenvalues of the Hessian."""
 
     low, high, quadratic = 1.0, 1.0, True
 
@@ -110,7 +110,7 @@ class RidgeLoss(DataLoss):
 class RidgeLogisticLoss(DataLoss):
     """phi = log(1 + exp(-y z)) with labels y = -1 or 1: phi'' in (0, 1/4], 1/4 at z = 0.
 
-    So M_B is attained at theta = 0, and m_B = rho is approached far out.
+    So M_B is attained at theta = 0, and m_B = rho is the infimum, which is approached as |theta| grows.
     """
 
     low, high = 0.0, 0.25
@@ -118,7 +118,7 @@ class RidgeLogisticLoss(DataLoss):
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> None:
         super().__init__(X, y, ridge)
         if not np.all(np.abs(self.y) == 1):
-            raise ValueError(f"labels of a logistic loss are -1 or 1, got {float(self.y[np.abs(self.y) != 1][0])!r}")
+            raise ValueError(f"logistic labels must be -1 or 1, got {float(self.y[np.abs(self.y) != 1][0])!r}")
 
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         return -y * special.expit(-y * z)
@@ -133,7 +133,7 @@ class RidgeLogisticLoss(DataLoss):
 class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
 
-    M_B is attained where every row of the batch has <x_i, theta> = y_i (always for one row), an upper bound otherwise.
+    M_B is attained if some theta has <x_i, theta> = y_i for every row of the batch, and an upper bound otherwise.
     """
 
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0, sharpness: float = 1.0) -> None:

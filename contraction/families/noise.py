@@ -1,4 +1,4 @@
-"""Laws of the noise epsilon: what is drawn, its support and its moments in closed form.
+"""Laws of the noise epsilon: draws, support and moments in closed form.
 
 A noise is a law on R, drawn independently for each coordinate, or a law on R^d (`GaussianVector`). The methods that
 families call (``mean_vector``, ``covariance``, ``reach``, ``norm_moment``) are the same for both.
@@ -23,7 +23,7 @@ __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"
 
 
 def power(x: float, p: float) -> float:
-    """x^p for x >= 0, ``inf`` where it exceeds the largest float."""
+    """x^p for x >= 0, ``inf`` if it exceeds the largest float."""
     try:
         return float(x) ** p
     except OverflowError:
@@ -33,22 +33,22 @@ def power(x: float, p: float) -> float:
 class Noise:
     """A law on R, drawn independently for each coordinate: draws, moments and support."""
 
-    #: number of coordinates that the law fixes, None if it goes with any
+    #: number of coordinates of the law, None for a law on R that is drawn for any number of coordinates
     dim: int | None = None
 
     @property
     def mean(self) -> float:
-        """Mean; ValueError where there is none."""
+        """Mean; ValueError if it does not exist."""
         raise ValueError(f"{self!r} has no mean")
 
     @property
     def variance(self) -> float:
-        """Variance, ``inf`` where it is infinite or there is none."""
+        """Variance, ``inf`` if it is infinite or does not exist."""
         return math.inf
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Smallest closed interval that holds the support."""
+        """Smallest closed interval that contains the support."""
         return -math.inf, math.inf
 
     @property
@@ -76,12 +76,12 @@ class Noise:
         return True
 
     def moment(self, p: float, about: float = 0.0) -> float:
-        """E |epsilon - about|^p for p > 0, ``inf`` where it is infinite."""
+        """E |epsilon - about|^p for p > 0, ``inf`` if it is infinite."""
         raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         """Independent draws of the given shape, float64."""
-        raise TypeError(f"{type(self).__name__} is no noise law: it has no sample(rng, shape)")
+        raise TypeError(f"{type(self).__name__} is not a noise law: it does not define sample(rng, shape)")
 
     # --- the vector of d independent coordinates ---------------------------------------------------------------
 
@@ -90,19 +90,19 @@ class Noise:
         return np.full(d, self.mean)
 
     def covariance(self, d: int) -> NDArray:
-        """Covariance of epsilon in R^d, shape (d, d); ``inf`` on the diagonal where it is infinite."""
+        """Covariance of epsilon in R^d, shape (d, d); ``inf`` on the diagonal if the variance is infinite."""
         return np.diag(np.full(d, self.variance))
 
     def reach(self, center: NDArray) -> float:
-        """sup |epsilon - center| over the support in R^d, exact: the support is a product."""
+        """sup |epsilon - center| over the support in R^d; exact, because the support is a product."""
         low, high = self.interval
         return float(np.linalg.norm(np.maximum(np.abs(low - center), np.abs(high - center))))
 
     def norm_moment(self, center: NDArray, p: float) -> float:
         """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm; exact for d = 1 and for p = 2.
 
-        For p > 2 by the triangle inequality in L^(p/2) for the squares of the coordinates, for p < 2 by the smaller
-        of the value at p = 2 (Jensen) and the one from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
+        For p > 2 it follows from the triangle inequality in L^(p/2) for the squares of the coordinates. For p < 2 it is
+        the smaller of the value at p = 2 (Jensen) and the bound from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
         """
         moments = np.array([self.moment(p, float(c)) for c in center])
         if not np.all(np.isfinite(moments)):
@@ -201,7 +201,7 @@ class Uniform(Noise):
 
 @dataclass(frozen=True)
 class TwoPoint(Noise):
-    """Two values, the second with probability ``weight``; exact numbers are kept, so that laws can be enumerated."""
+    """Two values, the second with probability ``weight``; exact numbers stay exact, so that laws can be enumerated."""
 
     low: Any = -1
     high: Any = 1
@@ -218,7 +218,7 @@ class TwoPoint(Noise):
 
     @property
     def atoms(self) -> tuple[tuple[Any, Any], ...]:
-        """(value, probability) pairs, exact where the arguments are."""
+        """(value, probability) pairs, exact if the arguments are exact."""
         return (self.low, 1 - self.weight), (self.high, self.weight)
 
     @property
@@ -256,7 +256,7 @@ class GaussianVector(Noise):
     Raises
     ------
     ValueError
-        If it is not square, symmetric, finite or positive semidefinite.
+        If the matrix is not square, symmetric, finite or positive semidefinite.
     """
 
     def __init__(self, cov: ArrayLike) -> None:
@@ -300,5 +300,5 @@ class GaussianVector(Noise):
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         if shape[-1] != self.dim:
-            raise ValueError(f"this noise has {self.dim} coordinates, {shape[-1]} were asked for")
+            raise ValueError(f"this noise has {self.dim} coordinates, but {shape[-1]} were requested")
         return (rng.standard_normal(shape) * self._sds) @ self._axes.T

@@ -1,4 +1,4 @@
-"""Noise from outside: a frozen law of scipy.stats, or a function of a generator with the moments that are known."""
+"""User-defined noise: a frozen law of scipy.stats, or a function of a generator with known moments."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from contraction.maps.draws import takes
 
 __all__ = ["FunctionNoise", "ScipyNoise", "as_noise"]
 
-ROOM = 1 + 2.0**-30  # scipy's closed forms are trusted to nine digits
+ROOM = 1 + 2.0**-30  # scipy's closed forms are assumed to be accurate to nine digits
 
 
 class ScipyNoise(Noise):
     """A frozen law on R of `scipy.stats`, such as ``scipy.stats.t(3)``, drawn independently for each coordinate.
 
-    Mean, variance and support are scipy's. The p-th moment is exact for p = 2; for another p it is the upper bound that
-    Lyapunov's inequality gives from the next even integer, and inf where that one is infinite.
+    SciPy provides mean, variance and support. The p-th moment is exact for p = 2. For other p it is the upper bound
+    that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ScipyNoise(Noise):
     Raises
     ------
     TypeError
-        If it is no frozen law on R.
+        If ``law`` is not a frozen law on R.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class ScipyNoise(Noise):
 
     def __init__(self, law: Any) -> None:
         if not isinstance(law, rv_frozen):
-            raise TypeError(f"noise is a frozen law such as scipy.stats.t(3), got {law!r}")
+            raise TypeError(f"noise must be a frozen law such as scipy.stats.t(3), got {law!r}")
         self.law = law
         self._mean, self._variance = (float(x) for x in law.stats(moments="mv"))
 
@@ -93,21 +93,21 @@ class ScipyNoise(Noise):
 
 
 class FunctionNoise(Noise):
-    """Draws ``function(rng, size)`` for a shape ``size``, with what is known of their law.
+    """Noise drawn by ``function(rng, size)``, where ``size`` is a shape, with the known properties of its law.
 
     Parameters
     ----------
     function
-        Returns an array of that shape of independent numbers.
+        Returns an array of independent numbers of the given shape.
     mean, variance
-        Of one number; None if unknown.
+        Mean and variance of one number; None if unknown.
     interval
-        An interval that holds all of them (default: the line).
+        An interval that contains all numbers (default: the real line).
 
     Raises
     ------
     TypeError
-        If ``function`` is no function.
+        If ``function`` is not a function.
     ValueError
         If the variance is negative, or a draw has another shape.
 
@@ -130,7 +130,7 @@ class FunctionNoise(Noise):
         if not callable(function) or not takes(function, 2):
             raise TypeError(f"noise is a function noise(rng, size) of a generator and a shape, got {function!r}")
         if variance is not None and not variance >= 0:
-            raise ValueError(f"a variance is a number >= 0, got {variance!r}")
+            raise ValueError(f"a variance must be a number >= 0, got {variance!r}")
         self.function, self._mean, self._variance = function, mean, variance
         self._interval = float(interval[0]), float(interval[1])
 
@@ -140,7 +140,7 @@ class FunctionNoise(Noise):
     @property
     def mean(self) -> float:
         if self._mean is None:
-            raise ValueError(f"the mean of {self!r} is unknown: give mean=")
+            raise ValueError(f"the mean of {self!r} is unknown: pass mean=")
         return float(self._mean)
 
     @property
@@ -161,17 +161,17 @@ class FunctionNoise(Noise):
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         found = np.asarray(self.function(rng, shape), dtype=float)
         if found.shape != shape:
-            raise ValueError(f"the noise must have the shape {shape} that was asked for, got {found.shape}")
+            raise ValueError(f"the noise must have the requested shape {shape}, got {found.shape}")
         return found
 
 
 def as_noise(noise: Any) -> Noise:
-    """A `Noise`, a frozen law of scipy.stats, or a function ``noise(rng, size)``; None is the standard normal law.
+    """Convert a `Noise`, a frozen law of scipy.stats or a function ``noise(rng, size)``; None is standard normal.
 
     Raises
     ------
     TypeError
-        If it is none of these.
+        If the argument is none of these.
     """
     if noise is None:
         return Gaussian()

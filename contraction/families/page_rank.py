@@ -1,4 +1,4 @@
-"""PageRank by random links: contractions of the probability simplex in the l1 distance (Section 2 names it)."""
+"""PageRank by random links: contractions of the probability simplex in the l1 distance (mentioned in Section 2)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class PageRank(RandomOperator):
     """T(x) = c S x + (1 - c) e_t on the simplex: every page sends its mass along one random link, t is a random page.
 
     E T is the PageRank operator x -> c P x + (1 - c) v, so the mean of the stationary law is the PageRank vector. Each
-    map divides l1 distances by at least 1/c; c is exact where two pages can link to different pages.
+    map has an l1 Lipschitz constant of at most c; c is exact if two pages can link to different pages.
 
     Parameters
     ----------
     links
         Adjacency matrix, shape (n, n): entry (i, j) > 0 is the weight of the link from page j to page i. A page
-        without links links to all.
+        without links counts as linking to all pages.
     damping
-        c in [0, 1], .85 by default.
+        The damping c in [0, 1] (default: 0.85).
     teleport
-        Probabilities v of the page t, shape (n,); uniform if left out.
+        Probabilities v of the page t, shape (n,) (default: uniform).
     """
 
     vectorized = True
@@ -82,13 +82,13 @@ class PageRank(RandomOperator):
         return self.affine(np.stack(draws))
 
     def lipschitz(self, draw: NDArray) -> NDArray:
-        """On the simplex: c, or 0 where every page links to one page."""
+        """The Lipschitz constant on the simplex: c, or 0 if all pages link to the same page."""
         targets = draw[..., :-1]
         return np.where(np.all(targets == targets[..., :1], axis=-1), 0.0, self.damping)
 
     @property
     def is_constant(self) -> bool:
-        """Whether all pages link to one page only, or nothing is sent along links."""
+        """Whether all pages link only to the same page, or c = 0."""
         return bool(np.any(np.all(self.link_matrix == 1.0, axis=1)) or self.dim == 1 or self.damping == 0)
 
     @property
@@ -97,7 +97,7 @@ class PageRank(RandomOperator):
         return Constant(value, "proved", "the damping c in the l1 distance, an equality")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """2, the diameter of the simplex: a bound."""
+        """The bound 2, the l1 diameter of the simplex."""
         self.space.validate(theta0)
         return Constant(2.0, "proved", "the l1 diameter of the simplex")
 
@@ -129,7 +129,7 @@ class PageRank(RandomOperator):
 
 
 def _thresholds(weights: NDArray) -> NDArray:
-    """Cumulative probabilities but the last; targets of probability zero are never drawn."""
+    """Cumulative probabilities without the last; targets of probability zero are never drawn."""
     total = np.cumsum(weights)
     total[np.flatnonzero(weights)[-1] :] = np.inf
     return total[:-1]

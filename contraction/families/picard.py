@@ -1,4 +1,4 @@
-"""Picard iteration for x' = a sin(x) + b with random a and b: functions on an interval, Bielecki's norm."""
+"""Picard iteration for x' = a sin(x) + b with random a and b, on functions with Bielecki's norm."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ __all__ = ["PicardIteration"]
 class PicardIteration(RandomOperator):
     """(Tf)(t) = x0 + integral from t_0 to t of a sin(f(s)) + b ds on a grid, by the trapezoid rule.
 
-    |a| <= L makes T a contraction of the weighted sup norm max e^(-r (t - t_0)) |f(t)| with factor
-    L max_t w(t) sum_s q_ts / w(s) (the quadrature's own constant, near L (1 - e^(-rT)) / r for fine grids), on an
-    interval of any length once r is large. That factor is the supremum over draws and pairs.
+    If |a| <= L, T has the factor L max_t w(t) sum_s q_ts / w(s) in the weighted sup norm max w(t) |f(t)| with
+    w(t) = e^(-r (t - t_0)), where q are the weights of the trapezoid rule. For fine grids the factor is close to
+    L (1 - e^(-rT)) / r, so T is a contraction on an interval of any length T if r is large. The factor is attained as a
+    supremum over draws and pairs of functions.
 
     Parameters
     ----------
     grid
         Strictly increasing times t_0 … t_m.
     rate
-        r, the exponential weight; 0 for the plain sup norm.
+        The exponent r of the weight; 0 for the unweighted sup norm.
     slope, forcing
         Laws of a and b.
     start
-        x0.
+        The initial value x0.
     """
 
     vectorized = True
@@ -51,7 +52,7 @@ class PicardIteration(RandomOperator):
         self.slope, self.forcing = slope or Uniform(-1, 1), forcing or Uniform(-1, 1)
         for label, law in (("slope", self.slope), ("forcing", self.forcing)):
             if law.dim is not None:
-                raise ValueError(f"{label} is a law on R, got one with {law.dim} coordinates")
+                raise ValueError(f"{label} must be a law on R, got a law with {law.dim} coordinates")
         self.start = check_finite("start", start)
         self.dim, self.name = len(self.space.grid), "PicardIteration"
         steps = np.diff(self.space.grid)
@@ -98,7 +99,7 @@ class PicardIteration(RandomOperator):
         return self.slope.bound == 0
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup over (a, b) of the weighted sup of |Tf - f|, an equality: Tf is affine in (a, b), so corners suffice."""
+        """The exact supremum of the distance of Tf and f; corners suffice because Tf is affine in (a, b)."""
         ends = (self.slope.interval, self.forcing.interval)
         if not all(math.isfinite(x) for pair in ends for x in pair):
             return Constant(math.inf, "proved", "a or b is unbounded")

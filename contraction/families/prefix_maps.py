@@ -1,4 +1,4 @@
-"""Maps that put a random prefix before an infinite word: the theorem in an ultrametric space, in exact integers."""
+"""Maps that prepend a random prefix to an infinite word: the theorem in an ultrametric space, in exact integers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class PrefixMaps(RandomOperator):
 
     In the first-difference ultrametric each map divides distances by base^|u| exactly. With a word as the integer
     sum of w_i base^i, T_u(x) = value(u) + base^|u| x, without rounding. Backward iterates T_1 … T_n begin with the
-    prefixes u_1 … u_n for ever; forward iterates change their first letters at every step.
+    prefixes u_1 … u_n for all later n, whereas forward iterates change their first letters at every step.
 
     Parameters
     ----------
     prefixes
-        The words u, each a non-empty sequence of letters such as (0, 1); all single letters if left out.
+        The words u, each a non-empty sequence of letters such as (0, 1) (default: all single letters).
     weights
-        Their probabilities, equal if left out.
+        Their probabilities (default: equal).
     base
         Number of letters of the alphabet.
     """
@@ -48,7 +48,7 @@ class PrefixMaps(RandomOperator):
             raise ValueError("there must be at least one prefix, got none")
         for u in self.prefixes:
             if not u or any(isinstance(a, bool) or not isinstance(a, int | np.integer) or not 0 <= a < base for a in u):
-                raise ValueError(f"a prefix is a non-empty sequence of letters 0 … {base - 1}, got {u!r}")
+                raise ValueError(f"a prefix must be a non-empty sequence of letters 0 … {base - 1}, got {u!r}")
         self.law = IID(check_weights(weights, len(self.prefixes)))
         self.weights = self.law.weights
         self._values, self._powers = (np.empty(len(self.prefixes), dtype=object) for _ in range(2))
@@ -79,7 +79,7 @@ class PrefixMaps(RandomOperator):
         return [i for i, w in enumerate(self.weights) if w > 0]
 
     def lipschitz(self, draw: Draw) -> Numbers:
-        """base^-|u|, an equality for every pair of words."""
+        """base^-|u|, which holds with equality for every pair of words."""
         return 1 / self._powers[draw].astype(float) if np.ndim(draw) else 1 / self._powers[draw]
 
     @property
@@ -93,7 +93,7 @@ class PrefixMaps(RandomOperator):
         return np.stack([np.asarray(r, dtype=float).reshape(-1) for r in rows])
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """max over the prefixes of d(theta0, u theta0), an equality."""
+        """The exact maximum of d(theta0, u theta0) over the prefixes."""
         return Constant(float(np.max(self._moves(theta0))), "proved", "largest over the prefixes, an equality")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
@@ -106,5 +106,5 @@ class PrefixMaps(RandomOperator):
 
 def _exact_words(theta: NDArray) -> NDArray:
     if theta.dtype.kind not in "iuO":
-        raise ValueError(f"words are exact integers, got points of dtype {theta.dtype}")
+        raise ValueError(f"words must be exact integers, got points of dtype {theta.dtype}")
     return theta.astype(object)

@@ -23,12 +23,13 @@ __all__ = ["QuadraticSGD"]
 class QuadraticSGD(CommonLinear):
     """T(theta) = (1 - h) theta + h epsilon on R^d (Section 3.1).
 
-    Lipschitz constant exactly |1 - h|: a contraction iff 0 < h < 2 (the paper prints "theta in (0, 1)").
+    The Lipschitz constant is exactly |1 - h|, so the maps are contractions if and only if 0 < h < 2 (the paper prints
+    "theta in (0, 1)").
 
     Parameters
     ----------
     h
-        Learning rate, any finite number: whether the theorem's hypotheses hold is for `certify` to say.
+        Learning rate, any finite number; `certify` checks the hypotheses of the theorem.
     noise
         Law of each coordinate of epsilon, or of the vector.
     dim
@@ -41,7 +42,7 @@ class QuadraticSGD(CommonLinear):
         self.h, self.dim = check_finite("the learning rate h", h), check_integer("dim", dim, 1)
         self.noise = as_noise(noise)
         if self.noise.dim not in (None, self.dim):
-            raise ValueError(f"the noise has {self.noise.dim} coordinates, the family dim={self.dim}")
+            raise ValueError(f"the noise has {self.noise.dim} coordinates, but the family has dim={self.dim}")
         self.space, self.name = Euclidean(), "QuadraticSGD"
         self._A, self._kind = np.asarray(1 - self.h), "scalar"
 
@@ -76,7 +77,7 @@ class QuadraticSGD(CommonLinear):
         return [AffineEnclosure(A, vector(np.zeros(self.dim)), *noise_box(h, self.noise, self.dim))]
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """sup |h (epsilon - theta0)| over the support, an equality."""
+        """The exact supremum of |h (epsilon - theta0)| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):
@@ -105,6 +106,6 @@ class QuadraticSGD(CommonLinear):
 
     @property
     def fixed_point(self) -> NDArray | None:
-        """The common fixed point of all maps: none unless the noise is constant."""
+        """The common fixed point of all maps; None unless the noise is constant."""
         low, high = self.noise.interval
         return np.full(self.dim, low) if low == high and self.h != 0 else None

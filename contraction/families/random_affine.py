@@ -44,7 +44,7 @@ class RandomAffine(FiniteFamily):
         space: Space | None = None,
     ) -> None:
         if len(A) != len(b):
-            raise ValueError(f"there must be one offset a linear part, got {len(A)} linear parts and {len(b)} offsets")
+            raise ValueError(f"A and b must have one entry per map, got {len(A)} linear parts and {len(b)} offsets")
         super().__init__(list(zip(A, b, strict=True)), weights, law=law, space=space, name="RandomAffine")
 
     @staticmethod
@@ -54,13 +54,13 @@ class RandomAffine(FiniteFamily):
 
 
 class AffineLaw(RandomOperator):
-    """T(theta) = A theta + b with (A, b) from any law.
+    """T(theta) = A theta + b with (A, b) from an arbitrary law.
 
     Parameters
     ----------
     draw
-        ``draw(rng) -> (A, b)``, A a number, a diagonal (d,) or a matrix (d, d), always of one kind. With a second
-        argument named ``size`` it gives that many pairs at once, each array with a leading axis.
+        ``draw(rng) -> (A, b)``, where A is always a number, always a diagonal (d,) or always a matrix (d, d). With a
+        second argument named ``size`` it returns that many pairs at once, as arrays with a leading axis.
     dim
         Number of coordinates d.
     contraction, displacement
@@ -68,9 +68,9 @@ class AffineLaw(RandomOperator):
     space
         The metric space (default: `Euclidean`).
     known
-        Moments, as in `RandomOperator`; ``moments`` are those of (A, b), for ``certify(moment=2)``.
+        Further declared properties, as in `RandomOperator`.
     moments
-        `contraction.maps.second_moments.SecondMoments` of (A, b), None if unknown.
+        `contraction.maps.second_moments.SecondMoments` of (A, b), for ``certify(moment=2)``; None if unknown.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class AffineLaw(RandomOperator):
         return True
 
     def second_moments(self) -> SecondMoments | None:
-        """Those that were given."""
+        """The given moments of (A, b)."""
         return self.moments
 
     def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:

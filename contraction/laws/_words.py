@@ -1,8 +1,8 @@
-"""All words of finitely many maps, evaluated exactly in integers: the arithmetic behind exact laws.
+"""Exact evaluation in integers of all words of finitely many maps, the arithmetic of exact laws.
 
 Rational affine maps T_i(x) = alpha_i x / Q + beta_i / R with integers alpha, beta act on integers X = s x: the scale s
-becomes s' = lcm(Q s, R) and X becomes alpha_i (s'/Qs) X + beta_i (s'/R). Every intermediate number is bounded first, in
-Python integers: within 2^63 the arithmetic is int64, beyond it Python integers; nothing overflows.
+becomes s' = lcm(Q s, R) and X becomes alpha_i (s'/Qs) X + beta_i (s'/R). Every intermediate number is first bounded in
+Python integers. If the bound is below 2^63, the arithmetic uses int64, otherwise Python integers, so nothing overflows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INT64 = 2**63 - 1
 
 
 def as_fraction(x: Any) -> Fraction:
-    """A rational number as a Fraction; floats are refused, for 0.1 is not 1/10."""
+    """A rational number as a Fraction; floats are refused, because the float 0.1 is not exactly 1/10."""
     if isinstance(x, Rational):
         return Fraction(int(x.numerator), int(x.denominator))
     if isinstance(x, np.integer):
@@ -86,7 +86,7 @@ class ScaledMaps:
     R: int
 
     def steps(self, start: NDArray, scale: int, length: int) -> tuple[NDArray, list[Step]]:
-        """The start and ``length`` steps, int64 if no number on the way can leave it, Python integers if one can."""
+        """The start and ``length`` steps, as int64 if no intermediate number can overflow, else as Python integers."""
         row_sum = int(np.abs(self.alpha).sum(axis=-1).max())
         shift = int(np.abs(self.beta).max())
         size = largest = max(abs(int(x)) for x in start)
@@ -142,8 +142,8 @@ def outer_values(
 ) -> tuple[NDArray, int]:
     """Values of a word over all M^n draws of (T_1, …, T_n), in lexicographic order of the draws, with their scale.
 
-    Axis j - 1 of the array of values belongs to the draw of T_j; it has length 1 until that map is applied, and M from
-    then on. So only the draws that matter so far are computed: about two operations per word in all.
+    Axis j - 1 of the array of values belongs to the draw of T_j; it has length 1 until that map is applied, and length
+    M afterwards. So maps that were not yet applied cost nothing, and the total is about two operations per word.
     """
     M, d = maps.beta.shape
     first, steps = maps.steps(start, start_scale, len(positions))
@@ -163,7 +163,7 @@ def outer_values(
 
 
 def _entry(values: NDArray, axis: int, i: int) -> NDArray:
-    """Entry i along an axis, which is kept with length 1."""
+    """Entry i along an axis; the axis remains with length 1."""
     return values[(slice(None),) * axis + (slice(i, i + 1),)]
 
 
@@ -210,7 +210,7 @@ def as_hashable(point: Any) -> Hashable:
     if isinstance(point, list | tuple):
         return tuple(as_hashable(p) for p in point)
     if isinstance(point, float | np.floating):
-        raise TypeError(f"a map gave the float {point!r}: exact laws need maps that keep integers and Fractions exact")
+        raise TypeError(f"a map returned the float {point!r}: exact laws need maps that return exact numbers")
     if isinstance(point, int | Rational):
         return Fraction(point)
     return point

@@ -1,9 +1,9 @@
 """Closed forms for affine maps with one linear part: means, covariances, increments and the distance to the limit.
 
 T_i(theta) = A theta + b_i, b_i i.i.d. with mean m and covariance V (SGD on a quadratic: A = I - hH, V = h^2 Sigma).
-With S_n = sum_{j<n} A^j V A^jT and mu_n = A^n theta0 + sum_{j<n} A^j m, iterate n has mean mu_n and covariance S_n
-forward and backward alike. What differs are pairs: backward increments are A^n (T theta0 - theta0), independent in n,
-while forward ones tend to tr V + tr((A-I) S (A-I)^T) in mean square (Section 3.2).
+With S_n = sum_{j<n} A^j V A^jT and mu_n = A^n theta0 + sum_{j<n} A^j m, forward and backward iterate n both have mean
+mu_n and covariance S_n. Pairs of iterates differ: backward increments are distributed as A^n (T theta0 - theta0) and
+are independent, whereas the mean square of forward increments tends to tr V + tr((A-I) S (A-I)^T) (Section 3.2).
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class AffineMoments(Value):
         return np.linalg.matrix_power(self.A, check_integer("the index of an iterate", n))
 
     def mean(self, n: int) -> NDArray:
-        """E theta_n, shape (d,), forward and backward alike."""
+        """E theta_n, shape (d,), the same for forward and backward iterates."""
         return self._doubled(n)[0] + self.power(n) @ self.theta0
 
     def covariance(self, n: int) -> NDArray:
-        """S_n = Cov theta_n, shape (d, d), forward and backward alike, by O(log n) products."""
+        """S_n = Cov theta_n, shape (d, d), the same forward and backward; computed with O(log n) products."""
         return self._doubled(n)[1]
 
     def _doubled(self, n: int) -> tuple[NDArray, NDArray]:
@@ -88,7 +88,7 @@ class AffineMoments(Value):
 
     @property
     def radius(self) -> float:
-        """Spectral radius of A: both kinds of iterates settle in law iff it is below 1 (or they never move)."""
+        """Spectral radius of A; if it is below 1, forward and backward iterates converge in law."""
         return float(np.max(np.abs(np.linalg.eigvals(self.A))))
 
     @property
@@ -140,7 +140,7 @@ class AffineMoments(Value):
 
     @property
     def forward_increment_limit(self) -> float:
-        """Its limit tr V + tr(K S K^T), zero iff V = 0; 2h tr(H S) for A = I - hH symmetric."""
+        """Limit tr V + tr(K S K^T) of `forward_increment`, zero iff V = 0; 2h tr(H S) for symmetric A = I - hH."""
         K = self.A - np.eye(len(self.m))
         return float(np.trace(self.V)) + _trace(K, self.stationary_covariance)
 
@@ -157,13 +157,14 @@ class AffineMoments(Value):
 
     @property
     def rate(self) -> float:
-        """The L^2 rate: E ‖theta_inf - theta_n^B‖^2 falls like rate^{2n} (times powers of n where A is defective)."""
+        """The L^2 rate: E ‖theta_inf - theta_n^B‖^2 decays like rate^{2n} (times powers of n if A is defective)."""
         return self.radius
 
     def gaussian_distance(self, n: int) -> float:
         """W_2 between the law of theta_n and the stationary law for Gaussian b; a lower bound for every other b.
 
-        See `gelbrich_distance`; for one coordinate, from the mean, it is s (1 - √(1 - k^{2n})).
+        See `gelbrich_distance`. In one dimension, with the stationary mean as start, it is s (1 - √(1 - k^{2n})), where
+        s is the stationary standard deviation.
         """
         return gelbrich_distance(self.mean(n), self.covariance(n), self.stationary_mean, self.stationary_covariance)
 
@@ -196,7 +197,7 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
         If the maps are not affine, not i.i.d., or b has no variance.
     """
     if not family.is_iid:
-        raise ValueError(f"these closed forms are for i.i.d. maps, got {family!r}")
+        raise ValueError(f"these closed forms need i.i.d. maps, got {family!r}")
     A, m, V = family.linear_part, family.offset_mean, family.offset_covariance
     if V is not None and not np.all(np.isfinite(V)):
         raise ValueError(f"the offsets of {family!r} have infinite variance, so their iterates have no covariance")

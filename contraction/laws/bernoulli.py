@@ -1,9 +1,9 @@
-"""Bernoulli convolutions in exact arithmetic: atoms at finite n, the named limits, and colliding words.
+"""Bernoulli convolutions in exact arithmetic: atoms at finite n, Cantor's limit law, and colliding words.
 
-theta -> (1 - h) theta + h epsilon with epsilon one of two values, equally likely (Section 3.1). For values 0 and 1 the
-limit is uniform on [0, 1] at h = 1/2 and Cantor's law at h = 2/3 (the family `BernoulliConvolution` has those laws in
-floats). At h = 1 - 1/phi, phi the golden ratio, different words meet at one point; over Q(√5) that is exact: a + b phi
-is the pair (a, b), and division by phi an integer matrix.
+The maps are theta -> (1 - h) theta + h epsilon, where epsilon has two equally likely values (Section 3.1). For values 0
+and 1 the limit law is uniform on [0, 1] at h = 1/2 and Cantor's law at h = 2/3 (the family `BernoulliConvolution`
+evaluates these laws in floats). At h = 1 - 1/phi, where phi is the golden ratio, different words give the same point.
+The arithmetic over Q(√5) is exact: the pair (a, b) stands for a + b phi, and division by phi is an integer matrix.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def bernoulli_law(
     Parameters
     ----------
     h
-        Learning rate, rational.
+        Learning rate, a rational number.
     n, theta0, order
         As in `merged_law`.
     values
@@ -43,14 +43,14 @@ def bernoulli_law(
     """
     h = as_fraction(h)
     if len(values) != 2:
-        raise ValueError(f"a Bernoulli convolution has two values, got {len(values)}")
+        raise ValueError(f"a Bernoulli convolution needs two values, got {len(values)}")
     return merged_law([(1 - h, h * as_fraction(v)) for v in values], n, theta0, order=order)
 
 
 def cantor_cdf(x: Any) -> Fraction:
     """Cantor's distribution function at a rational, exactly: the limit law at h = 2/3.
 
-    The ternary digits of a rational repeat; F is linear along one period, which is solved for.
+    The ternary digits of a rational are eventually periodic, and one period gives a linear equation for the value.
     """
     x = as_fraction(x)
     if x <= 0:
@@ -77,7 +77,8 @@ def cantor_cdf(x: Any) -> Fraction:
 def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
     """The exact law of iterate n from 0 at h = 1 - 1/phi, epsilon in {0, 1}: points (a, b) stand for a + b phi.
 
-    1 - h = 1/phi = phi - 1 takes (a, b) to (b - a, a), and h = 2 - phi. Words collide: 1/phi = 1/phi^2 + 1/phi^3.
+    Multiplication by 1 - h = 1/phi = phi - 1 sends (a, b) to (b - a, a), and h = 2 - phi. Different words give the same
+    point, because 1/phi = 1/phi^2 + 1/phi^3.
     """
     shrink = np.array([[-1, 1], [1, 0]], dtype=object)
     return merged_law([(shrink, [0, 0]), (shrink, [2, -1])], n, [0, 0], order=order)

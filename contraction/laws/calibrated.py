@@ -1,9 +1,9 @@
 """Calibrated tests of laws: each states the discrepancy it detects and both of its error rates.
 
 The discrepancy is the sup distance of distribution functions. By the Dvoretzky-Kiefer-Wolfowitz inequality with
-Massart's constant (Annals of Probability 18, 1990), P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) for every law, with atoms
-or without; at the point where two laws differ most, Hoeffding's inequality bounds the miss. Rates belong to a whole
-suite and are divided among its tests, so the suite's false alarm rate is what it says.
+Massart's constant (Annals of Probability 18, 1990), P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) for every law, with or
+without atoms. Hoeffding's inequality at the point where two laws differ most bounds the probability of a miss. The
+error rates of a whole suite are divided among its tests, so they hold for the suite.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Rates(Value):
-    """Error rates of one test: a false alarm where the law is right, a miss where it is off by the discrepancy."""
+    """Error rates of a test: of a false alarm if the law is right, of a miss if it is wrong by the discrepancy."""
 
     false_alarm: float
     miss: float
@@ -51,7 +51,7 @@ class SuiteRates(Value):
     Parameters
     ----------
     false_alarm, miss
-        Chance that any test of the suite alarms falsely, and that any of them misses its discrepancy.
+        Probability that any test of the suite raises a false alarm, and that any test misses its discrepancy.
     tests
         Number of tests in the suite.
     """
@@ -83,23 +83,25 @@ class SuiteRates(Value):
 
 @dataclass(frozen=True, eq=False)
 class CalibratedResult(Value):
-    """What a calibrated test found; true if it passes.
+    """The result of a calibrated test; its truth value is True if the test passes.
 
     Attributes
     ----------
     passes : bool
+        Whether the test passes.
     statistic, threshold : float
-        It fails above the threshold.
+        The test fails if the statistic is above the threshold.
     too_close_below : float
-        It also fails below this: a statistic so small has half the false alarm rate as its chance (0: no such guard).
+        The test also fails if the statistic is below this number, which happens for a correct law with probability at
+        most half of the false alarm rate (0: no such guard).
     n : int or tuple of int
         Sample size(s).
     discrepancy : float
-        What is detected at these rates and this size.
+        The discrepancy that the test detects at these rates and this size.
     false_alarm, miss : float
-        Its error rates.
+        Error rates of the test.
     pvalue : float
-        Upper bound on the chance of a statistic at least as large.
+        Upper bound on the probability of a statistic at least as large.
     """
 
     passes: bool
@@ -133,7 +135,9 @@ def two_sample_size(discrepancy: float, rates: Rates) -> int:
 
 
 def _upper(rates: Rates) -> float:
-    return math.sqrt(math.log(4 / rates.false_alarm))  # half of the rate: the other half guards against too close
+    return math.sqrt(
+        math.log(4 / rates.false_alarm)
+    )  # half of the rate; the other half is for samples that are too close to the law
 
 
 def _lower(rates: Rates) -> float:
@@ -164,16 +168,17 @@ def one_sample_test(
     sample
         Shape (n,).
     law
-        Its distribution function x -> P(X <= x), vectorised, or an `ExactLaw` of real points.
+        The distribution function x -> P(X <= x) of the law, vectorised, or an `ExactLaw` of real points.
     rates
         Error rates of this test (``SuiteRates(…, tests=…).each``).
     left
-        x -> P(X < x), where the law has atoms; not needed for an `ExactLaw`. Without atoms the test also fails when
-        the sample is closer to the law than draws are (half the false alarm rate; exact law of the statistic).
+        x -> P(X < x), if the law has atoms; not needed for an `ExactLaw`. Without atoms the test also fails if the
+        sample is closer to the law than independent draws would be (with half of the false alarm rate, by the exact law
+        of the statistic).
     discrepancy
         If given, the sample must be large enough to detect it.
     slack
-        Draws within it of an atom count as the atom: a bound on the draws' rounding.
+        A bound on the rounding of draws: draws that are at most this far from an atom count as the atom.
 
     Raises
     ------
@@ -203,7 +208,7 @@ def one_sample_test(
 def two_sample_test(
     first: ArrayLike, second: ArrayLike, rates: Rates, *, discrepancy: float | None = None, slack: float = 0.0
 ) -> CalibratedResult:
-    """Test that two samples of independent real draws have one law; the two may depend on each other.
+    """Test that two samples of independent real draws have the same law; the samples may depend on each other.
 
     Pairs of forward and backward iterates of the same maps are allowed: both rates use a union bound over the samples.
 
@@ -214,7 +219,7 @@ def two_sample_test(
     rates, discrepancy
         As in `one_sample_test`.
     slack
-        Draws within it of each other count as equal: the same atom computed in two ways differs by rounding.
+        Draws that are at most this far apart count as equal, because two computations of an atom differ by rounding.
     """
     x, y = np.sort(_sample(first)), np.sort(_sample(second))
     n, m = len(x), len(y)
@@ -232,11 +237,11 @@ def two_sample_test(
 
 
 def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
-    """Whether independent p-values, uniform under their hypotheses, look it: neither all small nor all near 1.
+    """Whether independent p-values are consistent with a uniform law: neither too small nor too close to 1.
 
     Fisher's combination on both sides: -2 sum ln p and -2 sum ln(1 - p) are chi-squared with 2n degrees of freedom, and
-    each may exceed its quantile with half of the rate. A test whose p-values are always near 1 tests nothing. P-values
-    of discrete statistics are larger than uniform ones: make them uniform by randomising ties first.
+    each may exceed its quantile with half of the rate. A test whose p-values are always close to 1 has no power.
+    P-values of discrete statistics are larger than uniform ones; randomise ties first to make them uniform.
 
     Raises
     ------
@@ -247,7 +252,7 @@ def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
 
     p = np.asarray(pvalues, dtype=float).ravel()
     if not len(p) or not np.all((p >= 0) & (p <= 1)):
-        raise ValueError(f"p-values must be numbers in [0, 1], at least one, got {pvalues!r}")
+        raise ValueError(f"p-values must be one or more numbers in [0, 1], got {pvalues!r}")
     check_probability("false_alarm", false_alarm)
     with np.errstate(divide="ignore"):
         small, large = -np.sum(np.log(p)), -np.sum(np.log1p(-p))
@@ -262,14 +267,14 @@ def _sample(sample: ArrayLike) -> NDArray:
     if x.ndim != 1 or not len(x):
         raise ValueError(f"a sample must be a non-empty sequence of numbers, got shape {x.shape}")
     if np.isnan(x).any():
-        raise ValueError(f"a sample must not contain NaN, got {np.count_nonzero(np.isnan(x))} of them")
+        raise ValueError(f"a sample must not contain NaN, got {np.count_nonzero(np.isnan(x))} NaN values")
     return x
 
 
 def _distribution(
     law: Any, left: Any, slack: float
 ) -> tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]:
-    """x -> P(X <= x) and x -> P(X < x), both shifted by the slack, conservatively: towards fewer rejections."""
+    """x -> P(X <= x) and x -> P(X < x), both shifted by the slack towards fewer rejections (conservatively)."""
     if callable(law):
         before = law if left is None else left
         return lambda x: np.asarray(law(x + slack), dtype=float), lambda x: np.asarray(before(x - slack), dtype=float)
@@ -285,7 +290,7 @@ def _distribution(
 
 @lru_cache(maxsize=256)
 def _closest(n: int, rate: float) -> float:
-    """A number that sup |F_n - F| falls below with chance at most ``rate``, for a law without atoms."""
+    """A number that exceeds sup |F_n - F| with probability at most ``rate``, for a law without atoms."""
     from scipy.stats import kstwo
 
     return float(kstwo.ppf(rate, n))

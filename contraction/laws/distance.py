@@ -1,9 +1,9 @@
-"""How far the law of iterate n is from the limit law: Wasserstein distances, exact or in a bracket.
+"""Wasserstein distances between the law of iterate n and the limit law, exact or as lower and upper bounds.
 
-From above, coupling: W_p(law theta_n, mu) <= (E d(theta_n^B, theta*)^p)^{1/p} <= k^n ‖d(theta0, T theta0)‖_p / (1 - k).
-From below, 1-Lipschitz test functions, means, and Gelbrich's bound. On the line both laws' quantile functions give the
-distance itself, in Fractions; a limit law that is not known is replaced by that of a later iterate, whose distance to
-it is bounded by coupling.
+Upper bounds come from coupling: W_p(law theta_n, mu) <= (E d(theta_n^B, theta*)^p)^{1/p}, which is at most
+k^n ‖d(theta0, T theta0)‖_p / (1 - k). Lower bounds come from 1-Lipschitz test functions, means, and Gelbrich's bound.
+For laws on R the quantile functions give the exact distance, in Fractions. If the limit law is not known, the law of a
+later iterate replaces it, and coupling bounds the distance between the two.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ Number = Fraction | float
 
 @dataclass(frozen=True, eq=False)
 class Bracket(Value):
-    """lower <= W_p(law of iterate n, limit law) <= upper, with how each side was found.
+    """Bounds lower <= W_p(law of iterate n, limit law) <= upper, with the method for each side.
 
     Attributes
     ----------
     lower, upper : Fraction or float
-        Fractions are exact; floats hold to rounding.
+        Fractions are exact; floats hold up to rounding.
     p : float
+        Order of the Wasserstein distance.
     n : int
+        Index of the iterate.
     lower_by, upper_by : str
         The argument that gave each side: "quantiles", "coupling", "Gelbrich's bound", "means", ….
     """
@@ -76,7 +78,8 @@ class Bracket(Value):
 def wasserstein(first: ExactLaw, second: ExactLaw, p: float = 1) -> Number:
     """W_p between two exact real laws, by their quantile functions.
 
-    W_p^p = int_0^1 |F^{-1}(u) - G^{-1}(u)|^p du; W_inf is the largest gap. A Fraction for p = 1 and inf, else a float.
+    W_p^p = int_0^1 |F^{-1}(u) - G^{-1}(u)|^p du, and W_inf is the largest difference of quantiles. The result is a
+    Fraction for p = 1 and p = inf, and a float otherwise.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def _exact_power(p: float) -> Any:
 def _sorted(law: ExactLaw) -> list[tuple[Fraction, Fraction]]:
     atoms = sorted(law.counter().items())
     if isinstance(atoms[0][0], tuple):
-        raise ValueError("the quantile formula needs laws on the line, got points with coordinates")
+        raise ValueError("the quantile formula needs laws on R, got points with several coordinates")
     return atoms
 
 
@@ -170,7 +173,7 @@ def coupling_bound(k: Any, displacement: Any, n: int) -> Any:
         If k is not in [0, 1), or D is infinite.
     """
     if not 0 <= k < 1:
-        raise NotCertified(f"every map must contract by one k < 1, got k = {k}", ("moment_bracket for affine maps",))
+        raise NotCertified(f"needs a common factor k < 1, got k = {k}", ("moment_bracket for affine maps",))
     if not displacement < math.inf:
         raise NotCertified("‖d(theta0, T theta0)‖_p must be finite, got inf", ("a smaller p",))
     return k**n * displacement / (1 - k)
@@ -186,25 +189,26 @@ def exact_bracket(
     later: int | None = None,
     limit: Callable[[ExactLaw], Number] | None = None,
 ) -> Bracket:
-    """Bracket of W_p(law theta_n, limit) for i.i.d. rational affine maps of the line.
+    """Lower and upper bounds on W_p(law theta_n, limit) for i.i.d. rational affine maps of R.
 
     Parameters
     ----------
     maps, n, theta0, weights
         As in `merged_law`.
     p
-        1 or inf keep Fractions.
+        Order of the distance; the results for 1 and inf are Fractions.
     later
-        The law of this later iterate stands in for the limit law: the bracket is exact up to k^later. Default n + 6.
+        Index of the later iterate whose law replaces the limit law; the bounds differ by O(k^later) (default: n + 6).
     limit
-        If the limit law is known: its W_p to a given law, such as ``lambda law: wasserstein_to_uniform(law, 0, 1, p)``.
+        If the limit law is known: the function of a law that returns its W_p distance to the limit law, such as
+        ``lambda law: wasserstein_to_uniform(law, 0, 1, p)``.
 
     Raises
     ------
     NotCertified
         If some |a_i| >= 1.
     ValueError
-        If p < 1 or an argument has no meaning.
+        If p < 1 or another argument is invalid.
     """
     _check_p(p)
     listed, weights = _unpack(maps, weights)
@@ -244,10 +248,10 @@ def exact_bracket(
 
 
 def moment_bracket(family: Any, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:
-    """Bracket of W_p(law theta_n, limit) for affine families from their moments.
+    """Lower and upper bounds on W_p(law theta_n, limit) for affine families from their moments.
 
-    From above: (E ‖theta_inf - theta_n^B‖^2)^{1/2} for p <= 2, k^n ‖D‖_p / (1 - k) beyond. From below: the gap of means
-    (linear functions are 1-Lipschitz), and for p >= 2 Gelbrich's bound, an equality for Gaussian noise.
+    The upper bound is (E ‖theta_inf - theta_n^B‖^2)^{1/2} for p <= 2, and k^n ‖D‖_p / (1 - k) for p > 2. The lower
+    bound is the distance of the means, and for p >= 2 Gelbrich's bound, which is exact for p = 2 and Gaussian noise.
 
     Raises
     ------
@@ -271,7 +275,7 @@ def moment_bracket(family: Any, n: int, theta0: ArrayLike = 0.0, *, p: float = 2
         if family.contraction is None or D is None:
             raise NotCertified("a contraction factor and ‖d(theta0, T theta0)‖_p are needed", ("p <= 2",))
         upper, by = coupling_bound(family.contraction.value, D.value, n), "coupling, k^n"
-    lower = min(lower, upper)  # equal in exact arithmetic for Gaussian noise without spread, and then only to rounding
+    lower = min(lower, upper)  # for constant noise the two are equal in exact arithmetic and differ by rounding
     return Bracket(lower, upper, p, n, "Gelbrich's bound" if p >= 2 else "means", by)
 
 
@@ -285,29 +289,30 @@ def lipschitz_lower_bound(
     false_alarm: float,
     far_distance: float = 0.0,
 ) -> float:
-    """A lower bound on W_1(law theta_n, limit), and so on every W_p, from draws; wrong with chance ``false_alarm``.
+    """A lower bound on W_1(law theta_n, limit), and so on every W_p, from draws, with confidence 1 - ``false_alarm``.
 
     Parameters
     ----------
     near, far
-        Independent draws of iterate n (r, …) and of a much later one (s, …).
+        Independent draws of iterate n (r, …) and of a much later iterate (s, …).
     function
-        1-Lipschitz, vectorised over draws, with values in [low, high].
+        A 1-Lipschitz function, vectorised over draws, with values in [low, high].
     low, high
-        The bounds of the function's values, known beforehand.
+        Bounds of the function's values, which must not depend on the draws.
     false_alarm
-        Chance that the bound exceeds the distance.
+        Bound on the probability that the result exceeds the distance.
     far_distance
         Bound on W_1 between the law of the far draws and the limit (such as `coupling_bound`).
 
     Raises
     ------
     ValueError
-        If the function does not give one number per draw, in [low, high].
+        If the function does not return one number in [low, high] per draw.
 
     Notes
     -----
-    |E f(X) - E f(Y)| <= W_1 for 1-Lipschitz f; each mean is within Hoeffding's radius but for half the chance.
+    |E f(X) - E f(Y)| <= W_1 for 1-Lipschitz f. Each mean is within Hoeffding's radius, except with probability at most
+    half of ``false_alarm``.
     """
     check_probability("false_alarm", false_alarm)
     means, radius = [], 0.0
@@ -327,7 +332,7 @@ def rate_bracket(first: Bracket, second: Bracket) -> tuple[float, float]:
     gap = second.n - first.n
     if gap <= 0 or first.p != second.p:
         raise ValueError(
-            f"the rate needs n1 < n2 and one p, got n = {first.n}, {second.n} and p = {first.p}, {second.p}"
+            f"the rate needs n1 < n2 and equal p, got n = {first.n}, {second.n} and p = {first.p}, {second.p}"
         )
     least = (float(second.lower) / float(first.upper)) ** (1 / gap) if first.upper else 0.0
     most = (float(second.upper) / float(first.lower)) ** (1 / gap) if first.lower else math.inf

@@ -1,4 +1,4 @@
-"""Enumerate all words of finitely many maps: exact laws of iterates, of pairs of iterates, of the words themselves."""
+"""Enumerate all words of finitely many maps: exact laws of iterates, of pairs of iterates, and of the words."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def exact_law(
     Parameters
     ----------
     maps
-        The maps, numbered from 0: affine ones as pairs (A, b) with rational entries (A a number, a diagonal or a
-        matrix), which is the fast path; or functions of one point, such as ``lambda x: x / 2 if x else Fraction(1)``;
-        or a `contraction.families.FiniteFamily`, whose law of indices then serves unless another is given.
+        The maps, numbered from 0: affine maps as pairs (A, b) with rational entries (A a number, a diagonal or a
+        matrix), which are faster; or functions of one point, such as ``lambda x: x / 2 if x else Fraction(1)``; or a
+        `contraction.families.FiniteFamily`, whose law of indices is then the default.
     n
         Number of maps.
     theta0
-        The start: a rational, or a sequence of them.
+        The start: a rational number, or a sequence of rational numbers.
     order
         Any order (default: `contraction.maps.orders.Forward`).
     index_law
-        The law of the word of map numbers (position 1 first): weights of i.i.d. draws (None: equal), an object with
-        ``words(n)`` (those of `contraction.families`), or a function n -> iterable of (word, probability);
-        probabilities rational with sum one.
+        The law of the word of map numbers (position 1 first): weights of i.i.d. draws (default: equal), an object with
+        ``words(n)`` (such as those of `contraction.families`), or a function n -> iterable of (word, probability). The
+        probabilities must be rational with sum one.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def exact_law(
     TypeError
         If a number is not rational: floats are refused.
     ValueError
-        If there are no maps, weights don't sum to one, or there are more than 2^25 words (see `merged_law`).
+        If there are no maps, the weights do not sum to one, or there are more than 2^25 words (see `merged_law`).
     """
     return exact_laws(maps, n, theta0, orders=(order or Forward(),), index_law=index_law)[0]
 
@@ -81,7 +81,7 @@ def exact_laws(
     orders: Sequence[Order] = (Forward(), Backward()),
     index_law: IndexLaw = None,
 ) -> tuple[ExactLaw, ...]:
-    """Exact laws of iterate n under several orders, over the same words; parameters as in `exact_law`."""
+    """Exact laws of iterate n under several orders over the same words; see `exact_law` for the parameters."""
     draws = _Draws(maps, index_law, n)
     out = []
     for order in orders:
@@ -98,7 +98,7 @@ def compare_orders(
     orders: tuple[Order, Order] = (Forward(), Backward()),
     index_law: IndexLaw = None,
 ) -> LawComparison:
-    """Whether iterate n has the same law under two orders (Theorem 2.6), exactly, with an atom if not."""
+    """Decide exactly whether iterate n has the same law under two orders (Theorem 2.6); if not, name an atom."""
     return compare_laws(*exact_laws(maps, n, theta0, orders=orders, index_law=index_law))
 
 
@@ -125,13 +125,13 @@ def pair_law(
 
 
 def exchangeable_pair(maps: Any, n: int, theta0: Any = 0, *, index_law: IndexLaw = None) -> LawComparison:
-    """Whether (forward iterate n, backward iterate n) is an exchangeable pair: what `sign_flip_test` needs (row 73)."""
+    """Whether (forward iterate n, backward iterate n) is exchangeable, which `sign_flip_test` assumes (row 73)."""
     law = pair_law(maps, n, theta0, index_law=index_law)
     return compare_laws(law, law.image(lambda p: (p[1], p[0])))
 
 
 def word_law(index_law: IndexLaw, n: int, count: int | None = None) -> ExactLaw:
-    """The law of the word itself: points are tuples of map numbers, position 1 first."""
+    """The law of the word: points are tuples of map numbers, position 1 first."""
     words, masses, total = _listed(index_law, n, count)
     law: dict[tuple[int, ...], Fraction] = {}
     for word, mass in zip(words.tolist(), masses, strict=True):
@@ -140,13 +140,13 @@ def word_law(index_law: IndexLaw, n: int, count: int | None = None) -> ExactLaw:
 
 
 def reversible(index_law: IndexLaw, n: int, count: int | None = None) -> LawComparison:
-    """Whether the word of length n has the law of its reversal: all that the identity of Theorem 2.6 needs (row 39)."""
+    """Whether the word of length n has the law of its reversal, which suffices for Theorem 2.6 (row 39)."""
     law = word_law(index_law, n, count)
     return compare_laws(law, law.image(lambda word: word[::-1]))
 
 
 def is_stationary(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None) -> LawComparison:
-    """Whether one i.i.d. map leaves a law as it is: the law of T(X), T independent of X, against that of X."""
+    """Whether a law is stationary: compare the law of T(X), T independent of X, with that of X."""
     return compare_laws(push_forward(law, maps, weights), law)
 
 
@@ -167,7 +167,7 @@ def push_forward(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None)
 
 
 class _Draws:
-    """All words with their masses: every word of M maps (i.i.d.), or those that an index law lists."""
+    """All words with their masses: every word of M i.i.d. maps, or the words that an index law lists."""
 
     def __init__(self, maps: Any, index_law: IndexLaw, n: int) -> None:
         self.maps, index_law = _unpack(maps, index_law)
@@ -193,7 +193,7 @@ class _Draws:
             self.masses = _words.array(masses, self.total)
 
     def values(self, order: Order, theta0: Any) -> tuple[Any, int, bool]:
-        """The iterate at every word: integers (K, d) with their scale, or a list of points where maps are functions."""
+        """The iterate for every word: integers (K, d) with their scale, or a list of points if maps are functions."""
         check_order(order, [self.n], self.n)
         positions = full_word(order, self.n)
         if self.affine is None:
@@ -234,12 +234,12 @@ def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
 
 
 def _without_words(index_law: IndexLaw) -> IndexLaw:
-    """The weights of i.i.d. indices, which need no list of words; any other law as it is."""
+    """The weights of i.i.d. indices, which need no list of words; any other law unchanged."""
     return index_law.weights if isinstance(index_law, IID) else index_law
 
 
 def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
-    """A family's function of points (..., d), which also takes a plain number as the point of one coordinate."""
+    """Wrap a family's function of points (..., d) so that it also takes a number as a point with one coordinate."""
 
     def apply(x: Any) -> Any:
         if isinstance(x, np.ndarray):
@@ -304,7 +304,7 @@ def _function(one: Any) -> Callable[[Any], Any]:
 
 
 def _point(theta0: Any) -> Any:
-    """A start for functions: numbers become Fractions, lists and arrays object arrays, other points stay."""
+    """A start for functions: numbers become Fractions, lists and arrays object arrays; other points stay unchanged."""
     if isinstance(theta0, np.ndarray | list):
         return np.array([as_fraction(x) for x in np.asarray(theta0, dtype=object)], dtype=object)
     if isinstance(theta0, float):

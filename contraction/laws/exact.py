@@ -1,9 +1,9 @@
-"""Exact laws of iterates of finitely many maps, in rational arithmetic: equal or shown unequal (Theorem 2.6).
+"""Exact laws of iterates of finitely many maps in rational arithmetic, and their exact comparison (Theorem 2.6).
 
-A law of (T_1, …, T_n) over finitely many maps gives each word of map numbers a probability; the law of an iterate is
-its image. Theorem 2.6 says that forward and backward laws agree for i.i.d. maps; what is needed is that the word has
-the law of its reversal. Both are decided here by enumeration: laws are counters of rationals, compared exactly, and
-two laws that differ come with an atom and its two masses.
+A law of (T_1, …, T_n) over finitely many maps gives each word of map numbers a probability, and the law of an iterate
+is its image. Theorem 2.6 says that forward and backward laws agree for i.i.d. maps; it is enough that the word has the
+law of its reversal. Laws map points to rational masses and are compared exactly. If two laws differ, the comparison
+names an atom and its two masses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["ExactLaw", "LawComparison", "compare_laws"]
 class ExactLaw(Mapping):
     """A law with finitely many atoms, all rational: a read-only mapping {point: Fraction}.
 
-    Points are Fractions, tuples of Fractions, or whatever the maps gave. ``law == other`` is exact.
+    Points are Fractions, tuples of Fractions, or other hashable values of the maps. ``law == other`` is exact.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class ExactLaw(Mapping):
 
     @classmethod
     def from_integers(cls, values: NDArray, scale: int, masses: NDArray | None, total: int, scalar: bool) -> ExactLaw:
-        """The law of values (K, d) / scale with masses (K,) / total, atoms merged; masses None: one each."""
+        """The law of values (K, d) / scale with masses (K,) / total (None: mass 1 each), with equal atoms merged."""
         law = cls.__new__(cls)
         law._counter = None
         law._atoms, law._masses = _words.collect(values, masses)
@@ -93,7 +93,7 @@ class ExactLaw(Mapping):
         return hash(frozenset(self.counter().items()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``"type"`` and ``"masses"``, a list of pairs (atom, mass) as JSON has them, Fractions as strings."""
+        """Return ``"type"`` and ``"masses"``, a JSON-ready list of pairs (atom, mass) with Fractions as strings."""
         return {"type": "ExactLaw", "masses": plain(list(self.counter().items()))}
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ class ExactLaw(Mapping):
     # --- moments ----------------------------------------------------------------------------------------------
 
     def expectation(self, function: Callable[[Any], Any]) -> Any:
-        """E f(X), exact if f is; f takes one point."""
+        """E f(X) for a function f of one point; exact if f is exact."""
         return sum(mass * function(point) for point, mass in self.counter().items())
 
     def mean(self) -> Any:
@@ -150,13 +150,14 @@ class ExactLaw(Mapping):
 
 @dataclass(frozen=True, eq=False)
 class LawComparison(Value):
-    """Two exact laws are equal, or differ at a named atom.
+    """Whether two exact laws are equal, with an atom at which they differ.
 
     Attributes
     ----------
     equal : bool
+        Whether the laws are equal.
     atom : object or None
-        Where the two masses differ most; None if the laws are equal (or no witness was asked for).
+        The atom at which the masses differ most; None if the laws are equal or no witness was requested.
     masses : tuple of Fraction or None
         The two masses of that atom.
     total_variation : Fraction or None
@@ -176,11 +177,11 @@ class LawComparison(Value):
             return "the laws are equal"
         if self.masses is None:
             return "the laws differ"
-        return f"the laws differ: the atom {self.atom} has mass {self.masses[0]} against {self.masses[1]}"
+        return f"the laws differ: the atom {self.atom} has masses {self.masses[0]} and {self.masses[1]}"
 
 
 def compare_laws(first: ExactLaw, second: ExactLaw, *, witness: bool = True) -> LawComparison:
-    """Decide exactly whether two laws are equal; unequal ones come with an atom and both masses."""
+    """Decide exactly whether two laws are equal; if not, name an atom and both of its masses."""
     if _equal_integers(first, second):
         return LawComparison(True, total_variation=Fraction(0))
     if not witness and first._atoms is not None and second._atoms is not None:
@@ -195,7 +196,7 @@ def compare_laws(first: ExactLaw, second: ExactLaw, *, witness: bool = True) -> 
 
 
 def _equal_integers(first: ExactLaw, second: ExactLaw) -> bool:
-    """Whether both have the integer representation and agree in it (False also where it cannot tell)."""
+    """Whether both laws have equal integer representations; False also if a law has no such representation."""
     x, y = first._atoms, second._atoms
     if x is None or y is None or x.shape != y.shape or first._scalar != second._scalar:
         return False

@@ -13,7 +13,7 @@ __all__ = ["mean_sample_size", "mean_test"]
 
 
 def mean_sample_size(discrepancy: float, rates: Rates, low: float, high: float) -> int:
-    """Smallest n for which `mean_test` by Hoeffding's inequality detects a mean off by the discrepancy."""
+    """Smallest n for which `mean_test` with Hoeffding's inequality detects a mean that is wrong by the discrepancy."""
     _check_support(low, high)
     if not discrepancy > 0:
         raise ValueError(f"a discrepancy must be > 0, got {discrepancy!r}")
@@ -42,12 +42,12 @@ def mean_test(
     rates
         The error rates of the test.
     low, high
-        The support, known beforehand (not taken from the sample).
+        Ends of an interval that contains the support; they must not depend on the sample.
     method
-        "hoeffding", or "bernstein": the empirical Bernstein bound (Maurer and Pontil, 2009, Theorem 4), narrower where
-        the variance is small; its detected discrepancy then depends on the sample.
+        "hoeffding", or "bernstein" for the empirical Bernstein bound (Maurer and Pontil, 2009, Theorem 4), which is
+        narrower if the variance is small; its detected discrepancy depends on the sample.
     discrepancy
-        What must be detected at these rates (default: whatever the sample can detect).
+        If given, the sample must be large enough to detect it at these rates.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Exact laws of i.i.d. maps by merging atoms after every map: more maps than words can be enumerated.
+"""Exact laws of i.i.d. maps by merging atoms after every map, for more maps than enumeration of words allows.
 
-The two recursions are different, so that comparing them says something: forward pushes the law of the point outward,
-law(theta_n) = sum_i w_i law(T_i(theta_{n-1})); backward keeps the law of the composed map T_1 … T_n, x -> P x + q,
-appends the innermost map, (P, q) -> (P A_i, q + P b_i), and meets theta_0 only at the end.
+The two orders use different recursions, so that comparing their laws is a real test. Forward updates the law of the
+point, law(theta_n) = sum_i w_i law(T_i(theta_{n-1})). Backward updates the law of the composed map T_1 … T_n,
+x -> P x + q, by appending the innermost map, (P, q) -> (P A_i, q + P b_i), and applies it to theta_0 only at the end.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ def merged_law(
     maps
         Pairs (A, b) with rational entries, or a family of them.
     n
-        Number of maps: the cost is that of the atoms that stay distinct, not of the words.
+        Number of maps. The cost grows with the number of distinct atoms, not with the number of words.
     theta0
-        The start: a rational, or a sequence of them.
+        The start: a rational number, or a sequence of rational numbers.
     order
-        `contraction.maps.orders.Forward` (the default) or `contraction.maps.orders.Backward`.
+        `contraction.maps.orders.Forward` (default) or `contraction.maps.orders.Backward`.
     weights
-        Of the maps, rational with sum one; None: equal.
+        Probabilities of the maps, rational with sum one (default: equal).
 
     Raises
     ------
     TypeError
-        If a map is a function: a composition of those can't be stored.
+        If a map is a function, because compositions of functions cannot be merged.
     ValueError
         If the order is neither forward nor backward.
     """
@@ -54,7 +54,7 @@ def merged_law(
     chances, denominator = _words.integers(_weights(weights, len(listed)))
     order = order or Forward()
     if not isinstance(order, Forward | Backward):
-        raise ValueError(f"merged_law knows Forward() and Backward(), got {order!r}; use exact_law for other orders")
+        raise ValueError(f"merged_law takes Forward() or Backward(), got {order!r}; use exact_law for other orders")
     start, scale, scalar = _words.scale_start(forms, theta0)
     total = denominator**n
     masses = _words.array([1], total)
@@ -88,7 +88,9 @@ def _composed(
     largest = max(size_q * to_q + d * size_P * to_P * max(abs(int(x)) for x in start), size_P, size_q, row_sum, shift)
     largest = max([largest, to_P, to_q, *(f for pair in plan for f in pair)])
     alpha, beta = _words.array(forms.alpha, largest), _words.array(forms.beta, largest)
-    rows = _words.array([*np.eye(d, dtype=int).ravel().tolist(), *[0] * d], largest)[None]  # P and q of one map a row
+    rows = _words.array([*np.eye(d, dtype=int).ravel().tolist(), *[0] * d], largest)[
+        None
+    ]  # each row is P and q of one map
     for grow, factor in plan:
         P, q = rows[:, : d * d].reshape(-1, d, d), rows[:, d * d :] * grow
         pieces = [

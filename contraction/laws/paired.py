@@ -1,9 +1,10 @@
-"""The exact paired test: forward and backward iterate n of one draw, compared by sign flips (NumPy only).
+"""The exact paired test: a sign-flip comparison of forward and backward iterate n of the same draw (NumPy only).
 
-When the word of maps is reversible in law (i.i.d., exchangeable, one shuffle repeated, a reversible chain), reversing
-T_1 … T_n keeps its law and swaps the two iterates: (theta_n^F, theta_n^B) is an exchangeable pair at each fixed n, for
-any maps and any network. So f(theta_n^F) - f(theta_n^B) is symmetric about 0 for every f, independent seeds have
-independent signs given the magnitudes, and the test that flips them is exact at any number of seeds (row 73).
+If the word of maps is reversible in law (i.i.d., exchangeable, a repeated single shuffle, a reversible chain), then
+reversing T_1 … T_n does not change its law and swaps the two iterates. So (theta_n^F, theta_n^B) is an exchangeable
+pair at each fixed n, for any maps and any network. Hence f(theta_n^F) - f(theta_n^B) is symmetric about 0 for every f,
+independent seeds have independent signs given the magnitudes, and the sign-flip test is exact for any number of seeds
+(row 73).
 """
 
 from __future__ import annotations
@@ -30,25 +31,27 @@ CHUNK = 2**12
 
 @dataclass(frozen=True, eq=False)
 class PairedResult(Value):
-    """What a sign-flip test found.
+    """The result of a sign-flip test.
 
     Attributes
     ----------
     pvalue : float
-        Chance, given the magnitudes, of a statistic at least as extreme if the pairs are exchangeable. Never 0.
+        Probability, given the magnitudes, of a statistic at least as extreme if the pairs are exchangeable; never 0.
     statistic : float
-        The observed value.
+        The observed value of the statistic.
     n : int
         Number of pairs.
     smallest_pvalue : float
-        The smallest p-value that this test can give (no difference 0): 1/16 for 5 seeds and two sides.
+        The smallest p-value that this test can give if no difference is 0, for example 1/16 for 5 seeds and a two-sided
+        test.
     flips : int
-        Sign vectors compared: 2^n if ``exact``, else those drawn and the observed one.
+        Number of compared sign vectors: 2^n if ``exact``, otherwise the drawn ones and the observed one.
     exact : bool
-        True if all sign vectors were enumerated; otherwise p = (b+1)/(m+1), which is valid at every m.
+        True if all sign vectors were enumerated; otherwise p = (b+1)/(m+1), which is valid for every m.
     alternative : str
+        The alternative hypothesis.
     seed : int or None
-        What replays the drawn flips; None if all were enumerated.
+        Seed of the drawn sign vectors; None if all were enumerated.
     """
 
     pvalue: float
@@ -74,18 +77,18 @@ def sign_flip_test(
     Parameters
     ----------
     differences
-        One difference a pair, forward minus backward, shape (n,); independent pairs (seeds), *one* fixed iterate.
-        Iterates at several n of one run are not jointly exchangeable: test each and divide the error rate.
+        One difference per pair, forward minus backward, shape (n,), for independent pairs (seeds) and a single fixed
+        iterate. Iterates at several n of one run are not jointly exchangeable: test each and divide the error rate.
     statistic
-        "mean" (flips of Student's t give the same p-value), "signed_rank" (magnitudes by their mid-ranks), "sign"
-        (how many are positive), or a function of flipped differences, (B, n, …) -> (B,); then differences may have
-        more axes, such as several quantities of the same pair.
+        "mean" (Student's t has the same p-value), "signed_rank" (magnitudes are replaced by their mid-ranks), "sign"
+        (the number of positive differences), or a function of flipped differences, (B, n, …) -> (B,). For a function,
+        differences may have more axes, such as several quantities of the same pair.
     alternative
         "two-sided" (large absolute value of the statistic), "greater" or "less".
     n_resamples
-        Sign vectors drawn when there are more than 20 pairs; up to 20 all 2^n are enumerated.
+        Number of drawn sign vectors if there are more than 20 pairs; for up to 20 pairs all 2^n are enumerated.
     seed
-        Of those draws.
+        Seed of these draws.
 
     Returns
     -------
@@ -94,19 +97,19 @@ def sign_flip_test(
     Raises
     ------
     ValueError
-        If there is no pair, a difference is not finite (a diverged run: compare ranks of what is finite, or a bounded
-        metric), or a name is unknown.
+        If there is no pair, a difference is not finite (for diverged runs compare a bounded metric), or a name is
+        unknown.
 
     Notes
     -----
-    The two iterates' values must be computed the same way. Values within rounding of the observed statistic count as
-    ties, which can only enlarge p.
+    Compute the values of both iterates in the same way. Values that differ from the observed statistic only by rounding
+    count as ties, which can only increase the p-value.
     """
     d = np.asarray(differences, dtype=float)
     if d.ndim == 0 or d.shape[0] == 0:
         raise ValueError(f"a paired test needs at least one pair, got differences of shape {d.shape}")
     if not np.all(np.isfinite(d)):
-        raise ValueError(f"differences must be finite, got {np.count_nonzero(~np.isfinite(d))} that are not")
+        raise ValueError(f"differences must be finite, got {np.count_nonzero(~np.isfinite(d))} non-finite values")
     if alternative not in ALTERNATIVES:
         raise ValueError(f"alternative must be one of {', '.join(ALTERNATIVES)}, got {alternative!r}")
     check_integer("n_resamples", n_resamples, 1)
@@ -122,7 +125,7 @@ def sign_flip_test(
                 f"statistic must be one of {', '.join(STATISTICS)} or a function of differences, got {statistic!r}"
             )
         if d.ndim != 1:
-            raise ValueError(f"statistic {statistic!r} takes one difference a pair, got shape {d.shape}")
+            raise ValueError(f"statistic {statistic!r} takes one difference per pair, got shape {d.shape}")
         terms = _terms(d, statistic) / n
         observed = float(np.sum(terms))
         slack = 2 * (n + 1) * UNIT * float(np.sum(np.abs(terms)))
@@ -130,7 +133,7 @@ def sign_flip_test(
     count = 0
     for chunk in values:
         if np.isnan(chunk).any():
-            raise ValueError("the statistic gave NaN for flipped differences")
+            raise ValueError("the statistic returned NaN for flipped differences")
         count += int(np.count_nonzero(_as_extreme(chunk, observed, alternative, slack)))
     if exact:
         flips, p = 2**n, count / 2**n

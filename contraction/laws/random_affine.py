@@ -1,7 +1,7 @@
-"""Exact second moments of random affine maps with matrices of their own: everything follows from E A⊗A.
+"""Exact second moments of random affine maps whose matrices differ: the closed forms follow from E A⊗A.
 
-For T = A theta + b drawn i.i.d., and two points (x, y) moved by the same map, E[T x ⊗ T y] is linear in E[x ⊗ y], E x
-and E y. Iterating it gives covariances. The backward limit satisfies theta_inf - theta_n^B = A_1 … A_n (Theta - theta0)
+Let T = A theta + b be drawn i.i.d. If the same map moves two points (x, y), E[T x ⊗ T y] is linear in E[x ⊗ y], E x and
+E y. Iterating this gives covariances. The backward limit satisfies theta_inf - theta_n^B = A_1 … A_n (Theta - theta0)
 with Theta an independent copy of the limit, so E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X) for
 X = E (Theta - theta0)(Theta - theta0)^T, and the L^2 rate is the square root of the spectral radius of E A⊗A.
 """
@@ -25,7 +25,7 @@ __all__ = ["RandomAffineMoments"]
 class RandomAffineMoments(Value):
     """First and second moments of the iterates of T(theta) = A theta + b with (A, b) i.i.d. of a joint law.
 
-    Made by `from_maps` for finitely many maps and by `from_moments` otherwise; vec stacks rows, so that
+    Use `from_maps` for finitely many maps and `from_moments` otherwise. vec stacks the rows of a matrix, so that
     vec(A X A^T) = (A⊗A) vec X.
 
     Attributes
@@ -81,7 +81,7 @@ class RandomAffineMoments(Value):
 
     @classmethod
     def from_moments(cls, known: SecondMoments, theta0: ArrayLike = 0.0) -> RandomAffineMoments:
-        """From the moments of one map, such as `RandomOperator.second_moments` gives them."""
+        """Construct from the moments of one map, such as those of `RandomOperator.second_moments`."""
         start = np.broadcast_to(np.asarray(theta0, dtype=float), known.Eb.shape).copy()
         return cls(known.EA, known.Eb, known.EAA, known.EAb, known.EbA, known.Ebb, start)
 
@@ -97,19 +97,19 @@ class RandomAffineMoments(Value):
         return x, y, z.reshape(d, d)
 
     def mean(self, n: int) -> NDArray:
-        """E theta_n, shape (d,), forward and backward alike."""
+        """E theta_n, shape (d,), the same for forward and backward iterates."""
         x = self.theta0
         for _ in range(check_integer("the index of an iterate", n)):
             x = self.EA @ x + self.Eb
         return x
 
     def covariance(self, n: int) -> NDArray:
-        """Cov theta_n, shape (d, d), forward and backward alike."""
+        """Cov theta_n, shape (d, d), the same for forward and backward iterates."""
         x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
         return xx - np.outer(x, x)
 
     def backward_covariance(self, n: int, m: int) -> NDArray:
-        """Cov(theta_n^B, theta_m^B): T_1 … T_n moves theta0 and, for m >= n, an independent iterate m - n."""
+        """Cov(theta_n^B, theta_m^B): for m >= n, T_1 … T_n acts on theta0 and on an independent iterate m - n."""
         if n > m:
             return self.backward_covariance(m, n).T
         far = self.mean(m - n)

@@ -1,9 +1,9 @@
-"""Limits of backward iterates: certified where the constants allow, otherwise an estimate that states what was tested.
+"""Limits of backward iterates: certified if the constants allow it, otherwise an estimate that states what was tested.
 
-theta* = T_1 … T_n (Theta) with Theta = lim T_{n+1} … T_m theta0: the error of iterate n is the distance of two starts,
-theta0 and Theta, under the same n maps. A *certified* limit bounds that distance and the rounding of the n maps. An
-*estimate* doubles the horizon n and puts fresh starts, which new maps make from theta0, under the same maps
-(`contraction.limits.settled` has the rule and its error rates). Increments play no part.
+theta* = T_1 … T_n (Theta) with Theta = lim T_{n+1} … T_m theta0, so the error of iterate n is the distance of the
+images of two starts, theta0 and Theta, under the same n maps. A *certified* limit bounds that distance and the rounding
+of the n maps. An *estimate* doubles the horizon n and applies the same n maps to fresh starts, which are images of
+theta0 under new maps (`contraction.limits.settled` states the rule and its error rates). Neither uses increments.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from contraction.values import Value
 
 __all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
 
-#: An estimate is given up at the first horizon of at least so many maps at which no second start has come nearer.
+#: An estimate stops at the first horizon of at least this many maps at which no second start has come nearer.
 PATIENCE = 2**12
-NEARER = 1 - 2.0**-20  # what counts as nearer, there
-BATCH_NUMBERS = 2**22  # fresh starts are taken through the maps in batches of so many numbers
+NEARER = 1 - 2.0**-20  # the ratio of distances below which a start counts as nearer
+BATCH_NUMBERS = 2**22  # fresh starts are mapped in batches of this many numbers
 
 
 class NotSettled(TrainingInReverseError, ArithmeticError):
-    """Backward iterates did not settle within the allowed maps; the message has the distances that were seen.
+    """Backward iterates did not settle within the allowed number of maps; the message states the measured distances.
 
     Raise ``max_maps``, ask for a larger ``eps``, or look for the hypothesis that fails with `certify`.
     """
@@ -67,21 +67,21 @@ class BackwardLimit(Value):
         (E d^p)^(1/p), which the distance of one draw may exceed. Estimate: the largest distance that was seen, plus the
         rounding of one map. It is 0 only in exact arithmetic.
     certificate : Certificate or Estimate
-        ``certificate.certified`` says which.
+        The error bound; ``certificate.certified`` tells the two apart.
     maps : int
-        How many different maps T_1 … T_n it depends on: the maps after them move it by at most ``error``.
+        The number of maps T_1 … T_n on which the value depends; further maps move it by at most ``error``.
     applications : int
-        How many times a map was applied to a point in all.
+        The total number of applications of a map to a point.
     truncation, rounding : float
-        The two parts of ``error``: of the maps that were left out, and of floating point.
+        The two parts of ``error``: from the maps that were omitted, and from floating point.
     alpha, delta : float or None
-        Of an estimate: with probability at least 1 - alpha it is true that the iterate moves by more than eps within
-        ``lengths`` further maps with probability at most delta, given T_1 … T_maps. None where certified.
+        For an estimate: with confidence 1 - alpha, given T_1 … T_maps, the iterate moves by more than eps within
+        ``lengths`` further maps with probability at most delta. None if certified.
     lengths : tuple of int
-        Those numbers of further maps, pairwise coprime; () where certified.
+        These numbers of further maps, pairwise coprime; () if certified.
     far : float or None
-        Of an estimate with ``start=``: the distance of T_1 … T_maps (start) to the value. It answers another question,
-        whether the path forgets its start, and does not count for the limit.
+        For an estimate with ``start=``: the distance from T_1 … T_maps (start) to the value. It shows whether the path
+        forgets its start and is not part of the estimate of the limit.
     """
 
     value: NDArray
@@ -108,7 +108,7 @@ class BackwardLimit(Value):
 
     @property
     def certified(self) -> bool:
-        """Whether the error is a certificate."""
+        """Whether ``error`` is a certified bound."""
         return self.certificate.certified
 
 
@@ -124,17 +124,17 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
     n
         Index of the innermost map, which is applied first (default: N).
     first
-        The outermost map.
+        Index of the outermost map (default: 1).
 
     Returns
     -------
     ndarray
-        Shape (..., d), or (..., R, d): an array of its own.
+        A new array of shape (..., d), or (..., R, d) with replicas.
 
     Raises
     ------
     ValueError
-        If a map is named that does not exist, or the start has no meaning.
+        If an index is not that of a map, or the start is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
 
@@ -156,9 +156,10 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
 def coupling_distance(
     operators: Operators, theta0: ArrayLike, start: ArrayLike, at: Iterable[int] | None = None
 ) -> tuple[NDArray, NDArray]:
-    """d(T_1 … T_n theta0, T_1 … T_n start): two starts under the same maps.
+    """d(T_1 … T_n theta0, T_1 … T_n start): the distance of two iterates that differ only in their start.
 
-    Bounds what increments only suggest: with start = Theta it is the error of iterate n itself.
+    With start = Theta = lim T_{n+1} … T_m theta0 this distance is the error of iterate n, whereas increments only
+    suggest it.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def coupling_distance(
     theta0, start
         Two starts, shape (..., d).
     at
-        The n asked for; None for 0, 1, 2, 4, … and N: O(N) applications in all.
+        The requested n (default: 0, 1, 2, 4, … and N, at a total cost of O(N) applications).
 
     Returns
     -------
@@ -179,7 +180,7 @@ def coupling_distance(
     Raises
     ------
     ValueError
-        If an asked n is beyond N, or the starts have no meaning.
+        If a requested n is above N, or a start is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`).
 
@@ -226,14 +227,15 @@ def backward_limit(
     certificate: ErrorBound | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> BackwardLimit:
-    """The limit of T_1 … T_n theta0 within eps, with what vouches for it.
+    """The limit of T_1 … T_n theta0 within eps, with a certificate or an estimate of its error.
 
-    Where the family has a certificate, the limit is *certified*: maps are drawn until K_1 … K_n D/(1-k) for their own
-    factors, or D k^n/(1-k), leaves room for the rounding of the n applications, and both are in the error.
+    If the family has a certificate, the limit is *certified*: maps are drawn until K_1 … K_n D/(1-k), with the factors
+    K_i of the drawn maps, or D k^n/(1-k), plus the rounding of the n applications is at most eps. The error includes
+    both.
 
-    Otherwise it is an *estimate*: the horizon doubles, n = 1, 2, 4, …, until at two successive horizons T_1 … T_n takes
-    every one of several hundred fresh starts, made from theta0 by new maps, to within eps of the iterate. What that
-    shows, and with which error rates, is said in `contraction.limits.settled`. It needs independent maps.
+    Otherwise it is an *estimate*: the horizon doubles, n = 1, 2, 4, …, until at two successive horizons T_1 … T_n sends
+    each of several hundred fresh starts, images of theta0 under new maps, to within eps of the iterate.
+    `contraction.limits.settled` states which conclusion follows, and its error rates. It needs independent maps.
 
     Parameters
     ----------
@@ -244,34 +246,34 @@ def backward_limit(
     eps
         Precision > 0, in the family's metric.
     seed
-        Which draw of the maps.
+        Seed of the maps.
     start
-        Another start, far from theta0 for instance: an estimate is made, even where constants would certify, and says
-        in ``far`` how far from the value the maps take it.
+        Another start, for example far from theta0. The result is then an estimate, even if the constants allow a
+        certificate, and its ``far`` is the distance between the value and the image of this start.
     moment
-        p: settle for a bound on (E d^p)^(1/p), where the displacement is unbounded.
+        An exponent p: accept a bound on (E d^p)^(1/p), for unbounded displacements (default: a sure bound).
     ball
-        Radius r: constants are claimed on the ball B(theta0, r) only, which must be invariant, as in `certify`.
+        Radius r: use constants that hold on the ball B(theta0, r) only, which must be invariant, as in `certify`.
     max_maps
-        Horizon at which to give up.
+        The largest number of maps to try.
     alpha, delta
         Error rates of an estimate, both between 0 and 1: see `BackwardLimit`. The number of fresh starts grows as
         log(1/alpha)/delta.
     patience
-        An estimate is given up at the first horizon of at least so many maps at which no fresh start has come
+        An estimate stops with an error at the first horizon of at least this many maps at which no fresh start has come
         nearer to theta0 (default: 4096).
     certificate
-        Use this one (of θ*, from theta0) instead of asking `certify`.
+        A certificate of θ* from theta0 (default: the result of `certify`).
     progress
-        Called with the horizon n and the largest distance seen there, at every horizon of an estimate.
+        A function that is called at every horizon of an estimate with the horizon n and the largest distance there.
 
     Raises
     ------
     NotSettled
-        If it does not settle within ``max_maps`` maps, or nothing comes nearer, or nothing moves.
+        If the iterates do not settle within ``max_maps`` maps, no fresh start comes nearer, or no map moves theta0.
     ValueError
-        If an argument has no meaning, eps is below the rounding of the maps, or an estimate is asked of maps that are
-        not independent.
+        If an argument is invalid, eps is below the rounding of the maps, or an estimate is needed for maps that are not
+        independent.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
@@ -297,7 +299,7 @@ def backward_limit(
     far = None if start is None else point(start, family)
     probe_family(family, reference, *(() if far is None else (far,)), seed=seed)
     if certificate is not None and certificate.horizon is not None:
-        raise ValueError("a certificate of drawn maps says nothing of the limit: certify the family")
+        raise ValueError("a certificate of drawn maps does not bound the distance to the limit: certify the family")
     if certificate is not None and certificate.distance != repr(family.space):
         raise ValueError(f"eps is in the family's metric {family.space!r}, the certificate in {certificate.distance}")
     settling = Settling(eps, alpha, delta)
@@ -307,8 +309,8 @@ def backward_limit(
         return _certified(family, reference, eps, seed, certificate, max_maps)
     if not family.is_iid:
         raise ValueError(
-            f"an estimate of the limit needs independent maps, which those of {family!r} are not known to be: state "
-            "constants for a certificate, or compare starts with coupling_distance"
+            f"an estimate of the limit needs independent maps, but those of {family!r} are not known to be "
+            "independent: state constants for a certificate, or compare starts with coupling_distance"
         )
     return _Search(family, reference, seed, far, settling, progress).run(max_maps, patience)
 
@@ -345,7 +347,7 @@ def _certified(
 ) -> BackwardLimit:
     k = certificate.k if _is_common_factor(certificate) else None
     target, applied = eps, 0
-    for _ in range(4):  # each time a little less is left for the maps that are left out
+    for _ in range(4):  # each attempt leaves a smaller part of eps for the omitted maps
         n, truncation, operators = _horizon(family, seed, certificate, target, max_maps)
         prefixes = moment_prefixes(family, n, certificate.p) if k is None and math.isfinite(certificate.p) else None
         if prefixes is None:
@@ -358,20 +360,20 @@ def _certified(
             break
         target = (eps - rounding) * 15 / 16
     raise ValueError(
-        f"eps = {eps!r} is below what {value.dtype} can hold here: rounding alone may move T_1 … T_{n} (theta0) by "
+        f"eps = {eps!r} is below the precision of {value.dtype} here: rounding alone may move T_1 … T_{n} (theta0) by "
         f"{rounding:.3g}. Use an eps of at least {2.2 * rounding:.1g}, or exact numbers (integers, Fractions) as start"
     )
 
 
 def _is_common_factor(certificate: ErrorBound) -> bool:
-    """Whether k bounds every map's Lipschitz constant in the family's own metric."""
+    """Whether k bounds every map's Lipschitz constant in the family's metric."""
     return certificate.statement.startswith("Theorem 2.2") and "common norm" not in certificate.statement
 
 
 def _horizon(
     family: RandomOperator, seed: int, certificate: ErrorBound, target: float, max_maps: int
 ) -> tuple[int, float, Operators]:
-    """The least n, of those that are tried, whose truncation error is at most the target, and that error."""
+    """The least tried n whose truncation error is at most the target, and that error."""
     allowed = certificate.steps(target)
     operators = family.sample(min(allowed, max_maps), seed)
     if certificate.statement == "Theorem 2.2" and math.isinf(certificate.p):
@@ -379,12 +381,12 @@ def _horizon(
     else:
         n, error = len(operators), float(certificate.bound(len(operators)))
     if error > target:
-        raise NotSettled(f"the certificate asks for {allowed} maps for eps = {target:.6g}, max_maps is {max_maps}")
+        raise NotSettled(f"the certificate needs {allowed} maps for eps = {target:.6g}, max_maps is {max_maps}")
     return n, error, operators
 
 
 def _own_factors(operators: Operators, certificate: ErrorBound, eps: float) -> tuple[int, float]:
-    """The first n with K_1 … K_n times the bound at n = 0 at most eps; the common k^n if that is reached first."""
+    """The first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product."""
     common = np.asarray(certificate.bound(np.arange(len(operators) + 1)), dtype=float)
     at_zero, product = common[0], 1.0
     room = 4 + 16 * (operators.family.dim or 1)
@@ -421,7 +423,7 @@ class _Search:
         n, eps = 1, self.settling.eps
         while n <= max_maps:
             operators = self.family.sample(n, self.seed)
-            before, after, value = self.apart(operators, n, 1, 0)  # a look, before the test is worth its cost
+            before, after, value = self.apart(operators, n, 1, 0)  # a cheap check with one start before the full test
             if np.isnan(after).any():
                 raise NotSettled(f"the iterates overflow at n = {n}: {value!r}")
             if judged(before, after, eps) == "agree":
@@ -438,15 +440,16 @@ class _Search:
         n = min(n, 2 ** (max_maps.bit_length() - 1))
         if not np.any(before > 0):
             raise NotSettled(
-                f"undecided: by n = {n} no fresh start made by new maps (up to {lengths(n)[-1]} of them) differs from "
-                "theta0, so nothing was seen to contract. If every map keeps theta0, declare displacement=0.0"
+                f"undecided: at n = {n}, no fresh start (an image of theta0 under up to {lengths(n)[-1]} new maps) "
+                "differs from theta0, so contraction cannot be tested. If every map fixes theta0, declare "
+                "displacement=0.0"
             )
         seen = (
             f"fresh starts are up to {np.max(before):.6g} from theta0, and T_1 … T_n takes them up to "
             f"{np.max(after):.6g} from the iterate"
         )
         if np.all(after >= NEARER * before):
-            raise NotSettled(f"nothing comes nearer: {seen} under {n} maps, none nearer than before")
+            raise NotSettled(f"no start comes nearer: {seen} under {n} maps, none nearer than before")
         raise NotSettled(
             f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps"
         )
@@ -467,14 +470,14 @@ class _Search:
         return before, after, value
 
     def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
-        """``count`` points T'_1 … T'_m theta0 of new maps, shape (count, *event)."""
+        """Draw ``count`` points T'_1 … T'_m theta0 with new maps, shape (count, *event)."""
         family = self.family
         self.applications += m * count
         value = np.broadcast_to(self.reference, (count, *self.reference.shape))
         words = sub_sequence(self.seed, "fresh starts", *key)
         if type(family).draws is not RandomOperator.draws:
             return compose(drawn(family, m, int(words.generate_state(1, np.uint64)[0]), count), value)
-        rng = np.random.Generator(np.random.PCG64(words))  # one for all: these maps are applied once
+        rng = np.random.Generator(np.random.PCG64(words))  # one generator for all, because these maps are applied once
         for _ in range(m):
             value = apply_read_only(family, value, family.draw_block(rng, count), "a fresh map")
         return value
@@ -484,7 +487,7 @@ class _Search:
         rounding, far = rounding_of_one(space, value), None
         if rounding > eps:
             raise ValueError(
-                f"eps = {eps!r} is below what {value.dtype} can hold here: rounding alone may move the image of one "
+                f"eps = {eps!r} is below the precision of {value.dtype} here: rounding alone may move the image of one "
                 f"map by {rounding:.3g}"
             )
         if self.far is not None:
@@ -507,7 +510,7 @@ class _Search:
 
 
 def _tested(family: RandomOperator, n: int, seen: float, rule: Settling) -> ErrorBound:
-    """What the test saw, as an estimate: constant beyond n, nothing below."""
+    """The largest distance in the test as an `Estimate`: constant from n on, without a bound for smaller n."""
     m = ", ".join(map(str, lengths(n)))
     return certificate_or_estimate(
         {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ0 by m = {m} new maps")},

@@ -1,7 +1,7 @@
-"""T_1 … T_n (theta) with a bound on what rounding did to it.
+"""T_1 … T_n (theta) with a bound on its rounding error.
 
-If every map is computed to within r_i of its true value at the computed argument, the composition is computed to
-within r_1 + Lip(T_1) r_2 + … + Lip(T_1 … T_(n-1)) r_n: later maps contract the errors of earlier ones.
+If every map T_i is computed with an error of at most r_i at the computed argument, the error of the composition is at
+most r_1 + Lip(T_1) r_2 + … + Lip(T_1 … T_(n-1)) r_n, because maps that are applied later contract earlier errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["compose", "composed", "in_floats", "moment_prefixes", "prefix_bounds
 
 
 def compose(operators: Operators, theta: NDArray, n: int | None = None, first: int = 1) -> NDArray:
-    """T_first … T_n (theta) of maps that were probed: what `apply_backward` does."""
+    """T_first … T_n (theta) for maps that were already probed; `apply_backward` probes them first."""
     value = np.array(theta)
     for i in range(len(operators) if n is None else n, first - 1, -1):
         value = operators.apply(i, value)
@@ -31,7 +31,7 @@ def compose(operators: Operators, theta: NDArray, n: int | None = None, first: i
 
 
 def in_floats(theta: NDArray, operators: Operators) -> NDArray:
-    """Integers become what the maps make of them: floats, or exact Python integers."""
+    """Convert an integer start to the dtype of its images: floats, or exact Python integers."""
     if theta.dtype.kind in "iub" and len(operators):
         kind = np.result_type(theta.dtype, np.asarray(operators.apply(1, theta)).dtype)
         return theta.astype(object if kind.kind in "iub" else kind)
@@ -57,13 +57,13 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
     value : ndarray
         The point.
     rounding : float
-        0 for exact types. Otherwise every map is trusted to give each coordinate to within 64 + 16 d roundings,
-        relative to the largest coordinate of argument and value.
+        0 for exact types. Otherwise the bound assumes that every map has an error of at most 64 + 16 d roundings per
+        coordinate, relative to the largest coordinate of argument and value.
 
     Raises
     ------
     MapRefused
-        If a map leaves the numbers: NaN or infinity.
+        If an iterate is NaN or infinite.
     """
     space, value = operators.family.space, np.array(theta)
     if value.dtype.kind in "iubO":
@@ -77,14 +77,14 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
             total += float(prefixes[i - 1]) * _moved(space, image, _local(unit, value.size) * size)
         value = image
     if not np.all(np.isfinite(value)):
-        raise MapRefused(f"the iterates leave the numbers: T_1 … T_{n} (theta0) = {value!r}")
+        raise MapRefused(f"the iterates are not finite: T_1 … T_{n} (theta0) = {value!r}")
     if norm is not None and n:
         total = float(np.sum(prefixes[:n])) * norm * _local(unit, value.size) * 2 * size
     return (value if value.flags.writeable else value.copy()), total * (1 + 2.0**-20)
 
 
 def rounding_of_one(space: Space, value: NDArray) -> float:
-    """How far the rounding of one map can move its value: the least that is claimed where no constant is known."""
+    """Bound on the rounding error of one map, the smallest error that is reported if no constant is known."""
     if value.dtype.kind in "iubO":
         return 0.0
     each, norm = _local(_unit(value), value.size) * 2 * _size(value), _of_coordinates(space, value)
@@ -92,7 +92,7 @@ def rounding_of_one(space: Space, value: NDArray) -> float:
 
 
 def prefix_bounds(operators: Operators, n: int, k: float | None) -> NDArray:
-    """Bounds on Lip(T_1 … T_j), j = 0 … n: k^j, or from the maps' own factors where no common k < 1 is known.
+    """Bounds on Lip(T_1 … T_j), j = 0 … n: k^j, or from the factors of each map if no common k < 1 is known.
 
     Raises
     ------
@@ -111,10 +111,10 @@ def prefix_bounds(operators: Operators, n: int, k: float | None) -> NDArray:
 
 
 def moment_prefixes(family: RandomOperator, n: int, p: float) -> NDArray | None:
-    """Bounds on sup (E d(T_1 … T_j x, T_1 … T_j y)^p)^(1/p) / d(x, y), j = 0 … n, p >= 1; None where unknown.
+    """Bounds on sup (E d(T_1 … T_j x, T_1 … T_j y)^p)^(1/p) / d(x, y), j = 0 … n, p >= 1; None if unknown.
 
-    They serve in place of Lipschitz constants for errors in the p-th mean: what rounding does to a map depends on the
-    maps inside it alone, which are independent of T_1 … T_j.
+    They replace Lipschitz constants for errors in p-mean: the rounding error of a map depends only on the maps that are
+    applied before it, which are independent of T_1 … T_j.
     """
     moments = family.second_moments() if p == 2 and isinstance(family.space, Euclidean) else None
     if moments is None or moments.radius >= 1:
@@ -144,7 +144,7 @@ def _local(unit: float, d: int) -> float:
 
 
 def _of_coordinates(space: Space | None, x: NDArray) -> float | None:
-    """c with ‖v‖ <= c max |v_j|, for the spaces whose distance is a norm that is known; None otherwise."""
+    """c with ‖v‖ <= c max |v_j|, for spaces whose distance comes from a known norm; None otherwise."""
     if isinstance(space, Euclidean):
         return math.sqrt(x.size)
     if isinstance(space, SupNorm):

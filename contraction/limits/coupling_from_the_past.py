@@ -1,8 +1,8 @@
 """Coupling from the past (Propp and Wilson 1996): exact draws from the stationary law of a finite chain.
 
-T_1 … T_n is the composition of updates from time -n to 0 with T_i at time -i. Once it is constant, further maps
-inside it change nothing: its value is the backward limit, an exact draw. The same maps are kept when n grows; the
-forward composition T_n … T_1, stopped when it first is constant, is biased.
+T_1 … T_n is the composition of updates from time -n to 0 with T_i at time -i. Once it is constant, further innermost
+maps do not change it: its value is the backward limit, an exact draw. The same maps are reused when n grows. The
+forward composition T_n … T_1, stopped when it is constant for the first time, would be biased.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class ExactSample(Value):
     value : ndarray
         The state, shape (d,), or (size, d).
     maps : int or ndarray
-        The horizon n at which T_1 … T_n was seen to be constant (a power of two), one a draw.
+        The horizon n (a power of two) at which T_1 … T_n was constant, one per draw.
     applications : int
-        Applications of a map to a state, in all.
+        Total number of applications of a map to a state.
     """
 
     value: NDArray
@@ -53,30 +53,30 @@ def coupling_from_the_past(
     monotone: bool = False,
     max_maps: int = 2**20,
 ) -> ExactSample:
-    """Draw exactly from the stationary law of a family whose maps keep a finite set of states.
+    """Draw exactly from the stationary law of a family whose maps send a finite set of states into itself.
 
     Parameters
     ----------
     family
-        Independent maps of one law.
+        A family of independent maps with one law.
     seed
-        Which draw.
+        Seed of the draws.
     states
-        All states, shape (S, d) or (S,) (default: ``family.states``). With ``monotone`` the least and the greatest.
+        All states, shape (S, d) or (S,) (default: ``family.states``). With ``monotone``, the least and the greatest.
     size
-        Number of independent draws along a leading axis; None for one without it.
+        Number of independent draws along a leading axis; None for a single draw without that axis.
     monotone
-        True if every map is monotone for an order in which the two given states are least and greatest: then two
-        chains are followed instead of all (this is the caller's claim, it is not checked).
+        True if every map is monotone for an order in which the two given states are least and greatest. Only two chains
+        are then followed instead of all. Monotonicity is not checked.
     max_maps
-        Horizon at which to give up.
+        The largest number of maps to try.
 
     Raises
     ------
     NotSettled
         If T_1 … T_n is not constant at the largest power of two up to ``max_maps``.
     ValueError
-        If a map leaves the set of states, or an argument has no meaning.
+        If a map leaves the set of states, or an argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried on the states alone.
     """
@@ -101,7 +101,7 @@ def _states(family: RandomOperator, states: ArrayLike | None) -> NDArray:
     if states is None:
         states = family.states
         if states is None:
-            raise ValueError(f"{family!r} names no states: give states=, the finite set its maps keep")
+            raise ValueError(f"{family!r} defines no states: pass states=, a finite set that its maps send into itself")
     given = np.asarray(states)
     points = as_point(given[:, None] if given.ndim == 1 else given, family.dim)
     if points.ndim != 2 or not len(points):
@@ -118,7 +118,7 @@ def _key(x: NDArray) -> Hashable:
 def _draw(
     family: RandomOperator, seed: int, points: NDArray, monotone: bool, max_maps: int
 ) -> tuple[NDArray, int, int]:
-    """One exact draw. Without order, T_1 … T_2n is composed from T_1 … T_n (kept) and the n new maps."""
+    """One exact draw; unless ``monotone``, T_1 … T_2n is composed from the stored T_1 … T_n and the n new maps."""
     n, cost, known = 1, 0, 0
     number = {_key(x): i for i, x in enumerate(points)}
     outer = np.arange(len(points))  # T_1 … T_known as a table of state numbers
@@ -139,7 +139,7 @@ def _draw(
         n *= 2
     raise NotSettled(
         f"the maps have not coalesced by n = {n // 2} (max_maps = {max_maps}): "
-        f"{len(np.unique(outer)) if not monotone else 2} states are left"
+        f"{len(np.unique(outer)) if not monotone else 2} states remain"
     )
 
 

@@ -1,7 +1,8 @@
-"""Nested sets: a-posteriori bounds on the backward limit from an invariant compact set K, without any factor.
+"""Nested sets: a-posteriori bounds on the backward limit from an invariant compact set K, without a contraction factor.
 
-If every map keeps K, the images T_1 … T_n (K) are nested and theta* lies in all of them. For monotone maps and an order
-interval the two extremes are enough; for affine maps and boxes interval arithmetic encloses the image.
+If every map sends K into itself, the images T_1 … T_n (K) are nested and theta* lies in all of them. For monotone maps
+and an order interval the images of its two extremes are enough; for affine maps and boxes, interval arithmetic encloses
+the image.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Image = Callable[[Any, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
 
 @dataclass(frozen=True, eq=False)
 class NestedBoxes(Value):
-    """Boxes low <= theta* <= high, one for each asked n, each inside the one before.
+    """Boxes low <= theta* <= high, one for each requested n, each contained in the one before.
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class NestedBoxes(Value):
 
     @property
     def width(self) -> NDArray:
-        """Largest side of each box, shape (m,): a bound on the sup distance of any two points of it."""
+        """Largest side of each box, shape (m,): a bound on the sup distance of any two points of the box."""
         return np.max(self.high - self.low, axis=-1)
 
 
@@ -57,9 +58,9 @@ def nested_boxes(
     *,
     maps: Literal["monotone", "affine"] | Image = "monotone",
 ) -> NestedBoxes:
-    """Boxes that hold T_1 … T_n (K) for a box K = [low, high] that the drawn maps keep.
+    """Boxes that contain T_1 … T_n (K) for a box K = [low, high] that the drawn maps send into itself.
 
-    They hold the limit theta* whenever every map of the family keeps K (the drawn ones are checked).
+    They contain the limit theta* if every map of the family sends K into itself; only the drawn maps are checked.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def nested_boxes(
     low, high
         The box, shape (d,) each.
     at
-        The n asked for; None for 0, 1, 2, 4, … and N.
+        The requested n (default: 0, 1, 2, 4, … and N).
     maps
         "monotone": x <= y implies T x <= T y in every coordinate (checked on the extremes only); "affine": A x + b by
         interval arithmetic; or a function ``image(draw, low, high)`` that encloses the image of a box.
@@ -76,9 +77,9 @@ def nested_boxes(
     Raises
     ------
     NotCertified
-        If a drawn map does not keep the box, so that the images need not be nested.
+        If a drawn map does not send the box into itself, so that the images need not be nested.
     ValueError
-        If low > high, maps are not affine as claimed, or an argument has no meaning.
+        If low > high, maps are not affine or monotone as claimed, or an argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried in the box.
     """
@@ -87,7 +88,7 @@ def nested_boxes(
     if a.shape != b.shape or a.ndim != 1 or not np.all(a <= b):
         raise ValueError(f"a box has low <= high of shape (d,), got {low!r}, {high!r}")
     if operators.replicas is not None:
-        raise ValueError("nested boxes are for one copy of the maps, not for replicas")
+        raise ValueError("nested boxes need a single copy of the maps, without replicas")
     probe(operators, a, b, inside=True)
     image = _image(operators, maps)
     total = len(operators)

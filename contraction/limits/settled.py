@@ -1,19 +1,19 @@
-"""When a backward path counts as settled, where no constant is proved: one rule for `backward_limit` and networks.
+"""The rule by which a backward path counts as settled if no constant is proved, for `backward_limit` and for networks.
 
-No rule can always tell: T(x) = x/2, or x/2 + 2^(10/p) with a small probability p, is a contraction, and whoever stops
-after fewer than 1/p maps is wrong nearly always. So what is tested is a stated hypothesis about the maps that come
-next, not the limit:
+No finite test can decide this for all families: let T(x) = x/2 + 2^(10/p) with a small probability p and T(x) = x/2
+otherwise. All maps are contractions, and a test that stops after fewer than 1/p maps is nearly always wrong. The rule
+therefore tests a hypothesis about the maps that come next, and not the limit:
 
     P(d(theta_n, theta_(n+m)) > eps | T_1 … T_n) <= delta, where theta_(n+m) = T_1 … T_n X and X = T'_1 … T'_m theta0.
 
-At a horizon n, K fresh X are made from theta0 by m new maps each, and the hypothesis is accepted only if every
-T_1 … T_n X is within eps of T_1 … T_n theta0. If the hypothesis is false, that happens with probability at most
-(1 - delta)^K. The lengths m are pairwise coprime, so that a path with a period is not looked at in step with it, and
+At a horizon n, K fresh starts X are drawn, each with m new maps, and the hypothesis is accepted only if every
+T_1 … T_n X is within eps of T_1 … T_n theta0. If the hypothesis is false, this happens with probability at most
+(1 - delta)^K. The lengths m are pairwise coprime, so that they are not all multiples of a period of the path, and they
 grow with n. Test j has (1 - delta)^K <= alpha / (j (j + 1)), so over all horizons a false hypothesis is accepted with
 probability at most alpha.
 
-Two more conditions keep small moves from passing for a limit: every X that differs from theta0 must have come nearer
-to it, by the factor `SHRUNK`; and if no X differs from theta0, nothing is decided.
+Two more conditions prevent slow movement from being taken for a limit. For every X that differs from theta0, the
+distance must have shrunk by the factor `SHRUNK`; and if no X differs from theta0, the test is undecided.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from numpy.typing import ArrayLike
 
 __all__ = ["AGREEING_HORIZONS", "SHRUNK", "Answer", "Settling", "judged", "lengths"]
 
-#: At so many successive horizons the test must accept.
+#: The number of successive horizons at which the test must accept.
 AGREEING_HORIZONS = 2
-#: A second start must come nearer by this factor: a distance that stays is none that a limit forgets.
+#: The distance of a second start must shrink by this factor; a distance that stays does not indicate a limit.
 SHRUNK = 0.5
-SHORTEST = 16  # new maps behind a fresh start, at least
+SHORTEST = 16  # the least number of new maps for a fresh start
 
 Answer = Literal["agree", "apart", "undecided"]
 
 
 def lengths(n: int) -> tuple[int, int, int]:
-    """Numbers of new maps behind the fresh starts at horizon n: pairwise coprime, and at least n.
+    """Numbers of new maps for the fresh starts at horizon n: pairwise coprime, and at least n.
 
     Examples
     --------
@@ -58,12 +58,12 @@ def judged(before: ArrayLike, after: ArrayLike, eps: float) -> Answer:
     after
         d(T_1 … T_n theta0, T_1 … T_n X), the same shape.
     eps
-        The largest distance that agrees.
+        The largest distance that counts as agreement.
 
     Returns
     -------
     {"agree", "apart", "undecided"}
-        "undecided" if every X is theta0 itself. A distance that is NaN does not agree.
+        "undecided" if every X equals theta0. A NaN distance does not agree.
 
     Examples
     --------
@@ -78,25 +78,25 @@ def judged(before: ArrayLike, after: ArrayLike, eps: float) -> Answer:
 
 @dataclass
 class Settling:
-    """Decide, horizon by horizon, whether a path has settled to ``eps``. It is an estimate, never a certificate.
+    """Decide, horizon by horizon, whether a path has settled to ``eps``; the result is an estimate, not a certificate.
 
     Parameters
     ----------
     eps
-        What no distance may exceed.
+        The largest allowed distance.
     alpha
-        Probability with which a false hypothesis may be accepted, over all horizons.
+        Bound on the probability that a false hypothesis is accepted at any horizon.
     delta
-        Probability in the hypothesis: that of the iterate to move by more than eps within m further maps.
+        Bound in the hypothesis on the probability that the iterate moves by more than eps within m further maps.
 
     Attributes
     ----------
     tests : int
-        How many horizons were tested.
+        The number of horizons that were tested.
     agreeing : int
-        At how many of the last horizons the test accepted.
+        The number of successive last horizons at which the test accepted.
     answer : {"agree", "apart", "undecided"}
-        That of the last test.
+        The answer of the last test.
 
     Examples
     --------

@@ -1,11 +1,11 @@
 """Draws within eps of the stationary law, and unbiased stationary expectations from backward increments.
 
-W_p(law theta_n, mu) <= (E d(theta_n, theta*)^p)^(1/p) <= k^n ‖d(theta0, T theta0)‖_p / (1-k): a draw of
-T_1 … T_n theta0 is a draw within eps of the stationary law, in W_infinity where the displacement is bounded.
+W_p(law theta_n, mu) <= (E d(theta_n, theta*)^p)^(1/p) <= k^n ‖d(theta0, T theta0)‖_p / (1-k): for large n the law of
+T_1 … T_n theta0 is within eps of the stationary law mu, even in W_infinity if the displacement is bounded.
 
 Backward increments telescope: E f(theta*) = E f(theta_m) + sum over j of E [f(theta_{m+js}) - f(theta_{m+(j-1)s})].
-Cut at an independent random horizon with P(horizon >= j) = tail^j, each term divided by that probability, the sum is
-unbiased (Glynn and Rhee 2014), with finite variance where E [...]^2 decays faster than tail^j.
+The sum is truncated at an independent random horizon with P(horizon >= j) = tail^j, and each term is divided by this
+probability. The result is unbiased (Glynn and Rhee 2014), with finite variance if E [...]^2 decays faster than tail^j.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class StationarySample(Value):
     Attributes
     ----------
     value : ndarray
-        Shape (d,), or (size, d): independent draws.
+        Independent draws, shape (d,) or (size, d).
     error : float
         Bound on W_p(law of each draw, stationary law).
     p : float
-        inf for W_infinity.
+        Order of the Wasserstein distance; inf for W_infinity.
     certificate : Certificate
-        Behind the bound.
+        The certificate that gives the bound.
     maps : int
-        Maps in each draw.
+        Number of maps per draw.
     """
 
     value: NDArray
@@ -71,7 +71,7 @@ def sample_stationary(
     theta0: ArrayLike | None = None,
     certificate: ErrorBound | None = None,
 ) -> StationarySample:
-    """Draw within eps of the stationary law in W_p, with the certificate.
+    """Draw from a law within eps of the stationary law in W_p, with a certificate.
 
     Parameters
     ----------
@@ -80,22 +80,22 @@ def sample_stationary(
     eps
         Precision > 0.
     seed
-        Which draws.
+        Seed of the draws.
     p
-        p >= 1: which Wasserstein distance; inf needs a bounded displacement.
+        Order p >= 1 of the Wasserstein distance; inf needs a bounded displacement.
     size
-        Number of independent draws along a leading axis; None for one without it.
+        Number of independent draws along a leading axis; None for a single draw without that axis.
     theta0
         The start (default: zero).
     certificate
-        Use this one (of θ*, with the same p) instead of asking `certify`.
+        A certificate of θ* with the same p (default: the result of `certify`).
 
     Raises
     ------
     NotCertified
-        If the family has no certificate in that sense: for p = inf with unbounded displacement, ask for a finite p.
+        If the family has no certificate for this p. If the displacement is unbounded, use a finite p.
     ValueError
-        If an argument has no meaning, or the maps are not independent.
+        If an argument is invalid, or the maps are not independent.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
@@ -116,9 +116,9 @@ def sample_stationary(
     if certificate is None:
         certificate = _certificate(family, reference, p, seed)
     if certificate.horizon is not None or not certificate.certified:
-        raise ValueError("sampling needs a certificate of θ*, not of drawn maps nor an estimate")
+        raise ValueError("sampling needs a certificate of θ*, not one of drawn maps, and not an estimate")
     if certificate.p < p:
-        raise ValueError(f"the certificate is for p = {certificate.p:g}, W_p with p = {p:g} was asked for")
+        raise ValueError(f"the certificate is for p = {certificate.p:g}, but p = {p:g} was requested")
     n = certificate.steps(eps)
     operators = family.sample(n, seed, replicas=size)
     start = reference
@@ -142,31 +142,32 @@ def _certificate(family: RandomOperator, reference: NDArray, p: float, seed: int
 
 def _origin(family: RandomOperator) -> NDArray:
     if family.dim is None:
-        raise ValueError(f"give theta0: {family!r} does not say how many coordinates a point has")
+        raise ValueError(f"pass theta0: {family!r} does not state the number of coordinates of a point")
     return np.zeros(family.dim)
 
 
 @dataclass(frozen=True, eq=False)
 class UnbiasedExpectation(Value):
-    """An unbiased estimate of E f(theta*), theta* stationary.
+    """An unbiased estimate of E f(theta*), where theta* has the stationary law.
 
     Attributes
     ----------
     estimate : float
         Mean of the copies.
     interval : tuple of float
-        Normal confidence interval: its level is asymptotic (the variance is finite under the condition stated).
+        Normal confidence interval; its level is asymptotic (the variance is finite if rate^stride < tail).
     standard_error : float
-        Of the mean.
+        Standard error of the mean.
     confidence : float
+        Level of the interval.
     copies : int
-        Independent copies.
+        Number of independent copies.
     maps : int
-        Map applications in all (the cost), restarts counted as a plain loop would make them.
+        Total number of map applications (the cost), where restarts count as in a plain loop.
     burn_in, stride, tail : int, int, float
         The levels m + j s and P(horizon >= j) = tail^j.
     rate : float
-        The bound on the decay a map of E (increment)^2 that was used; rate^stride < tail is the condition.
+        The bound in use on the decay of E (increment)^2 per map; the variance is finite if rate^stride < tail.
     """
 
     estimate: float
@@ -204,7 +205,7 @@ class UnbiasedExpectation(Value):
 
 
 def square_rate(family: RandomOperator) -> float | None:
-    """A bound on the decay a map of E d(theta_n, theta*)^2: k^2, E K^2 or rho^2 in mean square; None if unknown."""
+    """A bound on the decay of E d(theta_n, theta*)^2 per map: k^2, E K^2 or rho^2 in mean square; None if unknown."""
     rates = []
     if (k := family.contraction) is not None:
         rates.append(k.value**2)
@@ -233,28 +234,28 @@ def unbiased_expectation(
     Parameters
     ----------
     family
-        Independent maps of one law, contracting on average in L^2.
+        A family of independent maps with one law that contract on average in L^2.
     f
-        Function of points (..., d) -> (...), Lipschitz (or rate= says how its increments decay).
+        Lipschitz function of points (..., d) -> (...); for other functions, rate= must bound the decay of increments.
     theta0
         The start.
     copies
-        Independent copies, at least 2.
+        Number of independent copies, at least 2.
     seed, confidence
         Seed of the draws; level of the normal interval.
     rate
-        Bound on the decay a map of E [f(theta_{n+1}) - f(theta_n)]^2, such as k^2 (the default where it is known), or
-        the exponential of p times an exponent for bounded f.
+        Bound on the decay of E [f(theta_{n+1}) - f(theta_n)]^2 per map, such as E K^p with a small p for bounded f
+        (default: k^2, E K^2 or the squared factor in mean square, if known).
     burn_in, stride, tail
-        m, s and the tail: by default s is 2 time constants 1/ln(1/rate), m is twice that and tail = rate^(s/2), which
-        lies between rate^s and 1 and leaves the variance near that of f(theta*) itself.
+        m, s and the tail (default: s is 2 time constants 1/ln(1/rate), m is 2 s and tail = rate^(s/2), which lies
+        between rate^s and 1 and gives a variance close to that of f(theta*)).
 
     Raises
     ------
     NotCertified
-        If no decay below 1 is known, so that the variance may be infinite.
+        If no decay rate below 1 is known, so that the variance may be infinite.
     ValueError
-        If rate^stride >= tail (infinite variance), or another argument has no meaning.
+        If rate^stride >= tail (infinite variance), or another argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     """
@@ -270,7 +271,7 @@ def unbiased_expectation(
     if decay is None or decay >= 1:
         seen = "unknown" if decay is None else f"{decay:.6g}"
         raise NotCertified(
-            f"the variance may be infinite: the decay a map of squared increments is {seen}, not below 1",
+            f"the variance may be infinite: the decay of squared increments per map is {seen}, not below 1",
             ("rate=, a bound below 1 (for bounded f, E K^p with a small p)",),
         )
     if decay < 0:

@@ -20,17 +20,17 @@ PLOTS: dict[str, tuple[str, str, str]] = {
     "convergence_rates": (
         "contraction.plots.rates",
         "convergence_rates",
-        "Distance to the backward limit θ* against n, a panel a family: backward iterates (solid) fall at the rate "
-        "that the certificate (dashed) promises or faster, down to rounding; forward iterates of the same maps "
-        "(dotted) keep their distance. The fit is a least-squares line through log d over 1e-12 < d/d_0 < 1/2. The "
+        "Distance to the backward limit θ* against n, one panel per family: backward iterates (solid) converge at "
+        "least as fast as the certificate (dashed) states, down to rounding; forward iterates of the same maps "
+        "(dotted) do not converge. The fit is a least-squares line through log d over 1e-12 < d/d_0 < 1/2. The "
         "certificate of the last panel bounds a moment, not one draw.",
     ),
     "sample_paths": (
         "contraction.plots.paths",
         "sample_paths",
-        "One draw of the maps in both orders. Left, Example 2.4: forward jumps between the two values for ever, "
-        "backward stays at the value of the first map. Right, Section 3.1: forward keeps moving, backward settles, "
-        "at another point for every draw.",
+        "One draw of the maps in both orders. Left, Example 2.4: forward iterates never stop jumping between the two "
+        "values, backward iterates stay at the value of the first map. Right, Section 3.1: forward iterates keep "
+        "moving, backward iterates converge, to a different point for every draw.",
     ),
     "plane_paths": (
         "contraction.plots.paths",
@@ -85,7 +85,7 @@ def draw(name: str) -> Figure:
     Raises
     ------
     KeyError
-        If there is no such plot; the message lists what is known.
+        If there is no such plot; the message lists the names of all plots.
     """
     if name not in PLOTS:
         raise KeyError(f"no plot is called {name!r}. Known: {', '.join(PLOTS)}")

@@ -23,10 +23,10 @@ __all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances", "fitted_rate
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One panel: a family, a start, how far to look, and how its certificate is asked for.
+    """One panel: a family, a start, the last iterate, and the arguments of its certificate.
 
-    ``far`` is where the limit is read off (the iterate whose error no longer shows), ``certificate`` the keywords of
-    `certify`.
+    ``far`` is the iterate that is used as the limit (its error is too small to be visible), ``certificate`` the keyword
+    arguments of `certify`.
     """
 
     title: str
@@ -133,7 +133,7 @@ def distances(exhibit: Exhibit) -> tuple[NDArray, NDArray, ErrorBound]:
 def fitted_rate(gaps: Sequence[float] | NDArray) -> float | None:
     """Rate r of the least-squares line through log d(θ*, θ_n), over the n with d between 1e-12 and 1/2 of d_0.
 
-    None where fewer than three such n exist.
+    None if fewer than three such n exist.
     """
     gaps = np.asarray(gaps, dtype=float)
     n = np.flatnonzero((gaps > 1e-12 * gaps[0]) & (gaps < 0.5 * gaps[0]))
@@ -143,7 +143,7 @@ def fitted_rate(gaps: Sequence[float] | NDArray) -> float | None:
 
 
 def convergence_rates():
-    """Backward (solid), its certificate (dashed) and forward (dotted) for every family, a panel each."""
+    """Backward (solid), its certificate (dashed) and forward (dotted) for every family, one panel per family."""
     columns, rows = 3, -(-len(SHOWCASE) // 3)
     fig, axes = figure(rows, columns, height=1.95 * rows)
     for axis, exhibit in zip(axes.flat, SHOWCASE, strict=False):
@@ -190,6 +190,6 @@ def _panel(axis: Any, exhibit: Exhibit) -> None:
 
 
 def _promised_rate(claim: NDArray) -> float:
-    """The rate of a bound a map, over the second half of what is shown."""
+    """The rate of a bound per map, over the second half of the plotted range."""
     half = len(claim) // 2
     return float((claim[-1] / claim[half]) ** (1 / (len(claim) - 1 - half)))

@@ -1,4 +1,4 @@
-"""One look for every plot: readable in print, and told apart by colour-blind readers (Okabe and Ito's colours)."""
+"""Common style of all plots: readable in print and for colour-blind readers (colours of Okabe and Ito)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the house style inside a with block; raise ImportError naming the extra if matplotlib is missing."""
+    """Apply the common style inside a with block; raise an ImportError that names the extra without matplotlib."""
     try:
         import matplotlib
     except ImportError as error:
@@ -71,7 +71,7 @@ def positive(values):
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> list[Path]:
-    """Write ``name``.png and ``name``.svg into the folder, each whole or not at all; return their paths."""
+    """Write ``name``.png and ``name``.svg into the folder, each atomically; return their paths."""
     folder = check_writable_folder(folder)
     with style():
         png = write_atomically(folder / f"{name}.png", lambda path: fig.savefig(path))

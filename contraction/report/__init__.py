@@ -1,1 +1,1 @@
-"""The theory on one page."""
+"""The HTML report on the theory."""

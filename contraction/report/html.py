@@ -90,7 +90,7 @@ def table_html(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def markdown_html(text: str) -> str:
-    """The Markdown that this project writes (headings, paragraphs, lists, bold, code) as HTML; headings one lower."""
+    """Convert a subset of Markdown (headings, paragraphs, lists, bold, code) to HTML; headings go one level down."""
 
     def inline(line: str) -> str:
         line = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(line))
@@ -188,8 +188,8 @@ is one statement, checked on randomly generated cases.</p>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>
 <li><strong>statistical</strong>: a test with stated sample size and error rates.</li>
-<li><strong>refuted</strong>: the printed form was run and was seen to fail, which is what passes; its correction, or
-the hypothesis to add, is in the errata.</li>
-<li><strong>loose</strong>: the printed bound was run and holds; it is not attained.</li>
-<li><strong>beyond</strong>: the printed text stands; something that it does not say was run and seen.</li></ul>
+<li><strong>refuted</strong>: the check passes because the printed form fails; its correction, or the hypothesis to
+add, is in the errata.</li>
+<li><strong>loose</strong>: the printed bound holds but is not attained.</li>
+<li><strong>beyond</strong>: the printed text holds; the check shows something that it does not state.</li></ul>
 """

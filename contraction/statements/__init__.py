@@ -1,7 +1,7 @@
 """The registry of statements: one file per statement, in a package per place in the paper.
 
-``section_1`` to ``appendix_e`` hold the statements, ``cases`` what they are checked on, and ``render`` writes the
-table, the JSON and the errata. ``records`` defines what a statement and a verdict are.
+``section_1`` to ``appendix_e`` contain the statements and ``cases`` their test cases; ``render`` writes the table, the
+JSON and the errata; ``records`` defines the classes of statements and verdicts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def find(name: str) -> tuple[Statement, ...]:
     Raises
     ------
     KeyError
-        If nothing has that name; the message lists what is known.
+        If no statement has that name; the message lists the known names.
     """
     wanted = name.casefold().strip()
     known: dict[str, list[Statement]] = {}

@@ -41,7 +41,7 @@ def _ratio(m: Fraction, c: Fraction) -> float:
 def equal(
     statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
 ) -> Verdict:
-    """measured == claimed, entry by entry; the first pair that differs (or the first of all) is kept, with its name."""
+    """measured == claimed, entry by entry; the verdict names the first pair that differs, or else the first pair."""
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
@@ -63,7 +63,7 @@ def equal(
 def at_most(
     statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
 ) -> Verdict:
-    """measured <= claimed, entry by entry and without rounding; the pair with the largest ratio is kept, named."""
+    """measured <= claimed, entry by entry and without rounding; the verdict names the pair with the largest ratio."""
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")

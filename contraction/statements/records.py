@@ -2,12 +2,12 @@
 
 A statement is one file of this package, named by content, with
 
-- ``check(...) -> Verdict``: one measured number beside one claimed number, on the arguments it is given;
+- ``check(...) -> Verdict``, which compares one measured number with one claimed number for the given arguments;
 - ``cases(rng, tier)``: a seeded generator of keyword arguments for ``check`` (tier "standard" or "thorough");
-- ``check_printed(...) -> Verdict``, which runs what the printed text says: of kind "refuted" where the printed form of
-  a row is wrong or lacks a hypothesis (it holds when the printed form is seen to fail), of kind "loose" where a printed
-  bound holds and is not sharp, of kind "beyond" where the text stands and more is shown; ``printed_cases(rng, tier)``
-  beside it if it takes arguments;
+- ``check_printed(...) -> Verdict``, which checks the printed text. Its kind is "refuted" if the printed form of a row
+  is wrong or lacks a hypothesis (the verdict holds if the printed form fails), "loose" if a printed bound holds but is
+  not sharp, and "beyond" if the text holds and the check shows more. ``printed_cases(rng, tier)`` generates its
+  arguments, if it has any;
 - ``STATEMENT``: the record below.
 """
 
@@ -49,7 +49,7 @@ _OF_THE_TEXT: tuple[Kind, ...] = ("refuted", "loose", "beyond")
 
 
 def ratio_of(measured: float | None, claimed: float | None) -> float | None:
-    """measured / claimed, with 0/0 = 1; None where no two numbers are compared."""
+    """measured / claimed, with 0/0 = 1; None if no two numbers are compared."""
     if measured is None or claimed is None:
         return None
     if claimed == 0:
@@ -59,39 +59,39 @@ def ratio_of(measured: float | None, claimed: float | None) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Value):
-    """What a check of a statement found.
+    """The result of a check of a statement.
 
     Attributes
     ----------
     statement : str
         Name of the statement (its file).
     rows : tuple of int
-        Rows of the audit that it speaks of.
+        Rows of the audit that the check covers.
     kind : {"exact", "tight", "upper", "statistical", "refuted", "loose", "beyond"}
         exact: two exact objects are equal; tight: equal within derived rounding, asserted from both sides;
         upper: measured <= claimed within derived rounding; statistical: a test with stated error rates;
-        refuted: the printed form fails; loose: the printed bound holds and is not attained; beyond: the text stands,
-        and what it does not say was seen.
+        refuted: the printed form fails; loose: the printed bound holds but is not attained; beyond: the text holds,
+        and the check shows something that it does not state.
     holds : bool
-        Whether the check passed (for "refuted": whether the printed form was seen to fail).
+        Whether the check passed (for "refuted": whether the printed form failed).
     measured, claimed : float or None
         The two numbers compared.
     ratio : float or None
-        measured / claimed (0/0 = 1); filled in when left out.
+        measured / claimed, with 0/0 = 1 (default: computed from the two numbers).
     cases : int
-        How many checks were made.
+        Number of checks.
     paths : int
-        How many simulated paths they rest on, over and above (0 where nothing is simulated).
+        Number of simulated paths behind the checks (0 without simulation); they do not count as checks.
     seed : int or None
-        What replays them.
+        The seed that replays the checks.
     hypotheses : str
-        Under which hypotheses, in one line.
+        The hypotheses, in one line.
     error_rates : tuple of float or None
         (false alarm, miss) of a statistical check.
     note : str
         The formula with both sides, for a failure report.
     part : str
-        Where several inequalities are compared in one check: the name of the one that says most against it.
+        If one check compares several inequalities: the name of the worst one.
     """
 
     statement: str
@@ -125,9 +125,9 @@ class Verdict(Value):
     def upper(
         cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, parts=None, **extra
     ) -> Verdict:
-        """measured <= claimed + rounding; arrays are compared entrywise and the worst pair is kept.
+        """measured <= claimed + rounding; arrays are compared entrywise and the verdict holds the worst pair.
 
-        ``parts`` names the entries; the verdict keeps the name of the worst.
+        ``parts`` names the entries; the verdict holds the name of the worst one.
         """
         m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
         holds = bool(np.all(m <= c + r))
@@ -140,13 +140,13 @@ class Verdict(Value):
 
     @property
     def failure(self) -> str:
-        """What a failure report says: the worst part by name, both numbers and the formula."""
+        """The text of a failure report: the name of the worst part, both numbers and the formula."""
         part = f" ({self.part})" if self.part else ""
         return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}; {self.note}"
 
     @classmethod
     def tight(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding, **extra) -> Verdict:
-        """|measured - claimed| <= rounding, entrywise; the worst pair is kept."""
+        """|measured - claimed| <= rounding, entrywise; the verdict holds the worst pair."""
         m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
         gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
         worst = int(np.argmax(gap - r))
@@ -156,12 +156,12 @@ class Verdict(Value):
 def name_of(parts: Sequence[str], worst: int, count: int) -> str:
     """The name of one of ``count`` entries; every entry must have a name."""
     if len(parts) != count:
-        raise ValueError(f"{count} pairs of numbers are compared, and {len(parts)} are named")
+        raise ValueError(f"{count} pairs of numbers are compared, but {len(parts)} are named")
     return parts[worst]
 
 
 def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
-    """One verdict for many of one statement: holds if all do, with the ratio that says most against it."""
+    """Combine verdicts of one statement: the result holds if all of them hold, and has the worst ratio."""
     verdicts = list(verdicts)
     if not verdicts:
         raise ValueError("there must be at least one verdict to combine")
@@ -196,7 +196,7 @@ class Control:
     check : callable
         ``check(seed)``: the check of the statement, with the wrong claim in place of the right one.
     part : str
-        The part of the check that must notice; "" for any.
+        The part of the check that must fail; "" for any part.
     """
 
     wrong: str
@@ -211,27 +211,27 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the audit: a place in the printed text and what became of it.
+    """One row of the audit: a place in the printed text and the verdict on it.
 
     Attributes
     ----------
     id : int
         Number of the row.
     place : str
-        Where in the text.
+        The place in the text.
     printed : {"OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"}
-        Verdict on the printed text; "LOOSE" with a severity asks for another wording, without one the text is true and
-        not sharp or not explicit; "BEYOND" is no statement of the paper.
+        Verdict on the printed text. "LOOSE" with a severity means that the text needs another wording; without a
+        severity the text is true but not sharp or not explicit. "BEYOND" is not a statement of the paper.
     quote : str
-        What is printed: whole sentences, verbatim, their formulas in plain characters (a test finds each of them in the
-        paper); "" where nothing is quoted.
+        The printed text: whole sentences, verbatim, with formulas in plain characters (a test finds each of them in the
+        paper); "" if nothing is quoted.
     why, correct : str
-        Why it does not stand as printed, and what does: the correction, or the hypothesis to add.
+        The reason why the printed text does not hold, and the correction or the hypothesis to add.
     severity : {"typo", "repairable", "changes a conclusion"} or None
-        For every row of the errata and of the hypotheses to add, and for nothing else; the last only where a
-        conclusion of the paper changes.
+        Set for every row of the errata and of the hypotheses to add, and None for all other rows; the last value means
+        that a conclusion of the paper changes.
     beyond : str
-        What more is true, or what the text does not say.
+        A result that goes beyond the printed text.
     """
 
     id: int
@@ -249,25 +249,25 @@ class Row:
         if (self.severity is None) != (not self.correct):
             raise ValueError(f"row {self.id}: a correction belongs to every slip and to nothing else")
         if self.severity is not None and not self.quote:
-            raise ValueError(f"row {self.id}: a slip is quoted")
+            raise ValueError(f"row {self.id}: a slip needs a quote")
         if self.printed in ("LOOSE", "BEYOND") and self.severity is None and not self.beyond:
-            raise ValueError(f"row {self.id}: what goes beyond the paper is said")
+            raise ValueError(f"row {self.id}: a row beyond the paper needs the text ``beyond``")
 
     @property
     def section(self) -> Section | None:
-        """Where the row is entered: errata, hypotheses to add, beyond the paper, or nowhere."""
+        """The section that lists the row: errata, hypotheses to add, beyond the paper, or None."""
         if self.severity is not None:
             return "hypotheses" if self.printed == "HYP" else "errata"
         return "beyond" if self.beyond else None
 
     @property
     def in_paper(self) -> bool:
-        """Whether the row is a statement of the paper; the others are counted nowhere."""
+        """Whether the row is a statement of the paper; other rows are not counted."""
         return self.printed != "BEYOND"
 
     @property
     def stands(self) -> bool:
-        """Whether a statement of the paper stands as printed."""
+        """Whether a statement of the paper holds as printed."""
         return self.in_paper and self.severity is None
 
 
@@ -284,13 +284,13 @@ class Statement:
     claim : str
         One line of mathematics.
     hypotheses : str
-        Under which it is checked.
+        The hypotheses of the check.
     rows : tuple of Row
-        The rows of the audit it reaches.
+        The rows of the audit that the statement covers.
     check, cases, check_printed, printed_cases : callables
-        As the module's docstring says.
+        The functions of the module docstring.
     controls : tuple of Control
-        Wrong claims, just beyond the smallest that the check is to detect; ``verify`` runs them too.
+        Wrong claims that the check must detect, close to the smallest detectable error; ``verify`` also runs them.
     derivation, test : str
         Where its symbolic derivation and its test stand; "" if there is none. Its machine-checked proofs are linked in
         ``machine_checked``.
@@ -318,13 +318,13 @@ class Statement:
                 yield self._combined(about, replay)
 
     def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
-        """Run the printed forms that fail; the verdict holds when they are seen to fail. None where there is none."""
+        """Run the printed forms that fail; the verdict holds if they fail. None if there are none."""
         verdicts, replay = self._of_the_text(seed, tier)
         found = [v for v in verdicts if v.kind == "refuted"]
         return self._combined(found, replay) if found else None
 
     def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
-        """For each row whose printed form can be run: the verdicts that speak of the fewest rows with it, combined."""
+        """For each row with a printed form to run: the combination of the verdicts that cover the fewest other rows."""
         found, replay = self._of_the_text(seed, tier)
         by_row = {}
         for row in self.rows:
@@ -335,7 +335,7 @@ class Statement:
         return by_row
 
     def undetected(self, seed: int = 0) -> list[str]:
-        """The wrong claims of ``controls`` that the check lets pass."""
+        """The wrong claims of ``controls`` that the check does not detect."""
         return [control.wrong for control in self.controls if not control.detected(seed)]
 
     def _of_the_text(self, seed: int, tier: Tier) -> tuple[list[Verdict], int | None]:
@@ -350,10 +350,10 @@ class Statement:
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
     ) -> tuple[list[Verdict], int | None]:
-        """The verdicts, and the seed that replays them: None if nothing of them is drawn.
+        """The verdicts, and the seed that replays them, or None if they draw nothing.
 
-        The seed reaches every check: through the generator of its cases, or as its own argument ``seed`` where the
-        cases do not set it.
+        Every check gets the seed: through the generator of its cases, or as its argument ``seed`` if the cases do not
+        set it.
         """
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
         before = rng.bit_generator.state

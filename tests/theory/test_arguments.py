@@ -68,7 +68,7 @@ def test_iterates_that_are_asked_for() -> None:
         check_iterates([0, 6], 5)
     with pytest.raises(ValueError, match=r"the index of an iterate must be an integer of at least 0, got 1\.0"):
         check_iterates([1.0], 5)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match=r"at lists the iterates asked for, such as \[3\], got 3"):
+    with pytest.raises(TypeError, match=r"at must be a list of the requested iterates, such as \[3\], got 3"):
         check_iterates(3, 5)  # pyright: ignore[reportArgumentType]
 
 

@@ -295,5 +295,5 @@ def test_frozen_laws_of_scipy_and_functions_are_noise():
     ).shape == (6, 1)
     assert LeastSquares(X, Y, 0.05, label_noise=stats.t(3)).second_moments() is not None
     for bad in ("norm", stats.norm, 3.0):
-        with pytest.raises(TypeError, match="noise is a Noise, a frozen law"):
+        with pytest.raises(TypeError, match="noise must be a Noise, a frozen law"):
             QuadraticSGD(0.2, bad)

@@ -209,7 +209,7 @@ def test_what_has_no_meaning_is_refused():
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, replicas=1), "replicas must be an integer of at least 2"),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, "both"), 'must be "top" or "all"'),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, confidence=1.0), "between 0 and 1"),
-        (lambda: ct.lyapunov_exponents(family, [[0.0]], 9), r"one point \(d,\)"),
+        (lambda: ct.lyapunov_exponents(family, [[0.0]], 9), r"one start \(d,\)"),
     ):
         with pytest.raises(ValueError, match=rule):
             call()

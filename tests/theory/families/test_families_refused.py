@@ -42,17 +42,17 @@ CASES = {
     "float weights": (lambda: fam.FiniteFamily([(0, 0), (0, 1)], [0.5, 0.6]), r"sum to one, got \[0.5, 0.6\]"),
     "weights count": (lambda: fam.FiniteFamily([(0, 0)], [HALF, HALF]), r"one entry per map, got 2 for 1 maps"),
     "negative weight": (lambda: fam.ConstantMaps([0, 1], [-1, 2]), r"weights must be >= 0, got Fraction\(-1, 1\)"),
-    "two laws": (lambda: fam.FiniteFamily([(0, 0)], [1], law=fam.IID(1)), r"give weights or law, not both"),
+    "two laws": (lambda: fam.FiniteFamily([(0, 0)], [1], law=fam.IID(1)), r"pass weights or law, not both"),
     "mixed maps": (lambda: fam.FiniteFamily([(0, 0), np.sin]), r"all functions or all pairs"),
     "pair shapes": (
         lambda: fam.FiniteFamily([(np.eye(2), [1, 2, 3])]),
         r"on 3 coordinates .* got shapes \(2, 2\) and \(3,\)",
     ),
     "pair nan": (lambda: fam.FiniteFamily([(0.5, math.nan)]), r"A and b must have finite entries"),
-    "finite dim": (lambda: fam.FiniteFamily([(0.5, [1.0, 2.0])], dim=1), r"act on 2 coordinates, dim=1 was given"),
+    "finite dim": (lambda: fam.FiniteFamily([(0.5, [1.0, 2.0])], dim=1), r"act on 2 coordinates, but dim is 1"),
     "lipschitz count": (lambda: fam.FiniteFamily([np.sin], lipschitz=[1, 1]), r"one entry per map, got 2 for 1"),
     "lipschitz sign": (lambda: fam.FiniteFamily([np.sin], lipschitz=[-1]), r"Lipschitz constants must be >= 0"),
-    "three values": (lambda: fam.BernoulliConvolution(HALF, (0, 1, 2)), r"has two values, got 3"),
+    "three values": (lambda: fam.BernoulliConvolution(HALF, (0, 1, 2)), r"needs two values, got 3"),
     "bernoulli h": (lambda: fam.BernoulliConvolution(math.inf), r"learning rate h must be a finite number, got inf"),
     "affine count": (lambda: fam.RandomAffine([0.5, 0.5], [1.0]), r"got 2 linear parts and 1 offsets"),
     "affine law": (
@@ -63,7 +63,7 @@ CASES = {
     "y shape": (lambda: fam.RidgeLoss(X, np.ones(3)), r"y must have shape \(4\), got shape \(3,\)"),
     "X empty": (lambda: fam.RidgeLoss(np.ones((0, 2)), []), r"X must have shape \(any, any\), got shape \(0, 2\)"),
     "ridge": (lambda: fam.RidgeLoss(X, Y, -1.0), r"ridge rho must be a finite number >= 0, got -1.0"),
-    "labels": (lambda: fam.RidgeLogisticLoss(X, [0, 1, 1, 1]), r"labels of a logistic loss are -1 or 1, got 0.0"),
+    "labels": (lambda: fam.RidgeLogisticLoss(X, [0, 1, 1, 1]), r"logistic labels must be -1 or 1, got 0.0"),
     "sharpness": (lambda: fam.SoftplusLoss(X, Y, 0.0, 0.0), r"sharpness must be a finite number > 0, got 0.0"),
     "no loss": (lambda: fam.GradientSteps(3, 0.1), r"loss must be a DataLoss"),
     "batch too large": (lambda: fam.GradientSteps(RIDGE, 0.1, 5), r"at most 4 rows, got 5"),
@@ -79,7 +79,7 @@ CASES = {
     "shape": (lambda: fam.ExpandingOnAverage(shape="cosine"), r"'linear' or 'sine', got 'cosine'"),
     "label noise": (
         lambda: fam.LeastSquares(X, Y, 0.1, 1, fam.GaussianVector(np.eye(2))),
-        r"label noise is a law on R",
+        r"label noise must be a law on R",
     ),
     "empty prefix": (lambda: fam.PrefixMaps([()]), r"non-empty sequence of letters 0 … 1, got \(\)"),
     "letter": (lambda: fam.PrefixMaps([(2,)]), r"letters 0 … 1, got \(2,\)"),
@@ -99,7 +99,7 @@ CASES = {
     "grid": (lambda: fam.PicardIteration([1.0, 0.0]), r"strictly increasing"),
     "vector slope": (
         lambda: fam.PicardIteration([0.0, 1.0], slope=fam.GaussianVector(np.eye(2))),
-        r"slope is a law on R",
+        r"slope must be a law on R",
     ),
     "start nan": (
         lambda: ct.forward_iterates(fam.QuadraticSGD(0.1).sample(2), math.nan),

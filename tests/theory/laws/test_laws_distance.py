@@ -247,7 +247,7 @@ def test_refusals():
         moment_bracket(QuadraticSGD(2.5, Uniform()), 3, 0.0)
     with pytest.raises(ValueError, match="p >= 1"):
         wasserstein(ExactLaw({0: 1}), ExactLaw({1: 1}), 0.5)
-    with pytest.raises(ValueError, match="on the line"):
+    with pytest.raises(ValueError, match="laws on R"):
         wasserstein(ExactLaw({(0, 0): 1}), ExactLaw({(0, 0): 1}))
     with pytest.raises(ValueError, match="lower <= upper"):
         Bracket(1.0, 0.5, 1, 0, "", "")

@@ -182,7 +182,7 @@ def test_one_wrong_mass_in_a_million_words_is_detected():
         (lambda: exact_law(BERNOULLI, 2, index_law=lambda n: [((0,), 1)]), ValueError, "length 2"),
         (lambda: exact_law([(HALF, [0, 0]), (HALF, [0, 0, 0])], 2), ValueError, "one dimension"),
         (lambda: exact_law(BERNOULLI, 2, [1, 2]), ValueError, "1 coordinates"),
-        (lambda: exact_law([lambda x: x * 0.5], 1), TypeError, "gave the float"),
+        (lambda: exact_law([lambda x: x * 0.5], 1), TypeError, "returned the float"),
         (lambda: exact_law(BERNOULLI, 2, order=CustomOrder(lambda n: [3])), ValueError, "maps are 1 … 2"),
         (lambda: merged_law(BERNOULLI, 2, order=Late(1)), ValueError, "Forward"),
         (lambda: ExactLaw({0: HALF}), ValueError, "sum to one"),

@@ -100,7 +100,7 @@ def test_few_seeds_cannot_reach_five_percent():
         (([],), "at least one pair"),
         (([1.0, np.inf],), "must be finite"),
         (([1.0], "median"), "one of mean, signed_rank, sign"),
-        (([[1.0, 2.0]],), "one difference a pair"),
+        (([[1.0, 2.0]],), "one difference per pair"),
     ],
 )
 def test_bad_input(arguments, message):

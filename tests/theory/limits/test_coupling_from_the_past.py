@@ -141,7 +141,7 @@ def test_errors():
         coupling_from_the_past(flip, 0, [0, 1], max_maps=64)
     family = family_of(CHAIN)
     for call, rule in (
-        (lambda: coupling_from_the_past(family, 0), "names no states"),
+        (lambda: coupling_from_the_past(family, 0), "defines no states"),
         (lambda: coupling_from_the_past(family, 0, [1, 1]), "different from one another"),
         (lambda: coupling_from_the_past(family, 0, [1]), "not among the states"),
         (lambda: coupling_from_the_past(family, 0, [1, 2], max_maps=0), "max_maps must be an integer of at least 1"),

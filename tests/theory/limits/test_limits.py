@@ -95,9 +95,9 @@ def test_another_start_is_reported_apart():
 @pytest.mark.parametrize(
     ("maps", "words"),
     [
-        ([(1.0, 1.0), (1.0, 2.0)], "nothing comes nearer"),  # sums of ones and twos
-        ([(1.5, 1.0), (2.0, -1.0)], "nothing comes nearer"),
-        ([(-1.0, 1.0), (-1.0, 0.0)], "nothing comes nearer"),  # isometries
+        ([(1.0, 1.0), (1.0, 2.0)], "no start comes nearer"),  # sums of ones and twos
+        ([(1.5, 1.0), (2.0, -1.0)], "no start comes nearer"),
+        ([(-1.0, 1.0), (-1.0, 0.0)], "no start comes nearer"),  # isometries
         ([(0.999, 1.0), (1.0005, 0.0)], "not settled within eps = 1e-06 by 1024 maps"),
     ],
 )
@@ -114,7 +114,7 @@ def test_iterates_that_overflow_have_no_limit():
 
 def test_nothing_moved_is_undecided_unless_a_displacement_of_zero_is_known():
     own = ct.RandomOperator(lambda rng: 0.0, lambda theta, u: theta + u)
-    with pytest.raises(NotSettled, match=r"undecided: by n = 64 no fresh start .* declare displacement=0\.0"):
+    with pytest.raises(NotSettled, match=r"undecided: at n = 64, no fresh start .* declare displacement=0\.0"):
         backward_limit(own, 1.0, 1e-6, patience=64)
     for family in (
         ct.RandomOperator(lambda rng: 0.0, lambda theta, u: theta + u, displacement=0.0),
@@ -152,7 +152,7 @@ def test_an_estimate_needs_independent_maps():
 
 
 def test_horizon_of_a_certificate():
-    with pytest.raises(NotSettled, match="asks for 132 maps for eps = 1e-06, max_maps is 100"):
+    with pytest.raises(NotSettled, match="needs 132 maps for eps = 1e-06, max_maps is 100"):
         backward_limit(QuadraticSGD(0.1, Uniform(-1, 1)), 0.0, 1e-6, 0, max_maps=100)
 
 
@@ -234,7 +234,7 @@ def test_apply_backward_is_the_word():
             "the family's metric",
         ),
         (lambda f: backward_limit(f.sample(3), 0.0, 1e-3), "takes a random operator"),
-        (lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)), "says nothing of the limit"),
+        (lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)), "does not bound the distance to the limit"),
     ],
 )
 def test_bad_input(call, rule):

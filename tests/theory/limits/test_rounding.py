@@ -129,7 +129,7 @@ def test_the_bound_on_the_iterates_alone_is_smaller_than_the_distance():
 @pytest.mark.parametrize(("name", "eps"), [("slow, far from 0", 1e-12), ("float32", 1e-6), ("tanh", 1e-30)])
 def test_an_eps_below_the_rounding_is_refused(name, eps):
     family, _, theta0, _ = FAMILIES[name]
-    with pytest.raises(ValueError, match=f"eps = {eps} is below what {theta0.dtype} can hold here: rounding alone"):
+    with pytest.raises(ValueError, match=f"eps = {eps} is below the precision of {theta0.dtype} here: rounding alone"):
         backward_limit(family, theta0, eps)
 
 

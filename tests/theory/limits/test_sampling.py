@@ -134,7 +134,7 @@ def test_variance_must_be_finite():
         (lambda f: sample_stationary(f, 0.1, size=0), "size must be an integer of at least 1"),
         (lambda f: sample_stationary(f.sample(3), 0.1), "takes a random operator"),
         (lambda f: sample_stationary(FiniteFamily([(0.5, 0), (0.5, 1)], law=Cyclic(2)), 0.1), "independent maps"),
-        (lambda f: sample_stationary(f, 0.1, certificate=estimate(f, 0.0)), "nor an estimate"),
+        (lambda f: sample_stationary(f, 0.1, certificate=estimate(f, 0.0)), "not an estimate"),
         (lambda f: unbiased_expectation(f, lambda x: x, 0.0), "f must map points"),
         (lambda f: unbiased_expectation(f, lambda x: x[..., 0], 0.0, copies=1), "copies must be an integer of"),
         (lambda f: unbiased_expectation(f, lambda x: x[..., 0], 0.0, confidence=0), "confidence must be between"),

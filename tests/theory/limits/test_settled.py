@@ -129,7 +129,7 @@ def test_paths_without_a_limit_are_refused_early(step, theta0):
     family = ct.RandomOperator(
         lambda rng, size: rng.standard_normal(size), lambda t, u: step(t, u[..., None]), vectorized=True
     )
-    with pytest.raises(NotSettled, match="nothing comes nearer"):
+    with pytest.raises(NotSettled, match="no start comes nearer"):
         backward_limit(family, theta0, 1e-3, patience=256)
 
 

@@ -200,8 +200,8 @@ def _with(s: Statement, row: Row) -> Statement:
     [
         ({"printed": "OK", "severity": "typo", "quote": "Q.", "correct": "C."}, "a severity belongs to every slip"),
         ({"printed": "HYP", "quote": "Q.", "severity": "typo"}, "a correction belongs to every slip"),
-        ({"printed": "TYPO", "correct": "C.", "severity": "typo"}, "a slip is quoted"),
-        ({"printed": "BEYOND"}, "what goes beyond the paper is said"),
+        ({"printed": "TYPO", "correct": "C.", "severity": "typo"}, "a slip needs a quote"),
+        ({"printed": "BEYOND"}, "a row beyond the paper needs"),
     ],
 )
 def test_rows_that_say_too_little_are_refused(arguments, rule):

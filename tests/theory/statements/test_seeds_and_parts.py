@@ -133,7 +133,7 @@ def test_the_parts_of_the_strongly_convex_step(monkeypatch, name, wrong, parts):
 def test_every_pair_needs_a_name():
     for compare in (comparisons.equal, comparisons.at_most):
         assert compare("s", (1,), [1, 2], [1, 1], parts=("one", "two")).part == "two"
-        with pytest.raises(ValueError, match="2 pairs of numbers are compared, and 1 are named"):
+        with pytest.raises(ValueError, match="2 pairs of numbers are compared, but 1 are named"):
             compare("s", (1,), [1, 2], [1, 1], parts=("one",))
     assert Verdict.upper("s", (1,), [1.0, 3.0], [2.0, 2.0], parts=("one", "two")).part == "two"
     assert Verdict.upper("s", (1,), 1, 2).failure == "s: measured 1.0, claimed 2.0; "
