@@ -263,6 +263,27 @@ def parse(name: str) -> OrderCurve:
     return curve
 
 
+def curve_of(name: str) -> Order | Average | Policy:
+    """Return the order, average or policy of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such curve, or it belongs to a step of the catalogue's.
+
+    Examples
+    --------
+    >>> curve_of("windowed-5")
+    Windowed(w=5)
+    """
+    curve = parse(name)
+    if isinstance(curve, StepRule | Decayed):
+        raise ValueError(f"{curve.name} is for experiments of the catalogue; give the step another learning rate")
+    if isinstance(curve, Averaged):
+        return curve.average
+    return curve.policy if isinstance(curve, Decided) else curve.order
+
+
 def compares_steps(names: Iterable[str]) -> bool:
     """Return whether a step of appendix D is among some curves, in place of two orders of one step."""
     return any(isinstance(parse(name), StepRule) for name in names)

@@ -16,6 +16,7 @@ from nn_experiments.engine.checking import check_step, checked_kernel, why_not_e
 from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.purity import probe_measurement
+from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
@@ -26,9 +27,9 @@ from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
 from nn_experiments.training.averages import Average
 from nn_experiments.training.batches import Batches, check_batches
-from nn_experiments.training.metrics import Functions, Measurement
+from nn_experiments.training.metrics import Measurement, check_measurement
 from nn_experiments.training.policies import METRIC_NAME, Policy, ResetIfBetter
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.step import State, TrainingStep, check_state
 
 __all__ = ["run"]
 
@@ -107,8 +108,11 @@ def run(
 
     Raises
     ------
+    TypeError
+        If ``at``, ``seeds``, ``state`` or ``measure`` is of another type.
     ValueError
-        If a curve has no name, a metric is unknown, the folder holds a run that cannot be seen to be the same (see
+        If a curve has no name, a metric is unknown or has the name of a column of `Curves.to_csv`, fewer batches were
+        recorded by `from_loop` than are needed, the folder holds a run that cannot be seen to be the same (see
         Notes), or the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions.
@@ -144,11 +148,14 @@ def run(
     (2, 3, 11)
     """
     numbers = tuple(check_iterates(at))
-    measurement = Functions(measure) if isinstance(measure, Mapping) else measure
+    measurement = check_measurement("measure", measure)
     batches = check_batches(batches)
     _check_name(name)
     names = _check_curves(curves, measurement)
     chosen = _check_seeds(seeds, batches)
+    if not callable(state):
+        check_state("state", state)
+    check_recorded(step, batches, [curve_names.curve_of(curve) for curve in names], numbers, least=max(*numbers, 2))
     network = Network(step, batches, state, measurement)
     engine, notes = _check_network(network, chosen[0], engine)
     problem = NetworkProblem(network, name, described=describe or {}, seed=chosen[0], notes=notes)
@@ -208,28 +215,23 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
     if isinstance(curves, str) or not isinstance(curves, Sequence) or not curves:
         raise ValueError(f"curves must be a list of orders, averages and policies, got {curves!r}")
     for name in measurement.names:
-        if not METRIC_NAME.fullmatch(name) or name in ("reset_at", "stopped_at"):
-            raise ValueError(
-                f"the name of a metric has letters, digits, '_' and '.' only, and is not reset_at or stopped_at; "
-                f"got {name!r}"
-            )
+        if not METRIC_NAME.fullmatch(name):
+            raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only; got {name!r}")
     found = {}
     for one in curves:
-        curve = curve_names.parse(one if isinstance(one, str) else curve_names.name_of(one))
-        if isinstance(curve, curve_names.StepRule | curve_names.Decayed):
-            raise ValueError(f"{curve.name} is for experiments of the catalogue; give the step another learning rate")
-        policy = curve.policy if isinstance(curve, curve_names.Decided) else None
-        if isinstance(policy, ResetIfBetter) and policy.metric not in measurement.names:
-            raise ValueError(
-                f"{curve.name} looks at a metric that is not measured; there are {', '.join(measurement.names)}"
-            )
-        found[curve.name] = curve
+        name = curve_names.parse(one if isinstance(one, str) else curve_names.name_of(one)).name
+        curve = curve_names.curve_of(name)
+        if isinstance(curve, ResetIfBetter) and curve.metric not in measurement.names:
+            raise ValueError(f"{name} looks at a metric that is not measured; there are {', '.join(measurement.names)}")
+        found[name] = curve
     return tuple(found)
 
 
 def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ...]:
     if seeds is None:
         return (getattr(getattr(batches, "sampler", None), "seed", 0),)
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds must be a sequence of integers, such as range(3) or [3]; got {seeds!r}")
     found = tuple(dict.fromkeys(check_seed(seed) for seed in seeds))
     if not found:
         raise ValueError("seeds must not be empty")

@@ -328,6 +328,8 @@ def test_a_step_that_reads_a_file_is_seen_to_behave_differently(tmp_path: Path) 
         ({"curves": [nne.ResetIfBetter("accuracy", every=2)]}, "a metric that is not measured; there are test_loss"),
         ({"name": "fig4"}, "not be one of the catalogue's"),
         ({"measure": {"my loss": lambda state: 0.0}}, "letters, digits"),
+        ({"measure": {"iterate": lambda state: 0.0}}, "a metric cannot be called 'iterate': .*seed, order, iterate"),
+        ({"measure": {"reset_at": lambda state: 0.0}}, "a metric cannot be called 'reset_at'"),
         ({"measure": {"weights": lambda state: state["parameters"]["0.weight"]}}, "must be one number"),
         ({"batches": lambda i: (X[:2], Y[:2]), "seeds": (0, 1)}, "a method with_seed"),
         ({"seeds": ()}, "must not be empty"),
@@ -341,6 +343,62 @@ def test_what_has_no_meaning_is_refused(tmp_path: Path, more: dict, message: str
     with pytest.raises(ValueError, match=message):
         Small().run(tmp_path, given.pop("curves", [ct.Forward()]), **given)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"at": 10}, r"at must be a sequence of iterates, .* got 10"),
+        ({"seeds": 3}, r"seeds must be a sequence of integers, .* got 3"),
+        ({"measure": lambda state: 0.0}, "measure must map names to functions .* got function"),
+        ({"state": torch.nn.Linear(1, 1).state_dict()}, "state must be a state, .* from_torch"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_by_the_name_of_its_argument(
+    tmp_path: Path, more: dict, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        Small().run(tmp_path, [ct.Forward()], **more)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("name", ["seed", "order", "iterate", "gradients"])
+def test_a_metric_does_not_take_the_name_of_a_column(name: str) -> None:
+    own = Small()
+    with pytest.raises(ValueError, match=f"a metric cannot be called '{name}'"):
+        nne.iterates(own.step, own.batches, own.state, ct.Forward(), [0], {name: lambda state: torch.zeros(())})
+
+
+def test_a_second_start_that_is_a_model_is_told_what_a_state_is() -> None:
+    own = Small()
+    with pytest.raises(TypeError, match="start must be a state, .* got Sequential"):
+        nne.limit(own.step, own.batches, own.state, Small(seed=1).model, eps=0.1)
+
+
+def test_a_state_by_the_name_of_its_curve() -> None:
+    own = Small()
+    named = nne.state_at(own.step, own.batches, own.state, "backward", 5)["parameters"]
+    given = nne.state_at(own.step, own.batches, own.state, ct.Backward(), 5)["parameters"]
+    assert all(torch.equal(named[key], given[key]) for key in given)
+    with pytest.raises(ValueError, match="unknown order 'backwards'"):
+        nne.state_at(own.step, own.batches, own.state, "backwards", 5)
+
+
+def test_swa_is_the_forward_path_before_its_start(tmp_path: Path) -> None:
+    """Its statistics too; from the start on they are collected anew."""
+    own = Small(norm=True)
+    mean = {"mean": lambda state: state["buffers"]["1.running_mean"].sum()}
+    found = own.run(tmp_path, [ct.Forward(), nne.SWA(6, refresh=3)], measure=mean)["mean"][0]
+    assert np.array_equal(found[0, :2], found[1, :2])
+    assert not np.isclose(found[0, 2:], found[1, 2:], rtol=1e-6).any()
+    for n in (3, 6):
+        one, other = (
+            nne.state_at(own.step, own.batches, own.state, curve, n)["buffers"]["1.running_mean"]
+            for curve in (ct.Forward(), nne.SWA(6, refresh=3))
+        )
+        assert torch.equal(one, other) == (n < 6)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
