@@ -65,8 +65,6 @@ KINDS = {
     "reset_if_better": Kind("reset_if_better-METRIC-EVERY[-higher]", "backward, reset where better ({})"),
     "stop_when_settled": Kind("stop_when_settled-EPS", "backward until settled to {}"),
 }
-#: The kinds that experiments of the catalogue can have; the others are for runs of one's own network.
-OF_EXPERIMENTS = tuple(KINDS)[: list(KINDS).index("suffix_mean")]
 
 
 @dataclass(frozen=True)
@@ -258,7 +256,7 @@ def parse(name: str) -> OrderCurve:
     except ValueError as error:
         raise ValueError(f"cannot read the order {name!r}: {error}") from None
     if curve is None:
-        forms = ", ".join(KINDS[known].form for known in OF_EXPERIMENTS)
+        forms = ", ".join(known.form for known in KINDS.values())
         raise ValueError(f"unknown order {name!r}; the known ones are {forms}")
     return curve
 

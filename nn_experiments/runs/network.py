@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
-from nn_experiments.runs.own import Delivery, Network, NetworkProblem, StateOfSeed
+from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed
 from nn_experiments.runs.progress import show
 from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
@@ -243,6 +244,28 @@ def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ..
     return found
 
 
+def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the metrics that do not change when all parameters of θ0 do.
+
+    Parameters
+    ----------
+    row
+        The metrics of θ0. They are compared with those of T_1 T_2 θ0 and, where these are equal, of other parameters.
+    """
+
+    def equal(state: State, names: Iterable[str]) -> list[str]:
+        other = measure_once(setup.measurement, state, 0, 0, setup.batches)
+        return [name for name in names if np.array_equal(row[name], other[name], equal_nan=True)]
+
+    moved = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
+    names = equal(moved, row)
+    for factor in (2, -2):
+        if names:
+            others = {name: factor * value + 1 for name, value in setup.state0["parameters"].items()}
+            names = equal({**setup.state0, "parameters": others}, names)
+    return names
+
+
 def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[str, Any]]:
     """Return the engine that will run, and what to record: the self-check, and what is not used.
 
@@ -263,6 +286,12 @@ def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[
         if value.size != 1:
             raise ValueError(f"the metric {name} must be one number, got an array of shape {value.shape}")
     probe_measurement(lambda state: measure_once(setup.measurement, state, 0, 0, batches), setup.state0)
+    if fixed := _blind(setup, row):
+        warnings.warn(
+            f"the metric {', '.join(fixed)} has the same value whatever the parameters of the state are: it may read "
+            "the model in place of the state that it is given. nne.measures makes metrics that use the state",
+            stacklevel=3,
+        )
     on_gpu = any(value.is_cuda for value in setup.state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu and isinstance(network.step, TrainingStep)):
         reason = why_not_ensemble(network.step, batches, setup.state0)

@@ -250,7 +250,7 @@ def test_the_ensemble_gives_these_numbers_to_rounding(tmp_path: Path, whole: nne
 def test_what_cannot_be_sent_to_processes_says_so(tmp_path: Path) -> None:
     own = Small()
     with (tmp_path / "open.txt").open("w") as file:
-        metric = {"loss": lambda state: 0.0 * file.fileno()}
+        metric = {"loss": lambda state: state["parameters"]["0.weight"].sum() + 0.0 * file.fileno()}
         with pytest.raises(TypeError, match="cannot be sent to worker processes"):
             own.run(tmp_path / "out", [ct.Forward()], measure=metric, workers=1)
 
@@ -373,7 +373,7 @@ def test_a_metric_does_not_take_the_name_of_a_column(name: str) -> None:
 
 def test_a_second_start_that_is_a_model_is_told_what_a_state_is() -> None:
     own = Small()
-    with pytest.raises(TypeError, match="start must be a state, .* got Sequential"):
+    with pytest.raises(TypeError, match=r"start must be a state, .* got Sequential"):
         nne.limit(own.step, own.batches, own.state, Small(seed=1).model, eps=0.1)
 
 
@@ -384,6 +384,69 @@ def test_a_state_by_the_name_of_its_curve() -> None:
     assert all(torch.equal(named[key], given[key]) for key in given)
     with pytest.raises(ValueError, match="unknown order 'backwards'"):
         nne.state_at(own.step, own.batches, own.state, "backwards", 5)
+
+
+def test_batches_of_arrays_are_copies_of_the_data() -> None:
+    """Data that are changed in place between two batches change neither of them; arrays count as tensors."""
+    x, y = X.clone().numpy(), Y.clone()
+    batches = nne.ArrayBatches(x, y, batch_size=4, seed=0)
+    batches(1)
+    x += 1
+    y += 1
+    right = nne.ArrayBatches(X, Y, batch_size=4, seed=0)
+    for i in (1, 2):
+        assert torch.equal(batches(i).inputs, right(i).inputs)
+        assert torch.equal(batches(i).targets, right(i).targets)
+
+
+@pytest.mark.control
+def test_a_loss_that_is_a_class_is_told_to_be_an_instance() -> None:
+    model = torch.nn.Linear(1, 1)
+    message = r"the loss is the class MSELoss: give an instance of it, such as MSELoss\(\)"
+    with pytest.raises(TypeError, match=message):
+        nne.from_torch(model, torch.nn.MSELoss, torch.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(TypeError, match=message):
+        nne.measures(model, torch.nn.MSELoss, test=(X, Y))
+
+
+CONSTANT = copy.deepcopy(Small().model)
+
+
+@pytest.mark.control
+def test_a_metric_that_does_not_look_at_the_state_gets_a_warning(tmp_path: Path) -> None:
+    """One that reads a model in place of the state does; one of the state, one of its buffers, do not."""
+    own = Small(norm=True)
+    metrics = own.measure | {"mean": lambda state: state["buffers"]["1.running_mean"].sum()}
+    own.run(tmp_path, [ct.Forward()], measure=metrics)
+    with pytest.warns(UserWarning, match=r"metric of_the_model .*nne.measures") as caught:
+        own.run(
+            tmp_path, [ct.Forward()], measure=metrics | {"of_the_model": lambda state: MSE(CONSTANT(X), Y).detach()}
+        )
+    assert len(caught) == 1
+    assert caught[0].filename == __file__ or "test_network" in caught[0].filename
+
+
+def test_nothing_of_a_name_says_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        nne.load("network", out=tmp_path / "nowhere")
+    Small().run(tmp_path, [ct.Forward()], name="mine")
+    with pytest.raises(ValueError, match=r"no figure, experiment or folder 'mein'.* holds runs of mine"):
+        nne.load("mein", out=tmp_path)
+
+
+def test_a_curve_by_its_order(whole: nne.Curves) -> None:
+    for name, order in (("forward", ct.Forward()), ("windowed-5", ct.Windowed(5)), ("ema-0.8", nne.EMA(0.8))):
+        one, other = (whole.path("test_loss", seed=0, order=which)[1] for which in (name, order))
+        assert np.array_equal(one, other)
+    assert whole.select(orders=[ct.Backward()]).orders == ("backward",)
+    with pytest.raises(KeyError, match="no order 'late-3'; recorded are forward, backward"):
+        whole.path("test_loss", seed=0, order=ct.Late(3))
+
+
+@pytest.mark.control
+def test_an_unknown_order_is_told_all_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown order 'sideways'.*backward.*swa-START.*stop_when_settled-EPS"):
+        Small().run(tmp_path, ["sideways"])
 
 
 def test_swa_is_the_forward_path_before_its_start(tmp_path: Path) -> None:
