@@ -17,11 +17,12 @@ from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.measuring import Measured, measure, measure_path
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.purity import probe, probe_measurement
+from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.choices import check_choice
-from nn_experiments.training.metrics import Functions, Measurement
-from nn_experiments.training.step import State, Step, TorchOptimizerStep, TrainingStep
+from nn_experiments.training.metrics import Measurement, check_measurement
+from nn_experiments.training.step import State, Step, TorchOptimizerStep, TrainingStep, check_state
 
 __all__ = ["ENGINES", "Measured", "Trajectory", "iterates", "measure", "measure_path"]
 
@@ -75,16 +76,22 @@ def iterates(
 
     Raises
     ------
+    TypeError
+        If ``at``, ``state0`` or ``metrics`` is of another type.
     ValueError
-        If there is no such engine, with the names there are; if a chunk is given to another than the ensemble; or if
-        the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
+        If a metric has the name of a column of `Trajectory.to_csv`; if fewer batches were recorded by `from_loop` than
+        are needed; if there is no such engine, with the names there are; if a chunk is given to another than the
+        ensemble; or if the self-check of a step made by `from_torch` finds a difference from the user's own training
+        loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
     check_choice("engine", engine, ENGINES)
     batches = check_batches(batches)
     numbers = check_iterates(at)
-    measurement = Functions(metrics) if isinstance(metrics, Mapping) else metrics
+    measurement = check_measurement("metrics", metrics)
+    check_state("state0", state0)
+    check_recorded(step, batches, [order], numbers, least=max(numbers) if measurement.on_batches else 0)
     begin = time.perf_counter()
     notes: dict[str, Any] = {}
     if max(numbers) > 0:

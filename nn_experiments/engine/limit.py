@@ -16,7 +16,7 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import parameter_distance
-from nn_experiments.training.step import State, Step
+from nn_experiments.training.step import State, Step, check_state
 from nn_experiments.training.trees import leaves
 
 __all__ = ["Limit", "limit"]
@@ -116,12 +116,16 @@ def limit(
 
     Raises
     ------
+    TypeError
+        If ``state0`` or ``start`` is not a state.
     ValueError
         If eps or ``max_maps`` is not positive, or the two starts are equal; or if the self-check of a step made by
         `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step is not a pure function.
     """
+    check_state("state0", state0)
+    check_state("start", start)
     if not eps > 0 or max_maps < 1:
         raise ValueError(f"eps and max_maps must be positive, got {eps} and {max_maps}")
     nudge = distance(state0, start)

@@ -47,9 +47,13 @@ def check_iterates(at: Iterable[int]) -> list[int]:
 
     Raises
     ------
+    TypeError
+        If they are not a sequence.
     ValueError
         If there are none, or one is negative or is not an integer.
     """
+    if not isinstance(at, Iterable):
+        raise TypeError(f"at must be a sequence of iterates, such as range(0, 101, 10) or [10]; got {at!r}")
     numbers = sorted(set(at))
     if not numbers:
         raise ValueError("at names no iterate")

@@ -16,10 +16,12 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.engine.purity import probe
+from nn_experiments.engine.recorded import check_recorded
+from nn_experiments.paper import curve_names
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
-from nn_experiments.training.step import State
+from nn_experiments.training.step import State, check_state
 
 __all__ = ["state_at", "state_dict"]
 
@@ -29,7 +31,7 @@ def state_at(
     step: Callable[[State, Any, int], State],
     batches: Callable[[int], Any],
     state0: State,
-    curve: Order | Average | Policy,
+    curve: Order | Average | Policy | str,
     n: int,
     *,
     measure: Mapping[str, Callable[[State], Any]] | None = None,
@@ -42,7 +44,8 @@ def state_at(
     step, batches, state0
         As in `iterates`.
     curve
-        An order of ``contraction`` or one's own, an average of the forward path, or a policy.
+        An order of ``contraction`` or one's own, an average of the forward path, or a policy; or the name of one, such
+        as ``"backward"``.
     n
         At least 0.
     measure
@@ -74,15 +77,20 @@ def state_at(
     """
     at = check_iterates([n])
     batches = check_batches(batches)
+    check_state("state0", state0)
+    if isinstance(curve, str):
+        curve = curve_names.curve_of(curve)
     if n == 0:
         return state0
+    check_recorded(step, batches, [curve], at)
     check_step(step, batches, state0)
     probe(step, batches, state0)
     kernel, _ = checked_kernel(step, batches, state0, engine)
     match curve:
         case EMA() | Polyak() | SuffixMean() | SWA():
             ((_, state, _),) = averages(kernel, Forward(), at, state0, curve)
-            return StatisticsRefresh(step, batches, curve.refresh)(state) if isinstance(curve, SWA) else state
+            if isinstance(curve, SWA) and curve.refreshes(n):
+                return StatisticsRefresh(step, batches, curve.refresh)(state)
         case ResetIfBetter():
             function = (measure or {}).get(curve.metric)
             if function is None:

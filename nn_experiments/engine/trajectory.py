@@ -96,13 +96,13 @@ class Trajectory(Value):
         """
         return data_frame(self._columns(), self.rows())
 
-    def plot(self, metrics: Sequence[str] | None = None) -> Figure:
+    def plot(self, metrics: str | Sequence[str] | None = None) -> Figure:
         """Return a matplotlib figure of the metrics against n, one panel each.
 
         Parameters
         ----------
         metrics
-            Names (default: all). A metric of several numbers has a line for each.
+            A name, or several (default: all). A metric of several numbers has a line for each.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class Trajectory(Value):
         """
         from contraction.plots.style import figure, style
 
-        names = list(self.values if metrics is None else metrics)
+        names = [metrics] if isinstance(metrics, str) else list(self.values if metrics is None else metrics)
         with style():
             fig, axes = figure(1, len(names), width=max(3.1 * len(names), 4.2), height=2.8, squeeze=False)
             for axis, name in zip(axes[0], names, strict=True):

@@ -65,8 +65,6 @@ KINDS = {
     "reset_if_better": Kind("reset_if_better-METRIC-EVERY[-higher]", "backward, reset where better ({})"),
     "stop_when_settled": Kind("stop_when_settled-EPS", "backward until settled to {}"),
 }
-#: The kinds that experiments of the catalogue can have; the others are for runs of one's own network.
-OF_EXPERIMENTS = tuple(KINDS)[: list(KINDS).index("suffix_mean")]
 
 
 @dataclass(frozen=True)
@@ -258,9 +256,30 @@ def parse(name: str) -> OrderCurve:
     except ValueError as error:
         raise ValueError(f"cannot read the order {name!r}: {error}") from None
     if curve is None:
-        forms = ", ".join(KINDS[known].form for known in OF_EXPERIMENTS)
+        forms = ", ".join(known.form for known in KINDS.values())
         raise ValueError(f"unknown order {name!r}; the known ones are {forms}")
     return curve
+
+
+def curve_of(name: str) -> Order | Average | Policy:
+    """Return the order, average or policy of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such curve, or it belongs to a step of the catalogue's.
+
+    Examples
+    --------
+    >>> curve_of("windowed-5")
+    Windowed(w=5)
+    """
+    curve = parse(name)
+    if isinstance(curve, StepRule | Decayed):
+        raise ValueError(f"{curve.name} is for experiments of the catalogue; give the step another learning rate")
+    if isinstance(curve, Averaged):
+        return curve.average
+    return curve.policy if isinstance(curve, Decided) else curve.order
 
 
 def compares_steps(names: Iterable[str]) -> bool:

@@ -45,7 +45,7 @@ def _label(curves: Curves) -> str:
     return ", ".join(parts)
 
 
-def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "auto") -> Picture:
+def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: str = "auto") -> Picture:
     """Return a figure of a run: one row per seed, one column per metric, all curves in the same axes.
 
     Parameters
@@ -53,7 +53,7 @@ def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "
     curves
         From `nn_experiments.run` or `nn_experiments.load`.
     metrics
-        Names (default: all but the decisions of policies).
+        A name, or several (default: all but the decisions of policies).
     scale
         ``linear``, ``log`` (not for accuracies), or ``auto``.
 
@@ -64,6 +64,8 @@ def plot(curves: Curves, metrics: Sequence[str] | None = None, *, scale: str = "
     KeyError
         If there is no such metric.
     """
+    if isinstance(metrics, str):
+        metrics = [metrics]
     decided = [curve for name in curves.orders if isinstance(curve := curve_names.parse(name), curve_names.Decided)]
     decisions = {curve.policy.records for curve in decided}
     names = [name for name in sorted(curves.metrics) if name not in decisions] if metrics is None else list(metrics)

@@ -32,9 +32,12 @@ from typing import Any
 import numpy as np
 
 from contraction.files import replacing
+from contraction.maps.orders import Order
 from contraction.values import Value
 from nn_experiments.paper import curve_names
 from nn_experiments.tables import DataFrame, data_frame, write_csv
+from nn_experiments.training.averages import Average
+from nn_experiments.training.policies import Policy
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
@@ -72,6 +75,11 @@ def _some(numbers: tuple[int, ...], most: int = 10) -> str:
     if len(numbers) <= most:
         return ", ".join(map(str, numbers)) or "none"
     return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
+
+
+def _name(curve: str | Order | Average | Policy) -> str:
+    """Return the canonical name of a curve."""
+    return curve_names.parse(curve if isinstance(curve, str) else curve_names.name_of(curve)).name
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +138,17 @@ class Curves(Value):
             raise KeyError(f"no seed {seed}; recorded are {', '.join(map(str, self.seeds))}")
         return self.seeds.index(seed)
 
-    def _column(self, order: str) -> int:
+    def _column(self, order: str | Order | Average | Policy) -> int:
+        order = order if isinstance(order, str) else _name(order)
         if order not in self.orders:
             raise KeyError(f"no order {order!r}; recorded are {', '.join(self.orders)}")
         return self.orders.index(order)
 
-    def path(self, metric: str, *, seed: int, order: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return iterates and values of one curve, only where the metric was recorded (both may be empty)."""
+    def path(self, metric: str, *, seed: int, order: str | Order | Average | Policy) -> tuple[np.ndarray, np.ndarray]:
+        """Return iterates and values of one curve, only where the metric was recorded (both may be empty).
+
+        ``order`` is its name, or the order, average or policy itself.
+        """
         values = self[metric]
         s, o = self._row(seed), self._column(order)
         mask = self.recorded[metric][s, o]
@@ -180,13 +192,13 @@ class Curves(Value):
         self,
         *,
         seeds: Iterable[int] | None = None,
-        orders: Iterable[str] | None = None,
+        orders: Iterable[str | Order | Average | Policy] | None = None,
         at: Iterable[int] | None = None,
         metrics: Iterable[str] | None = None,
     ) -> Curves:
         """Return the part with the given seeds, orders, iterates and metrics, in the order given."""
         seeds = self.seeds if seeds is None else tuple(seeds)
-        orders = self.orders if orders is None else tuple(curve_names.parse(name).name for name in orders)
+        orders = self.orders if orders is None else tuple(map(_name, orders))
         names = sorted(self.metrics) if metrics is None else list(metrics)
         rows = [self._row(seed) for seed in seeds]
         columns = [self._column(order) for order in orders]

@@ -9,7 +9,7 @@ from pathlib import Path
 from nn_experiments.paper import catalogue
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.records import load_record, records_of
-from nn_experiments.results.run_folders import describe_runs, load_run, runs_of
+from nn_experiments.results.run_folders import describe_runs, load_run, names_of, runs_of
 
 __all__ = ["load"]
 
@@ -50,12 +50,12 @@ def load(
     Raises
     ------
     FileNotFoundError
-        If nothing of that name was run into ``out``, with the command that runs it.
+        If there is no folder ``out``; if nothing of that name was run into it, with the command that runs it.
     KeyError
         If a seed or an order was not recorded, with those that were.
     ValueError
-        If the name is unknown, with the known ones; if no run fits ``run_id`` and ``tag``, or several do, with what
-        differs between those there are; or if a file is broken.
+        If the name is unknown, with the known ones and those in ``out``; if no run fits ``run_id`` and ``tag``, or
+        several do, with what differs between those there are; or if a file is broken.
     """
     path = Path(source)
     if path.suffix == ".npz":
@@ -100,7 +100,7 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
             f"{describe_runs(runs)}"
         )
     if not fitting and not known:
-        raise ValueError(_unknown(experiment))
+        raise _unknown(experiment, folder)
     if not fitting:
         return None
     if len(fitting) > 1:
@@ -129,13 +129,19 @@ def _record(
     return fitting[0]
 
 
-def _unknown(name: str) -> str:
-    """Return what is wrong with a name that is neither in the catalogue nor the folder of a run."""
+def _unknown(name: str, folder: Path) -> Exception:
+    """Return what is wrong with a name that is neither in the catalogue nor that of a run in the folder."""
     if Path(name).is_dir():
-        return f"the folder {name} is not that of one run (no experiment.json); load a figure by name, with it as out"
-    near = difflib.get_close_matches(name, [*catalogue.FIGURES, *catalogue.EXPERIMENTS], n=1)
+        return ValueError(
+            f"the folder {name} is not that of one run (no experiment.json); load a figure by name, with it as out"
+        )
+    there = names_of(folder)
+    near = difflib.get_close_matches(name, [*there, *catalogue.FIGURES, *catalogue.EXPERIMENTS], n=1)
+    if not folder.is_dir() and not near:
+        return FileNotFoundError(f"there is no folder {folder}, in which to look for a run named {name!r}")
     guess = f"did you mean {near[0]}? " if near else ""
-    return (
-        f"there is no figure, experiment or folder {name!r}: {guess}"
-        f"Figures are {', '.join(catalogue.FIGURES)}; experiments {', '.join(catalogue.EXPERIMENTS)}"
+    runs = f"{folder} holds runs of {', '.join(there)}" if there else f"{folder} holds no run"
+    return ValueError(
+        f"there is no figure, experiment or folder {name!r}: {guess}{runs}; "
+        f"figures are {', '.join(catalogue.FIGURES)}; experiments {', '.join(catalogue.EXPERIMENTS)}"
     )

@@ -15,7 +15,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, plain_fields
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 
-__all__ = ["describe_runs", "load_run", "runs_of"]
+__all__ = ["describe_runs", "load_run", "names_of", "runs_of"]
 
 #: (seed, curve) -> its blocks of both kinds.
 Found = dict[tuple[int, str], list[blocks.Block]]
@@ -113,6 +113,12 @@ def runs_of(experiment: str, folder: Path) -> list[Path]:
         if about.get("name") == experiment:
             found.append((_varied(about), path.parent))
     return [root for _, root in sorted(found)]
+
+
+def names_of(folder: Path) -> list[str]:
+    """Return the names of the experiments whose runs are below an output folder."""
+    found = (blocks.read_settings(path.parent).get("experiment", {}) for path in folder.glob("*/experiment.json"))
+    return sorted({about["name"] for about in found if "name" in about})
 
 
 def _varied(about: dict[str, Any]) -> bool:

@@ -104,7 +104,7 @@ def _averaged(setup: Setup, kernel: Kernel, curve: Averaged, at: Sequence[int], 
     if not isinstance(average, SWA):
         return path
     refreshed = StatisticsRefresh(setup.step, setup.batches, average.refresh)
-    return ((n, refreshed(state) if n else state, run) for n, state, run in path)
+    return ((n, refreshed(state) if average.refreshes(n) else state, run) for n, state, run in path)
 
 
 def _decided(setup: Setup, job: Job, curve: Decided) -> tuple[str, dict[str, np.ndarray]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,20 @@ from nn_experiments.engine.checking import check_step, checked_kernel, why_not_e
 from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.purity import probe_measurement
+from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
-from nn_experiments.runs.own import Delivery, Network, NetworkProblem, StateOfSeed
+from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed
 from nn_experiments.runs.progress import show
 from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
 from nn_experiments.training.averages import Average
 from nn_experiments.training.batches import Batches, check_batches
-from nn_experiments.training.metrics import Functions, Measurement
+from nn_experiments.training.metrics import Measurement, check_measurement
 from nn_experiments.training.policies import METRIC_NAME, Policy, ResetIfBetter
-from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.step import State, TrainingStep, check_state
 
 __all__ = ["run"]
 
@@ -107,8 +109,11 @@ def run(
 
     Raises
     ------
+    TypeError
+        If ``at``, ``seeds``, ``state`` or ``measure`` is of another type.
     ValueError
-        If a curve has no name, a metric is unknown, the folder holds a run that cannot be seen to be the same (see
+        If a curve has no name, a metric is unknown or has the name of a column of `Curves.to_csv`, fewer batches were
+        recorded by `from_loop` than are needed, the folder holds a run that cannot be seen to be the same (see
         Notes), or the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions.
@@ -144,11 +149,14 @@ def run(
     (2, 3, 11)
     """
     numbers = tuple(check_iterates(at))
-    measurement = Functions(measure) if isinstance(measure, Mapping) else measure
+    measurement = check_measurement("measure", measure)
     batches = check_batches(batches)
     _check_name(name)
     names = _check_curves(curves, measurement)
     chosen = _check_seeds(seeds, batches)
+    if not callable(state):
+        check_state("state", state)
+    check_recorded(step, batches, [curve_names.curve_of(curve) for curve in names], numbers, least=max(*numbers, 2))
     network = Network(step, batches, state, measurement)
     engine, notes = _check_network(network, chosen[0], engine)
     problem = NetworkProblem(network, name, described=describe or {}, seed=chosen[0], notes=notes)
@@ -208,28 +216,23 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
     if isinstance(curves, str) or not isinstance(curves, Sequence) or not curves:
         raise ValueError(f"curves must be a list of orders, averages and policies, got {curves!r}")
     for name in measurement.names:
-        if not METRIC_NAME.fullmatch(name) or name in ("reset_at", "stopped_at"):
-            raise ValueError(
-                f"the name of a metric has letters, digits, '_' and '.' only, and is not reset_at or stopped_at; "
-                f"got {name!r}"
-            )
+        if not METRIC_NAME.fullmatch(name):
+            raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only; got {name!r}")
     found = {}
     for one in curves:
-        curve = curve_names.parse(one if isinstance(one, str) else curve_names.name_of(one))
-        if isinstance(curve, curve_names.StepRule | curve_names.Decayed):
-            raise ValueError(f"{curve.name} is for experiments of the catalogue; give the step another learning rate")
-        policy = curve.policy if isinstance(curve, curve_names.Decided) else None
-        if isinstance(policy, ResetIfBetter) and policy.metric not in measurement.names:
-            raise ValueError(
-                f"{curve.name} looks at a metric that is not measured; there are {', '.join(measurement.names)}"
-            )
-        found[curve.name] = curve
+        name = curve_names.parse(one if isinstance(one, str) else curve_names.name_of(one)).name
+        curve = curve_names.curve_of(name)
+        if isinstance(curve, ResetIfBetter) and curve.metric not in measurement.names:
+            raise ValueError(f"{name} looks at a metric that is not measured; there are {', '.join(measurement.names)}")
+        found[name] = curve
     return tuple(found)
 
 
 def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ...]:
     if seeds is None:
         return (getattr(getattr(batches, "sampler", None), "seed", 0),)
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds must be a sequence of integers, such as range(3) or [3]; got {seeds!r}")
     found = tuple(dict.fromkeys(check_seed(seed) for seed in seeds))
     if not found:
         raise ValueError("seeds must not be empty")
@@ -239,6 +242,28 @@ def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ..
             "the same for every seed"
         )
     return found
+
+
+def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the metrics that do not change when all parameters of θ0 do.
+
+    Parameters
+    ----------
+    row
+        The metrics of θ0. They are compared with those of T_1 T_2 θ0 and, where these are equal, of other parameters.
+    """
+
+    def equal(state: State, names: Iterable[str]) -> list[str]:
+        other = measure_once(setup.measurement, state, 0, 0, setup.batches)
+        return [name for name in names if np.array_equal(row[name], other[name], equal_nan=True)]
+
+    moved = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
+    names = equal(moved, row)
+    for factor in (2, -2):
+        if names:
+            others = {name: factor * value + 1 for name, value in setup.state0["parameters"].items()}
+            names = equal({**setup.state0, "parameters": others}, names)
+    return names
 
 
 def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[str, Any]]:
@@ -261,6 +286,12 @@ def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[
         if value.size != 1:
             raise ValueError(f"the metric {name} must be one number, got an array of shape {value.shape}")
     probe_measurement(lambda state: measure_once(setup.measurement, state, 0, 0, batches), setup.state0)
+    if fixed := _blind(setup, row):
+        warnings.warn(
+            f"the metric {', '.join(fixed)} has the same value whatever the parameters of the state are: it may read "
+            "the model in place of the state that it is given. nne.measures makes metrics that use the state",
+            stacklevel=3,
+        )
     on_gpu = any(value.is_cuda for value in setup.state0["parameters"].values())
     if engine == "ensemble" or (engine == "auto" and on_gpu and isinstance(network.step, TrainingStep)):
         reason = why_not_ensemble(network.step, batches, setup.state0)

@@ -115,9 +115,10 @@ class SuffixMean:
 class SWA:
     """Stochastic weight averaging: the mean of iterates start, start + every, … up to n; iterate n itself before.
 
-    Batch-norm statistics belong to the weights that they were collected with. At every recorded iterate they are
-    collected anew for the averaged weights, on the batches B_1 … B_refresh, as ``torch.optim.swa_utils.update_bn``
-    does.
+    Batch-norm statistics belong to the weights that they were collected with. At every recorded iterate from ``start``
+    on they are collected anew for the averaged weights, on the batches B_1 … B_refresh, as
+    ``torch.optim.swa_utils.update_bn`` does; before ``start`` they are those of the forward path. Each collection costs
+    ``refresh`` forward passes.
 
     Parameters
     ----------
@@ -153,3 +154,7 @@ class SWA:
             return 1.0
         count, between = divmod(n - self.start, self.every)
         return 0.0 if between else 1 / (count + 1)
+
+    def refreshes(self, n: int) -> bool:
+        """Return whether batch-norm statistics are collected anew for iterate n."""
+        return n >= max(self.start, 1)

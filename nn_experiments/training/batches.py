@@ -135,15 +135,15 @@ class ArrayBatches:
     Parameters
     ----------
     inputs, targets
-        (N, …) and (N, …) tensors.
+        (N, …) and (N, …) tensors or arrays. They are copied: later changes of them change no batch.
     batch_size, sampling, seed
         See `Sampler`.
     """
 
     def __init__(
         self,
-        inputs: torch.Tensor,
-        targets: torch.Tensor,
+        inputs: torch.Tensor | np.ndarray,
+        targets: torch.Tensor | np.ndarray,
         *,
         batch_size: int,
         seed: int,
@@ -152,7 +152,9 @@ class ArrayBatches:
         if len(inputs) != len(targets):
             raise ValueError(f"{len(inputs)} inputs but {len(targets)} targets")
         self.sampler = Sampler(sampling, batch_size, len(inputs), seed)
-        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = _Rows(inputs, targets)
+        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = _Rows(
+            *(torch.as_tensor(part).detach().clone() for part in (inputs, targets))
+        )
         self._cache: dict[int, Batch] = {}
 
     @classmethod

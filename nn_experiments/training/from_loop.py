@@ -90,6 +90,11 @@ class _FunctionLoop(OwnLoop):
                 for one in data:
                     self.function(self.model, self.optimizer, one)
 
+    def has_gradients(self) -> str | None:
+        """Return the name of a parameter whose gradient is not zero now, or None."""
+        grads = {name: p.grad for name, p in self.trained.items() if p.grad is not None}
+        return next((name for name, slope in grads.items() if slope.is_sparse or bool(slope.any())), None)
+
     def once(self, batch: BatchLike) -> None:
         """Take one step on what is held now."""
         if not isinstance(batch, Batch):
@@ -263,10 +268,21 @@ def _check_gradients(own: _FunctionLoop, state: State, batch: Batch) -> None:
     if _differing(*ends[:2]):
         return  # something else is carried from call to call, which the self-check names
     name = _differing(*ends[1:])
-    if name is not None:
+    if name is None:
+        return
+    with restored_generators(), own.holding(state), own.randomness(batch):
+        own.call([batch])
+        left = own.has_gradients()
+    if left is not None:
         raise ValueError(
             f"gradients of earlier steps are added to those of a batch (seen in {name}), and they are not in the "
             "state: call optimizer.zero_grad() before backward()"
+        )
+    held = own.has_gradients()
+    if held is not None:
+        raise ValueError(
+            f"{held} has a gradient now, which the training function would add to that of the first batch, since it "
+            "calls optimizer.zero_grad() only after step(): call optimizer.zero_grad() before from_loop"
         )
 
 

@@ -18,7 +18,7 @@ from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_module
-from nn_experiments.training.scalar_loss import Criterion
+from nn_experiments.training.scalar_loss import Criterion, check_loss
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, initial_state
 
@@ -129,8 +129,7 @@ def _check_arguments(
 ) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
-    if not callable(loss):
-        raise TypeError(f"the loss must be a function (outputs, targets) -> scalar, got {type(loss).__name__}")
+    check_loss(loss)
     if isinstance(optimizer, list | tuple | dict):
         raise TypeError(
             f"the optimizer must be one optimizer, got a {type(optimizer).__name__}; with several optimizers, make one "

@@ -13,7 +13,7 @@ from torch import nn
 from torch.func import functional_call
 
 from contraction.arguments import check_integer
-from nn_experiments.training.scalar_loss import Criterion, scalar
+from nn_experiments.training.scalar_loss import Criterion, check_loss, scalar
 from nn_experiments.training.step import State
 
 __all__ = ["measures"]
@@ -120,6 +120,7 @@ def measures(
     >>> 0 <= float(measure["test_accuracy"](state)) <= 1, model.training, float(model[1].running_mean.norm())
     (True, True, 0.0)
     """
+    check_loss(loss)
     check_integer("rows", rows, 1)
     sets = {name: _as_tensors(name, data) for name, data in (("train", train), ("test", test)) if data is not None}
     if not sets:

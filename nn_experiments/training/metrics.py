@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import nn
@@ -14,7 +14,10 @@ from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
 
-__all__ = ["Evaluation", "Functions", "Measurement", "flat", "parameter_distance"]
+__all__ = ["RESERVED", "Evaluation", "Functions", "Measurement", "check_measurement", "flat", "parameter_distance"]
+
+#: Columns of the tables of results, and what policies record: no metric may have one of these names.
+RESERVED = ("seed", "order", "iterate", "gradients", "reset_at", "stopped_at")
 
 
 class Measurement(Protocol):
@@ -50,6 +53,32 @@ class Functions:
     def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return every function's value."""
         return {name: function(state) for name, function in self.functions.items()}
+
+
+def check_measurement(argument: str, given: object) -> Measurement:
+    """Return a measurement from what the argument of this name holds: a mapping name -> function, or a `Measurement`.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    ValueError
+        If a metric has one of the names in `RESERVED`.
+    """
+    measurement = Functions(given) if isinstance(given, Mapping) else given
+    if not hasattr(measurement, "names") or not hasattr(measurement, "on_batches") or not callable(measurement):
+        raise TypeError(
+            f"{argument} must map names to functions of one state, such as {{'loss': f}}, or be what "
+            f"nn_experiments.measures returns; got {type(given).__name__}"
+        )
+    measurement = cast(Measurement, measurement)
+    for name in measurement.names:
+        if name in RESERVED:
+            raise ValueError(
+                f"a metric cannot be called {name!r}: the names {', '.join(RESERVED)} are those of other columns in "
+                "the tables of results"
+            )
+    return measurement
 
 
 class Evaluation:

@@ -6,9 +6,23 @@ from collections.abc import Callable
 
 import torch
 
-__all__ = ["Criterion", "scalar", "trainable"]
+__all__ = ["Criterion", "check_loss", "scalar", "trainable"]
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def check_loss(loss: object) -> None:
+    """Refuse what is not a function of outputs and targets.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, with the remedy, or cannot be called.
+    """
+    if isinstance(loss, type):
+        raise TypeError(f"the loss is the class {loss.__name__}: give an instance of it, such as {loss.__name__}()")
+    if not callable(loss):
+        raise TypeError(f"the loss must be a function (outputs, targets) -> scalar, got {type(loss).__name__}")
 
 
 def scalar(value: object) -> torch.Tensor:

@@ -130,7 +130,7 @@ class SelfCheck:
                 ends, limits = self._compare(step, double, as_double(data))
                 self.reference = Reference(indices, True, double, ends, limits)
                 result = "passed in float64"
-            except _Found:
+            except CannotReplay:
                 raise
             except Exception:  # the module does not allow float64, or what is wrong is not the precision
                 ends, limits = self._compare(step, start, data)
@@ -182,7 +182,7 @@ class SelfCheck:
         difference = first_difference(ends, found, limits)
         if difference:
             t, name, gap, allowed = difference
-            raise _Found(
+            raise CannotReplay(
                 f"the training step differs from your own training loop: {name} after step {t}, by {gap:.3g} where "
                 f"rounding explains {allowed:.1g}. {self._cause(step, name, t)}"
             )
@@ -225,7 +225,7 @@ class SelfCheck:
         model = self.loop.model
         new = {name for name, _ in model.named_buffers()} ^ {name for _, _, name in self.loop.buffers}
         if new:
-            raise _Found(
+            raise CannotReplay(
                 f"a step adds or removes buffers of the module: {', '.join(sorted(new))}. The state must have the same "
                 "names at every step: register all buffers, with their final shapes, before from_torch"
             )
@@ -247,14 +247,14 @@ class SelfCheck:
                 self._once(batch, t)
             except TypeError as error:
                 if "required positional argument" in str(error) and "forward" in str(error):
-                    raise _Found(
+                    raise CannotReplay(
                         f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
                         "Wrap it in a module that takes one tuple: lambda inputs: model(*inputs) in its forward"
                     ) from error
                 raise
             drawn = changed_generators(before, generator_states())
             if drawn:
-                raise _Found(self._random(drawn, start, batch))
+                raise CannotReplay(self._random(drawn, start, batch))
             notes.append(hidden_state(*watched, called=self.called))
             ends.append(self._read())
         always = {}
@@ -265,9 +265,9 @@ class SelfCheck:
             if self._only_written(path, start, data[0], ends[0]):
                 del always[path]
         if always:
-            raise _Found(self._attribute(always, "every step changes it, and it is not in the state"))
+            raise CannotReplay(self._attribute(always, "every step changes it, and it is not in the state"))
         if once and first_difference(self._run(start, data[:1]), ends[:1], [_exact(ends[0])]):
-            raise _Found(
+            raise CannotReplay(
                 self._attribute(once, "the first step changes it, and the same step then gives something else")
             )
         return ends
@@ -310,7 +310,7 @@ class SelfCheck:
         )
 
 
-class _Found(TrainingInReverseError, ValueError):
+class CannotReplay(TrainingInReverseError, ValueError):
     """A difference, a draw or an attribute that the check has found."""
 
 

@@ -24,7 +24,7 @@ from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
 
-__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
+__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "check_state", "initial_state", "mse"]
 
 State = dict[str, dict[str, torch.Tensor]]
 #: (state, batch, position t in the run, counted from 1) -> next state.
@@ -51,6 +51,22 @@ def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | Non
         "buffers": {name: value.detach().clone() for name, value in model.named_buffers()},
         "optimizer": {},
     }
+
+
+def check_state(argument: str, state: object) -> State:
+    """Return the state that the argument of this name holds.
+
+    Raises
+    ------
+    TypeError
+        If it is none, with what a state is.
+    """
+    if not isinstance(state, dict) or not isinstance(state.get("parameters"), Mapping):
+        raise TypeError(
+            f"{argument} must be a state, a dictionary {{'parameters': {{name: tensor, …}}, …}} such as the second "
+            f"value of from_torch(model, loss, optimizer); got {type(state).__name__}"
+        )
+    return state
 
 
 class _Objective(nn.Module):

@@ -96,6 +96,71 @@ def without_zero_grad(model, optimizer, batch) -> None:
     optimizer.step()
 
 
+def zero_grad_last(model, optimizer, batches) -> None:
+    for inputs, targets in batches:
+        MSE(model(inputs), targets).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_a_loop_that_zeroes_gradients_after_its_step_is_replayed(to_none: bool) -> None:
+    def function(model, optimizer, batches) -> None:
+        for inputs, targets in batches:
+            MSE(model(inputs), targets).backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=to_none)
+
+    model, optimizer = network()
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=function, steps=5)
+    end = nne.state_at(step, batches, state, ct.Forward(), 5)
+    function(model, optimizer, loader())
+    assert same(end, model)
+
+
+@pytest.mark.control
+def test_a_gradient_left_from_before_the_first_step_is_refused() -> None:
+    """The loop would add it to that of the first batch; one that zeroes gradients first does not."""
+    model, optimizer = network()
+    model(torch.ones(4, 2)).sum().backward()
+    nne.from_loop(model, optimizer, loader(), loop=train, steps=5)
+    with pytest.raises(ValueError, match=r"has a gradient now, .*: call optimizer.zero_grad\(\) before from_loop"):
+        nne.from_loop(model, optimizer, loader(), loop=zero_grad_last, steps=5)
+
+
+@pytest.mark.parametrize(
+    ("curve", "at", "needed"),
+    [
+        (ct.Forward(), [40], 40),
+        (ct.Backward(), [7, 12], 12),
+        (nne.Polyak(), [9], 9),
+        (nne.SWA(2, refresh=30), [9], 30),
+        (nne.SWA(9, refresh=30), [8], 8),
+        (nne.StopWhenSettled(1e-3), [9], 8 + 33),
+    ],
+    ids=["forward", "backward", "average", "refreshed", "not refreshed", "settled"],
+)
+def test_the_number_of_batches_that_are_needed_is_said_at_once(
+    curve, at: list[int], needed: int, tmp_path: Path
+) -> None:
+    model, optimizer = network()
+    weight = {"weight": lambda state: state["parameters"]["0.weight"].sum()}
+    more = {"out": tmp_path, "progress": False, "workers": 0, "measure": weight}
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=train, steps=needed)
+    nne.run(step, batches, state, [curve], at=at, **more)
+    kept = list(tmp_path.rglob("*"))
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=train, steps=needed - 1)
+    message = f"{needed} batches are needed, and {needed - 1} were recorded: pass steps={needed} to from_loop"
+    with pytest.raises(ValueError, match=message):
+        nne.run(step, batches, state, [curve], at=at, **more)
+    assert list(tmp_path.rglob("*")) == kept
+    with pytest.raises(ValueError, match=message):
+        nne.state_at(step, batches, state, curve, max(at))
+    if isinstance(curve, ct.Forward | ct.Backward):
+        with pytest.raises(ValueError, match=message):
+            nne.iterates(step, batches, state, curve, at, weight)
+
+
 def twice(model, optimizer, batches) -> None:
     for _ in range(2):
         train(model, optimizer, batches)
