@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from contraction.limits.settled import lengths
 from contraction.maps.orders import Order
@@ -52,4 +53,4 @@ def _largest(step: Step, batches: Batches, curve: Order | Average | Policy, at: 
             return max(last, max(curve.looks_at(last), default=0) + max(lengths(1)))
         case EMA() | Polyak() | SuffixMean() | ResetIfBetter():
             return last
-    return max((max(segment.indices) for segment in plan(curve, at) if len(segment.indices)), default=0)
+    return max((max(segment.indices) for segment in plan(cast(Order, curve), at) if len(segment.indices)), default=0)

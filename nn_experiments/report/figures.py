@@ -131,8 +131,8 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Pictur
             log = logarithmic(curves, metric, orders, scale)
             for row, seed in enumerate(curves.seeds):
                 draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
-                axes[row][k].set_xlim(*_span(curves))
             axes[-1][k].set_xlabel("n")
+        axes[0][0].set_xlim(*_span(curves))  # all panels share it
         _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
     return fig
 
@@ -204,7 +204,7 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
 
 def has_distances(curves: Curves, entry: Figure) -> bool:
     """Return whether increments of one of the figure's compared orders were recorded, which `draw_settling` draws."""
-    orders = [name for name in entry.orders[:2] if name in curves.orders]
+    orders = [o for o in entry.orders[:2] if o in curves.orders and not curve_names.parse(o).baseline]
     if "parameter_increment" not in curves.metrics or curve_names.compares_steps(entry.orders):
         return False
     return any(len(curves.path("parameter_increment", seed=s, order=o)[0]) for s in curves.seeds for o in orders)
@@ -250,8 +250,8 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
                         _draw_distance(axis, curves, f"{space}_{metric}", seed, orders[-1], look, text)
                 sparse_ticks(axis.yaxis)
                 name_diverged(axis, curves, seed, orders)
-                axis.set_xlim(*_span(curves))
             axes[-1][k].set_xlabel("n")
+        axes[0][0].set_xlim(*_span(curves))  # all panels share it
         _legend(fig, axes[0][0], 2)
     return fig
 

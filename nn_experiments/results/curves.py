@@ -198,15 +198,15 @@ class Curves(Value):
     ) -> Curves:
         """Return the part with the given seeds, orders, iterates and metrics, in the order given."""
         seeds = self.seeds if seeds is None else tuple(seeds)
-        orders = self.orders if orders is None else tuple(map(_name, orders))
+        chosen: tuple[str, ...] = self.orders if orders is None else tuple(map(_name, orders))
         names = sorted(self.metrics) if metrics is None else list(metrics)
         rows = [self._row(seed) for seed in seeds]
-        columns = [self._column(order) for order in orders]
+        columns = [self._column(order) for order in chosen]
         kept = np.ones(len(self.iterates), bool) if at is None else np.isin(self.iterates, list(at))
         place = np.ix_(np.array(rows, int), np.array(columns, int), np.flatnonzero(kept))
         return Curves(
             seeds,
-            orders,
+            chosen,
             self.iterates[kept],
             {name: self[name][place] for name in names},
             {name: self.recorded[name][place] for name in names},

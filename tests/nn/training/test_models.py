@@ -101,7 +101,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         build("vgg19", (3, 28, 28), 10)
     with pytest.raises(ValueError, match=r"\(C, H, W\)"):
         build("resnet18", (784,), 10)
-    with pytest.raises(ValueError, match="relu or tanh"):
+    with pytest.raises(ValueError, match="the activation must be one of relu, tanh"):
         build("resnet18", CIFAR, 10, activation="gelu")
     with pytest.raises(ValueError, match="mlp-LxW"):
         build("transformer", CIFAR, 10)
@@ -130,7 +130,7 @@ def test_the_list_has_a_row_for_every_reduced_form() -> None:
     assert all(row[end - 1] != " " and row[end] == " " for row in rows[:-1] for end in ends)
     below = {rows[k - 1].split()[0]: row.split() for k, row in enumerate(rows) if "--reduced" in row}
     assert below.keys() == {name for name, figure in FIGURES.items() if figure.reduced}
-    assert below["fig12"][:5] == ["--reduced", "500", "25", "5", "28,750"]
+    assert below["fig12"][:5] == ["--reduced", "500", "25", "5", "64,280"]
     assert below["fig2"][-1] == "resnet18-7x7"
     for name in below:
         figure = FIGURES[name]

@@ -217,7 +217,7 @@ def test_the_limit_by_doubling_finds_a_backward_iterate_with_few_maps() -> None:
     for decay, settles in ((0.5, True), (0.0, False)):
         step, state0 = nne.from_torch(model, nn.functional.mse_loss, Optimizer(learning_rate=0.02, weight_decay=decay))
         other = {**state0, "parameters": {k: v + 1 for k, v in state0["parameters"].items()}}
-        found = nne.limit(step, data, state0, other, eps=1e-6, max_maps=256 if not settles else 4096)
+        found = nne.limit(step, data, state0, other, eps=1e-6, max_maps=256 if not settles else 4096, engine="step")
         assert found.settled == settles
         assert found.applications <= 10 * found.n + 66 * len(found.horizons)  # O(n): five starts, 66 further maps
         assert len(found.fresh) == len(found.horizons)

@@ -180,7 +180,10 @@ def test_no_log_moment():
         (lambda: fam.GaussianVector([[1.0, 2.0], [2.0, 1.0]]), r"positive semidefinite, its smallest eigenvalue is -1"),
         (lambda: fam.GaussianVector([[1.0, 2.0]]), r"cov must be a square matrix, got shape \(1, 2\)"),
         (lambda: fam.GaussianVector([[math.nan]]), r"cov must have finite entries, got .*nan.* at \(0, 0\)"),
-        (lambda: fam.GaussianVector(np.eye(2)).sample(np.random.default_rng(0), (3,)), r"2 coordinates, but 3 were requested"),
+        (
+            lambda: fam.GaussianVector(np.eye(2)).sample(np.random.default_rng(0), (3,)),
+            r"2 coordinates, but 3 were requested",
+        ),
         (lambda: fam.Noise().sample(np.random.default_rng(0), (3,)), r"is not a noise law"),
     ],
 )

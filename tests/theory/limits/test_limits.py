@@ -234,7 +234,10 @@ def test_apply_backward_is_the_word():
             "the family's metric",
         ),
         (lambda f: backward_limit(f.sample(3), 0.0, 1e-3), "takes a random operator"),
-        (lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)), "does not bound the distance to the limit"),
+        (
+            lambda f: backward_limit(f, 0.0, 1e-3, certificate=certify(f.sample(3), 0.0)),
+            "does not bound the distance to the limit",
+        ),
     ],
 )
 def test_bad_input(call, rule):

@@ -72,7 +72,10 @@ def test_errors():
         (lambda: nested_boxes(leaving, 1.0, -1.0), "low <= high"),
         (lambda: nested_boxes(FiniteFamily([(-0.5, 0.0)]).sample(3), -1.0, 1.0), "T_1 is not monotone"),
         (lambda: nested_boxes(FiniteFamily([(0.5, 0.0)]).sample(3), -1.0, 1.0, at=[4]), "iterate 4 was asked for"),
-        (lambda: nested_boxes(FiniteFamily([(0.5, 0.0)]).sample(3, replicas=2), -1.0, 1.0), "a single copy of the maps"),
+        (
+            lambda: nested_boxes(FiniteFamily([(0.5, 0.0)]).sample(3, replicas=2), -1.0, 1.0),
+            "a single copy of the maps",
+        ),
         (
             lambda: nested_boxes(FiniteFamily([lambda x: x / 2]).sample(3), -1.0, 1.0, maps="affine"),
             "not known to be affine",

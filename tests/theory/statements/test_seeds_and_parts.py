@@ -126,7 +126,8 @@ def _verdicts(module) -> list[Verdict]:
 )
 def test_the_parts_of_the_strongly_convex_step(monkeypatch, name, wrong, parts):
     monkeypatch.setattr(strongly_convex_step, name, wrong)
-    assert parts <= {v.part for v in _verdicts(strongly_convex_step) if not v}
+    failed = [v.part for v in _verdicts(strongly_convex_step) if not v]
+    assert all(any(part.startswith(expected) for part in failed) for expected in parts), failed
 
 
 @pytest.mark.control

@@ -154,7 +154,7 @@ def test_a_wrong_ensemble_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = stacked_module.Wide.__call__
     monkeypatch.setattr(stacked_module.Wide, "__call__", lambda self, *a, **k: whole(self, *a, **k) * (1 + 1e-6))
     with pytest.raises(TypeError, match="ensemble cannot run this step: it differs"):
-        run("sgd_plain", engine="ensemble")
+        run("batch_norm", engine="ensemble")
 
 
 def test_switched_off_and_recorded() -> None:

@@ -47,7 +47,7 @@ def test_another_arithmetic_agrees():
 def test_same_seed_sign_flips_do_not_reject():
     """Exact paired test at one n: 40 seeds of an AR(1); a p-value below 1e-9 is a false alarm of that rate."""
     forward, backward = paired_iterates(QuadraticSGD(0.1, Gaussian()).sample(40, 7, replicas=40), 1.0, at=[40])
-    result = sign_flip_test(forward[:, 0, 0] ** 2 - backward[:, 0, 0] ** 2, resamples=999, seed=1)
+    result = sign_flip_test(forward[:, 0, 0] ** 2 - backward[:, 0, 0] ** 2, n_resamples=999, seed=1)
     assert result.pvalue > 1e-9
 
 
