@@ -142,6 +142,7 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
         if missing:
             raise ValueError(f"no metric {missing[0]!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
         drawn = dataclasses.replace(drawn, metrics=tuple(args.metrics))
+    name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
     pictures = {
         "": draw_figure(curves, drawn, scale=args.scale),
         "-cost": draw_cost(curves, drawn, scale=args.scale),
@@ -150,7 +151,6 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
         pictures["-settling"] = draw_settling(curves, drawn)
     if coincide(curves, drawn):
         pictures["-residuals"] = draw_residuals(curves, drawn)
-    name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
     return name, pictures
 
 
