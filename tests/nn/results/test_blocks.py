@@ -179,8 +179,8 @@ def test_a_name_that_nothing_has_is_not_sent_to_run(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=rf"no figure, experiment or folder '{name}': ") as caught:
             nne.load(name, out=tmp_path)
-        assert f"'{name}': {guess}Figures are fig2, fig3," in str(caught.value)
-        assert "experiments mlp-fashion-split-2," in str(caught.value)
+        assert f"'{name}': {guess}{tmp_path} holds no run; figures are fig2, fig3," in str(caught.value)
+        assert "mlp-fashion-split-2," in str(caught.value)
         assert "run " not in str(caught.value)
     with pytest.raises(ValueError, match="is not that of one run"):
         nne.load(tmp_path)
