@@ -182,6 +182,6 @@ def as_noise(noise: Any) -> Noise:
     if callable(noise) and not isinstance(noise, type | stats.rv_continuous | stats.rv_discrete):
         return FunctionNoise(noise)  # pyright: ignore[reportArgumentType]
     raise TypeError(
-        "noise is a Noise, a frozen law on R such as scipy.stats.t(3), or a function noise(rng, size); for a Gaussian "
-        f"vector use families.GaussianVector; got {noise!r}"
+        "noise must be a Noise, a frozen law on R such as scipy.stats.t(3), or a function noise(rng, size); for a "
+        f"Gaussian vector use families.GaussianVector; got {noise!r}"
     )

@@ -17,7 +17,6 @@ from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.engine.purity import probe
 from nn_experiments.engine.recorded import check_recorded
-from nn_experiments.paper import curve_names
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
 from nn_experiments.training.batches import check_batches
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
@@ -31,7 +30,7 @@ def state_at(
     step: Callable[[State, Any, int], State],
     batches: Callable[[int], Any],
     state0: State,
-    curve: Order | Average | Policy | str,
+    curve: Order | Average | Policy,
     n: int,
     *,
     measure: Mapping[str, Callable[[State], Any]] | None = None,
@@ -44,8 +43,7 @@ def state_at(
     step, batches, state0
         As in `iterates`.
     curve
-        An order of ``contraction`` or one's own, an average of the forward path, or a policy; or the name of one, such
-        as ``"backward"``.
+        An order of ``contraction`` or one's own, an average of the forward path, or a policy; not a name.
     n
         At least 0.
     measure
@@ -79,7 +77,7 @@ def state_at(
     batches = check_batches(batches)
     check_state("state0", state0)
     if isinstance(curve, str):
-        curve = curve_names.curve_of(curve)
+        raise TypeError(f"curve must be an order, average or policy, such as contraction.Backward(), got {curve!r}")
     if n == 0:
         return state0
     check_recorded(step, batches, [curve], at)

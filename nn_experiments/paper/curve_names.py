@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
@@ -259,6 +259,10 @@ def parse(name: str) -> OrderCurve:
         forms = ", ".join(known.form for known in KINDS.values())
         raise ValueError(f"unknown order {name!r}; the known ones are {forms}")
     return curve
+
+
+#: An order, an average of the forward path, or a policy.
+Curve: TypeAlias = Order | Average | Policy
 
 
 def curve_of(name: str) -> Order | Average | Policy:

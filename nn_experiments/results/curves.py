@@ -32,12 +32,9 @@ from typing import Any
 import numpy as np
 
 from contraction.files import replacing
-from contraction.maps.orders import Order
 from contraction.values import Value
 from nn_experiments.paper import curve_names
 from nn_experiments.tables import DataFrame, data_frame, write_csv
-from nn_experiments.training.averages import Average
-from nn_experiments.training.policies import Policy
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
 
@@ -77,7 +74,7 @@ def _some(numbers: tuple[int, ...], most: int = 10) -> str:
     return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
 
 
-def _name(curve: str | Order | Average | Policy) -> str:
+def _name(curve: str | curve_names.Curve) -> str:
     """Return the canonical name of a curve."""
     return curve_names.parse(curve if isinstance(curve, str) else curve_names.name_of(curve)).name
 
@@ -138,13 +135,13 @@ class Curves(Value):
             raise KeyError(f"no seed {seed}; recorded are {', '.join(map(str, self.seeds))}")
         return self.seeds.index(seed)
 
-    def _column(self, order: str | Order | Average | Policy) -> int:
+    def _column(self, order: str | curve_names.Curve) -> int:
         order = order if isinstance(order, str) else _name(order)
         if order not in self.orders:
             raise KeyError(f"no order {order!r}; recorded are {', '.join(self.orders)}")
         return self.orders.index(order)
 
-    def path(self, metric: str, *, seed: int, order: str | Order | Average | Policy) -> tuple[np.ndarray, np.ndarray]:
+    def path(self, metric: str, *, seed: int, order: str | curve_names.Curve) -> tuple[np.ndarray, np.ndarray]:
         """Return iterates and values of one curve, only where the metric was recorded (both may be empty).
 
         ``order`` is its name, or the order, average or policy itself.
@@ -192,7 +189,7 @@ class Curves(Value):
         self,
         *,
         seeds: Iterable[int] | None = None,
-        orders: Iterable[str | Order | Average | Policy] | None = None,
+        orders: Iterable[str | curve_names.Curve] | None = None,
         at: Iterable[int] | None = None,
         metrics: Iterable[str] | None = None,
     ) -> Curves:

@@ -83,7 +83,7 @@ def test_a_report_named_like_a_folder_is_refused(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("contraction.report.html.theory_sections", lambda seed: ([], True))
     status, _, err = run(capsys, "report", "--out", str(tmp_path))
     assert status == 2
-    assert "is a folder: name a file in it" in err
+    assert "is a folder: give the name of a file in it" in err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -377,13 +377,10 @@ def test_a_second_start_that_is_a_model_is_told_what_a_state_is() -> None:
         nne.limit(own.step, own.batches, own.state, Small(seed=1).model, eps=0.1)
 
 
-def test_a_state_by_the_name_of_its_curve() -> None:
+def test_a_state_takes_curves_and_no_names() -> None:
     own = Small()
-    named = nne.state_at(own.step, own.batches, own.state, "backward", 5)["parameters"]
-    given = nne.state_at(own.step, own.batches, own.state, ct.Backward(), 5)["parameters"]
-    assert all(torch.equal(named[key], given[key]) for key in given)
-    with pytest.raises(ValueError, match="unknown order 'backwards'"):
-        nne.state_at(own.step, own.batches, own.state, "backwards", 5)
+    with pytest.raises(TypeError, match=r"such as contraction\.Backward\(\), got 'backward'"):
+        nne.state_at(own.step, own.batches, own.state, "backward", 5)  # pyright: ignore[reportArgumentType]
 
 
 def test_batches_of_arrays_are_copies_of_the_data() -> None:
