@@ -161,7 +161,7 @@ def start_distance(
 def no_contraction(
     family: RandomOperator, k: Constant | None, tried: tuple[str, ...], moment: float | None, *more: str
 ) -> NotCertified:
-    """Return the error that explains why there is no common factor below 1."""
+    """Return an error with the reason why the maps have no common contraction factor below 1."""
     others = [*more, "certify the drawn operators, which bounds d(θ_N, θ_n)"]
     if family.linear_part is None:  # one linear part for all maps: averages change nothing
         others.append("contraction on average: average_contraction")

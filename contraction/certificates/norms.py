@@ -155,7 +155,7 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, .
     NotCertified
         If none is found; ``tried`` lists the norms with their numbers, and a word whose product expands is named.
     ValueError
-        If there is no matrix.
+        If ``matrices`` is empty.
     """
     mats = [np.atleast_2d(np.asarray(A, dtype=float)) for A in matrices]
     if not mats:

@@ -131,7 +131,7 @@ def lyapunov_exponents(
         If the law of the maps is not known to be ergodic, so that averages along one path need not be averages over the
         law; an example is a single shuffle that is repeated.
     ArithmeticError
-        If a path or a derivative is no longer finite.
+        If an iterate or a derivative is not finite.
     ValueError
         If an argument is invalid, or points of the space are not vectors of R^d.
     DeclarationRefuted

@@ -97,8 +97,8 @@ def sign_flip_test(
     Raises
     ------
     ValueError
-        If there is no pair, a difference is not finite (for diverged runs compare a bounded metric), or a name is
-        unknown.
+        If ``differences`` is empty, a difference is not finite (for diverged runs compare a bounded metric), or the
+        name of a test or alternative is unknown.
 
     Notes
     -----

@@ -85,7 +85,7 @@ def draw(name: str) -> Figure:
     Raises
     ------
     KeyError
-        If there is no such plot; the message lists the names of all plots.
+        If ``name`` is not the name of a plot. The message lists the names of all plots.
     """
     if name not in PLOTS:
         raise KeyError(f"no plot is called {name!r}. Known: {', '.join(PLOTS)}")

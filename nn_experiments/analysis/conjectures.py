@@ -161,7 +161,7 @@ def reach(study: Study, *, part: float = 0.01) -> list[float]:
     """Return, for each setting, the first j from which on an exchanged batch hardly moves the iterate.
 
     That is by less than ``part`` of the distance of two independent iterates (median over replicates); infinity if
-    there is no such j.
+    no j has this property.
     """
     found = []
     for moved, apart in zip(study["parameter"], study["independent"], strict=True):

@@ -31,7 +31,7 @@ def study_findings(study: Study) -> list[Finding]:
     Raises
     ------
     ValueError
-        If there is no study of that name.
+        If the name is not that of a study.
     """
     if study.name not in _FINDINGS:
         raise ValueError(f"no study {study.name!r}; the known ones are {', '.join(_FINDINGS)}")

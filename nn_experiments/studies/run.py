@@ -58,7 +58,7 @@ def run_study(
     Raises
     ------
     ValueError
-        If there is no study of that name, or ``seeds`` is below 1.
+        If ``name`` is not the name of a study, or ``seeds`` is below 1.
     """
     if name not in STUDIES:
         raise ValueError(f"no study {name!r}; the known ones are {', '.join(STUDIES)}")
