@@ -69,8 +69,8 @@ def quadratic_findings(study: Study) -> list[Finding]:
         Finding(
             "Heavy ball with additive noise",
             *_ANY,
-            f"its map of (θ_t, θ_(t−1)) is not a contraction in the Euclidean norm (‖M‖ = {norm:.3g}), but is "
-            f"one in a weighted norm (‖M‖_P = {weighted:.4g}, ρ = {radius:.3g}): with bounded noise Theorem 2.2 applies there.",
+            f"its map of (θ_t, θ_(t−1)) is not a contraction in the Euclidean norm (‖M‖ = {norm:.3g}), but is one in a "
+            f"weighted norm (‖M‖_P = {weighted:.4g}, ρ = {radius:.3g}): with bounded noise Theorem 2.2 applies there.",
             "agrees, in a weighted norm" if weighted < 1 < norm else "rejected: a defect",
             "exact up to rounding",
         ),
