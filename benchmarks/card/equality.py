@@ -17,8 +17,8 @@ from contraction.maps.orders import Backward, Forward, Order
 from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.loop import double_loop
-from nn_experiments.training.metrics import flat
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import flatten
 
 __all__ = ["SAMPLE", "SLOWER", "TIMES", "N", "Row", "check", "sampled", "slower_by", "whole"]
 
@@ -70,7 +70,7 @@ class Row:
 def whole(state: State) -> torch.Tensor:
     """Return parameters and floating point buffers as one float64 vector on the CPU."""
     buffers = {key: value for key, value in state["buffers"].items() if value.is_floating_point()}
-    return flat({key: value.cpu() for key, value in (state["parameters"] | buffers).items()})
+    return flatten(value.cpu().double() for value in (state["parameters"] | buffers).values())
 
 
 def slower_by(network: str) -> float:

@@ -1,4 +1,4 @@
-"""One claim, what was measured, and the verdict; and the rules by which seeds make a verdict (no torch)."""
+"""Findings, each a claim with what was measured and the verdict, and the rules that turn seeds into a verdict."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contraction.values import Value
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
 
@@ -32,27 +33,33 @@ POINT = (
 FEWEST = 5
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One claim, what was measured, and the verdict.
+@dataclass(frozen=True, eq=False)
+class Finding(Value):
+    """A claim of the paper, what was measured, and the verdict.
 
     Attributes
     ----------
     topic
         Which reading of the claim.
     place, sentence
-        Where in the paper, verbatim.
+        Where the claim is in the paper, and its text, verbatim.
     measured
-        What was found, in words and numbers.
+        The result, in words and numbers.
     verdict
         ``agrees``, ``disagrees``, ``mixed`` with counts, ``tied``, ``undecided``, ``not measured``, a count of seeds
         that are too few to tell, or ``equal in law (proved)``.
     test
         n, the test and its error rates.
     comparisons, evidence
-        The numbers behind it.
+        The numbers that the verdict rests on.
     compared
-        The two orders that every comparison is of: the reference and the other one.
+        The two orders that all comparisons compare: the reference and the other one.
+
+    Examples
+    --------
+    >>> row = Finding("Best so far", "Section 1", "…", "lower on 3 of 3 seeds", "3 of 3 seeds: too few to tell")
+    >>> row.to_dict()["verdict"]
+    '3 of 3 seeds: too few to tell'
     """
 
     topic: str

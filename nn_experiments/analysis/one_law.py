@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contraction.laws import sign_flip_test
+from contraction.values import Value
 from nn_experiments.analysis.finding import Finding, spread
 from nn_experiments.results.studies import Study
 
@@ -20,8 +21,8 @@ CONTROL = 1.2
 WINDOW = 0.25
 
 
-@dataclass(frozen=True)
-class LawTests:
+@dataclass(frozen=True, eq=False)
+class LawTests(Value):
     """Sign-flip tests of forward against backward at the same n, and of the control.
 
     Attributes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.errors import TrainingInReverseError
+from contraction.values import Value
 
 __all__ = [
     "PathSummary",
@@ -33,7 +34,7 @@ ROUNDING = 1e-12
 
 
 class TooShort(TrainingInReverseError, ValueError):
-    """A curve has too few recorded iterates to speak of variability: record more of them, or run longer."""
+    """A curve has too few recorded iterates to measure its variability: record more of them, or run longer."""
 
 
 def _curve(n: ArrayLike, values: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -50,7 +51,7 @@ def window_of(n: ArrayLike, window: int) -> NDArray[np.bool_]:
 
     Raises
     ------
-    ValueError
+    TooShort
         If fewer than three iterates lie in it: no variability can be read off them.
     """
     n = np.asarray(n)
@@ -145,8 +146,8 @@ def settling_time(n: ArrayLike, values: ArrayLike, tolerance: float) -> float:
     return float(n[np.flatnonzero(away)[-1] + 1]) if away.any() else float(n[0])
 
 
-@dataclass(frozen=True)
-class PathSummary:
+@dataclass(frozen=True, eq=False)
+class PathSummary(Value):
     """Numbers of one curve; smaller is better for every metric given to it (pass an error rate, not an accuracy).
 
     Attributes

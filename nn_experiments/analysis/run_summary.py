@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from contraction.maps.orders import Late, Reset
+from contraction.values import Value
 from nn_experiments.analysis.paths import best_so_far
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, Figure, plain_fields
@@ -33,8 +34,8 @@ def path_start(order: str, last: int) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Circumstances:
+@dataclass(frozen=True, eq=False)
+class Circumstances(Value):
     """How results relate to the figure of the paper.
 
     Attributes

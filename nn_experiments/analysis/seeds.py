@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from contraction.laws import sign_flip_test
+from contraction.values import Value
 
 __all__ = ["Comparison", "compare", "compare_ratios", "compare_times", "divided_level"]
 
@@ -22,8 +23,8 @@ __all__ = ["Comparison", "compare", "compare_ratios", "compare_times", "divided_
 LEVEL = 0.05
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class Comparison(Value):
     """A paired comparison of a reference order with another one, over seeds.
 
     Attributes
@@ -73,7 +74,13 @@ class Comparison:
 
 
 def divided_level(tests: int, level: float = LEVEL) -> float:
-    """Return the level of each of several tests such that the chance of any false alarm is at most ``level``."""
+    """Return the level of each of several tests such that the chance of any false alarm is at most ``level``.
+
+    Raises
+    ------
+    ValueError
+        If ``tests``, their number, is less than 1.
+    """
     if tests < 1:
         raise ValueError(f"at least one test is needed, got {tests}")
     return level / tests
@@ -122,10 +129,15 @@ def compare(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayL
 def compare_ratios(
     what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, *, unit: str = ""
 ) -> Comparison:
-    """Compare positive quantities (standard deviations, ranges): logarithms of reference/other.
+    """Compare positive quantities (standard deviations, ranges) by the logarithms of reference/other.
 
-    A ratio 0/0 counts as 1 (two frozen paths are equally still); if exactly one of the two values is zero,
-    the sign test is used, since the logarithm is infinite.
+    A ratio 0/0 counts as 1, since neither path varies. If exactly one of the two values of a seed is zero, the sign
+    test is used, since the logarithm is infinite.
+
+    Raises
+    ------
+    ValueError
+        If a quantity is negative.
     """
     a, b = np.asarray(reference, float), np.asarray(other, float)
     usable = np.isfinite(a) & np.isfinite(b)

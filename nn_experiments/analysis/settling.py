@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.values import Value
 from nn_experiments.results.curves import Curves
 
 __all__ = [
@@ -58,8 +59,8 @@ STILL_TRAINING, DIVERGED, NOT_MEASURED = "still training", "diverged", "not meas
 FORGETS, REMEMBERS = "forgets", "does not forget by N"
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, eq=False)
+class Evidence(Value):
     """What was measured of one path in one space, over the second half of it.
 
     Attributes
@@ -218,11 +219,18 @@ def evidence(
         ``function_…``), as far as they were recorded.
     space
         ``parameter`` or ``function``.
+    seed, order
+        Which path.
     start, last
         Where the path begins (its reset or switch point) and ends.
     other
-        The order that it is compared with: near starts are judged by the increments of the one that is not ``forward``
-        (default: there is none).
+        The order that it is compared with (default: none). Near starts are judged by the increments of the one of the
+        two that is not ``forward``.
+
+    Raises
+    ------
+    ValueError
+        If the space is unknown.
     """
     if space not in SPACES:
         raise ValueError(f"space must be one of {', '.join(SPACES)}, got {space!r}")

@@ -6,12 +6,13 @@ Distances are in units of two independent runs' distance (the scale) in the seco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.values import Value
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.settling import (
     DIVERGED,
@@ -34,8 +35,8 @@ DRIFT = 2
 SPACES = ("parameter", "function")
 
 
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, eq=False)
+class Row(Value):
     """One setting in one space.
 
     Attributes
@@ -69,8 +70,8 @@ class Row:
     forward_tail: float
     last_increment: float
     bound: float
-    backward: dict[str, int]
-    forward: dict[str, int]
+    backward: Mapping[str, int]
+    forward: Mapping[str, int]
     exponent: float
     rate: float
     error: float
@@ -154,7 +155,7 @@ def rows(study: Study, space: str = "parameter") -> list[Row]:
     return found
 
 
-def _told(counts: dict[str, int]) -> str:
+def _told(counts: Mapping[str, int]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{kind} {count}" for kind, count in counts.items())

@@ -1,4 +1,4 @@
-"""Sources of image data: a folder of the user's, or the official files, downloaded with checksums by pooch."""
+"""Sources of image data: a folder that the user names, or the official files, which pooch downloads and checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nn_experiments.datasets import formats, subset
 from nn_experiments.datasets.dataset import Dataset, from_images
-from nn_experiments.datasets.errors import DataError, missing_data
+from nn_experiments.datasets.errors import DataError, MissingData, missing_text
 
 __all__ = ["SOURCES", "Source", "find_local", "load"]
 
@@ -66,7 +66,7 @@ SOURCES = {
         "7823f7c3e5dc2ada",
     ),
 }
-#: What a folder may hold of CIFAR: name, and whether it is the binary version.
+#: Names of the CIFAR files that a folder may contain, and whether each is the binary version.
 _CIFAR = {
     "cifar10": (
         ("cifar-10-batches-py", False),
@@ -86,8 +86,8 @@ _CIFAR = {
 def _idx(folder: Path) -> formats.Splits | None:
     paths = []
     for name in _IDX:
-        both = [folder / name, folder / f"{name}.gz"]
-        paths.append(next((path for path in both if path.is_file()), None))
+        candidates = [folder / name, folder / f"{name}.gz"]
+        paths.append(next((path for path in candidates if path.is_file()), None))
     if not any(paths):
         return None
     missing = [name for name, path in zip(_IDX, paths, strict=True) if path is None]
@@ -98,20 +98,20 @@ def _idx(folder: Path) -> formats.Splits | None:
 
 
 def find_local(name: str, folder: Path) -> formats.Splits | None:
-    """Return a data set's raw arrays from a folder, or None if the folder has it in none of the known forms.
+    """Return a data set's raw arrays from a folder, or None if no file in the folder has one of the known formats.
 
-    Known are ``NAME.npz`` (``train_images``, ``train_labels``, ``test_images``, ``test_labels``); for
-    fashion_mnist the four IDX files (with or without ``.gz``, also in ``fashion_mnist/`` or
-    ``FashionMNIST/raw/``); for CIFAR the python or the binary version, as ``.tar.gz`` or unpacked.
+    The known formats are ``NAME.npz`` with the arrays ``train_images``, ``train_labels``, ``test_images`` and
+    ``test_labels``; for fashion_mnist, the four IDX files, with or without ``.gz``, also in ``fashion_mnist/`` or
+    ``FashionMNIST/raw/``; for CIFAR, the Python or the binary version, as ``.tar.gz`` or unpacked.
     """
     arrays = folder / f"{name}.npz"
     if arrays.is_file():
         return formats.read_arrays(arrays)
     if name == "fashion_mnist":
-        for place in (folder, folder / "fashion_mnist", folder / "FashionMNIST" / "raw"):
-            found = _idx(place)
-            if found is not None:
-                return found
+        for parent in (folder, folder / "fashion_mnist", folder / "FashionMNIST" / "raw"):
+            splits = _idx(parent)
+            if splits is not None:
+                return splits
         return None
     for form, binary in _CIFAR[name]:
         if (folder / form).exists():
@@ -119,8 +119,8 @@ def find_local(name: str, folder: Path) -> formats.Splits | None:
     return None
 
 
-def _place(name: str, folder: Path) -> str:
-    """Return a folder with the names looked for in it, as `find_local` and `load` do."""
+def _searched(name: str, folder: Path) -> str:
+    """Return, for messages, a folder and the names of the files that `find_local` and `load` look for in it."""
     forms = (
         [form for form, _ in _CIFAR[name]]
         if name in _CIFAR
@@ -139,7 +139,7 @@ def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) 
     cache
         Folder of the files.
     searched
-        Places that were searched before, for the error message.
+        Where the data set was searched before, for the error message.
 
     Returns
     -------
@@ -149,7 +149,8 @@ def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) 
     Raises
     ------
     MissingData
-        If no host gives the files: what is missing, where it was searched (``searched`` first), what to do.
+        If no host returns the files, or pooch is not installed. The message says what is missing, where it was
+        searched (``searched`` first) and what to do.
     DataError
         If a downloaded file has another checksum.
     """
@@ -157,7 +158,7 @@ def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) 
         import pooch
     except ModuleNotFoundError as error:
         what = f"{name} is missing, and pooch, which downloads it, is not installed"
-        raise missing_data(what, searched, _remedy(source)) from error
+        raise MissingData(missing_text(what, searched, _remedy(source))) from error
     for file, checksum in source.files.items():
         reasons: list[str] = []
         for host in source.hosts:
@@ -171,7 +172,7 @@ def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) 
                 reasons.append(f"{host}{file}: {type(error).__name__}{f' {status}' if status else ''}")
         else:
             what = f"{name} is missing: its {file} could not be downloaded"
-            raise missing_data(what, [*searched, *reasons], _remedy(source))
+            raise MissingData(missing_text(what, [*searched, *reasons], _remedy(source)))
     return cache
 
 
@@ -183,24 +184,24 @@ def _remedy(source: Source) -> str:
 def load(name: str, folder: Path | None, *, official: bool, download: bool, cache: Path | None = None) -> Dataset:
     """Return a data set from a folder (the whole set or a subset), or from official downloads (see `load_dataset`)."""
     source = SOURCES[name]
-    found, searched = None, []
+    splits, searched = None, []
     if folder is not None:
         if not folder.is_dir():
-            raise missing_data(f"the data folder {folder} does not exist", (), _remedy(source))
-        found = find_local(name, folder)
-        if found is None and subset.subset_path(name, folder).is_file():
+            raise MissingData(missing_text(f"the data folder {folder} does not exist", (), _remedy(source)))
+        splits = find_local(name, folder)
+        if splits is None and subset.subset_path(name, folder).is_file():
             return _checked(subset.read_subset(subset.subset_path(name, folder)), source, official)
-        searched = [_place(name, folder)]
-    if found is None:
+        searched = [_searched(name, folder)]
+    if splits is None:
         if not download:
-            raise missing_data(f"{name} is missing, and downloading is off", searched, _remedy(source))
+            raise MissingData(missing_text(f"{name} is missing, and downloading is off", searched, _remedy(source)))
         if cache is None:
             import pooch
 
             cache = Path(pooch.os_cache("training-in-reverse")) / name
-        found = find_local(name, fetch(name, source, cache, searched))
-        assert found is not None
-    return _checked(from_images(name, *found, classes=source.classes), source, official)
+        splits = find_local(name, fetch(name, source, cache, searched))
+        assert splits is not None
+    return _checked(from_images(name, *splits, classes=source.classes), source, official)
 
 
 def _checked(dataset: Dataset, source: Source, official: bool) -> Dataset:

@@ -1,10 +1,9 @@
-"""Engines: they train in an order and measure iterates."""
+"""Engines, which compute the iterates of a training run in any order and measure them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +49,7 @@ def iterates(
         ``step(state, batch, t) -> state``, pure; t is the position in the run, innermost 1. From `TrainingStep`,
         `from_torch`, or your own.
     batches
-        ``batches(i)`` is B_i, i = 1, 2, …, the same whenever it is asked.
+        ``batches(i)`` is B_i, i = 1, 2, …, and returns the same batch at every call.
     state0
         θ0: a nested dictionary of tensors, the same for every iterate.
     order
@@ -58,31 +57,32 @@ def iterates(
     at
         Which iterates, such as ``range(0, 2001, 10)``.
     metrics
-        Name -> function of one state, returning a scalar or a small tensor; or a `Measurement`. A module with batch
-        norm or dropout is to be evaluated through a copy in evaluation mode, with the state's buffers:
-        ``functional_call(still, state["parameters"] | state["buffers"], (x,))``, ``still = deepcopy(model).eval()``.
+        Name -> function of one state, returning a scalar or a small tensor; or a `Measurement`. Evaluate a module with
+        batch norm or dropout through a copy in evaluation mode, with the state's buffers:
+        ``functional_call(copied, state["parameters"] | state["buffers"], (x,))``, ``copied = deepcopy(model).eval()``.
     engine
-        ``auto``: one chain at a time on the CPU, with a hand-written kernel where there is one (``mlp``,
-        ``compiled``, ``channels_last``) or the user's own loop (``own_loop``), else the step itself (``step``); on a
-        GPU ``ensemble``. ``loop``: the plain double loop.
+        ``auto`` (default): on the CPU one chain at a time, with a hand-written kernel if one can run the step
+        (``mlp``, ``compiled``, ``channels_last``), or the user's own loop (``own_loop``), or the step itself
+        (``step``); on a GPU ``ensemble``, all chains together. ``loop``: the plain double loop.
     chunk
-        For ``ensemble``: how many chains run together (default: all).
+        For ``ensemble``: how many chains run together (default: as many as fit into memory).
 
     Returns
     -------
     Trajectory
-        Metrics as float64 arrays, one row per iterate. ``metadata`` records the engine, the result of the self-check,
-        and under ``not used`` a kernel that differs from the step, with what differs; the step itself then runs.
+        Metrics as float64 arrays, one row per iterate. ``metadata`` records the engine and the result of the
+        self-check. If a kernel gave other numbers than the step, the step itself was used, and ``not used`` names the
+        kernel and the difference.
 
     Raises
     ------
     TypeError
-        If ``at``, ``state0`` or ``metrics`` is of another type.
+        If ``at``, ``state0`` or ``metrics`` has another type, or the ensemble cannot run the step.
     ValueError
-        If a metric has the name of a column of `Trajectory.to_csv`; if fewer batches were recorded by `from_loop` than
-        are needed; if there is no such engine, with the names there are; if a chunk is given to another than the
-        ensemble; or if the self-check of a step made by `from_torch` finds a difference from the user's own training
-        loop.
+        If a metric has the name of a column of `Trajectory.to_csv`; if `from_loop` has recorded fewer batches than are
+        needed; if the engine is unknown; or if ``chunk`` is given and the engine is not the ensemble.
+    CannotReplay
+        If the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
     """
@@ -93,7 +93,7 @@ def iterates(
     check_state("state0", state0)
     check_recorded(step, batches, [order], numbers, least=max(numbers) if measurement.on_batches else 0)
     begin = time.perf_counter()
-    notes: dict[str, Any] = {}
+    notes: dict[str, object] = {}
     if max(numbers) > 0:
         notes |= check_step(step, batches, state0)
         probe(step, batches, state0)
@@ -127,12 +127,12 @@ def iterates(
 
 
 def _batched(step: Step, batches: Batches, state0: State, engine: str, *, trained: bool) -> tuple[bool, dict[str, str]]:
-    """Return whether chains run together, and what to record if they would but cannot.
+    """Return whether chains run together, and what to record if they should but cannot.
 
     Raises
     ------
     TypeError
-        If the ensemble was asked for by name and cannot run the step, with the reason.
+        If ``engine`` is "ensemble" and the ensemble cannot run the step, with the reason.
     """
     on_gpu = any(value.is_cuda for value in state0["parameters"].values())
     if engine != "ensemble" and not (engine == "auto" and on_gpu and isinstance(step, TrainingStep)):

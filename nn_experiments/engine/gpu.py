@@ -1,4 +1,4 @@
-"""GPU helpers: determinism, memory limits, synchronisation, CUDA graphs and versions."""
+"""Helpers for GPUs: determinism, memory limits, synchronisation, CUDA graphs and versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -80,6 +80,11 @@ def attempt(call: Callable[[], Result]) -> tuple[Result] | None:
     -------
     tuple or None
         A tuple of one, since a call may return None.
+
+    Raises
+    ------
+    RuntimeError
+        What the call raised, if it was not that memory ran out.
     """
     try:
         return (call(),)
@@ -145,9 +150,9 @@ def wait(device: torch.device | str) -> None:
         torch.cuda.synchronize(device)
 
 
-def versions() -> dict[str, Any]:
+def versions() -> dict[str, str | int | None]:
     """Return the versions of the GPU libraries."""
-    found = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    known: dict[str, str | int | None] = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
     with contextlib.suppress(PackageNotFoundError):
-        found["triton"] = version("triton")
-    return found
+        known["triton"] = version("triton")
+    return known

@@ -1,11 +1,10 @@
-"""The end of the backward path by doubling the horizon, with O(n) maps in all instead of O(n²)."""
+"""The limit of the backward path by doubling the horizon, with O(n) maps in total instead of O(n²)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -17,7 +16,7 @@ from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import parameter_distance
 from nn_experiments.training.step import State, Step, check_state
-from nn_experiments.training.trees import leaves
+from nn_experiments.training.trees import tensors_of
 
 __all__ = ["Limit", "limit"]
 
@@ -54,21 +53,21 @@ class Limit(Value):
     increments: tuple[float, ...]
     fresh: tuple[float, ...]
     applications: int
-    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    metadata: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether ``other`` is a limit with equal numbers and a bitwise equal state; metadata do not count."""
+        """Whether ``other`` is a `Limit` with equal numbers and a bitwise equal state; metadata is not compared."""
         if not isinstance(other, Limit):
             return NotImplemented
-        one, two = (dict(leaves(limit.value)) for limit in (self, other))
-        states = one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+        ours, others = tensors_of(self.value), tensors_of(other.value)
+        states = ours.keys() == others.keys() and all(torch.equal(ours[key], others[key]) for key in ours)
         return states and super().__eq__(other)
 
     __hash__ = Value.__hash__
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as data that JSON takes; the state's tensors are nested lists."""
-        tensors = {"/".join(path): tensor.tolist() for path, tensor in leaves(self.value)}
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as JSON-ready data; the state's tensors are nested lists."""
+        tensors = {name: tensor.tolist() for name, tensor in tensors_of(self.value).items()}
         return super().to_dict() | {"value": plain(tensors)}
 
     def __repr__(self) -> str:
@@ -95,6 +94,8 @@ def limit(
 
     Parameters
     ----------
+    step, batches
+        As in `nn_experiments.iterates`.
     state0
         θ0.
     start
@@ -132,7 +133,7 @@ def limit(
     if nudge == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
-    metadata: dict[str, Any] = dict(check_step(step, batches, state0))
+    metadata: dict[str, object] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
     kernel, more = checked_kernel(step, batches, state0, engine)
     metadata |= more

@@ -24,8 +24,16 @@ def reset_if_better(
 
     Parameters
     ----------
+    kernel
+        Applies the maps.
+    at
+        The iterates that are wanted.
+    state0
+        θ0.
+    policy
+        When to look at the metric, and what is better.
     judge
-        Returns the policy's metric of a state.
+        State -> the policy's metric.
     """
     start, anchor, best = 0, state0, judge(state0)
     wanted = set(at)

@@ -25,8 +25,12 @@ def check_recorded(
 
     Parameters
     ----------
+    step, batches
+        As in `nn_experiments.iterates`.
+    curves, at
+        What will be computed, and at which iterates.
     least
-        How many batches are needed whatever the curves.
+        The number of batches that are needed for something else (default: 0).
 
     Raises
     ------

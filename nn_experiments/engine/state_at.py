@@ -59,7 +59,9 @@ def state_at(
     Raises
     ------
     ValueError
-        If n is no integer of at least 0; if a policy lacks its metric.
+        If n is not an integer of at least 0, or ``measure`` lacks the metric of a policy.
+    TypeError
+        If ``state0`` is not a state, or ``curve`` is neither an order, an average nor a policy.
     NotDeterministic
         If the step is not a pure function.
 

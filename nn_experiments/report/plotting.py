@@ -77,8 +77,10 @@ def main(words: Sequence[str]) -> int:
 
     Raises
     ------
-    ValueError, FileNotFoundError
-        If there are no such results, or an argument has no meaning.
+    ValueError
+        If an argument has no meaning.
+    FileNotFoundError
+        If there are no such results.
     """
     args = _arguments().parse_args(words)
     if args.name is not None and (not args.name or Path(args.name).name != args.name):

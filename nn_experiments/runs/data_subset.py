@@ -22,7 +22,7 @@ __all__ = ["export_subsets", "needed_rows", "require_rows"]
 def needed_rows(
     experiment: Experiment, seeds: Sequence[int], steps: int, *, diagnostics: bool, sizes: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of the training and test images that runs of an experiment look at.
+    """Return the positions of the training and test images that runs of an experiment read.
 
     That is: the images of B_1 … B_steps in any order (B_2 at least: the determinism probe applies it), those of the
     independent second stream of batches if there are diagnostics (`Workplace.other_batches`), and the fixed subsets
@@ -30,10 +30,19 @@ def needed_rows(
 
     Parameters
     ----------
+    experiment, seeds
+        The runs.
     steps
         Last iterate of the runs.
+    diagnostics
+        Whether the distances of `Setup.other_batches` are measured as well.
     sizes
         Number of training and of test images in the whole set.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or ``steps`` is less than 1.
     """
     if steps < 1 or not seeds:
         raise ValueError(f"a run needs seeds and steps >= 1, got {tuple(seeds)} and {steps}")

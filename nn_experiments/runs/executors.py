@@ -76,13 +76,15 @@ class _Context(SpawnContext):
 
 
 def process_executor(workers: int, setup: Callable[[], object] | None = None) -> ProcessPoolExecutor:
-    """Return an executor with one single-threaded process a worker.
+    """Return an executor with one single-threaded process per worker.
 
     Parameters
     ----------
+    workers
+        Number of processes.
     setup
-        Called once in each process before its first job. It is pickled, and so are the jobs; functions of the main
-        script are found there only if they are sent by value (cloudpickle).
+        Called once in each process before its first job (default: None). It is pickled, and so are the jobs. Functions
+        that are defined in the main script must be sent by value (cloudpickle).
     """
     return ProcessPoolExecutor(workers, mp_context=_Context(), initializer=_begin, initargs=(1, setup))
 
@@ -198,6 +200,12 @@ def run_all(
     ----------
     make
         Makes the executor, again if a worker died and broke it; its jobs are run again.
+    function
+        Computes the result of a job. It is called in a worker, so it is pickled.
+    items
+        What is to be done, in this order.
+    at_once
+        The largest number of jobs in flight.
     job
         Returns what ``function`` gets for an item, just before it is submitted (default: the item itself).
     skip

@@ -32,7 +32,7 @@ from nn_experiments.results.blocks import Block
 from nn_experiments.runs.problem import Problem, Setup
 from nn_experiments.runs.setup import Workplace
 from nn_experiments.training.averages import SWA
-from nn_experiments.training.metrics import flat, parameter_distance
+from nn_experiments.training.metrics import parameter_distance, parameter_norm
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled
 from nn_experiments.training.step import State
 
@@ -151,7 +151,7 @@ def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, d
             row = {
                 f"parameter_to_{job.last}": parameter_distance(state, last),
                 f"function_to_{job.last}": _rms(outputs - end),
-                "parameter_norm": float(flat(state["parameters"]).norm()),
+                "parameter_norm": float(parameter_norm(state["parameters"])),
                 "gradient_norm": float(evaluation.gradient_norm(state)),
             }
             for what, path in others.items():

@@ -249,6 +249,8 @@ def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
 
     Parameters
     ----------
+    setup
+        The tensors of one seed.
     row
         The metrics of θ0. They are compared with those of T_1 T_2 θ0 and, where these are equal, of other parameters.
     """

@@ -85,6 +85,11 @@ class Network:
         ----------
         described
             Part -> plain JSON that stands for it, in place of a hash.
+
+        Raises
+        ------
+        ValueError
+            If ``described`` has a part that does not exist.
         """
         unknown: list[str] = []
         parts: dict[str, Any] = {

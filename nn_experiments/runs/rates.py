@@ -32,10 +32,18 @@ def measure_rates(
 
     Parameters
     ----------
+    setup
+        Step, batches, θ0 and metrics of one seed.
+    device
+        A torch device, such as ``cpu``.
+    ensemble
+        How chains are batched; settings that are not given are chosen here, on a GPU.
     engine
         As in `nn_experiments.iterates`.
     chains
         How many chains there will be.
+    last
+        The largest index of a batch that may be asked for.
     """
     limit_share(device)
     with one_thread(device):

@@ -20,6 +20,7 @@ from nn_experiments.studies.setting import Setting
 from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.rng import generator
 from nn_experiments.training.sampling import Sampler
+from nn_experiments.training.trees import flatten
 
 __all__ = ["Bank", "Chains"]
 
@@ -111,7 +112,7 @@ class Bank:
             drawn = initialise(
                 model, seed, initialisation=self.setting.initialisation, purpose=purpose, dtype=torch.float64
             )
-            rows.append(torch.cat([value.flatten() for value in drawn.values()]))
+            rows.append(flatten(drawn.values()))
         return self.at(torch.stack([row.to(self.dtype) for row in rows])[:, None])
 
     def at(self, theta: torch.Tensor) -> Chains:

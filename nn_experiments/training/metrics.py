@@ -13,8 +13,17 @@ from torch.func import functional_call, grad
 from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import flatten
 
-__all__ = ["RESERVED", "Evaluation", "Functions", "Measurement", "check_measurement", "flat", "parameter_distance"]
+__all__ = [
+    "RESERVED",
+    "Evaluation",
+    "Functions",
+    "Measurement",
+    "check_measurement",
+    "parameter_distance",
+    "parameter_norm",
+]
 
 #: Columns of the tables of results, and what policies record: no metric may have one of these names.
 RESERVED = ("seed", "order", "iterate", "gradients", "reset_at", "stopped_at")
@@ -190,12 +199,12 @@ class Evaluation:
 
             for name, slope in grad(objective)(state["parameters"]).items():
                 total[name] = total[name] + slope if name in total else slope
-        return flat(total).norm()
+        return parameter_norm(total)
 
 
-def flat(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return all parameters as one float64 vector, in their own order."""
-    return torch.cat([value.detach().double().flatten() for value in parameters.values()])
+def parameter_norm(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the Euclidean norm of all parameters together, computed in float64."""
+    return flatten(value.detach().double() for value in parameters.values()).norm()
 
 
 def parameter_distance(first: State, second: State) -> float:

@@ -92,12 +92,14 @@ def write_slots(
 
     Parameters
     ----------
+    optimizer
+        The optimizer; its state and the options of its groups are replaced.
     named
         Name -> the parameter that the optimizer holds.
     first, options
         State and group options at the start.
     values
-        What `read_slots` returned; what it lacks is as at the start.
+        What `read_slots` returned. Anything that is missing in it is set to its value at the start.
     """
     optimizer.state.clear()
     for key, slots in first.items():

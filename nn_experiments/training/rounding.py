@@ -59,7 +59,9 @@ def allowances(ends: Sequence[State], run: Callable[[State], Sequence[State]], s
     ends
         The states after each step from ``start``.
     run
-        What gave them, as a function of the start.
+        The function that computed them: start -> the state after each step.
+    start
+        The state before the first step.
     """
     found = [{name: _floor(value) for name, value in _tensors(end).items()} for end in ends]
     many = sum(value.numel() for value in start["parameters"].values()) > MANY

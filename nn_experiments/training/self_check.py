@@ -111,9 +111,13 @@ class SelfCheck:
 
         Raises
         ------
-        ValueError
+        CannotReplay
             If the step differs, with the tensor, the number of the step and the likely cause; if the module draws from
             a global generator; or if a step changes an attribute that is not in the state, with its name.
+        CannotRun
+            If the step fails where the user's own loop does not.
+        ValueError
+            If the optimizer has become unusable, for example because it has taken steps.
         """
         before = self.recall(batches, "step")
         if before:
@@ -311,11 +315,14 @@ class SelfCheck:
 
 
 class CannotReplay(TrainingInReverseError, ValueError):
-    """A difference, a draw or an attribute that the check has found."""
+    """A training step cannot be replayed: its result depends on something that is not in its arguments.
+
+    The message names what differs: a tensor, a random generator that is drawn from, or an attribute that steps change.
+    """
 
 
 class CannotRun(TrainingInReverseError, ValueError):
-    """The step made by from_torch fails where the user's own loop does not."""
+    """The step made by `from_torch` raises an error on batches on which the user's own training loop does not."""
 
 
 def _exact(end: State) -> dict[str, float]:

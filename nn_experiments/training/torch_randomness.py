@@ -6,7 +6,6 @@ import contextlib
 import pickle
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +13,25 @@ from torch import nn
 
 from nn_experiments.training.rng import generator
 
-__all__ = ["GENERATORS", "changed_generators", "first_to_draw", "generator_states", "restored_generators", "seeded"]
+__all__ = [
+    "GENERATORS",
+    "GeneratorStates",
+    "changed_generators",
+    "first_to_draw",
+    "generator_states",
+    "restored_generators",
+    "seeded",
+]
 
 #: Names of the global generators in messages.
 GENERATORS = ("torch's generator", "torch's CUDA generator", "NumPy's global generator", "Python's random module")
 
 
-def generator_states() -> tuple[Any, ...]:
+#: States of the generators in `GENERATORS`, which can only be compared.
+GeneratorStates = tuple[object, ...]
+
+
+def generator_states() -> GeneratorStates:
     """Return the states of the global generators, in the order of `GENERATORS`, as values that can be compared."""
     cuda = b""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -33,9 +44,9 @@ def generator_states() -> tuple[Any, ...]:
     )
 
 
-def changed_generators(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[str]:
+def changed_generators(before: GeneratorStates, after: GeneratorStates) -> list[str]:
     """Return the names of the generators whose states differ."""
-    return [name for name, one, two in zip(GENERATORS, before, after, strict=True) if one != two]
+    return [name for name, first, second in zip(GENERATORS, before, after, strict=True) if first != second]
 
 
 @contextlib.contextmanager
@@ -80,23 +91,23 @@ def seeded(seed: int, index: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def first_to_draw(model: nn.Module) -> Iterator[list[str]]:
-    """Collect, in the list given to the body, the innermost submodules that draw from a generator in a forward pass.
+    """Collect, in the list that the context manager returns, the innermost submodules that draw random numbers.
 
-    Names come with the class, such as ``encoder.self_attn (MultiheadAttention)``.
+    Each entry is the name of the submodule with its class, such as ``encoder.self_attn (MultiheadAttention)``.
     """
-    found: list[str] = []
-    open_ones: list[tuple[nn.Module, tuple[Any, ...], int]] = []
+    drawing: list[str] = []
+    entered: list[tuple[nn.Module, GeneratorStates, int]] = []
     names = {id(module): name for name, module in model.named_modules()}
 
     def enter(module: nn.Module, inputs: object) -> None:
-        open_ones.append((module, generator_states(), len(found)))
+        entered.append((module, generator_states(), len(drawing)))
 
     def leave(module: nn.Module, inputs: object, output: object) -> None:
-        while open_ones:
-            opened, before, count = open_ones.pop()
+        while entered:
+            opened, before, count = entered.pop()
             if opened is module:
-                if len(found) == count and before != generator_states():
-                    found.append(f"{names.get(id(module)) or 'the module itself'} ({type(module).__name__})")
+                if len(drawing) == count and before != generator_states():
+                    drawing.append(f"{names.get(id(module)) or 'the module itself'} ({type(module).__name__})")
                 return
 
     handles = [
@@ -104,7 +115,7 @@ def first_to_draw(model: nn.Module) -> Iterator[list[str]]:
         nn.modules.module.register_module_forward_hook(leave),
     ]
     try:
-        yield found
+        yield drawing
     finally:
         for handle in handles:
             handle.remove()

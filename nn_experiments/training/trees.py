@@ -1,17 +1,50 @@
-"""Tensors in nested dictionaries, lists and tuples."""
+"""Values in nested dictionaries, lists and tuples, and tensors as one vector."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["leaves"]
+import torch
+
+__all__ = ["flatten", "leaves", "tensors_of"]
+
+
+def flatten(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Concatenate tensors, each in row-major order, to one vector.
+
+    Parameters
+    ----------
+    tensors
+        At least one tensor; all of them on one device.
+
+    Returns
+    -------
+    Tensor
+        (d,), a copy, in the order given; differentiable if the tensors are.
+
+    Examples
+    --------
+    >>> flatten([torch.ones(2, 1), torch.zeros(1)])
+    tensor([1., 1., 0.])
+    """
+    return torch.cat([value.reshape(-1) for value in tensors])
+
+
+def tensors_of(tree: object) -> dict[str, torch.Tensor]:
+    """Return the tensors in a tree, by their keys from the outside in joined by ``/``; other values are left out.
+
+    Examples
+    --------
+    >>> list(tensors_of({"parameters": {"weight": torch.ones(2)}, "note": "x"}))
+    ['parameters/weight']
+    """
+    return {"/".join(path): value for path, value in leaves(tree) if isinstance(value, torch.Tensor)}
 
 
 def leaves(
     tree: object, path: tuple[str, ...] = (), *, sequences: bool = True
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield (keys from the outside in, value) of everything in a tree that is not itself a container.
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield (keys from the outside in, value) for every value in a tree that is not itself a container.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
 from nn_experiments.training.batches import BatchLike
-from nn_experiments.training.trees import leaves
+from nn_experiments.training.trees import flatten, leaves
 
 __all__ = [
     "Layout",
@@ -90,7 +90,7 @@ class Layout:
             tuple(tensors[path].shape) != shape for path, shape in zip(self.paths, self.shapes, strict=True)
         ):
             raise ValueError("the parameters have other names or shapes than this layout")
-        return torch.cat([tensors[path].reshape(-1) for path in self.paths])
+        return flatten(tensors[path] for path in self.paths)
 
     def unflatten(self, vector: Tensor) -> dict[str, Any]:
         """Return the (nested) dictionary of a vector (d,): views, differentiable.

@@ -10,10 +10,10 @@ from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import convolve
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.initialisation import initialise
-from nn_experiments.training.metrics import flat
 from nn_experiments.training.models.resnet import BasicBlock, Bottleneck
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
+from tests.nn.problems import flat
 
 KINDS = ("basic-batch", "bottleneck-batch", "basic-group", "plain-none")
 SLOW = Optimizer(learning_rate=0.005)  # batch norm over six values is steep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from contraction.maps.orders import Backward, CustomOrder, Forward, Late, Reset, Windowed
 from nn_experiments.training.batches import ArrayBatches
 from nn_experiments.training.initialisation import initialise
-from nn_experiments.training.metrics import flat
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
+from nn_experiments.training.trees import flatten
 
 N = 12
 ORDERS: dict[str, Any] = {
@@ -26,6 +27,11 @@ ORDERS: dict[str, Any] = {
     "pairs": CustomOrder(lambda n: (n, max(1, n - 1)), lambda n: n // 2),
 }
 SGD = Optimizer(learning_rate=0.05)
+
+
+def flat(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return all tensors as one float64 vector, in their order."""
+    return flatten(value.detach().double() for value in tensors.values())
 
 
 def problem(kind: str, optimizer: Optimizer, *, activation: str = "relu") -> tuple[TrainingStep, ArrayBatches, State]:

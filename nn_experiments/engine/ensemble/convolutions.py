@@ -75,11 +75,13 @@ def convolve(
         (B, E·C, H, W), or (B, C, H, W) if ``shape.shared``.
     weight, bias
         (E, O, C / groups, height, width) and (E, O) or None.
+    shape
+        Sizes, stride, padding, dilation and groups of the convolution of one chain.
 
     Raises
     ------
     ValueError
-        If there is no such way.
+        If ``way`` is unknown.
     """
     if way not in WAYS:
         raise ValueError(f"unknown way {way!r} to convolve; the known ones are {', '.join(WAYS)}")
@@ -155,9 +157,15 @@ def choose_convolution(
 
     Parameters
     ----------
+    shape
+        The convolution of one chain.
+    chains
+        How many chains are computed together.
+    device, dtype
+        Where, and in which precision.
     measure
-        As `seconds_of`; on the CPU nothing is measured unless this is given. A way that fails is no candidate, which
-        is said on standard error.
+        A function such as `seconds_of` (default: `seconds_of` on a GPU, and the rule on a CPU). A way that fails is
+        left out, and a line on standard error says so.
 
     Raises
     ------

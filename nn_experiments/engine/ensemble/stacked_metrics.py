@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
+from nn_experiments.engine.plan import Segment
 from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.step import State
@@ -22,28 +22,41 @@ _WIDE: WeakKeyDictionary[Evaluation, Wide | None] = WeakKeyDictionary()
 
 
 def measure_together(
-    measurement: Measurement, found: Sequence[tuple[int, State, Any]], batches: Batches
+    measurement: Measurement, iterates: Sequence[tuple[int, State, Segment | None]], batches: Batches
 ) -> list[dict[str, np.ndarray]] | None:
     """Return a measurement of several iterates, or None if it cannot be batched.
 
     Parameters
     ----------
-    found
-        (n, state, run) for every iterate; iterate 0, which has no batches, is not among them.
+    measurement
+        What is measured.
+    iterates
+        (n, state, segment) for every iterate; iterate 0, which has no batches, is not among them.
+    batches
+        i ↦ B_i.
+
+    Returns
+    -------
+    list of dict or None
+        One dictionary per iterate, name -> value in float64.
 
     Raises
     ------
     RuntimeError
-        If they do not fit into memory together (see `nn_experiments.engine.gpu.out_of_memory`).
+        If the states do not fit into memory together (see `nn_experiments.engine.gpu.out_of_memory`), or the GPU is
+        lost. A measurement that fails for another reason is not batched.
     """
-    states = [state for _, state, _ in found]
+    states = [state for _, state, _ in iterates]
     stacked = {
         part: {key: torch.stack([state[part][key] for state in states]) for key in values}
         for part, values in states[0].items()
     }
     pairs: list[Pair] | None = None
     if measurement.on_batches:
-        numbers = [n for n, _, _ in found], [run.outermost if run else 0 for _, _, run in found]
+        numbers = (
+            [n for n, _, _ in iterates],
+            [segment.outermost if segment else 0 for _, _, segment in iterates],
+        )
         newest, outermost = (
             (torch.stack([batches(i)[0] for i in row]), torch.stack([batches(i)[1] for i in row])) for row in numbers
         )
@@ -55,12 +68,14 @@ def measure_together(
                 values = torch.vmap(lambda state: measurement(state, None, None))(stacked)
             else:
                 values = torch.vmap(measurement)(stacked, *pairs)
-        except (RuntimeError, ValueError, TypeError) as error:
+        except RuntimeError as error:
             if out_of_memory(error) or device_is_lost(error):
                 raise
-            return None  # data-dependent or non-tensor code
+            return None
+        except (ValueError, TypeError):  # its control flow depends on the data, or it uses more than tensors
+            return None
     arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
-    return [{name: value[c] for name, value in arrays.items()} for c in range(len(found))]
+    return [{name: value[c] for name, value in arrays.items()} for c in range(len(iterates))]
 
 
 def _in_wide_form(evaluation: Evaluation, stacked: State, pairs: list[Pair] | None) -> dict[str, torch.Tensor] | None:

@@ -171,7 +171,14 @@ class Wide:
         parameters, buffers
             Stacked, (E, …), contiguous; running statistics in training mode are changed in place.
         inputs
-            (B, C, …) if ``shared``, the same for all chains, else (E, B, C, …).
+            (B, C, …) if ``shared``, else (E, B, C, …).
+        shared
+            Whether all chains have the same inputs.
+
+        Raises
+        ------
+        CannotWiden
+            If the module does not return one tensor.
         """
         chains = len(next(iter(parameters.values())))
         values: Values = {**buffers, **parameters}

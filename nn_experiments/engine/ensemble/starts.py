@@ -67,7 +67,9 @@ def under_the_same_maps(
     step
         The training step that all maps have in common.
     draws
-        What is applied to what.
+        Batches and starts: the maps of a draw are applied to each of its starts.
+    at
+        The iterates that are wanted, integers of at least 0 in any order.
     ensemble
         How chains are batched (default: ``Ensemble(chunk=number of chains)``). All chains run together, whatever
         its chunk.

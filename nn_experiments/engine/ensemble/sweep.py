@@ -65,13 +65,15 @@ def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> 
 
     Parameters
     ----------
+    step, batches
+        As in `nn_experiments.engine.ensemble.wavefront.wavefront`.
     form
-        One of `FORMS`, or None for the first that can run the step.
+        One of `FORMS` (default: None, the first that can run the step).
 
     Raises
     ------
     TypeError
-        If the asked form cannot run the step, with the reason.
+        If the requested form, or no form, can run the step; the message has the reasons.
     """
     reasons: list[str] = []
     device = next(iter(step.model.parameters())).device.type
@@ -82,13 +84,10 @@ def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> 
         return "mlp", ""
     reasons.append(f"not by hand, {by_hand}")
     if form in (None, "wide") and not step.gradients.seeded:
-        try:
-            unused = Wide(step.model).unused
-            if unused and not step.optimizer.is_plain_sgd:
-                raise CannotWiden(f"its parameter {unused[0]} is not used, and would decay or move with others")
+        not_wide = _why_not_wide(step)
+        if not_wide is None:
             return "wide", "; ".join(reasons)
-        except CannotWiden as error:
-            reasons.append(f"not in wide form, {error}")
+        reasons.append(f"not in wide form, {not_wide}")
     if form in (None, "vmap"):
         if hook := hook_of(step.model):
             raise TypeError(f"the ensemble engine cannot run this step: {hook}; use engine='step'")
@@ -100,6 +99,17 @@ def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> 
             return "vmap", "; ".join(reasons)
         reasons.append("not by vmap, which has no batch norm of bfloat16 images with float32 statistics")
     raise TypeError(f"the ensemble engine cannot run this step: {'; '.join(reasons)}; use engine='step'")
+
+
+def _why_not_wide(step: TrainingStep) -> str | None:
+    """Return why the step's module has no wide form, or None if it has one."""
+    try:
+        unused = Wide(step.model).unused
+    except CannotWiden as error:
+        return str(error)
+    if unused and not step.optimizer.is_plain_sgd:
+        return f"its parameter {unused[0]} is not used, and would decay or move with others"
+    return None
 
 
 def sweep(form: str, step: TrainingStep, batches: Source, state: State, now: Sweep, wide: Wide | None) -> None:

@@ -111,6 +111,8 @@ class Ensemble:
         ------
         TypeError
             If the step cannot be batched, with the reason.
+        CannotWiden
+            If ``form`` is "wide" and the module has no wide form; it is a TypeError.
         """
         given = self.form
         if self.pad is None:

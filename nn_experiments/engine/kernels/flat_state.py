@@ -8,6 +8,7 @@ import torch
 
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import flatten
 
 __all__ = ["FlatState"]
 
@@ -36,12 +37,12 @@ class FlatState:
         self.optimizer, self.names = optimizer, list(state["parameters"])
         values = list(state["parameters"].values())
         self.shapes, self.sizes = [v.shape for v in values], [v.numel() for v in values]
-        self.vector = torch.cat([v.detach().reshape(-1) for v in values])
+        self.vector = flatten(v.detach() for v in values)
         self.gradient = torch.empty_like(self.vector)
         self.memory = {}
         for slot in optimizer.slots:
             if f"{slot}:{self.names[0]}" in memory:
-                self.memory[slot] = torch.cat([memory[f"{slot}:{name}"].reshape(-1) for name in self.names])
+                self.memory[slot] = flatten(memory[f"{slot}:{name}"] for name in self.names)
             else:
                 self.memory[slot] = torch.zeros_like(self.vector)
         self.parameters, self.slopes = self._views(self.vector), self._views(self.gradient)

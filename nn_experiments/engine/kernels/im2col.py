@@ -129,10 +129,17 @@ def replace_small(
 
     Parameters
     ----------
+    model
+        The module; it is called once, on ``images``.
     images
-        A batch; on images of another size the new modules raise `OtherUse`.
+        A batch. On images of another size the new modules raise `OtherUse`.
     finish
-        Outputs -> loss, which may read weights too.
+        Outputs -> loss, which may read weights too (default: None, the outputs).
+
+    Returns
+    -------
+    dict of str to ProductConvolution
+        Name of a weight -> the module that now has it.
     """
     places = [id(module) for _, module in model.named_modules(remove_duplicate=False)]
     owners = [id(p) for _, p in model.named_parameters(remove_duplicate=False)]

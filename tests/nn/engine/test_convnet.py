@@ -17,11 +17,14 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.training.batches import ArrayBatches  # noqa: E402
 from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from tests.nn.conv_problems import KINDS, LIPSCHITZ, SLOW, conv_bound, conv_problem, whole  # noqa: E402
-from tests.nn.problems import ORDERS, N  # noqa: E402
+from tests.nn.problems import (  # noqa: E402
+    ORDERS,
+    N,
+    flat,
+)
 
 OPTIMIZERS = {
     "momentum": Optimizer(method="momentum", learning_rate=0.002, momentum=0.8),

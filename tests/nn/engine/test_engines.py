@@ -15,11 +15,17 @@ from nn_experiments.engine.kernels.choose import make_kernel  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
 from nn_experiments.training.batches import Batch  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
-from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
+from tests.nn.problems import (  # noqa: E402
+    ORDERS,
+    SGD,
+    N,
+    bound,
+    flat,
+    problem,
+)
 
 SCHEDULED = Optimizer(learning_rate=0.05, schedule=Schedule(kind="cosine", horizon=9, warmup=3))
 BY_BATCH = Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horizon=4, index="batch"))

@@ -14,10 +14,17 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.training.batches import ArrayBatches  # noqa: E402
 from nn_experiments.training.dropout import FrozenDropout  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
-from nn_experiments.training.metrics import Evaluation, flat  # noqa: E402
+from nn_experiments.training.metrics import Evaluation  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
-from tests.nn.problems import ORDERS, SGD, N, bound, problem  # noqa: E402
+from tests.nn.problems import (  # noqa: E402
+    ORDERS,
+    SGD,
+    N,
+    bound,
+    flat,
+    problem,
+)
 
 OPTIMIZERS = {
     "momentum": Optimizer(method="momentum", learning_rate=0.02, momentum=0.8),

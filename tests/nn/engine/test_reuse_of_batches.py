@@ -11,9 +11,13 @@ from contraction.maps.orders import CustomOrder, Epochs, PairedReversal, Repeate
 from nn_experiments.engine import iterates  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.plan import plan  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from tests.nn.problems import SGD, bound, problem  # noqa: E402
+from tests.nn.problems import (  # noqa: E402
+    SGD,
+    bound,
+    flat,
+    problem,
+)
 
 SCHEDULED = Optimizer(learning_rate=0.05, schedule=Schedule(kind="inverse", horizon=4))
 ORDERS = {

@@ -20,10 +20,15 @@ from nn_experiments.report.increments import draw_increments  # noqa: E402
 from nn_experiments.results.increments import INDEPENDENT, NUDGE, load_increments, ratios, summary  # noqa: E402
 from nn_experiments.runs import increments  # noqa: E402
 from nn_experiments.runs.increments import measure_increments  # noqa: E402
-from nn_experiments.training.metrics import flat, parameter_distance  # noqa: E402
+from nn_experiments.training.metrics import parameter_distance  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from tests.nn.conv_problems import SLOW, conv_bound, conv_problem, whole  # noqa: E402
-from tests.nn.problems import SGD, bound, problem  # noqa: E402
+from tests.nn.problems import (  # noqa: E402
+    SGD,
+    bound,
+    flat,
+    problem,
+)
 
 DIGITS = EXPERIMENTS["mlp-digits"].override({"dtype": "float64", "model": "mlp-1x8"})
 

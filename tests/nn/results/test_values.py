@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import json
+import math
 import pickle
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,15 @@ torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
 from contraction import Backward  # noqa: E402
+from contraction.values import Value  # noqa: E402
+from nn_experiments import analysis  # noqa: E402
+from nn_experiments.analysis.finding import Finding  # noqa: E402
+from nn_experiments.analysis.one_law import LawTests  # noqa: E402
+from nn_experiments.analysis.paths import summarise  # noqa: E402
+from nn_experiments.analysis.run_summary import Circumstances  # noqa: E402
+from nn_experiments.analysis.seeds import compare_ratios  # noqa: E402
+from nn_experiments.analysis.settling import Evidence  # noqa: E402
+from nn_experiments.analysis.settling_studies import Row  # noqa: E402
 from nn_experiments.results.blocks import Block  # noqa: E402
 from nn_experiments.results.increments import Increments  # noqa: E402
 from nn_experiments.results.merge import Merged  # noqa: E402
@@ -52,6 +64,25 @@ def increments() -> Increments:
     )
 
 
+def of_the_analysis() -> dict[str, Any]:
+    comparison = compare_ratios("range", (0, 1, 2), [1.0, 2.0, math.nan], [0.5, 2.0, 1.0], unit="loss")
+    distances = dict.fromkeys(("increment", "increment_mean", "tail", "moved", "near", "near_start"), 0.25)
+    others = dict.fromkeys(("coupling", "coupling_start", "travelled"), None)
+    verdicts = dict.fromkeys(("verdict", "near_verdict", "far_verdict"), "not measured")
+    evidence = Evidence("parameter", 10, **distances, **others, scale=math.inf, **verdicts)
+    finding = Finding("Variability", "Section 4", "…", "2", "agrees", "", (comparison,), (evidence,), ("a", "b"))
+    table = np.array([[0.5, math.nan]])
+    return {
+        "comparison": comparison,
+        "evidence": evidence,
+        "finding": finding,
+        "law tests": LawTests(np.array([4]), table, table, np.array([0.25]), table, table, 0.01, 8),
+        "row": Row("a", "b", "parameter", *[0.5] * 7, {"settles": 2}, {"undecided": 2}, -0.1, math.nan, 0.5),
+        "path": summarise(np.arange(20), np.linspace(1.0, 0.0, 20) ** 2, 10),
+        "circumstances": Circumstances(10, 1, 2, (), ("dtype = float64",), (), ((0, "forward", 4),)),
+    }
+
+
 def one_of_each(folder: Path) -> dict[str, Any]:
     block = Block(np.array([1, 2]), {"train_loss": np.array([0.5, np.nan])}, {"kernel": "step", "seconds": 1.5})
     return {
@@ -61,7 +92,7 @@ def one_of_each(folder: Path) -> dict[str, Any]:
         "increments": increments(),
         "block": block,
         "merged": Merged(folder, copied=2),
-    }
+    } | of_the_analysis()
 
 
 def test_a_copy_is_equal_and_frozen_and_json_takes_it(tmp_path: Path) -> None:
@@ -90,4 +121,22 @@ def test_one_number_that_differs_is_another_result(tmp_path: Path) -> None:
     gaps = {name: mask & False for name, mask in made["curves"].recorded.items()}
     assert dataclasses.replace(made["curves"], recorded=gaps) != made["curves"]
     assert dataclasses.replace(made["block"], meta={}) != made["block"]
+    assert dataclasses.replace(made["finding"], verdict="mixed") != made["finding"]
+    other = dataclasses.replace(made["comparison"], effect=np.nextafter(made["comparison"].effect, 9))
+    assert dataclasses.replace(made["finding"], comparisons=(other,)) != made["finding"]
+    assert dataclasses.replace(made["row"], backward={"settles": 1}) != made["row"]
     assert len({type(result) for result in made.values()}) == len(made) == len(set(made.values()))
+
+
+#: What the analysis is given, in place of what it returns.
+INPUTS = {"Claim", "Pairing"}
+
+
+def test_every_result_of_the_analysis_is_a_value() -> None:
+    results = {type(result) for result in of_the_analysis().values()}
+    for info in pkgutil.iter_modules(analysis.__path__, f"{analysis.__name__}."):
+        for name, kind in vars(importlib.import_module(info.name)).items():
+            if dataclasses.is_dataclass(kind) and kind.__module__ == info.name and name not in INPUTS:
+                assert isinstance(kind, type)
+                assert issubclass(kind, Value), name
+                assert kind in results, f"{name} has no instance here"

@@ -22,9 +22,9 @@ from nn_experiments.runs.setup import ExperimentProblem, prepare  # noqa: E402
 from nn_experiments.training import models  # noqa: E402
 from nn_experiments.training.batches import Batch, Inputs  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from tests.nn.problems import flat  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "float64"})
 

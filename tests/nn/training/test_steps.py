@@ -17,9 +17,9 @@ from contraction.maps.errors import NotDeterministic  # noqa: E402
 from contraction.maps.orders import Backward, Forward  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.engine.purity import probe  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
 from nn_experiments.training.step import TorchOptimizerStep  # noqa: E402
+from tests.nn.problems import flat  # noqa: E402
 
 LOSS = nn.functional.cross_entropy
 EPS = np.finfo(float).eps
