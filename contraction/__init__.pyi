@@ -29,8 +29,6 @@ from contraction.exponents.lyapunov import (
 )
 from contraction.exponents.synchronisation import Synchronisation as Synchronisation, synchronisation as synchronisation
 from contraction.limits.backward import (
-    BackwardLimit as BackwardLimit,
-    NotSettled as NotSettled,
     apply_backward as apply_backward,
     backward_limit as backward_limit,
     coupling_distance as coupling_distance,
@@ -40,6 +38,7 @@ from contraction.limits.coupling_from_the_past import (
     coupling_from_the_past as coupling_from_the_past,
 )
 from contraction.limits.nested_boxes import NestedBoxes as NestedBoxes, nested_boxes as nested_boxes
+from contraction.limits.result import BackwardLimit as BackwardLimit, NotSettled as NotSettled
 from contraction.limits.stationary import (
     StationarySample as StationarySample,
     UnbiasedExpectation as UnbiasedExpectation,

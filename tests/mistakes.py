@@ -33,7 +33,7 @@ class Mistake:
 MISTAKES = (
     Mistake(
         "rounding left out of the error of a certified limit",
-        "contraction/limits/backward.py",
+        "contraction/limits/certified.py",
         "return BackwardLimit(value, truncation + rounding, certificate",
         "return BackwardLimit(value, truncation, certificate",
         "tests/theory/limits/test_rounding.py::test_the_error_holds_in_60_digits",

@@ -8,108 +8,25 @@ theta0 under new maps (`contraction.limits.settled` states the rule and its erro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
-from contraction.certificates.certify import certify
-from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
-from contraction.certificates.hypotheses import point, search_declared
-from contraction.certificates.majorants import AtLimit, WithinSeen
-from contraction.limits.composed import (
-    compose,
-    composed,
-    in_floats,
-    moment_prefixes,
-    prefix_bounds,
-    rounding_of_one,
-)
-from contraction.limits.settled import Settling, judged, lengths
-from contraction.maps.constants import Constant
-from contraction.maps.draws import sub_sequence
-from contraction.maps.errors import NotCertified, TrainingInReverseError
+from contraction.certificates.error_bound import ErrorBound
+from contraction.certificates.hypotheses import point
+from contraction.limits.certified import certificate_of_limit, certified_limit
+from contraction.limits.composed import compose
+from contraction.limits.estimated import PATIENCE, Search
+from contraction.limits.result import BackwardLimit
+from contraction.limits.settled import Settling
 from contraction.maps.iterates import start_of
-from contraction.maps.operators import Operators, RandomOperator, drawn
-from contraction.maps.points import apply_read_only, as_point
+from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.points import as_point
 from contraction.maps.probe import probe, probe_family
-from contraction.maps.rounding import round_up
-from contraction.values import Value
 
-__all__ = ["BackwardLimit", "NotSettled", "apply_backward", "backward_limit", "coupling_distance"]
-
-#: An estimate stops at the first horizon of at least this many maps at which no second start has come nearer.
-PATIENCE = 2**12
-NEARER = 1 - 2.0**-20  # the ratio of distances below which a start counts as nearer
-BATCH_NUMBERS = 2**22  # fresh starts are mapped in batches of this many numbers
-
-
-class NotSettled(TrainingInReverseError, ArithmeticError):
-    """Backward iterates did not settle within the allowed number of maps; the message states the measured distances.
-
-    Raise ``max_maps``, ask for a larger ``eps``, or look for the hypothesis that fails with `certify`.
-    """
-
-
-@dataclass(frozen=True, eq=False)
-class BackwardLimit(Value):
-    """A backward limit within ``eps``.
-
-    Attributes
-    ----------
-    value : ndarray
-        T_1 … T_maps (theta0), the point.
-    error : float
-        Certified: a bound on its distance to the limit, ``truncation + rounding``; with a finite ``p`` a bound on
-        (E d^p)^(1/p), which the distance of one draw may exceed. Estimate: the largest distance that was seen, plus the
-        rounding of one map. It is 0 only in exact arithmetic.
-    certificate : Certificate or Estimate
-        The error bound; ``certificate.certified`` tells the two apart.
-    maps : int
-        The number of maps T_1 … T_n on which the value depends; further maps move it by at most ``error``.
-    applications : int
-        The total number of applications of a map to a point.
-    truncation, rounding : float
-        The two parts of ``error``: from the maps that were omitted, and from floating point.
-    alpha, delta : float or None
-        For an estimate: with confidence 1 - alpha, given T_1 … T_maps, the iterate moves by more than eps within
-        ``lengths`` further maps with probability at most delta. None if certified.
-    lengths : tuple of int
-        These numbers of further maps, pairwise coprime; () if certified.
-    far : float or None
-        For an estimate with ``start=``: the distance from T_1 … T_maps (start) to the value. It shows whether the path
-        forgets its start and is not part of the estimate of the limit.
-    """
-
-    value: NDArray
-    error: float
-    certificate: ErrorBound
-    maps: int
-    applications: int
-    truncation: float
-    rounding: float
-    alpha: float | None = None
-    delta: float | None = None
-    lengths: tuple[int, ...] = ()
-    far: float | None = None
-
-    @property
-    def p(self) -> float:
-        """Order of the moment that ``error`` bounds: infinity for a bound on the distance itself."""
-        return self.certificate.p
-
-    def __str__(self) -> str:
-        kind = "certified" if self.certified else f"estimate, alpha = {self.alpha:g}, delta = {self.delta:g}"
-        sense = "" if math.isinf(self.p) else f" in the sense of (E d^{self.p:g})^(1/{self.p:g})"
-        return f"limit {self.value} within {self.error:.3g}{sense} after {self.maps} maps ({kind})"
-
-    @property
-    def certified(self) -> bool:
-        """Whether ``error`` is a certified bound."""
-        return self.certificate.certified
+__all__ = ["apply_backward", "backward_limit", "coupling_distance"]
 
 
 def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None, first: int = 1) -> NDArray:
@@ -304,224 +221,12 @@ def backward_limit(
         raise ValueError(f"eps is in the family's metric {family.space!r}, the certificate in {certificate.distance}")
     settling = Settling(eps, alpha, delta)
     if certificate is None and far is None:
-        certificate = _certificate(family, reference, moment, ball, seed)
+        certificate = certificate_of_limit(family, reference, moment, ball, seed)
     if certificate is not None and certificate.certified:
-        return _certified(family, reference, eps, seed, certificate, max_maps)
+        return certified_limit(family, reference, eps, seed, certificate, max_maps)
     if not family.is_iid:
         raise ValueError(
             f"an estimate of the limit needs independent maps, but those of {family!r} are not known to be "
             "independent: state constants for a certificate, or compare starts with coupling_distance"
         )
-    return _Search(family, reference, seed, far, settling, progress).run(max_maps, patience)
-
-
-# --- certified ----------------------------------------------------------------------------------------------------
-
-
-def _certificate(
-    family: RandomOperator, reference: NDArray, moment: float | None, ball: float | None, seed: int
-) -> ErrorBound | None:
-    try:
-        return certify(family, reference, moment=moment, ball=ball, seed=seed)
-    except NotCertified:
-        if moment is not None or ball is not None:
-            raise
-    moves = family.displacement(reference)
-    if moves is None or moves.value != 0:
-        return None
-    search_declared(family, reference, None, None, seed)
-    return certificate_or_estimate(
-        {"D": moves},
-        statement="a common fixed point",
-        k=1.0,
-        D=0.0,
-        target="θ*",
-        majorant=AtLimit(),
-        distance=repr(family.space),
-        hypotheses=("T θ0 = θ0 for every map",),
-    )
-
-
-def _certified(
-    family: RandomOperator, reference: NDArray, eps: float, seed: int, certificate: ErrorBound, max_maps: int
-) -> BackwardLimit:
-    k = certificate.k if _is_common_factor(certificate) else None
-    target, applied = eps, 0
-    for _ in range(4):  # each attempt leaves a smaller part of eps for the omitted maps
-        n, truncation, operators = _horizon(family, seed, certificate, target, max_maps)
-        prefixes = moment_prefixes(family, n, certificate.p) if k is None and math.isfinite(certificate.p) else None
-        if prefixes is None:
-            prefixes = prefix_bounds(operators, n, k)
-        value, rounding = composed(operators, in_floats(reference, operators), n, prefixes)
-        applied += n
-        if truncation + rounding <= eps:
-            return BackwardLimit(value, truncation + rounding, certificate, n, applied, truncation, rounding)
-        if rounding >= eps / 2:
-            break
-        target = (eps - rounding) * 15 / 16
-    raise ValueError(
-        f"eps = {eps!r} is below the precision of {value.dtype} here: rounding alone may move T_1 … T_{n} (theta0) by "
-        f"{rounding:.3g}. Use an eps of at least {2.2 * rounding:.1g}, or exact numbers (integers, Fractions) as start"
-    )
-
-
-def _is_common_factor(certificate: ErrorBound) -> bool:
-    """Whether k bounds every map's Lipschitz constant in the family's metric."""
-    return certificate.statement.startswith("Theorem 2.2") and "common norm" not in certificate.statement
-
-
-def _horizon(
-    family: RandomOperator, seed: int, certificate: ErrorBound, target: float, max_maps: int
-) -> tuple[int, float, Operators]:
-    """The least tried n whose truncation error is at most the target, and that error."""
-    allowed = certificate.steps(target)
-    operators = family.sample(min(allowed, max_maps), seed)
-    if certificate.statement == "Theorem 2.2" and math.isinf(certificate.p):
-        n, error = _own_factors(operators, certificate, target)
-    else:
-        n, error = len(operators), float(certificate.bound(len(operators)))
-    if error > target:
-        raise NotSettled(f"the certificate needs {allowed} maps for eps = {target:.6g}, max_maps is {max_maps}")
-    return n, error, operators
-
-
-def _own_factors(operators: Operators, certificate: ErrorBound, eps: float) -> tuple[int, float]:
-    """The first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product."""
-    common = np.asarray(certificate.bound(np.arange(len(operators) + 1)), dtype=float)
-    at_zero, product = common[0], 1.0
-    room = 4 + 16 * (operators.family.dim or 1)
-    for n in range(len(operators) + 1):
-        error = min(common[n], float(round_up(product * at_zero, 2 * n + 4)))
-        if error <= eps or n == len(operators):
-            return n, float(error)
-        K = operators.family.lipschitz(operators.draws[n])
-        product *= certificate.k if K is None else min(float(np.max(K)), certificate.k)
-        product = float(round_up(product, room))
-    raise AssertionError("unreachable")
-
-
-# --- estimates ----------------------------------------------------------------------------------------------------
-
-
-class _Search:
-    """The doubling of the horizon, for one draw of the maps."""
-
-    def __init__(
-        self,
-        family: RandomOperator,
-        reference: NDArray,
-        seed: int,
-        far: NDArray | None,
-        settling: Settling,
-        progress: Callable[[int, float], None] | None,
-    ) -> None:
-        self.family, self.seed, self.far, self.settling, self.progress = family, seed, far, settling, progress
-        self.reference = in_floats(reference, family.sample(1, seed))
-        self.applications = 0
-
-    def run(self, max_maps: int, patience: int) -> BackwardLimit:
-        n, eps = 1, self.settling.eps
-        while n <= max_maps:
-            operators = self.family.sample(n, self.seed)
-            before, after, value = self.apart(operators, n, 1, 0)  # a cheap check with one start before the full test
-            if np.isnan(after).any():
-                raise NotSettled(f"the iterates overflow at n = {n}: {value!r}")
-            if judged(before, after, eps) == "agree":
-                before, after, value = self.apart(operators, n, self.settling.starts, self.settling.tests + 1)
-                if self.settling.after(before, after):
-                    return self.found(operators, n, value, float(np.max(after)))
-            else:
-                self.settling.agreeing = 0
-            if self.progress is not None:
-                self.progress(n, float(np.max(after)))
-            if n >= patience and np.all(after >= NEARER * before):
-                break
-            n *= 2
-        n = min(n, 2 ** (max_maps.bit_length() - 1))
-        if not np.any(before > 0):
-            raise NotSettled(
-                f"undecided: at n = {n}, no fresh start (an image of theta0 under up to {lengths(n)[-1]} new maps) "
-                "differs from theta0, so contraction cannot be tested. If every map fixes theta0, declare "
-                "displacement=0.0"
-            )
-        seen = (
-            f"fresh starts are up to {np.max(before):.6g} from theta0, and T_1 … T_n takes them up to "
-            f"{np.max(after):.6g} from the iterate"
-        )
-        if np.all(after >= NEARER * before):
-            raise NotSettled(f"no start comes nearer: {seen} under {n} maps, none nearer than before")
-        raise NotSettled(
-            f"not settled within eps = {eps!r} by {n} maps (max_maps = {max_maps}): {seen} under these maps"
-        )
-
-    def apart(self, operators: Operators, n: int, starts: int, test: int) -> tuple[NDArray, NDArray, NDArray]:
-        """d(theta0, X) and d(T_1 … T_n theta0, T_1 … T_n X) for fresh X, and T_1 … T_n theta0."""
-        space, theta = self.family.space, self.reference
-        step = max(1, BATCH_NUMBERS // max(1, theta.size))
-        with np.errstate(over="ignore", invalid="ignore"):
-            X = np.concatenate([self.fresh(m, starts, (n, m, test)) for m in lengths(n)])
-            after, value = np.empty(len(X)), theta
-            before = np.asarray(space.distance(theta, X), dtype=float)
-            for first in range(0, len(X), step):
-                part = X[first : first + step]
-                ends = compose(operators, np.concatenate([theta[None].astype(X.dtype), part]))
-                value, after[first : first + step] = ends[0], space.distance(ends[0], ends[1:])
-                self.applications += n * (len(part) + 1)
-        return before, after, value
-
-    def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
-        """Draw ``count`` points T'_1 … T'_m theta0 with new maps, shape (count, *event)."""
-        family = self.family
-        self.applications += m * count
-        value = np.broadcast_to(self.reference, (count, *self.reference.shape))
-        words = sub_sequence(self.seed, "fresh starts", *key)
-        if type(family).draws is not RandomOperator.draws:
-            return compose(drawn(family, m, int(words.generate_state(1, np.uint64)[0]), count), value)
-        rng = np.random.Generator(np.random.PCG64(words))  # one generator for all, because these maps are applied once
-        for _ in range(m):
-            value = apply_read_only(family, value, family.draw_block(rng, count), "a fresh map")
-        return value
-
-    def found(self, operators: Operators, n: int, value: NDArray, seen: float) -> BackwardLimit:
-        space, eps, rule = self.family.space, self.settling.eps, self.settling
-        rounding, far = rounding_of_one(space, value), None
-        if rounding > eps:
-            raise ValueError(
-                f"eps = {eps!r} is below the precision of {value.dtype} here: rounding alone may move the image of one "
-                f"map by {rounding:.3g}"
-            )
-        if self.far is not None:
-            far = float(space.distance(value, compose(operators, self.far.astype(value.dtype))))
-            self.applications += n
-        estimate = _tested(self.family, n, seen, rule)
-        return BackwardLimit(
-            value,
-            seen + rounding,
-            estimate,
-            n,
-            self.applications,
-            seen,
-            rounding,
-            rule.alpha,
-            rule.delta,
-            lengths(n),
-            far,
-        )
-
-
-def _tested(family: RandomOperator, n: int, seen: float, rule: Settling) -> ErrorBound:
-    """The largest distance in the test as an `Estimate`: constant from n on, without a bound for smaller n."""
-    m = ", ".join(map(str, lengths(n)))
-    return certificate_or_estimate(
-        {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ0 by m = {m} new maps")},
-        statement="fresh starts under the same maps",
-        k=math.nan,
-        D=math.nan,
-        target="θ*",
-        majorant=WithinSeen(n, seen),
-        distance=repr(family.space),
-        hypotheses=(
-            f"tested at level α = {rule.alpha:g}: P(d(θ_n, θ_(n+m)) > {rule.eps:g} | T_1…T_n) ≤ δ = {rule.delta:g} for "
-            f"m = {m}; no constant is proved",
-        ),
-    )
+    return Search(family, reference, seed, far, settling, progress).run(max_maps, patience)

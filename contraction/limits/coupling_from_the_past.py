@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_seed
-from contraction.limits.backward import NotSettled
+from contraction.limits.result import NotSettled
 from contraction.maps.draws import sub_sequence
 from contraction.maps.operators import RandomOperator, drawn
 from contraction.maps.points import as_point

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from contraction.families import Cyclic, FiniteFamily
-from contraction.limits.backward import NotSettled
 from contraction.limits.coupling_from_the_past import coupling_from_the_past
+from contraction.limits.result import NotSettled
 from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import Operators
 from contraction.statements.section_1 import coupling_from_the_past_exact as exact

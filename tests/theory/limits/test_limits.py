@@ -21,7 +21,8 @@ from contraction.families import (
     Reshuffled,
     Uniform,
 )
-from contraction.limits.backward import NotSettled, apply_backward, backward_limit, coupling_distance
+from contraction.limits.backward import apply_backward, backward_limit, coupling_distance
+from contraction.limits.result import NotSettled
 from contraction.maps.rounding import iterate_rounding
 
 

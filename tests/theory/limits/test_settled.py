@@ -11,7 +11,8 @@ from scipy import stats
 
 import contraction as ct
 from contraction.families import FiniteFamily
-from contraction.limits.backward import NotSettled, backward_limit
+from contraction.limits.backward import backward_limit
+from contraction.limits.result import NotSettled
 from contraction.limits.settled import SHRUNK, Settling, judged, lengths
 from tests.theory.limits.settling_paths import FAMILIES, answers, sign_sgd
 
