@@ -1,6 +1,6 @@
 """Write proofs/README.md, proofs/ERRATA.md and docs/audit.md: ``python -m proofs.index [--check]``.
 
-The registry of statements links theorems by name (``contraction.statements.machine_checked``); here they are joined
+The registry of statements links theorems by name (``contraction.statements.proof_table``); here they are joined
 with the places and the mathematics of ``proofs/coq/INDEX.tsv``.
 With ``--check`` nothing is written and the exit status is 1 if a file would change.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from contraction.files import write_text
 from contraction.statements import all_statements
-from contraction.statements.machine_checked import Proof, proof_of, proofs_of
+from contraction.statements.machine_checked import proof_of, proofs_of
+from contraction.statements.proof_table import Proof
 from contraction.statements.records import Statement
 from contraction.statements.render.errata import errata_markdown
 

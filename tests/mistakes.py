@@ -202,8 +202,8 @@ MISTAKES = (
     Mistake(
         "noise not frozen on replay: the probe no longer compares",
         "contraction/maps/probe_checks.py",
-        "if not _equal(saved, again)",
-        "if False and not _equal(saved, again)",
+        "if not equal(saved, again)",
+        "if False and not equal(saved, again)",
         "tests/theory/maps/test_iterates.py::test_noise_that_is_not_frozen_is_refused",
     ),
     Mistake(

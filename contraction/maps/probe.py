@@ -1,7 +1,8 @@
 """The probe that runs before any result: it refuses maps that break a rule of `RandomOperator` and states the remedy.
 
 Every public function that takes maps calls `probe` (for drawn maps) or `probe_family` once. The probe tries the first,
-a middle and the last map on copies of the start and of points near and far from it (`contraction.maps.probe_checks`),
+a middle and the last map on copies of the start and of points near and far from it (`probe_checks` for the maps,
+`probe_family_checks` for draws and metric),
 with about ten applications per map. A passed probe is remembered for the lifetime of the object, so a second call costs
 nothing. Maps from `Operators.from_maps` (which have no seed) are tried at every call, because functions can change in
 between.
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.operators import Operators, RandomOperator, drawn
-from contraction.maps.probe_checks import check_distance, check_draws, check_map, points_around
+from contraction.maps.probe_checks import check_map, points_around
+from contraction.maps.probe_family_checks import check_distance, check_draws
 
 __all__ = ["probe", "probe_family"]
 

@@ -1,24 +1,20 @@
-"""The checks of `contraction.maps.probe`: a map is deterministic, treats points independently and changes nothing."""
+"""Checks of one map for `contraction.maps.probe`: it is deterministic, treats each point alone and changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.maps.draws import map_generator
+from contraction.maps.comparing import agree, equal, is_finite, shown
 from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import gamma
-from contraction.maps.spaces import Space
-from contraction.types import Draw
 
-__all__ = ["check_distance", "check_draws", "check_map", "points_around"]
+__all__ = ["check_map", "points_around"]
 
-REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # repetitions of a draw; more if it did not use its generator
 LARGE = 2**12  # if a point (with its replicas) has more numbers than this, only stacks of two are tried
 STACK_OF_DIM = 32  # up to this dimension d a stack of d points is tried as well
 OPERATIONS = 64  # roundings per coordinate allowed between a map and its affine form, as in the search for violations
@@ -27,110 +23,6 @@ REMEDY = (
     "theta[..., j] for theta[j]; or keep it for one vector and pass batched=False, which loops over the points "
     "(RandomOperator, FiniteFamily, Operators.from_maps)"
 )
-
-
-# --- draws ----------------------------------------------------------------------------------------------------------
-
-
-def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None:
-    """Draw the first map again from its generator, and refuse draws that depend on anything else.
-
-    Draws that cannot be compared, such as functions, are compared through their images of the start x0.
-
-    Raises
-    ------
-    NotDeterministic
-        If the draws differ.
-    """
-    family, seed, first = operators.family, operators.seed, operators.first
-    assert seed is not None
-    again = lambda: family.draws(first, seed, replicas)[first - 1]  # noqa: E731
-    one, times = again(), REDRAWN
-    if type(family).draws is RandomOperator.draws:
-        rng = map_generator(seed, first - 1)
-        before = rng.bit_generator.state
-        family.draw_block(rng, replicas)
-        times = REDRAWN_IF_UNUSED if rng.bit_generator.state == before else REDRAWN
-    for _ in range(times - 1):
-        other = again()
-        same = _same(one, other)
-        if same is False or (same is None and _maps_differ(family, one, other, x0)):
-            raise NotDeterministic(
-                f"draw(rng) must depend on rng alone: drawn twice from the generator of seed {seed}, T_{first} of "
-                f"{family!r} came out as {_shown(one)} and as {_shown(other)}. Use only the methods of rng in draw, no "
-                "generator of your own, no np.random.…, no counter"
-            )
-
-
-def _maps_differ(family: RandomOperator, one: Draw, other: Draw, x0: NDArray) -> bool:
-    with np.errstate(all="ignore"):
-        try:
-            a, b = (np.array(apply_read_only(family, x0, draw, "T_1")) for draw in (one, other))
-        except MapRefused:
-            raise
-        except Exception:  # the map cannot be applied there; `check_map` reports that
-            return False
-    return not _equal(a, b)
-
-
-def _same(a: Draw, b: Draw) -> bool | None:
-    """Whether two draws are equal; None if they cannot be compared (functions, objects without an equality)."""
-    if isinstance(a, np.ndarray | np.generic | float | int | complex | str):
-        try:
-            x, y = np.asarray(a), np.asarray(b)
-            return bool(x.shape == y.shape and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
-        except (TypeError, ValueError):
-            return None
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and _every(_same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and _every(_same(x, y) for x, y in zip(a, b, strict=True))
-    return None if a is not None else b is None
-
-
-def _every(answers: Iterable[bool | None]) -> bool | None:
-    listed = list(answers)
-    return False if False in listed else None if None in listed else True
-
-
-# --- the metric -----------------------------------------------------------------------------------------------------
-
-
-def check_distance(space: Space, points: Sequence[NDArray]) -> None:
-    """Compare distances of a stack of pairs with those of single pairs; refuse a metric that takes only one pair."""
-    pairs, alone = [], []
-    with np.errstate(all="ignore"):
-        for pair in zip(points, [*points[1:], points[0]], strict=True):
-            try:
-                value = np.asarray(space.distance(*pair))
-            except Exception:  # the points may lie outside the metric's domain
-                continue
-            pairs.append(pair)
-            alone.append(value)
-        if not pairs:
-            return
-        x, y = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
-        try:
-            together = np.asarray(space.distance(x, y))
-        except Exception as error:
-            raise MapRefused(
-                f"distance(x, y) must take batches of points: {space!r} takes one pair of shape {x.shape[1:]}, but not "
-                f"a batch of shape {x.shape} ({type(error).__name__}: {error}). Write axis=-1 in sums, maxima and norms"
-            ) from error
-        if any(value.shape != () for value in alone) or together.shape != (len(pairs),):
-            raise MapRefused(
-                f"distance(x, y) must give one number per pair: {space!r} returns shape {together.shape} for points of "
-                f"shape {x.shape} instead of {(len(pairs),)}, and shape {alone[0].shape} for one pair. Write axis=-1 "
-                "in sums, maxima and norms, or use Metric(distance, event_ndim=…) if a point has more than one axis"
-            )
-        if not _agree(together, np.stack(alone), np.zeros(len(pairs)), 0).all():
-            raise MapRefused(
-                f"distance(x, y) must treat every pair independently: {space!r} gives {_shown(np.stack(alone))} for "
-                f"one pair at a time, but {_shown(together)} for all at once. Write axis=-1 in sums, maxima and norms"
-            )
-
-
-# --- one map --------------------------------------------------------------------------------------------------------
 
 
 def check_map(
@@ -151,10 +43,10 @@ def check_map(
         if others is None:
             return saved.dtype
         points, values = _points(T, x0, others, saved)
-        if not _equal(value, saved):
+        if not equal(value, saved):
             raise MapRefused(
-                f"a map must return a new array: the array that T_{i} returned for theta = {_shown(x0)} was "
-                f"{_shown(saved)}, but is {_shown(value)} after other calls. Return a new array, not a buffer that "
+                f"a map must return a new array: the array that T_{i} returned for theta = {shown(x0)} was "
+                f"{shown(saved)}, but is {shown(value)} after other calls. Return a new array, not a buffer that "
                 "every call fills again"
             )
         T.compare_again(x0, saved)
@@ -175,7 +67,7 @@ def _points(
     reached = [saved.astype(np.result_type(saved, start))] if saved.dtype != object else [saved]
     for point in [*others, *reached]:
         value = T.at_one(point, anywhere=True)
-        if value is not None and _finite(value) and not any(_equal(point, known) for known in points):
+        if value is not None and is_finite(value) and not any(equal(point, known) for known in points):
             points.append(point)
             values.append(value.copy())
         if len(points) == 3:
@@ -223,7 +115,7 @@ class _Tried:
         """Return T_i(x), after checking that the map left x unchanged and returned a value."""
         kept = x.copy()
         value = self.operators.apply(self.i, x)
-        if not _equal(kept, x):
+        if not equal(kept, x):
             raise changes_argument(self.name)
         if value is None or (np.ndim(value) == 0 and np.asarray(value).item() is None):
             raise MapRefused(f"maps must return the new point: {self.name} returned None; end apply with return")
@@ -264,14 +156,14 @@ class _Tried:
             if anywhere:
                 return None
             raise MapRefused(
-                f"maps must give real numbers: {self.name} gives {value.dtype} at theta = {_shown(x)}. Write a complex "
+                f"maps must give real numbers: {self.name} gives {value.dtype} at theta = {shown(x)}. Write a complex "
                 "number as two coordinates"
             )
         return value
 
     def compare_again(self, x: NDArray, saved: NDArray) -> None:
         again = self.at_one(x)
-        if not _equal(saved, again):
+        if not equal(saved, again):
             raise NotDeterministic(
                 f"{self.name} gave two values at one point ({saved!r} and {again!r}). Backward iteration applies every "
                 "map again at every n, so it is undefined for maps that change: move the randomness into draw(rng), "
@@ -286,8 +178,8 @@ class _Tried:
         if points[0].dtype.kind == "f" and self._a_jump(points, chosen):
             return
         raise MapRefused(
-            f"apply must treat every point independently: {self.name} sends theta = {_shown(points[row])} to "
-            f"{_shown(alone)} alone, but to {_shown(together)} in a batch of shape "
+            f"apply must treat every point independently: {self.name} sends theta = {shown(points[row])} to "
+            f"{shown(alone)} alone, but to {shown(together)} in a batch of shape "
             f"{(*chosen.shape, *points[0].shape)}. {REMEDY}"
         )
 
@@ -307,10 +199,10 @@ class _Tried:
                 f"maps must keep the shape of a batch of points: {self.name} takes {batch.shape} to {images.shape}. "
                 f"{REMEDY}"
             )
-        agree = _agree(images, alone, batch, self.space.event_ndim)
-        if agree.all():
+        same = agree(images, alone, batch, self.space.event_ndim)
+        if same.all():
             return None
-        at = tuple(np.argwhere(~agree)[0])[: chosen.ndim]
+        at = tuple(np.argwhere(~same)[0])[: chosen.ndim]
         return int(chosen[at]), alone[at], images[at]
 
     def _a_jump(self, points: list[NDArray], chosen: NDArray) -> bool:
@@ -329,15 +221,15 @@ class _Tried:
         expected = values[0].copy()
         expected[0] = values[2][0]
         image = self.at_one(x)
-        wrong = not _agree(image, expected, x, n).all()
+        wrong = not agree(image, expected, x, n).all()
         draws = self.operators.draws[self.i - 1]
         if type(family).draw_block is RandomOperator.draw_block and family.vectorized:
             alone = [np.asarray(family.apply(x[r], draw)) for r, draw in enumerate(draws)]
             wrong = wrong or any(a.shape != x[0].shape for a in alone)
-            wrong = wrong or not _agree(np.stack(alone), expected, x, n).all()
+            wrong = wrong or not agree(np.stack(alone), expected, x, n).all()
         if wrong:
             raise MapRefused(
-                f"replicas must not mix: {self.name} of {family!r} gives {_shown(image)} for {len(x)} replicas "
+                f"replicas must not mix: {self.name} of {family!r} gives {shown(image)} for {len(x)} replicas "
                 "at once, which differs from one replica at a time. Write apply for draws with a leading replica axis, "
                 "(R, …) against theta (..., R, d) (one number per replica needs [..., None]), or omit vectorized=True"
             )
@@ -375,42 +267,3 @@ class _Tried:
                 f"affine(draw) is not the map: {self.name} of {family!r} sends x = {x[at].tolist()} to "
                 f"{image[at].tolist()}, but A x + b = {np.asarray(claimed[at]).tolist()}. Correct affine=, or omit it"
             )
-
-
-# --- comparing and showing ------------------------------------------------------------------------------------------
-
-
-def _equal(a: NDArray, b: NDArray) -> bool:
-    if a.shape != b.shape:
-        return False
-    if bool(np.all(a == b)):
-        return True
-    return a.dtype.kind == b.dtype.kind == "f" and bool(np.all((a == b) | (np.isnan(a) & np.isnan(b))))
-
-
-def _finite(x: NDArray) -> bool:
-    return x.dtype.kind != "f" or bool(np.all(np.isfinite(x)))
-
-
-def _agree(images: NDArray, alone: NDArray, points: NDArray, event_ndim: int) -> NDArray:
-    """Which points have equal images, shape (...): exactly for exact types, to half of the digits for floats.
-
-    Libraries may sum in a different order for a different batch, and a map may lose digits by cancellation; neither
-    loses half of the digits.
-    """
-    axes = tuple(range(images.ndim - event_ndim, images.ndim))
-    same = np.asarray(images == alone, dtype=bool)
-    if images.dtype.kind != "f" or alone.dtype.kind != "f" or same.all():
-        return np.asarray(same.all(axis=axes))
-    digits = max(np.finfo(images.dtype).eps, np.finfo(alone.dtype).eps) ** 0.5
-    sizes = [np.where(np.isfinite(v), np.abs(v), 0.0) for v in (alone, points.astype(float))]
-    scale = sum(np.max(v, axis=axes, keepdims=True, initial=0.0) for v in sizes)
-    same |= np.isnan(images) & np.isnan(alone)
-    return np.asarray((same | (np.abs(images - alone) <= digits * scale)).all(axis=axes))
-
-
-def _shown(x: object, most: int = 8) -> str:
-    if isinstance(x, np.ndarray):
-        return str(x.tolist()) if x.size <= most else f"an array {x.shape} that starts {x.reshape(-1)[:most].tolist()}"
-    text = repr(x)
-    return text if len(text) <= 200 else text[:200] + "…"

@@ -293,7 +293,7 @@ class Statement:
         Wrong claims that the check must detect, close to the smallest detectable error; ``verify`` also runs them.
     derivation, test : str
         Where its symbolic derivation and its test stand; "" if there is none. Its machine-checked proofs are linked in
-        ``machine_checked``.
+        ``proof_table``.
     """
 
     name: str

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from contraction.statements import Statement, Verdict, all_statements
-from contraction.statements.machine_checked import PROOFS, Proof, proof_of, proofs_of
+from contraction.statements.machine_checked import proof_of, proofs_of
+from contraction.statements.proof_table import PROOFS, Proof
 from contraction.statements.render.items import items
 from proofs import index
 

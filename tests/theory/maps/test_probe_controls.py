@@ -12,7 +12,7 @@ import pytest
 import contraction as ct
 from contraction.maps import operators as operators_module
 from contraction.maps import probe as probe_module
-from contraction.maps import probe_checks
+from contraction.maps import probe_checks, probe_family_checks
 from contraction.maps.probe import probe
 from tests.theory.maps.test_probe import A2, A3, ENTRIES, counter, family, minus, project
 
@@ -108,14 +108,14 @@ def patched(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     elif what == "drawn once":
         monkeypatch.setattr(probe_module, "check_draws", lambda operators, replicas, x0: None)
     elif what == "redrawn twice only":
-        monkeypatch.setattr(probe_checks, "REDRAWN_IF_UNUSED", 2)
+        monkeypatch.setattr(probe_family_checks, "REDRAWN_IF_UNUSED", 2)
     elif what == "the affine form at zero only":
         compare = tried.compare_affine
         monkeypatch.setattr(tried, "compare_affine", lambda self, points: compare(self, [0 * p for p in points]))
     elif what == "no replicas":
         monkeypatch.setattr(tried, "compare_replicas", lambda self, points, values: None)
     elif what == "a wide tolerance":
-        monkeypatch.setattr(probe_checks, "_agree", lambda a, b, p, n: np.abs(a - b).max(-1) <= np.abs(p).max() + 1)
+        monkeypatch.setattr(probe_checks, "agree", lambda a, b, p, n: np.abs(a - b).max(-1) <= np.abs(p).max() + 1)
     elif what == "the argument is not compared":
         monkeypatch.setattr(tried, "__call__", lambda self, x: np.asarray(self.operators.apply(self.i, x)))
     else:
