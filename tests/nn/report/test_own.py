@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib")
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
-from tests.nn.runs.test_network import Small  # noqa: E402
+from tests.nn.runs.small_network import Small  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,7 @@ and mean something else; each certificate must follow what the family states, or
 
 from __future__ import annotations
 
-import ast
 from fractions import Fraction as F
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,179 +23,22 @@ from contraction.families import (
     Uniform,
 )
 from contraction.laws import affine_moments, exact_law
-
-PACKAGE = Path(ct.__file__).parent
-
-
-class Own(ct.RandomOperator):
-    """A user's family on R^d: T x = f(x) + scale eps, with eps uniform on [-1, 1]^d and a stated factor."""
-
-    dim, scale, factor, name = 1, 0.5, 0.9, "Own"
-
-    def __init__(self) -> None:
-        self.space = ct.Euclidean()
-
-    def draw_block(self, rng, replicas):
-        return Uniform(-1, 1).sample(rng, (self.dim,) if replicas is None else (replicas, self.dim))
-
-    def inner(self, theta):
-        return self.factor * theta
-
-    def apply(self, theta, draw):
-        return self.inner(theta) + self.scale * draw
-
-    @property
-    def contraction(self):
-        return ct.Constant(self.factor, "proved", "by hand")
-
-    def displacement(self, theta0):
-        moved = float(np.linalg.norm(self.inner(theta0) - theta0))
-        return ct.Constant(moved + self.scale * self.dim**0.5, "proved", "by hand")
-
-
-def largest_excess(family, certificate, theta0, maps=400, seeds=4, space=None):
-    """Largest d(theta_N, theta_n) - bound(n) - rounding over n and some draws: positive if the bound is violated."""
-    worst = -np.inf
-    for seed in range(seeds):
-        rows = ct.backward_iterates(family.sample(maps, seed), theta0)
-        gap = np.asarray((space or family.space).distance(rows, rows[-1:]), dtype=float)
-        worst = max(worst, float(np.max(gap - certificate.bound(np.arange(maps + 1)) - 1e-12 * (1 + gap[0]))))
-    return worst
-
-
-def refused_or_right(family, theta0, factor, **asked):
-    """The certificate is refused, or its factor is at least the true one and its bound holds for simulated draws."""
-    try:
-        certificate = ct.certify(family, theta0, **asked)
-    except ct.NotCertified as refused:
-        return str(refused)
-    assert certificate.k >= factor
-    assert largest_excess(family, certificate, theta0, space=asked.get("space")) <= 0
-    return None
-
-
-# --- disguises of families ------------------------------------------------------------------------------------------
-
-
-class Damped(Own):
-    """T x = 0.9 x + h eps, which has h and noise but is no step on the quadratic of Section 3.1."""
-
-    h, noise, linear_part = 0.5, Uniform(-1, 1), np.array([[0.9]])  # type: ignore[assignment]
-
-
-class EnclosedDamped(Damped):
-    """The same family, which states its affine form in ball arithmetic."""
-
-    def affine_enclosures(self):
-        from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
-
-        h = ball(self.h)
-        return [AffineEnclosure(matrix([[F(9, 10)]]), vector([0]), [-h], [h])]
-
-
-class Relaxed(Own):
-    """T x = x - h/10 H (x - theta*) + h eps: the attributes of Section 3.2 with a relaxed step."""
-
-    dim, h, noise = 2, 0.4, Uniform(-1, 1)
-    H, theta_star, scale, factor = np.diag([1.0, 2.0]), np.array([1.0, -1.0]), 0.4, 0.96
-
-    linear_part = np.eye(2) - 0.04 * H  # type: ignore[assignment]
-
-    def inner(self, theta):
-        return theta - self.h / 10 * (theta - self.theta_star) @ self.H
-
-
-class Tempered(QuadraticSGD):
-    """Section 3.1 at an inverse temperature ``beta``, which is no momentum."""
-
-    beta = 2.0
-
-
-class Mixture(Own):
-    """T x = x/2 + 10 u with u uniform on [-1, 1]: ``maps`` and ``weights`` are features, no list of the maps."""
-
-    maps, weights, scale, factor = (np.sin, np.cos), (0.5, 0.5), 10.0, 0.5
-
-    @property
-    def is_affine(self):
-        return True
-
-    def affine(self, draw):
-        from contraction.maps.operators import AffineMaps
-
-        return AffineMaps(np.asarray(0.5), self.scale * np.atleast_1d(draw), "scalar")
-
-
-class SlowSteps(Own):
-    """T_B x = x - h/10 grad L_B(x), written by hand: it has ``h``, ``loss`` and ``batches``."""
-
-    dim, h, factor = 2, 0.2, 1 - 0.02 * 0.5
-
-    def __init__(self):
-        super().__init__()
-        self.inner_steps = GradientSteps(RidgeLoss([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0], 0.5), self.h / 10)
-        self.loss, self.batches = self.inner_steps.loss, self.inner_steps.batches
-
-    def draw_block(self, rng, replicas):
-        return self.inner_steps.draw_block(rng, replicas)
-
-    def apply(self, theta, draw):
-        return self.inner_steps.apply(theta, draw)
-
-    @property
-    def is_affine(self):
-        return True
-
-    def affine(self, draw):
-        return self.inner_steps.affine(draw)
-
-    def displacement(self, theta0):
-        return self.inner_steps.displacement(theta0)
-
-
-class LookAhead(Own):
-    """T x = x + (S x - x)/4 for a step S of ``steps``: its linear part is not that of the steps."""
-
-    dim, factor = 2, 1 - 0.25 * 0.5
-
-    def __init__(self):
-        super().__init__()
-        self.steps = QuadraticSGD(0.5, Uniform(-1, 1), 2)
-
-    def apply(self, theta, draw):
-        return theta + (self.steps.apply(theta, draw) - theta) / 4
-
-    def displacement(self, theta0):
-        return ct.Constant(self.steps.displacement(theta0).value / 4, "proved", "by hand")
-
-
-class Bent(Own):
-    """T x = 0.2 x + 0.7 sin(x) + eps/2: ``linear_part`` is a part of the formula, and the maps are not affine."""
-
-    linear_part, offset_mean, offset_covariance = np.array([[0.2]]), np.zeros(1), np.eye(1) / 12  # type: ignore[assignment]
-
-    def inner(self, theta):
-        return 0.2 * theta + 0.7 * np.sin(theta)
-
-
-class Clipped(QuadraticSGD):
-    """Section 3.1 with another ``apply``: what it inherits from `QuadraticSGD` is no longer true of it."""
-
-    def apply(self, theta, draw):
-        return 0.99 * theta + self.h * draw
-
-
-class Named(Own):
-    """A family whose ``law`` is the name of a distribution."""
-
-    law = "uniform"
-
-
-class Persistent(Own):
-    """The same noise in every map of a sequence: identically distributed, not independent."""
-
-    def draws(self, n, seed, replicas):
-        return [self.draw_block(np.random.default_rng(seed), replicas)] * n
+from tests.theory.families.disguises import (
+    Bent,
+    Clipped,
+    Damped,
+    EnclosedDamped,
+    LookAhead,
+    Mixture,
+    Named,
+    Own,
+    Persistent,
+    Relaxed,
+    SlowSteps,
+    Tempered,
+    largest_excess,
+    refused_or_right,
+)
 
 
 def test_a_family_with_h_and_noise_gets_no_factor_of_section_3_1():
@@ -311,9 +152,6 @@ def test_a_declared_factor_needs_a_declared_displacement():
         ct.certify(HalfDeclared(), 0.0, rigorous=True)
 
 
-# --- independence, moments, zeros -----------------------------------------------------------------------------------
-
-
 def test_a_law_that_is_a_name_does_not_make_maps_dependent():
     assert average_contraction(Named(), 0.0).contracts
     assert ct.sample_stationary(Named(), 1e-3).error <= 1e-3
@@ -396,100 +234,3 @@ def test_a_factor_on_a_ball_is_used_and_searched():
     for rigorous in (False, True):
         with pytest.raises(ct.DeclarationRefuted):
             ct.certify(family, 0.0, ball=0.8, rigorous=rigorous)
-
-
-# --- the contract ---------------------------------------------------------------------------------------------------
-
-# (file, first argument) of every getattr and hasattr of the package; none is on a family or a space.
-ALLOWED = {
-    ("lazy.py", "module"),
-    ("lazy.py", "sys.modules[package]"),
-    ("expansions/series.py", "mpmath"),
-    ("expansions/series.py", "args[0]"),
-    ("laws/_words.py", "x"),  # rationals of other packages
-    ("laws/calibrated.py", "self"),
-    ("laws/enumerate.py", "index_law"),  # any object with words(n)
-    ("plots/__init__.py", "importlib.import_module(module)"),
-    ("values.py", "self"),
-    ("values.py", "other"),
-    ("statements/library/__init__.py", "module"),
-    ("statements/library/__init__.py", "top"),
-    ("statements/library/limits.py", "found"),  # a field of a result
-    ("statements/library/oracle.py", "importlib.import_module(module)"),
-    ("statements/records.py", "self"),
-}
-GUESSES = {"getattr", "hasattr", "vars", "dir"}
-
-
-def is_definition(path: str) -> bool:
-    """Whether a file defines operators, spaces or families."""
-    return path in ("maps/operators.py", "maps/answers.py", "maps/spaces.py") or path.startswith("families/")
-
-
-def guesses(source: str) -> list[tuple[str, int]]:
-    """(first argument, line) of every call that reads attributes by name, ``x.__dict__`` and caught AttributeError."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GUESSES and node.args:
-            found.append((ast.unparse(node.args[0]), node.lineno))
-        elif isinstance(node, ast.Attribute) and node.attr in ("__dict__", "__getattribute__"):
-            found.append((ast.unparse(node), node.lineno))
-        elif (
-            isinstance(node, ast.ExceptHandler) and node.type is not None and "AttributeError" in ast.unparse(node.type)
-        ):
-            found.append(("except AttributeError", node.lineno))
-    return found
-
-
-def test_no_module_guesses_attributes_of_a_family_or_a_space():
-    wrong = [
-        f"{path}:{line}: {subject}"
-        for file in sorted(PACKAGE.rglob("*.py"))
-        if not is_definition(path := file.relative_to(PACKAGE).as_posix())
-        for subject, line in guesses(file.read_text(encoding="utf-8"))
-        if (path, subject) not in ALLOWED
-    ]
-    assert wrong == []
-
-
-def test_families_read_no_attributes_by_name_either():
-    for file in sorted((PACKAGE / "families").glob("*.py")):
-        assert guesses(file.read_text(encoding="utf-8")) == [], file.name
-
-
-@pytest.mark.control
-def test_the_contract_sees_a_guess():
-    for line in (
-        "k = getattr(family, 'linear_part', None)",
-        "if hasattr(T.space, 'root'): pass",
-        "family.__dict__['h']",
-        "try:\n    family.h\nexcept AttributeError:\n    pass",
-    ):
-        assert guesses(line)
-
-
-def test_the_base_class_answers_unknown():
-    """None, or the careful answer, for everything that a family may state."""
-    family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2)
-    theta = np.zeros(1)
-    unknown = (
-        family.contraction,
-        family.contraction_on_ball(theta, 1.0),
-        family.displacement(theta),
-        family.displacement_moment(theta, 2.0),
-        family.lipschitz(0.0),
-        family.affine(0.0),
-        family.linear_part,
-        family.offset_mean,
-        family.offset_covariance,
-        family.finite_support(),
-        family.linear_support(),
-        family.affine_enclosures(),
-        family.factor_moment(2.0),
-        family.log_mean,
-        family.leaf_basis,
-        family.states,
-        family.why_not_contracting(ct.Constant(1.0, "declared", "")),
-    )
-    assert all(answer is None for answer in unknown)
-    assert (family.is_affine, family.is_constant, family.is_iid) == (False, False, True)

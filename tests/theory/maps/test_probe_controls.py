@@ -14,7 +14,7 @@ from contraction.maps import operators as operators_module
 from contraction.maps import probe as probe_module
 from contraction.maps import probe_checks, probe_family_checks
 from contraction.maps.probe import probe
-from tests.theory.maps.test_probe import A2, A3, ENTRIES, counter, family, minus, project
+from tests.theory.maps.probe_examples import A2, A3, ENTRIES, counter, family, minus, project
 
 # --- negative controls: without the probe the wrong number comes out --------------------------------------------------
 

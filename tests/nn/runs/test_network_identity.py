@@ -1,0 +1,114 @@
+"""When two runs of a user's network are the same run: what decides the numbers, and fingerprints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import contraction as ct  # noqa: E402
+import nn_experiments as nne  # noqa: E402
+from nn_experiments.runs.fingerprint import fingerprint  # noqa: E402
+from tests.nn.runs.small_network import Small, X, Y  # noqa: E402
+
+
+def roots(out: Path) -> set[str]:
+    return {path.parent.name for path in out.glob("*/experiment.json")}
+
+
+def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
+    """The same again is the same run; another name, start, step, data, sampling or metric is another one."""
+    own = Small()
+    own.run(tmp_path, [ct.Forward()])
+    again = Small()
+    again.run(tmp_path, [ct.Forward()])
+    assert len(roots(tmp_path)) == 1
+    doubled = {"test_loss": lambda state: 2 * own.measure["test_loss"](state)}
+    others = [
+        (own, {"name": "other"}),
+        (Small(seed=1), {}),
+        (Small(lr=0.2), {}),
+        (own, {"batches": nne.ArrayBatches(X, -Y, batch_size=4, seed=0)}),
+        (own, {"batches": nne.ArrayBatches(X, Y, batch_size=4, seed=0, sampling="reshuffle")}),
+        (own, {"measure": doubled}),
+        (own, {"step": lambda state, batch, t: own.step(state, batch, t)}),
+    ]
+    for network, more in others:
+        network.run(tmp_path, [ct.Forward()], **more)
+    assert len(roots(tmp_path)) == 1 + len(others)
+    own.run(tmp_path, [ct.Forward()], batches=nne.ArrayBatches(X, Y, batch_size=4, seed=5))  # another seed of the run
+    assert len(roots(tmp_path)) == 1 + len(others)
+
+
+def test_what_cannot_be_told_apart_is_not_continued(tmp_path: Path) -> None:
+    own = Small()
+    draws = np.random.default_rng(0)
+
+    def batches(i: int) -> nne.Batch:
+        assert draws is not None
+        return own.batches(i)
+
+    own.run(tmp_path, [ct.Forward()], batches=batches)
+    (root,) = roots(tmp_path)
+    assert json.loads((tmp_path / root / "experiment.json").read_text())["unknown"]
+    with pytest.raises(ValueError, match=r"cannot be seen of batches \(closure variable draws\).*describe="):
+        own.run(tmp_path, [ct.Forward(), ct.Backward()], batches=batches)
+    for _ in range(2):
+        own.run(tmp_path, [ct.Forward()], batches=batches, describe={"batches": "my batches, version 1"})
+    assert len(roots(tmp_path)) == 2
+
+
+def test_a_step_that_reads_a_file_is_seen_to_behave_differently(tmp_path: Path) -> None:
+    own = Small()
+    file = tmp_path / "rate.txt"
+
+    def step(state: dict, batch: nne.Batch, t: int) -> dict:
+        rate = float(file.read_text())
+        slopes = own.step.gradients(state, batch)[0]
+        return {**state, "parameters": {k: v - rate * slopes[k] for k, v in state["parameters"].items()}}
+
+    file.write_text("0.1")
+    for _ in range(2):
+        own.run(tmp_path / "out", [ct.Forward()], step=step)
+    file.write_text("0.11")
+    with pytest.raises(ValueError, match="which behaves differently: after T_1 T_2"):
+        own.run(tmp_path / "out", [ct.Forward(), ct.Backward()], step=step)
+
+
+def test_fingerprints_tell_code_and_data_apart() -> None:
+    """Equal things agree; a constant, a closure, a default value, a buffer, a key or a type tells two apart."""
+
+    def scaled(by: float):
+        return lambda value: by * value
+
+    module, moved = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    moved.load_state_dict(module.state_dict())
+    assert fingerprint(scaled(2.0), "") == fingerprint(scaled(2.0), "")
+    assert fingerprint(module, "") == fingerprint(moved, "")
+    moved.weight.data.add_(1)
+    different = [
+        scaled(2.0),
+        scaled(3.0),
+        lambda value: 2.0 + value,
+        lambda value, by=2.0: value + by,
+        lambda value, by=3.0: value + by,
+        module,
+        moved,
+        {"a": 1},
+        {"b": 1},
+        [1, 2],
+        (1, [2]),
+        1,
+        1.0,
+        True,
+        torch.zeros(2),
+        torch.zeros(2, dtype=torch.float64),
+        torch.zeros(1, 2),
+        np.zeros(2),
+        {1, 2},
+    ]
+    assert len({fingerprint(one, "") for one in different}) == len(different)
