@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from nn_experiments.paper import catalogue, curve_names
+from nn_experiments.paper import catalogue
+from nn_experiments.paper.curve_kinds import KINDS
 from nn_experiments.results.curves import DEFAULT_OUT
 from nn_experiments.training.choices import DTYPES
 
@@ -76,7 +77,7 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figure's)")
     run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
-    forms = ", ".join(kind.form for kind in curve_names.KINDS.values())
+    forms = ", ".join(kind.form for kind in KINDS.values())
     run.add_argument("--orders", nargs="+", help=f"of {forms} (default: the figure's, with its baselines)")
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
     run.add_argument("--steps", type=int, help="number of steps of each curve (default: the figure's)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,16 @@ def _items(experiment: Experiment) -> int:
     return min(train, experiment.train_evaluation or train) + min(test, experiment.test_evaluation or test)
 
 
+def _split_measures(c: int) -> float:
+    """Return what an iterate of appendix D costs beside its losses, in steps: gradients in float64 at every order.
+
+    That is one gradient for each beginning of an order, and the Hessian-vector products of the regulariser
+    (`nn_experiments.training.order_averaging_measures`); products in float64 take twice the time.
+    """
+    beginnings = sum(math.perm(c, k) for k in range(1, c + 1))
+    return 2 * (beginnings / c - 1 + curve_names.parse("regularised-1").price)
+
+
 def curve_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last: int) -> int:
     """Return how many maps iterates of a curve take, with the anchors that they need.
 
@@ -101,6 +112,8 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     overhead = 25e-6  # of a step, whatever its size
     step = overhead + 3 * flops * experiment.batch_size / (_TRAINING * speed)
     evaluation = flops * _items(experiment) / (_EVALUATION * speed)
+    if experiment.parts:
+        evaluation += _split_measures(experiment.parts) * step
     at = [*range(0, figure.steps + 1, figure.every)]
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
     places: dict[str, set[int]] = {}  # an iterate that two curves share is computed once
@@ -111,9 +124,8 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     for name, own in places.items():
         curve = curve_names.parse(name)
         cost = curve_cost(curve, sorted(own), "curves", figure.steps)
-        weight = 3 if isinstance(curve, curve_names.StepRule) and curve.rule == "regularised" else 1
         maps += seeds * cost
-        seconds += seeds * (cost * weight * step + len(own) * evaluation)
+        seconds += seeds * (cost * curve.price * step + len(own) * evaluation)
     for curve in map(curve_names.parse, figure.all_orders):
         if coarse and not curve.baseline:
             rare = curve_cost(curve, coarse, "diagnostics", figure.steps)

@@ -8,7 +8,10 @@ The name of a curve is also the name of its folder on disk and its label on the 
   ``decayed-100`` (learning rate h / (1 + (t − 1)/100)).
 - Appendix D compares other steps on the forward path of an experiment whose batches have c parts: ``large`` (SGD on
   the whole batch at h/c), ``small`` (c steps on its parts at h/c) and ``regularised-2`` (D.2's order-averaging step at
-  h with λ = 2h², the literal reading); ``forward`` is there SGD on the whole batch at h.
+  h with λ = 2h², the literal reading); ``forward`` is there SGD on the whole batch at h. Other readings of the paper's
+  settings are ``regularised-2-hc`` (λ = 2h'², h' = h/c), ``regularised-2-derived`` (λ = 2·h'²/2) and
+  ``regularised-2-h-hc`` (λ = 2h², and h' in place of h before V_B). ``single_order-2`` has the term of one order,
+  Σ_{i>j} V_i'V_j, in place of the sum over all i ≠ j, with the same forms (``derived``: λ = 2·h'²).
 - Runs of one's own network also have the averages ``suffix_mean-S`` and ``swa-S-K-R`` of the forward path, and the
   policies ``reset_if_better-METRIC-K`` and ``stop_when_settled-EPS``.
 """
@@ -18,14 +21,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
+from nn_experiments.paper.curve_kinds import KINDS
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
 
 __all__ = [
-    "KINDS",
     "Averaged",
     "Decayed",
     "Decided",
@@ -38,33 +41,6 @@ __all__ = [
     "parse",
     "rank",
 ]
-
-
-class Kind(NamedTuple):
-    """How names of a kind are written, and how a legend reads them."""
-
-    form: str
-    label: str
-
-
-#: Every kind of curve, in the order in which curves are listed.
-KINDS = {
-    "forward": Kind("forward", "forward"),
-    "backward": Kind("backward", "backward"),
-    "reset": Kind("reset-P[-P…]", "backward, reset at {}"),
-    "late": Kind("late-S", "backward from step {}"),
-    "windowed": Kind("windowed-W", "backward in windows of {}"),
-    "polyak": Kind("polyak", "Polyak average of forward"),
-    "ema": Kind("ema-BETA", "moving average of forward ({})"),
-    "decayed": Kind("decayed-TAU", "forward, decayed rate (τ = {})"),
-    "large": Kind("large", "large"),
-    "small": Kind("small", "small"),
-    "regularised": Kind("regularised-MULTIPLE", "regularised, λ = {}h²"),
-    "suffix_mean": Kind("suffix_mean-START", "mean of the forward iterates after {}"),
-    "swa": Kind("swa-START-EVERY-REFRESH", "SWA of forward ({})"),
-    "reset_if_better": Kind("reset_if_better-METRIC-EVERY[-higher]", "backward, reset where better ({})"),
-    "stop_when_settled": Kind("stop_when_settled-EPS", "backward until settled to {}"),
-}
 
 
 @dataclass(frozen=True)
@@ -81,6 +57,11 @@ class OrderCurve:
 
     name: str
     order: Order
+
+    @property
+    def price(self) -> float:
+        """What a step costs, in plain steps on the same images."""
+        return 1.0
 
     @property
     def baseline(self) -> bool:
@@ -158,18 +139,44 @@ class StepRule(OrderCurve):
     Attributes
     ----------
     rule
-        ``large``, ``small`` or ``regularised``.
+        ``large``, ``small``, ``regularised`` or ``single_order``.
     multiple
-        λ/h² of the regularised step; None for the others.
+        λ of the last two in its unit; None for the others.
+    unit
+        ``h``: λ is a multiple of h², as printed; ``hc``: of h'², h' = h/c; ``derived``: of the λ that the mean over all
+        orders (or the one order) has to second order.
+    rate
+        What is before V_B: ``h``, as printed, or ``hc``, h'.
     """
 
     rule: str
     multiple: float | None = None
+    unit: str = "h"
+    rate: str = "h"
 
     def __post_init__(self) -> None:
         """Check the multiple."""
         if self.multiple is not None and not (self.multiple >= 0 and math.isfinite(self.multiple)):
             raise ValueError(f"the multiple of h² must be at least 0 and finite, got {self.multiple}")
+        if self.unit not in ("h", "hc", "derived") or self.rate not in ("h", "hc"):
+            raise ValueError(f"λ is in units of h, hc or derived, and the rate h or hc; got {self.unit}, {self.rate}")
+
+    @property
+    def price(self) -> float:
+        """What a step costs in plain steps: 2.8 for a regularised one on the paper's network, by its multiply-adds.
+
+        A gradient takes three products with the weights of a layer, the Hessian-vector products of all parts six; the
+        first layer, which has no error below it, two and two.
+        """
+        return 2.8 if self.multiple is not None else 1.0
+
+    def settings(self) -> str:
+        """Return λ and the rate as a legend reads them."""
+        count = "" if self.multiple == 1 else f"{self.multiple:g}"
+        unit = {"h": "h²", "hc": "h'²", "derived": "h'²" if self.rule == "single_order" else "h'²/2"}[self.unit]
+        return f"λ = {count}{'·' if count and self.unit == 'derived' else ''}{unit}" + (
+            ", rate h'" if self.rate == "hc" else ""
+        )
 
 
 def _of(order: Order) -> OrderCurve:
@@ -209,8 +216,12 @@ def _read_other(kind: str, words: Sequence[str]) -> OrderCurve | None:
             return Decayed(f"decayed-{float(word):g}", Forward(), float(word))
         case (("large" | "small"), []):
             return StepRule(kind, Forward(), kind)
-        case "regularised", [word]:
-            return StepRule(f"regularised-{float(word):g}", Forward(), kind, float(word))
+        case (("regularised" | "single_order"), [word, *reading]) if len(reading) <= 2:
+            defaults = ("h", "h")
+            unit, rate = (*reading, *defaults[len(reading) :])
+            shown = [unit, rate] if rate != "h" else [unit] if unit != "h" else []
+            name = "-".join([kind, f"{float(word):g}", *shown])
+            return StepRule(name, Forward(), kind, float(word), unit, rate)
     return None
 
 
@@ -233,7 +244,7 @@ def parse(name: str) -> OrderCurve:
     Parameters
     ----------
     name : str
-        One of the forms of `KINDS`; ``reset:1000`` is read as ``reset-1000``.
+        One of the forms of `nn_experiments.paper.curve_kinds.KINDS`; ``reset:1000`` is read as ``reset-1000``.
 
     Returns
     -------
@@ -287,7 +298,7 @@ def curve_of(name: str) -> Order | Average | Policy:
 
 
 def compares_steps(names: Iterable[str]) -> bool:
-    """Return whether a step of appendix D is among some curves, in place of two orders of one step."""
+    """Whether a step of appendix D is among some curves, in place of two orders of one step."""
     return any(isinstance(parse(name), StepRule) for name in names)
 
 
@@ -301,6 +312,8 @@ def label_of(name: str) -> str:
     """Return how a legend reads the name of a curve."""
     kind, *words = name.split("-")
     match parse(name) if kind in KINDS else None:
+        case StepRule(multiple=float()) as rule:
+            words = [rule.settings()]
         case Decided(policy=StopWhenSettled(eps=eps)):
             words = [f"{eps:g}"]
         case Decided(policy=ResetIfBetter(metric=metric, every=every)):

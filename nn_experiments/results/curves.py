@@ -11,7 +11,9 @@ Names of metrics
 ----------------
 Curves: ``train_loss``, ``train_accuracy`` (on the fixed, recorded training subset), ``test_loss``,
 ``test_accuracy``, ``newest_batch_loss`` (the paper's "training loss at each update": iterate n on batch B_n),
-``outermost_batch_loss`` (iterate n on the batch whose map was applied last). Regression has no accuracies.
+``outermost_batch_loss`` (iterate n on the batch whose map was applied last). Regression has no accuracies. Appendix D's
+experiments also have what `nn_experiments.training.order_averaging_measures` computes on the newest batch: the
+alignment of its parts' gradients, its gradient, and how far the mean over all orders is from the plain step.
 
 Diagnostics, on a coarser grid, each in two spaces (``parameter_…``: Euclidean; ``function_…``: root mean square over
 the test set of the distance of predictions): ``…_increment`` between iterates n and n+1; ``…_coupling`` between

@@ -193,9 +193,11 @@ def _cut(seed: int, name: str, kind: str, at: Sequence[int], last: int, prices: 
     groups: list[list[int]] = [[]]
     spent = 0.0
     for n in reversed(at):
-        price = lengths.get(n, 0) * prices.step + _evaluations(kind) * prices.evaluation
+        price = lengths.get(n, 0) * curve.price * prices.step + _evaluations(kind) * prices.evaluation
         alone = n == 0 and kind == "curves"  # iterate 0 has no batch losses: a block of its own
-        worth = max(prices.block, prices.step * before.get(groups[-1][-1], 0)) if groups[-1] else prices.block
+        worth = (
+            max(prices.block, curve.price * prices.step * before.get(groups[-1][-1], 0)) if groups[-1] else prices.block
+        )
         if groups[-1] and (spent + price > worth or alone):
             groups.append([])
             spent = 0.0
@@ -210,7 +212,7 @@ def _evaluations(kind: str) -> int:
 
 def _piece(seed: int, curve: curve_names.OrderCurve, kind: str, at: Sequence[int], last: int, prices: Prices) -> Piece:
     maps = curve_cost(curve, at, kind, last)
-    seconds = maps * prices.step + _evaluations(kind) * prices.evaluation * len(at)
+    seconds = maps * curve.price * prices.step + _evaluations(kind) * prices.evaluation * len(at)
     return Piece(seed, curve.name, kind, tuple(at), maps, seconds)
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
+from contraction.expansions.regularisers import regularisation_strength
 from nn_experiments.datasets import Dataset, load_dataset
 from nn_experiments.datasets.stand_in import stand_in
 from nn_experiments.engine.ensemble.convolutions import laid_out
@@ -30,7 +31,9 @@ from nn_experiments.runs.precision import by_autograd, products
 from nn_experiments.training import models
 from nn_experiments.training.batches import ArrayBatches, Batch, Inputs
 from nn_experiments.training.initialisation import initialise
-from nn_experiments.training.metrics import Evaluation
+from nn_experiments.training.metrics import Evaluation, Measurement
+from nn_experiments.training.order_averaging import OrderAveragingStep
+from nn_experiments.training.order_averaging_measures import SPLIT_METRICS, SplitEvaluation
 from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
 
@@ -88,9 +91,12 @@ class Workplace:
     evaluation: Evaluation
 
     @property
-    def measurement(self) -> Evaluation:
-        """What is measured at every recorded iterate."""
-        return self.evaluation
+    def measurement(self) -> Measurement:
+        """What is measured at every recorded iterate: of split batches also what appendix D compares."""
+        parts = self.experiment.parts
+        if parts is None:
+            return self.evaluation
+        return SplitEvaluation(self.evaluation, c=parts, h=self.experiment.optimizer.learning_rate)
 
     def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
         """Return what applies the maps of a curve, one chain at a time."""
@@ -110,13 +116,8 @@ class Workplace:
         at_small_rate = TrainingStep(self.model, self.step.loss, small, seed=self.seed)
         if curve.rule == "large":
             return at_small_rate
-        if curve.rule == "regularised":
-            from nn_experiments.training.order_averaging import regularised_module_step
-
-            averaging = regularised_module_step(
-                self.model, self.step.loss, h=own.learning_rate, c=parts, multiple=curve.multiple
-            )
-            return lambda state, batch, t: averaging(state, (batch.inputs, batch.targets), t)
+        if curve.multiple is not None:
+            return self._averaging(curve, parts)
 
         def step(state: State, batch: Batch, t: int) -> State:
             pieces = zip(batch.inputs.chunk(parts), batch.targets.chunk(parts), strict=True)
@@ -125,6 +126,23 @@ class Workplace:
             return state
 
         return step
+
+    def _averaging(self, curve: StepRule, parts: int) -> OrderAveragingStep:
+        """Return the regularised step of a curve, or that with the term of one order."""
+        own, single_order = self.experiment.optimizer, curve.rule == "single_order"
+        h = own.learning_rate
+        unit: Literal["h", "h/c", "derived"] = _UNITS[curve.unit]
+        if single_order and unit == "derived":
+            unit = "h/c"  # T_small has h'² Σ_{i>j} V_i'V_j
+        assert curve.multiple is not None  # `step_of` has seen to it
+        lam = regularisation_strength(curve.multiple, h, parts, unit=unit)
+        rate = replace(own, learning_rate=h if curve.rate == "h" else h / parts)
+        plain = TrainingStep(self.model, self.step.loss, rate, seed=self.seed)
+        return OrderAveragingStep(plain, c=parts, lam=lam, single_order=single_order)
+
+
+#: How names of curves write the units of λ.
+_UNITS: dict[str, Literal["h", "h/c", "derived"]] = {"h": "h", "hc": "h/c", "derived": "derived"}
 
 
 @lru_cache(maxsize=2)
@@ -224,7 +242,8 @@ class ExperimentProblem:
 
     def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
         """Return the metrics that iterate n has in a run to ``last``."""
-        return metric_names(kind, self.dataset.classes, n, last)
+        names = metric_names(kind, self.dataset.classes, n, last)
+        return names + SPLIT_METRICS if self.experiment.parts and kind == "curves" and n > 0 else names
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
         """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from contraction.arguments import check_integer
+from contraction.expansions.fields import VectorField
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
 from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.step import State, TrainingStep
 from nn_experiments.training.vector_fields import (
     Layout,
     LossOfParameters,
@@ -20,7 +22,7 @@ from nn_experiments.training.vector_fields import (
     split_batch,
 )
 
-__all__ = ["regularised", "regularised_module_step"]
+__all__ = ["OrderAveragingStep", "regularised", "regularised_module_step"]
 
 
 def regularised(
@@ -124,11 +126,84 @@ def regularised_module_step(
     ValueError
         If a layer couples the examples of a batch: hV_B = h' Σ V_i, on which the step rests, is then false.
     """
+    _refuse_coupled(module)
+    loss = module_loss(module, criterion)
+    return regularised(loss, h=h, c=c, lam=lam, multiple=multiple, unit=unit, rate=rate, hold=hold)
+
+
+def _refuse_coupled(module: nn.Module) -> None:
     coupled = batch_coupled_layers(module)
     if coupled:
         raise ValueError(
             f"the regulariser needs gradients that add up over a batch; {', '.join(coupled)} normalises over the batch "
             "(use eval mode with running statistics, or another normalisation)"
         )
-    loss = module_loss(module, criterion)
-    return regularised(loss, h=h, c=c, lam=lam, multiple=multiple, unit=unit, rate=rate, hold=hold)
+
+
+class OrderAveragingStep:
+    """θ + rate·V_B(θ) + λ Σ V_i'V_j(θ) for a module, with the settings in view, so that a kernel can run it by hand.
+
+    Parameters
+    ----------
+    plain
+        The step of plain SGD, whose module and loss these are; its learning rate is the rate of the large batch.
+    c
+        The number of parts of equal size that a batch is cut into, at least 2.
+    lam
+        λ, at least 0.
+    single_order
+        False: the sum is over all i ≠ j, the ascent of the alignment. True: over i > j, the term of the one order in
+        which B_1 comes first (row 67 of the audit: not a gradient).
+
+    Raises
+    ------
+    ValueError
+        If c or λ is too small, the optimizer is not plain SGD at a constant rate, or a layer of the module couples the
+        examples of a batch.
+
+    Examples
+    --------
+    >>> from nn_experiments.training.optimizers import Optimizer
+    >>> module = nn.Linear(2, 1)
+    >>> plain = TrainingStep(module, nn.functional.mse_loss, Optimizer(learning_rate=0.1))
+    >>> step = OrderAveragingStep(plain, c=2, lam=0.005)
+    >>> state = {"parameters": {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}, "buffers": {}, "optimizer": {}}
+    >>> batch = torch.eye(2), torch.zeros(2, 1)
+    >>> step(state, batch, 1)["parameters"]["weight"].numpy().round(3).tolist()
+    [[0.91, 0.91]]
+    """
+
+    def __init__(self, plain: TrainingStep, *, c: int, lam: float, single_order: bool = False) -> None:
+        check_integer("the number of small batches", c, 2)
+        if not lam >= 0:
+            raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {lam!r}")
+        if not (plain.optimizer.is_plain_sgd and plain.optimizer.schedule.constant):
+            raise ValueError("the regularised step is derived for plain SGD at a constant learning rate")
+        _refuse_coupled(plain.model)
+        self.plain, self.c, self.lam, self.single_order = plain, c, lam, single_order
+        self.rate = plain.optimizer.learning_rate
+        self._loss = module_loss(plain.model, plain.loss)
+
+    def __call__(self, state: State, batch: BatchLike, t: int) -> State:
+        """Return the next state, by autograd; the given one is left as it was."""
+        layout = Layout.of(state["parameters"])
+        with torch.no_grad():
+            theta = layout.flatten(state["parameters"])
+            fields = loss_fields(self._loss, split_batch((batch[0], batch[1]), self.c), layout)
+            if self.single_order:
+                total, term = _in_order(fields, theta)
+                moved = theta + self.rate / self.c * total + self.lam * term
+            else:
+                moved = regularised_step(fields, theta, self.rate, self.lam, hold=True)
+        return {**state, "parameters": layout.unflatten(moved)}
+
+
+def _in_order(fields: Sequence[VectorField], theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return Σ V_i and Σ_{i>j} V_i'V_j, one graph in memory at a time."""
+    total, term = torch.zeros_like(theta), torch.zeros_like(theta)
+    for i, field in enumerate(fields):
+        value, product = field.linearized(theta)
+        if i:
+            term = term + product(total)
+        total = total + value
+    return total, term

@@ -8,10 +8,12 @@ from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels.layers import why_not_mlp_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel
+from nn_experiments.engine.kernels.order_averaging import OrderAveragingKernel, why_not_order_averaging
 from nn_experiments.engine.kernels.own_loop import OwnLoopKernel
 from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.choices import check_choice
 from nn_experiments.training.loop_step import OwnLoopStep
+from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import Step, TrainingStep
 
 __all__ = ["KERNELS", "make_kernel"]
@@ -44,6 +46,10 @@ def make_kernel(step: Step, batches: Batches, kernel: str = "auto") -> Kernel:
         If the named kernel cannot run the step, with the reason.
     """
     check_choice("kernel", kernel, KERNELS)
+    if kernel == "auto" and isinstance(step, OrderAveragingStep):
+        on_cpu = not on_gpu(step.plain)
+        if on_cpu and why_not_order_averaging(step, batches) is None:
+            return OrderAveragingKernel(step, batches)
     if kernel == "auto":
         kernel = _fastest(step, batches)
     if kernel == "step":

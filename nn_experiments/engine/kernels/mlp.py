@@ -12,7 +12,10 @@ from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
 from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.step import State, Step, TrainingStep
 
-__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table"]
+__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "one_batch"]
+
+#: Batches of more numbers are not stacked: looking one up takes no time beside a step, and a long run's fill memory.
+STACKED = 2**18
 
 
 class Kernel(Protocol):
@@ -72,12 +75,7 @@ class Table:
             return
         inputs, targets = self.batches.stack(range(self.size + 1, largest + 1))
         inputs = inputs.flatten(2)
-        if inputs.dtype != dtype:
-            raise TypeError(f"the inputs are {inputs.dtype}, and the parameters {dtype}")
-        if not targets.is_floating_point():
-            low, high = int(targets.min()), int(targets.max())
-            if low < 0 or high >= self.outputs:
-                raise ValueError(f"labels must be 0 … {self.outputs - 1}, got {low if low < 0 else high}")
+        _check(inputs, targets, dtype, self.outputs)
         if largest > len(self.inputs):
             room = max(largest, min(2 * self.size, largest + 500))
             filled = self.inputs[: self.size], self.targets[: self.size]
@@ -86,6 +84,22 @@ class Table:
                 self.inputs[: self.size], self.targets[: self.size] = filled
         self.inputs[self.size : largest], self.targets[self.size : largest] = inputs, targets
         self.size = largest
+
+
+def one_batch(batches: ArrayBatches, i: int, dtype: torch.dtype, *, outputs: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return B_i with its inputs as rows of numbers, refusing what `Table.grow` refuses."""
+    inputs, targets = batches(i)[:2]
+    _check(inputs, targets, dtype, outputs)
+    return inputs.flatten(1), targets
+
+
+def _check(inputs: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype, outputs: int) -> None:
+    if inputs.dtype != dtype:
+        raise TypeError(f"the inputs are {inputs.dtype}, and the parameters {dtype}")
+    if not targets.is_floating_point():
+        low, high = int(targets.min()), int(targets.max())
+        if low < 0 or high >= outputs:
+            raise ValueError(f"labels must be 0 … {outputs - 1}, got {low if low < 0 else high}")
 
 
 class MLPKernel:
@@ -114,20 +128,25 @@ class MLPKernel:
         """Return the state after the maps ``indices``."""
         if not len(indices):
             return state
-        self.table.grow(max(indices), state["parameters"][self.layers.names[0][0]].dtype)
+        dtype = state["parameters"][self.layers.names[0][0]].dtype
+        batches, outputs = self.table.batches, self.table.outputs
+        rows, stacked = len(batches(indices[0]).inputs), batches(indices[0]).inputs.numel() <= STACKED
+        if stacked:
+            self.table.grow(max(indices), dtype)
         optimizer = self.step.optimizer
         steady, h = optimizer.schedule.constant, optimizer.learning_rate
         flat = None if self.plain else FlatState(state, optimizer)
         parameters = flat.parameters if flat else {name: value.clone() for name, value in state["parameters"].items()}
         weights = [parameters[name] for name, _ in self.layers.names]
         biases = [parameters[name] for _, name in self.layers.names]
-        work = _Work(weights, biases, rows=self.table.inputs.shape[1])
+        work = _Work(weights, biases, rows=rows)
         slopes = [(flat.slopes[w], flat.slopes[b]) for w, b in self.layers.names] if flat else None
         inputs, targets = self.table.inputs.unbind(), self.table.targets.unbind()
         for t, i in enumerate(indices, before + 1):
             if not steady:
                 h = optimizer.rate(t, i)
-            self._once(inputs[i - 1], targets[i - 1], work, h, slopes)
+            x, y = (inputs[i - 1], targets[i - 1]) if stacked else one_batch(batches, i, dtype, outputs=outputs)
+            self._once(x, y, work, h, slopes)
             if flat:
                 flat.update(h, t)
         if flat:
