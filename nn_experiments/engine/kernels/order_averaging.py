@@ -24,6 +24,7 @@ from nn_experiments.engine.kernels.mlp import one_batch
 from nn_experiments.training.batches import ArrayBatches, Batches
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import flatten
 
 __all__ = ["OrderAveragingKernel", "why_not_order_averaging"]
 
@@ -65,7 +66,7 @@ class OrderAveragingKernel:
         if not len(indices):
             return state
         names = [name for pair in self.layers.names for name in pair]
-        vector = torch.cat([state["parameters"][name].detach().reshape(-1) for name in names])
+        vector = flatten(state["parameters"][name].detach() for name in names)
         shapes = [state["parameters"][name].shape for name in names]
         work = _Work(vector, shapes, rows=len(self.batches(indices[0])[0]), parts=self.step.c)
         for i in indices:

@@ -14,12 +14,12 @@ from nn_experiments.engine.kernels.choose import make_kernel  # noqa: E402
 from nn_experiments.engine.kernels.mlp import STACKED, MLPKernel, StepKernel  # noqa: E402
 from nn_experiments.engine.kernels.order_averaging import OrderAveragingKernel  # noqa: E402
 from nn_experiments.training.batches import ArrayBatches  # noqa: E402
-from nn_experiments.training.metrics import flat  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from nn_experiments.training.order_averaging import OrderAveragingStep  # noqa: E402
 from nn_experiments.training.step import LOSSES, TrainingStep, initial_state  # noqa: E402
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss, split_batch  # noqa: E402
+from tests.nn.problems import flat  # noqa: E402
 
 H = 0.05
 
