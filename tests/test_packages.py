@@ -35,7 +35,7 @@ THEORY_ALLOWED = {
     "laws": {"maps", "families"},
     "expansions": {"maps"},
     "statements": {"maps", "families", "certificates", "limits", "laws", "expansions", "exponents"},
-    "plots": {"maps", "families", "certificates", "limits", "laws", "expansions"},
+    "plots": {"maps", "families", "certificates", "limits", "laws", "expansions", "exponents"},
     "report": {"statements", "plots"},
 }
 #: What of the theory the networks' packages may use; the others only what is in `SHARED`.

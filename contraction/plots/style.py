@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from contraction.files import check_writable_folder, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BACKWARD", "CLAIM", "FORWARD", "OTHER", "SHADE", "figure", "positive", "save", "style"]
+__all__ = ["BACKWARD", "CLAIM", "FORWARD", "MOMENT", "OTHER", "SHADE", "figure", "positive", "save", "style"]
 
 BACKWARD = "#0072B2"  # blue, solid
 FORWARD = "#E69F00"  # orange, dashed or dotted
-CLAIM = "#000000"  # certificates and closed forms
+CLAIM = "#000000"  # sure certificates (dashed) and closed forms
+MOMENT = "#CC79A7"  # bounds on a moment of the distance, dash-dotted
 OTHER = "#009E73"  # bluish green
 SHADE = "#999999"
 
@@ -41,7 +43,13 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the common style inside a with block; raise an ImportError that names the extra without matplotlib."""
+    """Apply the common style inside a with block.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed. The message names the extra that installs it.
+    """
     try:
         import matplotlib
     except ImportError as error:
@@ -51,19 +59,29 @@ def style() -> Iterator[None]:
 
 
 def figure(
-    rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 2.8, **keywords: Any
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = 7.2,
+    height: float = 2.8,
+    sharex: bool | Literal["none", "all", "row", "col"] = False,
+    sharey: bool | Literal["none", "all", "row", "col"] = False,
+    squeeze: bool = True,
 ) -> tuple[Any, Any]:
-    """A figure and its axes, sized in inches and drawn without a display."""
+    """Return a figure and its axes, sized in inches and drawn without a display.
+
+    The last three parameters are those of `matplotlib.figure.Figure.subplots`.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     fig: Any = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(fig)
-    return fig, fig.subplots(rows, columns, **keywords)
+    return fig, fig.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=squeeze)
 
 
-def positive(values):
-    """Distances for a logarithmic axis: exact zeros (floats that froze) become gaps instead of vertical drops."""
+def positive(values: ArrayLike) -> NDArray:
+    """Return distances for a logarithmic axis: exact zeros become gaps (NaN) instead of vertical drops."""
     import numpy as np
 
     values = np.asarray(values, dtype=float)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-PACKAGES = ["contraction", "contraction.expansions", "nn_experiments"]
+PACKAGES = ["contraction", "contraction.expansions", "contraction.plots", "nn_experiments"]
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -10,7 +10,7 @@ import numpy as np
 
 import contraction as ct
 from contraction.families import FiniteFamily
-from contraction.plots import rates
+from contraction.plots import showcase
 
 A2 = np.array([[0.5, 0.2], [0.0, 0.5]])
 A3 = np.array([[0.5, 0.2, 0.0], [0.0, 0.5, 0.1], [0.1, 0.0, 0.4]])
@@ -23,7 +23,7 @@ def family(apply: Callable, d: int = 2, draw: Callable | None = None, **known: A
 
 
 def exhibited(f: ct.RandomOperator, d: int) -> Any:
-    return rates.distances(rates.Exhibit("own", lambda: (f, np.zeros(d)), 4))
+    return showcase.distances(showcase.Exhibit("own", lambda: (f, np.zeros(d)), 4))
 
 
 ENTRIES: dict[str, Callable[[ct.RandomOperator, int], Any]] = {

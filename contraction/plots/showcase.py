@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,14 @@ from contraction.certificates.error_bound import ErrorBound
 from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
-from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, positive
+from contraction.plots.rate_parts import above_rounding, bound_style, fitted_rate, promised_rate, rate_text
+from contraction.plots.style import BACKWARD, FORWARD, figure, positive
 
-__all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances", "fitted_rate"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ SHOWCASE: tuple[Exhibit, ...] = (
     ),
     Exhibit("Bernoulli convolution, Cantor", lambda: (fam.BernoulliConvolution(Fraction(2, 3)), 0.0), 30),
     Exhibit("heavy ball (weighted norm)", lambda: (fam.HeavyBall(1.0, 0.5, 0.6, fam.Uniform(-1, 1)), np.zeros(2)), 130),
-    Exhibit("least squares (along a leaf)", _least_squares, 120, {"moment": 2, "q": 4, "leaf": "row space"}),
+    Exhibit("least squares (along a leaf)", _least_squares, 120, {"moment": 2, "q": 4, "leaf": True}),
     Exhibit("infinite words (ultrametric, exact)", lambda: (fam.PrefixMaps(), 0), 40),
     Exhibit("Bellman operators (sup norm)", _bellman, 330),
     Exhibit("PageRank (ℓ1 on the simplex)", _pages, 200),
@@ -124,26 +130,14 @@ def distances(exhibit: Exhibit) -> tuple[NDArray, NDArray, ErrorBound]:
     forward = forward_iterates(operators, start, at=range(last + 1))
     limit = backward[-1]
     gaps = [np.asarray(family.space.distance(rows, limit), dtype=float) for rows in (backward[:-1], forward)]
-    keywords = dict(exhibit.certificate)
-    if keywords.get("leaf") == "row space":
-        keywords["leaf"] = np.linalg.qr(family.X.T)[0]  # type: ignore[attr-defined]
-    return gaps[0], gaps[1], certify(family, start, **keywords)
+    return gaps[0], gaps[1], certify(family, start, **exhibit.certificate)
 
 
-def fitted_rate(gaps: Sequence[float] | NDArray) -> float | None:
-    """Rate r of the least-squares line through log d(θ*, θ_n), over the n with d between 1e-12 and 1/2 of d_0.
+def convergence_rates() -> Figure:
+    """Backward (solid), its bound and forward (dotted) for every family, one panel per family.
 
-    None if fewer than three such n exist.
+    Sure bounds are dashed, bounds on a moment dash-dotted.
     """
-    gaps = np.asarray(gaps, dtype=float)
-    n = np.flatnonzero((gaps > 1e-12 * gaps[0]) & (gaps < 0.5 * gaps[0]))
-    if n.size < 3:
-        return None
-    return float(np.exp(np.polyfit(n, np.log(gaps[n]), 1)[0]))
-
-
-def convergence_rates():
-    """Backward (solid), its certificate (dashed) and forward (dotted) for every family, one panel per family."""
     columns, rows = 3, -(-len(SHOWCASE) // 3)
     fig, axes = figure(rows, columns, height=1.95 * rows)
     for axis, exhibit in zip(axes.flat, SHOWCASE, strict=False):
@@ -154,42 +148,42 @@ def convergence_rates():
         axis.set_xlabel("n")
     for axis in axes[:, 0]:
         axis.set_ylabel("$d(\\theta_n,\\theta^*)$")
-    handles, labels = axes.flat[1].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=3)
+    entries = [pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
+    handles = {label: handle for handle, label in reversed(entries)}
+    order = sorted(handles, key=lambda label: (label.startswith("bound"), label))
+    fig.legend([handles[label] for label in order], order, loc="outside upper center", ncols=2)
     return fig
 
 
-def _panel(axis: Any, exhibit: Exhibit) -> None:
-    backward, forward, certificate = distances(exhibit)
-    n, claim = np.arange(len(backward)), np.asarray(certificate.bound(np.arange(len(backward))))
+def _panel(axis: Axes, exhibit: Exhibit) -> None:
+    backward, forward, bound = distances(exhibit)
+    n = np.arange(len(backward))
+    claim = np.asarray(bound.bound(n), dtype=float)
     top = float(np.nanmax([*backward, *forward, claim[0]]))
-    floor = 4 * EPS * max(top, 1.0)  # below it only rounding is seen
+    size = max(top, 1.0)
     rate = fitted_rate(backward)
     if rate is None:
         axis.set_yscale("symlog", linthresh=1e-3)
         axis.set_ylim(-5e-4, 3)
         axis.set_yticks([0, 1e-2, 1])
         axis.set_xticks(range(0, len(n), 3))
-        forward_style, shown = "o", (forward, backward, claim)
+        axis.plot(n, forward, "o", color=FORWARD, ms=3)
+        shown, claimed = backward, claim
     else:
         axis.set_yscale("log")
-        axis.set_ylim(1e-16 * max(top, 1), 10 * max(top, 1e-3))
-        forward_style, shown = ":", tuple(positive(np.where(v < floor, 0, v)) for v in (forward, backward))
-        shown = (*shown, positive(claim))
-    axis.plot(n, shown[0], forward_style, color=FORWARD, lw=1.4, ms=3, label="forward")
-    axis.plot(n, shown[1], "-", color=BACKWARD, label="backward")
-    axis.plot(n, shown[2], "--", color=CLAIM, lw=1.0, label="certificate")
-    seen = np.flatnonzero(backward >= floor)
-    if rate is not None and len(seen) and seen[-1] < n[-1] and backward[seen[-1]] > 1e6 * floor:  # at once, not by rate
+        axis.set_ylim(1e-16 * size, 10 * max(top, 1e-3))
+        axis.plot(n, above_rounding(forward, size), ":", color=FORWARD, lw=1.4, label="forward")
+        shown, claimed = above_rounding(backward, size), positive(claim)
+    axis.plot(n, shown, "-", color=BACKWARD, label="backward")
+    sure = math.isinf(bound.p)
+    label = "bound that holds for every path" if sure else "bound on a moment: a path may be above"
+    axis.plot(n, claimed, label=label, **bound_style(bound))
+    seen = np.flatnonzero(np.isfinite(above_rounding(backward, size)))
+    if rate is not None and seen[-1] < n[-1] and backward[seen[-1]] > 4e6 * EPS * size:  # at once, not by rate
         axis.text(0.05, 0.4, f"equal from n = {seen[-1] + 1}", transform=axis.transAxes, fontsize=6.5, color=BACKWARD)
-    fit = "reached at n = 1" if rate is None else f"fit {rate:.3f}ⁿ, "
-    promised = "" if rate is None else f"certified {_promised_rate(claim):.3f}ⁿ"
-    power = f" in $L^{{{certificate.p:.2g}}}$" if np.isfinite(certificate.p) else ""
-    axis.set_title(f"{exhibit.title}\n{fit}{promised}{power}", fontsize=7.2)
+    text = "reached at n = 1"
+    if rate is not None:
+        text = f"fit {rate_text(rate)}, certified {rate_text(promised_rate(claim))}"
+    power = "" if sure else f" in $L^{{{bound.p:.2g}}}$"
+    axis.set_title(f"{exhibit.title}\n{text}{power}", fontsize=7.2)
     axis.tick_params(labelsize=7)
-
-
-def _promised_rate(claim: NDArray) -> float:
-    """The rate of a bound per map, over the second half of the plotted range."""
-    half = len(claim) // 2
-    return float((claim[-1] / claim[half]) ** (1 / (len(claim) - 1 - half)))

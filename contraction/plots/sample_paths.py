@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,13 @@ from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import RandomOperator
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, SHADE, figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["covariance_ellipse", "plane_paths", "sample_paths"]
 
 
-def sample_paths():
+def sample_paths() -> Figure:
     """Example 2.4 and Section 3.1: one draw of the maps in both orders."""
     jumps = RandomOperator(draw=lambda rng: rng.integers(2), apply=lambda theta, bit: 0 * theta + bit, name="S or U")
     fig, (left, right) = figure(1, 2, height=2.9)
@@ -44,7 +49,7 @@ def covariance_ellipse(center: NDArray, covariance: NDArray, mass: float = 0.95)
     return center + circle * np.sqrt(values) @ vectors.T
 
 
-def plane_paths():
+def plane_paths() -> Figure:
     """Section 3.2 in the plane: forward iterates fill the stationary law, backward ones settle at a draw from it."""
     from scipy.linalg import solve_discrete_lyapunov
 
