@@ -126,7 +126,7 @@ def _print_statements(verdicts: Sequence[Verdict], count: int) -> None:
     print(
         "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
         "worst ratio: measured over claimed; "
-        "refuted: passes if the printed form fails; "
+        "refuted: the printed form was run and failed, as expected, and has no ratio; "
         "loose: the printed bound holds but is not attained; beyond: the text holds, and the check shows more"
     )
 

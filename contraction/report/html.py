@@ -9,12 +9,13 @@ import base64
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction.files import check_writable_folder, write_text
+from contraction.report.formulas import text_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +47,7 @@ th { background: #f3f6f8; } td.pass { color: #00664b; font-weight: bold; }
 td.FAIL, td.fail { color: #b00020; font-weight: bold; }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; }
 figcaption { font-size: 14px; color: #444; } code { font-size: .9em; background: #f3f3f3; padding: 0 .2em; }
+math { font-size: 1.06em; } td.refuted { color: #005a8e; }
 """
 
 
@@ -59,11 +61,11 @@ class Section:
 
 
 def image_html(data: bytes, caption: str, alt: str) -> str:
-    """A PNG inside the page with its caption."""
+    """Return a PNG inside the page with its caption, whose formulas are MathML."""
     source = base64.b64encode(data).decode("ascii")
     return (
         f'<figure><img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{source}">'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f"<figcaption>{text_html(caption)}</figcaption></figure>"
     )
 
 
@@ -77,26 +79,35 @@ def figure_html(fig: Figure, caption: str, alt: str = "") -> str:
     return image_html(buffer.getvalue(), caption, alt or caption)
 
 
-def table_html(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; cells that read "pass" or "FAIL" are coloured."""
+def table_html(header: Sequence[str], rows: Iterable[Sequence[object]], typeset: Collection[str] = ()) -> str:
+    """Return a table; cells that read "pass", "FAIL" or "refuted, as expected" are coloured.
 
-    def cell(value: object) -> str:
-        text = html.escape(str(value))
-        return f'<td class="{text}">{text}</td>' if text in ("pass", "FAIL", "fail") else f"<td>{text}</td>"
+    Parameters
+    ----------
+    header
+        Names of the columns.
+    rows
+        Their cells, which are turned into text.
+    typeset
+        Names of the columns whose formulas become MathML.
+    """
+
+    def cell(name: str, value: object) -> str:
+        text = text_html(str(value)) if name in typeset else html.escape(str(value))
+        if text in ("pass", "FAIL", "fail"):
+            return f'<td class="{text}">{text}</td>'
+        return f'<td class="refuted">{text}</td>' if text == "refuted, as expected" else f"<td>{text}</td>"
 
     head = "".join(f"<th>{html.escape(h)}</th>" for h in header)
-    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(cell, header, row))}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def markdown_html(text: str) -> str:
-    """Convert a subset of Markdown (headings, paragraphs, lists, bold, code) to HTML; headings go one level down."""
+    """Return a subset of Markdown (headings, paragraphs, lists, bold, code) as HTML; headings go one level down.
 
-    def inline(line: str) -> str:
-        line = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(line))
-        line = re.sub(r"\*\*([^*]*)\*\*", r"<strong>\1</strong>", line)
-        return re.sub(r"\\([\[_*])", r"\1", line)
-
+    Formulas outside of code become MathML.
+    """
     out, in_list = [], False
     for line in text.splitlines():
         if in_list and not line.startswith("- "):
@@ -106,13 +117,31 @@ def markdown_html(text: str) -> str:
             if not in_list:
                 out.append("<ul>")
                 in_list = True
-            out.append(f"<li>{inline(line[2:])}</li>")
+            out.append(f"<li>{_inline(line[2:])}</li>")
         elif match := re.match(r"(#+) (.*)", line):
             level = min(len(match[1]) + 1, 6)
-            out.append(f"<h{level}>{inline(match[2])}</h{level}>")
+            out.append(f"<h{level}>{_inline(match[2])}</h{level}>")
         elif line.strip():
-            out.append(f"<p>{inline(line)}</p>")
+            out.append(f"<p>{_inline(line)}</p>")
     return "\n".join([*out, "</ul>"] if in_list else out)
+
+
+def _inline(line: str) -> str:
+    """One line of Markdown as HTML."""
+    found = []
+    for part in re.split(r"(`[^`]*`|\*\*[^*]*\*\*)", line):
+        if part.startswith("`") and len(part) > 1:
+            found.append(f"<code>{html.escape(part[1:-1])}</code>")
+        elif part.startswith("**") and len(part) > 3:
+            found.append(f"<strong>{_unescaped(part[2:-2])}</strong>")
+        else:
+            found.append(_unescaped(part))
+    return "".join(found)
+
+
+def _unescaped(part: str) -> str:
+    """Text whose backslashes kept its formulas from being read as Markdown, as HTML with these formulas as MathML."""
+    return text_html(re.sub(r"\\([\[_*])", r"\1", part))
 
 
 def compose(sections: Sequence[Section], title: str = "Training in reverse, checked") -> str:
@@ -143,7 +172,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     from contraction.plots import PLOTS, draw
     from contraction.statements import all_statements
     from contraction.statements.render.errata import errata_markdown
-    from contraction.statements.render.table import format_ratio
+    from contraction.statements.render.table import ratio_text, verdict_text
 
     statements = all_statements()
     results = {s.name: list(s.run(seed)) for s in statements}
@@ -153,8 +182,8 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
             _about(s, v),
             v.kind,
             v.cases,
-            format_ratio(v.ratio),
-            "pass" if v.holds else "FAIL",
+            ratio_text(v),
+            verdict_text(v),
             v.hypotheses or s.hypotheses,
         )
         for s in statements
@@ -167,7 +196,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
     pictures = "".join(figure_html(draw(name), caption, alt=name) for name, (_, _, caption) in PLOTS.items())
     return [
         Section("how", "How to read this page", _HOW),
-        Section("statements", "Every statement", table_html(header, rows)),
+        Section("statements", "Every statement", table_html(header, rows, typeset=("statement", "hypotheses"))),
         Section("plots", "Forward iterates wander, backward iterates settle, and where they do not", pictures),
         Section("errata", "Errata", errata),
     ], holds
@@ -188,7 +217,7 @@ is one statement, checked on randomly generated cases.</p>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>
 <li><strong>statistical</strong>: a test with stated sample size and error rates.</li>
-<li><strong>refuted</strong>: the check passes because the printed form fails; its correction, or the hypothesis to
+<li><strong>refuted</strong>: the printed form was run and fails, as expected; its correction, or the hypothesis to
 add, is in the errata.</li>
 <li><strong>loose</strong>: the printed bound holds but is not attained.</li>
 <li><strong>beyond</strong>: the printed text holds; the check shows something that it does not state.</li></ul>

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from contraction.statements.records import Verdict
 
-__all__ = ["format_ratio", "library_table", "table"]
+__all__ = ["format_ratio", "library_table", "ratio_text", "table", "verdict_text"]
 
 HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
 LIBRARY_HEADER = ("function", "kind", "worst ratio", "verdict", "held to")
@@ -24,6 +24,18 @@ def format_ratio(ratio: float | None) -> str:
     return f"{ratio:.6g}"
 
 
+def ratio_text(verdict: Verdict) -> str:
+    """Return the worst ratio of a verdict for a table; a dash for a printed form that was refuted, which has none."""
+    return "–" if verdict.kind == "refuted" else format_ratio(verdict.ratio)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return "pass" or "FAIL", or "refuted, as expected" for a printed form that was run and failed."""
+    if not verdict.holds:
+        return "FAIL"
+    return "refuted, as expected" if verdict.kind == "refuted" else "pass"
+
+
 def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
     """Verdicts as aligned columns: statement, rows, kind, number of checks, worst ratio, verdict, hypotheses."""
     lines = [tuple(header)]
@@ -34,8 +46,8 @@ def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
                 ",".join(map(str, v.rows)),
                 v.kind,
                 str(v.cases),
-                format_ratio(v.ratio),
-                "pass" if v.holds else "FAIL",
+                ratio_text(v),
+                verdict_text(v),
                 v.hypotheses,
             )
         )
@@ -46,8 +58,7 @@ def library_table(verdicts: Iterable[Verdict]) -> str:
     """Verdicts on functions of the library as aligned columns."""
     lines: list[tuple[str, ...]] = [LIBRARY_HEADER]
     for v in verdicts:
-        verdict = "pass" if v.holds else "FAIL"
-        lines.append((v.statement, v.kind, format_ratio(v.ratio), verdict, v.hypotheses))
+        lines.append((v.statement, v.kind, ratio_text(v), verdict_text(v), v.hypotheses))
     return _aligned(lines)
 
 
