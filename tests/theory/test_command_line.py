@@ -9,6 +9,7 @@ import pytest
 
 from contraction import __main__ as command_line
 from contraction.files import check_writable_folder, write_atomically, write_text
+from contraction.report.formulas import text_html
 from contraction.report.html import theory_report
 from contraction.statements import all_statements, find, records
 from contraction.statements.records import Row, Verdict, combine, ratio_of
@@ -95,7 +96,10 @@ def test_the_report_is_one_page_and_quotes_what_it_refutes(monkeypatch, tmp_path
     page = path.read_text(encoding="utf-8")
     assert holds
     assert "printed: At this point, we can use the condition in (2)" in page
-    assert "A ≤ k^n (D + D · k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k)" in page
+    formula = "A ≤ k^n (D + D · k + ⋯ + D · k^{m−n+1}) ≤ D · k^n · ((1 − k^{n−m+2})/(1 − k)) ≤ (D · k^n)/(1 − k)"
+    assert text_html(formula) in page
+    assert "<math>" in page
+    assert '<td class="refuted">refuted, as expected</td>' in page
     assert "http" not in page
     assert "<script" not in page
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 
 import pytest
 
+from contraction.report.formulas import text_html
 from contraction.report.html import markdown_html
 from contraction.statements import Row, Verdict, all_statements
 from contraction.statements.records import Statement
@@ -56,7 +56,7 @@ def test_markdown_leaves_the_formulas_as_they_are():
     page = errata_markdown(all_statements())
     assert not re.search(r"(?<!\\)\[[^\[\]]*\]\(|(?<![\\\w\u0303])_|(?<=_)\*", page)
     shown = markdown_html(page)
-    assert all(f"“{html.escape(row.quote)}”" in shown for row in QUOTED if row.section)
+    assert all(text_html(f"“{row.quote}”") in shown for row in QUOTED if row.section)
     assert escaped("[V, W](θ), (T)_* and ‖A‖_p, θ_n, θ*") == r"\[V, W](θ), (T)\_\* and ‖A‖\_p, θ_n, θ*"
 
 
