@@ -172,13 +172,19 @@ def audit() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _brackets_kept(text: str) -> str:
+    """The text with [V_i, V_j](θ) escaped, which Markdown would take for a link."""
+    return text.replace("](θ", "]\\(θ")
+
+
 def pages() -> dict[Path, str]:
     """Every generated page: path -> text."""
-    return {
+    texts = {
         HERE / "README.md": readme(),
         HERE / "ERRATA.md": errata(),
         HERE.parent / "docs" / "audit.md": audit(),
     }
+    return {path: _brackets_kept(text) for path, text in texts.items()}
 
 
 def main(argv: list[str] | None = None) -> int:

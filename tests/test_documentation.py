@@ -1,0 +1,100 @@
+"""Every page of the documentation runs as printed: blocks of Python, commands, and what they print.
+
+A ``python`` block followed at once by a ``text`` block prints exactly that text. Commands (``sh`` blocks) run in the
+page's folder if they begin with ``python -m`` and stand on a page of `PAGES`; other blocks are only shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+#: Page -> whether it needs torch.
+PAGES = {
+    "tutorials/theory.md": False,
+    "tutorials/figure.md": True,
+    "how-to/own-family.md": False,
+    "how-to/own-metric.md": False,
+    "how-to/own-order.md": False,
+    "how-to/own-experiment.md": True,
+    "explanations/equality-of-laws.md": False,
+    "explanations/synchronisation.md": False,
+}
+BLOCK = re.compile(r"^```(python|sh|text)\n(.*?)^```$", re.S | re.M)
+
+
+def blocks(text: str) -> list[tuple[str, str, str | None]]:
+    """The blocks of a page: language, code, and what it is said to print."""
+    found = list(BLOCK.finditer(text))
+    out: list[tuple[str, str, str | None]] = []
+    for k, match in enumerate(found):
+        if match[1] == "text":
+            continue
+        follows = k + 1 < len(found) and found[k + 1][1] == "text"
+        shown = found[k + 1][2] if follows and not text[match.end() : found[k + 1].start()].strip() else None
+        out.append((match[1], match[2], shown))
+    return out
+
+
+def run_page(text: str, name: str, folder: Path) -> None:
+    """Run the blocks of a page in turn and compare what they print."""
+    names: dict = {"__name__": "page"}
+    for language, code, shown in blocks(text):
+        if language == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, name, "exec"), names)
+            output = printed.getvalue()
+        else:
+            output = ""
+            for line in code.replace("\\\n", " ").splitlines():
+                command = shlex.split(line, comments=True)
+                assert command[:2] == ["python", "-m"], f"{name}: {line!r} is not run"
+                done = subprocess.run(
+                    [sys.executable, *command[1:]], cwd=folder, capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, done.stderr
+                output += done.stdout
+        if shown is not None:
+            assert [line.rstrip() for line in output.splitlines()] == [line.rstrip() for line in shown.splitlines()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_runs_and_prints_what_it_shows(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if PAGES[page]:
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_page((DOCS / page).read_text(encoding="utf-8"), page, tmp_path)
+
+
+@pytest.mark.control
+def test_a_page_that_prints_something_else_fails(tmp_path: Path) -> None:
+    page = "```python\nprint(1 + 1)\n```\n\n```text\n{}\n```\n"
+    run_page(page.format(2), "right", tmp_path)
+    with pytest.raises(AssertionError):
+        run_page(page.format(3), "wrong", tmp_path)
+
+
+def test_every_exported_name_is_on_a_page_of_the_reference() -> None:
+    import contraction
+    import nn_experiments
+
+    for package in (contraction, contraction.families, contraction.laws, contraction.expansions, nn_experiments):
+        page = DOCS / "reference" / f"{package.__name__.partition('.')[2] or package.__name__}.md"
+        listed = set(re.findall(r"^   (\w+)$", page.read_text(encoding="utf-8"), re.M))
+        modules = {name for name in package.__all__ if type(getattr(package, name)).__name__ == "module"}
+        assert listed == set(package.__all__) - modules, f"{page}: {listed ^ (set(package.__all__) - modules)}"
