@@ -22,8 +22,10 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "mathml",
+    "plain_docstrings",
     "registry",
 ]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 nitpicky = False
 default_role = "py:obj"
@@ -39,6 +41,7 @@ autodoc_default_options = {"members": True, "undoc-members": False}
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "training-in-reverse"
