@@ -9,7 +9,7 @@ OUT ?= out
 PROOFS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint proofs mistakes mutants bench report clean
+.PHONY: help verify test lint proofs mistakes mutants bench report docs clean
 
 help:
 	@echo "make verify    the statement table, the rate plots and a first network figure, under $(OUT)/"
@@ -17,7 +17,7 @@ help:
 	@echo "make proofs    compile the machine-checked proofs and compare their axioms (needs coqc)"
 	@echo "make lint      lint and types;  make mistakes  deliberate mistakes, each caught by a named test"
 	@echo "make mutants   a seeded sample of small wrong edits, and those that no test notices, under $(OUT)/"
-	@echo "make bench     speed, as ratios;  make report  one HTML page"
+	@echo "make bench     speed, as ratios;  make report  one HTML page;  make docs  the documentation as a site"
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -56,6 +56,14 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.networks --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.networks --convolutional --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.convolutions --out $(OUT)/benchmarks
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs $(OUT)/site
+	@echo "$(OUT)/site/index.html"
 
 report: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments report --out $(OUT)/networks --results results --page $(OUT)/report.html

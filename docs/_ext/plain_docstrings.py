@@ -10,13 +10,7 @@ LITERAL = re.compile(r"(``.*?``|`[^`]+`)")
 
 
 def escape(lines: list[str]) -> list[str]:
-    """The lines with ``|`` and ``*`` escaped, but for literals and for blocks of examples.
-
-    Examples
-    --------
-    >>> escape(["|x| ≤ θ* and ``a | b``", ">>> 2 * 3", "6", "", "a * b"])
-    ['\\\\|x\\\\| ≤ θ\\\\* and ``a | b``', '>>> 2 * 3', '6', '', 'a \\\\* b']
-    """
+    """Return the lines with ``|`` and ``*`` escaped outside of literals and of blocks of examples."""
     out, example = [], False
     for line in lines:
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))

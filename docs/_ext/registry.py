@@ -30,12 +30,12 @@ verdict on the printed text is explained under [the audit](audit.md).
 
 
 def _plain(text: str) -> str:
-    """The text with Markdown's special characters escaped."""
+    """Return the text with Markdown's special characters escaped."""
     return "".join(f"\\{c}" if c in "\\*_<>[]`|#$" else c for c in text)
 
 
 def _entry(statement: Statement) -> list[str]:
-    """The entry of one statement as Markdown."""
+    """Return the entry of one statement as Markdown."""
     names = dict.fromkeys(theorem for proof in proofs_of(statement).values() for theorem in proof.theorems)
     proofs = ", ".join(
         f"[`{theorem}`](../proofs/coq/{file})" for file, _, theorem in (name.partition(":") for name in names)

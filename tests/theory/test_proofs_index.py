@@ -102,10 +102,16 @@ def test_generated_pages_are_current():
     def steady(text: str) -> list[str]:
         return [line for line in text.splitlines() if not line.startswith("- Run:")]
 
-    written = ROOT / "proofs"
-    assert (written / "README.md").read_text(encoding="utf-8") == index.readme()
-    assert steady((written / "ERRATA.md").read_text(encoding="utf-8")) == steady(index.errata())
-    assert (ROOT / "docs" / "audit.md").read_text(encoding="utf-8") == index.audit()
+    pages = index.pages()
+    assert len(pages) == 3
+    for path, text in pages.items():
+        assert steady(path.read_text(encoding="utf-8")) == steady(text), path
+
+
+@pytest.mark.control
+def test_brackets_of_vector_fields_are_no_links():
+    assert "[V_i, V_j](θ)" in index.readme()
+    assert all("](θ" not in text for text in index.pages().values())
 
 
 def test_every_row_of_the_registry_is_in_the_audit_with_its_verdict():

@@ -13,7 +13,7 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding=
 def test_python_blocks_run_and_print_what_is_shown(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) >= 3
+    assert len(blocks) == 2
     names: dict = {}
     outputs = []
     for block in blocks:
@@ -24,11 +24,12 @@ def test_python_blocks_run_and_print_what_is_shown(capsys, tmp_path, monkeypatch
     shown = re.search(r"prints\n\n```text\n(.*?)```", README, re.S)
     assert shown is not None
     assert outputs[0].strip() == shown[1].strip()
-    assert "in L²" in outputs[1] or "moment=2" in outputs[1]
+    assert (tmp_path / "mine" / "curves.png").stat().st_size > 10_000
 
 
-def test_the_block_on_networks_runs_by_itself():
+def test_the_block_on_networks_runs_by_itself(tmp_path, monkeypatch):
     """A reader who comes for networks copies this block alone."""
+    monkeypatch.chdir(tmp_path)
     pytest.importorskip("torch")
     (block,) = re.findall(r"```python\n(import torch\n.*?)```", README, re.S)
     exec(compile(block, "README.md", "exec"), {})
