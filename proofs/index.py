@@ -179,12 +179,11 @@ def _brackets_kept(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page: path -> text."""
-    texts = {
-        HERE / "README.md": readme(),
+    return {
+        HERE / "README.md": _brackets_kept(readme()),
         HERE / "ERRATA.md": errata(),
-        HERE.parent / "docs" / "audit.md": audit(),
+        HERE.parent / "docs" / "audit.md": _brackets_kept(audit()),
     }
-    return {path: _brackets_kept(text) for path, text in texts.items()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -96,11 +97,12 @@ def test_every_exported_name_is_on_a_page_of_the_reference() -> None:
     for package in (contraction, contraction.families, contraction.laws, contraction.expansions, nn_experiments):
         page = DOCS / "reference" / f"{package.__name__.partition('.')[2] or package.__name__}.md"
         listed = set(re.findall(r"^   (\w+)$", page.read_text(encoding="utf-8"), re.M))
+        root = package.__name__.partition(".")[0]
+        homes = {name: getattr(getattr(package, name), "__module__", root) for name in package.__all__}
+        modules = {name for name in homes if isinstance(getattr(package, name), types.ModuleType)}
         own = {
-            name
-            for name in package.__all__
-            if getattr(getattr(package, name), "__module__", "").startswith(package.__name__.partition(".")[0])
-        }
+            name for name, home in homes.items() if home.partition(".")[0] in (root, "builtins", "types", "typing")
+        } - modules
         assert listed == own, f"{page}: {listed ^ own}"
 
 
