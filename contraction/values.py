@@ -10,22 +10,46 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from fractions import Fraction
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-__all__ = ["Value", "plain"]
+__all__ = ["ReadOnlyDict", "Value", "plain"]
 
 V = TypeVar("V")
 
 HASHED_ENTRIES = 16  # the hash of an array uses this number of entries
 
 
+class ReadOnlyDict(dict):
+    """A dictionary that cannot be changed; ``dict(mapping)`` is a copy that can.
+
+    Being a dictionary it can be pickled and copied, and ``dataclasses.asdict`` takes results that contain one.
+
+    Examples
+    --------
+    >>> constants = ReadOnlyDict(k=0.5)
+    >>> constants["k"] = 0.1
+    Traceback (most recent call last):
+        ...
+    TypeError: the entries of a result cannot be changed; dict(...) makes a copy that can be
+    """
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the entries of a result cannot be changed; dict(...) makes a copy that can be")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # pyright: ignore[reportAssignmentType]
+    clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the entries."""
+        return type(self), (dict(self),)
+
+
 class Value:
     """Base class of frozen dataclasses whose fields may be arrays and mappings.
 
-    The constructor replaces arrays by read-only copies and mappings by read-only views. Two objects are equal if they
+    The constructor replaces arrays by read-only copies and mappings by read-only copies. Two objects are equal if they
     have the same class and all fields are equal; arrays are compared by shape and entries, and NaN equals NaN.
     """
 
@@ -38,7 +62,7 @@ class Value:
                 frozen.flags.writeable = False
                 object.__setattr__(self, name, frozen)
             elif isinstance(value, dict):
-                object.__setattr__(self, name, MappingProxyType(dict(value)))
+                object.__setattr__(self, name, ReadOnlyDict(value))
 
     def __eq__(self, other: object) -> bool:
         """Whether ``other`` is of the same class with equal fields."""
@@ -101,7 +125,7 @@ def _rebuild(cls: type[V], arguments: dict[str, Any]) -> V:
 
 
 def _thawed(value: Any) -> Any:
-    return dict(value) if isinstance(value, MappingProxyType) else value
+    return dict(value) if isinstance(value, ReadOnlyDict) else value
 
 
 def _equal(a: Any, b: Any) -> bool:

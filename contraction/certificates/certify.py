@@ -146,7 +146,7 @@ def _uniform(
     D = displacement_constant(family, reference, space, moment, k)
     r = start_distance(family, reference, begin, space)
     factor = "every map has factor at most k"
-    moves = "d(θ0, Tθ0) ≤ D over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g} ≤ D, i.i.d."
+    moves = "d(θ0, Tθ0) ≤ D over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g} ≤ D for every map"
     if ball is None:
         statement, hypotheses = "Theorem 2.2", (factor, moves)
     else:

@@ -191,7 +191,9 @@ class _Map:
         return np.broadcast_to(np.expand_dims(x, axis), shape)
 
     def __call__(self, x: NDArray) -> NDArray:
-        return self.operators.apply(self.i, x)
+        """T(x); Fractions that a map makes of floats are compared as floats."""
+        image = np.asarray(self.operators.apply(self.i, x))
+        return image.astype(float) if image.dtype == object and x.dtype.kind == "f" else image
 
 
 def _spread(total: int, count: int) -> list[int]:

@@ -32,8 +32,11 @@ def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
     """Return ``theta0`` as one point of the family's space; ValueError for a batch, NaN or a wrong dimension."""
     theta = as_point(theta0, family.dim)
     if theta.ndim != family.space.event_ndim:
+        axes = family.space.event_ndim
         raise ValueError(
-            f"a certificate needs a single point, an array with {family.space.event_ndim} axes; got shape {theta.shape}"
+            f"a certificate needs a single point, and in {type(family.space).__name__} a point is an array with {axes} "
+            f"{'axis' if axes == 1 else 'axes'}; got shape {theta.shape}. Where points have more axes, as matrices do, "
+            "declare space=Metric(distance, event_ndim=2)"
         )
     if theta.dtype.kind == "f" and not np.all(np.isfinite(theta)):
         raise ValueError("a reference point must be finite")

@@ -154,6 +154,18 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
     )
 
 
+def _why_no_words(family: RandomOperator, metric: Space) -> str:
+    """The reason why no words of maps can be composed."""
+    if not metric.is_normed:
+        return f"words are composed of linear parts, but {metric!r} is not a norm"
+    if family.is_affine:
+        return (
+            f"words of maps cannot be listed: {family!r} draws its affine maps one at a time, and no finite list of "
+            "all of them is known (as for FiniteFamily and RandomAffine)"
+        )
+    return f"no linear parts are known for {family!r}, so words cannot be composed"
+
+
 def certify_words(
     family: RandomOperator,
     theta: NDArray,
@@ -167,7 +179,7 @@ def certify_words(
     check_integer("q", q, 1)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
-        raise NotCertified(f"no linear parts are known for {family!r}, so words cannot be composed", ("leave out q=",))
+        raise NotCertified(_why_no_words(family, metric), ("leave out q=",))
     words = f"{len(parts) ** q} words of length {q}" + ("" if leaf is None else " along the leaf")
     if moment is None:
         of_length = lambda j, what: _largest_norm(parts, j, metric, what)  # noqa: E731

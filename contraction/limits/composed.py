@@ -71,6 +71,8 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
     norm, total, size, unit = _of_coordinates(space, value), 0.0, _size(value), 0.0
     for i in range(n, 0, -1):
         image = np.asarray(operators.apply(i, value))
+        if image.dtype == object:  # Fractions that a map makes of floats
+            image = image.astype(float)
         unit = max(unit, _unit(image), _unit(value) if n == i else 0.0)
         size = max(size, _size(image))
         if norm is None:

@@ -48,7 +48,10 @@ class Search:
             operators = self.family.sample(n, self.seed)
             before, after, value = self.apart(operators, n, 1, 0)  # a cheap check with one start before the full test
             if np.isnan(after).any():
-                raise NotSettled(f"the iterates overflow at n = {n}: {value!r}")
+                raise NotSettled(
+                    f"at n = {n}, T_1 … T_n of theta0 or of a fresh start is not finite (an overflow, or a map that "
+                    f"gives NaN); T_1 … T_n theta0 = {value.tolist()}"
+                )
             if judged(before, after, eps) == "agree":
                 before, after, value = self.apart(operators, n, self.settling.starts, self.settling.tests + 1)
                 if self.settling.after(before, after):

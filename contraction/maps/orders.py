@@ -334,4 +334,5 @@ def check_order(order: Order, at: Iterable[int], available: int | None = None) -
             whole = isinstance(i, Integral) and not isinstance(i, bool)
             if not whole or i < 1 or (available is not None and i > available):
                 last = "" if available is None else available
-                raise ValueError(f"the word of iterate {n} names map {i!r}; the maps are 1 … {last}".rstrip())
+                shown = int(i) if whole else repr(i)
+                raise ValueError(f"the word of iterate {n} names map {shown}; the maps are 1 … {last}".rstrip())
