@@ -112,3 +112,26 @@ def test_mappings_of_results_are_read_only():
         assert other == constants
         assert type(other) is type(constants)
     assert isinstance(constants | {"k": 1}, dict)
+
+
+def test_a_diagonal_that_the_maps_share_with_replicas():
+    """affine=(diagonal, offset), forward, backward, certified and in unbiased_expectation, against one at a time."""
+    diagonal = np.array([0.5, 0.3])
+    family = ct.RandomOperator(
+        lambda rng: rng.uniform(-1, 1, 2), lambda theta, u: diagonal * theta + u, affine=lambda u: (diagonal, u)
+    )
+    operators = family.sample(4, replicas=3)
+    for iterate in (ct.forward_iterates, ct.backward_iterates):
+        rows = iterate(operators, np.ones(2))
+        for r in range(3):
+            maps = [lambda x, i=i, r=r: diagonal * x + operators.draws[i][r] for i in range(4)]
+            np.testing.assert_allclose(rows[r], iterate(ct.Operators.from_maps(maps), np.ones(2)), rtol=0, atol=1e-15)
+    assert np.shape(ct.certify(operators, np.ones(2)).bound(2)) == (3,)
+    found = ct.unbiased_expectation(family, lambda x: x[..., 0], np.zeros(2), copies=400, rate=0.25)
+    assert abs(found.estimate) < 6 * found.standard_error  # the mean is 0; false alarm about 2e-9
+
+
+@pytest.mark.parametrize("make", [lambda h: QuadraticSGD(h=h), lambda h: QuadraticSGD(h)])
+def test_a_learning_rate_that_is_text_is_named(make):
+    with pytest.raises(ValueError, match=r"the learning rate h must be a finite number, got '0\.1'"):
+        make("0.1")
