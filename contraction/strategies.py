@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from contraction import families as fam
 from contraction.arguments import check_integer
 from contraction.maps.operators import RandomOperator
-from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed
+from contraction.maps.orders import (
+    Backward,
+    Epochs,
+    Forward,
+    Late,
+    Order,
+    PairedReversal,
+    Repeated,
+    Reset,
+    Windowed,
+)
 
 __all__ = [
     "contraction_factors",
@@ -142,8 +152,19 @@ def noises(*, bounded: bool | None = None, finite_variance: bool | None = None) 
 
 @st.composite
 def orders(draw: st.DrawFn, horizon: int = 50) -> Order:
-    """Forward, backward, windowed, reset and late orders, with windows and reset points within the horizon."""
-    kind = draw(st.sampled_from(["forward", "backward", "windowed", "reset", "late"]))
+    """Every order of `contraction.maps.orders` but `CustomOrder`, of iterates up to the horizon.
+
+    Windows, reset points, switches and maps per epoch are within the horizon, and there are up to four repetitions. The
+    words of iterates 1 to ``horizon`` name maps 1 to ``horizon`` only.
+    """
+    kinds = ["forward", "backward", "windowed", "reset", "late", "paired", "repeated", "epochs"]
+    kind = draw(st.sampled_from(kinds))
+    if kind == "paired":
+        return PairedReversal()
+    if kind == "repeated":
+        return Repeated(draw(st.integers(1, 4)))
+    if kind == "epochs":
+        return Epochs(draw(st.integers(1, max(1, horizon))), forth_and_back=draw(st.booleans()))
     if kind == "windowed":
         return Windowed(draw(st.integers(1, max(1, horizon))))
     if kind == "reset":

@@ -15,7 +15,7 @@ from contraction.limits.composed import composed, in_floats, moment_prefixes, pr
 from contraction.limits.result import BackwardLimit, NotSettled
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.rounding import round_up
+from contraction.maps.rounding import EPS
 
 __all__ = ["certificate_of_limit", "certified_limit"]
 
@@ -91,8 +91,9 @@ def certified_limit(
     """
     k = certificate.k if _is_common_factor(certificate) else None
     target, applied = eps, 0
+    products = [1.0]  # of the factors of the maps, which later attempts do not compute again
     for _ in range(4):  # each attempt leaves a smaller part of eps for the omitted maps
-        n, truncation, operators = _horizon(family, seed, certificate, target, max_maps)
+        n, truncation, operators = _horizon(family, seed, certificate, target, max_maps, products)
         prefixes = moment_prefixes(family, n, certificate.p) if k is None and math.isfinite(certificate.p) else None
         if prefixes is None:
             prefixes = prefix_bounds(operators, n, k)
@@ -115,13 +116,13 @@ def _is_common_factor(certificate: ErrorBound) -> bool:
 
 
 def _horizon(
-    family: RandomOperator, seed: int, certificate: ErrorBound, target: float, max_maps: int
+    family: RandomOperator, seed: int, certificate: ErrorBound, target: float, max_maps: int, products: list[float]
 ) -> tuple[int, float, Operators]:
-    """The least tried n whose truncation error is at most the target, and that error."""
+    """The least tried n whose truncation error is at most the target, and that error; ``products`` grows."""
     allowed = certificate.steps(target)
     operators = family.sample(min(allowed, max_maps), seed)
     if certificate.statement == "Theorem 2.2" and math.isinf(certificate.p):
-        n, error = _own_factors(operators, certificate, target)
+        n, error = _own_factors(operators, certificate, target, products)
     else:
         n, error = len(operators), float(certificate.bound(len(operators)))
     if error > target:
@@ -129,16 +130,24 @@ def _horizon(
     return n, error, operators
 
 
-def _own_factors(operators: Operators, certificate: ErrorBound, eps: float) -> tuple[int, float]:
-    """The first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product."""
+def _own_factors(operators: Operators, certificate: ErrorBound, eps: float, products: list[float]) -> tuple[int, float]:
+    """The first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product.
+
+    ``products`` holds K_1 … K_n, rounded up, for n = 0, 1, … as far as it is known, and is extended in place.
+    """
     common = np.asarray(certificate.bound(np.arange(len(operators) + 1)), dtype=float)
-    at_zero, product = common[0], 1.0
+    at_zero = float(common[0])
     room = 4 + 16 * (operators.family.dim or 1)
-    for n in range(len(operators) + 1):
-        error = min(common[n], float(round_up(product * at_zero, 2 * n + 4)))
-        if error <= eps or n == len(operators):
-            return n, float(error)
-        K = operators.family.lipschitz(operators.draws[n])
-        product *= certificate.k if K is None else min(float(np.max(K)), certificate.k)
-        product = float(round_up(product, room))
-    raise AssertionError("unreachable")
+    n = 0
+    while (error := min(float(common[n]), _up(products[n] * at_zero, 2 * n + 4))) > eps and n < len(operators):
+        if n + 1 == len(products):
+            K = operators.family.lipschitz(operators.draws[n])
+            factor = certificate.k if K is None else min(float(np.max(K)), certificate.k)
+            products.append(_up(products[n] * factor, room))
+        n += 1
+    return n, error
+
+
+def _up(x: float, operations: float) -> float:
+    """`round_up` of one number >= 0."""
+    return math.nextafter(x + operations * EPS * x, math.inf) if x > 0 else x

@@ -92,7 +92,9 @@ def test_noises(inside, outside, tame):
 @FEW
 def test_orders_factors_and_starts(order, k, start):
     ops = fam.BernoulliConvolution().sample(20)
-    assert ct.iterates(ops, 0.0, order).shape == (21, 1)
+    rows = ct.iterates(ops, 0.0, order)
+    assert rows.shape == (21, 1)
+    np.testing.assert_allclose(rows, ct.plain_iterates(ops, 0.0, order), rtol=0, atol=1e-12)
     assert 0 <= k < 1
     assert start.shape == (3,)
     assert np.all(np.abs(start) <= 1e6)
@@ -105,7 +107,15 @@ def test_learning_rates(inside, anywhere):
     assert -0.5 <= anywhere <= 1.0
 
 
+@pytest.mark.parametrize(
+    "kind", [ct.Forward, ct.Backward, ct.Windowed, ct.Reset, ct.Late, ct.PairedReversal, ct.Repeated, ct.Epochs]
+)
+def test_every_order_is_drawn(kind):
+    assert isinstance(find(strategies.orders(6), lambda order: isinstance(order, kind)), kind)
+
+
 def test_edges_are_reached():
+    assert find(strategies.orders(6), lambda order: order == ct.Epochs(3, forth_and_back=True)).N == 3
     assert find(strategies.contraction_factors(), lambda k: k == 0) == 0
     assert find(strategies.contraction_factors(), lambda k: k > 1 - 1e-9) < 1
     assert find(strategies.learning_rates(), lambda h: h > 2) > 2
