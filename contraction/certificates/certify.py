@@ -7,6 +7,7 @@ import math
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
+from contraction.certificates.best_norm import certify_in_norm
 from contraction.certificates.drawn import certify_drawn
 from contraction.certificates.error_bound import ErrorBound, Estimate, certificate_or_estimate
 from contraction.certificates.hypotheses import (
@@ -16,7 +17,7 @@ from contraction.certificates.hypotheses import (
     point,
     start_distance,
 )
-from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant
+from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant, MeanSquareMoments
 from contraction.certificates.mean_square import certify_mean_square
 from contraction.certificates.moments import search_declared_moments
 from contraction.certificates.norms import certify_common_norm
@@ -137,12 +138,14 @@ def _uniform(
     k = contraction_constant(family, reference, space, ball, seed)
     if moment is not None:
         search_declared_moments(family, reference, moment, seed)
-    if moment == 2 and ball is None and (space is None or space == family.space):
-        found = certify_mean_square(family, reference, begin)
+    tried: tuple[str, ...] = ()
+    if moment == 2 and ball is None:
+        found, tried = _in_mean_square(family, reference, begin, None if space == family.space else space)
         if found is not None and (k is None or found.k < k.value * (1 - 2.0**-30)):
             return found
     if k is None or k.value >= 1:
-        return _without_common_factor(family, reference, begin, moment, k, searched=ball is None and space is None)
+        searched = ball is None and space is None
+        return _without_common_factor(family, reference, begin, moment, k, tried, searched=searched)
     D = displacement_constant(family, reference, space, moment, k)
     r = start_distance(family, reference, begin, space)
     factor = "every map has factor at most k"
@@ -167,21 +170,35 @@ def _uniform(
     )
 
 
+def _in_mean_square(
+    family: RandomOperator, reference: NDArray, begin: NDArray | None, space: Space | None
+) -> tuple[ErrorBound | None, tuple[str, ...]]:
+    """The bound with the smallest factor in mean square, in ``space`` (None: the family's), and what was tried."""
+    known = certify_mean_square(family, reference, begin) if space is None else None
+    if known is not None and isinstance(known.majorant, MeanSquareMoments):
+        return known, ()  # exact
+    found, tried = certify_in_norm(family, reference, begin, space)
+    if found is None or (known is not None and known.k <= found.k * (1 + 2.0**-30)):
+        return known, tried
+    return found, tried
+
+
 def _without_common_factor(
     family: RandomOperator,
     reference: NDArray,
     begin: NDArray | None,
     moment: float | None,
     k: Constant | None,
+    tried: tuple[str, ...],
     *,
     searched: bool,
 ) -> ErrorBound:
     """Contraction in p-mean or in a common norm; ``searched`` is false if the caller gave a ball or a metric."""
-    tried: tuple[str, ...] = ()
     if searched:
         bound = None if moment is None else certify_p_mean(family, reference, begin, moment)
         if bound is None:
-            bound, tried = certify_common_norm(family, reference, begin, moment)
+            bound, more = certify_common_norm(family, reference, begin, moment)
+            tried = (*tried, *more)
         if bound is not None:
             return bound
     raise no_contraction(family, k, tried, moment)

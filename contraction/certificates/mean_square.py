@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.certificates.best_norm import iterated_norm
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.majorants import Geometric, MeanSquareMoments
@@ -45,7 +46,8 @@ def mean_square_norm(
         Their probabilities.
     slack
         The factor is at most r + slack (1 - r), where r is the spectral radius of E A⊗A. The best factor r may not be
-        attained, and a small slack makes P badly conditioned.
+        attained, and a small slack makes P badly conditioned. Above 20 dimensions P is found by iteration
+        (`contraction.certificates.best_norm`), slack is not used, and the factor need not be near r.
 
     Returns
     -------
@@ -55,7 +57,8 @@ def mean_square_norm(
     Raises
     ------
     NotCertified
-        If r >= 1, so that the maps do not contract in mean square in any norm.
+        If r >= 1, so that the maps do not contract in mean square in any norm; above 20 dimensions also if the
+        iteration finds no norm with a factor below 1 or would take too long.
 
     Examples
     --------
@@ -66,6 +69,8 @@ def mean_square_norm(
     A = np.asarray(matrices, dtype=float)
     w = np.asarray(weights, dtype=float)
     d = A.shape[-1]
+    if d > EXACT_DIM:
+        return iterated_norm(list(zip(w.tolist(), A, strict=True)))
     lifted = np.einsum("m,mki,mlj->ijkl", w, A, A).reshape(d * d, d * d)  # P -> E A^T P A
     r = float(np.max(np.abs(np.linalg.eigvals(lifted))))
     if not r < 1:

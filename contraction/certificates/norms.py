@@ -71,10 +71,14 @@ def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
     return WeightedEuclidean((P + P.T) / 2)
 
 
+WORK = 2.0**33  # multiplications that a search for an expanding word may take, a few seconds
+
+
 def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tuple[int, ...], float] | None:
     """A word (1-based) whose product has spectral radius >= 1, so that no common norm exists; None if none is found."""
     for length in range(1, longest + 1):
-        if len(matrices) ** length > WORDS_TRIED:
+        words = len(matrices) ** length
+        if words > WORDS_TRIED or (length > 1 and words * length * len(matrices[0]) ** 3 > WORK):
             return None
         for word in itertools.product(range(len(matrices)), repeat=length):
             product = np.linalg.multi_dot(
