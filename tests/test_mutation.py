@@ -13,7 +13,7 @@ import pytest
 
 from tests.mutation import table, tree
 from tests.mutation.mutate import is_program, mutants
-from tests.mutation.run import outcome
+from tests.mutation.run import Outcome, outcome
 
 ROOT = Path(__file__).parents[1]
 TOY = '''"""A toy."""
@@ -114,19 +114,42 @@ def test_the_list_of_equivalent_mutants_is_of_today():
         assert (before, after) in made, (file, before, after)
 
 
-def test_a_test_beyond_its_time_is_stopped_and_counts_as_failed(tmp_path):
-    """A process that sleeps for ever, whose time is over; and one that says what it runs and ends by itself."""
-    for words, over, hung in ((["sleep", "1000"], -1.0, True), (["echo", "tests/test_x.py::test_y"], 1000.0, False)):
-        reads, writes = os.pipe()
-        process = subprocess.Popen(words, stdout=writes, start_new_session=True)
-        os.close(writes)
-        job = tree.Job(process.pid, reads, tmp_path, lambda test: 1000.0, time.monotonic() + over)
-        while not job.look():
-            time.sleep(0.01)
-        assert (job.hung, job.returncode) == ((True, -9) if hung else (False, 0))
-        assert job.test == ("" if hung else "tests/test_x.py::test_y")
-        assert outcome(job, 1, 0.0).status == ("killed" if hung else "survived")
-        process.returncode = job.returncode  # waited for by the job
+#: A process that may use 0.1 s of the processor, and then does what follows.
+LIMITED = "import time; from tests.mutation import tree; tree._end_after(0.1); "
+
+
+@pytest.mark.parametrize(
+    ("words", "deadline", "status"),
+    [
+        ([sys.executable, "-c", LIMITED + "exec('while True: pass')"], 1000.0, "killed"),
+        ([sys.executable, "-c", LIMITED + "time.sleep(1.0)"], 1000.0, "survived"),
+        (["sleep", "1000"], -1.0, "stopped"),
+        (["sh", "-c", "kill -KILL $$"], 1000.0, "stopped"),
+        (["sh", "-c", "kill -SEGV $$"], 1000.0, "killed"),
+        (["echo", "tests/test_x.py::test_y"], 1000.0, "survived"),
+    ],
+    ids=["computes for ever", "waits", "waits for ever", "out of memory", "dies", "says what it runs"],
+)
+def test_a_machine_that_is_slow_kills_no_mutant(tmp_path, words: list[str], deadline: float, status: str):
+    """A test hangs by the time that its own process computes. One that waits beyond its deadline, as on a machine that
+    does other things, says nothing, and so does one that the system ends."""
+    reads, writes = os.pipe()
+    process = subprocess.Popen(words, stdout=writes, start_new_session=True, cwd=ROOT)
+    os.close(writes)
+    job = tree.Job(process.pid, reads, tmp_path, lambda test: 1000.0, time.monotonic() + deadline)
+    while not job.look():
+        time.sleep(0.01)
+    assert outcome(job, 1, 0.0).status == status
+    assert job.stopped == (deadline < 0)
+    assert job.hung == ("while True" in words[-1])
+    assert job.test == ("tests/test_x.py::test_y" if words[0] == "echo" else "")
+    process.returncode = job.returncode  # waited for by the job
+
+
+def test_only_the_dead_count_as_killed():
+    mutant = mutants(TOY, "contraction/laws/toy.py")[0]
+    found = [("laws", mutant, Outcome(status, "", 1, 0.0)) for status in ("killed", "survived", "untested", "stopped")]
+    assert table.counts(found, {}) == [("laws", 4, 0, 1, 3)]
 
 
 @pytest.fixture
@@ -164,7 +187,12 @@ def test_a_whole_run(toy: Path, tmp_path: Path):
         assert run.returncode == 0, run.stdout + run.stderr
         return (tmp_path / "report.md").read_text()
 
-    assert "0 of 10 mutants were run" in report("--limit-seconds", "0")
+    assert "0 of 10 mutants were run" in report("--limit-seconds", "0", "--tests", "tests/test_toy.py")
+    refused = subprocess.run(
+        [*words, "--tests", "tests/test_to"], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert refused.returncode == 1
+    assert "--tests must name files and folders" in refused.stderr
     found = report()
     [journal] = (tmp_path / "cache").glob("*.jsonl")
     lines = [json.loads(line) for line in journal.read_text().splitlines()]

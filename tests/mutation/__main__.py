@@ -36,7 +36,15 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         default=float("inf"),
         help="of each mutant's tests run the quickest that take so long together (default: all)",
     )
-    parser.add_argument("--patience", type=float, default=60.0, help="seconds until a test may hang (default: 60)")
+    parser.add_argument(
+        "--patience", type=float, default=60.0, help="seconds of the processor until a test hangs (default: 60)"
+    )
+    parser.add_argument(
+        "--tests",
+        action="append",
+        metavar="PATH",
+        help="run the tests of this file or folder of the checkout alone; repeatable (default: all tests)",
+    )
     parser.add_argument(
         "--equivalent", type=Path, default=table.EQUIVALENT, help="the list of equivalent mutants (default: ours)"
     )
@@ -64,13 +72,16 @@ def main(given: list[str] | None = None) -> int:
     ]
     if root == tree.ROOT:
         tree.preload()
-    tests = coverage_of_tests.collect(root, revision, folders, asked.cache / "coverage")
+    files = coverage_of_tests.test_files(root, revision, asked.tests)
+    tests = coverage_of_tests.collect(root, revision, folders, asked.cache / "coverage", files)
     if asked.again:
         run.forget_survivors(journal)
     selection = run.Selection(tests, folders[0], asked.test_seconds)
     results = run.run(sampled, selection, folders, journal, asked.limit_seconds, asked.patience)
     known = table.equivalents(asked.equivalent)
     limit = "" if asked.test_seconds == float("inf") else f", the quickest {asked.test_seconds:g} s of them"
+    if asked.tests:
+        limit += f", those below {', '.join(asked.tests)} alone"
     report = (
         f"Revision {revision[:12]}, seed {asked.seed}, {asked.count} mutants per group, "
         f"{datetime.date.today().isoformat()}; {len(results)} of {len(sampled)} mutants were run, each by the tests "

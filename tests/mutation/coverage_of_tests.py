@@ -86,9 +86,12 @@ def key_of(root: Path, revision: str, test_file: str) -> str:
     return hashlib.sha256("\n".join([*parts, test_file]).encode()).hexdigest()[:24]
 
 
-def test_files(root: Path, revision: str) -> list[str]:
-    """Return every file of tests of a revision, but the one that tests this package."""
-    named = git(root, "ls-tree", "-r", "--name-only", revision, "tests").splitlines()
+def test_files(root: Path, revision: str, below: Iterable[str] | None = None) -> list[str]:
+    """Return every file of tests of a revision, but the one that tests this package; or those below some paths alone."""
+    paths = ["tests"] if below is None else list(below)
+    named = git(root, "ls-tree", "-r", "--name-only", revision, *paths).splitlines()
+    if missing := [path for path in paths if not any(f"{n}/".startswith(f"{path.rstrip('/')}/") for n in named)]:
+        raise ValueError(f"--tests must name files and folders of {revision[:12]}; it does not hold {missing}")
     return [n for n in named if n.rpartition("/")[2].startswith("test_") and n.endswith(".py") and "mutation" not in n]
 
 

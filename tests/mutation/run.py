@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import itertools
 import json
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -119,7 +120,11 @@ def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant: "killed", "survived", or "untested" (no test runs it); by which test, in how long."""
+    """What became of a mutant, by which test, in how long.
+
+    It is "killed", or "survived", or "untested" (no test runs it), or "stopped": its test waited for so long that nothing
+    is known. Only "killed" counts as killed.
+    """
 
     status: str
     by: str
@@ -130,7 +135,7 @@ class Outcome:
 def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
     """Start tests in a copy.
 
-    A test hangs if it takes ten times as long as on the true code and ``patience`` seconds more.
+    A test hangs if it takes ten times the seconds that it took on the true code, and ``patience`` more, of the processor.
     """
     files = list(dict.fromkeys(test.file for test in tests))
     names = [test.name for test in tests]
@@ -145,8 +150,11 @@ def outcome(job: Job, tests: int, seconds: float) -> Outcome:
     """Return what a finished process says of its mutant.
 
     Killed: a test fails (1), the project cannot be imported (2, 4), pytest itself stumbles over what the project
-    gives it (3), a test hangs, or the process dies.
+    gives it (3), a test hangs, or the process dies. A process that was stopped while it waited, or that the system ended
+    for want of memory, says nothing: the cause may be the machine.
     """
+    if job.stopped or job.returncode == -signal.SIGKILL:
+        return Outcome("stopped", job.test, tests, seconds)
     if job.hung:
         return Outcome("killed", f"{job.test} (it hung)", tests, seconds)
     if job.returncode in (0, 5):
@@ -213,7 +221,7 @@ def run(
     limit : float, optional
         Seconds after which no further mutant is begun.
     patience : float, optional
-        Seconds beyond which a test may hang (default: 60).
+        Seconds of the processor beyond which a test hangs (default: 60).
     say : callable, optional
         Told of every mutant that was run.
     """

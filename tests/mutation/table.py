@@ -78,6 +78,7 @@ def survivors(results: Iterable[Result], known: dict[tuple[str, str, str], str],
     for group, mutant, found in results:
         if found.status != "killed" and not is_equivalent(mutant, known):
             note = f"{found.tests} tests run it" if found.tests else "no test runs it"
+            note += f"; stopped while it waited in {found.by}" if found.status == "stopped" else ""
             diff = difference(mutant, (root / mutant.file).read_text(encoding="utf-8"))
             parts.append(f"{group}, {mutant.kind}, {note}\n\n```diff\n{diff}\n```\n")
     return "\n".join(parts)

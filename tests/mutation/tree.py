@@ -8,6 +8,7 @@ import gc
 import importlib
 import os
 import py_compile
+import resource
 import select
 import shutil
 import signal
@@ -22,6 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+#: A test may take so many times its limit of processor time on the clock, since other programs may run beside it.
+WAITING = 10
+#: Bytes of data that the process of a mutant may hold: an edit may ask for any number.
+MOST_MEMORY = 10 * 2**30
 #: Imported once, before the processes that run tests are forked. Nothing of the project may be among them.
 PRELOADED = (
     "numpy",
@@ -81,10 +86,16 @@ class Job:
 
     Attributes
     ----------
+    seconds_for : callable
+        Seconds of the processor that a test may take. The process is ended by the system when it has used them, so that
+        other programs on the machine do not matter.
     deadline : float
-        On `time.monotonic`: when the test that runs now counts as hanging.
+        On `time.monotonic`: when the process is stopped although its test has not used its time.
     returncode : int or None
         pytest's; negative for a signal, None while it runs.
+    stopped : bool
+        Whether it was stopped at its deadline: it waited, for another process or for the machine, and says nothing of
+        the tests.
     """
 
     pid: int
@@ -93,12 +104,17 @@ class Job:
     seconds_for: Callable[[str], float]
     deadline: float
     test: str = ""
-    hung: bool = False
+    stopped: bool = False
     returncode: int | None = None
     _text: bytes = field(default=b"", repr=False)
 
+    @property
+    def hung(self) -> bool:
+        """Whether its last test has used all the processor time that it may take."""
+        return self.returncode == -signal.SIGPROF
+
     def look(self) -> bool:
-        """Read what there is, stop a test that hangs, and return whether the process has ended."""
+        """Read what there is, stop the process at its deadline, and return whether it has ended."""
         readable, _, _ = select.select([self.pipe], [], [], 0)
         if readable:
             chunk = os.read(self.pipe, 65536)
@@ -106,12 +122,12 @@ class Job:
             *lines, self._text = self._text.split(b"\n")
             if lines:
                 self.test = lines[-1].decode()
-                self.deadline = time.monotonic() + self.seconds_for(self.test)
+                self.deadline = time.monotonic() + WAITING * self.seconds_for(self.test)
             if not chunk:
                 self._end(os.waitpid(self.pid, 0)[1])
                 return True
         if time.monotonic() > self.deadline:
-            self.hung = True
+            self.stopped = True
             self.stop()
             return True
         return False
@@ -155,16 +171,16 @@ def start(
     plugins : callable
         Called in the new process with the function that says which test begins; returns pytest's plugins.
     seconds_for : callable
-        How long a test may run.
+        Seconds of the processor that a test may take.
     seconds_to_begin : float, optional
-        How long it may take until the first test begins.
+        Those that it may take until the first test begins.
     """
     scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
     reads, writes = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writes)
-        return Job(pid, reads, scratch, seconds_for, time.monotonic() + seconds_to_begin)
+        return Job(pid, reads, scratch, seconds_for, time.monotonic() + WAITING * seconds_to_begin)
     code = 70
     try:
         os.setpgid(0, 0)
@@ -172,7 +188,9 @@ def start(
         with open(scratch / "output", "wb") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        code = _run(folder, scratch, arguments, plugins(lambda test: _say(writes, test)))
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        _end_after(seconds_to_begin)
+        code = _run(folder, scratch, arguments, plugins(lambda test: _begin(writes, test, seconds_for(test))))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -181,7 +199,14 @@ def start(
         os._exit(code)
 
 
-def _say(pipe: int, test: str) -> None:
+def _end_after(seconds: float) -> None:
+    """Have the system end this process by SIGPROF once it has used so much more processor time."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _begin(pipe: int, test: str, seconds: float) -> None:
+    _end_after(seconds)
     os.write(pipe, test.encode() + b"\n")
 
 
