@@ -8,22 +8,23 @@ from pathlib import Path
 
 from tests.mutation.mutate import WEIGHTS, Mutant, is_program, mutants
 
-#: Group -> the folders whose mutants it holds. Plots, the command lines and lists of figures are in none.
+#: Group -> the folders and files whose mutants it holds. What draws pictures, the command lines and the lists of figures
+#: and of studies are in none: of the report of the networks there are the modules that write text and tables.
 GROUPS = {
-    "theory core": ("contraction/maps", "contraction/certificates", "contraction/limits"),
+    "theory core": tuple(f"contraction/{n}" for n in ("maps", "certificates", "limits", "exponents")),
     "laws": ("contraction/laws",),
     "expansions": ("contraction/expansions",),
     "families": ("contraction/families",),
     "statements": ("contraction/statements", "contraction/report"),
     "engine": ("nn_experiments/engine",),
     "training and results": tuple(f"nn_experiments/{n}" for n in ("training", "datasets", "results", "runs")),
-    "analysis": ("nn_experiments/analysis", "nn_experiments/report"),
+    "analysis": ("nn_experiments/analysis", *(f"nn_experiments/report/{n}.py" for n in ("page", "own", "studies"))),
 }
 
 
-def of_group(root: Path, folders: Sequence[str]) -> list[Mutant]:
-    """Return every mutant of the modules below some folders of a copy of the project."""
-    files = sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
+def of_group(root: Path, places: Sequence[str]) -> list[Mutant]:
+    """Return every mutant of some modules, and of those below some folders, of a copy of the project."""
+    files = sorted(p for place in places for p in ((root / place).rglob("*.py") if "." not in place else [root / place]))
     return [m for path in files for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
 
 
