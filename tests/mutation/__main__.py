@@ -72,7 +72,7 @@ def main(given: list[str] | None = None) -> int:
     ]
     if root == tree.ROOT:
         tree.preload()
-    files = coverage_of_tests.test_files(root, revision, asked.tests)
+    files = coverage_of_tests.files_of_tests(root, revision, asked.tests)
     tests = coverage_of_tests.collect(root, revision, folders, asked.cache / "coverage", files)
     if asked.again:
         run.forget_survivors(journal)

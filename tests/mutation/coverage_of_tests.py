@@ -86,8 +86,8 @@ def key_of(root: Path, revision: str, test_file: str) -> str:
     return hashlib.sha256("\n".join([*parts, test_file]).encode()).hexdigest()[:24]
 
 
-def test_files(root: Path, revision: str, below: Iterable[str] | None = None) -> list[str]:
-    """Return every file of tests of a revision, but the one that tests this package; or those below some paths alone."""
+def files_of_tests(root: Path, revision: str, below: Iterable[str] | None = None) -> list[str]:
+    """Return every file of tests of a revision, or those below some paths alone, but the one of this package."""
     paths = ["tests"] if below is None else list(below)
     named = git(root, "ls-tree", "-r", "--name-only", revision, *paths).splitlines()
     if missing := [path for path in paths if not any(f"{n}/".startswith(f"{path.rstrip('/')}/") for n in named)]:
@@ -119,7 +119,7 @@ def collect(
         Told how far it is.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    files = test_files(root, revision) if files is None else list(files)
+    files = files_of_tests(root, revision) if files is None else list(files)
     places = {file: cache / f"{key_of(root, revision, file)}.json.gz" for file in files}
     waiting = [file for file in files if not places[file].exists()]
     total, free, running = len(waiting), list(folders), {}

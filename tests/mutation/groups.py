@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.mutation.mutate import WEIGHTS, Mutant, is_program, mutants
 
-#: Group -> the folders and files whose mutants it holds. What draws pictures, the command lines and the lists of figures
-#: and of studies are in none: of the report of the networks there are the modules that write text and tables.
+#: Group -> the folders and files whose mutants it holds. What draws pictures, the command lines, and the lists of
+#: figures and of studies are in none: of the report of the networks there are the modules that write text and tables.
 GROUPS = {
     "theory core": tuple(f"contraction/{n}" for n in ("maps", "certificates", "limits", "exponents")),
     "laws": ("contraction/laws",),
@@ -24,7 +24,8 @@ GROUPS = {
 
 def of_group(root: Path, places: Sequence[str]) -> list[Mutant]:
     """Return every mutant of some modules, and of those below some folders, of a copy of the project."""
-    files = sorted(p for place in places for p in ((root / place).rglob("*.py") if "." not in place else [root / place]))
+    named = [root / place for place in places]
+    files = sorted(file for place in named for file in (place.rglob("*.py") if place.is_dir() else [place]))
     return [m for path in files for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
 
 

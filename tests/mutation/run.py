@@ -122,8 +122,8 @@ def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
 class Outcome:
     """What became of a mutant, by which test, in how long.
 
-    It is "killed", or "survived", or "untested" (no test runs it), or "stopped": its test waited for so long that nothing
-    is known. Only "killed" counts as killed.
+    It is "killed", or "survived", or "untested" (no test runs it), or "stopped": its test waited for so long that
+    nothing is known. Only "killed" counts as killed.
     """
 
     status: str
@@ -135,7 +135,8 @@ class Outcome:
 def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
     """Start tests in a copy.
 
-    A test hangs if it takes ten times the seconds that it took on the true code, and ``patience`` more, of the processor.
+    A test hangs if it takes ten times the seconds that it took on the true code, and ``patience`` more, of the
+    processor.
     """
     files = list(dict.fromkeys(test.file for test in tests))
     names = [test.name for test in tests]
@@ -150,8 +151,8 @@ def outcome(job: Job, tests: int, seconds: float) -> Outcome:
     """Return what a finished process says of its mutant.
 
     Killed: a test fails (1), the project cannot be imported (2, 4), pytest itself stumbles over what the project
-    gives it (3), a test hangs, or the process dies. A process that was stopped while it waited, or that the system ended
-    for want of memory, says nothing: the cause may be the machine.
+    gives it (3), a test hangs, or the process dies. A process that was stopped while it waited, or that the system
+    ended for want of memory, says nothing: the cause may be the machine.
     """
     if job.stopped or job.returncode == -signal.SIGKILL:
         return Outcome("stopped", job.test, tests, seconds)
