@@ -4,9 +4,9 @@
 
 1. scans every ``.v`` file for what would leave a proof open (``Admitted``, ``admit``, ``Abort``,
    ``Axiom``, ``Parameter``, ...) or switch off a check of Coq's kernel;
-2. compiles the default files (those of ``coq/_CoqProject``), two jobs at a time, and the optional
-   ones (``coq/mathcomp``) where MathComp-Analysis 0.6 is installed: without it they are skipped with a
-   message, or the check fails under ``--require-mathcomp``;
+2. compiles the default files (those of ``coq/_CoqProject``) and, where MathComp-Analysis 0.6 is installed,
+   the optional ones (``coq/mathcomp``), which need none of them: all together, two jobs at a time. Without
+   it they are skipped with a message, or the check fails under ``--require-mathcomp``;
 3. compares ``coq/INDEX.tsv`` with the theorems in the files, both ways;
 4. prints the axioms of each theorem (``Print Assumptions``) and compares them with ``ALLOWED``:
    an axiom outside the list fails, and so does a list entry that nothing needs (with ``--by-file``
@@ -230,10 +230,10 @@ def negative_control(path: Path, rows: list[dict[str, str]]) -> str:
     return f"{path.name}: without '{hypothesis}' refused ({said}), and false by {refuted_by}; restored, compiles"
 
 
-def make(target: str, jobs: int) -> float:
-    """Run one target of the Makefile; return its seconds, raise ProofError with its output if it fails."""
+def make(targets: list[str], jobs: int) -> float:
+    """Run targets of the Makefile together; return the seconds, raise ProofError with the output if one fails."""
     start = time.perf_counter()
-    made = subprocess.run(["make", "-C", str(COQ), f"JOBS={jobs}", target], capture_output=True, text=True, check=False)
+    made = subprocess.run(["make", "-C", str(COQ), f"-j{jobs}", *targets], capture_output=True, text=True, check=False)
     if made.returncode:
         raise ProofError(f"compilation failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}")
     return time.perf_counter() - start
@@ -246,23 +246,38 @@ def has_mathcomp() -> bool:
         return coqc(probe, "probe", Path(scratch)).returncode == 0
 
 
-def check_axioms(rows: list[dict[str, str]], allowed: dict[str, str], jobs: int, by_file: bool) -> None:
-    """Print what the theorems of these rows rest on and compare it with ``allowed``."""
+Pool = concurrent.futures.ThreadPoolExecutor
+
+
+def ask_axioms(
+    rows: list[dict[str, str]], parts: int, by_file: bool, pool: Pool, scratch: Path
+) -> tuple[dict[str, list[str]], list[concurrent.futures.Future[dict[str, list[str]]]]]:
+    """Have the axioms of these rows' theorems printed, in parts; return the targets and the answers to come."""
     targets: dict[str, list[str]] = {}
     for row in rows:
         module = row["file"].removesuffix(".v").replace("/", ".")
         target = module if by_file else f"{module}.{row['coq_name']}"
         targets.setdefault(target, []).append(f"{LOGICAL}.{module}.{row['coq_name']}")
-    jobs = min(jobs, len(targets))
-    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        parts = [dict(list(targets.items())[part::jobs]) for part in range(jobs)]
-        answers = pool.map(assumptions, parts, [Path(scratch)] * jobs, range(jobs))
-        axioms_of = {target: axioms for answer in answers for target, axioms in answer.items()}
+    parts = min(parts, len(targets))
+    shares = [dict(list(targets.items())[part::parts]) for part in range(parts)]
+    scratch.mkdir()
+    return targets, [pool.submit(assumptions, share, scratch, part) for part, share in enumerate(shares)]
+
+
+def tell_axioms(
+    targets: dict[str, list[str]],
+    answers: list[concurrent.futures.Future[dict[str, list[str]]]],
+    allowed: dict[str, str],
+    by_file: bool,
+) -> None:
+    """Print what each target rests on and compare it with ``allowed``."""
+    axioms_of = {target: axioms for answer in answers for target, axioms in answer.result().items()}
     for target, names in targets.items():
         used = ", ".join(sorted(axiom.rpartition(".")[2] for axiom in axioms_of[target])) or "no axiom"
         print(f"  {target}{f' (theorems: {len(names)})' if by_file else ''}: {used}")
     compare_axioms(axioms_of, allowed)
-    print(f"{len(rows)} theorems rest on nothing but: {', '.join(sorted(allowed))}")
+    count = sum(len(names) for names in targets.values())
+    print(f"{count} theorems rest on nothing but: {', '.join(sorted(allowed))}")
 
 
 def run(jobs: int, by_file: bool, require_mathcomp: bool) -> None:
@@ -276,24 +291,32 @@ def run(jobs: int, by_file: bool, require_mathcomp: bool) -> None:
     rows = read_index()
     compare_index([*files, *optional], rows)
 
-    print(f"compiled {len(files)} files in {make('all', jobs):.1f} s ({jobs} jobs)")
-    default_rows = [row for row in rows if not row["file"].startswith(f"{OPTIONAL}/")]
-    check_axioms(default_rows, ALLOWED, jobs, by_file)
-
-    if has_mathcomp():
-        print(f"compiled {len(optional)} optional files in {make(OPTIONAL, jobs):.1f} s")
-        optional_rows = [row for row in rows if row not in default_rows]
-        check_axioms(optional_rows, ALLOWED_MATHCOMP, jobs, by_file)
-    elif require_mathcomp:
-        raise ProofError(INSTALL_MATHCOMP)
-    else:
-        print(f"skipped {OPTIONAL}: {INSTALL_MATHCOMP}")
-
     if len(controls) < 3:
         raise ProofError(f"expected at least three negative controls, found {len(controls)}")
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for line in pool.map(negative_control, controls, [rows] * len(controls)):
-            print(f"  {line}")
+    whole = has_mathcomp()
+    if require_mathcomp and not whole:
+        raise ProofError(INSTALL_MATHCOMP)
+
+    seconds = make(["all", OPTIONAL] if whole else ["all"], jobs)
+    print(f"compiled {len(files)} files{f' and {len(optional)} optional ones' if whole else ''} in {seconds:.1f} s")
+    default_rows = [row for row in rows if not row["file"].startswith(f"{OPTIONAL}/")]
+    optional_rows = [row for row in rows if row not in default_rows] if whole else []
+    with tempfile.TemporaryDirectory() as folder, Pool(jobs) as pool:
+        asked = [
+            (*ask_axioms(part, jobs, by_file, pool, Path(folder) / name), allowed)
+            for name, part, allowed in (
+                (OPTIONAL, optional_rows, ALLOWED_MATHCOMP),  # the longest first
+                ("default", default_rows, ALLOWED),
+            )
+            if part
+        ]
+        refused = [pool.submit(negative_control, path, rows) for path in controls]
+        for targets, answers, allowed in asked:
+            tell_axioms(targets, answers, allowed, by_file)
+        for control in refused:
+            print(f"  {control.result()}")
+    if not whole:
+        print(f"skipped {OPTIONAL}: {INSTALL_MATHCOMP}")
     print(f"{len(controls)} negative controls refused")
 
 
