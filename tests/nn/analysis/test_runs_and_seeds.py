@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn_experiments.analysis import Pairing
+from nn_experiments.analysis import Pairing, findings
 from nn_experiments.analysis.run_summary import circumstances, path_start
 from nn_experiments.analysis.seeds import compare, compare_ratios, compare_times, divided_level
 from nn_experiments.paper import catalogue
@@ -135,3 +135,10 @@ def test_a_tenth_of_its_start_is_training(start, end, trained):
     """A loss that begins at 0 or below has no tenth to fall by, and nothing is said of it."""
     values = np.tile(np.linspace(start, end, 41), (2, 2, 1))
     assert (circumstances(made({"train_loss": values}), view()).untrained == "") == trained
+
+
+@pytest.mark.parametrize(("order", "resets"), [("reset-20", True), ("reset-40", False), ("late-20", False)])
+def test_a_run_that_ends_before_its_reset_has_no_other_point(order, resets):
+    curves = made({"train_loss": waves()}, ("forward", order))
+    found = [row.topic for row in findings(curves, view(orders=("forward", order)))]
+    assert ("Another point after the reset" in found) == resets

@@ -33,6 +33,12 @@ SPACES = ("parameter", "function")
         (0.01, math.nan, 1.0, 0.0, "diverged"),
         (math.inf, 0.05, 1.0, 0.0, "diverged"),
         (0.0, 0.0, 0.0, 0.0, "not measured"),
+        (5.0, 0.5, 10.0, 0.5, "does not settle by N"),  # half of the scale is movement
+        (0.5, 6.0, 10.0, 5.0, "does not settle by N"),
+        (1.0, 1.0, 10.0, 1.0, "settles"),  # a tenth of it is not
+        (1.0, 6.0, 10.0, 1.0, "still training"),
+        (1.0, 6.0, 10.0, 1.1, "undecided"),
+        (1.1, 6.0, 10.0, 1.0, "undecided"),
     ],
 )
 def test_verdicts_by_hand(increment, tail, scale, moved, verdict):
@@ -44,6 +50,10 @@ def test_where_every_run_ends_in_one_point_the_way_travelled_is_the_unit():
     assert judge(1e-15, 1e-15, 1e-12, travelled=2.0) == "settles"
     assert judge(1e-15, 1e-3, 1e-12, travelled=2.0) == "still training"  # on its way there
     assert judge(1e-15, None, 0.0, travelled=2.0) == "not measured"
+    assert judge(5e-8, 5e-8, 5e-8, travelled=100.0) == "settles"  # a billionth of the way, however long it is
+    assert judge(5e-10, 5e-10, 5e-10, travelled=0.01) == "does not settle by N"
+    assert judge(1e-7, 1e-7, 1e-7, travelled=100.0) == "settles"
+    assert judge(2e-9, None, 1e-9, travelled=1.0) == judge(None, 2e-9, 1e-9, travelled=1.0) == "not measured"
 
 
 @pytest.mark.parametrize(

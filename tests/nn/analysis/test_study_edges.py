@@ -144,6 +144,10 @@ def test_settings_without_a_rate_are_left_out_of_what_the_exponent_foretells():
     row = {r.topic: r for r in atlas_findings(settings(parameter=one))}["The exponent foretells settling"]
     assert row.measured.startswith("2 settings: ")
     assert "rank correlation nan" in row.measured  # two points have no rank correlation worth the name
+    exponent = np.array(settings()["exponent"])
+    exponent[1] = math.nan
+    row = {r.topic: r for r in atlas_findings(settings(exponent=exponent))}["The exponent foretells settling"]
+    assert row.measured.startswith("2 settings: ")
 
 
 # --- one law --------------------------------------------------------------------------------------------------------

@@ -145,3 +145,29 @@ def test_of_several_statistical_verdicts_the_largest_ratio_is_shown():
     first, second = (statistical("s", (1,), [(name, value, 1.0)], paths=10) for name, value in (("a", 0.1), ("b", 0.9)))
     worst = combine([first, second])
     assert (worst.part, worst.ratio, worst.cases, worst.paths) == ("b", 0.9, 2, 20)
+
+
+def test_a_row_has_the_verdicts_that_speak_of_few_others():
+    """Row 1 has a verdict of its own beside one on rows 1 and 2; row 2 has the latter, and row 3 none."""
+
+    def printed(slip: str) -> Verdict:
+        rows, holds = {"own": ((1,), True), "both": ((1, 2), False)}[slip]
+        return Verdict("shared", rows, "refuted", holds, note=slip)
+
+    rows = tuple(Row(i, "here", "TYPO", quote="Quoted.", correct="Right.", severity="typo") for i in (1, 2, 3))
+    statement = Statement(
+        "shared",
+        (),
+        "",
+        "",
+        rows,
+        lambda: Verdict("shared", (1, 2, 3), "exact", True),
+        lambda rng, tier: [{}],
+        check_printed=printed,
+        printed_cases=lambda rng, tier: [{"slip": "both"}, {"slip": "own"}],
+    )
+    found = statement.refutations()
+    assert {row: (v.rows, v.holds, v.note) for row, v in found.items()} == {
+        1: ((1,), True, "own"),
+        2: ((1, 2), False, "both"),
+    }

@@ -131,3 +131,18 @@ def test_a_forgotten_product_is_caught(monkeypatch):
     real = statement.counted
     monkeypatch.setattr(statement, "counted", lambda fields, counts: [fields[0], *real(fields, counts)[1:]])
     assert not statement.check(3, 2, 0)
+
+
+@pytest.mark.control
+def test_an_iterate_that_is_wrong_in_one_coordinate_is_another(monkeypatch):
+    real = statement.from_table
+
+    def off(fields, word, theta, h):
+        corrections, iterates = real(fields, word, theta, h)
+        wrong = iterates[-1].copy()
+        wrong[0] = wrong[0] + 1
+        return corrections, [*iterates[:-1], wrong]
+
+    assert statement.counts(6, 3, 4)[2]
+    monkeypatch.setattr(statement, "from_table", off)
+    assert not statement.counts(6, 3, 4)[2]

@@ -113,3 +113,20 @@ def test_the_factor_of_gradient_steps_is_pepits():
 
     assert certify.run(0)
     assert not certify.check(low, 0)
+
+
+def sharp(m: float, M: float, h: float) -> float:
+    """What PEPit finds, by the theorem: Lemma 2.5's sharp constant."""
+    return max(abs(1 - h * m), abs(1 - h * M))
+
+
+@pytest.mark.parametrize(
+    ("error", "holds"), [(0.0, True), (0.9e-4, True), (-0.9e-4, True), (2e-4, False), (-2e-4, False)]
+)
+def test_the_factor_is_held_against_the_worst_case_from_both_sides(monkeypatch, error, holds):
+    """As where PEPit is installed, whose answer may be off by 1e-4 of itself and no more."""
+    monkeypatch.setattr("contraction.statements.library.pepit.installed", lambda: True)
+    worst = lambda m, M, h: sharp(m, M, h) * (1 + error)  # noqa: E731
+    monkeypatch.setattr("contraction.statements.library.pepit.worst_factor", worst)
+    (certify,) = find_oracles("certify")
+    assert bool(certify.run(0)) == holds

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import contraction as ct
 from contraction.families import Gaussian, QuadraticSGD, TwoPoint, Uniform
@@ -106,3 +107,14 @@ def test_a_shifted_exponent_is_caught(monkeypatch):
     real = statement.stationary_sd
     monkeypatch.setattr(statement, "stationary_sd", lambda h, terms=math.inf: real(h, terms) * abs(1 - h))
     assert not any(statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard"))
+
+
+@pytest.mark.parametrize(("h", "bound"), [(0.1, 0.9), (0.3, 3**0.5), (0.7, 2.5), (1.7, 3**0.5), (0.5, 1.0)])
+def test_the_length_of_the_path_is_a_whole_number_of_blocks(h, bound):
+    """m blocks of L noises, each of which stays within the level with chance at most 1 − p <= e^−p: m p is at least
+    log(1/α), and for no L would one block fewer do."""
+    level, need = abs(h) * bound / (1 - abs(1 - h)), math.log(1 / FALSE_ALARM)
+    n = statement.needed_length(h, level)
+    chances = {L: 2 * stats.norm.sf(level / statement.stationary_sd(h, L)) for L in range(1, 40)}
+    assert any(n % L == 0 and n / L * p >= need for L, p in chances.items())
+    assert not any(-(-n // L) - 1 >= 1 and (-(-n // L) - 1) * p >= need for L, p in chances.items())
