@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -260,9 +261,9 @@ SAME = 0.01
 
 
 def _close(one: float, other: float) -> bool:
-    if one != one or other != other:
-        return one != one and other != other
-    return one == other or abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    return abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6
 
 
 def _readable(network: Network, seed: int) -> dict[str, Any]:
