@@ -171,3 +171,25 @@ def test_a_row_has_the_verdicts_that_speak_of_few_others():
         1: ((1,), True, "own"),
         2: ((1, 2), False, "both"),
     }
+
+
+@pytest.mark.parametrize(
+    ("measured", "claimed", "named", "holds"),
+    [
+        ([1, 3, 2], [4, 4, 4], (3, 4), True),  # the nearest to its claim
+        (
+            [-1, 5],
+            [-2, 5],
+            (-1, -2),
+            False,
+        ),  # the one that fails, though its ratio is below that of the pair that holds
+        ([5, -1], [5, -2], (-1, -2), False),
+        ([3, 5], [2, 2], (5, 2), False),  # the worst of those that fail
+        ([0, 1], [0, 2], (0, 0), True),
+        ([1, 0], [2, 0], (0, 0), True),
+        ([1, 7], [0, 6], (1, 0), False),
+    ],
+)
+def test_the_verdict_on_upper_bounds_names_the_worst_pair(measured, claimed, named, holds):
+    verdict = comparisons.at_most("s", (1,), measured, claimed)
+    assert ((verdict.measured, verdict.claimed), verdict.holds) == (named, holds)

@@ -118,3 +118,10 @@ def test_the_length_of_the_path_is_a_whole_number_of_blocks(h, bound):
     chances = {L: 2 * stats.norm.sf(level / statement.stationary_sd(h, L)) for L in range(1, 40)}
     assert any(n % L == 0 and n / L * p >= need for L, p in chances.items())
     assert not any(-(-n // L) - 1 >= 1 and (-(-n // L) - 1) * p >= need for L, p in chances.items())
+
+
+@pytest.mark.parametrize("terms", [3, 12, math.inf])
+def test_the_wrong_law_of_the_controls_is_nearly_right(terms):
+    """At k = 0.7 its variance is off by 4 %, as the control says: (1 − k²)/((1 − k)(1 + .9k)) = 1.7/1.63."""
+    ratio = statement._nearly_right(0.3, terms) / statement.stationary_sd(0.3, terms)
+    assert ratio**2 == pytest.approx(1.7 / 1.63, rel=1e-12)
