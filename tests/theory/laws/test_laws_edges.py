@@ -16,11 +16,15 @@ from contraction.laws import (
     exact_law,
     merged_law,
     one_sample_test,
+    paired,
+    sign_flip_test,
     two_sample_test,
 )
+from contraction.laws.affine_moments import AffineMoments
 from contraction.laws.calibrated import Rates
 from contraction.laws.distance import coupling_bound
 from contraction.laws.means import mean_sample_size
+from contraction.laws.random_affine import RandomAffineMoments
 from contraction.maps.orders import Backward, Forward
 
 RATES = Rates(1e-3, 1e-3)
@@ -165,3 +169,49 @@ def test_the_size_of_a_test_of_a_mean_goes_by_the_width_of_the_support():
     sizes = [mean_sample_size(0.1, RATES, low, low + width) for low, width in ((-1, 1), (0, 1), (7, 1), (-3, 2))]
     assert sizes[0] == sizes[1] == sizes[2]
     assert 4 * (sizes[0] - 1) < sizes[3] <= 4 * sizes[0]
+
+
+@pytest.mark.parametrize("n_resamples", [1, 100, 4095, 4096, 4097, 10_000])
+def test_so_many_flips_are_drawn_as_were_asked_for(n_resamples):
+    """Thirty differences of 0: every drawn flip is as extreme as what was seen, and p is 1, neither less nor more."""
+    found = sign_flip_test(np.zeros(30), n_resamples=n_resamples, seed=1)
+    assert found.pvalue == 1.0
+    rows = [len(signs) for signs in paired._signs(30, False, n_resamples, 1)]
+    assert sum(rows) == n_resamples
+    assert all(set(np.unique(signs)) <= {-1.0, 1.0} for signs in paired._signs(3, False, n_resamples, 1))
+    exact = np.concatenate(list(paired._signs(4, True, n_resamples, 1)))
+    assert len({tuple(signs) for signs in exact.tolist()}) == len(exact) == 16
+
+
+@pytest.mark.parametrize(
+    "wrong", [([[1], [2]], [0, 0]), ([[[1, 0], [0, 1]]], [0, 0]), ([[1, 0], [0, 1]], [[0, 0]]), ([1, 2, 3], [0, 0])]
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_map_of_another_shape_is_refused(wrong, place):
+    """Beside a good map of the plane, before it or after it."""
+    maps = [([[F(1, 2), 0], [0, 1]], [1, 0])]
+    maps.insert(place, wrong)
+    with pytest.raises(ValueError, match="must share one dimension"):
+        _words.scaled_maps(maps)
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_the_covariance_of_an_iterate_with_itself_is_its_covariance(n):
+    """As of pairs: forward and backward, by both classes of laws of affine maps; and what they say of n before m."""
+    A, V = np.array([[0.5, 0.25], [0.0, 0.4]]), np.array([[2.0, 0.5], [0.5, 1.0]])
+    common = AffineMoments(A, np.array([1.0, 0.0]), V, np.zeros(2))
+    drawn = RandomAffineMoments.from_maps(np.stack([A, 0.5 * A]), np.array([[1.0, 0.0], [0.0, 2.0]]), None, np.zeros(2))
+    for law in (common, drawn):
+        for pair in (law.forward_covariance, law.backward_covariance):
+            assert np.allclose(pair(n, n), law.covariance(n), atol=1e-14)
+            assert np.allclose(pair(n, n + 2), pair(n + 2, n).T, atol=1e-14)
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, math.inf])
+def test_the_upper_end_of_a_bracket_is_the_coupling_bound_of_the_weighted_displacement(p):
+    """Maps x/2 and x/4 + 3 with weights 1/5 and 4/5 from 1: they move it by 1/2 and 9/4; k = 1/2, and at n = 3 the
+    bound is D/8/(1 − 1/2), with D the p-th mean of the two moves."""
+    found = exact_bracket([(F(1, 2), 0), (F(1, 4), 3)], 3, 1, weights=[F(1, 5), F(4, 5)], p=p, later=3)
+    D = 9 / 4 if p == math.inf else (0.5**p / 5 + 4 * 2.25**p / 5) ** (1 / p)
+    assert float(found.upper) == pytest.approx(D / 4, rel=1e-12)
+    assert found.lower == 0  # no later iterate says more
