@@ -17,6 +17,7 @@ from contraction.laws import (
     merged_law,
     one_sample_test,
     paired,
+    pvalue_guard,
     sign_flip_test,
     two_sample_test,
 )
@@ -215,3 +216,23 @@ def test_the_upper_end_of_a_bracket_is_the_coupling_bound_of_the_weighted_displa
     D = 9 / 4 if p == math.inf else (0.5**p / 5 + 4 * 2.25**p / 5) ** (1 / p)
     assert float(found.upper) == pytest.approx(D / 4, rel=1e-12)
     assert found.lower == 0  # no later iterate says more
+
+
+def test_a_sample_is_large_enough_for_the_discrepancy_that_its_test_detects():
+    """To the last digit, for every size: the size that is computed from it may round to one draw more."""
+    x = np.random.default_rng(0).random(400)
+    for n in range(20, 400, 7):
+        found = one_sample_test(x[:n], lambda t: np.clip(t, 0, 1), RATES)
+        again = one_sample_test(x[:n], lambda t: np.clip(t, 0, 1), RATES, discrepancy=found.discrepancy)
+        assert again.discrepancy == found.discrepancy
+        with pytest.raises(ValueError, match=f"needs [0-9]+ draws, got {n}"):
+            one_sample_test(x[:n], lambda t: np.clip(t, 0, 1), RATES, discrepancy=0.98 * found.discrepancy)
+
+
+@pytest.mark.parametrize(("p", "passes"), [([0.0], False), ([1.0], False), ([0.0, 1.0], False), ([0.5], True)])
+def test_p_values_at_the_ends_are_p_values(p, passes):
+    """A p-value of 0 or of 1 is one, and no law is uniform where it comes up."""
+    assert pvalue_guard(p, 0.01) == passes
+    for wrong in (-1e-9, 1 + 1e-9, math.nan):
+        with pytest.raises(ValueError, match="numbers in"):
+            pvalue_guard([0.5, wrong], 0.01)
