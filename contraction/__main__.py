@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         help='"Theorem 2.2", "row 14", the name of a statement or of a function such as "certify", or "library" '
         "(default: everything)",
     )
+    _add_folder(verify)
     verify.add_argument("--json", action="store_true", help="print a JSON list with one item per row of docs/audit.md")
     verify.add_argument("--tier", choices=("standard", "thorough"), default="standard")
     verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     rates.set_defaults(run=_rates)
 
     errata = commands.add_parser("errata", help="print what holds as printed, the errata, hypotheses to add, additions")
+    _add_folder(errata)
     errata.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     errata.set_defaults(run=_errata)
 
@@ -63,6 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--from",
+        dest="folder",
+        metavar="FOLDER",
+        help="take the statements of this folder, one file each, in place of the paper's (docs/how-to/own-theorem.md)",
+    )
+
+
 def _seed(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"a seed must be a non-negative integer, got {text!r}")
@@ -70,11 +81,9 @@ def _seed(text: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from contraction.statements import all_statements
-    from contraction.statements.library import all_oracles
     from contraction.statements.render.items import items, library_items
 
-    statements, oracles = (all_statements(), all_oracles()) if not arguments.names else _named(arguments.names)
+    statements, oracles = _chosen(arguments.names, arguments.folder)
     results = [(s, list(s.run(arguments.seed, arguments.tier))) for s in statements]
     library = [(o, o.run(arguments.seed)) for o in oracles]
     undetected = [(s.name, wrong) for s in statements for wrong in s.undetected(arguments.seed)]
@@ -85,7 +94,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         if verdicts:
-            _print_statements(verdicts, len(statements))
+            _print_statements(verdicts, len(statements), "docs/audit.md" if arguments.folder is None else "the folder")
         if library:
             _print_library([v for _, v in library], apart=bool(verdicts))
         if wrong := sum(len(s.controls) for s in statements) + len(oracles):
@@ -97,6 +106,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     for name, wrong in undetected:
         print(f"NOT DETECTED {name}: the check holds with the wrong claim “{wrong}”", file=sys.stderr)
     return 0 if all(v.holds for v in verdicts) and not undetected else 1
+
+
+def _chosen(names: Sequence[str], folder: str | None) -> tuple[Sequence[Statement], Sequence[Oracle]]:
+    """The statements and library functions to check: all of them, or those with these names; of a folder no library."""
+    from contraction.statements import all_statements, find, statements_from
+    from contraction.statements.library import all_oracles
+
+    if folder is not None:
+        statements = statements_from(folder)
+        return (list(dict.fromkeys(s for name in names for s in find(name, statements))) if names else statements), ()
+    return _named(names) if names else (all_statements(), all_oracles())
 
 
 def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]:
@@ -116,7 +136,7 @@ def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]
     return list(dict.fromkeys(statements)), list(dict.fromkeys(oracles))
 
 
-def _print_statements(verdicts: Sequence[Verdict], count: int) -> None:
+def _print_statements(verdicts: Sequence[Verdict], count: int, listed: str) -> None:
     from contraction.statements.render.table import table
 
     print(table(verdicts))
@@ -124,7 +144,7 @@ def _print_statements(verdicts: Sequence[Verdict], count: int) -> None:
     simulated = f" (with {paths} simulated paths)" if paths else ""
     print(f"\n{count} statement{'s' * (count != 1)}, {cases} checks{simulated}, {failed} failed")
     print(
-        "rows: places of the paper, listed in docs/audit.md; checks: simulated paths are not counted; "
+        f"rows: places of the paper, listed in {listed}; checks: simulated paths are not counted; "
         "worst ratio: measured over claimed; "
         "refuted: the printed form was run and failed, as expected, and has no ratio; "
         "loose: the printed bound holds but is not attained; beyond: the text holds, and the check shows more"
@@ -143,12 +163,18 @@ def _print_library(verdicts: Sequence[Verdict], apart: bool) -> None:
 
 
 def _errata(arguments: argparse.Namespace) -> int:
-    from contraction.statements import all_statements
-    from contraction.statements.render.errata import errata_markdown
+    from contraction.statements import all_statements, statements_from
+    from contraction.statements.render.errata import errata_markdown, errata_of_folder
 
-    statements = all_statements()
+    folder = arguments.folder
+    statements = all_statements() if folder is None else statements_from(folder)
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(arguments.seed).items()}
-    print(errata_markdown(statements, refutations), end="")
+    text = (
+        errata_markdown(statements, refutations)
+        if folder is None
+        else errata_of_folder(statements, refutations, folder)
+    )
+    print(text, end="")
     return 0 if all(v.holds for v in refutations.values()) else 1
 
 

@@ -27,6 +27,7 @@ PAGES = {
     "how-to/own-metric.md": False,
     "how-to/own-order.md": False,
     "how-to/own-experiment.md": True,
+    "how-to/own-theorem.md": False,
     "explanations/equality-of-laws.md": False,
     "explanations/synchronisation.md": False,
 }
@@ -48,7 +49,7 @@ def blocks(text: str) -> list[tuple[str, str, str | None]]:
 
 def run_page(text: str, name: str, folder: Path) -> None:
     """Run the blocks of a page in turn and compare what they print."""
-    names: dict = {"__name__": "page"}
+    names: dict = {"__name__": "page", "FOLDER": (DOCS / name).parent}
     for language, code, shown in blocks(text):
         if language == "python":
             printed = io.StringIO()

@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 
+from contraction.statements.folder import statements_from
 from contraction.statements.records import Row, Statement, Verdict, combine
 
-__all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find"]
+__all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find", "statements_from"]
 
 
 @cache
@@ -28,8 +30,15 @@ def all_statements() -> tuple[Statement, ...]:
     return tuple(sorted(found, key=lambda s: (min((r.id for r in s.rows), default=10**6), s.name)))
 
 
-def find(name: str) -> tuple[Statement, ...]:
+def find(name: str, statements: Sequence[Statement] | None = None) -> tuple[Statement, ...]:
     """Statements by name or by the paper's number ("backward_contraction", "Theorem 2.2", "row 14", "14").
+
+    Parameters
+    ----------
+    name : str
+        What is looked for.
+    statements : sequence of Statement or None
+        Where to look (default: all statements of the paper).
 
     Raises
     ------
@@ -38,17 +47,19 @@ def find(name: str) -> tuple[Statement, ...]:
     """
     wanted = name.casefold().strip()
     known: dict[str, list[Statement]] = {}
-    for s in all_statements():
+    statements = all_statements() if statements is None else statements
+    for s in statements:
         for label in (s.name, *s.paper, *(f"row {r.id}" for r in s.rows), *(str(r.id) for r in s.rows)):
             known.setdefault(label.casefold(), []).append(s)
     if wanted in known:
         return tuple(known[wanted])
-    places = sorted({p for s in all_statements() for p in s.paper})
-    names = sorted(s.name for s in all_statements())
-    numbers = sorted({r.id for s in all_statements() for r in s.rows})
+    places = sorted({p for s in statements for p in s.paper})
+    names = sorted(s.name for s in statements)
+    numbers = sorted({r.id for s in statements for r in s.rows})
+    rows = f"row {numbers[0]} to row {numbers[-1]}" if numbers else "none"
     close = difflib.get_close_matches(name, [*places, *names], n=3, cutoff=0.4)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise KeyError(
         f"no statement is called {name!r}{hint}\nKnown places: {'; '.join(places)}\n"
-        f"Known names: {', '.join(names)}\nKnown rows: row {numbers[0]} to row {numbers[-1]}"
+        f"Known names: {', '.join(names)}\nKnown rows: {rows}"
     )

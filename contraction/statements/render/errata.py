@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from contraction.statements.records import Row, Section, Statement, Verdict
 
-__all__ = ["VERSION", "entries", "errata_markdown", "slips"]
+__all__ = ["VERSION", "entries", "errata_markdown", "errata_of_folder", "slips"]
 
 VERSION = "arXiv 2502.01557v1 of 4 February 2025"
 _ORDER = ("changes a conclusion", "repairable", "typo")
@@ -72,27 +72,36 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
     """The letter as Markdown; ``refutations`` ((statement, row) -> verdict) adds what running the text found."""
     lines = ["# Errata of “Training in reverse”", "", *_OPENING.splitlines(), "", "## What stands", ""]
     lines += [*_STANDS.splitlines(), "", *_counts(statements).splitlines(), ""]
-    seen: set[str] = set()
-    stands = [(row, s) for s in statements for row in s.rows if row.stands]
-    for row, s in sorted(stands, key=lambda pair: pair[0].id):
-        label = f"- {row.place} (row {row.id}, `{s.name}`)"
-        if label not in seen:
-            seen.add(label)
-            lines.append(label)
+    return escaped(_joined([*lines, *_sections(statements, refutations)]))
+
+
+def errata_of_folder(
+    statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None, folder: str
+) -> str:
+    """Return the same sections for the statements of a folder, without the letter to the authors of this paper."""
+    text = escaped(_joined(["# Errata", "", "## What stands", "", *_sections(statements, refutations)]))
+    return text.replace("`python -m contraction verify ", f"`python -m contraction verify --from {folder} ")
+
+
+def _sections(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None) -> list[str]:
+    """Return what stands, the errata, the hypotheses to add, and what goes beyond the paper, if there are any."""
+    stands = sorted(((row, s) for s in statements for row in s.rows if row.stands), key=lambda pair: pair[0].id)
+    labels = dict.fromkeys(f"- {row.place} (row {row.id}, `{s.name}`)" for row, s in stands)
+    lines = list(labels) or ["Nothing that is recorded stands as printed."]
     headed = None
-    lines += ["", "## Errata", "", _ERRATA]
-    for row, s in entries(statements, "errata"):
+    for k, (row, s) in enumerate(entries(statements, "errata")):
+        lines += ["", "## Errata", "", _ERRATA] if k == 0 else []
         if row.severity != headed:
             headed = row.severity
             lines += ["", f"### {_HEADINGS[str(headed)]}"]
         lines += _slip(row, s, refutations)
-    lines += ["", "## Hypotheses to add", "", *_HYPOTHESES.splitlines()]
-    for row, s in entries(statements, "hypotheses"):
+    for k, (row, s) in enumerate(entries(statements, "hypotheses")):
+        lines += ["", "## Hypotheses to add", "", *_HYPOTHESES.splitlines()] if k == 0 else []
         lines += _slip(row, s, refutations)
-    lines += ["", "## Beyond the paper", "", *_BEYOND.splitlines()]
-    for row, s in entries(statements, "beyond"):
+    for k, (row, s) in enumerate(entries(statements, "beyond")):
+        lines += ["", "## Beyond the paper", "", *_BEYOND.splitlines()] if k == 0 else []
         lines += _remark(row, s, refutations)
-    return escaped(_joined(lines))
+    return lines
 
 
 def escaped(text: str) -> str:

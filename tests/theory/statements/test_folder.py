@@ -1,0 +1,94 @@
+"""Statements from a user's folder: loaded, run, refused with the name of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contraction.__main__ import main
+from contraction.statements import find, statements_from
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "how-to" / "statements_of_another_paper"
+TEXT = """
+from contraction.statements import Row, Statement, Verdict
+from ._factor import FACTOR
+
+def check(n=3):
+    return Verdict.tight("{name}", ({row},), 2.0**n, FACTOR**n, rounding=0.0)
+
+STATEMENT = Statement(
+    name="{name}", paper=("Lemma {row}",), claim="2^n = 2^n", hypotheses="", rows=(Row({row}, "Lemma {row}", "OK"),),
+    check=check, cases=lambda rng, tier: [{{"n": n}} for n in range(4)],
+)
+"""
+
+
+def write(folder: Path, name: str, row: int, factor: float = 2.0) -> None:
+    (folder / "_factor.py").write_text(f"FACTOR = {factor}")
+    (folder / f"{name}.py").write_text(TEXT.format(name=name, row=row))
+
+
+def test_the_bias_of_constant_step_sgd_and_its_wrong_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--from", str(EXAMPLE)]) == 0
+    printed = capsys.readouterr().out
+    assert "constant_step_bias" in printed
+    assert "refuted" in printed
+    assert "equality_of_laws" not in printed
+    assert "library" not in printed
+    assert main(["errata", "--from", str(EXAMPLE)]) == 0
+    letter = capsys.readouterr().out
+    assert "4 in place of 2." in letter
+    assert "Dherin" not in letter
+
+
+@pytest.mark.control
+def test_a_wrong_coefficient_in_the_claim_fails() -> None:
+    (statement,) = statements_from(EXAMPLE)
+    assert statement.check()
+    for factor in (3.9, 4.1, -4.0):
+        assert not statement.check(factor=factor)
+
+
+def test_names_and_order(tmp_path: Path) -> None:
+    write(tmp_path, "second", 2)
+    write(tmp_path, "first", 1)
+    statements = statements_from(tmp_path)
+    assert [s.name for s in statements] == ["first", "second"]
+    assert find("Lemma 2", statements) == (statements[1],)
+    with pytest.raises(KeyError, match="equality_of_laws"):
+        find("equality_of_laws", statements)
+    assert main(["verify", "--from", str(tmp_path), "second"]) == 0
+    assert main(["verify", "--from", str(tmp_path), "certify"]) == 2
+
+
+@pytest.mark.control
+def test_an_edited_helper_is_read_again_and_a_failure_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "power", 1)
+    assert main(["verify", "--from", str(tmp_path)]) == 0
+    write(tmp_path, "power", 1, factor=3.25)
+    assert main(["verify", "--from", str(tmp_path)]) == 1
+    assert "FAILED power" in capsys.readouterr().err
+
+
+def test_what_is_no_statement_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        statements_from(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        statements_from(tmp_path)
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(ValueError, match=r"empty\.py must define STATEMENT"):
+        statements_from(tmp_path)
+    (tmp_path / "empty.py").write_text("1 / 0")
+    with pytest.raises(ImportError, match=r"empty\.py cannot be loaded: ZeroDivisionError"):
+        statements_from(tmp_path)
+    (tmp_path / "empty.py").unlink()
+    write(tmp_path, "one", 1)
+    (tmp_path / "other.py").write_text((tmp_path / "one.py").read_text())
+    with pytest.raises(ValueError, match="must be called 'other'"):
+        statements_from(tmp_path)
+    write(tmp_path, "other", 1)
+    with pytest.raises(ValueError, match="row 1 belongs to two statements"):
+        statements_from(tmp_path)
