@@ -75,15 +75,16 @@ class Selection:
     def tests_of(self, mutant: Mutant) -> list[Test]:
         """Return the tests that run the edited statement.
 
-        Where none is known to (what runs at import, and what numba compiles): the tests that run any line of the
-        file, or else of the files that import it.
+        What runs at import: the tests that run any line of the file, or else of the files that import it. What no test
+        is known to run, such as what numba compiles: all of these.
         """
         first, last = mutant.lines
         found = [t for line in range(first, last + 1) for t in self._by_line[mutant.file, line]]
-        if not mutant.in_function or not found:
+        unseen = not found
+        if not mutant.in_function or unseen:
             found = list(self._by_file[mutant.file])
-        if not found:
-            found = [t for file in self._importers[mutant.file] for t in self._by_file[file]]
+        if unseen or not found:
+            found += [t for file in self._importers[mutant.file] for t in self._by_file[file]]
         ordered = sorted({test.name: test for test in found}.values(), key=lambda t: t.seconds)
         total = itertools.accumulate(test.seconds for test in ordered)
         return [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]
