@@ -157,3 +157,17 @@ def test_the_displacement_of_bellman_operators_is_the_largest_over_all_draws(sam
             quiet = fam.BellmanOperators(rewards, transitions, 0.8, sampled=sampled).displacement(V).value
             push = (4 * noise.moment(max(p, 1.0))) ** (1 / max(p, 1.0))
             assert bound == pytest.approx(min(quiet + push, max(moves)), rel=1e-12)
+
+
+@pytest.mark.parametrize("noise", [fam.Uniform(-1, 0.5), fam.TwoPoint(-2, 1)])
+@pytest.mark.parametrize("start", [[0.3, -0.2], [4.0, 1.0], [[0.3, -0.2], [4.0, 1.0]]])
+def test_the_displacement_of_single_rows_with_label_noise_is_reached_at_an_end(noise, start):
+    X, y = data(4, 2, 2)
+    family = fam.LeastSquares(X, y, 0.3, label_noise=noise)
+    moves = [
+        np.linalg.norm(family.apply(theta, np.array([[i], [end]], dtype=float)) - theta)
+        for theta in np.atleast_2d(start)
+        for i in range(4)
+        for end in noise.interval
+    ]
+    assert family.displacement(np.array(start)).value == pytest.approx(max(moves), rel=1e-12)
