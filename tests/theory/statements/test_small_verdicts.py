@@ -1,0 +1,63 @@
+"""What a row is told of several verdicts, which pair a verdict names, and a printed text that is run as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from contraction.statements import comparisons
+from contraction.statements.appendix_e import convergence_modes
+from contraction.statements.records import Row, Statement, Verdict
+
+
+def test_a_row_has_the_verdicts_that_speak_of_few_others():
+    """Row 1 has a verdict of its own beside one on rows 1 and 2; row 2 has the latter, and row 3 none."""
+
+    def printed(slip: str) -> Verdict:
+        rows, holds = {"own": ((1,), True), "both": ((1, 2), False)}[slip]
+        return Verdict("shared", rows, "refuted", holds, note=slip)
+
+    rows = tuple(Row(i, "here", "TYPO", quote="Quoted.", correct="Right.", severity="typo") for i in (1, 2, 3))
+    statement = Statement(
+        "shared",
+        (),
+        "",
+        "",
+        rows,
+        lambda: Verdict("shared", (1, 2, 3), "exact", True),
+        lambda rng, tier: [{}],
+        check_printed=printed,
+        printed_cases=lambda rng, tier: [{"slip": "both"}, {"slip": "own"}],
+    )
+    found = statement.refutations()
+    assert {row: (v.rows, v.holds, v.note) for row, v in found.items()} == {
+        1: ((1,), True, "own"),
+        2: ((1, 2), False, "both"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("measured", "claimed", "named", "holds"),
+    [
+        ([1, 3, 2], [4, 4, 4], (3, 4), True),  # the nearest to its claim
+        (
+            [-1, 5],
+            [-2, 5],
+            (-1, -2),
+            False,
+        ),  # the one that fails, though its ratio is below that of the pair that holds
+        ([5, -1], [5, -2], (-1, -2), False),
+        ([3, 5], [2, 2], (5, 2), False),  # the worst of those that fail
+        ([0, 1], [0, 2], (0, 0), True),
+        ([1, 0], [2, 0], (0, 0), True),
+        ([1, 7], [0, 6], (1, 0), False),
+    ],
+)
+def test_the_verdict_on_upper_bounds_names_the_worst_pair(measured, claimed, named, holds):
+    verdict = comparisons.at_most("s", (1,), measured, claimed)
+    assert ((verdict.measured, verdict.claimed), verdict.holds) == (named, holds)
+
+
+def test_the_limit_law_that_names_no_start_is_refuted():
+    verdict = convergence_modes.check_printed()
+    assert verdict
+    assert verdict.measured > 0
