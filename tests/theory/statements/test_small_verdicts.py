@@ -9,6 +9,7 @@ from contraction.statements.appendix_e import convergence_modes
 from contraction.statements.records import Row, Statement, Verdict
 
 
+@pytest.mark.control
 def test_a_row_has_the_verdicts_that_speak_of_few_others():
     """Row 1 has a verdict of its own beside one on rows 1 and 2; row 2 has the latter, and row 3 none."""
 
