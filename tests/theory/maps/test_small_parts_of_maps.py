@@ -126,6 +126,7 @@ def test_pairs_of_iterates_of_expanding_maps_are_those_of_the_plain_loop(factor)
         assert backward[n] == pytest.approx(float(y[0]), rel=1e-12)
 
 
+@pytest.mark.control
 @pytest.mark.parametrize("N", [1, 2, 7, 100])
 def test_the_grid_of_the_regression_is_told_from_its_neighbours(N):
     points = np.array([-1 + 2 * i / N for i in range(N + 1)])
@@ -139,6 +140,7 @@ def test_the_grid_of_the_regression_is_told_from_its_neighbours(N):
     assert not regression_grid.check(N + 1, points)
 
 
+@pytest.mark.control
 def test_verdicts_name_the_pair_that_is_worst():
     tight = Verdict.tight("s", (1,), [1.0, 2.0, 3.0], [1.0, 2.5, 3.1], rounding=[0.0, 0.6, 0.05])
     assert (tight.holds, tight.measured, tight.claimed) == (False, 3.0, 3.1)

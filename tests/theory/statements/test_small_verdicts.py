@@ -36,6 +36,7 @@ def test_a_row_has_the_verdicts_that_speak_of_few_others():
     }
 
 
+@pytest.mark.control
 @pytest.mark.parametrize(
     ("measured", "claimed", "named", "holds"),
     [

@@ -120,6 +120,7 @@ def sharp(m: float, M: float, h: float) -> float:
     return max(abs(1 - h * m), abs(1 - h * M))
 
 
+@pytest.mark.control
 @pytest.mark.parametrize(
     ("error", "holds"), [(0.0, True), (0.9e-4, True), (-0.9e-4, True), (2e-4, False), (-2e-4, False)]
 )
