@@ -131,4 +131,4 @@ class BellmanOperators(RandomOperator):
         quiet = BellmanOperators(self.rewards, self.transitions, self.discount, sampled=self.sampled)
         push = (self.dim * self.actions * self.noise.moment(q)) ** (1 / q)
         value = min(quiet.displacement(theta0).value + push, self.displacement(theta0).value)
-        return Constant(value, "proved", f"sup without noise + (S A E |eps|^p)^(1/p) at p = {q:g}")
+        return Constant(value, self.noise.moment_origin(q), f"sup without noise + (S A E |eps|^p)^(1/p) at p = {q:g}")

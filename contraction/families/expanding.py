@@ -109,7 +109,9 @@ class ExpandingOnAverage(RandomOperator):
             return self.displacement(theta0)
         starts = np.asarray(theta0, dtype=float).reshape(-1)
         values = [math.fsum(w * self.offset.moment(p, c) for c, w in self._centers(t)) ** (1 / p) for t in starts]
-        return Constant(max(values), "proved", f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}")
+        return Constant(
+            max(values), self.offset.moment_origin(p), f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}"
+        )
 
     def _centers(self, theta0: Any) -> list[tuple[float, float]]:
         """(c, weight): the displacement is |b - c|, c = theta0 - K g(theta0)."""

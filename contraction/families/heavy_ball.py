@@ -111,7 +111,7 @@ class HeavyBall(CommonLinear):
             value = min(max(values), jensen)
         else:
             value = max(math.hypot(a, r) for a, r in norms)
-        return Constant(value, "proved", f"(E |T z - z|^p)^(1/p) at p = {p:g}")
+        return Constant(value, self.noise.moment_origin(p), f"(E |T z - z|^p)^(1/p) at p = {p:g}")
 
     @property
     def offset_mean(self) -> NDArray:

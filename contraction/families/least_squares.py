@@ -165,11 +165,11 @@ class LeastSquares(RandomOperator):
             for theta in starts:
                 pairs = self._residuals(theta, norms)
                 values.append(math.fsum(x**p * self.label_noise.moment(p, float(r[0])) for r, x in pairs) / len(pairs))
-            return Constant(abs(self.h) * max(values) ** (1 / p), "proved", source)
+            return Constant(abs(self.h) * max(values) ** (1 / p), self.label_noise.moment_origin(p), source)
         q = max(p, 1.0)
         push = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.moment(q) ** (1 / q)
         value = self.steps.displacement_moment(theta0, q).value + abs(self.h) * float(push)
-        return Constant(value, "proved", source)
+        return Constant(value, self.label_noise.moment_origin(q), source)
 
     def _residuals(self, theta0: NDArray, norms: NDArray) -> list[tuple[NDArray, float]]:
         starts = np.asarray(theta0, dtype=float).reshape(-1, self.dim)

@@ -114,7 +114,7 @@ class LinearizedSGD(CommonLinear):
         if math.isinf(p):
             return self.displacement(theta0)
         value = abs(self.h) * max(self.noise.norm_moment(c, p) for c in self._centers(theta0)) if self.h else 0.0
-        return Constant(value, "proved", f"h (E |eps - H (theta0 - theta*)|^p)^(1/p) at p = {p:g}")
+        return Constant(value, self.noise.moment_origin(p), f"h (E |eps - H (theta0 - theta*)|^p)^(1/p) at p = {p:g}")
 
     @property
     def offset_mean(self) -> NDArray:

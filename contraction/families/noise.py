@@ -17,6 +17,7 @@ from scipy import special
 
 from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
+from contraction.maps.constants import Origin
 from contraction.maps.rounding import EPS
 
 __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
@@ -78,6 +79,10 @@ class Noise:
     def moment(self, p: float, about: float = 0.0) -> float:
         """E |epsilon - about|^p for p > 0, ``inf`` if it is infinite."""
         raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
+
+    def moment_origin(self, p: float) -> Origin:
+        """Return "proved" if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""
+        return "proved"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         """Independent draws of the given shape, float64."""

@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.stats.distributions import rv_frozen
 
+from contraction.families.heavy_tails import Cauchy, Student
 from contraction.families.noise import Gaussian, Noise
+from contraction.families.tail_quadrature import absolute_moment
+from contraction.maps.constants import Origin
 from contraction.maps.draws import takes
 
 __all__ = ["FunctionNoise", "ScipyNoise", "as_noise"]
@@ -23,7 +26,10 @@ class ScipyNoise(Noise):
     """A frozen law on R of `scipy.stats`, such as ``scipy.stats.t(3)``, drawn independently for each coordinate.
 
     SciPy provides mean, variance and support. The p-th moment is exact for p = 2. For other p it is the upper bound
-    that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite.
+    that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite. If the
+    variance is infinite and p < 2, it is that of `Student` or `Cauchy` for ``stats.t`` and ``stats.cauchy``. For other
+    laws it is found by quadrature up to the largest floats (`contraction.families.tail_quadrature`); as the tail beyond
+    is extrapolated, `moment_origin` is then "measured", and `certify` gives an `Estimate`.
 
     Parameters
     ----------
@@ -75,7 +81,25 @@ class ScipyNoise(Noise):
             return True
         raise ValueError(f"it is not known whether E log⁺ is finite for {self!r}, which has no mean")
 
+    @property
+    def _closed(self) -> Noise | None:
+        """The same law with its moments in closed form, for Student's and Cauchy's."""
+        name = self.law.dist.name
+        if name not in ("t", "cauchy"):
+            return None
+        shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
+        if any(np.ndim(x) for x in (*shapes, loc, scale)):
+            return None
+        return Student(float(shapes[0]), float(scale), float(loc)) if name == "t" else Cauchy(float(scale), float(loc))
+
+    def moment_origin(self, p: float) -> Origin:
+        extrapolated = p < 2 and not math.isfinite(self._variance) and self._closed is None
+        return "measured" if extrapolated else "proved"
+
     def moment(self, p: float, about: float = 0.0) -> float:
+        if p < 2 and not math.isfinite(self._variance):
+            closed = self._closed
+            return absolute_moment(self.law, p, about) if closed is None else ROOM * closed.moment(p, about)
         if p <= 2:
             square = self.variance + (self._mean - about) ** 2 if math.isfinite(self._variance) else math.inf
             return ROOM * square if p == 2 else ROOM * square ** (p / 2)

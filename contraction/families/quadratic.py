@@ -92,7 +92,7 @@ class QuadraticSGD(CommonLinear):
             return self.displacement(theta0)
         rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)
         value = abs(self.h) * max(self.noise.norm_moment(row, p) for row in rows) if self.h else 0.0
-        return Constant(value, "proved", f"h (E |eps - theta0|^p)^(1/p) at p = {p:g}")
+        return Constant(value, self.noise.moment_origin(p), f"h (E |eps - theta0|^p)^(1/p) at p = {p:g}")
 
     @property
     def offset_mean(self) -> NDArray:
