@@ -33,6 +33,8 @@ class IndexLaw(ABC):
     size: int
     #: whether the letters are independent with one law
     is_iid: bool = False
+    #: whether the letters are known to be a Markov chain that starts in its stationary law
+    is_stationary_chain: bool = False
 
     @property
     @abstractmethod
@@ -109,6 +111,7 @@ class IID(IndexLaw):
     """Independent letters with the given probabilities; an integer M means M equal ones."""
 
     is_iid = True
+    is_stationary_chain = True
 
     def __init__(self, weights: Iterable[Any] | int) -> None:
         if isinstance(weights, int):
@@ -320,6 +323,11 @@ class MarkovModulated(IndexLaw):
         after = [sum(p * row[b] for p, row in zip(self.initial, self.P, strict=True)) for b in range(self.size)]
         stationary = all(_same(p, q, self.size) for p, q in zip(self.initial, after, strict=True))
         return self.initial if stationary else None
+
+    @property
+    def is_stationary_chain(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the initial law is stationary."""
+        return self.marginal is not None
 
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))

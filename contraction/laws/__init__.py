@@ -36,6 +36,7 @@ from contraction.laws.enumerate import (
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
 from contraction.laws.means import mean_sample_size, mean_test
 from contraction.laws.merged import merged_law
+from contraction.laws.modulated import ModulatedMoments, modulated_moments
 from contraction.laws.paired import PairedResult, sign_flip_test
 from contraction.laws.random_affine import RandomAffineMoments
 
@@ -45,6 +46,7 @@ __all__ = [
     "CalibratedResult",
     "ExactLaw",
     "LawComparison",
+    "ModulatedMoments",
     "PairedResult",
     "RandomAffineMoments",
     "Rates",
@@ -67,6 +69,7 @@ __all__ = [
     "mean_sample_size",
     "mean_test",
     "merged_law",
+    "modulated_moments",
     "moment_bracket",
     "one_sample_test",
     "pair_law",

@@ -26,7 +26,7 @@ from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats
 from contraction.maps.draws import derived_seed, sub_sequence
 from contraction.maps.errors import NotCertified
-from contraction.maps.iterates import backward_iterates
+from contraction.maps.iterates import backward_iterates, forward_iterates
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe, probe_family
 from contraction.values import Value
@@ -76,7 +76,9 @@ def sample_stationary(
     Parameters
     ----------
     family
-        Independent maps of one law.
+        Independent maps of one law, or finitely many maps whose letters are a Markov chain that starts in its
+        stationary law (`contraction.families.MarkovModulated`). The draws are then near the limit of the laws of
+        forward iterates.
     eps
         Precision > 0.
     seed
@@ -95,7 +97,7 @@ def sample_stationary(
     NotCertified
         If the family has no certificate for this p. If the displacement is unbounded, use a finite p.
     ValueError
-        If an argument is invalid, or the maps are not independent.
+        If an argument is invalid, or the maps are neither independent nor a stationary Markov chain.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
@@ -106,8 +108,11 @@ def sample_stationary(
     check_positive("eps", eps)
     if not p >= 1:
         raise ValueError(f"W_p needs p >= 1, got {p!r}")
-    if not family.is_iid:
-        raise ValueError("a stationary law is that of independent maps with one law")
+    if not family.is_iid and not _is_chain(family):
+        raise ValueError(
+            "a stationary law is that of independent maps with one law, or of maps whose letters are a Markov chain "
+            f"that starts in its stationary law; got {family!r}"
+        )
     check_seed(seed)
     if size is not None:
         check_integer("size", size, 1)
@@ -126,8 +131,25 @@ def sample_stationary(
         start = np.broadcast_to(reference, (size, *reference.shape))
     if len(operators):
         probe(operators, start)
-    value = compose(operators, in_floats(start, operators))
+    value = _draw(operators, in_floats(start, operators))
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
+
+
+def _is_chain(family: RandomOperator) -> bool:
+    """Whether the letters of finitely many maps are a Markov chain in its stationary law."""
+    return family.index_law is not None and bool(family.index_law.is_stationary_chain)
+
+
+def _draw(operators: Operators, start: NDArray) -> NDArray:
+    """T_1 … T_n (start) of independent maps, T_n … T_1 (start) of a stationary chain.
+
+    The latter has the law of the backward iterate under the reversed chain, which has the same maps and the same law of
+    one map, so that the certificate bounds its distance to the limit.
+    """
+    if operators.family.is_iid:
+        return compose(operators, start)
+    rows = forward_iterates(operators, start, at=[len(operators)])
+    return np.take(rows, 0, axis=rows.ndim - 1 - operators.family.space.event_ndim)
 
 
 def _certificate(family: RandomOperator, reference: NDArray, p: float, seed: int) -> ErrorBound:

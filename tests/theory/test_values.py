@@ -65,6 +65,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "ExactLaw": lambda: laws.exact_law(CANTOR, 3),
     "LawComparison": lambda: laws.compare_laws(laws.exact_law(CANTOR, 2), laws.exact_law(CANTOR, 3)),
     "Bracket": lambda: laws.Bracket(Fraction(1, 3), 0.5, 1.0, 3, "a", "b"),
+    "ModulatedMoments": lambda: laws.modulated_moments(families.FiniteFamily([(0.5, 0.0), (0.25, 1.0)])),
     "AffineMoments": lambda: laws.affine_moments(GAUSSIAN, 0.0),
     "RandomAffineMoments": lambda: laws.RandomAffineMoments.from_maps([[0.5], [0.25]], [[0.0], [1.0]]),
     "Rates": lambda: laws.Rates(1e-3, 1e-2),
