@@ -198,8 +198,8 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
     """
     if not family.is_iid:
         raise ValueError(
-            f"these closed forms need i.i.d. maps, got {family!r}; stationary moments under a Markov chain of letters are "
-            "those of modulated_moments"
+            f"these closed forms need i.i.d. maps, got {family!r}; stationary moments under a Markov chain of letters "
+            "are those of modulated_moments"
         )
     A, m, V = family.linear_part, family.offset_mean, family.offset_covariance
     if V is not None and not np.all(np.isfinite(V)):
