@@ -9,6 +9,9 @@ from nn_experiments.engine import iterates as iterates
 from nn_experiments.engine.limit import Limit as Limit, limit as limit
 from nn_experiments.engine.state_at import state_at as state_at, state_dict as state_dict
 from nn_experiments.engine.trajectory import Trajectory as Trajectory
+from nn_experiments.orders.audit import OrderAudit as OrderAudit, audit_order as audit_order
+from nn_experiments.orders.bracket_table import Brackets as Brackets
+from nn_experiments.orders.brackets import brackets as brackets
 from nn_experiments.report.own import plot as plot
 from nn_experiments.results.blocks import BrokenBlock as BrokenBlock
 from nn_experiments.results.curves import Curves as Curves

@@ -18,6 +18,12 @@ from nn_experiments.training.choices import DTYPES
 
 __all__ = ["main"]
 
+#: Command -> the module that parses its arguments; those of plots import matplotlib.
+OWN_ARGUMENTS = {
+    "order-test": "nn_experiments.orders.command",
+    "plot": "nn_experiments.report.plotting",
+    "report": "nn_experiments.report.page",
+}
 #: What `argparse.ArgumentParser.add_subparsers` returns.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -44,6 +50,7 @@ def _arguments() -> argparse.ArgumentParser:
 
     _study_arguments(_command(commands, "study", "run one of our own studies of small networks; a stopped one resumes"))
 
+    commands.add_parser("order-test", help="tell which law the order of recorded indices has", add_help=False)
     commands.add_parser("plot", help="draw a figure", add_help=False)
     commands.add_parser("report", help="write one HTML page with all results", add_help=False)
 
@@ -353,9 +360,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:2] == ["plot", "increments"]:
             return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
-        if words[:1] in (["plot"], ["report"]):  # they parse their own arguments, and import matplotlib
-            module = {"plot": "nn_experiments.report.plotting", "report": "nn_experiments.report.page"}[words[0]]
-            return int(importlib.import_module(module).main(words[1:]) or 0)
+        if words and words[0] in OWN_ARGUMENTS:
+            return int(importlib.import_module(OWN_ARGUMENTS[words[0]]).main(words[1:]) or 0)
         args = _arguments().parse_args(words)
         commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
         commands |= {"increments": _increments, "study": _study}

@@ -20,6 +20,7 @@ ALLOWED = {
     "engine": {"training"},
     "paper": {"training"},
     "results": {"paper"},
+    "orders": {"training"},
     "analysis": {"paper", "results"},
     "report": {"analysis", "paper", "results"},
     "runs": {"datasets", "training", "engine", "paper", "results"},

@@ -34,6 +34,9 @@ from nn_experiments.results.merge import Merged  # noqa: E402
 from tests.nn.problems import SGD, problem  # noqa: E402
 from tests.nn.synthetic_results import write_synthetic  # noqa: E402
 
+# torch's own forward mode compiles a few rules on first use in a way that torch has deprecated
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+
 
 def trajectory() -> nne.Trajectory:
     step, batches, state0 = problem("regression", SGD)
@@ -83,6 +86,11 @@ def of_the_analysis() -> dict[str, Any]:
     }
 
 
+def swap() -> nne.Brackets:
+    step, batches, state0 = problem("regression", SGD)
+    return nne.brackets(step, batches, state0, [(1, 2)])
+
+
 def one_of_each(folder: Path) -> dict[str, Any]:
     block = Block(np.array([1, 2]), {"train_loss": np.array([0.5, np.nan])}, {"kernel": "step", "seconds": 1.5})
     return {
@@ -91,6 +99,8 @@ def one_of_each(folder: Path) -> dict[str, Any]:
         "curves": curves(folder),
         "increments": increments(),
         "block": block,
+        "audit": nne.audit_order([[0, 2, 1], [2, 1, 0]]),
+        "brackets": swap(),
         "merged": Merged(folder, copied=2),
     } | of_the_analysis()
 

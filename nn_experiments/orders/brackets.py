@@ -1,0 +1,244 @@
+"""What exchanging two batches changes: the bracket of their vector fields, the predicted and the measured difference.
+
+With T_i(θ) = θ + h V_i(θ) and V_i = −∇L_i, Lemma C.1 gives T_i T_j θ − T_j T_i θ = h² [V_i, V_j](θ) + O(h³), where
+[V_i, V_j] = V_i'V_j − V_j'V_i. T_i T_j applies T_j first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from contraction.arguments import check_integer
+from contraction.maps.errors import NotDeterministic
+from nn_experiments.orders.bracket_table import Brackets
+from nn_experiments.training.batches import Batch, Batches, BatchLike, check_batches
+from nn_experiments.training.step import State, TrainingStep, check_state
+
+__all__ = ["brackets"]
+
+Tensors = dict[str, torch.Tensor]
+
+
+def brackets(
+    step: TrainingStep,
+    batches: Batches,
+    state: State,
+    pairs: Iterable[tuple[int, int]],
+    *,
+    t: int = 1,
+    dtype: torch.dtype | None = torch.float64,
+    vectors: bool = False,
+) -> Brackets:
+    """Return, for pairs of batches, their bracket and what exchanging them changes, predicted and measured.
+
+    Parameters
+    ----------
+    step
+        The step of `from_torch` for SGD, momentum, Adam or AdamW, or a `TrainingStep`.
+    batches
+        i ↦ B_i, as for `nn_experiments.iterates`. For examples, a function that returns batches of one:
+        ``lambda i: nne.Batch(x[i - 1 : i], y[i - 1 : i], i)``.
+    state
+        Parameters θ, the optimizer's memory and buffers, such as `nn_experiments.state_at` returns: the point.
+    pairs
+        (i, j), numbers of batches, i ≠ j. Differences are T_i T_j minus T_j T_i: T_i last, minus T_j last.
+    t
+        Position in the run of the first of the two steps (from 1); schedules and Adam's bias correction read it.
+    dtype
+        In which numbers the state and the inputs are converted before anything is computed. The differences are of size
+        h², and float32 would lose them in rounding. None leaves everything as it is.
+    vectors
+        Whether the result keeps the differences of the parameters themselves, (pairs, d) each.
+
+    Returns
+    -------
+    Brackets
+        A row for each pair.
+
+    Raises
+    ------
+    TypeError
+        If the step is none of those named, or ``batches`` is no function.
+    ValueError
+        If there is no pair, a pair is not of two different integers of at least 1, or the state has no parameters.
+    NotDeterministic
+        If a second evaluation of the same two steps gives another result.
+
+    Notes
+    -----
+    The prediction takes both steps with the gradient of the second one replaced by its linearisation at θ,
+    ∇L_i(θ) + ∇²L_i(θ)(θ_j − θ), where θ_j are the parameters after the first step: one Jacobian-vector product for each
+    order, whatever the number of parameters. For SGD this is h² [V_i, V_j] exactly, with the weight decay as a part of
+    V; for momentum and Adam it is the commutator of the maps of the whole state, in which the memory is not linearised.
+    The error is of order h³ in the parameters for a loss that is smooth near θ, and zero for a quadratic loss. Lemma
+    C.1 and Theorem C.2 have the signs; the minus signs of V = −∇L cancel: [V_i, V_j] = ∇²L_i ∇L_j − ∇²L_j ∇L_i.
+
+    Examples
+    --------
+    Losses (w x − y)²/2 with (x, y) = (1, 0) and (2, 4), at w = 1: gradients 1 and −4, second derivatives 1 and 4.
+
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(model.weight)
+    >>> half = lambda outputs, targets: ((outputs - targets) ** 2).mean() / 2
+    >>> step, state = nne.from_torch(model, half, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> data = {1: (torch.tensor([[1.0]]), torch.tensor([[0.0]])), 2: (torch.tensor([[2.0]]), torch.tensor([[4.0]]))}
+    >>> found = brackets(step, data.__getitem__, state, [(1, 2)], vectors=True)
+    >>> found.predicted_vectors.round(12)  # h² (1·(−4) − 4·1)
+    array([[-0.08]])
+    """
+    if not isinstance(step, TrainingStep):
+        raise TypeError(
+            "brackets need the step of nn_experiments.from_torch for SGD, momentum, Adam or AdamW (without hooks), or "
+            f"a TrainingStep, whose gradients can be differentiated; got {type(step).__name__}"
+        )
+    batches, state = check_batches(batches), check_state("state", state)
+    if not state["parameters"]:
+        raise ValueError("the state has no parameters")
+    check_integer("the position t", t, 1)
+    chosen = _pairs(pairs)
+    start = {part: {name: _as(value, dtype) for name, value in own.items()} for part, own in state.items()}
+    swaps = [_Swap(step, _converted(batches(i), dtype), _converted(batches(j), dtype), start, t) for i, j in chosen]
+    rows = [swap.row() for swap in swaps]
+    used = next(iter(start["parameters"].values())).dtype
+    kept: dict[str, Any] = {}
+    if vectors:
+        kept = {
+            f"{name}_vectors": np.stack([_flat(getattr(swap, name)).numpy(force=True).astype(float) for swap in swaps])
+            for name in ("predicted", "measured")
+        }
+    return Brackets(
+        pairs=np.array(chosen),
+        **{name: np.array([row[name] for row in rows]) for name in rows[0]},
+        method=step.optimizer.method,
+        dimension=sum(value.numel() for value in start["parameters"].values()),
+        t=t,
+        dtype=str(used).removeprefix("torch."),
+        **kept,
+    )
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    found = [tuple(pair) for pair in pairs]
+    for pair in found:
+        if len(pair) != 2:
+            raise ValueError(f"a pair must be two numbers of batches (i, j), got {pair!r}")
+        for i in pair:
+            check_integer("the number of a batch", i, 1)
+        if pair[0] == pair[1]:
+            raise ValueError(f"a pair must be of two different batches, got {pair!r}")
+    if not found:
+        raise ValueError("there are no pairs: give [(1, 2)], say")
+    return [(int(pair[0]), int(pair[1])) for pair in found]
+
+
+def _as(value: Any, dtype: torch.dtype | None) -> Any:  # noqa: ANN401 - inputs may be of any type
+    if dtype is None or not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        return value
+    return value.to(dtype)
+
+
+def _converted(batch: BatchLike, dtype: torch.dtype | None) -> BatchLike:
+    values = [_as(value, dtype) for value in batch]
+    return Batch(*values) if isinstance(batch, Batch) else tuple(values)
+
+
+class _Swap:
+    """T_i T_j and T_j T_i at one state: the bracket, and the difference of the two, predicted and measured."""
+
+    def __init__(self, step: TrainingStep, one: BatchLike, other: BatchLike, state: State, t: int) -> None:
+        self.step, self.state, self.t = step, state, t
+        after = [self._step(state, batch, t) for batch in (one, other)]
+        v, w = self._field(one), self._field(other)
+        here = state["parameters"]
+        self.bracket = _minus(
+            torch.func.jvp(v, (here,), (w(here),))[1],
+            torch.func.jvp(w, (here,), (v(here),))[1],
+        )
+        measured = [self._step(after[1], one, t + 1), self._step(after[0], other, t + 1)]
+        again = self._step(self._step(state, other, t), one, t + 1)
+        if any(not torch.equal(a, b) for a, b in zip(_values(measured[0]), _values(again), strict=True)):
+            raise NotDeterministic("the same two steps gave another result the second time")
+        predicted = [self._linearised(one, after[1]), self._linearised(other, after[0])]
+        self.measured, self.measured_memory = _difference(*measured)
+        self.predicted, self.predicted_memory = _difference(*predicted)
+        self.size = float(_flat(measured[0]["parameters"]).norm())
+
+    def row(self) -> dict[str, float]:
+        """Return the numbers of the table."""
+        bracket, measured, predicted = _flat(self.bracket), _flat(self.measured), _flat(self.predicted)
+        both = float(measured.norm() * predicted.norm())
+        memory = {"memory_predicted": np.nan, "memory_measured": np.nan, "memory_error": np.nan}
+        if self.measured_memory:
+            a, b = _flat(self.predicted_memory), _flat(self.measured_memory)
+            memory = dict(zip(memory, (float(v.norm()) for v in (a, b, b - a)), strict=True))
+        return {
+            "bracket": float(bracket.norm()),
+            "predicted": float(predicted.norm()),
+            "measured": float(measured.norm()),
+            "error": float((measured - predicted).norm()),
+            "cosine": float(measured @ predicted) / both if both else np.nan,
+            "rounding": 4 * torch.finfo(measured.dtype).eps * self.size,
+            **memory,
+        }
+
+    def _step(self, state: State, batch: BatchLike, t: int) -> State:
+        return self.step(state, batch, t)
+
+    def _field(self, batch: BatchLike) -> Callable[[Tensors], Tensors]:
+        """Return V as a function of the parameters: −∇L, with the weight decay where that is a part of the gradient."""
+        decay = 0.0 if self.step.optimizer.method == "adamw" else self.step.optimizer.weight_decay
+        used = self.step.gradients(self.state, batch)[0]
+
+        def slope(parameters: Tensors) -> Tensors:
+            found = self._gradients(batch, self.state)(parameters)[0]
+            return {
+                name: torch.zeros_like(value) if used[name] is None else -(found[name] + decay * value)
+                for name, value in parameters.items()
+            }
+
+        return slope
+
+    def _gradients(self, batch: BatchLike, state: State) -> Callable[[Tensors], tuple[Tensors, Tensors]]:
+        def found(parameters: Tensors) -> tuple[Tensors, Tensors]:
+            with self.step.gradients.frozen(batch):
+                return self.step.gradients.functional(state | {"parameters": parameters}, batch[0], batch[1])
+
+        return found
+
+    def _linearised(self, batch: BatchLike, after: State) -> State:
+        """Return the second step with the gradient, and buffers, linearised at θ."""
+        here = self.state["parameters"]
+        moved = _minus(after["parameters"], here)
+        (slopes, buffers), (turn, drift) = torch.func.jvp(self._gradients(batch, after), (here,), (moved,))
+        used = self.step.gradients(after, batch)[0]
+        gradients = {name: None if used[name] is None else slopes[name] + turn[name] for name in here}
+        late = {n: v + drift[n] if v.is_floating_point() else v for n, v in buffers.items()}
+        index = batch.index if isinstance(batch, Batch) else self.t + 1
+        return self.step.update(after, gradients, late, self.step.optimizer.rate(self.t + 1, index), self.t + 1)
+
+
+def _minus(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> Tensors:
+    return {name: a[name] - b[name] for name in a}
+
+
+def _flat(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([value.reshape(-1) for value in tensors.values()])
+
+
+def _values(state: State) -> list[torch.Tensor]:
+    return [value for part in sorted(state) for value in state[part].values()]
+
+
+def _difference(one: State, other: State) -> tuple[Tensors, Tensors]:
+    """Return the differences of the parameters, and of everything else that is floating point in the state."""
+    memory = {
+        f"{part}/{name}": value - other[part][name]
+        for part in ("optimizer", "buffers")
+        for name, value in one.get(part, {}).items()
+        if value.is_floating_point()
+    }
+    return _minus(one["parameters"], other["parameters"]), memory
