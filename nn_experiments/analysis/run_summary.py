@@ -16,7 +16,7 @@ from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, Figure, plain_fields
 from nn_experiments.results.curves import Curves
 
-__all__ = ["Circumstances", "circumstances", "path_start"]
+__all__ = ["Circumstances", "circumstances", "path_start", "recorded_grid", "spacing"]
 
 #: Recording grids that the paper states; one iterate at a time everywhere else.
 PAPER_EVERY = {"fig11": 100}
@@ -34,14 +34,49 @@ def path_start(order: str, last: int) -> int:
     return 0
 
 
+def spacing(n: np.ndarray) -> int:
+    """Return the gap between iterates if it is one and the same, the last gap aside, which may be smaller; else 0.
+
+    Parameters
+    ----------
+    n
+        (K,) increasing integers. One iterate alone has the gap 1.
+
+    Examples
+    --------
+    >>> spacing(np.array([0, 3, 6, 7])), spacing(np.array([0, 1, 2, 4, 8]))
+    (3, 0)
+    """
+    gaps = np.diff(n)
+    if not len(gaps):
+        return 1
+    even = np.all(gaps[:-1] == gaps[0]) and gaps[-1] <= gaps[0]
+    return int(gaps[0]) if even else 0
+
+
+def recorded_grid(n: np.ndarray) -> str:
+    """Return in words which iterates were recorded.
+
+    Examples
+    --------
+    >>> recorded_grid(np.arange(5)), recorded_grid(np.arange(0, 9, 3)), recorded_grid(2 ** np.arange(8))
+    ('every iterate', 'every 3 iterates', '8 iterates 1 to 64 apart')
+    """
+    every = spacing(n)
+    if not every:
+        return f"{len(n):,} iterates {np.diff(n).min():,} to {np.diff(n).max():,} apart"
+    return "every iterate" if every == 1 else f"every {every:,} iterates"
+
+
 @dataclass(frozen=True, eq=False)
 class Circumstances(Value):
     """How results relate to the figure of the paper.
 
     Attributes
     ----------
-    steps, every
-        Last iterate that every drawn curve reaches, and the usual gap between recorded ones.
+    steps, every, grid
+        Last iterate that every drawn curve reaches, the gap between recorded ones (0 if it is not one and the
+        same), and the recorded ones in words.
     seeds
         How many.
     reductions
@@ -65,17 +100,18 @@ class Circumstances(Value):
     incomplete: tuple[str, ...]
     diverged: tuple[tuple[int, str, int], ...]
     untrained: str = ""
+    grid: str = "every iterate"
 
-    def label(self, *, distances_every: int | None = None) -> str:
+    def label(self, *, distances: str = "") -> str:
         """Return one line for the plot: what was run, and REDUCED where it is less than in the paper.
 
-        For a plot of distances their grid takes the place of that of the curves, of which nothing more is said.
+        For a plot of distances their grid, in words, takes the place of that of the curves, of which nothing more is
+        said.
         """
-        grid = "every iterate" if self.every == 1 else f"every {self.every} iterates"
-        reductions, changes = self.reductions, self.changes
-        if distances_every:
-            grid = f"distances every {distances_every} iterates"
-            reductions = tuple(text for text in reductions if not text.startswith("every "))
+        grid, reductions, changes = self.grid, self.reductions, self.changes
+        if distances:
+            grid = f"distances: {distances}"
+            reductions = tuple(text for text in reductions if not text.startswith(self.grid))
             changes = tuple(text for text in changes if " = " in text)
         text = f"N = {self.steps:,}, {grid} recorded, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
         if reductions:
@@ -117,8 +153,9 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     if not len(full):
         raise ValueError(f"{figure.name}: no iterate recorded yet")
     steps = int(full[-1])
-    every = int(np.median(np.diff(full))) if len(full) > 1 else 1
-    grid = full[full % every == 0] if every > 1 else full
+    every = spacing(full)
+    usual_gap = every or int(np.median(np.diff(full)))
+    grid = full[full % usual_gap == 0]
     incomplete = [
         f"seed {s} {o} has {np.isin(grid, n).sum()} of {len(grid)} iterates"
         for (s, o), n in found.items()
@@ -128,9 +165,9 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     if steps < figure.steps:
         reductions.append(f"{steps:,} of {figure.steps:,} steps")
     usual = PAPER_EVERY.get(figure.name, 1)
-    if every > usual and figure.section != "-":  # else no figure of the paper's
+    if every != usual and len(full) <= steps // usual and figure.section != "-":  # else no figure of the paper's
         theirs = "every iterate" if usual == 1 else f"every {usual} iterates"
-        reductions.append(f"every {every} iterates (the paper: {theirs})")
+        reductions.append(f"{recorded_grid(full)} (the paper: {theirs})")
     if len(curves.seeds) < len(figure.seeds):
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})
@@ -153,6 +190,7 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         tuple(incomplete),
         tuple(diverged),
         _untrained(curves, orders),
+        recorded_grid(full),
     )
 
 

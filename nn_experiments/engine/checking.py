@@ -38,7 +38,7 @@ def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:
     check = getattr(step, "self_check", None)
     if check is None:
         return {}
-    return {"self-check": check if isinstance(check, str) else check(step, batches, state0)}
+    return {"self-check": check(step, batches, state0)}
 
 
 def checked_kernel(step: Step, batches: Batches, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:

@@ -13,7 +13,16 @@ from nn_experiments.cores import available_cores
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES, Experiment, Figure
 
-__all__ = ["DIAGNOSTIC_EVALUATIONS", "curve_cost", "figure_rows", "flops_per_item", "peak"]
+__all__ = [
+    "DIAGNOSTIC_EVALUATIONS",
+    "clock",
+    "curve_cost",
+    "figure_rows",
+    "figure_seconds",
+    "flops_per_item",
+    "peak",
+    "span",
+]
 
 _SIZES = {"digits": (64, 10), "fashion_mnist": (784, 10), "cifar10": (3072, 10), "cifar100": (3072, 100)}
 # Multiply-adds of one forward pass on a 32x32 image, counted layer by layer; the first name that matches is used.
@@ -181,6 +190,20 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     for name, note in experiment.notes.items():
         yield f"  {name} = {getattr(experiment, name)}: {note}"
     yield f"  any of them can be varied: run {figure.name} --set FIELD=VALUE (an unknown FIELD lists those there are)"
+
+
+def span(seconds: float) -> str:
+    """Return a short or long duration as text with a unit and three digits.
+
+    Examples
+    --------
+    >>> [span(seconds) for seconds in (2.5e-6, 0.0123, 2.5, 61.0, 7200.0)]
+    ['2.5 µs', '12.3 ms', '2.5 s', '61 s', '2 h']
+    """
+    for limit, unit, name in ((1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms"), (90.0, 1.0, "s")):
+        if seconds < limit:
+            return f"{seconds / unit:.3g} {name}"
+    return clock(seconds)
 
 
 def clock(seconds: float) -> str:

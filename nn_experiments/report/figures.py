@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import CLAIM, figure, style
-from nn_experiments.analysis.run_summary import circumstances
+from nn_experiments.analysis.run_summary import circumstances, recorded_grid
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report.panels import (
@@ -71,7 +71,7 @@ APART = (
 
 
 def _frame(
-    curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "", distances_every: int | None = None
+    curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "", distances: str = ""
 ) -> tuple[Picture, Panels]:
     rows = len(curves.seeds)
     wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
@@ -80,7 +80,7 @@ def _frame(
     title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
     lines = [
         title + what,
-        *_wrapped(circumstances(curves, entry).label(distances_every=distances_every), int(wide * 13)),
+        *_wrapped(circumstances(curves, entry).label(distances=distances), int(wide * 13)),
     ]
     fig.suptitle("\n".join(lines), fontsize=9.5)
     for k, metric in enumerate(columns):
@@ -228,16 +228,13 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
     curves = curves.select(seeds=[seed for s, seed in enumerate(curves.seeds) if increments[s].any()])
     with style():
         n, _ = curves.path(f"{spaces[0][0]}_increment", seed=curves.seeds[0], order=orders[-1])
-        every = int(np.median(np.diff(n))) if len(n) > 1 else 1
         last = f" at n ≤ {n[-1]:,}" if len(n) and n[-1] < curves.iterates[-1] else ""
-        fig, axes = _frame(
-            curves, entry, [title for _, title, _ in spaces], what=f", distances{last}", distances_every=every
-        )
-        for k, (space, _, unit) in enumerate(spaces):
+        titles = [f"{title}\n({unit})" for _, title, unit in spaces]
+        fig, axes = _frame(curves, entry, titles, what=f", distances{last}", distances=recorded_grid(n))
+        for k, (space, _, _) in enumerate(spaces):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
                 axis.set_yscale("log")
-                axis.set_ylabel(unit if k else f"seed {seed}\n{unit}")
                 for place, name in enumerate(orders):
                     for metric, dashes, text in DISTANCES:
                         look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place], "ms": (9, 6)[place]}
@@ -265,8 +262,9 @@ def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) ->
     if not (apart.size and drawn.size and np.isfinite(apart).all()) or apart.min() < 5 * np.nanmax(drawn):
         return False
     text = f"two independent starts: {apart.min():.3g} to {apart.max():.3g}"
-    box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
-    axis.text(0.02, 0.32, text, transform=axis.transAxes, fontsize=6.5, color="#777777", bbox=box, zorder=10)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** 0.2)  # the words stand above all curves
+    axis.text(0.98, 0.97, text, transform=axis.transAxes, fontsize=6.5, color="#777777", ha="right", va="top")
     return True
 
 
@@ -278,6 +276,8 @@ def _draw_distance(
         finite = np.isfinite(values)
         shown = finite & (values > 0)  # the distance of iterate N to itself has no logarithm
         n, values = n[shown], values[shown]
+        if not len(n):  # no curve, and no entry of the legend
+            return
         few = finite.sum() < FEW or len(n) == 1
         if len(n) < 3:  # a line through two measurements is none
             look = look | {"ls": "none"}
@@ -308,6 +308,7 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
         for axis in axes.flat[len(results) :]:
             axis.set_axis_off()
         names: dict[str, Any] = {}
+        drawn_in: dict[str, list[str]] = {}
         for axis, (curves, entry) in zip(axes.flat, results, strict=False):
             orders = [name for name in entry.orders if name in curves.orders]
             metric = [name for name in entry.metrics if name in curves.metrics][-1]
@@ -325,10 +326,13 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
             axis.set(xlabel="n", ylabel=f"{metric.replace('_', ' ')}, seed {seed}")
             handles, labels = axis.get_legend_handles_labels()
             names |= dict(zip(labels, handles, strict=True))
-        looks: dict[tuple[Any, float], list[str]] = {}
-        for label, handle in names.items():  # the backward orders are drawn alike: one entry, which names them all
-            looks.setdefault((handle.get_color(), handle.get_linewidth()), []).append(label)
-        handles = [names[labels[0]] for labels in looks.values()]
-        labels = [" / ".join(labels) for labels in looks.values()]
-        fig.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)))
+            for label in labels:
+                drawn_in.setdefault(label, []).append(number.removeprefix("Figure "))
+        looks = [(handle.get_color(), handle.get_linewidth()) for handle in names.values()]
+        labels = [  # the orders that are compared with forward are drawn alike: each says where it is
+            label if looks.count(look) == 1 else f"{label} (Figure{'s' * (len(where) > 1)} {', '.join(where)})"
+            for look, (label, where) in zip(looks, drawn_in.items(), strict=True)
+        ]
+        fits = max(1, int(fig.get_figwidth() * 14 / (8 + max(map(len, labels)))))
+        fig.legend(names.values(), labels, loc="outside lower center", ncols=min(fits, len(names)))
     return fig

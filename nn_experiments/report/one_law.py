@@ -28,10 +28,13 @@ def draw_one_law(study: Study) -> Picture:
             law = axes[row][0]
             for k, (order, colour) in enumerate(ORDERS):
                 low, middle, high = np.quantile(one[:, k], [0.1, 0.5, 0.9], axis=0)
-                width, dashes = ((2.4, "-"), (1.2, (0, (4, 3))))[k]
+                width, dashes = ((2.6, "-"), (1.4, (0, (4, 3))))[k]
+                if k == 0:  # one order as a band, the other as two dotted lines: they lie on each other
+                    law.fill_between(n[since], low, high, color=colour, alpha=0.3, lw=0, label=f"{order}: 10 to 90 %")
+                else:
+                    for edge, text in ((low, f"{order}: 10 and 90 %"), (high, None)):
+                        law.plot(n[since], edge, color=colour, lw=1.0, ls=":", label=text)
                 law.plot(n[since], middle, color=colour, lw=width, ls=dashes, label=f"{order}: median")
-                for edge, text in ((low, f"{order}: 10 and 90 %"), (high, None)):
-                    law.plot(n[since], edge, color=colour, lw=0.7 * width, ls=dashes, label=text)
                 paths = axes[row][k + 1]
                 paths.plot(n[since], one[:SINGLE, k].T, color=colour, lw=0.8)
                 if row == 0:

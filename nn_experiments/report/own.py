@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import figure, style
 from contraction.report.html import Section, figure_html, table_html
+from nn_experiments.analysis.run_summary import recorded_grid
 from nn_experiments.paper import curve_names
 from nn_experiments.report.panels import draw_panel, logarithmic
 from nn_experiments.results.blocks import read_settings
@@ -34,10 +35,8 @@ def own_results(folder: Path, name: str | None = None) -> list[Curves]:
 def _label(curves: Curves) -> str:
     """Return one line on what was run."""
     about, n = curves.experiment.get("experiment", {}), curves.iterates
-    every = int(np.median(np.diff(n))) if len(n) > 1 else 1
-    grid = "every iterate" if every == 1 else f"every {every} iterates"
     seeds = f"{len(curves.seeds)} seed{'s' if len(curves.seeds) > 1 else ''}"
-    parts = [f"N = {n[-1]:,}, {grid} recorded, {seeds}"]
+    parts = [f"N = {n[-1]:,}, {recorded_grid(n)} recorded, {seeds}"]
     if about.get("parameters"):
         parts.append(f"{about['parameters']:,} parameters")
     if about.get("batch_size"):

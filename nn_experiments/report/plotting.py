@@ -25,6 +25,7 @@ from nn_experiments.report.own import own_results, plot
 from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
+from nn_experiments.results.run_folders import describe_runs
 from nn_experiments.results.studies import load_study, study_path
 
 __all__ = ["main"]
@@ -126,8 +127,10 @@ def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | N
     if args.run_id:
         found = [curves for curves in found if curves.experiment["identity"].startswith(args.run_id)]
     if len(found) > 1:
-        there = ", ".join(curves.experiment["identity"] for curves in found)
-        raise ValueError(f"{args.out} holds several runs named {args.figure}: choose one by --run-id ({there})")
+        roots = [args.out / curves.experiment["identity"] for curves in found]
+        raise ValueError(
+            f"{args.out} holds several runs named {args.figure}: choose one by --run-id\n{describe_runs(roots)}"
+        )
     if not found:
         return None
     chosen = found[0].select(seeds=args.seeds, orders=args.orders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, plain_fields
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 
-__all__ = ["describe_runs", "load_run", "names_of", "runs_of"]
+__all__ = ["describe_runs", "last_written", "load_run", "names_of", "runs_of"]
 
 #: (seed, curve) -> its blocks of both kinds.
 Found = dict[tuple[int, str], list[blocks.Block]]
@@ -129,6 +130,13 @@ def _varied(about: dict[str, Any]) -> bool:
     return any(about.get(key) != value for key, value in ours.items() if key != "notes")
 
 
+def last_written(root: Path) -> str:
+    """Return when a run's folder got its last block, or its settings if it has none, as local date and time."""
+    files = list(root.glob("*/*/*.npz")) or [root / "experiment.json"]
+    latest = max(path.stat().st_mtime for path in files)
+    return datetime.fromtimestamp(latest).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def describe_runs(roots: Sequence[Path]) -> str:
     """Return a line for each run: its identity and the fields in which the runs differ."""
     fields = {}
@@ -143,5 +151,5 @@ def describe_runs(roots: Sequence[Path]) -> str:
         texts = [f"{name} = {about.get(name)}" for name in differ] or ["the same settings"]
         if not any(root.glob("*/*/*.npz")):
             texts.append("no finished block yet")
-        lines.append(f"  {root.name}: {', '.join(texts)}")
+        lines.append(f"  {root.name} (last written {last_written(root)}): {', '.join(texts)}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import types
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.structure import own_attributes
+from nn_experiments.training.structure import own_attributes, structure
 
 __all__ = ["Fingerprint", "fingerprint"]
 
@@ -33,14 +33,20 @@ class Fingerprint:
     of torch by their class, parameters, buffers and attributes; what comes from a library by its name. An object with a
     method ``describe()`` counts as its class and what that returns.
 
+    Parameters
+    ----------
+    outlined
+        Modules that count by their structure alone, since the values of their tensors come from a state.
+
     Attributes
     ----------
     unknown
         What could not be told apart from something else, such as an open file, in words.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outlined: Iterable[nn.Module] = ()) -> None:
         self.unknown: list[str] = []
+        self._outlined = {id(module): module for module in outlined}
         self._hash = hashlib.sha256()
         self._seen: dict[int, tuple[int, Any]] = {}
 
@@ -70,6 +76,10 @@ class Fingerprint:
             self._hash.update(len(data).to_bytes(8, "little") + data)
 
     def _add_new(self, thing: object, path: str) -> None:
+        if isinstance(thing, nn.Module) and id(thing) in self._outlined:
+            self._put("outline")
+            self.add(structure(thing), path)
+            return
         describe = getattr(thing, "describe", None) if not isinstance(thing, type) else None
         if callable(describe):
             self._put("described", _name(type(thing)))
@@ -234,15 +244,23 @@ def _of_library(module: str | None) -> bool:
     return file is not None and any(Path(file).is_relative_to(folder) for folder in _LIBRARIES)
 
 
-def fingerprint(thing: object, path: str, *, unknown: Callable[[str], object] = lambda text: None) -> str:
+def fingerprint(
+    thing: object,
+    path: str,
+    *,
+    unknown: Callable[[str], object] = lambda text: None,
+    outlined: Iterable[nn.Module] = (),
+) -> str:
     """Return the hash of a thing; report what cannot be told apart to ``unknown``.
+
+    Modules in ``outlined`` count by their structure, without the values of their tensors.
 
     Examples
     --------
     >>> fingerprint([1, 2.0], "it") == fingerprint([1, 2.0], "it") != fingerprint([1, 2], "it")
     True
     """
-    found = Fingerprint().add(thing, path)
+    found = Fingerprint(outlined).add(thing, path)
     for text in found.unknown:
         unknown(text)
     return found.digest

@@ -23,7 +23,7 @@ from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
 from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed
-from nn_experiments.runs.progress import show
+from nn_experiments.runs.progress import one_line, show
 from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
 from nn_experiments.training.averages import Average
@@ -119,6 +119,8 @@ def run(
         If the step, the batches or the metrics are not pure functions.
     JobFailed
         If a block cannot be computed.
+    KeyboardInterrupt
+        After Ctrl-C. A script that lets it pass ends with one line that says what is kept, and exit status 130.
 
     Notes
     -----
@@ -183,9 +185,12 @@ def _run(runner: Runner, progress: bool) -> None:
     try:
         outcome = runner.run()
     except KeyboardInterrupt:
-        if progress:
-            print(f"\ninterrupted; {runner.root} keeps what is done, and the same call goes on", file=sys.stderr)
-        raise
+        done = len(list(runner.root.glob("*/*/*.npz")))
+        stop = KeyboardInterrupt(
+            f"interrupted; {runner.root} keeps the {done} blocks that are done, and the same call goes on from there"
+        )
+        one_line(stop)
+        raise stop from None
     if outcome.missing and progress:
         print(f"{outcome.missing} blocks are still missing; the same call goes on", file=sys.stderr)
 

@@ -106,12 +106,23 @@ class Network:
             if name in described:
                 decides[name] = described[name]
                 continue
-            decides[name] = fingerprint(part, name, unknown=unknown.append)
+            decides[name] = fingerprint(part, name, unknown=unknown.append, outlined=_modules(self.step))
             if name == "state" and callable(part):
                 decides["state of seed 0"] = fingerprint(part(0), name)
         if "batches" not in described and not hasattr(self.batches, "describe"):
             decides["first batches"] = [fingerprint(self.batches(i), "a batch") for i in (1, 2)]
         return decides, unknown
+
+
+def _modules(step: Step) -> list[torch.nn.Module]:
+    """Return the modules that a step trains, the user's own among them: their weights are those of a state.
+
+    A metric or a loss may close over one. What it reads there but the structure is not a part of a run's identity, so
+    that loading weights into a model that has been trained does not begin another run.
+    """
+    loop = getattr(getattr(step, "self_check", None), "loop", None) or getattr(step, "loop", None)
+    models = [getattr(step, "model", None), getattr(loop, "model", None)]
+    return [module for model in models if isinstance(model, torch.nn.Module) for module in model.modules()]
 
 
 def _with_seed(thing: Part, seed: int) -> Part:

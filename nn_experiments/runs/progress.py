@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import TextIO
 
 from nn_experiments.paper.cost import clock
 from nn_experiments.runs.request import Piece
 
-__all__ = ["Progress", "show"]
+__all__ = ["Progress", "one_line", "show"]
 
 
 class Progress:
@@ -43,6 +44,25 @@ class Progress:
         if self.done_blocks == self.blocks:
             left = f"done in {clock(spent)}"
         return f"|{bar:·<20}| {share:4.0%}  {blocks}  {pace}  {left}"
+
+
+def one_line(stop: KeyboardInterrupt) -> None:
+    """Make Python print one line of an exception, without the traceback, where nothing catches it.
+
+    Parameters
+    ----------
+    stop
+        The exception; every other one is printed as before.
+    """
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+        if value is stop:
+            print(f"\n{value}", file=sys.stderr)
+        else:
+            before(kind, value, trace)
+
+    sys.excepthook = hook
 
 
 def show(stream: TextIO | None = None) -> Callable[[Progress], None]:

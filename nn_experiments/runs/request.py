@@ -13,7 +13,7 @@ from nn_experiments.paper.catalogue import Experiment, Figure
 from nn_experiments.paper.cost import DIAGNOSTIC_EVALUATIONS, curve_cost
 from nn_experiments.results import blocks
 
-__all__ = ["Grid", "Piece", "Prices", "Request", "cut", "missing_iterates", "total_cost"]
+__all__ = ["Grid", "Piece", "Prices", "Request", "cut", "missing_iterates", "path_cost", "total_cost"]
 
 #: (seed, curve, kind) -> iterates.
 Missing = Mapping[tuple[int, str, str], Sequence[int]]
@@ -216,6 +216,14 @@ def _piece(seed: int, curve: curve_names.OrderCurve, kind: str, at: Sequence[int
     return Piece(seed, curve.name, kind, tuple(at), maps, seconds)
 
 
+def path_cost(pieces: Sequence[Piece], last: int) -> int:
+    """Return the number of maps of all pieces if each path is gone along once, as `list` counts them."""
+    places: dict[tuple[int, str, str], set[int]] = defaultdict(set)
+    for piece in pieces:
+        places[piece.seed, piece.variant, piece.stream].update(piece.at)
+    return sum(curve_cost(curve_names.parse(name), sorted(at), kind, last) for (_, name, kind), at in places.items())
+
+
 def total_cost(pieces: Sequence[Piece]) -> int:
-    """Return the number of maps of all pieces."""
+    """Return the number of maps of all pieces; a piece that begins in the middle of a path makes its anchor again."""
     return sum(piece.maps for piece in pieces)

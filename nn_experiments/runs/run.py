@@ -14,7 +14,7 @@ import torch
 
 from nn_experiments.cores import available_cores
 from nn_experiments.datasets import MissingData, load_dataset
-from nn_experiments.paper.cost import clock
+from nn_experiments.paper.cost import clock, span
 from nn_experiments.results import blocks
 from nn_experiments.results.blocks import Block
 from nn_experiments.runs import executors
@@ -23,7 +23,7 @@ from nn_experiments.runs.job import Job, run_job
 from nn_experiments.runs.problem import Problem
 from nn_experiments.runs.progress import Progress
 from nn_experiments.runs.rates import measure_rates
-from nn_experiments.runs.request import Grid, Piece, Prices, Request, cut, missing_iterates, total_cost
+from nn_experiments.runs.request import Grid, Piece, Prices, Request, cut, missing_iterates, path_cost, total_cost
 from nn_experiments.runs.setup import ExperimentProblem
 
 __all__ = ["Options", "Outcome", "Runner", "device_of", "foresee", "run"]
@@ -288,16 +288,25 @@ def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
     ]
     if pieces:
         step, evaluation = runner.prices.step, runner.prices.evaluation
-        lines.append(f"  one step {1e3 * step:.3g} ms, one evaluation {1e3 * evaluation:.3g} ms (measured, one thread)")
+        lines.append(f"  one step {span(step)}, one evaluation {span(evaluation)} (measured, one thread)")
     by_order: dict[str, list[Piece]] = {}
     for piece in pieces:
         by_order.setdefault(f"{piece.variant} {piece.stream}", []).append(piece)
     for name, part in sorted(by_order.items()):
         count, spent = sum(len(piece.at) for piece in part), sum(piece.seconds for piece in part)
-        lines.append(f"  {name}: {count} iterates, {total_cost(part):,} steps, {clock(spent)}")
+        lines.append(f"  {name}: {count} iterates, {_steps(part, grid.last)}, {clock(spent)}")
     where = f"of one core, {clock(seconds / workers)} on {workers}" if device == "cpu" else f"on {device}"
-    lines.append(f"  still to do: {len(pieces)} blocks, {total_cost(pieces):,} steps, {clock(seconds)} {where}")
+    lines.append(f"  still to do: {len(pieces)} blocks, {_steps(pieces, grid.last)}, {clock(seconds)} {where}")
     return "\n".join(lines)
+
+
+def _steps(pieces: Sequence[Piece], last: int) -> str:
+    """Return how many steps pieces take: those of `list`, and those that blocks within a path take again."""
+    once = path_cost(pieces, last)
+    again = total_cost(pieces) - once
+    return f"{once:,} steps" + (
+        f" ({again:,} more are taken again by blocks that begin within a path)" if again else ""
+    )
 
 
 def _problem(request: Request, options: Options) -> ExperimentProblem:

@@ -19,7 +19,7 @@ from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss
-from nn_experiments.training.self_check import SelfCheck
+from nn_experiments.training.self_check import SelfCheck, Unchecked
 from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, initial_state
 
 __all__ = ["check_optimizer", "from_torch"]
@@ -61,7 +61,8 @@ def from_torch(
         ``"auto"``, or ``"loop"`` to have every step taken by the user's own model and optimizer.
     check
         Whether `iterates` and `limit` compare three steps with the user's own training loop before they begin. The
-        result is recorded in ``metadata``.
+        result is recorded in ``metadata``. Options of the optimizer that are changed after this call are refused there
+        in either case: the step has the former ones.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def from_torch(
         state = step.loop.start()
         if form == "auto":
             warnings.warn(f"{reason}: {step.slow}", stacklevel=2)
-    step.self_check = SelfCheck(loop, rate=rate, vet=vet) if check else "switched off"
+    step.self_check = SelfCheck(loop, rate=rate, vet=vet) if check else Unchecked(loop)
     return step, state
 
 

@@ -25,6 +25,14 @@ from nn_experiments.training.torch_randomness import seeded
 __all__ = ["OwnLoop"]
 
 State = dict[str, dict[str, torch.Tensor]]
+#: Options of optimizers that say how a step is computed, and not which.
+WITHOUT_EFFECT = ("foreach", "fused", "capturable", "differentiable")
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    return type(one) is type(other) and bool(one == other)
 
 
 class OwnLoop:
@@ -80,6 +88,24 @@ class OwnLoop:
                     f"a step with a hook on the parameter {name} cannot be copied or pickled: it would be lost"
                 )
         return self.__dict__
+
+    def check_options(self) -> None:
+        """Refuse an optimizer whose options were changed since this loop was made, which has the former ones.
+
+        Raises
+        ------
+        ValueError
+            If a learning rate, say, is another one now, with both values.
+        """
+        for k, (group, kept) in enumerate(zip(self.optimizer.param_groups, self.options, strict=False)):
+            for key, before in kept.items():
+                now = group.get(key)
+                if key not in WITHOUT_EFFECT and not _same(now, before):
+                    where = f" of parameter group {k}" if len(self.options) > 1 else ""
+                    raise ValueError(
+                        f"the optimizer's {key}{where} was {before} when the training step was made of it, and is "
+                        f"{now} now, which the step does not know. Call from_torch again for {now}, or set it back"
+                    )
 
     def start(self) -> State:
         """Return the state before the first step, copied from the module as it is now."""

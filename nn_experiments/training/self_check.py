@@ -24,7 +24,7 @@ from nn_experiments.training.torch_randomness import (
     restored_generators,
 )
 
-__all__ = ["Reference", "SelfCheck", "word"]
+__all__ = ["Reference", "SelfCheck", "Unchecked", "word"]
 
 #: The batches of the steps that are compared, innermost first.
 WORD = (2, 1, 3)
@@ -66,6 +66,18 @@ class Reference:
     limits: list[dict[str, float]]
 
 
+@dataclass(frozen=True)
+class Unchecked:
+    """What takes the place of a `SelfCheck` that is switched off: it looks at the optimizer's options alone."""
+
+    loop: OwnLoop
+
+    def __call__(self, step: Step, batches: Batches, state0: State) -> str:
+        """Return what is recorded; see `OwnLoop.check_options` for what is refused."""
+        self.loop.check_options()
+        return "switched off"
+
+
 class SelfCheck:
     """The objects that from_torch was given, and the check that the step made of them does the same.
 
@@ -91,7 +103,8 @@ class SelfCheck:
         maker: str = "from_torch",
         called: str = "the loss",
     ) -> None:
-        self.loop, self.rate, self.vet, self.maker, self.called = loop, rate, vet, maker, called
+        self.loop, self.rate, self.vet = loop, rate, vet
+        self.maker, self.called = maker, called
         self.known: list[tuple[Any, str, Any]] = []
         self.reference: Reference | None = None
 
@@ -119,6 +132,8 @@ class SelfCheck:
         ValueError
             If the optimizer has become unusable, for example because it has taken steps.
         """
+        if self.maker == "from_torch":  # a function given to from_loop may change them
+            self.loop.check_options()
         before = self.recall(batches, "step")
         if before:
             return before[0]

@@ -171,7 +171,7 @@ class TrainingStep:
     ``torch.optim`` parameters whose gradient is None are. Adam counts such steps in ``missed:name``.
     """
 
-    #: A `SelfCheck` if from_torch made the step, a word why there is none, or None.
+    #: A `SelfCheck` (or `Unchecked`) if from_torch made the step, or None.
     self_check: Any = None
 
     def __init__(

@@ -50,6 +50,10 @@ def test_the_picture_has_a_panel_for_each_metric_and_a_line_for_each_number() ->
     assert [len(axis.lines) for axis in drawn.axes] == [1, 2]
     assert drawn.axes[1].lines[1].get_ydata().tolist() == [2, 4, 6]
     assert len(PATH.plot(["loss"]).axes) == 1
+    for one in (PATH.plot("loss"), PATH.plot(["loss"])):  # a name is no list of letters
+        assert [axis.get_title() for axis in one.axes] == ["loss"]
+        assert one.axes[0].get_xlabel() == "n"
+        np.testing.assert_array_equal(one.axes[0].lines[0].get_xydata(), np.stack([PATH.at, PATH["loss"]], axis=1))
     with pytest.raises(KeyError, match="no metric 'x'"):
         PATH.plot(["x"])
 

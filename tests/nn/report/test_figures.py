@@ -293,7 +293,8 @@ def test_an_overview_names_both_orders_once(tmp_path):
     fig = figures.draw_overview(results)
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
         "forward",
-        "backward / backward, reset at 30",  # drawn alike, and both named
+        "backward (Figure 7)",  # drawn alike: each entry says where it is
+        "backward, reset at 30 (Figure 13)",
     ]
     assert [axis.get_ylabel() for axis in fig.axes[:2]] == ["test accuracy, seed 0"] * 2
 
