@@ -42,6 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
 
     listing = _command(commands, "list", "list all figures with their settings and cost, or show one figure in detail")
     listing.add_argument("figure", nargs="?", help="fig2 … fig19, or digits (default: all)")
+    listing.add_argument("--out", type=Path, help="list the runs in this folder instead, with their dates and run IDs")
 
     _run_arguments(_command(commands, "run", "compute what a figure still lacks; a stopped run resumes"))
     _increments_arguments(
@@ -196,7 +197,13 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     from nn_experiments.paper.cost import figure_rows, settings_lines
+    from nn_experiments.results.run_folders import run_rows
 
+    if args.out and args.figure:
+        raise ValueError("list takes either a figure or --out")
+    if args.out:
+        print(*run_rows(args.out), sep="\n")
+        return 0
     for row in settings_lines(catalogue.find(args.figure)) if args.figure else figure_rows():
         print(row)
     return 0

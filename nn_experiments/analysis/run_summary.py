@@ -102,6 +102,11 @@ class Circumstances(Value):
     untrained: str = ""
     grid: str = "every iterate"
 
+    def brief(self) -> str:
+        """Return the last iterate and the seeds, and what is less than in the paper: for a cell of a table."""
+        text = f"N = {self.steps:,}, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
+        return f"{text}. REDUCED: {'; '.join(self.reductions)}" if self.reductions else text
+
     def label(self, *, distances: str = "") -> str:
         """Return one line for the plot: what was run, and REDUCED where it is less than in the paper.
 

@@ -237,7 +237,9 @@ def figure_section(
         rows = findings(curves, entry)
     except TooShort as error:
         return replace(section, body=f"{body}<p>Too short for verdicts: {error}.</p>"), []
-    body += table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(number, rows)])
+    ours = " (asked of an experiment that is not the paper's)" if entry.section == "-" else ""
+    header = [f"{head}{ours}" if head == "The paper's sentence" else head for head in VERDICTS[1:]]
+    body += table_html(header, [row[1:] for row in verdict_rows(number, rows)])
     if not curve_names.compares_steps(entry.orders):
         body += _pictures_and_numbers(curves, entry, rows)
     body += _details("Numbers behind the comparisons", _comparisons(rows))
@@ -286,7 +288,7 @@ def study_section(study: Study, rows: Sequence[Finding]) -> Section:
 def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] = ()) -> list[Section]:
     """Return the experiments' sections: every claim and all verdicts, then a section a figure and a study."""
     sections: list[Section] = []
-    table: list[tuple[str, str, str]] = []
+    table: list[tuple[str, str, str, str]] = []
     counted: dict[tuple[str, str], set[int]] = {}
     judged: dict[str, list[Finding]] = {}
     whole = {(result.entry.name, result.curves.experiment["identity"]): result.curves.seeds for result in results}
@@ -306,18 +308,18 @@ def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] 
             continue
         known.update(curves.seeds)
         sections.append(section)
-        table += [(name, row.topic, row.verdict) for row in rows]
+        table += [(name, circumstances(curves, entry).brief(), row.topic, row.verdict) for row in rows]
         judged.setdefault(entry.name, rows)
     found = {study.name: study_findings(study) for study in studies}
     for study in studies:
         sections.append(study_section(study, found[study.name]))
-        table += [(f"study {study.name}", row.topic, row.verdict) for row in found[study.name]]
+        table += [(f"study {study.name}", "see its section", row.topic, row.verdict) for row in found[study.name]]
     if not sections:
         return []
     claims = claim_rows(judged, found)
     summary = _HOW + "<h3>Every claim of the paper about its experiments</h3>"
     summary += table_html(("Place", "The paper's sentence", "What was found"), claims)
-    summary += "<h3>Every verdict</h3>" + table_html(("Figure", "Claim", "Verdict"), table)
+    summary += "<h3>Every verdict</h3>" + table_html(("Figure", "What was run", "Claim", "Verdict"), table)
     return [Section("networks", "Networks: the paper's claims and what was measured", summary), *sections]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, plain_fields
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 
-__all__ = ["describe_runs", "last_written", "load_run", "names_of", "runs_of"]
+__all__ = ["describe_runs", "last_written", "load_run", "names_of", "run_rows", "runs_of"]
 
 #: (seed, curve) -> its blocks of both kinds.
 Found = dict[tuple[int, str], list[blocks.Block]]
@@ -135,6 +135,27 @@ def last_written(root: Path) -> str:
     files = list(root.glob("*/*/*.npz")) or [root / "experiment.json"]
     latest = max(path.stat().st_mtime for path in files)
     return datetime.fromtimestamp(latest).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def run_rows(folder: Path) -> Iterator[str]:
+    """Yield a line for each run in a folder, the latest first: when it was written, its name, ID, seeds and curves.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no runs.
+    """
+    roots = [path.parent for path in folder.glob("*/experiment.json")]
+    if not roots:
+        raise FileNotFoundError(f"{folder} holds no runs")
+    yield f"{'last written':<18}{'experiment':<22}{'run ID':<18}seeds; curves"
+    for root in sorted(roots, key=last_written, reverse=True):
+        name = blocks.read_settings(root).get("experiment", {}).get("name", "?")
+        parts = {path.parent for path in root.glob("*/*/*.npz") if path.parent.parent.name.isdigit()}
+        seeds = sorted({int(path.parent.name) for path in parts})
+        curves = sorted({path.name for path in parts}, key=curve_names.rank)
+        held = f"{', '.join(map(str, seeds))}; {', '.join(curves)}" if parts else "no finished block yet"
+        yield f"{last_written(root):<18}{name:<22}{root.name:<18}{held}"
 
 
 def describe_runs(roots: Sequence[Path]) -> str:

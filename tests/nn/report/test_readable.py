@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 from matplotlib.colors import to_hex
 
@@ -9,8 +11,9 @@ from contraction.plots.style import FORWARD
 from nn_experiments import load
 from nn_experiments.analysis.run_summary import circumstances
 from nn_experiments.paper import catalogue
-from nn_experiments.report import figures
+from nn_experiments.report import figures, page
 from nn_experiments.report.one_law import draw_one_law
+from nn_experiments.results.figure_results import find_results
 from nn_experiments.results.studies import Study
 from tests.nn.report.test_figures import words
 from tests.nn.synthetic_results import write_synthetic
@@ -65,3 +68,16 @@ def test_median_and_quantiles_of_one_law_look_different():
     (band,) = axis.collections
     assert band.get_label() == "forward: 10 to 90 %"
     assert to_hex(band.get_facecolor()[0]) == FORWARD.lower()
+
+
+def test_every_verdict_stands_beside_what_was_run(tmp_path):
+    """A verdict of one seed and a few steps says so in its row; an experiment of ours is not called the paper's."""
+    write_synthetic(tmp_path, "fig4", steps=60, seeds=(0, 1))
+    write_synthetic(tmp_path, "digits", steps=60, seeds=(0, 1))
+    sections = {section.anchor: section for section in page.network_sections(find_results([tmp_path]))}
+    table = html.unescape(sections["networks"].body.split("Every verdict")[1])
+    assert "What was run" in table
+    assert "N = 60, 2 seeds. REDUCED: 60 of 1,400 steps; 2 of 5 seeds" in table
+    ours = "The paper's sentence (asked of an experiment that is not the paper's)"
+    assert ours in html.unescape(sections["digits"].body)
+    assert ours not in html.unescape(sections["fig4"].body)

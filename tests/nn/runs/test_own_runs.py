@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.paper.cost import figure_seconds, span  # noqa: E402
 from nn_experiments.results.run_folders import describe_runs  # noqa: E402
@@ -162,3 +163,16 @@ def test_runs_to_choose_from_say_when_they_were_written(tmp_path: Path) -> None:
     lines = describe_runs(sorted(tmp_path.iterdir())).splitlines()
     assert len(lines) == 2
     assert all(re.match(r"  \w{16} \(last written \d{4}-\d\d-\d\d \d\d:\d\d\): ", one) for one in lines)
+
+
+def test_list_shows_the_runs_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Small().run(tmp_path, [ct.Forward(), ct.Backward()])
+    (root,) = tmp_path.iterdir()
+    assert main(["list", "--out", str(tmp_path)]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["last", "written", "experiment", "run", "ID", "seeds;", "curves"]
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d  network +{root.name}  0; forward, backward", line)
+    assert main(["list", "--out", str(tmp_path / "none")]) == 1
+    assert "none holds no runs" in capsys.readouterr().err
+    assert main(["list", "fig4", "--out", str(tmp_path)]) == 1
+    assert "either a figure or --out" in capsys.readouterr().err
