@@ -113,12 +113,12 @@ class Circumstances(Value):
         For a plot of distances their grid, in words, takes the place of that of the curves, of which nothing more is
         said.
         """
-        grid, reductions, changes = self.grid, self.reductions, self.changes
+        grid, reductions, changes = f"{self.grid} recorded", self.reductions, self.changes
         if distances:
-            grid = f"distances: {distances}"
+            grid = f"distances recorded {'' if distances.startswith('every') else 'at '}{distances}"
             reductions = tuple(text for text in reductions if not text.startswith(self.grid))
             changes = tuple(text for text in changes if " = " in text)
-        text = f"N = {self.steps:,}, {grid} recorded, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
+        text = f"N = {self.steps:,}, {grid}, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
         if reductions:
             text += f". REDUCED: {'; '.join(reductions)}"
         if self.incomplete:
