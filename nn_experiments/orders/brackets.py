@@ -17,6 +17,7 @@ from contraction.maps.errors import NotDeterministic
 from nn_experiments.orders.bracket_table import Brackets
 from nn_experiments.training.batches import Batch, Batches, BatchLike, check_batches
 from nn_experiments.training.step import State, TrainingStep, check_state
+from nn_experiments.training.trees import flatten
 
 __all__ = ["brackets"]
 
@@ -107,7 +108,9 @@ def brackets(
     kept: dict[str, Any] = {}
     if vectors:
         kept = {
-            f"{name}_vectors": np.stack([_flat(getattr(swap, name)).numpy(force=True).astype(float) for swap in swaps])
+            f"{name}_vectors": np.stack(
+                [flatten(getattr(swap, name).values()).numpy(force=True).astype(float) for swap in swaps]
+            )
             for name in ("predicted", "measured")
         }
     return Brackets(
@@ -165,15 +168,19 @@ class _Swap:
         predicted = [self._linearised(one, after[1]), self._linearised(other, after[0])]
         self.measured, self.measured_memory = _difference(*measured)
         self.predicted, self.predicted_memory = _difference(*predicted)
-        self.size = float(_flat(measured[0]["parameters"]).norm())
+        self.size = float(flatten(measured[0]["parameters"].values()).norm())
 
     def row(self) -> dict[str, float]:
         """Return the numbers of the table."""
-        bracket, measured, predicted = _flat(self.bracket), _flat(self.measured), _flat(self.predicted)
+        bracket, measured, predicted = (
+            flatten(self.bracket.values()),
+            flatten(self.measured.values()),
+            flatten(self.predicted.values()),
+        )
         both = float(measured.norm() * predicted.norm())
         memory = {"memory_predicted": np.nan, "memory_measured": np.nan, "memory_error": np.nan}
         if self.measured_memory:
-            a, b = _flat(self.predicted_memory), _flat(self.measured_memory)
+            a, b = flatten(self.predicted_memory.values()), flatten(self.measured_memory.values())
             memory = dict(zip(memory, (float(v.norm()) for v in (a, b, b - a)), strict=True))
         return {
             "bracket": float(bracket.norm()),
@@ -223,10 +230,6 @@ class _Swap:
 
 def _minus(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> Tensors:
     return {name: a[name] - b[name] for name in a}
-
-
-def _flat(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    return torch.cat([value.reshape(-1) for value in tensors.values()])
 
 
 def _values(state: State) -> list[torch.Tensor]:
