@@ -20,8 +20,8 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.paper.cost import figure_seconds, span  # noqa: E402
 from nn_experiments.results.run_folders import describe_runs  # noqa: E402
 from nn_experiments.runs.request import Prices, Request, cut, missing_iterates, path_cost, total_cost  # noqa: E402
+from tests.nn.runs.small_network import MSE, Small, X, Y  # noqa: E402
 from tests.nn.runs.test_interruptions import blocks, environment  # noqa: E402
-from tests.nn.runs.test_network import MSE, Small, X, Y  # noqa: E402
 
 
 def closing_over(model: torch.nn.Module):
