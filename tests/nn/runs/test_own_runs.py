@@ -176,3 +176,49 @@ def test_list_shows_the_runs_of_a_folder(tmp_path: Path, capsys: pytest.CaptureF
     assert "none holds no runs" in capsys.readouterr().err
     assert main(["list", "fig4", "--out", str(tmp_path)]) == 1
     assert "either a figure or --out" in capsys.readouterr().err
+
+
+class Rows:
+    """Data that notes in a file whenever a process gets a copy of it."""
+
+    def __init__(self, note: Path) -> None:
+        self.note, self.x, self.y = note, X, Y
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        with self.note.open("a") as file:
+            file.write("loaded\n")
+
+
+class FromRows:
+    """Batches of one's own, with seeds, over such data."""
+
+    def __init__(self, rows: Rows, seed: int = 0) -> None:
+        self.rows, self.seed = rows, seed
+
+    def with_seed(self, seed: int) -> FromRows:
+        return FromRows(self.rows, seed)
+
+    def describe(self) -> str:
+        return "rows"
+
+    def __call__(self, i: int) -> nne.Batch:
+        k = (7 * i + self.seed) % 20
+        return nne.Batch(self.rows.x[k : k + 4], self.rows.y[k : k + 4], i)
+
+
+def test_data_reach_a_process_once(tmp_path: Path) -> None:
+    """However many blocks and seeds it computes."""
+    note = tmp_path / "note"
+    note.write_text("")
+    found = Small().run(
+        tmp_path / "out",
+        [ct.Forward(), ct.Backward()],
+        batches=FromRows(Rows(note)),
+        seeds=(0, 1, 2),
+        workers=1,
+        block_seconds=1e-6,
+    )
+    assert found["test_loss"].shape == (3, 2, 5)
+    assert blocks(tmp_path) > 12
+    assert note.read_text().splitlines() == ["loaded"]
