@@ -79,7 +79,7 @@ def _frame(
     number = entry.name.removeprefix("fig")
     title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
     lines = [
-        title + what,
+        *_wrapped(title + what, int(wide * 13)),
         *_wrapped(circumstances(curves, entry).label(distances=distances), int(wide * 13)),
     ]
     fig.suptitle("\n".join(lines), fontsize=9.5)
