@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -157,7 +158,7 @@ class OrderAudit(Value):
             f"p = {test.pvalue:.2g}"
             for test in self.tests
         ]
-        return "\n".join([*lines, f"  {self.advice}"])
+        return "\n".join([*lines, textwrap.fill(self.advice, 110, initial_indent="  ", subsequent_indent="  ")])
 
 
 def audit_order(

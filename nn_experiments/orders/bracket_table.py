@@ -50,7 +50,7 @@ class Brackets(Value):
         (P,), about how far rounding moves a measured difference; where it is not small beside ``measured``, the columns
         before it say little.
     memory_predicted, memory_measured, memory_error
-        (P,), the same three norms for the optimizer's memory and the buffers; NaN where the state has none.
+        (P,), the same three norms for the optimizer's memory; NaN where it has none.
     method, dimension, t, dtype
         The optimizer's method, the number of parameters, the position of the first step, and the numbers' type.
     predicted_vectors, measured_vectors

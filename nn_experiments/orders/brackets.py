@@ -6,7 +6,7 @@ With T_i(θ) = θ + h V_i(θ) and V_i = −∇L_i, Lemma C.1 gives T_i T_j θ �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from contraction.arguments import check_integer
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.orders.bracket_table import Brackets
 from nn_experiments.training.batches import Batch, Batches, BatchLike, check_batches
+from nn_experiments.training.scalar_loss import trainable
 from nn_experiments.training.step import State, TrainingStep, check_state
 from nn_experiments.training.trees import flatten
 
@@ -75,6 +76,7 @@ def brackets(
     ∇L_i(θ) + ∇²L_i(θ)(θ_j − θ), where θ_j are the parameters after the first step: one Jacobian-vector product for each
     order, whatever the number of parameters. For SGD this is h² [V_i, V_j] exactly, with the weight decay as a part of
     V; for momentum and Adam it is the commutator of the maps of the whole state, in which the memory is not linearised.
+    Buffers, such as running statistics, are those of the steps, and are not compared.
     The error is of order h³ in the parameters for a loss that is smooth near θ, and zero for a quadratic loss. Lemma
     C.1 and Theorem C.2 have the signs; the minus signs of V = −∇L cancel: [V_i, V_j] = ∇²L_i ∇L_j − ∇²L_j ∇L_i.
 
@@ -82,6 +84,7 @@ def brackets(
     --------
     Losses (w x − y)²/2 with (x, y) = (1, 0) and (2, 4), at w = 1: gradients 1 and −4, second derivatives 1 and 4.
 
+    >>> import nn_experiments as nne
     >>> model = torch.nn.Linear(1, 1, bias=False)
     >>> _ = torch.nn.init.ones_(model.weight)
     >>> half = lambda outputs, targets: ((outputs - targets) ** 2).mean() / 2
@@ -149,20 +152,55 @@ def _converted(batch: BatchLike, dtype: torch.dtype | None) -> BatchLike:
     return Batch(*values) if isinstance(batch, Batch) else tuple(values)
 
 
+class _Gradient:
+    """The gradient of a batch's loss at a state, with products of the loss's second derivative.
+
+    The second derivative is symmetric, so that a product from the left, by differentiating the gradient's graph once
+    more, is the Jacobian-vector product. Every module with a second derivative in torch has that one.
+    """
+
+    def __init__(self, step: TrainingStep, batch: BatchLike, state: State) -> None:
+        own = step.gradients
+        self.leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
+        buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
+        values = {f"model.{name}": value for part in (self.leaves, buffers) for name, value in part.items()}
+        with torch.enable_grad(), own.frozen(batch):
+            loss, after = torch.func.functional_call(own.objective, values, (batch[0], batch[1], None))
+            found = torch.autograd.grad(
+                trainable(loss), list(self.leaves.values()), create_graph=True, allow_unused=True
+            )
+        self.graph = dict(zip(self.leaves, found, strict=True))
+        self.buffers = buffers | {name: value.detach() for name, value in after.items() if name in buffers}
+
+    def value(self) -> dict[str, torch.Tensor | None]:
+        """Return the gradient by name, None for parameters that the loss does not depend on."""
+        return {name: None if slope is None else slope.detach() for name, slope in self.graph.items()}
+
+    def product(self, direction: Tensors) -> Tensors:
+        """Return ∇²L applied to a direction."""
+        curved = {name: slope for name, slope in self.graph.items() if slope is not None and slope.requires_grad}
+        if not curved:  # a linear loss
+            return {name: torch.zeros_like(value) for name, value in self.leaves.items()}
+        found = torch.autograd.grad(
+            list(curved.values()),
+            list(self.leaves.values()),
+            [direction[name] for name in curved],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        return dict(zip(self.leaves, found, strict=True))
+
+
 class _Swap:
     """T_i T_j and T_j T_i at one state: the bracket, and the difference of the two, predicted and measured."""
 
     def __init__(self, step: TrainingStep, one: BatchLike, other: BatchLike, state: State, t: int) -> None:
         self.step, self.state, self.t = step, state, t
-        after = [self._step(state, batch, t) for batch in (one, other)]
-        v, w = self._field(one), self._field(other)
-        here = state["parameters"]
-        self.bracket = _minus(
-            torch.func.jvp(v, (here,), (w(here),))[1],
-            torch.func.jvp(w, (here,), (v(here),))[1],
-        )
-        measured = [self._step(after[1], one, t + 1), self._step(after[0], other, t + 1)]
-        again = self._step(self._step(state, other, t), one, t + 1)
+        after = [step(state, batch, t) for batch in (one, other)]
+        self.bracket = self._bracket(_Gradient(step, one, state), _Gradient(step, other, state))
+        measured = [step(after[1], one, t + 1), step(after[0], other, t + 1)]
+        again = step(step(state, other, t), one, t + 1)
         if any(not torch.equal(a, b) for a, b in zip(_values(measured[0]), _values(again), strict=True)):
             raise NotDeterministic("the same two steps gave another result the second time")
         predicted = [self._linearised(one, after[1]), self._linearised(other, after[0])]
@@ -173,9 +211,7 @@ class _Swap:
     def row(self) -> dict[str, float]:
         """Return the numbers of the table."""
         bracket, measured, predicted = (
-            flatten(self.bracket.values()),
-            flatten(self.measured.values()),
-            flatten(self.predicted.values()),
+            flatten(part.values()) for part in (self.bracket, self.measured, self.predicted)
         )
         both = float(measured.norm() * predicted.norm())
         memory = {"memory_predicted": np.nan, "memory_measured": np.nan, "memory_error": np.nan}
@@ -192,40 +228,34 @@ class _Swap:
             **memory,
         }
 
-    def _step(self, state: State, batch: BatchLike, t: int) -> State:
-        return self.step(state, batch, t)
-
-    def _field(self, batch: BatchLike) -> Callable[[Tensors], Tensors]:
-        """Return V as a function of the parameters: −∇L, with the weight decay where that is a part of the gradient."""
+    def _bracket(self, one: _Gradient, other: _Gradient) -> Tensors:
+        """Return V_i'V_j − V_j'V_i for V = −∇L, minus the weight decay times θ where that is a part of the gradient."""
         decay = 0.0 if self.step.optimizer.method == "adamw" else self.step.optimizer.weight_decay
-        used = self.step.gradients(self.state, batch)[0]
+        here = self.state["parameters"]
 
-        def slope(parameters: Tensors) -> Tensors:
-            found = self._gradients(batch, self.state)(parameters)[0]
+        def field(own: _Gradient) -> Tensors:
             return {
-                name: torch.zeros_like(value) if used[name] is None else -(found[name] + decay * value)
-                for name, value in parameters.items()
+                name: torch.zeros_like(here[name]) if slope is None else -(slope + decay * here[name])
+                for name, slope in own.value().items()
             }
 
-        return slope
+        def along(own: _Gradient, direction: Tensors) -> Tensors:
+            turn = own.product(direction)
+            return {
+                name: torch.zeros_like(here[name]) if slope is None else -(turn[name] + decay * direction[name])
+                for name, slope in own.graph.items()
+            }
 
-    def _gradients(self, batch: BatchLike, state: State) -> Callable[[Tensors], tuple[Tensors, Tensors]]:
-        def found(parameters: Tensors) -> tuple[Tensors, Tensors]:
-            with self.step.gradients.frozen(batch):
-                return self.step.gradients.functional(state | {"parameters": parameters}, batch[0], batch[1])
-
-        return found
+        return _minus(along(one, field(other)), along(other, field(one)))
 
     def _linearised(self, batch: BatchLike, after: State) -> State:
-        """Return the second step with the gradient, and buffers, linearised at θ."""
-        here = self.state["parameters"]
-        moved = _minus(after["parameters"], here)
-        (slopes, buffers), (turn, drift) = torch.func.jvp(self._gradients(batch, after), (here,), (moved,))
-        used = self.step.gradients(after, batch)[0]
-        gradients = {name: None if used[name] is None else slopes[name] + turn[name] for name in here}
-        late = {n: v + drift[n] if v.is_floating_point() else v for n, v in buffers.items()}
+        """Return the second step with the gradient linearised at θ."""
+        here = _Gradient(self.step, batch, after | {"parameters": self.state["parameters"]})
+        turn = here.product(_minus(after["parameters"], self.state["parameters"]))
+        slopes = {name: None if slope is None else slope + turn[name] for name, slope in here.value().items()}
         index = batch.index if isinstance(batch, Batch) else self.t + 1
-        return self.step.update(after, gradients, late, self.step.optimizer.rate(self.t + 1, index), self.t + 1)
+        rate = self.step.optimizer.rate(self.t + 1, index)
+        return self.step.update(after, slopes, here.buffers, rate, self.t + 1)
 
 
 def _minus(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> Tensors:
@@ -237,11 +267,7 @@ def _values(state: State) -> list[torch.Tensor]:
 
 
 def _difference(one: State, other: State) -> tuple[Tensors, Tensors]:
-    """Return the differences of the parameters, and of everything else that is floating point in the state."""
-    memory = {
-        f"{part}/{name}": value - other[part][name]
-        for part in ("optimizer", "buffers")
-        for name, value in one.get(part, {}).items()
-        if value.is_floating_point()
-    }
+    """Return the differences of the parameters, and of what the optimizer keeps."""
+    kept = one.get("optimizer", {})
+    memory = {name: value - other["optimizer"][name] for name, value in kept.items() if value.is_floating_point()}
     return _minus(one["parameters"], other["parameters"]), memory

@@ -9,9 +9,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-# torch's own forward mode compiles a few rules on first use in a way that torch has deprecated
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-
 PAGE = Path(__file__).parents[2] / "docs" / "orders-and-brackets.md"
 
 

@@ -15,9 +15,6 @@ import nn_experiments as nne  # noqa: E402
 from contraction.expansions.coefficients import difference_coefficients, minus_lie_bracket  # noqa: E402
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss  # noqa: E402
 
-# torch's own forward mode compiles a few rules on first use in a way that torch has deprecated
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-
 PAIRS = [(1, 2), (2, 1), (1, 3), (4, 2)]
 OPTIMIZERS = {
     "sgd": {},
@@ -99,7 +96,7 @@ def test_closed_form_of_a_quadratic() -> None:
     def loss(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return 0.5 * ((outputs[:, 0] - y) ** 2).sum()
 
-    step = nne.TrainingStep(model, loss, nne.Optimizer("sgd", 0.1))
+    step = nne.TrainingStep(model, loss, nne.Optimizer(learning_rate=0.1))
     data = [(torch.from_numpy(r), torch.from_numpy(r @ a)) for r, a in zip(roots, targets, strict=True)]
     state = nne.initial_state(model)
     theta = state["parameters"]["weight"].numpy()[0]
@@ -116,7 +113,7 @@ def test_closed_form_of_momentum() -> None:
     h, mu = 0.1, 0.7
     model = torch.nn.Linear(1, 1, bias=False).double()
     torch.nn.init.ones_(model.weight)
-    step = nne.TrainingStep(model, half, nne.Optimizer("momentum", h, momentum=mu))
+    step = nne.TrainingStep(model, half, nne.Optimizer(method="momentum", learning_rate=h, momentum=mu))
     data = [(torch.tensor([[1.0]]), torch.tensor([[0.0]])), (torch.tensor([[2.0]]), torch.tensor([[4.0]]))]
     found = nne.brackets(step, lambda i: data[i - 1], nne.initial_state(model), [(1, 2)], vectors=True)
     g, H = (1.0, -4.0), (1.0, 4.0)
@@ -155,6 +152,14 @@ def test_float32_says_that_rounding_hides_the_difference() -> None:
     assert np.all(fine.rounding < 1e-4 * fine.measured)
 
 
+@pytest.mark.parametrize("loss", [torch.nn.functional.mse_loss, torch.nn.functional.smooth_l1_loss])
+def test_losses_of_torch(loss) -> None:
+    module, data = network()
+    step, state = nne.from_torch(module, loss, torch.optim.SGD(module.parameters(), lr=1e-3))
+    found = nne.brackets(step, lambda i: data[i - 1], state, [(1, 2)])
+    assert found.error[0] < 0.02 * found.measured[0]
+
+
 def test_frozen_dropout_batch_norm_and_unused_parameters() -> None:
     class Net(torch.nn.Module):
         def __init__(self) -> None:
@@ -184,7 +189,7 @@ def test_frozen_dropout_batch_norm_and_unused_parameters() -> None:
 
 def test_equal_batches_commute() -> None:
     module, data = network()
-    step = nne.TrainingStep(module, half, nne.Optimizer("sgd", 0.1))
+    step = nne.TrainingStep(module, half, nne.Optimizer(learning_rate=0.1))
     found = nne.brackets(step, lambda i: data[0], nne.initial_state(module), [(1, 2)])
     assert found.bracket[0] == found.predicted[0] == found.measured[0] == 0
     assert np.isnan(found.cosine[0])
@@ -218,7 +223,7 @@ def test_a_result_is_a_value_a_table_and_a_picture(tmp_path: Path) -> None:
 def test_what_has_no_brackets_is_refused() -> None:
     module, data = network()
     state = nne.initial_state(module)
-    step = nne.TrainingStep(module, half, nne.Optimizer("sgd", 0.1))
+    step = nne.TrainingStep(module, half, nne.Optimizer(learning_rate=0.1))
     batches = lambda i: data[i - 1]  # noqa: E731
     for pairs, says in (
         ([], "no pairs"),

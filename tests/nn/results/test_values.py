@@ -34,9 +34,6 @@ from nn_experiments.results.merge import Merged  # noqa: E402
 from tests.nn.problems import SGD, problem  # noqa: E402
 from tests.nn.synthetic_results import write_synthetic  # noqa: E402
 
-# torch's own forward mode compiles a few rules on first use in a way that torch has deprecated
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-
 
 def trajectory() -> nne.Trajectory:
     step, batches, state0 = problem("regression", SGD)
