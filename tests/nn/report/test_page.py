@@ -88,7 +88,9 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
     assert anchors == ["networks", "fig4", "fig4-syntheti"]
     with pytest.raises(ValueError, match=r"several runs .*--run-id") as caught:
         load("fig4", out=tmp_path)
-    assert str(caught.value).splitlines()[1:] == [
+    lines = str(caught.value).splitlines()[1:]
+    assert all(re.search(r" \(last written \d{4}-\d\d-\d\d \d\d:\d\d\):", one) for one in lines)
+    assert [re.sub(r" \(last written .*?\)", "", one) for one in lines] == [
         "  synthetic0.05: learning_rate = 0.05",
         "  begun: learning_rate = 0.01, no finished block yet",
         "  synthetic0.01: learning_rate = 0.01",
