@@ -150,8 +150,8 @@ class OrderAudit(Value):
         lines = [
             f"{self.verdict}: {LAWS[self.verdict].title}{weights}",
             f"  {self.reason}",
-            f"  {indices:,} indices below {self.population:,} in {epochs} epoch{'s' * (epochs > 1)} ({self.source}); "
-            f"a law that the order does have is refuted with probability at most {self.level:g}",
+            f"  {indices:,} indices below {self.population:,} in {epochs} epoch{'s' * (epochs > 1)} ({self.source})",
+            f"  a law that the order does have is refuted with probability at most {self.level:g}",
         ]
         lines += [
             f"  {'refutes' if test.refutes else 'agrees with'} {test.law}: {test.name}, {test.measured}, "

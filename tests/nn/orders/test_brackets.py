@@ -15,6 +15,9 @@ import nn_experiments as nne  # noqa: E402
 from contraction.expansions.coefficients import difference_coefficients, minus_lie_bracket  # noqa: E402
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss  # noqa: E402
 
+# torch's own forward mode, which the theory's fields use, compiles a few rules in a way that torch has deprecated
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+
 PAIRS = [(1, 2), (2, 1), (1, 3), (4, 2)]
 OPTIMIZERS = {
     "sgd": {},
@@ -193,7 +196,7 @@ def test_equal_batches_commute() -> None:
     found = nne.brackets(step, lambda i: data[0], nne.initial_state(module), [(1, 2)])
     assert found.bracket[0] == found.predicted[0] == found.measured[0] == 0
     assert np.isnan(found.cosine[0])
-    assert "nan" in str(found)
+    assert "cosine" not in str(found)
     found.plot()
 
 
