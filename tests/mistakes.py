@@ -380,6 +380,48 @@ MISTAKES = (
         "",
         "tests/nn/training/test_from_loop.py::test_what_cannot_be_replayed_is_refused_with_the_reason[no zero_grad]",
     ),
+    Mistake(
+        "the bracket of two batches with the other sign",
+        "nn_experiments/orders/brackets.py",
+        "return _minus(along(one, field(other)), along(other, field(one)))",
+        "return _minus(along(other, field(one)), along(one, field(other)))",
+        "tests/nn/orders/test_brackets.py::test_closed_form_of_a_quadratic",
+    ),
+    Mistake(
+        "the second of two steps linearised where the first one ends",
+        "nn_experiments/orders/brackets.py",
+        'here = _Gradient(self.step, batch, after | {"parameters": self.state["parameters"]})',
+        "here = _Gradient(self.step, batch, after)",
+        "tests/nn/orders/test_brackets.py::test_exact_on_quadratic_losses",
+    ),
+    Mistake(
+        "every test of a law of orders at the level of all",
+        "nn_experiments/orders/audit.py",
+        "level / number[one[0]]",
+        "level",
+        "tests/nn/orders/test_audit.py::test_each_law_is_recognised_at_the_stated_rate",
+    ),
+    Mistake(
+        "signs of pairs that overlap",
+        "nn_experiments/orders/exact_tests.py",
+        "return _ascending(values[:last:2], values[1:last:2])",
+        "return _ascending(values[:-1], values[1:])",
+        "tests/nn/orders/test_exact_tests.py::test_signs_of_all_orders",
+    ),
+    Mistake(
+        "an audit that leaves a sampler's generators where it has moved them",
+        "nn_experiments/orders/recording.py",
+        "for restore in restores:",
+        "for restore in restores[:1]:",
+        "tests/nn/orders/test_audit.py::test_what_is_audited_stays_as_it_was",
+    ),
+    Mistake(
+        "a learning rate changed after from_torch and not seen",
+        "nn_experiments/training/own_loop.py",
+        "if key not in WITHOUT_EFFECT and not _same(now, before):",
+        "if key in WITHOUT_EFFECT and not _same(now, before):",
+        "tests/nn/runs/test_own_runs.py::test_a_learning_rate_changed_after_from_torch_is_refused",
+    ),
 )
 
 
