@@ -73,7 +73,7 @@ def test_median_and_quantiles_of_one_law_look_different():
 def test_every_verdict_stands_beside_what_was_run(tmp_path):
     """A verdict of one seed and a few steps says so in its row; an experiment of ours is not called the paper's."""
     write_synthetic(tmp_path, "fig4", steps=60, seeds=(0, 1))
-    write_synthetic(tmp_path, "digits", steps=60, seeds=(0, 1))
+    write_synthetic(tmp_path, "digits", steps=60, seeds=(0, 1), identity="synthetic1")
     sections = {section.anchor: section for section in page.network_sections(find_results([tmp_path]))}
     table = html.unescape(sections["networks"].body.split("Every verdict")[1])
     assert "What was run" in table
