@@ -140,6 +140,8 @@ class Brackets(Value):
                 right.plot([], [], "s", ms=4, color=FORWARD, label="error of the prediction")
                 right.plot([], [], ".", ms=4, color=SHADE, label="rounding, about")
                 right.set(xscale="log", yscale="log")
+                for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+                    _few_ticks(axis)
                 left.legend(loc="upper left")
                 right.legend(loc="best")
             what = "$\\|T_i T_j\\theta - T_j T_i\\theta\\|$"
@@ -153,3 +155,16 @@ class Brackets(Value):
         if path is not None:
             write_atomically(Path(path), lambda temporary: fig.savefig(temporary))
         return fig
+
+
+def _few_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
+    """Label a logarithmic axis at 1, 2 and 5 of each power of ten, or at powers alone where it spans three or more."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    apart = -(-len(powers) // 6)
+    digits = (1, 2, 5) if len(powers) < 4 else (1,)
+    axis.set_major_locator(FixedLocator([digit * 10.0**k for k in powers[::apart] for digit in digits]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -78,9 +78,11 @@ def _frame(
     fig, axes = figure(rows, len(columns), width=wide, height=1.2 + max(1.5 * rows, 2.2), sharex=True, squeeze=False)
     number = entry.name.removeprefix("fig")
     title = f"Figure {number}: {entry.title}" if number != entry.name else entry.title
+    width = int(wide * 13)
+    heads = [title + what] if len(title + what) <= width else [*_wrapped(title, width), what.removeprefix(", ")]
     lines = [
-        *_wrapped(title + what, int(wide * 13)),
-        *_wrapped(circumstances(curves, entry).label(distances=distances), int(wide * 13)),
+        *heads,
+        *_wrapped(circumstances(curves, entry).label(distances=distances), width),
     ]
     fig.suptitle("\n".join(lines), fontsize=9.5)
     for k, metric in enumerate(columns):
