@@ -151,7 +151,7 @@ def _symbol(text: str, i: int, found: list[_Atom]) -> int:
             j += 1
         return _letters(text, i, j, found)
     elif text[j : j + 1] == "\u0303":
-        found.append(_Atom(f'<mover accent="true"><mi>{c}</mi><mo>~</mo></mover>'))
+        found.append(_Atom(f'<mover accent="true"><mi>{html.escape(c)}</mi><mo>~</mo></mover>'))
         j += 1
     elif c in _LETTERS or (c.isalpha() and c not in _SIGNS):
         found.append(_Atom(f"<mi>{c}</mi>"))

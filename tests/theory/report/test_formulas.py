@@ -8,7 +8,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contraction.plots import PLOTS
@@ -83,7 +83,10 @@ def test_no_script_sign_is_left_in_the_prose():
     assert left <= {"Perm_c"}, left
 
 
+@settings(max_examples=400)
 @given(st.text(alphabet="aAhknTθΣ_^{}()[]|'*√²ₙ√≤=+−·,. -/1290\u0303∞<>&\"", max_size=40))
+@example("0<\u0303 1")
+@example("a & \u0303b < c_{d")
 def test_any_text_becomes_valid_xml(text):
     parts = formulas_in(text)
     assert "".join(part for part, _ in parts) == text
