@@ -79,6 +79,29 @@ def test_every_row_is_drawn_equally_often(batch):
         assert np.all((counts >= low) & (counts <= high))
 
 
+class Keys:
+    """A generator whose numbers are given."""
+
+    def __init__(self, keys: np.ndarray) -> None:
+        self.keys = keys
+
+    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+        assert shape == self.keys.shape
+        return self.keys
+
+
+@pytest.mark.parametrize("batch", [8, 20, 32])
+def test_many_batches_at_once_are_the_rows_of_the_smallest_keys(batch):
+    """Where batches are too many to be listed, each of them takes the b rows with the smallest of 40 independent uniform
+    keys, which are any b of them with the same chance."""
+    X, y = data(40, 1)
+    family = fam.GradientSteps(RidgeLoss(X, y, 0.1), 0.1, batch_size=batch)
+    assert family.batches is None
+    keys = np.random.default_rng(7).random((500, 40))
+    drawn = family.draw_block(Keys(keys), 500)  # type: ignore[arg-type]
+    assert np.array_equal(drawn, np.sort(np.argsort(keys, axis=1)[:, :batch], axis=1))
+
+
 def test_closed_forms_of_bernoulli_convolutions_need_independent_indices():
     """A fresh shuffle of the two has the same law of every letter, and other variances."""
     family = fam.BernoulliConvolution(0.5, law=fam.Reshuffled(2))
