@@ -134,6 +134,20 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
     assert len(re.findall("<img", section.body)) == 4  # with residuals: the orders lie on each other beside baselines
 
 
+def test_the_evidence_on_settling_has_a_row_a_path(folder):
+    """Both spaces, both orders, every seed; none where nothing was asked."""
+    curves, entry = load("fig4", out=folder), catalogue.find("fig4")
+    section, rows = report.figure_section(curves, entry)
+    table = html.unescape(section.body.split("Evidence on settling, a seed")[1].split("</table>")[0])
+    lines = [re.findall("<td>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
+    places = [(s, o, str(n)) for s in ("parameter", "function") for o in ("forward", "backward") for n in curves.seeds]
+    assert [tuple(line[:3]) for line in lines] == places
+    evidence = [e for row in rows for e in row.evidence]
+    assert [line[11] for line in lines] == [e.verdict for e in evidence]
+    assert all(report._number(e.tail) == line[5] for e, line in zip(evidence, lines, strict=True))
+    assert report._evidence([row for row in rows if not row.evidence], curves.seeds, ("forward", "backward")) == ""
+
+
 def test_every_comparison_names_what_is_compared_and_its_unit(folder):
     curves, entry = load("fig4", out=folder), catalogue.find("fig4")
     section, rows = report.figure_section(curves, entry)

@@ -10,7 +10,9 @@ import pytest
 from scipy import integrate, stats
 
 from contraction import families as fam
+from contraction.families._reasons import why_not_curvature, why_not_hessian
 from contraction.families.losses import RidgeLoss
+from contraction.maps.constants import Constant
 from contraction.statements.cases.error_rates import FALSE_ALARM
 
 
@@ -194,3 +196,36 @@ def test_the_displacement_of_single_rows_with_label_noise_is_reached_at_an_end(n
         for end in noise.interval
     ]
     assert family.displacement(np.array(start)).value == pytest.approx(max(moves), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("eigenvalues", "h", "reason"),
+    [
+        ([1e-9, 1e9], 1e-10, "H is singular"),  # nothing beside the largest one
+        ([0.0, 1.0], 0.5, "H is singular"),
+        ([1e-17, 1e-16], 0.5, "k = 1"),  # small, but not beside each other: the step is too small for this norm
+        ([-0.5, 1.0], 0.5, "H is indefinite"),
+        ([-2.0, -1.0], 0.5, "H is negative definite"),
+        ([1.0, 4.0], 0.5, "is outside (0, 2/λ_max)"),
+        ([1.0, 4.0], -0.1, "is outside (0, 2/λ_max)"),
+        ([1.0, 4.0], 0.0, "is outside (0, 2/λ_max)"),
+        ([1.0, 4.0], 0.4, "with h = 0.4, k = 1"),  # another metric was asked for
+    ],
+)
+def test_why_a_quadratic_step_does_not_contract(eigenvalues, h, reason):
+    assert reason in why_not_hessian(h, np.array(eigenvalues), Constant(1.0, "proved", "here"))
+
+
+@pytest.mark.parametrize(
+    ("h", "m", "M", "reason"),
+    [
+        (0.5, 0.0, 1.0, "not strongly convex"),
+        (0.5, -1.0, 1.0, "not strongly convex"),
+        (0.5, 1.0, 4.0, "is outside (0, 2/M)"),
+        (0.0, 1.0, 4.0, "is outside (0, 2/M)"),
+        (0.4, 1.0, 4.0, "with h = 0.4, k = 1"),
+        (1.5, 1.0, 1.0, "with h = 1.5, k = 1"),
+    ],
+)
+def test_why_a_step_on_a_loss_does_not_contract(h, m, M, reason):
+    assert reason in why_not_curvature(h, m, M, Constant(1.0, "proved", "here"))
