@@ -1,4 +1,4 @@
-"""What families draw: successors and rewards of Bellman operators, batches of rows, and the laws that stand for them."""
+"""What families draw, such as successors, rewards and batches, and the laws of batches that stand for laws of rows."""
 
 from __future__ import annotations
 
@@ -72,3 +72,51 @@ def test_which_law_of_batches_stands_for_a_law_of_rows(rows, batch, law, stands)
     else:
         assert type(found) is law
         assert found.size == stands
+
+
+@pytest.mark.parametrize("p", [0.5, 2.0, 400.0])
+def test_moments_of_high_order_do_not_overflow(p):
+    """Maps that move 0 by 1e-3 and by 1e3, with chances 1/4 and 3/4: (1e6)^400 has no floating-point number."""
+    family = fam.FiniteFamily([(0.5, 1e-3), (0.5, 1e3)], [0.25, 0.75])
+    found = family.displacement_moment(np.array([0.0]), p).value
+    assert found == pytest.approx(1e3 * (0.75 + 0.25 * 1e-6**p) ** (1 / p), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("A", "linear"),
+    [
+        (0.5, [[0.5, 0.0], [0.0, 0.5]]),
+        ([0.5, 0.25], [[0.5, 0.0], [0.0, 0.25]]),
+        ([[0.5, 0.1], [0.2, 0.25]], [[0.5, 0.1], [0.2, 0.25]]),
+    ],
+)
+def test_a_common_linear_part_is_a_matrix(A, linear):
+    """Of a number, of a diagonal and of a matrix, which may have entries beside the diagonal."""
+    family = fam.FiniteFamily([(A, [1.0, 0.0]), (A, [0.0, 2.0])], dim=2)
+    for i in (0, 1):
+        assert family.apply(np.array([1.0, 10.0]), i) == pytest.approx(
+            np.array(linear) @ [1.0, 10.0] + [[1.0, 0.0], [0.0, 2.0]][i]
+        )
+    assert np.array_equal(family.linear_part, linear)
+
+
+@pytest.mark.parametrize("p", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("noise", [fam.Laplace(1.0), fam.Student(3.0)])
+def test_moments_have_a_positive_order(noise, p):
+    with pytest.raises(ValueError, match="the order of a moment must be positive"):
+        noise.moment(p)
+
+
+def test_rounding_of_the_sum_of_chances_draws_no_impossible_successor():
+    """Ten times 0.1 adds up to 1 − 2^−53: the largest number that a generator gives is not below it, and still the
+    tenth state follows, not the eleventh, which cannot."""
+    chances = np.array([0.1] * 10 + [0.0])
+    assert np.cumsum(chances)[9] == 1 - 2.0**-53
+    family = fam.BellmanOperators(np.zeros((11, 1)), np.tile(chances, (11, 1, 1)), 0.5)
+
+    class Largest:
+        def random(self, shape: tuple[int, ...]) -> np.ndarray:
+            return np.full(shape, 1 - 2.0**-53)
+
+    draw = family.draw_block(Largest(), None)  # type: ignore[arg-type]
+    assert np.array_equal(draw[1], np.full((11, 1), 9.0))
