@@ -100,3 +100,13 @@ def test_every_order_and_every_iterate_has_one_place_in_the_legend():
     assert np.array_equal(lines["order 3"].get_ydata(), found.errors[1, 0])
     with pytest.raises(ValueError, match="nothing to plot"):
         ex.plot_correction_reach({})
+
+
+@pytest.mark.parametrize(
+    "steps", [[0.1, 0.2, 0.05], [0.1, 0.05, 0.07], [0.1, 0.05, 0.0], [0.1, 0.1], [0.1], [0.1, -0.05]]
+)
+def test_steps_of_observed_orders_decrease_every_time(steps):
+    pytest.importorskip("mpmath")
+    with pytest.raises(ValueError, match="strictly decrease and stay positive"):
+        ex.observed_orders(lambda h: h**3, steps)
+    assert ex.observed_orders(lambda h: 5 * h**3, [0.2, 0.1, 0.025]) == pytest.approx([3, 3], rel=1e-9)

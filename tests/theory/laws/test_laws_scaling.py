@@ -57,4 +57,4 @@ def test_words_name_the_maps_that_there_are(word):
         return [((0, 1), Fraction(1, 2)), (word, Fraction(1, 2))]
 
     with pytest.raises(ValueError, match=r"must name maps 0 … 1, got"):
-        exact_law([(Fraction(1, 2), 0), (Fraction(1, 2), 1)], law, 2, 0)
+        exact_law([(Fraction(1, 2), 0), (Fraction(1, 2), 1)], 2, index_law=law)
