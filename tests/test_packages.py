@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -211,3 +212,9 @@ def test_the_formatter_decides_everywhere() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             if path != Path(__file__):
                 assert "# fmt:" not in path.read_text(encoding="utf-8"), path
+
+
+def test_an_editable_install_is_a_path_that_type_checkers_follow() -> None:
+    """setuptools then writes a ``.pth`` file; its other way is an import hook, which no type checker runs."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["setuptools"]["package-dir"] == {"": "."}
