@@ -47,7 +47,13 @@ from contraction.limits.stationary import (
 )
 from contraction.maps import orders as orders, spaces as spaces
 from contraction.maps.constants import Constant as Constant
-from contraction.maps.domains import Ball as Ball, Box as Box, HalfSpace as HalfSpace, Simplex as Simplex
+from contraction.maps.domains import (
+    Ball as Ball,
+    Box as Box,
+    HalfSpace as HalfSpace,
+    RotatedBox as RotatedBox,
+    Simplex as Simplex,
+)
 from contraction.maps.errors import (
     DeclarationRefuted as DeclarationRefuted,
     MapRefused as MapRefused,

@@ -21,6 +21,7 @@ from contraction.families.least_squares import LeastSquares
 from contraction.families.linearized import LinearizedSGD
 from contraction.families.losses import DataLoss, RidgeLogisticLoss, RidgeLoss, SoftplusLoss
 from contraction.families.noise import Gaussian, GaussianVector, Noise, TwoPoint, Uniform
+from contraction.families.own_loss import OwnLossSteps
 from contraction.families.own_noise import FunctionNoise, ScipyNoise
 from contraction.families.page_rank import PageRank
 from contraction.families.picard import PicardIteration
@@ -52,6 +53,7 @@ __all__ = [
     "LogHeavy",
     "MarkovModulated",
     "Noise",
+    "OwnLossSteps",
     "PageRank",
     "PicardIteration",
     "PrefixMaps",

@@ -14,6 +14,7 @@ from contraction.arguments import check_finite
 from contraction.maps.rounding import EPS
 
 __all__ = [
+    "check_batches",
     "check_weights",
     "finite_array",
     "is_exact",
@@ -91,3 +92,17 @@ def check_weights(
     if abs(total - 1) > slack:
         raise ValueError(f"{name} must sum to one, got {values!r} with sum {total}")
     return exact
+
+
+def check_batches(batches: Iterable[ArrayLike], rows: int) -> NDArray:
+    """Return batches as row numbers (count, b); ValueError unless they have one length and name existing rows."""
+    listed = [np.asarray(b) for b in batches]
+    if not listed:
+        raise ValueError("there must be at least one batch, got none")
+    sizes = {b.shape for b in listed}
+    if len(sizes) != 1 or len(next(iter(sizes))) != 1 or next(iter(sizes)) == (0,):
+        raise ValueError(f"batches must be non-empty lists of rows of equal length, got shapes {sorted(sizes)}")
+    stacked = np.stack(listed)
+    if stacked.dtype.kind not in "iu" or stacked.min() < 0 or stacked.max() >= rows:
+        raise ValueError(f"batches hold row numbers 0 … {rows - 1}, got {stacked.min()} … {stacked.max()}")
+    return stacked

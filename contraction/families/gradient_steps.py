@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
+from contraction.families._checks import check_batches
 from contraction.families._reasons import why_not_curvature
 from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
 from contraction.families.losses import DataLoss, RidgeLoss
@@ -83,7 +84,7 @@ class GradientSteps(RandomOperator):
         if batches is not None:
             if batch_size is not None:
                 raise ValueError("pass batch_size or batches, not both")
-            self.batches = self.given = _check_batches(batches, self.rows)
+            self.batches = self.given = check_batches(batches, self.rows)
             self.batch_size = self.batches.shape[1]
         else:
             self.batch_size = check_integer("batch_size", 1 if batch_size is None else batch_size, 1)
@@ -371,16 +372,3 @@ class GradientSteps(RandomOperator):
 def sharp_factor(h: float, m: float, M: float) -> float:
     """max(|1 - h m|, |1 - h M|), the Lipschitz constant of gradient steps with curvature in [m, M]."""
     return max(abs(1 - h * m), abs(1 - h * M))
-
-
-def _check_batches(batches: Iterable[ArrayLike], rows: int) -> NDArray:
-    listed = [np.asarray(b) for b in batches]
-    if not listed:
-        raise ValueError("there must be at least one batch, got none")
-    sizes = {b.shape for b in listed}
-    if len(sizes) != 1 or len(next(iter(sizes))) != 1 or next(iter(sizes)) == (0,):
-        raise ValueError(f"batches must be non-empty lists of rows of equal length, got shapes {sorted(sizes)}")
-    stacked = np.stack(listed)
-    if stacked.dtype.kind not in "iu" or stacked.min() < 0 or stacked.max() >= rows:
-        raise ValueError(f"batches hold row numbers 0 … {rows - 1}, got {stacked.min()} … {stacked.max()}")
-    return stacked

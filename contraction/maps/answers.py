@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.maps.affine import AffineMaps, as_matrix, linear, stack_affine
 from contraction.maps.balls import AffineEnclosure
 from contraction.maps.constants import Constant, Origin
+from contraction.maps.domains import RotatedBox
 from contraction.maps.known import Known
 from contraction.maps.points import declared_number
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
+from contraction.maps.step_enclosures import StepEnclosure
 from contraction.types import Draw
 
 __all__ = ["Answers"]
@@ -150,6 +152,14 @@ class Answers:
         Each map of the support must belong to one of the returned `contraction.maps.balls.AffineEnclosure` objects.
         Build their entries with `contraction.maps.balls.ball` from the exact numbers of the family, not from rounded
         ones. None if unknown.
+        """
+        return None
+
+    def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure] | None:
+        """Gradient steps enclosed on a box, one for each map of the support, for ``certify(region=box)``.
+
+        Gradient and Hessian at the centre are enclosed, and what the Hessian changes by over the box is bounded, with
+        outward rounding (`contraction.maps.step_enclosures`). None if unknown.
         """
         return None
 

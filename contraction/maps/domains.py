@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Ball", "Box", "Domain", "HalfSpace", "Points", "Simplex", "as_domain"]
+from contraction.values import Value
+
+__all__ = ["Ball", "Box", "Domain", "HalfSpace", "Points", "RotatedBox", "Simplex", "as_domain"]
 
 
 class Domain(ABC):
@@ -58,6 +60,68 @@ class Box(Domain):
         width = np.where(bounded, high - low, 0.0)
         inside = np.where(bounded, np.where(bounded, low, 0.0) + rng.uniform(0, 1, x.shape) * width, x)
         return np.where(np.arange(count).reshape(-1, *[1] * near.ndim) % 2 == 0, inside, x)
+
+
+@dataclass(frozen=True, eq=False)
+class RotatedBox(Value, Domain):
+    """All center + Q u with |u_j| <= radii_j: a box along the columns of Q, for ``certify(family, theta0, region=…)``.
+
+    Parameters
+    ----------
+    center
+        Shape (d,).
+    radii
+        Positive numbers, shape (d,).
+    basis
+        Q, an invertible matrix of shape (d, d) (default: the identity).
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an entry is not finite, a radius is not positive, or the basis is singular.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import contraction as ct
+    >>> diamond = ct.RotatedBox([0.0, 0.0], [1.0, 1.0], np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2))
+    >>> diamond.contains(np.array([[1.2, 0.0], [0.9, 0.9]])).tolist()
+    [True, False]
+    """
+
+    center: NDArray
+    radii: NDArray
+    basis: NDArray = None  # pyright: ignore[reportAssignmentType]
+
+    def __post_init__(self) -> None:
+        center, radii = (np.array(x, dtype=float) for x in (self.center, self.radii))
+        if center.ndim != 1 or radii.shape != center.shape:
+            raise ValueError(f"a box needs center and radii of shape (d,), got shapes {center.shape} and {radii.shape}")
+        basis = np.eye(len(center)) if self.basis is None else np.array(self.basis, dtype=float)
+        if basis.shape != (len(center),) * 2:
+            raise ValueError(f"the basis of a box must have shape ({len(center)}, {len(center)}), got {basis.shape}")
+        if not all(np.all(np.isfinite(x)) for x in (center, radii, basis)):
+            raise ValueError("center, radii and basis of a box must have finite entries")
+        if not np.all(radii > 0):
+            raise ValueError(f"the radii of a box must be positive, got {float(np.min(radii))!r}")
+        if np.linalg.matrix_rank(basis) < len(center):
+            raise ValueError("the basis of a box must be invertible, got a singular matrix")
+        for name, value in (("center", center), ("radii", radii), ("basis", basis)):
+            object.__setattr__(self, name, value)
+        super().__post_init__()
+
+    def coordinates(self, x: NDArray) -> NDArray:
+        """The coordinates u of points (..., d), in floating point."""
+        return np.linalg.solve(self.basis, (np.asarray(x, dtype=float) - self.center)[..., None])[..., 0]
+
+    def contains(self, x: NDArray) -> NDArray:
+        room = self.radii + np.linalg.norm(np.linalg.inv(self.basis), np.inf) * _slack(x)[..., None]
+        return np.all(np.abs(self.coordinates(x)) <= room, axis=-1)
+
+    def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
+        u = rng.uniform(-1, 1, (count, len(self.radii)))
+        u[::2] = np.where(rng.random(u[::2].shape) < 0.5, np.sign(u[::2]), u[::2])  # half of them on faces
+        return self.center + (u * self.radii) @ self.basis.T
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,131 @@
+"""Gradient steps on a smooth loss of one's own, written for one row of data, with enclosures over a box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.arguments import check_integer, check_positive
+from contraction.families._checks import check_batches, finite_array
+from contraction.maps.domains import RotatedBox
+from contraction.maps.operators import RandomOperator
+from contraction.maps.spaces import Euclidean
+from contraction.maps.step_enclosures import StepEnclosure, enclose_step
+from contraction.maps.taylor import Tape, differentiate
+
+__all__ = ["OwnLossSteps"]
+
+
+class OwnLossSteps(RandomOperator):
+    """T_B(theta) = theta - h grad L_B(theta), L_B the mean of a loss over the rows of a batch B plus weight decay.
+
+    Parameters
+    ----------
+    loss
+        ``loss(theta, *row)`` -> number, written for one row of data with NumPy's smooth functions: +, -, *, /, @,
+        integer powers, exp, log, log1p, tanh, expit, sqrt, sin, cos and logaddexp(0, ·). It must not branch on theta.
+    data
+        Arrays with one entry per row of data along the first axis; ``loss`` gets one entry of each.
+    dim
+        The number of parameters d.
+    h
+        Learning rate > 0.
+    batches
+        The batches, row numbers of shape (count, b), one of which is drawn uniformly at each step.
+    ridge
+        Weight decay rho >= 0: rho |theta|²/2 is added to the loss of every batch.
+
+    Raises
+    ------
+    ValueError
+        If data or batches have the wrong shape, or a number is out of its range.
+    MapRefused
+        If the loss uses a function that is not listed, branches, or does not give one number for one row.
+
+    Examples
+    --------
+    A neuron with a logistic loss:
+
+    >>> import numpy as np
+    >>> from contraction.families import OwnLossSteps
+    >>> def loss(theta, x, y):
+    ...     return np.log1p(np.exp(-y * theta[2] * np.tanh(x @ theta[:2])))
+    >>> x = np.array([[1.0, 2.0], [3.0, 1.0], [0.0, 1.0], [2.0, 2.0]])
+    >>> family = OwnLossSteps(loss, (x, [1.0, -1.0, 1.0, -1.0]), 3, h=0.1, batches=[[0, 1], [2, 3]], ridge=0.1)
+    >>> family.apply(np.zeros(3), np.array([0, 1])).tolist()
+    [0.0, 0.0, 0.0]
+    """
+
+    vectorized = False
+    dim: int
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        data: Iterable[ArrayLike],
+        dim: int,
+        *,
+        h: float,
+        batches: Iterable[ArrayLike],
+        ridge: float = 0.0,
+    ) -> None:
+        if not callable(loss):
+            raise TypeError(f"loss must be a function of theta and one row of data, got {loss!r}")
+        arrays = [np.array(one, dtype=float) for one in data]
+        if not arrays or any(one.ndim == 0 or len(one) != len(arrays[0]) or len(one) == 0 for one in arrays):
+            shapes = [one.shape for one in arrays]
+            raise ValueError(f"data must be arrays with the same number of rows along the first axis, got {shapes}")
+        self.data = tuple(finite_array("data", one, (None,) * one.ndim) for one in arrays)
+        self.loss, self.dim = loss, check_integer("the number of parameters dim", dim, 1)
+        self.h, self.ridge = check_positive("the learning rate h", h), check_positive("the ridge rho", ridge, zero=True)
+        self.batches = check_batches(batches, len(self.data[0]))
+        self.space, self.name = Euclidean(), "OwnLossSteps"
+        self.gradient(np.zeros(self.dim), self.batches[0][:1])
+
+    def __repr__(self) -> str:
+        count, size = self.batches.shape
+        return f"OwnLossSteps(dim={self.dim}, h={self.h:g}, {count} batches of {size}, ridge={self.ridge:g})"
+
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+        """Rows of the batch, integers, shape (b,), or a list of them for replicas."""
+        return super().draw_block(rng, replicas) if replicas else self._draw(rng)
+
+    def _draw(self, rng: np.random.Generator) -> NDArray:
+        return self.batches[rng.integers(len(self.batches))]
+
+    def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
+        """Gradient of the mean loss of a batch, with weight decay: theta (..., d), rows (b,) -> (..., d)."""
+        theta = np.asarray(theta, dtype=float)
+        if theta.shape[-1] != self.dim:
+            raise ValueError(f"theta must have {self.dim} coordinates, got shape {theta.shape}")
+        points = theta.reshape(-1, self.dim)
+        tape = Tape([points[:, m, None] for m in range(self.dim)], 1)
+        terms = differentiate(self.loss, tape, tuple(one[rows] for one in self.data))
+        out = self.ridge * points
+        for place, row in enumerate(tape.rows):
+            slope = np.broadcast_to(terms.get((place,), 0.0), (len(points), len(rows)))
+            for m, coefficient in row.items():
+                out[:, m] += np.mean(slope * coefficient, axis=-1)
+        return out.reshape(theta.shape)
+
+    def _of_points(self, theta: NDArray, draw: NDArray) -> NDArray:
+        return theta - self.h * self.gradient(theta, draw)
+
+    @property
+    def is_iid(self) -> bool:
+        return True
+
+    def finite_support(self) -> list[tuple[Any, NDArray]]:
+        """(probability, rows) of every batch."""
+        return [(Fraction(1, len(self.batches)), rows) for rows in self.batches]
+
+    def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure]:
+        """Every batch's step, enclosed on a box in coordinates of its own; see `RandomOperator.step_enclosures`."""
+        return [
+            enclose_step(self.loss, tuple(one[rows] for one in self.data), region, self.h, self.ridge)
+            for rows in self.batches
+        ]

@@ -1,0 +1,320 @@
+"""Arrays of intervals with outward rounding: a midpoint and a radius for each entry, in float64.
+
+An entry stands for every real number in [mid - rad, mid + rad], and each operation encloses every exact result. The
+midpoint is what floating point gives; its rounding error, at most 2^-53 of it, is added to the radius, and radii are
+rounded up. Elementary functions are evaluated in ball arithmetic (python-flint), because those of NumPy state no error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.maps.balls import load_flint
+from contraction.maps.errors import NotCertified
+from contraction.maps.rounding import EPS, gamma
+
+__all__ = ["Intervals", "above", "as_intervals", "below", "derivatives"]
+
+TINY = 1e-300  # more than what underflow of a few operations loses
+
+
+def above(x: ArrayLike, operations: float) -> NDArray:
+    """An upper bound of numbers >= 0 that were computed with this number of rounded operations each."""
+    return np.asarray(x, dtype=float) * (1 + (operations + 2) * EPS) + TINY
+
+
+def below(x: ArrayLike, operations: float) -> NDArray:
+    """A lower bound of numbers >= 0 that were computed with this number of rounded operations each (0 at least)."""
+    return np.maximum(np.asarray(x, dtype=float) * (1 - (operations + 2) * EPS) - TINY, 0.0)
+
+
+class Intervals:
+    """Intervals [mid - rad, mid + rad], entry by entry; arithmetic with numbers, arrays and other intervals.
+
+    Parameters
+    ----------
+    mid
+        Midpoints, any shape; each float is taken as an exact number.
+    rad
+        Radii >= 0, of a shape that broadcasts to that of ``mid`` (default: 0).
+
+    Examples
+    --------
+    >>> from contraction.maps.intervals import Intervals
+    >>> third = 1 / Intervals(3.0)
+    >>> bool(third.low * 3 < 1 < third.high * 3), float(third.rad) < 1e-16
+    (True, True)
+    """
+
+    __slots__ = ("mid", "rad")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, mid: ArrayLike, rad: ArrayLike = 0.0) -> None:
+        self.mid = np.asarray(mid, dtype=float)
+        self.rad = np.broadcast_to(np.asarray(rad, dtype=float), self.mid.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.mid.shape
+
+    @property
+    def low(self) -> NDArray:
+        """A lower bound of every number of each interval."""
+        return np.nextafter(self.mid - self.rad, -np.inf)
+
+    @property
+    def high(self) -> NDArray:
+        """An upper bound of every number of each interval."""
+        return np.nextafter(self.mid + self.rad, np.inf)
+
+    @property
+    def magnitude(self) -> NDArray:
+        """An upper bound of the absolute value of every number of each interval."""
+        return above(np.abs(self.mid) + self.rad, 1)
+
+    @property
+    def T(self) -> Intervals:
+        """The intervals with reversed axes."""
+        return Intervals(self.mid.T, self.rad.T)
+
+    def __repr__(self) -> str:
+        return f"Intervals({self.mid!r}, {self.rad!r})"
+
+    def __getitem__(self, key: Any) -> Intervals:
+        return Intervals(self.mid[key], self.rad[key])
+
+    def contains(self, x: ArrayLike) -> NDArray:
+        """Which numbers lie in their intervals, entry by entry."""
+        x = np.asarray(x, dtype=float)
+        return (self.low <= x) & (x <= self.high)
+
+    def widened(self, by: ArrayLike) -> Intervals:
+        """The intervals with radii larger by ``by`` >= 0."""
+        return Intervals(self.mid, above(self.rad + np.asarray(by), 1))
+
+    def __neg__(self) -> Intervals:
+        return Intervals(-self.mid, self.rad)
+
+    def __pos__(self) -> Intervals:
+        return self
+
+    def __add__(self, other: Any) -> Intervals:
+        if not isinstance(other, NUMBERS):
+            return NotImplemented
+        other = as_intervals(other)
+        mid = self.mid + other.mid
+        return Intervals(mid, above(self.rad + other.rad + EPS * np.abs(mid), 3))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Intervals:
+        if not isinstance(other, NUMBERS):
+            return NotImplemented
+        return self + (-as_intervals(other))
+
+    def __rsub__(self, other: Any) -> Intervals:
+        return as_intervals(other) + (-self)
+
+    def __mul__(self, other: Any) -> Intervals:
+        if not isinstance(other, NUMBERS):
+            return NotImplemented
+        other = as_intervals(other)
+        mid = self.mid * other.mid
+        spread = np.abs(self.mid) * other.rad + self.rad * (np.abs(other.mid) + other.rad)
+        return Intervals(mid, above(spread + EPS * np.abs(mid), 6))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Intervals:
+        if not isinstance(other, NUMBERS):
+            return NotImplemented
+        return self * as_intervals(other).reciprocal()
+
+    def __rtruediv__(self, other: Any) -> Intervals:
+        return as_intervals(other) * self.reciprocal()
+
+    def __pow__(self, exponent: Any) -> Intervals:
+        if not isinstance(exponent, int | np.integer) or exponent < 0:
+            raise TypeError(f"the exponent of a power of intervals must be an integer of at least 0, got {exponent!r}")
+        result = Intervals(np.ones(self.shape))
+        for _ in range(int(exponent)):
+            result = result * self
+        return result
+
+    def __matmul__(self, other: Any) -> Intervals:
+        """Matrix products; the rounding of a dot product of length n is at most gamma(n) times that of moduli."""
+        other = as_intervals(other)
+        n = self.shape[-1]
+        a, b = np.abs(self.mid), np.abs(other.mid)
+        spread = a @ other.rad + self.rad @ (b + other.rad) + gamma(n + 2) * (a @ b)
+        return Intervals(self.mid @ other.mid, above(spread, 2 * n + 6) + n * TINY)
+
+    def __rmatmul__(self, other: Any) -> Intervals:
+        return as_intervals(other) @ self
+
+    def sum(self, axis: int | None = None) -> Intervals:
+        """Sums along an axis, or of all entries."""
+        n = self.mid.size if axis is None else self.shape[axis]
+        spread = np.sum(self.rad, axis=axis) + gamma(n + 2) * np.sum(np.abs(self.mid), axis=axis)
+        return Intervals(np.sum(self.mid, axis=axis), above(spread, n + 4))
+
+    def reciprocal(self) -> Intervals:
+        """1 / x; NotCertified if an interval contains 0."""
+        size = np.abs(self.mid)
+        least = below(np.maximum(size - self.rad, 0.0), 2)
+        if not np.all(least > 0):
+            raise NotCertified("an enclosure divides by an interval that contains 0", ("a smaller region",))
+        mid = 1 / self.mid
+        return Intervals(mid, above(self.rad / size / least + EPS * np.abs(mid), 6))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        rule = _UFUNCS.get(ufunc.__name__)
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        if rule is None and ufunc.__name__ in ELEMENTARY:
+            return derivatives(ufunc.__name__, as_intervals(inputs[0]), 0)[0]
+        return NotImplemented if rule is None else rule(*inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ELEMENTARY:
+            return lambda: derivatives(name, self, 0)[0]
+        raise AttributeError(name)
+
+
+NUMBERS = (Intervals, np.ndarray, np.number, int, float)
+
+
+def as_intervals(x: Any) -> Intervals:
+    """Intervals as they are; numbers and arrays as intervals of radius 0."""
+    return x if isinstance(x, Intervals) else Intervals(x)
+
+
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: as_intervals(a) + b,
+    "subtract": lambda a, b: as_intervals(a) - b,
+    "multiply": lambda a, b: as_intervals(a) * b,
+    "divide": lambda a, b: as_intervals(a) / b,
+    "matmul": lambda a, b: as_intervals(a) @ b,
+    "negative": lambda a: -a,
+    "positive": lambda a: a,
+    "square": lambda a: a * a,
+    "power": lambda a, n: a**n,
+}
+
+
+# --- elementary functions -------------------------------------------------------------------------------------------
+
+
+def _at(function: Callable[[Any], Any], x: NDArray) -> Intervals:
+    """A function of flint.arb at floats, as intervals."""
+    arb = load_flint().arb
+    values = [function(arb(v)) for v in x.ravel().tolist()]
+    mid = np.array([float(v.mid()) for v in values]).reshape(x.shape)
+    rad = np.array([float(v.rad()) for v in values]).reshape(x.shape)
+    return Intervals(mid, above(rad + EPS * np.abs(mid), 2))
+
+
+def _increasing(function: Callable[[Any], Any], x: Intervals) -> Intervals:
+    """The range of an increasing function over intervals, from its values at both ends."""
+    if not np.any(x.rad):
+        return _at(function, x.mid)
+    first, last = _at(function, x.low).low, _at(function, x.high).high
+    mid = first + (last - first) / 2
+    return Intervals(mid, above(np.maximum(mid - first, last - mid), 2))
+
+
+def _polynomial(coefficients: list[int], t: Intervals) -> Intervals:
+    """Σ c_k t^k over intervals, through the Taylor expansion at the midpoints, which is exact for polynomials."""
+    center, total, spread, power = Intervals(t.mid), Intervals(np.zeros(t.shape)), np.zeros(t.shape), t.rad
+    for order in range(len(coefficients)):
+        value = Intervals(np.zeros(t.shape))
+        for k in range(len(coefficients) - 1, order - 1, -1):
+            value = value * center + float(math.comb(k, order) * coefficients[k])
+        if order == 0:
+            total = value
+        else:
+            spread, power = above(spread + value.magnitude * power, 3), above(power * t.rad, 1)
+    return total.widened(spread)
+
+
+def _of_tanh(x: Intervals, order: int) -> list[Intervals]:
+    """tanh and its Taylor coefficients 1 - t^2, -t + t^3, (-1 + 4 t^2 - 3 t^4)/3, t = tanh x."""
+    t = _increasing(lambda v: v.tanh(), x)
+    rows = [t, _polynomial([1, 0, -1], t), _polynomial([0, -1, 0, 1], t), _polynomial([-1, 0, 4, 0, -3], t) / 3.0]
+    return rows[: order + 1]
+
+
+def _of_softplus(x: Intervals, order: int) -> list[Intervals]:
+    """log(1 + e^x), and with t = tanh(x/2): (1 + t)/2, (1 - t^2)/8, (-t + t^3)/24."""
+    value = _increasing(lambda v: v.exp().log1p() if v < 0 else v + (-v).exp().log1p(), x)
+    t = _increasing(lambda v: v.tanh(), x * 0.5)
+    rows = [value, (1 + t) * 0.5, _polynomial([1, 0, -1], t) * 0.125, _polynomial([0, -1, 0, 1], t) / 24.0]
+    return rows[: order + 1]
+
+
+def _of_expit(x: Intervals, order: int) -> list[Intervals]:
+    """1/(1 + e^-x) = (1 + t)/2 with t = tanh(x/2)."""
+    rows = _of_tanh(x * 0.5, order)
+    return [(rows[0] + 1) * 0.5, *(row * 0.5 ** (k + 1) for k, row in enumerate(rows[1:], 1))]
+
+
+def _of_exp(x: Intervals, order: int) -> list[Intervals]:
+    value = _increasing(lambda v: v.exp(), x)
+    return [value, value, value * 0.5, value / 6.0][: order + 1]
+
+
+def _of_log(x: Intervals, order: int) -> list[Intervals]:
+    inverse = x.reciprocal()
+    if not np.all(x.mid > 0):
+        raise NotCertified("an enclosure takes the logarithm of an interval that is not positive", ("a smaller region",))
+    value = _increasing(lambda v: v.log(), x)
+    return [value, inverse, inverse**2 * -0.5, inverse**3 / 3.0][: order + 1]
+
+
+def _of_log1p(x: Intervals, order: int) -> list[Intervals]:
+    return _of_log(x + 1.0, order)
+
+
+def _of_reciprocal(x: Intervals, order: int) -> list[Intervals]:
+    inverse = x.reciprocal()
+    return [inverse, -(inverse**2), inverse**3, -(inverse**4)][: order + 1]
+
+
+def _of_sqrt(x: Intervals, order: int) -> list[Intervals]:
+    inverse = x.reciprocal()
+    if not np.all(x.mid > 0):
+        raise NotCertified("an enclosure takes the root of an interval that is not positive", ("a smaller region",))
+    root = _increasing(lambda v: v.sqrt(), x)
+    return [root, root * inverse * 0.5, root * inverse**2 * -0.125, root * inverse**3 * 0.0625][: order + 1]
+
+
+def _turning(x: Intervals, order: int, first: int) -> list[Intervals]:
+    """sin (first = 0) or cos (first = 1): both have slope at most 1, so a radius of x is enough."""
+    sine = _at(lambda v: v.sin(), x.mid).widened(x.rad)
+    cosine = _at(lambda v: v.cos(), x.mid).widened(x.rad)
+    cycle = [sine, cosine, -sine, -cosine]
+    return [cycle[(first + k) % 4] / float(math.factorial(k)) for k in range(order + 1)]
+
+
+ELEMENTARY: dict[str, Callable[[Intervals, int], list[Intervals]]] = {
+    "tanh": _of_tanh,
+    "softplus": _of_softplus,
+    "expit": _of_expit,
+    "exp": _of_exp,
+    "log": _of_log,
+    "log1p": _of_log1p,
+    "reciprocal": _of_reciprocal,
+    "sqrt": _of_sqrt,
+    "sin": lambda x, order: _turning(x, order, 0),
+    "cos": lambda x, order: _turning(x, order, 1),
+}
+
+
+def derivatives(name: str, x: Intervals, order: int) -> list[Intervals]:
+    """Enclose f^(k)(x)/k! for k = 0 … ``order`` <= 3 and every x of the intervals, f an elementary function by name."""
+    return ELEMENTARY[name](x, order)

@@ -1,0 +1,121 @@
+"""Gradient steps enclosed on a box in coordinates of its own: gradient and Hessian at the centre, and their change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.maps.domains import RotatedBox
+from contraction.maps.intervals import Intervals, above
+from contraction.maps.rounding import EPS, gamma
+from contraction.maps.taylor import Tape, differentiate, direction
+
+__all__ = ["StepEnclosure", "enclose_step"]
+
+CHUNK = 500  # rows of data at a time: their tensors take about 100 MB for 25 parameters
+
+
+class StepEnclosure(NamedTuple):
+    """T(theta) = theta - h grad L(theta) on B = {c + Q u: |u_j| <= r_j}, with derivatives in u.
+
+    Attributes
+    ----------
+    h : float
+        The learning rate.
+    gradient : Intervals
+        Encloses dL/du at u = 0, shape (d,).
+    curvature : Intervals
+        Encloses d²L/du² at u = 0, shape (d, d).
+    variation : ndarray
+        V (d, d) with |d²L/du²(t u) - d²L/du²(0)| <= t V, entry by entry, for every u of the box and 0 <= t <= 1.
+    """
+
+    h: float
+    gradient: Intervals
+    curvature: Intervals
+    variation: NDArray
+
+
+def enclose_step(
+    loss: Callable[..., Any], data: tuple[NDArray, ...], region: RotatedBox, h: float, ridge: float
+) -> StepEnclosure:
+    """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |theta|²/2."""
+    Q, r, count = region.basis, region.radii, len(data[0])
+    parts = [
+        _sums(loss, tuple(one[i : i + CHUNK] for one in data), region.center, Q, r) for i in range(0, count, CHUNK)
+    ]
+    slope, bend, variation = parts[0]
+    for more in parts[1:]:
+        slope, bend, variation = slope + more[0], bend + more[1], variation + more[2]
+    d, whole = len(r), Intervals(float(count))
+    # `variation` holds third derivatives (d, d, d): sums over rows keep their signs until here
+    spread = above(np.abs(variation.mid) @ r + variation.rad @ r, 2 * d + 4)
+    center, frame = Intervals(region.center), Intervals(Q)
+    return StepEnclosure(
+        h,
+        slope / whole + ridge * (frame.T @ center),
+        bend / whole + ridge * (frame.T @ frame),
+        above(spread / count, 2),
+    )
+
+
+def _sums(
+    loss: Callable[..., Any], data: tuple[NDArray, ...], center: NDArray, Q: NDArray, r: NDArray
+) -> tuple[Intervals, Intervals, Intervals]:
+    """First and second derivatives at the centre, and third ones over the box, summed over rows."""
+    inner = Tape([Intervals(c) for c in center], 2, Q, np.zeros(len(r)))
+    point = differentiate(loss, inner, data)
+    outer = Tape([Intervals(c) for c in center], 3, Q, r)
+    box = differentiate(loss, outer, data)
+    n, m, d = len(data[0]), len(outer.rows), len(r)
+    A = [direction(row, Q) for row in outer.rows]
+    mid = np.stack([np.broadcast_to(a.mid, (n, d)) for a in A], axis=1)
+    rad = np.stack([np.broadcast_to(a.rad, (n, d)) for a in A], axis=1)
+    one, two, three = _dense(point, n, m, 1), _dense(point, n, m, 2), _dense(box, n, m, 3)
+    X = three[0].reshape(n, m * m, m) @ mid
+    X = np.swapaxes(mid, 1, 2)[:, None] @ X.reshape(n, m, m, d)
+    third = mid.reshape(n * m, d).T @ X.reshape(n * m, d * d)
+    size, slack = np.max(np.abs(mid) + rad, axis=(1, 2)), np.max(rad, axis=(1, 2))
+    spread = np.abs(mid) + rad
+    wide = three[1].reshape(n, m * m, m) @ spread
+    wide = np.swapaxes(spread, 1, 2)[:, None] @ wide.reshape(n, m, m, d)
+    wide = spread.reshape(n * m, d).T @ wide.reshape(n * m, d * d)
+    second = np.swapaxes(mid, 1, 2) @ two[0] @ mid
+    second_spread = np.swapaxes(spread, 1, 2) @ two[1] @ spread
+    first, first_spread = np.einsum("na,naj->j", one[0], mid), np.einsum("na,naj->j", one[1], spread)
+    operations = n * m + 4 * m + 16
+
+    def error(D: tuple[NDArray, NDArray], k: int) -> float:
+        """Rounding of Σ_n D_n A_n … A_n (k factors), and the radii of A, for every entry."""
+        total = np.sum(np.abs(D[0]) + D[1], axis=tuple(range(1, k + 1)))
+        each = total * (k * slack * size ** (k - 1) + gamma(operations) * size**k)
+        return float(above(np.sum(each), n + m**k + 16))
+
+    return (
+        Intervals(first, above(first_spread, operations) + error(one, 1)),
+        Intervals(np.sum(second, axis=0), above(np.sum(second_spread, axis=0), operations) + error(two, 2)),
+        Intervals(third.reshape(d, d, d), above(wide, operations).reshape(d, d, d) + error(three, 3)),
+    )
+
+
+def _dense(terms: dict[tuple[int, ...], Any], n: int, m: int, order: int) -> tuple[NDArray, NDArray]:
+    """Midpoints and radii of the derivatives of one order in features, shape (n, m, …), from Taylor coefficients."""
+    mid, rad = np.zeros((n, *(m,) * order)), np.zeros((n, *(m,) * order))
+    for key, value in terms.items():
+        if len(key) != order:
+            continue
+        repeats = np.prod([np.prod(range(1, key.count(a) + 1)) for a in set(key)])
+        found = value if isinstance(value, Intervals) else Intervals(value)
+        scaled = found * float(repeats)
+        for place in set(_orders(key)):
+            mid[(slice(None), *place)], rad[(slice(None), *place)] = scaled.mid, scaled.rad
+    return mid, rad
+
+
+def _orders(key: tuple[int, ...]) -> list[tuple[int, ...]]:
+    if len(key) < 2:
+        return [key]
+    return [(key[i], *rest) for i in range(len(key)) for rest in _orders(key[:i] + key[i + 1 :])]

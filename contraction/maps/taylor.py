@@ -1,0 +1,315 @@
+"""Taylor coefficients of a loss of one row of data in the few linear features through which it sees the parameters.
+
+A loss phi(theta, row) of a small network depends on theta only through linear combinations of parameters: the inputs of
+its activations, its output weights. These *features* s = s_0 + A u are found while the loss runs on symbols, and its
+Taylor coefficients in s, of which few differ from 0, are carried through every operation (Griewank and Walther,
+Evaluating Derivatives, chapter 13). With intervals the coefficients enclose D^a phi / a! at every point of a box; with
+floats they are its derivatives at points. All rows of a batch go at once: a coefficient is an array over rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from contraction.maps.errors import MapRefused
+from contraction.maps.intervals import ELEMENTARY, Intervals, above, derivatives
+
+__all__ = ["Jet", "Linear", "Tape", "differentiate"]
+
+Number = Any  # an array of floats, or Intervals, over rows
+Monomial = tuple[int, ...]  # features in increasing order, with repetitions
+
+
+class Tape:
+    """The features that a loss has used so far, and how far each may move.
+
+    Parameters
+    ----------
+    center
+        theta at the centre: numbers (d,), each a float, an array over points, or intervals.
+    order
+        Highest order of Taylor coefficients, 1 to 3.
+    basis, radii
+        The box {center + Q u: |u_j| <= r_j} over which coefficients are enclosed; None at single points.
+    """
+
+    def __init__(self, center: list[Number], order: int, basis: NDArray | None = None, radii: Any = None) -> None:
+        self.center, self.order, self.basis, self.radii = center, order, basis, radii
+        self.rows: list[dict[int, Number]] = []
+
+    def theta(self) -> NDArray:
+        """The parameters as an object array (d,) of `Linear`."""
+        out = np.empty(len(self.center), dtype=object)
+        out[:] = [Linear(self, 0.0, {m: 1.0}) for m in range(len(self.center))]
+        return out
+
+    def feature(self, constant: Number, row: dict[int, Number]) -> Jet:
+        """A linear combination of parameters as a new feature."""
+        value = constant
+        for m, coefficient in row.items():
+            value = value + self.center[m] * coefficient
+        self.rows.append(row)
+        if self.basis is not None:
+            reach = np.sum(direction(row, self.basis).magnitude * self.radii, axis=-1)
+            value = (value + np.zeros(len(reach))).widened(above(reach, 2 * len(self.radii)))
+        return Jet(self, {(): value, (len(self.rows) - 1,): 1.0})
+
+
+def direction(row: dict[int, Number], basis: NDArray) -> Intervals:
+    """The row of A that belongs to a feature: Σ_m c_m Q_m, shape (n, d) or (1, d)."""
+    columns = [np.atleast_1d(c.mid if isinstance(c, Intervals) else np.asarray(c, dtype=float)) for c in row.values()]
+    spreads = [np.atleast_1d(c.rad) if isinstance(c, Intervals) else np.zeros(1) for c in row.values()]
+    n = max(len(c) for c in columns)
+    mid, rad = (np.stack([np.broadcast_to(c, (n,)) for c in part], axis=-1) for part in (columns, spreads))
+    return Intervals(mid, rad) @ basis[list(row)]
+
+
+class _Symbol:
+    """What `Linear` and `Jet` share: NumPy's functions reach them in arrays of objects and by themselves."""
+
+    __hash__ = None  # type: ignore[assignment]
+    tape: Tape
+
+    def jet(self) -> Jet:
+        raise NotImplementedError
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.dtype == object]
+        if arrays:  # an array of symbols with one symbol: entry by entry
+            boxed = [x if isinstance(x, np.ndarray) and x.dtype == object else _boxed(x) for x in inputs]
+            return getattr(ufunc, method)(*boxed, **kwargs)
+        rule = _UFUNCS.get(ufunc.__name__)
+        if method != "__call__" or kwargs:
+            raise MapRefused(f"a loss uses {ufunc.__name__}.{method}, which has no enclosure")
+        if rule is not None:
+            return rule(*inputs)
+        return self._elementary(ufunc.__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ELEMENTARY and not name.startswith("_"):
+            return lambda: self._elementary(name)
+        raise AttributeError(name)
+
+    def _elementary(self, name: str) -> Any:
+        if name not in ELEMENTARY:
+            raise MapRefused(
+                f"a loss uses {name}, which has no enclosure: known are +, -, *, /, @, integer powers, "
+                f"{', '.join(n for n in ELEMENTARY if n != 'softplus')} and logaddexp(0, ·)"
+            )
+        jet = self.jet()
+        inner = {"log1p": jet.exponent, "log": jet.softplus}.get(name)
+        if inner is not None:
+            name, jet = "softplus", inner  # log(1 + e^x)
+        found = jet.compose(_coefficients(name, jet.terms[()], self.tape.order))
+        found.exponent = jet if name == "exp" else None
+        return found
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return (-self) + other
+
+    def __radd__(self, other: Any) -> Any:
+        return self + other
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._elementary("reciprocal") * other
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * (other._elementary("reciprocal") if isinstance(other, _Symbol) else 1.0 / other)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if not isinstance(exponent, int | np.integer) or exponent < 0:
+            raise MapRefused(f"a loss uses a power {exponent!r}: only integers of at least 0 have an enclosure")
+        out: Any = 1.0
+        for _ in range(int(exponent)):
+            out = self * out
+        return out
+
+    def __add__(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def __mul__(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def __neg__(self) -> Any:
+        return self * -1.0
+
+    def __bool__(self) -> bool:
+        raise MapRefused("a loss must not branch on the parameters: write it with smooth functions only")
+
+    __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: bool(self)
+
+
+def _boxed(x: Any) -> NDArray:
+    out = np.empty((), dtype=object)
+    out[()] = x
+    return out
+
+
+class Linear(_Symbol):
+    """constant + Σ_m c_m theta_m, coefficients over rows; it becomes a feature where a loss is not linear in it."""
+
+    def __init__(self, tape: Tape, constant: Number, row: dict[int, Number]) -> None:
+        self.tape, self.constant, self.row = tape, constant, row
+        self._jet: Jet | None = None
+
+    def jet(self) -> Jet:
+        if self._jet is None:
+            self._jet = self.tape.feature(self.constant, self.row)
+        return self._jet
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Jet):
+            return other + self.jet()
+        if not isinstance(other, Linear):
+            if isinstance(other, np.ndarray) and other.dtype == object:
+                return NotImplemented
+            return Linear(self.tape, other + self.constant, self.row)
+        row = dict(self.row)
+        for m, c in other.row.items():
+            row[m] = row[m] + c if m in row else c
+        return Linear(self.tape, self.constant + other.constant, row)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, _Symbol):
+            return self.jet() * other.jet()
+        if isinstance(other, np.ndarray) and other.dtype == object:
+            return NotImplemented
+        return Linear(self.tape, other * self.constant, {m: other * c for m, c in self.row.items()})
+
+
+class Jet(_Symbol):
+    """Taylor coefficients by monomial of features, up to the order of the tape; no entry means 0."""
+
+    def __init__(self, tape: Tape, terms: dict[Monomial, Number]) -> None:
+        self.tape, self.terms = tape, terms
+        self.exponent: Jet | None = None  # x, set on e^x
+        self.softplus: Jet | None = None  # x, set on 1 + e^x, whose logarithm has an enclosure of its own
+
+    def jet(self) -> Jet:
+        return self
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, np.ndarray) and other.dtype == object:
+            return NotImplemented
+        terms = dict(self.terms)
+        for key, value in (other.jet().terms if isinstance(other, _Symbol) else {(): other}).items():
+            terms[key] = terms[key] + value if key in terms else value
+        found = Jet(self.tape, terms)
+        found.softplus = self.exponent if isinstance(other, int | float) and other == 1 else None
+        return found
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, np.ndarray) and other.dtype == object:
+            return NotImplemented
+        if isinstance(other, _Symbol):
+            return Jet(self.tape, _times(self.terms, other.jet().terms, self.tape.order))
+        return Jet(self.tape, {key: other * value for key, value in self.terms.items()})
+
+    def compose(self, c: list[Number]) -> Jet:
+        """Σ_k c_k (self - value)^k, the composition with a function of Taylor coefficients c."""
+        small = {key: value for key, value in self.terms.items() if key}
+        terms, power = {(): c[0]}, {(): 1.0}
+        for k in range(1, self.tape.order + 1):
+            power = _times(power, small, self.tape.order)
+            for key, value in power.items():
+                added = c[k] * value
+                terms[key] = terms[key] + added if key in terms else added
+        return Jet(self.tape, terms)
+
+
+def _times(a: dict[Monomial, Number], b: dict[Monomial, Number], order: int) -> dict[Monomial, Number]:
+    out: dict[Monomial, Number] = {}
+    for p, x in a.items():
+        for q, y in b.items():
+            if len(p) + len(q) <= order:
+                key = tuple(sorted(p + q))
+                out[key] = out[key] + x * y if key in out else x * y
+    return out
+
+
+def _coefficients(name: str, x: Number, order: int) -> list[Number]:
+    if isinstance(x, Intervals):
+        return derivatives(name, x, order)
+    return _FLOATS[name](np.asarray(x, dtype=float))[: order + 1]
+
+
+#: Value and slope in floats, for gradients at points.
+_FLOATS: dict[str, Callable[[NDArray], list[NDArray]]] = {
+    "tanh": lambda x: [t := np.tanh(x), 1 - t * t],
+    "softplus": lambda x: [np.logaddexp(0.0, x), special.expit(x)],
+    "expit": lambda x: [s := special.expit(x), s * (1 - s)],
+    "exp": lambda x: [e := np.exp(x), e],
+    "log": lambda x: [np.log(x), 1 / x],
+    "log1p": lambda x: [np.log1p(x), 1 / (1 + x)],
+    "reciprocal": lambda x: [1 / x, -1 / x**2],
+    "sqrt": lambda x: [r := np.sqrt(x), 0.5 / r],
+    "sin": lambda x: [np.sin(x), np.cos(x)],
+    "cos": lambda x: [np.cos(x), -np.sin(x)],
+}
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    """log(e^a + e^b) = a + softplus(b - a), a the one that is no symbol if there is one."""
+    if isinstance(a, _Symbol) and not isinstance(b, _Symbol):
+        a, b = b, a
+    return (b - a)._elementary("softplus") + a
+
+
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b if isinstance(a, _Symbol) else b + a,
+    "subtract": lambda a, b: a - b if isinstance(a, _Symbol) else (-b) + a,
+    "multiply": lambda a, b: a * b if isinstance(a, _Symbol) else b * a,
+    "divide": lambda a, b: a / b if isinstance(a, _Symbol) else b._elementary("reciprocal") * a,
+    "negative": lambda a: -a,
+    "positive": lambda a: a,
+    "square": lambda a: a * a,
+    "power": lambda a, n: a**n,
+    "logaddexp": _logaddexp,
+}
+
+
+def differentiate(loss: Callable[..., Any], tape: Tape, data: tuple[ArrayLike, ...]) -> dict[Monomial, Number]:
+    """Run a loss of one row on symbols and return the Taylor coefficients of its value, over all rows.
+
+    Parameters
+    ----------
+    loss
+        ``loss(theta, *row)`` -> number, written for one row: theta (d,) and one entry of each array of ``data``.
+    tape
+        Where features are collected.
+    data
+        Arrays with the rows along the first axis.
+
+    Raises
+    ------
+    MapRefused
+        If the loss uses a function without an enclosure, branches on the parameters, or does not give one number.
+    """
+    wrap = np.asarray if tape.basis is None and not isinstance(tape.center[0], Intervals) else Intervals
+    value = loss(tape.theta(), *(_columns(np.asarray(one, dtype=float), wrap) for one in data))
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(-1)[0]
+    if not isinstance(value, _Symbol):
+        raise MapRefused(f"a loss must give one number for one row that depends on theta, got {type(value).__name__}")
+    return value.jet().terms
+
+
+def _columns(rows: NDArray, wrap: Callable[[NDArray], Number]) -> Any:
+    """One row of data as symbols: a number (n,) stays one, and (n, p, …) becomes an object array (p, …) of numbers."""
+    if rows.ndim == 1:
+        return wrap(rows)
+    out = np.empty(rows.shape[1:], dtype=object)
+    for place in np.ndindex(out.shape):
+        out[place] = wrap(np.ascontiguousarray(rows[(slice(None), *place)]))
+    return out
