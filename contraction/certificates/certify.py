@@ -21,9 +21,11 @@ from contraction.certificates.majorants import Geometric, GeometricMoment, Major
 from contraction.certificates.mean_square import certify_mean_square
 from contraction.certificates.moments import search_declared_moments
 from contraction.certificates.norms import certify_common_norm
+from contraction.certificates.region import certify_region
 from contraction.certificates.rigorous import certify_rigorous
 from contraction.certificates.words import certify_p_mean, certify_words
 from contraction.maps.constants import Constant
+from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.probe import probe, probe_family
@@ -41,6 +43,7 @@ def certify(
     moment: float | None = None,
     space: Space | None = None,
     ball: float | None = None,
+    region: RotatedBox | None = None,
     q: int | None = None,
     leaf: ArrayLike | bool | None = None,
     rigorous: bool = False,
@@ -66,6 +69,10 @@ def certify(
     ball
         Radius r: the family need contract only on the closed ball B(θ0, r), which must be invariant:
         d(θ0, Tθ0) <= (1-k) r.
+    region
+        A `RotatedBox`: the maps are gradient steps that need contract only on it, and it must be invariant; both are
+        proved with outward rounding (`contraction.certificates.region`, row 85). ``space`` then chooses the norm:
+        `Euclidean`, `SupNorm` for a weighted maximum norm in the box's coordinates, or the better of the two.
     q
         Contraction after q maps: every word of length q contracts (linear parts must be known).
     leaf
@@ -107,6 +114,11 @@ def certify(
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)
     starts = (reference,) if begin is None else (reference, begin)
+    if region is not None:
+        if any(x is not None for x in (moment, ball, q, leaf, start)) or isinstance(subject, Operators):
+            raise ValueError("region applies to a family and to theta0 as the start: omit start, moment, ball, q, leaf")
+        probe_family(family, reference, seed=seed)
+        return certify_region(family, reference, region, space)
     if isinstance(subject, Operators):
         if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
             raise ValueError("moment, ball, q, leaf and rigorous apply to a family, not to drawn operators")

@@ -30,6 +30,7 @@ __all__ = [
     "Geometric",
     "GeometricBalls",
     "GeometricMoment",
+    "InRegion",
     "Majorant",
     "MeanSquareMoments",
     "PMean",
@@ -67,6 +68,23 @@ class Geometric(Majorant):
 
     def bound(self, n: NDArray) -> Numbers:
         return bounds.other_start(self.k, self.D, self.r or 0.0, n)
+
+
+@dataclass(frozen=True, eq=False)
+class InRegion(Majorant):
+    """kⁿ min(reach, D/(1−k)) on an invariant set, no point of which is further than ``reach`` from the start."""
+
+    k: float
+    D: float
+    reach: float
+
+    @property
+    def formula(self) -> str:
+        return "kⁿ min(reach, D/(1−k))"
+
+    def bound(self, n: NDArray) -> Numbers:
+        moved, size = bounds.geometric(self.k, self.D, n), bounds.other_start(self.k, 0.0, self.reach, n)
+        return np.minimum(moved, size)
 
 
 @dataclass(frozen=True, eq=False)

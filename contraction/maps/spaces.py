@@ -19,6 +19,7 @@ from contraction.arguments import check_finite, check_integer
 from contraction.types import Numbers
 
 __all__ = [
+    "BoxNorm",
     "Euclidean",
     "GridFunctions",
     "L1Simplex",
@@ -173,6 +174,34 @@ class SupNorm(Space):
 
     def diagonal_norm(self, a: NDArray) -> NDArray:
         return np.max(np.abs(a), axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxNorm(Space):
+    """R^d with the distance max_j |(R (x - y))_j|, whose unit ball is a parallelepiped; R is an invertible matrix."""
+
+    R: NDArray
+    event_ndim: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        R = np.array(self.R, dtype=float)
+        if R.ndim != 2 or R.shape[0] != R.shape[1] or not np.all(np.isfinite(R)):
+            raise ValueError(f"R must be a finite square matrix, got shape {R.shape}")
+        R.flags.writeable = False
+        object.__setattr__(self, "R", R)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoxNorm) and np.array_equal(self.R, other.R)
+
+    def __hash__(self) -> int:
+        return hash((BoxNorm, self.R.tobytes()))
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
+        return np.max(np.abs(_difference(x, y) @ self.R.T), axis=-1)
+
+    def operator_norm(self, A: ArrayLike) -> NDArray:
+        """Largest absolute row sum of R A R^-1."""
+        return np.max(np.sum(np.abs(self.R @ np.asarray(A, dtype=float) @ np.linalg.inv(self.R)), axis=-1), axis=-1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""Search for a box that `contraction.certify` can prove to be a region of Theorem 2.2 (row 85)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
+
+from contraction.arguments import check_integer
+from contraction.certificates.hypotheses import point
+from contraction.certificates.region import StepBounds, step_bounds
+from contraction.maps.domains import RotatedBox
+from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.maps.step_enclosures import StepEnclosure
+
+__all__ = ["find_region"]
+
+SPECK = 1e-12  # radius of a box that stands for a point
+
+
+def find_region(
+    family: RandomOperator, theta0: ArrayLike, *, newton: int = 50, rounds: int = 40, slack: float = 0.01
+) -> RotatedBox:
+    """Search for a box around a minimum of the mean loss that every gradient step sends into itself.
+
+    The centre is found by Newton's method from ``theta0``, the basis is that of the eigenvectors of the mean Hessian,
+    and radii and centre come from linear programs: the smallest box with a_jj r_j - Σ_{l≠j} |a_jl| r_l >= |G_ij(0)| for
+    all maps i, with a enclosed anew over each box until the box is invariant. `certify` proves what is found.
+
+    Parameters
+    ----------
+    family
+        Gradient steps with `step_enclosures`, such as `families.OwnLossSteps`.
+    theta0
+        A start near the minimum, shape (d,).
+    newton
+        Largest number of steps of Newton's method.
+    rounds
+        Largest number of boxes tried.
+    slack
+        The radii are enlarged by this share.
+
+    Raises
+    ------
+    NotCertified
+        If Newton's method finds no minimum, or there is no such box; the message names the map and the coordinate.
+    ValueError
+        If an argument is invalid.
+    """
+    theta = point(theta0, family)
+    check_integer("newton", newton, 1)
+    check_integer("rounds", rounds, 1)
+    center, Q = _minimum(family, theta.astype(float), newton)
+    r, shift = np.full(len(center), SPECK), np.zeros(len(center))
+    for _ in range(rounds):
+        center = center + Q @ shift
+        region = RotatedBox(center, r, Q)
+        maps = step_bounds(_enclosures(family, region), region)
+        if all(np.all(one.image(r) <= r) for one in maps):
+            return region
+        least, shift = _least_radii(maps, r)
+        r = least * (1 + slack)
+    raise NotCertified(
+        f"no invariant box was found in {rounds} rounds: the radii still change, r = {np.array2string(r, precision=3)}",
+        ("more rounds", "more weight decay", "fewer and larger batches"),
+    )
+
+
+def _enclosures(family: RandomOperator, region: RotatedBox) -> list[StepEnclosure]:
+    found = family.step_enclosures(region)
+    if found is None:
+        raise NotCertified(f"no enclosures over a box are known for {family!r}: its step_enclosures(region) is None")
+    return found
+
+
+def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArray, NDArray]:
+    """A minimum of the mean loss and the eigenvectors of its Hessian, by Newton's method with curvatures in modulus."""
+    for _ in range(steps):
+        speck = RotatedBox(theta, np.full(len(theta), SPECK))
+        found = _enclosures(family, speck)
+        g, H = (np.mean([part.mid for part in parts], axis=0) for parts in zip(*((e[1], e[2]) for e in found), strict=True))
+        values, Q = np.linalg.eigh((H + H.T) / 2)
+        if np.linalg.norm(g) <= 1e-12 * (1 + np.linalg.norm(theta)) * (1 + values[-1]):
+            if not values[0] > 0:
+                raise NotCertified(f"no minimum of the mean loss: least eigenvalue {values[0]:.3g} of its Hessian")
+            return theta, Q
+        theta = theta - Q @ (Q.T @ g / np.maximum(np.abs(values), 1e-3 * values[-1]))
+    raise NotCertified(
+        f"Newton's method found no minimum of the mean loss in {steps} steps: |gradient| = {np.linalg.norm(g):.3g}",
+        ("a start nearer to a minimum", "more weight decay"),
+    )
+
+
+def _least_radii(maps: Sequence[StepBounds], r: NDArray) -> tuple[NDArray, NDArray]:
+    """The radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
+
+    a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) for all maps i, with a as enclosed over the box ``r``.
+    """
+    d, rows, right = len(r), [], []
+    for one in maps:
+        size = np.abs(one.slope.mid) + one.slope.rad + one.variation / 2
+        table = -size
+        np.fill_diagonal(table, np.diag(one.slope.mid - one.slope.rad - one.variation / 2))
+        for side in (1, -1):
+            rows.append(np.hstack([-table, side * one.slope.mid]))
+            right.append(-side * one.pull.mid - one.pull.rad)
+    A, b = np.vstack(rows), np.concatenate(right)
+    scale = np.max([np.abs(one.pull.mid) / np.abs(np.diag(one.slope.mid)) for one in maps], axis=0) + SPECK
+    A = A * np.tile(scale, 2)  # in units of G/a
+    norm = np.max(np.abs(A), axis=1)
+    found = optimize.linprog(
+        np.r_[np.ones(d), np.zeros(d)], A / norm[:, None], b / norm, bounds=[(0, None)] * d + [(None, None)] * d
+    )
+    if found.status != 0:
+        raise _no_box(maps, r)
+    return found.x[:d] * scale, found.x[d:] * scale
+
+
+def _no_box(maps: Sequence[StepBounds], r: NDArray) -> NotCertified:
+    """Name the map and the coordinate whose curvature the other coordinates outweigh most, in the best weights."""
+    d = len(r)
+    sizes = np.stack([np.abs(one.slope.mid) + one.slope.rad + one.variation / 2 for one in maps])
+    diagonal = np.stack([np.diag(one.slope.mid - one.slope.rad - one.variation / 2) for one in maps])
+    others = sizes * (1 - np.eye(d))
+    if np.any(diagonal <= 0):
+        i, j = (int(x) for x in np.unravel_index(int(np.argmin(diagonal)), diagonal.shape))
+        reason = f"map {i} has curvature a_jj >= {diagonal[i, j]:.3g} only along coordinate {j}"
+    else:
+        w = r.copy()
+        for _ in range(200):
+            w = np.max(others @ w / diagonal, axis=0)
+            w = w / np.max(w)
+        ratio = others @ w / (diagonal * w)
+        i, j = (int(x) for x in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
+        reason = (
+            f"the other coordinates push coordinate {j} of map {i} by {ratio[i, j]:.4g} times what its curvature "
+            f"a_jj >= {diagonal[i, j]:.3g} pulls back"
+        )
+    return NotCertified(
+        f"no box is invariant at radii up to {float(np.max(r)):.3g}: {reason}",
+        ("more weight decay", "fewer and larger batches", "a smaller network"),
+    )
