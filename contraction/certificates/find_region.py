@@ -10,7 +10,8 @@ from scipy import optimize
 
 from contraction.arguments import check_integer
 from contraction.certificates.hypotheses import point
-from contraction.certificates.region import StepBounds, step_bounds
+from contraction.certificates.region_epochs import epoch_bounds
+from contraction.certificates.step_bounds import StepBounds, step_bounds
 from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
@@ -54,15 +55,22 @@ def find_region(
     check_integer("newton", newton, 1)
     check_integer("rounds", rounds, 1)
     center, Q = _minimum(family, theta.astype(float), newton)
+    by_epochs = family.epoch is not None
     r, shift = np.full(len(center), SPECK), np.zeros(len(center))
     for _ in range(rounds):
         center = center + Q @ shift
         region = RotatedBox(center, r, Q)
-        maps = step_bounds(_enclosures(family, region), region)
-        if all(np.all(one.image(r) <= r) for one in maps):
-            return region
-        least, shift = _least_radii(maps, r)
-        r = least * (1 + slack)
+        if by_epochs:
+            epoch = epoch_bounds(family, region)
+            if np.all(epoch.image(r) <= r) and np.all(epoch.drift <= r):
+                return region
+            maps, aside, least = [epoch.mean], epoch.aside / epoch.mean.h.mid, epoch.drift
+        else:
+            maps, aside, least = step_bounds(_enclosures(family, region), region), np.zeros(len(r)), np.zeros(len(r))
+            if all(np.all(one.image(r) <= r) for one in maps):
+                return region
+        r, shift = _least_radii(maps, r, aside, least)
+        r = r * (1 + slack)
     raise NotCertified(
         f"no invariant box was found in {rounds} rounds: the radii still change, r = {np.array2string(r, precision=3)}",
         ("more rounds", "more weight decay", "fewer and larger batches"),
@@ -94,10 +102,13 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
     )
 
 
-def _least_radii(maps: Sequence[StepBounds], r: NDArray) -> tuple[NDArray, NDArray]:
+def _least_radii(
+    maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray
+) -> tuple[NDArray, NDArray]:
     """The radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
 
-    a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) for all maps i, with a as enclosed over the box ``r``.
+    a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
+    ``r``; r_j >= least_j.
     """
     d, rows, right = len(r), [], []
     for one in maps:
@@ -106,13 +117,13 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray) -> tuple[NDArray, NDArr
         np.fill_diagonal(table, np.diag(one.slope.mid - one.slope.rad - one.variation / 2))
         for side in (1, -1):
             rows.append(np.hstack([-table, side * one.slope.mid]))
-            right.append(-side * one.pull.mid - one.pull.rad)
+            right.append(-side * one.pull.mid - one.pull.rad - aside)
     A, b = np.vstack(rows), np.concatenate(right)
-    scale = np.max([np.abs(one.pull.mid) / np.abs(np.diag(one.slope.mid)) for one in maps], axis=0) + SPECK
+    scale = np.max([(np.abs(one.pull.mid) + aside) / np.abs(np.diag(one.slope.mid)) for one in maps], axis=0) + SPECK
     A = A * np.tile(scale, 2)  # in units of G/a
     norm = np.max(np.abs(A), axis=1)
     found = optimize.linprog(
-        np.r_[np.ones(d), np.zeros(d)], A / norm[:, None], b / norm, bounds=[(0, None)] * d + [(None, None)] * d
+        np.r_[np.ones(d), np.zeros(d)], A / norm[:, None], b / norm, bounds=[*((one, None) for one in least / scale), *[(None, None)] * d]
     )
     if found.status != 0:
         raise _no_box(maps, r)

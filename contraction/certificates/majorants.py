@@ -72,19 +72,25 @@ class Geometric(Majorant):
 
 @dataclass(frozen=True, eq=False)
 class InRegion(Majorant):
-    """kⁿ min(reach, D/(1−k)) on an invariant set, no point of which is further than ``reach`` from the start."""
+    """kⁿ min(reach, D/(1−k)) on an invariant set, no point of which is further than ``reach`` from the start.
+
+    With q > 1 the set is invariant under epochs of q maps, which contract by k; D bounds how far the first maps of an
+    epoch lead from the start, from which n maps may do an unfinished epoch first: k^⌊n/q⌋ (min(reach, D/(1−k)) + D).
+    """
 
     k: float
     D: float
     reach: float
+    q: int = 1
 
     @property
     def formula(self) -> str:
-        return "kⁿ min(reach, D/(1−k))"
+        return "kⁿ min(reach, D/(1−k))" if self.q == 1 else f"k^⌊n/{self.q}⌋ (min(reach, D/(1−k)) + D)"
 
     def bound(self, n: NDArray) -> Numbers:
-        moved, size = bounds.geometric(self.k, self.D, n), bounds.other_start(self.k, 0.0, self.reach, n)
-        return np.minimum(moved, size)
+        blocks, behind = n // self.q, 0.0 if self.q == 1 else self.D
+        moved = bounds.other_start(self.k, self.D, behind, blocks)
+        return np.minimum(moved, bounds.other_start(self.k, 0.0, float(round_up(self.reach + behind)), blocks))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
 from contraction.families._checks import check_batches, finite_array
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
 from contraction.maps.domains import RotatedBox
+from contraction.maps.draws import ReplicaBlock
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
@@ -35,9 +37,12 @@ class OwnLossSteps(RandomOperator):
     h
         Learning rate > 0.
     batches
-        The batches, row numbers of shape (count, b), one of which is drawn uniformly at each step.
+        The batches, row numbers of shape (count, b).
     ridge
         Weight decay rho >= 0: rho |theta|²/2 is added to the loss of every batch.
+    law
+        Law of the batch numbers (default: independent and uniform). A class stands for its law with as many letters as
+        there are batches; with ``law=Reshuffled`` every epoch goes once through all batches in a fresh order.
 
     Raises
     ------
@@ -72,6 +77,7 @@ class OwnLossSteps(RandomOperator):
         h: float,
         batches: Iterable[ArrayLike],
         ridge: float = 0.0,
+        law: IndexLaw | type[IndexLaw] | None = None,
     ) -> None:
         if not callable(loss):
             raise TypeError(f"loss must be a function of theta and one row of data, got {loss!r}")
@@ -83,16 +89,27 @@ class OwnLossSteps(RandomOperator):
         self.loss, self.dim = loss, check_integer("the number of parameters dim", dim, 1)
         self.h, self.ridge = check_positive("the learning rate h", h), check_positive("the ridge rho", ridge, zero=True)
         self.batches = check_batches(batches, len(self.data[0]))
+        self.law = law(len(self.batches)) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
+        if law is not None and (not isinstance(self.law, IndexLaw) or self.law.size != len(self.batches)):
+            raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
         self.space, self.name = Euclidean(), "OwnLossSteps"
         self.gradient(np.zeros(self.dim), self.batches[0][:1])
 
     def __repr__(self) -> str:
         count, size = self.batches.shape
-        return f"OwnLossSteps(dim={self.dim}, h={self.h:g}, {count} batches of {size}, ridge={self.ridge:g})"
+        order = "" if self.law is None else f", law={self.law!r}"
+        return f"OwnLossSteps(dim={self.dim}, h={self.h:g}, {count} batches of {size}, ridge={self.ridge:g}{order})"
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
         """Rows of the batch, integers, shape (b,), or a list of them for replicas."""
         return super().draw_block(rng, replicas) if replicas else self._draw(rng)
+
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+        """The batches, drawn one by one if independent, otherwise from one word of batch numbers."""
+        if self.law is None:
+            return super().draws(n, seed, replicas)
+        rows = self.batches[self.law.letters(n, seed, replicas)]
+        return rows if replicas is None else [ReplicaBlock(list(one)) for one in rows]  # pyright: ignore[reportReturnType]
 
     def _draw(self, rng: np.random.Generator) -> NDArray:
         return self.batches[rng.integers(len(self.batches))]
@@ -117,11 +134,21 @@ class OwnLossSteps(RandomOperator):
 
     @property
     def is_iid(self) -> bool:
-        return True
+        return self.law is None or self.law.is_iid
+
+    @property
+    def index_law(self) -> IndexLaw | None:
+        return self.law
+
+    @property
+    def epoch(self) -> int | None:
+        """The number of batches, if the law goes through all of them in every epoch."""
+        return len(self.batches) if isinstance(self.law, Reshuffled | ShuffledOnce | Cyclic) else None
 
     def finite_support(self) -> list[tuple[Any, NDArray]]:
-        """(probability, rows) of every batch."""
-        return [(Fraction(1, len(self.batches)), rows) for rows in self.batches]
+        """(probability, rows) of every batch; probabilities are None if they depend on the position."""
+        marginal = (Fraction(1, len(self.batches)),) * len(self.batches) if self.law is None else self.law.marginal
+        return list(zip([None] * len(self.batches) if marginal is None else marginal, self.batches, strict=True))
 
     def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure]:
         """Every batch's step, enclosed on a box in coordinates of its own; see `RandomOperator.step_enclosures`."""

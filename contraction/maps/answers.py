@@ -106,6 +106,11 @@ class Answers:
         return None
 
     @property
+    def epoch(self) -> int | None:
+        """N if T_{jN+1}, …, T_{jN+N} are, for every j, the N maps of `finite_support`, each once; None otherwise."""
+        return None
+
+    @property
     def linear_part(self) -> NDArray | None:
         """The common linear part A, shape (d, d), of affine maps A theta + b; None if they have none or it is unknown.
 
@@ -158,8 +163,7 @@ class Answers:
     def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure] | None:
         """Gradient steps enclosed on a box, one for each map of the support, for ``certify(region=box)``.
 
-        Gradient and Hessian at the centre are enclosed, and what the Hessian changes by over the box is bounded, with
-        outward rounding (`contraction.maps.step_enclosures`). None if unknown.
+        Gradient and Hessian are enclosed at the centre, third derivatives over the box, with outward rounding (`contraction.maps.step_enclosures`). None if unknown.
         """
         return None
 

@@ -1,8 +1,8 @@
-"""Gradient steps enclosed on a box in coordinates of its own: gradient and Hessian at the centre, and their change."""
+"""Gradient steps enclosed on a box in its own coordinates: gradient and Hessian at the centre, third derivatives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from contraction.maps.domains import RotatedBox
 from contraction.maps.intervals import Intervals, above
-from contraction.maps.rounding import EPS, gamma
+from contraction.maps.rounding import gamma
 from contraction.maps.taylor import Tape, differentiate, direction
 
-__all__ = ["StepEnclosure", "enclose_step"]
+__all__ = ["StepEnclosure", "enclose_step", "mean_step"]
 
 CHUNK = 500  # rows of data at a time: their tensors take about 100 MB for 25 parameters
 
@@ -29,14 +29,18 @@ class StepEnclosure(NamedTuple):
         Encloses dL/du at u = 0, shape (d,).
     curvature : Intervals
         Encloses d²L/du² at u = 0, shape (d, d).
-    variation : ndarray
-        V (d, d) with |d²L/du²(t u) - d²L/du²(0)| <= t V, entry by entry, for every u of the box and 0 <= t <= 1.
+    third : Intervals
+        Encloses d³L/du³ at every point of the box, shape (d, d, d).
     """
 
     h: float
     gradient: Intervals
     curvature: Intervals
-    variation: NDArray
+    third: Intervals
+
+    def variation(self, r: NDArray) -> NDArray:
+        """V (d, d) with |d²L/du²(t u) - d²L/du²(0)| <= t V for every |u| <= r in the box and 0 <= t <= 1."""
+        return above(self.third.magnitude @ r, 2 * len(r))
 
 
 def enclose_step(
@@ -47,19 +51,24 @@ def enclose_step(
     parts = [
         _sums(loss, tuple(one[i : i + CHUNK] for one in data), region.center, Q, r) for i in range(0, count, CHUNK)
     ]
-    slope, bend, variation = parts[0]
+    slope, bend, third = parts[0]
     for more in parts[1:]:
-        slope, bend, variation = slope + more[0], bend + more[1], variation + more[2]
-    d, whole = len(r), Intervals(float(count))
-    # `variation` holds third derivatives (d, d, d): sums over rows keep their signs until here
-    spread = above(np.abs(variation.mid) @ r + variation.rad @ r, 2 * d + 4)
-    center, frame = Intervals(region.center), Intervals(Q)
+        slope, bend, third = slope + more[0], bend + more[1], third + more[2]
+    whole, center, frame = Intervals(float(count)), Intervals(region.center), Intervals(Q)
     return StepEnclosure(
         h,
         slope / whole + ridge * (frame.T @ center),
         bend / whole + ridge * (frame.T @ frame),
-        above(spread / count, 2),
+        third / whole,
     )
+
+
+def mean_step(steps: Sequence[StepEnclosure], h: float) -> StepEnclosure:
+    """The step of learning rate h on the mean of the losses of several steps, enclosed on the same box."""
+    total = steps[0]
+    for one in steps[1:]:
+        total = StepEnclosure(h, *(a + b for a, b in zip(total[1:], one[1:], strict=True)))
+    return StepEnclosure(h, *(part / float(len(steps)) for part in total[1:]))
 
 
 def _sums(

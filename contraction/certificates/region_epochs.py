@@ -1,0 +1,109 @@
+"""Certified regions for epochs: each of N gradient steps is taken once an epoch, in any order.
+
+A single step may leave the box B = {|u_j| <= r_j} because its batch pulls aside, while an epoch returns: what the batches
+pull aside adds up to what their mean does. Along an epoch from u in B all points stay in B' = {|u_j| <= r_j + s_j} if
+
+    s_j >= h (P_j + Σ_i (A_i r')_j),   P_j = the largest |Σ_{i in S} G_ij(0)| over sets S of batches, r' = r + s,
+
+with A_i >= |dG_i/du| in the mean between 0 and any u of B'. The end of the epoch is u - h N Gbar(u) + e with
+|e_j| <= h Σ_m (max_i |a_i| s_m)_j, s_m the same bound for the first m steps. So B is invariant under every epoch if the
+mean step of rate hN sends it into itself with room for e. In the Euclidean norm an epoch has at most the product of the
+steps' factors over B'. All numbers are rounded outwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraction.certificates.step_bounds import StepBounds, curvature_bounds, step_bounds, step_factor
+from contraction.maps.domains import RotatedBox
+from contraction.maps.errors import NotCertified
+from contraction.maps.intervals import Intervals, above
+from contraction.maps.operators import RandomOperator
+from contraction.maps.step_enclosures import StepEnclosure, mean_step
+
+__all__ = ["EpochBounds", "drift", "epoch_bounds"]
+
+WIDENINGS = 6  # of the box in which the steps of an epoch stay
+
+
+@dataclass(frozen=True, eq=False)
+class EpochBounds:
+    """An epoch of N steps from a box B.
+
+    Attributes
+    ----------
+    wide : RotatedBox
+        B', which no step leaves.
+    enclosures : list of StepEnclosure
+        Each step over B'.
+    drift : ndarray
+        s (d,): how far the steps of an epoch may lead from its start.
+    aside : ndarray
+        h times bounds on |e_j|, shape (d,).
+    mean : StepBounds
+        The step of rate hN on the mean loss, over B.
+    """
+
+    wide: RotatedBox
+    enclosures: list[StepEnclosure]
+    drift: NDArray
+    aside: NDArray
+    mean: StepBounds
+
+    def image(self, r: NDArray) -> NDArray:
+        """Bounds on the coordinates |u_j| of the image of B under every epoch, shape (d,)."""
+        return above(self.mean.image(r) + self.aside, 2)
+
+    def factor(self) -> float:
+        """The product of the factors of the steps over B' in the Euclidean norm, rounded up."""
+        h, total = self.enclosures[0].h, 1.0
+        for one in self.enclosures:
+            total = float(above(total * step_factor(h, *curvature_bounds(one, self.wide)), 1))
+        return total
+
+
+def drift(maps: Sequence[StepBounds], h: float, wide: NDArray) -> tuple[NDArray, NDArray]:
+    """(s, h|e|): bounds on how far an epoch leads from its start, and aside of the mean step; each of shape (d,)."""
+    N, d = len(maps), len(wide)
+    pulls = np.stack([one.pull.mid for one in maps])
+    slack = np.stack([one.pull.rad for one in maps])
+    ways = [-np.sort(-np.maximum(side * pulls + slack, 0.0), axis=0) for side in (1, -1)]
+    prefix = np.maximum(*(np.cumsum(way, axis=0) for way in ways))  # the largest sum of m + 1 pulls
+    turn = np.stack([above(one.slope.magnitude + one.variation / 2, 2) @ wide for one in maps])
+    largest = np.cumsum(-np.sort(-turn, axis=0), axis=0)
+    steps = above(h * (prefix + largest), 2 * N + 2 * d)
+    bends = np.max([above(one.slope.magnitude + one.variation, 2) for one in maps], axis=0)
+    before = np.sum(steps[:-1], axis=0) if N > 1 else np.zeros(d)
+    return steps[-1], above(h * (bends @ before), N + 2 * d)
+
+
+def epoch_bounds(family: RandomOperator, region: RotatedBox) -> EpochBounds:
+    """Enclose the steps over a box that no epoch from ``region`` leaves, which is found by widening.
+
+    Raises
+    ------
+    NotCertified
+        If the steps lead ever further from the box, because h N is too large.
+    """
+    r = region.radii
+    wide = RotatedBox(region.center, r * 1.25, region.basis)
+    for _ in range(WIDENINGS):
+        found = family.step_enclosures(wide)
+        if found is None or family.epoch != len(found):
+            raise NotCertified(f"{family!r} has no epochs: its word does not go through all maps in turn")
+        h = found[0].h
+        s, aside = drift(step_bounds(found, wide), h, wide.radii)
+        if np.all(above(r + s, 1) <= wide.radii):
+            rate = Intervals(h) * float(len(found))
+            mean = step_bounds([mean_step(found, h)], region)[0]
+            return EpochBounds(wide, found, s, aside, StepBounds(rate, mean.pull, mean.slope, mean.variation))
+        wide = RotatedBox(region.center, (r + s) * 1.1, region.basis)
+    raise NotCertified(
+        f"the steps of an epoch may lead ever further from the box: at {np.max(wide.radii / r):.3g} times its radii still",
+        ("a smaller learning rate",),
+    )
