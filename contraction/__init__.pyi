@@ -20,6 +20,7 @@ from contraction.certificates.error_bound import (
     Estimate as Estimate,
 )
 from contraction.certificates.falsify import search_violation as search_violation
+from contraction.certificates.find_region import find_region as find_region
 from contraction.certificates.leaves import leaf_basis as leaf_basis
 from contraction.certificates.mean_square import mean_square_norm as mean_square_norm
 from contraction.certificates.norms import common_norm as common_norm, lyapunov_norm as lyapunov_norm

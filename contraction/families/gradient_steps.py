@@ -19,12 +19,15 @@ from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, Shuffl
 from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
 from contraction.maps.constants import Constant
+from contraction.maps.domains import RotatedBox
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
+from contraction.maps.step_enclosures import StepEnclosure, enclose_step
 
 __all__ = ["GradientSteps"]
 
+ENCLOSED_DIM = 64  # third derivatives of this many coordinates take 2 MB a batch
 BATCHES_LIMIT = 4096  # up to this many batches are enumerated for exact constants; beyond, bounds are used
 
 
@@ -182,6 +185,25 @@ class GradientSteps(RandomOperator):
         m, M = self.curvature
         over = "every batch" if self.batches is not None else "bounds over all batches"
         return Constant(sharp_factor(self.h, m, M), "proved", f"max(|1 - h m|, |1 - h M|), m and M from {over}")
+
+    def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant:
+        """The constant on the ball B(theta0, radius), on which phi'' varies less than over all arguments."""
+        if self.batches is None or self.loss.quadratic:
+            return self.contraction
+        ends = self.loss.curvature_on_ball(self.batches, np.asarray(theta0, dtype=float), radius)
+        m, M = float(np.min(ends[0])), float(np.max(ends[1]))
+        source = f"max(|1 - h m|, |1 - h M|), m = {m:.6g} and M = {M:.6g} from every batch on the ball"
+        return Constant(sharp_factor(self.h, m, M), "proved", source)
+
+    def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure] | None:
+        """Every batch's step, enclosed on a box; None for more than 4096 batches or more than 64 coordinates."""
+        if self.batches is None or self.dim > ENCLOSED_DIM:
+            return None
+        X, y, loss = self.loss.X, self.loss.y, self.loss
+        return [
+            enclose_step(lambda t, x, label: loss.value(x @ t, label), (X[rows], y[rows]), region, self.h, loss.ridge)
+            for rows in self.batches
+        ]
 
     @property
     def printed_contraction(self) -> Constant:

@@ -8,6 +8,7 @@ for m_B = rho + low s_min and M_B = rho + high s_max.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from scipy import special
 
 from contraction.arguments import check_positive
 from contraction.families._checks import finite_array
+from contraction.maps.rounding import EPS
 
 __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
@@ -83,6 +85,24 @@ class DataLoss(ABC):
         slopes = second * np.einsum("...bd,r...d->r...b", X, directions)
         return np.einsum("...bd,r...b->r...d", X, slopes) / rows.shape[-1] + self.ridge * directions
 
+    def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        """Bounds on phi''(z, y) for low <= z <= high, entry by entry; those over all z where nothing better is known."""
+        return np.full(low.shape, self.low), np.full(low.shape, self.high)
+
+    def curvature_on_ball(self, rows: NDArray, center: NDArray, radius: float) -> tuple[NDArray, NDArray]:
+        """(m_B, M_B) of batches on the ball B(center, radius): rows (count, b), center (d,) -> two arrays (count,).
+
+        There <x, theta> is within radius |x| of <x, center>, which bounds phi'' of each row from both sides.
+        """
+        ends = np.empty((len(rows), 2))
+        for i, batch in enumerate(rows):
+            X, y = self.X[batch], self.y[batch]
+            z, reach = X @ center, radius * np.linalg.norm(X, axis=1)
+            slack = 4 * len(center) * EPS * (np.abs(X) @ np.abs(center) + reach)
+            for side, bend in enumerate(self.bend_range(z - reach - slack, z + reach + slack, y)):
+                ends[i, side] = np.linalg.eigvalsh((X.T * bend) @ X / len(batch))[0 if side == 0 else -1]
+        return self.ridge + np.maximum(ends[:, 0], 0.0 if self.low >= 0 else -np.inf), self.ridge + ends[:, 1]
+
     def curvature(self, rows: NDArray) -> tuple[NDArray, NDArray]:
         """(m_B, M_B) of batches: rows (..., b) -> two arrays (...)."""
         X = self.X[rows]
@@ -129,6 +149,10 @@ class RidgeLogisticLoss(DataLoss):
     def bend(self, z: NDArray, y: NDArray) -> NDArray:
         return special.expit(z) * special.expit(-z)
 
+    def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        """phi'' decreases with |z|, so its ends are at the largest and the least |z|."""
+        return even_range(lambda z: self.bend(z, y), low, high)
+
 
 class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
@@ -150,3 +174,14 @@ class SoftplusLoss(DataLoss):
     def bend(self, z: NDArray, y: NDArray) -> NDArray:
         u = self.sharpness * (z - y)
         return self.sharpness * special.expit(u) * special.expit(-u)
+
+    def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        """phi'' decreases with |z - y|, so its ends are at the largest and the least |z - y|."""
+        return even_range(lambda gap: self.bend(gap + y, y), low - y, high - y)
+
+
+def even_range(function: Callable[[NDArray], NDArray], low: NDArray, high: NDArray) -> tuple[NDArray, NDArray]:
+    """The range over [low, high] of a function that is even and decreases with |z|, 16 roundings outwards."""
+    far = np.maximum(np.abs(low), np.abs(high))
+    near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+    return function(far) * (1 - 16 * EPS), function(near) * (1 + 16 * EPS)

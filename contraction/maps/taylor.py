@@ -125,7 +125,10 @@ class _Symbol:
         return self._elementary("reciprocal") * other
 
     def __truediv__(self, other: Any) -> Any:
-        return self * (other._elementary("reciprocal") if isinstance(other, _Symbol) else 1.0 / other)
+        if isinstance(other, _Symbol):
+            return self * other._elementary("reciprocal")
+        exact = isinstance(self.tape.center[0], Intervals) and not isinstance(other, Intervals)
+        return self * (1.0 / (Intervals(other) if exact else other))
 
     def __pow__(self, exponent: Any) -> Any:
         if not isinstance(exponent, int | np.integer) or exponent < 0:
