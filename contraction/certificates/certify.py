@@ -115,8 +115,7 @@ def certify(
     begin = None if start is None else point(start, family)
     starts = (reference,) if begin is None else (reference, begin)
     if region is not None:
-        if any(x is not None for x in (moment, ball, q, leaf, start)) or isinstance(subject, Operators):
-            raise ValueError("region applies to a family and to theta0 as the start: omit start, moment, ball, q, leaf")
+        _only_region(subject, moment, ball, q, leaf, start)
         probe_family(family, reference, seed=seed)
         return certify_region(family, reference, region, space)
     if isinstance(subject, Operators):
@@ -135,6 +134,11 @@ def certify(
         probe_family(family, *starts, seed=seed)
         return found
     return _uniform(family, reference, begin, moment, space, ball, seed)
+
+
+def _only_region(subject: RandomOperator | Operators, *others: ArrayLike | None) -> None:
+    if isinstance(subject, Operators) or any(x is not None for x in others):
+        raise ValueError("region applies to a family and to theta0 as the start: omit start, moment, ball, q, leaf")
 
 
 def _uniform(

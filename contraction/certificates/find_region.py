@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_integer, check_positive
 from contraction.certificates.hypotheses import point
+from contraction.certificates.region import certify_region
 from contraction.certificates.region_epochs import epoch_bounds
 from contraction.certificates.step_bounds import StepBounds, step_bounds
 from contraction.maps.domains import RotatedBox
@@ -23,7 +24,13 @@ SPECK = 1e-12  # radius of a box that stands for a point
 
 
 def find_region(
-    family: RandomOperator, theta0: ArrayLike, *, newton: int = 50, rounds: int = 40, slack: float = 0.01
+    family: RandomOperator,
+    theta0: ArrayLike,
+    *,
+    grow: bool = False,
+    newton: int = 50,
+    rounds: int = 40,
+    slack: float = 0.01,
 ) -> RotatedBox:
     """Search for a box around a minimum of the mean loss that every gradient step sends into itself.
 
@@ -37,6 +44,8 @@ def find_region(
         Gradient steps with `step_enclosures`, such as `families.OwnLossSteps`.
     theta0
         A start near the minimum, shape (d,).
+    grow
+        If true, enlarge the smallest box as far as it can be certified, to 10 %: more starts, but a larger k.
     newton
         Largest number of steps of Newton's method.
     rounds
@@ -54,7 +63,32 @@ def find_region(
     theta = point(theta0, family)
     check_integer("newton", newton, 1)
     check_integer("rounds", rounds, 1)
-    center, Q = _minimum(family, theta.astype(float), newton)
+    check_positive("slack", slack)
+    region = _smallest(family, theta.astype(float), newton, rounds, slack)
+    return _largest(family, region) if grow else region
+
+
+def _largest(family: RandomOperator, region: RotatedBox) -> RotatedBox:
+    """The largest multiple of a box that is certified: by doubling, then by bisection of the exponent."""
+
+    def certified(scale: float) -> bool:
+        try:
+            certify_region(family, region.center, RotatedBox(region.center, scale * region.radii, region.basis))
+        except NotCertified:
+            return False
+        return True
+
+    low, high = 1.0, 2.0
+    while high < 2.0**40 and certified(high):
+        low, high = high, 2 * high
+    while high > 1.1 * low:
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if certified(middle) else (low, middle)
+    return RotatedBox(region.center, low * region.radii, region.basis)
+
+
+def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, slack: float) -> RotatedBox:
+    center, Q = _minimum(family, theta, newton)
     by_epochs = family.epoch is not None
     r, shift = np.full(len(center), SPECK), np.zeros(len(center))
     for _ in range(rounds):
@@ -89,7 +123,9 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
     for _ in range(steps):
         speck = RotatedBox(theta, np.full(len(theta), SPECK))
         found = _enclosures(family, speck)
-        g, H = (np.mean([part.mid for part in parts], axis=0) for parts in zip(*((e[1], e[2]) for e in found), strict=True))
+        g, H = (
+            np.mean([part.mid for part in parts], axis=0) for parts in zip(*((e[1], e[2]) for e in found), strict=True)
+        )
         values, Q = np.linalg.eigh((H + H.T) / 2)
         if np.linalg.norm(g) <= 1e-12 * (1 + np.linalg.norm(theta)) * (1 + values[-1]):
             if not values[0] > 0:
@@ -102,9 +138,7 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
     )
 
 
-def _least_radii(
-    maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray
-) -> tuple[NDArray, NDArray]:
+def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray) -> tuple[NDArray, NDArray]:
     """The radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
 
     a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
@@ -123,34 +157,40 @@ def _least_radii(
     A = A * np.tile(scale, 2)  # in units of G/a
     norm = np.max(np.abs(A), axis=1)
     found = optimize.linprog(
-        np.r_[np.ones(d), np.zeros(d)], A / norm[:, None], b / norm, bounds=[*((one, None) for one in least / scale), *[(None, None)] * d]
+        np.r_[np.ones(d), np.zeros(d)],
+        A / norm[:, None],
+        b / norm,
+        bounds=[*((one, None) for one in least / scale), *[(None, None)] * d],
     )
     if found.status != 0:
-        raise _no_box(maps, r)
+        i, j, reason = _outweighed(maps, r)
+        raise NotCertified(
+            f"no box is invariant at radii up to {float(np.max(r)):.3g}: coordinate {j} of map {i} {reason}",
+            ("more weight decay", "fewer and larger batches", "a smaller network"),
+        )
     return found.x[:d] * scale, found.x[d:] * scale
 
 
-def _no_box(maps: Sequence[StepBounds], r: NDArray) -> NotCertified:
-    """Name the map and the coordinate whose curvature the other coordinates outweigh most, in the best weights."""
+def _outweighed(maps: Sequence[StepBounds], r: NDArray) -> tuple[int, int, str]:
+    """The map and the coordinate whose curvature the other coordinates outweigh most, in the best weights."""
     d = len(r)
     sizes = np.stack([np.abs(one.slope.mid) + one.slope.rad + one.variation / 2 for one in maps])
     diagonal = np.stack([np.diag(one.slope.mid - one.slope.rad - one.variation / 2) for one in maps])
     others = sizes * (1 - np.eye(d))
     if np.any(diagonal <= 0):
         i, j = (int(x) for x in np.unravel_index(int(np.argmin(diagonal)), diagonal.shape))
-        reason = f"map {i} has curvature a_jj >= {diagonal[i, j]:.3g} only along coordinate {j}"
-    else:
-        w = r.copy()
-        for _ in range(200):
-            w = np.max(others @ w / diagonal, axis=0)
-            w = w / np.max(w)
-        ratio = others @ w / (diagonal * w)
-        i, j = (int(x) for x in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
-        reason = (
-            f"the other coordinates push coordinate {j} of map {i} by {ratio[i, j]:.4g} times what its curvature "
-            f"a_jj >= {diagonal[i, j]:.3g} pulls back"
-        )
-    return NotCertified(
-        f"no box is invariant at radii up to {float(np.max(r)):.3g}: {reason}",
-        ("more weight decay", "fewer and larger batches", "a smaller network"),
+        return i, j, f"is only known to have a curvature of at least {diagonal[i, j]:.3g}"
+    w = r.copy()
+    for _ in range(200):
+        w = np.max(others @ w / diagonal, axis=0)
+        w = w / np.max(w)
+    ratio = others @ w / (diagonal * w)
+    i, j = (int(x) for x in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
+    return (
+        i,
+        j,
+        (
+            f"has a curvature of at least {diagonal[i, j]:.3g}, and the other coordinates push it by {ratio[i, j]:.4g} times "
+            "what that pulls back"
+        ),
     )

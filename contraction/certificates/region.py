@@ -4,8 +4,8 @@ T_i(theta) = theta - h grad L_i(theta) on B = {c + Q u: |u_j| <= r_j}. With G_i(
 a^i of its derivative over B, and abar^i of the mean of that derivative between 0 and any u of B:
 
 - B is invariant if h |G_ij(0)| + max|1 - h abar^i_jj| r_j + h Σ_{l≠j} max|abar^i_jl| r_l <= r_j for all i and j.
-- Every T_i is a k-contraction in max_j |u_j|/w_j, any weights w, if k = max_ij (max|1 - h a^i_jj| + h Σ_{l≠j} max|a^i_jl|
-  w_l/w_j) < 1, and in the Euclidean norm with k = max(|1 - h m|, |1 - h M|) if m <= d²L_i <= M over B.
+- Every T_i is a k-contraction in max_j |u_j|/w_j, any weights w, if k = max_ij (max|1 - h a^i_jj| + h Σ_{l≠j}
+  max|a^i_jl| w_l/w_j) < 1, and in the Euclidean norm with k = max(|1 - h m|, |1 - h M|) if m <= d²L_i <= M over B.
 
 Neither implies the other, and Theorem 2.2 on B needs both, in one norm for all maps. Then, from any theta in B,
 d(theta*, theta_n) <= k^n min(sup_B d(theta, ·), D/(1 - k)). Q is a matrix of floats and not orthogonal: (Q^T Q)^-1 is
@@ -62,15 +62,26 @@ class RegionCertificate(Certificate):
 def certify_region(
     family: RandomOperator, theta: NDArray, region: RotatedBox, space: Space | None = None
 ) -> RegionCertificate:
-    """Prove that every map, or every epoch, sends the box into itself and contracts on it in one norm, or name a failure.
+    """Prove that every map, or every epoch, sends the box into itself and contracts on it in one norm.
 
     ``space`` is `Euclidean` for the Euclidean norm, `SupNorm` for a weighted maximum norm in the box's coordinates, or
     None for the one with the smaller factor. Epochs are tried if single maps fail and the family has them.
+
+    Raises
+    ------
+    NotCertified
+        If the box is not invariant, k >= 1 on it, or no enclosures are known; the message names map, coordinate, number.
+    ValueError
+        If ``theta0`` does not lie in the region, or the space is another one.
+    TypeError
+        If the region is not a `RotatedBox`.
     """
     if not isinstance(region, RotatedBox):
         raise TypeError(f"region must be a RotatedBox(center, radii, basis), got {region!r}")
     if space is not None and type(space) not in (Euclidean, SupNorm):
-        raise ValueError(f"with region=, space must be Euclidean() or SupNorm() in the box's coordinates, got {space!r}")
+        raise ValueError(
+            f"with region=, space must be Euclidean() or SupNorm() in the box's coordinates, got {space!r}"
+        )
     d = len(region.radii)
     if theta.shape != (d,):
         raise ValueError(f"theta0 must have the shape ({d},) of the region's center, got {theta.shape}")
@@ -123,7 +134,7 @@ def _of_maps(
         else:
             half = above(enclosed.variation(r) @ size / 2, d + 2)
             slope = (enclosed.gradient + enclosed.curvature @ u0).widened(half).magnitude
-            moves.append(float(above(enclosed.h * np.sqrt(slope @ gram_inverse(region).magnitude @ slope), 4 * d)))
+            moves.append(float(above(abs(enclosed.h) * np.sqrt(slope @ gram_inverse(region).magnitude @ slope), 4 * d)))
     edge = above(r + size, 1)
     if w is not None:
         reach, metric = float(np.max(above(edge / w, 2))), BoxNorm(np.linalg.inv(region.basis) / w[:, None])
@@ -148,18 +159,19 @@ def _length(edge: NDArray, region: RotatedBox) -> float:
     return float(above(np.sqrt(edge @ (frame.T @ frame).magnitude @ edge), 4 * len(edge)))
 
 
-def _of_epochs(
-    family: RandomOperator, region: RotatedBox, u0: Intervals, failure: NotCertified
-) -> RegionCertificate:
+def _of_epochs(family: RandomOperator, region: RotatedBox, u0: Intervals, failure: NotCertified) -> RegionCertificate:
     """Every epoch sends the box into itself and contracts on it in the Euclidean norm."""
     r, single = region.radii, f"every single map ({failure.hypothesis})"
-    epoch = epoch_bounds(family, region)
+    try:
+        epoch = epoch_bounds(family, region)
+    except NotCertified as error:
+        raise NotCertified(error.hypothesis, error.alternatives, (single,)) from None
     image, count = epoch.image(r), len(epoch.enclosures)
     if not np.all(image <= r):
         j = int(np.argmax(np.where(np.isnan(image), np.inf, image / r)))
         raise NotCertified(
-            f"region not invariant: an epoch may send coordinate {j} of the box to {image[j] / r[j]:.8g} r_{j}, of which "
-            f"{epoch.aside[j] / r[j]:.3g} r_{j} because single batches pull aside",
+            f"region not invariant: an epoch may send coordinate {j} of the box to {image[j] / r[j]:.8g} r_{j}, of "
+            f"which {epoch.aside[j] / r[j]:.3g} r_{j} because single batches pull aside",
             ("find_region(family, theta0)", "a smaller learning rate", "more weight decay"),
             (single,),
         )
@@ -220,8 +232,8 @@ def _check_invariance(maps: Sequence[StepBounds], r: NDArray) -> None:
     i, j = (int(x) for x in np.unravel_index(int(np.argmax(worst)), worst.shape))
     pull = float((maps[i].h * maps[i].pull).magnitude[j])
     raise NotCertified(
-        f"region not invariant: map {i} may send coordinate {j} of the box to {ratios[i, j]:.8g} r_{j} (r_{j} = {r[j]:.6g}, "
-        f"h|G_j(0)| = {pull:.3g}, a_jj = {maps[i].slope.mid[j, j]:.3g} at the center); {int(np.sum(~inside))} of "
+        f"region not invariant: map {i} may send coordinate {j} of the box to {ratios[i, j]:.8g} r_{j} (r_{j} = "
+        f"{r[j]:.6g}, h|G_j(0)| = {pull:.3g}, a_jj = {maps[i].slope.mid[j, j]:.3g} at the center); {int(np.sum(~inside))} of "
         f"{inside.size} coordinates of all maps fail",
         ("find_region(family, theta0)", "more weight decay", "fewer and larger batches"),
     )

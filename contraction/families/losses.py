@@ -86,7 +86,7 @@ class DataLoss(ABC):
         return np.einsum("...bd,r...b->r...d", X, slopes) / rows.shape[-1] + self.ridge * directions
 
     def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        """Bounds on phi''(z, y) for low <= z <= high, entry by entry; those over all z where nothing better is known."""
+        """Bounds on phi''(z, y) for low <= z <= high, entry by entry; over all z where nothing better is known."""
         return np.full(low.shape, self.low), np.full(low.shape, self.high)
 
     def curvature_on_ball(self, rows: NDArray, center: NDArray, radius: float) -> tuple[NDArray, NDArray]:
@@ -177,7 +177,7 @@ class SoftplusLoss(DataLoss):
 
     def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         """phi'' decreases with |z - y|, so its ends are at the largest and the least |z - y|."""
-        return even_range(lambda gap: self.bend(gap + y, y), low - y, high - y)
+        return even_range(lambda gap: self.bend(gap, np.zeros(gap.shape)), low - y, high - y)
 
 
 def even_range(function: Callable[[NDArray], NDArray], low: NDArray, high: NDArray) -> tuple[NDArray, NDArray]:

@@ -163,7 +163,8 @@ class Answers:
     def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure] | None:
         """Gradient steps enclosed on a box, one for each map of the support, for ``certify(region=box)``.
 
-        Gradient and Hessian are enclosed at the centre, third derivatives over the box, with outward rounding (`contraction.maps.step_enclosures`). None if unknown.
+        Gradient and Hessian are enclosed at the centre, third derivatives over the box, with outward rounding
+        (`contraction.maps.step_enclosures`). None if unknown.
         """
         return None
 

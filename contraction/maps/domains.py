@@ -120,7 +120,9 @@ class RotatedBox(Value, Domain):
 
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         u = rng.uniform(-1, 1, (count, len(self.radii)))
-        u[::2] = np.where(rng.random(u[::2].shape) < 0.5, np.sign(u[::2]), u[::2])  # half of them on faces
+        faces = rng.random(u.shape) < 0.5  # every other point is on a face, an edge or a corner
+        faces[np.arange(count), rng.integers(len(self.radii), size=count)] = True
+        u[::2] = np.where(faces[::2], np.where(u[::2] < 0, -1.0, 1.0), u[::2])
         return self.center + (u * self.radii) @ self.basis.T
 
 

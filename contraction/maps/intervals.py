@@ -2,7 +2,8 @@
 
 An entry stands for every real number in [mid - rad, mid + rad], and each operation encloses every exact result. The
 midpoint is what floating point gives; its rounding error, at most 2^-53 of it, is added to the radius, and radii are
-rounded up. Elementary functions are evaluated in ball arithmetic (python-flint), because those of NumPy state no error.
+rounded up. Elementary functions are evaluated by python-flint, or to 120 bits by mpmath, because those of NumPy state
+no error.
 """
 
 from __future__ import annotations
@@ -157,6 +158,17 @@ class Intervals:
     def __rmatmul__(self, other: Any) -> Intervals:
         return as_intervals(other) @ self
 
+    def positive_definite(self) -> bool:
+        """Whether every symmetric matrix in the intervals (d, d) is positive definite: all pivots are positive."""
+        rest = self
+        while rest.shape[0]:
+            pivot = rest[0, 0]
+            if not pivot.low > 0:
+                return False
+            row = rest[0, 1:]
+            rest = rest[1:, 1:] - (rest[1:, 0][:, None] * row[None, :]) / pivot
+        return True
+
     def sum(self, axis: int | None = None) -> Intervals:
         """Sums along an axis, or of all entries."""
         n = self.mid.size if axis is None else self.shape[axis]
@@ -210,20 +222,40 @@ _UFUNCS: dict[str, Callable[..., Any]] = {
 # --- elementary functions -------------------------------------------------------------------------------------------
 
 
-def _at(function: Callable[[Any], Any], x: NDArray) -> Intervals:
-    """A function of flint.arb at floats, as intervals."""
-    arb = load_flint().arb
-    values = [function(arb(v)) for v in x.ravel().tolist()]
-    mid = np.array([float(v.mid()) for v in values]).reshape(x.shape)
-    rad = np.array([float(v.rad()) for v in values]).reshape(x.shape)
-    return Intervals(mid, above(rad + EPS * np.abs(mid), 2))
+SPARE = 2.0**-60  # relative error allowed to mpmath at 120 bits, which states none of its own
 
 
-def _increasing(function: Callable[[Any], Any], x: Intervals) -> Intervals:
+def _at(name: str, x: NDArray) -> Intervals:
+    """A function at floats, enclosed: by python-flint, or by mpmath to 120 bits where flint is not installed."""
+    values = x.ravel().tolist()
+    try:
+        arb = load_flint().arb
+    except ImportError:
+        import mpmath
+
+        with mpmath.workprec(120):
+            mid = np.array(
+                [float(_softplus(v, mpmath) if name == "softplus" else getattr(mpmath, name)(v)) for v in values]
+            )
+        rad = SPARE * np.abs(mid)
+    else:
+        balls = [_softplus(arb(v), None) if name == "softplus" else getattr(arb(v), name)() for v in values]
+        mid = np.array([float(v.mid()) for v in balls])
+        rad = np.array([float(v.rad()) for v in balls])
+    return Intervals(mid.reshape(x.shape), above(rad + EPS * np.abs(mid), 2).reshape(x.shape))
+
+
+def _softplus(v: Any, mpmath: Any) -> Any:
+    """log(1 + e^v) of a ball, or with mpmath of a number, without overflow."""
+    small = (lambda t: mpmath.log1p(mpmath.exp(t))) if mpmath else (lambda t: t.exp().log1p())
+    return small(v) if v < 0 else v + small(-v)
+
+
+def _increasing(name: str, x: Intervals) -> Intervals:
     """The range of an increasing function over intervals, from its values at both ends."""
     if not np.any(x.rad):
-        return _at(function, x.mid)
-    first, last = _at(function, x.low).low, _at(function, x.high).high
+        return _at(name, x.mid)
+    first, last = _at(name, x.low).low, _at(name, x.high).high
     mid = first + (last - first) / 2
     return Intervals(mid, above(np.maximum(mid - first, last - mid), 2))
 
@@ -244,15 +276,15 @@ def _polynomial(coefficients: list[int], t: Intervals) -> Intervals:
 
 def _of_tanh(x: Intervals, order: int) -> list[Intervals]:
     """tanh and its Taylor coefficients 1 - t^2, -t + t^3, (-1 + 4 t^2 - 3 t^4)/3, t = tanh x."""
-    t = _increasing(lambda v: v.tanh(), x)
+    t = _increasing("tanh", x)
     rows = [t, _polynomial([1, 0, -1], t), _polynomial([0, -1, 0, 1], t), _polynomial([-1, 0, 4, 0, -3], t) / 3.0]
     return rows[: order + 1]
 
 
 def _of_softplus(x: Intervals, order: int) -> list[Intervals]:
     """log(1 + e^x), and with t = tanh(x/2): (1 + t)/2, (1 - t^2)/8, (-t + t^3)/24."""
-    value = _increasing(lambda v: v.exp().log1p() if v < 0 else v + (-v).exp().log1p(), x)
-    t = _increasing(lambda v: v.tanh(), x * 0.5)
+    value = _increasing("softplus", x)
+    t = _increasing("tanh", x * 0.5)
     rows = [value, (1 + t) * 0.5, _polynomial([1, 0, -1], t) * 0.125, _polynomial([0, -1, 0, 1], t) / 24.0]
     return rows[: order + 1]
 
@@ -264,15 +296,17 @@ def _of_expit(x: Intervals, order: int) -> list[Intervals]:
 
 
 def _of_exp(x: Intervals, order: int) -> list[Intervals]:
-    value = _increasing(lambda v: v.exp(), x)
+    value = _increasing("exp", x)
     return [value, value, value * 0.5, value / 6.0][: order + 1]
 
 
 def _of_log(x: Intervals, order: int) -> list[Intervals]:
     inverse = x.reciprocal()
     if not np.all(x.mid > 0):
-        raise NotCertified("an enclosure takes the logarithm of an interval that is not positive", ("a smaller region",))
-    value = _increasing(lambda v: v.log(), x)
+        raise NotCertified(
+            "an enclosure takes the logarithm of an interval that is not positive", ("a smaller region",)
+        )
+    value = _increasing("log", x)
     return [value, inverse, inverse**2 * -0.5, inverse**3 / 3.0][: order + 1]
 
 
@@ -289,14 +323,14 @@ def _of_sqrt(x: Intervals, order: int) -> list[Intervals]:
     inverse = x.reciprocal()
     if not np.all(x.mid > 0):
         raise NotCertified("an enclosure takes the root of an interval that is not positive", ("a smaller region",))
-    root = _increasing(lambda v: v.sqrt(), x)
+    root = _increasing("sqrt", x)
     return [root, root * inverse * 0.5, root * inverse**2 * -0.125, root * inverse**3 * 0.0625][: order + 1]
 
 
 def _turning(x: Intervals, order: int, first: int) -> list[Intervals]:
     """sin (first = 0) or cos (first = 1): both have slope at most 1, so a radius of x is enough."""
-    sine = _at(lambda v: v.sin(), x.mid).widened(x.rad)
-    cosine = _at(lambda v: v.cos(), x.mid).widened(x.rad)
+    sine = _at("sin", x.mid).widened(x.rad)
+    cosine = _at("cos", x.mid).widened(x.rad)
     cycle = [sine, cosine, -sine, -cosine]
     return [cycle[(first + k) % 4] / float(math.factorial(k)) for k in range(order + 1)]
 

@@ -1,0 +1,315 @@
+"""Certified regions (row 85): enclosures against 10^4 random points and faces, refusals, and what must not pass."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+
+import numpy as np
+import pytest
+
+import contraction as ct
+from contraction.certificates import region_epochs, step_bounds
+from contraction.families import GradientSteps, OwnLossSteps, RandomAffine, Reshuffled, RidgeLogisticLoss
+from contraction.maps.intervals import Intervals
+from contraction.maps.step_enclosures import StepEnclosure, enclose_step, mean_step
+from contraction.statements.section_2.certified_region import network, problem
+
+
+def two_matrices(h: float = 0.1) -> OwnLossSteps:
+    """H = [[1, ±1/2], [±1/2, 1]], g = ±(-1, 1): row 85's maps that contract and leave the box."""
+    loss = lambda t, s: (t[0] ** 2 + t[1] ** 2) / 2 + s * (t[0] * t[1] / 2 - t[0] + t[1])  # noqa: E731
+    return OwnLossSteps(loss, ([1.0, -1.0],), 2, h=h, batches=[[0], [1]])
+
+
+@pytest.fixture(scope="module", params=["linear", "neuron", "epochs"])
+def certified(request):
+    family, theta = problem(request.param, 3)
+    region = ct.find_region(family, theta)
+    return family, ct.certify(family, region.center, region=region)
+
+
+def hessian(family: OwnLossSteps, theta: np.ndarray, rows: np.ndarray, size: float = 1e-5) -> np.ndarray:
+    """The Hessian at one point by central differences of gradients, to about 1e-9."""
+    steps = size * np.eye(family.dim)
+    return np.stack([(family.gradient(theta + e, rows) - family.gradient(theta - e, rows)) / (2 * size) for e in steps])
+
+
+def test_ten_thousand_points_and_faces_never_contradict(certified):
+    """Gradients within the Taylor bound, images inside the box (for single maps), half of the points on faces."""
+    family, certificate = certified
+    box, rng = certificate.region, np.random.default_rng(0)
+    points = box.points(rng, box.center, 10_000)
+    assert np.all(box.contains(points))
+    u = box.coordinates(points)
+    on_faces = np.mean(np.any(np.abs(u) > box.radii * (1 - 1e-9), axis=1))
+    assert on_faces > 0.49
+    epochs = family.epoch is not None
+    for rows, enclosed in zip(family.batches, family.step_enclosures(box), strict=True):
+        slope = family.gradient(points, rows) @ box.basis
+        taylor = enclosed.gradient.mid + u @ enclosed.curvature.mid.T
+        assert np.all(np.abs(slope - taylor) <= np.abs(u) @ enclosed.variation(box.radii).T / 2 + 1e-13)
+        if not epochs:
+            assert np.all(np.abs(box.coordinates(family.apply(points, rows))) <= box.radii * (1 + 1e-10))
+    if epochs:
+        for order in [rng.permutation(len(family.batches)) for _ in range(5)]:
+            x = points
+            for i in order:
+                x = family.apply(x, family.batches[i])
+            assert np.all(np.abs(box.coordinates(x)) <= box.radii * (1 + 1e-10))
+
+
+def test_hessians_lie_in_their_enclosures(certified):
+    family, certificate = certified
+    box, rng, rows = certificate.region, np.random.default_rng(1), family.batches[0]
+    enclosed = family.step_enclosures(box)[0]
+    for theta in box.points(rng, box.center, 20):
+        gap = np.abs(box.basis.T @ hessian(family, theta, rows) @ box.basis - enclosed.curvature.mid)
+        assert np.all(gap <= enclosed.variation(box.radii) + 1e-8)
+
+
+def test_pairs_contract_and_backward_iterates_keep_the_bound(certified):
+    family, certificate = certified
+    box, rng, q = certificate.region, np.random.default_rng(2), family.epoch or 1
+    x, y = (box.points(rng, box.center, 500) for _ in range(2))
+    for i in rng.permutation(len(family.batches)) if family.epoch else [0]:
+        rows = family.batches[i]
+        if family.epoch:
+            moved = (x, y)
+        x, y = family.apply(x, rows), family.apply(y, rows)
+    if not family.epoch:
+        start = (
+            box.points(np.random.default_rng(3), box.center, 500),
+            box.points(np.random.default_rng(4), box.center, 500),
+        )
+        moved = tuple(family.apply(z, family.batches[-1]) for z in start)
+        assert np.all(certificate.space.distance(*moved) <= certificate.k * certificate.space.distance(*start) + 1e-12)
+    last = 60 * q + 1
+    path = ct.backward_iterates(family.sample(last, 5), box.center, at=range(last + 1))
+    n = np.arange(last + 1)
+    distance = certificate.space.distance(path, path[-1])
+    assert np.all(distance <= certificate.bound(n) + certificate.bound(last))
+    assert certificate.bound(0) <= (certificate.majorant.reach + certificate.D) * (1 + 1e-12)
+
+
+def test_a_certificate_says_what_it_rests_on(certified):
+    certificate = certified[1]
+    text = str(certificate)
+    assert "Theorem 2.2 on a certified region (row 85)" in text
+    assert "sends the box" in text
+    assert certificate.origin == "proved"
+    assert certificate.k < 1
+    assert certificate.steps(1e-6) > 0
+    assert certificate.region.contains(certificate.region.center)
+
+
+def test_contraction_without_invariance_is_refused():
+    """The counterexample of row 85: 1.0166… r, in exact numbers, with the map and the coordinate named."""
+    family, box = two_matrices(), ct.RotatedBox([0.0, 0.0], [1.5, 1.5])
+    exact = F(1) - F(1, 10) + F(1, 20) + F(1, 10) / F(3, 2)
+    with pytest.raises(
+        ct.NotCertified, match=r"map [01] may send coordinate [01] of the box to 1\.0166667 r_"
+    ) as error:
+        ct.certify(family, [0.0, 0.0], region=box)
+    assert float(exact) == pytest.approx(1.0166666666)
+    assert "4 of 4 coordinates of all maps fail" in str(error.value)
+    corner = family.apply(np.array([1.5, -1.5]), family.batches[0])
+    assert abs(corner[0]) / 1.5 == pytest.approx(float(exact))
+    wide = ct.RotatedBox([0.0, 0.0], [2.001, 2.001])
+    assert ct.certify(family, [0.0, 0.0], region=wide).k == pytest.approx(0.95)
+    found = ct.find_region(family, [0.0, 0.0])
+    assert np.allclose(np.abs(found.basis @ found.radii).max(), 2, rtol=1.0)
+
+
+def test_invariance_without_contraction_is_refused():
+    """A step of rate 0.1 on a double well: the box around both wells is invariant and the middle expands."""
+    well = OwnLossSteps(
+        lambda t, s: t[0] ** 4 / 4 - t[0] ** 2 / 2 + s * t[0], ([0.01, -0.01],), 1, h=0.1, batches=[[0], [1]]
+    )
+    with pytest.raises(ct.NotCertified):
+        ct.certify(well, [0.0], region=ct.RotatedBox([0.0], [1.5]))
+    near = ct.RotatedBox([1.0], [0.02])
+    assert ct.certify(well, [1.0], region=near).k < 0.85
+
+
+def test_invariance_by_means_does_not_give_contraction():
+    """With a = 1 at the center and |a - 1| <= 3/2: 1 - a/10 is at most 1.05, and 0.975 in the mean from the center."""
+
+    class Wide(OwnLossSteps):
+        def step_enclosures(self, region):
+            third = Intervals(np.zeros((1, 1, 1)), 1.5)
+            return [StepEnclosure(0.1, Intervals(np.zeros(1)), Intervals(np.ones((1, 1))), third)]
+
+    family = Wide(lambda t, s: t[0] ** 2 * s, ([1.0],), 1, h=0.1, batches=[[0]])
+    for space in (ct.SupNorm(), ct.Euclidean()):
+        with pytest.raises(ct.NotCertified, match=r"k ≥ 1 on the region: k = 1\.05 .*the box is invariant"):
+            ct.certify(family, [0.0], region=ct.RotatedBox([0.0], [1.0]), space=space)
+
+
+def test_the_factor_is_that_of_the_matrices():
+    """Quadratic losses: k = 1 - h/2 in both kinds of norm, and the bound is D k^n/(1 - k) or that of the box."""
+    family, box = two_matrices(), ct.RotatedBox([0.0, 0.0], [2.1, 2.1])
+    for space in (ct.Euclidean(), ct.SupNorm()):
+        certificate = ct.certify(family, [0.0, 0.0], region=box, space=space)
+        assert 0.95 <= certificate.k < 0.95 + 1e-12
+    away = ct.certify(family, [1.0, -1.0], region=box, space=ct.Euclidean())
+    moves = [np.linalg.norm(family.apply(np.array([1.0, -1.0]), rows) - [1.0, -1.0]) for rows in family.batches]
+    assert max(moves) <= away.D <= max(moves) * (1 + 1e-12)
+    assert away.bound(0) <= away.D / (1 - away.k) * (1 + 1e-12)
+
+
+def test_a_basis_that_is_not_orthogonal():
+    """(Q^T Q)^-1 is enclosed: in the oblique basis the same maps have the same Euclidean factor, and images fit."""
+    family, Q = two_matrices(), np.array([[2.0, 0.3], [0.1, 1.5]])
+    box = ct.RotatedBox([0.1, 0.0], [3.0, 3.0], Q)
+    certificate = ct.certify(family, [0.1, 0.0], region=box, space=ct.Euclidean())
+    assert 0.95 <= certificate.k < 0.95 + 1e-7
+    points = box.points(np.random.default_rng(0), box.center, 2000)
+    largest = max(np.max(np.abs(box.coordinates(family.apply(points, rows))) / 3) for rows in family.batches)
+    bounds = step_bounds.step_bounds(family.step_enclosures(box), box)
+    assert largest <= max(np.max(one.image(box.radii) / 3) for one in bounds) < 1
+
+
+def test_arguments_are_checked():
+    family, box = two_matrices(), ct.RotatedBox([0.0, 0.0], [2.1, 2.1])
+    with pytest.raises(ValueError, match="theta0 must lie in the region: its coordinate 1 is 3"):
+        ct.certify(family, [0.0, 3.0], region=box)
+    with pytest.raises(TypeError, match="region must be a RotatedBox"):
+        ct.certify(family, [0.0, 0.0], region=ct.Box(-1.0, 1.0))
+    with pytest.raises(ValueError, match="space must be Euclidean"):
+        ct.certify(family, [0.0, 0.0], region=box, space=ct.WeightedEuclidean(np.eye(2)))
+    with pytest.raises(ValueError, match="omit start"):
+        ct.certify(family, [0.0, 0.0], region=box, start=[0.1, 0.0])
+    with pytest.raises(ct.NotCertified, match="step_enclosures"):
+        ct.certify(RandomAffine([0.5], [[0.0, 0.0]]), [0.0, 0.0], region=box)
+    for arguments, message in (
+        (([0.0], [0.0]), "must be positive"),
+        (([0.0], [1.0, 1.0]), "shapes"),
+        (([0.0, 0.0], [1.0, 1.0], np.ones((2, 2))), "singular"),
+        (([0.0, np.nan], [1.0, 1.0]), "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ct.RotatedBox(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda t, x: np.abs(t[0] - x), "absolute"),
+        (lambda t, x: (t[0] - x) ** 0.5, "power 0.5"),
+        (lambda t, x: t[0] * x if t[0] > 0 else x * t[1], "must not branch"),
+        (lambda t, x: x * 2.0, "one number for one row"),
+        (lambda t, x: t, "one number for one row"),
+    ],
+)
+def test_losses_without_an_enclosure_are_refused(loss, message):
+    with pytest.raises(ct.MapRefused, match=message):
+        OwnLossSteps(loss, ([1.0, 2.0],), 2, h=0.1, batches=[[0], [1]])
+
+
+def test_a_minimum_too_flat_has_no_box():
+    """Without weight decay the logistic loss of separable rows has no minimum; with batches that disagree, no box."""
+    X = np.array([[1.0], [2.0], [-1.0], [-3.0]])
+    flat = OwnLossSteps(network(0, 1), (X, np.sign(X[:, 0])), 1, h=0.1, batches=[[0, 1], [2, 3]])
+    with pytest.raises(ct.NotCertified, match="found no minimum"):
+        ct.find_region(flat, [0.0], newton=5)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 2)), np.sign(rng.standard_normal(40))
+    apart = OwnLossSteps(network(1, 2), (X, y), 5, h=0.1, batches=np.arange(40).reshape(10, 4), ridge=0.1)
+    start = np.array([1.0, 0.5, 0.1, 1.0, 0.2])
+    with pytest.raises(ct.NotCertified, match=r"coordinate \d|no minimum|no invariant box"):
+        ct.find_region(apart, start)
+
+
+def test_data_losses_have_enclosures_too():
+    """Ridge logistic regression through `GradientSteps`: the same enclosure as its loss written by hand."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((40, 3))
+    y = np.sign(X[:, 0] + 0.3 * rng.standard_normal(40))
+    batches = np.arange(40).reshape(2, 20)
+    family = GradientSteps(RidgeLogisticLoss(X, y, 0.5), 0.2, batches=batches)
+    own = OwnLossSteps(network(0, 3), (X, y), 3, h=0.2, batches=batches, ridge=0.5)
+    region = ct.find_region(family, np.zeros(3))
+    for one, other in zip(family.step_enclosures(region), own.step_enclosures(region), strict=True):
+        for a, b in zip(one[1:], other[1:], strict=True):
+            assert np.allclose(a.mid, b.mid, rtol=0, atol=1e-14)
+    certificate = ct.certify(family, region.center, region=region)
+    assert certificate.k < ct.certify(family, region.center).k
+    wide = GradientSteps(RidgeLogisticLoss(rng.standard_normal((10, 80)), np.ones(10), 0.5), 0.2, 5)
+    assert wide.step_enclosures(ct.RotatedBox(np.zeros(80), np.ones(80))) is None
+
+
+def test_a_ball_gives_logistic_regression_a_better_factor():
+    """On B(theta0, r) phi'' is between its values at the ends of |z| <= r |x|: compared with 200 points of it."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((60, 4))
+    y = np.sign(X @ [1.0, -1.0, 0.5, 0.0] + 0.5 * rng.standard_normal(60))
+    family = GradientSteps(RidgeLogisticLoss(X, y, 0.1), 0.3, batches=np.arange(60).reshape(3, 20))
+    center = np.array([0.8, -0.8, 0.4, 0.0])
+    for radius in (0.01, 0.5, 2.0):
+        k = family.contraction_on_ball(center, radius).value
+        low, high = family.loss.curvature_on_ball(family.batches, center, radius)
+        for theta in ct.Ball(center, radius).points(rng, center, 200):
+            for i, rows in enumerate(family.batches):
+                second = family.loss.bend(X[rows] @ theta, y[rows])
+                values = np.linalg.eigvalsh(X[rows].T * second @ X[rows] / 20 + 0.1 * np.eye(4))
+                assert low[i] <= values[0] + 1e-12
+                assert values[-1] <= high[i] + 1e-12
+        assert k < family.contraction.value
+    assert family.contraction_on_ball(center, 1e6).value == pytest.approx(family.contraction.value, rel=1e-12)
+
+
+def test_epochs_where_single_maps_fail():
+    """Reshuffled batches that disagree: single maps leave every box that epochs keep; a large rate is refused."""
+    family, theta = problem("epochs", 3)
+    region = ct.find_region(family, theta)
+    independent = OwnLossSteps(
+        family.loss, family.data, family.dim, h=family.h, batches=family.batches, ridge=family.ridge
+    )
+    with pytest.raises(ct.NotCertified, match="not invariant"):
+        ct.certify(independent, region.center, region=region)
+    certificate = ct.certify(family, region.center, region=region)
+    assert certificate.majorant.q == 4
+    assert certificate.bound(3) == certificate.bound(0)
+    assert certificate.bound(4) < certificate.bound(0)
+    fast = OwnLossSteps(
+        family.loss, family.data, family.dim, h=1.0, batches=family.batches, ridge=family.ridge, law=Reshuffled
+    )
+    with pytest.raises(ct.NotCertified, match="tried: every single map"):
+        ct.certify(fast, region.center, region=region)
+
+
+def test_drift_bounds_every_order():
+    """No order of an epoch leads further from its start than s, or aside of the mean step by more than h|e|."""
+    family, theta = problem("epochs", 3)
+    region = ct.find_region(family, theta)
+    epoch = region_epochs.epoch_bounds(family, region)
+    rng, N = np.random.default_rng(0), len(family.batches)
+    points = region.points(rng, region.center, 300)
+    mean = points - family.h * N * np.mean([family.gradient(points, rows) for rows in family.batches], axis=0)
+    for _ in range(24):
+        x = points
+        for i in rng.permutation(N):
+            x = family.apply(x, family.batches[i])
+            assert np.all(np.abs(region.coordinates(x) - region.coordinates(points)) <= epoch.drift)
+        assert np.all(np.abs(region.coordinates(x) - region.coordinates(mean)) <= epoch.aside)
+
+
+def test_the_mean_of_steps_is_that_of_their_rows():
+    family, theta = problem("epochs", 0)
+    region = ct.RotatedBox(theta, np.full(family.dim, 0.01))
+    parts = family.step_enclosures(region)
+    whole = enclose_step(family.loss, family.data, region, family.h, family.ridge)
+    for a, b in zip(mean_step(parts, family.h)[1:], whole[1:], strict=True):
+        assert np.all(np.abs(a.mid - b.mid) <= a.rad + b.rad + 1e-15)
+
+
+@pytest.mark.control
+def test_a_box_of_centre_values_alone_is_noticed(certified):
+    """Third derivatives left out of the enclosure: points of the box contradict it."""
+    family, certificate = certified
+    box = certificate.region
+    points = box.points(np.random.default_rng(0), box.center, 200)
+    u, enclosed = box.coordinates(points), family.step_enclosures(box)[0]
+    slope = family.gradient(points, family.batches[0]) @ box.basis
+    taylor = enclosed.gradient.mid + u @ enclosed.curvature.mid.T
+    assert not np.all(np.abs(slope - taylor) <= 0.1 * np.abs(u) @ enclosed.variation(box.radii).T / 2 + 1e-13)
