@@ -143,6 +143,11 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
 
     a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
     ``r``; r_j >= least_j.
+
+    Raises
+    ------
+    NotCertified
+        If there is none.
     """
     d, rows, right = len(r), [], []
     for one in maps:
@@ -186,11 +191,5 @@ def _outweighed(maps: Sequence[StepBounds], r: NDArray) -> tuple[int, int, str]:
         w = w / np.max(w)
     ratio = others @ w / (diagonal * w)
     i, j = (int(x) for x in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
-    return (
-        i,
-        j,
-        (
-            f"has a curvature of at least {diagonal[i, j]:.3g}, and the other coordinates push it by {ratio[i, j]:.4g} times "
-            "what that pulls back"
-        ),
-    )
+    outweighed = f"the other coordinates push it by {ratio[i, j]:.4g} times what that pulls back"
+    return i, j, f"has a curvature of at least {diagonal[i, j]:.3g}, and {outweighed}"

@@ -70,7 +70,7 @@ def certify_region(
     Raises
     ------
     NotCertified
-        If the box is not invariant, k >= 1 on it, or no enclosures are known; the message names map, coordinate, number.
+        If the box is not invariant, k >= 1 on it, or no enclosures are known; it names the map and the coordinate.
     ValueError
         If ``theta0`` does not lie in the region, or the space is another one.
     TypeError
@@ -233,7 +233,7 @@ def _check_invariance(maps: Sequence[StepBounds], r: NDArray) -> None:
     pull = float((maps[i].h * maps[i].pull).magnitude[j])
     raise NotCertified(
         f"region not invariant: map {i} may send coordinate {j} of the box to {ratios[i, j]:.8g} r_{j} (r_{j} = "
-        f"{r[j]:.6g}, h|G_j(0)| = {pull:.3g}, a_jj = {maps[i].slope.mid[j, j]:.3g} at the center); {int(np.sum(~inside))} of "
-        f"{inside.size} coordinates of all maps fail",
+        f"{r[j]:.6g}, h|G_j(0)| = {pull:.3g}, a_jj = {maps[i].slope.mid[j, j]:.3g} at the center); "
+        f"{int(np.sum(~inside))} of {inside.size} coordinates of all maps fail",
         ("find_region(family, theta0)", "more weight decay", "fewer and larger batches"),
     )

@@ -1,7 +1,8 @@
 """Certified regions for epochs: each of N gradient steps is taken once an epoch, in any order.
 
 A single step may leave the box B = {|u_j| <= r_j} because its batch pulls aside, while an epoch returns: what the
-batches pull aside adds up to what their mean does. Along an epoch from u in B all points stay in B' = {|u_j| <= r_j + s_j} if
+batches pull aside adds up to what their mean does. Along an epoch from u in B all points stay in
+B' = {|u_j| <= r_j + s_j} if
 
     s_j >= h (P_j + Σ_i (A_i r')_j),   P_j = the largest |Σ_{i in S} G_ij(0)| over sets S of batches, r' = r + s,
 
@@ -104,6 +105,6 @@ def epoch_bounds(family: RandomOperator, region: RotatedBox) -> EpochBounds:
             return EpochBounds(wide, found, s, aside, StepBounds(rate, mean.pull, mean.slope, mean.variation))
         wide = RotatedBox(region.center, (r + s) * 1.1, region.basis)
     raise NotCertified(
-        f"the steps of an epoch may lead ever further from the box: out of {np.max(wide.radii / r):.3g} times its radii",
+        f"the steps of an epoch may lead further and further: out of {np.max(wide.radii / r):.3g} times the box",
         ("a smaller learning rate",),
     )
