@@ -33,6 +33,11 @@ RATES = laws.Rates(1e-3, 1e-3)
 CANTOR = families.BernoulliConvolution(Fraction(2, 3))
 
 
+PAIR = families.OwnLossSteps(
+    lambda t, s: t[0] ** 2 / 2 + t[1] ** 2 + s * (t[0] * t[1] / 2 - t[0]), ([1.0, -1.0],), 2, h=0.1, batches=[[0], [1]]
+)
+
+
 CERTIFICATES: dict[str, Callable[[], ct.ErrorBound]] = {
     "Geometric": lambda: ct.certify(QUADRATIC, 0.0),
     "Geometric from another start": lambda: ct.certify(QUADRATIC, 0.0, start=2.0),
@@ -44,6 +49,7 @@ CERTIFICATES: dict[str, Callable[[], ct.ErrorBound]] = {
     "PMeanBlocks": lambda: ct.certify(TURNING, [0.0, 0.0], q=4, moment=2.0),
     "MeanSquareMoments": lambda: ct.certify(families.RandomAffine([0.25, 1.25], [[0.0], [1.0]]), 0.0, moment=2.0),
     "DrawnTail": lambda: ct.certify(QUADRATIC.sample(5, replicas=2), 0.0, start=1.0),
+    "InRegion": lambda: ct.certify(PAIR, [0.0, 0.0], region=ct.RotatedBox([0.0, 0.0], [2.0, 2.0])),
     "Estimate": lambda: ct.estimate(QUADRATIC, 0.0, maps=8),
     "AtLimit": lambda: dataclasses.replace(ct.certify(QUADRATIC, 0.0), majorant=majorants.AtLimit()),
     "WithinSeen": lambda: dataclasses.replace(ct.certify(QUADRATIC, 0.0), majorant=majorants.WithinSeen(4, 0.5)),
@@ -61,6 +67,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "ExactSample": lambda: ct.coupling_from_the_past(families.ConstantMaps([0.0, 1.0]), states=[0.0, 1.0], size=2),
     "OrderConvergence": lambda: order_convergence(ct.Windowed(3), 12),
     "LyapunovExponents": lambda: ct.lyapunov_exponents(QUADRATIC, 0.0, 60, replicas=3),
+    "RotatedBox": lambda: ct.RotatedBox([0.0, 1.0], [1.0, 2.0]),
     "Synchronisation": lambda: ct.synchronisation(QUADRATIC, [0.0], 2, replicas=3),
     "ExactLaw": lambda: laws.exact_law(CANTOR, 3),
     "LawComparison": lambda: laws.compare_laws(laws.exact_law(CANTOR, 2), laws.exact_law(CANTOR, 3)),

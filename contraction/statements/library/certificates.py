@@ -11,7 +11,8 @@ import mpmath
 import numpy as np
 from scipy import linalg
 
-from contraction.families import FiniteFamily, GradientSteps, LeastSquares, RidgeLoss, Uniform
+from contraction.families import FiniteFamily, GradientSteps, LeastSquares, OwnLossSteps, RidgeLoss, Uniform
+from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import Backward
@@ -150,6 +151,23 @@ def leaf_basis(f: Function, seed: int) -> Verdict:
     return Verdict.tight("leaf_basis", (), Q @ Q.T, np.linalg.pinv(X) @ X, rounding=1e-12)
 
 
+def _smaller(box: RotatedBox) -> RotatedBox:
+    return RotatedBox(box.center, 0.99 * box.radii, box.basis)
+
+
+def find_region(f: Function, seed: int) -> Verdict:
+    """The smallest box of H = [[1, ±s], [±s, 3]], g = ±(1, -2) solves r_1 - s r_2 = 1, 3 r_2 - s r_1 = 2."""
+    s, slack = float(np.random.default_rng([seed, 3]).uniform(0.2, 0.8)), 0.01
+
+    def loss(t: Any, sign: Any) -> Any:
+        return t[0] ** 2 / 2 + 3 * t[1] ** 2 / 2 + sign * (s * t[0] * t[1] + t[0] - 2 * t[1])
+
+    family = OwnLossSteps(loss, ([1.0, -1.0],), 2, h=0.1, batches=[[0], [1]])
+    found = f(family, np.array([0.3, -0.2]), slack=slack)
+    radii = np.abs(found.basis) @ found.radii / (1 + slack)
+    return Verdict.tight("find_region", (), radii, np.linalg.solve([[1, -s], [-s, 3]], [1, 2]), rounding=1e-6)
+
+
 def average_contraction(f: Function, seed: int) -> Verdict:
     """(1/3) Σ w log ‖A_i A_j A_k‖ over 8 words of unequal weights, norms to 60 digits."""
     rng = np.random.default_rng([seed, 2])
@@ -244,6 +262,13 @@ ORACLES = [
         leaf_basis,
         "a direction left out",
         lambda f: lambda *arguments: f(*arguments)[:, :-1],
+    ),
+    Oracle(
+        "contraction.find_region",
+        "two linear equations for the smallest box of two quadratic losses",
+        find_region,
+        "the radii one percent smaller",
+        lambda f: lambda *arguments, **named: _smaller(f(*arguments, **named)),
     ),
     Oracle(
         "contraction.average_contraction",

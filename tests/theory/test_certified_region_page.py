@@ -1,0 +1,29 @@
+"""The page on certified regions runs as printed, block after block, and prints what it says."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "certified-region.md"
+
+
+def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    assert len(blocks) == 2
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, PAGE.name, "exec"), names)
+    printed = capsys.readouterr().out
+    assert "certificate (Theorem 2.2 on a certified region (row 85))" in printed
+    assert "every epoch of 4 maps, in any order, sends the box into itself" in printed
+    assert "may send coordinate 0 of the box to 1.0166667 r_0" in printed
+    assert float(printed.split()[-1]) == pytest.approx(0.95)
+    # log 2 is the loss at the border between the labels
+    right = [
+        names["loss"](names["region"].center, *row) < math.log(2) for row in zip(names["x"], names["y"], strict=True)
+    ]
+    assert sum(right) / len(right) > 0.8
