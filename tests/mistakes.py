@@ -32,6 +32,34 @@ class Mistake:
 
 MISTAKES = (
     Mistake(
+        "the rounding of a product of intervals left out",
+        "contraction/maps/intervals.py",
+        "return Intervals(mid, above(spread + EPS * np.abs(mid), 6))",
+        "return Intervals(mid, above(spread, 6))",
+        "tests/theory/maps/test_intervals.py::test_arithmetic_encloses_every_pair_of_numbers",
+    ),
+    Mistake(
+        "a certified region without invariance",
+        "contraction/certificates/region.py",
+        "    _check_invariance(maps, r)\n    found:",
+        "    found:",
+        "tests/theory/certificates/test_region.py::test_contraction_without_invariance_is_refused",
+    ),
+    Mistake(
+        "contraction on a region from the mean derivative, which is enough for invariance only",
+        "contraction/certificates/step_bounds.py",
+        "one.moduli(1.0) @ w / w",
+        "one.moduli(0.5) @ w / w",
+        "tests/theory/certificates/test_region.py::test_invariance_by_means_does_not_give_contraction",
+    ),
+    Mistake(
+        "epochs taken for steps on the mean loss",
+        "contraction/certificates/region_epochs.py",
+        "return above(self.mean.image(r) + self.aside, 2)",
+        "return above(self.mean.image(r), 2)",
+        "tests/theory/certificates/test_region.py::test_the_end_of_an_epoch_is_not_that_of_the_mean_step",
+    ),
+    Mistake(
         "rounding left out of the error of a certified limit",
         "contraction/limits/certified.py",
         "return BackwardLimit(value, truncation + rounding, certificate",

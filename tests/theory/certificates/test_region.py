@@ -15,10 +15,10 @@ from contraction.maps.step_enclosures import StepEnclosure, enclose_step, mean_s
 from contraction.statements.section_2.certified_region import network, problem
 
 
-def two_matrices(h: float = 0.1) -> OwnLossSteps:
+def two_matrices(h: float = 0.1, law=None) -> OwnLossSteps:
     """H = [[1, ±1/2], [±1/2, 1]], g = ±(-1, 1): row 85's maps that contract and leave the box."""
     loss = lambda t, s: (t[0] ** 2 + t[1] ** 2) / 2 + s * (t[0] * t[1] / 2 - t[0] + t[1])  # noqa: E731
-    return OwnLossSteps(loss, ([1.0, -1.0],), 2, h=h, batches=[[0], [1]])
+    return OwnLossSteps(loss, ([1.0, -1.0],), 2, h=h, batches=[[0], [1]], law=law)
 
 
 @pytest.fixture(scope="module", params=["linear", "neuron", "epochs"])
@@ -292,6 +292,20 @@ def test_drift_bounds_every_order():
             x = family.apply(x, family.batches[i])
             assert np.all(np.abs(region.coordinates(x) - region.coordinates(points)) <= epoch.drift)
         assert np.all(np.abs(region.coordinates(x) - region.coordinates(mean)) <= epoch.aside)
+
+
+def test_the_end_of_an_epoch_is_not_that_of_the_mean_step():
+    """Quadratic losses: T_2 T_1 u = (1 - 2h) u + h² H_2 (H_1 u + g_1), beyond the mean step and within its room."""
+    family, box = two_matrices(law=Reshuffled), ct.RotatedBox([0.0, 0.0], [1.0, 1.0])
+    epoch = region_epochs.epoch_bounds(family, box)
+    corners = np.array([[a, b] for a in (1.0, -1.0) for b in (1.0, -1.0)])
+    ends = []
+    for i, j in ((0, 1), (1, 0)):
+        ends.append(family.apply(family.apply(corners, family.batches[i]), family.batches[j]))
+    largest = np.max(np.abs(ends), axis=(0, 1))
+    assert np.allclose(largest, 0.8 + 0.01 * 2.25)
+    assert np.all(epoch.mean.image(box.radii) < largest)
+    assert np.all(largest <= epoch.image(box.radii))
 
 
 def test_the_mean_of_steps_is_that_of_their_rows():
