@@ -26,7 +26,7 @@ from contraction.plots.style import BACKWARD, CLAIM, FORWARD, figure, positive, 
 from nn_experiments.datasets import load_dataset
 
 POSITIVE, NEGATIVE = (0, 5), (1, 8)  # T-shirts and sandals, trousers and bags
-IMAGES, RESTARTS = 12_000, 8
+IMAGES, RESTARTS = 12_000, 16
 
 
 class Case(NamedTuple):
@@ -41,18 +41,18 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case(1, 2, 0.03, 2, 0.1, False),
-    Case(1, 2, 0.03, 8, 0.1, False),
-    Case(2, 2, 0.03, 2, 0.1, False),
-    Case(2, 2, 0.03, 4, 0.1, False),
-    Case(2, 2, 0.03, 8, 0.01, True),
-    Case(2, 2, 0.03, 60, 0.002, True),
-    Case(3, 2, 0.03, 2, 0.1, False),
-    Case(3, 2, 0.03, 8, 0.01, True),
+    Case(1, 2, 0.02, 2, 0.1, False),
+    Case(1, 2, 0.02, 8, 0.1, False),
+    Case(2, 2, 0.02, 2, 0.1, False),
+    Case(2, 2, 0.02, 4, 0.1, False),
+    Case(2, 2, 0.02, 8, 0.05, True),
+    Case(2, 2, 0.02, 60, 0.005, True),
+    Case(3, 2, 0.02, 2, 0.1, False),
+    Case(3, 2, 0.02, 8, 0.02, True),
     Case(4, 2, 0.01, 8, 0.01, True),
     Case(4, 4, 0.01, 8, 0.01, True),
 )
-FIGURE = Case(2, 2, 0.03, 8, 0.01, True)
+FIGURE = Case(2, 2, 0.02, 8, 0.05, True)
 
 
 @lru_cache

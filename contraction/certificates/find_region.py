@@ -98,7 +98,7 @@ def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, 
             epoch = epoch_bounds(family, region)
             if np.all(epoch.image(r) <= r) and np.all(epoch.drift <= r):
                 return region
-            maps, aside, least = [epoch.mean], epoch.aside / epoch.mean.h.mid, epoch.drift
+            maps, aside, least = [epoch.mean], epoch.aside / epoch.rate, epoch.drift
         else:
             maps, aside, least = step_bounds(_enclosures(family, region), region), np.zeros(len(r)), np.zeros(len(r))
             if all(np.all(one.image(r) <= r) for one in maps):
@@ -158,6 +158,8 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
             rows.append(np.hstack([-table, side * one.slope.mid]))
             right.append(-side * one.pull.mid - one.pull.rad - aside)
     A, b = np.vstack(rows), np.concatenate(right)
+    if not (np.all(np.isfinite(A)) and np.all(np.isfinite(b))):
+        raise NotCertified(f"the enclosures overflow over the box of radii up to {float(np.max(r)):.3g}")
     scale = np.max([(np.abs(one.pull.mid) + aside) / np.abs(np.diag(one.slope.mid)) for one in maps], axis=0) + SPECK
     A = A * np.tile(scale, 2)  # in units of G/a
     norm = np.max(np.abs(A), axis=1)

@@ -195,7 +195,7 @@ def _of_epochs(family: RandomOperator, region: RotatedBox, u0: Intervals, failur
         region,
         Euclidean(),
         InRegion(k, D, reach, count),
-        f"product of the factors of {count} maps over the box that no epoch leaves",
+        f"factor of {count} maps over the box that no epoch leaves",
         "sup of d(θ0, T_1…T_m θ0) over the first m maps of an epoch",
         f"every epoch of {count} maps, in any order, sends the box into itself (at most {np.max(image / r):.6g} r_j)",
         "every epoch contracts on it in the Euclidean norm",

@@ -9,7 +9,7 @@ B' = {|u_j| <= r_j + s_j} if
 with A_i >= |dG_i/du| in the mean between 0 and any u of B'. The end of the epoch is u - h N Gbar(u) + e with
 |e_j| <= h Σ_m (max_i |a_i| s_m)_j, s_m the same bound for the first m steps. So B is invariant under every epoch if the
 mean step of rate hN sends it into itself with room for e. In the Euclidean norm an epoch has at most the product of the
-steps' factors over B'. All numbers are rounded outwards.
+steps' factors over B', or that of the mean step and the rest of the product. All numbers are rounded outwards.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from contraction.maps.step_enclosures import StepEnclosure, mean_step
 __all__ = ["EpochBounds", "drift", "epoch_bounds"]
 
 WIDENINGS = 6  # of the box in which the steps of an epoch stay
+WIDEST = 1e3  # radii of that box, in units of the largest coordinate of its center
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +57,33 @@ class EpochBounds:
     aside: NDArray
     mean: StepBounds
 
+    @property
+    def rate(self) -> float:
+        """h N, rounded."""
+        return self.enclosures[0].h * len(self.enclosures)
+
     def image(self, r: NDArray) -> NDArray:
         """Bounds on the coordinates |u_j| of the image of B under every epoch, shape (d,)."""
         return above(self.mean.image(r) + self.aside, 2)
 
     def factor(self) -> float:
-        """The product of the factors of the steps over B' in the Euclidean norm, rounded up."""
-        h, total = self.enclosures[0].h, 1.0
+        """The factor of an epoch over B' in the Euclidean norm, rounded up: the smaller of two bounds.
+
+        The product of the steps' factors; and, from Π(1 - h H_i) = 1 - h Σ H_i + R, that of a step of rate hN on the
+        mean Hessian, plus |R| <= Π(1 + h|H_i|) - 1 - h Σ|H_i|.
+        """
+        h, product, total, rest = self.enclosures[0].h, 1.0, 0.0, 0.0
         for one in self.enclosures:
-            total = float(above(total * step_factor(h, *curvature_bounds(one, self.wide)), 1))
-        return total
+            m, M = curvature_bounds(one, self.wide)
+            product = float(above(product * step_factor(h, m, M), 1))
+            size = float(above(h * max(abs(m), abs(M)), 1))
+            total, rest = float(above(total + size, 1)), float(above(rest + size * (total + rest), 3))
+        mean = mean_step(self.enclosures, h)
+        spread = above(np.mean([one.third.magnitude for one in self.enclosures], axis=0), len(self.enclosures) + 2)
+        mean = mean._replace(third=Intervals(np.zeros(spread.shape), spread))
+        rate = Intervals(h) * float(len(self.enclosures))
+        ends = (float((1 - rate * end).magnitude) for end in curvature_bounds(mean, self.wide))
+        return min(product, float(above(max(ends) + rest, 1)))
 
 
 def drift(maps: Sequence[StepBounds], h: float, wide: NDArray) -> tuple[NDArray, NDArray]:
@@ -103,6 +121,8 @@ def epoch_bounds(family: RandomOperator, region: RotatedBox) -> EpochBounds:
             rate = Intervals(h) * float(len(found))
             mean = step_bounds([mean_step(found, h)], region)[0]
             return EpochBounds(wide, found, s, aside, StepBounds(rate, mean.pull, mean.slope, mean.variation))
+        if not np.all(r + s <= WIDEST * (1 + np.max(np.abs(region.center)))):
+            break  # infinite or NaN, too
         wide = RotatedBox(region.center, (r + s) * 1.1, region.basis)
     raise NotCertified(
         f"the steps of an epoch may lead further and further: out of {np.max(wide.radii / r):.3g} times the box",

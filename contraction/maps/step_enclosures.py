@@ -46,11 +46,15 @@ class StepEnclosure(NamedTuple):
 def enclose_step(
     loss: Callable[..., Any], data: tuple[NDArray, ...], region: RotatedBox, h: float, ridge: float
 ) -> StepEnclosure:
-    """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |theta|²/2."""
+    """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |theta|²/2.
+
+    On a box so wide that numbers overflow, entries are infinite or NaN, of which no hypothesis holds.
+    """
     Q, r, count = region.basis, region.radii, len(data[0])
-    parts = [
-        _sums(loss, tuple(one[i : i + CHUNK] for one in data), region.center, Q, r) for i in range(0, count, CHUNK)
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [
+            _sums(loss, tuple(one[i : i + CHUNK] for one in data), region.center, Q, r) for i in range(0, count, CHUNK)
+        ]
     slope, bend, third = parts[0]
     for more in parts[1:]:
         slope, bend, third = slope + more[0], bend + more[1], third + more[2]

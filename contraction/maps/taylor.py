@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction.maps.errors import MapRefused
-from contraction.maps.intervals import ELEMENTARY, Intervals, above, derivatives
+from contraction.maps.intervals import ELEMENTARY, Intervals, above, as_intervals, derivatives
 
 __all__ = ["Jet", "Linear", "Tape", "differentiate"]
 
@@ -127,8 +127,8 @@ class _Symbol:
     def __truediv__(self, other: Any) -> Any:
         if isinstance(other, _Symbol):
             return self * other._elementary("reciprocal")
-        exact = isinstance(self.tape.center[0], Intervals) and not isinstance(other, Intervals)
-        return self * (1.0 / (Intervals(other) if exact else other))
+        exact = isinstance(self.tape.center[0], Intervals)
+        return self * (1.0 / (as_intervals(other) if exact else other))
 
     def __pow__(self, exponent: Any) -> Any:
         if not isinstance(exponent, int | np.integer) or exponent < 0:
@@ -222,7 +222,8 @@ class Jet(_Symbol):
     def compose(self, c: list[Number]) -> Jet:
         """Σ_k c_k (self - value)^k, the composition with a function of Taylor coefficients c."""
         small = {key: value for key, value in self.terms.items() if key}
-        terms, power = {(): c[0]}, {(): 1.0}
+        terms: dict[Monomial, Number] = {(): c[0]}
+        power: dict[Monomial, Number] = {(): 1.0}
         for k in range(1, self.tape.order + 1):
             power = _times(power, small, self.tape.order)
             for key, value in power.items():
