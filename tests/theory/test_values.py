@@ -49,7 +49,7 @@ CERTIFICATES: dict[str, Callable[[], ct.ErrorBound]] = {
     "PMeanBlocks": lambda: ct.certify(TURNING, [0.0, 0.0], q=4, moment=2.0),
     "MeanSquareMoments": lambda: ct.certify(families.RandomAffine([0.25, 1.25], [[0.0], [1.0]]), 0.0, moment=2.0),
     "DrawnTail": lambda: ct.certify(QUADRATIC.sample(5, replicas=2), 0.0, start=1.0),
-    "InRegion": lambda: ct.certify(PAIR, [0.0, 0.0], region=ct.RotatedBox([0.0, 0.0], [2.0, 2.0])),
+    "InRegion": lambda: ct.certify(PAIR, [0.0, 0.0], region=ct.RotatedBox([0.0, 0.0], [2.5, 2.5])),
     "Estimate": lambda: ct.estimate(QUADRATIC, 0.0, maps=8),
     "AtLimit": lambda: dataclasses.replace(ct.certify(QUADRATIC, 0.0), majorant=majorants.AtLimit()),
     "WithinSeen": lambda: dataclasses.replace(ct.certify(QUADRATIC, 0.0), majorant=majorants.WithinSeen(4, 0.5)),

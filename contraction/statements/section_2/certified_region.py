@@ -179,7 +179,7 @@ def check_printed(h: Fraction = Fraction(1, 10)) -> Verdict:
     return Verdict(
         NAME,
         ROWS,
-        "refuted",
+        "beyond",
         worst > 1 and k < 1,
         float(worst),
         1.0,
