@@ -163,8 +163,8 @@ def draw(folder: Path, data: str, images: int, maps: int, seed: int = 0) -> None
     """The certified bound and measured distances, and both paths in the two slowest coordinates of the box."""
     X, y = components(data, FIGURE.components, images)
     family, N = steps(FIGURE, X, y), FIGURE.batches
-    region = ct.find_region(family, train(FIGURE, X, y)[0], grow=True)
-    start = region.center + 0.5 * region.basis @ region.radii
+    region = ct.find_region(family, train(FIGURE, X, y)[0])
+    start = region.center
     found = ct.certify(family, start, region=region)
     at = np.arange(0, maps + 1, N)
     backward_at = np.unique(np.r_[0, np.geomspace(N, maps, 40).astype(int) // N * N])
