@@ -2,7 +2,7 @@
 
 T-shirts and sandals against trousers and bags of Fashion-MNIST (``--data`` holds the files), two whitened principal
 components, a hidden layer of tanh, logistic loss, weight decay, 12,000 images in fixed batches: a problem that one unit
-does not solve (72 % of the images) and two do (89 %). For each case the search for a box, the certificate or the
+does not solve (71 % of the images) and two do (88 %). For each case the search for a box, the certificate or the
 coordinate that fails, and the seconds; then logistic regression on hundreds of components, on balls. ``--only`` chooses
 cases by their numbers, and ``--figure OUT`` draws the certified bound and both paths of the case ``FIGURE``.
 """
