@@ -9,7 +9,7 @@ Guarantee (Upper)
     Either condition alone is not enough: H = [[1, ±1/2], [±1/2, 1]], g = ±(-1, 1) contracts with k = 1 - h/2
     everywhere and leaves the box r = 1.5 |g| at h = 1/10.
 Smallest wrong claim that is detected
-    A box 2 % beyond invariance; a factor from the diagonal alone; third derivatives, or the rounding of sums, left out.
+    A box of a tenth of the radii; the factor of the steepest direction; third derivatives, or rounding, left out.
 """
 
 from __future__ import annotations
