@@ -25,7 +25,7 @@ ALLOWED = {
     "analysis": {"paper", "results"},
     "report": {"analysis", "paper", "results"},
     "runs": {"datasets", "training", "engine", "paper", "results"},
-    "studies": {"datasets", "training", "results", "runs"},
+    "studies": {"datasets", "training", "results", "runs", "paper"},
 }
 #: The same for contraction; ``plots`` may use everything, and of ``plots`` others only its style.
 THEORY_ALLOWED = {

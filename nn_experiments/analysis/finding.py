@@ -6,12 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contraction.values import Value
 from nn_experiments.analysis.seeds import Comparison
 from nn_experiments.analysis.settling import Evidence
 
-__all__ = ["BETTER", "FASTER", "FEWEST", "POINT", "Finding", "by_chance", "left_out", "spread", "verdict_of"]
+__all__ = [
+    "BETTER",
+    "EMULATES",
+    "FASTER",
+    "FEWEST",
+    "LARGER",
+    "POINT",
+    "Finding",
+    "by_chance",
+    "left_out",
+    "spread",
+    "verdict_of",
+]
 
 BETTER = (
     "Section 1",
@@ -29,6 +42,21 @@ POINT = (
     "Note that the increased stability and point convergence is visible in each of the seeds, which are added to the "
     "Appendix B.",
 )
+EMULATES = (
+    "Appendix D.2",
+    "In a way, this new regularizer emulates a mixture of models, each of which is produced by a different ordering of "
+    "the iterations in a window of c batches (rather than from a different random seed).",
+)
+#: c -> the sentence under the test curves of the order-averaging regulariser.
+LARGER = {
+    2: ("Figure 15", "As you can see, the performance improves as we increase the λ."),
+    3: ("Figure 17", "Similar to the case where c = 2 above, the performance improves as we increase the λ."),
+    4: (
+        "Figure 19",
+        "Similar to the cases above, the trend continues and is even more visible; Performance improves as we increase "
+        "the λ.",
+    ),
+}
 #: With fewer seeds a verdict is a count: that all of 4 agree has chance 1/16 if nothing is the matter.
 FEWEST = 5
 
@@ -109,7 +137,7 @@ def left_out(row: Comparison) -> str:
     return f" Left out, and shown: {'; '.join(row.left_out)}." if row.left_out else ""
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float] | NDArray) -> str:
     """Return median and range: ``9.7 (3.9 to 11)``."""
     if not len(values):
         return "not measured"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nn_experiments.analysis.finding import BETTER, FASTER, POINT, Finding
+from nn_experiments.analysis.finding import BETTER, EMULATES, FASTER, LARGER, POINT, Finding
 
 __all__ = ["CLAIMS", "Claim", "claim_rows"]
 
@@ -122,13 +122,9 @@ CLAIMS: tuple[Claim, ...] = (
         ("fig11",),
     ),
     *(Claim(f"Appendix D.2.1, Figure {k}", _OURS, ("Order-averaging",), (f"fig{k}",)) for k in range(14, 20)),
-    Claim(
-        "Figure 19",
-        "Similar to the cases above, the trend continues and is even more visible; Performance improves as we increase "
-        "the λ.",
-        ("Order-averaging",),
-        ("fig15", "fig17", "fig19"),
-    ),
+    Claim("Appendix D.2.1", _OURS, studies=("order-averaging",)),
+    *(Claim(*LARGER[c], ("Larger λ",), (f"fig{10 + 2 * c}", f"fig{11 + 2 * c}")) for c in (2, 3, 4)),
+    Claim(*EMULATES, ("Emulates",), ("fig14", "fig16", "fig18")),
     Claim(
         "Section 5",
         "In particular the last examples used to produce a parameter iterate seem to have great importance.",

@@ -36,6 +36,8 @@ _CONVOLUTIONAL = {
 }
 # Fractions of a matrix product's peak speed that training on small batches and evaluating large ones reach.
 _TRAINING, _EVALUATION = 0.4, 0.9
+#: Training on batches of so many items and more is as near to the peak as evaluation.
+_LARGE = 256
 #: What an iterate with diagnostics is evaluated for: predictions of four states and a gradient.
 DIAGNOSTIC_EVALUATIONS = 5
 
@@ -119,7 +121,8 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
     """
     flops, seeds = flops_per_item(experiment), len(figure.seeds)
     overhead = 25e-6  # of a step, whatever its size
-    step = overhead + 3 * flops * experiment.batch_size / (_TRAINING * speed)
+    fraction = _TRAINING if experiment.batch_size < _LARGE else _EVALUATION
+    step = overhead + 3 * flops * experiment.batch_size / (fraction * speed)
     evaluation = flops * _items(experiment) / (_EVALUATION * speed)
     if experiment.parts:
         evaluation += _split_measures(experiment.parts) * step

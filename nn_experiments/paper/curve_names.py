@@ -40,6 +40,7 @@ __all__ = [
     "name_of",
     "parse",
     "rank",
+    "step_label_of",
 ]
 
 
@@ -173,10 +174,11 @@ class StepRule(OrderCurve):
     def settings(self) -> str:
         """Return λ and the rate as a legend reads them."""
         count = "" if self.multiple == 1 else f"{self.multiple:g}"
-        unit = {"h": "h²", "hc": "h'²", "derived": "h'²" if self.rule == "single_order" else "h'²/2"}[self.unit]
-        return f"λ = {count}{'·' if count and self.unit == 'derived' else ''}{unit}" + (
-            ", rate h'" if self.rate == "hc" else ""
-        )
+        unit = {"h": "h²", "hc": "(h/c)²", "derived": "(h/c)²" if self.rule == "single_order" else "(h/c)²/2"}[
+            self.unit
+        ]
+        times = "·" if count and self.unit == "derived" else ""
+        return f"λ = {count}{times}{unit}, rate {'h' if self.rate == 'h' else 'h/c'}"
 
 
 def _of(order: Order) -> OrderCurve:
@@ -319,6 +321,12 @@ def label_of(name: str) -> str:
         case Decided(policy=ResetIfBetter(metric=metric, every=every)):
             words = [f"{metric}, looked at every {every}"]
     return KINDS[kind].label.format(", ".join(words)) if kind in KINDS else name
+
+
+def step_label_of(name: str) -> str:
+    """Return how a legend reads a curve among steps of appendix D, with the learning rate before V_B."""
+    rates = {"forward": "large batch, rate h", "large": "large batch, rate h/c", "small": "small batches, rate h/c"}
+    return rates.get(name, label_of(name))
 
 
 def home(name: str, n: int, kind: str = "curves") -> str:

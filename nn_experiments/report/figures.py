@@ -10,7 +10,7 @@ than the paper's says so on the plot itself; a curve that diverged ends in a cro
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,9 @@ __all__ = [
     "draw_overview",
     "draw_residuals",
     "draw_settling",
+    "frame",
     "has_distances",
+    "legend",
 ]
 
 #: Axes by row and column.
@@ -70,9 +72,13 @@ APART = (
 )
 
 
-def _frame(
+def frame(
     curves: Curves, entry: Figure, columns: Sequence[str], *, what: str = "", distances: str = ""
 ) -> tuple[Picture, Panels]:
+    """Return a picture of a figure's title and circumstances, and its empty panels: a row per seed, a column per name.
+
+    ``what`` is added to the title; ``distances`` says at which iterates distances were recorded.
+    """
     rows = len(curves.seeds)
     wide = 3.1 * len(columns) if len(columns) > 1 else 6.4
     fig, axes = figure(rows, len(columns), width=wide, height=1.2 + max(1.5 * rows, 2.2), sharex=True, squeeze=False)
@@ -94,6 +100,11 @@ def _frame(
     return fig, axes
 
 
+def _label(orders: Sequence[str]) -> Callable[[str], str]:
+    """Return how a legend reads curves: where steps are compared, each with its learning rate."""
+    return curve_names.step_label_of if curve_names.compares_steps(orders) else curve_names.label_of
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 40))
 
@@ -110,7 +121,7 @@ def _span(curves: Curves) -> tuple[float, float]:
     return -0.04 * last, 1.04 * last
 
 
-def _legend(fig: Picture, axis: Axes, columns: int) -> None:
+def legend(fig: Picture, axis: Axes, columns: int) -> None:
     """Draw one legend below: the curves of a panel, and those that only others have; as many columns as fit."""
     names: dict[str, Any] = {}
     for one in (axis, *fig.axes):
@@ -128,14 +139,14 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Pictur
     """
     orders, metrics = _shown(curves, entry)
     with style():
-        fig, axes = _frame(curves, entry, metrics)
+        fig, axes = frame(curves, entry, metrics)
         for k, metric in enumerate(metrics):
             log = logarithmic(curves, metric, orders, scale)
             for row, seed in enumerate(curves.seeds):
-                draw_panel(axes[row][k], curves, metric, seed, orders, log=log)
+                draw_panel(axes[row][k], curves, metric, seed, orders, log=log, label=_label(orders))
             axes[-1][k].set_xlabel("n")
         axes[0][0].set_xlim(*_span(curves))  # all panels share it
-        _legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
+        legend(fig, axes[0][0], 3 if len(metrics) > 1 else 2)
     return fig
 
 
@@ -167,7 +178,7 @@ def draw_residuals(curves: Curves, entry: Figure) -> Picture:
     _, metrics = _shown(curves, entry)
     orders = [name for name in entry.all_orders if name in curves.orders and not curve_names.parse(name).baseline]
     with style():
-        fig, axes = _frame(curves, entry, metrics, what=", less the orders' common trend")
+        fig, axes = frame(curves, entry, metrics, what=", less the orders' common trend")
         for k, metric in enumerate(metrics):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
@@ -183,7 +194,7 @@ def draw_residuals(curves: Curves, entry: Figure) -> Picture:
                     axis.plot(n[kept], v[kept] - trend(n[kept]), label=curve_names.label_of(name), **look)
                 axis.axvline(last - entry.window, color=CLAIM, lw=0.6, ls=":")
             axes[-1][k].set_xlabel("n")
-        _legend(fig, axes[0][0], 3)
+        legend(fig, axes[0][0], 3)
     return fig
 
 
@@ -192,15 +203,16 @@ def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
     orders, metrics = _shown(curves, entry)
     metrics = metrics[:2]
     with style():
-        fig, axes = _frame(curves, entry, metrics, what=", at its cost")
-        costs = {name: curves.gradients(name, path=True) for name in orders}
+        fig, axes = frame(curves, entry, metrics, what=", at its cost")
+        costs = {name: curves.gradients(name, path=True) * curve_names.parse(name).price for name in orders}
         for k, metric in enumerate(metrics):
             log = logarithmic(curves, metric, orders, scale)
             for row, seed in enumerate(curves.seeds):
-                draw_panel(axes[row][k], curves, metric, seed, orders, log=log, costs=costs)
-            axes[-1][k].set_xlabel("gradients for all recorded\niterates so far")
+                draw_panel(axes[row][k], curves, metric, seed, orders, log=log, costs=costs, label=_label(orders))
+            steps = curve_names.compares_steps(orders)
+            axes[-1][k].set_xlabel("cost in plain steps" if steps else "gradients for all recorded\niterates so far")
         sparse_ticks(axes[-1][0].xaxis)  # which all panels share
-        _legend(fig, axes[0][0], 2)
+        legend(fig, axes[0][0], 2)
     return fig
 
 
@@ -232,7 +244,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
         n, _ = curves.path(f"{spaces[0][0]}_increment", seed=curves.seeds[0], order=orders[-1])
         last = f" at n ≤ {n[-1]:,}" if len(n) and n[-1] < curves.iterates[-1] else ""
         titles = [f"{title}\n({unit})" for _, title, unit in spaces]
-        fig, axes = _frame(curves, entry, titles, what=f", distances{last}", distances=recorded_grid(n))
+        fig, axes = frame(curves, entry, titles, what=f", distances{last}", distances=recorded_grid(n))
         for k, (space, _, _) in enumerate(spaces):
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
@@ -251,7 +263,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
                 name_diverged(axis, curves, seed, orders)
             axes[-1][k].set_xlabel("n")
         axes[0][0].set_xlim(*_span(curves))  # all panels share it
-        _legend(fig, axes[0][0], 2)
+        legend(fig, axes[0][0], 2)
     return fig
 
 

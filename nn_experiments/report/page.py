@@ -29,6 +29,7 @@ from nn_experiments.analysis.study_findings import study_findings
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report import figures
+from nn_experiments.report.order_averaging import draw_order_averaging, ends_table, has_order_averaging
 from nn_experiments.report.own import own_results, own_section
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
@@ -242,6 +243,12 @@ def figure_section(
     body += table_html(header, [row[1:] for row in verdict_rows(number, rows)])
     if not curve_names.compares_steps(entry.orders):
         body += _pictures_and_numbers(curves, entry, rows)
+    else:
+        heads, lines = ends_table(curves, entry)
+        body += "<p>Where curves end: means over seeds ± standard deviations.</p>" + table_html(heads, lines)
+    if has_order_averaging(curves, entry):
+        caption = f"{number}: what the regulariser does along training."
+        body += figure_html(draw_order_averaging(curves, entry), caption)
     body += _details("Numbers behind the comparisons", _comparisons(rows))
     body += _details("Settings, and what made these numbers", _provenance(curves, about))
     return replace(section, body=body), rows

@@ -21,6 +21,7 @@ from nn_experiments.report.figures import (
     draw_settling,
     has_distances,
 )
+from nn_experiments.report.order_averaging import draw_order_averaging, has_order_averaging
 from nn_experiments.report.own import own_results, plot
 from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
@@ -152,6 +153,8 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
         "": draw_figure(curves, drawn, scale=args.scale),
         "-cost": draw_cost(curves, drawn, scale=args.scale),
     }
+    if has_order_averaging(curves, drawn):
+        pictures["-along"] = draw_order_averaging(curves, drawn)
     if has_distances(curves, drawn):
         pictures["-settling"] = draw_settling(curves, drawn)
     if coincide(curves, drawn):

@@ -7,10 +7,12 @@ from typing import Any
 
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
 from nn_experiments.analysis.end_values import end_value_table
+from nn_experiments.analysis.order_averaging_study import order_averaging_study_table
 from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
 from nn_experiments.report.one_law import draw_one_law
+from nn_experiments.report.order_averaging_study import draw_order_averaging_study
 from nn_experiments.report.settling_studies import draw_atlas, draw_exponents
 from nn_experiments.results.studies import Study
 
@@ -23,6 +25,7 @@ STUDY_TITLES = {
     "conjectures": "the conclusion's conjectures at equal gradients",
     "baselines": "one end value at the cost of N gradients",
     "quadratics": "optimizers on quadratics, exactly",
+    "order-averaging": "the order-averaging regulariser, every learning rate tuned",
     "influence": "what the backward iterate depends on",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
@@ -36,6 +39,13 @@ _DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
         (draw_exponents, "The exponent, estimated on other seeds before, against the measured rate of the increments."),
     ),
     "conjectures": ((draw_conjectures, "Every strategy at the end of its gradients, a dot a seed, medians marked."),),
+    "order-averaging": (
+        (
+            draw_order_averaging_study,
+            "Left: every curve at every learning rate, after as many multiply-adds. Right: which regularised paths "
+            "train, and where the local quadratic model puts the limit.",
+        ),
+    ),
     "influence": (
         (
             draw_influence,
@@ -50,6 +60,7 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "influence": influence_table,
     "quadratics": quadratic_table,
     "baselines": end_value_table,
+    "order-averaging": order_averaging_study_table,
 }
 
 

@@ -170,7 +170,8 @@ def cut(missing: Missing, last: int, prices: Prices) -> list[Piece]:
     """Cut missing iterates into pieces, longest first.
 
     A piece holds iterates of one seed, curve and kind for about ``prices.block`` seconds of work (at least one
-    iterate). A curve with a policy is one piece, since its iterates are computed in sequence.
+    iterate). A curve with a policy is one piece, since its iterates are computed in sequence, and so is one of appendix
+    D's steps: its steps are dear, and the piece of its last iterates would take all of them again.
     """
     pieces = [piece for place, at in missing.items() for piece in _cut(*place, at, last, prices)]
     return sorted(pieces, key=lambda piece: -piece.seconds)
@@ -183,7 +184,7 @@ def _cut(seed: int, name: str, kind: str, at: Sequence[int], last: int, prices: 
     worth that.
     """
     curve = curve_names.parse(name)
-    if isinstance(curve, curve_names.Decided):
+    if isinstance(curve, curve_names.Decided | curve_names.StepRule):
         first = int(at[0] == 0)  # iterate 0 has no batch losses: a block of its own
         return [_piece(seed, curve, kind, part, last, prices) for part in (at[:first], at[first:]) if part]
     runs = plan(curve.order, at)

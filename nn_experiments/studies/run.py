@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nn_experiments.results.studies import Study, study_path
-from nn_experiments.studies import baselines, conjectures, influence, one_law, quadratics, settling
+from nn_experiments.studies import baselines, conjectures, influence, one_law, order_averaging, quadratics, settling
 
 __all__ = ["STUDIES", "run_study"]
 
@@ -25,6 +25,10 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "conjectures": ("the conclusion's conjectures at equal gradients (digits, 20 seeds): 3 minutes", conjectures.run),
     "baselines": ("Figures 4 to 7's experiments at the cost of one end value, 5 seeds: 6 minutes", baselines.run),
     "quadratics": ("momentum, Adam and sign-SGD on quadratics: seconds", quadratics.run),
+    "order-averaging": (
+        "the order-averaging regulariser, every learning rate tuned (digits, 6 seeds): 10 minutes",
+        order_averaging.run,
+    ),
     "influence": (
         "what the backward iterate owes to its j-th batch: 7 settings, 10 replicates: 4 minutes",
         influence.run,

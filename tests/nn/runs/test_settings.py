@@ -17,13 +17,14 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, Experiment  # noqa: E402
 from nn_experiments.runs.job import Job, run_job  # noqa: E402
-from nn_experiments.runs.request import Request  # noqa: E402
+from nn_experiments.runs.request import Prices, Request, cut  # noqa: E402
 from nn_experiments.runs.setup import ExperimentProblem, prepare  # noqa: E402
 from nn_experiments.training import models  # noqa: E402
 from nn_experiments.training.batches import Batch, Inputs  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
+from nn_experiments.training.order_averaging import OrderAveragingStep  # noqa: E402
 from tests.nn.problems import flat  # noqa: E402
 
 SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "float64"})
@@ -97,6 +98,37 @@ def test_the_steps_of_appendix_d() -> None:
         Request(experiment=SMALL, seeds=(0,), orders=("small",), steps=3)
     with pytest.raises(ValueError, match="cannot be split into 4"):
         dataclasses.replace(experiment, parts=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "lam", "rate", "single_order"),
+    [
+        ("regularised-3", 3 * 0.02**2, 0.02, False),
+        ("regularised-3-hc", 3 * (0.02 / 3) ** 2, 0.02, False),
+        ("regularised-3-derived", 3 * (0.02 / 3) ** 2 / 2, 0.02, False),
+        ("regularised-3-h-hc", 3 * 0.02**2, 0.02 / 3, False),
+        ("single_order-3", 3 * 0.02**2, 0.02, True),
+        ("single_order-3-derived", 3 * (0.02 / 3) ** 2, 0.02, True),  # T_small has h'², the mean of all orders h'²/2
+    ],
+)
+def test_the_readings_of_the_papers_settings(name: str, lam: float, rate: float, single_order: bool) -> None:
+    step = prepare(dataclasses.replace(SMALL, batch_size=6, parts=3), 0).step_of(curve_names.parse(name))
+    assert isinstance(step, OrderAveragingStep)
+    assert (step.c, step.single_order) == (3, single_order)
+    assert (step.lam, step.rate) == pytest.approx((lam, rate), rel=1e-14)
+
+
+def test_a_path_of_appendix_d_is_one_block_and_priced_as_what_it_is() -> None:
+    """Beside iterate 0, which has no batch losses; the forward path of another step is cut."""
+    experiment = dataclasses.replace(SMALL, batch_size=6, parts=3)
+    names = ("forward", "large", "small", "regularised-1")
+    grid = Request(experiment=experiment, seeds=(0,), orders=names, steps=100, every=10).grid
+    missing = {(0, name, "curves"): list(grid.at) for name in names}
+    pieces = cut(missing, 100, Prices(step=1.0, evaluation=0.0))
+    found = {name: [piece for piece in pieces if piece.variant == name and piece.at != (0,)] for name in names}
+    assert [len(found[name]) for name in names[1:]] == [1, 1, 1]
+    assert len(found["forward"]) > 1
+    assert [found[name][0].seconds for name in names[1:]] == pytest.approx([100, 100, 280])
 
 
 def test_a_classification_on_digits_in_images_and_scalings() -> None:

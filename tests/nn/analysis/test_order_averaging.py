@@ -1,0 +1,119 @@
+"""Figures 14 to 19: what is said of curves whose values are known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nn_experiments.analysis import findings
+from nn_experiments.analysis.order_averaging import distance_to_mean_over_orders, ends, rate_share
+from nn_experiments.analysis.paper_claims import CLAIMS, claim_rows
+from nn_experiments.paper import catalogue
+from nn_experiments.results.curves import Curves
+
+FIGURE = catalogue.find("fig15")
+H, C = 0.001, 2
+N = np.arange(0, 1001, 50)
+#: Speed of each curve: its loss is 2 − speed·n/1000 at iterate n.
+SPEEDS = {
+    "forward": 0.8,
+    "large": 0.4,
+    "small": 0.42,
+    "regularised-0.5": 0.81,
+    "regularised-1": 0.82,
+    "regularised-2": 0.84,
+    "regularised-4": 0.88,
+}
+
+
+def results(speeds: dict[str, float] = SPEEDS, seeds: tuple[int, ...] = (0, 1, 2, 3, 4)) -> Curves:
+    """P = ∇R·h'²/2 exactly, so that the derived λ gives the mean over all orders."""
+    shape = (len(seeds), len(speeds), len(N))
+    loss = 2 - np.array(list(speeds.values()))[:, None] * N / 1000 + 0.01 * np.arange(len(seeds))[:, None, None]
+    metrics = {
+        "test_loss": np.broadcast_to(loss, shape).copy(),
+        "alignment_gradient_norm": np.full(shape, 3.0),
+        "orders_norm": np.full(shape, 3.0 * (H / C) ** 2 / 2),
+        "orders_alignment_cosine": np.ones(shape),
+    }
+    recorded = {name: np.ones(shape, bool) for name in metrics}
+    experiment = {"experiment": catalogue.EXPERIMENTS[FIGURE.experiment].to_json(), "identity": "x"}
+    return Curves(seeds, tuple(speeds), N, metrics, recorded, experiment)
+
+
+def verdicts(curves: Curves) -> dict[str, str]:
+    return {row.topic: row.verdict for row in findings(curves, FIGURE)}
+
+
+def test_five_seeds_on_which_the_paper_is_right_but_for_the_cost() -> None:
+    found = verdicts(results())
+    assert found["Order-averaging regulariser"] == "agrees"
+    assert found["Order-averaging regulariser against SGD at h"] == "agrees"
+    assert found["Order-averaging regulariser at equal cost"] == "disagrees"  # 350 steps at .88 against 1000 at .8
+    assert found["Larger λ"] == "agrees"
+    assert found["Emulates the mean over orders"] == "disagrees"  # λ = h²/2 is 4 times the derived one: 3 times as far
+
+
+def test_three_seeds_are_too_few() -> None:
+    found = verdicts(results(seeds=(0, 1, 2)))
+    assert found["Larger λ"] == "3 of 3 seeds: too few to tell"
+    assert found["Order-averaging regulariser at equal cost"] == "0 of 3 seeds: too few to tell"
+
+
+def test_the_other_way_round() -> None:
+    """Larger λ worse; the baselines better than all: every verdict turns."""
+    worse = {f"regularised-{text}": 0.3 - 0.01 * float(text) for text in ("0.5", "1", "2", "4")}
+    found = verdicts(results(SPEEDS | worse))
+    assert found["Order-averaging regulariser"] == "disagrees"
+    assert found["Order-averaging regulariser against SGD at h"] == "disagrees"
+    assert found["Larger λ"] == "disagrees"
+
+
+def test_a_path_that_diverges_decides_nothing() -> None:
+    curves = results()
+    place = curves.orders.index("regularised-4")
+    curves.metrics["test_loss"][2, place, -1] = np.nan
+    assert verdicts(curves)["Larger λ"] == "undecided"
+    assert verdicts(curves)["Order-averaging regulariser"] == "undecided"
+
+
+def test_numbers_behind_the_verdicts() -> None:
+    curves = results()
+    found = ends(curves, list(SPEEDS), "test_loss")
+    assert found.n == 1000
+    assert found.regularised == ["regularised-0.5", "regularised-1", "regularised-2", "regularised-4"]
+    assert found.cheaper["regularised-4"] == pytest.approx(found.values["regularised-4"] + 0.88 * (1 - 0.35))
+    assert set(found.cheaper) == set(found.regularised)  # a plain step costs one
+    assert rate_share(found, "regularised-4") == pytest.approx(np.full(5, 0.4 / 0.48))
+    for multiple, ratio in ((0.125, 0), (0.0, 1), (0.5, 3), (4.0, 31)):  # λ/λ' − 1, λ' = h²/8
+        n, ratios = distance_to_mean_over_orders(curves, multiple * H**2, seed=0, order="regularised-1")
+        assert np.array_equal(n, N)
+        assert ratios == pytest.approx(np.full(len(N), ratio), abs=1e-7)
+
+
+def test_other_readings_are_not_among_the_papers_own_multiples() -> None:
+    more = results(SPEEDS | {"regularised-8-hc": 2.0, "regularised-1-h-hc": 2.0, "single_order-4": 2.0})
+    assert ends(more, more.orders, "test_loss").regularised == ends(results(), list(SPEEDS), "test_loss").regularised
+    assert verdicts(more) == verdicts(results())
+
+
+def test_what_was_not_recorded_is_refused() -> None:
+    curves = results()
+    with pytest.raises(ValueError, match="compares large, small and regularised"):
+        findings(dataclasses.replace(curves, orders=tuple("backward" if o == "large" else o for o in SPEEDS)), FIGURE)
+    curves.recorded["test_loss"][1, 0] = False
+    with pytest.raises(ValueError, match="not recorded: forward of seed 1"):
+        ends(curves, list(SPEEDS), "test_loss")
+
+
+def test_the_papers_sentences_have_rows() -> None:
+    rows = claim_rows({"fig15": findings(results(), FIGURE)})
+    answers = {place: answer for place, _, answer in rows}
+    assert answers["Figure 15"] == "Figure 14: not run. Figure 15: larger λ: agrees"
+    assert "at equal cost: disagrees" in answers["Appendix D.2.1, Figure 15"]
+    assert [claim.figures for claim in CLAIMS if claim.place in ("Figure 17", "Figure 19")] == [
+        ("fig16", "fig17"),
+        ("fig18", "fig19"),
+    ]

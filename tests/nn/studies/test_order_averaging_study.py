@@ -1,0 +1,129 @@
+"""The study of the order-averaging regulariser: a small run, and verdicts on numbers that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nn_experiments.analysis.order_averaging_study import (  # noqa: E402
+    best_rates,
+    order_averaging_study_findings,
+    order_averaging_study_table,
+    stability,
+)
+from nn_experiments.engine.loop import double_loop  # noqa: E402
+from nn_experiments.paper import curve_names  # noqa: E402
+from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
+from nn_experiments.report.order_averaging_study import draw_order_averaging_study  # noqa: E402
+from nn_experiments.results.studies import Study, load_study  # noqa: E402
+from nn_experiments.runs.setup import prepare  # noqa: E402
+from nn_experiments.studies import order_averaging  # noqa: E402
+from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss  # noqa: E402
+
+
+def test_a_small_run_is_the_steps_one_after_the_other(tmp_path: Path) -> None:
+    curves = ("forward", "small", "regularised-4")
+    study = order_averaging.run(tmp_path, seeds=1, rates=(0.05,), curves=curves, parts=(2,), steps=9)
+    assert study["ends"].shape == (1, 1, 3, 1, 2, 4)
+    changes = {"batch_size": "256", "parts": "2", "learning_rate": "0.05", "initialisation": "he_normal"}
+    place = prepare(EXPERIMENTS["mlp-digits"].override(changes), 0)
+    for k, (name, cheaper) in enumerate(zip(curves, (9, 9, 3), strict=True)):  # 9 plain steps cost 3 of 2.8
+        curve = curve_names.parse(name)
+        states = double_loop(place.step_of(curve), place.batches, place.state0, curve.order, [cheaper, 9])
+        for column, n in enumerate((9, cheaper)):
+            values = place.evaluation(states[n], None, None)
+            right = [float(values["train_loss"]), float(values["test_loss"])]
+            assert study["ends"][0, 0, k, 0, column, :2] == pytest.approx(right, rel=1e-4)
+    smooth, kinked = study["expansion"][1, :, 0, 0], study["expansion"][0, :, 0, 0]
+    assert smooth[1:] == pytest.approx(np.ones(4), abs=1e-3)  # tanh: second order alone, from h = 0.01 down
+    assert kinked.min() < 0.9  # ReLU: units switch, and what they change is no second order
+    again = order_averaging.run(tmp_path, seeds=1, rates=(0.05,), curves=curves, parts=(2,), steps=9)
+    assert np.array_equal(again["ends"], study["ends"])
+
+
+def test_the_top_eigenvalue_is_that_of_the_whole_hessian() -> None:
+    changes = {"batch_size": "64", "model": "mlp-1x3", "dtype": "float64"}
+    place = prepare(EXPERIMENTS["mlp-digits"].override(changes), 0)
+    found = order_averaging.top_eigenvalue(place, place.state0, iterations=400)
+    layout = Layout.of(place.state0["parameters"])
+    batch = tuple(place.batches(1)[:2])
+    (field,) = loss_fields(module_loss(place.model, place.step.loss), [batch], layout)
+    _, product = field.linearized(layout.flatten(place.state0["parameters"]))
+    values = torch.linalg.eigvalsh(-torch.stack([product(row) for row in torch.eye(layout.dimension).double()]))
+    assert found == pytest.approx(float(values[values.abs().argmax()]), rel=1e-6)
+
+
+CURVES = ("forward", "small", "regularised-1-derived", "regularised-0.5", "regularised-1", "regularised-4")
+RATES = (0.01, 0.1)
+
+
+def study() -> Study:
+    """Λ = 10: λ = m h² is unstable for m > 1/(2·10 h), 5 at h = 0.01 and 0.5 at 0.1, and so are the paths."""
+    ends = np.full((1, 2, len(CURVES), 5, 2, 4), 1.0)
+    for b, h in enumerate(RATES):
+        for k, name in enumerate(CURVES):
+            multiple = {"regularised-1-derived": 0.125}.get(name) or (float(name[12:]) if name[:3] == "reg" else 0)
+            ends[0, b, k] = 1 - 2 * h - 0.01 * multiple + 0.001 * np.arange(5)[:, None, None]
+            ends[0, b, k, :, 1] += 0.1 * (multiple > 0)
+            if multiple * 2 * h * 10 > 1:
+                ends[0, b, k] = np.nan
+    expansion = np.array([np.full((2, 5, 2), 0.2), np.full((2, 5, 2), 0.999)])
+    about = {"activations": ["relu", "tanh"], "sizes": [0.01, 0.001]}
+    about |= {"parts": [2], "rates": list(RATES), "curves": list(CURVES), "seeds": 5, "steps": 300}
+    arrays = {"ends": ends, "eigenvalue": np.full((1, 2, 5, 2), 10.0), "expansion": expansion}
+    return Study("order-averaging", arrays, about)
+
+
+def test_every_curve_is_judged_at_its_own_best_rate() -> None:
+    best = best_rates(study(), 2, budget=0)
+    assert best["forward"][0] == 0.1
+    assert best["regularised-4"][0] == 0.01  # at 0.1 it diverges
+    assert best["regularised-4"][1] == pytest.approx(1 - 0.02 - 0.04 + 0.001 * np.arange(5))
+    verdicts = {row.topic: row.verdict for row in order_averaging_study_findings(study())}
+    assert verdicts["Order-averaging, every rate tuned: c = 2, equal cost"] == "disagrees"
+    assert verdicts["Order-averaging, every rate tuned: c = 2, equal steps"] == "agrees"  # λ = h²/2 at 0.1
+    assert verdicts["Larger λ, rate by rate: c = 2"] == "5 of 10 seeds and rates"
+    header, rows = order_averaging_study_table(study())
+    assert len(rows) == len(CURVES)
+    assert all(len(row) == len(header) for row in rows)
+
+
+def test_stability_is_foretold_by_the_factor() -> None:
+    cases = stability(study())
+    assert len(cases) == 2 * 4 * 5
+    one = next(case for case in cases if (case.rate, case.curve) == (0.1, "regularised-4"))
+    assert (one.reach, one.multiple, one.unstable) == (1.0, 4.0, True)
+    assert one.factor == pytest.approx(1 - 1 + 8)
+    assert [case.multiple for case in cases if case.curve == "regularised-1-derived"] == [0.125] * 10
+    assert order_averaging_study_findings(study())[-2].verdict == "foretold: 40 of 40"
+    wrong = study()
+    wrong.arrays["eigenvalue"][:] = 100.0  # control: another curvature foretells something else
+    assert order_averaging_study_findings(wrong)[-2].verdict != "foretold: 40 of 40"
+    assert order_averaging_study_findings(wrong)[-1].verdict == "relu: smallest cosine 0.2; tanh: smallest cosine 1"
+
+
+def test_the_picture_has_a_row_for_each_c() -> None:
+    fig = draw_order_averaging_study(study())
+    assert len(fig.axes) == 2
+    dots = [line for line in fig.axes[1].lines if line.get_marker() == "o"]
+    assert sorted(len(np.asarray(line.get_xdata())) for line in dots) == [10, 30]
+
+
+def test_what_the_record_says() -> None:
+    """The numbers of results/README.md."""
+    record = load_study(Path(__file__).parents[3] / "results" / "studies" / "order-averaging.npz")
+    found = {row.topic: row for row in order_averaging_study_findings(record)}
+    for what in ("equal cost", "equal steps"):
+        row = found[f"Order-averaging, every rate tuned: c = 2, {what}"]
+        assert row.verdict == "disagrees"
+        assert row.comparisons[0].p_value == pytest.approx(2 / 64)
+    assert "h = 0.003125: 6; h = 0.0125: 2; h = 0.025: 0" in found["Larger λ, rate by rate: c = 2"].measured
+    cases = [case for case in stability(record) if case.c == 2]
+    assert sum(case.foretold == case.unstable for case in cases) == 281
+    assert len(cases) == 288
+    rate, values = best_rates(record, 2)["forward"]
+    assert (rate, round(float(np.median(values)), 3)) == (0.4, 0.084)
