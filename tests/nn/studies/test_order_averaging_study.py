@@ -26,7 +26,7 @@ from nn_experiments.training.vector_fields import Layout, loss_fields, module_lo
 
 
 def test_a_small_run_is_the_steps_one_after_the_other(tmp_path: Path) -> None:
-    curves = ("forward", "small", "regularised-4")
+    curves = ("forward", "small", "regularised-0.5")
     study = order_averaging.run(tmp_path, seeds=1, rates=(0.05,), curves=curves, parts=(2,), steps=9)
     assert study["ends"].shape == (1, 1, 3, 1, 2, 4)
     changes = {"batch_size": "256", "parts": "2", "learning_rate": "0.05", "initialisation": "he_normal"}
