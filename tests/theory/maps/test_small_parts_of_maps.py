@@ -53,6 +53,8 @@ def test_a_slice_of_maps_is_those_maps():
             assert np.array_equal(chosen.apply(1, x), maps.apply(start + 1, x))
             assert np.array_equal(chosen[0](x), maps[start](x))
             assert np.array_equal(chosen[-1](x), chosen.apply(len(chosen), x))
+    assert [maps[i].index for i in (0, 3, -1)] == [1, 4, 6]  # maps are named from T_1 on
+    assert [maps[2:5][i].index for i in (0, -1)] == [3, 5]
     with pytest.raises(ValueError, match="must be contiguous"):
         _ = maps[::2]
     for beyond in (6, -7):
@@ -167,3 +169,32 @@ def test_stationary_draws_have_an_axis_where_there_are_several(size):
         ct.sample_stationary(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 0.1, 0, size=0)
     with pytest.raises(ValueError, match="W_p needs p >= 1"):
         ct.sample_stationary(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 0.1, 0, p=0.99)
+
+
+@pytest.mark.parametrize("space", [SupNorm(), Euclidean(), WeightedEuclidean(np.diag([1.0, 4.0, 9.0]))])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_steepest_direction_of_every_norm_is_searched(space, seed):
+    """A matrix stretches one direction most, one of the corners ±1 in the sup norm. A declared factor one part in a
+    million too small is refuted."""
+    A = np.random.default_rng(seed).standard_normal((3, 3))
+    norm = float(np.max(space.operator_norm(A)))
+
+    def family(k: float) -> ct.RandomOperator:
+        return ct.RandomOperator(
+            lambda rng: rng.uniform(-1, 1, 3), lambda x, e: x @ A.T + e, vectorized=True, space=space, contraction=k
+        )
+
+    assert ct.search_violation(family(norm * (1 + 1e-9)), np.zeros(3), maps=2).largest_ratio <= norm * (1 + 1e-6)
+    with pytest.raises(ct.DeclarationRefuted):
+        ct.search_violation(family(norm * (1 - 1e-6)), np.zeros(3), maps=2)
+
+
+def test_why_an_order_converges_names_its_last_iterate():
+    assert ct.order_convergence(Reset([2, 5])).reason == "it is backward from iterate 5 on, and is reset no more"
+    assert ct.order_convergence(Late(3)).reason == "it is backward from iterate 3 on"
+    assert [ct.order_convergence(order).verdict for order in (Reset([2, 5]), Windowed(3), Epochs(1), Epochs(2))] == [
+        "converges",
+        "does not converge",
+        "converges",
+        "does not converge",
+    ]
