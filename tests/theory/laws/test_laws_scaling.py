@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from contraction.laws import exact_law, lipschitz_lower_bound, mean_test
+from contraction.laws import _words, exact_law, lipschitz_lower_bound, mean_test, merged_law
 from contraction.laws.calibrated import Rates
 from contraction.laws.random_affine import RandomAffineMoments
+from contraction.maps.orders import Backward, Forward
 
 RATES = Rates(1e-2, 1e-2)
 
@@ -58,3 +59,13 @@ def test_words_name_the_maps_that_there_are(word):
 
     with pytest.raises(ValueError, match=r"must name maps 0 … 1, got"):
         exact_law([(Fraction(1, 2), 0), (Fraction(1, 2), 1)], 2, index_law=law)
+
+
+@pytest.mark.parametrize("order", [Forward(), Backward()])
+def test_denominators_of_shifts_do_not_overflow_what_a_large_start_becomes(order, monkeypatch):
+    """Shifts 1/p and 1/q with p q near 2^40, and a start of 2^30: over one denominator it has 70 bits."""
+    maps = [(1, Fraction(1, 2**20 + 7)), (1, Fraction(1, 2**20 + 9))]
+    found = [merged_law(maps, n, 2**30, order=order).counter() for n in (1, 2)]
+    monkeypatch.setattr(_words, "INT64", 0)
+    assert found == [exact_law(maps, n, 2**30, order=order).counter() for n in (1, 2)]
+    assert max(found[0]) == 2**30 + Fraction(1, 2**20 + 7)
