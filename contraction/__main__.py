@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction import __version__
@@ -59,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     errata.set_defaults(run=_errata)
 
     report = commands.add_parser("report", help="write one self-contained HTML page")
-    report.add_argument("--out", default="out/report.html", help="file to write (default: out/report.html)")
+    report.add_argument("--out", default="out", help="folder for report.html (default: out)")
+    report.add_argument("--page", help="file to write (default: OUT/report.html)")
     report.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     report.set_defaults(run=_report)
     return parser
@@ -88,10 +90,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     library = [(o, o.run(arguments.seed)) for o in oracles]
     undetected = [(s.name, wrong) for s in statements for wrong in s.undetected(arguments.seed)]
     undetected += [(o.name, o.wrong) for o in oracles if not o.detected(arguments.seed)]
-    verdicts = [v for _, found in results for v in found]
+    verdicts = [v for _, of_statement in results for v in of_statement]
     if arguments.json:
-        found = [i for s, of_s in results for i in items(s, of_s)] + library_items(library)
-        print(json.dumps(found, indent=1, ensure_ascii=False))
+        entries = [i for s, of_s in results for i in items(s, of_s)] + library_items(library)
+        print(json.dumps(entries, indent=1, ensure_ascii=False))
     else:
         if verdicts:
             _print_statements(verdicts, len(statements), "docs/audit.md" if arguments.folder is None else "the folder")
@@ -109,7 +111,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(names: Sequence[str], folder: str | None) -> tuple[Sequence[Statement], Sequence[Oracle]]:
-    """The statements and library functions to check: all of them, or those with these names; of a folder no library."""
+    """Return the statements and library functions to check: all, or those with these names; no library for a folder."""
     from contraction.statements import all_statements, find, statements_from
     from contraction.statements.library import all_oracles
 
@@ -120,18 +122,18 @@ def _chosen(names: Sequence[str], folder: str | None) -> tuple[Sequence[Statemen
 
 
 def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]:
-    """The statements and library functions with these names, each once."""
+    """Return the statements and library functions with these names, each once."""
     from contraction.statements import find
     from contraction.statements.library import find_oracles
 
     statements, oracles = [], []
     for name in names:
-        found = find_oracles(name)
-        oracles += found
+        matching = find_oracles(name)
+        oracles += matching
         try:
             statements += find(name)
         except KeyError:
-            if not found:
+            if not matching:
                 raise
     return list(dict.fromkeys(statements)), list(dict.fromkeys(oracles))
 
@@ -189,7 +191,9 @@ def _rates(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from contraction.report.html import theory_report
 
-    path, holds = theory_report(arguments.out, seed=arguments.seed)
+    if Path(arguments.out).suffix == ".html":
+        raise ValueError(f"--out is a folder, got {arguments.out}; name the file with --page")
+    path, holds = theory_report(arguments.page or Path(arguments.out) / "report.html", seed=arguments.seed)
     print(path)
     return 0 if holds else 1
 

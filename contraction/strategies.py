@@ -50,13 +50,15 @@ DIMENSIONS = st.one_of(st.integers(1, 5), st.sampled_from([1, 2, 10, 50]), st.in
 
 
 def contraction_factors(*, near_one: bool = True) -> st.SearchStrategy[float]:
-    """k in [0, 1), with 0, values near 0 and (unless ``near_one`` is False) values up to 1 - 2^-40."""
+    """Return k in [0, 1), with 0, values near 0 and (unless ``near_one`` is False) values up to 1 - 2^-40."""
     edges = [0.0, 2.0**-40, 0.5] + ([0.9, 0.99, 0.999, 1 - 2.0**-20, 1 - 2.0**-40] if near_one else [])
     return st.one_of(st.sampled_from(edges), st.floats(0, 0.999 if near_one else 0.9))
 
 
 def learning_rates(threshold: float = 2.0, *, contracting: bool = False) -> st.SearchStrategy[float]:
-    """h with its edges 0, threshold/2, threshold and beyond, on both sides; with ``contracting`` inside (0, threshold).
+    """Return h with its edges: 0, threshold/2, threshold and beyond, on both sides.
+
+    With ``contracting`` it lies in (0, threshold).
 
     ``threshold`` is 2 / lambda_max, or 2 for Section 3.1.
     """
@@ -110,7 +112,7 @@ def matrices_of_norm(draw: st.DrawFn, d: int, norm: float) -> NDArray:
 
 
 def starts(d: int, *, far: float = 1e6) -> st.SearchStrategy[NDArray]:
-    """Starts in R^d (d = family.dim), shape (d,), float64: the origin, near, as far as ``far`` in every coordinate."""
+    """Return starts in R^d, float64, shape (d,): the origin, near it, and as far as ``far`` in every coordinate."""
     check_integer("d", d, 1)
     scales = st.sampled_from([0.0, 1e-6, 1.0, 1e3, far])
     return st.tuples(SEEDS, scales).map(lambda pair: pair[1] * np.random.default_rng(pair[0]).uniform(-1, 1, d))

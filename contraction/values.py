@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from fractions import Fraction
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class Value:
     have the same class and all fields are equal; arrays are compared by shape and entries, and NaN equals NaN.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
     def __post_init__(self) -> None:
         """Make arrays and mappings read-only; call this from the ``__post_init__`` of a subclass."""
         for name in _fields(self):
@@ -74,9 +76,9 @@ class Value:
         """Hash of the class and the fields; for an array, of its shape and first entries."""
         return hash((type(self), *(_hashable(getattr(self, name)) for name in _fields(self, compared=True))))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle and copy by the arguments of the constructor, so that a copy is as read-only as the original."""
-        arguments = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
+        arguments = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
         return _rebuild, (type(self), {name: _thawed(value) for name, value in arguments.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,13 +91,13 @@ class Value:
             strings such as "1/3", non-finite numbers become the strings "inf", "-inf" and "nan" (which ``float``
             reads), and objects without fields become their repr.
         """
-        shown = {f.name for f in dataclasses.fields(self) if f.repr}  # type: ignore[arg-type]
+        shown = {f.name for f in dataclasses.fields(self) if f.repr}
         return {"type": type(self).__name__} | {
             name: plain(getattr(self, name)) for name in _fields(self) if name in shown
         }
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Convert a value to JSON-ready data; see `Value.to_dict`."""
     if value is None or isinstance(value, bool | str):
         return value
@@ -116,7 +118,7 @@ def plain(value: Any) -> Any:
     return repr(value)
 
 
-def _fields(value: Any, compared: bool = False) -> list[str]:
+def _fields(value: Value, compared: bool = False) -> list[str]:
     return [f.name for f in dataclasses.fields(value) if f.compare or not compared]
 
 
@@ -124,11 +126,11 @@ def _rebuild(cls: type[V], arguments: dict[str, Any]) -> V:
     return cls(**arguments)
 
 
-def _thawed(value: Any) -> Any:
+def _thawed(value: object) -> object:
     return dict(value) if isinstance(value, ReadOnlyDict) else value
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _equal(a: object, b: object) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.shape != b.shape:
             return False
@@ -144,7 +146,7 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Hashable:
     if isinstance(value, np.ndarray):
         return value.shape, _hashable(value.ravel()[:HASHED_ENTRIES].tolist())
     if isinstance(value, Mapping):

@@ -139,8 +139,8 @@ MISTAKES = (
     Mistake(
         "words applied from their outermost map",
         "contraction/maps/iterates.py",
-        "place = np.cumsum(lengths + 1) - 1  #",
-        "place = np.minimum(np.cumsum(lengths + 1) - 1, np.cumsum(lengths + 1) - lengths)  #",
+        "position = np.cumsum(lengths + 1) - 1  #",
+        "position = np.minimum(np.cumsum(lengths + 1) - 1, np.cumsum(lengths + 1) - lengths)  #",
         "tests/theory/maps/test_reuse_of_maps.py::test_reused_maps_give_the_iterates_of_the_plain_loop",
     ),
     Mistake(
@@ -160,8 +160,10 @@ MISTAKES = (
     Mistake(
         "order swapped: the backward word applied from the wrong end",
         "contraction/maps/orders.py",
-        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(1, n + 1)\n",
-        "        return 0\n\n    def word(self, n: int) -> Sequence[int]:\n        return range(n, 0, -1)\n",
+        "        return 0\n\n    @override\n    def word(self, n: int) -> Sequence[int]:\n"
+        "        return range(1, n + 1)\n",
+        "        return 0\n\n    @override\n    def word(self, n: int) -> Sequence[int]:\n"
+        "        return range(n, 0, -1)\n",
         "tests/theory/maps/test_orders.py::test_words_are_written_outermost_first",
     ),
     Mistake(

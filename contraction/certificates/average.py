@@ -188,7 +188,7 @@ def average_contraction(
     search_declared(family, theta, family.contraction, None, seed)
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
-        listed = word_weights(np.array([float(w) for w in weights]), q), word_norms(parts, q, metric), "proved"
+        listed = word_weights(weights, q), word_norms(parts, q, metric), "proved"
     else:
         listed = None if leaf is not None or space is not None else listed_words(family, q)
     if listed is not None:
@@ -235,20 +235,20 @@ def _sampled(
     if largest is None:
         c = family.contraction if metric == family.space else None
         largest = None if c is None or not math.isfinite(c.value) else c.value
-    kept = logs[pilot:]
-    mean, interval = _normal(kept, confidence)
+    remaining = logs[pilot:]
+    mean, interval = _normal(remaining, confidence)
     source = f"mean over {words} independent words of length {q}, seed {seed}"
     if largest is None:
         return AverageContraction(mean, math.inf, 0.0, "measured", q, words, source, interval, confidence)
     top = math.log(largest) if largest > 0 else -700.0
     lowest = min(float(np.min(logs[:pilot])), top)  # the pilot words determine the truncation and are not used again
     lowest = max(lowest, top - 700.0)
-    upper = confidence_upper(kept, top, confidence, lowest)
+    upper = confidence_upper(remaining, top, confidence, lowest)
     return AverageContraction(mean, upper, confidence, "measured", q, words, source, interval, confidence)
 
 
 def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, float]]:
-    """The mean and its two-sided normal interval; both are -inf if a value is -inf."""
+    """Return the mean and its two-sided normal interval; both are -inf if a value is -inf."""
     if np.isneginf(values).any():
         return -math.inf, (-math.inf, -math.inf)
     mean = float(np.mean(values))
@@ -259,14 +259,14 @@ def _normal(values: NDArray, confidence: float) -> tuple[float, tuple[float, flo
 def _log_lipschitz(
     family: RandomOperator, q: int, count: int, Q: NDArray | None, metric: Space, d: int, seed: int
 ) -> NDArray:
-    """log Lip of ``count`` independent words of length q, from matrix products or as a sum over their single maps."""
+    """Return log Lip of independent words of length q, from matrix products or as a sum over their single maps."""
     products = family.is_affine and metric.is_normed
     block = max(1, BLOCK_NUMBERS // (d * d)) if products else count
-    found = []
+    result = []
     for first in range(0, count, block):
         operators = drawn(family, q, _block_seed(seed, first), replicas=min(block, count - first))
-        found.append(_of_products(operators, Q, metric, d) if products else _of_single_maps(operators))
-    return np.concatenate(found)
+        result.append(_of_products(operators, Q, metric, d) if products else _of_single_maps(operators))
+    return np.concatenate(result)
 
 
 def _block_seed(seed: int, first: int) -> int:
@@ -274,7 +274,7 @@ def _block_seed(seed: int, first: int) -> int:
 
 
 def _of_products(operators: Operators, Q: NDArray | None, metric: Space, d: int) -> NDArray:
-    """log ‖A_1 … A_q‖ of each replica, along a leaf with basis Q; -inf where the product is zero."""
+    """Return log ‖A_1 … A_q‖ of each replica, along a leaf with basis Q; -inf where the product is zero."""
     count = operators.replicas or 1
     product = np.broadcast_to(np.eye(d) if Q is None else Q, (count, d, d if Q is None else Q.shape[1]))
     scale, gone = np.zeros(count), np.zeros(count, dtype=bool)
@@ -296,7 +296,7 @@ def _of_products(operators: Operators, Q: NDArray | None, metric: Space, d: int)
 
 
 def _of_single_maps(operators: Operators) -> NDArray:
-    """The sum of log Lip(T_i) over the maps of each replica, a bound on log Lip of the word."""
+    """Return the sum of log Lip(T_i) over the maps of each replica, a bound on log Lip of the word."""
     total = np.zeros(operators.replicas or 1)
     for draw in operators.draws:
         K = operators.family.lipschitz(draw)

@@ -25,6 +25,7 @@ from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, Space, WeightedEuclidean
+from contraction.maps.support import probabilities
 
 __all__ = ["certify_in_norm", "factor_in_norm", "iterated_norm"]
 
@@ -103,14 +104,16 @@ def iterated_norm(parts: Parts) -> tuple[WeightedEuclidean, float]:
 
 
 def _parts(family: RandomOperator, d: int) -> Parts:
-    """The listed linear parts with their probabilities."""
+    """Return the listed linear parts with their probabilities."""
     listed = family.linear_support() if family.is_iid else None
-    if listed is None or any(w is None for w, _ in listed):
+    weights = None if listed is None else probabilities(listed)
+    if listed is None or weights is None:
         raise NotCertified(
             "contraction in mean square in another norm needs independent affine maps that are listed, as those of "
             "FiniteFamily and RandomAffine"
         )
-    return [(float(w), np.asarray(A, dtype=float)) for w, A in listed if np.shape(A) == (d, d)]
+    pairs = zip(weights.tolist(), (A for _, A in listed), strict=True)
+    return [(w, np.asarray(A, dtype=float)) for w, A in pairs if np.shape(A) == (d, d)]
 
 
 def certify_in_norm(
@@ -154,7 +157,7 @@ def certify_in_norm(
         k=rho,
         D=D.value,
         target="θ*",
-        majorant=Geometric(rho, D.value, reach) if factor is None else CommonNorm(factor, rho, D.value, reach),
+        majorant=Geometric(rho, D.value, reach) if factor is None else CommonNorm(rho, D.value, reach, c=factor),
         distance=repr(family.space if space is None else space),
         hypotheses=("i.i.d. affine maps, E ‖A x‖_P² ≤ rho² ‖x‖_P² for all x; D and r are measured in ‖·‖_P",),
         p=2.0,

@@ -100,7 +100,7 @@ def printed_other_start(k: Number, D: Number, r: Number, n: ArrayLike) -> Number
     _check_size("D", D)
     _check_size("r", r)
     wide = D + (1 + k) * r
-    return geometric(k, wide if _exact(D, k, r) else round_up(wide, 8), n)
+    return geometric(k, wide if _exact(D, k, r) else round_up(float(wide), 8), n)
 
 
 def after_q(q: int, kappa: Number, lip: Number, D: Number, n: ArrayLike, r: Number = 0) -> Numbers:
@@ -121,7 +121,7 @@ def after_q(q: int, kappa: Number, lip: Number, D: Number, n: ArrayLike, r: Numb
 
 
 def p_mean(
-    rho: Number, p: float, D: Number, n: ArrayLike, r: Number = 0, q: int = 1, rho_one: Number = None
+    rho: Number, p: float, D: Number, n: ArrayLike, r: Number = 0, q: int = 1, rho_one: Number | None = None
 ) -> Numbers:
     """Upper bound on (E d^p)^(1/p) under contraction in p-mean, E Lip(T_1 … T_q)^p <= rho < 1.
 

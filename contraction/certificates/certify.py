@@ -130,9 +130,9 @@ def certify(
             raise ValueError("rigorous=True is available for uniform contraction only: omit q and leaf")
         return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf)
     if rigorous:
-        found = certify_rigorous(family, reference, begin, space, ball, seed)
+        result = certify_rigorous(family, reference, begin, space, ball, seed)
         probe_family(family, *starts, seed=seed)
-        return found
+        return result
     return _uniform(family, reference, begin, moment, space, ball, seed)
 
 
@@ -156,9 +156,9 @@ def _uniform(
         search_declared_moments(family, reference, moment, seed)
     tried: tuple[str, ...] = ()
     if moment == 2 and ball is None:
-        found, tried = _in_mean_square(family, reference, begin, None if space == family.space else space)
-        if found is not None and (k is None or found.k < k.value * (1 - 2.0**-30)):
-            return found
+        result, tried = _in_mean_square(family, reference, begin, None if space == family.space else space)
+        if result is not None and (k is None or result.k < k.value * (1 - 2.0**-30)):
+            return result
     if k is None or k.value >= 1:
         searched = ball is None and space is None
         return _without_common_factor(family, reference, begin, moment, k, tried, searched=searched)
@@ -189,14 +189,14 @@ def _uniform(
 def _in_mean_square(
     family: RandomOperator, reference: NDArray, begin: NDArray | None, space: Space | None
 ) -> tuple[ErrorBound | None, tuple[str, ...]]:
-    """The bound with the smallest factor in mean square, in ``space`` (None: the family's), and what was tried."""
+    """Return the bound with the smallest mean-square factor, in ``space`` (None: the family's), and what was tried."""
     known = certify_mean_square(family, reference, begin) if space is None else None
     if known is not None and isinstance(known.majorant, MeanSquareMoments):
         return known, ()  # exact
-    found, tried = certify_in_norm(family, reference, begin, space)
-    if found is None or (known is not None and known.k <= found.k * (1 + 2.0**-30)):
+    result, tried = certify_in_norm(family, reference, begin, space)
+    if result is None or (known is not None and known.k <= result.k * (1 + 2.0**-30)):
         return known, tried
-    return found, tried
+    return result, tried
 
 
 def _without_common_factor(

@@ -13,18 +13,22 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
+from contraction.maps.support import probabilities
 
 __all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
 
 
 def linear_parts(family: RandomOperator) -> list[NDArray] | None:
-    """The linear parts of all maps of the support; one matrix if all share it, None if they are not known."""
+    """Return the linear parts of all maps of the support; one matrix if all share it, None if they are not known."""
     known = family.linear_support()
     return None if known is None else [A for _, A in known]
 
 
 def condition(space: Space) -> float:
-    """The factor by which rounding grows in an operator norm of the space: the condition number of its isometry."""
+    """Return the factor by which rounding grows in an operator norm of the space.
+
+    The condition number of its isometry.
+    """
     return 1.0 if space.isometry is None else float(np.linalg.cond(space.isometry))
 
 
@@ -38,7 +42,7 @@ def operator_norm_up(space: Space, matrices: Sequence[NDArray]) -> float:
 
 
 def factor_in(family: RandomOperator, space: Space) -> Constant:
-    """k in another metric: the largest operator norm of the linear parts in that metric."""
+    """Return k in another metric: the largest operator norm of the linear parts in that metric."""
     if not space.is_normed:
         raise NotCertified(f"k unknown in {space!r}: it has no operator norm", ("leave out space=",))
     parts = linear_parts(family)
@@ -56,7 +60,7 @@ def named(space: Space) -> str:
 
 
 def _euclidean_factors(space: Space | None, d: int) -> tuple[float, float]:
-    """(a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
+    """Return (a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
     if isinstance(space, Euclidean):
         return 1.0, 1.0
     if isinstance(space, SupNorm):
@@ -71,7 +75,7 @@ def _euclidean_factors(space: Space | None, d: int) -> tuple[float, float]:
 
 
 def equivalence(old: Space, new: Space, d: int) -> float:
-    """A number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
+    """Return a number c with ‖x‖_new <= c ‖x‖_old in R^d, rounded up."""
     if old == new:
         return 1.0
     return float(round_up(_euclidean_factors(new, d)[0] * _euclidean_factors(old, d)[1], 4))
@@ -90,9 +94,10 @@ def displacement_in(family: RandomOperator, theta: NDArray, space: Space, moment
         )
         if moment is None:
             return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
-        if any(w is None for w, _ in support):
+        weights = probabilities(support)
+        if weights is None:
             return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
-        mean = float(np.sum(np.array([float(w) for w, _ in support]) * moved**moment))
+        mean = float(np.sum(weights * moved**moment))
         return Constant(mean ** (1 / moment), "proved", f"mean over {len(moved)} maps")
     c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
     if c is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, NotRequired, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -161,7 +161,21 @@ class Estimate(ErrorBound):
     word: ClassVar[str] = "estimate"
 
 
-def certificate_or_estimate(constants: Mapping[str, Constant | None], **fields: Any) -> ErrorBound:
+class _Fields(TypedDict):
+    """The fields of an `ErrorBound` other than ``constants``."""
+
+    statement: str
+    k: float
+    D: float
+    target: str
+    majorant: Majorant
+    distance: str
+    hypotheses: tuple[str, ...]
+    p: NotRequired[float]
+    horizon: NotRequired[int | None]
+
+
+def certificate_or_estimate(constants: Mapping[str, Constant | None], **fields: Unpack[_Fields]) -> ErrorBound:
     """Return a certificate with the constants that are not None, or an estimate if one of them is measured."""
     known = {name: constant for name, constant in constants.items() if constant is not None}
     measured = any(constant.origin == "measured" for constant in known.values())

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
-from contraction.maps.balls import AffineEnclosure
+from contraction.maps.balls import AffineEnclosure, Ball
 from contraction.maps.constants import Constant
 from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
@@ -168,7 +168,7 @@ def check_enclosures(
             )
 
 
-def _middles(balls: Sequence[Any]) -> list[float]:
+def _middles(balls: Sequence[Ball]) -> list[float]:
     return [float(x.mid()) for x in balls]
 
 
@@ -210,7 +210,7 @@ def _size(x: NDArray, event_ndim: int) -> NDArray:
 
 
 def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -> NDArray | float:
-    """The largest effect of rounding on d(Tx, Ty), if all coordinates have rounding errors; 0 for exact types."""
+    """Return the largest effect of rounding on d(Tx, Ty) if all coordinates have rounding errors; 0 for exact types."""
     if _exact(fx) and _exact(x):
         return 0.0
     n = space.event_ndim
@@ -339,7 +339,7 @@ def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]
 
 
 def _of_jacobian(T: _Map, x: NDArray) -> list[NDArray] | None:
-    """The directions from the whole derivative, with d applications per point; None if it is not finite."""
+    """Return the directions from the whole derivative, with d applications per point; None if it is not finite."""
     step = 1e-6 * (1 + _size(x, 1))[..., None]
     d = x.shape[-1]
     basis = np.eye(d).reshape(d, *[1] * (x.ndim - 1), d)
@@ -354,7 +354,7 @@ def _of_jacobian(T: _Map, x: NDArray) -> list[NDArray] | None:
 
 
 def _of_products(T: _Map, x: NDArray, block: int = 2, powers: int = 6) -> list[NDArray] | None:
-    """The direction in the span of v, J v, J² v, … (two random v) that J stretches most, with its signs and corner.
+    """Return the direction in span(v, J v, J² v, …) (two random v) that J stretches most, with its signs and corner.
 
     J is never formed: each product is a difference of two values of the map. For a symmetric J, such as that of a
     gradient step, this is the power method with the best combination of all its vectors. For other J, the search misses

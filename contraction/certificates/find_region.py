@@ -69,7 +69,7 @@ def find_region(
 
 
 def _largest(family: RandomOperator, region: RotatedBox) -> RotatedBox:
-    """The largest multiple of a box that is certified: by doubling, then by bisection of the exponent."""
+    """Return the largest multiple of a box that is certified: by doubling, then by bisection of the exponent."""
 
     def certified(scale: float) -> bool:
         try:
@@ -119,7 +119,7 @@ def _enclosures(family: RandomOperator, region: RotatedBox) -> list[StepEnclosur
 
 
 def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArray, NDArray]:
-    """A minimum of the mean loss and the eigenvectors of its Hessian, by Newton's method with curvatures in modulus."""
+    """Return a minimum of the mean loss and the eigenvectors of its Hessian, by Newton steps with |curvature|."""
     for _ in range(steps):
         speck = RotatedBox(theta, np.full(len(theta), SPECK))
         found = _enclosures(family, speck)
@@ -139,7 +139,7 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
 
 
 def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray) -> tuple[NDArray, NDArray]:
-    """The radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
+    """Return the radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
 
     a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
     ``r``; r_j >= least_j.
@@ -179,7 +179,7 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
 
 
 def _outweighed(maps: Sequence[StepBounds], r: NDArray) -> tuple[int, int, str]:
-    """The map and the coordinate whose curvature the other coordinates outweigh most, in the best weights."""
+    """Return the map and the coordinate whose curvature the other coordinates outweigh most, in the best weights."""
     d = len(r)
     sizes = np.stack([np.abs(one.slope.mid) + one.slope.rad + one.variation / 2 for one in maps])
     diagonal = np.stack([np.diag(one.slope.mid - one.slope.rad - one.variation / 2) for one in maps])

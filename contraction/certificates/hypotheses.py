@@ -82,7 +82,7 @@ def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
 def contraction_constant(
     family: RandomOperator, theta: NDArray, space: Space | None, ball: float | None, seed: int
 ) -> Constant | None:
-    """The common factor k, rounded up; None if unknown. First search for a violation of declared constants."""
+    """Return the common factor k, rounded up; None if unknown. First search for a violation of declared constants."""
     if space is None or space == family.space:
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
         search_declared(family, theta, c, ball, seed)
@@ -188,9 +188,9 @@ def _nothing_stated(
         return NotCertified(f"{reason}, and no Lipschitz constant is stated for {family!r}", tuple(others), tried)
     ways = ["declare contraction=", "estimate(family, theta0)", *others]
     if rho is not None:
-        ways.insert(0, "moment=2, which known.mean_square= speaks of")
+        ways.insert(0, "moment=2, for which known.mean_square= is stated")
     if family.lipschitz_origin == "declared":
-        reason = f"k unknown: lipschitz= speaks of each map; the largest for all maps of {family!r} is not stated"
+        reason = f"k unknown: lipschitz= is stated for each map, but no bound for all maps of {family!r} is"
     else:
         reason = f"k unknown: no Lipschitz constant is stated for {family!r}"
     return NotCertified(reason, tuple(ways), tried)

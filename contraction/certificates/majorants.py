@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +18,7 @@ from contraction.certificates import bounds
 from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.maps.balls import ball, load_flint, upper
 from contraction.maps.rounding import gamma, round_up
-from contraction.types import Numbers
+from contraction.types import Numbers, override
 from contraction.values import Value
 
 __all__ = [
@@ -63,9 +63,11 @@ class Geometric(Majorant):
     r: float | None = None
 
     @property
+    @override
     def formula(self) -> str:
         return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return bounds.other_start(self.k, self.D, self.r or 0.0, n)
 
@@ -84,9 +86,11 @@ class InRegion(Majorant):
     q: int = 1
 
     @property
+    @override
     def formula(self) -> str:
         return "kⁿ min(reach, D/(1−k))" if self.q == 1 else f"k^⌊n/{self.q}⌋ (min(reach, D/(1−k)) + D)"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         blocks, behind = n // self.q, 0.0 if self.q == 1 else self.D
         moved = bounds.other_start(self.k, self.D, behind, blocks)
@@ -94,37 +98,19 @@ class InRegion(Majorant):
 
 
 @dataclass(frozen=True, eq=False)
-class CommonNorm(Majorant):
+class CommonNorm(Geometric):
     """`Geometric` in another norm, in which the maps contract, multiplied by c, where ‖x‖ <= c ‖x‖_other."""
 
-    c: float
-    k: float
-    D: float
-    r: float | None = None
+    c: float = field(kw_only=True)
 
     @property
+    @override
     def formula(self) -> str:
-        return "c D kⁿ/(1−k)" if self.r is None else "c (D/(1−k) + r) kⁿ"
+        return f"c {super().formula}"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
-        return round_up(self.c * bounds.other_start(self.k, self.D, self.r or 0.0, n), 4)
-
-
-@dataclass(frozen=True, eq=False)
-class GeometricMoment(Majorant):
-    """A common factor k and a moment p < 1, for which E dᵖ satisfies the triangle inequality; rho is kᵖ rounded up."""
-
-    rho: float
-    p: float
-    D: float
-    r: float | None = None
-
-    @property
-    def formula(self) -> str:
-        return f"[Dᵖ/(1−kᵖ){'' if self.r is None else ' + rᵖ'}]^(1/p) kⁿ"
-
-    def bound(self, n: NDArray) -> Numbers:
-        return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
+        return round_up(self.c * super().bound(n), 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +123,25 @@ class PMean(Majorant):
     r: float | None = None
 
     @property
+    @override
     def formula(self) -> str:
         if self.p >= 1:
             return "rhoⁿᐟᵖ D/(1−rho^(1/p))" if self.r is None else "rhoⁿᐟᵖ (D/(1−rho^(1/p)) + r)"
         return "[rhoⁿ Dᵖ/(1−rho)]^(1/p)" if self.r is None else "[rhoⁿ (Dᵖ/(1−rho) + rᵖ)]^(1/p)"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return bounds.p_mean(self.rho, self.p, self.D, n, self.r or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class GeometricMoment(PMean):
+    """A common factor k and a moment p < 1, for which E dᵖ satisfies the triangle inequality; rho is kᵖ rounded up."""
+
+    @property
+    @override
+    def formula(self) -> str:
+        return f"[Dᵖ/(1−kᵖ){'' if self.r is None else ' + rᵖ'}]^(1/p) kⁿ"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +154,12 @@ class AfterBlocks(Majorant):
     r: float | None = None
 
     @property
+    @override
     def formula(self) -> str:
         start = "" if self.r is None else " + r kappa^⌊n/q⌋ L_(n mod q)"
         return f"D Σ_(m≥n) kappa^⌊m/q⌋ L_(m mod q){start}, L_j over words of length j, q = {len(self.shorter)}"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return after_blocks(self.shorter, self.kappa, self.D, n, self.r or 0.0)
 
@@ -175,9 +175,11 @@ class PMeanBlocks(Majorant):
     r: float | None = None
 
     @property
+    @override
     def formula(self) -> str:
         return f"p-mean over blocks of q = {len(self.shorter)} maps, kappa = E Lip(T_1…T_q)ᵖ, and shorter words"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return p_after_blocks(self.shorter, self.kappa, self.p, self.D, n, self.r or 0.0)
 
@@ -200,9 +202,11 @@ class MeanSquareMoments(Majorant):
         object.__setattr__(self, "_powers", [(self.EAA, self.EAA_error)])
 
     @property
+    @override
     def formula(self) -> str:
         return "[tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, M = E (θ*−θ)(θ*−θ)ᵀ"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         unique, where = np.unique(n, return_inverse=True)
         return np.array([self._one(int(m)) for m in unique], dtype=float)[where].reshape(n.shape)[()]
@@ -241,9 +245,11 @@ class GeometricBalls(Majorant):
     r: Fraction | None = None
 
     @property
+    @override
     def formula(self) -> str:
         return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         with load_flint().ctx.workprec(PRECISION):
             k, D, r = ball(self.k), ball(self.D), ball(self.r or 0)
@@ -260,10 +266,12 @@ class DrawnTail(Majorant):
     r: float | None = None
 
     @property
+    @override
     def formula(self) -> str:
         start = "" if self.r is None else f" + r {self.factors}"
         return f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {self.factors}{start}"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return self.table[..., n]
 
@@ -273,9 +281,11 @@ class AtLimit(Majorant):
     """The bound 0: every map fixes the start, so the start is the limit."""
 
     @property
+    @override
     def formula(self) -> str:
         return "0"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return np.zeros(np.shape(n))[()]
 
@@ -288,8 +298,10 @@ class WithinSeen(Majorant):
     seen: float
 
     @property
+    @override
     def formula(self) -> str:
         return f"seen for n ≥ {self.horizon}, nothing for smaller n"
 
+    @override
     def bound(self, n: NDArray) -> Numbers:
         return np.where(np.asarray(n) >= self.horizon, self.seen, np.inf)[()]

@@ -115,7 +115,7 @@ def _size(x: NDArray) -> float:
 
 
 def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
-    """The bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known."""
+    """Return the bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known."""
     if not family.is_iid or theta.dtype == object:
         return None
     if isinstance(family.space, Euclidean) and theta.shape[-1] <= EXACT_DIM:

@@ -105,9 +105,9 @@ def _search_stated(
 
 
 def _pair(family: RandomOperator, theta: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    found = family.random_points(rng, theta, 2)
-    if found is not None:
-        return found[0], found[1]
+    result = family.random_points(rng, theta, 2)
+    if result is not None:
+        return result[0], result[1]
     scale = (1 + np.max(np.abs(theta), initial=0.0)) * 10.0 ** rng.uniform(-2, 3, 2)
     x = theta + scale[0] * rng.standard_normal(theta.shape)
     return x, x + scale[1] * rng.standard_normal(theta.shape)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +23,7 @@ from contraction.certificates.majorants import CommonNorm
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean, as_space
+from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean, as_space
 
 __all__ = [
     "common_norm",
@@ -75,7 +74,10 @@ WORK = 2.0**33  # multiplications that a search for an expanding word may take, 
 
 
 def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tuple[int, ...], float] | None:
-    """A word (1-based) whose product has spectral radius >= 1, so that no common norm exists; None if none is found."""
+    """Return a word (1-based) whose product has spectral radius >= 1; None if none is found.
+
+    With such a word no common norm exists.
+    """
     for length in range(1, longest + 1):
         words = len(matrices) ** length
         if words > WORDS_TRIED or (length > 1 and words * length * len(matrices[0]) ** 3 > WORK):
@@ -89,7 +91,7 @@ def expanding_word(matrices: Sequence[NDArray], longest: int = 12) -> tuple[tupl
     return None
 
 
-def _candidates(matrices: Sequence[NDArray]) -> Iterator[tuple[str, Any]]:
+def _candidates(matrices: Sequence[NDArray]) -> Iterator[tuple[str, Space]]:
     yield "Euclidean", Euclidean()
     yield "sup", SupNorm()
     yield "l1", L1Simplex()
@@ -146,7 +148,7 @@ def _optimised(matrices: Sequence[NDArray], P: NDArray) -> WeightedEuclidean:
     return WeightedEuclidean(R.T @ R)
 
 
-def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Any, float, tuple[str, ...]]:
+def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str, ...]]:
     """Try several norms and return the first with a common factor below 1, or the best of the quadratic norms.
 
     Returns
@@ -204,7 +206,7 @@ def certify_common_norm(
         k=k.value,
         D=D.value,
         target="θ*",
-        majorant=CommonNorm(c.value, k.value, D.value, None if r is None else r.value),
+        majorant=CommonNorm(k.value, D.value, None if r is None else r.value, c=c.value),
         distance=repr(family.space),
         hypotheses=(f"every linear part has norm at most k in {named(space)}; D and r are measured there",),
         p=np.inf if moment is None else float(moment),

@@ -154,7 +154,7 @@ def _of_maps(
 
 
 def _length(edge: NDArray, region: RotatedBox) -> float:
-    """A bound on |Q u| for |u_j| <= edge_j."""
+    """Return a bound on |Q u| for |u_j| <= edge_j."""
     frame = Intervals(region.basis)
     return float(above(np.sqrt(edge @ (frame.T @ frame).magnitude @ edge), 4 * len(edge)))
 

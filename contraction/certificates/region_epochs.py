@@ -59,7 +59,7 @@ class EpochBounds:
 
     @property
     def rate(self) -> float:
-        """h N, rounded."""
+        """H N, rounded."""
         return self.enclosures[0].h * len(self.enclosures)
 
     def image(self, r: NDArray) -> NDArray:
@@ -67,7 +67,7 @@ class EpochBounds:
         return above(self.mean.image(r) + self.aside, 2)
 
     def factor(self) -> float:
-        """The factor of an epoch over B' in the Euclidean norm, rounded up: the smaller of two bounds.
+        """Return the factor of an epoch over B' in the Euclidean norm, rounded up: the smaller of two bounds.
 
         The product of the steps' factors; and, from Π(1 - h H_i) = 1 - h Σ H_i + R, that of a step of rate hN on the
         mean Hessian, plus |R| <= Π(1 + h|H_i|) - 1 - h Σ|H_i|.

@@ -81,7 +81,7 @@ def vector_norm_ball(space: Space | None, v: Vector) -> Ball:
 
 
 def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
-    """An upper bound on the operator norm of every matrix in the balls (close if P is well conditioned)."""
+    """Return an upper bound on the operator norm of every matrix in the balls (close if P is well conditioned)."""
     d = len(A)
     if isinstance(space, SupNorm | L1Simplex):
         rows = A if isinstance(space, SupNorm) else transpose(A)
@@ -133,7 +133,10 @@ def _constants(
 
 
 def _displacement(space: Space | None, maps: AffineEnclosure, theta: Vector) -> Ball | None:
-    """The largest ‖T(theta) - theta‖ over maps c + A (theta - c) + e with e in a box; None if the box is unbounded."""
+    """Return the largest ‖T(theta) - theta‖ over maps c + A (theta - c) + e with e in a box.
+
+    None if the box is unbounded.
+    """
     if maps.low is None or maps.high is None:
         return None
     gap = [a - b for a, b in zip(theta, maps.center, strict=True)]

@@ -77,7 +77,7 @@ def step_bounds(enclosures: Sequence[StepEnclosure], region: RotatedBox) -> list
 
 
 def sup_factor(maps: Sequence[StepBounds], w: NDArray) -> float:
-    """A common factor in max_j |u_j|/w_j over the box, rounded up."""
+    """Return a common factor in max_j |u_j|/w_j over the box, rounded up."""
     return max(float(np.max(above(one.moduli(1.0) @ w / w, len(w) + 3))) for one in maps)
 
 
@@ -111,7 +111,7 @@ def step_factor(h: float, m: float, M: float) -> float:
 
 
 def _proved(A: Intervals, S: Intervals, side: int) -> float:
-    """A number m with A >= m S (side -1) or A <= m S (side 1), near the extreme generalised eigenvalue."""
+    """Return a number m with A >= m S (side -1) or A <= m S (side 1), near the extreme generalised eigenvalue."""
     root = np.linalg.inv(np.linalg.cholesky(S.mid))
     values = np.linalg.eigvalsh(root @ A.mid @ root.T)
     extreme, scale = values[0 if side < 0 else -1], float(np.max(np.abs(values)))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,7 @@ from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Euclidean, Space, as_space
+from contraction.maps.support import probabilities
 
 __all__ = [
     "WORDS_LIMIT",
@@ -67,7 +67,9 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
 
 
-def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Space | None):
+def letters(
+    family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Space | None
+) -> tuple[list[NDArray] | None, NDArray | None, Space]:
     """Linear parts (restricted to the leaf), their weights (None if all maps share one linear part), and the metric."""
     metric = as_space(family.space if space is None else space)
     if leaf is not None and not isinstance(metric, Euclidean):
@@ -79,8 +81,7 @@ def letters(family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | Non
     if leaf is not None:
         Q = leaf_basis(family, theta, leaf)
         parts = [Q.T @ A @ Q for A in parts]
-    weights = [w for w, _ in known]
-    return parts, None if any(w is None for w in weights) else weights, metric
+    return parts, probabilities(known), metric
 
 
 def _of_factor(family: RandomOperator, p: float) -> str:
@@ -105,9 +106,9 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
 def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Origin] | None:
     """(probabilities, Lipschitz constants, origin) of all words of length q; None if unknown or too many to list."""
     support, space = family.finite_support(), as_space(family.space)
-    if support is None or any(w is None for w, _ in support):
+    weights = None if support is None else probabilities(support)
+    if support is None or weights is None:
         return None
-    weights = np.array([float(w) for w, _ in support])
     if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
         if len(parts) == 1:
             return np.ones(1), word_norms(parts, q, space), "proved"
@@ -135,7 +136,7 @@ def word_weights(weights: NDArray, q: int) -> NDArray:
 
 
 def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None, p: float) -> ErrorBound | None:
-    """The bound of p-mean contraction, E K^p < 1; None if rho_p is unknown or at least 1."""
+    """Return the bound of p-mean contraction, E K^p < 1; None if rho_p is unknown or at least 1."""
     rho = p_mean_factor(family, p)
     if rho is None or rho.value >= 1:
         return None
@@ -155,7 +156,7 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
 
 
 def _why_no_words(family: RandomOperator, metric: Space) -> str:
-    """The reason why no words of maps can be composed."""
+    """Return the reason why no words of maps can be composed."""
     if not metric.is_normed:
         return f"words are composed of linear parts, but {metric!r} is not a norm"
     if family.is_affine:
@@ -221,13 +222,10 @@ def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str) -
     return Constant(float(word_norms(parts, q, metric).max()), "proved", f"largest norm of {words}")
 
 
-def _norm_moment(
-    parts: Sequence[NDArray], weights: Sequence[Any], q: int, metric: Space, p: float, words: str
-) -> Constant:
+def _norm_moment(parts: Sequence[NDArray], weights: NDArray, q: int, metric: Space, p: float, words: str) -> Constant:
     """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
     norms = word_norms(parts, q, metric)
-    single = np.array([float(w) for w in weights])
-    value = round_up(np.sum(word_weights(single, q) * norms**p), 2 * len(norms) + 8)
+    value = round_up(np.sum(word_weights(weights, q) * norms**p), 2 * len(norms) + 8)
     return Constant(float(value), "proved", f"E of the p-th power, {words}")
 
 

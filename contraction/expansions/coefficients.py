@@ -15,11 +15,11 @@ of differential geometry, (DW)V − (DV)W; hence the name `minus_lie_bracket`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField, check_word
 from contraction.expansions.trees import RootedTree, rooted_trees, symmetry
+from contraction.types import Vector
 
 __all__ = [
     "difference_coefficients",
@@ -35,7 +35,9 @@ def check_order_of_expansion(order: int, least: int = 1) -> int:
     return check_integer("the order of an expansion", order, least)
 
 
-def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> dict[RootedTree, Any]:
+def tree_sums(
+    fields: Sequence[VectorField], word: Sequence[int], theta: Vector, order: int
+) -> dict[RootedTree, Vector]:
     """Return Σ_ℓ F_ℓ(τ) for every tree τ with at most ``order`` nodes; None if no increasing map ℓ exists.
 
     Parameters
@@ -58,7 +60,7 @@ def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, or
     """
     word = check_word(word, len(fields))
     trees = [tree for p in range(1, check_order_of_expansion(order) + 1) for tree in rooted_trees(p)]
-    sums: dict[RootedTree, Any] = dict.fromkeys(trees)
+    sums: dict[RootedTree, Vector] = dict.fromkeys(trees)
     for index in reversed(word):  # innermost first: sums[τ] is S_τ(u) = Σ_{v>u} F_v(τ)
         here = {
             tree: fields[index - 1].differential(theta, [sums[child] for child in tree])
@@ -70,7 +72,7 @@ def tree_sums(fields: Sequence[VectorField], word: Sequence[int], theta: Any, or
     return sums
 
 
-def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> list[Any]:
+def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta: Vector, order: int) -> list[Vector]:
     """Return [E_1, …, E_p] with T_word(θ) = θ + Σ E_q h^q + O(h^{p+1}) (Lemma C.1 to order p).
 
     Exact for exact fields and vectors (Fractions, SymPy expressions). Parameters and errors as `tree_sums`.
@@ -93,8 +95,8 @@ def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta:
 
 
 def difference_coefficients(
-    fields: Sequence[VectorField], left: Sequence[int], right: Sequence[int], theta: Any, order: int
-) -> list[Any]:
+    fields: Sequence[VectorField], left: Sequence[int], right: Sequence[int], theta: Vector, order: int
+) -> list[Vector]:
     """Return [D_1, …, D_p]: T_left(θ) − T_right(θ) = Σ D_q h^q + O(h^{p+1}), for any two words.
 
     For left = (1, …, n) and right = (n, …, 1) this is Theorem C.2 to order p: D_1 = 0 and D_2 is the sum of
@@ -110,7 +112,7 @@ def difference_coefficients(
     ]
 
 
-def minus_lie_bracket(v: VectorField, w: VectorField, theta: Any) -> Any:
+def minus_lie_bracket(v: VectorField, w: VectorField, theta: Vector) -> Vector:
     """Return [V, W] = V'W − W'V at θ, the paper's bracket: the h² coefficient of (1+hV)(1+hW) − (1+hW)(1+hV).
 
     It is minus the Lie bracket of differential geometry, and V'W is a Jacobian-vector product (V need not be
@@ -119,7 +121,7 @@ def minus_lie_bracket(v: VectorField, w: VectorField, theta: Any) -> Any:
     return v.differential(theta, (w(theta),)) - w.differential(theta, (v(theta),))
 
 
-def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Any) -> Any:
+def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Vector) -> Vector:
     """Return Σ_{i<j} [V_i, V_j] at θ in two passes: Σ_i V_i'w_i, w_i = Σ_{j>i} V_j − Σ_{j<i} V_j.
 
     This is the h² term of the backward minus the forward iterate (Theorem C.2). It costs n values, n products and O(d)

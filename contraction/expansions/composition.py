@@ -7,24 +7,24 @@ row k − 1 of V along X. Each map costs one Taylor evaluation of its field to o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from contraction.arguments import check_iterates
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word, zeros_stack
 from contraction.maps.orders import Order, check_order, full_word
+from contraction.types import Scalar, Vector
 
 __all__ = ["compose", "evaluate_series", "iterate_series", "prefix_series", "word_series"]
 
 
-def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Any, h: Any) -> Any:
+def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Vector, h: Scalar) -> Vector:
     """Return T_word(θ) for T_i = 1 + hV_i: the plain loop, innermost (rightmost) first."""
     for index in reversed(check_word(word, len(fields))):
         theta = theta + h * fields[index - 1](theta)
     return theta
 
 
-def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Any, order: int) -> Any:
+def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Vector, order: int) -> Vector:
     """Return the coefficients of h ↦ T_word(θ) up to h^order, shape (order + 1, d); row 0 is θ.
 
     Parameters
@@ -60,8 +60,8 @@ def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Any, 
 
 
 def prefix_series(
-    fields: Sequence[VectorField], theta: Any, order: int, at: Sequence[int]
-) -> tuple[list[Any], list[Any]]:
+    fields: Sequence[VectorField], theta: Vector, order: int, at: Sequence[int]
+) -> tuple[list[Vector], list[Vector]]:
     """Return the series of the forward and of the backward iterates n in ``at``, each (order + 1, d).
 
     Forward iterates extend one another; each backward word T_1 … T_n is expanded anew.
@@ -79,8 +79,8 @@ def prefix_series(
 
 
 def iterate_series(
-    fields: Sequence[VectorField], theta: Any, order: int, at: Sequence[int], iteration: Order
-) -> list[Any]:
+    fields: Sequence[VectorField], theta: Vector, order: int, at: Sequence[int], iteration: Order
+) -> list[Vector]:
     """Return the series of the iterates ``at`` of any iteration order, each (order + 1, d).
 
     Parameters
@@ -117,7 +117,7 @@ def iterate_series(
     return [word_series(fields, full_word(iteration, n), theta, order) for n in numbers]
 
 
-def _advance(coefficients: Any, field: VectorField) -> None:
+def _advance(coefficients: Vector, field: VectorField) -> None:
     """Replace X by X + hV(X), truncated, in place."""
     velocity = field.taylor(coefficients[:-1])
     if velocity.shape != coefficients[:-1].shape:
@@ -128,7 +128,7 @@ def _advance(coefficients: Any, field: VectorField) -> None:
     coefficients[1:] += velocity
 
 
-def evaluate_series(coefficients: Any, h: Any) -> Any:
+def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
     """Return Σ coefficients[k] h^k by Horner's rule, shape (d,)."""
     total = coefficients[-1]
     for k in range(len(coefficients) - 2, -1, -1):

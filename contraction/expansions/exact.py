@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from contraction.expansions.fields import VectorField
 from contraction.expansions.series import Series
+from contraction.types import Scalar, Vector
 
 __all__ = ["polynomial_field", "rational_vector", "symbolic_field"]
 
 
-def rational_vector(values: Sequence[Any]) -> np.ndarray:
+def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
     """Return an object array of Fractions; floats are refused, because they would be rounded decimals.
 
     Raises
@@ -32,7 +32,7 @@ def rational_vector(values: Sequence[Any]) -> np.ndarray:
     return result
 
 
-def polynomial_field(components: Sequence[Mapping[tuple[int, ...], Any]]) -> VectorField:
+def polynomial_field(components: Sequence[Mapping[tuple[int, ...], int | Fraction | str]]) -> VectorField:
     """Return the polynomial field whose component k is Σ c θ^e over the items (e, c) of ``components[k]``.
 
     Parameters
@@ -56,15 +56,15 @@ def polynomial_field(components: Sequence[Mapping[tuple[int, ...], Any]]) -> Vec
         if len(e) != d or any(not isinstance(power, int) or power < 0 for power in e):
             raise ValueError(f"exponents must be {d} integers of at least 0, got {e!r}")
 
-    def vector(entries: list[Any]) -> np.ndarray:
+    def vector(entries: Sequence[object]) -> np.ndarray:
         result = np.empty(d, dtype=object)
         result[:] = entries
         return result
 
-    def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
+    def derivative(theta: Vector, vectors: Sequence[Vector]) -> Vector:
         return vector([_directional(table, theta, vectors) for table in tables])
 
-    def series(coefficients: Any) -> Any:
+    def series(coefficients: Vector) -> Vector:
         x = Series(coefficients)
         columns = [x[k] for k in range(d)]
         result = np.empty((len(coefficients), d), dtype=object)
@@ -84,7 +84,7 @@ def _partial(table: Mapping[tuple[int, ...], Fraction], k: int) -> dict[tuple[in
     return {(*e[:k], e[k] - 1, *e[k + 1 :]): c * e[k] for e, c in table.items() if e[k]}
 
 
-def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> VectorField:
+def symbolic_field(expressions: Sequence[object], symbols: Sequence[object]) -> VectorField:
     """Return the field with the given SymPy components in the given symbols.
 
     Vectors are object arrays of SymPy expressions; the point may be the symbols themselves, so that coefficients
@@ -108,20 +108,20 @@ def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> Vector
         raise ValueError(f"{len(symbols)} coordinates need as many components, got {len(expressions)}")
     components = [sympy.sympify(expression) for expression in expressions]
 
-    def at(expression: Any, theta: Any) -> Any:
+    def at(expression: Scalar, theta: Vector) -> Scalar:
         return expression.subs(dict(zip(symbols, theta, strict=True)), simultaneous=True)
 
-    def vector(entries: list[Any]) -> np.ndarray:
+    def vector(entries: Sequence[object]) -> np.ndarray:
         result = np.empty(len(entries), dtype=object)
         result[:] = entries
         return result
 
-    def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
+    def derivative(theta: Vector, vectors: Sequence[Vector]) -> Vector:
         entries = []
         for component in components:
             total = sympy.Integer(0)
             for directions in product(range(len(symbols)), repeat=len(vectors)):
-                partial = component
+                partial: Scalar = component
                 for k in directions:
                     partial = partial.diff(symbols[k])
                 weight = prod((v[k] for v, k in zip(vectors, directions, strict=True)), start=sympy.Integer(1))
@@ -132,17 +132,17 @@ def symbolic_field(expressions: Sequence[Any], symbols: Sequence[Any]) -> Vector
     return VectorField(value=lambda theta: vector([at(c, theta) for c in components]), derivative=derivative)
 
 
-def _polynomial(table: Mapping[tuple[int, ...], Fraction], theta: Any) -> Any:
+def _polynomial(table: Mapping[tuple[int, ...], Fraction], theta: Vector) -> Scalar:
     """Σ c θ^e over the items (e, c) of a table."""
-    total: Any = Fraction(0)
+    total: Scalar = Fraction(0)
     for e, c in table.items():
         total = total + c * prod((theta[k] ** power for k, power in enumerate(e) if power), start=Fraction(1))
     return total
 
 
-def _directional(table: Mapping[tuple[int, ...], Fraction], theta: Any, vectors: Sequence[Any]) -> Any:
-    """The derivative of the polynomial of a table at θ in the directions of all vectors."""
-    total: Any = Fraction(0)
+def _directional(table: Mapping[tuple[int, ...], Fraction], theta: Vector, vectors: Sequence[Vector]) -> Scalar:
+    """Return the derivative of the polynomial of a table at θ in the directions of all vectors."""
+    total: Scalar = Fraction(0)
     for directions in product(range(len(theta)), repeat=len(vectors)):
         partial = table
         for k in directions:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial, prod
-from typing import Any
 
 import numpy as np
 
 from contraction.expansions.series import Series
 from contraction.maps.errors import TrainingInReverseError
+from contraction.types import Vector
 
 __all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "numpy_field", "zeros_stack"]
 
@@ -43,16 +43,17 @@ class VectorField:
         θ → (V(θ), v ↦ V'(θ)v), where several products reuse one evaluation.
     """
 
-    value: Callable[[Any], Any]
-    jvp: Callable[[Any, Any], Any] | None = None
-    derivative: Callable[[Any, Sequence[Any]], Any] | None = None
-    series: Callable[[Any], Any] | None = None
-    linearize: Callable[[Any], tuple[Any, Callable[[Any], Any]]] | None = None
+    value: Callable[[Vector], Vector]
+    jvp: Callable[[Vector, Vector], Vector] | None = None
+    derivative: Callable[[Vector, Sequence[Vector]], Vector] | None = None
+    series: Callable[[Vector], Vector] | None = None
+    linearize: Callable[[Vector], tuple[Vector, Callable[[Vector], Vector]]] | None = None
 
-    def __call__(self, theta: Any) -> Any:
+    def __call__(self, theta: Vector) -> Vector:
+        """Return V(θ)."""
         return self.value(theta)
 
-    def differential(self, theta: Any, vectors: Sequence[Any]) -> Any:
+    def differential(self, theta: Vector, vectors: Sequence[Vector]) -> Vector:
         """Return V^(m)(θ)(v₁, …, v_m) for the m given vectors; V(θ) for none.
 
         If only ``series`` is given, it uses polarisation of Taylor coefficients, Σ_S (−1)^{m−|S|} [t^m] V(θ + t Σ_S v),
@@ -87,7 +88,7 @@ class VectorField:
                 total = term if total is None else total + term
         return total
 
-    def taylor(self, coefficients: Any) -> Any:
+    def taylor(self, coefficients: Vector) -> Vector:
         """Return the coefficients of V(X(t)) from those of X(t), both of shape (q, d).
 
         It uses ``series`` if given, otherwise the formula of Faà di Bruno with ``differential``.
@@ -104,7 +105,7 @@ class VectorField:
                 result[k] = result[k] + (term / weight if weight > 1 else term)
         return result
 
-    def linearized(self, theta: Any) -> tuple[Any, Callable[[Any], Any]]:
+    def linearized(self, theta: Vector) -> tuple[Vector, Callable[[Vector], Vector]]:
         """Return V(θ) and the function v ↦ V'(θ)v, with ``linearize`` if it is given."""
         if self.linearize is not None:
             return self.linearize(theta)
@@ -112,10 +113,10 @@ class VectorField:
 
 
 def descent_field(
-    gradient: Callable[[Any], Any],
-    hvp: Callable[[Any, Any], Any] | None = None,
+    gradient: Callable[[Vector], Vector],
+    hvp: Callable[[Vector, Vector], Vector] | None = None,
     *,
-    linearize: Callable[[Any], tuple[Any, Callable[[Any], Any]]] | None = None,
+    linearize: Callable[[Vector], tuple[Vector, Callable[[Vector], Vector]]] | None = None,
 ) -> VectorField:
     """Return V = −∇L from a gradient and a Hessian-vector product, so that 1 + hV is a step of gradient descent.
 
@@ -129,7 +130,7 @@ def descent_field(
         θ → (∇L(θ), v ↦ ∇²L(θ)v), if both can share one evaluation.
     """
 
-    def linearized(theta: Any) -> tuple[Any, Callable[[Any], Any]]:
+    def linearized(theta: Vector) -> tuple[Vector, Callable[[Vector], Vector]]:
         assert linearize is not None
         value, product = linearize(theta)
         return -value, lambda v: -product(v)
@@ -141,14 +142,14 @@ def descent_field(
     )
 
 
-def numpy_field(function: Callable[[Any], Any]) -> VectorField:
+def numpy_field(function: Callable[[Vector], Vector]) -> VectorField:
     """Return the field of a function written in NumPy, with all its derivatives by truncated Taylor arithmetic.
 
     ``function`` takes a vector (d,) and returns a vector (d,), using arithmetic, ``@``, indexing, and the functions
     that `contraction.expansions.Series` knows; no derivative is approximated by differences.
     """
 
-    def series(coefficients: Any) -> Any:
+    def series(coefficients: Vector) -> Vector:
         result = function(Series(coefficients))
         if not isinstance(result, Series):  # a constant field
             constant = zeros_stack(coefficients[0], coefficients.shape[0])
@@ -156,12 +157,12 @@ def numpy_field(function: Callable[[Any], Any]) -> VectorField:
             return constant
         return result.coefficients
 
-    def jvp(theta: Any, v: Any) -> Any:
+    def jvp(theta: Vector, v: Vector) -> Vector:
         line = zeros_stack(theta, 2)
         line[0], line[1] = theta, v
         return series(line)[1]
 
-    def value(theta: Any) -> Any:
+    def value(theta: Vector) -> Vector:
         if isinstance(theta, np.ndarray) and theta.dtype.kind == "O":  # NumPy has no tanh of such numbers, Series has
             return series(theta[None])[0]
         return function(theta)
@@ -169,7 +170,7 @@ def numpy_field(function: Callable[[Any], Any]) -> VectorField:
     return VectorField(value=value, jvp=jvp, series=series)
 
 
-def zeros_stack(theta: Any, rows: int) -> Any:
+def zeros_stack(theta: Vector, rows: int) -> Vector:
     """Return zeros of shape (rows, d), of the kind and dtype of ``theta`` (floating where that is an integer)."""
     if isinstance(theta, np.ndarray):
         dtype = np.result_type(theta.dtype, np.float64) if theta.dtype.kind in "iub" else theta.dtype

@@ -8,17 +8,18 @@ independent elementary differentials.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import permutations
 from math import factorial, prod
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from contraction.arguments import check_integer
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import VectorField, check_word
+from contraction.types import Vector
 
 __all__ = [
     "LabelledTree",
@@ -106,11 +107,11 @@ def average_coefficient_by_enumeration(c: int, order: int) -> Formal:
     return {tree: weight / factorial(c) for tree, weight in result.items()}
 
 
-def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[VectorField], theta: Any) -> Any:
+def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[VectorField], theta: Vector) -> Vector:
     """Return Σ weight · F(tree)(θ), shape (d,); every subtree is evaluated once."""
-    known: dict[LabelledTree, Any] = {}
+    known: dict[LabelledTree, Vector] = {}
 
-    def value(tree: LabelledTree) -> Any:
+    def value(tree: LabelledTree) -> Vector:
         if tree not in known:
             known[tree] = fields[tree[0] - 1].differential(theta, [value(child) for child in tree[1]])
         return known[tree]
@@ -138,7 +139,9 @@ def _relabel(tree: LabelledTree, word: Sequence[int]) -> LabelledTree:
     return (word[tree[0]], tuple(sorted(_relabel(child, word) for child in tree[1])))
 
 
-def _forests(pool: Any, nodes: int, least: Any) -> Iterator[tuple[LabelledTree, ...]]:
+def _forests(
+    pool: Callable[[int], list[LabelledTree]], nodes: int, least: tuple[int, LabelledTree]
+) -> Iterator[tuple[LabelledTree, ...]]:
     """Multisets of trees from ``pool(size)`` with ``nodes`` nodes in all, in increasing (size, tree)."""
     if nodes == 0:
         yield ()
@@ -195,7 +198,7 @@ def _labels(tree: LabelledTree) -> Iterator[int]:
 
 
 def _linear_extensions(labels: Sequence[int], edges: set[tuple[int, int]]) -> int:
-    """Number of orders of the labels with a before b for every edge (a, b); 0 if the edges have a cycle."""
+    """Return the number of orders of the labels with a before b for every edge (a, b); 0 if the edges have a cycle."""
     remaining = frozenset(labels)
     known: dict[frozenset[int], int] = {frozenset(): 1}
 

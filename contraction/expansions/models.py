@@ -7,17 +7,17 @@ on the hidden layer, so the series of a composition to third order costs a small
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
+from contraction.types import Vector
 
 __all__ = ["quadratic_field", "tanh_network_dimension", "tanh_network_field"]
 
 
-def quadratic_field(hessian: Any, shift: Any) -> VectorField:
+def quadratic_field(hessian: Vector, shift: Vector) -> VectorField:
     """Return V(θ) = shift − Hθ, the descent field of L(θ) = ½θᵀHθ − shift·θ.
 
     Parameters
@@ -38,12 +38,12 @@ def quadratic_field(hessian: Any, shift: Any) -> VectorField:
     if hessian.dtype != object and not np.allclose(hessian, hessian.T, rtol=1e-12, atol=0):
         raise ValueError("the matrix of a quadratic loss must be symmetric; use numpy_field for other linear fields")
 
-    def series(coefficients: Any) -> Any:
+    def series(coefficients: Vector) -> Vector:
         result = -(coefficients @ hessian)  # H is symmetric
         result[0] += shift
         return result
 
-    def derivative(theta: Any, vectors: Sequence[Any]) -> Any:
+    def derivative(theta: Vector, vectors: Sequence[Vector]) -> Vector:
         return -(hessian @ vectors[0]) if len(vectors) == 1 else theta * 0
 
     return VectorField(
@@ -59,7 +59,7 @@ def tanh_network_dimension(inputs: int, width: int) -> int:
     return width * (inputs + 2) + 1
 
 
-def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
+def tanh_network_field(inputs: Vector, targets: Vector, width: int) -> VectorField:
     """Return −∇L for L(θ) = ½ mean (f_θ(x) − y)² and f_θ(x) = a·tanh(Wx + b) + a_0.
 
     θ holds the rows of (W | b), shape (width, k + 1), then a, then a_0.
@@ -93,7 +93,7 @@ def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
     extended = np.concatenate([inputs, np.ones((batch, 1))], axis=1)
     transposed = np.ascontiguousarray(extended.T)
 
-    def value(theta: Any) -> Any:
+    def value(theta: Vector) -> Vector:
         outer = theta[first:-1]
         hidden = np.tanh(theta[:first].reshape(width, k + 1) @ transposed)
         residual = (outer @ hidden + (theta[-1] - targets)) / -batch
@@ -105,7 +105,7 @@ def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
         result[-1] = residual.sum()
         return result
 
-    def series(coefficients: Any) -> Any:
+    def series(coefficients: Vector) -> Vector:
         coefficients = np.ascontiguousarray(coefficients, dtype=float)
         q = len(coefficients)
         outer = coefficients[:, first:-1]
@@ -131,7 +131,7 @@ def tanh_network_field(inputs: Any, targets: Any, width: int) -> VectorField:
         result[:, -1] = residual.sum(axis=1)
         return result
 
-    def jvp(theta: Any, v: Any) -> Any:
+    def jvp(theta: Vector, v: Vector) -> Vector:
         return series(np.stack([theta, v]))[1]
 
     return VectorField(value=value, jvp=jvp, series=series)

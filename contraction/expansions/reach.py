@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from contraction.arguments import check_integer, check_positive
 from contraction.expansions.composition import compose, prefix_series
 from contraction.expansions.fields import VectorField
+from contraction.types import Numbers, Vector
 from contraction.values import Value
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class CorrectionReach(Value):
 
 def correction_reach(
     fields: Sequence[VectorField],
-    theta0: Any,
+    theta0: Vector,
     h: Sequence[float],
     *,
     at: Sequence[int],
@@ -143,7 +144,7 @@ def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
     return fig
 
 
-def quadratic_correction(noise: Any) -> Any:
+def quadratic_correction(noise: Numbers) -> Numbers:
     """Return C_n = Σ_i (n + 1 − 2i) ε_i for T_i θ = (1−h)θ + hε_i (Section 3.1), so that θ̃_n = θ_n + h²C_n.
 
     Parameters

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import permutations
 from math import factorial
-from typing import Any, Literal
+from typing import Literal
 
 from contraction.arguments import check_integer
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, check_word
+from contraction.types import Scalar, Vector
 
 __all__ = [
     "alignment",
@@ -37,12 +38,14 @@ __all__ = [
 ]
 
 
-def small_batch_steps(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
+def small_batch_steps(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
     """Return T_small(θ) = (1+h'V_c) … (1+h'V_1)(θ), h' = h/c: V_1 is applied first."""
     return compose(fields, range(_count(fields), 0, -1), theta, h / len(fields))
 
 
-def large_batch_step(fields: Sequence[VectorField], theta: Any, h: Any, *, sizes: Sequence[int] | None = None) -> Any:
+def large_batch_step(
+    fields: Sequence[VectorField], theta: Vector, h: Scalar, *, sizes: Sequence[int] | None = None
+) -> Vector:
     """Return T_large(θ) = θ + hV_B(θ), V_B the mean of the V_i, weighted by batch sizes where these differ.
 
     hV_B = h' Σ V_i (the identity of D.1) holds for equal sizes, mean losses, and no layer that couples the examples of
@@ -63,7 +66,7 @@ def large_batch_step(fields: Sequence[VectorField], theta: Any, h: Any, *, sizes
     return theta + h * total / sum(weights)
 
 
-def mean_over_orders(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
+def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
     """Return T_perm(θ), the mean of T_word(θ) over all c! orders with h' = h/c (eq. 9), by enumeration."""
     c = _count(fields)
     total = theta * 0
@@ -72,10 +75,10 @@ def mean_over_orders(fields: Sequence[VectorField], theta: Any, h: Any) -> Any:
     return total / factorial(c)
 
 
-def alignment(fields: Iterable[VectorField], theta: Any) -> Any:
+def alignment(fields: Iterable[VectorField], theta: Vector) -> Vector:
     """Return R = Σ_{i<j} ⟨V_i, V_j⟩ = ½(‖ΣV_i‖² − Σ‖V_i‖²), a scalar (the same for g_i = −V_i)."""
-    total: Any = None
-    squares: Any = 0
+    total: Vector = None
+    squares: Vector = 0
     for field in fields:
         value = field(theta)
         squares = squares + value @ value
@@ -85,7 +88,7 @@ def alignment(fields: Iterable[VectorField], theta: Any) -> Any:
     return (total @ total - squares) / 2
 
 
-def alignment_gradient(fields: Sequence[VectorField], theta: Any, *, hold: bool = False) -> Any:
+def alignment_gradient(fields: Sequence[VectorField], theta: Vector, *, hold: bool = False) -> Vector:
     """Return Σ_{i≠j} V_i'V_j = Σ_i V_i'(ΣV − V_i) at θ with c Jacobian-vector products, shape (d,).
 
     For gradient fields this is +∇R (see `alignment`). Two passes: the sum of the V_i, then one product for each batch.
@@ -105,13 +108,13 @@ def alignment_gradient(fields: Sequence[VectorField], theta: Any, *, hold: bool 
 
 def regularised_step(
     fields: Sequence[VectorField],
-    theta: Any,
-    h: Any,
-    lam: Any,
+    theta: Vector,
+    h: Scalar,
+    lam: Scalar,
     *,
     rate: Literal["h", "h/c"] = "h",
     hold: bool = False,
-) -> Any:
+) -> Vector:
     """Return θ + rate·V_B(θ) + λ Σ_{i≠j} V_i'V_j(θ), the regularised step of D.2.1.
 
     Parameters
@@ -142,7 +145,9 @@ def regularised_step(
     return theta + (h if rate == "h" else h / c) / c * total + lam * term
 
 
-def regularisation_strength(multiple: Any, h: Any, c: int, *, unit: Literal["h", "h/c", "derived"] = "h") -> Any:
+def regularisation_strength(
+    multiple: Scalar, h: Scalar, c: int, *, unit: Literal["h", "h/c", "derived"] = "h"
+) -> Scalar:
     """Return λ = multiple × unit²: the two readings of the paper's λ ∈ {0.5, 1, 2, 4}h², and the derived one.
 
     Parameters
@@ -166,7 +171,7 @@ def regularisation_strength(multiple: Any, h: Any, c: int, *, unit: Literal["h",
     return multiple * (h / c) * (h / c) / (1 if unit == "h/c" else 2)
 
 
-def fixed_order_term(fields: Sequence[VectorField], theta: Any, word: Sequence[int] | None = None) -> Any:
+def fixed_order_term(fields: Sequence[VectorField], theta: Vector, word: Sequence[int] | None = None) -> Vector:
     """Return Σ_{u<v} V'_{w_u}V_{w_v} for one word w, leftmost outermost, with c − 1 products, shape (d,).
 
     The default word is (c, …, 1), the order of T_small, with the term Σ_{i>j} V_i'V_j. The term is not a gradient
@@ -185,7 +190,7 @@ def fixed_order_term(fields: Sequence[VectorField], theta: Any, word: Sequence[i
     return total + outermost.differential(theta, (inner,))
 
 
-def fixed_order_curl(hessians: Sequence[Any]) -> Any:
+def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     """Return Σ_{i>j} (H_iH_j − H_jH_i) from the batch Hessians, (d, d): J − Jᵀ of the term of T_small's order.
 
     It vanishes for all θ exactly when that term is locally a gradient.
@@ -198,14 +203,14 @@ def fixed_order_curl(hessians: Sequence[Any]) -> Any:
     return total
 
 
-def small_batch_modified_loss(gradients: Sequence[Any], h: Any) -> Any:
+def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     """Return −(ch'/4)‖ḡ‖² + (h'/4c) Σ‖g_i‖², h' = h/c: what λ = h'²/2 adds to the loss, per unit step h.
 
     This is the implicit regulariser of small batches minus that of the large batch (Smith, Dherin, Barrett and De,
     2021), and equals −λR/h.
     """
     c = len(gradients)
-    mean: Any = sum(gradients[1:], gradients[0]) / c
+    mean: Vector = sum(gradients[1:], gradients[0]) / c
     return -h / 4 * (mean @ mean) + h / c / (4 * c) * sum((g @ g for g in gradients[1:]), gradients[0] @ gradients[0])
 
 
@@ -215,7 +220,7 @@ def _count(fields: Sequence[VectorField]) -> int:
     return len(fields)
 
 
-def _drift_and_alignment(fields: Sequence[VectorField], theta: Any, hold: bool) -> tuple[Any, Any]:
+def _drift_and_alignment(fields: Sequence[VectorField], theta: Vector, hold: bool) -> tuple[Vector, Vector]:
     """ΣV_i and Σ_i V_i'(ΣV − V_i)."""
     _count(fields)
     held = [field.linearized(theta) for field in fields] if hold else None

@@ -17,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
+from contraction.types import Scalar
 
 __all__ = ["difference_remainder_bound", "majorant_coefficient", "observed_orders", "remainder_bound"]
 
 
-def majorant_coefficient(n: int, order: int, bounds: Sequence[Any]) -> Any:
+def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar:
     """Return Σ_{|τ|=order} N_n(τ)/σ(τ) Π M_{children}: a bound of ‖E_order‖ for any word of n maps.
 
     Parameters
@@ -47,13 +47,13 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Any]) -> Any:
     if len(bounds) < order or any(not bound >= 0 for bound in bounds):
         raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, all ≥ 0, got {bounds!r}")
 
-    def product(tree: RootedTree) -> Any:
+    def product(tree: RootedTree) -> Scalar:
         return bounds[len(tree)] * prod(product(child) for child in tree)
 
     return sum(product(tree) * increasing_maps(tree, n) / symmetry(tree) for tree in rooted_trees(order))
 
 
-def remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
+def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:
     """Return the bound of ‖T_word(θ) − expansion to ``order``‖ for a word of n maps (see the module docstring).
 
     Parameters
@@ -75,12 +75,12 @@ def remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
     return h ** (check_order_of_expansion(order) + 1) * majorant_coefficient(n, order + 1, bounds)
 
 
-def difference_remainder_bound(n: int, h: Any, order: int, bounds: Sequence[Any]) -> Any:
+def difference_remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:
     """Return the bound for the difference of two words of n maps (Theorem C.2): twice `remainder_bound`."""
     return 2 * remainder_bound(n, h, order, bounds)
 
 
-def observed_orders(error: Callable[[Any], Any], steps: Sequence[Any]) -> list[Any]:
+def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) -> list[Scalar]:
     """Return the slopes of log error against log h between consecutive steps.
 
     Parameters

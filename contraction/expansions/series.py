@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from types import EllipsisType
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+
+from contraction.types import Scalar, Vector
 
 __all__ = ["Series"]
 
+#: What selects entries of an array.
+Index: TypeAlias = int | slice | EllipsisType | NDArray | tuple[int | slice | EllipsisType | NDArray | None, ...] | None
 
-def _elementary(function: Callable[..., Any], x: np.ndarray) -> np.ndarray:
+
+def _elementary(function: Callable[..., np.ndarray], x: np.ndarray) -> np.ndarray:
     """Apply a ufunc to leading coefficients; object arrays (mpmath, Fractions) go through mpmath."""
     if x.dtype != object:
         return function(x)
@@ -43,7 +50,7 @@ class Series:
     __array_priority__ = 1000
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, coefficients: Any) -> None:
+    def __init__(self, coefficients: Vector) -> None:
         coefficients = np.asarray(coefficients)
         if coefficients.ndim == 0 or len(coefficients) == 0:
             raise ValueError("a series needs at least one coefficient, along the leading axis")
@@ -51,14 +58,17 @@ class Series:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of one coefficient."""
         return self.coefficients.shape[1:]
 
     @property
     def ndim(self) -> int:
+        """The number of axes of one coefficient."""
         return self.coefficients.ndim - 1
 
     @property
     def size(self) -> int:
+        """The number of entries of one coefficient."""
         return int(np.prod(self.shape))
 
     def __len__(self) -> int:
@@ -71,10 +81,10 @@ class Series:
 
     # structure: every operation acts on each coefficient
 
-    def _each(self, function: Callable[[Any], Any]) -> Series:
+    def _each(self, function: Callable[[Vector], Vector]) -> Series:
         return Series(np.stack([np.asarray(function(c)) for c in self.coefficients]))
 
-    def __getitem__(self, key: Any) -> Series:
+    def __getitem__(self, key: Index) -> Series:
         return Series(self.coefficients[(slice(None), *(key if isinstance(key, tuple) else (key,)))])
 
     def __iter__(self):
@@ -82,30 +92,37 @@ class Series:
 
     @property
     def T(self) -> Series:
+        """The series of the transposed coefficients."""
         return Series(self.coefficients.transpose(0, *range(self.ndim, 0, -1)))
 
-    def reshape(self, *shape: Any) -> Series:
+    def reshape(self, *shape: int | tuple[int, ...]) -> Series:
+        """Reshape every coefficient."""
         shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         return self._each(lambda c: c.reshape(shape))
 
     def ravel(self) -> Series:
+        """Flatten every coefficient to one axis."""
         return self.reshape(-1)
 
-    def sum(self, axis: Any = None) -> Series:
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Series:
+        """Sum every coefficient over the axis or axes (default: all of them)."""
         return self._each(lambda c: c.sum(axis=axis))
 
-    def mean(self, axis: Any = None) -> Series:
+    def mean(self, axis: int | tuple[int, ...] | None = None) -> Series:
+        """Average every coefficient over the axis or axes (default: all of them)."""
         return self._each(lambda c: c.mean(axis=axis))
 
     # arithmetic
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Vector, **kwargs: object) -> Series:
         rule = _UFUNCS.get(ufunc.__name__)
         if method != "__call__" or kwargs or rule is None:
             return NotImplemented
         return rule(*inputs)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self, function: Callable[..., Vector], types: object, args: tuple[Vector, ...], kwargs: dict[str, object]
+    ) -> Series:
         name = function.__name__
         if name in ("sum", "mean", "reshape", "ravel", "transpose"):
             if name == "transpose" and len(args) == 1 and not kwargs:
@@ -121,37 +138,37 @@ class Series:
             return Series(np.stack([function([p[k] for p in parts], *args[1:], **kwargs) for k in range(q)]))
         return NotImplemented
 
-    def __add__(self, other: Any) -> Series:
+    def __add__(self, other: Vector) -> Series:
         return _add(self, other)
 
-    def __radd__(self, other: Any) -> Series:
+    def __radd__(self, other: Vector) -> Series:
         return _add(other, self)
 
-    def __sub__(self, other: Any) -> Series:
+    def __sub__(self, other: Vector) -> Series:
         return _add(self, _negative(other))
 
-    def __rsub__(self, other: Any) -> Series:
+    def __rsub__(self, other: Vector) -> Series:
         return _add(other, _negative(self))
 
-    def __mul__(self, other: Any) -> Series:
+    def __mul__(self, other: Vector) -> Series:
         return _multiply(self, other)
 
-    def __rmul__(self, other: Any) -> Series:
+    def __rmul__(self, other: Vector) -> Series:
         return _multiply(other, self)
 
-    def __truediv__(self, other: Any) -> Series:
+    def __truediv__(self, other: Vector) -> Series:
         return _divide(self, other)
 
-    def __rtruediv__(self, other: Any) -> Series:
+    def __rtruediv__(self, other: Vector) -> Series:
         return _divide(other, self)
 
-    def __matmul__(self, other: Any) -> Series:
+    def __matmul__(self, other: Vector) -> Series:
         return _matmul(self, other)
 
-    def __rmatmul__(self, other: Any) -> Series:
+    def __rmatmul__(self, other: Vector) -> Series:
         return _matmul(other, self)
 
-    def __pow__(self, exponent: Any) -> Series:
+    def __pow__(self, exponent: Scalar) -> Series:
         return _power(self, exponent)
 
     def __neg__(self) -> Series:
@@ -161,7 +178,7 @@ class Series:
         return self
 
 
-def _pad(x: Any, q: int) -> np.ndarray:
+def _pad(x: Vector, q: int) -> np.ndarray:
     """Coefficients (q, …) of a series or of a constant."""
     if isinstance(x, Series):
         return x.coefficients
@@ -171,7 +188,7 @@ def _pad(x: Any, q: int) -> np.ndarray:
     return result
 
 
-def _column(x: Any) -> Any:
+def _column(x: Vector) -> Vector:
     return x[:, None] if isinstance(x, Series) else np.asarray(x)[:, None]
 
 
@@ -189,11 +206,11 @@ def _same_length(a: Series, b: Series) -> int:
     return len(a.coefficients)
 
 
-def _negative(x: Any) -> Any:
+def _negative(x: Vector) -> Vector:
     return -x if isinstance(x, Series) else np.negative(x)
 
 
-def _add(a: Any, b: Any) -> Series:
+def _add(a: Vector, b: Vector) -> Series:
     if isinstance(a, Series) and isinstance(b, Series):
         _same_length(a, b)
         ndim = max(a.ndim, b.ndim)
@@ -207,7 +224,7 @@ def _add(a: Any, b: Any) -> Series:
     return Series(result)
 
 
-def _convolve(a: Series, b: Series, product: Callable[[Any, Any], Any]) -> Series:
+def _convolve(a: Series, b: Series, product: Callable[[Vector, Vector], Vector]) -> Series:
     q, x, y = _same_length(a, b), a.coefficients, b.coefficients
     rows = []
     for k in range(q):
@@ -218,14 +235,14 @@ def _convolve(a: Series, b: Series, product: Callable[[Any, Any], Any]) -> Serie
     return Series(np.stack([np.asarray(row) for row in rows]))
 
 
-def _multiply(a: Any, b: Any) -> Series:
+def _multiply(a: Vector, b: Vector) -> Series:
     if isinstance(a, Series) and isinstance(b, Series):
         return _convolve(a, b, operator.mul)
     series, constant = (a, np.asarray(b)) if isinstance(a, Series) else (b, np.asarray(a))
     return Series(_lift(series.coefficients, max(series.ndim, constant.ndim)) * constant)
 
 
-def _matmul(a: Any, b: Any) -> Series:
+def _matmul(a: Vector, b: Vector) -> Series:
     if isinstance(a, Series) and isinstance(b, Series):
         return _convolve(a, b, np.matmul)
     if isinstance(a, Series):
@@ -236,14 +253,14 @@ def _matmul(a: Any, b: Any) -> Series:
     return Series(np.matmul(matrix, b.coefficients))
 
 
-def _divide(a: Any, b: Any) -> Series:
+def _divide(a: Vector, b: Vector) -> Series:
     if not isinstance(b, Series):
         constant = np.asarray(b)
         return Series(_lift(a.coefficients, max(a.ndim, constant.ndim)) / constant)
     y = b.coefficients
     x = _pad(a, len(y))
     _same_length(Series(x), b)
-    rows: list[Any] = []
+    rows: list[Vector] = []
     for k in range(len(y)):
         total = x[k]
         for i in range(k):
@@ -252,7 +269,7 @@ def _divide(a: Any, b: Any) -> Series:
     return Series(np.stack(rows))
 
 
-def _power(x: Any, exponent: Any) -> Series:
+def _power(x: Vector, exponent: Scalar) -> Series:
     if isinstance(exponent, Series) or not isinstance(x, Series):
         raise TypeError("the exponent of a power of a series must be a number")
     if isinstance(exponent, (int, np.integer)) and exponent >= 0:
@@ -270,7 +287,7 @@ def _power(x: Any, exponent: Any) -> Series:
     return Series(np.stack(rows))
 
 
-def _integrate(x: np.ndarray, derivative: Callable[[int, list[Any]], Any], first: Any) -> Series:
+def _integrate(x: np.ndarray, derivative: Callable[[int, list[Vector]], Vector], first: Vector) -> Series:
     """Solve y' = f x' from y[0] = first, where ``derivative(k, y)`` is coefficient k of f from y[0 … k]."""
     rows, factors = [first], []
     for k in range(1, len(x)):
@@ -280,7 +297,7 @@ def _integrate(x: np.ndarray, derivative: Callable[[int, list[Any]], Any], first
     return Series(np.stack([np.asarray(row) for row in rows]))
 
 
-def _product_at(k: int, y: list[Any], z: list[Any]) -> Any:
+def _product_at(k: int, y: list[Vector], z: list[Vector]) -> Vector:
     return sum(y[i] * z[k - i] for i in range(k + 1))
 
 
@@ -300,8 +317,8 @@ def _log(x: Series) -> Series:
 
 def _sin(x: Series, shift: int = 0) -> Series:
     c = x.coefficients
-    s: list[Any] = [_elementary(np.sin, c[0])]
-    o: list[Any] = [_elementary(np.cos, c[0])]
+    s: list[Vector] = [_elementary(np.sin, c[0])]
+    o: list[Vector] = [_elementary(np.cos, c[0])]
     for k in range(1, len(c)):
         s.append(sum(j * c[j] * o[k - j] for j in range(1, k + 1)) / k)
         o.append(-sum(j * c[j] * s[k - j] for j in range(1, k + 1)) / k)
@@ -314,11 +331,11 @@ def _piecewise(x: Series, name: str, chosen: Callable[[np.ndarray], np.ndarray])
     return x * chosen(x.coefficients[0])
 
 
-def _maximum(a: Any, b: Any) -> Series:
+def _maximum(a: Vector, b: Vector) -> Series:
     return (a + b + _piecewise(a - b, "maximum", np.sign)) / 2
 
 
-_UFUNCS: dict[str, Callable[..., Any]] = {
+_UFUNCS: dict[str, Callable[..., Series]] = {
     "add": _add,
     "subtract": lambda a, b: _add(a, _negative(b)),
     "multiply": _multiply,

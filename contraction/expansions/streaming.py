@@ -24,12 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from contraction.arguments import check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, zeros_stack
+from contraction.types import Scalar, Vector
 from contraction.values import Value
 
 __all__ = ["ApproximateBackward", "CorrectionCost", "approximate_backward_iterate", "correction_cost"]
@@ -71,7 +72,7 @@ class ApproximateBackward:
         If the variant is unknown, or ``theta0`` is not a vector.
     """
 
-    def __init__(self, theta0: Any, h: Any, variant: Literal["dense", "replay"] = "dense") -> None:
+    def __init__(self, theta0: Vector, h: Scalar, variant: Literal["dense", "replay"] = "dense") -> None:
         if variant not in ("dense", "replay"):
             raise ValueError(f'the variant must be "dense" or "replay", got {variant!r}')
         if len(theta0.shape) != 1:
@@ -81,13 +82,13 @@ class ApproximateBackward:
         self.forward = theta0
         self.correction = theta0 * 0
         self._g = theta0 * 0
-        self._columns: Any = None  # row k is the k-th column of H
+        self._columns: Vector = None  # row k is the k-th column of H
         self._past: list[VectorField] = []
-        self._last: tuple[VectorField, Any] | None = None
+        self._last: tuple[VectorField, Vector] | None = None
         self._counts = [0, 0]
 
     @property
-    def iterate(self) -> Any:
+    def iterate(self) -> Vector:
         """θ̃_n = θ_n + h²C_n, shape (d,)."""
         return self.forward + self.h * self.h * self.correction
 
@@ -95,11 +96,11 @@ class ApproximateBackward:
     def cost(self) -> CorrectionCost:
         """The cost so far, and the number of entries that are stored now."""
         d = self.theta0.shape[0]
-        kept = len(self._past) + 1 if self.variant == "replay" and self.n else min(self.n, 1)
+        batches = len(self._past) + 1 if self.variant == "replay" and self.n else min(self.n, 1)
         values, products = self._counts
-        return CorrectionCost(values, products, d + (d * d if self.variant == "dense" else 0), kept)
+        return CorrectionCost(values, products, d + (d * d if self.variant == "dense" else 0), batches)
 
-    def step(self, field: VectorField) -> Any:
+    def step(self, field: VectorField) -> Vector:
         """Process the next field V_n and return θ̃_n."""
         start = self._value(field, self.theta0)
         if self._last is not None:
@@ -115,11 +116,11 @@ class ApproximateBackward:
         self.n += 1
         return self.iterate
 
-    def _value(self, field: VectorField, theta: Any) -> Any:
+    def _value(self, field: VectorField, theta: Vector) -> Vector:
         self._counts[0] += 1
         return field(theta)
 
-    def _product(self, field: VectorField, v: Any) -> Any:
+    def _product(self, field: VectorField, v: Vector) -> Vector:
         self._counts[1] += 1
         return field.differential(self.theta0, (v,))
 
@@ -135,13 +136,13 @@ class ApproximateBackward:
             unit[k] = unit[k] + 1
             self._columns[k] = self._columns[k] + self._product(field, unit)
 
-    def _hessian_times(self, v: Any) -> Any:
+    def _hessian_times(self, v: Vector) -> Vector:
         if self.variant == "dense":
             return v @ self._columns
         return sum((self._product(past, v) for past in self._past), self.theta0 * 0)
 
 
-def approximate_backward_iterate(fields: Sequence[VectorField], theta0: Any, h: Any) -> Any:
+def approximate_backward_iterate(fields: Sequence[VectorField], theta0: Vector, h: Scalar) -> Vector:
     """Return θ̃_n for the one n = len(fields), in two passes and O(d) memory (Definition C.3).
 
     C_n = Σ_i V_i'w_i with w_i = Σ_{j>i} V_j − Σ_{j<i} V_j at θ_0 (`minus_lie_bracket_sum`): n products, and n values

@@ -8,7 +8,6 @@ produce an error of this size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +17,7 @@ from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import Operators
 from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS
+from contraction.types import Draw
 
 __all__ = ["Derivative", "derivative_of"]
 
@@ -26,11 +26,11 @@ STEP = EPS ** (1 / 3)  # of central differences, relative to max(1, |theta|): tr
 #: (map number from 1, points (R, d), directions (r, R, d)) -> (images (r, R, d), floors (r, R))
 Derivative = Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]
 #: one point (d,), one direction (d,), one draw -> the image (d,)
-OneDirection = Callable[[NDArray, NDArray, Any], Any]
+OneDirection = Callable[[NDArray, NDArray, Draw], ArrayLike]
 
 
 def derivative_of(operators: Operators, theta: NDArray, jvp: OneDirection | None) -> tuple[Derivative, str]:
-    """The derivative of the drawn maps, and a description of its source.
+    """Return the derivative of the drawn maps, and a description of its source.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _with_floor(images: ArrayLike, d: int) -> tuple[NDArray, NDArray]:
 
 
 def _linear(maps: AffineMaps | None, V: NDArray, d: int) -> tuple[NDArray, NDArray]:
-    """A V, and 8 d ulps of |A| |V| as a bound on the rounding of this product and of the orthogonalisation."""
+    """Return A V, and 8 d ulps of |A| |V| as a bound on the rounding of this product and of the orthogonalisation."""
     if maps is None:
         raise ValueError("a family that says it is affine has a map without an affine form")
     A = np.asarray(maps.A, dtype=float)

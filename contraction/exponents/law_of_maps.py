@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import cast
 
 from contraction.families.index_laws import (
     IID,
@@ -26,8 +27,8 @@ __all__ = ["index_law", "is_reversible_chain", "why_not_ergodic", "why_not_rever
 
 
 def index_law(family: RandomOperator) -> IndexLaw | None:
-    """The law of the word of maps; None if the maps are not independent and no such law is known."""
-    law = family.index_law
+    """Return the law of the word of maps; None if the maps are not independent and no such law is known."""
+    law = cast("IndexLaw | None", family.index_law)
     if law is None and family.is_iid:
         return IID(1)
     return law

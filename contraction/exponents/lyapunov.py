@@ -96,7 +96,7 @@ def lyapunov_exponents(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> LyapunovExponents:
-    """The top Lyapunov exponent, or all of them, with an interval across independent replicas.
+    """Return the top Lyapunov exponent, or all of them, with an interval across independent replicas.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def lyapunov_exponents(
 def _logs(
     operators: Operators, theta: NDArray, wait: int, r: int, jvp: OneDirection | None, seed: int
 ) -> tuple[NDArray, str]:
-    """Sums of the logarithms of the growth factors after ``wait`` maps, shape (R, r), and the source of derivatives.
+    """Return the sums of the log growth factors after ``wait`` maps, shape (R, r), and the source of the derivatives.
 
     A singular factor counts even among the first ``wait`` maps, because the product stays singular.
 

@@ -108,7 +108,7 @@ class Synchronisation(Value):
         return count / R, lower, upper
 
     def quantile(self, q: float = 0.5) -> tuple[NDArray, NDArray, NDArray]:
-        """The q-quantile of the distance at each n with a distribution-free interval from order statistics.
+        """Return the q-quantile of the distance at each n with a distribution-free interval from order statistics.
 
         Parameters
         ----------
@@ -136,7 +136,9 @@ class Synchronisation(Value):
         return ordered[:, max(math.ceil(q * R) - 1, 0)], lower, upper
 
     def mean(self) -> tuple[NDArray, NDArray, NDArray]:
-        """The mean distance at each n with a normal interval, whose level is asymptotic and needs a finite variance.
+        """Return the mean distance at each n with a normal interval.
+
+        The level of the interval is asymptotic and needs a finite variance.
 
         Returns
         -------
@@ -170,7 +172,7 @@ def synchronisation(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Synchronisation:
-    """The law of backward increments, tails or coupling distances at every n up to ``n``, at the cost of forward runs.
+    """Return the law of backward increments, tails or coupling distances at every n, at the cost of forward runs.
 
     Parameters
     ----------
@@ -216,8 +218,8 @@ def synchronisation(
     --------
     >>> from contraction import synchronisation
     >>> from contraction.families import BernoulliConvolution
-    >>> found = synchronisation(BernoulliConvolution(0.5), [0.0], 3, replicas=50)
-    >>> found.question, found.distances.max(axis=1).tolist()
+    >>> answer = synchronisation(BernoulliConvolution(0.5), [0.0], 3, replicas=50)
+    >>> answer.question, answer.distances.max(axis=1).tolist()
     ('b', [0.5, 0.25, 0.125, 0.0625])
     """
     if not isinstance(family, RandomOperator):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite
 from contraction.maps.rounding import EPS
+from contraction.types import Number
 
 __all__ = [
     "check_batches",
@@ -56,13 +56,13 @@ def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDA
     return (matrix + matrix.T) / 2
 
 
-def is_exact(value: Any) -> bool:
+def is_exact(value: object) -> bool:
     """Whether a number is an integer or a Fraction (arithmetic on it has no rounding)."""
     return isinstance(value, int | Fraction | np.integer) and not isinstance(value, bool)
 
 
 def check_weights(
-    weights: Iterable[Any] | None, count: int | None, name: str = "weights"
+    weights: Iterable[Number] | None, count: int | None, name: str = "weights"
 ) -> tuple[Fraction | float, ...]:
     """Return probabilities that sum to one: Fractions if all are exact, floats otherwise; None means equal weights.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ class CommonLinear(RandomOperator, ABC):
 
     @abstractmethod
     def offset(self, draw: Draw) -> NDArray:
-        """The offset b of a draw, shape (..., d)."""
+        """Return the offset b of a draw, shape (..., d)."""
 
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         return linear(self._A, theta, self._kind) + self.offset(draw)
@@ -45,7 +44,7 @@ class CommonLinear(RandomOperator, ABC):
     def affine(self, draw: Draw) -> AffineMaps:
         return AffineMaps(self._A, self.offset(draw), self._kind, common=True)
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         return self.affine(stacked(draws))
 
     def lipschitz(self, draw: Draw) -> NDArray:
@@ -78,7 +77,7 @@ class CommonLinear(RandomOperator, ABC):
 
 
 def noise_box(h: Ball, noise: Noise, d: int) -> tuple[Vector, Vector] | tuple[None, None]:
-    """The smallest box (low, high) in balls that contains h epsilon in R^d; (None, None) if it is unbounded."""
+    """Return the smallest box (low, high) in balls that contains h epsilon in R^d; (None, None) if it is unbounded."""
     if not all(math.isfinite(x) for x in noise.interval):
         return None, None
     low, high = (h * ball(x) for x in noise.interval)

@@ -11,12 +11,12 @@ __all__ = ["why_not_curvature", "why_not_hessian", "why_not_learning_rate"]
 
 
 def why_not_learning_rate(h: float, k: Constant) -> str:
-    """The reason in terms of the learning rate and the resulting factor."""
+    """Return the reason in terms of the learning rate and the resulting factor."""
     return f"k ≥ 1: with h = {h:.6g}, k = {k.value:.6g} ({k.source})"
 
 
 def why_not_curvature(h: float, m: float, M: float, k: Constant) -> str:
-    """The reason for losses with curvature in [m, M] (Lemma 2.5)."""
+    """Return the reason for losses with curvature in [m, M] (Lemma 2.5)."""
     if m <= 0:
         return f"k ≥ 1: a loss is not strongly convex: m = {m:.6g}, so max(|1−hm|, |1−hM|) ≥ 1 for every h"
     if 0 < h < 2 / M:  # another metric was asked for
@@ -25,7 +25,7 @@ def why_not_curvature(h: float, m: float, M: float, k: Constant) -> str:
 
 
 def why_not_hessian(h: float, eigenvalues: NDArray, k: Constant) -> str:
-    """The reason for I - hH, from the eigenvalues of H in increasing order (Section 3.2)."""
+    """Return the reason for I - hH, from the eigenvalues of H in increasing order (Section 3.2)."""
     low, high = float(eigenvalues[0]), float(eigenvalues[-1])
     negligible = 4 * len(eigenvalues) * EPS * max(abs(low), abs(high))
     if abs(low) <= negligible:

@@ -14,6 +14,7 @@ from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
 from contraction.maps.spaces import SupNorm
+from contraction.types import override
 
 __all__ = ["BellmanOperators"]
 
@@ -82,6 +83,7 @@ class BellmanOperators(RandomOperator):
             successors = np.sum(u[..., None] >= self._thresholds[..., :-1], axis=-1).astype(float)
         return np.stack([self.rewards + noise, successors], axis=-3)
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         rewards, successors = draw[..., 0, :, :], draw[..., 1, :, :].astype(np.int64)
         if not self.sampled:
@@ -95,19 +97,25 @@ class BellmanOperators(RandomOperator):
             ahead = np.take_along_axis(values, flat, axis=-1).reshape(*batch, self.dim, self.actions)
         return np.max(rewards + self.discount * ahead, axis=-1)
 
+    @override
     def lipschitz(self, draw: NDArray) -> NDArray:
         return np.full(draw.shape[:-3], self.discount)
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(self.discount, "proved", "the discount gamma in the sup norm, an equality")
 
     @property
+    @override
     def is_constant(self) -> bool:
         return self.discount == 0
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact sup over the support of max_s |(TV)(s) - V(s)|; all rewards and successors vary independently."""
+        """Return the exact sup over the support of max_s |(TV)(s) - V(s)|.
+
+        All rewards and successors vary independently.
+        """
         low, high = (0.0, 0.0) if self.noise is None else self.noise.interval
         if math.isinf(low) or math.isinf(high):
             return Constant(math.inf, "proved", "the reward noise is unbounded")
@@ -124,7 +132,10 @@ class BellmanOperators(RandomOperator):
         return Constant(value, "proved", "sup |TV - V| over rewards and successors")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """An upper bound: the supremum without the noise plus ‖max_(s, a) |epsilon|‖_p <= (S A E |epsilon|^p)^(1/p)."""
+        """Return an upper bound: the supremum without the noise, plus ‖max_(s, a) |epsilon|‖_p.
+
+        The latter is at most (S A E |epsilon|^p)^(1/p).
+        """
         if self.noise is None or math.isinf(p):
             return self.displacement(theta0)
         q = max(p, 1.0)

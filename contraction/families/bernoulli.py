@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.constants import Constant
 from contraction.maps.rounding import EPS
+from contraction.types import Number, override
 
 __all__ = ["BernoulliConvolution"]
 
@@ -39,9 +40,9 @@ class BernoulliConvolution(FiniteFamily):
 
     def __init__(
         self,
-        h: Any = Fraction(1, 2),
-        values: Sequence[Any] = (0, 1),
-        weights: Sequence[Any] | None = None,
+        h: Number = Fraction(1, 2),
+        values: Sequence[Number] = (0, 1),
+        weights: Sequence[Number] | None = None,
         *,
         law: IndexLaw | None = None,
     ) -> None:
@@ -60,10 +61,11 @@ class BernoulliConvolution(FiniteFamily):
         """Whether every number of the family is exact."""
         return is_exact(self.h) and all(is_exact(v) for v in self.values)
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_learning_rate(float(self.h), k)
 
-    def _weights(self) -> tuple[Any, Any]:
+    def _weights(self) -> tuple[Number, Number]:
         if self.weights is None or not self.law.is_iid:
             raise ValueError(f"the closed forms need independent indices, got {self.law!r}")
         return self.weights[0], self.weights[1]
@@ -72,23 +74,23 @@ class BernoulliConvolution(FiniteFamily):
         if not 0 < self.h < 2:
             raise ValueError(f"a stationary law needs 0 < h < 2, got h = {self.h!r}")
 
-    def noise_mean(self) -> Any:
+    def noise_mean(self) -> Number:
         """E epsilon, exact if the weights and values are exact."""
         return sum(w * v for w, v in zip(self._weights(), self.values, strict=True))
 
-    def noise_variance(self) -> Any:
+    def noise_variance(self) -> Number:
         """Var epsilon = w_0 w_1 (v_1 - v_0)^2, exact if the weights and values are exact."""
         p, q = self._weights()
         return p * q * (self.values[1] - self.values[0]) ** 2
 
-    def mean(self, n: int | None = None, theta0: Any = 0) -> Any:
+    def mean(self, n: int | None = None, theta0: Number = 0) -> Number:
         """Mean of iterate n from theta0, or of the stationary law (E epsilon) for n = None; exact for exact numbers."""
         if n is None:
             self._check_stable()
             return self.noise_mean()
         return self.noise_mean() + (1 - self.h) ** n * (theta0 - self.noise_mean())
 
-    def variance(self, n: int | None = None) -> Any:
+    def variance(self, n: int | None = None) -> Number:
         """Variance h sigma^2 (1 - (1-h)^2n) / (2 - h) of iterate n, or of the stationary law for n = None."""
         if n is None:
             self._check_stable()
@@ -96,7 +98,7 @@ class BernoulliConvolution(FiniteFamily):
         return self.h**2 * self.noise_variance() * sum((1 - self.h) ** (2 * j) for j in range(n))
 
     @property
-    def stationary(self) -> tuple[Literal["uniform", "cantor"], Any, Any] | None:
+    def stationary(self) -> tuple[Literal["uniform", "cantor"], Number, Number] | None:
         """("uniform" or "cantor", low, high) if the limit law is uniform or Cantor's law, None otherwise.
 
         Both need equal weights. The law is uniform if |1 - h| = 1/2, and Cantor's law if |1 - h| = 1/3.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.constants import Constant
-from contraction.types import Draw
+from contraction.types import Draw, Number, Numbers, override
 
 __all__ = ["ConstantMaps"]
 
@@ -30,10 +29,11 @@ class ConstantMaps(FiniteFamily):
     """
 
     def __init__(
-        self, points: Iterable[Any], weights: Iterable[Any] | None = None, *, law: IndexLaw | None = None
+        self, points: Iterable[Numbers], weights: Iterable[Number] | None = None, *, law: IndexLaw | None = None
     ) -> None:
         super().__init__([(0, point) for point in points], weights, law=law, name="ConstantMaps")
 
+    @override
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         exact = theta.dtype.kind in "iubO" and self._exact_table is not None
         table = self._exact_table if exact else self._table
@@ -41,11 +41,12 @@ class ConstantMaps(FiniteFamily):
         return np.broadcast_to(table.b[draw], np.broadcast_shapes(theta.shape, table.b[draw].shape)).copy()
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(0.0, "proved", "constant maps (Example 2.4)")
 
     @property
-    def stationary_support(self) -> list[tuple[Any, NDArray]] | None:
+    def stationary_support(self) -> list[tuple[Number, NDArray]] | None:
         """The stationary law, which is the law of the points.
 
         Returns

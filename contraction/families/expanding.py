@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from contraction.arguments import check_finite
@@ -17,6 +17,7 @@ from contraction.families.noise import Noise, TwoPoint
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.spaces import Euclidean
+from contraction.types import Draw, Number, Scalar, override
 
 __all__ = ["ExpandingOnAverage"]
 
@@ -45,8 +46,8 @@ class ExpandingOnAverage(RandomOperator):
 
     def __init__(
         self,
-        factors: Iterable[Any] = (2, Fraction(1, 4)),
-        weights: Iterable[Any] | None = None,
+        factors: Iterable[Number] = (2, Fraction(1, 4)),
+        weights: Iterable[Number] | None = None,
         offset: float | Noise = 1.0,
         shape: Literal["linear", "sine"] = "linear",
     ) -> None:
@@ -56,8 +57,10 @@ class ExpandingOnAverage(RandomOperator):
         self.weights = check_weights(weights, len(self.factors))
         if shape not in ("linear", "sine"):
             raise ValueError(f"shape must be 'linear' or 'sine', got {shape!r}")
-        value = None if isinstance(offset, Noise) else check_finite("the offset b", offset)
-        self.offset: Noise = offset if isinstance(offset, Noise) else TwoPoint(value, value)
+        if not isinstance(offset, Noise):
+            value = check_finite("the offset b", offset)
+            offset = TwoPoint(value, value)
+        self.offset: Noise = offset
         if self.offset.dim not in (None, 1):
             raise ValueError(f"the offset must be one number, but its noise has {self.offset.dim} coordinates")
         self.shape, self.space, self.name = shape, Euclidean(), "ExpandingOnAverage"
@@ -76,30 +79,35 @@ class ExpandingOnAverage(RandomOperator):
         draw[..., 1] = self.offset.sample(rng, (*lead, 1))[..., 0]
         return draw
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         inner = theta if self.shape == "linear" else np.sin(theta)
         return draw[..., :1] * inner + draw[..., 1:]
 
+    @override
     def jvp(self, theta: NDArray, directions: NDArray, draw: NDArray) -> NDArray:
         slope = 1.0 if self.shape == "linear" else np.cos(theta)
         return draw[..., :1] * slope * directions
 
+    @override
     def lipschitz(self, draw: NDArray) -> NDArray:
         return np.abs(draw[..., 0])
 
-    def _live(self) -> list[tuple[float, Any]]:
+    def _live(self) -> list[tuple[float, Number]]:
         return [(float(K), w) for K, w in zip(self.factors, self.weights, strict=True) if w > 0]
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(max(abs(K) for K, _ in self._live()), "proved", "max |K|, an equality")
 
     @property
+    @override
     def is_constant(self) -> bool:
         return all(K == 0 for K, _ in self._live())
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact supremum of |K g(theta0) + b - theta0|."""
+        """Return the exact supremum of |K g(theta0) + b - theta0|."""
         value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))
         return Constant(float(value), "proved", "sup |K g(theta0) + b - theta0| over the support")
 
@@ -113,7 +121,7 @@ class ExpandingOnAverage(RandomOperator):
             max(values), self.offset.moment_origin(p), f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}"
         )
 
-    def _centers(self, theta0: Any) -> list[tuple[float, float]]:
+    def _centers(self, theta0: ArrayLike) -> list[tuple[float, float]]:
         """(c, weight): the displacement is |b - c|, c = theta0 - K g(theta0)."""
         starts = np.asarray(theta0, dtype=float).reshape(-1)
         inner = starts if self.shape == "linear" else np.sin(starts)
@@ -164,19 +172,22 @@ class ExpandingOnAverage(RandomOperator):
         low = high / 2
         while self.factor_moment(low) >= 1:
             low /= 2
-        root: Any = optimize.brentq(lambda a: self.factor_moment(a) - 1, low, high, xtol=1e-15)
+        root: Scalar = optimize.brentq(lambda a: self.factor_moment(a) - 1, low, high, xtol=1e-15)
         return float(root)
 
     # --- affine form ------------------------------------------------------------------------------------------------
 
     @property
+    @override
     def is_affine(self) -> bool:
         return self.shape == "linear"
 
+    @override
     def affine(self, draw: NDArray) -> AffineMaps | None:
         return AffineMaps(draw[..., 0], draw[..., 1:], "scalar") if self.is_affine else None
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         maps = self.affine(np.stack(draws))
         if maps is None:
             raise ValueError("K sin(theta) + b is not affine")

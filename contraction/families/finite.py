@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.families._checks import check_weights, is_exact
@@ -19,7 +18,7 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.points import each_point
 from contraction.maps.rounding import EPS
 from contraction.maps.spaces import Euclidean, Space, as_space
-from contraction.types import Draw, Numbers
+from contraction.types import Draw, Number, Numbers, override
 
 __all__ = ["FiniteFamily"]
 
@@ -56,8 +55,8 @@ class FiniteFamily(RandomOperator):
 
     def __init__(
         self,
-        maps: Iterable[Callable[[NDArray], Any] | tuple[Any, Any]],
-        weights: Iterable[Any] | None = None,
+        maps: Iterable[Callable[[NDArray], ArrayLike] | tuple[Numbers, Numbers]],
+        weights: Iterable[Number] | None = None,
         *,
         law: IndexLaw | None = None,
         lipschitz: Iterable[float] | None = None,
@@ -88,7 +87,7 @@ class FiniteFamily(RandomOperator):
         elif not batched:
             functions = [partial(each_point, m, event_ndim=self.space.event_ndim) for m in functions]
         self.batched = batched
-        self.maps: tuple[Callable[[NDArray], Any], ...] = tuple(functions)
+        self.maps: tuple[Callable[[NDArray], ArrayLike], ...] = tuple(functions)
         self._constants = None if lipschitz is None else np.array([float(x) for x in lipschitz])
         if self._constants is not None:
             if len(self._constants) != len(given):
@@ -101,7 +100,7 @@ class FiniteFamily(RandomOperator):
 
     # --- affine tables ------------------------------------------------------------------------------------------
 
-    def _set_affine(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+    def _set_affine(self, pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
         objects = [(np.asarray(A, dtype=object), np.atleast_1d(np.asarray(b, dtype=object))) for A, b in pairs]
         d = max([b.shape[-1] for _, b in objects] + [A.shape[-1] for A, _ in objects if A.ndim] + [self.dim or 1])
         for A, b in objects:
@@ -131,16 +130,18 @@ class FiniteFamily(RandomOperator):
     # --- draws --------------------------------------------------------------------------------------------------
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
-        """The index of the map, a number or an array (R,); the indices must be independent."""
+        """Return the index of the map, a number or an array (R,); the indices must be independent."""
         if not isinstance(self.law, IID):
             raise ValueError(f"the indices of {self.law!r} are not independent: sample(n) draws them together")
         return self.law.letter(rng, replicas)
 
-    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+    @override
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Draw]:
         if isinstance(self.law, IID):
             return super().draws(n, seed, replicas)
         return _Letters(self.law.letters(n, seed, replicas))
 
+    @override
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         if self._table is not None:
             exact = theta.dtype.kind in "iubO" and self._exact_table is not None
@@ -166,11 +167,11 @@ class FiniteFamily(RandomOperator):
     # --- answers ------------------------------------------------------------------------------------------------
 
     @property
-    def weights(self) -> tuple[Any, ...] | None:
+    def weights(self) -> tuple[Number, ...] | None:
         """Probability of each map if it is the same at every index, None otherwise; Fractions if exact."""
         return self.law.marginal
 
-    def support(self) -> list[tuple[Any, Callable[[NDArray], Any]]]:
+    def support(self) -> list[tuple[Number, Callable[[NDArray], ArrayLike]]]:
         """(probability, map) pairs with positive probability; affine maps are `AffineMaps`, exact if possible.
 
         Raises
@@ -183,39 +184,44 @@ class FiniteFamily(RandomOperator):
         return [(w, m) for w, m in zip(self.weights, self.forms, strict=True) if w > 0]
 
     @property
-    def forms(self) -> tuple[Callable[[NDArray], Any], ...]:
+    def forms(self) -> tuple[Callable[[NDArray], ArrayLike], ...]:
         """All maps in order; affine ones as `AffineMaps`, with exact numbers if they were given as exact numbers."""
         return self.maps if self._table is None else tuple(self._affine_map(i) for i in range(len(self.maps)))
 
-    def finite_support(self) -> list[tuple[Any, Any]]:
+    def finite_support(self) -> list[tuple[Number | None, Draw]]:
         """(probability, index) of every map of positive probability; (None, index) of all maps if it changes."""
         if self.weights is None:
             return [(None, i) for i in range(len(self.maps))]
         return [(w, i) for i, w in enumerate(self.weights) if w > 0]
 
     def _live(self) -> NDArray:
-        """Indices of the maps of positive probability (of all maps if the probability changes along the word)."""
+        """Return the indices of the maps of positive probability (of all maps if it changes along the word)."""
         if self.weights is None:
             return np.arange(len(self.maps))
         return np.flatnonzero([w > 0 for w in self.weights])
 
     @property
+    @override
     def is_iid(self) -> bool:
         return self.law.is_iid
 
     @property
+    @override
     def index_law(self) -> IndexLaw:
         return self.law
 
     @property
+    @override
     def is_affine(self) -> bool:
         return self._table is not None
 
     @property
+    @override
     def is_constant(self) -> bool:
         table = self._table if self._exact_table is None else self._exact_table
         return table is not None and not np.any(table.A[self._live()] != 0)
 
+    @override
     def affine(self, draw: Draw) -> AffineMaps | None:
         table = self._table
         if table is None:
@@ -224,7 +230,8 @@ class FiniteFamily(RandomOperator):
             return AffineMaps(table.A[0], table.b[draw], table.kind, common=True)
         return AffineMaps(table.A[draw], table.b[draw], table.kind)
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         maps = self.affine(np.asarray(draws))
         if maps is None:
             raise ValueError(f"the maps of {self!r} are not known to be affine")
@@ -240,15 +247,18 @@ class FiniteFamily(RandomOperator):
             return np.asarray(space.operator_norm(self._table.A))
         return np.abs(self._table.A) if self._table.kind == "scalar" else np.asarray(space.diagonal_norm(self._table.A))
 
+    @override
     def lipschitz(self, draw: Draw) -> Numbers:
         factors = self._factors()
         return None if factors is None else factors[draw]
 
     @property
+    @override
     def lipschitz_origin(self) -> Origin:
         return "proved" if self._constants is None else "declared"
 
     @property
+    @override
     def contraction(self) -> Constant | None:
         factors = self._factors()
         if factors is None:
@@ -257,7 +267,7 @@ class FiniteFamily(RandomOperator):
         return Constant(value, self.lipschitz_origin, f"largest of the {len(self.maps)} maps' constants")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact maximum of d(theta0, T theta0) over the maps."""
+        """Return the exact maximum of d(theta0, T theta0) over the maps."""
         return Constant(float(np.max(self._moves(theta0))), "proved", f"largest over the {len(self.maps)} maps")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
@@ -343,5 +353,5 @@ class _Letters(Sequence):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: int | slice) -> Draw:
         return self.array[i]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +23,7 @@ from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
+from contraction.types import Draw, Number, override
 
 __all__ = ["GradientSteps"]
 
@@ -123,27 +123,28 @@ class GradientSteps(RandomOperator):
         if law is None:
             return None
         size = self.rows if self.given is None else len(self.given)
-        found = law(size) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
+        result = law(size) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
         what = "rows" if self.given is None else "batches"
-        if not isinstance(found, IndexLaw) or found.size != size:
+        if not isinstance(result, IndexLaw) or result.size != size:
             raise ValueError(f"law= must be an index law of the {size} {what}, got {law!r}")
         if self.given is None and size % self.batch_size:
             raise ValueError(
                 f"a law of rows needs a batch_size that divides their number {size}, got {self.batch_size}"
             )
-        if self.given is None and not isinstance(found, Reshuffled | ShuffledOnce | Cyclic):
+        if self.given is None and not isinstance(result, Reshuffled | ShuffledOnce | Cyclic):
             raise ValueError(
-                f"{found!r} may repeat a row in a batch of {self.batch_size}: pass batches= and a law of the batch "
+                f"{result!r} may repeat a row in a batch of {self.batch_size}: pass batches= and a law of the batch "
                 "numbers"
             )
-        return found
+        return result
 
     @property
+    @override
     def is_iid(self) -> bool:
         return self.law is None or (self.given is not None and self.law.is_iid)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[NDArray]:
-        """The batches: drawn one by one if independent, otherwise from one word of rows or of batch numbers."""
+        """Return the batches: drawn one by one if independent, otherwise from one word of rows or of batch numbers."""
         if self.law is None:
             return super().draws(n, seed, replicas)
         if self.given is not None:
@@ -161,9 +162,11 @@ class GradientSteps(RandomOperator):
         keys = rng.random((replicas, self.rows))
         return np.sort(np.argpartition(keys, self.batch_size - 1, axis=-1)[:, : self.batch_size], axis=-1)
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         return theta - self.h * self.loss.gradient(theta, draw)
 
+    @override
     def jvp(self, theta: NDArray, directions: NDArray, draw: NDArray) -> NDArray | None:
         product = self.loss.hessian_product(theta, directions, draw)
         return None if product is None else directions - self.h * product
@@ -181,13 +184,14 @@ class GradientSteps(RandomOperator):
         return self.loss.ridge, float(self.loss.ridge + self.loss.high * min(largest, whole))
 
     @property
+    @override
     def contraction(self) -> Constant:
         m, M = self.curvature
         over = "every batch" if self.batches is not None else "bounds over all batches"
         return Constant(sharp_factor(self.h, m, M), "proved", f"max(|1 - h m|, |1 - h M|), m and M from {over}")
 
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant:
-        """The constant on the ball B(theta0, radius), on which phi'' varies less than over all arguments."""
+        """Return the constant on the ball B(theta0, radius), on which phi'' varies less than over all arguments."""
         if self.batches is None or self.loss.quadratic:
             return self.contraction
         ends = self.loss.curvature_on_ball(self.batches, np.asarray(theta0, dtype=float), radius)
@@ -237,7 +241,7 @@ class GradientSteps(RandomOperator):
 
     @property
     def mean_square_factor(self) -> Constant | None:
-        """rho of contraction in mean square (row 82): exact for quadratic losses, from co-coercivity otherwise.
+        """The factor rho of contraction in mean square (row 82): exact for quadratic losses, else from co-coercivity.
 
         E |g_B(x) - g_B(y)|^2 <= M <g(x) - g(y), x - y>, g_B the gradients of M-smooth convex batches and g that of the
         mean loss, which is mu-strongly convex: rho^2 = 1 - h mu (2 - h M) for 0 <= h <= 2/M.
@@ -292,15 +296,17 @@ class GradientSteps(RandomOperator):
         rows = self.stacked_affine(list(np.arange(self.rows)[:, None]))
         return SecondMoments.of_batches(rows.A, rows.b, self.batch_size)
 
+    @override
     def lipschitz(self, draw: NDArray) -> NDArray:
         m, M = self.loss.curvature(draw)
         return np.maximum(np.abs(1 - self.h * m), np.abs(1 - self.h * M))
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_curvature(self.h, *self.curvature, k)
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """h sup_B |grad L_B(theta0)|: exact if batches are enumerated, else a bound from the largest row gradients."""
+        """Return h sup_B |grad L_B(theta0)|: exact if batches are enumerated, else a bound from the largest row."""
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         if self.batches is not None:
             value = max(np.max(np.linalg.norm(self._gradients(t), axis=-1)) for t in theta)
@@ -331,11 +337,12 @@ class GradientSteps(RandomOperator):
     # --- affine form ------------------------------------------------------------------------------------------------
 
     @property
+    @override
     def is_affine(self) -> bool:
         return self.loss.quadratic
 
     def affine(self, draw: NDArray) -> AffineMaps | None:
-        """A = I - h (phi'' X_B^T X_B / b + rho I), b = -h X_B^T phi'(0, y_B) / b, for quadratic losses."""
+        """Return A = I - h (phi'' X_B^T X_B / b + rho I), b = -h X_B^T phi'(0, y_B) / b, for quadratic losses."""
         if not self.loss.quadratic:
             return None
         X, y = self.loss.X[draw], self.loss.y[draw]
@@ -344,7 +351,8 @@ class GradientSteps(RandomOperator):
         pull = np.einsum("...bd,...b->...d", X, -self.loss.slope(np.zeros(y.shape), y))
         return AffineMaps(np.eye(self.dim) - self.h * gram, self.h * pull / b, "matrix")
 
-    def stacked_affine(self, draws: Any) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         maps = self.affine(np.stack(draws))
         if maps is None:
             raise ValueError(f"gradient steps on {self.loss!r} are not affine")
@@ -365,7 +373,7 @@ class GradientSteps(RandomOperator):
         offset = [h * v / b for v in times(Xt, y)]
         return AffineEnclosure(A, vector(np.zeros(d)), offset, offset)
 
-    def finite_support(self) -> list[tuple[Any, NDArray]] | None:
+    def finite_support(self) -> list[tuple[Number | None, NDArray]] | None:
         """(probability, rows) of every batch; None if there are too many to enumerate. See `RandomOperator`."""
         if self.batches is None:
             return None
@@ -377,7 +385,7 @@ class GradientSteps(RandomOperator):
             return [(None, rows) for rows in self.batches]
         return [(Fraction(1, len(self.batches)), rows) for rows in self.batches]
 
-    def support(self) -> list[tuple[Fraction, Any]]:
+    def support(self) -> list[tuple[Number | None, Callable[[NDArray], NDArray]]]:
         """(probability, map) of every batch: affine maps for quadratic losses, functions otherwise.
 
         Raises

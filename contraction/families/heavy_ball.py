@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +11,10 @@ from contraction.arguments import check_finite
 from contraction.families._checks import symmetric_matrix
 from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
-from contraction.families.noise import Noise
-from contraction.families.own_noise import as_noise
+from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
+from contraction.types import override
 
 __all__ = ["HeavyBall"]
 
@@ -39,7 +38,7 @@ class HeavyBall(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, H: ArrayLike, h: float, beta: float, noise: Noise | Any = None) -> None:
+    def __init__(self, H: ArrayLike, h: float, beta: float, noise: NoiseLike = None) -> None:
         given = np.asarray(H, dtype=float)
         self.H = symmetric_matrix("H", np.diag(np.atleast_1d(given)) if given.ndim < 2 else given)
         d = len(self.H)
@@ -62,6 +61,7 @@ class HeavyBall(CommonLinear):
         d = self.parameters
         return self.noise.sample(rng, (d,) if replicas is None else (replicas, d))
 
+    @override
     def offset(self, draw: NDArray) -> NDArray:
         return np.concatenate([self.h * draw, np.zeros_like(draw)], axis=-1)
 
@@ -72,9 +72,11 @@ class HeavyBall(CommonLinear):
         return float(np.max(np.abs(roots)))
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(self._factor, "proved", "‖M‖, the Euclidean norm of the common linear part, an equality")
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_learning_rate(self.h, k)
 
@@ -86,7 +88,7 @@ class HeavyBall(CommonLinear):
         return list(zip(center, np.linalg.norm(now - before, axis=-1).tolist(), strict=True))
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact supremum of |Tz - z| over the support."""
+        """Return the exact supremum of |Tz - z| over the support."""
         if self.h == 0:
             value = max(math.hypot(np.linalg.norm(c), r) for c, r in self._split(theta0))
             return Constant(float(value), "proved", "h = 0: no noise enters")

@@ -12,6 +12,7 @@ from scipy import special
 
 from contraction.arguments import check_finite, check_positive
 from contraction.families.noise import Noise, power
+from contraction.types import override
 
 __all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
 
@@ -51,16 +52,19 @@ class Laplace(_Symmetric):
         check_positive("scale", self.scale)
 
     @property
+    @override
     def mean(self) -> float:
         return self.center
 
     @property
+    @override
     def variance(self) -> float:
         return 2 * self.scale**2
 
     def _central(self, p: float) -> float:
         return power(self.scale, p) * float(special.gamma(p + 1))
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return rng.laplace(self.center, self.scale, shape)
 
@@ -79,12 +83,14 @@ class Student(_Symmetric):
         check_positive("scale", self.scale)
 
     @property
+    @override
     def mean(self) -> float:
         if self.df <= 1:
             raise ValueError(f"{self!r} has no mean: it needs df > 1")
         return self.center
 
     @property
+    @override
     def variance(self) -> float:
         return self.scale**2 * self.df / (self.df - 2) if self.df > 2 else math.inf
 
@@ -94,6 +100,7 @@ class Student(_Symmetric):
         logs = special.gammaln((p + 1) / 2) + special.gammaln((self.df - p) / 2) - special.gammaln(self.df / 2)
         return power(self.scale * math.sqrt(self.df), p) * math.exp(float(logs)) / math.sqrt(math.pi)
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return self.center + self.scale * rng.standard_t(self.df, shape)
 
@@ -112,6 +119,7 @@ class Cauchy(_Symmetric):
     def _central(self, p: float) -> float:
         return math.inf if p >= 1 else power(self.scale, p) / math.cos(math.pi * p / 2)
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return self.center + self.scale * rng.standard_cauchy(shape)
 
@@ -125,20 +133,24 @@ class LogHeavy(Noise):
     """
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         return math.e, math.inf
 
     @property
+    @override
     def log_moment(self) -> bool:
         return False
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         return math.inf
 
     def log_sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
-        """log epsilon = 1 / U, at least 1; the same draws as `sample` from the same generator."""
+        """Return log epsilon = 1 / U, at least 1; the same draws as `sample` from the same generator."""
         return 1.0 / (1.0 - rng.random(shape))
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         with np.errstate(over="ignore"):
             return np.exp(self.log_sample(rng, shape))

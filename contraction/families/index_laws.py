@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,22 @@ from contraction.arguments import check_integer
 from contraction.families._checks import check_weights
 from contraction.maps.draws import map_generator, sub_sequence
 from contraction.maps.rounding import gamma
+from contraction.types import Number, override
 
-__all__ = ["IID", "Cyclic", "ExchangeableMixture", "IndexLaw", "MarkovModulated", "Reshuffled", "ShuffledOnce"]
+__all__ = [
+    "IID",
+    "Cyclic",
+    "ExchangeableMixture",
+    "IndexLaw",
+    "MarkovModulated",
+    "Reshuffled",
+    "ShuffledOnce",
+    "reversal_gaps",
+]
 
 WORDS_LIMIT = 10**6
+#: Letters 0 … M-1, position 1 first.
+Word: TypeAlias = tuple[int, ...]
 
 
 class IndexLaw(ABC):
@@ -38,14 +50,14 @@ class IndexLaw(ABC):
 
     @property
     @abstractmethod
-    def marginal(self) -> tuple[Fraction | float, ...] | None:
+    def marginal(self) -> tuple[Number, ...] | None:
         """Law of one letter if it is the same at every position, None otherwise."""
 
     @abstractmethod
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
-        """The first n letters, shape (n,) or (n, R); a longer word with the same seed begins with them."""
+        """Return the first n letters, shape (n,) or (n, R); a longer word with the same seed begins with them."""
 
-    def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+    def words(self, n: int) -> Iterator[tuple[Word, Number]]:
         """Every word of length n of positive probability, once, with its probability (a Fraction if exact).
 
         Raises
@@ -56,7 +68,7 @@ class IndexLaw(ABC):
         self._check_words(n, self.size**n if n >= 0 else 0)
         yield from self._words(int(n))
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+    def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
         raise TypeError(f"{type(self).__name__} cannot list words: it defines neither words(n) nor _words(n)")
 
     def _check_words(self, n: int, count: int) -> None:
@@ -66,7 +78,7 @@ class IndexLaw(ABC):
                 f"there are up to {count} words of length {n} over {self.size} letters, above the limit {WORDS_LIMIT}"
             )
 
-    def word_law(self, n: int) -> dict[tuple[int, ...], Any]:
+    def word_law(self, n: int) -> dict[Word, Number]:
         """Probability of every word of length n."""
         return dict(self.words(n))
 
@@ -75,18 +87,30 @@ class IndexLaw(ABC):
 
         Exact weights are compared exactly, float weights up to the rounding of 2n products.
         """
-        law = self.word_law(n)
-        return all(_same(p, law.get(word[::-1], 0), n) for word, p in law.items())
+        return not reversal_gaps(self.word_law(n), n)
 
 
-def _same(p: Any, q: Any, n: int) -> bool:
+def reversal_gaps(law: Mapping[Word, Number], n: int) -> dict[Word, Number]:
+    """Return P(w) - P(w reversed) for all words w of length n where it is not 0: none if the law is reversible.
+
+    Exact probabilities are compared exactly, floats up to the rounding of 2n products.
+    """
+    gaps: dict[Word, Number] = {}
+    for word, p in law.items():
+        q = law.get(word[::-1], 0)
+        if not _same(p, q, n):
+            gaps[word], gaps[word[::-1]] = p - q, q - p
+    return gaps
+
+
+def _same(p: Number, q: Number, n: int) -> bool:
     if isinstance(p, Fraction) and isinstance(q, Fraction | int):
         return p == q
     return abs(p - q) <= gamma(4 * n + 4) * max(p, q)
 
 
 def _sequence_generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
-    """A generator for choices that a whole word shares (component, shuffle), separate from those of single maps."""
+    """Return a generator for choices that a whole word shares, separate from those of single maps."""
     return np.random.Generator(np.random.PCG64(sub_sequence(seed, "word", purpose, *key)))
 
 
@@ -99,7 +123,7 @@ def _choose(cumulative: NDArray, u: NDArray | float) -> NDArray:
     return np.sum(np.asarray(u)[..., None] >= cumulative[..., :-1], axis=-1)
 
 
-def _cumulative(weights: Sequence[Any]) -> NDArray:
+def _cumulative(weights: Sequence[Number]) -> NDArray:
     """Cumulative probabilities such that rounding never makes a letter of probability zero possible."""
     total = np.cumsum(np.array([float(w) for w in weights]))
     last = max(i for i, w in enumerate(weights) if w > 0)
@@ -113,7 +137,7 @@ class IID(IndexLaw):
     is_iid = True
     is_stationary_chain = True
 
-    def __init__(self, weights: Iterable[Any] | int) -> None:
+    def __init__(self, weights: Iterable[Number] | int) -> None:
         if isinstance(weights, int):
             check_integer("the number of letters", weights, 1)
             weights = [Fraction(1, weights)] * weights
@@ -125,13 +149,15 @@ class IID(IndexLaw):
         return f"IID({[str(w) if isinstance(w, Fraction) else w for w in self.weights]})"
 
     @property
-    def marginal(self) -> tuple[Fraction | float, ...]:
+    @override
+    def marginal(self) -> tuple[Number, ...]:
         return self.weights
 
     def letter(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
         """One letter, or one per replica, from the generator of a map."""
         return _choose_iid(self._cumulative, rng, replicas).astype(_dtype(self.size))
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         shape = (n,) if replicas is None else (n, replicas)
         out = np.empty(shape, dtype=_dtype(self.size))
@@ -139,10 +165,10 @@ class IID(IndexLaw):
             out[i] = self.letter(map_generator(seed, i), replicas)
         return out
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+    def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
         support = [a for a in range(self.size) if self.weights[a] > 0]
         for word in itertools.product(support, repeat=n):
-            p: Any = Fraction(1)
+            p: Number = Fraction(1)
             for a in word:
                 p = p * self.weights[a]
             yield word, p
@@ -171,7 +197,7 @@ class ExchangeableMixture(IndexLaw):
         Their probabilities (default: equal).
     """
 
-    def __init__(self, components: Iterable[Iterable[Any]], weights: Iterable[Any] | None = None) -> None:
+    def __init__(self, components: Iterable[Iterable[Number]], weights: Iterable[Number] | None = None) -> None:
         self.components = tuple(check_weights(c, None, "the weights of a component") for c in components)
         self.weights = check_weights(weights, len(self.components))
         sizes = {len(c) for c in self.components}
@@ -184,11 +210,13 @@ class ExchangeableMixture(IndexLaw):
         return f"ExchangeableMixture({len(self.components)} components, {self.size} letters)"
 
     @property
-    def marginal(self) -> tuple[Any, ...]:
+    @override
+    def marginal(self) -> tuple[Number, ...]:
         return tuple(
             sum(w * c[a] for w, c in zip(self.weights, self.components, strict=True)) for a in range(self.size)
         )
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         chosen = _choose_iid(_cumulative(self.weights), _sequence_generator(seed, 1), replicas)
         thresholds = self._cumulative[chosen]
@@ -197,9 +225,9 @@ class ExchangeableMixture(IndexLaw):
             out[i] = _choose(thresholds, map_generator(seed, i).random(replicas))
         return out
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
+    def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
         for word in itertools.product(range(self.size), repeat=n):
-            p: Any = Fraction(0)
+            p: Number = Fraction(0)
             for w, c in zip(self.weights, self.components, strict=True):
                 for a in word:
                     w = w * c[a]
@@ -235,12 +263,13 @@ class Reshuffled(_Shuffles):
     Its word law is reversible iff n <= M or M divides n (row 39).
     """
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         epochs = [self._shuffle(seed, e, replicas) for e in range(-(-n // self.size))]
         shape = (0,) if replicas is None else (0, replicas)
         return np.concatenate([np.empty(shape, dtype=_dtype(self.size)), *epochs])[:n].astype(_dtype(self.size))
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+    def _words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
         full, rest = divmod(n, self.size)
         blocks = [list(itertools.permutations(range(self.size)))] * full if full else []  # M! of them
         if rest:
@@ -255,11 +284,12 @@ class Reshuffled(_Shuffles):
 class ShuffledOnce(_Shuffles):
     """One uniform permutation of the M letters, repeated in every epoch: reversible at every n (row 39)."""
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         order = self._shuffle(seed, 0, replicas)
         return order[np.arange(n) % self.size].astype(_dtype(self.size))
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+    def _words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
         count = min(n, self.size)
         firsts = list(itertools.permutations(range(self.size), count))
         for first in firsts:
@@ -276,15 +306,17 @@ class Cyclic(IndexLaw):
         return f"Cyclic({self.size})"
 
     @property
+    @override
     def marginal(self) -> tuple[Fraction, ...] | None:
         return (Fraction(1),) if self.size == 1 else None
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         word = (np.arange(n) % self.size).astype(_dtype(self.size))
         return word if replicas is None else np.repeat(word[:, None], replicas, axis=1)
 
-    def words(self, n: int) -> Iterator[tuple[tuple[int, ...], Fraction]]:
-        """The only word of length n."""
+    def words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
+        """Yield the only word of length n."""
         check_integer("the length of a word n", n)
         yield tuple(i % self.size for i in range(n)), Fraction(1)
 
@@ -305,7 +337,7 @@ class MarkovModulated(IndexLaw):
         If P is not square, a row does not sum to one, or the stationary law is not unique and no initial law is given.
     """
 
-    def __init__(self, P: Iterable[Iterable[Any]], initial: Iterable[Any] | None = None) -> None:
+    def __init__(self, P: Iterable[Iterable[Number]], initial: Iterable[Number] | None = None) -> None:
         rows = [list(row) for row in P]
         if not rows or any(len(row) != len(rows) for row in rows):
             raise ValueError(f"P must be a square matrix, got rows of lengths {[len(row) for row in rows]}")
@@ -318,17 +350,19 @@ class MarkovModulated(IndexLaw):
         return f"MarkovModulated({self.size} letters)"
 
     @property
-    def marginal(self) -> tuple[Any, ...] | None:
+    def marginal(self) -> tuple[Number, ...] | None:
         """The initial law if it is stationary, None otherwise."""
         after = [sum(p * row[b] for p, row in zip(self.initial, self.P, strict=True)) for b in range(self.size)]
         stationary = all(_same(p, q, self.size) for p, q in zip(self.initial, after, strict=True))
         return self.initial if stationary else None
 
     @property
+    @override
     def is_stationary_chain(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the initial law is stationary."""
         return self.marginal is not None
 
+    @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))
         thresholds = _cumulative(self.initial)
@@ -337,10 +371,10 @@ class MarkovModulated(IndexLaw):
             thresholds = self._cumulative[out[i]]
         return out
 
-    def _words(self, n: int) -> Iterator[tuple[tuple[int, ...], Any]]:
-        law: dict[tuple[int, ...], Any] = {(): Fraction(1)}
+    def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
+        law: dict[Word, Number] = {(): Fraction(1)}
         for i in range(n):
-            longer: dict[tuple[int, ...], Any] = defaultdict(lambda: Fraction(0))
+            longer: dict[Word, Number] = defaultdict(lambda: Fraction(0))
             for word, p in law.items():
                 for b, q in enumerate(self.P[word[-1]] if i else self.initial):
                     if q > 0:
@@ -349,8 +383,8 @@ class MarkovModulated(IndexLaw):
         yield from law.items()
 
 
-def _stationary(P: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """The stationary law of a stochastic matrix: exact (by sympy) if P is exact, by least squares otherwise."""
+def _stationary(P: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
+    """Return the stationary law of a stochastic matrix: exact (by sympy) if P is exact, by least squares otherwise."""
     size = len(P)
     if all(isinstance(q, Fraction) for row in P for q in row):
         from sympy import Matrix, Rational, eye

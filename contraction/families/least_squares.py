@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +12,7 @@ from contraction.families._reasons import why_not_learning_rate
 from contraction.families.gradient_steps import GradientSteps
 from contraction.families.index_laws import IndexLaw
 from contraction.families.losses import RidgeLoss
-from contraction.families.noise import Noise
-from contraction.families.own_noise import as_noise
+from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
 from contraction.maps.draws import map_generator
@@ -22,6 +20,7 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
+from contraction.types import Draw, Number, override
 
 __all__ = ["LeastSquares"]
 
@@ -55,7 +54,7 @@ class LeastSquares(RandomOperator):
         y: ArrayLike,
         h: float,
         batch_size: int = 1,
-        label_noise: Noise | Any = None,
+        label_noise: NoiseLike = None,
         *,
         law: IndexLaw | type[IndexLaw] | None = None,
     ) -> None:
@@ -80,6 +79,7 @@ class LeastSquares(RandomOperator):
         return np.stack([rows.astype(float), noise], axis=-2)
 
     @property
+    @override
     def is_iid(self) -> bool:
         return self.steps.is_iid
 
@@ -88,7 +88,7 @@ class LeastSquares(RandomOperator):
         """Law of the word of batches, as of `GradientSteps`; label noise is independent of it, map by map."""
         return self.steps.index_law
 
-    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Draw]:
         """Draws one by one if independent; otherwise batches of the law, with label noise drawn for each map."""
         if self.steps.law is None:
             return super().draws(n, seed, replicas)
@@ -99,6 +99,7 @@ class LeastSquares(RandomOperator):
                 noise[i] = self.label_noise.sample(map_generator(seed, i), rows.shape[1:])
         return np.stack([rows, noise], axis=-2)  # pyright: ignore[reportReturnType]
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         rows, noise = draw[..., 0, :].astype(np.int64), draw[..., 1, :]
         return self.steps.apply(theta, rows) + self.h / self.batch_size * np.einsum(
@@ -108,13 +109,15 @@ class LeastSquares(RandomOperator):
     # --- constants ------------------------------------------------------------------------------------------------
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(self.steps.contraction.value, "proved", "max over batches of ‖I - h X_B^T X_B / b‖")
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_learning_rate(self.h, k)
 
-    def linear_support(self) -> list[tuple[Any, NDArray]] | None:
+    def linear_support(self) -> list[tuple[Number | None, NDArray]] | None:
         """Those of the gradient steps: label noise leaves linear parts alone."""
         return self.steps.linear_support()
 
@@ -124,7 +127,7 @@ class LeastSquares(RandomOperator):
         return self.steps.mean_square_factor
 
     def second_moments(self) -> SecondMoments | None:
-        """The moments of the gradient steps plus those of (h/b) sum_B x_i xi_i; None if E xi² is infinite."""
+        """Return the moments of the gradient steps plus those of (h/b) sum_B x_i xi_i; None if E xi² is infinite."""
         noise = self.label_noise
         if noise is None:
             return self.steps.second_moments()
@@ -134,11 +137,12 @@ class LeastSquares(RandomOperator):
         shifted = SecondMoments.of_batches(rows.A, rows.b + self.h * noise.mean * self.X, self.batch_size)
         return shifted.with_noise(self.h**2 / self.batch_size * noise.variance * (self.X.T @ self.X) / len(self.X))
 
+    @override
     def lipschitz(self, draw: NDArray) -> NDArray:
         return self.steps.lipschitz(draw[..., 0, :].astype(np.int64))
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The supremum: exact for single rows or without label noise, else a bound by the triangle inequality."""
+        """Return the supremum: exact for single rows or without label noise, else an upper bound."""
         if self.label_noise is None or self.h == 0:
             return self.steps.displacement(theta0)
         if math.isinf(self.label_noise.bound):
@@ -186,7 +190,9 @@ class LeastSquares(RandomOperator):
         return vt[:rank].T
 
     def interpolator(self, theta0: ArrayLike) -> NDArray:
-        """The point of theta0 + row space with X theta = y: the common fixed point on that leaf without label noise.
+        """Return the point of theta0 + row space with X theta = y.
+
+        Without label noise it is the common fixed point on that leaf.
 
         Raises
         ------
@@ -215,9 +221,11 @@ class LeastSquares(RandomOperator):
     # --- affine form ------------------------------------------------------------------------------------------------
 
     @property
+    @override
     def is_affine(self) -> bool:
         return True
 
+    @override
     def affine(self, draw: NDArray) -> AffineMaps:
         rows, noise = draw[..., 0, :].astype(np.int64), draw[..., 1, :]
         maps = self.steps.affine(rows)
@@ -225,11 +233,12 @@ class LeastSquares(RandomOperator):
         push = self.h / self.batch_size * np.einsum("...b,...bd->...d", noise, self.X[rows])
         return AffineMaps(maps.A, maps.b + push, "matrix")
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         return self.affine(np.stack(draws))
 
     def on_leaf(self, draw: NDArray, theta0: ArrayLike) -> AffineMaps:
-        """The map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c.
+        """Return the map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c.
 
         Returns
         -------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +12,11 @@ from contraction.arguments import check_finite
 from contraction.families._checks import finite_array, symmetric_matrix
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_hessian
-from contraction.families.noise import Noise
-from contraction.families.own_noise import as_noise
+from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
+from contraction.types import override
 
 __all__ = ["LinearizedSGD"]
 
@@ -47,7 +46,7 @@ class LinearizedSGD(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, theta_star: ArrayLike, H: ArrayLike, h: float, noise: Noise | Any = None) -> None:
+    def __init__(self, theta_star: ArrayLike, H: ArrayLike, h: float, noise: NoiseLike = None) -> None:
         self.theta_star = finite_array("theta_star", np.atleast_1d(np.asarray(theta_star)), (None,))
         self.dim = len(self.theta_star)
         self.H = symmetric_matrix("H", H, self.dim)
@@ -68,6 +67,7 @@ class LinearizedSGD(CommonLinear):
         """epsilon, shape (d,) or (R, d)."""
         return self.noise.sample(rng, (self.dim,) if replicas is None else (replicas, self.dim))
 
+    @override
     def offset(self, draw: NDArray) -> NDArray:
         b = self.h * draw
         b += self._drift
@@ -78,6 +78,7 @@ class LinearizedSGD(CommonLinear):
         return float(np.max(np.abs(1 - self.h * self.eigenvalues)))
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(self._factor, "proved", "max |1 - h lambda_i|, an equality (Example 2.1, Section 3.2)")
 
@@ -87,11 +88,12 @@ class LinearizedSGD(CommonLinear):
         h = Fraction(self.h)
         return all(h * Fraction(float(x)) == (i == j) for (i, j), x in np.ndenumerate(self.H))
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_hessian(self.h, self.eigenvalues, k)
 
     def affine_enclosures(self) -> list[AffineEnclosure]:
-        """A = I - hH around theta*, plus h epsilon (Section 3.2)."""
+        """Return A = I - hH around theta*, plus h epsilon (Section 3.2)."""
         h, d = ball(self.h), self.dim
         A = [[(1 if i == j else 0) - h * x for j, x in enumerate(row)] for i, row in enumerate(matrix(self.H))]
         return [AffineEnclosure(A, vector(self.theta_star), *noise_box(h, self.noise, d))]
@@ -101,7 +103,7 @@ class LinearizedSGD(CommonLinear):
         return (rows - self.theta_star) @ self.H
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact supremum of |h (epsilon - H (theta0 - theta*))| over the support."""
+        """Return the exact supremum of |h (epsilon - H (theta0 - theta*))| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):

@@ -17,6 +17,7 @@ from scipy import special
 from contraction.arguments import check_positive
 from contraction.families._checks import finite_array
 from contraction.maps.rounding import EPS
+from contraction.types import override
 
 __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
@@ -74,7 +75,9 @@ class DataLoss(ABC):
         return None
 
     def hessian_product(self, theta: NDArray, directions: NDArray, rows: NDArray) -> NDArray | None:
-        """The Hessian of the mean loss of batches at theta (..., d) times directions (r, ..., d); None without phi''.
+        """Return the Hessian of the mean loss of batches at theta (..., d) times directions (r, ..., d).
+
+        It is None without phi''.
 
         ``rows`` (..., b) are integers.
         """
@@ -117,12 +120,15 @@ class RidgeLoss(DataLoss):
 
     low, high, quadratic = 1.0, 1.0, True
 
+    @override
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         return z - y
 
+    @override
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return (z - y) ** 2 / 2
 
+    @override
     def bend(self, z: NDArray, y: NDArray) -> NDArray:
         return np.ones(z.shape)
 
@@ -140,17 +146,20 @@ class RidgeLogisticLoss(DataLoss):
         if not np.all(np.abs(self.y) == 1):
             raise ValueError(f"logistic labels must be -1 or 1, got {float(self.y[np.abs(self.y) != 1][0])!r}")
 
+    @override
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         return -y * special.expit(-y * z)
 
+    @override
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return np.logaddexp(0.0, -y * z)
 
+    @override
     def bend(self, z: NDArray, y: NDArray) -> NDArray:
         return special.expit(z) * special.expit(-z)
 
     def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        """phi'' decreases with |z|, so its ends are at the largest and the least |z|."""
+        """Phi'' decreases with |z|, so its ends are at the largest and the least |z|."""
         return even_range(lambda z: self.bend(z, y), low, high)
 
 
@@ -165,23 +174,26 @@ class SoftplusLoss(DataLoss):
         self.sharpness = check_positive("sharpness", sharpness)
         self.low, self.high = 0.0, self.sharpness / 4
 
+    @override
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
         return special.expit(self.sharpness * (z - y))
 
+    @override
     def value(self, z: NDArray, y: NDArray) -> NDArray:
         return np.logaddexp(0.0, self.sharpness * (z - y)) / self.sharpness
 
+    @override
     def bend(self, z: NDArray, y: NDArray) -> NDArray:
         u = self.sharpness * (z - y)
         return self.sharpness * special.expit(u) * special.expit(-u)
 
     def bend_range(self, low: NDArray, high: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        """phi'' decreases with |z - y|, so its ends are at the largest and the least |z - y|."""
+        """Phi'' decreases with |z - y|, so its ends are at the largest and the least |z - y|."""
         return even_range(lambda gap: self.bend(gap, np.zeros(gap.shape)), low - y, high - y)
 
 
 def even_range(function: Callable[[NDArray], NDArray], low: NDArray, high: NDArray) -> tuple[NDArray, NDArray]:
-    """The range over [low, high] of a function that is even and decreases with |z|, 16 roundings outwards."""
+    """Return the range over [low, high] of a function that is even and decreases with |z|, 16 roundings outwards."""
     far = np.maximum(np.abs(low), np.abs(high))
     near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
     return function(far) * (1 - 16 * EPS), function(near) * (1 + 16 * EPS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +18,7 @@ from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.rounding import EPS
+from contraction.types import Number, override
 
 __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
 
@@ -54,7 +54,7 @@ class Noise:
 
     @property
     def bound(self) -> float:
-        """sup |epsilon| over the support, ``inf`` if unbounded."""
+        """The supremum of |epsilon| over the support, ``inf`` if unbounded."""
         low, high = self.interval
         return max(abs(low), abs(high))
 
@@ -99,7 +99,7 @@ class Noise:
         return np.diag(np.full(d, self.variance))
 
     def reach(self, center: NDArray) -> float:
-        """sup |epsilon - center| over the support in R^d; exact, because the support is a product."""
+        """Return sup |epsilon - center| over the support in R^d; exact, because the support is a product."""
         low, high = self.interval
         return float(np.linalg.norm(np.maximum(np.abs(low - center), np.abs(high - center))))
 
@@ -132,17 +132,21 @@ class Gaussian(Noise):
         check_positive("sd", self.sd, zero=True)
 
     @property
+    @override
     def mean(self) -> float:
         return self.center
 
     @property
+    @override
     def variance(self) -> float:
         return self.sd**2
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         return (-math.inf, math.inf) if self.sd > 0 else (self.center, self.center)
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         shift = self.center - about
         if self.sd == 0 or abs(shift) > 1e150 * self.sd:
@@ -155,6 +159,7 @@ class Gaussian(Noise):
             * float(special.hyp1f1(-p / 2, 0.5, -ratio))
         )
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         z = rng.standard_normal(shape)
         if self.sd != 1:
@@ -178,17 +183,21 @@ class Uniform(Noise):
             raise ValueError(f"low must be at most high, got {self.low!r} > {self.high!r}")
 
     @property
+    @override
     def mean(self) -> float:
         return (self.low + self.high) / 2
 
     @property
+    @override
     def variance(self) -> float:
         return (self.high - self.low) ** 2 / 12
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         return self.low, self.high
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         low, high = self.low - about, self.high - about
         if low == high:
@@ -200,6 +209,7 @@ class Uniform(Noise):
         lost = math.log1p(-width / far) if width < far else -math.inf
         return -power(far, p + 1) * math.expm1((p + 1) * lost) / ((p + 1) * width)
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return rng.uniform(self.low, self.high, shape)
 
@@ -208,9 +218,9 @@ class Uniform(Noise):
 class TwoPoint(Noise):
     """Two values, the second with probability ``weight``; exact numbers stay exact, so that laws can be enumerated."""
 
-    low: Any = -1
-    high: Any = 1
-    weight: Any = Fraction(1, 2)
+    low: Number = -1
+    high: Number = 1
+    weight: Number = Fraction(1, 2)
 
     def __post_init__(self) -> None:
         check_finite("low", self.low)
@@ -222,30 +232,36 @@ class TwoPoint(Noise):
             raise ValueError(f"the weight of the second value must be in [0, 1], got {self.weight!r}")
 
     @property
-    def atoms(self) -> tuple[tuple[Any, Any], ...]:
+    def atoms(self) -> tuple[tuple[Number, Number], ...]:
         """(value, probability) pairs, exact if the arguments are exact."""
         return (self.low, 1 - self.weight), (self.high, self.weight)
 
     @property
     def exact(self) -> bool:
+        """Whether both values and the weight are exact numbers."""
         return all(is_exact(x) for x in (self.low, self.high, self.weight))
 
     @property
+    @override
     def mean(self) -> float:
         return float(sum(v * w for v, w in self.atoms))
 
     @property
+    @override
     def variance(self) -> float:
         return float((self.high - self.low) ** 2 * self.weight * (1 - self.weight))
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         values = [float(v) for v, w in self.atoms if w > 0]
         return min(values), max(values)
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         return float(sum(float(w) * power(abs(float(v) - about), p) for v, w in self.atoms if w > 0))
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return np.where(rng.random(shape) < float(self.weight), float(self.high), float(self.low))
 
@@ -276,6 +292,7 @@ class GaussianVector(Noise):
         return f"GaussianVector(cov={self.cov.tolist()!r})"
 
     @property
+    @override
     def mean(self) -> float:
         return 0.0
 
@@ -285,15 +302,19 @@ class GaussianVector(Noise):
         return float(np.mean(np.diag(self.cov)))
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         return (0.0, 0.0) if not self._sds.any() else (-math.inf, math.inf)
 
+    @override
     def mean_vector(self, d: int) -> NDArray:
         return np.zeros(d)
 
+    @override
     def covariance(self, d: int) -> NDArray:
         return self.cov.copy()
 
+    @override
     def norm_moment(self, center: NDArray, p: float) -> float:
         along = self._axes.T @ center
         if len(center) == 1:
@@ -303,6 +324,7 @@ class GaussianVector(Noise):
         moments = [Gaussian(float(s)).moment(p, float(c)) ** (2 / p) for s, c in zip(self._sds, along, strict=True)]
         return math.sqrt(math.fsum(moments))
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         if shape[-1] != self.dim:
             raise ValueError(f"this noise has {self.dim} coordinates, but {shape[-1]} were requested")

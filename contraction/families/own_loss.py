@@ -18,6 +18,7 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
 from contraction.maps.taylor import Tape, differentiate
+from contraction.types import Draw, override
 
 __all__ = ["OwnLossSteps"]
 
@@ -100,12 +101,12 @@ class OwnLossSteps(RandomOperator):
         order = "" if self.law is None else f", law={self.law!r}"
         return f"OwnLossSteps(dim={self.dim}, h={self.h:g}, {count} batches of {size}, ridge={self.ridge:g}{order})"
 
-    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Any:
+    def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """Rows of the batch, integers, shape (b,), or a list of them for replicas."""
         return super().draw_block(rng, replicas) if replicas else self._draw(rng)
 
     def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
-        """The batches, drawn one by one if independent, otherwise from one word of batch numbers."""
+        """Return the batches, drawn one by one if independent, otherwise from one word of batch numbers."""
         if self.law is None:
             return super().draws(n, seed, replicas)
         rows = self.batches[self.law.letters(n, seed, replicas)]
@@ -133,10 +134,12 @@ class OwnLossSteps(RandomOperator):
         return theta - self.h * self.gradient(theta, draw)
 
     @property
+    @override
     def is_iid(self) -> bool:
         return self.law is None or self.law.is_iid
 
     @property
+    @override
     def index_law(self) -> IndexLaw | None:
         return self.law
 

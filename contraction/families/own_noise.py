@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +16,12 @@ from contraction.families.noise import Gaussian, Noise
 from contraction.families.tail_quadrature import absolute_moment
 from contraction.maps.constants import Origin
 from contraction.maps.draws import takes
+from contraction.types import override
 
-__all__ = ["FunctionNoise", "ScipyNoise", "as_noise"]
+#: What families take as noise: see `as_noise`.
+NoiseLike: TypeAlias = Noise | rv_frozen | Callable[[np.random.Generator, tuple[int, ...]], ArrayLike] | None
+
+__all__ = ["FunctionNoise", "NoiseLike", "ScipyNoise", "as_noise"]
 
 ROOM = 1 + 2.0**-30  # scipy's closed forms are assumed to be accurate to nine digits
 
@@ -50,7 +54,7 @@ class ScipyNoise(Noise):
     4.601e-05
     """
 
-    def __init__(self, law: Any) -> None:
+    def __init__(self, law: object) -> None:
         if not isinstance(law, rv_frozen):
             raise TypeError(f"noise must be a frozen law such as scipy.stats.t(3), got {law!r}")
         self.law = law
@@ -61,21 +65,25 @@ class ScipyNoise(Noise):
         return f"ScipyNoise(stats.{self.law.dist.name}({', '.join(given)}))"
 
     @property
+    @override
     def mean(self) -> float:
         if not math.isfinite(self._mean):
             raise ValueError(f"{self!r} has no mean")
         return self._mean
 
     @property
+    @override
     def variance(self) -> float:
         return self._variance if math.isfinite(self._variance) else math.inf
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         low, high = self.law.support()
         return float(low), float(high)
 
     @property
+    @override
     def log_moment(self) -> bool:
         if math.isfinite(self._mean):
             return True
@@ -92,10 +100,12 @@ class ScipyNoise(Noise):
             return None
         return Student(float(shapes[0]), float(scale), float(loc)) if name == "t" else Cauchy(float(scale), float(loc))
 
+    @override
     def moment_origin(self, p: float) -> Origin:
         extrapolated = p < 2 and not math.isfinite(self._variance) and self._closed is None
         return "measured" if extrapolated else "proved"
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         if p < 2 and not math.isfinite(self._variance):
             closed = self._closed
@@ -112,6 +122,7 @@ class ScipyNoise(Noise):
         size = math.fsum(map(abs, terms))
         return (math.fsum(terms) + size * (ROOM - 1)) ** (p / m)
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return np.asarray(self.law.rvs(size=shape, random_state=rng), dtype=float)
 
@@ -162,19 +173,23 @@ class FunctionNoise(Noise):
         return f"FunctionNoise({self.function!r})"
 
     @property
+    @override
     def mean(self) -> float:
         if self._mean is None:
             raise ValueError(f"the mean of {self!r} is unknown: pass mean=")
         return float(self._mean)
 
     @property
+    @override
     def variance(self) -> float:
         return math.inf if self._variance is None else float(self._variance)
 
     @property
+    @override
     def interval(self) -> tuple[float, float]:
         return self._interval
 
+    @override
     def moment(self, p: float, about: float = 0.0) -> float:
         low, high = self._interval
         far = max(abs(low - about), abs(high - about))
@@ -182,14 +197,15 @@ class FunctionNoise(Noise):
             return min((self._variance + (self._mean - about) ** 2) ** (p / 2), far**p)
         return far**p
 
+    @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
-        found = np.asarray(self.function(rng, shape), dtype=float)
-        if found.shape != shape:
-            raise ValueError(f"the noise must have the requested shape {shape}, got {found.shape}")
-        return found
+        result = np.asarray(self.function(rng, shape), dtype=float)
+        if result.shape != shape:
+            raise ValueError(f"the noise must have the requested shape {shape}, got {result.shape}")
+        return result
 
 
-def as_noise(noise: Any) -> Noise:
+def as_noise(noise: NoiseLike) -> Noise:
     """Convert a `Noise`, a frozen law of scipy.stats or a function ``noise(rng, size)``; None is standard normal.
 
     Raises

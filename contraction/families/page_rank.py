@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +13,7 @@ from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.rounding import EPS
 from contraction.maps.spaces import L1Simplex
+from contraction.types import Draw, override
 
 __all__ = ["PageRank"]
 
@@ -66,23 +66,27 @@ class PageRank(RandomOperator):
         u = rng.random((self.dim + 1,) if replicas is None else (replicas, self.dim + 1))
         return np.sum(u[..., None] >= self._thresholds, axis=-1)
 
+    @override
     def affine(self, draw: NDArray) -> AffineMaps:
         pages = np.arange(self.dim)
         A = self.damping * (draw[..., None, :-1] == pages[:, None])
         return AffineMaps(A, (1 - self.damping) * (draw[..., -1:] == pages), "matrix")
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         return self.affine(draw)(theta)
 
     @property
+    @override
     def is_affine(self) -> bool:
         return True
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         return self.affine(np.stack(draws))
 
     def lipschitz(self, draw: NDArray) -> NDArray:
-        """The Lipschitz constant on the simplex: c, or 0 if all pages link to the same page."""
+        """Return the Lipschitz constant on the simplex: c, or 0 if all pages link to the same page."""
         targets = draw[..., :-1]
         return np.where(np.all(targets == targets[..., :1], axis=-1), 0.0, self.damping)
 
@@ -92,12 +96,13 @@ class PageRank(RandomOperator):
         return bool(np.any(np.all(self.link_matrix == 1.0, axis=1)) or self.dim == 1 or self.damping == 0)
 
     @property
+    @override
     def contraction(self) -> Constant:
         value = 0.0 if self.is_constant else self.damping
         return Constant(value, "proved", "the damping c in the l1 distance, an equality")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The bound 2, the l1 diameter of the simplex."""
+        """Return the bound 2, the l1 diameter of the simplex."""
         self.space.validate(theta0)
         return Constant(2.0, "proved", "the l1 diameter of the simplex")
 

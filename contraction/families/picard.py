@@ -13,6 +13,7 @@ from contraction.families.noise import Noise, Uniform
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import GridFunctions
+from contraction.types import override
 
 __all__ = ["PicardIteration"]
 
@@ -68,10 +69,11 @@ class PicardIteration(RandomOperator):
         )
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
-        """(a, b) along the last axis, shape (2,) or (R, 2)."""
+        """Return (a, b) along the last axis, shape (2,) or (R, 2)."""
         shape = (1,) if replicas is None else (replicas, 1)
         return np.concatenate([self.slope.sample(rng, shape), self.forcing.sample(rng, shape)], axis=-1)
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         velocity = draw[..., :1] * np.sin(theta) + draw[..., 1:]
         means = (velocity[..., 1:] + velocity[..., :-1]) / 2 * np.diff(self.space.grid)
@@ -86,20 +88,23 @@ class PicardIteration(RandomOperator):
         w = self.space.weights
         return float(np.max(w * (self.quadrature @ (1 / w))))
 
+    @override
     def lipschitz(self, draw: NDArray) -> NDArray:
         return np.abs(draw[..., 0]) * self.unit_factor
 
     @property
+    @override
     def contraction(self) -> Constant:
         value = self.slope.bound * self.unit_factor
         return Constant(value, "proved", "sup |a| times the quadrature's factor in Bielecki's norm, an equality")
 
     @property
+    @override
     def is_constant(self) -> bool:
         return self.slope.bound == 0
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact supremum of the distance of Tf and f; corners suffice because Tf is affine in (a, b)."""
+        """Return the exact supremum of the distance of Tf and f; corners suffice because Tf is affine in (a, b)."""
         ends = (self.slope.interval, self.forcing.interval)
         if not all(math.isfinite(x) for pair in ends for x in pair):
             return Constant(math.inf, "proved", "a or b is unbounded")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from contraction.families.index_laws import IID
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Words
-from contraction.types import Draw, Numbers
+from contraction.types import Draw, Number, Numbers, override
 
 __all__ = ["PrefixMaps"]
 
@@ -39,7 +38,7 @@ class PrefixMaps(RandomOperator):
     dim = 1
 
     def __init__(
-        self, prefixes: Iterable[Sequence[int]] | None = None, weights: Iterable[Any] | None = None, base: int = 2
+        self, prefixes: Iterable[Sequence[int]] | None = None, weights: Iterable[Number] | None = None, base: int = 2
     ) -> None:
         self.space: Words = Words(base)
         self.base, self.name = base, "PrefixMaps"
@@ -63,6 +62,7 @@ class PrefixMaps(RandomOperator):
         """Index of the prefix, a number or (R,)."""
         return self.law.letter(rng, replicas)
 
+    @override
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
         points = _exact_words(theta)
         value, power = self._values[draw], self._powers[draw]
@@ -70,7 +70,7 @@ class PrefixMaps(RandomOperator):
             value, power = value[..., None], power[..., None]
         return value + power * points
 
-    def support(self) -> list[tuple[Any, Any]]:
+    def support(self) -> list[tuple[Number, Draw]]:
         """(probability, map) pairs of positive probability."""
         maps = [lambda theta, i=i: self.apply(np.asarray(theta), i) for i in range(len(self.prefixes))]
         return [(w, m) for w, m in zip(self.weights, maps, strict=True) if w > 0]
@@ -83,6 +83,7 @@ class PrefixMaps(RandomOperator):
         return 1 / self._powers[draw].astype(float) if np.ndim(draw) else 1 / self._powers[draw]
 
     @property
+    @override
     def contraction(self) -> Constant:
         shortest = min(len(self.prefixes[i]) for i in self._live())
         return Constant(float(self.base) ** -shortest, "proved", "base^-|u| of the shortest prefix, an equality")
@@ -93,9 +94,10 @@ class PrefixMaps(RandomOperator):
         return np.stack([np.asarray(r, dtype=float).reshape(-1) for r in rows])
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact maximum of d(theta0, u theta0) over the prefixes."""
+        """Return the exact maximum of d(theta0, u theta0) over the prefixes."""
         return Constant(float(np.max(self._moves(theta0))), "proved", "largest over the prefixes, an equality")
 
+    @override
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         if np.isinf(p):
             return self.displacement(theta0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from contraction.arguments import check_finite, check_integer
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_learning_rate
-from contraction.families.noise import Noise
-from contraction.families.own_noise import as_noise
+from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.balls import AffineEnclosure, ball, vector
 from contraction.maps.constants import Constant
 from contraction.maps.spaces import Euclidean
+from contraction.types import override
 
 __all__ = ["QuadraticSGD"]
 
@@ -38,7 +37,7 @@ class QuadraticSGD(CommonLinear):
 
     vectorized = True
 
-    def __init__(self, h: float, noise: Noise | Any = None, dim: int = 1) -> None:
+    def __init__(self, h: float, noise: NoiseLike = None, dim: int = 1) -> None:
         self.h, self.dim = check_finite("the learning rate h", h), check_integer("dim", dim, 1)
         self.noise = as_noise(noise)
         if self.noise.dim not in (None, self.dim):
@@ -53,31 +52,36 @@ class QuadraticSGD(CommonLinear):
         """epsilon, shape (d,) or (R, d)."""
         return self.noise.sample(rng, (self.dim,) if replicas is None else (replicas, self.dim))
 
+    @override
     def apply(self, theta: NDArray, draw: NDArray) -> NDArray:
         return (1 - self.h) * theta + self.h * draw
 
+    @override
     def offset(self, draw: NDArray) -> NDArray:
         return self.h * draw
 
     @property
+    @override
     def contraction(self) -> Constant:
         return Constant(abs(1 - self.h), "proved", "|1 - h|, an equality (Section 3.1)")
 
     @property
+    @override
     def is_constant(self) -> bool:
         return self.h == 1
 
+    @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_learning_rate(self.h, k)
 
     def affine_enclosures(self) -> list[AffineEnclosure]:
-        """A = (1 - h) I around 0, plus h epsilon (Section 3.1)."""
+        """Return A = (1 - h) I around 0, plus h epsilon (Section 3.1)."""
         h = ball(self.h)
         A = [[1 - h if i == j else ball(0) for j in range(self.dim)] for i in range(self.dim)]
         return [AffineEnclosure(A, vector(np.zeros(self.dim)), *noise_box(h, self.noise, self.dim))]
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """The exact supremum of |h (epsilon - theta0)| over the support."""
+        """Return the exact supremum of |h (epsilon - theta0)| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):

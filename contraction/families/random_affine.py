@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,19 @@ from contraction.maps.known import Known
 from contraction.maps.operators import RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Space
+from contraction.types import Draw, Number, Numbers, override
 
 __all__ = ["AffineLaw", "RandomAffine"]
+
+
+class _Declared(TypedDict, total=False):
+    """What `AffineLaw` takes beside the law."""
+
+    contraction: float | None
+    displacement: float | Callable[[NDArray], float] | None
+    space: Space | None
+    known: Known | None
+    moments: SecondMoments | None
 
 
 class RandomAffine(FiniteFamily):
@@ -36,9 +47,9 @@ class RandomAffine(FiniteFamily):
 
     def __init__(
         self,
-        A: Sequence[Any],
-        b: Sequence[Any],
-        weights: Iterable[Any] | None = None,
+        A: Sequence[Numbers],
+        b: Sequence[Numbers],
+        weights: Iterable[Number] | None = None,
         *,
         law: IndexLaw | None = None,
         space: Space | None = None,
@@ -48,8 +59,10 @@ class RandomAffine(FiniteFamily):
         super().__init__(list(zip(A, b, strict=True)), weights, law=law, space=space, name="RandomAffine")
 
     @staticmethod
-    def from_law(draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Any) -> AffineLaw:
-        """A family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
+    def from_law(
+        draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Unpack[_Declared]
+    ) -> AffineLaw:
+        """Return a family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
         return AffineLaw(draw, dim, **declared)
 
 
@@ -125,7 +138,7 @@ class AffineLaw(RandomOperator):
         return A, np.broadcast_to(b, (d,))
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> tuple[NDArray, NDArray]:
-        """(A, b), each with a leading replica axis if there are replicas."""
+        """Return (A, b), each with a leading replica axis if there are replicas."""
         size = 1 if replicas is None else replicas
         many = self._draw(rng, size) if self._draws_many else None
         if replicas is None:
@@ -139,21 +152,25 @@ class AffineLaw(RandomOperator):
             raise ValueError("draw(rng) must always give A of one kind: a number, a diagonal or a matrix")
         return np.stack([A for A, _ in pairs]), np.stack([b for _, b in pairs])
 
+    @override
     def affine(self, draw: tuple[NDArray, NDArray]) -> AffineMaps:
         A, b = draw
         return AffineMaps(A, b, ("scalar", "diagonal", "matrix")[A.ndim - b.ndim + 1])
 
+    @override
     def apply(self, theta: NDArray, draw: tuple[NDArray, NDArray]) -> NDArray:
         maps = self.affine(draw)
         return linear(maps.A, theta, maps.kind) + maps.b
 
     @property
+    @override
     def is_affine(self) -> bool:
         return True
 
     def second_moments(self) -> SecondMoments | None:
-        """The given moments of (A, b)."""
+        """Return the given moments of (A, b)."""
         return self.moments
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
+    @override
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
         return self.affine((np.stack([A for A, _ in draws]), np.stack([b for _, b in draws])))

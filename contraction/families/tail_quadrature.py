@@ -11,9 +11,9 @@ least like t^-q, with q the least exponent over the last octaves. Finitely many 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from scipy.stats.distributions import rv_frozen
 
 __all__ = ["absolute_moment"]
 
@@ -24,7 +24,7 @@ LAST = 40  # octaves from which the exponent of the tail is taken
 MARGIN = 0.01  # an exponent that exceeds p by less is not told from p
 
 
-def absolute_moment(law: Any, p: float, about: float = 0.0) -> float:
+def absolute_moment(law: rv_frozen, p: float, about: float = 0.0) -> float:
     """E |X - about|^p of a frozen law of SciPy without a second moment, at most 2 % too large, by quadrature.
 
     Parameters

@@ -13,10 +13,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Rational
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from contraction.types import Atom, Exact, Numbers
 
 __all__ = [
     "ScaledMaps",
@@ -36,8 +37,8 @@ __all__ = [
 INT64 = 2**63 - 1
 
 
-def as_fraction(x: Any) -> Fraction:
-    """A rational number as a Fraction; floats are refused, because the float 0.1 is not exactly 1/10."""
+def as_fraction(x: Atom) -> Fraction:
+    """Return a rational number as a Fraction; floats are refused, because the float 0.1 is not exactly 1/10."""
     if isinstance(x, Rational):
         return Fraction(int(x.numerator), int(x.denominator))
     if isinstance(x, np.integer):
@@ -47,14 +48,14 @@ def as_fraction(x: Any) -> Fraction:
     raise TypeError(f"exact laws need integers or Fractions, got {x!r}: write Fraction(1, 10) for 0.1")
 
 
-def integers(values: Sequence[Any]) -> tuple[list[int], int]:
+def integers(values: Sequence[Exact]) -> tuple[list[int], int]:
     """Rationals over their common denominator: (numerators, denominator)."""
     exact = [as_fraction(v) for v in values]
     scale = math.lcm(*{f.denominator for f in exact})
     return [f.numerator * (scale // f.denominator) for f in exact], scale
 
 
-def array(values: Any, bound: int) -> NDArray:
+def array(values: ArrayLike, bound: int) -> NDArray:
     """Integers as int64 if ``bound`` fits, as Python integers otherwise."""
     return np.array(values, dtype=np.int64 if bound <= INT64 else object)
 
@@ -86,7 +87,7 @@ class ScaledMaps:
     R: int
 
     def steps(self, start: NDArray, scale: int, length: int) -> tuple[NDArray, list[Step]]:
-        """The start and ``length`` steps, as int64 if no intermediate number can overflow, else as Python integers."""
+        """Return the start and ``length`` steps, as int64 if no number can overflow, else as Python integers."""
         row_sum = int(np.abs(self.alpha).sum(axis=-1).max())
         shift = int(np.abs(self.beta).max())
         size = largest = max(abs(int(x)) for x in start)
@@ -102,7 +103,7 @@ class ScaledMaps:
         ]
 
 
-def scaled_maps(maps: Sequence[tuple[Any, Any]]) -> ScaledMaps:
+def scaled_maps(maps: Sequence[tuple[Numbers, Numbers]]) -> ScaledMaps:
     """Affine maps (A, b) with rational entries over one denominator; A is a number, a diagonal or a matrix."""
     forms = [(np.asarray(A, dtype=object), np.atleast_1d(np.asarray(b, dtype=object))) for A, b in maps]
     dims = {len(b) for _, b in forms} | {A.shape[-1] for A, _ in forms if A.ndim}
@@ -119,8 +120,8 @@ def scaled_maps(maps: Sequence[tuple[Any, Any]]) -> ScaledMaps:
     )
 
 
-def scale_start(maps: ScaledMaps, theta0: Any) -> tuple[NDArray, int, bool]:
-    """The start as integers (d,), their scale, and whether points are plain numbers."""
+def scale_start(maps: ScaledMaps, theta0: Numbers) -> tuple[NDArray, int, bool]:
+    """Return the start as integers (d,), their scale, and whether points are plain numbers."""
     entries = np.asarray(theta0, dtype=object)
     d = maps.beta.shape[1]
     if entries.ndim > 1 or entries.size not in (1, d):
@@ -187,10 +188,10 @@ def listed_values(
 
 
 def callable_values(
-    maps: Sequence[Callable[[Any], Any]], positions: Sequence[int], words: NDArray, theta0: Any
+    maps: Sequence[Callable[[Atom], Atom]], positions: Sequence[int], words: NDArray, theta0: Atom
 ) -> list[Hashable]:
     """Values of a word for the listed draws by applying the maps themselves; common inner parts are applied once."""
-    known: dict[tuple[int, ...], Any] = {(): theta0}
+    known: dict[tuple[int, ...], Atom] = {(): theta0}
     out = []
     for word in words.tolist():
         inner = tuple(word[j - 1] for j in reversed(positions))
@@ -203,8 +204,8 @@ def callable_values(
     return out
 
 
-def as_hashable(point: Any) -> Hashable:
-    """A point of a law: arrays and lists become tuples; floats are refused."""
+def as_hashable(point: Atom) -> Hashable:
+    """Return a point of a law: arrays and lists become tuples; floats are refused."""
     if isinstance(point, np.ndarray):
         point = point.tolist()
     if isinstance(point, list | tuple):

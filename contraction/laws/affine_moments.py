@@ -9,12 +9,12 @@ are independent, whereas the mean square of forward increments tends to tr V + t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.laws.random_affine import RandomAffineMoments
 from contraction.maps.operators import RandomOperator
 from contraction.values import Value
 
@@ -64,19 +64,19 @@ class AffineMoments(Value):
 
     # --- one iterate --------------------------------------------------------------------------------------------
 
-    def power(self, n: int) -> NDArray:
-        """A^n."""
+    def power(self, n: int | np.integer) -> NDArray:
+        """Return A^n."""
         return np.linalg.matrix_power(self.A, check_integer("the index of an iterate", n))
 
-    def mean(self, n: int) -> NDArray:
+    def mean(self, n: int | np.integer) -> NDArray:
         """E theta_n, shape (d,), the same for forward and backward iterates."""
         return self._doubled(n)[0] + self.power(n) @ self.theta0
 
-    def covariance(self, n: int) -> NDArray:
+    def covariance(self, n: int | np.integer) -> NDArray:
         """S_n = Cov theta_n, shape (d, d), the same forward and backward; computed with O(log n) products."""
         return self._doubled(n)[1]
 
-    def _doubled(self, n: int) -> tuple[NDArray, NDArray]:
+    def _doubled(self, n: int | np.integer) -> tuple[NDArray, NDArray]:
         """(sum_{j<n} A^j m, S_n) by doubling: S_{2n} = S_n + A^n S_n A^nT."""
         d = len(self.m)
         mean, S, P = np.zeros(d), np.zeros((d, d)), np.eye(d)
@@ -118,22 +118,22 @@ class AffineMoments(Value):
 
     # --- pairs of iterates --------------------------------------------------------------------------------------
 
-    def backward_covariance(self, n: int, m: int) -> NDArray:
+    def backward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(theta_n^B, theta_m^B) = S_{min(n, m)}: backward increments are independent."""
         return self.covariance(min(check_integer("the index of an iterate", i) for i in (n, m)))
 
-    def forward_covariance(self, n: int, m: int) -> NDArray:
+    def forward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(theta_n^F, theta_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""
         if n < m:
             return self.forward_covariance(m, n).T
         return self.power(n - m) @ self.covariance(m)
 
-    def backward_increment(self, n: int) -> float:
+    def backward_increment(self, n: int | np.integer) -> float:
         """E ‖theta_{n+1}^B - theta_n^B‖^2 = ‖A^n (A theta0 + m - theta0)‖^2 + tr(A^n V A^nT) -> 0."""
         P = self.power(n)
         return _square(P @ self._first_step) + _trace(P, self.V)
 
-    def forward_increment(self, n: int) -> float:
+    def forward_increment(self, n: int | np.integer) -> float:
         """E ‖theta_{n+1}^F - theta_n^F‖^2 = tr V + tr(K S_n K^T) + ‖K mu_n + m‖^2 with K = A - I."""
         K = self.A - np.eye(len(self.m))
         return float(np.trace(self.V)) + _trace(K, self.covariance(n)) + _square(K @ self.mean(n) + self.m)
@@ -150,7 +150,7 @@ class AffineMoments(Value):
 
     # --- the limit ----------------------------------------------------------------------------------------------
 
-    def limit_distance(self, n: int) -> float:
+    def limit_distance(self, n: int | np.integer) -> float:
         """E ‖theta_inf - theta_n^B‖^2 = tr(A^n S A^nT) + ‖A^n (theta0 - theta*)‖^2, theta_inf the backward limit."""
         P = self.power(n)
         return _trace(P, self.stationary_covariance) + _square(P @ (self.theta0 - self.stationary_mean))
@@ -160,7 +160,7 @@ class AffineMoments(Value):
         """The L^2 rate: E ‖theta_inf - theta_n^B‖^2 decays like rate^{2n} (times powers of n if A is defective)."""
         return self.radius
 
-    def gaussian_distance(self, n: int) -> float:
+    def gaussian_distance(self, n: int | np.integer) -> float:
         """W_2 between the law of theta_n and the stationary law for Gaussian b; a lower bound for every other b.
 
         See `gelbrich_distance`. In one dimension, with the stationary mean as start, it is s (1 - √(1 - k^{2n})), where
@@ -180,7 +180,7 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
     return float(np.sqrt(max(gap, 0.0) + _square(mean - other_mean)))
 
 
-def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
+def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMoments | RandomAffineMoments:
     """Moments of a family's iterates: `AffineMoments` for a common linear part, else `RandomAffineMoments`.
 
     Parameters
@@ -208,8 +208,6 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> Any:
         return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
     known = family.second_moments()
     if known is not None:
-        from contraction.laws.random_affine import RandomAffineMoments
-
         return RandomAffineMoments.from_moments(known, theta0)
     raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
 

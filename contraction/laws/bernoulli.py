@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -18,14 +17,15 @@ from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.maps.orders import Order
+from contraction.types import Exact
 
 __all__ = ["bernoulli_law", "cantor_cdf", "golden_law", "golden_value"]
 
 
 def bernoulli_law(
-    h: Any, n: int, theta0: Any = 0, *, values: Sequence[Any] = (0, 1), order: Order | None = None
+    h: Exact, n: int, theta0: Exact = 0, *, values: Sequence[Exact] = (0, 1), order: Order | None = None
 ) -> ExactLaw:
-    """The exact law of iterate n: 2^n equally likely words, at (1-h)^n theta0 + h sum_j (1-h)^j epsilon_j.
+    """Return the exact law of iterate n: 2^n equally likely words, at (1-h)^n theta0 + h sum_j (1-h)^j epsilon_j.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def bernoulli_law(
     return merged_law([(1 - h, h * as_fraction(v)) for v in values], n, theta0, order=order)
 
 
-def cantor_cdf(x: Any) -> Fraction:
+def cantor_cdf(x: Exact) -> Fraction:
     """Cantor's distribution function at a rational, exactly: the limit law at h = 2/3.
 
     The ternary digits of a rational are eventually periodic, and one period gives a linear equation for the value.
@@ -75,7 +75,7 @@ def cantor_cdf(x: Any) -> Fraction:
 
 
 def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
-    """The exact law of iterate n from 0 at h = 1 - 1/phi, epsilon in {0, 1}: points (a, b) stand for a + b phi.
+    """Return the exact law of iterate n from 0 at h = 1 - 1/phi, epsilon in {0, 1}: points (a, b) stand for a + b phi.
 
     Multiplication by 1 - h = 1/phi = phi - 1 sends (a, b) to (b - a, a), and h = 2 - phi. Different words give the same
     point, because 1/phi = 1/phi^2 + 1/phi^3.
@@ -84,6 +84,6 @@ def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
     return merged_law([(shrink, [0, 0]), (shrink, [2, -1])], n, [0, 0], order=order)
 
 
-def golden_value(point: Sequence[Any]) -> float:
-    """a + b phi as a float."""
+def golden_value(point: Sequence[Exact]) -> float:
+    """Return a + b phi as a float."""
     return float(point[0]) + float(point[1]) * (1 + 5**0.5) / 2

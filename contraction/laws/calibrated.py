@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_probability
+from contraction.laws.exact import ExactLaw
 from contraction.values import Value
 
 __all__ = [
@@ -154,7 +154,7 @@ def _check_discrepancy(discrepancy: float) -> None:
 
 def one_sample_test(
     sample: ArrayLike,
-    law: Any,
+    law: Callable[[NDArray], ArrayLike] | ExactLaw,
     rates: Rates,
     *,
     left: Callable[[NDArray], ArrayLike] | None = None,
@@ -272,9 +272,9 @@ def _sample(sample: ArrayLike) -> NDArray:
 
 
 def _distribution(
-    law: Any, left: Any, slack: float
+    law: Callable[[NDArray], ArrayLike] | ExactLaw, left: Callable[[NDArray], ArrayLike] | None, slack: float
 ) -> tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]:
-    """x -> P(X <= x) and x -> P(X < x), both shifted by the slack towards fewer rejections (conservatively)."""
+    """Return x -> P(X <= x) and x -> P(X < x), both shifted by the slack towards fewer rejections (conservatively)."""
     if callable(law):
         before = law if left is None else left
         return lambda x: np.asarray(law(x + slack), dtype=float), lambda x: np.asarray(before(x - slack), dtype=float)
@@ -290,7 +290,7 @@ def _distribution(
 
 @lru_cache(maxsize=256)
 def _closest(n: int, rate: float) -> float:
-    """A number that exceeds sup |F_n - F| with probability at most ``rate``, for a law without atoms."""
+    """Return a number that exceeds sup |F_n - F| with probability at most ``rate``, for a law without atoms."""
     from scipy.stats import kstwo
 
     return float(kstwo.ppf(rate, n))

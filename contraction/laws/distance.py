@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,10 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_probability
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
-from contraction.laws.enumerate import _unpack, _weights
+from contraction.laws.enumerate import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.maps.errors import NotCertified
+from contraction.maps.operators import RandomOperator
+from contraction.types import Exact, Number
 from contraction.values import Value
 
 __all__ = [
@@ -36,8 +37,6 @@ __all__ = [
     "wasserstein",
     "wasserstein_to_uniform",
 ]
-
-Number = Fraction | float
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +67,7 @@ class Bracket(Value):
         if not self.lower <= self.upper:
             raise ValueError(f"a bracket needs lower <= upper, got {self.lower} > {self.upper}")
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: Number) -> bool:
         return bool(self.lower <= value <= self.upper)
 
 
@@ -95,7 +94,7 @@ def wasserstein(first: ExactLaw, second: ExactLaw, p: float = 1) -> Number:
     return float(sum((m * g ** _exact_power(p) for m, g in gaps), Fraction(0))) ** (1 / p)
 
 
-def wasserstein_to_uniform(law: ExactLaw, low: Any, high: Any, p: float = 1) -> Number:
+def wasserstein_to_uniform(law: ExactLaw, low: Exact, high: Exact, p: float = 1) -> Number:
     """W_p between an exact real law and the uniform law on [low, high]; a Fraction for p = 1 and inf, else a float.
 
     An atom x of quantile levels [u, v] is moved to the interval [q(u), q(v)], q(u) = low + (high - low) u.
@@ -121,13 +120,13 @@ def wasserstein_to_uniform(law: ExactLaw, low: Any, high: Any, p: float = 1) -> 
     return Fraction(total) if p == 1 else float(total) ** (1 / p)
 
 
-def _signed_power(x: Fraction, p: float) -> Any:
+def _signed_power(x: Fraction, p: float) -> Number:
     """sign(x) |x|^(p+1), the antiderivative of (p+1) |x|^p; exact for integer p."""
     power = abs(x) ** (int(p) + 1) if p == int(p) else float(abs(x)) ** (p + 1)
     return power if x >= 0 else -power
 
 
-def _exact_power(p: float) -> Any:
+def _exact_power(p: float) -> int | float:
     return int(p) if p == int(p) else p
 
 
@@ -164,7 +163,7 @@ def _check_p(p: float) -> None:
 # --- coupling ---------------------------------------------------------------------------------------------------------
 
 
-def coupling_bound(k: Any, displacement: Any, n: int) -> Any:
+def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
     """k^n D / (1 - k) >= W_p(law theta_n, mu) with D = ‖d(theta0, T theta0)‖_p; exact for Fractions (0^0 = 1).
 
     Raises
@@ -180,12 +179,12 @@ def coupling_bound(k: Any, displacement: Any, n: int) -> Any:
 
 
 def exact_bracket(
-    maps: Any,
+    maps: ExactMaps,
     n: int,
-    theta0: Any = 0,
+    theta0: Exact = 0,
     *,
     p: float = math.inf,
-    weights: Sequence[Any] | None = None,
+    weights: Sequence[Exact] | None = None,
     later: int | None = None,
     limit: Callable[[ExactLaw], Number] | None = None,
 ) -> Bracket:
@@ -207,15 +206,19 @@ def exact_bracket(
     ------
     NotCertified
         If some |a_i| >= 1.
+    TypeError
+        If a map is a function.
     ValueError
         If p < 1 or another argument is invalid.
     """
     _check_p(p)
-    listed, weights = _unpack(maps, weights)
-    chances = _weights(weights, len(listed))
+    listed, chances = independent_maps(maps, weights)
+    pairs = affine_pairs(listed)
+    if pairs is None:
+        raise TypeError("exact_bracket needs affine maps as pairs (a, b), got functions")
     live = [
         (as_fraction(np.asarray(a, dtype=object).item()), as_fraction(np.asarray(b, dtype=object).item()), w)
-        for (a, b), w in zip(listed, chances, strict=True)
+        for (a, b), w in zip(pairs, chances, strict=True)
         if w
     ]
     start = as_fraction(theta0)
@@ -247,7 +250,7 @@ def exact_bracket(
     )
 
 
-def moment_bracket(family: Any, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:
+def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:
     """Lower and upper bounds on W_p(law theta_n, limit) for affine families from their moments.
 
     The upper bound is (E ‖theta_inf - theta_n^B‖^2)^{1/2} for p <= 2, and k^n ‖D‖_p / (1 - k) for p > 2. The lower
@@ -289,7 +292,9 @@ def lipschitz_lower_bound(
     false_alarm: float,
     far_distance: float = 0.0,
 ) -> float:
-    """A lower bound on W_1(law theta_n, limit), and so on every W_p, from draws, with confidence 1 - ``false_alarm``.
+    """Return a lower bound on W_1(law theta_n, limit) from draws, with confidence 1 - ``false_alarm``.
+
+    It is a lower bound on every W_p as well.
 
     Parameters
     ----------

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias, TypeGuard, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
-from contraction.families.index_laws import IID
+from contraction.families.index_laws import IID, reversal_gaps
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw, LawComparison, compare_laws
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.orders import Backward, Forward, Order, check_order, full_word
+from contraction.types import Atom, Exact, Number, Numbers
 
 __all__ = [
     "compare_orders",
@@ -33,14 +34,31 @@ __all__ = [
 
 MOST_WORDS = 2**25
 
+#: Words of map numbers with their probabilities.
+Words: TypeAlias = Iterable[tuple[Sequence[int], Number]]
+LawOfLength: TypeAlias = Callable[[int], Words]
+
+
+@runtime_checkable
+class LawOfWords(Protocol):
+    """A law of words, such as those of `contraction.families`."""
+
+    def words(self, n: int) -> Words:
+        """Return every word of length n of positive probability with this probability."""
+        ...
+
+
 #: Weights (i.i.d.; None: equal), an object with ``words(n)``, or a function n -> pairs (word, probability).
-IndexLaw: TypeAlias = Any
+IndexLawLike: TypeAlias = Sequence[Number] | LawOfWords | LawOfLength | None
+#: An affine map as a pair (A, b) of exact numbers, or a function of one point.
+ExactMap: TypeAlias = tuple[Numbers, Numbers] | Callable[[Atom], Atom]
+ExactMaps: TypeAlias = FiniteFamily | Iterable[ExactMap | AffineMaps]
 
 
 def exact_law(
-    maps: Any, n: int, theta0: Any = 0, *, order: Order | None = None, index_law: IndexLaw = None
+    maps: ExactMaps, n: int, theta0: Numbers = 0, *, order: Order | None = None, index_law: IndexLawLike = None
 ) -> ExactLaw:
-    """The exact law of iterate n over all draws of T_1, …, T_n from finitely many maps.
+    """Return the exact law of iterate n over all draws of T_1, …, T_n from finitely many maps.
 
     Parameters
     ----------
@@ -74,12 +92,12 @@ def exact_law(
 
 
 def exact_laws(
-    maps: Any,
+    maps: ExactMaps,
     n: int,
-    theta0: Any = 0,
+    theta0: Numbers = 0,
     *,
     orders: Sequence[Order] = (Forward(), Backward()),
-    index_law: IndexLaw = None,
+    index_law: IndexLawLike = None,
 ) -> tuple[ExactLaw, ...]:
     """Exact laws of iterate n under several orders over the same words; see `exact_law` for the parameters."""
     draws = _Draws(maps, index_law, n)
@@ -91,47 +109,47 @@ def exact_laws(
 
 
 def compare_orders(
-    maps: Any,
+    maps: ExactMaps,
     n: int,
-    theta0: Any = 0,
+    theta0: Numbers = 0,
     *,
     orders: tuple[Order, Order] = (Forward(), Backward()),
-    index_law: IndexLaw = None,
+    index_law: IndexLawLike = None,
 ) -> LawComparison:
     """Decide exactly whether iterate n has the same law under two orders (Theorem 2.6); if not, name an atom."""
     return compare_laws(*exact_laws(maps, n, theta0, orders=orders, index_law=index_law))
 
 
 def pair_law(
-    maps: Any,
+    maps: ExactMaps,
     n: int,
-    theta0: Any = 0,
+    theta0: Numbers = 0,
     *,
     orders: tuple[Order, Order] = (Forward(), Backward()),
-    index_law: IndexLaw = None,
+    index_law: IndexLawLike = None,
 ) -> ExactLaw:
-    """The exact joint law of iterate n under two orders of the same maps; points are pairs."""
+    """Return the exact joint law of iterate n under two orders of the same maps; points are pairs."""
     draws = _Draws(maps, index_law, n)
-    pairs = [draws.values(order, theta0) for order in orders]
-    if draws.affine is None:
-        return draws.law([(p, q) for p, q in zip(pairs[0][0], pairs[1][0], strict=True)], 1, False)
-    scale = math.lcm(pairs[0][1], pairs[1][1])
-    values = np.concatenate([_words.rescaled(x, scale // s) for x, s, _ in pairs], axis=1)
+    (x, x_scale, scalar), (y, y_scale, _) = (draws.values(order, theta0) for order in orders)
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        return draws.law(list(zip(x, y, strict=True)), 1, False)
+    scale = math.lcm(x_scale, y_scale)
+    values = np.concatenate([_words.rescaled(x, scale // x_scale), _words.rescaled(y, scale // y_scale)], axis=1)
     law = draws.law(values, scale, False)
-    if pairs[0][2]:
+    if scalar:
         return law
-    d = pairs[0][0].shape[1]
+    d = x.shape[1]
     return law.image(lambda p: (p[:d], p[d:]))
 
 
-def exchangeable_pair(maps: Any, n: int, theta0: Any = 0, *, index_law: IndexLaw = None) -> LawComparison:
+def exchangeable_pair(maps: ExactMaps, n: int, theta0: Numbers = 0, *, index_law: IndexLawLike = None) -> LawComparison:
     """Whether (forward iterate n, backward iterate n) is exchangeable, which `sign_flip_test` assumes (row 73)."""
     law = pair_law(maps, n, theta0, index_law=index_law)
     return compare_laws(law, law.image(lambda p: (p[1], p[0])))
 
 
-def word_law(index_law: IndexLaw, n: int, count: int | None = None) -> ExactLaw:
-    """The law of the word: points are tuples of map numbers, position 1 first."""
+def word_law(index_law: IndexLawLike, n: int, count: int | None = None) -> ExactLaw:
+    """Return the law of the word: points are tuples of map numbers, position 1 first."""
     words, masses, total = _listed(index_law, n, count)
     law: dict[tuple[int, ...], Fraction] = {}
     for word, mass in zip(words.tolist(), masses, strict=True):
@@ -139,23 +157,27 @@ def word_law(index_law: IndexLaw, n: int, count: int | None = None) -> ExactLaw:
     return ExactLaw(law)
 
 
-def reversible(index_law: IndexLaw, n: int, count: int | None = None) -> LawComparison:
-    """Whether the word of length n has the law of its reversal, which suffices for Theorem 2.6 (row 39)."""
-    law = word_law(index_law, n, count)
-    return compare_laws(law, law.image(lambda word: word[::-1]))
+def reversible(index_law: IndexLawLike, n: int, count: int | None = None) -> LawComparison:
+    """Decide whether the word of length n has the law of its reversal, which suffices for Theorem 2.6 (row 39)."""
+    law = word_law(index_law, n, count).counter()
+    gaps = reversal_gaps(law, n)
+    if not gaps:
+        return LawComparison(True, total_variation=Fraction(0))
+    word = max(gaps, key=lambda w: abs(gaps[w]))
+    masses = law.get(word, Fraction(0)), law.get(word[::-1], Fraction(0))
+    return LawComparison(False, word, masses, Fraction(sum(abs(gap) for gap in gaps.values())) / 2)
 
 
-def is_stationary(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None) -> LawComparison:
+def is_stationary(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None = None) -> LawComparison:
     """Whether a law is stationary: compare the law of T(X), T independent of X, with that of X."""
     return compare_laws(push_forward(law, maps, weights), law)
 
 
-def push_forward(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None) -> ExactLaw:
-    """The law of T(X) for X of the given law and an independent T with the given weights (None: equal)."""
-    listed, weights = _unpack(maps, weights)
+def push_forward(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None = None) -> ExactLaw:
+    """Return the law of T(X) for X of the given law and an independent T with the given weights (None: equal)."""
+    listed, chances = independent_maps(maps, weights)
     functions = [_function(m) for m in listed]
-    chances = _weights(weights, len(functions))
-    masses: dict[Any, Fraction] = {}
+    masses: dict[Atom, Fraction] = {}
     for point, mass in law.counter().items():
         for function, chance in zip(functions, chances, strict=True):
             key = _words.as_hashable(function(point))
@@ -169,11 +191,12 @@ def push_forward(law: ExactLaw, maps: Any, weights: Sequence[Any] | None = None)
 class _Draws:
     """All words with their masses: every word of M i.i.d. maps, or the words that an index law lists."""
 
-    def __init__(self, maps: Any, index_law: IndexLaw, n: int) -> None:
+    def __init__(self, maps: ExactMaps, index_law: IndexLawLike, n: int) -> None:
         self.maps, index_law = _unpack(maps, index_law)
         self.n = check_integer("the number of maps n", n)
         M = len(self.maps)
-        self.affine = _words.scaled_maps(self.maps) if not any(map(callable, self.maps)) else None
+        pairs = affine_pairs(self.maps)
+        self.affine = None if pairs is None else _words.scaled_maps(pairs)
         self.words: NDArray | None = None
         self.masses: NDArray | None = None
         if _is_iid(index_law):
@@ -192,8 +215,8 @@ class _Draws:
             self.words, masses, self.total = _listed(index_law, self.n, M)
             self.masses = _words.array(masses, self.total)
 
-    def values(self, order: Order, theta0: Any) -> tuple[Any, int, bool]:
-        """The iterate for every word: integers (K, d) with their scale, or a list of points if maps are functions."""
+    def values(self, order: Order, theta0: Numbers) -> tuple[NDArray | list[Atom], int, bool]:
+        """Return the iterate for every word: integers (K, d) with their scale, or a list of points for functions."""
         check_order(order, [self.n], self.n)
         positions = full_word(order, self.n)
         if self.affine is None:
@@ -207,41 +230,59 @@ class _Draws:
             values, scale = _words.listed_values(self.affine, positions, self.words, start, scale)
         return values, scale, scalar
 
-    def law(self, values: Any, scale: int, scalar: bool) -> ExactLaw:
-        if self.affine is not None:
+    def law(self, values: NDArray | list[Atom], scale: int, scalar: bool) -> ExactLaw:
+        if isinstance(values, np.ndarray):
             return ExactLaw.from_integers(values, scale, self.masses, self.total, scalar)
-        totals: dict[Any, int] = {}
+        totals: dict[Atom, int] = {}
         weights = [1] * len(values) if self.masses is None else self.masses.tolist()
         for point, mass in zip(values, weights, strict=True):
             totals[point] = totals.get(point, 0) + mass
         return ExactLaw({p: Fraction(m, self.total) for p, m in totals.items()})
 
 
-def _unpack(maps: Any, index_law: IndexLaw) -> tuple[list[Any], IndexLaw]:
-    """A list of pairs (A, b) or of functions, and weights or a law of words."""
-    of_family = isinstance(maps, FiniteFamily)
-    if of_family:
+def _unpack(maps: ExactMaps, index_law: IndexLawLike) -> tuple[list[ExactMap], IndexLawLike]:
+    """Return a list of pairs (A, b) or of functions, and weights or a law of words."""
+    if isinstance(maps, FiniteFamily):
+        forms = [m if isinstance(m, AffineMaps) else _on_numbers(m) for m in maps.forms]
         index_law = maps.law if index_law is None else index_law
-        maps = maps.forms
     elif isinstance(maps, RandomOperator):
         raise TypeError(f"exact laws need a FiniteFamily or a list of maps, got {maps!r}")
-    listed = [(m.A, m.b) if isinstance(m, AffineMaps) else m for m in maps]
-    if not listed:
+    else:
+        forms = list(maps)
+    if not forms:
         raise ValueError("there must be at least one map, got none")
-    if of_family:
-        listed = [_on_numbers(m) if callable(m) else m for m in listed]
-    return listed, _without_words(index_law)
+    return [(m.A, m.b) if isinstance(m, AffineMaps) else m for m in forms], _without_words(index_law)
 
 
-def _without_words(index_law: IndexLaw) -> IndexLaw:
-    """The weights of i.i.d. indices, which need no list of words; any other law unchanged."""
+def independent_maps(maps: ExactMaps, weights: Sequence[Exact] | None) -> tuple[list[ExactMap], list[Fraction]]:
+    """Return a list of maps and their probabilities, which must not depend on the position in the word.
+
+    Raises
+    ------
+    ValueError
+        If the maps are not independent, or there is not one probability per map.
+    """
+    listed, law = _unpack(maps, weights)
+    if not _is_iid(law):
+        raise ValueError(f"this law needs independent maps, got {law!r}; use exact_law for other laws of words")
+    return listed, _weights(law, len(listed))
+
+
+def affine_pairs(maps: Sequence[ExactMap]) -> list[tuple[Numbers, Numbers]] | None:
+    """Return the maps if all of them are pairs (A, b), None otherwise."""
+    pairs = [m for m in maps if not callable(m)]
+    return pairs if len(pairs) == len(maps) else None
+
+
+def _without_words(index_law: IndexLawLike) -> IndexLawLike:
+    """Return the weights of i.i.d. indices, which need no list of words; any other law unchanged."""
     return index_law.weights if isinstance(index_law, IID) else index_law
 
 
-def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
+def _on_numbers(function: Callable[[NDArray], ArrayLike]) -> Callable[[Atom], Atom]:
     """Wrap a family's function of points (..., d) so that it also takes a number as a point with one coordinate."""
 
-    def apply(x: Any) -> Any:
+    def apply(x: Atom) -> Atom:
         if isinstance(x, np.ndarray):
             return np.asarray(function(x))
         return np.asarray(function(np.array([x], dtype=object))).reshape(-1)[0]
@@ -249,11 +290,11 @@ def _on_numbers(function: Callable[[NDArray], Any]) -> Callable[[Any], Any]:
     return apply
 
 
-def _is_iid(index_law: IndexLaw) -> bool:
-    return index_law is None or (not callable(index_law) and not hasattr(index_law, "words"))
+def _is_iid(index_law: IndexLawLike) -> TypeGuard[Sequence[Number] | None]:
+    return not callable(index_law) and not isinstance(index_law, LawOfWords)
 
 
-def _weights(weights: Any, count: int) -> list[Fraction]:
+def _weights(weights: Sequence[Number] | None, count: int) -> list[Fraction]:
     if weights is None:
         return [Fraction(1, count)] * count
     exact = [as_fraction(w) for w in weights]
@@ -262,14 +303,16 @@ def _weights(weights: Any, count: int) -> list[Fraction]:
     return exact
 
 
-def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
+def _listed(index_law: IndexLawLike, n: int, count: int | None) -> tuple[NDArray, list[int], int]:
     """Words (K, n) of positive probability, their masses as integers, and the total of these."""
     if _is_iid(index_law):
         if index_law is None and count is None:
             raise ValueError("the word of equally likely maps needs their count")
-        index_law = IID(_weights(index_law, int(count or 0) if index_law is None else len(index_law)))
-    source = index_law.words if hasattr(index_law, "words") else index_law
-    pairs = [(tuple(word), as_fraction(mass)) for word, mass in source(n)]
+        size = int(count or 0) if index_law is None else len(index_law)
+        listed: Words = IID(_weights(index_law, size)).words(n)
+    else:
+        listed = index_law.words(n) if isinstance(index_law, LawOfWords) else cast("LawOfLength", index_law)(n)
+    pairs = [(tuple(word), as_fraction(mass)) for word, mass in listed]
     total = sum((mass for _, mass in pairs), Fraction(0))
     if total != 1 or any(mass < 0 for _, mass in pairs):
         raise ValueError(f"an index law must give words of length {n} masses >= 0 with sum one, got the sum {total}")
@@ -284,15 +327,15 @@ def _listed(index_law: IndexLaw, n: int, count: int | None) -> tuple[NDArray, li
     return words, masses, scale
 
 
-def _function(one: Any) -> Callable[[Any], Any]:
-    """An exact map of one point: the function itself, or an affine pair (A, b)."""
+def _function(one: ExactMap) -> Callable[[Atom], Atom]:
+    """Return an exact map of one point: the function itself, or an affine pair (A, b)."""
     if callable(one):
         return one
     form = _words.scaled_maps([one])
     A = [[Fraction(a, form.Q) for a in row] for row in form.alpha[0]]
     b = [Fraction(x, form.R) for x in form.beta[0]]
 
-    def apply(x: Any) -> Any:
+    def apply(x: Atom) -> Atom:
         if not isinstance(x, tuple | list | np.ndarray):
             if len(b) > 1:
                 raise ValueError(f"the maps act on {len(b)} coordinates, got the point {x}")
@@ -303,8 +346,16 @@ def _function(one: Any) -> Callable[[Any], Any]:
     return apply
 
 
-def _point(theta0: Any) -> Any:
-    """A start for functions: numbers become Fractions, lists and arrays object arrays; other points stay unchanged."""
+def _point(theta0: Atom) -> Atom:
+    """Return a start for functions: numbers become Fractions, lists and arrays object arrays.
+
+    Other points stay unchanged.
+
+    Raises
+    ------
+    TypeError
+        If the start is a float, or contains one.
+    """
     if isinstance(theta0, np.ndarray | list):
         return np.array([as_fraction(x) for x in np.asarray(theta0, dtype=object)], dtype=object)
     if isinstance(theta0, float):

@@ -12,13 +12,13 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
+from contraction.types import Atom, Exact, Number
 from contraction.values import Value, plain
 
 __all__ = ["ExactLaw", "LawComparison", "compare_laws"]
@@ -40,7 +40,7 @@ class ExactLaw(Mapping):
         If a mass is negative or the masses do not sum to one.
     """
 
-    def __init__(self, masses: Mapping[Any, Any]) -> None:
+    def __init__(self, masses: Mapping[Atom, Exact]) -> None:
         exact: dict[Hashable, Fraction] = {}
         for point, mass in masses.items():
             key = _words.as_hashable(point)
@@ -55,7 +55,15 @@ class ExactLaw(Mapping):
 
     @classmethod
     def from_integers(cls, values: NDArray, scale: int, masses: NDArray | None, total: int, scalar: bool) -> ExactLaw:
-        """The law of values (K, d) / scale with masses (K,) / total (None: mass 1 each), with equal atoms merged."""
+        """Return the law of values (K, d) / scale with masses (K,) / total; equal atoms are merged.
+
+        Without masses every value has mass 1 / total.
+
+        Raises
+        ------
+        ValueError
+            If the masses do not sum to one.
+        """
         law = cls.__new__(cls)
         law._counter = None
         law._atoms, law._masses = _words.collect(values, masses)
@@ -64,8 +72,8 @@ class ExactLaw(Mapping):
             raise ValueError(f"masses must sum to one, got {Fraction(int(np.sum(law._masses)), total)}")
         return law
 
-    def counter(self) -> dict[Any, Fraction]:
-        """The law as a plain dictionary {point: Fraction}."""
+    def counter(self) -> dict[Atom, Fraction]:
+        """Return the law as a plain dictionary {point: Fraction}."""
         if self._counter is None:
             assert self._atoms is not None
             points = ([Fraction(x, self._scale) for x in row] for row in self._atoms.tolist())
@@ -74,13 +82,13 @@ class ExactLaw(Mapping):
             self._counter = dict(zip(keys, masses, strict=True))
         return dict(self._counter)
 
-    def __getitem__(self, point: Any) -> Fraction:
+    def __getitem__(self, point: Atom) -> Fraction:
         if self._counter is None:
             self.counter()
         assert self._counter is not None
         return self._counter[point]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Atom]:
         return iter(self.counter())
 
     def __len__(self) -> int:
@@ -92,7 +100,7 @@ class ExactLaw(Mapping):
     def __hash__(self) -> int:
         return hash(frozenset(self.counter().items()))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return ``"type"`` and ``"masses"``, a JSON-ready list of pairs (atom, mass) with Fractions as strings."""
         return {"type": "ExactLaw", "masses": plain(list(self.counter().items()))}
 
@@ -106,33 +114,33 @@ class ExactLaw(Mapping):
 
     # --- moments ----------------------------------------------------------------------------------------------
 
-    def expectation(self, function: Callable[[Any], Any]) -> Any:
+    def expectation(self, function: Callable[[Atom], Number]) -> Number:
         """E f(X) for a function f of one point; exact if f is exact."""
         return sum(mass * function(point) for point, mass in self.counter().items())
 
-    def mean(self) -> Any:
+    def mean(self) -> Atom:
         """Mean, exact: a Fraction, or a tuple for points with coordinates."""
         if self._scalar_points():
             return self.expectation(lambda x: x)
         columns = zip(*([m * x for x in p] for p, m in self.counter().items()), strict=True)
         return tuple(sum(column) for column in columns)
 
-    def variance(self) -> Any:
+    def variance(self) -> Number:
         """Variance of a real law, or the sum of those of the coordinates (the trace of the covariance), exact."""
         mean = self.mean()
         if self._scalar_points():
             return self.expectation(lambda x: (x - mean) ** 2)
         return self.expectation(lambda p: sum((x - m) ** 2 for x, m in zip(p, mean, strict=True)))
 
-    def cdf(self, x: Any) -> Fraction:
+    def cdf(self, x: Atom) -> Fraction:
         """P(X <= x) for a real law; componentwise for points with coordinates."""
         if self._scalar_points():
             return sum((m for p, m in self.counter().items() if p <= x), Fraction(0))
         inside = (m for p, m in self.counter().items() if all(a <= b for a, b in zip(p, x, strict=True)))
         return sum(inside, Fraction(0))
 
-    def image(self, function: Callable[[Any], Any]) -> ExactLaw:
-        """The law of f(X)."""
+    def image(self, function: Callable[[Atom], Atom]) -> ExactLaw:
+        """Return the law of f(X)."""
         masses: dict[Hashable, Fraction] = {}
         for point, mass in self.counter().items():
             key = _words.as_hashable(function(point))
@@ -165,7 +173,7 @@ class LawComparison(Value):
     """
 
     equal: bool
-    atom: Any = None
+    atom: Atom | None = None
     masses: tuple[Fraction, Fraction] | None = None
     total_variation: Fraction | None = None
 
@@ -206,7 +214,7 @@ def _equal_integers(first: ExactLaw, second: ExactLaw) -> bool:
 
 
 def _proportional(x: NDArray, x_scale: int, y: NDArray, y_scale: int) -> bool:
-    """x / x_scale == y / y_scale entrywise, in integers."""
+    """Return whether x / x_scale == y / y_scale entrywise, in integers."""
     if x_scale == y_scale:
         return bool(np.array_equal(x, y))
     common = math.lcm(x_scale, y_scale)

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.laws import _words
-from contraction.laws.enumerate import _unpack, _weights
+from contraction.laws.enumerate import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.maps.orders import Backward, Forward, Order
+from contraction.types import Exact, Numbers
 
 __all__ = ["merged_law"]
 
 
 def merged_law(
-    maps: Any, n: int, theta0: Any = 0, *, order: Order | None = None, weights: Sequence[Any] | None = None
+    maps: ExactMaps, n: int, theta0: Numbers = 0, *, order: Order | None = None, weights: Sequence[Exact] | None = None
 ) -> ExactLaw:
-    """The exact law of iterate n for i.i.d. rational affine maps, atoms merged after each map.
+    """Return the exact law of iterate n for i.i.d. rational affine maps, atoms merged after each map.
 
     Parameters
     ----------
@@ -47,11 +47,12 @@ def merged_law(
     ValueError
         If the order is neither forward nor backward.
     """
-    listed, weights = _unpack(maps, weights)
-    if any(map(callable, listed)):
+    listed, probabilities = independent_maps(maps, weights)
+    pairs = affine_pairs(listed)
+    if pairs is None:
         raise TypeError("merged_law needs affine maps as pairs (A, b); use exact_law for functions")
-    forms = _words.scaled_maps(listed)
-    chances, denominator = _words.integers(_weights(weights, len(listed)))
+    forms = _words.scaled_maps(pairs)
+    chances, denominator = _words.integers(probabilities)
     order = order or Forward()
     if not isinstance(order, Forward | Backward):
         raise ValueError(f"merged_law takes Forward() or Backward(), got {order!r}; use exact_law for other orders")

@@ -96,7 +96,7 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
 
 
 def _solved(A: NDArray, b: NDArray, P: NDArray, pi: NDArray) -> ModulatedMoments:
-    """The moments from the linear parts (S, d, d), the offsets (S, d), P and pi."""
+    """Return the moments from the linear parts (S, d, d), the offsets (S, d), P and pi."""
     S, d = b.shape
     AA = np.einsum("aij,akl->aikjl", A, A).reshape(S, d * d, d * d)
     lifted = np.einsum("ca,aij->aicj", P, AA).reshape(S * d * d, S * d * d)

@@ -87,7 +87,7 @@ class RandomAffineMoments(Value):
 
     # --- two points moved by the same maps ------------------------------------------------------------------------
 
-    def coupled(self, n: int, x: NDArray, y: NDArray, xy: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    def coupled(self, n: int | np.integer, x: NDArray, y: NDArray, xy: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """(E x', E y', E x' y'^T) after n common maps, from (E x, E y, E x y^T)."""
         d = len(self.Eb)
         z = xy.ravel()
@@ -96,19 +96,19 @@ class RandomAffineMoments(Value):
             x, y = self.EA @ x + self.Eb, self.EA @ y + self.Eb
         return x, y, z.reshape(d, d)
 
-    def mean(self, n: int) -> NDArray:
+    def mean(self, n: int | np.integer) -> NDArray:
         """E theta_n, shape (d,), the same for forward and backward iterates."""
         x = self.theta0
         for _ in range(check_integer("the index of an iterate", n)):
             x = self.EA @ x + self.Eb
         return x
 
-    def covariance(self, n: int) -> NDArray:
+    def covariance(self, n: int | np.integer) -> NDArray:
         """Cov theta_n, shape (d, d), the same for forward and backward iterates."""
         x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
         return xx - np.outer(x, x)
 
-    def backward_covariance(self, n: int, m: int) -> NDArray:
+    def backward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(theta_n^B, theta_m^B): for m >= n, T_1 … T_n acts on theta0 and on an independent iterate m - n."""
         if n > m:
             return self.backward_covariance(m, n).T
@@ -116,13 +116,13 @@ class RandomAffineMoments(Value):
         x, y, xy = self.coupled(n, self.theta0, far, np.outer(self.theta0, far))
         return xy - np.outer(x, y)
 
-    def forward_covariance(self, n: int, m: int) -> NDArray:
+    def forward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(theta_n^F, theta_m^F) = (E A)^(n-m) Cov theta_m for n >= m."""
         if n < m:
             return self.forward_covariance(m, n).T
         return np.linalg.matrix_power(self.EA, n - m) @ self.covariance(m)
 
-    def backward_increment(self, n: int) -> float:
+    def backward_increment(self, n: int | np.integer) -> float:
         """E ‖theta_{n+1}^B - theta_n^B‖^2 = tr mat((E A⊗A)^n vec E (T theta0 - theta0)(T theta0 - theta0)^T)."""
         x0 = self.theta0
         _, _, after = self.coupled(1, x0, x0, np.outer(x0, x0))
@@ -130,7 +130,7 @@ class RandomAffineMoments(Value):
         step = after - np.outer(x1, x0) - np.outer(x0, x1) + np.outer(x0, x0)
         return self._shrunk(n, step)
 
-    def forward_increment(self, n: int) -> float:
+    def forward_increment(self, n: int | np.integer) -> float:
         """E ‖theta_{n+1}^F - theta_n^F‖^2 with theta_n independent of T_{n+1}."""
         x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
         return self._moved(x, xx)
@@ -173,7 +173,7 @@ class RandomAffineMoments(Value):
         mean, second = self._limit()
         return second - np.outer(mean, mean)
 
-    def limit_distance(self, n: int) -> float:
+    def limit_distance(self, n: int | np.integer) -> float:
         """E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X), X = E (Theta - theta0)(Theta - theta0)^T."""
         mean, second = self._limit()
         x0 = self.theta0
@@ -181,11 +181,11 @@ class RandomAffineMoments(Value):
 
     @property
     def forward_increment_limit(self) -> float:
-        """lim E ‖theta_{n+1}^F - theta_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
+        """The limit of E ‖theta_{n+1}^F - theta_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
         mean, second = self._limit()
         return self._moved(mean, second)
 
-    def _shrunk(self, n: int, X: NDArray) -> float:
+    def _shrunk(self, n: int | np.integer, X: NDArray) -> float:
         d = len(self.Eb)
         for _ in range(check_integer("the index of an iterate", n)):
             X = (self.EAA @ X.ravel()).reshape(d, d)

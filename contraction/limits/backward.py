@@ -144,7 +144,7 @@ def backward_limit(
     certificate: ErrorBound | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> BackwardLimit:
-    """The limit of T_1 … T_n theta0 within eps, with a certificate or an estimate of its error.
+    """Return the limit of T_1 … T_n theta0 within eps, with a certificate or an estimate of its error.
 
     If the family has a certificate, the limit is *certified*: maps are drawn until K_1 … K_n D/(1-k), with the factors
     K_i of the drawn maps, or D k^n/(1-k), plus the rounding of the n applications is at most eps. The error includes
@@ -199,11 +199,11 @@ def backward_limit(
     Examples
     --------
     >>> from contraction import backward_limit, families
-    >>> found = backward_limit(families.QuadraticSGD(0.1, families.Uniform(-1, 1)), 0.0, eps=1e-6)
-    >>> found.certified, found.error <= 1e-6, found.maps
+    >>> limit = backward_limit(families.QuadraticSGD(0.1, families.Uniform(-1, 1)), 0.0, eps=1e-6)
+    >>> limit.certified, limit.error <= 1e-6, limit.maps
     (True, True, 132)
-    >>> found = backward_limit(families.QuadraticSGD(0.1, families.Gaussian()), 0.0, eps=1e-6)
-    >>> found.certified, found.alpha, found.delta, found.lengths
+    >>> limit = backward_limit(families.QuadraticSGD(0.1, families.Gaussian()), 0.0, eps=1e-6)
+    >>> limit.certified, limit.alpha, limit.delta, limit.lengths
     (False, 0.01, 0.05, (512, 513, 1025))
     """
     if not isinstance(family, RandomOperator):

@@ -118,7 +118,7 @@ def _is_common_factor(certificate: ErrorBound) -> bool:
 def _horizon(
     family: RandomOperator, seed: int, certificate: ErrorBound, target: float, max_maps: int, products: list[float]
 ) -> tuple[int, float, Operators]:
-    """The least tried n whose truncation error is at most the target, and that error; ``products`` grows."""
+    """Return the least tried n whose truncation error is at most the target, and that error; ``products`` grows."""
     allowed = certificate.steps(target)
     operators = family.sample(min(allowed, max_maps), seed)
     if certificate.statement == "Theorem 2.2" and math.isinf(certificate.p):
@@ -131,7 +131,7 @@ def _horizon(
 
 
 def _own_factors(operators: Operators, certificate: ErrorBound, eps: float, products: list[float]) -> tuple[int, float]:
-    """The first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product.
+    """Return the first n at which K_1 … K_n, or k^n, times the bound at n = 0 is at most eps, and that product.
 
     ``products`` holds K_1 … K_n, rounded up, for n = 0, 1, … as far as it is known, and is extended in place.
     """

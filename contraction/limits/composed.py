@@ -146,7 +146,7 @@ def _local(unit: float, d: int) -> float:
 
 
 def _of_coordinates(space: Space | None, x: NDArray) -> float | None:
-    """c with ‖v‖ <= c max |v_j|, for spaces whose distance comes from a known norm; None otherwise."""
+    """Return c with ‖v‖ <= c max |v_j|, for spaces whose distance comes from a known norm; None otherwise."""
     if isinstance(space, Euclidean):
         return math.sqrt(x.size)
     if isinstance(space, SupNorm):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +39,7 @@ class ExactSample(Value):
     """
 
     value: NDArray
-    maps: Any
+    maps: int | NDArray
     applications: int
 
 

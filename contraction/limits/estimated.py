@@ -43,6 +43,7 @@ class Search:
         self.applications = 0
 
     def run(self, max_maps: int, patience: int) -> BackwardLimit:
+        """Double the horizon until the path has settled; raise `NotSettled` if it does not."""
         n, eps = 1, self.settling.eps
         while n <= max_maps:
             operators = self.family.sample(n, self.seed)
@@ -55,7 +56,7 @@ class Search:
             if judged(before, after, eps) == "agree":
                 before, after, value = self.apart(operators, n, self.settling.starts, self.settling.tests + 1)
                 if self.settling.after(before, after):
-                    return self.found(operators, n, value, float(np.max(after)))
+                    return self.accepted(operators, n, value, float(np.max(after)))
             else:
                 self.settling.agreeing = 0
             if self.progress is not None:
@@ -108,7 +109,8 @@ class Search:
             value = apply_read_only(family, value, family.draw_block(rng, count), "a fresh map")
         return value
 
-    def found(self, operators: Operators, n: int, value: NDArray, seen: float) -> BackwardLimit:
+    def accepted(self, operators: Operators, n: int, value: NDArray, seen: float) -> BackwardLimit:
+        """Return the limit at a horizon at which the rule has accepted, with the largest distance that was seen."""
         space, eps, rule = self.family.space, self.settling.eps, self.settling
         rounding, far = rounding_of_one(space, value), None
         if rounding > eps:
@@ -136,7 +138,7 @@ class Search:
 
 
 def _tested(family: RandomOperator, n: int, seen: float, rule: Settling) -> ErrorBound:
-    """The largest distance in the test as an `Estimate`: constant from n on, without a bound for smaller n."""
+    """Return the largest distance in the test as an `Estimate`: constant from n on, without a bound for smaller n."""
     m = ", ".join(map(str, lengths(n)))
     return certificate_or_estimate(
         {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ0 by m = {m} new maps")},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +21,12 @@ from contraction.maps.operators import Operators
 from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import EPS
+from contraction.types import Draw
 from contraction.values import Value
 
 __all__ = ["NestedBoxes", "nested_boxes"]
 
-Image = Callable[[Any, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
+Image = Callable[[Draw, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +139,8 @@ def _image(operators: Operators, maps: str | Image) -> Callable[[int, NDArray, N
         raise ValueError(f"maps must be 'monotone', 'affine' or a function image(draw, low, high), got {maps!r}")
     enclose = cast(Image, maps)
 
-    def own(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    def image(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         lower, higher = enclose(operators.draws[i - 1], x, y)
         return np.asarray(lower), np.asarray(higher)
 
-    return own
+    return image

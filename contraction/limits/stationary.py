@@ -153,7 +153,7 @@ def _draw(operators: Operators, start: NDArray) -> NDArray:
 
 
 def _certificate(family: RandomOperator, reference: NDArray, p: float, seed: int) -> ErrorBound:
-    """The certificate of θ* in L^p, or surely for p = inf."""
+    """Return the certificate of θ* in L^p, or surely for p = inf."""
     try:
         return certify(family, reference, moment=None if math.isinf(p) else p, seed=seed)
     except NotCertified as failed:
@@ -227,7 +227,10 @@ class UnbiasedExpectation(Value):
 
 
 def square_rate(family: RandomOperator) -> float | None:
-    """A bound on the decay of E d(theta_n, theta*)^2 per map: k^2, E K^2 or rho^2 in mean square; None if unknown."""
+    """Return a bound on the decay of E d(theta_n, theta*)^2 per map: k^2, E K^2 or rho^2 in mean square.
+
+    None if unknown.
+    """
     rates = []
     if (k := family.contraction) is not None:
         rates.append(k.value**2)

@@ -44,6 +44,7 @@ class AffineMaps(NamedTuple):
     common: bool = False
 
     def __call__(self, theta: NDArray) -> NDArray:
+        """Apply the maps to points (..., d)."""
         return linear(self.A, theta, self.kind) + self.b
 
 
@@ -73,7 +74,7 @@ def stack_affine(maps: Sequence[AffineMaps | None]) -> AffineMaps:
 
 
 def _widened(maps: AffineMaps, kind: str, d: int) -> NDArray:
-    """The linear part of one map, or of one map per replica, as a number, a diagonal or a matrix of d coordinates."""
+    """Return the linear part of one map (or one per replica) as a number, a diagonal or a matrix of d coordinates."""
     if maps.kind == kind:
         return maps.A
     A = maps.A[..., None] if maps.kind == "scalar" else maps.A

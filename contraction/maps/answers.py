@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,19 @@ from contraction.maps.points import declared_number
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
 from contraction.maps.step_enclosures import StepEnclosure
-from contraction.types import Draw
+from contraction.maps.support import probabilities
+from contraction.types import Draw, Number
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "LawOfIndices"]
+
+
+class LawOfIndices(Protocol):
+    """What maps ask of a law of the word, such as those of `contraction.families.index_laws`."""
+
+    @property
+    def is_stationary_chain(self) -> bool:
+        """Whether the letters are a Markov chain in its stationary law."""
+        ...
 
 
 class Answers:
@@ -43,7 +53,7 @@ class Answers:
         return None
 
     def affine(self, draw: Draw) -> AffineMaps | None:
-        """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
+        """Return the map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
         return None
 
     @property
@@ -72,7 +82,7 @@ class Answers:
         return "proved" if self.known.lipschitz_moment is None else "declared"
 
     def jvp(self, theta: NDArray, directions: NDArray, draw: Draw) -> NDArray | None:
-        """The derivative of the map of a draw at theta (..., d) in directions (r, ..., d); None if it is unknown.
+        """Return the derivative of a draw's map at theta (..., d) in directions (r, ..., d); None if unknown.
 
         Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of theta is the replica.
         """
@@ -86,7 +96,7 @@ class Answers:
         return self.space.random_points(rng, near, count)
 
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
-        """A bound on every map's Lipschitz constant on the closed ball B(theta0, radius), None if nothing is known.
+        """Return a bound on every map's Lipschitz constant on the closed ball B(theta0, radius); None if unknown.
 
         Used by ``certify(ball=radius)``. The default is `contraction`, which a user may declare for that ball only.
         """
@@ -98,7 +108,7 @@ class Answers:
         return False
 
     @property
-    def index_law(self) -> Any:
+    def index_law(self) -> LawOfIndices | None:
         """Law (`contraction.families.IndexLaw`) of the word of finitely many maps; None if unknown or there is none.
 
         It determines which words are reversible in law if the maps are not independent.
@@ -128,7 +138,7 @@ class Answers:
         """Cov b, shape (d, d), of affine maps A theta + b with a common A, ``inf`` where infinite; None if unknown."""
         return None
 
-    def finite_support(self) -> list[tuple[Any, Any]] | None:
+    def finite_support(self) -> list[tuple[Number | None, Draw]] | None:
         """(probability, draw) of every map of positive probability, if they are finitely many; None if unknown.
 
         `apply`, `lipschitz` and `affine` accept each of these draws. The probabilities sum to one; they are None if the
@@ -136,7 +146,7 @@ class Answers:
         """
         return None
 
-    def linear_support(self) -> list[tuple[Any, NDArray]] | None:
+    def linear_support(self) -> list[tuple[Number | None, NDArray]] | None:
         """(probability, linear part (d, d)) of every affine map of the support; None unless all are known.
 
         One pair is enough if all maps share their linear part. The probabilities are None if the law of T_i depends on
@@ -184,14 +194,14 @@ class Answers:
         if A is not None and covariance is not None:
             mean = self.offset_mean if np.all(np.isfinite(covariance)) else None
             return None if mean is None else SecondMoments.of_common(A, mean, covariance)
-        if (support := self.finite_support()) is None or any(w is None for w, _ in support):
+        if (support := self.finite_support()) is None or (weights := probabilities(support)) is None:
             return None
-        forms = [(float(w), form) for w, draw in support if (form := self.affine(draw)) is not None]
+        forms = [form for _, draw in support if (form := self.affine(draw)) is not None]
         if len(forms) < len(support):
             return None
-        d = self.dim or max(form.b.shape[-1] for _, form in forms)
-        b = [np.broadcast_to(np.asarray(form.b, dtype=float), (d,)) for _, form in forms]
-        return SecondMoments.from_maps([as_matrix(form, d) for _, form in forms], b, [w for w, _ in forms])
+        d = self.dim or max(form.b.shape[-1] for form in forms)
+        b = [np.broadcast_to(np.asarray(form.b, dtype=float), (d,)) for form in forms]
+        return SecondMoments.from_maps([as_matrix(form, d) for form in forms], b, weights.tolist())
 
     @property
     def mean_square_factor(self) -> Constant | None:
@@ -205,9 +215,9 @@ class Answers:
         if not (self.is_iid and isinstance(self.space, Euclidean)):
             return None
         listed = self.linear_support()
-        if listed is None or any(w is None for w, _ in listed):
+        if listed is None or (weights := probabilities(listed)) is None:
             return None
-        gram = np.sum([float(w) * (A.T @ A) for w, A in listed], axis=0)
+        gram = np.sum([w * (A.T @ A) for w, (_, A) in zip(weights, listed, strict=True)], axis=0)
         return Constant(float(np.sqrt(np.linalg.eigvalsh(gram)[-1])), "proved", "√λ_max(E AᵀA) over the listed maps")
 
     @property
@@ -227,6 +237,6 @@ class Answers:
         """One sentence on why the factor ``k`` of the family is at least 1, for `NotCertified`; None if unknown."""
         return None
 
-    def stacked_affine(self, draws: Sequence[Any]) -> AffineMaps:
-        """The maps of a sequence of draws as one `AffineMaps` with a leading axis of maps."""
+    def stacked_affine(self, draws: Sequence[Draw]) -> AffineMaps:
+        """Return the maps of a sequence of draws as one `AffineMaps` with a leading axis of maps."""
         return stack_affine([self.affine(d) for d in draws])

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import math
 from fractions import Fraction
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,9 +32,9 @@ __all__ = [
     "vector",
 ]
 
-Ball = Any  # flint.arb
-Vector = list[Any]
-Matrix = list[list[Any]]
+Ball: TypeAlias = Any  # flint.arb, of a package without types
+Vector: TypeAlias = list[Ball]
+Matrix: TypeAlias = list[list[Ball]]
 
 
 class AffineEnclosure(NamedTuple):
@@ -56,7 +57,7 @@ class AffineEnclosure(NamedTuple):
     high: Vector | None
 
 
-def load_flint() -> Any:
+def load_flint() -> ModuleType:
     """Import python-flint, or raise an error that names the extra to install."""
     try:
         return importlib.import_module("flint")
@@ -67,7 +68,7 @@ def load_flint() -> Any:
 
 
 def ball(x: Number | Ball) -> Ball:
-    """A number as a ball: floats, integers and Fractions are exact (to the working precision)."""
+    """Return a number as a ball: floats, integers and Fractions are exact (to the working precision)."""
     flint = load_flint()
     if isinstance(x, Fraction):
         return flint.arb(flint.fmpq(x.numerator, x.denominator))
@@ -81,7 +82,7 @@ def ball(x: Number | Ball) -> Ball:
 
 
 def upper(x: Ball) -> float:
-    """A float that is at least every number of the ball."""
+    """Return a float that is at least every number of the ball."""
     flint = load_flint()
     top = x.upper()
     value = float(top)
@@ -91,7 +92,7 @@ def upper(x: Ball) -> float:
 
 
 def upper_end(x: Ball) -> Fraction:
-    """The upper end of a ball, which is a binary fraction, exactly."""
+    """Return the upper end of a ball, which is a binary fraction, exactly."""
     mantissa, exponent = (int(part) for part in x.upper().man_exp())
     return Fraction(mantissa) * Fraction(2) ** exponent
 
@@ -102,22 +103,22 @@ def vector(x: ArrayLike) -> Vector:
 
 
 def matrix(A: ArrayLike) -> Matrix:
-    """A matrix as rows of balls."""
+    """Return a matrix as rows of balls."""
     return [[ball(v) for v in row] for row in np.asarray(A, dtype=object)]
 
 
 def times(A: Matrix, x: Vector) -> Vector:
-    """A x."""
+    """Return A x."""
     return [sum((a * v for a, v in zip(row, x, strict=True)), ball(0)) for row in A]
 
 
 def product(A: Matrix, B: Matrix) -> Matrix:
-    """A B."""
+    """Return A B."""
     flint = load_flint()
     C = flint.arb_mat(A) * flint.arb_mat(B)
     return [[C[i, j] for j in range(len(B[0]))] for i in range(len(A))]
 
 
 def transpose(A: Matrix) -> Matrix:
-    """The transpose of A."""
+    """Return the transpose of A."""
     return [list(row) for row in zip(*A, strict=True)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.types import override
 from contraction.values import Value
 
 __all__ = ["Ball", "Box", "Domain", "HalfSpace", "Points", "RotatedBox", "Simplex", "as_domain"]
@@ -34,7 +35,7 @@ def _around(rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
 
 
 def _slack(x: NDArray) -> NDArray:
-    """The distance by which rounding may move a point out of its set."""
+    """Return the distance by which rounding may move a point out of its set."""
     return 2.0**-40 * (1 + np.max(np.abs(x), axis=-1, initial=0.0))
 
 
@@ -49,10 +50,12 @@ class Box(Domain):
         if not np.all(np.asarray(self.low, dtype=float) < np.asarray(self.high, dtype=float)):
             raise ValueError(f"a box needs low < high, got low = {self.low!r}, high = {self.high!r}")
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         slack = _slack(x)[..., None]
         return np.all((np.asarray(self.low) - slack <= x) & (x <= np.asarray(self.high) + slack), axis=-1)
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         low, high = (np.broadcast_to(np.asarray(end, dtype=float), near.shape) for end in (self.low, self.high))
         x = np.clip(_around(rng, near, count), low, high)
@@ -111,13 +114,15 @@ class RotatedBox(Value, Domain):
         super().__post_init__()
 
     def coordinates(self, x: NDArray) -> NDArray:
-        """The coordinates u of points (..., d), in floating point."""
+        """Return the coordinates u of points (..., d), in floating point."""
         return np.linalg.solve(self.basis, (np.asarray(x, dtype=float) - self.center)[..., None])[..., 0]
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         room = self.radii + np.linalg.norm(np.linalg.inv(self.basis), np.inf) * _slack(x)[..., None]
         return np.all(np.abs(self.coordinates(x)) <= room, axis=-1)
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         u = rng.uniform(-1, 1, (count, len(self.radii)))
         faces = rng.random(u.shape) < 0.5  # every other point is on a face, an edge or a corner
@@ -137,9 +142,11 @@ class Ball(Domain):
         if not (self.radius > 0 and np.isfinite(self.radius)):
             raise ValueError(f"a ball needs a finite radius > 0, got {self.radius!r}")
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         return np.linalg.norm(x - np.asarray(self.center), axis=-1) <= self.radius + _slack(x)
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         center = np.broadcast_to(np.asarray(self.center, dtype=float), near.shape)
         steps = _around(rng, near, count) - center
@@ -159,10 +166,12 @@ class HalfSpace(Domain):
         if not np.any(np.asarray(self.normal, dtype=float)):
             raise ValueError("a half-space needs a normal that is not zero")
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         normal = np.asarray(self.normal, dtype=float)
         return x @ normal >= self.offset - _slack(x) * np.sum(np.abs(normal))
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         normal = np.asarray(self.normal, dtype=float)
         x = _around(rng, near, count)
@@ -175,9 +184,11 @@ class HalfSpace(Domain):
 class Simplex(Domain):
     """Probability vectors: x >= 0 with sum 1."""
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         return np.all(x >= -_slack(x)[..., None], axis=-1) & (np.abs(np.sum(x, axis=-1) - 1) <= 2.0**-30)
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
         d = near.shape[-1]
         points = rng.dirichlet(np.ones(d), size=count)
@@ -191,16 +202,18 @@ class Points(Domain):
 
     function: Callable[[np.random.Generator, NDArray, int], ArrayLike]
 
+    @override
     def contains(self, x: NDArray) -> NDArray:
         return np.ones(x.shape[:-1], dtype=bool)
 
+    @override
     def points(self, rng: np.random.Generator, near: NDArray, count: int) -> NDArray:
-        found = np.asarray(self.function(rng, near, count))
-        if found.shape != (count, *near.shape):
+        result = np.asarray(self.function(rng, near, count))
+        if result.shape != (count, *near.shape):
             raise ValueError(
-                f"domain points(rng, near, count) must give shape {(count, *near.shape)}, got {found.shape}"
+                f"domain points(rng, near, count) must give shape {(count, *near.shape)}, got {result.shape}"
             )
-        return found
+        return result
 
 
 def as_domain(domain: object) -> Domain:

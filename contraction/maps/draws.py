@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -104,13 +104,13 @@ class LazyDraws(Sequence):
 
     def __init__(self, family: _Family, n: int, seed: int, replicas: int | None) -> None:
         self.family, self.n, self.seed, self.replicas = family, n, seed, replicas
-        self._kept: dict[int, Any] = {}
+        self._kept: dict[int, Draw] = {}
         self._keep: bool | None = None
 
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, i: Any) -> Draw:
+    def __getitem__(self, i: int) -> Draw:
         if i in self._kept:
             return self._kept[i]
         if not 0 <= i < self.n:

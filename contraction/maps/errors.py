@@ -8,7 +8,7 @@ __all__ = [
     "NotCertified",
     "NotDeterministic",
     "TrainingInReverseError",
-    "changes_argument",
+    "argument_changed",
 ]
 
 
@@ -71,9 +71,9 @@ class MapRefused(TrainingInReverseError, ValueError):
     """
 
 
-def changes_argument(name: str) -> MapRefused:
-    """Return the refusal of a map that writes into its argument, which is passed read-only."""
-    return MapRefused(
+def argument_changed(name: str) -> str:
+    """Return the message about a map that writes into its argument, which is passed read-only."""
+    return (
         f"a map must leave its argument unchanged: {name} writes into theta, which is read-only. Return a new array: "
         "theta - h * g in place of theta -= h * g, or start with theta = theta.copy()"
     )

@@ -25,12 +25,12 @@ TINY = 1e-300  # more than what underflow of a few operations loses
 
 
 def above(x: ArrayLike, operations: float) -> NDArray:
-    """An upper bound of numbers >= 0 that were computed with this number of rounded operations each."""
+    """Return an upper bound of numbers >= 0 that were computed with this number of rounded operations each."""
     return np.asarray(x, dtype=float) * (1 + (operations + 2) * EPS) + TINY
 
 
 def below(x: ArrayLike, operations: float) -> NDArray:
-    """A lower bound of numbers >= 0 that were computed with this number of rounded operations each (0 at least)."""
+    """Return a lower bound of numbers >= 0 computed with this number of rounded operations each (at least 0)."""
     return np.maximum(np.asarray(x, dtype=float) * (1 - (operations + 2) * EPS) - TINY, 0.0)
 
 
@@ -61,6 +61,7 @@ class Intervals:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of the midpoints."""
         return self.mid.shape
 
     @property
@@ -95,7 +96,7 @@ class Intervals:
         return (self.low <= x) & (x <= self.high)
 
     def widened(self, by: ArrayLike) -> Intervals:
-        """The intervals with radii larger by ``by`` >= 0."""
+        """Return the intervals with radii larger by ``by`` >= 0."""
         return Intervals(self.mid, above(self.rad + np.asarray(by), 1))
 
     def __neg__(self) -> Intervals:
@@ -170,7 +171,7 @@ class Intervals:
         return True
 
     def sum(self, axis: int | None = None) -> Intervals:
-        """Sums along an axis, or of all entries."""
+        """Return sums along an axis, or of all entries."""
         n = self.mid.size if axis is None else self.shape[axis]
         spread = np.sum(self.rad, axis=axis) + gamma(n + 2) * np.sum(np.abs(self.mid), axis=axis)
         return Intervals(np.sum(self.mid, axis=axis), above(spread, n + 4))
@@ -226,7 +227,7 @@ SPARE = 2.0**-60  # relative error allowed to mpmath at 120 bits, which states n
 
 
 def _at(name: str, x: NDArray) -> Intervals:
-    """A function at floats, enclosed: by python-flint, or by mpmath to 120 bits where flint is not installed."""
+    """Return a function at floats, enclosed: by python-flint, or by mpmath to 120 bits where flint is not installed."""
     values = x.ravel().tolist()
     try:
         arb = load_flint().arb
@@ -252,7 +253,7 @@ def _softplus(v: Any, mpmath: Any) -> Any:
 
 
 def _increasing(name: str, x: Intervals) -> Intervals:
-    """The range of an increasing function over intervals, from its values at both ends."""
+    """Return the range of an increasing function over intervals, from its values at both ends."""
     if not np.any(x.rad):
         return _at(name, x.mid)
     first, last = _at(name, x.low).low, _at(name, x.high).high
@@ -275,7 +276,7 @@ def _polynomial(coefficients: list[int], t: Intervals) -> Intervals:
 
 
 def _of_tanh(x: Intervals, order: int) -> list[Intervals]:
-    """tanh and its Taylor coefficients 1 - t^2, -t + t^3, (-1 + 4 t^2 - 3 t^4)/3, t = tanh x."""
+    """Tanh and its Taylor coefficients 1 - t^2, -t + t^3, (-1 + 4 t^2 - 3 t^4)/3, t = tanh x."""
     t = _increasing("tanh", x)
     rows = [t, _polynomial([1, 0, -1], t), _polynomial([0, -1, 0, 1], t), _polynomial([-1, 0, 4, 0, -3], t) / 3.0]
     return rows[: order + 1]
@@ -328,7 +329,7 @@ def _of_sqrt(x: Intervals, order: int) -> list[Intervals]:
 
 
 def _turning(x: Intervals, order: int, first: int) -> list[Intervals]:
-    """sin (first = 0) or cos (first = 1): both have slope at most 1, so a radius of x is enough."""
+    """Sin (first = 0) or cos (first = 1): both have slope at most 1, so a radius of x is enough."""
     sine = _at("sin", x.mid).widened(x.rad)
     cosine = _at("cos", x.mid).widened(x.rad)
     cycle = [sine, cosine, -sine, -cosine]

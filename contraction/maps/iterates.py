@@ -51,7 +51,7 @@ def backward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int]
 
 
 def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
-    """Iterates 0 … N of drawn maps under an order.
+    """Return iterates 0 … N of drawn maps under an order.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
 
 
 def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
-    """The same iterates by the plain double loop: the reference for tests of the fast implementations."""
+    """Return the same iterates by the plain double loop: the reference for tests of the fast implementations."""
     total = len(operators)
     asked = _asked(at, total, beyond=True)
     check_order(order, asked.tolist(), total)
@@ -142,14 +142,14 @@ def paired_iterates(
 
 
 def _asked(at: Iterable[int] | None, total: int, beyond: bool = False) -> NDArray:
-    """The requested iterates; ``beyond`` allows indices above the number of maps, which `check_order` then checks."""
+    """Return the requested iterates; ``beyond`` allows indices above the number of maps, see `check_order`."""
     if at is None:
         return np.arange(total + 1)
     return np.array(check_iterates(at, None if beyond else total), dtype=int)
 
 
 def start_of(operators: Operators, theta0: ArrayLike) -> NDArray:
-    """A start, or a batch of starts, in the shape that iterates need: (..., d), with replicas (..., R, d)."""
+    """Return a start, or a batch of starts, in the shape that iterates need: (..., d), with replicas (..., R, d)."""
     if not isinstance(operators, Operators):
         hint = "family.sample(N, seed)" if isinstance(operators, RandomOperator) else "Operators.from_maps(maps)"
         raise TypeError(f"iterates take drawn operators, such as {hint}; got {operators!r}")
@@ -269,7 +269,7 @@ def _blocks(shape: tuple[int, ...], numbers: int = 2**14) -> list:
 
 
 def _ordered(operators: Operators, start: NDArray, order: Order, asked: NDArray) -> NDArray:
-    """Iterates of any order: chains with a common anchor are computed together, in the order of their anchors."""
+    """Return iterates of any order; chains with a common anchor are computed together, in the order of anchors."""
     if isinstance(order, Forward):
         return _forward_rows(operators, start, asked)
     groups: dict[int, list[int]] = {}
@@ -325,11 +325,11 @@ def _sweep(operators: Operators, X: NDArray, words: Sequence[Sequence[int]], len
     Chains whose words differ in length then share steps: T_1 … T_n T_n … T_1 for n = 1 … N takes 2N steps, not N².
     """
     flat = np.concatenate([part for w in words for part in ([0], np.asarray(w, dtype=int))])  # a 0 before each word
-    place = np.cumsum(lengths + 1) - 1  # of each chain's next map; at the 0 when the chain is done
-    while (i := int((pending := flat[place]).max())) > 0:
+    position = np.cumsum(lengths + 1) - 1  # of each chain's next map; at the 0 when the chain is done
+    while (i := int((pending := flat[position]).max())) > 0:
         chosen = np.flatnonzero(pending == i)
         X[chosen] = operators.apply(i, X[chosen])
-        place[chosen] -= 1
+        position[chosen] -= 1
 
 
 def _are_prefixes(words: list[Sequence[int]]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,20 +98,20 @@ class RandomOperator(Answers):
     name: str = "RandomOperator"
     known: Known = Known()
     _draws_many: bool = False
-    _lipschitz: Callable[[Any], float] | None = None
-    _affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None
+    _lipschitz: Callable[[Draw], float] | None = None
+    _affine: Callable[[Draw], tuple[ArrayLike, ArrayLike]] | None = None
     _contraction: float | None = None
     _displacement: float | Callable[[NDArray], float] | None = None
 
     def __init__(
         self,
-        draw: Callable[..., Any],
-        apply: Callable[[NDArray, Any], ArrayLike],
+        draw: Callable[..., Draw],
+        apply: Callable[[NDArray, Draw], ArrayLike],
         *,
         contraction: float | None = None,
         displacement: float | Callable[[NDArray], float] | None = None,
-        lipschitz: Callable[[Any], float] | None = None,
-        affine: Callable[[Any], tuple[ArrayLike, ArrayLike]] | None = None,
+        lipschitz: Callable[[Draw], float] | None = None,
+        affine: Callable[[Draw], tuple[ArrayLike, ArrayLike]] | None = None,
         space: Space | Callable[[NDArray, NDArray], ArrayLike] | None = None,
         known: Known | None = None,
         vectorized: bool = False,
@@ -207,7 +207,7 @@ class RandomOperator(Answers):
         return "proved" if self._lipschitz is None else "declared"
 
     def affine(self, draw: Draw) -> AffineMaps | None:
-        """The map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
+        """Return the map of a draw (or of stacked draws) as an affine map, None if it is not known to be one."""
         if self._affine is None:
             return None
         if isinstance(draw, ReplicaBlock):
@@ -257,8 +257,8 @@ class RandomOperator(Answers):
             check_integer("replicas", replicas, 1)
         return drawn(self, n, seed, replicas)
 
-    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
-        """The draws of T_1 … T_n; families whose maps are not independent override this."""
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Draw]:
+        """Return the draws of T_1 … T_n; families whose maps are not independent override this."""
         return LazyDraws(self, n, seed, replicas)
 
 
@@ -269,6 +269,7 @@ class Operator:
         self.family, self.draw, self.index = family, draw, index
 
     def __call__(self, theta: ArrayLike) -> NDArray:
+        """Return T_i(theta), with theta protected against being written to."""
         return apply_read_only(self.family, theta, self.draw, f"T_{self.index}")
 
     @property
@@ -291,7 +292,7 @@ class Operators(Sequence):
     def __init__(
         self,
         family: RandomOperator,
-        draws: Sequence[Any],
+        draws: Sequence[Draw],
         *,
         seed: int | None = None,
         replicas: int | None = None,

@@ -16,6 +16,7 @@ from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 from contraction.arguments import check_integer
+from contraction.types import override
 
 __all__ = [
     "Backward",
@@ -50,30 +51,34 @@ class Order(Protocol):
 
 
 @dataclass(frozen=True)
-class Forward:
+class Forward(Order):
     """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (theta_0) = T_n (iterate n-1)."""
 
+    @override
     def anchor(self, n: int) -> int:
         return check_integer("n", n, 1) - 1
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(n, n + 1)
 
 
 @dataclass(frozen=True)
-class Backward:
+class Backward(Order):
     """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (theta_0)."""
 
+    @override
     def anchor(self, n: int) -> int:
         check_integer("n", n, 1)
         return 0
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(1, n + 1)
 
 
 @dataclass(frozen=True)
-class Windowed:
+class Windowed(Order):
     """Backward inside windows of ``w`` maps, each from the end of the window before ("intermittent", Section 4).
 
     Iterate n is T_{m+1} … T_n (iterate m) with m = w⌊(n-1)/w⌋.
@@ -84,15 +89,17 @@ class Windowed:
     def __post_init__(self) -> None:
         check_integer("the window w", self.w, 1)
 
+    @override
     def anchor(self, n: int) -> int:
         return self.w * ((check_integer("n", n, 1) - 1) // self.w)
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(self.anchor(n) + 1, n + 1)
 
 
 @dataclass(frozen=True, init=False)
-class Reset:
+class Reset(Order):
     """Backward, restarted from the iterate reached at each of the given points (Figures 3 and 13).
 
     Parameters
@@ -106,16 +113,18 @@ class Reset:
     def __init__(self, points: Iterable[int]) -> None:
         object.__setattr__(self, "points", tuple(sorted({check_integer("a reset point", p, 1) for p in points})))
 
+    @override
     def anchor(self, n: int) -> int:
         position = bisect_left(self.points, check_integer("n", n, 1))
         return self.points[position - 1] if position else 0
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(self.anchor(n) + 1, n + 1)
 
 
 @dataclass(frozen=True)
-class Late:
+class Late(Order):
     """Forward up to iterate ``s``, then backward from it (Figure 10): T_{s+1} … T_n (iterate s) for n > s."""
 
     s: int
@@ -123,15 +132,17 @@ class Late:
     def __post_init__(self) -> None:
         check_integer("the switch s", self.s)
 
+    @override
     def anchor(self, n: int) -> int:
         return self.s if check_integer("n", n, 1) > self.s else n - 1
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(self.anchor(n) + 1, n + 1)
 
 
 @dataclass(frozen=True)
-class PairedReversal:
+class PairedReversal(Order):
     """Each map twice, in one order and then in the reverse: iterate n is T_1 … T_n T_n … T_1 (theta_0).
 
     For gradient steps of size h, permuting the maps changes this iterate by O(h³) only, instead of O(h²)
@@ -143,16 +154,18 @@ class PairedReversal:
     [1, 2, 3, 3, 2, 1]
     """
 
+    @override
     def anchor(self, n: int) -> int:
         check_integer("n", n, 1)
         return 0
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return (*range(1, n + 1), *range(n, 0, -1))
 
 
 @dataclass(frozen=True)
-class Repeated:
+class Repeated(Order):
     """The backward word repeated ``k`` times: iterate n is (T_1 … T_n)^k (theta_0), and ``Repeated(1)`` is backward.
 
     Examples
@@ -166,16 +179,18 @@ class Repeated:
     def __post_init__(self) -> None:
         check_integer("the number of repetitions k", self.k, 1)
 
+    @override
     def anchor(self, n: int) -> int:
         check_integer("n", n, 1)
         return 0
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return range(1, n + 1) if self.k == 1 else tuple(range(1, n + 1)) * self.k
 
 
 @dataclass(frozen=True)
-class Epochs:
+class Epochs(Order):
     """The usual order over the same ``N`` maps in every epoch: iterate n is T_i (iterate n-1), i = 1 … N, 1 … N, ….
 
     Parameters
@@ -200,17 +215,19 @@ class Epochs:
         if not isinstance(self.forth_and_back, bool):
             raise TypeError(f"forth_and_back must be True or False, got {self.forth_and_back!r}")
 
+    @override
     def anchor(self, n: int) -> int:
         return check_integer("n", n, 1) - 1
 
+    @override
     def word(self, n: int) -> Sequence[int]:
-        epoch, place = divmod(check_integer("n", n, 1) - 1, self.N)
-        i = self.N - place if self.forth_and_back and epoch % 2 else place + 1
+        epoch, position = divmod(check_integer("n", n, 1) - 1, self.N)
+        i = self.N - position if self.forth_and_back and epoch % 2 else position + 1
         return range(i, i + 1)
 
 
 @dataclass(frozen=True)
-class CustomOrder:
+class CustomOrder(Order):
     """An order defined by two functions; without ``anchors`` every word starts at theta_0.
 
     Parameters
@@ -229,10 +246,12 @@ class CustomOrder:
     anchors: Callable[[int], int] | None = None
     settles: Callable[[int], int] | None = None
 
+    @override
     def anchor(self, n: int) -> int:
         check_integer("n", n, 1)
         return 0 if self.anchors is None else self.anchors(n)
 
+    @override
     def word(self, n: int) -> Sequence[int]:
         return self.words(n)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.errors import changes_argument
+from contraction.maps.errors import MapRefused, argument_changed
 from contraction.types import Draw
 
 __all__ = ["apply_read_only", "as_point", "each_point"]
@@ -50,6 +50,8 @@ def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) ->
     ------
     MapRefused
         If the map writes into its argument.
+    ValueError
+        If the map raises it for another reason.
     """
     point = np.asarray(theta).view()
     point.flags.writeable = False
@@ -57,7 +59,7 @@ def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) ->
         return family.apply(point, draw)
     except ValueError as error:
         if "read-only" in str(error):
-            raise changes_argument(name) from error
+            raise MapRefused(argument_changed(name)) from error
         raise
 
 

@@ -13,7 +13,7 @@ A passed probe is not a proof: it cannot detect a map that breaks a rule only at
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ FAMILY_MAPS = 16  # a family is tried on the first, a middle and the last of thi
 FEW_REPLICAS = 8  # with more replicas, stacks are tried on maps drawn for three replicas instead
 STAND_IN = 3
 
-_passed: dict[int, tuple[weakref.ref, dict[Any, np.dtype]]] = {}
+_passed: dict[int, tuple[weakref.ref, dict[Hashable, np.dtype]]] = {}
 
 
 def probe(
@@ -143,7 +143,7 @@ def probe_family(
 
 
 def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) -> list[NDArray]:
-    """Copies of the first, a middle and the last point of every array of starts."""
+    """Return copies of the first, a middle and the last point of every array of starts."""
     points = []
     for start in starts:
         whole = np.broadcast_to(start, np.broadcast_shapes(start.shape, shape))
@@ -154,8 +154,8 @@ def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) 
     return points
 
 
-def _memory(thing: object) -> dict[Any, np.dtype]:
-    """The probes that an object has passed, for its lifetime; empty for objects without weak references."""
+def _memory(thing: object) -> dict[Hashable, np.dtype]:
+    """Return the probes that an object has passed, for its lifetime; empty for objects without weak references."""
     known = _passed.get(id(thing))
     if known is not None and known[0]() is thing:
         return known[1]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.maps.comparing import agree, equal, is_finite, shown
-from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, changes_argument
+from contraction.maps.errors import DeclarationRefuted, MapRefused, NotDeterministic, argument_changed
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.rounding import gamma
 
@@ -79,13 +79,13 @@ def _points(
 
 
 def points_around(family: RandomOperator, x0: NDArray, replicas: int | None) -> list[NDArray]:
-    """A point near the start and one far from it: points of the space if it can sample them, else points of R^d."""
+    """Return a point near the start and one far from it, in the space if it can sample points, else in R^d."""
     rng = np.random.default_rng(0x9B0BE)
     one = x0 if replicas is None else x0[0]
-    found = family.random_points(rng, one, 2 * (replicas or 1))
-    if found is not None:
-        found = np.asarray(found).reshape(2, *x0.shape)
-        return [found[0], found[1]]
+    result = family.random_points(rng, one, 2 * (replicas or 1))
+    if result is not None:
+        result = np.asarray(result).reshape(2, *x0.shape)
+        return [result[0], result[1]]
     if x0.dtype.kind in "iubO":
         steps = [rng.integers(1, 4, x0.shape), rng.integers(100, 1000, x0.shape)]
         return [x0 + (step.astype(object) if x0.dtype == object else step) for step in steps]
@@ -98,10 +98,10 @@ def _stacks(x0: NDArray, event_ndim: int) -> list[tuple[tuple[int, ...], list[in
     """Batch shapes, each with the indices of the points (of three) that fill it."""
     if x0.size > LARGE:
         return [((2,), [0, 2]), ((1, 2), [2, 0])]
-    found = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
+    result = [((2,), [0, 2]), ((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 2, 0, 1])]
     if x0.ndim == event_ndim == 1 and 3 < (d := len(x0)) <= STACK_OF_DIM:
-        found.append(((d,), [j % 3 for j in range(d)]))
-    return found
+        result.append(((d,), [j % 3 for j in range(d)]))
+    return result
 
 
 class _Tried:
@@ -113,10 +113,10 @@ class _Tried:
 
     def __call__(self, x: NDArray) -> NDArray:
         """Return T_i(x), after checking that the map left x unchanged and returned a value."""
-        kept = x.copy()
+        before = x.copy()
         value = self.operators.apply(self.i, x)
-        if not equal(kept, x):
-            raise changes_argument(self.name)
+        if not equal(before, x):
+            raise MapRefused(argument_changed(self.name))
         if value is None or (np.ndim(value) == 0 and np.asarray(value).item() is None):
             raise MapRefused(f"maps must return the new point: {self.name} returned None; end apply with return")
         return np.asarray(value)
@@ -126,7 +126,7 @@ class _Tried:
     @overload
     def at_one(self, x: NDArray, *, anywhere: bool) -> NDArray | None: ...
     def at_one(self, x: NDArray, *, anywhere: bool = False) -> NDArray | None:
-        """The image of one point (for every replica), after checking its shape and dtype.
+        """Return the image of one point (for every replica), after checking its shape and dtype.
 
         With ``anywhere`` the point may lie outside the domain of the map; None if the map cannot be applied there.
 
@@ -183,7 +183,9 @@ class _Tried:
             f"{(*chosen.shape, *points[0].shape)}. {REMEDY}"
         )
 
-    def _mixed(self, points: list[NDArray], values: list[NDArray], chosen: NDArray) -> tuple[int, Any, Any] | None:
+    def _mixed(
+        self, points: list[NDArray], values: list[NDArray], chosen: NDArray
+    ) -> tuple[int, NDArray, NDArray] | None:
         batch, alone = np.stack(points)[chosen], np.stack(values)[chosen]
         try:
             images = self(batch)

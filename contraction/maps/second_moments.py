@@ -79,12 +79,12 @@ class SecondMoments:
         )
 
     def with_noise(self, covariance: ArrayLike) -> SecondMoments:
-        """The moments with b + e in place of b, e centred, independent of (A, b), of covariance (d, d)."""
+        """Return the moments with b + e in place of b, e centred, independent of (A, b), of covariance (d, d)."""
         Ebb = self.Ebb + np.asarray(covariance, dtype=float).ravel()
         return SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, Ebb, self.terms + 1)
 
     def about(self, theta: NDArray) -> SecondMoments:
-        """The moments in the coordinates theta' - theta, in which b becomes A theta + b - theta."""
+        """Return the moments in the coordinates theta' - theta, in which b becomes A theta + b - theta."""
         d = len(self.Eb)
         eye, x = np.eye(d), np.asarray(theta, dtype=float)
         right = np.kron(eye, x[:, None])  # (A⊗A)(I⊗x) = A⊗Ax

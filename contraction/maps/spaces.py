@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
-from contraction.types import Numbers
+from contraction.types import Numbers, override
 
 __all__ = [
     "BoxNorm",
@@ -104,6 +104,7 @@ class Euclidean(Space):
 
     event_ndim: int = field(default=1, init=False)
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return _euclidean_norm(_difference(x, y))
 
@@ -111,6 +112,7 @@ class Euclidean(Space):
         """Spectral norm of matrices (..., d, d)."""
         return np.linalg.norm(np.asarray(A, dtype=float), ord=2, axis=(-2, -1))
 
+    @override
     def diagonal_norm(self, a: NDArray) -> NDArray:
         return np.max(np.abs(a), axis=-1)
 
@@ -143,6 +145,7 @@ class WeightedEuclidean(Space):
         object.__setattr__(self, "P", P)
         object.__setattr__(self, "root", root)
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return _euclidean_norm(_difference(x, y) @ self.root.T)
 
@@ -151,9 +154,11 @@ class WeightedEuclidean(Space):
         return np.linalg.norm(self.root @ np.asarray(A, float) @ np.linalg.inv(self.root), ord=2, axis=(-2, -1))
 
     @property
+    @override
     def isometry(self) -> NDArray:
         return self.root
 
+    @override
     def stretched_directions(self, J: NDArray) -> list[NDArray]:
         inverse = np.linalg.inv(self.root)
         return [np.linalg.svd(self.root @ J @ inverse)[2][..., 0, :] @ inverse.T]
@@ -165,6 +170,7 @@ class SupNorm(Space):
 
     event_ndim: int = field(default=1, init=False)
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.max(np.abs(_difference(x, y)), axis=-1)
 
@@ -172,6 +178,7 @@ class SupNorm(Space):
         """Largest absolute row sum of matrices (..., d, d)."""
         return np.max(np.sum(np.abs(np.asarray(A)), axis=-1), axis=-1)
 
+    @override
     def diagonal_norm(self, a: NDArray) -> NDArray:
         return np.max(np.abs(a), axis=-1)
 
@@ -196,6 +203,7 @@ class BoxNorm(Space):
     def __hash__(self) -> int:
         return hash((BoxNorm, self.R.tobytes()))
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.max(np.abs(_difference(x, y) @ self.R.T), axis=-1)
 
@@ -210,6 +218,7 @@ class L1Simplex(Space):
 
     event_ndim: int = field(default=1, init=False)
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.sum(np.abs(_difference(x, y)), axis=-1)
 
@@ -217,6 +226,7 @@ class L1Simplex(Space):
         """Largest absolute column sum of matrices (..., d, d)."""
         return np.max(np.sum(np.abs(np.asarray(A)), axis=-2), axis=-1)
 
+    @override
     def diagonal_norm(self, a: NDArray) -> NDArray:
         return np.max(np.abs(a), axis=-1)
 
@@ -259,6 +269,7 @@ class Words(Space):
             v += 1
         return v
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         def one(a: int, b: int) -> Fraction:
             v = self.first_difference(a, b)
@@ -301,9 +312,11 @@ class GridFunctions(Space):
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "weights", np.exp(-self.rate * (grid - grid[0])))
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.max(self.weights * np.abs(_difference(x, y)), axis=-1)
 
+    @override
     def stretched_directions(self, J: NDArray) -> list[NDArray]:
         return [np.broadcast_to(1 / self.weights, J.shape[:-1])]
 
@@ -319,6 +332,7 @@ class Metric(Space):
         if not callable(self.function):
             raise TypeError(f"a metric is a function of two points, got {self.function!r}")
 
+    @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.asarray(self.function(np.asarray(x), np.asarray(y)))
 

@@ -68,7 +68,7 @@ def enclose_step(
 
 
 def mean_step(steps: Sequence[StepEnclosure], h: float) -> StepEnclosure:
-    """The step of learning rate h on the mean of the losses of several steps, enclosed on the same box."""
+    """Return the step of learning rate h on the mean of the losses of several steps, enclosed on the same box."""
     total = steps[0]
     for one in steps[1:]:
         total = StepEnclosure(h, *(a + b for a, b in zip(total[1:], one[1:], strict=True)))
@@ -102,7 +102,7 @@ def _sums(
     operations = n * m + 4 * m + 16
 
     def error(D: tuple[NDArray, NDArray], k: int) -> float:
-        """Rounding of Σ_n D_n A_n … A_n (k factors), and the radii of A, for every entry."""
+        """Return rounding of Σ_n D_n A_n … A_n (k factors), and the radii of A, for every entry."""
         total = np.sum(np.abs(D[0]) + D[1], axis=tuple(range(1, k + 1)))
         each = total * (k * slack * size ** (k - 1) + gamma(operations) * size**k)
         return float(above(np.sum(each), n + m**k + 16))

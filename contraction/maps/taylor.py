@@ -18,6 +18,7 @@ from scipy import special
 
 from contraction.maps.errors import MapRefused
 from contraction.maps.intervals import ELEMENTARY, Intervals, above, as_intervals, derivatives
+from contraction.types import override
 
 __all__ = ["Jet", "Linear", "Tape", "differentiate"]
 
@@ -43,13 +44,13 @@ class Tape:
         self.rows: list[dict[int, Number]] = []
 
     def theta(self) -> NDArray:
-        """The parameters as an object array (d,) of `Linear`."""
+        """Return the parameters as an object array (d,) of `Linear`."""
         out = np.empty(len(self.center), dtype=object)
         out[:] = [Linear(self, 0.0, {m: 1.0}) for m in range(len(self.center))]
         return out
 
     def feature(self, constant: Number, row: dict[int, Number]) -> Jet:
-        """A linear combination of parameters as a new feature."""
+        """Return a linear combination of parameters as a new feature."""
         value = constant
         for m, coefficient in row.items():
             value = value + self.center[m] * coefficient
@@ -61,7 +62,7 @@ class Tape:
 
 
 def direction(row: dict[int, Number], basis: NDArray) -> Intervals:
-    """The row of A that belongs to a feature: Σ_m c_m Q_m, shape (n, d) or (1, d)."""
+    """Return the row of A that belongs to a feature: Σ_m c_m Q_m, shape (n, d) or (1, d)."""
     columns = [np.atleast_1d(c.mid if isinstance(c, Intervals) else np.asarray(c, dtype=float)) for c in row.values()]
     spreads = [np.atleast_1d(c.rad) if isinstance(c, Intervals) else np.zeros(1) for c in row.values()]
     n = max(len(c) for c in columns)
@@ -166,6 +167,7 @@ class Linear(_Symbol):
         self.tape, self.constant, self.row = tape, constant, row
         self._jet: Jet | None = None
 
+    @override
     def jet(self) -> Jet:
         if self._jet is None:
             self._jet = self.tape.feature(self.constant, self.row)
@@ -199,6 +201,7 @@ class Jet(_Symbol):
         self.exponent: Jet | None = None  # x, set on e^x
         self.softplus: Jet | None = None  # x, set on 1 + e^x, whose logarithm has an enclosure of its own
 
+    @override
     def jet(self) -> Jet:
         return self
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from contraction.families import BernoulliConvolution, QuadraticSGD
-from contraction.laws import affine_moments, exact_law
+from contraction.laws import AffineMoments, affine_moments, exact_law
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, MOMENT, OTHER, figure
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def law_distance() -> Figure:
     left.set(title="Bernoulli convolution, h = ½:\nthe bound is exact", xlabel="n", ylabel="distance to the limit law")
     left.legend()
     moments = affine_moments(QuadraticSGD(0.2), 0.0)
+    assert isinstance(moments, AffineMoments)
     n = np.arange(0, 31)
     coupling = np.sqrt([moments.limit_distance(int(m)) for m in n])
     exact = [moments.gaussian_distance(int(m)) for m in n]

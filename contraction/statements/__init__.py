@@ -26,8 +26,8 @@ def all_statements() -> tuple[Statement, ...]:
     ]
     folders = [(name, importlib.import_module(f"{__name__}.{name}").__path__) for name in packages]
     names = [f"{__name__}.{package}.{m.name}" for package, path in folders for m in pkgutil.iter_modules(path)]
-    found = [importlib.import_module(name).STATEMENT for name in names]
-    return tuple(sorted(found, key=lambda s: (min((r.id for r in s.rows), default=10**6), s.name)))
+    result = [importlib.import_module(name).STATEMENT for name in names]
+    return tuple(sorted(result, key=lambda s: (min((r.id for r in s.rows), default=10**6), s.name)))
 
 
 def find(name: str, statements: Sequence[Statement] | None = None) -> tuple[Statement, ...]:

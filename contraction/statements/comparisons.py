@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
-from contraction.statements.records import Verdict, name_of
+from contraction.statements.records import Verdict, VerdictFields, name_of
+from contraction.types import Numbers
 
 __all__ = ["at_most", "equal", "numbers"]
 
 
-def numbers(values: Any) -> list[Fraction]:
+def numbers(values: Numbers) -> list[Fraction]:
     """Flatten arrays and lists of integers and Fractions; a float is refused, because it would round."""
-    flat: list[Any] = []
+    flat: list[object] = []
     for value in values if isinstance(values, Iterable) and not isinstance(values, np.ndarray) else [values]:
         flat.extend(np.asarray(value, dtype=object).ravel().tolist())
+    exact: list[Fraction] = []
     for value in flat:
         if isinstance(value, bool) or not isinstance(value, int | Fraction):
             raise TypeError(f"exact verdicts compare integers and Fractions, got {value!r}")
-    return [Fraction(value) for value in flat]
+        exact.append(Fraction(value))
+    return exact
 
 
 def _float(x: Fraction) -> float:
@@ -39,14 +42,27 @@ def _ratio(m: Fraction, c: Fraction) -> float:
 
 
 def equal(
-    statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
+    statement: str,
+    rows: tuple[int, ...],
+    measured: Numbers,
+    claimed: Numbers,
+    parts: Sequence[str] | None = None,
+    **extra: Unpack[VerdictFields],
 ) -> Verdict:
-    """measured == claimed, entry by entry; the verdict names the first pair that differs, or else the first pair."""
+    """Return the verdict on measured == claimed, entry by entry.
+
+    The verdict names the first pair that differs, or else the first pair.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to compare, or not every pair has a name.
+    """
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
-    place = next((i for i, p in enumerate(pairs) if p[0] != p[1]), 0)
-    worst, part = pairs[place], "" if parts is None else name_of(parts, place, len(pairs))
+    index = next((i for i, p in enumerate(pairs) if p[0] != p[1]), 0)
+    worst, part = pairs[index], "" if parts is None else name_of(parts, index, len(pairs))
     return Verdict(
         statement,
         rows,
@@ -61,14 +77,27 @@ def equal(
 
 
 def at_most(
-    statement: str, rows: tuple[int, ...], measured: Any, claimed: Any, parts: Sequence[str] | None = None, **extra: Any
+    statement: str,
+    rows: tuple[int, ...],
+    measured: Numbers,
+    claimed: Numbers,
+    parts: Sequence[str] | None = None,
+    **extra: Unpack[VerdictFields],
 ) -> Verdict:
-    """measured <= claimed, entry by entry and without rounding; the verdict names the pair with the largest ratio."""
+    """Return the verdict on measured <= claimed, entry by entry and without rounding.
+
+    The verdict names the pair with the largest ratio.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to compare, or not every pair has a name.
+    """
     pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
     if not pairs:
         raise ValueError("there must be at least one pair of numbers to compare")
-    place = max(range(len(pairs)), key=lambda i: (pairs[i][0] > pairs[i][1], _ratio(*pairs[i])))
-    worst, part = pairs[place], "" if parts is None else name_of(parts, place, len(pairs))
+    index = max(range(len(pairs)), key=lambda i: (pairs[i][0] > pairs[i][1], _ratio(*pairs[i])))
+    worst, part = pairs[index], "" if parts is None else name_of(parts, index, len(pairs))
     holds = all(m <= c for m, c in pairs)
     return Verdict(
         statement, rows, "upper", holds, _float(worst[0]), _float(worst[1]), ratio=_ratio(*worst), part=part, **extra

@@ -9,7 +9,7 @@ __all__ = ["proof_of", "proofs_of"]
 
 
 def proof_of(statement: Statement, row: int | None = None) -> Proof | None:
-    """What is machine-checked of a row of a statement (of a statement without rows, for None).
+    """Return what is machine-checked of a row of a statement (of a statement without rows, for None).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def proof_of(statement: Statement, row: int | None = None) -> Proof | None:
     Returns
     -------
     Proof or None
-        None where no theorem speaks of it.
+        None if no theorem is linked to it.
     """
     if statement.name in PROOFS:
         return PROOFS[statement.name]
@@ -29,7 +29,10 @@ def proof_of(statement: Statement, row: int | None = None) -> Proof | None:
 
 
 def proofs_of(statement: Statement) -> dict[int | None, Proof]:
-    """What is machine-checked of a statement, by row (None if it has no rows); rows without a theorem are left out."""
+    """Return what is machine-checked of a statement, by row (None if it has no rows).
+
+    Rows without a theorem are left out.
+    """
     rows = [row.id for row in statement.rows] or [None]
-    found = {row: proof_of(statement, row) for row in rows}
-    return {row: proof for row, proof in found.items() if proof is not None}
+    result = {row: proof_of(statement, row) for row in rows}
+    return {row: proof for row, proof in result.items() if proof is not None}

@@ -1,4 +1,4 @@
-"""Which theorems of ``proofs/coq`` speak of which row of the audit, and what they leave of it.
+"""Which theorems of ``proofs/coq`` prove which rows of the audit, and which parts they do not prove.
 
 This table is the one source of the links: the index of proofs, the audit and ``verify --json`` read it. A theorem is
 linked where it proves the row, or a part of it; what a part leaves is said in one sentence.

@@ -17,10 +17,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
+from contraction.types import Numbers
 from contraction.values import Value
 
 __all__ = [
@@ -49,12 +50,23 @@ _OF_THE_TEXT: tuple[Kind, ...] = ("refuted", "loose", "beyond")
 
 
 def ratio_of(measured: float | None, claimed: float | None) -> float | None:
-    """measured / claimed, with 0/0 = 1; None if no two numbers are compared."""
+    """Return measured / claimed, with 0/0 = 1; None if no two numbers are compared."""
     if measured is None or claimed is None:
         return None
     if claimed == 0:
         return 1.0 if measured == 0 else math.inf
     return float(measured) / float(claimed)
+
+
+class VerdictFields(TypedDict, total=False):
+    """What a check may add to its verdict; `Verdict` describes the fields."""
+
+    cases: int
+    seed: int | None
+    hypotheses: str
+    error_rates: tuple[float, float] | None
+    note: str
+    paths: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +135,17 @@ class Verdict(Value):
 
     @classmethod
     def upper(
-        cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding=0.0, parts=None, **extra
+        cls,
+        statement: str,
+        rows: tuple[int, ...],
+        measured: Numbers,
+        claimed: Numbers,
+        *,
+        rounding: Numbers = 0.0,
+        parts: Sequence[str] | None = None,
+        **extra: Unpack[VerdictFields],
     ) -> Verdict:
-        """measured <= claimed + rounding; arrays are compared entrywise and the verdict holds the worst pair.
+        """Return the verdict on measured <= claimed + rounding, entrywise; it holds the worst pair.
 
         ``parts`` names the entries; the verdict holds the name of the worst one.
         """
@@ -145,16 +165,27 @@ class Verdict(Value):
         return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}; {self.note}"
 
     @classmethod
-    def tight(cls, statement: str, rows: tuple[int, ...], measured, claimed, *, rounding, **extra) -> Verdict:
-        """|measured - claimed| <= rounding, entrywise; the verdict holds the worst pair."""
+    def tight(
+        cls,
+        statement: str,
+        rows: tuple[int, ...],
+        measured: Numbers,
+        claimed: Numbers,
+        *,
+        rounding: Numbers,
+        part: str = "",
+        **extra: Unpack[VerdictFields],
+    ) -> Verdict:
+        """Return the verdict on |measured - claimed| <= rounding, entrywise; it holds the worst pair."""
         m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
         gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
         worst = int(np.argmax(gap - r))
-        return cls(statement, rows, "tight", bool(np.all(gap <= r)), m.flat[worst], c.flat[worst], **extra)
+        holds = bool(np.all(gap <= r))
+        return cls(statement, rows, "tight", holds, m.flat[worst], c.flat[worst], part=part, **extra)
 
 
 def name_of(parts: Sequence[str], worst: int, count: int) -> str:
-    """The name of one of ``count`` entries; every entry must have a name."""
+    """Return the name of one of ``count`` entries; every entry must have a name."""
     if len(parts) != count:
         raise ValueError(f"{count} pairs of numbers are compared, but {len(parts)} are named")
     return parts[worst]
@@ -312,30 +343,30 @@ class Statement:
     def run(self, seed: int = 0, tier: Tier = "standard") -> Iterator[Verdict]:
         """Yield the combined verdict of the checks, then one for each kind of verdict on the printed text."""
         yield self._combined(*self._verdicts(self.check, self.cases, 0, seed, tier))
-        found, replay = self._of_the_text(seed, tier)
+        result, replay = self._of_the_text(seed, tier)
         for kind in _OF_THE_TEXT:
-            if about := [v for v in found if v.kind == kind]:
+            if about := [v for v in result if v.kind == kind]:
                 yield self._combined(about, replay)
 
     def refute(self, seed: int = 0, tier: Tier = "standard") -> Verdict | None:
         """Run the printed forms that fail; the verdict holds if they fail. None if there are none."""
         verdicts, replay = self._of_the_text(seed, tier)
-        found = [v for v in verdicts if v.kind == "refuted"]
-        return self._combined(found, replay) if found else None
+        result = [v for v in verdicts if v.kind == "refuted"]
+        return self._combined(result, replay) if result else None
 
     def refutations(self, seed: int = 0, tier: Tier = "standard") -> dict[int, Verdict]:
         """For each row with a printed form to run: the combination of the verdicts that cover the fewest other rows."""
-        found, replay = self._of_the_text(seed, tier)
+        result, replay = self._of_the_text(seed, tier)
         by_row = {}
         for row in self.rows:
-            about = [v for v in found if row.id in v.rows]
+            about = [v for v in result if row.id in v.rows]
             if about:
                 fewest = min(len(v.rows) for v in about)
                 by_row[row.id] = _combined((v for v in about if len(v.rows) == fewest), replay)
         return by_row
 
     def undetected(self, seed: int = 0) -> list[str]:
-        """The wrong claims of ``controls`` that the check does not detect."""
+        """Return the wrong claims of ``controls`` that the check does not detect."""
         return [control.wrong for control in self.controls if not control.detected(seed)]
 
     def _of_the_text(self, seed: int, tier: Tier) -> tuple[list[Verdict], int | None]:
@@ -344,13 +375,13 @@ class Statement:
         return self._verdicts(self.check_printed, self.printed_cases, 1, seed, tier)
 
     def _combined(self, verdicts: Iterable[Verdict], seed: int | None) -> Verdict:
-        found = _combined(verdicts, seed)
-        return replace(found, hypotheses=found.hypotheses or self.hypotheses)
+        result = _combined(verdicts, seed)
+        return replace(result, hypotheses=result.hypotheses or self.hypotheses)
 
     def _verdicts(
         self, check: Callable[..., Verdict], cases: Cases | None, salt: int, seed: int, tier: Tier
     ) -> tuple[list[Verdict], int | None]:
-        """The verdicts, and the seed that replays them, or None if they draw nothing.
+        """Return the verdicts, and the seed that replays them, or None if they draw nothing.
 
         Every check gets the seed: through the generator of its cases, or as its argument ``seed`` if the cases do not
         set it.
@@ -358,9 +389,9 @@ class Statement:
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
         before = rng.bit_generator.state
         given = {"seed": seed} if "seed" in signature(check).parameters else {}
-        found = [check(**(given | arguments)) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        result = [check(**(given | arguments)) for arguments in ([{}] if cases is None else cases(rng, tier))]
         drawn = bool(given) or rng.bit_generator.state != before
-        return found, seed if drawn else None
+        return result, seed if drawn else None
 
 
 def _combined(verdicts: Iterable[Verdict], seed: int | None) -> Verdict:

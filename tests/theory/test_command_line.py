@@ -82,10 +82,23 @@ def test_a_folder_that_cannot_be_written(capsys, tmp_path):
 
 def test_a_report_named_like_a_folder_is_refused(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("contraction.report.html.theory_sections", lambda seed: ([], True))
-    status, _, err = run(capsys, "report", "--out", str(tmp_path))
+    status, _, err = run(capsys, "report", "--page", str(tmp_path))
     assert status == 2
     assert "is a folder: give the name of a file in it" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_out_is_the_folder_of_the_report_and_page_its_file(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("contraction.report.html.theory_sections", lambda seed: ([], True))
+    folder = tmp_path / "new"
+    assert run(capsys, "report", "--out", str(folder))[:2] == (0, f"{folder / 'report.html'}\n")
+    assert run(capsys, "report", "--out", str(folder), "--page", str(folder / "a.html"))[1] == f"{folder / 'a.html'}\n"
+    assert {path.name for path in folder.iterdir()} == {"report.html", "a.html"}
+    status, _, err = run(capsys, "report", "--out", str(tmp_path / "page.html"))
+    assert status == 2
+    assert "--out is a folder, got" in err
+    assert "name the file with --page" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_the_report_is_one_page_and_quotes_what_it_refutes(monkeypatch, tmp_path):

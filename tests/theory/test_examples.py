@@ -30,6 +30,7 @@ MODULES = (
     "limits.settled",
     "limits.stationary",
     "maps.known",
+    "maps.support",
     "statements.section_2.backward_contraction",
 )
 

@@ -34,7 +34,7 @@ def correction(fields: list[ex.VectorField], theta: np.ndarray) -> np.ndarray:
 
 
 def check(n: int, seed: int) -> Verdict:
-    """Coefficients of 1, h, h² of θ̃_n and θ_n^B for SGD on polynomial losses; and Var C_n on signs, enumerated."""
+    """Compare the coefficients of 1, h, h² of θ̃_n and θ_n^B for polynomial losses, and Var C_n over all signs."""
     tables, theta = descent_tables(seed, n), point(seed)
     forward = composed(tables, range(n, 0, -1), theta, 2)
     backward = composed(tables, range(1, n + 1), theta, 2)
@@ -54,7 +54,7 @@ def check(n: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to six maps."""
+    """Yield cases: one to six maps."""
     for n in range(1, 7 if tier == "standard" else 12):
         yield {"n": n, "seed": int(rng.integers(2**31))}
 

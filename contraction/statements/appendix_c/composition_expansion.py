@@ -24,7 +24,7 @@ NAME, ROWS = "composition_expansion", (54, 56)
 
 
 def check(word: Sequence[int], order: int, seed: int) -> Verdict:
-    """Coefficients of the composed polynomials, against the lemma's terms and against the sums over trees."""
+    """Compare the coefficients of the composed polynomials with the lemma's terms and with the sums over trees."""
     tables, theta = random_tables(seed, max(word)), point(seed)
     fields = fields_of(tables)
     measured = composed(tables, word, theta, order)
@@ -47,7 +47,7 @@ def check(word: Sequence[int], order: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Words with and without repetitions, up to five maps, to order 5."""
+    """Yield cases: words with and without repetitions, up to five maps, to order 5."""
     for word in ((1, 2), (1, 2, 3), (3, 2, 1), (4, 2, 1, 3), (2, 2, 2, 2), (1, 1, 2)):
         yield {"word": word, "order": 4, "seed": int(rng.integers(2**31))}
     for k in range(4 if tier == "standard" else 40):
@@ -56,7 +56,9 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(reading: str, k: int = 8) -> Verdict:
-    """As a product, (4) already differs at order 0; with C¹ fields only, the remainder over h³ is 2^k → ∞.
+    """Check two readings of the print: (4) as a product, and fields that are only C¹.
+
+    As a product, (4) differs at order 0 already; with C¹ fields only, the remainder over h³ is 2^k → ∞.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def check_printed(reading: str, k: int = 8) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Both readings; h from 4^-2 to 4^-30."""
+    """Yield cases: both readings; h from 4^-2 to 4^-30."""
     yield {"reading": "product", "k": 2}
     for k in (2, 10, 30):
         yield {"reading": "no smoothness", "k": k}

@@ -3,10 +3,10 @@
 Problem
     Evaluations of a gradient, Hessian-vector products, and numbers stored, for θ̃_1 … θ̃_N in dimension d.
 Guarantee (Exact)
-    Exact backward iterates: N(N+1)/2 gradients. With H stored (d² numbers, formed with d products a step):
+    Exact backward iterates: N(N+1)/2 gradients. With H stored (d² numbers, formed with d products per step):
     2N−1 gradients, (N−1)(d+1) products. With replayed batches: 2N−1 gradients, (N−1)(N+2)/2 products, of which
     N(N−1)/2 are H_n ∇L_n. One final N in two passes: 2N gradients (3N without a shared evaluation) and N products,
-    where the exact iterate takes N gradients. An H_n that serves every next gradient is d(d+1)/2 numbers.
+    where the exact iterate takes N gradients. To multiply H_n by any gradient takes d(d+1)/2 numbers.
     With M distinct batches, a table of the products ∇²L_a ∇L_b at θ_0 and the number of times that each batch was seen
     give every C_n by additions: N + M gradients and M² products, fewer than N(N+1)/2 once N ≳ √2·M.
 """
@@ -27,7 +27,7 @@ NAME, ROWS = "correction_cost", (61,)
 
 
 def counted(fields: list[ex.VectorField], counts: list[int]) -> list[ex.VectorField]:
-    """The same fields, counting values in ``counts[0]`` and products in ``counts[1]``."""
+    """Return the same fields, counting values in ``counts[0]`` and products in ``counts[1]``."""
 
     def wrap(field: ex.VectorField) -> ex.VectorField:
         def value(theta):
@@ -89,7 +89,7 @@ def table_cost(n: int, distinct: int) -> list[int]:
 
 
 def check_table(n: int, distinct: int, d: int, seed: int) -> Verdict:
-    """C_n and θ̃_n from the table against `expansions`, for some n, and the evaluations counted, all exactly."""
+    """Compare C_n and θ̃_n from the table with `expansions`, for some n, and the evaluations counted, all exactly."""
     fields, theta = fields_of(descent_tables(seed, distinct, d, degree=2)), point(seed, d)
     word = np.random.default_rng(seed).integers(distinct, size=n).tolist()
     counts, h = [0, 0], Fraction(1, 9)
@@ -104,7 +104,10 @@ def check_table(n: int, distinct: int, d: int, seed: int) -> Verdict:
 
 
 def check(n: int, d: int, seed: int, distinct: int | None = None) -> Verdict:
-    """Counted evaluations against the formulas, for every way; with ``distinct`` batches, for the table of products."""
+    """Compare counted evaluations with the formulas for every way.
+
+    With ``distinct`` batches they are those of the table of products.
+    """
     if distinct is not None:
         return check_table(n, distinct, d, seed)
     claimed = {
@@ -122,7 +125,7 @@ def check(n: int, d: int, seed: int, distinct: int | None = None) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to eight maps in one to four dimensions; six steps with one to three distinct batches."""
+    """Yield cases: one to eight maps in one to four dimensions; six steps with one to three distinct batches."""
     for n in range(1, 9 if tier == "standard" else 20):
         yield {"n": n, "d": int(rng.integers(1, 5)), "seed": int(rng.integers(2**31))}
     for distinct in (1, 2, 3):
@@ -130,7 +133,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def counts(n: int, distinct: int, d: int, seed: int = 0) -> tuple[list[int], list[int], bool]:
-    """Evaluations that the table and the exact backward iterates 1 … n take, counted, for drawn quadratic losses.
+    """Return the evaluations that the table and the exact iterates 1 … n take, counted for drawn quadratic losses.
 
     The last value says whether the table's θ̃_n is that of `expansions` exactly. The backward iterates are counted in
     floats, on other quadratic losses drawn in the same order: what is counted does not depend on the values.
@@ -148,7 +151,7 @@ def counts(n: int, distinct: int, d: int, seed: int = 0) -> tuple[list[int], lis
 
 
 def check_printed(n: int = 100, d: int = 4, distinct: int = 5, seed: int = 0) -> Verdict:
-    """The memory of row 61, and that the cost "can be made smaller", which is true.
+    """Check the memory of row 61, and that the cost "can be made smaller", which is true.
 
     Measured are the numbers that the recursion holds after two steps, claimed the d of C_n alone. With few distinct
     batches the table takes fewer evaluations than the backward iterates, both counted while they run; a product counts
@@ -157,15 +160,15 @@ def check_printed(n: int = 100, d: int = 4, distinct: int = 5, seed: int = 0) ->
     stream = ex.ApproximateBackward(point(seed, d), Fraction(1, 9), "dense")
     for field in fields_of(descent_tables(seed, 2, d, degree=2)):
         stream.step(field)
-    kept = sum(np.size(array) for array in (stream.correction, stream._g, stream._columns))
+    stored = sum(np.size(array) for array in (stream.correction, stream._g, stream._columns))
     table, exact, same = counts(n, distinct, d, seed)
-    holds = kept == 2 * d + d * d and same and sum(table) < sum(exact) == n * (n + 1) // 2
+    holds = stored == 2 * d + d * d and same and sum(table) < sum(exact) == n * (n + 1) // 2
     return Verdict(
         NAME,
         ROWS,
         "refuted",
         holds,
-        kept,
+        stored,
         d,
         seed=seed,
         note=f"numbers kept for C_n, g_n and H_n, and for C_n alone, at d={d}; the cost can be smaller, as printed: "

@@ -1,4 +1,4 @@
-"""Beyond Lemma C.1: what an expansion to order p leaves out, bounded with constants, and of order p + 1 as observed.
+"""Beyond Lemma C.1: an explicit bound on the remainder of the expansion to order p, and its observed order p + 1.
 
 Problem
     R = T_word(θ) − Σ_{q≤p} E_q h^q for words of n maps 1 + hV_i with M_m ≥ sup ‖V_i^(m)‖ on B(θ, nhM_0), m = 0 … p.
@@ -40,12 +40,12 @@ def sine_fields(seed: int, n: int, d: int) -> tuple[list[ex.VectorField], list[f
 
 
 def high_precision(x: np.ndarray) -> np.ndarray:
-    """The same numbers as an object array of mpmath numbers."""
+    """Return the same numbers as an object array of mpmath numbers."""
     return np.frompyfunc(mpmath.mpf, 1, 1)(x)
 
 
 def check(n: int, d: int, order: int, h: float, seed: int) -> Verdict:
-    """The remainder of a backward word, and of the backward less the forward word, against the bounds.
+    """Compare with the bounds the remainders of a backward word, and of the backward less the forward word.
 
     Computed with 60 digits, so that remainders far below the rounding of floats are seen.
     """
@@ -71,7 +71,7 @@ def check(n: int, d: int, order: int, h: float, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Random sine fields, up to 8 maps in up to 3 dimensions, order 1 to 5."""
+    """Yield cases: random sine fields, up to 8 maps in up to 3 dimensions, order 1 to 5."""
     for k in range(20 if tier == "standard" else 200):
         yield {
             "n": int(rng.integers(2, 9)),

@@ -23,7 +23,9 @@ NAME, ROWS = "order_difference", (57,)
 
 
 def check(left: Sequence[int], right: Sequence[int], order: int, seed: int) -> Verdict:
-    """Difference of the composed polynomials: 0, 0, the sum of brackets over pairs that change places, and trees.
+    """Compare the difference of the composed polynomials with the theorem and with the sums over trees.
+
+    The coefficients of 1 and h are 0; that of h² is the sum of brackets over the pairs that change places.
 
     ``right`` is a permutation of ``left``; for (1, …, n) and (n, …, 1) every pair changes places.
     """
@@ -50,7 +52,7 @@ def check(left: Sequence[int], right: Sequence[int], order: int, seed: int) -> V
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Backward less forward for n = 2 … 5, and pairs of drawn orders of four maps."""
+    """Yield cases: backward less forward for n = 2 … 5, and pairs of drawn orders of four maps."""
     for n in (2, 3, 4, 5):
         word = tuple(range(1, n + 1))
         yield {"left": word, "right": word[::-1], "order": 4 if n < 4 else 3, "seed": int(rng.integers(2**31))}
@@ -60,7 +62,10 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(k: int = 8) -> Verdict:
-    """Fields that are only C¹: T_1T_2(0) − T_2T_1(0) = h^{5/2} for V_1 = |x|^{3/2}, V_2 = 1, where the bracket is 0."""
+    """Check that the theorem fails for fields that are only C¹.
+
+    T_1T_2(0) − T_2T_1(0) = h^{5/2} for V_1 = |x|^{3/2}, V_2 = 1, where the bracket is 0.
+    """
     outer, inner, h = steps_apart(k)
     gap = outer - inner
     return Verdict(
@@ -76,7 +81,7 @@ def check_printed(k: int = 8) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h from 4^-2 to 4^-30."""
+    """Yield cases: h from 4^-2 to 4^-30."""
     for k in (2, 10, 30):
         yield {"k": k}
 

@@ -6,7 +6,7 @@ Problem
     θ ← θ − h (m/(1−β1^t)) / (√(v/(1−β2^t)) + ε).
 Guarantee (Exact for heavy ball in rationals; the library's `HeavyBall` and Adam within derived rounding)
     At h = 0 a step is the identity on θ, but moves the state by (0, (β−1)v − V_i(θ)), so it is not 1 + hW; and
-    T_1T_2 − T_2T_1 on θ from v = 0 is hβ(V_2 − V_1) + O(h²): with momentum, orders part at h already.
+    T_1T_2 − T_2T_1 on θ from v = 0 is hβ(V_2 − V_1) + O(h²): with momentum, the two orders differ at order h already.
     Adam from rest on linear losses with gradients a, b: T_1T_2 − T_2T_1 on θ is h [s(a) − s(b) + r(a, b) − r(b, a)]
     exactly, s(g) = g/(|g| + ε), r(x, y) = (β1 x + y)/(1+β1) / (√((β2 x² + y²)/(1+β2)) + ε), x the first gradient.
 """
@@ -81,7 +81,7 @@ def adam_coefficient(a: float, b: float, beta1: float, beta2: float, epsilon: fl
 
 
 def check_adam(a: float, b: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8) -> Verdict:
-    """Both orders of two Adam steps at h = 1 against the coefficient; and h = 0 moves the state, not θ.
+    """Compare both orders of two Adam steps at h = 1 with the coefficient; and h = 0 moves the state, not θ.
 
     Rounding: 1 − β2 and 1 − β2^t are off by u/(1−β2) relatively, 1 − β1^t likewise, and |m̂|/√v̂ <= 3 for two gradients:
     four steps commit at most 4 · 3 · γ(16 + 4/(1−β2) + 4/(1−β1)).
@@ -115,7 +115,7 @@ def check(
     theta: Fraction,
     optimizer: Literal["heavy ball", "Adam"] = "heavy ball",
 ) -> Verdict:
-    """The state's displacement at h = 0, and the coefficient of h of the two orders' difference.
+    """Compare the state's displacement at h = 0, and the coefficient of h in the difference of the two orders.
 
     Heavy ball: θ is a polynomial of degree 2 in h for two linear maps, so three values of h give its coefficients
     exactly in Fractions; the library's family must give the same differences. Adam: `check_adam` with the gradients at
@@ -138,8 +138,8 @@ def check(
 
     agrees = []
     for h in (Fraction(1, 4), Fraction(1), Fraction(2)):
-        found, rounding = library_difference(slopes, targets, beta, theta, h)
-        agrees.append(int(abs(found - float(difference(h))) <= rounding))
+        result, rounding = library_difference(slopes, targets, beta, theta, h)
+        agrees.append(int(abs(result - float(difference(h))) <= rounding))
     first = (4 * difference(Fraction(1)) - difference(Fraction(2)) - 3 * difference(Fraction(0))) / 2
     return comparisons.equal(
         NAME,
@@ -153,7 +153,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Two quadratic losses and a momentum in [0, 1), all rational; beta = 0 among them."""
+    """Yield cases: two quadratic losses and a momentum in [0, 1), all rational; beta = 0 among them."""
     for k in range(10 if tier == "standard" else 100):
         case: dict[str, Any] = {
             "slopes": (Fraction(int(rng.integers(1, 9)), 4), Fraction(int(rng.integers(1, 9)), 3)),
@@ -166,7 +166,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(beta: Fraction = Fraction(9, 10)) -> Verdict:
-    """Outside of the printed form θ + hV: with momentum the orders do not coincide at order h.
+    """Check that the orders differ at order h with momentum, whose steps are not of the printed form θ + hV.
 
     Measured is β(V_2 − V_1), claimed the 0 of the printed form. The library's heavy ball must give it at h = 2^-20
     up to the term of order h² over h, h |H_1H_2(t_1 − t_2)| with curvatures 1, 2 and minima −1, 1: below 8 h.
@@ -174,8 +174,8 @@ def check_printed(beta: Fraction = Fraction(9, 10)) -> Verdict:
     slopes, targets, h = (Fraction(1), Fraction(2)), (Fraction(-1), Fraction(1)), Fraction(1, 2**20)
     verdict = check(slopes, targets, beta, Fraction(0))
     coefficient = beta * (2 - (-1))
-    found, rounding = library_difference(slopes, targets, beta, Fraction(0), h)
-    near = abs(found / float(h) - float(coefficient)) <= 8 * float(h) + rounding / float(h)
+    result, rounding = library_difference(slopes, targets, beta, Fraction(0), h)
+    near = abs(result / float(h) - float(coefficient)) <= 8 * float(h) + rounding / float(h)
     return Verdict(
         NAME,
         ROWS,

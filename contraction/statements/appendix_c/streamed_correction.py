@@ -1,4 +1,4 @@
-"""Corollary C.4: the correction in a stream, and in which order its three variables are brought up to date.
+"""Corollary C.4: the correction computed step by step, and the order in which its three variables must be updated.
 
 Problem
     g_n = Σ_{i<n} ∇L_i, H_n = Σ_{i<n} ∇²L_i, C_n = C_{n−1} + H_n ∇L_n − ∇²L_n g_n, all at θ_0.
@@ -24,7 +24,7 @@ NAME, ROWS = "streamed_correction", (59, 60)
 
 
 def check(n: int, seed: int, gradients: bool = True) -> Verdict:
-    """θ̃_n of both streams and of the two passes, against the h² coefficients of the composed polynomials."""
+    """Compare θ̃_n of both streams and of the two passes with the h² coefficients of the composed polynomials."""
     tables = descent_tables(seed, n) if gradients else random_tables(seed, n)
     theta, h = point(seed), Fraction(1, 10**6)
     fields = fields_of(tables)
@@ -44,14 +44,14 @@ def check(n: int, seed: int, gradients: bool = True) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to six maps, gradients and other fields."""
+    """Yield cases: one to six maps, gradients and other fields."""
     for n in range(1, 7 if tier == "standard" else 20):
         for gradients in (True, False):
             yield {"n": n, "seed": int(rng.integers(2**31)), "gradients": gradients}
 
 
 def recursion(fields: list[ex.VectorField], theta: np.ndarray, *, start: int, correction_first: bool) -> list[Fraction]:
-    """The printed recursion on V_i = −∇L_i from n = start; index 0 is then, as in a program, the last loss."""
+    """Return the printed recursion on V_i = −∇L_i from n = start; index 0 is then, as in a program, the last loss."""
     units = [ex.rational_vector([int(i == k) for i in range(len(theta))]) for k in range(len(theta))]
     values = [field(theta) for field in fields]
     hessians = [np.stack([field.differential(theta, (e,)) for e in units], axis=1) for field in fields]
@@ -66,7 +66,9 @@ def recursion(fields: list[ex.VectorField], theta: np.ndarray, *, start: int, co
 
 
 def check_printed(slip: str, n: int = 4, seed: int = 0) -> Verdict:
-    """Beyond row 59: what an implementation must not do, start at n = 1 with L_0 the last loss, or update C first.
+    """Check two mistakes of an implementation: to start at n = 1 with L_0 the last loss, and to update C first.
+
+    This goes beyond row 59, which holds.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def check_printed(slip: str, n: int = 4, seed: int = 0) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """C updated before g and H, on drawn losses; the initial values exclude a start at n = 1."""
+    """Yield cases: C updated before g and H, on drawn losses; the initial values exclude a start at n = 1."""
     for slip in ("C first",):
         for _ in range(3):
             yield {"slip": slip, "n": int(rng.integers(3, 7)), "seed": int(rng.integers(2**31))}

@@ -1,4 +1,4 @@
-"""Appendix D.2: what λ Σ_{i≠j} V_i'V_j does, with its sign.
+"""Appendix D.2: the effect of the term λ Σ_{i≠j} V_i'V_j, and its sign.
 
 Problem
     V_i = −g_i = −∇L_i, R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖Σg_i‖² − Σ‖g_i‖²) = ½[c(c−1)‖ḡ‖² − Σ‖g_i − ḡ‖²].
@@ -38,7 +38,10 @@ def alignment_slopes(fields: list[ex.VectorField], theta: np.ndarray) -> list[Fr
 
 
 def check(c: int, h: Fraction, seed: int) -> Verdict:
-    """The term by the double loop, in two passes and as ∇R; R in its three forms; Smith et al.'s difference."""
+    """Compare three ways to compute the term, three forms of R, and the difference of Smith et al.
+
+    The term is computed by the double loop, in two passes, and as ∇R.
+    """
     fields, theta = fields_of(descent_tables(seed, c)), point(seed)
     double = theta * 0
     for i in range(c):
@@ -73,7 +76,7 @@ def check(c: int, h: Fraction, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Two to five batches of quartic losses."""
+    """Yield cases: two to five batches of quartic losses."""
     for c in (2, 3, 4, 5):
         for _ in range(2 if tier == "standard" else 20):
             yield {"c": c, "h": Fraction(int(rng.integers(1, 20)), 13), "seed": int(rng.integers(2**31))}

@@ -24,7 +24,7 @@ NAME, ROWS = "mean_over_orders", (64, 65)
 
 
 def check(c: int, order: int, seed: int) -> Verdict:
-    """The mean of the composed polynomials over all c! orders: ½Σ_{i≠j} V_i'V_j, and the closed form to order p."""
+    """Compare the mean of the composed polynomials over all c! orders with ½Σ_{i≠j} V_i'V_j and the closed form."""
     tables, theta = random_tables(seed, c), point(seed)
     fields = fields_of(tables)
     words = list(permutations(range(1, c + 1)))
@@ -49,7 +49,7 @@ def check(c: int, order: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to four batches, to order 4 for up to three of them."""
+    """Yield cases: one to four batches, to order 4 for up to three of them."""
     for c in (1, 2, 3, 4):
         for _ in range(2 if tier == "standard" else 12):
             yield {"c": c, "order": 4 if c < 4 else 3, "seed": int(rng.integers(2**31))}

@@ -1,4 +1,4 @@
-"""Appendix D.2.1: the settings of the experiment, and what they may mean.
+"""Appendix D.2.1: the settings of the experiment, and their possible readings.
 
 Problem
     h = .001, h' = h/c, c ∈ {2, 3, 4}, λ ∈ {½, 1, 2, 4}h²; batches of 2048, "or the closest integer divisible by c".
@@ -25,12 +25,12 @@ MULTIPLES = (Fraction(1, 2), Fraction(1), Fraction(2), Fraction(4))
 
 
 def nearest_multiple(size: int, c: int) -> int:
-    """The multiple of c nearest to size."""
+    """Return the multiple of c nearest to size."""
     return min((c * (size // c), c * (size // c + 1)), key=lambda m: abs(m - size))
 
 
 def check(c: int, seed: int) -> Verdict:
-    """λ over the derived λ in both units; both rates of the step, against their formulas; the batch size."""
+    """Compare λ over the derived λ in both units; both rates of the step with their formulas; the batch size."""
     h = Fraction(1, 1000)
     derived = ex.regularisation_strength(1, h, c, unit="derived")
     literal = [ex.regularisation_strength(m, h, c) / derived for m in MULTIPLES]
@@ -62,13 +62,13 @@ def check(c: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The three numbers of small batches."""
+    """Yield cases: the three numbers of small batches."""
     for c in (2, 3, 4):
         yield {"c": c, "seed": int(rng.integers(2**31))}
 
 
 def check_printed(c: int = 4, seed: int = 0) -> Verdict:
-    """As printed, the rule is not determined: λ = ½h² is h²/2 or h'²/2, and the two rates give different steps."""
+    """Check that the printed rule is ambiguous: λ = ½h² is h²/2 or h'²/2, and the two rates give different steps."""
     h = Fraction(1, 1000)
     fields, theta = fields_of(descent_tables(seed, c)), point(seed)
     lam = [ex.regularisation_strength(Fraction(1, 2), h, c, unit=unit) for unit in ("h", "h/c")]

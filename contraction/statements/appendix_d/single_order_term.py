@@ -1,4 +1,4 @@
-"""Appendix D.1 and D.2: one order's second-order term is the gradient of nothing.
+"""Appendix D.1 and D.2: the second-order term of a single order is not a gradient.
 
 Problem
     F = Σ_{i>j} V_i'V_j = Σ_{i>j} H_i g_j for V_i = −∇L_i.
@@ -43,7 +43,7 @@ def hessians(fields: list[ex.VectorField], theta: np.ndarray) -> list[np.ndarray
 
 
 def check(c: int, d: int, seed: int) -> Verdict:
-    """J − Jᵀ of one order's term is the sum of commutators; that of the symmetrised term is zero."""
+    """Check that J − Jᵀ of the term of one order is the sum of commutators, and that the symmetrised term has none."""
     fields, theta = fields_of(descent_tables(seed, c, d, degree=3)), point(seed, d)
     one = jacobian(fields, theta, [(i, j) for i in range(c) for j in range(i)])
     both = jacobian(fields, theta, [(i, j) for i in range(c) for j in range(c) if i != j])
@@ -61,7 +61,7 @@ def check(c: int, d: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Two to four batches in one to three dimensions."""
+    """Yield cases: two to four batches in one to three dimensions."""
     for c in (2, 3, 4):
         for d in (1, 2, 3):
             for _ in range(1 if tier == "standard" else 10):

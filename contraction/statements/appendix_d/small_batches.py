@@ -25,12 +25,12 @@ NAME, ROWS = "small_batches", (62, 63)
 
 
 def mean_table(tables: list[Table], sizes: list[int]) -> Table:
-    """The descent field of the mean loss over all examples, from those of batches of the given sizes."""
+    """Return the descent field of the mean loss over all examples, from those of batches of the given sizes."""
     total = sum(sizes)
     result: Table = [{} for _ in tables[0]]
     for table, size in zip(tables, sizes, strict=True):
-        for component, own in zip(result, table, strict=True):
-            for e, c in own.items():
+        for component, polynomial in zip(result, table, strict=True):
+            for e, c in polynomial.items():
                 component[e] = component.get(e, Fraction(0)) + c * Fraction(size, total)
     return result
 
@@ -44,7 +44,7 @@ def pair_sum(fields: list[ex.VectorField], theta: np.ndarray, pairs: list[tuple[
 
 
 def second_order(c: int, seed: int) -> tuple[list[Fraction], list[ex.VectorField], np.ndarray]:
-    """The coefficient of h'² of T_small, by composing polynomials."""
+    """Return the coefficient of h'² of T_small, by composing polynomials."""
     tables, theta = descent_tables(seed, c), point(seed)
     return composed(tables, range(c, 0, -1), theta, 2)[2], fields_of(tables), theta
 
@@ -76,7 +76,7 @@ def normalised_fields(c: int, coupled: bool = True) -> tuple[Fraction, Fraction]
 
 
 def check(c: int, seed: int) -> Verdict:
-    """Coefficients of h'² and h' of T_small: Σ_{i>j} V_i'V_j, and c times the field of the large batch."""
+    """Compare the coefficients of h'² and h' of T_small with Σ_{i>j} V_i'V_j and c times the large batch's field."""
     measured, fields, theta = second_order(c, seed)
     tables = descent_tables(seed, c)
     first = composed(tables, range(c, 0, -1), theta, 1)[1]
@@ -96,14 +96,14 @@ def check(c: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to five batches."""
+    """Yield cases: one to five batches."""
     for c in range(1, 6):
         for _ in range(2 if tier == "standard" else 20):
             yield {"c": c, "seed": int(rng.integers(2**31))}
 
 
 def check_printed(slip: str, c: int = 3, seed: int = 0) -> Verdict:
-    """Row 62, Σ_{i<j} is not the h'² term; row 63, with batch normalisation V_B is not the mean of the V_i.
+    """Check rows 62 and 63: Σ_{i<j} is not the h'² term, and batch normalisation makes V_B differ from the mean.
 
     "unequal sizes" is outside the printed setting, which asks for equal sizes, and so beyond it.
 
@@ -155,7 +155,7 @@ def check_printed(slip: str, c: int = 3, seed: int = 0) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Both rows for two to four batches; the seed draws the losses of row 62."""
+    """Yield cases: both rows for two to four batches; the seed draws the losses of row 62."""
     for slip in ("i < j", "batch normalisation"):
         for c in (2, 3, 4):
             yield {"slip": slip, "c": c, "seed": int(rng.integers(2**31))}

@@ -1,14 +1,14 @@
 """Appendix E.1: almost sure convergence implies convergence in probability, and that convergence in law.
 
 Problem
-    T_b(x) = (x + b)/M with b uniform on 0 … M-1: theta* = lim T_1 … T_n theta_0 is uniform on [0, 1], known beforehand,
+    T_b(x) = (x + b)/M with b uniform on 0 … M-1: theta* = lim T_1 … T_n theta_0 is uniform on [0, 1],
     and given the first n digits theta* is uniform on the cell of those digits, of length M^-n. X_n = theta_n^B.
 Guarantee (Exact)
     Almost surely sup |X_j - theta*| = r M^-j with r = max(s, 1-s), s = theta_0 in [0, 1], for every j;
     in probability P(|X_n - theta*| > eps) = P(|U - s| > eps M^n), U uniform; in law sup_x |F_n(x) - x| = r M^-n; and
     F_n(x) <= F(x + eps) + P(|X_n - theta*| > eps), F(x - eps) <= F_n(x) + P(|X_n - theta*| > eps): the two
     implications with their numbers, attained at x = 0 for s = 0, eps = M^-n. `check_implications` has them in R^d
-    for any iterates. The limit law belongs to the start theta_0 (the last line of Appendix E writes theta* for it).
+    for any iterates. The limit law depends on the start theta_0 (the last line of Appendix E writes theta* for it).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def cells(M: int, words: NDArray) -> list[Fraction]:
 
 
 def far_from(x: Fraction, eps: Fraction, left: Fraction, length: Fraction) -> Fraction:
-    """The share of [left, left + length] that is farther than eps from x."""
+    """Return the share of [left, left + length] that is farther than eps from x."""
     near = min(left + length, x + eps) - max(left, x - eps)
     return 1 - max(near, Fraction(0)) / length
 
@@ -60,7 +60,7 @@ def uniform_cdf(x: Fraction) -> Fraction:
 
 
 def check(M: int, start: Fraction, n: int, more: int, eps: Fraction, order: Order | None = None) -> Verdict:
-    """The package's iterates n … n + more of all words of digits against the limit, whose law is known.
+    """Compare the package's iterates n … n + more of all words of digits with the limit, whose law is known.
 
     Compared exactly: the largest distance from the limit at every step (almost surely), the chance of a distance above
     eps (in probability), the distance of distribution functions (in law), and the implications at every atom.
@@ -100,7 +100,7 @@ def check(M: int, start: Fraction, n: int, more: int, eps: Fraction, order: Orde
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Two to four digits, starts in [0, 1] with both ends, thresholds below, at and above M^-n."""
+    """Yield cases: two to four digits, starts in [0, 1] with both ends, thresholds below, at and above M^-n."""
     for k in range(8 if tier == "standard" else 60):
         M, n = int(rng.integers(2, 5)), int(rng.integers(0, 4))
         yield {
@@ -122,7 +122,7 @@ def check_implications(
     seed: int = 0,
     order: Order | None = None,
 ) -> Verdict:
-    """The inequalities at every atom, X_N for the limit; the worst pair of probabilities is kept.
+    """Check the inequalities at every atom, with X_N as the limit; the verdict holds the worst pair.
 
     They hold for any random variables whatever, and so say nothing of the iterates that `check` does not say.
     """
@@ -153,7 +153,7 @@ def check_implications(
 
 
 def implication_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """2 maps of R^d, d up to 3, contracting or not; n < N <= 6 and thresholds from tiny to large."""
+    """Yield cases: 2 maps of R^d, d up to 3, contracting or not; n < N <= 6 and thresholds from tiny to large."""
     for k in range(8 if tier == "standard" else 60):
         N = int(rng.integers(2, 7))
         maps = [
@@ -172,7 +172,7 @@ def implication_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_start(k: Fraction, y0: Fraction, n: int) -> tuple[Law, Law]:
-    """Exact laws of both iterates of T(x, y) = (k x + b, y), b in {0, 1}: the limit keeps the y of the start."""
+    """Compare the exact laws of both iterates of T(x, y) = (k x + b, y), b in {0, 1}: the limit keeps y."""
     maps: list[Map] = [lambda p, b=b: p * np.array([k, 1], dtype=object) + np.array([b, 0]) for b in (0, 1)]
     words = iid([Fraction(1, 2)] * 2, n)
     return tuple(  # type: ignore[return-value]
@@ -182,7 +182,7 @@ def check_start(k: Fraction, y0: Fraction, n: int) -> tuple[Law, Law]:
 
 
 def check_printed(k: Fraction = Fraction(1, 2), n: int = 5, starts: tuple[int, int] = (0, 1)) -> Verdict:
-    """The limit law must carry the start: T(x, y) = (x/2 + b, y) has another limit law from every y.
+    """Check that the limit law depends on the start: T(x, y) = (x/2 + b, y) has another limit law for every y.
 
     Measured is the largest distance of distribution functions of iterate n from two starts; a limit law that named no
     start (θ* in its place) would give 0.

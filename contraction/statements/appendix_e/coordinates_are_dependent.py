@@ -13,26 +13,26 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from contraction.maps.orders import Backward, Forward, Order
-from contraction.statements.cases.exact_words import Law, Map, WordLaw, iid, law_of, overlap, random_fraction, rows
+from contraction.statements.cases.exact_words import Law, Map, WordLaw, equal_laws, iid, law_of, random_fraction, rows
 from contraction.statements.records import Row, Statement, Tier, Verdict
 from contraction.statements.section_2.equality_of_laws import random_weights
+from contraction.types import Numbers
 
 NAME, ROWS = "coordinates_are_dependent", (38,)
 
 
-def mixing(A: Any, b: Sequence[Fraction], c: Fraction) -> Map:
-    """The map x -> A x + c |x| + b of R^d, exact in rationals, that mixes coordinates."""
+def mixing(A: Numbers, b: Sequence[Fraction], c: Fraction) -> Map:
+    """Return the map x -> A x + c |x| + b of R^d, exact in rationals, that mixes coordinates."""
     matrix, shift = np.array(A, dtype=object), np.array(list(b), dtype=object)
     return lambda x: x @ matrix.T + c * np.abs(x) + shift
 
 
-def joint_law(maps: Sequence[Map], words: WordLaw, starts: Any, order: Order) -> Law:
-    """The law of the images of all starts, every coordinate: starts (S, d) -> points of S d numbers."""
+def joint_law(maps: Sequence[Map], words: WordLaw, starts: Numbers, order: Order) -> Law:
+    """Return the law of the images of all starts, every coordinate: starts (S, d) -> points of S d numbers."""
     n = len(next(iter(words)))
     images = [rows(maps, list(words), start, order, at=[n])[:, 0] for start in starts]
     return law_of(np.stack(images, axis=1), words.values())
@@ -54,17 +54,15 @@ def distribution(law: Law) -> dict[tuple, tuple[Fraction, Fraction]]:
     return out
 
 
-def check(maps: Sequence[Map], weights: Sequence[Fraction], starts: Any, n: int, seed: int = 0) -> Verdict:
+def check(maps: Sequence[Map], weights: Sequence[Fraction], starts: Numbers, n: int, seed: int = 0) -> Verdict:
     """Compare the joint laws of the images of several starts, forward and backward; measured is their common mass."""
     words = iid(weights, n)
     forward, backward = (joint_law(maps, words, starts, order) for order in (Forward(), Backward()))
-    return Verdict(
+    return equal_laws(
         NAME,
         ROWS,
-        "exact",
-        forward == backward,
-        float(overlap(forward, backward)),
-        1.0,
+        forward,
+        backward,
         seed=seed,
         hypotheses="i.i.d. maps; any space and any functional",
         note=f"{len(maps)} maps, {len(starts)} starts in dimension {len(starts[0])}, n={n}",
@@ -72,13 +70,13 @@ def check(maps: Sequence[Map], weights: Sequence[Fraction], starts: Any, n: int,
 
 
 def random_mixing(rng: np.random.Generator, d: int) -> Map:
-    """A random map of R^d of the form A x + c |x| + b."""
+    """Return a random map of R^d of the form A x + c |x| + b."""
     A = [[random_fraction(rng, -1, 1, 3) for _ in range(d)] for _ in range(d)]
     return mixing(A, [random_fraction(rng, -2, 2, 2) for _ in range(d)], random_fraction(rng, -1, 1, 2))
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 3 maps of R^2 or R^3, one to three starts, words up to length 5."""
+    """Yield cases: 1 to 3 maps of R^2 or R^3, one to three starts, words up to length 5."""
     for k in range(8 if tier == "standard" else 60):
         M, d = int(rng.integers(1, 4)), int(rng.integers(2, 4))
         yield {
@@ -91,7 +89,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(x0: Sequence[int] = (0, 0), y0: Sequence[int] = (1, 1), n: int = 3) -> Verdict:
-    """Example 2.4 in the plane: P(theta_n <= x0) is ½, the printed product of its coordinates ¼.
+    """Compare P(theta_n <= x0) = 1/2 with the printed product of its coordinates, 1/4 (Example 2.4 in the plane).
 
     Also: at n = 2 with two fixed maps that do not commute every distribution function factorises (nothing is random),
     and the two iterates differ all the same, so factorisation would not prove the theorem.

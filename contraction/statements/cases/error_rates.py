@@ -80,7 +80,7 @@ def off(value: float, center: float, low: float, high: float) -> float:
 
 
 def statistical(statement: str, rows: tuple[int, ...], parts: Sequence[Part], **extra) -> Verdict:
-    """The verdict on several statistics: it holds if each is at most its threshold, and names the worst."""
+    """Return the verdict on several statistics: it holds if each is at most its threshold, and names the worst."""
     name, measured, claimed = max(parts, key=lambda part: part[1] / part[2] if part[2] > 0 else math.inf)
     holds = all(statistic <= threshold for _, statistic, threshold in parts)
     return Verdict(statement, rows, "statistical", holds, measured, claimed, part=name, **extra)
@@ -96,7 +96,7 @@ def deviation(n: int, alpha: float = FALSE_ALARM) -> float:
 
 
 def distance_to(sample: ArrayLike, cdf) -> float:
-    """sup |F_n - F| of a sample against a continuous distribution function."""
+    """Return sup |F_n - F| of a sample against a continuous distribution function."""
     values = np.sort(np.asarray(sample, dtype=float).ravel())
     F, n = cdf(values), len(values)
     return float(max(np.max(np.arange(1, n + 1) / n - F), np.max(F - np.arange(n) / n)))

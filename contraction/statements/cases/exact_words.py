@@ -9,14 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.families.index_laws import IndexLaw
 from contraction.maps.iterates import iterates
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.orders import Order
+from contraction.statements.comparisons import numbers
+from contraction.statements.records import Verdict, VerdictFields
+from contraction.types import Numbers, Vector
 
 __all__ = [
     "Law",
@@ -24,10 +28,12 @@ __all__ = [
     "WordLaw",
     "affine_map",
     "all_words",
+    "equal_laws",
     "expectation",
     "iid",
     "iterate_law",
     "law_of",
+    "law_of_words",
     "overlap",
     "random_fraction",
     "rows",
@@ -36,18 +42,18 @@ __all__ = [
     "wasserstein",
 ]
 
-Map = Callable[[Any], Any]
-Law = dict[tuple, Fraction]
-WordLaw = dict[tuple[int, ...], Fraction]
+Map: TypeAlias = Callable[[Vector], Vector]
+Law: TypeAlias = dict[tuple, Fraction]
+WordLaw: TypeAlias = dict[tuple[int, ...], Fraction]
 
 
 def random_fraction(rng: np.random.Generator, low: int, high: int, denominator: int = 12) -> Fraction:
-    """A uniform multiple of 1/denominator in [low, high]."""
+    """Return a uniform multiple of 1/denominator in [low, high]."""
     return Fraction(int(rng.integers(low * denominator, high * denominator + 1)), denominator)
 
 
 def affine_map(a: Fraction | int, b: Fraction | int) -> Map:
-    """The map x -> a x + b of each coordinate."""
+    """Return the map x -> a x + b of each coordinate."""
     return lambda x: a * x + b
 
 
@@ -56,8 +62,19 @@ def all_words(M: int, n: int) -> NDArray:
     return np.array(list(itertools.product(range(M), repeat=n)), dtype=int).reshape(M**n, n)
 
 
+def law_of_words(law: IndexLaw, n: int) -> WordLaw:
+    """Return the law of the word of length n of a law of indices with exact weights.
+
+    Raises
+    ------
+    TypeError
+        If a probability is a float.
+    """
+    return dict(zip((word for word, _ in law.words(n)), numbers([p for _, p in law.words(n)]), strict=True))
+
+
 def iid(weights: Sequence[Fraction], n: int) -> WordLaw:
-    """The law of n independent indices with the given weights."""
+    """Return the law of n independent indices with the given weights."""
     law: WordLaw = {}
     for word in itertools.product(range(len(weights)), repeat=n):
         weight = Fraction(1)
@@ -68,8 +85,10 @@ def iid(weights: Sequence[Fraction], n: int) -> WordLaw:
     return law
 
 
-def rows(maps: Sequence[Map], words: ArrayLike, theta0: Any, order: Order, at: Iterable[int] | None = None) -> NDArray:
-    """Iterates of every word: words (W, n), theta0 (d,) of exact numbers -> (W, n+1 or len(at), d), exact."""
+def rows(
+    maps: Sequence[Map], words: ArrayLike, theta0: Numbers, order: Order, at: Iterable[int] | None = None
+) -> NDArray:
+    """Return iterates of every word: words (W, n), theta0 (d,) of exact numbers -> (W, n+1 or len(at), d), exact."""
     words = np.asarray(words, dtype=int)
 
     def apply(theta: NDArray, index: NDArray) -> NDArray:
@@ -85,7 +104,7 @@ def rows(maps: Sequence[Map], words: ArrayLike, theta0: Any, order: Order, at: I
 
 
 def unit_noises(family: RandomOperator, n: int) -> Operators:
-    """n maps of a family with additive noise on R, and n replicas: replica i has noise 1 in its map i, else 0.
+    """Return n maps of a family with additive noise on R, and n replicas: replica i has noise 1 in its map i, else 0.
 
     The iterates of replica i are the coefficients of the i-th noise, for maps that are linear in point and noise.
     """
@@ -93,7 +112,7 @@ def unit_noises(family: RandomOperator, n: int) -> Operators:
 
 
 def law_of(points: NDArray, weights: Iterable[Fraction]) -> Law:
-    """The law that gives each point (W, …) its weight; equal points share an atom."""
+    """Return the law that gives each point (W, …) its weight; equal points share an atom."""
     law: Law = {}
     for point, weight in zip(points.reshape(len(points), -1), weights, strict=True):
         key = tuple(point.tolist())
@@ -101,15 +120,22 @@ def law_of(points: NDArray, weights: Iterable[Fraction]) -> Law:
     return law
 
 
-def iterate_law(maps: Sequence[Map], words: WordLaw, theta0: Any, order: Order) -> Law:
-    """The exact law of the last iterate of the words under an order."""
+def iterate_law(maps: Sequence[Map], words: WordLaw, theta0: Numbers, order: Order) -> Law:
+    """Return the exact law of the last iterate of the words under an order."""
     array = np.array(list(words), dtype=int)
     return law_of(rows(maps, array, theta0, order, at=[array.shape[1]]), words.values())
 
 
 def overlap(p: Law, q: Law) -> Fraction:
-    """The mass that two laws share, 1 - (total variation distance): 1 if and only if they are equal."""
+    """Return the mass that two laws share, 1 - (total variation distance): 1 if and only if they are equal."""
     return sum((min(weight, q[x]) for x, weight in p.items() if x in q), Fraction(0))
+
+
+def equal_laws(
+    statement: str, audited: tuple[int, ...], first: Law, second: Law, **extra: Unpack[VerdictFields]
+) -> Verdict:
+    """Return the verdict on the equality of two exact laws: measured is the mass that they share, claimed is 1."""
+    return Verdict(statement, audited, "exact", first == second, float(overlap(first, second)), 1.0, **extra)
 
 
 def expectation(law: Law, f: Callable[[tuple], Fraction] = lambda x: x[0]) -> Fraction:

@@ -1,4 +1,4 @@
-"""Noises by the tail of log |eps|, on both sides of the condition E log+ |eps| < infinity, and next to its border."""
+"""Noises given by the tail of log |eps|, on both sides of the condition E log+ |eps| < infinity and close to it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _inverted(
     beyond: Callable[[float], float],
     total: float,
 ) -> LogTail:
-    """A law with V >= 1: its tail from 1 on, the tail's inverse, and the tail's integral from 1 to t and in all."""
+    """Return a law with V >= 1: its tail, the tail's inverse, and the tail's integral from 1 to t and in total."""
 
     def log_sample(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return inverse(1 - rng.random(shape))

@@ -1,18 +1,18 @@
 """Polynomial fields over the rationals for the statements of Appendices C and D, and direct composition in powers of h.
 
-The direct composition multiplies truncated polynomials in h with Fractions and knows neither trees nor
-`contraction.expansions.Series`: it is what the expansions are compared with.
+The direct composition multiplies truncated polynomials in h with Fractions. It uses neither trees nor
+`contraction.expansions.Series`, so the expansions can be compared with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from contraction import expansions as ex
+from contraction.types import Vector
 
 __all__ = ["Table", "composed", "descent_tables", "fields_of", "point", "random_tables", "steps_apart", "total"]
 
@@ -46,13 +46,13 @@ def descent_tables(seed: int, count: int, d: int = 2, degree: int = 4) -> list[T
 
 
 def point(seed: int, d: int = 2) -> np.ndarray:
-    """A rational point of Q^d."""
+    """Return a rational point of Q^d."""
     rng = np.random.default_rng([seed, 3])
     return ex.rational_vector([_fraction(rng) for _ in range(d)])
 
 
 def fields_of(tables: Sequence[Table]) -> list[ex.VectorField]:
-    """The fields of the tables, with all derivatives."""
+    """Return the fields of the tables, with all derivatives."""
     return [ex.polynomial_field(table) for table in tables]
 
 
@@ -82,7 +82,7 @@ def _at(component: dict[tuple[int, ...], Fraction], state: list[list[Fraction]],
     return result
 
 
-def total(vectors: Sequence[Any]) -> Any:
+def total(vectors: Sequence[Vector]) -> Vector:
     """Their sum; there must be at least one."""
     result = vectors[0]
     for vector in vectors[1:]:

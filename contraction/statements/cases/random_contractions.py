@@ -1,4 +1,4 @@
-"""Sequences of contractions that nobody picked by hand, with limits that are known and not approximated.
+"""Randomly generated sequences of contractions whose limits are known exactly.
 
 Every map has the form T(x) = theta0 + D u + k F(x - theta0) with |u| <= 1, F(0) = 0 and F nonexpansive, or is given by
 a stochastic matrix or a prefix of a word. T_1 … T_N are drawn; every later map is one contraction G whose fixed point p
@@ -8,9 +8,10 @@ theta0 as condition (2) allows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,15 @@ from contraction.maps.operators import Operators
 from contraction.maps.orders import Backward
 from contraction.maps.rounding import gamma, iterate_rounding
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, Words
+from contraction.types import Scalar
 
 __all__ = ["KINDS", "Drawn", "draw", "spread"]
 
 #: How F is made: an isometry, smooth, with a dead zone, the identity with every u equal (the worst case), maxima of
 #: coordinates in the sup norm, PageRank steps in l1, prefixes of words in an ultrametric.
 KINDS = ("reflection", "sine", "threshold", "aligned", "maxima", "pagerank", "prefix")
+
+PointMap: TypeAlias = Callable[[NDArray], NDArray]
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Drawn:
 
     operators: Operators
     theta0: NDArray
-    k: Any
-    D: Any
+    k: Scalar
+    D: Scalar
     fixed_point: NDArray
     other_start: NDArray
     scale: float
@@ -43,9 +47,11 @@ class Drawn:
 
     @property
     def space(self) -> Space:
+        """The metric space of the maps."""
         return self.operators.family.space
 
     def distance(self, x: NDArray, y: NDArray) -> NDArray:
+        """Return the distance of x and y."""
         return self.space.distance(x, y)
 
     def rounding(self, n: int) -> float:
@@ -90,7 +96,7 @@ def draw(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: floa
 
     u0 = unit()
 
-    def one() -> Any:
+    def one() -> PointMap:
         if kind == "aligned":
             return _shifted(theta0, k, D * u0, lambda y: y)
         shift = D * (u0 if rng.random() < 0.3 else unit()) * rng.choice([1.0, 1.0, rng.random()])
@@ -114,7 +120,7 @@ def draw(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: floa
     return Drawn(operators, theta0, k, D, theta0 + radius * u0, other, scale, 6 * dim + 40)
 
 
-def _shifted(theta0: NDArray, k: float, shift: NDArray, F: Any) -> Any:
+def _shifted(theta0: NDArray, k: float, shift: NDArray, F: PointMap) -> PointMap:
     return lambda x: theta0 + (shift + k * F(x - theta0))
 
 
@@ -127,7 +133,10 @@ def _shrink(y: NDArray, t: float) -> NDArray:
 
 
 def _pagerank(k: float, dim: int, n: int, rng: np.random.Generator) -> Drawn:
-    """x -> k x P + (1 - k) v, P a stochastic matrix: factor k in l1. Later maps: k x + (1 - k) w, fixed point w."""
+    """Return x -> k x P + (1 - k) v, P a stochastic matrix: factor k in l1.
+
+    Later maps: k x + (1 - k) w, fixed point w.
+    """
     theta0, w = rng.dirichlet(np.ones(dim)), np.eye(dim)[rng.integers(dim)]
     steps = [(rng.dirichlet(np.full(dim, 0.3) + 0.01, dim), rng.dirichlet(np.full(dim, 0.5))) for _ in range(n)]
     maps = [lambda x, P=P, v=v: k * (x @ P) + (1 - k) * v for P, v in steps]
@@ -139,7 +148,10 @@ def _pagerank(k: float, dim: int, n: int, rng: np.random.Generator) -> Drawn:
 
 
 def _prefixes(dim: int, n: int, rng: np.random.Generator) -> Drawn:
-    """w -> prefix w on infinite words: factor base^-length, exact. Later maps put zeros in front, fixed point 000… ."""
+    """Return w -> prefix w on infinite words: factor base^-length, exact.
+
+    Later maps put zeros in front, fixed point 000… .
+    """
     base, length = 2 + dim % 3, 1 + dim % 2
     space, k = Words(base), Fraction(1, base**length)
     sizes = (length + rng.integers(0, 3, n)).tolist()

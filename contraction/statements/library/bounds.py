@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from contraction.maps.orders import Backward
 from contraction.statements import comparisons
 from contraction.statements.cases.exact_words import affine_map, rows
-from contraction.statements.library.oracle import Function, Oracle
+from contraction.statements.library.oracle import Bend, Check, Function, Oracle
 from contraction.statements.records import Verdict
+from contraction.types import Numbers
 
 ORACLES: list[Oracle] = []
 HOME = "contraction.certificates.bounds"
 K, D, R = Fraction(7, 10), Fraction(3, 2), Fraction(5)
 
 
-def _add(name: str, against: str, check: Any, wrong: str, bent: Any) -> None:
+def _add(name: str, against: str, check: Check, wrong: str, bent: Bend) -> None:
     ORACLES.append(Oracle(f"{HOME}.{name}", against, check, wrong, bent))
 
 
 def _distances(displacement: Fraction, start: Fraction, n: int) -> list[Fraction]:
-    """|theta* - theta_j|, j = 0 … n, of x -> K x + displacement from a start, by the iterates."""
+    """Return |theta* - theta_j|, j = 0 … n, for x -> K x + displacement from a start, by iterating."""
     path = rows([affine_map(K, displacement)], [[0] * n], [start], Backward())[0, :, 0]
     return [abs(displacement / (1 - K) - x) for x in path]
 
 
-def _equal(name: str, measured: Any, claimed: Any) -> Verdict:
+def _equal(name: str, measured: Numbers, claimed: Numbers) -> Verdict:
     return comparisons.equal(name, (), measured, claimed)
 
 
@@ -47,8 +47,11 @@ def _printed_other_start(f: Function, seed: int) -> Verdict:
 
 
 def _agreeing_orders(f: Function, seed: int) -> Verdict:
-    """All maps +D inside against all -D: the bound times 1 - k^inner exactly, from the iterates."""
-    inner, found = 9, []
+    """Compare the bound with the distance of the words whose inner maps are all +D and all -D.
+
+    The distance is the bound times 1 - k^inner exactly.
+    """
+    inner, result = 9, []
     for p in range(5):
         word = [0] * p + [1] * inner
         ends = [
@@ -57,12 +60,12 @@ def _agreeing_orders(f: Function, seed: int) -> Verdict:
             ]
             for sign in (1, -1)
         ]
-        found.append(abs(ends[0] - ends[1]) / (1 - K**inner))
-    return _equal("agreeing_orders", [f(K, D, p) for p in range(5)], found)
+        result.append(abs(ends[0] - ends[1]) / (1 - K**inner))
+    return _equal("agreeing_orders", [f(K, D, p) for p in range(5)], result)
 
 
 def _after_q(f: Function, seed: int) -> Verdict:
-    """Sums over M blocks of q terms D max(1, lip)^(q-1) kappa^floor(m/q), which are the bound times 1 - kappa^M."""
+    """Compare with sums over M blocks of q terms D max(1, lip)^(q-1) kappa^floor(m/q): the bound times 1 - kappa^M."""
     measured, claimed = [], []
     for q, lip in ((1, Fraction(1, 2)), (3, Fraction(4)), (4, Fraction(9, 10))):
         for n in (0, 1, 5, 12):
@@ -78,7 +81,7 @@ def _after_q(f: Function, seed: int) -> Verdict:
 
 
 def _check_factor(f: Function, seed: int) -> Verdict:
-    """The factors of [0, 1) pass, all others are refused."""
+    """Check that the factors in [0, 1) are accepted and all others refused."""
     passed = []
     for k in (0, Fraction(1, 2), 1 - 2.0**-53, 1, 1.0, -1e-300, Fraction(-1, 9), math.inf, math.nan):
         try:
@@ -90,7 +93,10 @@ def _check_factor(f: Function, seed: int) -> Verdict:
 
 
 def _p_mean(f: Function, seed: int) -> Verdict:
-    """(E |theta_12 - theta_n|^p)^(1/p) over all words of Kx + 1, K in {3/2, 1/4}, below; one map attains p = 2."""
+    """Compare with (E |theta_12 - theta_n|^p)^(1/p) over all words of Kx + 1, K in {3/2, 1/4}.
+
+    It is at most the bound, and one map attains the bound for p = 2.
+    """
     from contraction.statements.cases.exact_words import all_words
 
     words, N = all_words(2, 8), 8
@@ -124,7 +130,7 @@ def _product_tail(f: Function, seed: int) -> Verdict:
 
 
 def _steps(f: Function, seed: int) -> Verdict:
-    """The least n with C k^n <= eps in rationals, away from ties."""
+    """Compare with the least n with C k^n <= eps in rationals, away from ties."""
     measured, claimed = [], []
     for k in (0.0, 0.1, 0.5, 0.99):
         for C, eps in ((1.0, 1e-3), (7.3, 1.1e-9), (1e-5, 1.0), (3.0, 3.0)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
 
 import mpmath
 import numpy as np
@@ -16,19 +15,20 @@ from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import Backward
-from contraction.maps.spaces import WeightedEuclidean
+from contraction.maps.spaces import Space, WeightedEuclidean
 from contraction.statements import comparisons
 from contraction.statements.cases.exact_words import affine_map, all_words, rows
 from contraction.statements.library import pepit
 from contraction.statements.library.oracle import Function, Oracle
 from contraction.statements.records import Verdict
+from contraction.types import Numbers, Scalar, Vector
 
 NON_NORMAL = np.array([[0.5, 10.0], [0.0, 0.5]])
 SHEARS = [np.array([[0.5, 0.4], [0.0, 0.5]]), np.array([[0.5, 0.0], [0.4, 0.5]])]
 
 
 def certify(f: Function, seed: int) -> Verdict:
-    """Bounds of x -> a_i x + b_i over all words of 7 maps, in rationals; one map k x + D attains its bound at every n.
+    """Check bounds for x -> a_i x + b_i over all words of 7 maps, in rationals; a single map attains its bound.
 
     Six such families are drawn; the distance to the limit is at least that to iterate 7. Where PEPit is installed, the
     factor of gradient steps is its worst case over all losses of curvature 1 to 10, which quadratic ones attain.
@@ -59,22 +59,25 @@ def certify(f: Function, seed: int) -> Verdict:
 
 
 def _gradient_steps(h: float) -> GradientSteps:
-    """Steps on one batch of two rows whose mean loss has the curvatures 1 and 10."""
+    """Return steps on one batch of two rows whose mean loss has the curvatures 1 and 10."""
     return GradientSteps(RidgeLoss(np.diag([3 * 2**0.5, 0.0]), [1.0, -2.0], 1.0), h, 2)
 
 
 def estimate(f: Function, seed: int) -> Verdict:
-    """For affine maps of the line the measured k and D are the true ones, to rounding, and no certificate."""
+    """Compare the measured k and D of affine maps of the line with the true ones, to rounding."""
     family = FiniteFamily([(0.8, 1.0), (-0.3, 2.0), (0.5, -4.0)])
-    found = f(family, np.array([1.0]), seed=seed)
+    result = f(family, np.array([1.0]), seed=seed)
     k, D = max(0.8, 0.3, 0.5), max(abs((0.8 - 1) + 1), abs(-0.3 - 1 + 2), abs(0.5 - 1 - 4))
     return Verdict.tight(
-        "estimate", (), [found.k, found.D, float(found.certified)], [k, D, 0.0], rounding=[1e-9, 1e-12, 0]
+        "estimate", (), [result.k, result.D, float(result.certified)], [k, D, 0.0], rounding=[1e-9, 1e-12, 0]
     )
 
 
 def search_violation(f: Function, seed: int) -> Verdict:
-    """sin(3x)/2 + u: declared factors 1.4 (refuted) and 1.5 (true), and a displacement below sup |u| (refuted)."""
+    """Check that false declarations of sin(3x)/2 + u are refuted and true ones are not.
+
+    The factor 1.4 and a displacement below sup |u| are false; the factor 1.5 is true.
+    """
 
     def refuted(k: float, D: float) -> int:
         family = RandomOperator(
@@ -95,28 +98,28 @@ def search_violation(f: Function, seed: int) -> Verdict:
 
 
 def _factor(A: np.ndarray, P: np.ndarray) -> float:
-    """The operator norm of A in sqrt(x^T P x), from the generalised eigenvalues of A^T P A and P."""
+    """Return the operator norm of A in sqrt(x^T P x), from the generalised eigenvalues of A^T P A and P."""
     return float(np.sqrt(linalg.eigh(A.T @ P @ A, P, eigvals_only=True)[-1]))
 
 
-def _matrix(space: Any, d: int) -> np.ndarray:
+def _matrix(space: Space, d: int) -> np.ndarray:
     return space.P if isinstance(space, WeightedEuclidean) else np.eye(d)
 
 
 def common_norm(f: Function, seed: int) -> Verdict:
-    """The stated factor is one of both shears, in the stated norm, and is below 1; eigenvalues are the oracle."""
+    """Compare the factor with those of both shears in the stated norm, by eigenvalues; it must be below 1."""
     space, factor, _ = f(SHEARS)
     each = max(_factor(A, _matrix(space, 2)) for A in SHEARS)
     return Verdict.upper("common_norm", (), [each, factor], [factor + 1e-12, 1 - 2.0**-53])
 
 
 def lyapunov_norm(f: Function, seed: int) -> Verdict:
-    """In the norm for k = .75, [[½, 10], [0, ½]] has a factor below .75 (10.02 in the Euclidean norm)."""
+    """Check that the norm for k = 0.75 gives [[½, 10], [0, ½]] a factor below 0.75 (10.02 in the Euclidean norm)."""
     return Verdict.upper("lyapunov_norm", (), _factor(NON_NORMAL, f(NON_NORMAL, 0.75).P), 0.75)
 
 
 def mean_square_norm(f: Function, seed: int) -> Verdict:
-    """Two drawn matrices: the factor is the top generalised eigenvalue of E A^T P A, and near the rate of E A⊗A.
+    """Compare the factor with the top generalised eigenvalue of E A^T P A, and with the rate of E A⊗A.
 
     That rate is read off 400 powers of P -> E A^T P A applied to the identity, not off eigenvalues. Eight copies of
     them on a diagonal have 24 dimensions, where P is found by iteration, and the same rate.
@@ -145,7 +148,7 @@ def mean_square_norm(f: Function, seed: int) -> Verdict:
 
 
 def leaf_basis(f: Function, seed: int) -> Verdict:
-    """The projection on the leaf of least squares is that on the rows, X^+ X."""
+    """Compare the projection on the leaf of least squares with that on the rows, X^+ X."""
     X = np.random.default_rng([seed, 1]).standard_normal((2, 5))
     Q = f(LeastSquares(X, np.ones(2), 0.1, label_noise=Uniform(-1, 1)), np.zeros(5), True)
     return Verdict.tight("leaf_basis", (), Q @ Q.T, np.linalg.pinv(X) @ X, rounding=1e-12)
@@ -156,10 +159,10 @@ def _smaller(box: RotatedBox) -> RotatedBox:
 
 
 def find_region(f: Function, seed: int) -> Verdict:
-    """The smallest box of H = [[1, ±s], [±s, 3]], g = ±(1, -2) solves r_1 - s r_2 = 1, 3 r_2 - s r_1 = 2."""
+    """Return the smallest box of H = [[1, ±s], [±s, 3]], g = ±(1, -2) solves r_1 - s r_2 = 1, 3 r_2 - s r_1 = 2."""
     s, slack = float(np.random.default_rng([seed, 3]).uniform(0.2, 0.8)), 0.01
 
-    def loss(t: Any, sign: Any) -> Any:
+    def loss(t: Vector, sign: Scalar) -> Scalar:
         return t[0] ** 2 / 2 + 3 * t[1] ** 2 / 2 + sign * (s * t[0] * t[1] + t[0] - 2 * t[1])
 
     family = OwnLossSteps(loss, ([1.0, -1.0],), 2, h=0.1, batches=[[0], [1]])
@@ -169,7 +172,7 @@ def find_region(f: Function, seed: int) -> Verdict:
 
 
 def average_contraction(f: Function, seed: int) -> Verdict:
-    """(1/3) Σ w log ‖A_i A_j A_k‖ over 8 words of unequal weights, norms to 60 digits."""
+    """Compare with (1/3) Σ w log ‖A_i A_j A_k‖ over 8 words of unequal weights, with norms to 60 digits."""
     rng = np.random.default_rng([seed, 2])
     matrices, weights = rng.standard_normal((2, 2, 2)), [Fraction(1, 3), Fraction(2, 3)]
     with mpmath.workdps(60):
@@ -183,12 +186,12 @@ def average_contraction(f: Function, seed: int) -> Verdict:
             top = (trace + mpmath.sqrt(trace**2 - 4 * det)) / 2
             total += mpmath.mpf(weight.numerator) / weight.denominator * mpmath.log(top) / 2
         claimed = float(total / 3)
-    found = f(FiniteFamily([(A, np.zeros(2)) for A in matrices], weights), np.zeros(2), 3)
-    return Verdict.tight("average_contraction", (), [found.exponent, found.upper], claimed, rounding=1e-12)
+    result = f(FiniteFamily([(A, np.zeros(2)) for A in matrices], weights), np.zeros(2), 3)
+    return Verdict.tight("average_contraction", (), [result.exponent, result.upper], claimed, rounding=1e-12)
 
 
 def _later(f: Function) -> Function:
-    def bent(*arguments: Any, **named: Any) -> Any:
+    def bent(*arguments: object, **named: object) -> object:
         certificate = f(*arguments, **named)
         return SimpleNamespace(bound=lambda n: certificate.bound(n + 1), k=certificate.k)
 
@@ -196,7 +199,7 @@ def _later(f: Function) -> Function:
 
 
 def _smaller_factor(f: Function) -> Function:
-    def bent(matrices: Any) -> Any:
+    def bent(matrices: Numbers) -> object:
         space, factor, tried = f(matrices)
         return space, 0.9 * factor, tried
 
@@ -204,17 +207,17 @@ def _smaller_factor(f: Function) -> Function:
 
 
 def _scaled(f: Function) -> Function:
-    def bent(*arguments: Any, **named: Any) -> Any:
-        found = f(*arguments, **named)
-        return SimpleNamespace(k=0.99 * found.k, D=found.D, certified=found.certified)
+    def bent(*arguments: object, **named: object) -> object:
+        result = f(*arguments, **named)
+        return SimpleNamespace(k=0.99 * result.k, D=result.D, certified=result.certified)
 
     return bent
 
 
 def _other_length(f: Function) -> Function:
-    def bent(family: Any, theta0: Any, q: int) -> Any:
-        found = f(family, theta0, q)
-        return SimpleNamespace(exponent=found.exponent * q / (q + 1), upper=found.upper * q / (q + 1))
+    def bent(family: RandomOperator, theta0: Numbers, q: int) -> object:
+        result = f(family, theta0, q)
+        return SimpleNamespace(exponent=result.exponent * q / (q + 1), upper=result.upper * q / (q + 1))
 
     return bent
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
 from contraction.families import FiniteFamily, Gaussian, MarkovModulated, QuadraticSGD
-from contraction.laws import ExactLaw
+from contraction.laws import AffineMoments, ExactLaw
 from contraction.laws import wasserstein_to_uniform as to_uniform
 from contraction.maps.orders import Forward
 from contraction.statements import comparisons
 from contraction.statements.cases.exact_words import affine_map, iid, iterate_law
 from contraction.statements.cases.exact_words import wasserstein as integral
-from contraction.statements.library.oracle import Function, Oracle
+from contraction.statements.library.oracle import Bend, Check, Function, Oracle
 from contraction.statements.records import Verdict
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
@@ -26,7 +25,7 @@ BITS = [(HALF, 0), (HALF, HALF)]
 
 
 def wasserstein(f: Function, seed: int) -> Verdict:
-    """W_1 as the integral of |F - G| in rationals; W_2 of equal weights by optimal assignment."""
+    """Compare W_1 with the integral of |F - G| in rationals, and W_2 of equal weights with an optimal assignment."""
     rng = np.random.default_rng([seed, 8])
     laws = [{Fraction(int(x), 3): Fraction(1, 5) for x in rng.choice(60, 5, replace=False)} for _ in range(2)]
     exact = [ExactLaw(law) for law in laws]
@@ -40,7 +39,7 @@ def wasserstein(f: Function, seed: int) -> Verdict:
 
 
 def wasserstein_to_uniform(f: Function, seed: int) -> Verdict:
-    """Left ends j/2^n of n bits against the uniform law: W_1 = 2^-n/2 and W_inf = 2^-n."""
+    """Compare the left ends j/2^n of n bits with the uniform law: W_1 = 2^-n/2 and W_inf = 2^-n."""
     measured, claimed = [], []
     for n in range(1, 7):
         law = ExactLaw({Fraction(j, 2**n): Fraction(1, 2**n) for j in range(2**n)})
@@ -50,7 +49,7 @@ def wasserstein_to_uniform(f: Function, seed: int) -> Verdict:
 
 
 def coupling_bound(f: Function, seed: int) -> Verdict:
-    """W_inf of the iterates of one map k x + D to its fixed point, which attain the bound, in rationals."""
+    """Compare with W_inf of the iterates of one map k x + D to its fixed point, which attains the bound."""
     k, D = Fraction(2, 3), Fraction(5, 4)
     return comparisons.equal(
         "coupling_bound",
@@ -66,7 +65,7 @@ def coupling_bound(f: Function, seed: int) -> Verdict:
 
 
 def exact_bracket(f: Function, seed: int) -> Verdict:
-    """Bits from 0: W_inf to the uniform law is 2^-n, inside the bracket; with the limit known the bracket is exact."""
+    """Check that the bracket for bits from 0 contains W_inf = 2^-n to the uniform law; a known limit makes it exact."""
     measured, claimed = [], []
     for n in range(1, 6):
         bracket = f(BITS, n, 0, later=n + 4)
@@ -78,7 +77,7 @@ def exact_bracket(f: Function, seed: int) -> Verdict:
 
 
 def moment_bracket(f: Function, seed: int) -> Verdict:
-    """Gaussian noise from the mean: W_2 = s (1 - sqrt(1 - k^2n)) is the lower end, s k^n the upper one."""
+    """Compare with W_2 = s (1 - sqrt(1 - k^2n)), the lower end, and s k^n, the upper one, for Gaussian noise."""
     h, sd = 0.3, 2.0
     k, s = 1 - h, h * sd / math.sqrt(1 - (1 - h) ** 2)
     family, measured, claimed = QuadraticSGD(h, Gaussian(sd)), [], []
@@ -90,15 +89,18 @@ def moment_bracket(f: Function, seed: int) -> Verdict:
 
 
 def lipschitz_lower_bound(f: Function, seed: int) -> Verdict:
-    """All draws at 0 and all at 1: 1 less both Hoeffding radii sqrt(log(4/a)/2n) and what is said of the limit."""
+    """Compare with 1 less both Hoeffding radii sqrt(log(4/a)/2n) and the distance of the limit.
+
+    All draws of one sample are 0, all of the other are 1.
+    """
     a, r, s = 1e-3, 4000, 9000
-    found = f(np.zeros(r), np.ones(s), lambda x: x, low=0.0, high=1.0, false_alarm=a, far_distance=0.125)
+    result = f(np.zeros(r), np.ones(s), lambda x: x, low=0.0, high=1.0, false_alarm=a, far_distance=0.125)
     claimed = 1 - sum(math.sqrt(math.log(4 / a) / (2 * n)) for n in (r, s)) - 0.125
-    return Verdict.tight("lipschitz_lower_bound", (), found, claimed, rounding=1e-14)
+    return Verdict.tight("lipschitz_lower_bound", (), result, claimed, rounding=1e-14)
 
 
 def rate_bracket(f: Function, seed: int) -> Verdict:
-    """(3/8)^(1/2) and (5/2)^(1/2) from brackets [2, 8] at n = 3 and [3, 5] at n = 5."""
+    """Compare with (3/8)^(1/2) and (5/2)^(1/2) for the brackets [2, 8] at n = 3 and [3, 5] at n = 5."""
     from contraction.laws import Bracket
 
     low, high = f(Bracket(2.0, 8.0, 1, 3, "", ""), Bracket(3.0, 5.0, 1, 5, "", ""))
@@ -106,13 +108,13 @@ def rate_bracket(f: Function, seed: int) -> Verdict:
 
 
 def gelbrich_distance(f: Function, seed: int) -> Verdict:
-    """Covariances with one eigenbasis: the root of |m - m'|² + Σ (s_i - s'_i)²."""
+    """Compare with the root of |m - m'|² + Σ (s_i - s'_i)² for covariances with one eigenbasis."""
     rng = np.random.default_rng([seed, 9])
     Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     (m, n), (s, t) = rng.standard_normal((2, 3)), rng.uniform(0.2, 3, (2, 3))
-    found = f(m, (Q * s**2) @ Q.T, n, (Q * t**2) @ Q.T)
+    result = f(m, (Q * s**2) @ Q.T, n, (Q * t**2) @ Q.T)
     claimed = math.sqrt(float(np.sum((m - n) ** 2) + np.sum((s - t) ** 2)))
-    return Verdict.tight("gelbrich_distance", (), found, claimed, rounding=1e-7)
+    return Verdict.tight("gelbrich_distance", (), result, claimed, rounding=1e-7)
 
 
 def _turning(transitions: np.ndarray) -> FiniteFamily:
@@ -146,7 +148,7 @@ def modulated_moments(f: Function, seed: int) -> Verdict:
 
 
 def affine_moments(f: Function, seed: int) -> Verdict:
-    """Mean and variance of iterate 6 over all 2^6 words, in rationals: a common factor, and factors of their own."""
+    """Compare mean and variance of iterate 6 with those over all 2^6 words, for one common factor and for several."""
     measured, claimed = [], []
     for pairs in ([(Fraction(3, 4), 1), (Fraction(3, 4), -2)], [(Fraction(3, 4), 1), (Fraction(-1, 2), 3)]):
         weights = [THIRD, 1 - THIRD]
@@ -161,25 +163,25 @@ def affine_moments(f: Function, seed: int) -> Verdict:
 class _Shifted:
     """Moments at the next iterate."""
 
-    def __init__(self, moments: Any) -> None:
+    def __init__(self, moments: AffineMoments) -> None:
         self.moments = moments
 
-    def mean(self, n: int) -> Any:
+    def mean(self, n: int) -> NDArray:
         return self.moments.mean(n + 1)
 
-    def covariance(self, n: int) -> Any:
+    def covariance(self, n: int) -> NDArray:
         return self.moments.covariance(n + 1)
 
 
 def _wide(f: Function) -> Function:
-    def bent(*arguments: Any, **named: Any) -> Any:
-        found = f(*arguments, **named)
-        return dataclasses.replace(found, upper=found.upper * 2)
+    def bent(*arguments: object, **named: object) -> object:
+        result = f(*arguments, **named)
+        return dataclasses.replace(result, upper=result.upper * 2)
 
     return bent
 
 
-def _oracle(check: Callable[[Function, int], Verdict], against: str, wrong: str, bent: Any) -> Oracle:
+def _oracle(check: Check, against: str, wrong: str, bent: Bend) -> Oracle:
     return Oracle(f"contraction.laws.{check.__name__}", against, check, wrong, bent)
 
 

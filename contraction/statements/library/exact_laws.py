@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import mpmath
 import numpy as np
 
 from contraction.families.index_laws import Cyclic, ExchangeableMixture, Reshuffled, ShuffledOnce
 from contraction.laws import ExactLaw
-from contraction.maps.orders import Backward, Forward, PairedReversal
+from contraction.maps.orders import Backward, Forward, Order, PairedReversal
 from contraction.statements import comparisons
-from contraction.statements.cases.exact_words import Law, affine_map, iid, iterate_law, rows
-from contraction.statements.library.oracle import Function, Oracle
+from contraction.statements.cases.exact_words import Law, affine_map, iid, iterate_law, law_of_words, rows
+from contraction.statements.library.oracle import Bend, Check, Function, Oracle
 from contraction.statements.records import Verdict
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
@@ -24,58 +23,58 @@ WEIGHTS = [THIRD, 1 - THIRD]
 
 
 def _pairs(seed: int) -> list[tuple[Fraction, Fraction]]:
-    """Two maps a x + b that do not commute."""
+    """Return two maps a x + b that do not commute."""
     rng = np.random.default_rng([seed, 7])
     a, b, c = (int(x) for x in rng.integers(1, 9, 3))
     return [(Fraction(a, 9), Fraction(b, 4)), (Fraction(-c, 10), Fraction(-1))]
 
 
 def _flat(law: Law | ExactLaw) -> list[Fraction]:
-    """Atoms and masses in order, for comparison."""
+    """Return atoms and masses in order, for comparison."""
     items = law.counter().items() if isinstance(law, ExactLaw) else law.items()
     return [
         x for point, mass in sorted((p if isinstance(p, tuple) else (p,), m) for p, m in items) for x in (*point, mass)
     ]
 
 
-def _laws_equal(name: str, found: Any, claimed: Any) -> Verdict:
-    """Exact equality of two laws: the same atoms with the same masses."""
-    measured, expected = _flat(found), _flat(claimed)
+def _laws_equal(name: str, result: Law | ExactLaw, claimed: Law | ExactLaw) -> Verdict:
+    """Check that two laws have the same atoms with the same masses."""
+    measured, expected = _flat(result), _flat(claimed)
     if len(measured) != len(expected):
         return Verdict(name, (), "exact", False, len(measured), len(expected))
     return comparisons.equal(name, (), measured, expected)
 
 
-def _iterate(seed: int, n: int, order: Any, theta0: Fraction = THIRD) -> Law:
+def _iterate(seed: int, n: int, order: Order, theta0: Fraction = THIRD) -> Law:
     return iterate_law([affine_map(*p) for p in _pairs(seed)], iid(WEIGHTS, n), [theta0], order)
 
 
 def exact_law(f: Function, seed: int) -> Verdict:
-    """The law of iterate 6 under paired reversal, by all words."""
-    found = f(_pairs(seed), 6, THIRD, order=PairedReversal(), index_law=WEIGHTS)
-    return _laws_equal("exact_law", found, _iterate(seed, 6, PairedReversal()))
+    """Compare the law of iterate 6 under paired reversal with that over all words."""
+    result = f(_pairs(seed), 6, THIRD, order=PairedReversal(), index_law=WEIGHTS)
+    return _laws_equal("exact_law", result, _iterate(seed, 6, PairedReversal()))
 
 
 def exact_laws(f: Function, seed: int) -> Verdict:
-    """The laws of iterate 5 under two orders at once."""
-    found = f(_pairs(seed), 5, THIRD, orders=(Backward(), PairedReversal()), index_law=WEIGHTS)
+    """Compare the laws of iterate 5 under two orders with those over all words."""
+    result = f(_pairs(seed), 5, THIRD, orders=(Backward(), PairedReversal()), index_law=WEIGHTS)
     claimed = [_iterate(seed, 5, order) for order in (Backward(), PairedReversal())]
-    return _both("exact_laws", found, claimed)
+    return _both("exact_laws", result, claimed)
 
 
-def _both(name: str, found: Any, claimed: Any) -> Verdict:
-    verdicts = [_laws_equal(name, a, b) for a, b in zip(found, claimed, strict=True)]
+def _both(name: str, result: Sequence[ExactLaw], claimed: Sequence[Law]) -> Verdict:
+    verdicts = [_laws_equal(name, a, b) for a, b in zip(result, claimed, strict=True)]
     return next((v for v in verdicts if not v.holds), verdicts[0])
 
 
 def merged_law(f: Function, seed: int) -> Verdict:
-    """Both orders of 7 maps, i.i.d. with unequal weights."""
-    found = [f(_pairs(seed), 7, THIRD, order=order, weights=WEIGHTS) for order in (Forward(), Backward())]
-    return _both("merged_law", found, [_iterate(seed, 7, order) for order in (Forward(), Backward())])
+    """Compare the laws of both orders of 7 i.i.d. maps with unequal weights with those over all words."""
+    result = [f(_pairs(seed), 7, THIRD, order=order, weights=WEIGHTS) for order in (Forward(), Backward())]
+    return _both("merged_law", result, [_iterate(seed, 7, order) for order in (Forward(), Backward())])
 
 
 def pair_law(f: Function, seed: int) -> Verdict:
-    """Forward and backward iterate 5 of the same maps."""
+    """Compare the joint law of forward and backward iterate 5 with that over all words."""
     maps, words = [affine_map(*p) for p in _pairs(seed)], iid(WEIGHTS, 5)
     array = np.array(list(words), dtype=int)
     ends = [rows(maps, array, [THIRD], order, at=[5])[:, 0, 0] for order in (Forward(), Backward())]
@@ -86,7 +85,7 @@ def pair_law(f: Function, seed: int) -> Verdict:
 
 
 def bernoulli_law(f: Function, seed: int) -> Verdict:
-    """(1-h)^n x + h Σ (1-h)^j e_j over all 2^8 signs, added up one by one."""
+    """Compare with (1-h)^n x + h Σ (1-h)^j e_j over all 2^8 signs, added one by one."""
     h, k, x = Fraction(2, 5), Fraction(3, 5), Fraction(1, 7)
     sums = Counter(
         k**8 * x + h * sum((k**j * e for j, e in enumerate(word)), Fraction(0))
@@ -97,7 +96,7 @@ def bernoulli_law(f: Function, seed: int) -> Verdict:
 
 
 def golden_law(f: Function, seed: int) -> Verdict:
-    """All 2^9 words in the integers of Q(√5): (a, b) -> (b - a, a), plus (2, -1) if the bit is 1."""
+    """Compare with all 2^9 words in the integers of Q(√5): (a, b) -> (b - a, a), plus (2, -1) if the bit is 1."""
     counts: Counter = Counter()
     for word in itertools.product((0, 1), repeat=9):
         a = b = 0
@@ -108,7 +107,7 @@ def golden_law(f: Function, seed: int) -> Verdict:
 
 
 def golden_value(f: Function, seed: int) -> Verdict:
-    """a + b phi to 60 digits."""
+    """Compare with a + b phi to 60 digits."""
     points = [(Fraction(3), Fraction(-1)), (Fraction(-7, 3), Fraction(5)), (Fraction(0), Fraction(1))]
     with mpmath.workdps(60):
         phi = (1 + mpmath.sqrt(5)) / 2
@@ -120,7 +119,7 @@ def golden_value(f: Function, seed: int) -> Verdict:
 
 
 def cantor_cdf(f: Function, seed: int) -> Verdict:
-    """At the right end of each of the 2^6 intervals of level 6: its rank over 2^6; constant to its right."""
+    """Compare with the rank of each of the 2^6 intervals of level 6, over 2^6, at its right end and beyond."""
     lefts = sorted(
         sum((Fraction(2 * bit, 3 ** (j + 1)) for j, bit in enumerate(word)), Fraction(0))
         for word in itertools.product((0, 1), repeat=6)
@@ -132,13 +131,13 @@ def cantor_cdf(f: Function, seed: int) -> Verdict:
 
 
 def push_forward(f: Function, seed: int) -> Verdict:
-    """The law of forward iterate 5 pushed once is that of iterate 6."""
+    """Compare the image of the law of forward iterate 5 with the law of iterate 6."""
     law = ExactLaw({point[0]: mass for point, mass in _iterate(seed, 5, Forward()).items()})
     return _laws_equal("push_forward", f(law, _pairs(seed), WEIGHTS), _iterate(seed, 6, Forward()))
 
 
 def word_law(f: Function, seed: int) -> Verdict:
-    """Fresh shuffles of 3 letters, 4 of them: every word listed by hand."""
+    """Compare with every word of 4 letters under fresh shuffles of 3, listed by hand."""
     claimed: Law = {}
     for first in itertools.permutations(range(3)):
         for last in range(3):
@@ -147,36 +146,39 @@ def word_law(f: Function, seed: int) -> Verdict:
     return _laws_equal("word_law", f(Reshuffled(3), 4), claimed)
 
 
-def _decisions(name: str, found: list[bool], claimed: list[bool]) -> Verdict:
-    return comparisons.equal(name, (), [int(x) for x in found], [int(x) for x in claimed])
+def _decisions(name: str, result: list[bool], claimed: list[bool]) -> Verdict:
+    return comparisons.equal(name, (), [int(x) for x in result], [int(x) for x in claimed])
 
 
 def compare_laws(f: Function, seed: int) -> Verdict:
-    """Equal laws, laws that differ in one mass, and laws that differ in one atom."""
+    """Check the answer for equal laws, laws that differ in one mass, and laws that differ in one atom."""
     law = {Fraction(0): HALF, Fraction(1): HALF}
     others = [dict(law), {Fraction(0): THIRD, Fraction(1): 1 - THIRD}, {Fraction(0): HALF, Fraction(2): HALF}]
     return _decisions("compare_laws", [bool(f(ExactLaw(law), ExactLaw(o))) for o in others], [law == o for o in others])
 
 
 def compare_orders(f: Function, seed: int) -> Verdict:
-    """Under five laws of words, the enumerated laws of both iterates 4 decide."""
-    found, claimed = [], []
+    """Compare the answer with the enumerated laws of both iterates 4, under five laws of words."""
+    result, claimed = [], []
     maps = [affine_map(*p) for p in _pairs(seed)]
     for law in (ShuffledOnce(2), Reshuffled(2), Cyclic(2), ExchangeableMixture([[THIRD, 1 - THIRD], [1, 0]])):
         for n in (2, 3):
-            words = law.word_law(n)
+            words = law_of_words(law, n)
             laws = [iterate_law(maps, words, [THIRD], order) for order in (Forward(), Backward())]
             claimed.append(laws[0] == laws[1])
-            found.append(bool(f(_pairs(seed), n, THIRD, index_law=law)))
-    return _decisions("compare_orders", found, claimed)
+            result.append(bool(f(_pairs(seed), n, THIRD, index_law=law)))
+    return _decisions("compare_orders", result, claimed)
 
 
 def exchangeable_pair(f: Function, seed: int) -> Verdict:
-    """The pair of both iterates 3 and its swap, enumerated: equal for reversible words and not for a cyclic order."""
-    maps, found, claimed = [affine_map(*p) for p in _pairs(seed)], [], []
+    """Compare the answer with the enumerated pair of both iterates 3 and the exchanged pair.
+
+    They have one law for reversible words, and not for a cyclic order.
+    """
+    maps, result, claimed = [affine_map(*p) for p in _pairs(seed)], [], []
     for law in (ShuffledOnce(2), Reshuffled(2), Cyclic(2)):
         for n in (2, 3):
-            words = law.word_law(n)
+            words = law_of_words(law, n)
             array = np.array(list(words), dtype=int)
             ends = [rows(maps, array, [THIRD], order, at=[n])[:, 0, 0] for order in (Forward(), Backward())]
             counts = [Counter(), Counter()]
@@ -184,23 +186,23 @@ def exchangeable_pair(f: Function, seed: int) -> Verdict:
                 counts[0][a, b] += p
                 counts[1][b, a] += p
             claimed.append(counts[0] == counts[1])
-            found.append(bool(f(_pairs(seed), n, THIRD, index_law=law)))
-    return _decisions("exchangeable_pair", found, claimed)
+            result.append(bool(f(_pairs(seed), n, THIRD, index_law=law)))
+    return _decisions("exchangeable_pair", result, claimed)
 
 
 def reversible(f: Function, seed: int) -> Verdict:
-    """Words and their reversals, counted, for four laws at n up to 4."""
-    found, claimed = [], []
+    """Compare the answer with the probabilities of words and their reversals, for four laws at n up to 4."""
+    result, claimed = [], []
     for law in (ShuffledOnce(3), Reshuffled(2), Cyclic(2), ExchangeableMixture([[THIRD, 1 - THIRD], [1, 0]])):
         for n in range(1, 5):
-            words = law.word_law(n)
+            words = law_of_words(law, n)
             claimed.append(all(words.get(w[::-1], 0) == p for w, p in words.items()))
-            found.append(bool(f(law, n)))
-    return _decisions("reversible", found, claimed)
+            result.append(bool(f(law, n)))
+    return _decisions("reversible", result, claimed)
 
 
 def is_stationary(f: Function, seed: int) -> Verdict:
-    """x -> x + a mod 3 leaves the uniform law as it is, and no other law on three points."""
+    """Check that x -> x + a mod 3 leaves the uniform law unchanged, and no other law on three points."""
     maps: list[Callable] = [lambda x, a=a: (x + a) % 3 for a in range(3)]
     uniform = ExactLaw({Fraction(i): THIRD for i in range(3)})
     other = ExactLaw({Fraction(0): HALF, Fraction(1): Fraction(1, 4), Fraction(2): Fraction(1, 4)})
@@ -211,7 +213,7 @@ def is_stationary(f: Function, seed: int) -> Verdict:
 
 
 def _other_order(f: Function) -> Function:
-    def bent(maps: Any, n: int, theta0: Any, *, order: Any = None, **named: Any) -> Any:
+    def bent(maps: object, n: int, theta0: object, *, order: Order | None = None, **named: object) -> object:
         return f(maps, n, theta0, order=Backward() if not isinstance(order, Backward) else Forward(), **named)
 
     return bent
@@ -222,13 +224,13 @@ def _always(value: bool):
 
 
 def _swapped_weights(f: Function) -> Function:
-    def bent(*arguments: Any, **named: Any) -> Any:
+    def bent(*arguments: object, **named: Sequence[object]) -> object:
         return f(*arguments, **{k: w[::-1] if k in ("weights", "index_law") else w for k, w in named.items()})
 
     return bent
 
 
-def _oracle(check: Callable[[Function, int], Verdict], against: str, wrong: str, bent: Any) -> Oracle:
+def _oracle(check: Check, against: str, wrong: str, bent: Bend) -> Oracle:
     return Oracle(f"contraction.laws.{check.__name__}", against, check, wrong, bent)
 
 

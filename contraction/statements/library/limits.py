@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import mpmath
 import numpy as np
@@ -13,19 +13,22 @@ from contraction.families import BernoulliConvolution, FiniteFamily, RandomAffin
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.statements import comparisons
 from contraction.statements.cases.error_rates import FALSE_ALARM, deviation, distance_to, statistical
-from contraction.statements.library.oracle import Function, Oracle
+from contraction.statements.library.oracle import Bend, Function, Oracle
 from contraction.statements.records import Verdict
+from contraction.types import Scalar
 
 
-def _maps(seed: int, n: int = 9) -> tuple[list[tuple[Any, Any]], Operators]:
-    """Pairs (a, b) and the maps x -> a |x| + b, which keep rationals exact."""
+def _maps(seed: int, n: int = 9) -> tuple[list[tuple[Fraction, Fraction]], Operators]:
+    """Return pairs (a, b) and the maps x -> a |x| + b, which keep rationals exact."""
     rng = np.random.default_rng([seed, 0])
-    pairs: list[tuple[Any, Any]] = [(Fraction(int(a), 8), Fraction(int(b), 5)) for a, b in rng.integers(-9, 10, (n, 2))]
+    pairs: list[tuple[Scalar, Scalar]] = [
+        (Fraction(int(a), 8), Fraction(int(b), 5)) for a, b in rng.integers(-9, 10, (n, 2))
+    ]
     return pairs, Operators.from_maps([lambda x, a=a, b=b: a * abs(x) + b for a, b in pairs])
 
 
 def _word(pairs: list[tuple[Fraction, Fraction]], first: int, last: int, x: Fraction) -> Fraction:
-    """T_first … T_last (x) by a loop over Python numbers."""
+    """Return T_first … T_last (x) by a loop over Python numbers."""
     for a, b in reversed(pairs[first - 1 : last]):
         x = a * abs(x) + b
     return x
@@ -36,7 +39,7 @@ def _point(x: Fraction) -> np.ndarray:
 
 
 def apply_backward(f: Function, seed: int) -> Verdict:
-    """T_first … T_n (x) for every first and n, in rationals."""
+    """Compare T_first … T_n (x) with a loop over rationals, for every first and n."""
     pairs, operators = _maps(seed)
     words = [(first, n) for n in range(1, 10) for first in range(1, n + 2)]
     measured = [f(operators, _point(Fraction(2, 3)), n, first)[0] for first, n in words]
@@ -46,7 +49,7 @@ def apply_backward(f: Function, seed: int) -> Verdict:
 
 
 def coupling_distance(f: Function, seed: int) -> Verdict:
-    """|T_1 … T_n x - T_1 … T_n y| at every n: rationals, of which the distance is rounded once."""
+    """Compare |T_1 … T_n x - T_1 … T_n y| with rationals that are rounded once, at every n."""
     pairs, operators = _maps(seed)
     x, y = Fraction(2, 3), Fraction(-5)
     _, measured = f(operators, _point(x), _point(y), at=range(10))
@@ -55,34 +58,38 @@ def coupling_distance(f: Function, seed: int) -> Verdict:
 
 
 def backward_limit(f: Function, seed: int) -> Verdict:
-    """Four affine families, |a| up to .95 and large offsets: the distance to the limit in 60 digits, over the error.
+    """Check that the distance to the limit, in 60 digits, is at most the error, for four affine families.
+
+    |a| is up to 0.95 and the offsets are large.
 
     The oracle composes 3,000 maps of the same draws: what is left out is below .95^3000 < 10^-66 of the offset.
     """
     measured, claimed = [], []
     for a, offset, eps in ((0.5, 1.0, 1e-9), (0.95, 1.0, 1e-6), (-0.9, 1000.0, 1e-6), (0.95, 1e6, 1e-3)):
         family = FiniteFamily([(a, offset), (a / 2, -offset / 3)])
-        found = f(family, np.array([0.25]), eps, seed)
+        result = f(family, np.array([0.25]), eps, seed)
         letters = [int(i) for i in family.sample(3000, seed).draws]
         with mpmath.workdps(60):
             x = mpmath.mpf(0.25)
             for i in reversed(letters):
                 x = mpmath.mpf([a, a / 2][i]) * x + mpmath.mpf([offset, -offset / 3][i])
-            measured.append(float(abs(mpmath.mpf(float(found.value[0])) - x)))
-        claimed.append(float(found.error))
+            measured.append(float(abs(mpmath.mpf(float(result.value[0])) - x)))
+        claimed.append(float(result.error))
     return Verdict.upper("backward_limit", (), [*measured, *claimed], [*claimed, 1e-9, 1e-6, 1e-6, 1e-3])
 
 
 def nested_boxes(f: Function, seed: int) -> Verdict:
-    """Ends of T_1 … T_n [low, high] of increasing maps a x + b, in rationals."""
+    """Compare with the ends of T_1 … T_n [low, high] for increasing maps a x + b, in rationals."""
     rng = np.random.default_rng([seed, 1])
-    pairs = [(Fraction(int(a), 16), Fraction(int(b), 16)) for a, b in rng.integers([1, 0], [9, 8], (8, 2))]
+    pairs: list[tuple[Scalar, Scalar]] = [
+        (Fraction(int(a), 16), Fraction(int(b), 16)) for a, b in rng.integers([1, 0], [9, 8], (8, 2))
+    ]
     operators = Operators.from_maps([lambda x, a=a, b=b: float(a) * x + float(b) for a, b in pairs])
-    found = f(operators, 0.0, 1.0, at=range(9))
+    result = f(operators, 0.0, 1.0, at=range(9))
     ends = [[float(_word(pairs, 1, n, Fraction(x))) for n in range(9)] for x in (0, 1)]
-    inside = [*(found.low[:, 0]), *ends[1]]
-    outside = [*ends[0], *(found.high[:, 0])]
-    wide = [*(found.high[:, 0] - found.low[:, 0])]
+    inside = [*(result.low[:, 0]), *ends[1]]
+    outside = [*ends[0], *(result.high[:, 0])]
+    wide = [*(result.high[:, 0] - result.low[:, 0])]
     exact = [b - a for a, b in zip(*ends, strict=True)]
     return Verdict.upper("nested_boxes", (), [*inside, *wide], [*outside, *exact], rounding=1e-14)
 
@@ -97,7 +104,7 @@ class _TwoStates(RandomOperator):
 
 
 def coupling_from_the_past(f: Function, seed: int) -> Verdict:
-    """The share of state 1 in 4,000 draws against 2/3, within Hoeffding's deviation at 1e-9."""
+    """Compare the share of state 1 in 4,000 draws with 2/3, within Hoeffding's deviation at 1e-9."""
     value = np.asarray(f(_TwoStates(), seed, size=4000).value)
     share = float(np.mean(value == 1))
     return Verdict(
@@ -113,15 +120,18 @@ def coupling_from_the_past(f: Function, seed: int) -> Verdict:
 
 
 def sample_stationary(f: Function, seed: int) -> Verdict:
-    """2,000 draws of the Bernoulli convolution at h = 1/2, uniform on [0, 1]: sup distance, within DKW's and 2 eps."""
-    found = f(BernoulliConvolution(0.5), 1e-3, seed, size=2000)
-    statistic = distance_to(found.value, lambda x: np.clip(x, 0, 1))
+    """Compare 2,000 draws of the Bernoulli convolution at h = 1/2 with the uniform law on [0, 1].
+
+    The sup distance must be within the DKW bound and 2 eps.
+    """
+    result = f(BernoulliConvolution(0.5), 1e-3, seed, size=2000)
+    statistic = distance_to(result.value, lambda x: np.clip(x, 0, 1))
     threshold = deviation(2000) + 2 * 1e-3
     return Verdict(
         "sample_stationary",
         (),
         "statistical",
-        statistic <= threshold and found.error <= 1e-3,
+        statistic <= threshold and result.error <= 1e-3,
         statistic,
         threshold,
         paths=2000,
@@ -130,7 +140,10 @@ def sample_stationary(f: Function, seed: int) -> Verdict:
 
 
 def unbiased_expectation(f: Function, seed: int) -> Verdict:
-    """E theta² = 1/3 and E theta = (I - E A)^-1 E b: within seven standard errors (normal: a false alarm in 10^11)."""
+    """Compare with E theta² = 1/3 and E theta = (I - E A)^-1 E b, within seven standard errors.
+
+    The errors are nearly normal, so a false alarm has probability about 10^-11.
+    """
     square = f(BernoulliConvolution(0.5), lambda x: x[..., 0] ** 2, [0.0], copies=3000, seed=seed)
     affine = RandomAffine([0.5, -0.2], [[1.0], [3.0]])
     mean = f(affine, lambda x: x[..., 0], [0.0], copies=3000, seed=seed)
@@ -144,13 +157,13 @@ def unbiased_expectation(f: Function, seed: int) -> Verdict:
     )
 
 
-def _replaced(**changes: Any):
-    """The function with some of its result's numbers changed by functions of them."""
+def _replaced(**changes: Callable[..., object]) -> Bend:
+    """Return a fault that replaces some fields of a result by functions of them."""
 
     def bend(f: Function) -> Function:
-        def bent(*arguments: Any, **named: Any) -> Any:
-            found = f(*arguments, **named)
-            return dataclasses.replace(found, **{k: change(getattr(found, k)) for k, change in changes.items()})
+        def bent(*arguments: object, **named: object) -> object:
+            result = f(*arguments, **named)
+            return dataclasses.replace(result, **{k: change(getattr(result, k)) for k, change in changes.items()})
 
         return bent
 

@@ -1,17 +1,21 @@
-"""One public function, what it is held to, and a bent version that the check must refuse."""
+"""A public function, the computation it is compared with, and a faulty version that the check must refuse."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from contraction.statements.records import Verdict
 
-__all__ = ["Function", "Oracle"]
+__all__ = ["Bend", "Check", "Function", "Oracle"]
 
-Function = Callable[..., Any]
+Function: TypeAlias = Callable[..., Any]
+#: The verdict on a function, for a seed.
+Check: TypeAlias = Callable[[Function, int], Verdict]
+#: A function with one fault, made from the right one.
+Bend: TypeAlias = Callable[[Function], Function]
 
 
 @dataclass(frozen=True)
@@ -21,38 +25,38 @@ class Oracle:
     Attributes
     ----------
     function : str
-        Its full name, "contraction.certify".
+        Its full name, such as "contraction.certify".
     against : str
-        What it is held to, in one line.
+        The independent computation that it is compared with, in one line.
     check : callable
         ``check(function, seed)``: the verdict on this function.
     wrong : str
-        What the bent version does, in a few words.
+        The fault of the faulty version, in a few words.
     bent : callable
-        ``bent(function)``: another function that does one thing wrong.
+        ``bent(function)``: the function with this fault.
     """
 
     function: str
     against: str
-    check: Callable[[Function, int], Verdict]
+    check: Check
     wrong: str
-    bent: Callable[[Function], Function]
+    bent: Bend
 
     @property
     def name(self) -> str:
-        """Its last name, "certify"."""
+        """The name without its module, such as "certify"."""
         return self.function.rpartition(".")[2]
 
     def load(self) -> Function:
-        """The function itself."""
+        """Import the function."""
         module, _, name = self.function.rpartition(".")
         return getattr(importlib.import_module(module), name)
 
     def run(self, seed: int = 0) -> Verdict:
-        """The verdict on the function, under its own name."""
-        found = self.check(self.load(), seed)
-        return replace(found, statement=self.name, rows=(), hypotheses=self.against, seed=seed)
+        """Check the function and return the verdict under its name."""
+        result = self.check(self.load(), seed)
+        return replace(result, statement=self.name, rows=(), hypotheses=self.against, seed=seed)
 
     def detected(self, seed: int = 0) -> bool:
-        """Whether the check refuses the bent version."""
+        """Whether the check refuses the faulty version."""
         return not self.check(self.bent(self.load()), seed).holds

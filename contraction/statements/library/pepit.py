@@ -17,7 +17,7 @@ def installed() -> bool:
 
 
 def worst_factor(m: float, M: float, h: float) -> float:
-    """The largest ‖x' - y'‖/‖x - y‖ for x' = x - h∇f(x) over m-strongly convex f with M-Lipschitz gradient.
+    """Return the largest ‖x' - y'‖/‖x - y‖ of x' = x - h∇f(x) over m-strongly convex f with M-Lipschitz gradient.
 
     PEPit (Goujaud et al., 2022) finds it as a semidefinite program that knows interpolation inequalities and nothing of
     eigenvalues.

@@ -53,23 +53,23 @@ statement does not say, and questions to the authors. Where a sentence is quoted
 
 def slips(statements: Sequence[Statement]) -> list[tuple[Row, Statement]]:
     """Every row that does not stand as printed, most serious first, then in the order of the text."""
-    found = [(row, s) for s in statements for row in s.rows if row.severity is not None]
-    return sorted(found, key=lambda pair: (_ORDER.index(pair[0].severity or "typo"), pair[0].id))
+    rows = [(row, s) for s in statements for row in s.rows if row.severity is not None]
+    return sorted(rows, key=lambda pair: (_ORDER.index(pair[0].severity or "typo"), pair[0].id))
 
 
 def entries(statements: Sequence[Statement], section: Section) -> list[tuple[Row, Statement]]:
-    """The rows of one section: the errata by severity, the others in the order of the text.
+    """Return the rows of one section: the errata by severity, the others in the order of the text.
 
     A slip that has something to say beyond its correction is entered under "beyond" too.
     """
     if section == "beyond":
-        found = [(row, s) for s in statements for row in s.rows if row.beyond]
-        return sorted(found, key=lambda pair: (pair[0].id, not pair[0].in_paper, pair[1].name))
+        rows = [(row, s) for s in statements for row in s.rows if row.beyond]
+        return sorted(rows, key=lambda pair: (pair[0].id, not pair[0].in_paper, pair[1].name))
     return [pair for pair in slips(statements) if pair[0].section == section]
 
 
 def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None = None) -> str:
-    """The letter as Markdown; ``refutations`` ((statement, row) -> verdict) adds what running the text found."""
+    """Return the letter as Markdown; ``refutations`` ((statement, row) -> verdict) adds what running the text found."""
     lines = ["# Errata of “Training in reverse”", "", *_OPENING.splitlines(), "", "## What stands", ""]
     lines += [*_STANDS.splitlines(), "", *_counts(statements).splitlines(), ""]
     return escaped(_joined([*lines, *_sections(statements, refutations)]))
@@ -125,10 +125,10 @@ def _joined(lines: list[str]) -> str:
 def _counts(statements: Sequence[Statement]) -> str:
     """How many of the paper's statements stand; a number of the audit counts once, and only if it is in the paper."""
     in_paper = {row.id for s in statements for row in s.rows if row.in_paper}
-    found = {
+    ids = {
         section: {row.id for row, _ in entries(statements, section)} for section in ("errata", "hypotheses", "beyond")
     }
-    stand = in_paper - found["errata"] - found["hypotheses"]
+    stand = in_paper - ids["errata"] - ids["hypotheses"]
     serious = [row for row, _ in slips(statements) if row.severity == "changes a conclusion"]
     conclusion = (
         "No entry changes a conclusion of the paper."
@@ -140,7 +140,7 @@ def _counts(statements: Sequence[Statement]) -> str:
     return (
         f"We checked {len(in_paper)} statements and lines of the paper, and {len(stand)} of them stand as printed"
         f"{questions}. "
-        f"{len(found['errata'])} have an erratum, and {len(found['hypotheses'])} need a hypothesis that is not stated. "
+        f"{len(ids['errata'])} have an erratum, and {len(ids['hypotheses'])} need a hypothesis that is not stated. "
         f"{conclusion} These stand:"
     )
 
@@ -168,7 +168,7 @@ def _command(s: Statement) -> str:
 
 
 def _run(row: Row, s: Statement, refutations: dict[tuple[str, int], Verdict] | None) -> str:
-    """What running the printed text found, in words that fit the kind of the verdict; "" where nothing ran."""
+    """Return what running the printed text found, in words that fit the kind of the verdict; "" where nothing ran."""
     verdict = (refutations or {}).get((s.name, row.id))
     if verdict is None:
         return ""

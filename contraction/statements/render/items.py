@@ -17,23 +17,28 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
     """One JSON-ready dictionary for each row of a statement.
 
     Keys: section ("statements"), id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that
-    speaks of the row), ratio, cases (checks), paths (simulated ones, over and above), part (of the check, where the
+    covers the row), ratio, cases (checks), paths (simulated paths, counted separately), part (of the check, where the
     worst has a name), seed (null where nothing is drawn), printed (verdict on the printed text), refuted (whether
     the printed form was run and seen to fail; null where there is none to run), claim, hypotheses, error_rates,
     proof (the machine-checked theorems, each as "file:name"), proof_covers ("whole", "part", or null where there is
     no theorem), proof_leaves (what a part leaves), derivation, test.
+
+    Raises
+    ------
+    ValueError
+        If no verdict covers one of the rows.
     """
     verdicts = list(verdicts)
-    found = []
+    entries = []
     for row in statement.rows:
         about = [v for v in verdicts if row.id in v.rows]
         if not about:
-            raise ValueError(f"no check of {statement.name} speaks of row {row.id}")
+            raise ValueError(f"no check of {statement.name} covers row {row.id}")
         positive = [v for v in about if v.kind != "refuted"]
         refutations = [v for v in about if v.kind == "refuted"]
         shown = (positive or refutations)[0]
         proof = proof_of(statement, row.id)
-        found.append(
+        entries.append(
             {
                 "section": "statements",
                 "id": row.id,
@@ -59,14 +64,14 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
                 "test": statement.test,
             }
         )
-    return found
+    return entries
 
 
 def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, Any]]:
     """One JSON-ready dictionary for each function of the library.
 
     Keys: section ("library"), id (null), statement (the function's name), function (its full name), kind, verdict,
-    ratio, cases, paths, part, seed, hypotheses (what it is held to), control (what its bent version does).
+    ratio, cases, paths, part, seed, hypotheses (what it is compared with), control (the fault of its faulty version).
     """
     return [
         {

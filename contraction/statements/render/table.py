@@ -10,11 +10,11 @@ from contraction.statements.records import Verdict
 __all__ = ["format_ratio", "library_table", "ratio_text", "table", "verdict_text"]
 
 HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
-LIBRARY_HEADER = ("function", "kind", "worst ratio", "verdict", "held to")
+LIBRARY_HEADER = ("function", "kind", "worst ratio", "verdict", "compared with")
 
 
 def format_ratio(ratio: float | None) -> str:
-    """A ratio in a few characters; near one, the distance from it."""
+    """Return a ratio in a few characters; near one, the distance from it."""
     if ratio is None:
         return "–"
     if not math.isfinite(ratio):

@@ -1,4 +1,4 @@
-"""Section 1.1, Propp and Wilson: the backward composition, once constant, is an exact sample; nothing is accelerated.
+"""Section 1.1, Propp and Wilson: the backward composition, once constant, is an exact sample; it is not faster.
 
 Problem
     Finitely many maps of finitely many states, drawn independently with weights; pi the stationary law of the chain;
@@ -7,7 +7,7 @@ Guarantee (Exact, for every n)
     sum_F P(F_n = F) F_* pi = pi. Hence with c_n(s) = P(F_n is constant s):
     c_n(s) + sum over F not constant of P(F) pi(F^-1 s) = pi(s), so c_n <= pi <= c_n + P(not constant).
     A composition that is constant stays so: the value is a sample of pi itself, and c_n increases to pi.
-    The law of F_n(x) is that of the forward chain at n: at a fixed n nothing is gained. Stopping the *forward*
+    The law of F_n(x) is that of the forward chain at n, so at a fixed n it is not closer to pi. Stopping the *forward*
     composition when it becomes constant is biased: for P(0->0) = P(0->1) = 1/2, P(1->0) = 1 it stops at 0 always, while
     pi = (2/3, 1/3).
 """
@@ -35,7 +35,7 @@ HALVES = (Fraction(1, 2), Fraction(1, 2))
 
 
 def compose(f: Map, g: Map) -> Map:
-    """f after g."""
+    """Return f after g."""
     return tuple(f[s] for s in g)
 
 
@@ -81,7 +81,7 @@ def chain(maps: Sequence[Map], weights: Sequence[Fraction]) -> list[list[Fractio
 
 
 def stationary_law(P: list[list[Fraction]]) -> list[Fraction]:
-    """The stationary law by exact elimination; ValueError unless it is unique."""
+    """Return the stationary law by exact elimination; ValueError unless it is unique."""
     n = len(P)
     rows = [[P[s][t] - (s == t) for s in range(n)] + [Fraction(0)] for t in range(n - 1)] + [[Fraction(1)] * (n + 1)]
     for c in range(n):
@@ -97,9 +97,9 @@ def stationary_law(P: list[list[Fraction]]) -> list[Fraction]:
 
 
 def check(maps: Sequence[Map] = TWO_STATES, weights: Sequence[Fraction] = HALVES, n: int = 8) -> Verdict:
-    """The identity for pi, the bracket, constants that stay, and the law at n against the forward chain."""
+    """Check the identity for pi, the bracket and constants that stay; compare the law at n with the forward chain."""
     if len(maps) != len(weights) or sum(weights) != 1 or min(weights) < 0:
-        raise ValueError(f"weights must be non-negative, one a map, and sum to 1, got {tuple(map(str, weights))}")
+        raise ValueError(f"weights must be non-negative, one per map, and sum to 1, got {tuple(map(str, weights))}")
     P = chain(maps, weights)
     pi, states = stationary_law(P), range(len(maps[0]))
     law = composition_law(maps, weights, n, backward=True)
@@ -125,7 +125,7 @@ def check(maps: Sequence[Map] = TWO_STATES, weights: Sequence[Fraction] = HALVES
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The two-state chain up to n = 16 and drawn maps of two to four states with one stationary law."""
+    """Yield cases: the two-state chain up to n = 16 and drawn maps of two to four states with one stationary law."""
     for n in (0, 1, 2, 16):
         yield {"n": n}
     wanted = 12 if tier == "standard" else 120
@@ -143,7 +143,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 16) -> Verdict:
-    """No acceleration: the distance of the law to pi at n is the forward chain's, at every n, from either state."""
+    """Check that backward order does not accelerate: its law is as far from pi as the forward chain's, at every n."""
     pi, P = stationary_law(chain(TWO_STATES, HALVES)), chain(TWO_STATES, HALVES)
     law = composition_law(TWO_STATES, HALVES, n, backward=True)
     row = [Fraction(1), Fraction(0)]

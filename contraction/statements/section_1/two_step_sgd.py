@@ -36,14 +36,14 @@ def quartic_gradient(rng: np.random.Generator, dim: int) -> Gradient:
 
 
 def displayed(g1: Gradient, g2: Gradient, h: Fraction, theta: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """The right sides of Section 1: the common first iterate, T_2 T_1 theta and T_1 T_2 theta."""
+    """Return the right sides of Section 1: the common first iterate, T_2 T_1 theta and T_1 T_2 theta."""
     forward = theta - h * g1(theta) - h * g2(theta - h * g1(theta))
     backward = theta - h * g2(theta) - h * g1(theta - h * g2(theta))
     return theta - h * g1(theta), forward, backward
 
 
 def check(h: Fraction, dim: int, seed: int) -> Verdict:
-    """Iterates 1 and 2 of the package's two orders against the displays, at a drawn rational point."""
+    """Compare iterates 1 and 2 of the package's two orders with the displays, at a drawn rational point."""
     rng = np.random.default_rng([seed, dim])
     g1, g2 = quartic_gradient(rng, dim), quartic_gradient(rng, dim)
     theta = np.array([Fraction(int(v), 3) for v in rng.integers(-20, 21, dim)])
@@ -62,7 +62,7 @@ def check(h: Fraction, dim: int, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h = 0, small, 1, large and negative; dimensions 1 to 50."""
+    """Yield cases: h = 0, small, 1, large and negative; dimensions 1 to 50."""
     for h in (Fraction(0), Fraction(1, 1000), Fraction(1), Fraction(7, 2), Fraction(-1, 10)):
         for dim in (1, 2, 7, *([50] if tier == "thorough" or h == 1 else [])):
             yield {"h": h, "dim": dim, "seed": int(rng.integers(2**31))}

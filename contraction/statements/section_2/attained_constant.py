@@ -1,11 +1,11 @@
-"""The constant D/(1-k) of Theorem 2.2 is attained at every n, so it is the best; with a strict (2) never reached.
+"""The constant D/(1-k) of Theorem 2.2 is attained at every n, so it is the best; with a strict (2) it is never reached.
 
 Problem
     T_i x = k x + D_i u on R^d, theta = 0, |u| = 1.
 Guarantee (Exact)
     D_i = D: d(theta*, theta_n) = D k^n/(1-k) at every n, but then d(theta, T_i theta) = D is not < D.
     D_i < D (strict (2)) and k > 0: d(theta*, theta_n) = sum_{j>=n} k^j D_{j+1} < D k^n/(1-k), and the ratio tends to
-    1 with D_i -> D: no smaller constant serves. So (2) may read <=.
+    1 with D_i -> D: no smaller constant is valid. So (2) may be stated with <=.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def distances(k: Fraction, moves: list[Fraction], later: Fraction, dim: int, at:
 
 
 def check(k: Fraction, D: Fraction, n: int, dim: int = 1) -> Verdict:
-    """Equality at iterates 0 … n (a geometric choice of them), in Fractions, and a strict bound where (2) is strict.
+    """Check equality at iterates 0 … n in Fractions, and a strict bound where (2) is strict.
 
     The second part takes D_i = D (1 - 2^-i) < D and asserts both sides: with c = D k^j/(1-k),
     (1 - 2^-(j+1)) c <= d(theta*, theta_j) < c, a ratio that tends to 1.
@@ -64,7 +64,7 @@ def check(k: Fraction, D: Fraction, n: int, dim: int = 1) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """k = 0, 1/2 and within 1e-9 of 1, n up to 300, several dimensions."""
+    """Yield cases: k = 0, 1/2 and within 1e-9 of 1, n up to 300, several dimensions."""
     for k in (Fraction(0), Fraction(1, 2), Fraction(9, 10), 1 - Fraction(1, 10**9)):
         yield {"k": k, "D": Fraction(1), "n": 5}
         yield {"k": k, "D": Fraction(7, 3), "n": 100 if tier == "standard" else 1000}
@@ -72,7 +72,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: int = 5) -> Verdict:
-    """Beyond the strict (2): the conclusion holds with D for the extremal maps T_i x = kx + D too, and is attained."""
+    """Check that the conclusion holds, and is attained, for T_i x = kx + D, which the strict (2) excludes."""
     to_limit = distances(k, [D] * n, D, 1, list(range(n + 1)))
     displacement = Operators.from_maps([lambda x: k * x + D]).apply(1, np.array([Fraction(0)]))[0]
     conclusion = all(d <= D * k**j / (1 - k) for j, d in enumerate(to_limit))

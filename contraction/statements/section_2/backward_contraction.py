@@ -80,7 +80,7 @@ def check(
 
 
 def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> Verdict:
-    """d(theta_N, theta_n) for N = n drawn maps of any certified family against its certificate.
+    """Compare d(theta_N, theta_n) for N = n drawn maps of any certified family with its certificate.
 
     Rounding: maps move points within R = |theta0| + 2D/(1-k), which every fixed point shares; one application or one
     term of the affine path commits at most gamma(20 d + n + 200) times 4 (1 + sqrt d) R.
@@ -117,7 +117,7 @@ def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> 
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every kind, k from 0 to 1 - 1e-6, dimensions 1 to 50, n up to 2000, starts up to 1e6 away."""
+    """Yield cases: every kind, k from 0 to 1 - 1e-6, dimensions 1 to 50, n up to 2000, starts up to 1e6 away."""
     for _ in range(1 if tier == "standard" else 10):
         for k in (0.0, 0.3, 0.9, 0.999, 1 - 1e-6):
             for kind in KINDS:

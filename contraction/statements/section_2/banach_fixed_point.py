@@ -29,7 +29,7 @@ NAME = "banach_fixed_point"
 
 
 def check(kind: str, k: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Powers of one drawn map against k^n d(x, p) and the a-posteriori bound.
+    """Compare powers of one drawn map with k^n d(x, p) and the a-posteriori bound.
 
     A kind of the drawn sequences with D = 0 has theta0 as its fixed point. "two pages" is the case of equality with
     damping k, in Fractions; "pages" mixes drawn permutations, with the uniform vector as fixed point.
@@ -73,7 +73,7 @@ def check(kind: str, k: float, dim: int, n: int, seed: int, reach: float = 1.0) 
 
 
 def _pages(k: float, dim: int, n: int, seed: int):
-    """x -> k x P + (1-k)/d with a doubly stochastic P: three permutations with drawn weights."""
+    """Return x -> k x P + (1-k)/d with a doubly stochastic P: three permutations with drawn weights."""
     rng = np.random.default_rng([seed, dim])
     weights, permutations = rng.dirichlet(np.ones(3)), [rng.permutation(dim) for _ in range(3)]
     uniform = np.full(dim, 1 / dim)
@@ -87,7 +87,7 @@ def _pages(k: float, dim: int, n: int, seed: int):
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every kind, k from 0 to 1 - 1e-6; PageRank with damping .85 at n = 50 and 100."""
+    """Yield cases: every kind, k from 0 to 1 - 1e-6; PageRank with damping .85 at n = 50 and 100."""
     for kind in ("two pages", "pages"):
         for n in (50, 100):
             for dim in (2, 50):

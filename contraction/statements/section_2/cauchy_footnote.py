@@ -31,7 +31,10 @@ def modulus(theta: Sequence[Fraction], first: int, last: int) -> Fraction:
 
 
 def check(kind: str, k: Fraction, D: Fraction, N: int, w: int, seed: int = 0) -> Verdict:
-    """The modulus on N … N+w: "drawn" maps against the bound, "aligned" ones against the equality; in Fractions."""
+    """Compare the modulus on N … N+w: "drawn" maps with the bound, "aligned" ones against the equality.
+
+    In Fractions.
+    """
     rng = np.random.default_rng([seed, N, w])
     grid = [(k * Fraction(int(s), 8), D * Fraction(int(t), 8)) for s, t in rng.integers(-8, 9, (N + w, 2))]
     forms = grid if kind == "drawn" else [(k, D)] * (N + w)
@@ -50,7 +53,7 @@ def check(kind: str, k: Fraction, D: Fraction, N: int, w: int, seed: int = 0) ->
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """k from 0 to 1 - 1e-6, windows behind N up to 40."""
+    """Yield cases: k from 0 to 1 - 1e-6, windows of up to 40 iterates after N."""
     for k in (Fraction(0), Fraction(1, 2), Fraction(99, 100), 1 - Fraction(1, 10**6)):
         for kind in ("drawn", "aligned"):
             for N in (0, 1, 40):
@@ -59,7 +62,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 50) -> Verdict:
-    """theta_n = n passes the printed condition (only n = m = 0 lies near 0) and no increment of it is below 1."""
+    """Check that theta_n = n satisfies the printed condition although no increment of it is below 1."""
     theta = [Fraction(j) for j in range(n + 1)]
     near_zero = modulus(theta, 0, 0)
     increments = min(abs(b - a) for a, b in pairwise(theta))

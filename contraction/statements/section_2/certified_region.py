@@ -30,6 +30,7 @@ from contraction.maps.domains import RotatedBox
 from contraction.maps.intervals import Intervals
 from contraction.maps.iterates import backward_iterates
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
+from contraction.types import Scalar
 
 NAME, ROWS = "certified_region", (85,)
 PARTS = ("stays", "contracts", "backward", "gradients", "sums")
@@ -43,10 +44,10 @@ Product = Callable[[Intervals, NDArray], Intervals]
 
 
 def network(units: int, inputs: int) -> Callable[..., Any]:
-    """The logistic loss of one row, label ±1, of a network with one hidden layer of tanh; ``units`` 0: linear."""
+    """Return the logistic loss of one row, label ±1, of a network with one hidden tanh layer; ``units`` 0: linear."""
     hidden = units * inputs
 
-    def loss(theta: NDArray, x: NDArray, y: Any) -> Any:
+    def loss(theta: NDArray, x: NDArray, y: Scalar) -> Scalar:
         if units == 0:
             return np.log1p(np.exp(-y * (x @ theta)))
         w, b, v = theta[:hidden].reshape(units, inputs), theta[hidden : hidden + units], theta[hidden + units : -1]
@@ -56,7 +57,7 @@ def network(units: int, inputs: int) -> Callable[..., Any]:
 
 
 def problem(kind: str, seed: int) -> tuple[OwnLossSteps, NDArray]:
-    """A family and a minimum of its mean loss: "linear", "neuron" (one unit) or "epochs" (two units, reshuffled)."""
+    """Return a family and a minimiser of its mean loss: "linear", "neuron" (one unit) or "epochs"."""
     units, batches, ridge, h = {
         "linear": (0, 4, 0.2, 0.5),
         "neuron": (1, 2, 0.05, 0.2),
@@ -86,7 +87,7 @@ def problem(kind: str, seed: int) -> tuple[OwnLossSteps, NDArray]:
 
 
 def certified(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
-    """The library's certificate on the box that its search finds."""
+    """Return the library's certificate on the box that its search finds."""
     region = find_region(family, theta)
     return certify_region(family, region.center, region)
 
@@ -94,7 +95,7 @@ def certified(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
 def check(
     kind: str, seed: int, claim: Claim = certified, third: float = 1.0, matmul: Product = Intervals.__matmul__
 ) -> Verdict:
-    """What is seen at random points and faces of the box, against what is certified; the worst of five parts.
+    """Return what is seen at random points and faces of the box, against what is certified; the worst of five parts.
 
     stays: largest |u_j|/r_j of images; contracts: largest quotient of distances over k; backward: distances of backward
     iterates to the last one; gradients: change of dL/du over the box; sums: an enclosed dot product, exactly.
@@ -146,7 +147,7 @@ def _epoch(family: OwnLossSteps, order: NDArray) -> Callable[[NDArray], NDArray]
 
 
 def sums_in_radii(rng: np.random.Generator, matmul: Product) -> float:
-    """The largest |x·y - midpoint|, x·y in rationals, in radii of its enclosure; 20 dot products with cancellation."""
+    """Return the largest |x·y - midpoint|, x·y in rationals, in radii of its enclosure."""
     worst = 0.0
     for _ in range(20):
         x, y = rng.standard_normal((2, 30))
@@ -193,21 +194,21 @@ def check_printed(h: Fraction = Fraction(1, 10)) -> Verdict:
 
 
 def beyond_invariance(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
-    """The certificate put on a box of which each side is a tenth as long, so that the maps leave it."""
+    """Return the certificate put on a box of which each side is a tenth as long, so that the maps leave it."""
     found = certified(family, theta)
     small = RotatedBox(found.region.center, found.region.radii / 10, found.region.basis)
     return dataclasses.replace(found, region=small)
 
 
 def smaller_factor(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
-    """The factor of the steepest direction of the mean loss in place of the flattest one."""
+    """Return the factor of the steepest direction of the mean loss in place of the flattest one."""
     found = certified(family, theta)
     M = max(float(np.max(np.linalg.eigvalsh(e.curvature.mid))) for e in family.step_enclosures(found.region))
     return dataclasses.replace(found, k=abs(1 - family.h * M))
 
 
 def unrounded(a: Intervals, b: NDArray) -> Intervals:
-    """A matrix product with its rounding rounded inwards, to nothing."""
+    """Return a matrix product with its rounding rounded inwards, to nothing."""
     return Intervals(a.mid @ b)
 
 

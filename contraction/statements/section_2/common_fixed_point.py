@@ -49,9 +49,14 @@ def drawn_gradient(rng: np.random.Generator, center: NDArray, m: float, M: float
 
 
 def check(m: float, M: float, h: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Both orders against k^n |theta - p|; and the displacement at a start of no meaning against h max |grad L_i|.
+    """Compare both orders with k^n |theta - p|; and the displacement at a start of no meaning against h max |grad L_i|.
 
     Rounding: a step commits gamma(12 dim + 60) relative to |p| + |y| + h M |y| with |y| <= reach.
+
+    Raises
+    ------
+    ValueError
+        If the steps expand.
     """
     rng = np.random.default_rng([seed, dim, n])
     center = rng.uniform(-5, 5, dim)
@@ -84,7 +89,7 @@ def check(m: float, M: float, h: float, dim: int, n: int, seed: int, reach: floa
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """m = M (equality), conditioned 10 and 1e6; h over (0, 2/M] with its edges; starts up to 1e6 away."""
+    """Yield cases: m = M (equality), conditioned 10 and 1e6; h over (0, 2/M] with its edges; starts up to 1e6 away."""
     for m, M in ((1.0, 1.0), (1.0, 10.0), (1e-6, 1.0)):
         for h in (0.0, 0.1 / M, 2 / (m + M), 1.9 / M, 2 / M):
             for reach in (1.0, 1e6):
@@ -100,7 +105,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(slip: str) -> Verdict:
-    """Rows 23 and 24, "h" and "positive" losses; row 25, "no distinction": beyond the remark, which is true."""
+    """Check one slip: "h" or "positive" losses (rows 23 and 24), or "no distinction" (row 25, which is true)."""
     if slip == "h":
         slope, h, theta = Fraction(4), Fraction(1, 10), Fraction(1)  # L = 2 theta^2
         printed, step = theta - slope * theta, theta - h * slope * theta
@@ -137,7 +142,7 @@ def check_printed(slip: str) -> Verdict:
 
 
 def forward_still_moves(n: int = 40) -> bool:
-    """T_i x = x/2 + c_i/2 with c alternating 0, 1 (minima 0 and 1): forward moves by 1/3 for ever, backward settles."""
+    """Whether forward iterates of T_i x = x/2 + c_i/2, c alternating 0, 1, keep moving while backward ones settle."""
     maps = [lambda x, c=Fraction(i % 2): (x + c) / 2 for i in range(n)]
     operators, start = Operators.from_maps(maps), np.array([Fraction(0)])
     forward, backward = (f(operators, start, at=[n - 1, n])[:, 0] for f in (forward_iterates, backward_iterates))
@@ -145,7 +150,7 @@ def forward_still_moves(n: int = 40) -> bool:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The three slips."""
+    """Yield cases: the three slips."""
     yield from ({"slip": slip} for slip in ("h", "positive", "no distinction"))
 
 

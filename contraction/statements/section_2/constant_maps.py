@@ -1,4 +1,4 @@
-"""Example 2.4: constant maps, where forward iterates jump for ever and backward iterates stop at once.
+"""Example 2.4: constant maps, whose forward iterates never stop jumping and whose backward iterates stop at once.
 
 Problem
     T_i is S (value x_0) or U (value y_0) with equal probability, independent; or finitely many weighted constants.
@@ -51,7 +51,7 @@ def laws(weights: tuple[Fraction, ...], n: int, start: Fraction) -> tuple[Law, L
 
 
 def check(weights: tuple[Fraction, ...] = (Fraction(1, 2), Fraction(1, 2)), n: int = 4, start: int = 7) -> Verdict:
-    """Both laws against the weights, letter by letter; the sequences themselves; the chance of no jump."""
+    """Compare both laws with the weights, letter by letter; the sequences themselves; the chance of no jump."""
     if sum(weights) != 1 or min(weights) < 0:
         raise ValueError(f"weights must be non-negative and sum to 1, got {weights}")
     forward_law, backward_law, still, constant = laws(weights, n, Fraction(start))
@@ -72,7 +72,7 @@ def check(weights: tuple[Fraction, ...] = (Fraction(1, 2), Fraction(1, 2)), n: i
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The paper's coin at n = 1 … 8 and drawn weights on up to four constants."""
+    """Yield cases: the paper's coin at n = 1 … 8 and drawn weights on up to four constants."""
     for n in range(1, 9 if tier == "standard" else 12):
         yield {"n": n}
     for size in (1, 2, 3, 4):

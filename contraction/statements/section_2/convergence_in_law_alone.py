@@ -50,7 +50,7 @@ def check(m: int, n: int, start: int = 0) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """2 to 6 points, at most 4,096 words."""
+    """Yield cases: 2 to 6 points, at most 4,096 words."""
     for m, n in ((2, 1), (2, 10), (3, 7), (4, 6), (5, 5), (6, 4)):
         yield {"m": m, "n": n, "start": int(rng.integers(m))}
 

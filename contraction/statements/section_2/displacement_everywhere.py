@@ -22,7 +22,10 @@ ROWS = (10,)
 
 
 def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Every displacement of n drawn maps at another start; kind "opposed" is the case of equality, in Fractions."""
+    """Compare every displacement of n drawn maps at another start with the bound.
+
+    The kind "opposed" is the case of equality, in Fractions.
+    """
     hypotheses, note = "d(θ, T_iθ) ≤ D, T_i k-Lipschitz", f"{kind}, k={k}, D={D}, dim={dim}, reach={reach}"
     if kind == "opposed":
         k_, D_, r = Fraction(k), Fraction(D), Fraction(reach)
@@ -49,7 +52,7 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every kind and the case of equality, k over [0, 1), other starts up to 1e6 away."""
+    """Yield cases: every kind and the case of equality, k over [0, 1), other starts up to 1e6 away."""
     for k in (0.0, 0.5, 0.99, 1 - 1e-9):
         for kind in (*KINDS, "opposed"):
             for _ in range(1 if tier == "standard" else 10):

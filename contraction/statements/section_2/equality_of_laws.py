@@ -17,19 +17,22 @@ from fractions import Fraction
 import numpy as np
 
 from contraction.maps.orders import Backward, Forward
-from contraction.statements.cases.exact_words import Map, iid, iterate_law, overlap, random_fraction
+from contraction.statements.cases.exact_words import Map, equal_laws, iid, iterate_law, random_fraction
 from contraction.statements.records import Row, Statement, Tier, Verdict
 
 NAME, ROWS = "equality_of_laws", (36,)
 
 
 def kink(a: Fraction, b: Fraction, c: Fraction) -> Map:
-    """The map x -> a x + c |x| + b of each coordinate: nonlinear, exact in rationals, Lip = |a| + |c|."""
+    """Return the map x -> a x + c |x| + b of each coordinate: nonlinear, exact in rationals, Lip = |a| + |c|."""
     return lambda x: a * x + c * abs(x) + b
 
 
 def bend(a: Fraction, b: Fraction, c: Fraction) -> Map:
-    """The map x -> a x + c x/(1+x²) + b: smooth, exact in rationals, digits triple at each step; Lip <= |a| + |c|."""
+    """Return the map x -> a x + c x/(1+x²) + b: smooth, exact in rationals, digits triple at each step.
+
+    Lip <= |a| + |c|.
+    """
     return lambda x: a * x + c * (x / (1 + x * x)) + b
 
 
@@ -39,13 +42,11 @@ def check(
     """Compare the exact laws of the n-th forward and backward iterates; measured is the mass that they share."""
     words = iid(weights, n)
     forward, backward = (iterate_law(maps, words, theta0, order) for order in (Forward(), Backward()))
-    return Verdict(
+    return equal_laws(
         NAME,
         ROWS,
-        "exact",
-        forward == backward,
-        float(overlap(forward, backward)),
-        1.0,
+        forward,
+        backward,
         seed=seed,
         hypotheses="i.i.d. maps, any maps",
         note=f"{len(maps)} maps, n={n}, {len(forward)} atoms",
@@ -68,7 +69,7 @@ def random_maps(rng: np.random.Generator, M: int, smooth: bool = False) -> list[
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 4 nonlinear maps with unequal weights, one to three coordinates, all words up to length 6."""
+    """Yield cases: 1 to 4 nonlinear maps with unequal weights, one to three coordinates, all words up to length 6."""
     for k in range(12 if tier == "standard" else 80):
         M = int(rng.integers(1, 5))
         smooth = k % 4 == 3

@@ -46,9 +46,9 @@ def check(
     words = iid(weights, n + 1)
     path = rows([affine_map(1 - h, h * e) for e in eps], list(words), [theta0], Forward(), at=[n, n + 1])[:, :, 0]
     chances = np.array(list(words.values()), dtype=object)
-    found = Fraction(np.sum(chances * (path[:, 1] - path[:, 0]) ** 2))
+    result = Fraction(np.sum(chances * (path[:, 1] - path[:, 0]) ** 2))
     claimed = step_formula(h, eps, weights, theta0, n)
-    holds = found == claimed
+    holds = result == claimed
     if 0 < h < 2:
         far = step_formula(h, eps, weights, theta0, n + 40)
         mean = sum((w * e for w, e in zip(weights, eps, strict=True)), Fraction(0))
@@ -62,7 +62,7 @@ def check(
         ROWS,
         "exact",
         holds,
-        float(found),
+        float(result),
         float(claimed),
         seed=seed,
         hypotheses="i.i.d. maps; 0 < h < 2 for the limit",
@@ -71,7 +71,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Fair bits at h = ½ (limit 1/12), one noise (shared fixed point), and up to three noises at h from 0 to 2."""
+    """Yield cases: fair bits at h = ½ (limit 1/12), one noise (a shared fixed point), three noises, h in [0, 2]."""
     bits = {"eps": [Fraction(0), Fraction(1)], "weights": [Fraction(1, 2)] * 2}
     yield {"h": Fraction(1, 2), **bits, "theta0": Fraction(0), "n": 8}
     yield {"h": Fraction(1, 3), "eps": [Fraction(2)], "weights": [Fraction(1)], "theta0": Fraction(5), "n": 9}
@@ -93,7 +93,7 @@ def check_printed(
     theta0: Fraction = Fraction(0),
     n: int = 9,
 ) -> Verdict:
-    """Contractions x -> p + a_i (x - p) with one fixed point p: every forward path converges to p, at rate k^n.
+    """Check that forward paths of contractions x -> p + a_i (x - p) converge to their common fixed point p.
 
     Measured is the largest distance to p at n over all words, claimed the start's: it would not fall otherwise.
     """

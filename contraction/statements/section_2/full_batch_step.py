@@ -33,7 +33,7 @@ def norm_formula(h, eigenvalues):
 
 
 def contracts(h, eigenvalues: Sequence) -> bool:
-    """h > 0: H positive definite and h < 2/lambda_max; h < 0: H negative definite and h > 2/lambda_min."""
+    """Whether 0 < h < 2/lambda_max and H is positive definite, or 2/lambda_min < h < 0 and H is negative definite."""
     if h > 0:
         return min(eigenvalues) > 0 and h * max(eigenvalues) < 2
     return h < 0 and max(eigenvalues) < 0 and h * min(eigenvalues) < 2
@@ -53,6 +53,11 @@ def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int =
 
     Rounding of "norm": H = Q diag Q^T is formed with entries wrong by gamma(3d + 20) lambda, hence d gamma in norm, and
     the singular values add gamma(20 d) d; together gamma(40 d + 40) d (1 + |h| max|lambda|).
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown.
     """
     rng = np.random.default_rng([seed, len(eigenvalues)])
     note = f"{kind}, h={h}, eigenvalues={np.round(eigenvalues, 3).tolist()[:4]}…, dim={len(eigenvalues)}"
@@ -78,9 +83,16 @@ def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int =
 
 
 def _ball(h: float, eigenvalues: NDArray, Q: NDArray, rng: np.random.Generator, n: int, note: str) -> Verdict:
-    """grad L = H y + (c/2) V (V^T y)^2, y = theta - theta*: the Hessian moves by c V diag(V^T y) V^T, norm <= c |y|.
+    """Check the nonlinear step of grad L = H y + (c/2) V (V^T y)^2, y = theta - theta*.
 
-    r is the largest radius with k' <= (1 + |A|)/2, that is |h| c r = (1 - |A|)/2. Needs |A| < 1.
+    The Hessian moves by c V diag(V^T y) V^T, norm <= c |y|.
+
+    r is the largest radius with k' <= (1 + |A|)/2, that is |h| c r = (1 - |A|)/2.
+
+    Raises
+    ------
+    ValueError
+        If |A| >= 1.
     """
     A = norm_formula(h, eigenvalues)
     if not A < 1:
@@ -111,7 +123,10 @@ def _ball(h: float, eigenvalues: NDArray, Q: NDArray, rng: np.random.Generator, 
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h at 0, inside, at and beyond 2/lambda_max and negative; every signature of H; dimensions 1 to 50."""
+    """Yield cases: h at 0, inside, at and beyond 2/lambda_max and negative; every signature of H.
+
+    Dimensions 1 to 50.
+    """
     for low, high in ((0.5, 4.0), (4.0, 4.0), (0.0, 4.0), (-0.1, 4.0), (1e-6, 1.0), (-3.0, -1.0)):
         for h in (0.0, 0.4, 1.9 / 4, 0.5, 0.6, -0.1):
             for dim in (1, 2, int(rng.integers(3, 51))):
@@ -124,9 +139,14 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(slip: str) -> Verdict:
-    """Row 8, "iff" h < 2/lambda_max; row 7, the "maximum eigenvalue"; row 6, "equality", beyond the approximation.
+    """Check one slip: "iff" h < 2/lambda_max (row 8), the "maximum eigenvalue" (row 7), or "equality" (row 6).
 
     Around a minimum, with a learning rate h > 0, H is positive semidefinite: only a singular H refutes the "iff".
+
+    Raises
+    ------
+    ValueError
+        If the slip is unknown.
     """
     if slip == "iff":
         h, eigenvalues = Fraction(2, 5), [Fraction(0), Fraction(4)]
@@ -150,7 +170,7 @@ def check_printed(slip: str) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The three slips."""
+    """Yield cases: the three slips."""
     yield from ({"slip": slip} for slip in ("iff", "maximum eigenvalue", "equality"))
 
 

@@ -1,4 +1,4 @@
-"""Proof of Theorem 2.2, the geometric sum: its number of terms, and the exponent that is printed with the wrong sign.
+"""Proof of Theorem 2.2, the geometric sum: its number of terms, and an exponent whose sign is printed wrongly.
 
 Problem
     A = d(T_1…T_n theta, T_1…T_m theta) for m > n, T_i k-Lipschitz with d(theta, T_i theta) <= D.
@@ -24,7 +24,7 @@ ROWS = (13, 14)
 
 
 def distance_of_iterates(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
-    """A = |theta_m - theta_n| for T_i x = k x + D from 0, by applying the maps."""
+    """Return A = |theta_m - theta_n| for T_i x = k x + D from 0, by applying the maps."""
     operators = Operators.from_maps([lambda x: k * x + D] * m)
     low, high = backward_iterates(operators, np.array([Fraction(0)]), at=[n, m])[:, 0]
     return abs(high - low)
@@ -46,7 +46,7 @@ def printed_bound(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
 
 
 def check(k: Fraction, D: Fraction, n: int, m: int) -> Verdict:
-    """The corrected bound and the sum of m-n terms both equal the distance of the iterates, in Fractions."""
+    """Compare the corrected bound and the sum of m-n terms with the distance of the iterates, in Fractions."""
     A = distance_of_iterates(k, D, n, m)
     terms = k**n * D * sum((k**j for j in range(m - n)), Fraction(0))
     return comparisons.equal(
@@ -60,7 +60,7 @@ def check(k: Fraction, D: Fraction, n: int, m: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """k = 0, 1/2, near 1 and drawn; gaps 1 to 60, n up to 200."""
+    """Yield cases: k = 0, 1/2, near 1 and drawn; gaps 1 to 60, n up to 200."""
     for k in (Fraction(0), Fraction(1, 2), Fraction(999_999, 10**6)):
         for gap in (1, 2, 3, 60):
             yield {"k": k, "D": Fraction(3, 2), "n": int(rng.integers(0, 200)), "m": 200 + gap}
@@ -73,7 +73,9 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     row: int = 14, k: Fraction = Fraction(1, 2), D: Fraction = Fraction(1), n: int = 0, gap: int = 2
 ) -> Verdict:
-    """Over D k^n, for k > 0: the printed sum (row 13) holds and is not sharp, the printed closed form (row 14) fails.
+    """Compare two printed bounds, over D k^n, with the distance: the sum (row 13) and its closed form (row 14).
+
+    For k > 0 the sum holds and is not sharp; the closed form fails.
 
     The sum is above the distance; the closed form is at most 0 for a gap m - n >= 2.
     """
@@ -95,7 +97,7 @@ def check_printed(
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """k = 1/2 with gaps 2 to 5, where the printed factor is 0, -2, -6, -14, and drawn ones."""
+    """Yield cases: k = 1/2 with gaps 2 to 5, where the printed factor is 0, -2, -6, -14, and drawn ones."""
     for row in ROWS:
         for gap in (2, 3, 4, 5):
             yield {"row": row, "gap": gap}

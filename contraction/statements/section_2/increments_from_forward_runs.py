@@ -10,8 +10,8 @@ Guarantee (Exact)
         (theta_n^B, theta_m^B) =law (T_m … T_{m-n+1} theta_0, T_m … T_1 theta_0).
     Two forward runs therefore give the law of the increment, or of a tail, for each n by itself.
 Smallest wrong claim that is detected
-    Laws of pairs are compared exactly, so any: X from independent maps where the maps are exchangeable, the first form
-    for one shuffle repeated, fresh shuffles beyond an epoch, a cyclic order.
+    Laws of pairs are compared exactly, so every wrong claim is detected, such as X from independent maps where the maps
+    are exchangeable, the first form for one shuffle repeated, fresh shuffles beyond an epoch, a cyclic order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ import numpy as np
 
 from contraction.families.index_laws import ExchangeableMixture, IndexLaw, Reshuffled, ShuffledOnce
 from contraction.maps.orders import Backward, CustomOrder, Order
-from contraction.statements.cases.exact_words import Law, Map, WordLaw, iid, law_of, overlap, random_fraction, rows
+from contraction.statements.cases.exact_words import (
+    Law,
+    Map,
+    WordLaw,
+    equal_laws,
+    iid,
+    law_of,
+    law_of_words,
+    random_fraction,
+    rows,
+)
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
 from contraction.statements.section_2.equality_of_laws import kink, random_maps, random_weights
 from contraction.statements.section_2.reversible_words import reversible_chain
@@ -32,12 +42,14 @@ NAME, ROWS = "increments_from_forward_runs", (77,)
 
 
 def backward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int) -> Law:
-    """The exact law of (theta_n^B, theta_m^B)."""
+    """Return the exact law of (theta_n^B, theta_m^B)."""
     return _pair(maps, words, theta0, Backward(), [n, m])
 
 
 def forward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int, whole: bool) -> Law:
-    """The exact law of the two forward runs: from theta_0 and from X, or, with ``whole``, of the last n maps and all.
+    """Return the exact law of the two forward runs, from theta_0 and from X.
+
+    With ``whole`` it is the law of the last n maps and of all maps.
 
     Iterates 1 and 2 of an order whose words are spelled out, outermost map first.
     """
@@ -63,13 +75,11 @@ def check(
     m = len(next(iter(words)))
     backward = backward_pair(maps, words, theta0, n, m)
     forward = forward_pair(maps, words, theta0, n, m, whole)
-    return Verdict(
+    return equal_laws(
         NAME,
         ROWS,
-        "exact",
-        backward == forward,
-        float(overlap(backward, forward)),
-        1.0,
+        backward,
+        forward,
         seed=seed,
         hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word reversible",
         note=f"{len(maps)} maps, n={n}, m={m}, {len(backward)} atoms" + (", whole word" if whole else ""),
@@ -77,18 +87,21 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Nonlinear maps; words of up to 5 (i.i.d., exchangeable, fresh shuffles), of up to 6 (one shuffle, a chain)."""
+    """Yield cases: nonlinear maps and words of up to 5 or 6.
+
+    Words of up to 5 are i.i.d., exchangeable or fresh shuffles; of up to 6 they are one shuffle or a chain.
+    """
     longest = 5 if tier == "standard" else 7
     for n, m in ((1, 2), (2, 3), (1, 4), (3, longest)):
         weights = random_weights(rng, 3)
         coins = [[Fraction(1, 4), Fraction(3, 4), Fraction(0)], weights]
-        for words in (iid(weights, m), ExchangeableMixture(coins).word_law(m)):
+        for words in (iid(weights, m), law_of_words(ExchangeableMixture(coins), m)):
             yield _case(rng, words, n)
     for size, n, m in ((3, 2, 3), (3, 2, 5), (3, 3, 5), (2, 2, 5), (2, 4, 5)):
-        yield _case(rng, Reshuffled(size).word_law(m), n)
+        yield _case(rng, law_of_words(Reshuffled(size), m), n)
     for n, m in ((1, 2), (2, 5), (4, 6)):
-        yield _case(rng, ShuffledOnce(3).word_law(m), n, whole=True)
-        yield _case(rng, reversible_chain(*map(int, rng.integers(1, 9, 3))).word_law(m), n, whole=True)
+        yield _case(rng, law_of_words(ShuffledOnce(3), m), n, whole=True)
+        yield _case(rng, law_of_words(reversible_chain(*map(int, rng.integers(1, 9, 3))), m), n, whole=True)
 
 
 def _case(rng: np.random.Generator, words: WordLaw, n: int, whole: bool = False) -> dict:
@@ -106,7 +119,7 @@ THREE = (
 
 
 def check_independent_copy(words: WordLaw, n: int, lag: int = 1) -> Verdict:
-    """The claim with X made by ``lag`` maps of an independent word in place of the next maps."""
+    """Check the claim with X made by ``lag`` maps of an independent word instead of the next maps."""
     doubled = {first[:n] + other[:lag]: Fraction(0) for first in words for other in words}
     for first, p in words.items():
         for other, q in words.items():
@@ -114,18 +127,17 @@ def check_independent_copy(words: WordLaw, n: int, lag: int = 1) -> Verdict:
     theta0 = [Fraction(0)]
     backward = backward_pair(THREE, words, theta0, n, n + lag)
     forward = forward_pair(THREE, doubled, theta0, n, n + lag, whole=False)
-    measured = float(overlap(backward, forward))
-    return Verdict(NAME, ROWS, "exact", backward == forward, measured, 1.0, note=f"independent copy, n={n}")
+    return equal_laws(NAME, ROWS, backward, forward, note=f"independent copy, n={n}")
 
 
 def _refused(law: IndexLaw, n: int, m: int):
-    return lambda seed: check(THREE[: law.size], law.word_law(m), [Fraction(0)], n, seed=seed)
+    return lambda seed: check(THREE[: law.size], law_of_words(law, m), [Fraction(0)], n, seed=seed)
 
 
 CONTROLS = (
     Control(
         "X from independent maps, without replacement",
-        lambda seed: check_independent_copy(Reshuffled(2).word_law(2), 1),
+        lambda seed: check_independent_copy(law_of_words(Reshuffled(2), 2), 1),
     ),
     Control("fresh shuffles of 2 maps at n = 3", _refused(Reshuffled(2), 3, 4)),
     Control("one shuffle of 3 maps repeated, X from the next maps", _refused(ShuffledOnce(3), 3, 4)),

@@ -52,7 +52,7 @@ def check(
     shift: int = 0,
     inner: bool = True,
 ) -> Verdict:
-    """Every j of one word; ``order``, ``shift`` and ``inner`` are for wrong claims."""
+    """Check the influence of every map of one word; ``order``, ``shift`` and ``inner`` are for wrong claims."""
     moved, caused = influences(maps, others, theta0, Backward() if order is None else order, inner)
     claimed = [k ** (j + shift) * c for j, c in enumerate(caused)]
     return comparisons.at_most(
@@ -61,13 +61,13 @@ def check(
 
 
 def contracting(rng: np.random.Generator, k: Fraction, count: int) -> list[Map]:
-    """Maps a x + c |x| + b with |a| + |c| <= k."""
+    """Return maps a x + c |x| + b with |a| + |c| <= k."""
     half = lambda: k * random_fraction(rng, -1, 1, 6) / 2  # noqa: E731
     return [kink(half(), random_fraction(rng, -3, 3, 4), half()) for _ in range(count)]
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Words of up to 8 piecewise linear maps."""
+    """Yield cases: words of up to 8 piecewise linear maps."""
     for seed in range(12 if tier == "standard" else 80):
         k, n = Fraction(int(rng.integers(1, 10)), 10), int(rng.integers(1, 9))
         yield {
@@ -85,7 +85,10 @@ def aligned(k: Fraction, n: int) -> tuple[list[Map], list[Map]]:
 
 
 def check_printed(k: Fraction = Fraction(1, 2), n: int = 8) -> Verdict:
-    """Attained by k x + b_i: backward the first map has influence 1, the last k^(n-1), forward the other way round."""
+    """Check that maps k x + b_i attain the bound.
+
+    In backward order the first map has influence 1 and the last k^(n-1); in forward order it is the reverse.
+    """
     maps, others = aligned(k, n)
     backward, caused = influences(maps, others, Fraction(3), Backward())
     forward, _ = influences(maps, others, Fraction(3), Forward())

@@ -27,7 +27,7 @@ NAME = "invariant_ball"
 
 
 def expanding_outside(T, theta0: NDArray, radius: float, norm: float | None):
-    """The map T on the ball of the radius, x -> theta0 + 10 (x - theta0) outside."""
+    """Return the map T on the ball of the radius, x -> theta0 + 10 (x - theta0) outside."""
 
     def wild(x: NDArray) -> NDArray:
         inside = np.linalg.norm(x - theta0, ord=norm, axis=-1, keepdims=True) <= radius
@@ -37,7 +37,9 @@ def expanding_outside(T, theta0: NDArray, radius: float, norm: float | None):
 
 
 def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict:
-    """Distances to theta0 and to theta* along backward iterates; kind "extremal" is the equality, in Fractions.
+    """Compare distances to theta0 and to theta* along backward iterates with the bounds.
+
+    The kind "extremal" is the case of equality, in Fractions.
 
     Drawn maps contract on the ball of radius r + rounding and expand tenfold outside, so one step out of it shows.
     """
@@ -71,7 +73,7 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Vector kinds and the equality; k from 0 to 1 - 2^-30, small and large balls."""
+    """Yield cases: vector kinds and the equality; k from 0 to 1 - 2^-30, small and large balls."""
     for k in (0.0, 0.5, 0.99, 1 - 2.0**-30):
         for kind in ("reflection", "sine", "threshold", "aligned", "maxima", "extremal"):
             for r in (1e-3, 1.0, 1e4):
@@ -86,7 +88,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
-    """The gradient step x/2 + 6/10 of a loss that is strongly convex on [-1, 1] leaves it and then runs away."""
+    """Check that a step of a loss that is strongly convex on [-1, 1] only, x/2 + 6/10 there, leaves it and diverges."""
     half, edge = Fraction(1, 2), Fraction(1)
     T = Operators.from_maps([lambda x: np.where(abs(x) <= edge, half * x + shift, 3 * x)] * n)
     rows = backward_iterates(T, np.array([Fraction(0)]))[:, 0]

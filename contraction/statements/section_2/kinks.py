@@ -11,7 +11,8 @@ Guarantee (Exact)
     E d(Tx, Ty)^p/d(x, y)^p is unbounded for every p > 0. T stays smooth in pieces, its discontinuities are a null set,
     and backward convergence is not excluded. tanh has no jumps, which does not make it contract.
 Smallest wrong claim that is detected
-    One-sided limits are exact, so any factor: the ½, |B|, the sign of the target, another neuron's δ.
+    One-sided limits are exact, so every wrong factor is detected, such as the ½, |B|, the sign of the target, another
+    neuron's δ.
 """
 
 from __future__ import annotations
@@ -128,7 +129,9 @@ def check(
     silent: bool = False,
     claimed: Callable[..., Fraction] = claimed_squared,
 ) -> Verdict:
-    """Squared jumps, exactly: of a network, and of one neuron with v = 1 held fixed, where it is (h x y)² at w = 0.
+    """Compare squared jumps exactly, of a network and of one neuron with v = 1 held fixed.
+
+    For the neuron the squared jump is (h x y)² at w = 0.
 
     ``silent`` sets v_1 = 0, so that δ = 0 and nothing jumps. For the neuron the step is that of w alone, over a mean of
     ``examples`` of which the others are inactive.
@@ -137,7 +140,7 @@ def check(
     theta, batch = on_a_kink(rng, width, inputs, examples)
     if silent:
         theta[-width] = Fraction(0)
-    found = jump_squared(theta, batch, width, h, loss_factor)
+    result = jump_squared(theta, batch, width, h, loss_factor)
     expected = claimed(theta, batch, width, h, loss_factor)
     x, y = Fraction(int(rng.integers(1, 9)), 4), random_fraction(rng, -2, 2, 6)
     above, below = one_sided(neuron_step(x, y, h, loss_factor, examples), _number(0), _number(1), Fraction(1))
@@ -145,7 +148,7 @@ def check(
     return comparisons.equal(
         NAME,
         ROWS,
-        [found, Fraction((above - below)[0]) ** 2],
+        [result, Fraction((above - below)[0]) ** 2],
         [expected, neuron],
         ["network", "one neuron"],
         seed=seed,
@@ -155,7 +158,7 @@ def check(
 
 
 def neuron_step(x: Fraction, y: Fraction, h: Fraction, loss_factor: Fraction, examples: int) -> Step:
-    """w - h∇ of the mean of loss_factor (relu(w x) - y)² and examples with x = 0, which do not move w."""
+    """Return w - h∇ of the mean of loss_factor (relu(w x) - y)² and examples with x = 0, which do not move w."""
 
     def step(w: NDArray) -> NDArray:
         active = w * x > 0
@@ -169,7 +172,7 @@ def _number(value: int) -> NDArray:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to three neurons, one to three inputs, one to three examples, with the ½ and without, with δ = 0."""
+    """Yield cases: one to three neurons, inputs and examples, with the factor ½ and without, with δ = 0."""
     for k in range(10 if tier == "standard" else 80):
         inputs = int(rng.integers(1, 4))
         yield {
@@ -184,7 +187,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(h: Fraction = Fraction(1, 2), k: int = 30) -> Verdict:
-    """What a kink excludes, and what it does not, exactly, for one neuron with x = 1 and targets 1 or 2.
+    """Check exactly which properties a kink excludes, for one neuron with x = 1 and targets 1 or 2.
 
     Measured is |T a - T b|/|a - b| for a, b = ±2^-k, claimed what it is at least: h 2^(k-1) - 1. Its p-th moment is at
     least half of its p-th power, for every p > 0, so it is unbounded in k. And from w = 1/2, where no word meets the

@@ -15,7 +15,16 @@ from fractions import Fraction
 import numpy as np
 
 from contraction.maps.orders import Forward
-from contraction.statements.cases.exact_words import Law, Map, iid, iterate_law, law_of, overlap, random_fraction, rows
+from contraction.statements.cases.exact_words import (
+    Law,
+    Map,
+    equal_laws,
+    iid,
+    iterate_law,
+    law_of,
+    random_fraction,
+    rows,
+)
 from contraction.statements.records import Row, Statement, Tier, Verdict
 from contraction.statements.section_2.equality_of_laws import random_maps, random_weights
 
@@ -23,7 +32,7 @@ NAME, ROWS = "law_of_iterates", (33,)
 
 
 def transition(law: Law, maps: Sequence[Map], weights: Sequence[Fraction]) -> Law:
-    """mu P = sum_i p_i (T_i)_* mu, atom by atom."""
+    """Return mu P = sum_i p_i (T_i)_* mu, atom by atom."""
     after: Law = {}
     for point, mass in law.items():
         for T, weight in zip(maps, weights, strict=True):
@@ -40,13 +49,11 @@ def check(
     claimed: Law = {tuple(theta0): Fraction(1)}
     for _ in range(n):
         claimed = transition(claimed, maps, weights)
-    return Verdict(
+    return equal_laws(
         NAME,
         ROWS,
-        "exact",
-        measured == claimed,
-        float(overlap(measured, claimed)),
-        1.0,
+        measured,
+        claimed,
         seed=seed,
         hypotheses="i.i.d. maps",
         note=f"{len(maps)} maps, n={n}, {len(claimed)} atoms",
@@ -54,7 +61,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 3 nonlinear maps with unequal weights, one or two coordinates, words up to length 6."""
+    """Yield cases: 1 to 3 nonlinear maps with unequal weights, one or two coordinates, words up to length 6."""
     for k in range(12 if tier == "standard" else 80):
         M = int(rng.integers(1, 4))
         yield {
@@ -67,7 +74,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(x0: int = 0, y0: int = 1, n: int = 5) -> Verdict:
-    """Example 2.4, the maps S = x0 and U = y0: whatever the word, the printed measure has one atom of mass 1.
+    """Check that the printed measure has one atom of mass 1 for every word (Example 2.4, S = x0 and U = y0).
 
     Measured is the largest atom of the law of theta_n, the printed form gives 1.
     """

@@ -47,7 +47,7 @@ def memory(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], *, h
 def check(
     maps: Sequence[Map], weights: Sequence[Fraction], theta0: Sequence[Fraction], n: int, seed: int = 0
 ) -> Verdict:
-    """Measured is how much the law of the next iterate depends on more than the present; claimed 0, exactly."""
+    """Measure how much the law of the next iterate depends on more than the present; claimed is 0, exactly."""
     gap = memory(maps, iid(weights, n), theta0)
     return Verdict(
         NAME,
@@ -63,7 +63,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Maps that meet (x -> c|x| + b from 0 and constant maps), so that different pasts share a present."""
+    """Yield cases: maps that meet (x -> c|x| + b from 0 and constant maps), so that different pasts share a present."""
     for k in range(10 if tier == "standard" else 60):
         M = int(rng.integers(2, 4))
         constants = [lambda x, c=int(c): 0 * x + c for c in rng.integers(-2, 3, M)]
@@ -87,7 +87,7 @@ def coin_mixture(coins: Sequence[Fraction], n: int) -> WordLaw:
 
 
 def check_printed(low: Fraction = Fraction(1, 4), high: Fraction = Fraction(3, 4), n: int = 4) -> Verdict:
-    """theta_n = T_n(theta_{n-1}) holds for every word, yet with a coin of unknown bias the past informs.
+    """Check that the past informs for a coin of unknown bias, although theta_n = T_n(theta_{n-1}) for every word.
 
     Maps of Example 2.4 chosen by the same coin throughout, whose bias is low or high. Measured is the dependence on the
     past, the printed reason gives 0.

@@ -1,4 +1,4 @@
-"""Theorem 2.2 in mean square: maps that contract on average of squares, though none of them need contract (row 82).
+"""Theorem 2.2 in mean square: maps that contract on average of squares, though not every map contracts (row 82).
 
 Problem
     T_1, T_2, … independent of one law, rho² = sup E d(Tx, Ty)²/d(x, y)² over x != y, D = ‖d(theta_0, T theta_0)‖_2.
@@ -7,10 +7,10 @@ Guarantee (Upper; Exact for affine maps)
     Affine maps A theta + b: E |theta_m - theta_n|² = tr S^n(I) M, S(P) = E A^T P A, M the second moment of
     theta_(m-n) - theta_0. In one dimension that is (E a²)^n E (theta_(m-n) - theta_0)².
 Independence is needed
-    One draw for ever from {0, 1.2 x + 1}: exchangeable, rho² = .72, and E d(theta_(n+1), theta_n)² grows.
+    One draw from {0, 1.2 x + 1}, repeated: exchangeable, rho² = .72, and E d(theta_(n+1), theta_n)² grows.
 Smallest wrong claim that is detected
-    Affine maps are compared exactly, so any: (E a)² for E a², one power of S fewer. The bound is an inequality: one map
-    for ever in place of independent ones.
+    Affine maps are compared exactly, so every wrong claim is detected, such as (E a)² for E a², one power of S fewer.
+    The bound is an inequality, which detects one repeated map in place of independent ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Pair = tuple[NDArray, NDArray]  # A (d, d) and b (d,), of Fractions
 
 
 def affine(pair: Pair) -> Map:
-    """theta -> A theta + b on (..., d) points of Fractions."""
+    """Return theta -> A theta + b on (..., d) points of Fractions."""
     A, b = pair
     return lambda theta: theta @ A.T + b
 
@@ -42,13 +42,13 @@ def affine(pair: Pair) -> Map:
 def mean_square(pairs: Sequence[Pair], words: WordLaw, theta0: NDArray, n: int, m: int) -> Fraction:
     """E |theta_m^B - theta_n^B|², over all words."""
     array = np.array(list(words), dtype=int)
-    found = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[n, m])
-    gaps = np.sum((found[:, 0] - found[:, 1]) ** 2, axis=-1)
+    result = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[n, m])
+    gaps = np.sum((result[:, 0] - result[:, 1]) ** 2, axis=-1)
     return sum((p * g for p, g in zip(words.values(), gaps.tolist(), strict=True)), Fraction(0))
 
 
 def from_moments(pairs: Sequence[Pair], weights: Sequence[Fraction], theta0: NDArray, n: int, m: int) -> Fraction:
-    """tr S^n(I) M, with M from all words of m - n maps."""
+    """Return tr S^n(I) M, with M from all words of m - n maps."""
     d = len(theta0)
     S = np.array([[Fraction(int(i == j)) for j in range(d)] for i in range(d)], dtype=object)
     for _ in range(n):
@@ -60,14 +60,14 @@ def from_moments(pairs: Sequence[Pair], weights: Sequence[Fraction], theta0: NDA
 
 
 def root_above(x: Fraction, places: int = 10**9) -> Fraction:
-    """A fraction that is at least the root of x, and by less than 1/places."""
+    """Return a fraction that is at least the root of x, and by less than 1/places."""
     return Fraction(math.isqrt(x.numerator * places**2 // x.denominator) + 1, places)
 
 
 def check(
     pairs: Sequence[Pair], weights: Sequence[Fraction] | WordLaw, theta0: NDArray, n: int, m: int, seed: int = 0
 ) -> Verdict:
-    """The exact formula over all words of m maps."""
+    """Compare the formula with the mean over all words of m maps, exactly."""
     words = weights if isinstance(weights, dict) else iid(weights, m)
     single = [Fraction(0)] * len(pairs)
     for word, p in words.items():
@@ -84,7 +84,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to three affine maps in one or two dimensions, many of them expanding."""
+    """Yield cases: one to three affine maps in one or two dimensions, many of them expanding."""
     for k in range(10 if tier == "standard" else 60):
         M, d = int(rng.integers(1, 4)), int(rng.integers(1, 3))
         m = int(rng.integers(2, 6))
@@ -111,7 +111,7 @@ def random_pairs(rng: np.random.Generator, M: int, d: int) -> list[Pair]:
 
 
 def scalar(a: Fraction, b: Fraction) -> Pair:
-    """The map x -> a x + b of the line."""
+    """Return the map x -> a x + b of the line."""
     return np.array([[a]], dtype=object), np.array([b], dtype=object)
 
 
@@ -121,13 +121,13 @@ START = np.array([Fraction(0)], dtype=object)
 
 
 def check_bound(words: WordLaw | None = None, n: int = 4, m: int = 8) -> Verdict:
-    """{0, 1.2 x + 1} with probability 1/2 each: E |theta_m - theta_n|² against the square of rho^n D/(1-rho)."""
+    """Compare E |theta_m - theta_n|² with the square of rho^n D/(1-rho) for {0, 1.2 x + 1}, equally likely."""
     rho, D = root_above(Fraction(18, 25)), root_above(Fraction(1, 2))
-    found = mean_square(EXPANDING, iid(HALVES, m) if words is None else words, START, n, m)
+    result = mean_square(EXPANDING, iid(HALVES, m) if words is None else words, START, n, m)
     return comparisons.at_most(
         NAME,
         ROWS,
-        [found],
+        [result],
         [(rho**n * D / (1 - rho)) ** 2],
         hypotheses="i.i.d. maps, rho < 1",
         note=f"{{0, 1.2 x + 1}}, rho² = .72, n={n}, m={m}",
@@ -135,35 +135,35 @@ def check_bound(words: WordLaw | None = None, n: int = 4, m: int = 8) -> Verdict
 
 
 def check_printed(n: int = 4, m: int = 8) -> Verdict:
-    """Maps of which half expand: the bound holds, and one draw for ever has E d² beyond every bound."""
+    """Check the bound for maps of which half expand; a single draw that is repeated exceeds every bound on E d²."""
     inside = check_bound(None, n, m)
-    for_ever = [
+    repeated = [
         mean_square(EXPANDING, {(a,) * (k + 1): Fraction(1, 2) for a in range(2)}, START, k, k + 1) for k in range(21)
     ]
-    grows = all(b > a for a, b in pairwise(for_ever[1:]))
+    grows = all(b > a for a, b in pairwise(repeated[1:]))
     assert inside.measured is not None
     return Verdict(
         NAME,
         ROWS,
         "beyond",
-        bool(inside) and grows and for_ever[20] > 700,
+        bool(inside) and grows and repeated[20] > 700,
         inside.measured,
         inside.claimed,
         note=f"{{0, 1.2 x + 1}}, ½ each: E|θ_{m} − θ_{n}|² = {inside.measured:.6g} ≤ {inside.claimed:.6g}; one draw "
-        f"for ever has E|θ_21 − θ_20|² = {float(for_ever[20]):.6g}",
+        f"repeated has E|θ_21 − θ_20|² = {float(repeated[20]):.6g}",
     )
 
 
-def _one_for_ever(seed: int) -> Verdict:
+def _one_repeated(seed: int) -> Verdict:
     return check_bound({(a,) * 21: Fraction(1, 2) for a in range(2)}, 20, 21)
 
 
 def _mean_for_square(seed: int) -> Verdict:
     pairs = [scalar(Fraction(1, 3), Fraction(1)), scalar(Fraction(1), Fraction(0))]
-    found = mean_square(pairs, iid(HALVES, 4), START, 2, 4)
+    result = mean_square(pairs, iid(HALVES, 4), START, 2, 4)
     mean = Fraction(2, 3) ** 2
     ends = from_moments(pairs, HALVES, START, 0, 2)
-    return comparisons.equal(NAME, ROWS, [found], [mean**2 * ends], note="(E a)² for E a²")
+    return comparisons.equal(NAME, ROWS, [result], [mean**2 * ends], note="(E a)² for E a²")
 
 
 STATEMENT = Statement(
@@ -187,7 +187,7 @@ STATEMENT = Statement(
     cases=cases,
     check_printed=check_printed,
     controls=(
-        Control("one map for ever in place of independent ones", _one_for_ever),
+        Control("one repeated map in place of independent ones", _one_repeated),
         Control("(E a)² for E a²", _mean_for_square),
     ),
     test="tests/theory/statements/section_2/test_mean_square_contraction.py",

@@ -48,6 +48,11 @@ def check(kind: str, n: int, dim: int = 1, seed: int = 0) -> Verdict:
 
     Rounding for "sine": a map commits at most gamma(dim+12)(K_i sqrt(dim) + |b_i|), which the maps outside multiply by
     K_1 … K_{i-1}; the two iterates, the certificate and the distance together at most four times the sum of that.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown.
     """
     hypotheses = "Σ K_1…K_{i−1} d(θ, T_iθ) finite, or shown infinite"
     half = [Fraction(1, 2)] * n
@@ -89,7 +94,7 @@ def check(kind: str, n: int, dim: int = 1, seed: int = 0) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The two examples, drawn exact sequences, and expanding nonlinear maps with heavy tails."""
+    """Yield cases: the two examples, drawn exact sequences, and expanding nonlinear maps with heavy tails."""
     yield {"kind": "powers", "n": 60}
     yield {"kind": "linear", "n": 60}
     for _ in range(6 if tier == "standard" else 100):

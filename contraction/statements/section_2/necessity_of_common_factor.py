@@ -40,7 +40,7 @@ def closed_form(a: Fraction, D: Fraction, n: int, theta0: Fraction) -> Fraction:
 
 
 def check(a: Fraction, D: Fraction, n: int, theta0: Fraction = Fraction(0)) -> Verdict:
-    """Iterates n/2 and n against the telescoped sum; every factor below 1 and iterate n at least D n a/(a+1)."""
+    """Compare iterates n/2 and n with the telescoped sum; every factor below 1 and iterate n at least D n a/(a+1)."""
     at = sorted({n // 2, n})
     rows = backward(a, D, at, theta0)
     claimed = [closed_form(a, D, j, theta0) for j in at]
@@ -57,7 +57,7 @@ def check(a: Fraction, D: Fraction, n: int, theta0: Fraction = Fraction(0)) -> V
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The counterexample of the audit up to n = 1000 and its neighbours."""
+    """Yield cases: the counterexample of the audit up to n = 1000 and its neighbours."""
     for n in (1, 10, 1000):
         yield {"a": Fraction(1), "D": Fraction(1), "n": n}
     for _ in range(5 if tier == "standard" else 50):
@@ -70,7 +70,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 400) -> Verdict:
-    """Without the common k that "because of Theorem 2.2" carries, backward iterates of contractions can pass n/2."""
+    """Check that backward iterates of contractions can exceed n/2 without a common factor k."""
     theta = backward(Fraction(1), Fraction(1), [n], Fraction(0))[0]
     contractions = all(0 <= K < 1 for K in factors(Fraction(1), n))
     return Verdict(

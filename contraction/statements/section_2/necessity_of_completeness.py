@@ -33,7 +33,7 @@ def digits_of_root(m: int, base: int, n: int) -> list[int]:
 
 
 def check(space: str, n: int, m: int = 2, base: int = 10) -> Verdict:
-    """Backward iterates 1 … n in exact arithmetic, on "positive" numbers or on "rationals"."""
+    """Check backward iterates 1 … n in exact arithmetic, on "positive" numbers or on "rationals"."""
     hypotheses = f"complete fails: Ω = {'(0, ∞)' if space == 'positive' else 'ℚ'}"
     if space == "positive":
         start = Fraction(m)
@@ -62,7 +62,7 @@ def check(space: str, n: int, m: int = 2, base: int = 10) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """(0, inf), sqrt(2) in base ten, and roots of other numbers in other bases."""
+    """Yield cases: (0, inf), sqrt(2) in base ten, and roots of other numbers in other bases."""
     yield {"space": "positive", "n": 200}
     yield {"space": "rationals", "n": 60}
     for _ in range(6 if tier == "standard" else 60):

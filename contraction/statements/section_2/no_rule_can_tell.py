@@ -11,7 +11,7 @@ What can be tested
     probability at most (1-delta)^K. The rule of `contraction.limits.settled` takes K such that this is at most
     alpha/(j (j+1)) at its j-th test, in all at most alpha.
 Smallest wrong claim that is detected
-    Chances are compared exactly, so any: one map more or fewer, K one smaller.
+    Chances are compared exactly, so every wrong claim is detected, such as one map more or fewer, K one smaller.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAME, ROWS = "no_rule_can_tell", (87,)
 
 
 def limits_by_first_time(p: Fraction, last: int) -> list[Fraction]:
-    """The limit if the rare map comes at tau = 1 … last and never again: a lower bound of it otherwise."""
+    """Return the limit if the rare map comes at tau = 1 … last and never again: a lower bound of it otherwise."""
     jump = Fraction(2) ** int(10 / p)
     maps = [affine_map(Fraction(1, 2), 0), affine_map(Fraction(1, 2), jump)]
     words = np.zeros((last, last), dtype=int)
@@ -47,7 +47,7 @@ def chance_of_error(p: Fraction, N: int) -> Fraction:
 
 
 def check(p: Fraction, N: int, more: int = 0) -> Verdict:
-    """The chance of a wrong answer, summed over words, against (1-p)^N - (1-p)^(10/p + 1)."""
+    """Compare the chance of a wrong answer, summed over words with (1-p)^N - (1-p)^(10/p + 1)."""
     last = int(10 / p) + 1
     return comparisons.equal(
         NAME,
@@ -60,7 +60,7 @@ def check(p: Fraction, N: int, more: int = 0) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Probabilities 1/2 to 1/12, rules that stop after 0 to 1/p maps."""
+    """Yield cases: probabilities 1/2 to 1/12, rules that stop after 0 to 1/p maps."""
     for q in (2, 3, 5, 8, 12):
         for N in sorted({0, 1, int(rng.integers(0, q + 1)), q}):
             yield {"p": Fraction(1, q), "N": N}
@@ -85,7 +85,7 @@ def levels(alpha: float = 0.01, delta: float = 0.05, tests: int = 30, fewer: int
 
 
 def check_printed() -> Verdict:
-    """p = 1/100 after 10 maps: wrong nine times of ten; and the levels of the rule that is used."""
+    """Check that stopping after 10 maps is wrong nine times out of ten at p = 1/100, and the rule's own levels."""
     p, N = Fraction(1, 100), 10
     wrong = (1 - p) ** N - (1 - p) ** 1001
     level = levels()

@@ -1,4 +1,4 @@
-"""Theorem 2.2 from a start other than the one where the displacement is known: which constant C serves.
+"""Theorem 2.2 from a start other than the one where the displacement is known: the constant C that is valid.
 
 Problem
     d(theta, T_i theta) <= D, T_i k-Lipschitz; the iterates start at x with r = d(theta, x).
@@ -42,7 +42,7 @@ def extremal(k: Fraction, D: Fraction, r: Fraction, at: list[int]) -> list[Fract
 
 
 def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Distances to theta* from another start against the sharp constant; kind "extremal" is the equality."""
+    """Compare distances to theta* from another start with the sharp constant; kind "extremal" is the equality."""
     hypotheses, note = "sup_i d(θ, T_iθ) ≤ D, r = d(θ, x)", f"{kind}, k={k}, D={D}, dim={dim}, n={n}, r={reach}"
     at = spread(n)
     if kind == "extremal":
@@ -62,7 +62,7 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every kind and the equality, k over [0, 1), r up to 1e6."""
+    """Yield cases: every kind and the equality, k over [0, 1), r up to 1e6."""
     for k in (0.0, 0.5, 0.9, 1 - 2.0**-20):
         for kind in (*KINDS, "extremal"):
             for _ in range(1 if tier == "standard" else 10):
@@ -80,7 +80,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), r: Fraction = Fraction(5), n: int = 7
 ) -> Verdict:
-    """Beyond the proof, where D changes with the start: the sharp constant, below that of the proof, is attained."""
+    """Check that the sharp constant, below that of the proof (in which D changes with the start), is attained."""
     distance, printed = extremal(k, D, r, [n])[0], D / (1 - k) * k**n
     larger = through_displacement(k, D, r) * k**n
     holds = printed < distance <= larger

@@ -31,15 +31,15 @@ NAME = "over_parameterized"
 
 
 def null_vector(X: list[list[Fraction]]) -> list[Fraction]:
-    """A non-zero vector orthogonal to every row, by elimination; there is one whenever rows < columns."""
+    """Return a non-zero vector orthogonal to every row, by elimination; there is one whenever rows < columns."""
     rows, d = [list(r) for r in X], len(X[0])
     pivots: list[int] = []
     for column in range(d):
         r = len(pivots)
-        found = next((i for i in range(r, len(rows)) if rows[i][column] != 0), None)
-        if found is None:
+        result = next((i for i in range(r, len(rows)) if rows[i][column] != 0), None)
+        if result is None:
             continue
-        rows[r], rows[found] = rows[found], rows[r]
+        rows[r], rows[result] = rows[result], rows[r]
         rows[r] = [v / rows[r][column] for v in rows[r]]
         for i in range(len(rows)):
             if i != r:
@@ -56,7 +56,7 @@ def null_vector(X: list[list[Fraction]]) -> list[Fraction]:
 
 
 def step(X: NDArray, y: NDArray, h):
-    """theta -> theta - h X^T (X theta - y)/b, on (..., d) points of any exact or float type."""
+    """Return theta -> theta - h X^T (X theta - y)/b, on (..., d) points of any exact or float type."""
     return lambda theta: theta - h * ((theta @ X.T - y) @ X) / len(X)
 
 
@@ -67,6 +67,11 @@ def check(kind: str, h: float, N: int, dim: int, seed: int, epochs: int = 5, int
 
     Rounding of "leaf": every step commits at most gamma(8 d + 20) (|theta| + h |x|(|x||theta| + |y|)), and the single
     steps do not expand, so two iterates after N epochs steps differ by at most 2 N epochs times that.
+
+    Raises
+    ------
+    ValueError
+        If there are not fewer rows than dimensions, or the kind is unknown.
     """
     if not 1 <= N < dim:
         raise ValueError(f"over-parameterised means 1 <= N < dim, got N={N}, dim={dim}")
@@ -128,7 +133,7 @@ def _null(h: Fraction, N: int, dim: int, rng: np.random.Generator, interpolate: 
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to four rows in up to fifty dimensions, with and without label noise, h over (0, 2) and beyond."""
+    """Yield cases: one to four rows, up to fifty dimensions, with and without label noise, h over (0, 2) and beyond."""
     for interpolate in (True, False):
         for h in (0.0, 0.1, 1.0, 5.0):
             for N, dim in ((1, 2), (3, 4), (4, 12)):
@@ -154,7 +159,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed() -> Verdict:
-    """x + y = 1 in the plane, zeros (1, 0) and (0, 1): both fixed by every step, at every h, so no k < 1 exists."""
+    """Check that (1, 0) and (0, 1) are fixed by every step on x + y = 1, at every h, so that no k < 1 exists."""
     p, q = np.array([Fraction(1), Fraction(0)]), np.array([Fraction(0), Fraction(1)])
     X, y = np.array([[Fraction(1), Fraction(1)]]), np.array([Fraction(1)])
     images = [(step(X, y, Fraction(j, 10))(p), step(X, y, Fraction(j, 10))(q)) for j in range(1, 40)]

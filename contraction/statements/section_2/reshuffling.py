@@ -18,7 +18,7 @@ import numpy as np
 
 from contraction.families.index_laws import Reshuffled
 from contraction.maps.orders import Backward, Forward
-from contraction.statements.cases.exact_words import Law, affine_map, expectation, iterate_law, variance
+from contraction.statements.cases.exact_words import Law, affine_map, expectation, iterate_law, law_of_words, variance
 from contraction.statements.records import Row, Statement, Tier, Verdict
 
 NAME, ROWS = "reshuffling", (40,)
@@ -28,7 +28,7 @@ AT_THREE = ((1, 2, 5, 6), (2, 3, 4, 5))  # atoms at n = 3 in eighths, forward an
 
 def laws(n: int, start: Fraction = Fraction(0)) -> tuple[Law, Law]:
     """Exact laws of forward and backward iterate n."""
-    words = Reshuffled(2).word_law(n)
+    words = law_of_words(Reshuffled(2), n)
     forward, backward = (iterate_law(MAPS, words, [start], order) for order in (Forward(), Backward()))
     return forward, backward
 
@@ -70,7 +70,7 @@ def check(n: int, start: Fraction = Fraction(0)) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """All n up to 16 from 0 (256 words), and random starts."""
+    """Yield cases: all n up to 16 from 0 (256 words), and random starts."""
     for n in range(17 if tier == "standard" else 20):
         yield {"n": n}
     for _ in range(4):

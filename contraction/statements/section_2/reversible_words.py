@@ -27,7 +27,7 @@ from contraction.families.index_laws import (
     ShuffledOnce,
 )
 from contraction.maps.orders import Backward, Forward
-from contraction.statements.cases.exact_words import affine_map, iterate_law, overlap
+from contraction.statements.cases.exact_words import affine_map, iterate_law, law_of_words, overlap
 from contraction.statements.records import Row, Statement, Tier, Verdict
 
 NAME, ROWS = "reversible_words", (39,)
@@ -39,7 +39,7 @@ def check(law: IndexLaw, n: int, reversible: bool) -> Verdict:
     Measured is the mass that the two laws of iterates share, claimed the mass that the two word laws share: the prefix
     maps turn one into the other. ``reversible`` is what the row says of this law at this n.
     """
-    words = law.word_law(n)
+    words = law_of_words(law, n)
     reverse = {word[::-1]: weight for word, weight in words.items()}
     maps = [affine_map(Fraction(1, law.size), Fraction(a, law.size)) for a in range(law.size)]
     forward, backward = (iterate_law(maps, words, [0], order) for order in (Forward(), Backward()))
@@ -62,12 +62,12 @@ def fresh_is_reversible(size: int, n: int) -> bool:
 
 
 def cyclic_is_reversible(size: int, n: int) -> bool:
-    """A fixed cyclic order: its only word is a palindrome for n = 1, for one map, and for two maps at odd n."""
+    """Return a fixed cyclic order: its only word is a palindrome for n = 1, for one map, and for two maps at odd n."""
     return n <= 1 or size == 1 or (size == 2 and n % 2 == 1)
 
 
 def reversible_chain(*conductances: int) -> MarkovModulated:
-    """A random walk on a path or triangle of letters with positive conductances: it satisfies detailed balance."""
+    """Return a random walk on a path or triangle of letters with positive conductances (detailed balance holds)."""
     a, b, c = conductances
     edges = {(0, 1): a, (1, 2): b, (0, 2): c, (0, 0): 1, (1, 1): 2, (2, 2): 1}
     weight = [[Fraction(edges.get((min(i, j), max(i, j)), 0)) for j in range(3)] for i in range(3)]
@@ -81,7 +81,7 @@ def rotating_chain(p: Fraction) -> MarkovModulated:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every law of row 39 at every n up to 8 (up to 7 where there are many words)."""
+    """Yield cases: every law of row 39 at every n up to 8 (up to 7 where there are many words)."""
     longest = 7 if tier == "standard" else 9
     coins = [[Fraction(1, 4), Fraction(3, 4)], [Fraction(int(rng.integers(1, 9)), 9)] * 2]
     coins[1][1] = 1 - coins[1][0]

@@ -28,13 +28,13 @@ NAME, ROWS = "stationarity_needs_continuity", (37,)
 
 
 def table_map(images: Sequence[int]) -> Map:
-    """The map of {0, …, m-1} with the given images."""
+    """Return the map of {0, …, m-1} with the given images."""
     table = np.array([int(x) for x in images], dtype=object)
     return lambda x: table[x.astype(int)]
 
 
 def stationary_law(tables: Sequence[Sequence[int]], weights: Sequence[Fraction]) -> Law | None:
-    """The invariant law pi = pi P of i.i.d. maps of {0, …, m-1}, exactly; None if there are several."""
+    """Return the invariant law pi = pi P of i.i.d. maps of {0, …, m-1}, exactly; None if there are several."""
     import sympy
 
     m = len(tables[0])
@@ -52,7 +52,7 @@ def stationary_law(tables: Sequence[Sequence[int]], weights: Sequence[Fraction])
 def check(
     tables: Sequence[Sequence[int]], weights: Sequence[Fraction], n: int, theta0: int = 0, seed: int = 0
 ) -> Verdict:
-    """Distance of the law of forward iterate n to pi against the chance that the backward words have not met.
+    """Compare the distance of the law of forward iterate n to pi with the chance that the backward words have not met.
 
     Measured and claimed are exact rationals. Where pi is not unique nothing is claimed: that chance is then 1.
     """
@@ -79,7 +79,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """2 or 3 random maps of 2 to 5 points, words up to length 7."""
+    """Yield cases: 2 or 3 random maps of 2 to 5 points, words up to length 7."""
     for k in range(8 if tier == "standard" else 100):
         M, m = int(rng.integers(2, 4)), int(rng.integers(2, 6))
         yield {
@@ -92,13 +92,13 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def jump(k: Fraction, c: Fraction) -> Map:
-    """The map x -> k x for x != 0, 0 -> c: Lipschitz away from 0, discontinuous at 0."""
+    """Return the map x -> k x for x != 0, 0 -> c: Lipschitz away from 0, discontinuous at 0."""
     values = np.frompyfunc(lambda x: c if x == 0 else k * x, 1, 1)
     return lambda x: values(x)
 
 
 def check_printed(k: Fraction = Fraction(1, 2), c: Fraction = Fraction(1), start: Fraction = Fraction(1)) -> Verdict:
-    """The jump map satisfies every printed hypothesis, its backward limit is 0, and T moves 0 by c.
+    """Check that the jump map satisfies every printed hypothesis, has backward limit 0, and moves 0 by c.
 
     Measured is d(theta*, T theta*) at the limit theta* = 0; a stationary delta_0 would give 0. Both iterates are run
     for 60 maps in exact arithmetic: they are k^60 start, as close to 0 as one likes and never 0.

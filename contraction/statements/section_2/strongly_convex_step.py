@@ -54,7 +54,7 @@ def square(x: NDArray) -> Fraction:
 
 
 def rational_point(rng: np.random.Generator, dim: int) -> NDArray:
-    """A point whose coordinates are Fractions with numerators up to 99 and denominators up to 8."""
+    """Return a point whose coordinates are Fractions with numerators up to 99 and denominators up to 8."""
     grid = rng.integers([-99, 1], [100, 9], (dim, 2)).tolist()
     return np.array([Fraction(a, b) for a, b in grid])
 
@@ -63,7 +63,7 @@ HYPOTHESES = "0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0"
 
 
 def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
-    """One of the three theorems by name: `check_gradients`, `check_monotone_fields` or `check_logistic_steps`."""
+    """Check one of three theorems by name: see `check_gradients`, `check_monotone_fields`, `check_logistic_steps`."""
     if not 0 < m <= M:
         raise ValueError(f"the constants must satisfy 0 < m <= M, got m={m!r}, M={M!r}")
     if kind not in CHECKS:
@@ -72,7 +72,7 @@ def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdi
 
 
 def check_gradients(h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
-    """The largest square of |Tx - Ty|/|x - y| over drawn pairs and the axes equals the sharp square, in Fractions.
+    """Compare the largest square of |Tx - Ty|/|x - y| over drawn pairs and the axes with the sharp square, exactly.
 
     The gradient is `piecewise`. Every drawn pair satisfies the two conditions and the printed bound, the sharp constant
     is never above the printed one and is least at h = 2/(m+M), and it is below 1 iff 0 < h < 2/M.
@@ -100,7 +100,7 @@ def check_gradients(h: float, m: float, M: float, dim: int, seed: int) -> Verdic
 
 
 def check_monotone_fields(h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
-    """Every pair's square equals the printed radicand, which is below 1 iff 0 < h < 2m/M^2, in Fractions.
+    """Compare the square of every pair with the printed radicand, below 1 iff 0 < h < 2m/M^2, in Fractions.
 
     The field is `rotation`; m is replaced by M(1-t^2)/(1+t^2) with a rational t near sqrt((M-m)/(M+m)), so that the
     rotating part s is rational.
@@ -134,7 +134,9 @@ def _equal(parts: dict[str, tuple], note: str, seed: int) -> Verdict:
 
 
 def check_logistic_steps(h: float, ridge: float, _: float, dim: int, seed: int) -> Verdict:
-    """Pairs under drawn ridge-logistic steps against the sharp constant, in floats: m = ridge, M = ridge + s_max/4.
+    """Compare pairs under drawn ridge-logistic steps with the sharp constant, in floats.
+
+    m = ridge, M = ridge + s_max/4.
 
     Rounding: with R the largest row of X, one step at x commits at most gamma(6 dim + 60) S, S = |x| + |h|(R + R^2 |x|
     + ridge |x|); the two steps and the distance give 3 gamma S/|x - y|, and M carries gamma(60 dim) |h| M.
@@ -170,7 +172,7 @@ CHECKS = {"piecewise": check_gradients, "rotation": check_monotone_fields, "logi
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h at 0, at both thresholds, at the optimum, inside, beyond and negative; m/M from 1 to 1e-6."""
+    """Yield cases: h at 0, at both thresholds, at the optimum, inside, beyond and negative; m/M from 1 to 1e-6."""
     for m, M in ((1.0, 10.0), (0.1, 0.1), (1e-6, 1.0), tuple(np.sort(rng.uniform(0.1, 5, 2)).tolist())):
         for h in (0.0, 2 * m / M**2, 2 / M, 2 / (m + M), float(rng.uniform(0, 2 / M)), 3 / M, -0.5 / M):
             for kind in ("piecewise", "rotation", "logistic"):
@@ -180,7 +182,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(slip: str) -> Verdict:
-    """Row 28, "strictly convex"; row 29, the "constant", which holds and is not sharp; row 30, the "interval"."""
+    """Check one slip: "strictly convex" (row 28), the "constant" (row 29), or the "interval" (row 30)."""
     one, ten, tenth = Fraction(1), Fraction(10), Fraction(1, 10)
     if slip == "strictly convex":
         x = Fraction(1, 10**6)  # theta^4: gradient 4 theta^3, slope 12 theta^2 below any m near 0, above any M far out
@@ -225,7 +227,7 @@ def check_printed(slip: str) -> Verdict:
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The three slips."""
+    """Yield cases: the three slips."""
     yield from ({"slip": slip} for slip in ("strictly convex", "constant", "interval"))
 
 

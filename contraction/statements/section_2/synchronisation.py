@@ -2,7 +2,7 @@
 
 Problem
     T_1, T_2, … i.i.d. maps of a complete separable space, theta_0 fixed; X_k is a forward iterate k from the same
-    theta_0, made from maps of its own.
+    theta_0, made from further maps that are independent of T_1 … T_n.
 Guarantee (Exact at each n and m)
     P(d(theta_n^B, theta_m^B) > ε) = P(d(T_n … T_1 theta_0, T_n … T_1 X_{m-n}) > ε). So backward iterates converge in
     probability if and only if, for each ε, these chances tend to 0 uniformly in m > n as n → ∞. Three questions are
@@ -13,7 +13,8 @@ In probability, not almost surely
     with chance 1/(n+1), independently in n, so theta_n^B → 1 in probability and is infinitely often not 1. Forward
     iterates reach 1 and stay there: in this chain the roles of the two orders are reversed.
 Smallest wrong claim that is detected
-    Chances are compared exactly, so any: X_{m-n-1} for X_{m-n}, a start at one map's image, one map fewer on one side.
+    Chances are compared exactly, so every wrong claim is detected, such as X_{m-n-1} for X_{m-n}, a start at one map's
+    image, one map fewer on one side.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ def tail_chance(gaps: np.ndarray, words: WordLaw, eps: Fraction) -> Fraction:
 
 def backward_gaps(maps: Sequence[Map], words: WordLaw, theta0: Fraction, n: int, m: int) -> np.ndarray:
     """|theta_n^B - theta_m^B| of every word of m maps."""
-    found = rows(maps, np.array(list(words), dtype=int), [theta0], Backward(), at=[n, m])[:, :, 0]
-    return np.abs(found[:, 0] - found[:, 1])
+    result = rows(maps, np.array(list(words), dtype=int), [theta0], Backward(), at=[n, m])[:, :, 0]
+    return np.abs(result[:, 0] - result[:, 1])
 
 
 def forward_gaps(maps: Sequence[Map], words: WordLaw, theta0: Fraction, n: int, m: int, own: int) -> np.ndarray:
     """|T_n … T_1 theta_0 - T_n … T_1 X| of every word: X is the forward iterate of its ``own`` next maps, n + 1 on."""
     spelled = {1: range(n, 0, -1), 2: [*range(n, 0, -1), *range(n + own, n, -1)]}
     order = CustomOrder(words=lambda k: tuple(spelled[k]))
-    found = rows(maps, np.array(list(words), dtype=int), [theta0], order, at=[1, 2])[:, :, 0]
-    return np.abs(found[:, 0] - found[:, 1])
+    result = rows(maps, np.array(list(words), dtype=int), [theta0], order, at=[1, 2])[:, :, 0]
+    return np.abs(result[:, 0] - result[:, 1])
 
 
 def check(
@@ -71,7 +72,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 3 nonlinear maps, some of them expanding, words of up to 6."""
+    """Yield cases: 1 to 3 nonlinear maps, some of them expanding, words of up to 6."""
     for k in range(8 if tier == "standard" else 60):
         M = int(rng.integers(1, 4))
         m = int(rng.integers(2, 6))
@@ -86,7 +87,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def descending_chain(N: int) -> tuple[list[Map], list[Fraction]]:
-    """The maps of the chain above for N steps: letter j has Y = j + 1; the last one stands for all Y > N."""
+    """Return the maps of the chain above for N steps: letter j has Y = j + 1; the last one stands for all Y > N."""
 
     def one(y: int) -> Map:
         return lambda x: np.where(x == 0, y, np.maximum(x - 1, 1)).astype(object)
@@ -96,7 +97,7 @@ def descending_chain(N: int) -> tuple[list[Map], list[Fraction]]:
 
 
 def check_printed(N: int = 4) -> Verdict:
-    """The chain, over all words: P(theta_n^B != 1) = 1/(n+1), independent in n, and forward iterates that stay at 1.
+    """Check the chain over all words: P(theta_n^B != 1) = 1/(n+1), independent in n; forward iterates stay at 1.
 
     Measured is the chance that theta_n^B = 1 for all n in N//2+1 … N, claimed the product of n/(n+1); it tends to 0
     with N however late the stretch begins. Also exactly: the identity is Cauchy from any start, and two starts keep
@@ -159,7 +160,7 @@ STATEMENT = Statement(
             "from θ_0 and from X_k, an iterate k from the same θ_0 on fresh batches, come together on the same "
             "batches, uniformly in k. This can be measured on forward runs. It is another question whether an "
             "independent initialization is forgotten: least squares with fewer rows than unknowns converges "
-            "backward and keeps the distance of two starts for ever. Convergence in probability need not be "
+            "backward and keeps the distance of two starts forever. Convergence in probability need not be "
             "almost sure.",
         ),
     ),

@@ -60,13 +60,13 @@ def second_moments(h: float, N: int, replicas: int, seed: int, claimed: Callable
     """
     paths = forward_iterates(QuadraticSGD(h, Gaussian()).sample(N, seed, replicas=replicas), 0.0)[:, 1:, 0]
     rho = abs(1 - h)
-    found = np.mean(paths**2, axis=1) / claimed(h)
+    result = np.mean(paths**2, axis=1) / claimed(h)
     expected = 1 - float(np.mean(rho ** (2 * np.arange(1, N + 1))))
     square, largest = (1 + rho**2) / (1 - rho**2) / N, (1 + rho) / (1 - rho) / N
     parts: list[Part] = []
     for name, gap, count in (
-        ("empirical measure of every path", float(np.max(np.abs(found - expected))), 1),
-        ("empirical measure of all paths", abs(float(np.mean(found)) - expected), replicas),
+        ("empirical measure of every path", float(np.max(np.abs(result - expected))), 1),
+        ("empirical measure of all paths", abs(float(np.mean(result)) - expected), replicas),
     ):
         x = math.log(2 * (replicas / count) / (FALSE_ALARM / 4))
         parts.append((name, gap, 2 * math.sqrt(square / count * x) + 2 * largest / count * x))
@@ -81,7 +81,7 @@ def check(
     claimed: Claim | None = None,
     stationary: Callable[[float], float] | None = None,
 ) -> Verdict:
-    """Time means of independent paths against their variances, and empirical measures of forward paths against mu.
+    """Compare time means of independent paths with their variances, and empirical measures of forward paths against mu.
 
     Tests, at a quarter of the false alarm rate 1e-9 each: two two-sided chi-square tests, sums of squares of
     ``replicas`` standard normal values, one an order; `second_moments` for each of ``replicas``/100 longer paths and
@@ -111,7 +111,7 @@ def check(
 
 
 def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdict:
-    """Both variances as sums of squared coefficients of the N noises in the time means.
+    """Compare both variances with sums of squared coefficients of the N noises in the time means.
 
     Rounding: a coefficient c is a mean of N words of at most N maps, each at most 2 in size and off by gamma(5N + 8)
     relatively, so c is off by e = 2 gamma(5N + 8), and the sum of squares by 2 e sum |c| + N e², doubled for its own.
@@ -135,7 +135,7 @@ def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdic
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h over (0, 2), 60,000 paths of 50 iterates and 600 of 2,000; the coefficients of 200 noises."""
+    """Yield cases: h over (0, 2), 60,000 paths of 50 iterates and 600 of 2,000; the coefficients of 200 noises."""
     for h in (0.3, 1.0, 1.7, *rng.uniform(0.2, 1.8, 3 if tier == "standard" else 60)):
         seed = int(rng.integers(2**31))
         yield {"h": float(h), "N": 50, "replicas": 60_000, "seed": seed}
@@ -160,7 +160,7 @@ CONTROLS = (
 
 
 def check_printed(N: int = 400, seed: int = 0) -> Verdict:
-    """One forward path from 0 with h = 1/2 and noise ±1 does not converge.
+    """Check that one forward path from 0 with h = 1/2 and noise ±1 does not converge.
 
     theta_n has the sign of eps_n, so each change of sign moves the path by 1/2 at least, surely. Measured: the
     largest increment after N/2; a path that converged would have 0.

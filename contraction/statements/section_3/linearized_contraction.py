@@ -25,7 +25,7 @@ NAME, ROWS = "linearized_contraction", (50,)
 
 
 def reflection(v: Sequence[int]) -> NDArray:
-    """The rational orthogonal matrix I - 2 v v^T / v^T v."""
+    """Return the rational orthogonal matrix I - 2 v v^T / v^T v."""
     w = np.array([Fraction(int(x)) for x in v], dtype=object)
     eye = np.array([[Fraction(int(a == b)) for b in range(len(w))] for a in range(len(w))], dtype=object)
     return eye - 2 * np.outer(w, w) / (w @ w)
@@ -35,19 +35,24 @@ def factors(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> t
     """|T(theta* + q) - T(theta*)| / |q| along each column q of a rational eigenbasis, exactly, and H itself.
 
     The images are multiples of q (checked), and the columns are orthonormal: the largest is the Lipschitz constant.
+
+    Raises
+    ------
+    ArithmeticError
+        If a column is not mapped to a multiple of itself.
     """
     Q = reflection(v)
     H = (Q * np.array(eigenvalues, dtype=object)) @ Q.T
     zero = 0 * Q[0]
     T = sgd_maps(H, zero, h, [zero + 1])[0]
-    found = []
+    result = []
     for q in Q.T:
         moved = T(q) - T(zero)
         scale = moved @ q
         if np.any(moved != scale * q):
             raise ArithmeticError("a column of the eigenbasis is not mapped to a multiple of itself")
-        found.append(abs(scale))
-    return found, H
+        result.append(abs(scale))
+    return result, H
 
 
 def check(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> Verdict:
@@ -79,7 +84,7 @@ def check(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> Ver
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Dimensions 1 to 6, any signature, h at 0, at 2/lambda_max, inside, beyond and negative."""
+    """Yield cases: dimensions 1 to 6, any signature, h at 0, at 2/lambda_max, inside, beyond and negative."""
     for k in range(10 if tier == "standard" else 100):
         d = int(rng.integers(1, 7))
         low = -2 if k % 3 == 0 else 0
@@ -97,7 +102,7 @@ OUTSIDE = (((Fraction(-1, 10), 4), Fraction(2, 5)), ((1, 4), Fraction(-1, 10)))
 def check_printed(
     eigenvalues: Sequence = PRINTED[0][0], h: Fraction = PRINTED[0][1], v: Sequence[int] | None = None
 ) -> Verdict:
-    """Around a minimum 0 < h < 2/lambda_max holds and the map does not contract: measured is its exact factor."""
+    """Check that the map need not contract although 0 < h < 2/lambda_max; measured is its exact factor."""
     v = [1, *range(2, len(eigenvalues) + 1)] if v is None else v
     exact, _ = factors([Fraction(x) for x in eigenvalues], h, v)
     holds = min(eigenvalues) >= 0 and 0 < h < Fraction(2) / max(eigenvalues) and max(exact) >= 1
@@ -113,7 +118,7 @@ def check_printed(
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """A flat direction."""
+    """Yield cases: a flat direction."""
     for eigenvalues, h in PRINTED:
         yield {"eigenvalues": eigenvalues, "h": h}
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +22,13 @@ from contraction.maps.orders import Backward, Forward
 from contraction.statements.cases.exact_words import random_fraction
 from contraction.statements.records import Row, Statement, Tier, Verdict
 from contraction.statements.section_3.taylor_of_gradient import symmetric
+from contraction.types import Numbers
 
 NAME, ROWS = "linearized_sgd", (52,)
 
 
 def sgd_maps(H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray]) -> Operators:
-    """The maps theta - h (H (theta - theta*) - eps_i), exact, one for each noise vector."""
+    """Return the maps theta - h (H (theta - theta*) - eps_i), exact, one for each noise vector."""
     family = RandomOperator(
         draw=lambda rng: eps[int(rng.integers(len(eps)))],
         apply=lambda theta, e: theta - h * ((theta - theta_star) @ H.T - e),
@@ -40,7 +40,7 @@ def sgd_maps(H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray
 def closed_forms(
     H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray], theta: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """The two sums of Section 3.2 for n = len(eps), forward and backward, by powers of A = I - h H."""
+    """Return the two sums of Section 3.2 for n = len(eps), forward and backward, by powers of A = I - h H."""
     A = np.array([[Fraction(int(a == b)) for b in range(len(H))] for a in range(len(H))], dtype=object) - h * H
     powers = [A * 0 + np.array([[int(a == b) for b in range(len(H))] for a in range(len(H))], dtype=object)]
     for _ in eps:
@@ -52,7 +52,7 @@ def closed_forms(
     return forward, backward
 
 
-def check(H: Any, theta_star: Any, h: Fraction, eps: Any, theta: Any) -> Verdict:
+def check(H: Numbers, theta_star: Numbers, h: Fraction, eps: Numbers, theta: Numbers) -> Verdict:
     """Compare both iterates with their sums in rationals; measured and claimed are the coordinate sums of the worse."""
     H, theta_star, theta = (np.array(v, dtype=object) for v in (H, theta_star, theta))
     noise = [np.array(e, dtype=object) for e in eps]
@@ -74,7 +74,7 @@ def check(H: Any, theta_star: Any, h: Fraction, eps: Any, theta: Any) -> Verdict
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Dimensions 1 to 5, n up to 12, any signature of H, h from -1 to 3."""
+    """Yield cases: dimensions 1 to 5, n up to 12, any signature of H, h from -1 to 3."""
     for _ in range(10 if tier == "standard" else 80):
         d, n = int(rng.integers(1, 6)), int(rng.integers(1, 13))
         vectors = [[random_fraction(rng, -3, 3, 4) for _ in range(d)] for _ in range(n + 2)]
@@ -88,9 +88,9 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(
-    H: Any = ((1, 0), (0, 2)), theta_star: Any = (1, 1), theta: Any = (2, 3), h: Fraction = Fraction(1, 10)
+    H: Numbers = ((1, 0), (0, 2)), theta_star: Numbers = (1, 1), theta: Numbers = (2, 3), h: Fraction = Fraction(1, 10)
 ) -> Verdict:
-    """One step by the definition and by the printed theta* + (I - hH)(theta* - theta), without noise.
+    """Compare one step by the definition with the printed theta* + (I - hH)(theta* - theta), without noise.
 
     For h = 1/10 the step gives (1.9, 2.6), the printed form (0.1, -0.6); first coordinates are compared.
     """

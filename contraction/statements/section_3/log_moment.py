@@ -1,4 +1,4 @@
-"""Section 3.1, convergence "for any i.i.d. noise": it needs, and only needs, a logarithmic moment.
+"""Section 3.1, convergence "for any i.i.d. noise": a finite logarithmic moment is necessary and sufficient.
 
 Problem
     T_i(theta) = (1-h) theta + h eps_i, k = |1-h| in (0, 1), theta* = h sum_i (1-h)^(i-1) eps_i if the series converges.
@@ -50,7 +50,7 @@ FINITE, INFINITE = "P(log|ε| > t) = 1/(t (1 + log t)²)", "P(log|ε| > t) = 1/(
 
 
 def scale(h: float, n: int, N: int) -> float:
-    """h k^n (1 - k^(N-n))/(1-k), the scale of theta_N^B - theta_n^B under standard Cauchy noise."""
+    """Return h k^n (1 - k^(N-n))/(1-k), the scale of theta_N^B - theta_n^B under standard Cauchy noise."""
     k = abs(1 - h)
     return h * k**n * (1 - k ** (N - n)) / (1 - k)
 
@@ -96,7 +96,7 @@ def check(
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
-    """theta_N - theta_n is linear in the noises; for Cauchy noise its scale is the sum of the absolute coefficients.
+    """Compare the Cauchy scale of theta_N - theta_n with the sum of the absolute coefficients of the noises.
 
     Rounding: a word of N maps with points of size at most 2 commits gamma(4N + 8) each, and N of them are added.
     """
@@ -116,7 +116,7 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
 
 
 def thresholds(tail: LogTail, h: float, N: int) -> tuple[np.ndarray, float]:
-    """The t_i >= 0, i <= N, such that increment i exceeds r^i iff log |eps_i| > t_i, and their distance log(r/k).
+    """Return t_i >= 0, i <= N, such that increment i exceeds r^i iff log |eps_i| > t_i; and their distance log(r/k).
 
     r = sqrt(k) for a noise with a logarithmic moment, r = 1 for one without. Where t_i would be negative, for a few
     first i, the increment is not looked at.
@@ -128,7 +128,7 @@ def thresholds(tail: LogTail, h: float, N: int) -> tuple[np.ndarray, float]:
 
 
 def expected_number(tail: LogTail, h: float, N: int) -> float:
-    """Expected number of large increments of one path, 0 … N."""
+    """Return the expected number of large increments of one path, 0 … N."""
     return float(np.sum(tail.tail(thresholds(tail, h, N)[0])))
 
 
@@ -187,7 +187,10 @@ def check_noise(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h on both sides of 1, 200,000 paths; |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits."""
+    """Yield cases: h on both sides of 1, 200,000 paths.
+
+    |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits.
+    """
     for away in (0.3, 0.7, *rng.uniform(0.3, 0.8, 2 if tier == "standard" else 40)):
         n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))
         h = float(1 + away * rng.choice([-1, 1]))

@@ -1,4 +1,4 @@
-"""Section 3.2, the noise model: additive noise, independent of the parameter, is a model and not what batches give.
+"""Section 3.2, the noise model: additive noise, independent of the parameter, is a model that batches do not satisfy.
 
 Problem
     Least squares with batches L_i(theta) = (x_i·theta - y_i)²/2, each drawn with probability 1/N; g = mean of the g_i,
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from contraction.families import LeastSquares, LinearizedSGD, TwoPoint
 from contraction.maps.rounding import gamma
 from contraction.statements.cases.exact_words import random_fraction
 from contraction.statements.records import Row, Statement, Tier, Verdict
+from contraction.types import Numbers
 
 NAME, ROWS = "noise_model", (53,)
 
@@ -37,7 +37,7 @@ def power(eps: NDArray) -> Fraction:
     return Fraction(np.sum(eps * eps)) / len(eps)
 
 
-def paired_data(x: Any, theta_star: Any, labels: Any) -> tuple[NDArray, NDArray, NDArray]:
+def paired_data(x: Numbers, theta_star: Numbers, labels: Numbers) -> tuple[NDArray, NDArray, NDArray]:
     """Batches in pairs with labels x·theta* + r and x·theta* - r: theta* minimises the mean loss, whatever the r."""
     x, star = np.array(x, dtype=object), np.array(theta_star, dtype=object)
     r = np.array(labels, dtype=object)
@@ -59,14 +59,17 @@ def noises_of_maps(x: NDArray, y: NDArray, theta: NDArray, h: float) -> tuple[ND
 
 
 def additive_noises(H: NDArray, star: NDArray, theta: NDArray, h: float) -> NDArray:
-    """h eps of the two maps of the additive model at theta: what `LinearizedSGD` adds to its mean step, (2, d)."""
+    """Return h eps, (2, d), of the two maps of the additive model at theta.
+
+    It is what `LinearizedSGD` adds to its mean step.
+    """
     family = LinearizedSGD(np.asarray(star, dtype=float), np.asarray(H, dtype=float), h, TwoPoint(-1, 1))
     moved = np.stack([family.apply(np.asarray(theta, dtype=float), sign * np.ones(len(star))) for sign in (-1.0, 1.0)])
     return moved - moved.mean(axis=0)
 
 
-def check(x: Any, theta_star: Any, labels: Any, theta: Any, h: Fraction) -> Verdict:
-    """The noise of the library's least-squares maps against the decomposition in rationals, at theta and at theta*.
+def check(x: Numbers, theta_star: Numbers, labels: Numbers, theta: Numbers, h: Fraction) -> Verdict:
+    """Compare the noise of `LeastSquares` with the decomposition in rationals, at theta and at theta*.
 
     Parts, each within its rounding: the noise at theta; at theta*, where it is -r_i x_i and its strength E r²|x|², 0
     without label noise r (Remark 2.3); and the library's additive family, whose noise is h eps at both points.
@@ -82,13 +85,13 @@ def check(x: Any, theta_star: Any, labels: Any, theta: Any, h: Fraction) -> Verd
     exact = bool(np.all(noises(x, y, theta) == expected)) and not np.any(expected.sum(axis=0))
     apart = []
     for point, claimed in ((theta, expected), (star, at_star)):
-        found, rounding = noises_of_maps(x, y, point, rate)
-        apart.append(float(np.max(np.abs(found - claimed.astype(float)))) <= rounding)
+        result, rounding = noises_of_maps(x, y, point, rate)
+        apart.append(float(np.max(np.abs(result - claimed.astype(float)))) <= rounding)
     size = 1 + float(np.max(np.abs(H))) * rate
     for point in (theta, star):
         reach = size * (1 + float(np.max(np.abs(point.astype(float)))) + float(np.max(np.abs(star.astype(float)))))
-        found = additive_noises(H, star, point, rate)
-        apart.append(bool(np.all(np.abs(np.abs(found) - rate) <= gamma(4 * len(star) + 20) * len(star) * reach)))
+        result = additive_noises(H, star, point, rate)
+        apart.append(bool(np.all(np.abs(np.abs(result) - rate) <= gamma(4 * len(star) + 20) * len(star) * reach)))
     strength = power(at_star) == Fraction(np.sum(r * r * np.sum(x * x, axis=1))) / len(x)
     names = ("maps at θ", "maps at θ*", "additive family at θ", "additive family at θ*", "rationals", "strength at θ*")
     wrong = [name for name, right in zip(names, (*apart, exact, strength), strict=True) if not right]
@@ -107,7 +110,7 @@ def check(x: Any, theta_star: Any, labels: Any, theta: Any, h: Fraction) -> Verd
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 4 pairs of batches in dimensions 1 to 3, with and without label noise."""
+    """Yield cases: 1 to 4 pairs of batches in dimensions 1 to 3, with and without label noise."""
     for k in range(12 if tier == "standard" else 100):
         m, d = int(rng.integers(1, 5)), int(rng.integers(1, 4))
         yield {
@@ -119,8 +122,8 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
         }
 
 
-def check_printed(x: Any = ((1,), (2,)), labels: Any = (1, 1), away: Fraction = Fraction(3)) -> Verdict:
-    """E|eps|² at a parameter away from theta* = 0 (measured) and at theta* (claimed): equal if independent of theta."""
+def check_printed(x: Numbers = ((1,), (2,)), labels: Numbers = (1, 1), away: Fraction = Fraction(3)) -> Verdict:
+    """Compare E|eps|² at a parameter away from theta* = 0 (measured) with that at theta* (claimed)."""
     x, y, star = paired_data(x, [0] * len(x[0]), labels)
     here, there = power(noises(x, y, star + away)), power(noises(x, y, star))
     return Verdict(

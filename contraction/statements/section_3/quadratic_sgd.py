@@ -64,7 +64,7 @@ def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h over [-0.1, 2.1] with its edges, n up to 300, starts up to 1000."""
+    """Yield cases: h over [-0.1, 2.1] with its edges, n up to 300, starts up to 1000."""
     edges = (-0.1, 0.0, 0.3, 1.0, 1.7, 2.0, 2.1)
     for h in (*edges, *rng.uniform(0, 2, 20 if tier == "standard" else 200)):
         yield {
@@ -76,15 +76,15 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> Verdict:
-    """One slip of the section.
+    """Check one slip of the section.
 
     Row 46: the backward display is labelled T_n … T_1; with that label it is false, the two sums differ. Row 45:
     "contractions provided that theta in (0, 1)": the quotient of two such points is measured, against the bound 1.
     """
     if row == 45:
-        found = quotient(QuadraticSGD(h, Uniform(-1, 1)).sample(1, seed)[0], 0.25, 0.75)
+        result = quotient(QuadraticSGD(h, Uniform(-1, 1)).sample(1, seed)[0], 0.25, 0.75)
         note = f"|T θ1 − T θ2|/|θ1 − θ2| at h={h} for θ1, θ2 inside (0, 1)"
-        return Verdict("quadratic_sgd", (45,), "refuted", found >= 1 - gamma(64), found, 1.0, seed=seed, note=note)
+        return Verdict("quadratic_sgd", (45,), "refuted", result >= 1 - gamma(64), result, 1.0, seed=seed, note=note)
     operators = QuadraticSGD(h, Uniform(-1, 1)).sample(n, seed)
     eps = np.array([operators[i].draw[0] for i in range(n)])
     printed = h * np.sum((1 - h) ** np.arange(n) * eps)
@@ -103,7 +103,7 @@ def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> V
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The label at h = 0.3, the range of h at both of its ends."""
+    """Yield cases: the label at h = 0.3, the range of h at both of its ends."""
     yield {"row": 46, "seed": int(rng.integers(2**31))}
     for h in (2.1, -0.1):
         yield {"row": 45, "h": h, "seed": int(rng.integers(2**31))}

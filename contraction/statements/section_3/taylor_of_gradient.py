@@ -25,18 +25,19 @@ from contraction.families import RidgeLogisticLoss
 from contraction.maps.rounding import gamma
 from contraction.statements.cases.exact_words import random_fraction
 from contraction.statements.records import Row, Statement, Tier, Verdict
+from contraction.types import Numbers
 
 NAME, ROWS = "taylor_of_gradient", (48,)
 STEEPEST = math.log(2 - math.sqrt(3))  # where the curvature of log(1 + exp(-z)) changes fastest, by 1/(6√3)
 
 
-def loss(H: Any, C: Any, x: Any) -> Fraction:
+def loss(H: Numbers, C: Numbers, x: Numbers) -> Fraction:
     """x·Hx/2 + C[x, x, x]/6 at x, exactly."""
     return (x @ H @ x) / 2 + (((C @ x) @ x) @ x) / 6
 
 
 def gradient(H: NDArray, C: NDArray, x: NDArray) -> NDArray:
-    """The gradient by the five-point formula on values of the loss, exact for polynomials up to degree four."""
+    """Return the gradient by the five-point formula on values of the loss, exact for polynomials up to degree four."""
     out = np.empty(len(x), dtype=object)
     for a in range(len(x)):
         e = np.array([Fraction(int(a == b)) for b in range(len(x))], dtype=object)
@@ -46,7 +47,7 @@ def gradient(H: NDArray, C: NDArray, x: NDArray) -> NDArray:
 
 
 def field_of(H: NDArray, C: NDArray) -> ex.VectorField:
-    """The library's polynomial field -grad L of the cubic loss, from its coefficients in x."""
+    """Return the library's polynomial field -grad L of the cubic loss, from its coefficients in x."""
     d = len(H)
     table = []
     for a in range(d):
@@ -60,12 +61,12 @@ def field_of(H: NDArray, C: NDArray) -> ex.VectorField:
 
 
 def third_derivative_bound(rows: NDArray) -> float:
-    """mean |x_i|³ / (6√3): a Lipschitz constant of the Hessian of the mean logistic loss of these rows."""
+    """Return the mean of |x_i|³ / (6√3), a Lipschitz constant of the Hessian of the mean logistic loss of the rows."""
     return float(np.mean(np.linalg.norm(rows, axis=1) ** 3)) / (6 * math.sqrt(3))
 
 
-def check_logistic(rows: Any, labels: Any, theta_star: Any, theta: Any, sharp: bool = False) -> Verdict:
-    """The library's logistic gradient, less its value at theta*, against the Hessian of the closed form and M.
+def check_logistic(rows: Numbers, labels: Numbers, theta_star: Numbers, theta: Numbers, sharp: bool = False) -> Verdict:
+    """Compare the library's logistic gradient, less its value at theta* with the Hessian of the closed form and M.
 
     Rounding: gradients and H x commit at most gamma(4d + n + 40) relative to R (1 + R (|theta| + |theta*|)), R the
     largest row, each; three of them are compared. With ``sharp`` the bound must be attained up to the third-order term:
@@ -93,13 +94,13 @@ def check_logistic(rows: Any, labels: Any, theta_star: Any, theta: Any, sharp: b
 
 
 def check(
-    H: Any = None,
-    C: Any = None,
-    theta_star: Any = (),
-    theta: Any = (),
+    H: Numbers = None,
+    C: Numbers = None,
+    theta_star: Numbers = (),
+    theta: Numbers = (),
     *,
-    rows: Any = None,
-    labels: Any = None,
+    rows: Numbers = None,
+    labels: Numbers = None,
     sharp: bool = False,
 ) -> Verdict:
     """Compare |g(theta) - H (theta - theta*)|² with |C|² |theta - theta*|⁴ / 4, in rationals.
@@ -112,10 +113,10 @@ def check(
     H, C = np.array(H, dtype=object), np.array(C, dtype=object)
     x = ex.rational_vector((np.array(theta, dtype=object) - np.array(theta_star, dtype=object)).tolist())
     field = field_of(H, C)
-    found = -field(x)
-    remainder = found - H @ x
+    result = -field(x)
+    remainder = result - H @ x
     right = {
-        "gradient": np.all(found == gradient(H, C, x)),
+        "gradient": np.all(result == gradient(H, C, x)),
         "Hessian at θ*": np.all(-field.differential(ex.rational_vector([0] * len(x)), (x,)) == H @ x),
         "remainder": np.all(2 * remainder == (C @ x) @ x),
     }
@@ -136,13 +137,13 @@ def check(
 
 
 def symmetric(rng: np.random.Generator, d: int, order: int) -> NDArray:
-    """A random symmetric tensor with integer entries."""
+    """Return a random symmetric tensor with integer entries."""
     out = np.zeros((d,) * order, dtype=object)
     for index in np.ndindex(*out.shape):
         if list(index) == sorted(index):
             value = Fraction(int(rng.integers(-4, 5)))
-            for place in {tuple(np.array(index)[list(p)]) for p in _permutations(order)}:
-                out[place] = value
+            for permuted in {tuple(np.array(index)[list(p)]) for p in _permutations(order)}:
+                out[permuted] = value
     return out
 
 
@@ -151,7 +152,10 @@ def _permutations(order: int) -> list[tuple[int, ...]]:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Dimensions 1 to 4; quadratic losses (remainder 0), cubic and logistic ones; d = 1, where bounds are attained."""
+    """Yield cases: dimensions 1 to 4; quadratic losses (remainder 0), cubic and logistic ones.
+
+    d = 1, where bounds are attained.
+    """
     for k in range(12 if tier == "standard" else 100):
         d = int(rng.integers(1, 5))
         C = symmetric(rng, d, 3) * (k % 3 > 0)

@@ -5,7 +5,7 @@ Problem
 Guarantee (Statistical, from exact laws)
     sup_i |eps_i| is infinite almost surely, so Theorem 2.2 does not apply. The iterates converge all the same, but
     (theta* - theta_n)/(1-h)^n is a stationary Gaussian sequence Z_n with variance h²/(1-k²) (from theta_0 = 0), whose
-    largest value grows like sqrt(2 log n): no constant, random or not, serves in d_n <= C k^n. True rates: r^n for
+    largest value grows like sqrt(2 log n): d_n <= C k^n holds for no constant C, random or not. True rates: r^n for
     every r > k, C_omega k^n sqrt(log n), and C k^n in L^p with C = |d(theta_0, T theta_0)|_p / (1-k).
 Smallest wrong claim that is detected
     A variance off by 5 % either way, from 120,000 paths: the chance to miss it is below 1e-6, and below 1e-9 at 10 %.
@@ -49,7 +49,7 @@ def normalised(h: float, eps: NDArray) -> NDArray:
 
 
 def stationary_sd(h: float, terms: float = math.inf) -> float:
-    """Standard deviation of a Z_n that holds the next ``terms`` noises."""
+    """Return the standard deviation of a Z_n that holds the next ``terms`` noises."""
     k = abs(1 - h)
     return abs(h) * math.sqrt((1 - k ** (2 * terms)) / (1 - k**2))
 
@@ -83,7 +83,7 @@ def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | N
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
-    """Variance of (theta_N - theta_n)/(1-h)^n as the sum of the squared coefficients of the N noises.
+    """Compare the variance of (theta_N - theta_n)/(1-h)^n with the sum of the squared coefficients of the noises.
 
     Rounding: a coefficient of theta_N - theta_n is off by 2 gamma(4N + 8), so its quotient by k^n by as much over k^n;
     the quotients are at most 2 and N of them are squared and added.
@@ -105,7 +105,10 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h on both sides of 1, 120,000 paths; |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits."""
+    """Yield cases: h on both sides of 1, 120,000 paths.
+
+    |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits.
+    """
     for away in (0.3, 0.7, *rng.uniform(0.3, 0.9, 2 if tier == "standard" else 40)):
         n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))
         h = float(1 + away * rng.choice([-1, 1]))
@@ -143,7 +146,9 @@ def needed_length(h: float, level: float, alpha: float = FALSE_ALARM, spacings: 
 
 
 def check_printed(h: float = 0.3, seed: int = 0, bound: float = 3**0.5) -> Verdict:
-    """With noise in [-B, B] Theorem 2.2 gives d_j <= C k^j, C = h B/(1-k), for all j; with Gaussian noise no C does.
+    """Check that no C gives d_j <= C k^j for all j under Gaussian noise.
+
+    With noise in [-B, B], Theorem 2.2 gives it with C = h B/(1-k).
 
     The noise is asked for its bound. If it is finite, C is that of the noise, and no path ever exceeds it (up to
     rounding): nothing is refuted, whatever the seed. Gaussian noise has none; the path is then held against the C of
@@ -174,7 +179,7 @@ def check_printed(h: float = 0.3, seed: int = 0, bound: float = 3**0.5) -> Verdi
 
 
 def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h on both sides of 1; sqrt(3) bounds the uniform noise of variance 1."""
+    """Yield cases: h on both sides of 1; sqrt(3) bounds the uniform noise of variance 1."""
     for h in (0.3, 1.5):
         yield {"h": h, "seed": int(rng.integers(2**31))}
 

@@ -1,4 +1,4 @@
-"""Section 4, what it does not say: the best loss so far. The forward path keeps drawing, the backward path does not.
+"""Beyond Section 4: the best loss so far. The forward path takes the best of n draws, the backward path has one draw.
 
 Problem
     Constant maps (Example 2.4) to M points with losses l_1 < … < l_M and given weights; best loss among iterates 1 … n.
@@ -60,7 +60,7 @@ def check(losses: Sequence[Fraction], weights: Sequence[Fraction], n: int) -> Ve
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Two to four points with losses up to 10; all words up to length 9."""
+    """Yield cases: two to four points with losses up to 10; all words up to length 9."""
     for _ in range(7 if tier == "standard" else 40):
         M = int(rng.integers(2, 5))
         losses = [Fraction(int(x), 3) for x in rng.choice(31, M, replace=False)]
@@ -68,7 +68,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(h: float = 0.1, start: float = 3.0, N: int = 400, replicas: int = 1000, seed: int = 0) -> Verdict:
-    """Fraction of seeds whose backward path has a worse best loss than its forward path (measured; a tie counts half).
+    """Measure how often a backward path has a worse best loss than its forward path (a tie counts half).
 
     Test: Hoeffding at fixed n, against ½ (claimed), where neither order is favoured. False alarm 1e-9; a
     fraction above ½ by two deviations is missed with at most the same chance.

@@ -4,7 +4,7 @@ Problem
     Iterates 1 … N by restarting from theta_0 at each n.
 Guarantee (Exact)
     Backward: N(N+1)/2 applications, map i used N-i+1 times, so every batch must be kept to the end; forward: N. A
-    window of w maps costs at most w a step. The wavefront evaluates the same N(N+1)/2 points in N batched calls.
+    window of w maps costs at most w per step. The wavefront evaluates the same N(N+1)/2 points in N batched calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAME, ROWS = "cost_of_restarts", (72,)
 
 
 def counted(engine, order: Order, N: int) -> tuple[Counter, Counter]:
-    """Calls and evaluated points of each map 1 … N while an engine makes iterates 1 … N; its probe is taken off."""
+    """Return calls and evaluated points of each map while an engine makes iterates 1 … N, without its probe."""
     calls, points = Counter(), Counter()
 
     def apply(theta: NDArray, i: int) -> NDArray:
@@ -44,7 +44,7 @@ def counted(engine, order: Order, N: int) -> tuple[Counter, Counter]:
 
 
 def windowed_cost(N: int, w: int) -> int:
-    """sum over n of the maps since the start of the window: q w(w+1)/2 + r(r+1)/2 for N = q w + r."""
+    """Return the sum over n of the maps since the start of the window: q w(w+1)/2 + r(r+1)/2 for N = q w + r."""
     q, r = divmod(N, w)
     return q * (w * (w + 1) // 2) + r * (r + 1) // 2
 
@@ -72,7 +72,7 @@ def check(N: int, w: int = 5) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """N up to 40 with random windows."""
+    """Yield cases: N up to 40 with random windows."""
     for N in (1, 2, 3, 40, *rng.integers(4, 40, 4).tolist()):
         yield {"N": int(N), "w": int(rng.integers(1, 12))}
 

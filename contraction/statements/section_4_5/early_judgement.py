@@ -7,7 +7,7 @@ Guarantee (Exact)
     If the word of batches is reversible in law, (theta_n^A, theta_n^B) has one law in both orders: reversing the word
     exchanges forward and backward for both settings at once. So the probability to rank the settings rightly at a fixed
     n is the same in both orders. The conjecture of the paper is about whole curves, and of this nothing is said here.
-    A score that depends on the newest batch is no function of the iterate, and its probabilities differ (row 75).
+    A score that depends on the newest batch is not a function of the iterate, and its probabilities differ (row 75).
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ Rates = tuple[Fraction, Fraction]
 def ends(batches: Batches, rates: Rates, words: WordLaw, theta0: Fraction, order: Order) -> NDArray:
     """Iterate n of SGD with both rates on the same batches, for every word: shape (words, 2)."""
     n = len(next(iter(words)))
-    found = [
+    result = [
         rows([affine_map(1 - h * s, h * s * c) for s, c in batches], list(words), [theta0], order, at=[n])[:, 0, 0]
         for h in rates
     ]
-    return np.stack(found, axis=1)
+    return np.stack(result, axis=1)
 
 
 def pair_law(batches: Batches, rates: Rates, words: WordLaw, theta0: Fraction, order: Order) -> Law:
-    """The exact joint law of the iterates of the two settings."""
+    """Return the exact joint law of the iterates of the two settings."""
     return law_of(ends(batches, rates, words, theta0, order), words.values())
 
 
 def full_loss(batches: Batches, theta: NDArray) -> NDArray:
-    """The mean of the losses of all batches, entry by entry."""
+    """Return the mean of the losses of all batches, entry by entry."""
     losses = np.array([s * (theta - c) ** 2 / 2 for s, c in batches], dtype=object)
     return np.sum(losses, axis=0) / Fraction(len(batches))
 
@@ -63,18 +63,18 @@ def larger_for_first(
     """P(A has the larger loss), forward and backward: of the full loss, or of that on the newest batch."""
     last = np.array(list(words), dtype=int)[:, -1]
     curvature, center = (np.array([b[j] for b in batches], dtype=object)[last, None] for j in range(2))
-    found = []
+    result = []
     for order in (Forward(), Backward()):
         theta = ends(batches, rates, words, theta0, order)
         scores = curvature * (theta - center) ** 2 / 2 if newest else full_loss(batches, theta)
-        found.append(chance_of_larger(scores, list(words.values())))
-    return found
+        result.append(chance_of_larger(scores, list(words.values())))
+    return result
 
 
 def check(
     batches: Batches, weights: Sequence[Fraction] | WordLaw, rates: Rates, theta0: Fraction, n: int, seed: int = 0
 ) -> Verdict:
-    """The joint laws of the two settings, and the chances to rank them by the full loss, forward against backward."""
+    """Compare the joint laws of the two settings, and the chances to rank them by the full loss, in both orders."""
     words = weights if isinstance(weights, dict) else iid(weights, n)
     laws = [pair_law(batches, rates, words, theta0, order) for order in (Forward(), Backward())]
     forward, backward = larger_for_first(batches, rates, words, theta0)
@@ -91,7 +91,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 3 quadratic batches, two rates from 0 to 2, up to 6 steps."""
+    """Yield cases: 1 to 3 quadratic batches, two rates from 0 to 2, up to 6 steps."""
     for k in range(8 if tier == "standard" else 60):
         M = int(rng.integers(1, 4))
         yield {
@@ -108,7 +108,7 @@ THREE = ((Fraction(1), Fraction(1)), (Fraction(1), Fraction(-1)), (Fraction(1, 2
 
 
 def check_printed(rates: Rates = (Fraction(1, 5), Fraction(1, 2)), n: int = 5) -> Verdict:
-    """P(the first rate has the larger full loss), backward (measured) and forward (claimed).
+    """Compare P(the first rate has the larger full loss), backward (measured) and forward (claimed).
 
     For the loss on the newest batch the two chances differ, so the condition on the score is needed.
     """

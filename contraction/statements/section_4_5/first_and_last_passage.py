@@ -1,4 +1,4 @@
-"""Section 4, what a path does: forward enters a half-line at least as soon, backward stays in it at least as likely.
+"""Section 4: forward paths enter a half-line at least as soon; backward paths are at least as likely to stay in it.
 
 Problem
     Section 3.1 with Gaussian noise, T_i(theta) = k theta + h eps_i, k = 1 - h, |k| < 1, and a half-line {theta < c}.
@@ -39,8 +39,8 @@ def covariance(h: Fraction, N: int, order: Order) -> list[list[Fraction]]:
     """Cov(theta_n, theta_m), n, m = 1 … N, exactly: replica i of the package's iterates has unit noise in its map i."""
     family = RandomOperator(draw=lambda rng: 0, apply=lambda x, e: (1 - h) * x + h * e, vectorized=True)
     units = np.array([[Fraction(int(i == j)) for j in range(N)] for i in range(N)], dtype=object)
-    found = iterates(Operators(family, list(units[:, :, None]), replicas=N), np.array([Fraction(0)]), order)
-    weights = found[:, 1:, 0]
+    result = iterates(Operators(family, list(units[:, :, None]), replicas=N), np.array([Fraction(0)]), order)
+    weights = result[:, 1:, 0]
     return [[sum(weights[:, n] * weights[:, m], Fraction(0)) for m in range(N)] for n in range(N)]
 
 
@@ -82,7 +82,7 @@ def chance(h: float, start: float, c: float, n: int, N: int, order: Order, below
 
 
 def check(h: Fraction, start: float, c: float, n: int, N: int, exchanged: bool = False) -> Verdict:
-    """Both inequalities at (n, N), and the number of covariances that differ from the claim, with threshold 1/2.
+    """Check both inequalities at (n, N), and count the covariances that differ from the claim (threshold 1/2).
 
     ``exchanged`` puts each order in the other's place.
     """
@@ -111,7 +111,7 @@ def _pairs(A: list[list[Fraction]], B: list[list[Fraction]]) -> Iterator[tuple[F
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h on both sides of 1, starts and levels on both sides of the minimum, paths of 2 to 4 maps."""
+    """Yield cases: h on both sides of 1, starts and levels on both sides of the minimum, paths of 2 to 4 maps."""
     for h in (Fraction(3, 10), Fraction(1, 2), Fraction(7, 5), Fraction(8, 5)):
         for _ in range(2 if tier == "standard" else 12):
             n = int(rng.integers(1, 3))
@@ -138,7 +138,7 @@ def bits(p: Fraction, n: int, N: int, order: Order) -> tuple[Fraction, Fraction]
 
 
 def check_printed(p: Fraction = Fraction(1, 3), n: int = 2, N: int = 7) -> Verdict:
-    """The other half of the row, over all words: bits decide a half-line, and a chain reverses the roles.
+    """Check the other half of the row over all words: bits decide a half-line, and a chain reverses the roles.
 
     For x/2 + b/2 from 0 the half-line {theta < 1/2} is decided by the outermost bit: forward enters by N with chance
     1 - (1-p)^N and stays with p^(N-n+1), backward both with p = mu{theta < 1/2}. Measured and claimed are the chances

@@ -1,4 +1,4 @@
-"""Section 4, what it does not say: hitting times. The forward path reaches a target that the backward path may never.
+"""Beyond Section 4: hitting times. The forward path reaches every target; the backward path may never reach one.
 
 Problem
     Constant maps (Example 2.4): T_i jumps to one of M points with given weights; the target is hit when the iterate is
@@ -56,7 +56,7 @@ def check(weights: Sequence[Fraction], n: int) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Example 2.4 and up to four points; all words up to length 9."""
+    """Yield cases: Example 2.4 and up to four points; all words up to length 9."""
     yield {"weights": [Fraction(1, 2)] * 2, "n": 9}
     for _ in range(6 if tier == "standard" else 40):
         M = int(rng.integers(2, 5))
@@ -66,7 +66,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     h: float = 0.1, start: float = 3.0, target: float = 0.05, N: int = 400, replicas: int = 2000, seed: int = 0
 ) -> Verdict:
-    """Fraction of AR(1) paths that never come close to the minimum in N steps: backward (measured) and forward.
+    """Compare the shares of AR(1) paths that never come close to the minimum: backward (measured) and forward.
 
     Test: each fraction is within Hoeffding's deviation (half the false alarm rate each) of its probability; it holds if
     the backward probability is surely larger. False alarm 1e-9; a difference of probabilities above four deviations is

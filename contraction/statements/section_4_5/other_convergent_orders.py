@@ -32,7 +32,7 @@ NAME, ROWS = "other_convergent_orders", (71,)
 
 
 def inserted(depth: Callable[[int], int]) -> CustomOrder:
-    """The order that puts map n under min(depth(n), n-1) maps of word n-1, at every n."""
+    """Return the order that puts map n under min(depth(n), n-1) maps of word n-1, at every n."""
     words: list[tuple[int, ...]] = [()]
 
     def word(n: int) -> tuple[int, ...]:
@@ -55,7 +55,7 @@ ORDERS: dict[str, Callable[[], Order]] = {
 
 
 def agreement(first: Sequence[int], second: Sequence[int]) -> int:
-    """Number of outermost maps that two words share."""
+    """Return the number of outermost maps that two words share."""
     p = 0
     for a, b in zip(first, second, strict=False):
         if a != b:
@@ -70,7 +70,7 @@ def bound(k: Fraction, p: int, D: Fraction) -> Fraction:
 
 
 def attained(k: Fraction, p: int, D: Fraction, inner: int) -> tuple[Fraction, Fraction]:
-    """The distance of two words that share p maps x -> k x and go on with ``inner`` maps k x + D, or k x - D.
+    """Return the distance of two words that share p maps x -> k x and go on with ``inner`` maps k x + D, or k x - D.
 
     It is computed from the package's iterates; the second number is what it must be, the bound times 1 - k^inner, which
     tends to 1.
@@ -84,7 +84,10 @@ def attained(k: Fraction, p: int, D: Fraction, inner: int) -> tuple[Fraction, Fr
 
 
 def values(order: Order, k: Fraction, shifts: Sequence[Fraction], theta0: Fraction) -> list[Fraction]:
-    """Iterates 0 … N of T_i(x) = theta_0 + b_i + k |x - theta_0|, exactly: factor k, displacement |b_i| at theta_0."""
+    """Return iterates 0 … N of T_i(x) = theta_0 + b_i + k |x - theta_0|, exactly.
+
+    Factor k, displacement |b_i| at theta_0.
+    """
     family = RandomOperator(draw=lambda rng: shifts[0], apply=lambda x, b: theta0 + b + k * np.abs(x - theta0))
     return iterates(Operators(family, list(shifts)), np.array([theta0], dtype=object), order)[:, 0].tolist()
 
@@ -95,11 +98,11 @@ def consistent_words(n: int) -> list[tuple[int, ...]]:
     A word is a permutation of 1 … m at every m <= n, and begins with the one before. All permutations are tried at each
     step.
     """
-    found: list[tuple[int, ...]] = [()]
+    result: list[tuple[int, ...]] = [()]
     for m in range(1, n + 1):
-        before = set(found)
-        found = [w for w in itertools.permutations(range(1, m + 1)) if w[:-1] in before]
-    return found
+        before = set(result)
+        result = [w for w in itertools.permutations(range(1, m + 1)) if w[:-1] in before]
+    return result
 
 
 def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: Fraction = Fraction(0)) -> Verdict:
@@ -112,23 +115,23 @@ def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: F
     theta, N = values(chosen, k, shifts, theta0), len(shifts)
     D = max((abs(b) for b in shifts), default=Fraction(0))
     words = [()] + [tuple(chosen.word(n)) for n in range(1, N + 1)]
-    found: list[tuple[bool, Fraction, Fraction, str]] = []
+    result: list[tuple[bool, Fraction, Fraction, str]] = []
     agreements = set()
     for m in range(1, N + 1):
         for n in range(m):
             p = agreement(words[n], words[m])
             agreements.add(p)
             pair = abs(theta[m] - theta[n]), bound(k, p, D)
-            found.append((pair[0] > pair[1], *pair, "words that agree outside"))
+            result.append((pair[0] > pair[1], *pair, "words that agree outside"))
     for p in sorted(agreements):
         reached, predicted = attained(k, p, D, N)
-        found.append((reached != predicted, reached, bound(k, p, D), "attained by all +D against all -D"))
-    worst = max(found, key=lambda f: (f[0], f[1] / f[2] if f[2] else Fraction(0)), default=(False, D, D, ""))
+        result.append((reached != predicted, reached, bound(k, p, D), "attained by all +D against all -D"))
+    worst = max(result, key=lambda f: (f[0], f[1] / f[2] if f[2] else Fraction(0)), default=(False, D, D, ""))
     return Verdict(
         NAME,
         ROWS,
         "upper",
-        not any(f[0] for f in found),
+        not any(f[0] for f in result),
         float(worst[1]),
         float(worst[2]),
         part=worst[3],
@@ -138,7 +141,7 @@ def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: F
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Every order of `ORDERS`, k from 0 to 19/20, up to 24 maps."""
+    """Yield cases: every order of `ORDERS`, k from 0 to 19/20, up to 24 maps."""
     for order in ORDERS:
         for k in (Fraction(0), Fraction(19, 20), *(Fraction(int(rng.integers(1, 20)), 20) for _ in range(2))):
             N = int(rng.integers(2, 16 if tier == "standard" else 40))
@@ -153,7 +156,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     k: Fraction = Fraction(1, 2), N: int = 60, seed: int = 0, orders: Sequence[str] = tuple(ORDERS)
 ) -> Verdict:
-    """The printed sentence, and beyond it the orders other than backward whose iterates settle (their number).
+    """Check the printed sentence, and count the orders other than backward whose iterates settle.
 
     The sentence: `consistent_words` up to n = 6 are those of the backward order alone. Settled: the exact diameter of
     iterates N/2 … N is at most 2 k^p D/(1-k) with p, the least agreement among their words, at least sqrt(N)/2, and the
@@ -161,7 +164,7 @@ def check_printed(
     """
     rng = np.random.default_rng(seed)
     shifts = [random_fraction(rng, -2, 2, 8) for _ in range(N)]
-    found, note = 0, []
+    result, note = 0, []
     for name in orders:
         order = ORDERS[name]()
         tail = values(order, k, shifts, Fraction(0))[N // 2 :]
@@ -169,15 +172,15 @@ def check_printed(
         diameter = max(tail) - min(tail)
         consistent = p >= N**0.5 / 2 and diameter <= bound(k, p, max(map(abs, shifts)))
         if consistent and any(tuple(order.word(n)) != tuple(range(1, n + 1)) for n in range(1, N + 1)):
-            found += 1
+            result += 1
             note.append(f"{name}: diameter {float(diameter):.1e} beyond n = {N // 2}")
     alone = all(consistent_words(n) == [tuple(range(1, n + 1))] for n in range(1, 7))
     return Verdict(
         NAME,
         ROWS,
         "beyond",
-        found > 0 and alone,
-        found,
+        result > 0 and alone,
+        result,
         0.0,
         seed=seed,
         note="consistent at each training step: the backward order alone, by trying all orders of up to 6 maps; "

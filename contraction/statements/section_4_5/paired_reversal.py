@@ -7,8 +7,8 @@ Guarantee (Exact)
     permutation of the batches, so two orders are O(h³) apart, where the words T_1 … T_n alone are h² apart. The
     coefficient of h³ depends on the order for generic fields (Nguyen, Phan and Kalagnanam, arXiv 2604.00260).
 Smallest wrong claim that is detected
-    Coefficients are compared exactly, so any: the middle map once (an odd palindrome, whose orders differ already at
-    h), one epoch without its reversal, 2V'V without the correction.
+    Coefficients are compared exactly, so every wrong claim is detected, such as the middle map once (an odd palindrome,
+    whose orders differ already at h), one epoch without its reversal, 2V'V without the correction.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def paired(order: Word) -> Word:
 
 
 def odd(order: Word) -> Word:
-    """The same with the middle map once."""
+    """Return the same with the middle map once."""
     return [*order, *order[-2::-1]]
 
 
 def once(order: Word) -> Word:
-    """The order itself."""
+    """Return the order itself."""
     return order
 
 
@@ -54,7 +54,7 @@ def claimed(fields: Sequence[ex.VectorField], theta: np.ndarray) -> tuple[list[F
 
 
 def check(n: int, seed: int, reuse: Reuse = paired) -> Verdict:
-    """The first two coefficients of every order of n polynomial fields against the claim, which names no order.
+    """Compare the first two coefficients of every order of n polynomial fields with the claim, which names no order.
 
     The word is composed directly as polynomials in h, and expanded by the package's trees and by its Taylor arithmetic.
     """
@@ -64,11 +64,11 @@ def check(n: int, seed: int, reuse: Reuse = paired) -> Verdict:
     measured, expected, parts = [], [], []
     for order in permutations(range(1, n + 1)):
         word = reuse(order)
-        found = composed(tables, word, theta, 2)
+        result = composed(tables, word, theta, 2)
         trees = ex.word_coefficients(fields, word, theta, 2)
         taylor = ex.word_series(fields, word, theta, 2)
         for name, (one, two) in (
-            ("composed", (found[1], found[2])),
+            ("composed", (result[1], result[2])),
             ("by trees", (list(trees[0]), list(trees[1]))),
             ("by Taylor arithmetic", (list(taylor[1]), list(taylor[2]))),
         ):
@@ -88,21 +88,21 @@ def check(n: int, seed: int, reuse: Reuse = paired) -> Verdict:
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """One to four fields on Q² (all 24 orders), of degree three and two in turn."""
+    """Yield cases: one to four fields on Q² (all 24 orders), of degree three and two in turn."""
     for n in (1, 2, 3, 4):
         for _ in range(1 if tier == "standard" else 6):
             yield {"n": n, "seed": int(rng.integers(2**31))}
 
 
 def spread(n: int, seed: int, reuse: Reuse, h: Fraction) -> Fraction:
-    """The largest distance (in the sup norm) between two orders of the same n maps at step size h, exactly."""
+    """Return the largest distance (in the sup norm) between two orders of the same n maps at step size h, exactly."""
     fields, theta = fields_of(random_tables(seed, n, degree=2)), point(seed)
     ends = [ex.compose(fields, reuse(order), theta, h) for order in permutations(range(1, n + 1))]
     return max(max(abs(a - b)) for a in ends for b in ends)
 
 
 def check_printed(n: int = 3, seed: int = 0) -> Verdict:
-    """How the spread over orders shrinks when h is halved: by about 4 for one epoch, by about 8 for the paired one.
+    """Check how the spread over orders shrinks when h is halved: by about 4 for one epoch, about 8 for the paired one.
 
     Measured is the second, claimed 8; at h = 2^-20 and below, exactly. Their limits are 4 and 8 because the first
     coefficients on which orders differ are those of h² and h³; these must not vanish.

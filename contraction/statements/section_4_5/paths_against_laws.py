@@ -1,4 +1,4 @@
-"""Section 4, what it does not say: at a fixed n forward and backward iterates have one law, so one performance.
+"""Beyond Section 4: at a fixed n forward and backward iterates have one law, so one performance.
 
 Problem
     i.i.d. (or exchangeable) batches, any maps, any loss or accuracy f, any n: no contraction.
@@ -35,7 +35,7 @@ Loss = Callable[[Sequence[Fraction]], Fraction]
 
 
 def pair_law(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction]) -> Law:
-    """The exact law of (theta_n^F, theta_n^B): points are 2 d numbers."""
+    """Return the exact law of (theta_n^F, theta_n^B): points are 2 d numbers."""
     n = len(next(iter(words)))
     ends = [rows(maps, list(words), theta0, order, at=[n])[:, 0] for order in (Forward(), Backward())]
     return law_of(np.stack(ends, axis=1), words.values())
@@ -50,7 +50,7 @@ def reversal_exchanges(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fra
 
 
 def exchanged(law: Law) -> Law:
-    """The law of the pair in the other order."""
+    """Return the law of the pair in the other order."""
     half = len(next(iter(law))) // 2
     return {(*point[half:], *point[:half]): weight for point, weight in law.items()}
 
@@ -63,14 +63,14 @@ def expected_losses(law: Law, loss: Loss) -> tuple[Fraction, Fraction]:
 
 
 def quartic(center: Fraction) -> Loss:
-    """A loss with many critical points, bounded by nothing: sum of (x² - c)² + x."""
+    """Return a loss with many critical points, bounded by nothing: sum of (x² - c)² + x."""
     return lambda point: sum(((x * x - center) ** 2 + x for x in point), Fraction(0))
 
 
 def by_hand(
     maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], loss: Loss
 ) -> tuple[Law, tuple[Fraction, Fraction]]:
-    """The law of the pair and both expected losses by composing the maps one by one; nothing of the package is used."""
+    """Return the law of the pair and both expected losses, by composing the maps one by one without the package."""
     law: Law = {}
     losses = [Fraction(0), Fraction(0)]
     for word, weight in words.items():
@@ -94,7 +94,7 @@ def check(
     loss: Loss,
     seed: int = 0,
 ) -> Verdict:
-    """The package's pair against the one composed by hand and against the exchanged pair, exactly.
+    """Compare the package's pair with the one composed by hand and with the exchanged pair, exactly.
 
     Measured is the package's expected backward loss, claimed the forward one by hand. ``weights`` may be a law of words
     (exchangeable indices) in place of i.i.d. weights.
@@ -102,9 +102,9 @@ def check(
     words = weights if isinstance(weights, dict) else iid(weights, n)
     law = pair_law(maps, words, theta0)
     forward, backward = expected_losses(law, loss)
-    own, claimed = by_hand(maps, words, theta0, loss)
+    composed, claimed = by_hand(maps, words, theta0, loss)
     right = {
-        "the pair by hand": law == own,
+        "the pair by hand": law == composed,
         "exchangeable": law == exchanged(law),
         "expected losses": backward == claimed[0] and forward == claimed[1],
         "reversal": reversal_exchanges(maps, words, theta0),
@@ -125,7 +125,10 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """2 or 3 nonlinear maps, some of them expanding, in one or two dimensions; all words up to length 6."""
+    """Yield cases: 2 or 3 nonlinear maps, some of them expanding, in one or two dimensions.
+
+    All words up to length 6.
+    """
     for k in range(8 if tier == "standard" else 60):
         M = int(rng.integers(2, 4))
         yield {
@@ -139,7 +142,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 5, seed: int = 0) -> Verdict:
-    """T(θ) = (θ + b)/2, b a fair digit: the law of both iterates is known, uniform on (j + θ_0)/2^n, j < 2^n.
+    """Compare the law of both iterates of T(θ) = (θ + b)/2, b a fair digit, with the uniform law on (j + θ_0)/2^n.
 
     Measured is the package's expected backward loss at step n, claimed the mean over these points, with a loss and a
     start that are drawn. Along a path the orders differ: E(θ_n − θ_{n−1})² is E(b − θ_0)²/4^n backward and

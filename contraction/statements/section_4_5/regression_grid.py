@@ -3,8 +3,8 @@
 Problem
     x_i = -1 + 2i/N, i = 0, …, N (the paper: N = 100).
 Guarantee (Exact)
-    N + 1 distinct points, both ends included, every gap 2/N. What is compared are points made elsewhere: those of a
-    data set (the test gives the ones that the networks are trained on), or else NumPy's ``linspace(-1, 1, N + 1)``.
+    N + 1 distinct points, both ends included, every gap 2/N. The formula is compared with given points: those of a
+    data set (the test passes the training data of the networks), or else NumPy's ``linspace(-1, 1, N + 1)``.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ NAME, ROWS = "regression_grid", (70,)
 
 
 def grid(N: int = 100) -> list[Fraction]:
-    """The points x_i = -1 + 2i/N, i = 0, …, N."""
+    """Return the points x_i = -1 + 2i/N, i = 0, …, N."""
     return [Fraction(-1) + Fraction(2 * i, N) for i in range(N + 1)]
 
 
 def check(N: int = 100, points: ArrayLike | None = None) -> Verdict:
-    """The given points, floats, against x_i = -1 + 2i/N; measured and claimed are their numbers.
+    """Compare the given points, floats with x_i = -1 + 2i/N; measured and claimed are their numbers.
 
     Rounding: a point of a data set is one division, or a multiplication and an addition of numbers up to 2, so it lies
     within 4 u of x_i, u = 2^-53, far less than a gap.
     """
-    found = np.linspace(-1.0, 1.0, N + 1) if points is None else np.asarray(points, dtype=float).ravel()
+    result = np.linspace(-1.0, 1.0, N + 1) if points is None else np.asarray(points, dtype=float).ravel()
     x = grid(N)
-    close = len(found) == len(x) and all(
-        abs(Fraction(float(a)) - b) <= Fraction(4, 2**53) for a, b in zip(found, x, strict=True)
+    close = len(result) == len(x) and all(
+        abs(Fraction(float(a)) - b) <= Fraction(4, 2**53) for a, b in zip(result, x, strict=True)
     )
-    ends = bool(len(found)) and (found[0], found[-1]) == (-1.0, 1.0)
+    ends = bool(len(result)) and (result[0], result[-1]) == (-1.0, 1.0)
     gaps = {b - a for a, b in itertools.pairwise(x)}
-    holds = close and ends and gaps == {Fraction(2, N)} and len(set(found.tolist())) == N + 1
-    return Verdict(NAME, ROWS, "exact", holds, len(set(found.tolist())), N + 1, note=f"N={N}, gaps {gaps}")
+    holds = close and ends and gaps == {Fraction(2, N)} and len(set(result.tolist())) == N + 1
+    return Verdict(NAME, ROWS, "exact", holds, len(set(result.tolist())), N + 1, note=f"N={N}, gaps {gaps}")
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """The paper's N = 100, and others."""
+    """Yield cases: the paper's N = 100, and others."""
     for N in (100, 1, 2, 7, 1000):
         yield {"N": N}
 
 
 def check_printed(printed: int = 100) -> Verdict:
-    """The text counts 100 points; the formula with the indices 0, …, 100 gives 101 different ones in floats too."""
+    """Compare the 100 points of the text with the 101 different points of the formula, in floats too."""
     count = len({-1 + 2 * i / 100 for i in range(101)})
     return Verdict(NAME, ROWS, "refuted", count != printed, count, printed, note="points x_i, i = 0, …, 100")
 

@@ -38,7 +38,9 @@ def settling(paths: NDArray, tolerance: float) -> NDArray:
 
 
 def backward_bound(h: float) -> int:
-    """The least n with k^n <= (1-k)/4, exactly: |theta_N - theta_n| <= k^n h/(1-k) <= h/4 for backward iterates from 0.
+    """Return the least n with k^n <= (1-k)/4, exactly.
+
+    |theta_N - theta_n| <= k^n h/(1-k) <= h/4 for backward iterates from 0.
 
     The logarithms are good to one unit, which integers decide.
     """
@@ -54,7 +56,10 @@ def backward_bound(h: float) -> int:
 
 
 def late_steps(replicas: int) -> int:
-    """m = 1 + log2(replicas/1e-9): one of so many forward paths settles before N - m with probability <= 1e-9."""
+    """Return m = 1 + log2(replicas/1e-9).
+
+    One of so many forward paths settles before N - m with probability at most 1e-9.
+    """
     return 1 + math.ceil(math.log2(replicas / FALSE_ALARM))
 
 
@@ -78,11 +83,16 @@ def check(
     claimed: Callable[[float], int] | None = None,
     late: Callable[[int], int] | None = None,
 ) -> Verdict:
-    """Settling times against their bounds, and the backward bound from below: one path attains it.
+    """Compare settling times with their bounds, and the backward bound from below: one path attains it.
 
     Parts: the backward times are at most the sure bound; the path with extreme noise settles exactly there; the forward
     times are at least N - m: false alarm 1e-9. Orders exchanged would fail surely once N - m exceeds the backward
     bound, which N is required to. The distance of two integers is shown with threshold 1/2.
+
+    Raises
+    ------
+    ValueError
+        If N is not above the backward bound by more than m.
     """
     m, bound = (late or late_steps)(replicas), (claimed or backward_bound)(h)
     if N - m <= bound:
@@ -107,7 +117,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """h = 0.1 with N = 400 as in the figure of the audit, and others on both sides of 1; 1,000 paths."""
+    """Yield cases: h = 0.1 with N = 400 as in the figure of the audit, and others on both sides of 1; 1,000 paths."""
     for h in (0.1, 1.0, 1.8, *rng.uniform(0.1, 1.9, 2 if tier == "standard" else 40)):
         yield {"h": float(h), "N": 400, "replicas": 1000, "seed": int(rng.integers(2**31))}
 

@@ -6,7 +6,7 @@ Problem
 Guarantee (Exact)
     (theta_n^F, T_n, T_1) and (theta_n^B, T_1, T_n) have one law. So the loss on the outermost batch has one law forward
     and backward, and so have the losses on the innermost and on any fixed set; the loss on the newest has not, for it
-    is the outermost forward and the innermost backward. On its outermost batch backward reports batch 1 for ever.
+    is the outermost forward and the innermost backward. The outermost backward batch is 1 at every n.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def loss(batches: Batches, index: NDArray, theta: NDArray) -> NDArray:
 
 
 def expected(chances: NDArray, values: NDArray) -> Fraction:
-    """The mean of values with the given chances."""
+    """Return the mean of values with the given chances."""
     return Fraction(np.sum(chances * values))
 
 
@@ -76,7 +76,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """1 to 3 quadratic batches of different curvature and center, h from 0 to 2, n up to 6."""
+    """Yield cases: 1 to 3 quadratic batches of different curvature and center, h from 0 to 2, n up to 6."""
     for k in range(10 if tier == "standard" else 80):
         M = int(rng.integers(1, 4))
         yield {
@@ -93,7 +93,7 @@ TWO = ((Fraction(1), Fraction(1)), (Fraction(1), Fraction(-1)))
 
 
 def check_printed(batches: Batches = TWO, h: Fraction = Fraction(3, 10), n: int = 6) -> Verdict:
-    """Expected loss on the newest batch at update n: backward (measured) and forward (claimed the same quantity).
+    """Compare the expected loss on the newest batch at update n: backward (measured) and forward (claimed).
 
     Forward has just stepped on it; backward has stepped on it first and on n-1 others since.
     """

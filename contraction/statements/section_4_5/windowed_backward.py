@@ -1,4 +1,4 @@
-"""Section 4 and 5, "intermittent backward": backward inside windows of w maps, each from the end of the one before.
+"""Sections 4 and 5, "intermittent backward": backward inside windows of w maps, each from the end of the one before.
 
 Problem
     iterate n = T_{m+1} … T_n (iterate m), m = w floor((n-1)/w), i.i.d. maps.
@@ -69,7 +69,7 @@ def check(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """w = 3 with n up to 8 as audited, and random windows; two nonlinear maps, any slopes."""
+    """Yield cases: w = 3 with n up to 8 as audited, and random windows; two nonlinear maps, any slopes."""
     for k in range(10 if tier == "standard" else 60):
         w, n = (3, 8 - k) if k < 3 else (int(rng.integers(1, 5)), int(rng.integers(1, 7)))
         parameters = [
@@ -91,22 +91,22 @@ def step_between_ends(h: Fraction, w: int, m: int) -> tuple[Fraction, Fraction]:
     words = all_words(2, (m + 1) * w)
     maps = [affine_map(1 - h, -h), affine_map(1 - h, h)]
     path = rows(maps, words, [Fraction(0)], Windowed(w), at=[m * w, (m + 1) * w])
-    found = Fraction(np.sum((path[:, 1, 0] - path[:, 0, 0]) ** 2)) / len(words)
+    result = Fraction(np.sum((path[:, 1, 0] - path[:, 0, 0]) ** 2)) / len(words)
     a, S = (1 - h) ** w, h / (2 - h)
-    return found, S * ((1 - a) ** 2 * (1 - a ** (2 * m)) + 1 - a * a)
+    return result, S * ((1 - a) ** 2 * (1 - a ** (2 * m)) + 1 - a * a)
 
 
 def check_printed(h: Fraction = Fraction(1, 2), w: int = 3, m: int = 3) -> Verdict:
-    """Beyond "may change … at each reset": the mean square distance of successive window ends (measured) is not 0."""
-    found, formula = step_between_ends(h, w, m)
+    """Check that the mean square distance of successive window ends (measured) is not 0."""
+    result, formula = step_between_ends(h, w, m)
     return Verdict(
         NAME,
         ROWS,
         "beyond",
-        found == formula and found > 0,
-        float(found),
+        result == formula and result > 0,
+        float(result),
         0.0,
-        note=f"quadratic of Section 3.1, h={h}, w={w}: E|θ_{(m + 1) * w} − θ_{m * w}|² is {float(found):.6g}, and "
+        note=f"quadratic of Section 3.1, h={h}, w={w}: E|θ_{(m + 1) * w} − θ_{m * w}|² is {float(result):.6g}, and "
         f"its limit is {2 * h / (2 - h) * (1 - (1 - h) ** w)}",
     )
 

@@ -19,10 +19,6 @@ from contraction.limits.backward import coupling_distance
 X = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 
 
-def exact_exponent(factors, weights):
-    return sum(w * math.log(k) for k, w in zip(factors, weights, strict=True))
-
-
 def test_expanding_on_average_of_the_audit():
     """K in {2, 1/4}: E log K = -.3466, E K = 1.125, rho_(1/3) = .94494."""
     for family in (ExpandingOnAverage(), FiniteFamily([(2.0, 1.0), (0.25, 1.0)])):

@@ -135,10 +135,10 @@ def refused(family: RandomOperator, **more: object) -> str:
 
 def test_what_is_missing_is_named() -> None:
     assert "known.mean_square = 1.2 is not below 1" in refused(ar1(mean_square=1.2, displacement_moment=unit), moment=2)
-    assert "moment=2, which known.mean_square= speaks of" in refused(ar1(mean_square=0.9, displacement_moment=unit))
+    assert "moment=2, for which known.mean_square= is stated" in refused(ar1(mean_square=0.9, displacement_moment=unit))
     assert "Known(displacement_moment=)" in refused(ar1(mean_square=0.9), moment=2)
     each = RandomOperator(lambda rng: rng.choice([0.2, 0.5]), lambda x, u: u * x + 1, lipschitz=lambda u: u)
-    assert "lipschitz= speaks of each map" in refused(each)
+    assert "lipschitz= is stated for each map" in refused(each)
     infinite = refused(families.QuadraticSGD(0.1, lambda rng, size: rng.normal(size=size)), moment=2)
     assert "no bound of it is known" in infinite
     assert "noise whose moments are known" in infinite

@@ -22,13 +22,12 @@ ALLOWED = {
     ("expansions/series.py", "args[0]"),
     ("laws/_words.py", "x"),  # rationals of other packages
     ("laws/calibrated.py", "self"),
-    ("laws/enumerate.py", "index_law"),  # any object with words(n)
     ("plots/gallery.py", "importlib.import_module(module)"),
     ("values.py", "self"),
     ("values.py", "other"),
     ("statements/library/__init__.py", "module"),
     ("statements/library/__init__.py", "top"),
-    ("statements/library/limits.py", "found"),  # a field of a result
+    ("statements/library/limits.py", "result"),  # a field of a result
     ("statements/library/oracle.py", "importlib.import_module(module)"),
     ("statements/records.py", "self"),
 }

@@ -13,10 +13,12 @@ from contraction.laws import (
     ExactLaw,
     compare_laws,
     compare_orders,
+    exact_bracket,
     exact_law,
     exact_laws,
     exchangeable_pair,
     is_stationary,
+    merged_law,
     pair_law,
     push_forward,
     reversible,
@@ -221,6 +223,34 @@ def test_iid_words_as_weights_or_as_a_law():
     weights = [F(1, 3), F(2, 3)]
     assert word_law(IID(weights), 3) == word_law(weights, 3)
     assert reversible(IID(weights), 3)
+
+
+@pytest.mark.parametrize(
+    "law", [Cyclic(2), Cyclic(3), Reshuffled(2), ShuffledOnce(3), IID([F(1, 3), F(2, 3)])], ids=repr
+)
+@pytest.mark.parametrize("n", range(5))
+def test_the_answer_of_an_index_law_is_that_of_its_law_of_words(law, n):
+    """`reversible`, `IndexLaw.is_reversible` and the comparison of the two laws of words give one answer."""
+    words = word_law(law, n)
+    expected = compare_laws(words, words.image(lambda word: word[::-1]))
+    answer = reversible(law, n)
+    assert answer.equal == expected.equal == law.is_reversible(n)
+    assert answer.total_variation == expected.total_variation
+    if not answer:
+        assert answer.masses == (words.get(answer.atom, 0), words.get(answer.atom[::-1], 0))
+        assert answer.masses[0] != answer.masses[1]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_laws_of_independent_maps_refuse_other_laws_of_words(size):
+    """A fresh shuffle of the maps has words, but no weights that hold at every position independently."""
+    shuffled_maps = FiniteFamily(BERNOULLI if size == 2 else [*BERNOULLI, (F(1, 3), F(1))], law=Reshuffled(size))
+    with pytest.raises(ValueError, match=r"needs independent maps, got Reshuffled\(.*use exact_law"):
+        merged_law(shuffled_maps, 2)
+    with pytest.raises(ValueError, match="needs independent maps"):
+        push_forward(ExactLaw({0: 1}), shuffled_maps)
+    with pytest.raises(TypeError, match="exact_bracket needs affine maps"):
+        exact_bracket([lambda x: x / 2], 2)
 
 
 # --- a negative control

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contraction.maps.orders import Backward, Forward
 from contraction.statements.appendix_e import coordinates_are_dependent as statement
+from contraction.statements.cases.exact_words import overlap
 
 fractions = st.fractions(-2, 2, max_denominator=4)
 
@@ -47,7 +48,7 @@ def test_marginals_alone_do_not_determine_the_joint_law():
     """Equal marginal laws of every coordinate are less than equal joint laws, which the check compares."""
     together = {(0, 0): Fraction(1, 2), (1, 1): Fraction(1, 2)}
     apart = {(0, 1): Fraction(1, 2), (1, 0): Fraction(1, 2)}
-    assert statement.overlap(together, apart) == 0
+    assert overlap(together, apart) == 0
 
 
 @pytest.mark.control
