@@ -49,7 +49,7 @@ def _arguments() -> argparse.ArgumentParser:
         _command(commands, "increments", "estimate, from forward runs, how far apart backward iterates n and n + k are")
     )
 
-    _study_arguments(_command(commands, "study", "run one of our own studies of small networks; a stopped one resumes"))
+    _study_arguments(_command(commands, "study", "run a study of small networks; a stopped study resumes"))
 
     commands.add_parser("order-test", help="tell which law the order of recorded indices has", add_help=False)
     commands.add_parser("plot", help="draw a figure", add_help=False)
@@ -84,21 +84,28 @@ def _arguments() -> argparse.ArgumentParser:
 def _run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figure's)")
-    run.add_argument("--reduced", action="store_true", help="a smaller form for a laptop, labelled so (fig2, 8, 9, 12)")
+    run.add_argument(
+        "--reduced",
+        action="store_true",
+        help="run a smaller form that a laptop can compute; plots say so (fig2, fig8, fig9, fig12)",
+    )
     forms = ", ".join(kind.form for kind in KINDS.values())
-    run.add_argument("--orders", nargs="+", help=f"of {forms} (default: the figure's, with its baselines)")
+    run.add_argument(
+        "--orders", nargs="+", help=f"names of the forms {forms} (default: the figure's, with its baselines)"
+    )
     run.add_argument("--no-baselines", action="store_true", help="leave out polyak, ema and decayed")
     run.add_argument("--steps", type=int, help="number of steps of each curve (default: the figure's)")
     run.add_argument("--every", type=int, help="record every EVERY-th iterate (default: the figure's)")
     run.add_argument(
         "--diagnostics-every",
         type=int,
-        help="measure increments and couplings at every such iterate, 0 for never (default: the figure's)",
+        metavar="N",
+        help="measure increments and couplings at every N-th iterate; 0 for none (default: the figure's)",
     )
     run.add_argument(
         "--device", default="auto", help="cpu, cuda, cuda:1, or auto for a GPU if there is one (default: auto)"
     )
-    run.add_argument("--dtype", choices=DTYPES, help="of parameters and inputs (default: the experiment's)")
+    run.add_argument("--dtype", choices=DTYPES, help="type of parameters and inputs (default: the experiment's)")
     run.add_argument(
         "--set",
         action="append",
@@ -110,7 +117,7 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
         "--engine",
         default="auto",
         choices=("auto", "step", "mlp", "compiled", "channels_last", "ensemble"),
-        help="how steps are computed; auto takes the fastest that can (default: auto)",
+        help="how steps are computed; auto uses the fastest engine that can run the step (default: auto)",
     )
     run.add_argument(
         "--chunk",
@@ -123,7 +130,7 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
         help="number of worker processes; 0 for this process (default: one per core; 0 for short runs and on a GPU)",
     )
     run.add_argument(
-        "--dask", metavar="ADDRESS", help="scheduler of a dask.distributed cluster (default: this machine alone)"
+        "--dask", metavar="ADDRESS", help="address of a dask.distributed scheduler (default: this machine only)"
     )
     run.add_argument(
         "--time-limit",
@@ -144,8 +151,10 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
 
 
 def _increments_arguments(increments: argparse.ArgumentParser) -> None:
-    increments.add_argument("figure", help="whose experiment is trained: fig2 … fig13, or digits (see list)")
-    increments.add_argument("--draws", type=int, default=8, help="seeds 0 … DRAWS - 1 (default: 8)")
+    increments.add_argument("figure", help="the figure whose experiment is trained: fig2 … fig13, or digits (see list)")
+    increments.add_argument(
+        "--draws", type=int, default=8, help="number of draws, the seeds 0 … DRAWS - 1 (default: 8)"
+    )
     increments.add_argument("--steps", type=int, help="the last n (default: the figure's)")
     increments.add_argument("--every", type=int, default=50, help="measure at every EVERY-th step (default: 50)")
     increments.add_argument(
@@ -154,7 +163,7 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[1, 10, 100, 300, 1000],
         metavar="K",
-        help="the k (default: 1 10 100 300 1000)",
+        help="the values of k (default: 1 10 100 300 1000)",
     )
     increments.add_argument("--device", default="auto", help="as in run (default: auto)")
     increments.add_argument(
@@ -165,7 +174,7 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
 
 
 def _study_arguments(study: argparse.ArgumentParser) -> None:
-    study.add_argument("name", nargs="?", help="which study (default: list them)")
+    study.add_argument("name", nargs="?", help="name of a study (default: list the studies)")
     study.add_argument("--seeds", type=int, help="number of seeds or replicates (default: the study's)")
     study.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     study.add_argument("--data-dir", help="folder with Fashion-MNIST's files (default: as in run)")
@@ -286,7 +295,7 @@ def _increments(args: argparse.Namespace) -> int:
     from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
-    found = measure_increments(
+    increments = measure_increments(
         catalogue.EXPERIMENTS[figure.experiment].override(_changes(args)),
         range(args.draws),
         steps=args.steps or figure.steps,
@@ -298,8 +307,8 @@ def _increments(args: argparse.Namespace) -> int:
         report=lambda n: print(f"n = {n}", file=sys.stderr),
     )
     path = args.out / f"increments-{figure.experiment}.npz"
-    found.save(path)
-    print(*summary(found), path, sep="\n")
+    increments.save(path)
+    print(*summary(increments), path, sep="\n")
     return 0
 
 

@@ -10,7 +10,8 @@ __all__ = ["available_cores"]
 def available_cores() -> int:
     """Return the number of cores this process may use.
 
-    On Linux that is the number it is bound to; elsewhere, where Python cannot tell, the number the machine has.
+    On Linux these are the cores that the process is bound to. Other systems do not tell Python, and there it is the
+    number of cores of the machine.
     """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

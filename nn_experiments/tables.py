@@ -6,16 +6,16 @@ import csv
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias  # Any: pandas is optional, and so are its types
 
 __all__ = ["DataFrame", "data_frame", "write_csv"]
 
-#: A ``pandas.DataFrame``; pandas is optional, and so are its types.
+#: A ``pandas.DataFrame``.
 DataFrame: TypeAlias = Any
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as CSV: numbers so that they are read back bit by bit, an empty cell for None."""
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as CSV, floating point numbers with all their digits, and None as an empty cell."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -24,7 +24,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
             writer.writerow(["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in cells])
 
 
-def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+def data_frame(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> DataFrame:
     """Return rows as a pandas data frame.
 
     Raises

@@ -364,7 +364,7 @@ MISTAKES = (
     Mistake(
         "a policy that settles and goes on",
         "nn_experiments/engine/policies.py",
-        "stopped = (n, state, run)",
+        "stopped = (n, state, segment)",
         "pass",
         "tests/nn/runs/test_network_curves.py::test_stop_when_settled[contracting-True]",
     ),
@@ -406,7 +406,7 @@ MISTAKES = (
     Mistake(
         "gradients of earlier steps unseen in a training function",
         "nn_experiments/training/from_loop.py",
-        "    _check_gradients(own, state, few[0])\n",
+        "    _check_gradients(user, state, few[0])\n",
         "",
         "tests/nn/training/test_from_loop.py::test_what_cannot_be_replayed_is_refused_with_the_reason[no zero_grad]",
     ),

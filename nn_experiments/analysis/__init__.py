@@ -1,4 +1,4 @@
-"""What results say: numbers of a path, comparisons over seeds, and a verdict for each of the paper's claims (no torch).
+"""Analysis of results: numbers of a path, comparisons over seeds, and a verdict on each claim of the paper (no torch).
 
 >>> from nn_experiments import load  # doctest: +SKIP
 >>> from nn_experiments.paper import catalogue
@@ -27,12 +27,12 @@ __all__ = ["Circumstances", "Finding", "Pairing", "circumstances", "findings"]
 
 
 def findings(curves: Curves, figure: Figure) -> list[Finding]:
-    """Return a finding for each claim of a figure, agreement and disagreement alike.
+    """Return a finding for each claim of a figure, whether the results agree with it or not.
 
     Raises
     ------
     ValueError
-        If the figure's orders were not recorded on common iterates.
+        If one of the figure's orders was not recorded, or the orders have no common iterates.
     """
     if compares_steps(figure.orders):
         return regulariser_findings(curves, figure)
@@ -45,12 +45,12 @@ def findings(curves: Curves, figure: Figure) -> list[Finding]:
     if figure.section == "-":
         place = "not in the paper"
     resets = other.startswith("reset") and pair.start > 0
-    found = [other_point(pair, figure.claim)] if resets else []
+    rows = [other_point(pair, figure.claim)] if resets else []
     sentence = (place, figure.claim) if not other.startswith("reset") else ("Section 5", _WINDOW)
-    found += variability(pair, *sentence)
+    rows += variability(pair, *sentence)
     iid = curves.experiment.get("experiment", {}).get("sampling", "iid") == "iid"
-    found += [fixed_steps(pair, iid=iid), *passages(pair), best(pair), settling_times(pair)]
-    return [*found, *points(pair), *baselines(pair)]
+    rows += [fixed_steps(pair, iid=iid), *passages(pair), best(pair), settling_times(pair)]
+    return [*rows, *points(pair), *baselines(pair)]
 
 
 _WINDOW = (

@@ -1,4 +1,4 @@
-"""What forward training gives at the same cost: averages of its iterates, and a decayed rate (no torch)."""
+"""Baselines at the same cost: averages of forward iterates, and a decaying learning rate (no torch)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEDULES = (
 
 
 def weak(name: str) -> str:
-    """Return why a baseline is a weak one, or nothing."""
+    """Return why a baseline is a weak one, or an empty string."""
     if name == "polyak":
         return "a weak baseline: it averages from iterate 1 on, the start included"
     if name.startswith("decayed"):
@@ -31,8 +31,8 @@ def weak(name: str) -> str:
 def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:
     """Return one row per order and baseline: its cost, its level and its variability.
 
-    A row holds the name, the gradients of the last iterate alone and of the recorded path, and the medians over seeds
-    of the window's mean and detrended deviation of the first metric (NaN if one diverged).
+    A row consists of the name, the number of gradients for the last iterate alone and for the recorded path, and the
+    medians over seeds of the mean and the detrended deviation of the first metric in the window (NaN if one diverged).
     """
     metric = pair.figure.metrics[0]
     rows = []
@@ -55,15 +55,15 @@ def baseline_costs(pair: Pairing) -> list[tuple[str, int, int, float, float]]:
 
 
 def baselines(pair: Pairing) -> list[Finding]:
-    """Compare every baseline with the other order, by what is asked: one end value, or a whole path."""
+    """Compare every baseline with the other order, both by its end value and by its whole path."""
     cost = {row[0]: row for row in baseline_costs(pair)}
     names = [name for name in pair.curves.orders if curve_names.parse(name).baseline and name in cost]
     return [_of(pair, name, cost) for name in names if pair.other in cost]
 
 
 def _of(pair: Pairing, name: str, cost: dict[str, tuple[str, int, int, float, float]]) -> Finding:
-    rows, texts, ours, theirs = [], [], cost[pair.other], cost[name]
-    for metric in (one for one in pair.figure.metrics if one in pair.curves.metrics):
+    rows, texts, other, baseline = [], [], cost[pair.other], cost[name]
+    for metric in (name_of_metric for name_of_metric in pair.figure.metrics if name_of_metric in pair.curves.metrics):
         values = Pairing(pair.curves, pair.figure, name, pair.other).at(metric, pair.last)
         if values is None:
             continue
@@ -80,9 +80,9 @@ def _of(pair: Pairing, name: str, cost: dict[str, tuple[str, int, int, float, fl
         return Finding(topic, *SCHEDULES, text, "undecided", "", tuple(rows), compared=(name, pair.other))
     first = label_of(pair.figure.metrics[0])
     measured = (
-        f"End value, {theirs[1]:,} gradients for {name} and {ours[1]:,} for {pair.other}: {'; '.join(texts)}. Path: "
-        f"deviation of {first} about a line over the last {pair.window} steps {theirs[4]:.2g} against {ours[4]:.2g}, "
-        f"for {theirs[2]:,} and {ours[2]:,} gradients."
+        f"End value, {baseline[1]:,} gradients for {name} and {other[1]:,} for {pair.other}: {'; '.join(texts)}. Path: "
+        f"deviation of {first} about a line over the last {pair.window} steps {baseline[4]:.2g} against "
+        f"{other[4]:.2g}, for {baseline[2]:,} and {other[2]:,} gradients."
     )
     if weak(name):
         measured += f" {weak(name)[0].upper()}{weak(name)[1:]}."

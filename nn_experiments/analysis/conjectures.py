@@ -1,4 +1,4 @@
-"""What the studies of the conclusion's conjectures and of influence say (no torch)."""
+"""Findings of the studies of the conclusion's conjectures and of the influence of batches (no torch)."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ _LAST = "In particular the last examples used to produce a parameter iterate see
 
 
 def _numbers(study: Study) -> dict[str, dict[str, NDArray]]:
-    """Return strategy -> name -> (seed,): the end's loss and error, the deviation of the last points, and stopping.
+    """Return strategy -> name -> (seed,): loss and error at the end, deviation of the last points, and stopping.
 
-    Stopping takes the point of the path with the lowest loss on the choosing half; ``stopped`` is its loss on the other
-    half, and ``regret`` what that exceeds the lowest loss of the path there by.
+    Early stopping takes the point of the path with the lowest loss on the first half of the test images. ``stopped`` is
+    its loss on the second half, and ``regret`` the difference to the lowest loss of the path on that half.
     """
-    found = {}
+    numbers = {}
     for name, curve in zip(study.about["strategies"], study["curves"], strict=True):
         chosen = np.nanargmin(curve[..., 0], axis=1)
         stopped = np.take_along_axis(curve[..., 2], chosen[:, None], 1)[:, 0]
-        found[name] = {
+        numbers[name] = {
             "loss": curve[:, -1, 2],
             "error": curve[:, -1, 3],
             "deviation": np.nanstd(np.diff(curve[:, -WINDOW:, 2], axis=1), axis=1),
             "stopped": stopped,
             "regret": stopped - np.nanmin(curve[..., 2], axis=1),
         }
-    return found
+    return numbers
 
 
 def conjecture_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row a strategy, at equal gradients."""
+    """Return the header and one row per strategy, all with the same number of gradients."""
     header = (
         "strategy",
         "gradients of the path",
@@ -70,45 +70,46 @@ def conjecture_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]
         "regret of stopping by the other half",
     )
     lines = []
-    for k, (name, own) in enumerate(_numbers(study).items()):
-        numbers = [spread(own[key].tolist()) for key in ("loss", "error", "deviation", "regret")]
+    for k, (name, values) in enumerate(_numbers(study).items()):
+        numbers = [spread(values[key].tolist()) for key in ("loss", "error", "deviation", "regret")]
         lines.append((name, f"{int(study['gradients'][k]):,}", f"{int(study['steps'][k]):,}", *numbers))
     return header, lines
 
 
-def _lower(ours: NDArray, theirs: NDArray) -> str:
-    return f"{int((ours < theirs).sum())} of {len(ours)}"
+def _lower(values: NDArray, others: NDArray) -> str:
+    return f"{int((values < others).sum())} of {len(values)}"
 
 
 def conjecture_findings(study: Study) -> list[Finding]:
-    """Return a finding for each conjecture."""
-    own, seeds, budget = _numbers(study), study.about["seeds"], study.about["budget"]
+    """Return one finding per conjecture."""
+    values, seeds, budget = _numbers(study), study.about["seeds"], study.about["budget"]
     test = f"n = {seeds} seeds, {budget:,} gradients for every path; counts of seeds, no test"
     rivals = ("suffix mean", "decay to 0", "moving average", "average of snapshots")
-    found = []
+    rows = []
     for name, topic, sentence in (
         ("windows", "Backward in windows", _WINDOWS),
         ("reset if better", "A reset only if it is better", _RESETS),
         ("late backward", "Backward only later", _LATE),
     ):
-        loss = own[name]["loss"]
-        against = "; ".join(f"{rival} {_lower(loss, own[rival]['loss'])}" for rival in ("forward", *rivals))
+        loss = values[name]["loss"]
+        against = "; ".join(f"{rival} {_lower(loss, values[rival]['loss'])}" for rival in ("forward", *rivals))
         steadier = "; ".join(
-            f"{rival} {_lower(own[name]['deviation'], own[rival]['deviation'])}" for rival in ("forward", *rivals)
+            f"{rival} {_lower(values[name]['deviation'], values[rival]['deviation'])}" for rival in ("forward", *rivals)
         )
         step = int(study["steps"][study.about["strategies"].index(name)])
         measured = (
             f"digits: it comes {step:,} steps far. Test loss {spread(loss.tolist())} at the end against "
-            f"{spread(own['forward']['loss'].tolist())} forward and {spread(own['suffix mean']['loss'].tolist())} of "
-            f"the suffix mean. Lower than on seeds: {against}. Steadier in the last steps than: {steadier}."
+            f"{spread(values['forward']['loss'].tolist())} forward and "
+            f"{spread(values['suffix mean']['loss'].tolist())} of the suffix mean. Lower than on seeds: {against}. "
+            f"Steadier in the last steps than: {steadier}."
         )
-        wins = int((loss < own["suffix mean"]["loss"]).sum())
+        wins = int((loss < values["suffix mean"]["loss"]).sum())
         verdict = f"lower test loss than the suffix mean on {wins} of {seeds} seeds, than forward on "
-        verdict += _lower(loss, own["forward"]["loss"])
-        found.append(Finding(topic, _SECTION, sentence, measured, verdict, test))
-    found.append(_stopping(own, seeds, test))
-    found.append(_early(study))
-    return found
+        verdict += _lower(loss, values["forward"]["loss"])
+        rows.append(Finding(topic, _SECTION, sentence, measured, verdict, test))
+    rows.append(_stopping(values, seeds, test))
+    rows.append(_early(study))
+    return rows
 
 
 def _stopping(own: dict[str, dict[str, NDArray]], seeds: int, test: str) -> Finding:
@@ -131,9 +132,10 @@ def _stopping(own: dict[str, dict[str, NDArray]], seeds: int, test: str) -> Find
 
 
 def misranked(values: NDArray) -> float:
-    """Return the chance that the worse of two settings looks better in one run of each; ``values`` (setting, run).
+    """Return the probability that the worse of two settings looks better in one run of each.
 
-    Worse is the one with the higher mean. Ties count one half; all pairs of runs are taken.
+    ``values`` has shape (setting, run). The worse setting is the one with the higher mean. All pairs of runs are
+    counted, ties as one half.
     """
     worse, better = (values[k] for k in np.argsort(-values.mean(1)))
     below = worse[:, None] < better[None, :]
@@ -158,22 +160,22 @@ def _early(study: Study) -> Finding:
 
 
 def reach(study: Study, *, part: float = 0.01) -> list[float]:
-    """Return, for each setting, the first j from which on an exchanged batch hardly moves the iterate.
+    """Return, for each setting, the first j from which on replacing batch j hardly changes the iterate.
 
-    That is by less than ``part`` of the distance of two independent iterates (median over replicates); infinity if
-    no j has this property.
+    "Hardly" means by less than ``part`` of the distance of two independent iterates (median over replicates). The
+    result is infinity if no j has this property.
     """
-    found = []
+    results = []
     for moved, apart in zip(study["parameter"], study["independent"], strict=True):
         small = np.median(moved / apart[:, None], 0) < part
         above = np.flatnonzero(~small)
-        place = above[-1] + 1 if len(above) else 0
-        found.append(float(study["j"][place]) if place < len(small) else float("inf"))
-    return found
+        index = above[-1] + 1 if len(above) else 0
+        results.append(float(study["j"][index]) if index < len(small) else float("inf"))
+    return results
 
 
 def influence_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row a setting: how far the 1st, 10th, … outermost batch moves the iterate."""
+    """Return the header and one row per setting: how far the 1st, 10th, … outermost batch moves the iterate."""
     j = study["j"]
     shown = [int(np.searchsorted(j, k)) for k in (1, 10, 100, int(j[-1]))]
     header = (
@@ -200,8 +202,8 @@ def influence_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]
 
 
 def influence_findings(study: Study) -> list[Finding]:
-    """Return the findings on influence: the bound where k is certified, and what depends on what elsewhere."""
-    j, found, texts, broken, checked = study["j"], [], [], 0, 0
+    """Return the findings on influence: which batches the iterate depends on, and the bound where k is certified."""
+    j, rows, texts, broken, checked = study["j"], [], [], 0, 0
     for k, setting in enumerate(study.about["settings"]):
         factor = float(study["factor"][k])
         if np.isfinite(factor):
@@ -221,19 +223,17 @@ def influence_findings(study: Study) -> list[Finding]:
         name["name"] for name, far in zip(study.about["settings"], reach(study), strict=True) if np.isfinite(far)
     ]
     verdict = f"only the outermost batches matter in {len(settled)} of {len(study.about['settings'])} settings"
-    found.append(
-        Finding("What the backward iterate depends on", _SECTION, _LAST, measured, verdict, "medians; no test")
-    )
+    rows.append(Finding("What the backward iterate depends on", _SECTION, _LAST, measured, verdict, "medians; no test"))
     if checked:
         text = (
             f"exchanging batch j moves the iterate by at most k^(j−1) times what it does right after map j: {broken} "
             f"of {checked} measurements (setting, replicate, j) exceed that."
         )
         verdict = "agrees" if not broken else "rejected: a defect"
-        found.append(
+        rows.append(
             Finding("The influence bound", "Theorem 2.2", _BOUND, text, verdict, "a theorem: one excess is a defect")
         )
-    return found
+    return rows
 
 
 _BOUND = (

@@ -1,4 +1,4 @@
-"""What the study of baselines says: one end value at the cost of N gradients, beside the records (no torch)."""
+"""Findings of the study of baselines: end values at the cost of N gradients (no torch)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _figures(study: Study) -> list[str]:
 
 
 def end_value_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row a figure and way: the end's losses and errors, medians and ranges over seeds."""
+    """Return the header and one row per figure and way: losses and errors at the end, medians and ranges over seeds."""
     lines = []
     for name in _figures(study):
         for k, way in enumerate(study.about["ways"]):
@@ -35,11 +35,11 @@ def end_value_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]
 
 
 def end_value_findings(study: Study) -> list[Finding]:
-    """Return a finding a figure: whether an average, or a decay to 0, ends lower than the last iterate.
+    """Return one finding per figure: whether an average, or a decay to 0, ends lower than the last iterate.
 
-    One iterate n of either order costs n gradients and has one law, so "the last iterate" is forward's and backward's.
+    In both orders iterate n costs n gradients and has the same law, so "the last iterate" stands for both orders.
     """
-    found = []
+    rows = []
     for name in _figures(study):
         ends, ways = study[name], list(study.about["ways"])
         plain = ends[:, 0, 1]
@@ -57,7 +57,7 @@ def end_value_findings(study: Study) -> list[Finding]:
         )
         verdict = f"{ways[best]} lower than the last iterate: {verdict_of(wins, losses, len(ends))}"
         topic = f"One end value: {name.replace('fig', 'Figure ')}"
-        found.append(
+        rows.append(
             Finding(topic, *_SENTENCE, measured, verdict, "the best of three is named after seeing them; no test")
         )
-    return found
+    return rows

@@ -57,7 +57,7 @@ LARGER = {
         "the λ.",
     ),
 }
-#: With fewer seeds a verdict is a count: that all of 4 agree has chance 1/16 if nothing is the matter.
+#: With fewer seeds a verdict is only a count: 4 of 4 seeds agree with probability 1/16 if the order has no effect.
 FEWEST = 5
 
 
@@ -102,9 +102,10 @@ class Finding(Value):
 
 
 def verdict_of(favourable: int, unfavourable: int, n: int, out: Sequence[str] = (), *, what: str = "seeds") -> str:
-    """Return the verdict of n seeds, of which some bear a sentence out, some contradict it, and the others tie.
+    """Return the verdict of n seeds, some of which support a claim, some contradict it, and the others tie.
 
-    ``agrees`` needs all of at least `FEWEST` and none left out; ``disagrees`` that all contradict it.
+    The verdict is ``agrees`` if there are at least `FEWEST` seeds, all of them support the claim and none is left out;
+    ``disagrees`` if all contradict it.
     """
     tied = n - favourable - unfavourable
     ties = f", {tied} tied" if tied else ""
@@ -122,7 +123,7 @@ def verdict_of(favourable: int, unfavourable: int, n: int, out: Sequence[str] = 
 
 
 def by_chance(favourable: int, n: int) -> str:
-    """Return what a count of seeds is worth: the chance of at least so many if either order were as likely."""
+    """Return a text with the probability of at least this count if both orders were equally likely to come first."""
     if n == 0:
         return "no seed is left to count"
     chance = sum(np.prod([(n - j) / (j + 1) for j in range(k)]) for k in range(favourable, n + 1)) / 2.0**n
@@ -133,7 +134,7 @@ def by_chance(favourable: int, n: int) -> str:
 
 
 def left_out(row: Comparison) -> str:
-    """Return a sentence on the seeds that a comparison leaves out; nothing if there are none."""
+    """Return a sentence about the seeds that a comparison leaves out, or an empty string."""
     return f" Left out, and shown: {'; '.join(row.left_out)}." if row.left_out else ""
 
 

@@ -1,4 +1,4 @@
-"""What the study of one law says: exact tests at fixed n, their control, and the variance within paths (no torch)."""
+"""Findings of the study of one law: exact tests at fixed n, their control, and the variance within paths (no torch)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class LawTests(Value):
     mean, spread
         (n, metric): p-values for the mean, and for the distance from the common median.
     energy
-        (n,): p-values of the energy distance of the kept logits, by swapping the pair of each seed.
+        (n,): p-values of the energy distance of the recorded logits, by swapping the pair of each seed.
     control
-        (n, metric): p-values for the mean, forward n against backward 1.2 n.
+        (n, metric): p-values for the mean of forward iterate n against backward iterate 1.2 n.
     halfwidth
-        (n, metric): half the width of the 95 % interval of the mean difference, over the law's deviation.
+        (n, metric): half the width of the 95 % interval of the mean difference, divided by the law's deviation.
     level
-        Of each test, so that any false alarm among all but the control has chance at most 0.05.
+        Level of each test, such that the probability of any false alarm among all but the control is at most 0.05.
     seeds
         Number of pairs.
     """
@@ -63,14 +63,14 @@ def law_tests(study: Study) -> LawTests:
     """
     n, values = study["n"], study["values"]  # (seed, order, n, metric)
     at = [int(n[-1] * k / 4) for k in QUARTERS]
-    later = [round(CONTROL * one) for one in at]
-    missing = [one for one in (*at, *later) if one not in n]
+    later = [round(CONTROL * k) for k in at]
+    missing = [k for k in (*at, *later) if k not in n]
     if missing:
         raise ValueError(f"the tests need iterates {', '.join(map(str, missing))}, which were not recorded")
-    place, after = np.searchsorted(n, at), np.searchsorted(n, later)
-    forward, backward, control = values[:, 0, place], values[:, 1, place], values[:, 1, after]
-    both = np.stack([forward, backward], 1)
-    middle = np.median(both.reshape(-1, *both.shape[2:]), axis=0)
+    columns, after = np.searchsorted(n, at), np.searchsorted(n, later)
+    forward, backward, control = values[:, 0, columns], values[:, 1, columns], values[:, 1, after]
+    pooled = np.stack([forward, backward], 1)
+    middle = np.median(pooled.reshape(-1, *pooled.shape[2:]), axis=0)
     shape = forward.shape[1:]
     tables = {
         "mean": forward - backward,
@@ -80,16 +80,16 @@ def law_tests(study: Study) -> LawTests:
     p = {key: np.array([sign_flip_test(d[:, i, j]).pvalue for i, j in np.ndindex(shape)]) for key, d in tables.items()}
     energy = np.array([_energy_test(study["logits"][:, :, k - 1]) for k in QUARTERS])
     difference = forward - backward
-    half = 1.96 * difference.std(0, ddof=1) / np.sqrt(len(values)) / both.reshape(-1, *shape).std(0, ddof=1)
+    half = 1.96 * difference.std(0, ddof=1) / np.sqrt(len(values)) / pooled.reshape(-1, *shape).std(0, ddof=1)
     level = LEVEL / (2 * p["mean"].size + len(energy))
-    found = {key: value.reshape(shape) for key, value in p.items()}
-    return LawTests(np.array(at), found["mean"], found["spread"], energy, found["control"], half, level, len(values))
+    mean, spread, control = (p[key].reshape(shape) for key in ("mean", "spread", "control"))
+    return LawTests(np.array(at), mean, spread, energy, control, half, level, len(values))
 
 
 def _energy_test(logits: np.ndarray, *, resamples: int = 99_999, seed: int = 0) -> float:
     """Return the p-value of the energy distance of both orders' logits (seed, order, …), by swapping pairs.
 
-    With signs s = ±1 for the swaps, the distance is −sᵀKs/S² up to a constant, K = D_FF − D_FB − D_BF + D_BB.
+    With signs s = ±1 for the swaps, the distance is −sᵀKs/S² up to a constant, where K = D_FF − D_FB − D_BF + D_BB.
     """
     flat = logits.reshape(len(logits), 2, -1).astype(float)
     x, y = flat[:, 0], flat[:, 1]
@@ -109,10 +109,10 @@ def _energy_test(logits: np.ndarray, *, resamples: int = 99_999, seed: int = 0) 
 
 
 def variance_share(values: np.ndarray) -> tuple[float, float]:
-    """Return, for both orders, the part of the variance that lies within paths; ``values`` (seed, order, n).
+    """Return, for both orders, the part of the variance that lies within paths; ``values`` has shape (seed, order, n).
 
-    The mean at each n over seeds and both orders (the law's, which both share) is taken out first, and with it the
-    trend of training; what is left within a path is its variance about its own mean.
+    The mean at each n over seeds and both orders, which estimates the mean of their common law, is subtracted first,
+    and with it the trend of training. The variance within a path is that of the remainder about its own mean.
     """
     centred = values - values.mean((0, 1), keepdims=True)
     within = centred.var(axis=2, ddof=1).mean(0)
@@ -123,8 +123,8 @@ def variance_share(values: np.ndarray) -> tuple[float, float]:
 def one_law_findings(study: Study) -> list[Finding]:
     """Return the findings: one law at a fixed n, and two kinds of path."""
     tests, metrics = law_tests(study), study.about["metrics"]
-    ours = np.concatenate([tests.mean.ravel(), tests.spread.ravel(), tests.energy])
-    rejected = int((ours <= tests.level).sum())
+    pvalues = np.concatenate([tests.mean.ravel(), tests.spread.ravel(), tests.energy])
+    rejected = int((pvalues <= tests.level).sum())
     control = int((tests.control <= tests.level).sum())
     steps = ", ".join(map(str, tests.n))
     sentence = (
@@ -133,25 +133,25 @@ def one_law_findings(study: Study) -> list[Finding]:
         "distributed according to the distribution induced by forward trajectories (see Theorem 2.6).",
     )
     measured = (
-        f"{tests.seeds} seeds, n = {steps}: {ours.size} exact sign-flip tests of "
+        f"{tests.seeds} seeds, n = {steps}: {pvalues.size} exact sign-flip tests of "
         f"{', '.join(m.replace('_', ' ') for m in metrics)} (means and spreads) and of the logits (energy distance); "
-        f"{rejected} reject, smallest p {ours.min():.2g}. The mean differences are known to "
+        f"{rejected} reject, smallest p {pvalues.min():.2g}. The mean differences are known to "
         f"±{tests.halfwidth.min():.2g} to ±{tests.halfwidth.max():.2g} deviations of the law (95 %). Control, "
         f"backward at {CONTROL} n: {control} of {tests.control.size} tests of means reject."
     )
     verdict = "equal in law (proved); not contradicted" if not rejected else "rejected: a false alarm or a defect"
     test = (
-        f"n = {tests.seeds} pairs, level 0.05/{ours.size} each, so that any false alarm has chance at most 0.05; "
+        f"n = {tests.seeds} pairs, level 0.05/{pvalues.size} each, so that any false alarm has chance at most 0.05; "
         "smallest possible p 1e-5; the control shows what it can see"
     )
-    found = [Finding("One law at a fixed step", *sentence, measured, verdict, test)]
+    rows = [Finding("One law at a fixed step", *sentence, measured, verdict, test)]
     for name in ("test_loss", "test_error"):
-        found.append(_paths(study, name, metrics.index(name)))
-    return found
+        rows.append(_paths(study, name, metrics.index(name)))
+    return rows
 
 
-def _paths(study: Study, name: str, place: int) -> Finding:
-    n, values = study["n"], study["values"][..., place]
+def _paths(study: Study, name: str, metric: int) -> Finding:
+    n, values = study["n"], study["values"][..., metric]
     kept = n > n[-1] * (1 - WINDOW)
     path = np.log(values[:, :, kept]) if name.endswith("_loss") else values[:, :, kept]
     x = n[kept] - n[kept].mean()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.values import Value
 from nn_experiments.analysis.finding import EMULATES, LARGER, Finding, spread, verdict_of
 from nn_experiments.analysis.pairing import label_of, smaller_is_better
 from nn_experiments.analysis.seeds import Comparison, compare
@@ -19,13 +21,13 @@ from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, Figure
 from nn_experiments.results.curves import Curves
 
-__all__ = ["Ends", "distance_to_mean_over_orders", "ends", "rate_share", "regulariser_findings"]
+__all__ = ["Ends", "distance_to_mean_over_orders", "ends", "rate_and_parts", "rate_share", "regulariser_findings"]
 
 _BEST = "The best of {} values of λ is picked after seeing them, on the same curve, which favours the regulariser."
 
 
-@dataclass(frozen=True)
-class Ends:
+@dataclass(frozen=True, eq=False)
+class Ends(Value):
     """Values of curves at one iterate, or at the last ones of equal cost; smaller is better.
 
     Attributes
@@ -215,10 +217,15 @@ def _larger(found: Ends, curves: Curves, figure: Figure) -> Finding:
     return Finding(topic, *LARGER[parts], measured, verdict, _test((comparison,)), (comparison,))
 
 
+def rate_and_parts(curves: Curves) -> tuple[float, int]:
+    """Return the learning rate h of the large batch and the number c of its parts, as the run's settings have them."""
+    experiment = curves.experiment["experiment"]
+    return cast("Mapping[str, float]", experiment["optimizer"])["learning_rate"], cast(int, experiment["parts"])
+
+
 def _emulates(found: Ends, curves: Curves) -> Finding:
     """Judge whether the step with the printed λ is nearer to the mean over all orders than the plain step is."""
-    experiment = curves.experiment["experiment"]
-    h, c = experiment["optimizer"]["learning_rate"], experiment["parts"]
+    h, c = rate_and_parts(curves)
     told, nearer = [], []
     settings = {name: rule.multiple * h**2 for name in found.regularised if (rule := _literal(name)) and rule.multiple}
     settings["λ = (h/c)²/2, the derived one"] = (h / c) ** 2 / 2

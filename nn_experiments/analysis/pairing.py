@@ -1,4 +1,4 @@
-"""A figure's reference order and another one, seed by seed, on the iterates both have (NumPy only)."""
+"""The reference order of a figure and another order, seed by seed, on their common iterates (NumPy only)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Pairing", "label_of", "smaller_is_better", "unit_of"]
 
 
 def smaller_is_better(metric: str, values: NDArray) -> NDArray:
-    """Return the values, accuracies turned into error rates."""
+    """Return the values of a metric; accuracies are converted to error rates."""
     return 1 - values if metric.endswith("_accuracy") else values
 
 
 def label_of(metric: str) -> str:
-    """Return what is compared under a metric's name: ``train loss``, ``test error`` (1 − accuracy)."""
+    """Return the label of the compared quantity of a metric: ``train loss``, ``test error`` (1 − accuracy)."""
     return metric.replace("_accuracy", "_error").replace("_", " ")
 
 
@@ -33,12 +33,12 @@ def unit_of(metric: str) -> str:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two orders of one figure's results.
+    """The results of a figure for two orders.
 
     Attributes
     ----------
     curves, figure
-        Where from.
+        The results and the figure.
     reference, other
         Names of the two orders, the first usually ``forward``.
     """
@@ -55,13 +55,13 @@ class Pairing:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The figure's metrics that were recorded, with the paper's loss on the newest batch behind them."""
+        """The figure's metrics that were recorded, followed by the paper's loss on the newest batch."""
         wanted = (*self.figure.metrics, "newest_batch_loss")
         return tuple(name for name in wanted if name in self.curves.metrics)
 
     @property
     def start(self) -> int:
-        """Where the other order's last stretch begins: its reset or switch point, or 0."""
+        """The iterate from which the other order's last path starts: its last reset or switch point, or 0."""
         return path_start(self.other, self.last)
 
     @cached_property
@@ -76,30 +76,31 @@ class Pairing:
 
     @property
     def window(self) -> int:
-        """Length of the window for variability: the figure's, or half of what the other order's last stretch has."""
+        """Length of the window for variability: the figure's, but at most half of the other order's last path."""
         return min(self.figure.window, (self.last - self.start) // 2)
 
     def values(self, metric: str, seed: int) -> tuple[NDArray, NDArray, NDArray]:
         """Return the iterates n <= last that both orders have, and both orders' values (smaller is better)."""
         n, a = self.curves.path(metric, seed=seed, order=self.reference)
         m, b = self.curves.path(metric, seed=seed, order=self.other)
-        both = np.intersect1d(n, m)
-        both = both[both <= self.last]
-        if both.size == 0:
+        common = np.intersect1d(n, m)
+        common = common[common <= self.last]
+        if common.size == 0:
             raise ValueError(f"{self.figure.name}, seed {seed}: {self.reference} and {self.other} share no iterate")
-        a, b = a[np.isin(n, both)], b[np.isin(m, both)]
-        return both, smaller_is_better(metric, a), smaller_is_better(metric, b)
+        a, b = a[np.isin(n, common)], b[np.isin(m, common)]
+        return common, smaller_is_better(metric, a), smaller_is_better(metric, b)
 
     def summaries(self, metric: str) -> list[tuple[PathSummary, PathSummary]]:
-        """Return a pair of path summaries a seed."""
-        found = []
+        """Return a pair of path summaries for each seed."""
+        pairs = []
         for seed in self.curves.seeds:
-            n, a, b = self.values(metric, seed)
-            found.append(tuple(summarise(n, v, self.window, start=self.start) for v in (a, b)))
-        return found
+            n, *values = self.values(metric, seed)
+            first, second = (summarise(n, v, self.window, start=self.start) for v in values)
+            pairs.append((first, second))
+        return pairs
 
     def at(self, metric: str, n: int) -> tuple[NDArray, NDArray] | None:
-        """Return both orders' values (S,) at iterate n; None unless every seed has both."""
+        """Return the values (S,) of both orders at iterate n, or None if a seed lacks one of them."""
         rows = [self.values(metric, seed) for seed in self.curves.seeds]
         if not all(n in grid for grid, _, _ in rows):
             return None

@@ -1,6 +1,6 @@
-"""Every claim that the paper makes about its experiments, and what became of each (no torch).
+"""All claims of the paper about its experiments, with the answer that the results give to each (no torch).
 
-A claim is answered by findings on its figures, or by a study of our own; where there is neither, the row says so.
+A claim is answered by the findings of its figures or by a study; if there is neither, its row says so.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class Claim:
     Attributes
     ----------
     place, sentence
-        Where it stands, verbatim.
+        Where the sentence is in the paper, and its text, verbatim.
     topics
-        Beginnings of the findings' topics that answer it.
+        Beginnings of the topics of findings that answer the claim.
     figures
-        Names of the figures that it is about.
+        Names of the figures that the claim is about.
     studies
-        Names of the studies that it is answered by.
+        Names of the studies that answer the claim.
     note
-        In place of an answer: why there is none, or what is known without one.
+        In place of an answer, or in addition: what is known without results.
     """
 
     place: str
@@ -184,17 +184,17 @@ def claim_rows(
     Parameters
     ----------
     findings
-        Name of a figure -> its findings; a figure that was not run is missing.
+        Name of a figure -> its findings, for the figures that were run.
     studies
-        The same for studies (default: none was run).
+        The same for studies (default: None, no study was run).
     """
     rows = []
     for claim in CLAIMS:
         answers = [f"{_number(name)}: {_of_figure(claim, findings.get(name))}" for name in claim.figures]
         for name in claim.studies:
-            found = (studies or {}).get(name)
-            told = "; ".join(f"{row.topic}: {row.verdict}" for row in found) if found else "not run"
-            answers.append(f"study {name}: {told}")
+            results = (studies or {}).get(name)
+            answer = "; ".join(f"{row.topic}: {row.verdict}" for row in results) if results else "not run"
+            answers.append(f"study {name}: {answer}")
         if claim.note:
             answers.append(claim.note)
         rows.append((claim.place, claim.sentence, ". ".join(answers)))
@@ -205,11 +205,11 @@ def _number(name: str) -> str:
     return name.replace("fig", "Figure ")
 
 
-def _of_figure(claim: Claim, found: Sequence[Finding] | None) -> str:
-    if not found:
+def _of_figure(claim: Claim, findings: Sequence[Finding] | None) -> str:
+    if not findings:
         return "not run"
-    kept = [row for row in found if row.topic.startswith(claim.topics)]
-    told = [f"{row.topic[:1].lower()}{row.topic[1:]}: {row.verdict}" for row in kept if row.verdict != "not measured"]
-    lacking = len(kept) - len(told)
-    told += [f"{lacking} not measured"] if lacking else []
-    return "; ".join(told) or "not measured"
+    rows = [row for row in findings if row.topic.startswith(claim.topics)]
+    texts = [f"{row.topic[:1].lower()}{row.topic[1:]}: {row.verdict}" for row in rows if row.verdict != "not measured"]
+    lacking = len(rows) - len(texts)
+    texts += [f"{lacking} not measured"] if lacking else []
+    return "; ".join(texts) or "not measured"

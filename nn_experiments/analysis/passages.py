@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nn_experiments.analysis.finding import FASTER, FEWEST, Finding, left_out
 from nn_experiments.analysis.finding import verdict_of as count_seeds
@@ -17,7 +18,7 @@ __all__ = ["THRESHOLDS", "passages", "settling_times"]
 
 #: Passages are below these fractions of the value at iterate 0, which both orders share.
 THRESHOLDS = (0.9, 0.5, 0.1, 0.01)
-#: What is proved about each reading (rows 73 and 84 of the audit), and what is not.
+#: What is proved about first and last passages (rows 73 and 84 of the audit), and what is not.
 _PROVED = {
     "first": (
         "At any fixed step both orders are below with the same probability. For Section 3.1's model with normal noise "
@@ -39,7 +40,7 @@ def passages(pair: Pairing) -> list[Finding]:
     return [_passage(pair, "first", first_below), _passage(pair, "last", stays_below)]
 
 
-def _passage(pair: Pairing, which: str, time: Callable) -> Finding:
+def _passage(pair: Pairing, which: str, time: Callable[[NDArray, NDArray, float], float]) -> Finding:
     rows, texts = [], []
     for metric in (name for name in pair.figure.metrics if name in pair.metrics):
         data = [pair.values(metric, seed) for seed in pair.curves.seeds]

@@ -1,8 +1,8 @@
-"""What one curve of one seed says: variability, jumps, decay, hitting, best so far, settling (NumPy only).
+"""Numbers of one curve of one seed: variability, jumps, decay, passage times, best value, settling (NumPy only).
 
-A curve is given by the iterates ``n`` (increasing integers) and values at them; only what was recorded is used, so a
-grid of every tenth iterate makes every number a statement about that grid. A value that is not finite is a divergence:
-numbers that would have to look at it are NaN, never an average over the rest.
+A curve consists of iterates ``n`` (increasing integers) and values at them. Only recorded iterates are used: if every
+tenth iterate was recorded, every number is a statement about these. A value that is not finite is a divergence; numbers
+that depend on it are NaN, never an average over the other values.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def window_of(n: ArrayLike, window: int) -> NDArray[np.bool_]:
     Raises
     ------
     TooShort
-        If fewer than three iterates lie in it: no variability can be read off them.
+        If fewer than three recorded iterates lie in it, which are too few to measure variability.
     """
     n = np.asarray(n)
     kept = n > n.max() - window
@@ -81,11 +81,11 @@ def tail_diameters(values: ArrayLike) -> NDArray:
 
 
 def decay_rate(n: ArrayLike, values: ArrayLike, window: int) -> float:
-    """Return r such that tail diameters fall like rⁿ: least squares through their logarithms before the last window.
+    """Return r such that tail diameters fall like rⁿ, by least squares through their logarithms.
 
-    1 is no decay (a path that wanders), 0.9 ten per cent a step. The last window is left out, where every path's tail
-    shrinks because it ends; so are tails below 1e-12 of the first, which are rounding. NaN where fewer than three
-    tails remain or the curve diverges.
+    1 is no decay (a path that wanders), 0.9 is ten per cent per step. The last window is left out, since the tail of
+    every path shrinks towards its end, and so are tails below 1e-12 of the first one, which are rounding. The result is
+    NaN if fewer than three tails remain or the curve diverges.
     """
     n, values = _curve(n, values)
     spread = tail_diameters(values)
@@ -99,20 +99,14 @@ def decay_rate(n: ArrayLike, values: ArrayLike, window: int) -> float:
 
 
 def first_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
-    """Return the first recorded iterate with value at most ``threshold``; infinity if there is none.
-
-    A value that is not finite is not below anything.
-    """
+    """Return the first recorded iterate whose value is finite and at most ``threshold``, or infinity."""
     n, values = _curve(n, values)
     hit = np.isfinite(values) & (values <= threshold)
     return float(n[np.argmax(hit)]) if hit.any() else float("inf")
 
 
 def stays_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
-    """Return the first recorded iterate from which on every value is at most ``threshold``; else infinity.
-
-    Together with `first_below`: the first passage and the last one. A value that is not finite is not below anything.
-    """
+    """Return the first recorded iterate from which on all values are finite and at most ``threshold``, or infinity."""
     n, values = _curve(n, values)
     above = ~(np.isfinite(values) & (values <= threshold))
     if above[-1]:
@@ -121,7 +115,7 @@ def stays_below(n: ArrayLike, values: ArrayLike, threshold: float) -> float:
 
 
 def best_so_far(values: ArrayLike) -> NDArray:
-    """Return the smallest finite value up to each place; infinity before the first one."""
+    """Return, for each position, the smallest finite value up to it; infinity before the first finite value."""
     v = np.asarray(values, dtype=float)
     return np.minimum.accumulate(np.where(np.isfinite(v), v, np.inf))
 
@@ -129,8 +123,8 @@ def best_so_far(values: ArrayLike) -> NDArray:
 def settling_time(n: ArrayLike, values: ArrayLike, tolerance: float) -> float:
     """Return the first recorded iterate from which the curve stays within ``tolerance`` of its last value.
 
-    Infinity if a later value is not finite. A path that ends inside its own noise "settles" shortly before it ends:
-    read a settling time beside the length of the run.
+    The result is infinity if a later value is not finite. A path whose noise is larger than the tolerance "settles"
+    only shortly before it ends, so compare a settling time with the length of the run.
 
     Raises
     ------
@@ -148,21 +142,21 @@ def settling_time(n: ArrayLike, values: ArrayLike, tolerance: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class PathSummary(Value):
-    """Numbers of one curve; smaller is better for every metric given to it (pass an error rate, not an accuracy).
+    """Numbers of one curve, for a metric of which smaller values are better (an error rate, not an accuracy).
 
     Attributes
     ----------
-    last_iterate, recorded, spacing
-        Last n; how many iterates of the last window were recorded; their largest gap (1: every iterate).
+    recorded
+        Number of recorded iterates in the last window.
     diverged_at
         First recorded iterate whose value is not finite, or None.
     sd, sd_detrended, range, range_detrended
-        Over the last window; sd with n − 1 (n − 2 detrended) in the denominator.
+        Standard deviation and range over the last window, as they are and about the least-squares line. The denominator
+        is n − 1, or n − 2 about the line.
     sd_log
         Like ``sd_detrended``, of the logarithms; NaN if a value of the window is not positive.
     rms_change, largest_jump
-        Root mean square and largest of the changes between neighbouring recorded iterates of the window: no trend has
-        to be taken out.
+        Root mean square and maximum of the changes between neighbouring recorded iterates of the window.
     tail_diameter
         max − min over the second half of the run.
     decay_rate
@@ -171,9 +165,7 @@ class PathSummary(Value):
         Mean over the window, last value, smallest value and its iterate.
     """
 
-    last_iterate: int
     recorded: int
-    spacing: int
     diverged_at: int | None
     sd: float
     sd_detrended: float
@@ -200,13 +192,13 @@ def summarise(n: ArrayLike, values: ArrayLike, window: int, *, start: int = 0) -
     window
         The last window is n > n_last − window.
     start
-        Where the path begins: the reset or switch point of an order, 0 otherwise. Its second half, for the tail
-        diameter, and its decay are counted from there.
+        Where the path begins: the reset or switch point of an order (default: 0). The tail diameter and the decay rate
+        are those of the path from there on.
 
     Raises
     ------
-    ValueError
-        If the window holds fewer than three iterates.
+    TooShort
+        If the window has fewer than three iterates.
     """
     n, values = _curve(n, values)
     kept = window_of(n, window)
@@ -220,9 +212,7 @@ def summarise(n: ArrayLike, values: ArrayLike, window: int, *, start: int = 0) -
     half = n >= start + (n[-1] - start) / 2
     nan = float("nan")
     return PathSummary(
-        last_iterate=int(n[-1]),
         recorded=int(kept.sum()),
-        spacing=int(np.diff(w).max()),
         diverged_at=int(n[bad[0]]) if bad.size else None,
         sd=float(np.std(v, ddof=1)) if finite else nan,
         sd_detrended=float(np.sqrt(residual @ residual / (len(v) - 2))),

@@ -1,4 +1,4 @@
-"""Convergence to a point: one finding a question and a space, with the evidence of every seed and order (no torch)."""
+"""Convergence to a point: one finding per question and space, with the evidence of every seed and order (no torch)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TESTS = {
 
 def points(pair: Pairing) -> list[Finding]:
     """Return the findings on (a), (b) and (c) of `nn_experiments.analysis.settling`, in both spaces."""
-    found = []
+    rows = []
     for space in SPACES:
         table = {
             order: [
@@ -53,8 +53,8 @@ def points(pair: Pairing) -> list[Finding]:
                 (pair.other, pair.start, pair.reference),
             )
         }
-        found += [_path(pair, space, table), _near(pair, space, table), _far(pair, space, table)]
-    return found
+        rows += [_path(pair, space, table), _near(pair, space, table), _far(pair, space, table)]
+    return rows
 
 
 def _path(pair: Pairing, space: str, table: dict[str, list[Evidence]]) -> Finding:
@@ -68,7 +68,7 @@ def _path(pair: Pairing, space: str, table: dict[str, list[Evidence]]) -> Findin
         texts.append(f"{order}: {_counts([row.verdict for row in rows])}; {ratios}")
     verdict = _verdict([row.verdict for row in table[pair.other]], SETTLES, DOES_NOT_SETTLE)
     measured = f"N = {pair.last}, in units of two independent runs' distance, median over seeds. {'. '.join(texts)}."
-    rows = tuple(row for both in table.values() for row in both)
+    rows = tuple(row for of_order in table.values() for row in of_order)
     return Finding(f"Convergence to a point: {_WHERE[space]}", *POINT, measured, verdict, _TESTS["path"], evidence=rows)
 
 
@@ -98,19 +98,19 @@ def _far(pair: Pairing, space: str, table: dict[str, list[Evidence]]) -> Finding
 
 
 def _verdict(verdicts: Sequence[str], yes: str, no: str) -> str:
-    """Return one verdict of several seeds; those without a measurement are counted in the text, and say nothing."""
-    told = [verdict for verdict in verdicts if verdict != NOT_MEASURED]
-    if not told:
+    """Return one verdict for several seeds; seeds without a measurement do not count."""
+    measured = [verdict for verdict in verdicts if verdict != NOT_MEASURED]
+    if not measured:
         return NOT_MEASURED
-    kinds = set(told)
-    n = len(told)
+    kinds = set(measured)
+    n = len(measured)
     if n < FEWEST:
-        return f"{_counts(told)}: too few to tell"
+        return f"{_counts(measured)}: too few to tell"
     if kinds == {yes}:
         return "agrees"
     if kinds == {no}:
         return "disagrees"
-    return told[0] if len(kinds) == 1 else f"mixed: {_counts(told)}"
+    return measured[0] if len(kinds) == 1 else f"mixed: {_counts(measured)}"
 
 
 def _counts(verdicts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the study of optimizers on quadratics says (no torch)."""
+"""Findings of the study of optimizers on quadratics (no torch)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THRESHOLD = 1e-3 * (1 - 0.9) / (2 * (1 + 0.9))
 
 
 def quadratic_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row an optimizer and setting."""
+    """Return the header and one row per optimizer and setting."""
     norm, radius, weighted = study["heavy_ball"]
     lines = [
         (

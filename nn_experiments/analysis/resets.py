@@ -1,4 +1,4 @@
-"""Figures 3 and 13: whether the path is elsewhere after its reset, and forward visits both places (no torch)."""
+"""Figures 3 and 13: whether a path reaches another level after its reset, and forward visits both levels (no torch)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ UNBROKEN = "backward"
 
 
 def other_point(pair: Pairing, sentence: str) -> Finding:
-    """Judge whether the path is elsewhere after its reset, and forward visits both places.
+    """Judge whether the path reaches another level after its reset, and the forward path visits both levels.
 
-    Everything is compared at the same n, so that training, which moves every path, drops out. The reset path is
-    elsewhere on a seed if, over the last window, its mean differs from that of the backward path without a reset by
-    more than twice the larger deviation of the two inside the window. Forward visits both places if, in the last nine
-    tenths of what follows the reset, it is at least once at or below both curves and at least once at or above both. A
-    seed with a value that is not finite is left out by name, and keeps the claim from being called ``agrees``. Without
-    a recorded backward path the claim is undecided.
+    Paths are compared at the same n, so that the progress of training cancels. For a seed, the reset path is at another
+    level if its mean over the last window differs from that of the backward path without a reset by more than twice the
+    larger standard deviation of the two in the window. The forward path visits both levels if, in the last nine tenths
+    of the iterates after the reset, it is at least once at or below both curves and at least once at or above both. A
+    seed with a value that is not finite is left out and named, and the verdict is then never ``agrees``. If no backward
+    path was recorded, the verdict is ``undecided``.
     """
     topic, metric = "Another point after the reset", "test_accuracy"
     metric = metric if metric in pair.metrics else pair.figure.metrics[0]
@@ -30,7 +30,7 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
         why = "levels of one path at two n differ because it is still training"
         measured = f"the path without a reset ({UNBROKEN}) was not recorded; {why}"
         return Finding(topic, "Section 4", sentence, measured, "undecided", "")
-    reset, elsewhere, visiting, both, rows, out = pair.start, 0, 0, 0, [], []
+    reset, elsewhere, visiting, agreeing, rows, out = pair.start, 0, 0, 0, [], []
     for seed in pair.curves.seeds:
         n, forward, broken = pair.values(metric, seed)
         at, unbroken = pair.curves.path(metric, seed=seed, order=UNBROKEN)
@@ -51,7 +51,7 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
             f"both {below} / {int(late.sum()) - below - above} / {above}"
         )
         apart, visits = abs(gap) > 2 * spread, below > 0 and above > 0
-        elsewhere, visiting, both = elsewhere + apart, visiting + visits, both + (apart and visits)
+        elsewhere, visiting, agreeing = elsewhere + apart, visiting + visits, agreeing + (apart and visits)
     count = len(rows)
     measured = (
         f"{label_of(metric)} of {pair.other} minus that of {UNBROKEN} at the same n, mean of the last {pair.window} "
@@ -62,18 +62,19 @@ def other_point(pair: Pairing, sentence: str) -> Finding:
     if not count:
         verdict = "undecided"
     elif count < FEWEST:
-        verdict = f"{both} of {count} seed{'s' if count > 1 else ''}: too few to tell"
+        verdict = f"{agreeing} of {count} seed{'s' if count > 1 else ''}: too few to tell"
     else:
-        verdict = "agrees" if both == count and not out else "disagrees" if not both else f"mixed: {both} of {count}"
+        mixed = f"mixed: {agreeing} of {count}"
+        verdict = "agrees" if agreeing == count and not out else "disagrees" if not agreeing else mixed
     test = f"{count} seeds, no test"
     return Finding(topic, "Section 4", sentence, measured, verdict, test)
 
 
 def _jump(n: np.ndarray, broken: np.ndarray, unbroken: np.ndarray, reset: int) -> float:
-    """Return the first change of a path after its reset, in root-mean-square changes of the path without one."""
-    place = int(np.searchsorted(n, reset))
+    """Return the first change of a path after its reset, over the root-mean-square change of the path without reset."""
+    index = int(np.searchsorted(n, reset))
     steps = np.diff(unbroken[n <= reset][-min(len(n), 20) :])
     scale = float(np.sqrt(np.mean(steps**2))) if len(steps) else float("nan")
-    if place + 1 >= len(n) or not scale > 0:
+    if index + 1 >= len(n) or not scale > 0:
         return float("nan")
-    return float(broken[place + 1] - broken[place]) / scale
+    return float(broken[index + 1] - broken[index]) / scale

@@ -1,11 +1,10 @@
-"""Summarise how a run differs from the paper's setting: reduced, incomplete, diverged, other settings (no torch)."""
+"""How a run differs from the figure of the paper: reduced, incomplete, diverged, other settings (no torch)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,18 +13,19 @@ from contraction.values import Value
 from nn_experiments.analysis.paths import best_so_far
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS, Figure, plain_fields
+from nn_experiments.results.blocks import Settings
 from nn_experiments.results.curves import Curves
 
 __all__ = ["Circumstances", "circumstances", "path_start", "recorded_grid", "spacing"]
 
-#: Recording grids that the paper states; one iterate at a time everywhere else.
+#: Steps between the recorded iterates of a figure, if the paper says that they are more than one.
 PAPER_EVERY = {"fig11": 100}
-#: A training loss that never fell by this part of its start has not trained.
+#: A path whose training loss never fell by this part of its first value has not trained.
 TRAINED = 0.1
 
 
 def path_start(order: str, last: int) -> int:
-    """Return where the stretch of an order that ends at iterate ``last`` begins: its reset or switch point, or 0."""
+    """Return the iterate from which the path to iterate ``last`` starts: the last reset or switch point, or 0."""
     match curve_names.parse(order).order:
         case Reset(points=points):
             return max((point for point in points if point < last), default=0)
@@ -78,18 +78,18 @@ class Circumstances(Value):
         Last iterate that every drawn curve reaches, the gap between recorded ones (0 if it is not one and the
         same), and the recorded ones in words.
     seeds
-        How many.
+        Number of seeds.
     reductions
-        In words, what is less than in the paper (steps, grid, seeds); empty if nothing is.
+        Descriptions of what is less than in the paper (steps, grid, seeds).
     changes
-        Fields of the experiment that are not the catalogue's, and the subsets losses are computed on.
+        Fields of the experiment that differ from the catalogue's, and the subsets that losses are computed on.
     incomplete
-        Seeds and orders with fewer iterates than the others, in words.
+        Descriptions of the seeds and orders with fewer iterates than the others.
     diverged
-        (seed, order, first iterate that is not finite).
+        (seed, order, first iterate with a value that is not finite).
     untrained
-        In words, if no curve's training loss ever fell by `TRAINED` of its start: nothing was learnt yet, so
-        comparisons of orders speak of the first steps only. Empty otherwise.
+        A sentence, if no curve's training loss ever fell by `TRAINED` of its first value, so that comparisons of
+        orders are about the first steps of training only; otherwise empty.
     """
 
     steps: int
@@ -108,10 +108,9 @@ class Circumstances(Value):
         return f"{text}. REDUCED: {'; '.join(self.reductions)}" if self.reductions else text
 
     def label(self, *, distances: str = "") -> str:
-        """Return one line for the plot: what was run, and REDUCED where it is less than in the paper.
+        """Return one line for the plot: what was run, and REDUCED if that is less than in the paper.
 
-        For a plot of distances their grid, in words, takes the place of that of the curves, of which nothing more is
-        said.
+        For a plot of distances, pass their recorded iterates in words; the text then has these in place of the curves'.
         """
         grid, reductions, changes = f"{self.grid} recorded", self.reductions, self.changes
         if distances:
@@ -130,18 +129,18 @@ class Circumstances(Value):
         return ". ".join((text, *([self.untrained] if self.untrained else []), *changes))
 
 
-def _differences(settings: Mapping[str, Any], name: str) -> list[str]:
-    """Return the deciding fields that differ from the catalogue's, as ``field = value``; subsets are named apart."""
+def _differences(settings: Settings, name: str) -> list[str]:
+    """Return the fields that the numbers depend on and that differ from the catalogue's, as ``field = value``."""
     if name not in EXPERIMENTS:
         return []
-    ours = plain_fields(json.loads(json.dumps(EXPERIMENTS[name].decides())))
-    theirs = plain_fields(settings.get("experiment", {}))
-    compared = (key for key in ours if key in theirs and not key.endswith("_evaluation"))
-    return [f"{key} = {theirs[key]} (not {ours[key]})" for key in compared if theirs[key] != ours[key]]
+    usual = plain_fields(json.loads(json.dumps(EXPERIMENTS[name].decides())))
+    actual = plain_fields(settings.get("experiment", {}))
+    compared = (key for key in usual if key in actual and not key.endswith("_evaluation"))
+    return [f"{key} = {actual[key]} (not {usual[key]})" for key in compared if actual[key] != usual[key]]
 
 
 def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | None = None) -> Circumstances:
-    """Return what was run, compared with what the paper's figure has.
+    """Return what was run, compared with the figure of the paper.
 
     Raises
     ------
@@ -153,8 +152,8 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     metric = figure.metrics[0]
     if metric not in curves.metrics or not orders:
         raise ValueError(f"{figure.name}: nothing was recorded of {metric} for {', '.join(names)}")
-    found = {(s, o): curves.path(metric, seed=s, order=o)[0] for s in curves.seeds for o in orders}
-    full = max(found.values(), key=len)
+    iterates = {(s, o): curves.path(metric, seed=s, order=o)[0] for s in curves.seeds for o in orders}
+    full = max(iterates.values(), key=len)
     if not len(full):
         raise ValueError(f"{figure.name}: no iterate recorded yet")
     steps = int(full[-1])
@@ -163,7 +162,7 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
     grid = full[full % usual_gap == 0]
     incomplete = [
         f"seed {s} {o} has {np.isin(grid, n).sum()} of {len(grid)} iterates"
-        for (s, o), n in found.items()
+        for (s, o), n in iterates.items()
         if not np.isin(grid, n).all()
     ]
     reductions = []
@@ -171,8 +170,8 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         reductions.append(f"{steps:,} of {figure.steps:,} steps")
     usual = PAPER_EVERY.get(figure.name, 1)
     if every != usual and len(full) <= steps // usual and figure.section != "-":  # else no figure of the paper's
-        theirs = "every iterate" if usual == 1 else f"every {usual} iterates"
-        reductions.append(f"{recorded_grid(full)} (the paper: {theirs})")
+        in_paper = "every iterate" if usual == 1 else f"every {usual} iterates"
+        reductions.append(f"{recorded_grid(full)} (the paper: {in_paper})")
     if len(curves.seeds) < len(figure.seeds):
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})
@@ -200,7 +199,7 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
 
 
 def _untrained(curves: Curves, orders: Sequence[str]) -> str:
-    """Say so if no training loss fell by `TRAINED` of its value at the first recorded iterate."""
+    """Return a sentence if no training loss fell by `TRAINED` of its first recorded value, or an empty string."""
     if "train_loss" not in curves.metrics:
         return ""
     paths = [curves.path("train_loss", seed=s, order=o)[1] for s in curves.seeds for o in orders]

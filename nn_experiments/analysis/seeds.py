@@ -1,15 +1,16 @@
-"""What several seeds say together: paired comparisons of two orders, with the exact sign-flip test (NumPy only).
+"""Paired comparisons of two orders over several seeds, with the exact sign-flip test (NumPy only).
 
-The orders of one seed share start and batches. With i.i.d. batches, forward, backward, reset and late iterates n are
-equal in law, and the two of one seed are an exchangeable pair (reversing the batches, block by block, swaps them), so
-flipping signs of their differences at a fixed n is an exact test. For functionals of a whole path the same test asks
-whether the order matters at all. Five seeds give no two-sided p-value below 2/32.
+The orders of one seed share start and batches. With i.i.d. batches the forward, backward, reset and late iterates n
+have one law, and those of one seed are an exchangeable pair, since reversing the batches, block by block, swaps them.
+So flipping the signs of their differences at a fixed n is an exact test. For functionals of a whole path the hypothesis
+of the same test is that the order has no effect at all. Five seeds give no two-sided p-value below 2/32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,16 +33,18 @@ class Comparison(Value):
     what
         The quantity compared.
     seeds
-        Seeds with two finite numbers; ``left_out`` the others, with the reason as text.
+        Seeds with two finite numbers.
+    left_out
+        The other seeds, each with the reason.
     reference, other
-        The numbers, one a seed of ``seeds``.
+        The numbers, one for each of ``seeds``.
     larger, smaller
-        On how many seeds the reference is larger, and smaller.
+        Number of seeds for which the reference is larger, and smaller.
     effect, kind
-        Median over seeds, and what it is the median of: the ``ratio`` reference/other, or the ``difference``
-        reference − other.
+        Median over seeds, and the quantity that it is the median of: the ``ratio`` reference/other, or the
+        ``difference`` reference − other.
     unit
-        Of the numbers, and of a difference: ``loss``, ``error rate``, ``steps``.
+        Unit of the numbers and of a difference: ``loss``, ``error rate``, ``steps``.
     standardised
         Mean over standard deviation of the differences (logarithms for ratios): Cohen's d for pairs; NaN for one
         seed or no spread.
@@ -63,18 +66,13 @@ class Comparison(Value):
     kind: str
     unit: str
 
-    @property
-    def conclusive(self) -> bool:
-        """Whether so many seeds can reject at 5 % at all."""
-        return self.smallest_p is not None and self.smallest_p <= LEVEL
-
     def rejects(self, level: float = LEVEL) -> bool:
         """Whether equality is rejected at a level."""
         return self.p_value is not None and self.p_value <= level
 
 
 def divided_level(tests: int, level: float = LEVEL) -> float:
-    """Return the level of each of several tests such that the chance of any false alarm is at most ``level``.
+    """Return the level of each of several tests such that the probability of any false alarm is at most ``level``.
 
     Raises
     ------
@@ -86,9 +84,11 @@ def divided_level(tests: int, level: float = LEVEL) -> float:
     return level / tests
 
 
-def _pairs(
-    seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, usable: np.ndarray, reason: str
-) -> tuple[tuple[int, ...], tuple[str, ...], np.ndarray, np.ndarray]:
+_Pairs = tuple[tuple[int, ...], tuple[str, ...], np.ndarray, np.ndarray]
+
+
+def _pairs(seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, usable: np.ndarray, reason: str) -> _Pairs:
+    """Return the seeds with usable numbers, the others with the reason, and the numbers of both orders."""
     a, b = np.asarray(reference, dtype=float), np.asarray(other, dtype=float)
     out = tuple(f"seed {s}: {reason}" for s, ok in zip(seeds, usable, strict=True) if not ok)
     return tuple(s for s, ok in zip(seeds, usable, strict=True) if ok), out, a[usable], b[usable]
@@ -99,7 +99,18 @@ def _standardised(d: np.ndarray) -> float:
     return float(np.mean(d) / spread) if spread > 0 else float("nan")
 
 
-def _comparison(what, seeds, left_out, a, b, d, effect, statistic, kind, unit) -> Comparison:
+def _comparison(
+    what: str,
+    pairs: _Pairs,
+    differences: np.ndarray,
+    effect: float,
+    *,
+    statistic: Literal["mean", "sign"],
+    kind: str,
+    unit: str,
+) -> Comparison:
+    seeds, left_out, a, b = pairs
+    d = differences
     result = sign_flip_test(d, statistic) if len(d) else None
     return Comparison(
         what,
@@ -121,9 +132,10 @@ def _comparison(what, seeds, left_out, a, b, d, effect, statistic, kind, unit) -
 def compare(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike, *, unit: str = "") -> Comparison:
     """Compare values (a loss at a fixed step): differences reference − other, shape (S,) each."""
     a, b = np.asarray(reference, float), np.asarray(other, float)
-    kept, out, a, b = _pairs(seeds, a, b, np.isfinite(a) & np.isfinite(b), "not finite")
-    effect = float(np.median(a - b)) if len(a) else float("nan")
-    return _comparison(what, kept, out, a, b, a - b, effect, "mean", "difference", unit)
+    pairs = _pairs(seeds, a, b, np.isfinite(a) & np.isfinite(b), "not finite")
+    difference = pairs[2] - pairs[3]
+    effect = float(np.median(difference)) if len(difference) else float("nan")
+    return _comparison(what, pairs, difference, effect, statistic="mean", kind="difference", unit=unit)
 
 
 def compare_ratios(
@@ -140,25 +152,26 @@ def compare_ratios(
         If a quantity is negative.
     """
     a, b = np.asarray(reference, float), np.asarray(other, float)
-    usable = np.isfinite(a) & np.isfinite(b)
-    kept, out, a, b = _pairs(seeds, a, b, usable, "not finite")
+    pairs = _pairs(seeds, a, b, np.isfinite(a) & np.isfinite(b), "not finite")
+    a, b = pairs[2:]
     if (a < 0).any() or (b < 0).any():
         raise ValueError(f"{what}: ratios are for quantities of at least 0")
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(a == b, 1.0, a / b)
         logarithm = np.log(ratio)
-    statistic = "mean"
-    if not np.isfinite(logarithm).all():
-        logarithm, statistic = np.sign(a - b), "sign"
     effect = float(np.median(ratio)) if len(a) else float("nan")
-    return _comparison(what, kept, out, a, b, logarithm, effect, statistic, "ratio", unit)
+    if not np.isfinite(logarithm).all():
+        return _comparison(what, pairs, np.sign(a - b), effect, statistic="sign", kind="ratio", unit=unit)
+    return _comparison(what, pairs, logarithm, effect, statistic="mean", kind="ratio", unit=unit)
 
 
 def compare_times(what: str, seeds: Sequence[int], reference: ArrayLike, other: ArrayLike) -> Comparison:
-    """Compare times, infinity for "never": only which order is earlier counts (the sign statistic)."""
+    """Compare times, where infinity means "never", by which order is earlier (the sign statistic)."""
     a, b = np.asarray(reference, float), np.asarray(other, float)
-    kept, out, a, b = _pairs(seeds, a, b, ~(np.isnan(a) | np.isnan(b)), "no time")
+    pairs = _pairs(seeds, a, b, ~(np.isnan(a) | np.isnan(b)), "no time")
+    a, b = pairs[2:]
     with np.errstate(invalid="ignore"):
         difference = np.where(a == b, 0.0, a - b)
         effect = float(np.median(difference)) if len(a) else float("nan")
-    return _comparison(what, kept, out, a, b, np.sign(difference), effect, "sign", "difference", "steps")
+    signs = np.sign(difference)
+    return _comparison(what, pairs, signs, effect, statistic="sign", kind="difference", unit="steps")

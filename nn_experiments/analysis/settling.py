@@ -1,27 +1,31 @@
-"""Does a path converge to a point? Three questions, each with a verdict of its own (NumPy only).
+"""Whether a path converges to a point: three questions, each with its own verdict (NumPy only).
 
-In one space (parameters, or predictions on the test set), over the second half of a path, everything in units of the
-*scale*: the median distance of two independent runs from one start at the same n, which is the width of the law that
-forward and backward share.
+The questions are asked in one space (parameters, or predictions on the test set) about the second half of a path.
+Distances are in units of the *scale*, the median distance of two independent runs from one start at the same n, which
+is the width of the common law of forward and backward iterates.
 
-(a) *Is the path Cauchy from θ0?* By its increments d(θ_n, θ_{n+1}) and its distances d(θ_n, θ_N) to the last iterate.
+(a) *Is the path from θ0 a Cauchy sequence?* This is judged by its increments d(θ_n, θ_{n+1}) and its distances
+d(θ_n, θ_N) to the last iterate.
 
-(b) *Do the maps forget a near start?* By the distance of T_1 … T_n θ0 and T_1 … T_n T_{n+1} θ0, which are the backward
-iterates n and n + 1. In law it is that of θ0 and T'θ0 under the same maps in either order, so it is one answer for
-both orders.
+(b) *Do the maps forget a near start?* This is judged by the distance of T_1 … T_n θ0 and T_1 … T_n T_{n+1} θ0, the
+backward iterates n and n + 1. It has the law of the distance of θ0 and T'θ0 under the same maps in either order, so the
+answer is the same for both orders.
 
-(c) *Do they forget an independent start?* By the distance of two independent starts under the same maps.
+(c) *Do the maps forget an independent start?* This is judged by the distance of two independent starts under the same
+maps.
 
-A Cauchy path forgets near starts; it need not forget far ones (least squares with fewer data than parameters), and
-forgetting both is not enough for it (maps x/2 + ε with log⁺|ε| of infinite mean): row 78 of the audit.
+If a path is a Cauchy sequence, its maps forget near starts. They need not forget far ones (least squares with fewer
+data than parameters), and a path need not be a Cauchy sequence if its maps forget both (maps x/2 + ε with log⁺|ε| of
+infinite mean): row 78 of the audit.
 
-Training moves every path, whatever its order; independent runs share that drift, so the scale is free of it. It is
-taken out of the tail as a line is taken out of a curve: if θ_n moves steadily at speed v besides what its noise does,
+Training moves every path, whatever its order. Independent runs share this drift, so the scale is free of it. It is
+removed from the tail as a trend is removed from a curve: if θ_n moves steadily at speed v in addition to its noise,
 d(θ_n, θ_N)² = v² (N − n)² + c, and √c, by least squares over the tail, is the movement beyond the drift.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +52,11 @@ __all__ = [
     "judge_start",
 ]
 
-#: At most this part of the scale counts as settled; at least `MOVES` of it as moving.
+#: A distance of at most this part of the scale counts as settled.
 SETTLED = 0.1
+#: A distance of at least this part of the scale counts as moving.
 MOVES = 0.5
-#: A scale below this part of the way from θ0 to θ_N is rounding: the law is a point.
+#: A scale below this part of the distance from θ0 to θ_N is rounding: the law is concentrated on a point.
 ROUNDING = 1e-9
 SPACES = ("parameter", "function")
 SETTLES, DOES_NOT_SETTLE, UNDECIDED = "settles", "does not settle by N", "undecided"
@@ -61,7 +66,7 @@ FORGETS, REMEMBERS = "forgets", "does not forget by N"
 
 @dataclass(frozen=True, eq=False)
 class Evidence(Value):
-    """What was measured of one path in one space, over the second half of it.
+    """Measurements of one path in one space, over the second half of the path.
 
     Attributes
     ----------
@@ -70,7 +75,7 @@ class Evidence(Value):
     last
         N, the last iterate.
     increment, increment_mean
-        Largest and mean increment of this path; None where not recorded.
+        Largest and mean increment of this path; None if not recorded.
     tail
         Largest distance to iterate N.
     moved
@@ -78,11 +83,11 @@ class Evidence(Value):
     near
         Largest increment of the backward path, which is the distance of two near starts.
     near_start
-        The same at the path's start: what the two began with.
+        The same at the path's start, the initial distance of the two.
     coupling
         Median distance of two independent starts under the same maps.
     coupling_start
-        The same at iterate 0: what the two starts began with.
+        The same at iterate 0, the initial distance of the two.
     scale
         Median distance of two independent runs from one start.
     travelled
@@ -110,13 +115,13 @@ class Evidence(Value):
     far_verdict: str
 
     def ratio(self, name: str) -> float | None:
-        """Return a distance by its attribute's name, divided by the scale; None where one is missing."""
+        """Return a distance, by the name of its attribute, divided by the scale; None if one of them is missing."""
         value = getattr(self, name)
         return None if value is None or not self.scale else value / self.scale
 
 
 def _check(values: tuple[float | None, ...]) -> str | None:
-    """Return ``diverged`` if a value is not finite; refuse negative distances."""
+    """Return ``diverged`` if a value is not finite, or None; raise ValueError for a negative distance."""
     given = [value for value in values if value is not None]
     if not np.isfinite(given).all():
         return DIVERGED
@@ -133,13 +138,13 @@ def judge(
     moved: float | None = None,
     travelled: float | None = None,
 ) -> str:
-    """Return the verdict on (a): is a path Cauchy from θ0? None stands for not measured.
+    """Return the verdict on (a), whether a path from θ0 is a Cauchy sequence; None stands for "not measured".
 
-    - ``settles``: increments and tail at most a tenth of the scale (where the scale is rounding, because every run ends
-      in one point: both at most `ROUNDING` of the way travelled).
+    - ``settles``: increments and tail are at most a tenth of the scale. If the scale is rounding, because all runs end
+      in one point, both must be at most `ROUNDING` of the distance from θ0 to θ_N.
     - ``does not settle by N``: an increment, or the movement beyond the drift, is at least half of the scale.
-    - ``still training``: both are at most a tenth of it, but the tail is not: what moves is drift.
-    - ``undecided``: anything between. ``not measured``: no scale, or neither increments nor tail.
+    - ``still training``: both are at most a tenth of the scale, but the tail is larger, because of the drift.
+    - ``undecided``: anything between these. ``not measured``: no scale, or neither increments nor tail.
 
     Raises
     ------
@@ -168,10 +173,11 @@ def judge(
 
 
 def judge_start(apart: float | None, scale: float | None, *, began: float | None = None) -> str:
-    """Return the verdict on (b) or (c): whether two starts under the same maps come together.
+    """Return the verdict on (b) or (c), whether two starts under the same maps come together.
 
-    ``apart``: their distance; ``began``: at the path's start. ``forgets``: at most a tenth of the scale and of what
-    they began with; ``does not forget by N``: at least half of the scale, or no nearer than they began.
+    ``apart`` is their distance, and ``began`` their distance at the path's start. The verdict is ``forgets`` if the
+    distance is at most a tenth of the scale and of the initial distance, and ``does not forget by N`` if it is at least
+    half of the scale, or not less than the initial distance.
 
     Raises
     ------
@@ -200,8 +206,8 @@ def _beyond_drift(n: NDArray, away: NDArray, last: int) -> float | None:
     return float(np.sqrt(max(y.mean() - slope * x.mean(), 0.0)))
 
 
-def _reduced(values: NDArray, reduce) -> float | None:
-    """Reduce what is there; NaN if any of it is not finite, None if there is nothing."""
+def _reduced(values: NDArray, reduce: Callable[[NDArray], float]) -> float | None:
+    """Return ``reduce`` of the values, NaN if one of them is not finite, or None if there are none."""
     if values.size == 0:
         return None
     return float(reduce(values)) if np.isfinite(values).all() else float("nan")
@@ -210,7 +216,7 @@ def _reduced(values: NDArray, reduce) -> float | None:
 def evidence(
     curves: Curves, space: str, *, seed: int, order: str, start: int = 0, last: int, other: str | None = None
 ) -> Evidence:
-    """Return what was measured of a path and the verdicts on it.
+    """Return the measurements of a path and the verdicts on it.
 
     Parameters
     ----------
@@ -235,54 +241,52 @@ def evidence(
     if space not in SPACES:
         raise ValueError(f"space must be one of {', '.join(SPACES)}, got {space!r}")
 
-    def values(name: str, whose: str) -> tuple[NDArray, NDArray]:
+    def path(name: str, of: str | None = order) -> tuple[NDArray, NDArray]:
+        """Return n and the distances of this name, none if they were not recorded."""
         metric = f"{space}_{name}"
-        if metric not in curves.metrics or whose not in curves.orders:
+        other_end = name == "to_last" and curves.experiment.get("to_last", last) != last
+        if of is None or other_end or metric not in curves.metrics or of not in curves.orders:
             return np.empty(0, int), np.empty(0)
-        n, found = curves.path(metric, seed=seed, order=whose)
-        if name == "to_last" and curves.experiment.get("to_last", last) != last:
-            return np.empty(0, int), np.empty(0)  # measured to another iterate than the last one
-        return n, found
+        return curves.path(metric, seed=seed, order=of)
 
-    def second_half(name: str, whose: str = order) -> tuple[NDArray, NDArray]:
-        n, found = values(name, whose)
+    def second_half(name: str, of: str | None = order) -> tuple[NDArray, NDArray]:
+        n, distances = path(name, of)
         kept = (n >= start + (last - start) / 2) & (n <= last)
         if name == "to_last":
             kept &= n < last
-        return n[kept], found[kept]
+        return n[kept], distances[kept]
 
-    steps, apart, away = (second_half(name) for name in ("increment", "coupling", "to_last"))
-    independent = second_half("independent")[1]
-    reverse = order if order != "forward" else other
-    near = second_half("increment", reverse)[1] if reverse else np.empty(0)
-    first = values("increment", reverse) if reverse else (np.empty(0, int), np.empty(0))
-    near_start = float(first[1][first[0] == start][0]) if (first[0] == start).any() else None
-    whole = values("to_last", order)
-    travelled = float(whole[1][0]) if whole[0].size and whole[0][0] == 0 else None
-    began = values("coupling", order)
-    moved = _beyond_drift(*away, last)
-    increment, tail, scale = _reduced(steps[1], np.max), _reduced(away[1], np.max), _reduced(independent, np.median)
+    n, to_last = second_half("to_last")
+    increments, reverse = second_half("increment")[1], order if order != "forward" else other
+    increment, tail = _reduced(increments, np.max), _reduced(to_last, np.max)
+    scale = _reduced(second_half("independent")[1], np.median)
+    moved, travelled = _beyond_drift(n, to_last, last), _at(0, *path("to_last"))
+    near, near_start = _reduced(second_half("increment", reverse)[1], np.max), _at(start, *path("increment", reverse))
+    coupling, coupling_start = _reduced(second_half("coupling")[1], np.median), _at(0, *path("coupling"))
     verdict = judge(increment, tail, scale, moved=moved, travelled=travelled)
-    if verdict in (SETTLES, UNDECIDED, STILL_TRAINING) and away[1].size < 2:
+    if verdict in (SETTLES, UNDECIDED, STILL_TRAINING) and to_last.size < 2:
         verdict = NOT_MEASURED
-    nearest, coupling = _reduced(near, np.max), _reduced(apart[1], np.median)
-    coupling_start = float(began[1][0]) if began[0].size and began[0][0] == 0 else None
-    near_verdict = judge_start(nearest, scale, began=near_start)
-    verdicts = [verdict, near_verdict, judge_start(coupling, scale, began=coupling_start)]
-    if curves.diverged(seed=seed, order=order) is not None:
-        verdicts = [DIVERGED] * 3
+    diverged = curves.diverged(seed=seed, order=order) is not None
     return Evidence(
         space,
         last,
-        increment,
-        _reduced(steps[1], np.mean),
-        tail,
-        moved,
-        nearest,
-        near_start,
-        coupling,
-        coupling_start,
-        scale,
-        travelled,
-        *verdicts,
+        increment=increment,
+        increment_mean=_reduced(increments, np.mean),
+        tail=tail,
+        moved=moved,
+        near=near,
+        near_start=near_start,
+        coupling=coupling,
+        coupling_start=coupling_start,
+        scale=scale,
+        travelled=travelled,
+        verdict=DIVERGED if diverged else verdict,
+        near_verdict=DIVERGED if diverged else judge_start(near, scale, began=near_start),
+        far_verdict=DIVERGED if diverged else judge_start(coupling, scale, began=coupling_start),
     )
+
+
+def _at(iterate: int, n: NDArray, distances: NDArray) -> float | None:
+    """Return the distance at an iterate, or None if it was not recorded."""
+    matching = distances[n == iterate]
+    return float(matching[0]) if matching.size else None

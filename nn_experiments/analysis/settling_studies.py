@@ -1,7 +1,7 @@
-"""What the atlas and the optimizers' study say: a row a setting, and the exponent against what was measured (no torch).
+"""Findings of the atlas and of the study of optimizers: one row per setting, and the predicted exponents (no torch).
 
-Distances are in units of two independent runs' distance (the scale) in the second half, and verdicts are those of
-`nn_experiments.analysis.settling`, a replicate each.
+Distances are divided by the distance of two independent runs (the scale) in the second half. Every replicate has its
+own verdict, one of those of `nn_experiments.analysis.settling`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from nn_experiments.results.studies import Study
 
 __all__ = ["Row", "atlas_findings", "optimizer_findings", "rates", "rows", "settling_table"]
 
-#: Distances below this part of 1 + ‖θ‖ are rounding, and say nothing of a rate.
+#: Distances below this part of 1 + ‖θ‖ are rounding and are not used for rates.
 FLOOR = 1e-11
-#: A tail of more scales than this shows drift: of a law that stands still the tail is about one scale.
+#: A tail of more scales than this shows drift; under a stationary law the tail is about one scale.
 DRIFT = 2
 SPACES = ("parameter", "function")
 
@@ -42,7 +42,7 @@ class Row(Value):
     Attributes
     ----------
     name, group, space
-        Which.
+        The setting, its group, and ``parameter`` or ``function``.
     increment, tail, far
         Medians over replicates, in units of the scale: largest backward increment in the second half, largest distance
         of iterates n and n + N/2, and distance of two independent starts.
@@ -51,11 +51,11 @@ class Row(Value):
     last_increment
         Backward increment at the last n, in absolute units (median).
     bound
-        Theorem 2.2's bound D kⁿ on it (median over replicates); NaN where none is certified.
+        The bound D kⁿ of Theorem 2.2 on it (median over replicates); NaN if none is certified.
     backward, forward
-        Verdicts, how many replicates have each.
+        Verdict -> number of replicates.
     exponent, rate
-        Growth a step of a small difference (from other seeds, before), and of the backward increment.
+        Growth per step of a small difference (estimated beforehand with other seeds) and of the backward increment.
     error
         Test error at the last n (median); NaN for regression.
     """
@@ -78,7 +78,7 @@ class Row(Value):
 
 
 def _judge(increment: float, tail: float, scale: float, travelled: float) -> str:
-    """Return the verdict on one replicate: as in `settling.judge`, with a tail of more than two scales for drift."""
+    """Return the verdict on one replicate, as `settling.judge` does, but a tail of more than two scales is drift."""
     if not np.isfinite([increment, tail, scale]).all():
         return DIVERGED
     if scale <= ROUNDING * travelled:
@@ -97,7 +97,7 @@ def _counts(verdicts: Sequence[str]) -> dict[str, int]:
 
 
 def rates(n: NDArray, increment: NDArray, norm: NDArray, exponent: NDArray) -> tuple[float, float]:
-    """Return the exponent and the measured rate of the increments, a step, over one stretch.
+    """Return the exponent and the measured rate of the increments, per step, over one range of n.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def rates(n: NDArray, increment: NDArray, norm: NDArray, exponent: NDArray) -> t
 
     Notes
     -----
-    The stretch ends at the last n whose median increment is above rounding and begins halfway to it. Both are medians
-    over replicates of a difference of logarithms.
+    The range ends at the last n whose median increment is above rounding, and begins at half of it. Both numbers are
+    medians over replicates of a difference of logarithms.
     """
     middle, floor = np.median(increment, 0), FLOOR * (1 + np.median(norm, 0))
     above = np.flatnonzero((middle > floor) & (n > 0))
@@ -126,22 +126,22 @@ def rates(n: NDArray, increment: NDArray, norm: NDArray, exponent: NDArray) -> t
 
 
 def rows(study: Study, space: str = "parameter") -> list[Row]:
-    """Return a row for every setting of the study, in one space."""
+    """Return one row per setting of the study, in one space."""
     runs = list(study.about["runs"])
-    found = []
+    table = []
     for k, setting in enumerate(study.about["settings"]):
         n = study["n"][k]
-        distances = {name: study[space][k][..., place] for place, name in enumerate(runs)}  # (R, K) each
+        distances = {name: study[space][k][..., axis] for axis, name in enumerate(runs)}  # (R, K) each
         half = n >= n[-1] / 2
         scale = np.median(distances["independent"][:, half], 1)
         travelled = distances["half ahead"][:, 0]
-        one, tail = distances["1 ahead"][:, half].max(1), distances["half ahead"][:, half].max(1)
+        near, tail = distances["1 ahead"][:, half].max(1), distances["half ahead"][:, half].max(1)
         step, earlier = distances["next"][:, half].max(1), distances["earlier half"][:, half].max(1)
         far = np.median(distances["other start"][:, half], 1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            a, b, c, d, e = (float(np.median(v / scale)) for v in (one, tail, far, step, earlier))
+            a, b, c, d, e = (float(np.median(v / scale)) for v in (near, tail, far, step, earlier))
         replicates = range(len(scale))
-        backward = [_judge(one[r], tail[r], scale[r], travelled[r]) for r in replicates]
+        backward = [_judge(near[r], tail[r], scale[r], travelled[r]) for r in replicates]
         forward = [_judge(step[r], earlier[r], scale[r], travelled[r]) for r in replicates]
         bound = float(np.median(study["displacement"][k])) * float(study["factor"][k]) ** int(n[-1])
         norm = study["norm"][k]
@@ -150,19 +150,19 @@ def rows(study: Study, space: str = "parameter") -> list[Row]:
         error = float(np.median(study["error"][k][:, -1]))
         bounded = bound if space == "parameter" else float("nan")
         verdicts = (_counts(backward), _counts(forward))
-        own = (setting["name"], setting["group"], space)
-        found.append(Row(*own, a, b, c, d, e, last, bounded, *verdicts, exponent, rate, error))
-    return found
+        labels = (setting["name"], setting["group"], space)
+        table.append(Row(*labels, a, b, c, d, e, last, bounded, *verdicts, exponent, rate, error))
+    return table
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _in_words(counts: Mapping[str, int]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{kind} {count}" for kind, count in counts.items())
 
 
 def settling_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row a setting: exponent, increments backward and forward in both spaces, verdicts."""
+    """Return the header and one row per setting: exponent, increments of both orders in both spaces, verdicts."""
     header = (
         "setting",
         "test error",
@@ -182,7 +182,7 @@ def settling_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     lines = []
     for a, b in zip(rows(study, "parameter"), rows(study, "function"), strict=True):
         numbers = (a.exponent, a.rate, a.increment, a.forward_increment, b.increment, b.forward_increment)
-        verdicts = (_told(a.backward), _told(b.backward), _told(a.forward), _told(b.forward))
+        verdicts = (_in_words(a.backward), _in_words(b.backward), _in_words(a.forward), _in_words(b.forward))
         ends = (f"{a.last_increment:.2g}", f"{a.bound:.2g}" if np.isfinite(a.bound) else "–")
         error = "–" if np.isnan(a.error) else f"{a.error:.2g}"
         lines.append((a.name, error, *(f"{value:.2g}" for value in numbers), *verdicts, *ends))
@@ -194,7 +194,7 @@ def _always(row: Row, verdict: str, which: str = "backward") -> bool:
 
 
 def _names(kept: Sequence[Row]) -> str:
-    """Return the settings' names, with the test error of classifiers: a network that has collapsed settles easily."""
+    """Return the settings' names, with the test errors of classifiers, since a network that has collapsed settles."""
     texts = [row.name if np.isnan(row.error) else f"{row.name} (test error {row.error:.2g})" for row in kept]
     return "; ".join(texts) or "none"
 
@@ -208,18 +208,18 @@ _POINTS = (
 
 
 def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
-    """Return the finding on settings with a certificate: whether the bound is kept at every n and replicate."""
+    """Return the finding on settings with a certificate: whether the bound holds at every n and replicate."""
     runs, broken, checked, worst = list(study.about["runs"]), 0, 0, 0.0
     for k in range(len(every)):
         factor = float(study["factor"][k])
         if not np.isfinite(factor):
             continue
         bound = study["displacement"][k][:, None] * factor ** study["n"][k][None, :].astype(float)
-        one = study["parameter"][k][..., runs.index("1 ahead")]
+        increments = study["parameter"][k][..., runs.index("1 ahead")]
         rounding = FLOOR * (1 + study["norm"][k])
-        broken += int((one > bound * (1 + 1e-9) + rounding).sum())
-        checked += one.size
-        worst = max(worst, float((one / bound)[one > rounding].max()))
+        broken += int((increments > bound * (1 + 1e-9) + rounding).sum())
+        checked += increments.size
+        worst = max(worst, float((increments / bound)[increments > rounding].max()))
     kept = [row for row in every if np.isfinite(row.bound)]
     if not kept:
         return []
@@ -237,7 +237,7 @@ def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
 
 
 def _exponents(every: Sequence[Row]) -> Finding:
-    """Return the finding on the exponent: whether its sign, estimated on other seeds, tells what increments do."""
+    """Return the finding on the exponent: whether its sign, estimated on other seeds, is that of the measured rate."""
     kept = [row for row in every if np.isfinite(row.exponent) and np.isfinite(row.rate)]
     same = sum(np.sign(row.exponent) == np.sign(row.rate) for row in kept)
     pairs = np.array([[row.exponent, row.rate] for row in kept])
@@ -290,8 +290,8 @@ def _where(study: Study, every: Sequence[Row], space: str) -> Finding:
 def atlas_findings(study: Study) -> list[Finding]:
     """Return the findings of the atlas."""
     every = rows(study)
-    found = [*_certified(study, every), *(_where(study, rows(study, space), space) for space in SPACES)]
-    return [*found, _exponents(every)]
+    findings = [*_certified(study, every), *(_where(study, rows(study, space), space) for space in SPACES)]
+    return [*findings, _exponents(every)]
 
 
 def optimizer_findings(study: Study) -> list[Finding]:
@@ -302,10 +302,10 @@ def optimizer_findings(study: Study) -> list[Finding]:
         "SGD) to improve stability and convergence, since our theoretical statements hold at the level of the T_i’s, "
         "no matter what their actual forms are.",
     )
-    found = []
+    findings = []
     for space in SPACES:
         row = _where(study, rows(study, space), space)
-        found.append(
+        findings.append(
             Finding(row.topic.replace("training", "an optimizer"), *sentence, row.measured, row.verdict, row.test)
         )
-    return [*found, _exponents(rows(study))]
+    return [*findings, _exponents(rows(study))]

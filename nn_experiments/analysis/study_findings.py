@@ -1,4 +1,4 @@
-"""Findings of our own studies, by name (no torch)."""
+"""Findings of the studies, by name (no torch)."""
 
 from __future__ import annotations
 

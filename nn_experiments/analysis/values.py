@@ -1,4 +1,4 @@
-"""Values at a fixed step, where both orders have one law, and the best value so far, where they have not (no torch)."""
+"""Values at a fixed step, whose law both orders share, and the best value so far, whose law they do not (no torch)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["best", "detectable", "fixed_steps"]
 
 
 def detectable(n: int, level: float) -> float:
-    """Return the mean difference, in deviations of differences, that n pairs detect with chance 0.8 (normal law).
+    """Return the mean difference, in standard deviations of the differences, that n pairs detect with power 0.8.
 
-    Infinity where so few pairs can reject at no sign pattern at all.
+    The differences are assumed to be normal. The result is infinity if so few pairs can never reject at this level.
     """
     from scipy.stats import norm
 
@@ -26,7 +26,7 @@ def detectable(n: int, level: float) -> float:
 
 
 def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
-    """Is the other order's value lower at steps fixed beforehand? With i.i.d. batches equality of laws is proved."""
+    """Compare the values of both orders at steps fixed beforehand; with i.i.d. batches they have the same law."""
     rows = []
     for metric in (name for name in pair.metrics if name in pair.figure.metrics):
         for n in (n for n in pair.figure.compared_at if n <= pair.last):
@@ -71,13 +71,13 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
 def best(pair: Pairing) -> Finding:
     """Judge whether the other order's best value so far is lower at the end.
 
-    A forward path passes by many more values.
+    A forward path visits many more values, which favours it.
     """
     rows, texts = [], []
     for metric in (name for name in pair.figure.metrics if name in pair.metrics):
-        both = pair.summaries(metric)
+        summaries = pair.summaries(metric)
         values = [
-            [row[k].best if row[k].diverged_at is None else math.nan for row in both] for k in (0, 1)
+            [row[k].best if row[k].diverged_at is None else math.nan for row in summaries] for k in (0, 1)
         ]  # a diverged path's best before it broke is no result of the run
         row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values, unit=unit_of(metric))
         rows.append(row)

@@ -1,6 +1,6 @@
 """Whether one order's path is less variable than the other's (no torch).
 
-It is judged by several measures, over several windows, and against the width of the law.
+It is judged by several measures, over several windows, and relative to the width of the law.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from nn_experiments.analysis.seeds import Comparison, compare_ratios
 
 __all__ = ["MEASURES", "law_shares", "variability"]
 
-#: The first that can be taken decides: the logarithm where values are losses, so that a path on a higher level is not
-#: called more variable for that.
+#: The first one that applies decides the verdict: the deviation of the logarithm for losses, so that a path at a higher
+#: level does not count as more variable.
 MEASURES = {
     "sd_log": "deviation of the logarithm about a line",
     "sd_detrended": "deviation about a line",
@@ -34,16 +34,16 @@ def variability(pair: Pairing, place: str, sentence: str) -> list[Finding]:
 
 
 def _of_metric(pair: Pairing, metric: str, place: str, sentence: str) -> Finding:
-    both = pair.summaries(metric)
+    summaries = pair.summaries(metric)
     names = [name for name in MEASURES if name != "sd_log" or _has_logarithm(pair, metric)]
-    rows = [_row(pair, metric, both, name) for name in names]
+    rows = [_row(pair, metric, summaries, name) for name in names]
     main, seeds = rows[0], len(rows[0].seeds)
     agreeing = ", ".join(
         f"{MEASURES[name]} {row.larger}/{len(row.seeds)}" for name, row in zip(names, rows, strict=True)
     )
     measured = (
         f"{pair.reference} over {pair.other}, {MEASURES[names[0]]}, {label_of(metric)}, last {pair.window} steps "
-        f"({both[0][0].recorded} recorded), median and range over seeds: "
+        f"({summaries[0][0].recorded} recorded), median and range over seeds: "
     )
     if seeds:
         measured += f"{spread(_ratios(main))}"
@@ -67,8 +67,8 @@ def _of_metric(pair: Pairing, metric: str, place: str, sentence: str) -> Finding
     return Finding(topic, place, sentence, measured, verdict, test, tuple(rows), compared=pair.orders)
 
 
-def _row(pair: Pairing, metric: str, both: list[tuple[PathSummary, PathSummary]], name: str) -> Comparison:
-    a, b = ([getattr(row[k], name) for row in both] for k in (0, 1))
+def _row(pair: Pairing, metric: str, summaries: list[tuple[PathSummary, PathSummary]], name: str) -> Comparison:
+    a, b = ([getattr(row[k], name) for row in summaries] for k in (0, 1))
     unit = f"log {unit_of(metric)}" if name == "sd_log" else unit_of(metric)
     return compare_ratios(f"{MEASURES[name]}, {label_of(metric)}", pair.curves.seeds, a, b, unit=unit)
 
@@ -79,7 +79,7 @@ def _ratios(row: Comparison) -> list[float]:
 
 
 def _has_logarithm(pair: Pairing, metric: str) -> bool:
-    """Whether a metric is a loss that stays above 0 in every window (unless it diverged)."""
+    """Whether a metric is a loss whose finite values are above 0 in the window of every seed."""
     if not metric.endswith("_loss"):
         return False
     for seed in pair.curves.seeds:
@@ -95,36 +95,36 @@ def _windows(pair: Pairing, metric: str, measure: str) -> str:
     texts = []
     for part in WINDOWS:
         window = int(part * pair.window)
-        found = []
+        ratios = []
         for seed in pair.curves.seeds:
             n, a, b = pair.values(metric, seed)
             if (n > n[-1] - window).sum() < 5 or window > n[-1] - pair.start:
                 break
             x, y = (getattr(summarise(n, v, window, start=pair.start), measure) for v in (a, b))
             if np.isfinite(x) and np.isfinite(y) and y > 0:
-                found.append(x / y)
+                ratios.append(x / y)
         else:
-            if found:
-                texts.append(f"{np.median(found):.3g} on the last {window}")
+            if ratios:
+                texts.append(f"{np.median(ratios):.3g} on the last {window}")
     return ", ".join(texts)
 
 
 def law_shares(pair: Pairing, metric: str) -> tuple[float, float] | None:
     """Return, for both orders, the deviation within a path over the deviation between seeds at the same n.
 
-    At each n both orders have one law, so they share the denominator: root mean over the window's iterates and over
-    both orders of the variance between seeds. The numerator is the root mean over seeds of the squared deviation about
-    a line. Of logarithms where the metric is a loss above 0. For contractions and a window without end the limits are
-    1 forward and 0 backward (row 83 of the audit); for networks they are a measurement. None with fewer than three
-    finite seeds, or if all agree.
+    At each n both orders have one law, so they share the denominator, the square root of the variance between seeds,
+    averaged over the window's iterates and both orders. The numerator is the square root of the squared deviation about
+    a line, averaged over seeds. If the metric is a loss above 0, both are of logarithms. For contractions and windows
+    of growing length the limits are 1 for forward and 0 for backward (row 83 of the audit); for networks these numbers
+    are measurements. The result is None with fewer than three finite seeds, or if all seeds agree.
     """
     logarithm = _has_logarithm(pair, metric)
     within: tuple[list[float], list[float]] = ([], [])
     paths: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for seed in pair.curves.seeds:
-        n, *both = pair.values(metric, seed)
+        n, *values = pair.values(metric, seed)
         kept = window_of(n, pair.window)
-        pieces = [np.log(v[kept]) if logarithm and (v[kept] > 0).all() else v[kept] for v in both]
+        pieces = [np.log(v[kept]) if logarithm and (v[kept] > 0).all() else v[kept] for v in values]
         if not all(np.isfinite(piece).all() for piece in pieces):
             continue
         for k, piece in enumerate(pieces):
@@ -133,7 +133,7 @@ def law_shares(pair: Pairing, metric: str) -> tuple[float, float] | None:
             paths[k].append(piece)
     if len(within[0]) < 3 or len({len(piece) for piece in paths[0]}) > 1:
         return None
-    between = np.mean([np.var(np.stack(one), axis=0, ddof=1) for one in paths])
+    between = np.mean([np.var(np.stack(rows), axis=0, ddof=1) for rows in paths])
     if not between > 0:
         return None
     return float(np.sqrt(np.mean(within[0]) / between)), float(np.sqrt(np.mean(within[1]) / between))

@@ -27,10 +27,10 @@ def load_dataset(
         One of `NAMES`.
     data_dir
         A folder with files in one of the known formats (default: the environment variable
-        ``TRAINING_IN_REVERSE_DATA``). If it holds only a subset of the set
-        (``data --for FIGURE --into FOLDER``), the subset is loaded: it has the whole set's lengths, fingerprint and
-        statistics, and refuses images that it does not hold. If the folder has neither, the official files are
-        downloaded into a cache.
+        ``TRAINING_IN_REVERSE_DATA``). If the folder holds only a subset of the data
+        (``data --for FIGURE --into FOLDER``), the subset is loaded: it has the lengths, the fingerprint and the
+        statistics of the whole set, and raises an error for images that it does not hold. If the folder has neither,
+        the official files are downloaded into a cache.
     official
         Whether to refuse files whose fingerprint is not the official data set's (a subset stores that of the whole
         set).
@@ -45,7 +45,7 @@ def load_dataset(
     Raises
     ------
     MissingData
-        If the set is in neither place and cannot be downloaded.
+        If the data set is neither in the folder nor in the cache and cannot be downloaded.
     DataError
         If a file is truncated, altered, or not the official data. The arrays of a subset also raise it later, for an
         image that the subset does not hold.

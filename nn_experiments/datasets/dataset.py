@@ -27,9 +27,9 @@ class Dataset:
     classes
         Number of classes; 0 for regression.
     levels
-        The value of a white pixel (255, for digits 16); inputs are divided by it. 1 for functions.
+        The value of a white pixel, by which inputs are divided: 255, 16 for digits, 1 for functions.
     fingerprint
-        SHA-256 (16 hexadecimal digits) of everything above, independent of where the files came from.
+        SHA-256 (16 hexadecimal digits) of the arrays, independent of where the files came from.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Readers of the official file formats: IDX, the python and binary CIFAR archives, and plain ``.npz`` arrays.
 
-Every reader takes bytes or a path and raises `DataError` with the file's name when something is missing or left
-over; none ever executes what a file contains (the CIFAR python archives are pickles: only NumPy arrays and plain
-containers are let through).
+Every reader takes bytes or a path and raises `DataError` with the file's name if data is missing or left over. No
+reader executes code from a file: the CIFAR python archives are pickles, of which only NumPy arrays and plain containers
+are accepted.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _reader(path: Path) -> Callable[[str], bytes]:
 
 
 def read_cifar(path: Path, *, classes: int, binary: bool) -> Splits:
-    """Read CIFAR-10 or CIFAR-100 (fine labels), the python or the binary version, a folder or its archive."""
+    """Read CIFAR-10 or CIFAR-100 (fine labels) in the Python or the binary version, from a folder or its archive."""
     read = _reader(path)
     ten = [f"data_batch_{k}" for k in range(1, 6)], ["test_batch"]
     names = ten if classes == 10 else (["train"], ["test"])

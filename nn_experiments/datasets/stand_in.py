@@ -1,4 +1,4 @@
-"""Random images in place of a data set that is not there, to measure how long steps on it would take (NumPy only)."""
+"""Random images in place of a data set that is not on this machine, to measure how long steps on it take (no torch)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SIZES = {
 
 @lru_cache(maxsize=1)
 def stand_in(name: str) -> Dataset:
-    """Return random images and labels of the sizes of a data set, under the fingerprint of its official files.
+    """Return random images and labels with the shapes of a data set and the fingerprint of its official files.
 
-    It is for timing alone: nothing that is computed from it may be kept.
+    Use it for timing only: results that are computed from it would be recorded as results of the official data.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Data subsets: the images of a data set that some runs read, in one small file (NumPy only).
 
-Reading a subset checks its own SHA-256 over everything in it (so that a truncated or altered file is refused), shapes,
-labels, and that its images are in canonical order. It cannot check, without the whole set, that the images are that
-set's, at these positions. The fingerprint, the sizes and the statistics of the whole set are stored in the file; they
-were computed from the whole set when the subset was written.
+Reading a subset checks a SHA-256 of its contents (so that a truncated or altered file is refused), the shapes and
+labels, and that its images are in canonical order. Without the whole set it cannot check that the images belong to that
+set and have these positions in it. The fingerprint, the sizes and the statistics of the whole set are stored in the
+file; they were computed from the whole set when the subset was written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Rows:
     ----------
     values
         (K, …): the rows that are stored.
-    places
+    positions
         (K,) int64, increasing: their positions in the whole array.
     count
         Length of the whole array.
@@ -43,8 +43,8 @@ class Rows:
         For the error message about a missing row: what is stored, and which runs it was written for.
     """
 
-    def __init__(self, values: np.ndarray, places: np.ndarray, count: int, *, holds: str, purpose: str) -> None:
-        self.values, self.places, self.holds, self.purpose = values, places, holds, purpose
+    def __init__(self, values: np.ndarray, positions: np.ndarray, count: int, *, holds: str, purpose: str) -> None:
+        self.values, self.positions, self.holds, self.purpose = values, positions, holds, purpose
         self._all = np.arange(count)
 
     @property
@@ -76,25 +76,25 @@ class Rows:
         IndexError
             If the whole array has no such row.
         """
-        return self.values[self._found(rows)]
+        return self.values[self._stored(rows)]
 
     def require(self, rows: np.ndarray) -> None:
-        """Raise `DataError` if one of some rows is not stored; nothing is copied."""
-        self._found(rows)
+        """Raise `DataError` if one of these rows is not stored; nothing is copied."""
+        self._stored(rows)
 
-    def _found(self, rows: np.ndarray | slice | int) -> np.ndarray:
+    def _stored(self, rows: np.ndarray | slice | int) -> np.ndarray:
         """Return the positions, among the stored rows, of rows of the whole array."""
         if not isinstance(rows, np.ndarray | slice | list | int | np.integer):
             raise TypeError(f"a data subset is indexed by rows only, got {rows!r}")
         wanted = self._all[rows]
-        found = np.minimum(np.searchsorted(self.places, wanted), len(self.places) - 1)
-        missing = np.asarray(wanted)[self.places[found] != wanted]
+        stored = np.minimum(np.searchsorted(self.positions, wanted), len(self.positions) - 1)
+        missing = np.asarray(wanted)[self.positions[stored] != wanted]
         if missing.size:
             self._refuse(f"image {missing.flat[0]}" + (f" and {missing.size - 1} more" if missing.size > 1 else ""))
-        return found
+        return stored
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
-        """Refuse to stand for the whole array."""
+        """Refuse a conversion to a NumPy array, which would need all rows."""
         self._refuse("the others")
 
     def _refuse(self, wanted: str) -> NoReturn:
@@ -107,14 +107,14 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class DataSubset(Dataset):
-    """A `Dataset` whose four arrays are `Rows`; everything else is the whole set's.
+    """A `Dataset` whose four arrays are `Rows`; name, fingerprint and statistics are those of the whole set.
 
     Attributes
     ----------
     purposes
         The runs it was written for, in words.
     held
-        How many training and test images are stored.
+        Number of stored training and test images.
     carried
         Mean and standard deviation of the whole set's training pixels, each (C,) float64.
     """
@@ -170,7 +170,7 @@ def write_subset(
         If the folder has a subset of other data under this name, or ``dataset`` lacks a row.
     """
     path = subset_path(dataset.name, folder)
-    keep = [np.unique(places) for places in rows]
+    keep = [np.unique(positions) for positions in rows]
     if path.exists():
         old = read_subset(path)
         if old.fingerprint != dataset.fingerprint:
@@ -178,7 +178,9 @@ def write_subset(
                 f"{path} is a subset of other data (fingerprint {old.fingerprint}, not {dataset.fingerprint})"
             )
         purposes = (*old.purposes, *purposes)
-        keep = [np.union1d(k, cast(Rows, getattr(old, f"{p}_inputs")).places) for k, p in zip(keep, PARTS, strict=True)]
+        keep = [
+            np.union1d(k, cast(Rows, getattr(old, f"{p}_inputs")).positions) for k, p in zip(keep, PARTS, strict=True)
+        ]
     about = {
         "name": dataset.name,
         "classes": dataset.classes,
@@ -189,13 +191,14 @@ def write_subset(
         "purposes": list(dict.fromkeys(purposes)),
     }
     mean, deviation = dataset.statistics()
-    arrays: dict[str, Any] = {"about": np.array(json.dumps(about)), "mean": mean, "deviation": deviation}
-    for part, places in zip(PARTS, keep, strict=True):
-        arrays[f"{part}_places"] = places
-        arrays[f"{part}_images"] = getattr(dataset, f"{part}_inputs")[places]
-        arrays[f"{part}_labels"] = getattr(dataset, f"{part}_targets")[places].astype(np.uint16)
+    arrays = {"about": np.array(json.dumps(about)), "mean": mean, "deviation": deviation}
+    for part, positions in zip(PARTS, keep, strict=True):
+        arrays[f"{part}_places"] = positions
+        arrays[f"{part}_images"] = getattr(dataset, f"{part}_inputs")[positions]
+        arrays[f"{part}_labels"] = getattr(dataset, f"{part}_targets")[positions].astype(np.uint16)
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, checksum=np.array(_checksum(arrays)), **arrays)
+        stored = {"checksum": np.array(_checksum(arrays)), **arrays}
+        np.savez_compressed(file, **stored)  # type: ignore[arg-type]  # no array is called "allow_pickle"
     return path, read_subset(path)
 
 
@@ -216,40 +219,44 @@ def read_subset(path: Path) -> DataSubset:
         raise DataError(f"{path} is truncated or altered, or not a data subset ({error}); write it again") from error
     if _checksum(arrays) != checksum:
         raise DataError(f"{path} is altered: its contents do not have the checksum stored in it; write it again")
-    found: list[Any] = []
+    rows: list[Rows] = []
     purposes = tuple(about["purposes"])
     for part in PARTS:
-        places, images, labels = (arrays[f"{part}_{what}"] for what in ("places", "images", "labels"))
-        _check(path, about, part, places, images, labels)
+        count = int(about[part])
+        positions, images, labels = (arrays[f"{part}_{what}"] for what in ("places", "images", "labels"))
+        if not _is_subset(positions, images, labels, count=count, classes=about["classes"]):
+            raise DataError(
+                f"{path}: the {part} images are not a subset of a data set in canonical order; write it again"
+            )
         about_rows = {
-            "holds": f"{path} holds {len(places):,} of the {about[part]:,} {part} images of {about['name']}",
+            "holds": f"{path} holds {len(positions):,} of the {count:,} {part} images of {about['name']}",
             "purpose": "; ".join(purposes),
         }
-        found += [Rows(values, places, about[part], **about_rows) for values in (images, labels.astype(np.int64))]
+        rows += [Rows(values, positions, count, **about_rows) for values in (images, labels.astype(np.int64))]
     return DataSubset(
         about["name"],
-        *found,
+        *cast(list[np.ndarray], rows),  # they are indexed as arrays are
         classes=about["classes"],
         levels=about["levels"],
         fingerprint=about["fingerprint"],
         purposes=purposes,
-        held=(len(found[0].places), len(found[2].places)),
+        held=(len(rows[0].positions), len(rows[2].positions)),
         carried=(arrays["mean"], arrays["deviation"]),
     )
 
 
-def _check(path: Path, about: dict, part: str, places: np.ndarray, images: np.ndarray, labels: np.ndarray) -> None:
+def _is_subset(positions: np.ndarray, images: np.ndarray, labels: np.ndarray, *, count: int, classes: int) -> bool:
+    """Whether these can be images of a data set of ``count`` images in canonical order, at these positions."""
     keys = [
         hashlib.sha256(image.tobytes()).digest() + int(y).to_bytes(2, "big")
         for image, y in zip(images, labels, strict=False)
     ]
-    if (
-        images.dtype != np.uint8
-        or images.ndim != 4
-        or not len(places) == len(images) == len(labels) > 0
-        or (np.diff(places) <= 0).any()
-        or not 0 <= places[0] <= places[-1] < about[part]
-        or labels.max() >= about["classes"]
-        or keys != sorted(keys)
-    ):
-        raise DataError(f"{path}: the {part} images are not a subset of a data set in canonical order; write it again")
+    return (
+        images.dtype == np.uint8
+        and images.ndim == 4
+        and len(positions) == len(images) == len(labels) > 0
+        and bool((np.diff(positions) > 0).all())
+        and bool(0 <= positions[0] <= positions[-1] < count)
+        and bool(labels.max() < classes)
+        and keys == sorted(keys)
+    )

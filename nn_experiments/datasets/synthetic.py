@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("the data set digits is part of scikit-learn: install scikit-learn") from error
-    bunch: Any = load_digits()
-    images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
-    held = np.arange(len(images)) % 5 == 4
-    return (images[~held], labels[~held]), (images[held], labels[held])
+    pixels, classes = cast(tuple[np.ndarray, np.ndarray], load_digits(return_X_y=True))
+    images, labels = pixels.reshape(-1, 8, 8).astype(np.uint8), classes.astype(np.int64)
+    test = np.arange(len(images)) % 5 == 4
+    return (images[~test], labels[~test]), (images[test], labels[test])

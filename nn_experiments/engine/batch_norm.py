@@ -1,4 +1,4 @@
-"""Batch-norm statistics for weights that no training run has had, such as averages of iterates."""
+"""Batch-norm statistics for weights that no training run has visited, such as averages of iterates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["StatisticsRefresh"]
 
 
 class StatisticsRefresh:
-    """Collect the running statistics of a module's batch norm anew for the weights of a state.
+    """Recompute the running statistics of a module's batch norm for the weights of a state.
 
-    It does what ``torch.optim.swa_utils.update_bn`` does: statistics are reset, and each is the mean over the batches
-    of what the module sees in training mode.
+    As in ``torch.optim.swa_utils.update_bn``, each statistic is reset, and becomes the mean over the batches of its
+    values in training mode.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class StatisticsRefresh:
                 self.names.append(name)
 
     def __call__(self, state: State) -> State:
-        """Return the state with fresh statistics; one without batch norm as it is."""
+        """Return the state with new statistics, or the state itself if the module has no batch norm."""
         buffers = state.get("buffers", {})
         if self.model is None:
             if buffers:

@@ -17,35 +17,35 @@ __all__ = ["averages", "walk"]
 def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, iterate n, its segment) for n in increasing order; anchors are kept only as long as they are needed.
 
-    Iterate 0 comes with None in place of a segment.
+    Iterate 0 has no segment; None is yielded in its place.
     """
-    runs = plan(order, at)
-    needed = Counter(run.anchor for run in runs)
+    segments = plan(order, at)
+    needed = Counter(segment.anchor for segment in segments)
     states: dict[int, State] = {0: state0}
     wanted = set(at)
     if 0 in wanted:
         yield 0, state0, None
-    for run in runs:
-        state = kernel.apply(states[run.anchor], run.indices, run.before)
-        needed[run.anchor] -= 1
-        if not needed[run.anchor]:
-            del states[run.anchor]
-        if needed[run.n]:
-            states[run.n] = state
-        if run.n in wanted:
-            yield run.n, state, run
+    for segment in segments:
+        state = kernel.apply(states[segment.anchor], segment.indices, segment.before)
+        needed[segment.anchor] -= 1
+        if not needed[segment.anchor]:
+            del states[segment.anchor]
+        if needed[segment.n]:
+            states[segment.n] = state
+        if segment.n in wanted:
+            yield segment.n, state, segment
 
 
 def averages(
     kernel: Kernel, order: Order, at: Sequence[int], state0: State, average: Average
 ) -> Iterator[tuple[int, State, Segment | None]]:
-    """Yield (n, averaged iterate, its segment), beginning with θ0 as its own average.
+    """Yield (n, average of the iterates up to n, segment of iterate n); the average of θ0 is θ0.
 
-    Every iterate up to the last one asked for is visited. Only parameters and floating point buffers are averaged.
+    All iterates up to the last requested one are computed. Only parameters and floating point buffers are averaged.
     """
     wanted = set(at)
     mean: State | None = None
-    for n, state, run in walk(kernel, order, range(max(at) + 1), state0):
+    for n, state, segment in walk(kernel, order, range(max(at) + 1), state0):
         if mean is None:
             mean = {part: {k: v.clone() for k, v in values.items()} for part, values in state.items()}
         elif weight := average.weight(n):
@@ -55,4 +55,4 @@ def averages(
                         mean[part][key].lerp_(value, weight)
         if n in wanted:
             copied = {part: {k: v.clone() for k, v in values.items()} for part, values in mean.items()}
-            yield n, copied, run
+            yield n, copied, segment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from contraction.maps.orders import CustomOrder
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.choose import make_kernel
@@ -15,7 +17,7 @@ __all__ = ["check_step", "checked_kernel", "describe", "why_not_ensemble"]
 
 
 class _Doubled(ArrayBatches):
-    """The batches of another source in float64."""
+    """The batches of another source, in float64."""
 
     def __init__(self, inner: Batches) -> None:
         self.inner = inner
@@ -24,16 +26,16 @@ class _Doubled(ArrayBatches):
 
     def __call__(self, i: int) -> Batch:
         """Return B_i in float64."""
-        return as_double(self.inner(i))
+        return cast(Batch, as_double(self.inner(i)))
 
 
 def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:
-    """Compare a step of from_torch with the user's own training loop; return what to record.
+    """Compare a step of `from_torch` with the user's own training loop; return what to record.
 
     Raises
     ------
-    ValueError
-        If it differs, with the tensor, the number of the step and the likely cause.
+    CannotReplay
+        If the step differs; the message has the tensor, the number of the step and the likely cause.
     """
     check = getattr(step, "self_check", None)
     if check is None:
@@ -44,12 +46,13 @@ def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:
 def checked_kernel(step: Step, batches: Batches, state0: State, engine: str) -> tuple[Kernel, dict[str, str]]:
     """Return the kernel to run a step with, and what to record.
 
-    With ``auto``, a kernel that differs from the user's own loop in three maps, or fails, is replaced by the step.
+    If ``engine`` is "auto" and the kernel fails, or differs from the user's own loop over three maps, the step itself
+    is used.
 
     Raises
     ------
     ValueError
-        If a kernel that was asked for by name differs, with the tensor.
+        If ``engine`` names a kernel that differs or fails; the message has the tensor or the error.
     """
     kernel = make_kernel(step, batches, engine)
     check = getattr(step, "self_check", None)
@@ -71,7 +74,7 @@ def checked_kernel(step: Step, batches: Batches, state0: State, engine: str) -> 
 
 
 def describe(kernel: Kernel) -> dict[str, str]:
-    """Return the name of the kernel that ran, and the reason where the step itself ran in place of it."""
+    """Return the name of the kernel that ran, and why the step itself ran in its place, if it did."""
     if kernel.refused is None:
         return {"engine": kernel.name}
     return {"engine": "step", "not used": f"{kernel.name}: {kernel.refused}"}
@@ -80,7 +83,7 @@ def describe(kernel: Kernel) -> dict[str, str]:
 def _reference(step: Step, check: SelfCheck, batches: Batches, state0: State) -> Reference:
     """Return the states of the user's own loop; they are computed again if the check of the step used other batches."""
     if check.reference is None:
-        check.known = [one for one in check.known if one[:2] != (batches, "step")]
+        check.known = [entry for entry in check.known if entry[:2] != (batches, "step")]
         check(step, batches, state0)
     assert check.reference is not None
     reference, check.reference = check.reference, None  # it may be large
@@ -97,7 +100,7 @@ def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: Stat
             end = kernel.apply(reference.start, reference.indices[:count], 0)
             difference = first_difference(reference.ends[count - 1 : count], [end], reference.limits[count - 1 : count])
             if difference:
-                return _said(difference)
+                return _in_words(difference)
     except Exception as error:  # whatever the module's own code raises
         if out_of_memory(error) or device_is_lost(error):
             raise
@@ -105,15 +108,15 @@ def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: Stat
     return None
 
 
-def _said(difference: tuple[int, str, float, float]) -> str:
+def _in_words(difference: tuple[int, str, float, float]) -> str:
     _, name, gap, allowed = difference
     return f"it differs from your own training loop in {name} by {gap:.3g}, where rounding explains {allowed:.1g}"
 
 
 def why_not_ensemble(step: Step, batches: Batches, state0: State) -> str | None:
-    """Return why the ensemble cannot run a step of from_torch, or how it differs from the user's loop, or None.
+    """Return why the ensemble cannot run a step of `from_torch`, or how it differs from the user's loop, or None.
 
-    Two chains are compared: one with all maps of the check, and one with the first of them.
+    Two chains are compared: one with all maps of the check, and one with the first map only.
     """
     check = getattr(step, "self_check", None)
     if not isinstance(check, SelfCheck):
@@ -135,13 +138,13 @@ def _ensemble_differs(step: Step, check: SelfCheck, batches: Batches, state0: St
     order = CustomOrder(lambda n: words[n])
     try:
         path = wavefront(step, data, order, [1, count], reference.start, ensemble=Ensemble(chunk=2))
-        found = {n: state for n, state, _ in path}
+        ends = {n: state for n, state, _ in path}
     except Exception as error:
         if out_of_memory(error) or device_is_lost(error):
             raise
         return str(error).splitlines()[0]
     for n in words:
-        difference = first_difference(reference.ends[n - 1 : n], [found[n]], reference.limits[n - 1 : n])
+        difference = first_difference(reference.ends[n - 1 : n], [ends[n]], reference.limits[n - 1 : n])
         if difference:
-            return _said(difference)
+            return _in_words(difference)
     return None

@@ -19,10 +19,10 @@ def double_loop(
     at: Sequence[int],
 ) -> dict[int, State]:
     """Return iterate n for every n of ``at``, each computed from θ0."""
-    found: dict[int, State] = {}
+    states: dict[int, State] = {}
     for n in at:
         state = state0
         for t, j in enumerate(reversed(full_word(order, n)), 1):
             state = step(state, batches(j), t)
-        found[n] = state
-    return found
+        states[n] = state
+    return states

@@ -1,4 +1,4 @@
-"""Measurements along a path of iterates, several states at once where they can be batched."""
+"""Measurements along a path of iterates, of several states at once if they can be batched."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Measured(NamedTuple):
     n
         Number of the iterate.
     segment
-        The maps that made it from its anchor; None for iterate 0.
+        The maps that computed it from its anchor; None for iterate 0.
     values
         Metric -> float64 array.
     batched
-        Whether it was computed together with those of other iterates, which decides last bits.
+        Whether it was computed together with those of other iterates, which can change the last bits.
     """
 
     n: int
@@ -77,8 +77,8 @@ def measure_path(measurement: Measurement, path: Path, batches: Batches, *, toge
     batches
         i -> B_i.
     together
-        How many states are measured at once. Where memory runs out, half as many from there on, with a line on
-        standard error.
+        How many states are measured at once. If memory runs out, half as many are measured from then on, and a line on
+        standard error says so.
 
     Yields
     ------
@@ -101,7 +101,7 @@ class _Group:
         self.waiting: list[tuple[int, State, Segment | None]] = []
 
     def measured(self) -> Iterator[Measured]:
-        """Yield the measurements of all states that wait, which then wait no more."""
+        """Yield the measurements of all waiting states and remove these from the queue."""
         while self.waiting:
             part = self.waiting[: self.together]
             fits = attempt(partial(self._values, part)) if len(part) > 1 else (self._values(part),)

@@ -1,4 +1,4 @@
-"""From an order and numbers of iterates to segments of maps: what is computed from what (no torch)."""
+"""Segments of maps that compute the requested iterates of an order (no torch)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Segment:
     anchor
         The iterate it starts from; 0 or the ``n`` of an earlier segment.
     indices
-        Indices of the maps, innermost (applied first) first.
+        Indices of the maps, in the order in which they are applied.
     before
-        Number of maps already applied at the anchor, counted from θ0: the first map here has t = before + 1.
+        Number of maps from θ0 to the anchor; the first map of the segment has t = before + 1.
     outermost
         Index of the map applied last to reach n.
     """
@@ -43,14 +43,14 @@ class Segment:
 
 
 def check_iterates(at: Iterable[int]) -> list[int]:
-    """Return the numbers of iterates, increasing and without repetition.
+    """Return the numbers of iterates in increasing order and without repetitions.
 
     Raises
     ------
     TypeError
-        If they are not a sequence.
+        If ``at`` is not a sequence.
     ValueError
-        If there are none, or one is negative or is not an integer.
+        If ``at`` is empty, or an entry is negative or not an integer.
     """
     if not isinstance(at, Iterable):
         raise TypeError(f"at must be a sequence of iterates, such as range(0, 101, 10) or [10]; got {at!r}")
@@ -61,9 +61,9 @@ def check_iterates(at: Iterable[int]) -> list[int]:
 
 
 def plan(order: Order, at: Sequence[int]) -> list[Segment]:
-    """Return the segments that give all iterates ``at`` and the anchors they share, each after its anchor.
+    """Return segments for all iterates in ``at`` and for the anchors that they share, each after its anchor.
 
-    An anchor that only one segment needs and that is not in ``at`` is passed through: the forward iterates 100, 200, …
+    An anchor that only one segment needs and that is not in ``at`` gets no segment: the forward iterates 100, 200, …
     are segments of 100 maps each.
 
     Parameters
@@ -81,19 +81,19 @@ def plan(order: Order, at: Sequence[int]) -> list[Segment]:
     Raises
     ------
     ValueError
-        If an anchor is not below its iterate or a word is not made of indices of at least 1.
+        If an anchor is not less than its iterate, or a word has an entry that is not an index of at least 1.
     """
     check_order(order, at)
     parents = anchors(order, at)
     children = Counter(parents.values())
     wanted = set(at)
-    kept = {n for n in parents if n in wanted or children[n] > 1}
+    ends = {n for n in parents if n in wanted or children[n] > 1}
     depth = {0: 0}
     segments: list[Segment] = []
-    for n in sorted(kept):
+    for n in sorted(ends):
         words = [order.word(n)]
         anchor = parents[n]
-        while anchor > 0 and anchor not in kept:
+        while anchor > 0 and anchor not in ends:
             words.append(order.word(anchor))
             anchor = parents[anchor]
         if len(words) == 1 and isinstance(words[0], range):

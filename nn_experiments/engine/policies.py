@@ -13,7 +13,7 @@ from nn_experiments.training.step import State
 
 __all__ = ["reset_if_better", "stop_when_settled"]
 
-#: n, iterate n, its run, and what the policy has decided: the start of its word, or the iterate that it stopped at.
+#: n, iterate n, its segment, and the policy's decision: the start of the word, or the iterate at which it stopped.
 Decided = Iterator[tuple[int, State, Segment | None, int]]
 
 
@@ -40,10 +40,10 @@ def reset_if_better(
     if 0 in wanted:
         yield 0, state0, None, 0
     for n in sorted({*wanted, *policy.looks_at(max(at))} - {0}):
-        run = Segment(n, start, range(n, start, -1), start, start + 1)
-        state = kernel.apply(anchor, run.indices, run.before)
+        segment = Segment(n, start, range(n, start, -1), start, start + 1)
+        state = kernel.apply(anchor, segment.indices, segment.before)
         if n in wanted:
-            yield n, state, run, start
+            yield n, state, segment, start
         if n % policy.every == 0 and policy.improves(value := judge(state), best):
             start, anchor, best = n, state, value
 
@@ -60,13 +60,13 @@ def stop_when_settled(kernel: Kernel, at: Sequence[int], state0: State, policy: 
             if n in wanted:
                 yield n, stopped[1], stopped[2], stopped[0]
             continue
-        run = Segment(n, 0, range(n, 0, -1), 0, 1)
-        state = kernel.apply(state0, run.indices, 0)
+        segment = Segment(n, 0, range(n, 0, -1), 0, 1)
+        state = kernel.apply(state0, segment.indices, 0)
         if n in wanted:
-            yield n, state, run, n
+            yield n, state, segment, n
         if n in horizons:
             further = [(m, kernel.apply(state0, range(n + m, n, -1), 0)) for m in lengths(1)]
             moved = [parameter_distance(state0, fresh) for _, fresh in further]
-            apart = [parameter_distance(state, kernel.apply(fresh, run.indices, m)) for m, fresh in further]
+            apart = [parameter_distance(state, kernel.apply(fresh, segment.indices, m)) for m, fresh in further]
             if rule.after(moved, apart):
-                stopped = (n, state, run)
+                stopped = (n, state, segment)

@@ -1,4 +1,4 @@
-"""Whether enough batches have been recorded for a curve, before anything is computed."""
+"""A check, before anything is computed, that `from_loop` has recorded enough batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["check_recorded"]
 def check_recorded(
     step: Step, batches: Batches, curves: Sequence[Order | Average | Policy], at: Sequence[int], *, least: int = 0
 ) -> None:
-    """Refuse iterates that need more batches than `from_loop` has recorded; other batches have no end.
+    """Check that `from_loop` has recorded the batches that the iterates need; other sources have no last batch.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_recorded(
     Raises
     ------
     ValueError
-        With the number of batches that are needed.
+        If fewer batches were recorded than are needed; the message has both numbers.
     """
     if not isinstance(batches, RecordedBatches):
         return

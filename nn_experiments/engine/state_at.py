@@ -1,9 +1,9 @@
-"""The weights of one iterate, to go on with: as a state, or as what ``load_state_dict`` takes."""
+"""The weights of one iterate, as a state or in the form that ``load_state_dict`` takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,22 +18,22 @@ from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.engine.purity import probe
 from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
-from nn_experiments.training.batches import check_batches
+from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
-from nn_experiments.training.step import State, check_state
+from nn_experiments.training.step import State, Step, check_state
 
 __all__ = ["state_at", "state_dict"]
 
 
 @repeatable()
 def state_at(
-    step: Callable[[State, Any, int], State],
-    batches: Callable[[int], Any],
+    step: Step,
+    batches: Batches,
     state0: State,
     curve: Order | Average | Policy,
     n: int,
     *,
-    measure: Mapping[str, Callable[[State], Any]] | None = None,
+    measure: Mapping[str, Callable[[State], torch.Tensor | float]] | None = None,
     engine: str = "auto",
 ) -> State:
     """Return iterate n of an order, an average or a policy.
@@ -43,7 +43,7 @@ def state_at(
     step, batches, state0
         As in `iterates`.
     curve
-        An order of ``contraction`` or one's own, an average of the forward path, or a policy; not a name.
+        An order (of ``contraction`` or your own), an average of the forward path, or a policy; not a name.
     n
         At least 0.
     measure
@@ -54,7 +54,7 @@ def state_at(
     Returns
     -------
     State
-        Parameters, buffers and the state of the optimizer; `state_dict` makes of it what ``load_state_dict`` takes.
+        Parameters, buffers and the state of the optimizer; `state_dict` converts it for ``load_state_dict``.
 
     Raises
     ------
@@ -103,11 +103,11 @@ def state_at(
     return state
 
 
-def state_dict(model: nn.Module, state: State) -> dict[str, Any]:
-    """Return the weights of a state under the names that ``model.load_state_dict`` knows.
+def state_dict(model: nn.Module, state: State) -> dict[str, object]:
+    """Return the weights of a state under the names that ``model.load_state_dict`` expects.
 
-    Parameters that the module has under several names get all of them; what a module keeps beside tensors stays as it
-    is in ``model``.
+    A parameter that the module has under several names is returned under all of them. Entries of the module's
+    ``state_dict`` that are not tensors are those of ``model``.
 
     Raises
     ------
@@ -116,13 +116,13 @@ def state_dict(model: nn.Module, state: State) -> dict[str, Any]:
     """
     values = state.get("buffers", {}) | state["parameters"]
     names = {id(value): name for name, value in (*model.named_buffers(), *model.named_parameters())}
-    found: dict[str, Any] = {}
-    for key, own in model.state_dict(keep_vars=True).items():
-        if not isinstance(own, torch.Tensor):
-            found[key] = own
+    weights: dict[str, object] = {}
+    for key, entry in model.state_dict(keep_vars=True).items():
+        if not isinstance(entry, torch.Tensor):
+            weights[key] = entry
             continue
-        name = key if key in values else names.get(id(own), key)
+        name = key if key in values else names.get(id(entry), key)
         if name not in values:
             raise KeyError(f"the state lacks {key}: it is of another model")
-        found[key] = values[name].detach().clone()
-    return found
+        weights[key] = values[name].detach().clone()
+    return weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,16 +32,16 @@ class Trajectory(Value):
     gradients
         (K,) int64: the number of maps that make each iterate from θ0.
     applications
-        How many maps were applied in all.
+        Number of maps that were applied in total.
     metadata
-        Engine, kernel, device, dtype and whatever else made it.
+        How the path was computed: the engine, the result of the self-check, seconds, and more.
     """
 
     at: np.ndarray
     values: Mapping[str, np.ndarray]
     gradients: np.ndarray
     applications: int
-    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    metadata: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         """Return one line: iterates, metrics, cost and divergence."""
@@ -60,7 +60,7 @@ class Trajectory(Value):
 
     @property
     def diverged(self) -> int | None:
-        """The first asked iterate after θ0 at which some metric is not finite, or None."""
+        """The first iterate in ``at`` after θ0 at which a metric is not finite, or None."""
         for k, n in enumerate(self.at):
             if n > 0 and not all(np.isfinite(value[k]).all() for value in self.values.values()):
                 return int(n)
@@ -70,15 +70,15 @@ class Trajectory(Value):
         """Return the columns of the tables; a metric of several numbers has one for each, named ``name[i]``."""
         names = []
         for name, value in self.values.items():
-            places = list(np.ndindex(value.shape[1:]))
-            names += [name if place == () else f"{name}[{', '.join(map(str, place))}]" for place in places]
+            indices = list(np.ndindex(value.shape[1:]))
+            names += [name if index == () else f"{name}[{', '.join(map(str, index))}]" for index in indices]
         return ["iterate", "gradients", *names]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[dict[str, int | float]]:
         """Yield a row for each iterate: ``iterate``, ``gradients``, and each metric."""
         columns = self._columns()
         for k, n in enumerate(self.at):
-            numbers = [float(one) for value in self.values.values() for one in np.ravel(value[k])]
+            numbers = [float(number) for value in self.values.values() for number in np.ravel(value[k])]
             yield dict(zip(columns, [int(n), int(self.gradients[k]), *numbers], strict=True))
 
     def to_csv(self, path: str | Path) -> None:

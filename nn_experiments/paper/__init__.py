@@ -1,1 +1,1 @@
-"""The paper as data: its experiments, its figures, the names of its curves, and what they cost (no torch)."""
+"""The paper as data: its experiments, its figures, the names of its curves, and their cost (no torch)."""

@@ -1,4 +1,4 @@
-"""The catalogue: experiments are what is run, figures are views on them (no torch)."""
+"""The catalogue of experiments, which are run, and of figures, which show curves of experiments (no torch)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find(name: str) -> Figure:
     Raises
     ------
     ValueError
-        If there is none, with the known names.
+        If the name is unknown; the message lists the known ones.
     """
     key = f"fig{name}" if name.isdigit() else name
     if key not in FIGURES:

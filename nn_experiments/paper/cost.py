@@ -36,9 +36,9 @@ _CONVOLUTIONAL = {
 }
 # Fractions of a matrix product's peak speed that training on small batches and evaluating large ones reach.
 _TRAINING, _EVALUATION = 0.4, 0.9
-#: Training on batches of so many items and more is as near to the peak as evaluation.
+#: Training on batches of at least this many items is as near to the peak as evaluation.
 _LARGE = 256
-#: What an iterate with diagnostics is evaluated for: predictions of four states and a gradient.
+#: Number of evaluations for an iterate with diagnostics: predictions of four states and a gradient.
 DIAGNOSTIC_EVALUATIONS = 5
 
 
@@ -95,7 +95,7 @@ def curve_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last
     Parameters
     ----------
     curve
-        Of a policy, it is what a path without any reset or stop takes.
+        The curve. For a policy, the result is that of a path without any reset or stop.
     at
         The iterates.
     kind
@@ -105,8 +105,8 @@ def curve_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last
         The last iterate of the run.
     """
     if kind == "diagnostics":
-        both = curve.path_cost({*at, *(n + 1 for n in at)})
-        return both + curve.path_cost(at) + max(at) + curve.path_cost([last])
+        with_next = curve.path_cost({*at, *(n + 1 for n in at)})
+        return with_next + curve.path_cost(at) + max(at) + curve.path_cost([last])
     if isinstance(curve, curve_names.Averaged):
         return max(at)
     if isinstance(curve, curve_names.Decided):
@@ -117,7 +117,7 @@ def curve_cost(curve: curve_names.OrderCurve, at: Sequence[int], kind: str, last
 def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tuple[int, float]:
     """Return the steps that a figure takes, and an estimate of the seconds, at a speed in operations per second.
 
-    Steps of baselines and diagnostics are among them; those that several blocks of one path take again are not.
+    The steps include those of baselines and diagnostics, but not those that several blocks of one path repeat.
     """
     flops, seeds = flops_per_item(experiment), len(figure.seeds)
     overhead = 25e-6  # of a step, whatever its size
@@ -128,16 +128,16 @@ def figure_seconds(figure: Figure, experiment: Experiment, speed: float) -> tupl
         evaluation += _split_measures(experiment.parts) * step
     at = [*range(0, figure.steps + 1, figure.every)]
     coarse = [*range(0, figure.steps, figure.diagnostics_every)] if figure.diagnostics_every else []
-    places: dict[str, set[int]] = {}  # an iterate that two curves share is computed once
+    iterates: dict[str, set[int]] = {}  # an iterate that two curves share is computed once
     for name in figure.all_orders:
         for n in at:
-            places.setdefault(curve_names.home(name, n), set()).add(n)
+            iterates.setdefault(curve_names.home(name, n), set()).add(n)
     maps = seconds = 0
-    for name, own in places.items():
+    for name, numbers in iterates.items():
         curve = curve_names.parse(name)
-        cost = curve_cost(curve, sorted(own), "curves", figure.steps)
+        cost = curve_cost(curve, sorted(numbers), "curves", figure.steps)
         maps += seeds * cost
-        seconds += seeds * (cost * curve.price * step + len(own) * evaluation)
+        seconds += seeds * (cost * curve.price * step + len(numbers) * evaluation)
     for curve in map(curve_names.parse, figure.all_orders):
         if coarse and not curve.baseline:
             rare = curve_cost(curve, coarse, "diagnostics", figure.steps)

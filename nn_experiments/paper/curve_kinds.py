@@ -1,4 +1,4 @@
-"""The kinds of curves, how their names are written and how a legend reads them."""
+"""The kinds of curves, with the form of their names and their labels in legends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["KINDS", "Kind"]
 
 
 class Kind(NamedTuple):
-    """How names of a kind are written, and how a legend reads them."""
+    """The form of the names of a kind, and its label in legends."""
 
     form: str
     label: str

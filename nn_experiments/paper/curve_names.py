@@ -12,7 +12,7 @@ The name of a curve is also the name of its folder on disk and its label on the 
   settings are ``regularised-2-hc`` (λ = 2h'², h' = h/c), ``regularised-2-derived`` (λ = 2·h'²/2) and
   ``regularised-2-h-hc`` (λ = 2h², and h' in place of h before V_B). ``single_order-2`` has the term of one order,
   Σ_{i>j} V_i'V_j, in place of the sum over all i ≠ j, with the same forms (``derived``: λ = 2·h'²).
-- Runs of one's own network also have the averages ``suffix_mean-S`` and ``swa-S-K-R`` of the forward path, and the
+- Runs of a user's network also have the averages ``suffix_mean-S`` and ``swa-S-K-R`` of the forward path, and the
   policies ``reset_if_better-METRIC-K`` and ``stop_when_settled-EPS``.
 """
 
@@ -96,7 +96,7 @@ class Averaged(OrderCurve):
     Attributes
     ----------
     average
-        Which one.
+        The average.
     """
 
     average: Average
@@ -104,12 +104,12 @@ class Averaged(OrderCurve):
 
 @dataclass(frozen=True)
 class Decided(OrderCurve):
-    """Iterates under a policy, which are computed in sequence; ``order`` is what it follows while it decides nothing.
+    """Iterates under a policy, which are computed in sequence; they follow ``order`` until the policy intervenes.
 
     Attributes
     ----------
     policy
-        Decides on the way where words start, or end.
+        Decides during the run where words start, and where the run ends.
     """
 
     policy: Policy
@@ -122,7 +122,7 @@ class Decayed(OrderCurve):
     Attributes
     ----------
     tau
-        In steps.
+        Time constant, in steps.
     """
 
     tau: float
@@ -147,7 +147,7 @@ class StepRule(OrderCurve):
         ``h``: λ is a multiple of h², as printed; ``hc``: of h'², h' = h/c; ``derived``: of the λ that the mean over all
         orders (or the one order) has to second order.
     rate
-        What is before V_B: ``h``, as printed, or ``hc``, h'.
+        Factor of V_B: ``h``, as printed, or ``hc``, which is h'.
     """
 
     rule: str
@@ -164,15 +164,15 @@ class StepRule(OrderCurve):
 
     @property
     def price(self) -> float:
-        """What a step costs in plain steps: 2.8 for a regularised one on the paper's network, by its multiply-adds.
+        """Cost of a step in plain steps: 2.8 for a regularised one on the paper's network, counted in multiply-adds.
 
-        A gradient takes three products with the weights of a layer, the Hessian-vector products of all parts six; the
-        first layer, which has no error below it, two and two.
+        For each layer a gradient takes three products with the weights, and the Hessian-vector products of all parts
+        take six; in the first layer, which passes no error further down, they take two each.
         """
         return 2.8 if self.multiple is not None else 1.0
 
     def settings(self) -> str:
-        """Return λ and the rate as a legend reads them."""
+        """Return λ and the rate as they are written in a legend."""
         count = "" if self.multiple == 1 else f"{self.multiple:g}"
         unit = {"h": "h²", "hc": "(h/c)²", "derived": "(h/c)²" if self.rule == "single_order" else "(h/c)²/2"}[
             self.unit
@@ -236,7 +236,7 @@ def _read_own(kind: str, words: Sequence[str]) -> OrderCurve | None:
         case "reset_if_better", [metric, every, *better]:
             return _decided(ResetIfBetter(metric, int(every), *better))
         case "stop_when_settled", [_, *_]:
-            return _decided(StopWhenSettled(float("-".join(words))))  # 1e-05 has a dash of its own
+            return _decided(StopWhenSettled(float("-".join(words))))  # 1e-05 contains a dash
     return None
 
 
@@ -284,7 +284,7 @@ def curve_of(name: str) -> Order | Average | Policy:
     Raises
     ------
     ValueError
-        If there is no such curve, or it belongs to a step of the catalogue's.
+        If there is no such curve, or only experiments of the catalogue have it.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def curve_of(name: str) -> Order | Average | Policy:
 
 
 def compares_steps(names: Iterable[str]) -> bool:
-    """Whether a step of appendix D is among some curves, in place of two orders of one step."""
+    """Whether curves compare steps of appendix D, instead of two orders of one step."""
     return any(isinstance(parse(name), StepRule) for name in names)
 
 
@@ -311,7 +311,7 @@ def rank(name: str) -> tuple[int, str]:
 
 
 def label_of(name: str) -> str:
-    """Return how a legend reads the name of a curve."""
+    """Return the name of a curve as it is written in a legend."""
     kind, *words = name.split("-")
     match parse(name) if kind in KINDS else None:
         case StepRule(multiple=float()) as rule:
@@ -330,7 +330,7 @@ def step_label_of(name: str) -> str:
 
 
 def home(name: str, n: int, kind: str = "curves") -> str:
-    """Return the name of the curve under which iterate n is stored.
+    """Return the name of the curve with which iterate n is stored.
 
     A reset path equals the backward path before its first reset, and a late path the forward one up to its switch.
 
@@ -341,7 +341,7 @@ def home(name: str, n: int, kind: str = "curves") -> str:
     n : int
         Number of the iterate.
     kind : str
-        ``curves``, or ``diagnostics``, which look at later iterates as well and are not shared.
+        ``curves``, or ``diagnostics``, which also depend on later iterates and are not shared.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What an experiment is: everything that decides the numbers of a run but the seed, the order and how far it goes."""
+"""An experiment: everything that the numbers of a run depend on, but for the seed, the order and the last step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nn_experiments.training.optimizers import Optimizer, Schedule
 
 __all__ = ["Experiment", "plain_fields"]
 
-#: Fields of an experiment that decide its numbers: what a run ID is a hash of (with data and batches).
+#: Fields of an experiment that its numbers depend on. A run ID is a hash of them, of the data and of the batches.
 DECIDING = (
     "data",
     "model",
@@ -32,18 +32,18 @@ DECIDING = (
     "test_evaluation",
 )
 
-#: Fields that were added later and decide only where they are given, so that older run IDs stay what they are.
+#: Fields that were added later. They are part of the hash only if they are not None, so that older run IDs stay valid.
 LATER = ("parts", "precision")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Everything that decides the numbers of a run, but the seed, the order and how far it goes.
+    """Everything that the numbers of a run depend on, but for the seed, the order and the last step.
 
     Attributes
     ----------
     name
-        What it is called on the command line; decides nothing.
+        The name on the command line; the numbers do not depend on it.
     data
         ``square``, ``cosine``, ``cube`` (the functions of Figures 4 to 6), ``digits``, ``fashion_mnist``,
         ``cifar10``, ``cifar100``.
@@ -56,21 +56,21 @@ class Experiment:
     loss
         ``mse`` (mean over the batch of (f(x) − y)²) or ``cross_entropy``.
     optimizer
-        How a gradient changes the parameters.
+        The optimizer, with its learning rate and schedule.
     batch_size, sampling
-        ``iid``: every image of every batch drawn independently; ``reshuffle``: a new permutation each epoch;
-        ``shuffle_once``: one permutation repeated.
+        Images per batch, and how they are drawn. ``iid``: every image of every batch is drawn independently;
+        ``reshuffle``: every epoch has a new permutation; ``shuffle_once``: every epoch has the same permutation.
     dtype, tf32
-        Precision of parameters and inputs, and whether a GPU may round products to TF32.
+        Type of parameters and inputs, and whether a GPU may round products to TF32.
     train_evaluation, test_evaluation
-        How many images (the first in canonical order) losses and accuracies are computed on; None for all.
+        Number of images, the first in canonical order, on which losses and accuracies are computed (default: all).
     precision
-        ``bf16``: convolutions and matrix products in bfloat16 (torch's autocast; parameters stay float32); None:
-        as ``dtype`` and ``tf32`` say.
+        ``bf16``: convolutions and matrix products are computed in bfloat16 by torch's autocast, while parameters stay
+        in float32 (default: None, as ``dtype`` and ``tf32`` say).
     parts
-        c of appendix D: into how many small batches a batch is split; None where batches stay whole.
+        c of appendix D, the number of small batches into which a batch is split (default: None, batches are not split).
     notes
-        Field name -> why this value, where the paper leaves it open.
+        Field name -> the reason for its value, if the paper leaves it open.
     """
 
     name: str
@@ -113,13 +113,13 @@ class Experiment:
         if unknown:
             raise ValueError(f"notes on unknown fields: {', '.join(sorted(unknown))}")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields as plain JSON."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return fields | {"optimizer": self.optimizer.to_json(), "notes": dict(self.notes)}
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON-ready data."""
+        fields: dict[str, object] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**fields, "optimizer": self.optimizer.to_json(), "notes": dict(self.notes)}
 
-    def decides(self) -> dict[str, Any]:
-        """Return the fields that decide the numbers, as plain JSON."""
+    def decides(self) -> dict[str, object]:
+        """Return the fields that the numbers depend on, as JSON-ready data."""
         everything = self.to_json()
         decides = {name: everything[name] for name in DECIDING}
         return decides | {name: everything[name] for name in LATER if everything[name] is not None}
@@ -141,26 +141,26 @@ class Experiment:
         Raises
         ------
         ValueError
-            For an unknown field, with the known ones, or a value that the field refuses.
+            If a field is unknown (the message lists the known ones), or a value is not allowed for its field.
         """
-        own = {name: kind for name, kind in _types(Experiment).items() if name not in ("name", "notes", "optimizer")}
+        direct = {name: kind for name, kind in _types(Experiment).items() if name not in ("name", "notes", "optimizer")}
         of_optimizer = {name: kind for name, kind in _types(Optimizer).items() if name != "schedule"}
         of_schedule = _types(Schedule)
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {}  # Any: what `_value` returns is of the field's type
         optimizer: dict[str, Any] = {}
         schedule: dict[str, Any] = {}
         for name, text in changes.items():
             short = name.removeprefix("optimizer.")
             last = short.removeprefix("schedule.")
-            if name in own:
-                fields[name] = _value(own[name], text, name)
+            if name in direct:
+                fields[name] = _value(direct[name], text, name)
             elif short in of_optimizer:
                 optimizer[short] = _value(of_optimizer[short], text, name)
             elif last != short and last in of_schedule:
                 schedule[last] = _value(of_schedule[last], text, name)
             else:
                 inner = [*of_optimizer, *(f"schedule.{known}" for known in of_schedule)]
-                known = ", ".join([*own, *(f"optimizer.{known}" for known in inner)])
+                known = ", ".join([*direct, *(f"optimizer.{known}" for known in inner)])
                 raise ValueError(f"no field {name!r}; the known ones are {known}")
         if schedule:
             optimizer["schedule"] = dataclasses.replace(self.optimizer.schedule, **schedule)
@@ -172,7 +172,7 @@ class Experiment:
 def _types(settings: type) -> dict[str, type | UnionType]:
     """Return the name and type of every field of a dataclass, in order."""
     hints = get_type_hints(settings)
-    return {one.name: hints[one.name] for one in dataclasses.fields(settings)}
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
 
 
 def _value(kind: type | UnionType, text: str, name: str) -> object:
@@ -181,7 +181,7 @@ def _value(kind: type | UnionType, text: str, name: str) -> object:
     if NoneType in options:
         if text.lower() in ("none", "all"):
             return None
-        (kind,) = (one for one in options if one is not NoneType)
+        (kind,) = (option for option in options if option is not NoneType)
     read = cast(Callable[[str], object], kind)
     try:
         if kind is bool:
@@ -194,8 +194,9 @@ def _value(kind: type | UnionType, text: str, name: str) -> object:
         raise ValueError(f"{name} is of type {shown}, got {text!r}") from None
 
 
-def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an experiment's fields (as JSON) with those of the optimizer and its schedule among them."""
+def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return an experiment's fields (as JSON) in one dictionary with those of its optimizer and schedule."""
     flat = dict(fields)
-    flat |= flat.pop("optimizer", {})
-    return flat | {f"schedule.{key}": value for key, value in flat.pop("schedule", {}).items()}
+    flat |= cast(Mapping[str, object], flat.pop("optimizer", {}))
+    schedule = cast(Mapping[str, object], flat.pop("schedule", {}))
+    return flat | {f"schedule.{key}": value for key, value in schedule.items()}

@@ -1,4 +1,4 @@
-"""What a figure is: a view on an experiment, with the curves that the paper draws and what we add."""
+"""A figure: the curves of an experiment that a figure of the paper shows, and the baselines that are added to it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Figure", "Reduced"]
 
 @dataclass(frozen=True)
 class Reduced:
-    """The part of a figure that a laptop can compute (``run fig2 --reduced``), always labelled as reduced.
+    """The part of a figure that a laptop can compute (``run fig2 --reduced``); plots of it are labelled as reduced.
 
     Attributes
     ----------
     steps, every, seeds
-        In place of the figure's.
+        They replace those of the figure.
     settings
         Fields of the experiment that differ, as text (see `Experiment.override`).
     """
@@ -31,36 +31,36 @@ class Reduced:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A view on an experiment: which curves of it a figure of the paper shows.
+    """The curves of an experiment that a figure of the paper shows.
 
     Attributes
     ----------
     name, title, section
-        ``fig4``, a short title, and where in the paper it is.
+        ``fig4``, a short title, and the section of the paper.
     experiment
         Name of the experiment in `EXPERIMENTS`.
     steps, every
         Length of the curves and the grid of iterates that are recorded by default.
     orders
-        Curves drawn in the paper's figure (see `nn_experiments.paper.curve_names`); the first is the reference.
+        Names of the curves in the paper's figure (see `nn_experiments.paper.curve_names`); the first is the reference.
     baselines
-        Curves that we add in the same axes, at their true cost in gradients.
+        Names of the curves that are added in the same axes.
     seeds
-        Seeds of the paper's figure: how many it has; the numbers are ours.
+        The seeds; there are as many as in the paper's figure, which does not give their numbers.
     metrics
-        Metrics of the picture's columns, left to right; each row is one seed.
+        Metrics of the picture's columns, from left to right; each row is one seed.
     diagnostics_every
-        The coarser grid of increments, couplings and gradient norms; 0 for none.
+        Steps between iterates with increments, couplings and gradient norms; 0 for none.
     compared_at
-        Steps fixed beforehand, at which seeds are compared by the exact paired sign-flip test.
+        Steps, fixed beforehand, at which the orders are compared by the exact paired sign-flip test.
     window
-        Number of last iterates that variability along a path is judged on.
+        Number of last iterates on which variability along a path is judged.
     claim
         The paper's sentence, verbatim.
     reduced
-        The part that a laptop can compute; None where the whole figure is cheap.
+        The part that a laptop can compute; None if the whole figure is cheap.
     at_least
-        Steps below which results of the same experiment say nothing about this figure.
+        The number of steps that results of the experiment must have to be used for this figure.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Figure:
         Raises
         ------
         ValueError
-            If the figure has none.
+            If the figure has no reduced form.
         """
         form = self.reduced
         if form is None:
@@ -113,5 +113,5 @@ class Figure:
 
     @property
     def all_orders(self) -> tuple[str, ...]:
-        """The figure's orders and our baselines."""
+        """The figure's orders and baselines."""
         return self.orders + self.baselines

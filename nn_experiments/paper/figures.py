@@ -1,4 +1,4 @@
-"""The paper's figures: Figures 2 to 19, and one of our own on data that needs no download."""
+"""The figures of the paper, 2 to 19, and one more figure on data that needs no download."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OUTPERFORM = (
     "minimal tuning of λ for this specific experiment."
 )
 
-#: Curves that a path with a reset is compared with: our baselines, and the backward path without the reset.
+#: Curves with which a path with a reset is compared: the baselines, and the backward path without the reset.
 _BESIDE_A_RESET = ("polyak", "ema-0.99", "decayed-100", "backward")
 
 

@@ -1,27 +1,29 @@
 """The paper's figures from recorded curves: one row per seed, both orders in the same axes (matplotlib, no torch).
 
 ``python -m nn_experiments plot fig4`` writes up to four pictures, each as PNG and SVG: ``fig4`` in the paper's layout,
-``fig4-residuals`` with the last steps as differences from the mean of both orders, where the curves lie on each other,
-``fig4-cost`` with the gradients that each path costs on the horizontal axis, and ``fig4-settling`` with increments,
-distances to the last iterate, of two starts, and of two independent runs. A run shorter, sparser or with fewer seeds
-than the paper's says so on the plot itself; a curve that diverged ends in a cross with its iterate.
+``fig4-residuals`` with the last steps as differences from the mean of both orders, if the curves coincide otherwise,
+``fig4-cost`` with the gradients that each path costs on the horizontal axis, and ``fig4-settling`` with increments and
+with distances to the last iterate, of two starts, and of two independent runs. If a run is shorter, sparser or has
+fewer seeds than in the paper, the plot says so; a curve that diverged ends in a cross with its iterate.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
+from matplotlib.lines import Line2D
 
 from contraction.plots.style import CLAIM, figure, style
 from nn_experiments.analysis.run_summary import circumstances, recorded_grid
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
 from nn_experiments.report.panels import (
+    LineStyle,
     curve_style,
     draw_panel,
     logarithmic,
@@ -56,15 +58,15 @@ TITLES = {
     "newest_batch_loss": "loss on the newest batch $B_n$",
     "outermost_batch_loss": "loss on the batch applied last",
 }
-#: Dashes of the two orders fall into each other's gaps, so that both are seen where they coincide; the points of the
-#: one below are larger.
+#: The dashes of one order fill the gaps of the other, so that both are visible where they coincide; the points of the
+#: lower curve are larger.
 DISTANCES = (
     ("increment", ("-", "-"), "from iterate n to n + 1"),
     ("to_last", ((4, (4, 4)), (0, (4, 4))), "from iterate n to the last"),
 )
 #: What is measured, by its mark, where points are shown.
 MARKS = {"increment": ".", "to_last": "x", "coupling": "s", "independent": "*"}
-#: A curve with fewer points shows each of them: the line between two measurements is no measurement.
+#: A curve with fewer points than this shows each of them, since the line between them is not measured.
 FEW = 10
 APART = (
     ("coupling", "#777777", "-.", "two independent starts under the same maps"),
@@ -116,16 +118,16 @@ def _shown(curves: Curves, entry: Figure) -> tuple[list[str], list[str]]:
 
 
 def _span(curves: Curves) -> tuple[float, float]:
-    """Return the limits of an axis of iterates: all of the run, however early a curve ends."""
+    """Return the limits of an axis of iterates, which is that of the whole run, even if a curve ends earlier."""
     last = float(curves.iterates[-1])
     return -0.04 * last, 1.04 * last
 
 
 def legend(fig: Picture, axis: Axes, columns: int) -> None:
-    """Draw one legend below: the curves of a panel, and those that only others have; as many columns as fit."""
-    names: dict[str, Any] = {}
-    for one in (axis, *fig.axes):
-        handles, labels = one.get_legend_handles_labels()
+    """Draw one legend below the panels, for the curves of all of them, in as many columns as fit."""
+    names: dict[str, Artist] = {}
+    for panel in (axis, *fig.axes):
+        handles, labels = panel.get_legend_handles_labels()
         names |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in names}
     fits = max(1, int(fig.get_figwidth() * 14 / (8 + max(map(len, names), default=0))))
     columns = max(1, min(len(names), columns, fits))
@@ -151,9 +153,9 @@ def draw_figure(curves: Curves, entry: Figure, *, scale: str = "auto") -> Pictur
 
 
 def coincide(curves: Curves, entry: Figure) -> bool:
-    """Whether the two orders' first curve lies within 3 % of the panel's height of each other on most of its last half.
+    """Whether the first curves of the two orders differ by at most 3 % of the panel's height on most of the last half.
 
-    The height is that of all curves drawn, baselines included.
+    The height is that of all curves that are drawn, including baselines.
     """
     orders, metrics = _shown(curves, entry)
     if len([name for name in entry.orders if name in orders]) < 2 or curve_names.compares_steps(orders):
@@ -170,10 +172,10 @@ def coincide(curves: Curves, entry: Figure) -> bool:
 
 
 def draw_residuals(curves: Curves, entry: Figure) -> Picture:
-    """Draw the last steps of the orders less their common trend: what the claim is about.
+    """Draw the last steps of the orders after subtracting their common trend.
 
-    The trend of a panel is the cubic polynomial that fits all its curves best, one for all of them. Shown is the window
-    that variability is judged on (from the dotted line on), four times over. Baselines are left out.
+    The trend of a panel is one cubic polynomial, the least-squares fit to all its curves. The pictures show four times
+    the window on which variability is judged, which begins at the dotted line. Baselines are left out.
     """
     _, metrics = _shown(curves, entry)
     orders = [name for name in entry.all_orders if name in curves.orders and not curve_names.parse(name).baseline]
@@ -199,7 +201,7 @@ def draw_residuals(curves: Curves, entry: Figure) -> Picture:
 
 
 def draw_cost(curves: Curves, entry: Figure, *, scale: str = "auto") -> Picture:
-    """Draw the same curves against their true cost: gradients of all recorded iterates up to each, logarithmic."""
+    """Draw the curves against their cost, the gradients of all recorded iterates so far, on a logarithmic axis."""
     orders, metrics = _shown(curves, entry)
     metrics = metrics[:2]
     with style():
@@ -225,9 +227,10 @@ def has_distances(curves: Curves, entry: Figure) -> bool:
 
 
 def draw_settling(curves: Curves, entry: Figure) -> Picture:
-    """Draw the distances that settling is judged by, in parameters and in predictions.
+    """Draw the distances by which settling is judged, in parameters and in predictions.
 
-    They are those of iterates n and n + 1, of iterate n and the last one, of two starts, and of two independent runs.
+    They are the distances of iterates n and n + 1, of iterate n and the last one, of two starts, and of two independent
+    runs.
 
     Raises
     ------
@@ -249,9 +252,9 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
             for row, seed in enumerate(curves.seeds):
                 axis = axes[row][k]
                 axis.set_yscale("log")
-                for place, name in enumerate(orders):
+                for k_order, name in enumerate(orders):
                     for metric, dashes, text in DISTANCES:
-                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[place], "ms": (9, 6)[place]}
+                        look = curve_style(name, orders) | {"lw": 1.2, "ls": dashes[k_order], "ms": (9, 6)[k_order]}
                         _draw_distance(
                             axis, curves, f"{space}_{metric}", seed, name, look, f"{curve_names.label_of(name)}: {text}"
                         )
@@ -268,7 +271,7 @@ def draw_settling(curves: Curves, entry: Figure) -> Picture:
 
 
 def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) -> bool:
-    """Whether two starts stay five times further apart than all else; say so in the panel, in place of a flat line."""
+    """Whether two starts stay five times further apart than all else; a text in the panel then replaces their line."""
     if f"{space}_coupling" not in curves.metrics:
         return False
     _, apart = curves.path(f"{space}_coupling", seed=seed, order=order)
@@ -282,9 +285,7 @@ def _far_above(axis: Axes, curves: Curves, space: str, seed: int, order: str) ->
     return True
 
 
-def _draw_distance(
-    axis: Axes, curves: Curves, metric: str, seed: int, order: str, look: dict[str, Any], label: str
-) -> None:
+def _draw_distance(axis: Axes, curves: Curves, metric: str, seed: int, order: str, look: LineStyle, label: str) -> None:
     if metric in curves.metrics:
         n, values = curves.path(metric, seed=seed, order=order)
         finite = np.isfinite(values)
@@ -293,7 +294,7 @@ def _draw_distance(
         if not len(n):  # no curve, and no entry of the legend
             return
         few = finite.sum() < FEW or len(n) == 1
-        if len(n) < 3:  # a line through two measurements is none
+        if len(n) < 3:  # a line through one or two measurements would say nothing
             look = look | {"ls": "none"}
         axis.plot(n, values, label=label, marker=MARKS[metric.partition("_")[2]] if few else None, **look)
         if isinstance(look["ls"], tuple) and look["ls"][0] and not few:  # its dashes begin with a gap
@@ -302,7 +303,7 @@ def _draw_distance(
 
 
 def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
-    """Draw the first seed of each figure side by side, for the README's gallery; figures with the same curves once.
+    """Draw the first seed of each figure side by side, for the README's gallery; figures with equal curves count once.
 
     Raises
     ------
@@ -321,7 +322,7 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
         fig, axes = figure(rows, columns, width=3.2 * columns, height=0.5 + 2.3 * rows, squeeze=False)
         for axis in axes.flat[len(results) :]:
             axis.set_axis_off()
-        names: dict[str, Any] = {}
+        names: dict[str, Artist] = {}
         drawn_in: dict[str, list[str]] = {}
         for axis, (curves, entry) in zip(axes.flat, results, strict=False):
             orders = [name for name in entry.orders if name in curves.orders]
@@ -342,7 +343,8 @@ def draw_overview(results: Sequence[tuple[Curves, Figure]]) -> Picture:
             names |= dict(zip(labels, handles, strict=True))
             for label in labels:
                 drawn_in.setdefault(label, []).append(number.removeprefix("Figure "))
-        looks = [(handle.get_color(), handle.get_linewidth()) for handle in names.values()]
+        lines = [handle for handle in names.values() if isinstance(handle, Line2D)]
+        looks = [(line.get_color(), line.get_linewidth()) for line in lines]
         labels = [  # the orders that are compared with forward are drawn alike: each says where it is
             label if looks.count(look) == 1 else f"{label} (Figure{'s' * (len(where) > 1)} {', '.join(where)})"
             for look, (label, where) in zip(looks, drawn_in.items(), strict=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
+from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
 from nn_experiments.results.increments import Increments, load_increments, ratios, summary
@@ -16,7 +17,7 @@ from nn_experiments.results.increments import Increments, load_increments, ratio
 __all__ = ["draw_increments", "main"]
 
 #: Colour, dashes and label of each start; runs that are further ahead are lighter.
-_LOOKS: dict[str, tuple[str, Any, str]] = {
+_LOOKS: dict[str, tuple[str, LineStyleType, str]] = {
     "1 ahead": (BACKWARD, "-", "backward iterates n and n + 1"),
     "10 ahead": (BACKWARD, (0, (6, 1)), "n and n + 10"),
     "100 ahead": (BACKWARD, (0, (4, 2)), "n and n + 100"),
@@ -33,24 +34,24 @@ def draw_increments(every: Sequence[Increments]) -> Picture:
         fig, axes = figure(
             2, len(every), width=3.3 * len(every) + 0.6, height=5.6, squeeze=False, sharex="col", sharey="row"
         )
-        handles: dict[str, Any] = {}
-        for column, found in enumerate(every):
+        handles: dict[str, Line2D] = {}
+        for column, increments in enumerate(every):
             for row, space in enumerate(("parameter", "function")):
                 axis = axes[row][column]
-                n = found.at[found.at > 0]
+                n = increments.at[increments.at > 0]
                 axis.axhline(1, color=CLAIM, linewidth=0.8)
-                for start in found.starts:
+                for start in increments.starts:
                     if start not in _LOOKS:
                         continue
                     colour, dashes, label = _LOOKS[start]
-                    values = ratios(found, space, start)
+                    values = ratios(increments, space, start)
                     (line,) = axis.plot(n, np.median(values, 0), color=colour, linestyle=dashes, label=label)
                     handles.setdefault(label, line)
                     if start in ("1 ahead", "other start"):
                         axis.fill_between(n, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
                 axis.set_yscale("log")
                 if row == 0:
-                    axis.set_title(f"{found.metadata['experiment']['name']}, {len(found.draws)} draws")
+                    axis.set_title(f"{increments.experiment}, {len(increments.draws)} draws")
                 else:
                     axis.set_xlabel("n (maps applied)")
                 if column == 0:
@@ -71,8 +72,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--name", default="increments", help="what the pictures are called (default: increments)")
     args = parser.parse_args(words)
     every = [load_increments(path) for path in args.files]
-    for found in every:
-        print(*summary(found), sep="\n")
+    for measured in every:
+        print(*summary(measured), sep="\n")
     for path in save(draw_increments(every), args.pictures, args.name):
         print(path)
     return 0

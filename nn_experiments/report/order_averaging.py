@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import CLAIM, style
-from nn_experiments.analysis.order_averaging import distance_to_mean_over_orders, ends
+from nn_experiments.analysis.order_averaging import distance_to_mean_over_orders, ends, rate_and_parts
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Figure
@@ -64,8 +64,7 @@ def draw_order_averaging(curves: Curves, entry: Figure) -> Picture:
         raise ValueError(f"{entry.name}: what the regulariser does along training was not recorded")
     names = [name for name in entry.all_orders if name in curves.orders]
     ours = [name for name in names if name.startswith("regularised")]
-    settings = curves.experiment["experiment"]
-    h, c, metric = settings["optimizer"]["learning_rate"], settings["parts"], entry.metrics[0]
+    (h, c), metric = rate_and_parts(curves), entry.metrics[0]
     columns = ["batch_gradient_norm", "alignment", "distance to the mean over orders / SGD's", "part explained by rate"]
     with style():
         fig, axes = frame(curves, entry, columns, what=", along training")

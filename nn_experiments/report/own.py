@@ -22,18 +22,18 @@ __all__ = ["own_results", "own_section", "plot"]
 
 
 def own_results(folder: Path, name: str | None = None) -> list[Curves]:
-    """Return the runs of users' own networks in a folder that have a finished block, of one name if it is given."""
-    found = []
+    """Return the runs of users' networks in a folder that have a finished block, or those of one name."""
+    runs = []
     for path in sorted(folder.glob("*/experiment.json")):
         settings = read_settings(path.parent)
-        own = settings.get("own") and (name is None or settings["experiment"]["name"] == name)
-        if own and any(path.parent.glob("*/*/*.npz")):
-            found.append(load(path.parent))
-    return found
+        wanted = settings.get("own") and (name is None or settings["experiment"]["name"] == name)
+        if wanted and any(path.parent.glob("*/*/*.npz")):
+            runs.append(load(path.parent))
+    return runs
 
 
 def _label(curves: Curves) -> str:
-    """Return one line on what was run."""
+    """Return one line that describes the run."""
     about, n = curves.experiment.get("experiment", {}), curves.iterates
     seeds = f"{len(curves.seeds)} seed{'s' if len(curves.seeds) > 1 else ''}"
     parts = [f"N = {n[-1]:,}, {recorded_grid(n)} recorded, {seeds}"]
@@ -88,7 +88,7 @@ def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: s
 
 
 def _last_values(curves: Curves) -> list[tuple[str, ...]]:
-    """Return a row for each curve: its last iterate, the gradients that this costs, and each metric by seed."""
+    """Return one row per curve: its last iterate, the gradients that it costs, and all metrics by seed."""
     rows = []
     for order in curves.orders:
         cells, last = [], 0

@@ -1,8 +1,7 @@
-"""One self-contained page: the theory's sections, then a section per figure with pictures, verdicts and numbers.
+"""One self-contained page: the sections of the theory, then a section per figure with pictures, verdicts and numbers.
 
-``python -m nn_experiments report --out out --results results`` takes every figure whose results are in one of the
-folders. Each of the paper's claims is printed beside what was measured and the verdict, agreement and disagreement
-alike.
+``python -m nn_experiments report --out out --results results`` uses every figure whose results are in one of the
+folders. Each claim of the paper is printed beside the measurement and the verdict, whether they agree or not.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import argparse
 import html
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from contraction.files import check_writable_folder, write_text
 from contraction.report.html import Section, compose, figure_html, table_html
@@ -71,7 +71,7 @@ PART_OF = {"fig2": "fig12", "fig3": "fig13"}
 
 
 def verdict_rows(name: str, rows: Sequence[Finding]) -> list[tuple[str, ...]]:
-    """Return a row of the table of verdicts for each finding."""
+    """Return one row of the table of verdicts for each finding."""
     return [
         (name, row.topic, f"“{row.sentence}” ({row.place})", row.measured, row.verdict, row.test or "–") for row in rows
     ]
@@ -126,14 +126,14 @@ def _what(c: Comparison) -> str:
 
 
 def _effect(c: Comparison, first: str, second: str) -> str:
-    """Return the effect with what it is: ``forward / backward = 30.8``, or ``forward − backward = 0.003 loss``."""
+    """Return the effect as an equation: ``forward / backward = 30.8``, or ``forward − backward = 0.003 loss``."""
     if c.kind == "ratio":
         return f"{first} / {second} = {_number(c.effect)}"
     return f"{first} − {second} = {_number(c.effect, c.unit)} {c.unit}"
 
 
 def _paths(pair: Pairing) -> str:
-    """Return the table of every path's own numbers."""
+    """Return a table with the numbers of every path."""
     header = (
         "curve",
         "order",
@@ -153,8 +153,8 @@ def _paths(pair: Pairing) -> str:
     )
     lines = []
     for metric in pair.metrics:
-        for seed, both in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
-            for order, s in zip((pair.reference, pair.other), both, strict=True):
+        for seed, summaries in zip(pair.curves.seeds, pair.summaries(metric), strict=True):
+            for order, s in zip((pair.reference, pair.other), summaries, strict=True):
                 spreads = (s.sd, s.sd_detrended, s.range, s.range_detrended, s.sd_log, s.rms_change)
                 numbers = (*spreads, s.largest_jump, s.tail_diameter)
                 rate = "NaN" if math.isnan(s.decay_rate) else f"{s.decay_rate:.5f}"
@@ -182,8 +182,8 @@ def _evidence(rows: Sequence[Finding], seeds: Sequence[int], orders: Sequence[st
     )
     lines = []
     for row in rows:
-        places = [(order, seed) for order in orders for seed in seeds]
-        for (order, seed), e in zip(places, row.evidence, strict=False):
+        paths = [(order, seed) for order in orders for seed in seeds]
+        for (order, seed), e in zip(paths, row.evidence, strict=False):
             verdicts = (e.verdict, e.near_verdict, e.far_verdict)
             lines.append((e.space, order, seed, *_distances(e), *verdicts))
     return table_html(header, lines) if lines else ""
@@ -200,7 +200,7 @@ def _details(title: str, body: str) -> str:
 
 def _provenance(curves: Curves, about: Circumstances) -> str:
     experiment = curves.experiment.get("experiment", {})
-    notes = experiment.get("notes", {})
+    notes = cast(Mapping[str, str], experiment.get("notes", {}))
     rows = [(name, value, notes.get(name, "")) for name, value in experiment.items() if name != "notes"]
     makers = [(", ".join(f"{key}: {value}" for key, value in maker.items()),) for maker in curves.provenance]
     out = table_html(("setting", "value", "note"), rows) + table_html(("made by",), makers)
@@ -210,7 +210,7 @@ def _provenance(curves: Curves, about: Circumstances) -> str:
 
 
 def _origin(result: FigureResults) -> str:
-    """Return a sentence on the folder that results come from, and on those that have less."""
+    """Return a sentence that names the folder of the results, and other folders that have no more of them."""
     others = f"; {', '.join(map(str, result.others))} has no more of it" if result.others else ""
     return f"From the folder {result.folder}{others}."
 
@@ -218,10 +218,10 @@ def _origin(result: FigureResults) -> str:
 def figure_section(
     curves: Curves, entry: Figure, origin: str = "", *, part_of: str = ""
 ) -> tuple[Section, list[Finding]]:
-    """Return a figure's section of the page and its findings (none if it is too short for verdicts).
+    """Return a figure's section of the page and its findings (none if its curves are too short for verdicts).
 
-    ``origin`` is a sentence on where the results come from; left out if empty. ``part_of`` names the figure that has
-    the verdicts on these seeds: this one is then shown without.
+    ``origin`` is a sentence about the source of the results, or empty. If ``part_of`` names another figure, the
+    verdicts on these seeds are in the section of that figure, and this one has none.
     """
     about = circumstances(curves, entry)
     number = entry.name.replace("fig", "Figure ")
@@ -255,7 +255,7 @@ def figure_section(
 
 
 def _pictures_and_numbers(curves: Curves, entry: Figure, rows: Sequence[Finding]) -> str:
-    """Return the other pictures of a figure that compares orders, the table of costs, and every path's numbers."""
+    """Return the other pictures of a figure that compares orders, the table of costs, and the numbers of all paths."""
     number = entry.name.replace("fig", "Figure ")
     pair = Pairing(curves, entry, *entry.orders[:2])
     body = ""
@@ -282,7 +282,7 @@ def _pictures_and_numbers(curves: Curves, entry: Figure, rows: Sequence[Finding]
 
 
 def study_section(study: Study, rows: Sequence[Finding]) -> Section:
-    """Return a study's section of the page: its findings, pictures, table, and what made it."""
+    """Return a study's section of the page: its findings, pictures and table, and how it was computed."""
     title = f"Study: {STUDY_TITLES[study.name]}"
     body = table_html(VERDICTS[1:], [row[1:] for row in verdict_rows(study.name, rows)])
     body += "".join(figure_html(fig, caption) for fig, caption in draw_study(study))
@@ -293,7 +293,7 @@ def study_section(study: Study, rows: Sequence[Finding]) -> Section:
 
 
 def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] = ()) -> list[Section]:
-    """Return the experiments' sections: every claim and all verdicts, then a section a figure and a study."""
+    """Return the sections of the experiments: all claims and verdicts, then one section per figure and study."""
     sections: list[Section] = []
     table: list[tuple[str, str, str, str]] = []
     counted: dict[tuple[str, str], set[int]] = {}
@@ -317,13 +317,13 @@ def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] 
         sections.append(section)
         table += [(name, circumstances(curves, entry).brief(), row.topic, row.verdict) for row in rows]
         judged.setdefault(entry.name, rows)
-    found = {study.name: study_findings(study) for study in studies}
+    of_studies = {study.name: study_findings(study) for study in studies}
     for study in studies:
-        sections.append(study_section(study, found[study.name]))
-        table += [(f"study {study.name}", "see its section", row.topic, row.verdict) for row in found[study.name]]
+        sections.append(study_section(study, of_studies[study.name]))
+        table += [(f"study {study.name}", "see its section", row.topic, row.verdict) for row in of_studies[study.name]]
     if not sections:
         return []
-    claims = claim_rows(judged, found)
+    claims = claim_rows(judged, of_studies)
     summary = _HOW + "<h3>Every claim of the paper about its experiments</h3>"
     summary += table_html(("Place", "The paper's sentence", "What was found"), claims)
     summary += "<h3>Every verdict</h3>" + table_html(("Figure", "What was run", "Claim", "Verdict"), table)
@@ -341,7 +341,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the page that ``report`` was asked for.
+    """Write the page of the ``report`` command.
 
     Parameters
     ----------
@@ -351,16 +351,16 @@ def main(words: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 1 if a statement of the theory fails or there are no results of networks, which is said
-        on standard error. With neither theory nor results nothing is written.
+        The exit status: 0, or 1 if a statement of the theory fails or there are no results of networks (with a line on
+        standard error). If there are neither results nor sections of the theory, nothing is written.
     """
     args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
-    own = [(curves, args.out) for curves in own_results(args.out)]
+    own_runs = [(curves, args.out) for curves in own_results(args.out)]
     studies = find_studies([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}. To compute some: python -m nn_experiments run fig4"
-    if not results and not own and not studies:
+    if not results and not own_runs and not studies:
         print(missing, file=sys.stderr)
         if args.no_theory:
             return 1
@@ -370,12 +370,12 @@ def main(words: Sequence[str]) -> int:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    networks = [*network_sections(results, studies), *(own_section(*one) for one in own)]
+    networks = [*network_sections(results, studies), *(own_section(*run) for run in own_runs)]
     if not networks:
         networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
     print(write_text(page, compose([*sections, *networks])))
-    for curves, folder in own:
+    for curves, folder in own_runs:
         print(f"{curves!r}, from the folder {folder}")
     for result in results:
         print(f"{result.entry.name}: {circumstances(result.curves, result.entry).label()}. {_origin(result)}")
-    return 0 if holds and (results or own or studies) else 1
+    return 0 if holds and (results or own_runs or studies) else 1

@@ -1,11 +1,11 @@
-"""One panel of a figure: the curves of one seed and metric, told apart even where they coincide (matplotlib)."""
+"""One panel of a figure: the curves of one seed and metric, all visible even where they coincide (matplotlib)."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias  # Any: matplotlib's keyword arguments have many types
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,18 +20,22 @@ __all__ = ["curve_style", "draw_panel", "logarithmic", "name_diverged", "sparse_
 
 #: Okabe and Ito's colours that the two orders do not use, for baselines and multiples of λ.
 MORE = ("#CC79A7", OTHER, "#56B4E9", "#D55E00", "#F0E442", "#999999")
-#: The narrower of two curves is hidden where they are nearer than this part of a panel's height, half the wider one.
+#: The narrower of two curves is hidden where their distance is less than this part of a panel's height.
 HIDDEN = 0.01
 
 
-def curve_style(name: str, orders: Sequence[str]) -> dict[str, Any]:
-    """Return how an order or baseline is drawn, by its kind: told apart in colour, in grey and by width."""
+#: Properties of a line as matplotlib's ``plot`` takes them.
+LineStyle: TypeAlias = dict[str, Any]
+
+
+def curve_style(name: str, orders: Sequence[str]) -> LineStyle:
+    """Return how an order or baseline is drawn: kinds differ in colour, in grey and in width."""
     if name == "forward" and not curve_names.compares_steps(orders):
         return {"color": FORWARD, "lw": 0.7, "zorder": 2}
     reversing = _reversing(orders)
     if name in reversing[:1]:
         return {"color": BACKWARD, "lw": 1.5, "zorder": 4}
-    if name == "backward":  # beside a reset path: what it would have been without the reset
+    if name == "backward":  # beside a reset path: the path without the reset
         return {"color": CLAIM, "lw": 0.9, "ls": (0, (4, 2)), "zorder": 3}
     others = [o for o in orders if o not in reversing[:1]]
     dashes = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
@@ -45,7 +49,7 @@ def _reversing(orders: Sequence[str]) -> list[str]:
 
 
 def logarithmic(curves: Curves, metric: str, orders: Sequence[str], scale: str) -> bool:
-    """Return whether an axis is logarithmic: as asked, or if a loss spans more than a factor of 30."""
+    """Return whether an axis is logarithmic: as ``scale`` says, or if a loss spans more than a factor of 30."""
     if scale != "auto" or metric.endswith("accuracy"):
         return scale == "log" and not metric.endswith("accuracy")
     values = np.concatenate([curves.path(metric, seed=s, order=o)[1] for s in curves.seeds for o in orders])
@@ -64,10 +68,10 @@ def draw_panel(
     costs: Mapping[str, np.ndarray] | None = None,
     label: Callable[[str], str] = curve_names.label_of,
 ) -> None:
-    """Draw one seed's curves of a metric, with the iterate where each diverged.
+    """Draw the curves of a metric for one seed, with the iterates where they diverged.
 
-    ``log``: a logarithmic vertical axis. ``costs``: for each order what its path up to each of `Curves.iterates`
-    costs, taken as the (logarithmic) horizontal axis in place of n.
+    With ``log`` the vertical axis is logarithmic. With ``costs``, order -> cost of its path up to each of
+    `Curves.iterates`, the horizontal axis is the cost, on a logarithmic scale, in place of n.
     """
     lines = {}
     for name in orders:
@@ -78,7 +82,7 @@ def draw_panel(
         lines[name] = _draw_curve(axis, x, values, curve_style(name, orders), label(name))
     if costs is not None:
         axis.set_xscale("log")
-    if log and any((line.get_ydata() > 0).any() for line in lines.values()):  # else all diverged at once
+    if log and any((line.get_ydata() > 0).any() for line in lines.values()):  # otherwise no value is positive
         axis.set_yscale("log")
         sparse_ticks(axis.yaxis)
     if "forward" in lines:
@@ -87,8 +91,8 @@ def draw_panel(
     name_diverged(axis, curves, seed, orders)
 
 
-def _draw_curve(axis: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, Any], label: str) -> Line2D:
-    """Draw one curve up to its first value that is not finite, and mark that place with a cross; return the line."""
+def _draw_curve(axis: Axes, x: np.ndarray, values: np.ndarray, look: LineStyle, label: str) -> Line2D:
+    """Draw one curve up to its first value that is not finite, mark its end with a cross, and return the line."""
     bad = np.flatnonzero(~np.isfinite(values))
     stop = int(bad[0]) if bad.size else len(values)
     (line,) = axis.plot(x[:stop], values[:stop], label=label, marker="." if stop == 1 else None, **look)
@@ -101,39 +105,39 @@ def _draw_curve(axis: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, A
 
 
 def _bring_out(axis: Axes, thin: Line2D, wide: Line2D) -> None:
-    """Where the thin curve lies under the wide one for several points, draw it over that in dashes: both are seen."""
+    """Draw the thin curve in dashes over the wide one, where it is hidden below it for several points."""
     _, first, second = np.intersect1d(thin.get_xdata(), wide.get_xdata(), return_indices=True)
     if not len(first):
         return
-    axis.get_ylim()  # settles the limits that the next line reads
+    axis.get_ylim()  # makes matplotlib compute the limits that the next line uses
     heights = axis.transScale + axis.transLimits
     a, b = (heights.transform(np.asarray(line.get_xydata())[k])[:, 1] for line, k in ((thin, first), (wide, second)))
     near = np.flatnonzero(np.abs(a - b) <= HIDDEN)
-    for stretch in np.split(near, np.flatnonzero(np.diff(near) > 1) + 1):
-        if len(stretch) > 2:
-            x, y = np.asarray(thin.get_xydata())[first[stretch]].T
+    for points in np.split(near, np.flatnonzero(np.diff(near) > 1) + 1):
+        if len(points) > 2:
+            x, y = np.asarray(thin.get_xydata())[first[points]].T
             look = {"color": thin.get_color(), "lw": wide.get_linewidth(), "ls": (0, (3, 3))}
             axis.plot(x, y, dash_capstyle="butt", zorder=wide.get_zorder() + 1, **look)
 
 
 def name_diverged(axis: Axes, curves: Curves, seed: int, orders: Sequence[str]) -> None:
-    """Say in the corner which curves of a seed diverged, and at which iterate."""
-    found: dict[int, list[str]] = {}
+    """Write into the corner which curves of a seed diverged, and at which iterate."""
+    diverged: dict[int, list[str]] = {}
     for name in orders:
         n = curves.diverged(seed=seed, order=name)
         if n is not None:
-            found.setdefault(n, []).append(name)
-    if found:
-        rows = (f"diverged at n = {n}: {', '.join(names)}" for n, names in sorted(found.items()))
+            diverged.setdefault(n, []).append(name)
+    if diverged:
+        rows = (f"diverged at n = {n}: {', '.join(names)}" for n, names in sorted(diverged.items()))
         text = "\n".join(line for row in rows for line in textwrap.wrap(row, 28))
         box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLAIM, "lw": 0.5, "alpha": 0.85}
         axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, bbox=box, zorder=10)
 
 
 def sparse_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis at decades; at 1, 2 and 5 of each, or evenly, where it spans too few of them.
+    """Label a logarithmic axis at decades, or at 1, 2 and 5 of each decade, or evenly, if it spans too few decades.
 
-    Matplotlib labels all ninths of a short axis, one over the other. Call it when the limits are settled.
+    Matplotlib labels all minor ticks of a short axis, and the labels overlap. Call this after the limits are final.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 

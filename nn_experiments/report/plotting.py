@@ -1,4 +1,4 @@
-"""The ``plot`` command: which curves are drawn, and what their pictures are called (matplotlib, no torch)."""
+"""The ``plot`` command: the choice of curves, and the file names of the pictures (matplotlib, no torch)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Draw what ``plot`` was asked for and print the files written.
+    """Draw the pictures of the ``plot`` command and print the names of the files.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
-    """Return the name of a study's pictures, and ending -> picture: the first has none, the others are numbered."""
+    """Return the name of a study's pictures, and ending -> picture, with the endings ``""``, ``-2``, ``-3`` etc."""
     pictures = [picture for picture, _ in draw_study(load_study(study_path(args.figure, args.out)))]
     return args.name or args.figure, {f"-{k}" if k > 1 else "": picture for k, picture in enumerate(pictures, start=1)}
 
@@ -117,24 +117,24 @@ def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
 
 
 def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | None:
-    """Return the picture of a run of a user's own network, or None if there is no run of that name.
+    """Return the picture of a run of a user's network, or None if there is no run of this name.
 
     Raises
     ------
     ValueError
-        If the folder holds several runs of that name, with their identities.
+        If the folder has several runs of this name; the message lists their identities.
     """
-    found = own_results(args.out, args.figure)
+    runs = own_results(args.out, args.figure)
     if args.run_id:
-        found = [curves for curves in found if curves.experiment["identity"].startswith(args.run_id)]
-    if len(found) > 1:
-        roots = [args.out / curves.experiment["identity"] for curves in found]
+        runs = [curves for curves in runs if curves.experiment["identity"].startswith(args.run_id)]
+    if len(runs) > 1:
+        roots = [args.out / curves.experiment["identity"] for curves in runs]
         raise ValueError(
             f"{args.out} holds several runs named {args.figure}: choose one by --run-id\n{describe_runs(roots)}"
         )
-    if not found:
+    if not runs:
         return None
-    chosen = found[0].select(seeds=args.seeds, orders=args.orders)
+    chosen = runs[0].select(seeds=args.seeds, orders=args.orders)
     return args.name or args.figure, {"": plot(chosen, args.metrics, scale=args.scale)}
 
 
@@ -163,7 +163,7 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
 
 
 def _with_orders(figure: Figure, names: Sequence[str]) -> Figure:
-    """Return the figure with other curves; averages and decayed rates among them are its baselines."""
+    """Return the figure with other curves; averages and decaying learning rates are its baselines."""
     curves = [curve_names.parse(name) for name in names]
     compared = tuple(curve.name for curve in curves if not curve.baseline)
     baselines = tuple(curve.name for curve in curves if curve.baseline)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, SHADE, figure, style
@@ -53,7 +53,7 @@ def draw_atlas(study: Study) -> Picture:
             axis.set_ylim(1e-17 if axis.get_ylim()[0] < 1e-8 else 1e-4, 1e3)
             axis.set_title("\n".join(textwrap.wrap(setting["name"].replace(" = ", "\u00a0=\u00a0"), 30)), fontsize=6.8)
             axis.tick_params(labelsize=6)
-        names: dict[str, Any] = {}
+        names: dict[str, Artist] = {}
         for axis in axes.flat:
             handles, labels = axis.get_legend_handles_labels()
             names |= dict(zip(labels, handles, strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+
+from matplotlib.figure import Figure as Picture
 
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
 from nn_experiments.analysis.end_values import end_value_table
@@ -28,7 +29,7 @@ STUDY_TITLES = {
     "order-averaging": "the order-averaging regulariser, every learning rate tuned",
     "influence": "what the backward iterate depends on",
 }
-_DRAWN: dict[str, tuple[tuple[Callable[[Study], Any], str], ...]] = {
+_DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
     "one-law": ((draw_one_law, "At a fixed n both orders have one law; their paths are of two kinds."),),
     "atlas": (
         (draw_atlas, "Distance of backward iterates n and n + 1 over that of two independent runs, every setting."),
@@ -64,11 +65,11 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
 }
 
 
-def draw_study(study: Study) -> list[tuple[Any, str]]:
+def draw_study(study: Study) -> list[tuple[Picture, str]]:
     """Return a study's pictures with their captions."""
     return [(draw(study), caption) for draw, caption in _DRAWN.get(study.name, ())]
 
 
 def study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and the rows of a study's table; no rows where it has none."""
+    """Return the header and the rows of a study's table; both are empty if the study has no table."""
     return _TABLES[study.name](study) if study.name in _TABLES else ((), [])

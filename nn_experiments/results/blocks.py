@@ -1,15 +1,15 @@
-"""Blocks of iterates on disk: atomic, self-describing, without pickle (NumPy only, no torch).
+"""Blocks of iterates on disk, written atomically and without pickle (NumPy only, no torch).
 
-Layout below an output folder::
+Files below an output folder::
 
     {identity}/experiment.json                              the settings that the identity is a hash of
     {identity}/{seed}/{curve}/{first}-{last}.npz          curves: losses and accuracies
     {identity}/{seed}/{curve}/diagnostics/{first}-{last}.npz   the coarser grid: increments, coupling, …
 
-A block holds ``iterate`` (K,) int64, one float64 array (K,) per metric, named ``value/NAME``, and ``meta``: a JSON
-text that says how it was computed (device, versions, kernel, chunk, seconds). A block is written to a temporary file
-and renamed, so that a reader never sees a partial file. Blocks may overlap; any of them is read, since equal settings
-give equal numbers.
+A block consists of ``iterate`` (K,) int64, one float64 array (K,) per metric, named ``value/NAME``, and ``meta``, a
+JSON text that says how the block was computed (device, versions, kernel, chunk, seconds). A block is written to a
+temporary file and renamed, so that a reader never sees a partial file. Blocks may overlap; any of them is read, since
+equal settings give equal numbers.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict, cast
 
 import numpy as np
 
@@ -31,8 +31,10 @@ from contraction.values import Value
 __all__ = [
     "KINDS",
     "TUNING_FILE",
+    "Behaviour",
     "Block",
     "BrokenBlock",
+    "Settings",
     "block_path",
     "blocks",
     "present",
@@ -48,8 +50,45 @@ KINDS = ("curves", "diagnostics")
 TUNING_FILE = "ensemble.json"
 
 
+class Behaviour(TypedDict):
+    """How far T_1 T_2 moves each tensor of θ0, and the metrics there, for one seed of a user's network."""
+
+    seed: int
+    moved: Mapping[str, float]
+    measured: Mapping[str, float]
+
+
+class Settings(TypedDict, total=False):
+    """The settings of a run, as plain JSON: the contents of ``experiment.json``.
+
+    Attributes
+    ----------
+    identity
+        The run ID, a hash of ``decides``.
+    experiment
+        All fields of the experiment, among them ``name``.
+    decides
+        What the numbers depend on.
+    data
+        Name, fingerprint and sizes of the data set.
+    own, unknown, behaviour
+        Of a run of a user's network: True; what a hash cannot tell apart; and what its step does to θ0.
+    to_last
+        N, the iterate that distances ``…_to_last`` are measured to; not in the file.
+    """
+
+    identity: Required[str]
+    experiment: Required[Mapping[str, object]]
+    decides: Required[Mapping[str, object]]
+    data: Mapping[str, object]
+    own: bool
+    unknown: Sequence[str]
+    behaviour: Behaviour
+    to_last: int
+
+
 class BrokenBlock(TrainingInReverseError, ValueError):
-    """A file is not a complete block; delete it and run again."""
+    """A file of results is truncated or altered; delete it and run again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +107,7 @@ class Block(Value):
 
     iterate: np.ndarray
     values: Mapping[str, np.ndarray]
-    meta: Mapping[str, Any]
+    meta: Mapping[str, object]
 
     def __post_init__(self) -> None:
         """Check shapes, and make the arrays int64 and float64."""
@@ -85,7 +124,13 @@ class Block(Value):
 
 
 def block_path(root: Path, seed: int, curve: str, kind: str, first: int, last: int) -> Path:
-    """Return where a block of iterates first … last lies below the identity's folder ``root``."""
+    """Return the path of the block of iterates first … last, below the folder ``root`` of a run.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is not one of `KINDS`.
+    """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of block {kind!r}; the known ones are {', '.join(KINDS)}")
     folder = root / str(seed) / curve
@@ -97,9 +142,9 @@ def block_path(root: Path, seed: int, curve: str, kind: str, first: int, last: i
 def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = "curves") -> Path:
     """Write a block atomically and return its path.
 
-    If there is a block with the same first and last iterate already (from a run with another ``--every``, or to
-    another last iterate), its numbers are kept: if both have a number, the new one is taken, and iterates with other
-    metrics than the first and last one go to separate blocks.
+    If there is already a block with the same first and last iterate (from a run with another ``--every``, or to another
+    last iterate), the two are joined; where both have a number, the new one is written. Iterates with other metrics
+    than the first and the last one are written to separate blocks.
     """
     path = block_path(root, seed, curve, kind, int(block.iterate[0]), int(block.iterate[-1]))
     if path.exists():
@@ -107,16 +152,17 @@ def write_block(root: Path, seed: int, curve: str, block: Block, *, kind: str = 
             block, *rest = _union(read_block(path), block)
             for part in rest:  # inside (first, last), so this ends; written first, so nothing is ever missing
                 write_block(root, seed, curve, part, kind=kind)
-    arrays: dict[str, Any] = {f"value/{name}": value for name, value in block.values.items()}
+    arrays = {"iterate": block.iterate, "meta": np.array(json.dumps(dict(block.meta)))}
+    arrays |= {f"value/{name}": value for name, value in block.values.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, iterate=block.iterate, meta=np.array(json.dumps(dict(block.meta))), **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no array is called "allow_pickle"
     return path
 
 
 def _union(old: Block, new: Block) -> list[Block]:
-    """Return the union of two blocks with the same first and last iterate, one block per set of metrics.
+    """Return the union of two blocks with the same first and last iterate, as one block per set of metrics.
 
-    The first block has every metric of both, at the iterates that have them all: the first and last at least.
+    The first block has all metrics of both, at the iterates that have all of them, at least the first and the last.
     """
     rows: dict[int, dict[str, float]] = {}
     for block in (old, new):
@@ -125,27 +171,32 @@ def _union(old: Block, new: Block) -> list[Block]:
     groups: dict[frozenset[str], list[int]] = {frozenset(old.values) | frozenset(new.values): []}
     for n in sorted(rows):
         groups.setdefault(frozenset(rows[n]), []).append(n)
-    made = []
+    union = []
     for names, at in groups.items():
         values = {name: np.array([rows[n][name] for n in at]) for name in sorted(names)}
         meta = _join(block.meta for block in (old, new) if np.isin(block.iterate, at).any())
-        made.append(Block(np.array(at), values, meta))
-    return made
+        union.append(Block(np.array(at), values, meta))
+    return union
 
 
-def _join(metas: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _join(metas: Iterable[Mapping[str, object]]) -> dict[str, object]:
     """Return the ``meta`` of a union: that of the newest block, with all seconds; the others are under ``joined``."""
-    makers: dict[str, dict[str, Any]] = {}
+    makers: dict[str, dict[str, object]] = {}
     seconds = 0.0
     for meta in metas:
-        seconds += meta.get("seconds", 0.0)
-        for maker in (*meta.get("joined", ()), meta):
+        seconds += cast(float, meta.get("seconds", 0.0))
+        for maker in (*cast(Sequence[Mapping[str, object]], meta.get("joined", ())), meta):
             plain = {key: value for key, value in maker.items() if key not in ("joined", "seconds")}
             text = json.dumps(plain, sort_keys=True)
             makers.pop(text, None)
             makers[text] = plain
     *others, newest = makers.values()
-    return newest | ({"seconds": round(seconds, 3)} if seconds else {}) | ({"joined": others} if others else {})
+    joined = dict(newest)
+    if seconds:
+        joined["seconds"] = round(seconds, 3)
+    if others:
+        joined["joined"] = others
+    return joined
 
 
 def read_block(path: Path) -> Block:
@@ -154,7 +205,7 @@ def read_block(path: Path) -> Block:
     Raises
     ------
     BrokenBlock
-        If the file is truncated, altered or no block.
+        If the file is truncated, altered or not a block.
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -167,37 +218,37 @@ def read_block(path: Path) -> Block:
 def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[Block]:
     """Return all complete blocks of one seed and curve, by first iterate; broken files are left out."""
     folder = block_path(root, seed, curve, kind, 0, 0).parent
-    found = []
+    complete = []
     for path in sorted(folder.glob("*-*.npz")):
         if path.name.startswith("."):
             continue
         with contextlib.suppress(BrokenBlock):
-            found.append(read_block(path))
-    return sorted(found, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
+            complete.append(read_block(path))
+    return sorted(complete, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
 
 
 def recorded(root: Path, seed: int, curve: str, kind: str) -> dict[str, set[int]]:
-    """Return metric -> the iterates recorded of one seed and curve."""
-    found: dict[str, set[int]] = {}
+    """Return metric -> the iterates at which it was recorded, for one seed and curve."""
+    iterates: dict[str, set[int]] = {}
     for block in blocks(root, seed, curve, kind=kind):
         for name in block.values:
-            found.setdefault(name, set()).update(block.iterate.tolist())
-    return found
+            iterates.setdefault(name, set()).update(block.iterate.tolist())
+    return iterates
 
 
 def present(root: Path, seed: int, curve: str, metrics: Iterable[str], *, kind: str = "curves") -> set[int]:
-    """Return the iterates already recorded with all of ``metrics`` (of which there is at least one)."""
-    found = recorded(root, seed, curve, kind)
-    return set.intersection(*(found.get(name, set()) for name in metrics))
+    """Return the iterates at which all of ``metrics``, at least one, were recorded."""
+    iterates = recorded(root, seed, curve, kind)
+    return set.intersection(*(iterates.get(name, set()) for name in metrics))
 
 
-def write_settings(root: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``experiment.json`` once; refuse a folder that holds other settings under the same identity.
+def write_settings(root: Path, settings: Settings) -> None:
+    """Write ``experiment.json`` if the folder has none.
 
     Raises
     ------
     ValueError
-        If the file is there and its ``decides`` part (what the identity is a hash of) differs.
+        If the folder has one, and its ``decides`` (which the identity is a hash of) differs.
     """
     path = root / "experiment.json"
     if path.exists():
@@ -209,11 +260,19 @@ def write_settings(root: Path, settings: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 
 
-def read_settings(root: Path) -> dict[str, Any]:
-    """Read ``experiment.json`` of an identity's folder."""
+def read_settings(root: Path) -> Settings:
+    """Read ``experiment.json`` in the folder of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not complete JSON.
+    """
     path = root / "experiment.json"
     try:
-        return json.loads(path.read_text())
+        return cast(Settings, json.loads(path.read_text()))
     except FileNotFoundError:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None
     except json.JSONDecodeError as error:

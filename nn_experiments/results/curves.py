@@ -1,6 +1,6 @@
 """Results in memory: `Curves` has one array (seed, order, iterate) for every metric (no torch).
 
-This is the contract between what runs experiments and what analyses, plots and reports them.
+Runs write blocks that `nn_experiments.load` assembles to `Curves`; analysis, plots and reports use only these.
 
 >>> import nn_experiments as nn
 >>> curves = nn.load("fig4", out="out")             # doctest: +SKIP
@@ -15,12 +15,12 @@ Curves: ``train_loss``, ``train_accuracy`` (on the fixed, recorded training subs
 experiments also have what `nn_experiments.training.order_averaging_measures` computes on the newest batch: the
 alignment of its parts' gradients, its gradient, and how far the mean over all orders is from the plain step.
 
-Diagnostics, on a coarser grid, each in two spaces (``parameter_…``: Euclidean; ``function_…``: root mean square over
-the test set of the distance of predictions): ``…_increment`` between iterates n and n+1; ``…_coupling`` between
-iterate n and that of a second, independent start under the same maps; ``…_independent`` between iterate n and the
-forward iterate n of an independent run (same start, other batches); ``…_to_last`` between iterate n and the last
-iterate N of the run (N is ``to_last`` of `Curves.experiment`). And ``parameter_norm``, ``gradient_norm`` (of the loss
-on the training subset).
+Diagnostics, on a coarser grid, are distances in two spaces (``parameter_…``: Euclidean; ``function_…``: root mean
+square over the test set of the distance of predictions): ``…_increment`` between iterates n and n+1; ``…_coupling``
+between iterate n and that of a second, independent start under the same maps; ``…_independent`` between iterate n and
+the forward iterate n of an independent run (same start, other batches); ``…_to_last`` between iterate n and the last
+iterate N of the run (N is ``to_last`` of `Curves.experiment`). There are also ``parameter_norm`` and ``gradient_norm``
+(of the loss on the training subset).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from contraction.files import replacing
 from contraction.values import Value
 from nn_experiments.paper import curve_names
+from nn_experiments.results.blocks import Settings
 from nn_experiments.tables import DataFrame, data_frame, write_csv
 
 __all__ = ["DEFAULT_OUT", "DIAGNOSTICS", "Curves", "metric_names"]
@@ -58,8 +58,8 @@ _DISTANCES = ("_increment", "_coupling", "_independent", "_to_last")
 def metric_names(kind: str, classes: int, n: int, last: int) -> tuple[str, ...]:
     """Return the metrics that a block of a kind has at iterate n (no batch losses at 0) in a run to ``last``.
 
-    On disk the distance to the last iterate carries its N (``parameter_to_1400``), since a longer run has another
-    one; `load` gives the largest N's as ``parameter_to_last``.
+    On disk, the name of the distance to the last iterate contains its N (``parameter_to_1400``), since a longer run has
+    another last iterate. `load` returns the one with the largest N as ``parameter_to_last``.
     """
     if kind == "diagnostics":
         return (*DIAGNOSTICS, *(f"{space}_to_{last}" for space in ("parameter", "function")))
@@ -70,7 +70,7 @@ def metric_names(kind: str, classes: int, n: int, last: int) -> tuple[str, ...]:
 
 
 def _some(numbers: tuple[int, ...], most: int = 10) -> str:
-    """Return numbers as text: all of a few, or else the first two, the last one and their count."""
+    """Return numbers as text: all of them if they are few, otherwise the first two, the last one and their count."""
     if len(numbers) <= most:
         return ", ".join(map(str, numbers)) or "none"
     return f"{numbers[0]}, {numbers[1]} … {numbers[-1]} ({len(numbers)} of them)"
@@ -100,11 +100,10 @@ class Curves(Value):
         Name -> (S, O, I) bool: where a value was recorded. A recorded value that is not finite is a
         divergence.
     experiment
-        The settings of the run, as in ``experiment.json`` (plain JSON): keys ``experiment`` (all fields of
-        the catalogue entry), ``decides`` (what the identity is a hash of), ``identity``.
+        The settings of the run (see `nn_experiments.results.blocks.Settings`).
     provenance
         One dictionary per distinct ``meta`` of the blocks (device, versions, kernel, chunk), with their number,
-        ``blocks``. More than one entry means that blocks came from different machines or versions.
+        ``blocks``. More than one entry means that blocks were computed on different machines or with other versions.
     """
 
     seeds: tuple[int, ...]
@@ -112,8 +111,8 @@ class Curves(Value):
     iterates: np.ndarray
     metrics: Mapping[str, np.ndarray]
     recorded: Mapping[str, np.ndarray]
-    experiment: Mapping[str, Any]
-    provenance: list[dict[str, Any]] = field(default_factory=list)
+    experiment: Settings
+    provenance: list[dict[str, object]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Return one line: experiment, seeds, orders, iterates, metrics."""
@@ -144,9 +143,9 @@ class Curves(Value):
         return self.orders.index(order)
 
     def path(self, metric: str, *, seed: int, order: str | curve_names.Curve) -> tuple[np.ndarray, np.ndarray]:
-        """Return iterates and values of one curve, only where the metric was recorded (both may be empty).
+        """Return the iterates at which a metric of one curve was recorded, and its values (both may be empty).
 
-        ``order`` is its name, or the order, average or policy itself.
+        ``order`` is a name, or the order, average or policy itself.
         """
         values = self[metric]
         s, o = self._row(seed), self._column(order)
@@ -156,7 +155,7 @@ class Curves(Value):
     def diverged(self, *, seed: int, order: str) -> int | None:
         """Return the first recorded iterate at which a metric other than a distance is not finite, or None.
 
-        Distances do not count: iterate 0 is no divergence because the last iterate, or another run, is far away.
+        Distances do not count, since they depend on another state as well.
         """
         first: list[int] = []
         for metric in (name for name in self.metrics if not name.endswith(_DISTANCES)):
@@ -170,15 +169,15 @@ class Curves(Value):
         return bool(self.recorded[metric][:, :, wanted].all()) if metric in self.recorded else False
 
     def gradients(self, order: str, *, path: bool = False) -> np.ndarray:
-        """Return the true cost in gradients of each iterate, (I,) int64.
+        """Return the number of gradients that each iterate costs, (I,) int64.
 
-        Alone (a backward iterate costs n, a forward one too), or with ``path=True`` the cost of all recorded
-        iterates up to it.
+        By default this is the cost of the iterate alone, which is n for forward and backward iterates; with
+        ``path=True`` it is the cost of all recorded iterates up to it.
 
         Raises
         ------
         ValueError
-            With ``path=True`` for a curve with a policy, whose cost depends on what it decides.
+            If ``path`` is True and the curve is that of a policy, whose cost depends on its decisions.
         """
         variant = curve_names.parse(order)
         if path and isinstance(variant, curve_names.Decided):
@@ -195,28 +194,28 @@ class Curves(Value):
         at: Iterable[int] | None = None,
         metrics: Iterable[str] | None = None,
     ) -> Curves:
-        """Return the part with the given seeds, orders, iterates and metrics, in the order given."""
+        """Return the part with these seeds, orders, iterates and metrics, in this order."""
         seeds = self.seeds if seeds is None else tuple(seeds)
         chosen: tuple[str, ...] = self.orders if orders is None else tuple(map(_name, orders))
         names = sorted(self.metrics) if metrics is None else list(metrics)
         rows = [self._row(seed) for seed in seeds]
         columns = [self._column(order) for order in chosen]
         kept = np.ones(len(self.iterates), bool) if at is None else np.isin(self.iterates, list(at))
-        place = np.ix_(np.array(rows, int), np.array(columns, int), np.flatnonzero(kept))
+        cells = np.ix_(np.array(rows, int), np.array(columns, int), np.flatnonzero(kept))
         return Curves(
             seeds,
             chosen,
             self.iterates[kept],
-            {name: self[name][place] for name in names},
-            {name: self.recorded[name][place] for name in names},
+            {name: self[name][cells] for name in names},
+            {name: self.recorded[name][cells] for name in names},
             self.experiment,
             self.provenance,
         )
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each recorded (seed, order, iterate): these, ``gradients``, and each metric.
+    def rows(self) -> Iterator[dict[str, str | int | float | None]]:
+        """Yield a row for each recorded (seed, order, iterate): these three, ``gradients``, and all metrics.
 
-        A metric that was not recorded is None; NaN and infinity were recorded.
+        A metric that was not recorded is None; NaN and infinity are recorded values.
         """
         names = sorted(self.metrics)
         for o, order in enumerate(self.orders):
@@ -231,12 +230,12 @@ class Curves(Value):
                         yield {"seed": seed, "order": order, "iterate": int(n), "gradients": int(cost[i]), **cells}
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a line for each of `rows`; an empty cell was not recorded, ``nan`` and ``inf`` were."""
+        """Write a line for each of `rows`; values that were not recorded are empty cells."""
         with replacing(Path(path)) as temporary:
             write_csv(temporary, ["seed", "order", "iterate", "gradients", *sorted(self.metrics)], self.rows())
 
     def to_frame(self) -> DataFrame:
-        """Return a pandas data frame with a row for each of `rows`; what was not recorded is missing.
+        """Return a pandas data frame with a row for each of `rows`; values that were not recorded are missing.
 
         Raises
         ------
@@ -248,15 +247,13 @@ class Curves(Value):
 
     def save(self, path: str | Path, *, dtype: str = "float32") -> None:
         """Write everything into one compressed ``.npz``, a file of record, which `load` reads."""
-        arrays: dict[str, Any] = {f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()}
-        masks: dict[str, Any] = {f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()}
         about = {"experiment": dict(self.experiment), "provenance": self.provenance, "orders": self.orders}
+        arrays = {
+            "seeds": np.array(self.seeds, np.int64),
+            "iterates": self.iterates,
+            "about": np.array(json.dumps(about)),
+            **{f"metric/{name}": value.astype(dtype) for name, value in self.metrics.items()},
+            **{f"recorded/{name}": np.packbits(value) for name, value in self.recorded.items()},
+        }
         with replacing(Path(path)) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                seeds=np.array(self.seeds, np.int64),
-                iterates=self.iterates,
-                about=np.array(json.dumps(about)),
-                **arrays,
-                **masks,
-            )
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no array is called "allow_pickle"

@@ -17,9 +17,9 @@ __all__ = ["FigureResults", "find_results", "load_figure"]
 
 
 class FigureResults(NamedTuple):
-    """Results of a figure: what was loaded, the figure, from which folder, and the folders that have less of it.
+    """Results of a figure: the curves, the figure, the folder, and other folders with fewer results of it.
 
-    ``tag`` names other settings than the experiment's own (``stem-7x7``, or how a run ID begins).
+    ``tag`` names settings that differ from the experiment's own (``stem-7x7``, or the beginning of a run ID).
     """
 
     curves: Curves
@@ -52,14 +52,14 @@ def load_figure(
     Returns
     -------
     Curves
-        With the seeds that were recorded of the figure's, or all of them if none of the figure's was.
+        With those of the figure's seeds that were recorded, or with all recorded seeds if none of the figure's was.
 
     Raises
     ------
     FileNotFoundError
-        If there is nothing of it, with the command that runs it.
+        If there are no results; the message has the command that runs the figure.
     ValueError
-        If a named seed or order was not recorded, or several runs fit, with the list of them.
+        If a named seed or order was not recorded, or several runs fit; the message lists them.
     """
     try:
         curves = load(entry.name, out=out, run_id=run_id, tag=tag, seeds=seeds, orders=orders)
@@ -74,12 +74,12 @@ def _seeds(curves: Curves, entry: Figure) -> Sequence[int]:
 
 
 def find_results(folders: Iterable[Path]) -> list[FigureResults]:
-    """Return the results of every figure whose compared orders are complete in one of some folders.
+    """Return the results of every figure whose compared orders are complete in one of the folders.
 
-    The folder with the most values of the figure's first metric under its compared orders (in one run) is taken, the
-    first of equals; if it holds the experiment with several settings (``--set``), all of them are returned, the
-    catalogue's own first. A figure is left out if only a part of its orders was recorded, or if its curves end below
-    `Figure.at_least`.
+    The folder whose run has the most values of the figure's first metric under the compared orders is used, or the
+    first of several such folders. If it has the experiment with several settings (``--set``), all of them are returned,
+    the catalogue's own first. A figure is left out if one of its compared orders was not recorded, or if its curves end
+    below `Figure.at_least`.
     """
     everything: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
@@ -132,5 +132,5 @@ def _has_paths(curves: Curves, entry: Figure) -> bool:
 
 def _amount(curves: Curves, entry: Figure) -> int:
     """Return how many values of the figure's first curve were recorded under its compared orders, over all seeds."""
-    places = [curves.orders.index(order) for order in _compared(entry)]
-    return int(curves.recorded[entry.metrics[0]][:, places].sum())
+    columns = [curves.orders.index(order) for order in _compared(entry)]
+    return int(curves.recorded[entry.metrics[0]][:, columns].sum())

@@ -4,14 +4,14 @@ Let the maps be drawn independently of each other and of θ0. Reading a draw in 
 
     (θ_n^B, θ_m^B)  =  (T_n … T_1 θ0,  T_n … T_1 X)   in law,   X = T_{n+1} … T_m θ0,
 
-and X is what m − n steps of an independent run make of θ0. So the distance of backward iterates n and m is, in law,
-the distance of two *forward* runs under the same maps T_1 … T_n, one from θ0 and one that is m − n steps ahead. Two
-such runs give it for every n at once: 2N maps in place of N²/2. It is the law at each n by itself, not of the whole
-path. (A corollary of Theorem 2.6; row 77 of the audit of statements.)
+where X is θ0 after m − n steps of an independent run. So the distance of backward iterates n and m has the law of the
+distance of two *forward* runs under the same maps T_1 … T_n, one from θ0 and one that is m − n steps ahead. Two such
+runs give it for all n at once, with 2N maps instead of N²/2. This is the law for each single n, not the law of the
+whole path. (A corollary of Theorem 2.6; row 77 of the audit of statements.)
 
-So "do backward iterates settle?" becomes "do forward runs on the same batches meet?":
-`nn_experiments.runs.increments.measure_increments` trains several starts of each of several draws at once; what it
-finds is kept here (NumPy, no torch).
+So the question whether backward iterates settle becomes the question whether forward runs on the same batches meet.
+`nn_experiments.runs.increments.measure_increments` trains several starts for each of several draws at once; its
+results are stored in `Increments` (NumPy, no torch).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -70,7 +70,12 @@ class Increments(Value):
     norm: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return str(cast(Mapping[str, object], self.metadata["experiment"])["name"])
 
     def save(self, path: Path) -> None:
         """Write everything into a ``.npz``, atomically (see `load_increments`)."""
@@ -100,21 +105,21 @@ def load_increments(path: Path) -> Increments:
         raise ValueError(f"{path} does not hold increments ({error})") from error
 
 
-def ratios(found: Increments, space: str, start: str) -> np.ndarray:
-    """Return (draw, n > 0): distances of a start from θ0's run over those of two independent runs, in one space."""
-    values = getattr(found, space)[:, found.at > 0]
-    return values[..., found.starts.index(start)] / values[..., found.starts.index(INDEPENDENT)]
+def ratios(increments: Increments, space: str, start: str) -> np.ndarray:
+    """Return (draw, n > 0): distances of a run from that of θ0, over the distances of two independent runs."""
+    values = getattr(increments, space)[:, increments.at > 0]
+    return values[..., increments.starts.index(start)] / values[..., increments.starts.index(INDEPENDENT)]
 
 
-def summary(found: Increments) -> list[str]:
-    """Return one line per space: the ratio for backward iterates n and n + k at the last n and the smallest k."""
-    ahead = min((name for name in found.starts if name.endswith(" ahead")), key=lambda name: int(name.split()[0]))
-    n, k = int(found.at[-1]), int(ahead.split()[0])
+def summary(increments: Increments) -> list[str]:
+    """Return one line per space: the ratio for backward iterates n and n + k, for the last n and the smallest k."""
+    ahead = min((name for name in increments.starts if name.endswith(" ahead")), key=lambda name: int(name.split()[0]))
+    n, k = int(increments.at[-1]), int(ahead.split()[0])
     lines = []
     for space, name in (("parameter", "parameters"), ("function", "outputs")):
-        last = ratios(found, space, ahead)[:, -1]
+        last = ratios(increments, space, ahead)[:, -1]
         lines.append(
-            f"{found.metadata['experiment']['name']}, {name}: backward iterates {n} and {n + k} are "
+            f"{increments.experiment}, {name}: backward iterates {n} and {n + k} are "
             f"{np.median(last):.3g} of two independent runs' distance apart "
             f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
         )

@@ -1,4 +1,4 @@
-"""Loading results: of a figure or experiment by name, of a run's folder, or of a file of record (no torch)."""
+"""Loading results by the name of a figure or experiment, from a run's folder, or from a file of record (no torch)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(
     seeds: Sequence[int] | None = None,
     orders: Sequence[str] | None = None,
 ) -> Curves:
-    """Load results: of a figure or experiment by name, of a run's folder, or of a file of record.
+    """Load results by the name of a figure or experiment, from a run's folder, or from a file of record.
 
     Parameters
     ----------
@@ -34,13 +34,12 @@ def load(
         The output folder of the runs (default: ``out`` in the working directory), or a folder of records such as
         ``results``, with one file ``EXPERIMENT.npz`` per experiment and ``EXPERIMENT--TAG.npz`` for other settings.
     run_id : str or None
-        Prefix of the run ID, needed if ``out`` holds several runs of the experiment (default: the only one; of
-        records, the one without a tag).
+        Prefix of the run ID, needed if ``out`` has several runs of the experiment (default: the only run, or the record
+        without a tag).
     tag : str or None
-        Tag of a record of other settings (default: None, the experiment's own).
+        Tag of a record with other settings (default: None, the experiment's own).
     seeds, orders : sequence or None
-        The part to load (default: everything that was recorded; for a figure, those of its orders and baselines that
-        were recorded).
+        The part to load (default: everything; for a figure, its orders and baselines, as far as they were recorded).
 
     Returns
     -------
@@ -50,12 +49,13 @@ def load(
     Raises
     ------
     FileNotFoundError
-        If there is no folder ``out``; if nothing of that name was run into it, with the command that runs it.
+        If the folder ``out`` does not exist, or has no results of this name; the message has the command to compute
+        them.
     KeyError
-        If a seed or an order was not recorded, with those that were.
+        If a seed or an order was not recorded; the message lists the recorded ones.
     ValueError
-        If the name is unknown, with the known ones and those in ``out``; if no run fits ``run_id`` and ``tag``, or
-        several do, with what differs between those there are; or if a file is broken.
+        If the name is unknown; if no run fits ``run_id`` and ``tag``, or several do; or if a file is truncated or
+        altered. The message lists the known names, or the runs with their differences.
     """
     path = Path(source)
     if path.suffix == ".npz":
@@ -87,7 +87,7 @@ def _part(curves: Curves, seeds: Sequence[int] | None, orders: Sequence[str] | N
 
 
 def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None) -> Curves | None:
-    """Return the record, or else the run, that a folder has of an experiment, or None if it has neither."""
+    """Return the record of an experiment in a folder, or its run, or None if the folder has neither."""
     known = experiment in catalogue.EXPERIMENTS
     records = records_of(experiment, folder) if known else {}
     if records or tag is not None:
@@ -114,23 +114,23 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
 def _record(
     experiment: str, folder: Path, records: dict[str | None, Path], run_id: str | None, tag: str | None
 ) -> Curves:
-    """Return the record with a tag or a run ID; without either, the experiment's own."""
+    """Return the record with a tag or a run ID, or the experiment's own if neither is given."""
     if tag is not None and tag not in records:
         tags = ", ".join(name for name in records if name) or "none"
         raise ValueError(f"{folder} has no record of {experiment!r} with the tag {tag!r}; the tags there are: {tags}")
     if run_id is None and (tag in records):
         return load_record(records[tag])
-    found = {name: load_record(path) for name, path in records.items() if tag in (None, name)}
-    fitting = [curves for curves in found.values() if curves.experiment["identity"].startswith(run_id or "")]
+    loaded = {name: load_record(path) for name, path in records.items() if tag in (None, name)}
+    fitting = [curves for curves in loaded.values() if curves.experiment["identity"].startswith(run_id or "")]
     if len(fitting) != 1:
-        there = ", ".join(f"{curves.experiment['identity']} ({name or 'its own'})" for name, curves in found.items())
+        there = ", ".join(f"{curves.experiment['identity']} ({name or 'its own'})" for name, curves in loaded.items())
         which = "" if run_id is None else f" with an ID that begins with {run_id}"
         raise ValueError(f"{folder} has {len(fitting)} records of {experiment!r}{which}; there are {there}")
     return fitting[0]
 
 
 def _unknown(name: str, folder: Path) -> Exception:
-    """Return what is wrong with a name that is neither in the catalogue nor that of a run in the folder."""
+    """Return the error for a name that is neither in the catalogue nor that of a run in the folder."""
     if Path(name).is_dir():
         return ValueError(
             f"the folder {name} is not that of one run (no experiment.json); load a figure by name, with it as out"

@@ -1,4 +1,4 @@
-"""Merging output folders of several machines into one (NumPy only, no torch)."""
+"""Merging the output folders of several machines into one (NumPy only, no torch)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Merged(Value):
     Attributes
     ----------
     into
-        The target.
+        The target folder.
     copied
-        Number of blocks from which something was copied.
+        Number of blocks from which numbers were copied.
     there
-        Number of blocks of which the target had numbers already.
+        Number of blocks of which the target already had numbers.
     partly
-        Number of blocks that are both.
+        Number of blocks that count in both.
     differing
-        Number of blocks of ``there`` that are not bitwise equal to the target's numbers, which were kept.
+        Number of blocks in ``there`` whose numbers are not bitwise equal to the target's, which were kept.
     difference
-        The largest difference: per block and metric, the largest difference over the largest of the target's numbers
-        (of the source's, if those are 0); inf if one is finite and the other is not.
+        The largest relative difference. For a block and a metric, this is the largest difference divided by the largest
+        of the target's numbers (of the source's, if those are 0); inf if one is finite and the other is not.
     """
 
     into: Path
@@ -63,8 +63,8 @@ class Merged(Value):
 def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     """Copy the numbers that ``target`` lacks from output folders; return the outcome for each of them.
 
-    Runs that ``target`` lacks are copied whole. Numbers are never averaged: if both have a metric of an iterate, that
-    of ``target`` is kept. Every source is read completely before anything is copied.
+    Runs that ``target`` lacks are copied completely. Numbers are never averaged: if both have a metric of an iterate,
+    the number of ``target`` is kept. All sources are read completely before anything is copied.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     Raises
     ------
     ValueError
-        If a run's settings differ between two folders, or a source holds no run: files of record cannot be merged,
+        If the settings of a run differ between two folders, or a source has no run. Files of record cannot be merged,
         only the folders of runs that they were made from.
     BrokenBlock
         If a file of a source is not a complete block.
@@ -89,8 +89,8 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     settings = {root.name: read_settings(root) for root in _roots_of(target)}
     for source in sources:
         for root in _checked(source):
-            theirs = read_settings(root)
-            if settings.setdefault(root.name, theirs).get("decides") != theirs.get("decides"):
+            described = read_settings(root)
+            if settings.setdefault(root.name, described).get("decides") != described.get("decides"):
                 raise ValueError(f"{root} describes another experiment than the run of that name already met")
             for _, _, _, path in _files(root):
                 read_block(path)
@@ -139,14 +139,14 @@ def _merge_one(source: Path, target: Path) -> Merged:
         into = target / root.name
         blocks.write_settings(into, read_settings(root))
         _merge_pins(root, into)
-        have: dict[tuple[int, str, str], Numbers] = {}
+        known: dict[tuple[int, str, str], Numbers] = {}
         for seed, curve, kind, path in _files(root):
-            place = (seed, curve, kind)
-            if place not in have:
-                have[place] = _numbers(into, *place)
+            key = (seed, curve, kind)
+            if key not in known:
+                known[key] = _numbers(into, *key)
             block = read_block(path)
-            difference = _difference(block, have[place])
-            added = _merge_block(block, into, place, have[place])
+            difference = _difference(block, known[key])
+            added = _merge_block(block, into, key, known[key])
             counts["copied"] += added
             if difference is not None:
                 counts.update(there=1, partly=int(added), differing=int(difference > 0))
@@ -155,57 +155,57 @@ def _merge_one(source: Path, target: Path) -> Merged:
 
 
 def _numbers(root: Path, seed: int, curve: str, kind: str) -> Numbers:
-    found: Numbers = {}
+    numbers: Numbers = {}
     for block in blocks.blocks(root, seed, curve, kind=kind):
         for name, values in block.values.items():
-            found.setdefault(name, {}).update(zip(block.iterate.tolist(), values.tolist(), strict=True))
-    return found
+            numbers.setdefault(name, {}).update(zip(block.iterate.tolist(), values.tolist(), strict=True))
+    return numbers
 
 
-def _difference(block: Block, have: Numbers) -> float | None:
+def _difference(block: Block, known: Numbers) -> float | None:
     """Return how far a block differs from the target's numbers (0 if bitwise equal), or None if they share none."""
     most = None
     for name, values in block.values.items():
-        there = have.get(name, {})
+        there = known.get(name, {})
         common = [k for k, n in enumerate(block.iterate.tolist()) if n in there]
         if common:
-            theirs, ours = values[common], np.array([there[n] for n in block.iterate[common].tolist()])
-            most = max(most or 0.0, _relative(theirs, ours))
+            source, target = values[common], np.array([there[n] for n in block.iterate[common].tolist()])
+            most = max(most or 0.0, _relative(source, target))
     return most
 
 
-def _relative(theirs: np.ndarray, ours: np.ndarray) -> float:
-    other = ~((theirs == ours) | (np.isnan(theirs) & np.isnan(ours)))
+def _relative(source: np.ndarray, target: np.ndarray) -> float:
+    other = ~((source == target) | (np.isnan(source) & np.isnan(target)))
     if not other.any():
         return 0.0
-    if not np.isfinite([theirs[other], ours[other]]).all():
+    if not np.isfinite([source[other], target[other]]).all():
         return np.inf
-    size = np.abs(ours[np.isfinite(ours)]).max() or np.abs(theirs[other]).max()
-    return float(np.abs(theirs[other] - ours[other]).max() / size)
+    size = np.abs(target[np.isfinite(target)]).max() or np.abs(source[other]).max()
+    return float(np.abs(source[other] - target[other]).max() / size)
 
 
-def _merge_block(block: Block, into: Path, place: tuple[int, str, str], have: Numbers) -> bool:
-    """Write the numbers that a block adds, one block per set of missing metrics; return whether there were any."""
+def _merge_block(block: Block, into: Path, key: tuple[int, str, str], known: Numbers) -> bool:
+    """Write the numbers that the target lacks, as one block per set of metrics; return whether there were any."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for k, n in enumerate(block.iterate.tolist()):
-        lacking = tuple(name for name in sorted(block.values) if n not in have.get(name, ()))
+        lacking = tuple(name for name in sorted(block.values) if n not in known.get(name, ()))
         groups.setdefault(lacking, []).append(k)
-    seed, curve, kind = place
-    for names, places in groups.items():
+    seed, curve, kind = key
+    for names, rows in groups.items():
         if names:
-            part = Block(block.iterate[places], {name: block.values[name][places] for name in names}, block.meta)
+            part = Block(block.iterate[rows], {name: block.values[name][rows] for name in names}, block.meta)
             write_block(into, seed, curve, part, kind=kind)
             for name in names:
-                have.setdefault(name, {}).update(zip(part.iterate.tolist(), part.values[name].tolist(), strict=True))
+                known.setdefault(name, {}).update(zip(part.iterate.tolist(), part.values[name].tolist(), strict=True))
     return any(groups)
 
 
 def _merge_pins(source: Path, target: Path) -> None:
-    """Add the tuning choices for devices that ``target`` has none of, so that a moved run repeats them."""
+    """Add the tuning choices for devices for which ``target`` has none, so that a moved run repeats them."""
     if (source / TUNING_FILE).exists():
-        theirs, ours = (
+        source_pins, target_pins = (
             json.loads(p.read_text()) if p.exists() else {} for p in (source / TUNING_FILE, target / TUNING_FILE)
         )
-        if theirs.keys() - ours.keys():
+        if source_pins.keys() - target_pins.keys():
             with replacing(target / TUNING_FILE) as temporary:
-                temporary.write_text(json.dumps(theirs | ours, indent=1, sort_keys=True) + "\n")
+                temporary.write_text(json.dumps(source_pins | target_pins, indent=1, sort_keys=True) + "\n")

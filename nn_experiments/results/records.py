@@ -1,4 +1,4 @@
-"""Files of record: all results of one experiment in one ``.npz``, and what overwriting one would lose (no torch)."""
+"""Files of record: all results of one experiment in one ``.npz``, and a check before one is overwritten (no torch)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nn_experiments.results.curves import Curves
 
 __all__ = ["check_keeps", "load_record", "missing_after", "record_path", "records_of"]
 
-#: At most this many curves that lose iterates are named one by one.
+#: The largest number of curves that a message names one by one.
 _NAMED = 3
 
 
@@ -48,10 +48,10 @@ def record_path(experiment: str, folder: Path, tag: str | None = None) -> Path:
 
 
 def records_of(experiment: str, folder: Path) -> dict[str | None, Path]:
-    """Return tag -> file of an experiment's records in a folder; the tag None, of its own settings, comes first."""
-    own = record_path(experiment, folder)
+    """Return tag -> file for an experiment's records in a folder; the record of its own settings has the tag None."""
+    untagged = record_path(experiment, folder)
     tagged = sorted(folder.glob(f"{experiment}--*.npz"))
-    return ({None: own} if own.is_file() else {}) | {path.stem.partition("--")[2]: path for path in tagged}
+    return ({None: untagged} if untagged.is_file() else {}) | {path.stem.partition("--")[2]: path for path in tagged}
 
 
 def load_record(path: Path) -> Curves:
@@ -62,7 +62,7 @@ def load_record(path: Path) -> Curves:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is truncated, altered or something else.
+        If the file is truncated or altered, or is not a file of record.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -90,11 +90,11 @@ def missing_after(there: Curves, new: Curves) -> list[str]:
 
     Values are not compared, only what was recorded: seeds, orders and metrics, then the iterates of every curve (seed,
     order, metric). Distances to the last iterate are left out if the two runs end at different iterates, since they
-    are different quantities then. Results of other settings (another run ID) are missing altogether.
+    are different quantities then. If the settings (run IDs) differ, everything in ``there`` is missing in ``new``.
     """
-    ours, theirs = (curves.experiment.get("identity") for curves in (new, there))
-    if ours != theirs:
-        return [f"all of it: it has identity {theirs} (other settings), the new results {ours}"]
+    new_id, old_id = (curves.experiment.get("identity") for curves in (new, there))
+    if new_id != old_id:
+        return [f"all of it: it has identity {old_id} (other settings), the new results {new_id}"]
     texts = [
         text
         for what, before, after in (
@@ -114,19 +114,19 @@ def missing_after(there: Curves, new: Curves) -> list[str]:
 
 
 def check_keeps(path: Path, new: Curves) -> None:
-    """Check that writing ``new`` to a file of record loses nothing that is there.
+    """Check that writing ``new`` to a file of record loses no recorded results.
 
     Raises
     ------
     ValueError
-        If the file holds what the new results lack (see `missing_after`), with a list of that; or if it cannot be read.
+        If the file has results that ``new`` lacks (see `missing_after`), or cannot be read.
     """
     if path.exists() and (texts := missing_after(load_record(path), new)):
         raise ValueError(f"{path} would lose {'; '.join(texts)}. Nothing was written; --replace writes all the same")
 
 
 def _held(curves: Curves, other: Curves) -> set[str]:
-    """Return the metrics that have a value, but for those that mean something else in the other results."""
+    """Return the metrics that have a value, except for those that are another quantity in the other results."""
     same_end = curves.experiment.get("to_last") == other.experiment.get("to_last")
     return {
         name for name, mask in curves.recorded.items() if mask.any() and (same_end or not name.endswith("_to_last"))
@@ -139,16 +139,16 @@ def _missing(what: str, before: Sequence[object], after: Sequence[object]) -> st
 
 
 def _iterates_lost(there: Curves, new: Curves) -> dict[str, np.ndarray]:
-    """Return the iterates that each curve loses, of the seeds, orders and metrics that both results have."""
-    found = {}
+    """Return the iterates that each curve loses, for the seeds, orders and metrics that both results have."""
+    lost = {}
     for metric in sorted(_held(there, new) & _held(new, there)):
         for seed in (seed for seed in there.seeds if seed in new.seeds):
             for order in (order for order in there.orders if order in new.orders):
                 before, after = (curves.path(metric, seed=seed, order=order)[0] for curves in (there, new))
                 gone = np.setdiff1d(before, after)
                 if len(gone):
-                    found[f"{metric}, seed {seed}, {order}"] = gone
-    return found
+                    lost[f"{metric}, seed {seed}, {order}"] = gone
+    return lost
 
 
 def _ends(n: np.ndarray) -> str:

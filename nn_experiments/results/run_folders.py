@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from nn_experiments.results.curves import Curves
 __all__ = ["describe_runs", "last_written", "load_run", "names_of", "run_rows", "runs_of"]
 
 #: (seed, curve) -> its blocks of both kinds.
-Found = dict[tuple[int, str], list[blocks.Block]]
+BlocksOfCurves = dict[tuple[int, str], list[blocks.Block]]
 
 
 def load_run(root: Path) -> Curves:
@@ -28,52 +27,53 @@ def load_run(root: Path) -> Curves:
     Raises
     ------
     ValueError
-        If it holds no finished block yet.
+        If it has no finished block yet.
     """
-    found = _blocks_of(root)
-    if not found:
+    recorded = _blocks_of(root)
+    if not recorded:
         raise ValueError(f"{root} holds no finished block yet")
-    curves = _assembled(found, blocks.read_settings(root))
+    curves = _assembled(recorded, blocks.read_settings(root))
     for order in curves.orders:
         _reuse(order, curves)
     return curves
 
 
-def _blocks_of(root: Path) -> Found:
-    found: Found = {}
+def _blocks_of(root: Path) -> BlocksOfCurves:
+    recorded: BlocksOfCurves = {}
     for folder in (path for path in root.glob("*/*") if path.is_dir() and path.parent.name.isdigit()):
         seed, curve = int(folder.parent.name), folder.name
         pieces = [block for kind in blocks.KINDS for block in blocks.blocks(root, seed, curve, kind=kind)]
         if pieces:
-            found[seed, curve] = pieces
-    return found
+            recorded[seed, curve] = pieces
+    return recorded
 
 
-def _assembled(found: Found, settings: dict[str, Any]) -> Curves:
+def _assembled(of_curves: BlocksOfCurves, settings: blocks.Settings) -> Curves:
     """Return the numbers of all blocks in one array per metric."""
-    every = [block for pieces in found.values() for block in pieces]
-    seeds = tuple(sorted({seed for seed, _ in found}))
-    orders = tuple(sorted({name for _, name in found}, key=curve_names.rank))
+    every = [block for pieces in of_curves.values() for block in pieces]
+    seeds = tuple(sorted({seed for seed, _ in of_curves}))
+    orders = tuple(sorted({name for _, name in of_curves}, key=curve_names.rank))
     iterates = np.unique(np.concatenate([block.iterate for block in every]))
     names, end = _metrics({name for block in every for name in block.values})
     shape = (len(seeds), len(orders), len(iterates))
     metrics = {name: np.full(shape, np.nan) for name in names.values()}
     recorded = {name: np.zeros(shape, bool) for name in names.values()}
-    for (seed, order), pieces in found.items():
+    for (seed, order), pieces in of_curves.items():
         s, o = seeds.index(seed), orders.index(order)
         for block in pieces:
             columns = np.searchsorted(iterates, block.iterate)
             for stored in names.keys() & block.values.keys():
                 metrics[names[stored]][s, o, columns] = block.values[stored]
                 recorded[names[stored]][s, o, columns] = True
-    settings = settings if end is None else settings | {"to_last": end}
+    if end is not None:
+        settings = {**settings, "to_last": end}
     return Curves(seeds, orders, iterates, metrics, recorded, settings, _provenance(every))
 
 
 def _metrics(stored: set[str]) -> tuple[dict[str, str], int | None]:
-    """Return name on disk -> name of a metric, and the last iterate N that distances ``…_to_last`` are to.
+    """Return name on disk -> name of a metric, and the iterate N that distances ``…_to_last`` are measured to.
 
-    Distances to other iterates than the largest N, which a shorter run has left, are left out.
+    N is the largest one; distances to other iterates, from shorter runs, are left out.
     """
     end = max((int(name.rpartition("_")[2]) for name in stored if name.startswith("parameter_to_")), default=None)
     names = {name: name for name in sorted(stored) if "_to_" not in name}
@@ -84,8 +84,8 @@ def _metrics(stored: set[str]) -> tuple[dict[str, str], int | None]:
     return names, end
 
 
-def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, Any]]:
-    """Return each distinct ``meta`` of the blocks once, with the number of its blocks."""
+def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, object]]:
+    """Return each distinct ``meta`` of the blocks once, with the number of blocks that have it."""
     makers = Counter(
         json.dumps({key: value for key, value in block.meta.items() if key != "seconds"}, sort_keys=True)
         for block in every
@@ -94,7 +94,7 @@ def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, Any]]:
 
 
 def _reuse(order: str, curves: Curves) -> None:
-    """Fill in the iterates that an order shares with another: a path reset at 1000 is the backward path until then."""
+    """Copy the iterates that an order shares with another one: a path reset at 1000 is the backward path until then."""
     homes = [curve_names.home(order, int(n)) for n in curves.iterates]
     for other in set(homes) - {order}:
         if other in curves.orders:
@@ -108,26 +108,27 @@ def _reuse(order: str, curves: Curves) -> None:
 
 def runs_of(experiment: str, folder: Path) -> list[Path]:
     """Return the folders of an experiment's runs below an output folder, the catalogue's own settings first."""
-    found: list[tuple[bool, Path]] = []
+    roots: list[tuple[bool, Path]] = []
     for path in sorted(folder.glob("*/experiment.json")):
         about = blocks.read_settings(path.parent).get("experiment", {})
         if about.get("name") == experiment:
-            found.append((_varied(about), path.parent))
-    return [root for _, root in sorted(found)]
+            roots.append((_varied(about), path.parent))
+    return [root for _, root in sorted(roots)]
 
 
 def names_of(folder: Path) -> list[str]:
     """Return the names of the experiments whose runs are below an output folder."""
-    found = (blocks.read_settings(path.parent).get("experiment", {}) for path in folder.glob("*/experiment.json"))
-    return sorted({about["name"] for about in found if "name" in about})
+    every = (blocks.read_settings(path.parent).get("experiment", {}) for path in folder.glob("*/experiment.json"))
+    return sorted({str(about["name"]) for about in every if "name" in about})
 
 
-def _varied(about: dict[str, Any]) -> bool:
-    """Return whether an experiment on disk differs from the catalogue's of that name in more than its notes."""
-    if about["name"] not in EXPERIMENTS:
+def _varied(about: Mapping[str, object]) -> bool:
+    """Return whether an experiment on disk differs from the catalogue's of the same name in more than its notes."""
+    name = str(about["name"])
+    if name not in EXPERIMENTS:
         return True
-    ours = json.loads(json.dumps(EXPERIMENTS[about["name"]].to_json()))
-    return any(about.get(key) != value for key, value in ours.items() if key != "notes")
+    usual = json.loads(json.dumps(EXPERIMENTS[name].to_json()))
+    return any(about.get(key) != value for key, value in usual.items() if key != "notes")
 
 
 def last_written(root: Path) -> str:

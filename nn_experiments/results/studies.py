@@ -1,4 +1,4 @@
-"""Results of our own studies on disk: named arrays and what made them (NumPy, no torch)."""
+"""Results of the studies on disk: named arrays, and how they were computed (NumPy, no torch)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: each study has JSON of its own
 
 import numpy as np
 
@@ -18,14 +18,14 @@ __all__ = ["Study", "find_studies", "load_study", "resumed", "study_path"]
 
 @dataclass(frozen=True)
 class Study:
-    """Arrays of one study by name, and what made them.
+    """The arrays of a study by name, and how they were computed.
 
     Attributes
     ----------
     name
-        What it is called on the command line.
+        The study's name on the command line.
     arrays
-        Name -> array; the study's own module says what each is.
+        Name -> array, as described by the module of the study.
     about
         Plain JSON: settings, seeds, steps, versions, revision, seconds.
     """
@@ -41,8 +41,8 @@ class Study:
     def save(self, path: Path) -> None:
         """Write everything into one ``.npz``, atomically (see `load_study`)."""
         about = json.dumps({"study": self.name, "about": self.about}, ensure_ascii=False)
-        arrays: dict[str, Any] = {"about": np.array(about), **self.arrays}
-        write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+        arrays = {"about": np.array(about), **self.arrays}
+        write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
 
 
 def load_study(path: Path) -> Study:
@@ -68,27 +68,27 @@ def study_path(name: str, folder: Path) -> Path:
 
 
 def find_studies(folders: Iterable[Path]) -> list[Study]:
-    """Return every study that a folder has, by name; of several folders the first that has it."""
-    found: dict[str, Study] = {}
+    """Return all studies in the folders, sorted by name; a study in several folders is taken from the first."""
+    studies: dict[str, Study] = {}
     for folder in dict.fromkeys(folders):
         for path in sorted((folder / "studies").glob("*.npz")):
-            found.setdefault(path.stem, load_study(path))
-    return [found[name] for name in sorted(found)]
+            studies.setdefault(path.stem, load_study(path))
+    return [studies[name] for name in sorted(studies)]
 
 
-def resumed(path: Path, settings: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]) -> Study:
-    """Return a part of a study from its file, or make it and write the file.
+def resumed(path: Path, settings: Mapping[str, object], make: Callable[[], Mapping[str, np.ndarray]]) -> Study:
+    """Return a part of a study from its file, or compute it and write the file.
 
-    A file that other settings made is made again; so is a broken one.
+    The part is computed again if the file has other settings, or is truncated or altered.
     """
     plain = json.loads(json.dumps(settings))
     if path.is_file():
         try:
-            found = load_study(path)
+            stored = load_study(path)
         except ValueError:
-            found = None
-        if found is not None and found.about == plain:
-            return found
+            stored = None
+        if stored is not None and stored.about == plain:
+            return stored
     part = Study(path.stem, dict(make()), plain)
     part.save(path)
     return part

@@ -1,4 +1,4 @@
-"""The images that the runs of a figure read, and the data subset that holds just these (NumPy only)."""
+"""The images that the runs of a figure read, and data subsets with exactly these images (NumPy only)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def needed_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of the training and test images that runs of an experiment read.
 
-    That is: the images of B_1 … B_steps in any order (B_2 at least: the determinism probe applies it), those of the
-    independent second stream of batches if there are diagnostics (`Workplace.other_batches`), and the fixed subsets
-    that losses are computed on.
+    These are the images of B_1 … B_steps (at least B_2, which the check of determinism uses), those of the independent
+    second stream of batches if there are diagnostics (`Workplace.other_batches`), and the fixed subsets on which losses
+    are computed.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def needed_rows(
     steps
         Last iterate of the runs.
     diagnostics
-        Whether the distances of `Setup.other_batches` are measured as well.
+        Whether diagnostics are measured as well.
     sizes
         Number of training and of test images in the whole set.
 
@@ -62,7 +62,7 @@ def require_rows(
     Raises
     ------
     DataError
-        If it lacks an image.
+        If the subset lacks an image.
     """
     if not isinstance(dataset, DataSubset) or not seeds:
         return
@@ -85,24 +85,25 @@ def export_subsets(
     data_dir: str | Path | None = None,
     official: bool = True,
 ) -> list[tuple[Path, DataSubset]]:
-    """Write the images that the runs of some figures read, one file per data set; extend a subset that exists.
+    """Write the images that the runs of these figures read, one file per data set; an existing subset is extended.
 
     Parameters
     ----------
     figures
-        Names of the catalogue.
+        Names of figures in the catalogue.
     into
-        The folder, made if need be: the ``--data-dir`` of these runs.
+        The output folder, which is the ``--data-dir`` of these runs.
     seeds, steps
-        (default: the figures')
+        As in the runs (default: those of the figures).
     changes
-        As ``--set`` of the runs: only what decides the images matters (``batch_size``, ``sampling``, …).
+        The ``--set`` options of the runs (default: none). Only fields that the images depend on matter
+        (``batch_size``, ``sampling``, …).
     diagnostics
-        Whether the runs have diagnostics, which draw a second stream of batches; a figure without any has none.
+        Whether the runs have diagnostics, which need a second stream of batches (default: True).
     reduced
-        Whether the runs are the figures' reduced forms.
+        Whether the runs are the figures' reduced forms (default: False).
     data_dir, official
-        Where the whole sets are, as in `load_dataset`.
+        Where the whole data sets are, as in `load_dataset`.
 
     Raises
     ------
@@ -113,10 +114,10 @@ def export_subsets(
     """
     plans: dict[str, list[tuple[Figure, Experiment]]] = {}
     for name in figures:
-        figure, own = catalogue.find(name), {}
+        figure, reductions = catalogue.find(name), {}
         if reduced:
-            figure, own = figure.smaller()
-        experiment = catalogue.EXPERIMENTS[figure.experiment].override({**own, **(changes or {})})
+            figure, reductions = figure.smaller()
+        experiment = catalogue.EXPERIMENTS[figure.experiment].override({**reductions, **(changes or {})})
         if experiment.data not in sources.SOURCES:
             raise ValueError(f"{figure.name} needs no data folder: {experiment.data} comes with the package")
         if into.is_dir() and sources.find_local(experiment.data, into) is not None:
@@ -130,12 +131,12 @@ def export_subsets(
         for figure, experiment in runs:
             wanted = figure.seeds if seeds is None else tuple(seeds)
             last = figure.steps if steps is None else steps
-            both = diagnostics and figure.diagnostics_every > 0
-            rows.append(needed_rows(experiment, wanted, last, diagnostics=both, sizes=sizes))
+            measured = diagnostics and figure.diagnostics_every > 0
+            rows.append(needed_rows(experiment, wanted, last, diagnostics=measured, sizes=sizes))
             purposes.append(
                 f"{figure.name}, seed{'s' if len(wanted) > 1 else ''} {', '.join(map(str, wanted))}, up to step "
                 f"{last:,}, {experiment.sampling} batches of {experiment.batch_size}, "
-                f"{'with' if both else 'without'} diagnostics"
+                f"{'with' if measured else 'without'} diagnostics"
             )
         train, test = (np.concatenate(part) for part in zip(*rows, strict=True))
         written.append(write_subset(dataset, (train, test), purposes, into))

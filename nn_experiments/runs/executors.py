@@ -13,26 +13,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar  # Any: the argument of a job, which may be the item itself
 
 from contraction.maps.errors import TrainingInReverseError
 
 __all__ = ["InlineExecutor", "JobFailed", "dask_executor", "process_executor", "run_all", "stop"]
 
 Item = TypeVar("Item")
+
+Result = TypeVar("Result")
 ATTEMPTS = 4
 
 
 class JobFailed(TrainingInReverseError, RuntimeError):
-    """A job ended with an error, or killed its worker again and again."""
+    """A job ended with an error, or killed its worker several times."""
 
 
 class InlineExecutor(Executor):
-    """Runs every job at once in this process: for a GPU, for tests and for short runs."""
+    """Runs every job immediately in this process: for a GPU, for tests and for short runs."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future:
+    def submit(self, fn: Callable[..., Result], /, *args: object, **kwargs: object) -> Future[Result]:
         """Run the job and return its finished future."""
-        future: Future = Future()
+        future: Future[Result] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:
@@ -93,11 +95,10 @@ def process_executor(workers: int, setup: Callable[[], object] | None = None) ->
 def dask_executor(
     address: str, setup: Callable[[], object] | None = None
 ) -> Iterator[tuple[Callable[[], Executor], int]]:
-    """Give what makes an executor on a dask.distributed cluster, and how many jobs it takes at once.
+    """Yield a function that makes an executor on a dask.distributed cluster, and the number of jobs that run there.
 
-    Start workers with one thread each (``dask worker ADDRESS --nthreads 1 --nworkers N``). A worker that dies is
-    replaced by another one's turn: Dask runs its job again. ``setup`` is called once in every worker, also in those
-    that join later.
+    Start workers with one thread each (``dask worker ADDRESS --nthreads 1 --nworkers N``). If a worker dies, Dask runs
+    its job again on another one. ``setup`` is called once in every worker, also in those that join later.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def dask_executor(
         from distributed import Client, WorkerPlugin
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("--dask needs dask.distributed: install distributed") from error
-    client: Any = Client(address, set_as_default=False)
+    client: Any = Client(address, set_as_default=False)  # its methods return values or coroutines
     try:
         if setup is not None:
             plugin = WorkerPlugin()
@@ -126,26 +127,26 @@ def stop(executor: Executor) -> None:
     if not isinstance(executor, ProcessPoolExecutor):
         executor.shutdown(wait=False)  # Dask cancels what is in flight
         return
-    processes: list[Any] = list((executor._processes or {}).values())  # a pool forgets them when it shuts down
+    processes = list((executor._processes or {}).values())  # a pool forgets them when it shuts down
     executor.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.kill()
 
 
-class _Flight:
-    """What is queued and what is in flight; a broken executor is made again, and its jobs are queued again."""
+class _Flight(Generic[Item, Result]):
+    """The queue and the jobs in flight; a broken executor is replaced, and its jobs are queued again."""
 
     def __init__(
         self,
         make: Callable[[], Executor],
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        job: Callable[[Any], Any],
+        function: Callable[[Any], Result],
+        items: Sequence[Item],
+        job: Callable[[Item], Any],
     ) -> None:
         self.make, self.function, self.job = make, function, job
         self.queue = deque(items)
         self.tries: dict[int, int] = {}
-        self.flying: dict[Future, Any] = {}
+        self.flying: dict[Future[Result], Item] = {}
         self.executor = make()
 
     def submit(self) -> None:
@@ -157,8 +158,8 @@ class _Flight:
             self.queue.appendleft(item)
             self.restart()
 
-    def landed(self) -> Iterator[tuple[Any, Any]]:
-        """Wait for a job to end, and yield (item, result) of those that have."""
+    def landed(self) -> Iterator[tuple[Item, Result]]:
+        """Wait until a job has ended, and yield (item, result) for all jobs that have."""
         done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
         for future in done:
             item = self.flying[future]
@@ -186,15 +187,18 @@ class _Flight:
 
 def run_all(
     make: Callable[[], Executor],
-    function: Callable[[Any], Any],
+    function: Callable[[Any], Result],
     items: Sequence[Item],
     *,
     at_once: int,
     job: Callable[[Item], Any] = lambda item: item,
     skip: Callable[[Item], bool] = lambda item: False,
     deadline: float | None = None,
-) -> Iterable[tuple[Item, Any]]:
-    """Yield (item, result) as jobs end; few are in flight, so that little is lost and others' work is seen.
+) -> Iterable[tuple[Item, Result]]:
+    """Yield (item, result) as jobs end.
+
+    Few jobs are in flight at a time, so that little is lost if the run is interrupted, and blocks that other processes
+    have written in the meantime are not computed again.
 
     Parameters
     ----------
@@ -207,7 +211,7 @@ def run_all(
     at_once
         The largest number of jobs in flight.
     job
-        Returns what ``function`` gets for an item, just before it is submitted (default: the item itself).
+        Item -> argument of ``function``; called just before the item is submitted (default: the item itself).
     skip
         Asked just before an item is submitted: whether somebody else has done it meanwhile.
     deadline

@@ -1,4 +1,4 @@
-"""A hash of what decides the numbers of a user's run, and a list of what cannot be told apart from something else."""
+"""A hash of everything that the numbers of a user's run depend on, and a list of what a hash cannot identify."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: each function takes things of its kind
 
 import numpy as np
 import torch
@@ -27,11 +27,11 @@ _OURS = ("nn_experiments", "contraction")
 
 
 class Fingerprint:
-    """A hash of a thing and of all that can be reached from it.
+    """A hash of an object and of everything that can be reached from it.
 
-    Functions count by their compiled code, with their default values, closures and the globals that they read; modules
-    of torch by their class, parameters, buffers and attributes; what comes from a library by its name. An object with a
-    method ``describe()`` counts as its class and what that returns.
+    Functions are hashed by their compiled code, with their default values, closures and the globals that they read;
+    torch modules by their class, parameters, buffers and attributes; objects of libraries by their names. An object
+    with a method ``describe()`` is hashed by its class and what the method returns.
 
     Parameters
     ----------
@@ -41,33 +41,33 @@ class Fingerprint:
     Attributes
     ----------
     unknown
-        What could not be told apart from something else, such as an open file, in words.
+        Descriptions of objects that a hash cannot identify, such as open files.
     """
 
     def __init__(self, outlined: Iterable[nn.Module] = ()) -> None:
         self.unknown: list[str] = []
         self._outlined = {id(module): module for module in outlined}
         self._hash = hashlib.sha256()
-        self._seen: dict[int, tuple[int, Any]] = {}
+        self._seen: dict[int, tuple[int, object]] = {}
 
     @property
     def digest(self) -> str:
         """The hash so far, 16 hexadecimal digits."""
         return self._hash.hexdigest()[:16]
 
-    def add(self, thing: object, path: str) -> Fingerprint:
-        """Add a thing, which messages call ``path``; return self."""
-        if isinstance(thing, Enum):
-            self._put("enum", type(thing).__qualname__, thing.name)
-        elif isinstance(thing, _PLAIN):
-            self._put("value", type(thing).__name__, repr(thing))
-        elif isinstance(thing, np.generic):
-            self._put("scalar", str(thing.dtype), repr(thing.item()))
-        elif id(thing) in self._seen:
-            self._put("again", str(self._seen[id(thing)][0]))
+    def add(self, obj: object, path: str) -> Fingerprint:
+        """Add an object, which is called ``path`` in messages; return self."""
+        if isinstance(obj, Enum):
+            self._put("enum", type(obj).__qualname__, obj.name)
+        elif isinstance(obj, _PLAIN):
+            self._put("value", type(obj).__name__, repr(obj))
+        elif isinstance(obj, np.generic):
+            self._put("scalar", str(obj.dtype), repr(obj.item()))
+        elif id(obj) in self._seen:
+            self._put("again", str(self._seen[id(obj)][0]))
         else:
-            self._seen[id(thing)] = len(self._seen), thing  # kept, so that no other thing gets its id
-            self._add_new(thing, path)
+            self._seen[id(obj)] = len(self._seen), obj  # kept alive, so that no other object gets its id
+            self._add_new(obj, path)
         return self
 
     def _put(self, *words: str | bytes) -> None:
@@ -75,74 +75,74 @@ class Fingerprint:
             data = word.encode() if isinstance(word, str) else word
             self._hash.update(len(data).to_bytes(8, "little") + data)
 
-    def _add_new(self, thing: object, path: str) -> None:
-        if isinstance(thing, nn.Module) and id(thing) in self._outlined:
+    def _add_new(self, obj: object, path: str) -> None:
+        if isinstance(obj, nn.Module) and id(obj) in self._outlined:
             self._put("outline")
-            self.add(structure(thing), path)
+            self.add(structure(obj), path)
             return
-        describe = getattr(thing, "describe", None) if not isinstance(thing, type) else None
+        describe = getattr(obj, "describe", None) if not isinstance(obj, type) else None
         if callable(describe):
-            self._put("described", _name(type(thing)))
+            self._put("described", _name(type(obj)))
             self.add(describe(), path)
             return
         for kinds, add in _KINDS:
-            if isinstance(thing, kinds):
-                add(self, thing, path)
+            if isinstance(obj, kinds):
+                add(self, obj, path)
                 return
-        if hasattr(thing, "__dict__") and not isinstance(thing, _ONE_WAY):
-            self._object(thing, path)
+        if hasattr(obj, "__dict__") and not isinstance(obj, _ONE_WAY):
+            self._object(obj, path)
         else:
-            self.unknown.append(f"{path} (a {_name(type(thing))})")
+            self.unknown.append(f"{path} (a {_name(type(obj))})")
 
-    def _array(self, thing: np.ndarray, path: str) -> None:
-        self._put("array", str(thing.dtype), str(thing.shape))
-        if thing.dtype == object:
-            self.add(thing.tolist(), path)
+    def _array(self, obj: np.ndarray, path: str) -> None:
+        self._put("array", str(obj.dtype), str(obj.shape))
+        if obj.dtype == object:
+            self.add(obj.tolist(), path)
         else:
-            self._put(np.ascontiguousarray(thing).tobytes())
+            self._put(np.ascontiguousarray(obj).tobytes())
 
-    def _mapping(self, thing: Mapping, path: str) -> None:
-        self._put("mapping", str(len(thing)))
-        for key, value in sorted(thing.items(), key=lambda item: str(item[0])):
+    def _mapping(self, obj: Mapping, path: str) -> None:
+        self._put("mapping", str(len(obj)))
+        for key, value in sorted(obj.items(), key=lambda item: str(item[0])):
             self.add(key, path).add(value, f"{path}[{key!r}]")
 
-    def _sequence(self, thing: Sequence, path: str) -> None:
-        self._put("sequence", str(len(thing)))
-        for k, value in enumerate(thing):
+    def _sequence(self, obj: Sequence, path: str) -> None:
+        self._put("sequence", str(len(obj)))
+        for k, value in enumerate(obj):
             self.add(value, f"{path}[{k}]")
 
-    def _set(self, thing: set | frozenset, path: str) -> None:
-        self._put("set", *sorted(Fingerprint().add(value, path).digest for value in thing))
+    def _set(self, obj: set | frozenset, path: str) -> None:
+        self._put("set", *sorted(Fingerprint().add(value, path).digest for value in obj))
 
-    def _path(self, thing: Path, path: str) -> None:
-        self._put("path", str(thing))
+    def _path(self, obj: Path, path: str) -> None:
+        self._put("path", str(obj))
 
-    def _module(self, thing: types.ModuleType, path: str) -> None:
-        self._put("module", thing.__name__)
+    def _module(self, obj: types.ModuleType, path: str) -> None:
+        self._put("module", obj.__name__)
 
-    def _partial(self, thing: functools.partial, path: str) -> None:
+    def _partial(self, obj: functools.partial, path: str) -> None:
         self._put("partial")
-        self.add(thing.func, path).add(thing.args, path).add(thing.keywords, path)
+        self.add(obj.func, path).add(obj.args, path).add(obj.keywords, path)
 
-    def _method(self, thing: types.MethodType, path: str) -> None:
+    def _method(self, obj: types.MethodType, path: str) -> None:
         self._put("method")
-        self.add(thing.__self__, path).add(thing.__func__, path)
+        self.add(obj.__self__, path).add(obj.__func__, path)
 
-    def _builtin(self, thing: types.BuiltinFunctionType, path: str) -> None:
-        self._put("builtin", str(getattr(thing, "__module__", "")), thing.__qualname__)
+    def _builtin(self, obj: types.BuiltinFunctionType, path: str) -> None:
+        self._put("builtin", str(getattr(obj, "__module__", "")), obj.__qualname__)
 
-    def _optimizer(self, thing: torch.optim.Optimizer, path: str) -> None:
+    def _optimizer(self, obj: torch.optim.Optimizer, path: str) -> None:
         self._put("optimizer")
-        groups = [{k: v for k, v in group.items() if k != "params"} for group in thing.param_groups]
-        sizes = [len(group["params"]) for group in thing.param_groups]
-        self.add(type(thing), path).add(groups, f"{path}.param_groups").add(sizes, path)
-        self.add(own_attributes(thing), path)
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in obj.param_groups]
+        sizes = [len(group["params"]) for group in obj.param_groups]
+        self.add(type(obj), path).add(groups, f"{path}.param_groups").add(sizes, path)
+        self.add(own_attributes(obj), path)
 
-    def _tensor(self, thing: torch.Tensor, path: str) -> None:
-        if thing.layout is not torch.strided or thing.is_meta or thing.is_quantized:
-            self.unknown.append(f"{path} (a tensor of layout {thing.layout})")
+    def _tensor(self, obj: torch.Tensor, path: str) -> None:
+        if obj.layout is not torch.strided or obj.is_meta or obj.is_quantized:
+            self.unknown.append(f"{path} (a tensor of layout {obj.layout})")
             return
-        value = thing.detach().cpu().contiguous()
+        value = obj.detach().cpu().contiguous()
         self._put("tensor", str(value.dtype), str(tuple(value.shape)))
         self._put(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
 
@@ -181,27 +181,27 @@ class Fingerprint:
                     for part in parts:
                         self.add(part, f"{path} ({kind.__name__}.{name})")
 
-    def _object(self, thing: object, path: str) -> None:
+    def _object(self, obj: object, path: str) -> None:
         self._put("object")
-        self.add(type(thing), path)
-        if isinstance(thing, nn.Module):
-            self._put("training" if thing.training else "evaluation")
-            for parts in (thing._parameters, thing._buffers, thing._modules):
+        self.add(type(obj), path)
+        if isinstance(obj, nn.Module):
+            self._put("training" if obj.training else "evaluation")
+            for parts in (obj._parameters, obj._buffers, obj._modules):
                 for name, part in parts.items():
                     self._put(name)
                     self.add(part, f"{path}.{name}")
-        for name, value in own_attributes(thing).items():
+        for name, value in own_attributes(obj).items():
             self._put(name)
             self.add(value, f"{path}.{name}")
 
 
-#: What has attributes but is not what they are: it goes on from where it was.
+#: Objects whose attributes do not identify them, because they have a position that changes with every use.
 _ONE_WAY = (torch.utils.data.DataLoader, types.GeneratorType, np.random.Generator, np.random.RandomState)
 _OF_CLASSES = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
 
 
-#: How things of a kind are added; the first kind that matches counts.
-_KINDS: tuple[tuple[Any, Callable[[Fingerprint, Any, str], None]], ...] = (
+#: (types, the method that adds objects of these types); the first match is used.
+_KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Fingerprint, Any, str], None]], ...] = (
     (torch.Tensor, Fingerprint._tensor),
     (np.ndarray, Fingerprint._array),
     (Mapping, Fingerprint._mapping),
@@ -227,16 +227,16 @@ def _name(kind: type) -> str:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    found = set(code.co_names)
+    names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _names(constant)
-    return found
+            names |= _names(constant)
+    return names
 
 
 @functools.cache
 def _of_library(module: str | None) -> bool:
-    """Whether a module belongs to Python, to an installed package or to this one, and so counts by its names."""
+    """Whether a module belongs to Python, to an installed package or to this one, and is hashed by its names."""
     top = (module or "").partition(".")[0]
     if top in _OURS or top in sys.stdlib_module_names:
         return top != "__main__"
@@ -245,13 +245,13 @@ def _of_library(module: str | None) -> bool:
 
 
 def fingerprint(
-    thing: object,
+    obj: object,
     path: str,
     *,
     unknown: Callable[[str], object] = lambda text: None,
     outlined: Iterable[nn.Module] = (),
 ) -> str:
-    """Return the hash of a thing; report what cannot be told apart to ``unknown``.
+    """Return the hash of an object; ``unknown`` is called with a description of each part that it cannot identify.
 
     Modules in ``outlined`` count by their structure, without the values of their tensors.
 
@@ -260,7 +260,7 @@ def fingerprint(
     >>> fingerprint([1, 2.0], "it") == fingerprint([1, 2.0], "it") != fingerprint([1, 2], "it")
     True
     """
-    found = Fingerprint(outlined).add(thing, path)
-    for text in found.unknown:
+    result = Fingerprint(outlined).add(obj, path)
+    for text in result.unknown:
         unknown(text)
-    return found.digest
+    return result.digest

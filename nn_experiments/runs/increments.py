@@ -1,7 +1,4 @@
-"""Train several starts of several draws under the same maps.
-
-`nn_experiments.results.increments` says what that shows.
-"""
+"""Training several starts of several draws under the same maps; see `nn_experiments.results.increments`."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ __all__ = ["measure_increments"]
 
 
 def _refuse(experiment: Experiment) -> None:
-    """Refuse what the identity in law is not proved for here."""
+    """Raise ValueError for an experiment for which the identity in law is not proved."""
     optimizer = experiment.optimizer
     if experiment.sampling != "iid":
         raise ValueError(f"the identity needs independent maps: sampling must be iid, got {experiment.sampling!r}")
@@ -49,25 +46,25 @@ def _nudged(state: State, seed: int) -> State:
     return {**state, "parameters": parameters}
 
 
-def _ahead(places: Sequence[Workplace], steps: Sequence[int], ensemble: Ensemble) -> list[dict[int, State]]:
-    """Return, for every draw, the states that an independent run from θ0 has reached after so many steps."""
-    found: list[dict[int, State]] = [{} for _ in places]
-    runs = [Draw(place.other_batches, [place.state0]) for place in places]
-    for n, state in under_the_same_maps(places[0].step, runs, steps, ensemble=ensemble):
-        for own, one in zip(found, split(state, len(places)), strict=True):
-            own[n] = one
-    return found
+def _ahead(setups: Sequence[Workplace], steps: Sequence[int], ensemble: Ensemble) -> list[dict[int, State]]:
+    """Return, for every draw, n -> the state of an independent run from θ0 after n steps."""
+    reached: list[dict[int, State]] = [{} for _ in setups]
+    runs = [Draw(setup.other_batches, [setup.state0]) for setup in setups]
+    for n, stacked in under_the_same_maps(setups[0].step, runs, steps, ensemble=ensemble):
+        for states, state in zip(reached, split(stacked, len(setups)), strict=True):
+            states[n] = state
+    return reached
 
 
 def _distances(state: Stacked, members: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return (draw, start): distances in the parameters from each draw's first run, and norms."""
     far, norms = [], []
-    for own in members:
-        squares = torch.zeros(2, len(own), dtype=torch.float64)
+    for chains in members:
+        squares = torch.zeros(2, len(chains), dtype=torch.float64)
         for value in state["parameters"].values():
-            flat = value[own].flatten(1)
-            both = torch.stack([(flat - flat[:1]).double().square().sum(1), flat.double().square().sum(1)])
-            squares = squares.to(both.device) + both
+            flat = value[chains].flatten(1)
+            added = torch.stack([(flat - flat[:1]).double().square().sum(1), flat.double().square().sum(1)])
+            squares = squares.to(added.device) + added
         far.append(squares[0].sqrt().cpu().numpy())
         norms.append(squares[1].sqrt().cpu().numpy())
     return np.stack(far), np.stack(norms)
@@ -93,23 +90,23 @@ def measure_increments(
     Parameters
     ----------
     experiment
-        With independent batches and SGD of a constant rate.
+        An experiment with independent batches and SGD with a constant learning rate.
     seeds
-        Draws: each seed has its own maps and its own θ0, those of the paper's figures.
+        One for each draw; a seed has the maps and the θ0 that it has in the figures.
     steps, every
         Measure at n = 0, ``every``, 2·``every``, …, ``steps``.
     ahead
         The k of the runs that are k steps ahead (default: 1, 10, 100, 1000).
     others
-        Whether the other start and the nudged one are run as well (default: yes).
+        Whether another start and a nudged start are trained as well (default: True).
     images
-        How many test images (the first in canonical order) outputs are compared on (default: 500).
+        The number of test images, the first in canonical order, on which outputs are compared (default: 500).
     device, data_dir, official
         As in ``python -m nn_experiments run``.
     ensemble
-        How chains are batched; what it leaves open is chosen and kept in it (default: everything is chosen).
+        How chains are batched (default: everything is chosen); choices that are made here are stored in it.
     report
-        Called with every n that is measured.
+        Called with every n that is measured (default: None).
 
     Returns
     -------
@@ -123,38 +120,33 @@ def measure_increments(
 
     Notes
     -----
-    Runs of one draw share their maps, so one draw is one replicate: intervals and tests are to be taken over draws.
+    The runs of a draw share their maps, so a draw is one replicate: compute intervals and tests over draws.
     """
     _refuse(experiment)
     if not seeds or steps < 1 or every < 1 or not ahead or min(ahead) < 1 or images < 1:
-        asked = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
-        raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {asked}")
+        given = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
+        raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {given}")
     at = sorted({*range(0, steps + 1, every), steps})
     begin = time.perf_counter()
-    prepare.cache_clear()  # of the last two: here all seeds' are held at once
-    places = [prepare(experiment, s, data_dir=data_dir, official=official, device=device) for s in seeds]
-    first = places[0]
+    prepare.cache_clear()  # it keeps the tensors of two seeds; here those of all seeds are in memory at once
+    setups = [prepare(experiment, s, data_dir=data_dir, official=official, device=device) for s in seeds]
+    first = setups[0]
     if first.step.gradients.random:
         raise ValueError("random masks are part of a map, and an independent run must draw its own: no frozen dropout")
-    inputs, targets = (one[:images] for one in first.evaluation.sets["test"])
+    inputs, targets = (part[:images] for part in first.evaluation.sets["test"])
     names = ["θ0", *(f"{k} ahead" for k in ahead), *(("other start", "nudged") if others else ()), INDEPENDENT]
-    count = len(names) - 1
     rows: dict[str, list[np.ndarray]] = {key: [] for key in ("parameter", "function", "norm", "loss", "accuracy")}
     with products(experiment, device):
-        ensemble = ensemble or Ensemble(chunk=len(names) * len(places))
-        draws = []
-        for place, reached in zip(places, _ahead(places, ahead, ensemble), strict=True):
-            starts = [place.state0, *(reached[k] for k in ahead)]
-            starts += [place.second, _nudged(place.state0, place.seed)] if others else []
-            draws.append(Draw(place.batches, starts))
-        draws += [Draw(place.other_batches, [place.state0]) for place in places]
-        # of every draw: its starts under the same maps, then its independent run, which are behind all of those
-        members = [[*range(d * count, (d + 1) * count), len(places) * count + d] for d in range(len(places))]
+        ensemble = ensemble or Ensemble(chunk=len(names) * len(setups))
+        draws = _draws(setups, ahead, ensemble, others=others)
+        count = len(names) - 1
+        # of every draw: its starts under the same maps, then its independent run, which come after all of those
+        members = [[*range(d * count, (d + 1) * count), len(setups) * count + d] for d in range(len(setups))]
         for n, state in under_the_same_maps(first.step, draws, at, ensemble=ensemble):
             far, norms = _distances(state, members)
-            outputs = torch.stack([_outputs(first, state, own, inputs) for own in members])
-            found = {"parameter": far, "norm": norms} | _judged(first, outputs, targets)
-            for key, value in found.items():
+            outputs = torch.stack([_outputs(first, state, chains, inputs) for chains in members])
+            row = {"parameter": far, "norm": norms} | _judged(first, outputs, targets)
+            for key, value in row.items():
                 rows[key].append(value)
             if report:
                 report(n)
@@ -164,7 +156,7 @@ def measure_increments(
         "fingerprint": first.dataset.fingerprint,
         "images": len(inputs),
         "nudge": NUDGE,
-        "chains": len(names) * len(places),
+        "chains": len(names) * len(setups),
         "form": ensemble.form,
         "convolutions": dict(ensemble.convolutions),
         "graphs": ensemble.graphs,
@@ -177,25 +169,35 @@ def measure_increments(
     return Increments(np.array(seeds), np.array(at), tuple(names), **arrays, metadata=about)
 
 
-def _outputs(place: Workplace, state: Stacked, members: Sequence[int], inputs: torch.Tensor) -> torch.Tensor:
-    """Return the outputs (chain, image, output) of some chains in evaluation mode."""
-    found = []
+def _draws(setups: Sequence[Workplace], ahead: Sequence[int], ensemble: Ensemble, *, others: bool) -> list[Draw]:
+    """Return the starts of every seed under its own maps, then the independent run of every seed."""
+    draws = []
+    for setup, reached in zip(setups, _ahead(setups, ahead, ensemble), strict=True):
+        starts = [setup.state0, *(reached[k] for k in ahead)]
+        starts += [setup.second, _nudged(setup.state0, setup.seed)] if others else []
+        draws.append(Draw(setup.batches, starts))
+    return [*draws, *(Draw(setup.other_batches, [setup.state0]) for setup in setups)]
+
+
+def _outputs(workplace: Workplace, state: Stacked, members: Sequence[int], inputs: torch.Tensor) -> torch.Tensor:
+    """Return the outputs (chain, image, output) of these chains in evaluation mode."""
+    outputs = []
     with torch.no_grad():
         for c in members:
-            own = {part: {key: value[c] for key, value in values.items()} for part, values in state.items()}
-            rows = range(0, len(inputs), place.evaluation.rows)
-            pieces = [place.evaluation.predict(own, inputs[k : k + place.evaluation.rows]) for k in rows]
-            found.append(torch.cat(pieces))
-    return torch.stack(found)
+            single = {part: {key: value[c] for key, value in values.items()} for part, values in state.items()}
+            rows = range(0, len(inputs), workplace.evaluation.rows)
+            pieces = [workplace.evaluation.predict(single, inputs[k : k + workplace.evaluation.rows]) for k in rows]
+            outputs.append(torch.cat(pieces))
+    return torch.stack(outputs)
 
 
-def _judged(place: Workplace, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
+def _judged(workplace: Workplace, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
     """Return (draw, start): distances of outputs from each draw's first run, losses and accuracies."""
     outputs = outputs.double()
     function = (outputs - outputs[:, :1]).square().sum(-1).mean(-1).sqrt()
-    loss = torch.stack([torch.stack([place.evaluation.loss(one, targets) for one in own]) for own in outputs])
+    loss = torch.stack([torch.stack([workplace.evaluation.loss(run, targets) for run in draw]) for draw in outputs])
     accuracy = torch.full_like(loss, float("nan"))
-    if place.dataset.classes:
+    if workplace.dataset.classes:
         accuracy = (outputs.argmax(-1) == targets).double().mean(-1)
     return {
         key: value.cpu().numpy() for key, value in {"function": function, "loss": loss, "accuracy": accuracy}.items()

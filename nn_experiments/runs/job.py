@@ -1,4 +1,4 @@
-"""One block of iterates as an independent job: plain data in, plain arrays out, on any machine."""
+"""One block of iterates as an independent job, from plain data to plain arrays, which can run on any machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,12 +40,12 @@ __all__ = ["Job", "one_thread", "run_job"]
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to compute one block.
+    """The data that a worker needs to compute one block.
 
     Attributes
     ----------
     problem, seed, variant
-        Which maps, in which order.
+        The problem, the seed, and the name of the curve.
     stream
         ``curves`` or ``diagnostics``.
     at
@@ -56,7 +55,7 @@ class Job:
     engine
         As in `nn_experiments.iterates`.
     chunk, convolutions, together
-        For the ensemble: how many chains run at once, (shape, way) pairs that are to be used, and how many states are
+        For the ensemble: how many chains run together, the ways to convolve as (shape, way), and how many states are
         measured at once (see `nn_experiments.engine.ensemble.wavefront.Ensemble`).
     """
 
@@ -72,7 +71,7 @@ class Job:
     together: int | None = None
 
     def __str__(self) -> str:
-        """Return what messages call the job."""
+        """Return a description of the job for messages."""
         reach = f"{self.at[0]}-{self.at[-1]}" if self.at else "nothing"
         return f"{self.problem.name}, seed {self.seed}, {self.variant} {reach} ({self.stream})"
 
@@ -91,7 +90,7 @@ def _path(
     if engine == "ensemble" and not alone:
         return "ensemble", wavefront(setup.step_of(curve), setup.batches, curve.order, at, start, ensemble=ensemble)
     if engine == "ensemble" or (isinstance(curve, StepRule) and engine in ("mlp", "compiled", "channels_last")):
-        engine = "auto"  # an average, a policy or a step of appendix D is one chain of its own
+        engine = "auto"  # an average, a policy or a step of appendix D is a single chain
     kernel = setup.kernel(curve, engine)
     if isinstance(curve, Averaged):
         return kernel.name, _averaged(setup, kernel, curve, at, start)
@@ -108,7 +107,7 @@ def _averaged(setup: Setup, kernel: Kernel, curve: Averaged, at: Sequence[int], 
 
 
 def _decided(setup: Setup, job: Job, curve: Decided) -> tuple[str, dict[str, np.ndarray]]:
-    """Return the kernel's name and the metrics of a curve with a policy, its decisions among them."""
+    """Return the kernel's name and the metrics of the curve of a policy, with its decisions."""
     policy, measurement = curve.policy, setup.measurement
     kernel = setup.kernel(curve, "auto" if job.engine == "ensemble" else job.engine)
     if isinstance(policy, ResetIfBetter):
@@ -128,16 +127,16 @@ def _decided(setup: Setup, job: Job, curve: Decided) -> tuple[str, dict[str, np.
     return kernel.name, {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
-def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, dict[str, np.ndarray]]:
+def _diagnostics(setup: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, dict[str, np.ndarray]]:
     """Return increments, distances and norms of the job's iterates (see `nn_experiments.results.curves`)."""
-    evaluation, curve = place.evaluation, curve_names.parse(job.variant)
-    apart = dataclasses.replace(place, batches=place.other_batches)
-    name, main = _path(place, job, curve, sorted({*job.at, *(n + 1 for n in job.at)}), place.state0, ensemble=ensemble)
+    evaluation, curve = setup.evaluation, curve_names.parse(job.variant)
+    apart = dataclasses.replace(setup, batches=setup.other_batches)
+    name, main = _path(setup, job, curve, sorted({*job.at, *(n + 1 for n in job.at)}), setup.state0, ensemble=ensemble)
     others = {
-        "coupling": _path(place, job, curve, job.at, place.second, ensemble=ensemble)[1],
-        "independent": _path(apart, job, curve_names.parse("forward"), job.at, place.state0, ensemble=ensemble)[1],
+        "coupling": _path(setup, job, curve, job.at, setup.second, ensemble=ensemble)[1],
+        "independent": _path(apart, job, curve_names.parse("forward"), job.at, setup.state0, ensemble=ensemble)[1],
     }
-    last = next(state for _, state, _ in _path(place, job, curve, [job.last], place.state0, ensemble=ensemble)[1])
+    last = next(state for _, state, _ in _path(setup, job, curve, [job.last], setup.state0, ensemble=ensemble)[1])
     end = evaluation.predictions(last)
     rows: dict[int, dict[str, float]] = {}
     before: tuple[int, State, torch.Tensor] | None = None
@@ -155,9 +154,9 @@ def _diagnostics(place: Workplace, job: Job, ensemble: Ensemble) -> tuple[str, d
                 "gradient_norm": float(evaluation.gradient_norm(state)),
             }
             for what, path in others.items():
-                _, twin, _ = next(path)
-                row[f"parameter_{what}"] = parameter_distance(state, twin)
-                row[f"function_{what}"] = _rms(outputs - evaluation.predictions(twin))
+                _, other, _ = next(path)
+                row[f"parameter_{what}"] = parameter_distance(state, other)
+                row[f"function_{what}"] = _rms(outputs - evaluation.predictions(other))
             rows[n] = row
             before = (n, state, outputs)
     return name, {key: np.array([rows[n][key] for n in job.at]) for key in rows[job.at[0]]}
@@ -169,9 +168,9 @@ def _rms(difference: torch.Tensor) -> float:
 
 @lru_cache
 def revision() -> str:
-    """Return the commit this code was checked out at, with ``+changes`` if files differ from it.
+    """Return the commit that is checked out, with ``+changes`` if files differ from it.
 
-    Where there is no repository, or no git to ask, the version of the installed package.
+    Without a repository or without git, return the version of the installed package.
     """
     root = Path(__file__).parents[2]
     command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"]
@@ -187,9 +186,9 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def run_job(job: Job) -> Block:
-    """Compute one block. Divergence is a result: NaN and infinities are kept as they come.
+    """Compute one block. NaN and infinities are recorded, since divergence is a result.
 
-    Threads of one process take turns: a module cannot be called with two states at once.
+    Threads of one process take turns, since a module cannot be called with two states at once.
     """
     with _ONE_AT_A_TIME:
         return _run(job)
@@ -201,7 +200,7 @@ def _run(job: Job) -> Block:
     limit_share(device)
     curve = curve_names.parse(job.variant)
     ensemble = Ensemble(chunk=job.chunk, convolutions=dict(job.convolutions))
-    batching: dict[str, Any] = {"chunk": job.chunk}
+    batching: dict[str, object] = {"chunk": job.chunk}
     with one_thread(device), job.problem.arithmetic():
         setup = job.problem.prepare(job.seed)
         if job.stream == "diagnostics":
@@ -212,13 +211,13 @@ def _run(job: Job) -> Block:
         else:
             name, path = _path(setup, job, curve, job.at, setup.state0, ensemble=ensemble)
             together = (job.together or TOGETHER) if name == "ensemble" else 1
-            found = list(measure_path(setup.measurement, path, setup.batches, together=together))
-            values = {key: np.array([row[key].item() for _, _, row, _ in found]) for key in found[0][2]}
+            rows = list(measure_path(setup.measurement, path, setup.batches, together=together))
+            values = {key: np.array([row.values[key].item() for row in rows]) for key in rows[0].values}
             if name == "ensemble":
-                batching["metrics batched"] = any(with_others for *_, with_others in found)
+                batching["metrics batched"] = any(row.batched for row in rows)
     if name == "ensemble":
         batching |= ensemble.metadata()
-    meta: dict[str, Any] = {
+    meta: dict[str, object] = {
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine(),
         "kernel": name,
         **batching,
@@ -233,7 +232,7 @@ def _run(job: Job) -> Block:
 
 @contextlib.contextmanager
 def one_thread(device: str) -> Iterator[None]:
-    """Have torch compute on one thread in the body, on a CPU: the numbers are then the same in every process."""
+    """Make torch compute on one thread in the body, on a CPU, so that the numbers are the same in every process."""
     before = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""``nn_experiments.run``: the catalogue's machinery for a user's own network."""
+"""``nn_experiments.run``, which trains a user's network as the experiments of the catalogue are trained."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from contraction.arguments import check_seed
 from contraction.maps.orders import Order
@@ -30,19 +30,19 @@ from nn_experiments.training.averages import Average
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import Measurement, check_measurement
 from nn_experiments.training.policies import METRIC_NAME, Policy, ResetIfBetter
-from nn_experiments.training.step import State, TrainingStep, check_state
+from nn_experiments.training.step import State, Step, TrainingStep, check_state
 
 __all__ = ["run"]
 
 
 def run(
-    step: Callable[[State, Any, int], State],
-    batches: Callable[[int], Any],
+    step: Step,
+    batches: Batches,
     state: StateOfSeed,
     curves: Sequence[Order | Average | Policy | str],
     *,
     at: Iterable[int],
-    measure: Mapping[str, Callable[[State], Any]] | Measurement,
+    measure: Mapping[str, Callable[[State], Tensor | float]] | Measurement,
     seeds: Iterable[int] | None = None,
     out: str | Path = "out",
     name: str = "network",
@@ -51,70 +51,72 @@ def run(
     time_limit: float | None = None,
     block_seconds: float = 15.0,
     dask: str | None = None,
-    describe: Mapping[str, Any] | None = None,
+    describe: Mapping[str, object] | None = None,
     progress: bool = True,
     dry_run: bool = False,
 ) -> Curves:
-    """Train a network of one's own in several orders, into a folder; go on where an earlier call was stopped.
+    """Train your own network in several orders and write the results to a folder; resume an interrupted run.
 
-    Iterates are computed in blocks, on all cores, and each finished block is written at once. The same call goes on
-    after Ctrl-C, a crash or a time limit, and computes only what is missing when iterates, curves or seeds are added.
+    Iterates are computed in blocks, on all cores, and each finished block is written immediately. The same call
+    continues after Ctrl-C, a crash or a time limit. If iterates, curves or seeds are added, only these are computed.
 
     Parameters
     ----------
     step, batches
-        As in `iterates`: ``step(state, batch, t) -> state`` and i -> B_i, from `from_torch` and `ArrayBatches` for
-        example.
+        As in `iterates`: ``step(state, batch, t) -> state`` and i -> B_i, for example from `from_torch` and
+        `ArrayBatches`.
     state
         θ0, or a function of the seed that returns it.
     curves
         Orders of ``contraction`` (`Forward`, `Backward`, `Windowed`, `Reset`, `Late`), averages of the forward path
         (`EMA`, `Polyak`, `SuffixMean`, `SWA`), policies (`ResetIfBetter`, `StopWhenSettled`), or their names.
     at
-        Which iterates, such as ``range(0, 2001, 10)``.
+        The iterates to compute, such as ``range(0, 2001, 10)``.
     measure
-        Name -> function of one state that returns a number, or a `Measurement` such as that of `measures`.
+        Name -> function of one state that returns a number, such as `measures` returns, or a `Measurement`.
     seeds
-        Each seed draws batches and frozen randomness of its own: the batches need a method ``with_seed(seed)``, as
-        `ArrayBatches` has. (default: the seed of the batches; 0 if they have none)
+        The seeds of batches and frozen randomness (default: the seed of the batches, or 0 if they have none). For
+        several seeds the batches need a method ``with_seed(seed)``, which `ArrayBatches` has.
     out
-        Output folder (default: ``out`` in the working directory). The run is in a folder below it, named by a hash of
-        what decides the numbers.
+        Output folder (default: ``out`` in the working directory). The run has a folder below it, whose name is a hash
+        of everything that the numbers depend on.
     name
-        What the run is called in plots, reports and `load`; a part of the identity (default: ``network``).
+        Name of the run in plots, reports and `load`; a part of the identity (default: ``network``).
     workers
-        Number of worker processes; 0 computes in this one (default: one per core; 0 for short runs and on a GPU).
-        They need cloudpickle.
+        Number of worker processes, which need cloudpickle; 0 computes in this process (default: one per core; 0 for
+        short runs and on a GPU).
     engine
-        As in `iterates`, but for ``loop`` (default: ``auto``).
+        As in `iterates`, except ``loop`` (default: ``auto``).
     time_limit
-        Seconds after which no block is begun (default: no limit).
+        Seconds after which no new block is started (default: no limit).
     block_seconds
-        An interrupted worker loses at most about this much work (default: 15). A curve with a policy is one block.
+        The approximate number of seconds of work that an interrupted worker loses at most (default: 15). The curve of a
+        policy is one block.
     dask
-        Address of the scheduler of a dask.distributed cluster (default: this machine alone).
+        Address of the scheduler of a dask.distributed cluster (default: none, this machine).
     describe
-        ``"step"``, ``"batches"``, ``"state"`` or ``"measure"`` -> plain data that stands for it in the
-        identity, in place of the hash of its code and data. With it you vouch that equal descriptions mean equal
-        numbers.
+        ``"step"``, ``"batches"``, ``"state"`` or ``"measure"`` -> plain data that replaces the hash of its code and
+        data in the identity (default: none). You are then responsible that equal descriptions mean equal numbers.
     progress
-        Whether to report on standard error, the expected time first (default: yes).
+        Whether to report the progress on standard error (default: True).
     dry_run
-        Whether only to print what would be done and how long it would take (default: no).
+        Whether only to print what would be done and how long it would take (default: False).
 
     Returns
     -------
     Curves
-        What has been recorded of these seeds and curves; everything, unless a time limit stopped the run.
+        The recorded results of these seeds and curves; they are complete unless a time limit stopped the run.
 
     Raises
     ------
     TypeError
-        If ``at``, ``seeds``, ``state`` or ``measure`` is of another type.
+        If ``at``, ``seeds``, ``state`` or ``measure`` has another type.
     ValueError
-        If a curve has no name, a metric is unknown or has the name of a column of `Curves.to_csv`, fewer batches were
-        recorded by `from_loop` than are needed, the folder holds a run that cannot be seen to be the same (see
-        Notes), or the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
+        If a curve has no name; if a metric is unknown or has the name of a column of `Curves.to_csv`; if `from_loop`
+        has recorded fewer batches than are needed; or if the folder has a run that cannot be identified as the same
+        (see Notes).
+    CannotReplay
+        If the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions.
     JobFailed
@@ -124,11 +126,11 @@ def run(
 
     Notes
     -----
-    A run's identity is a hash of its name, the initial state, the data and the rule of the batches, the code of the
-    step and of the metrics with everything they read (closures, globals, modules), and the optimizer's settings. What
-    comes from an installed library counts by its name. What cannot be hashed, such as an open file, is listed under
-    ``unknown`` in ``experiment.json``, and such a run is not continued unless ``describe`` says what it is. Moreover
-    T_1 T_2 is applied to θ0 before a run is continued, and must do what it did.
+    The identity of a run is a hash of its name, the initial state, the data and sampling of the batches, the code of
+    the step and of the metrics with everything that they read (closures, globals, modules), and the optimizer's
+    settings. Code of installed libraries is identified by its name. Objects that cannot be hashed, such as open files,
+    are listed under ``unknown`` in ``experiment.json``; such a run is continued only if ``describe`` identifies them.
+    Before a run is continued, T_1 T_2 is applied to θ0 and must give the recorded result.
 
     Examples
     --------
@@ -196,14 +198,14 @@ def _run(runner: Runner, progress: bool) -> None:
 
 
 def _recorded(runner: Runner) -> Curves:
-    """Return what has been recorded of the wanted seeds and curves."""
+    """Return the recorded results of the requested seeds and curves."""
     grid = runner.grid
     if not any(runner.root.glob("*/*/*.npz")):
         return Curves((), (), np.array([], np.int64), {}, {}, runner.settings)
-    found = load(runner.root)
-    return found.select(
-        seeds=[seed for seed in grid.seeds if seed in found.seeds],
-        orders=[order for order in grid.orders if order in found.orders],
+    recorded = load(runner.root)
+    return recorded.select(
+        seeds=[seed for seed in grid.seeds if seed in recorded.seeds],
+        orders=[order for order in grid.orders if order in recorded.orders],
         at=grid.at,
     )
 
@@ -223,14 +225,14 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
     for name in measurement.names:
         if not METRIC_NAME.fullmatch(name):
             raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only; got {name!r}")
-    found = {}
-    for one in curves:
-        name = curve_names.parse(one if isinstance(one, str) else curve_names.name_of(one)).name
+    chosen = {}
+    for given in curves:
+        name = curve_names.parse(given if isinstance(given, str) else curve_names.name_of(given)).name
         curve = curve_names.curve_of(name)
         if isinstance(curve, ResetIfBetter) and curve.metric not in measurement.names:
             raise ValueError(f"{name} looks at a metric that is not measured; there are {', '.join(measurement.names)}")
-        found[name] = curve
-    return tuple(found)
+        chosen[name] = curve
+    return tuple(chosen)
 
 
 def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ...]:
@@ -238,15 +240,15 @@ def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ..
         return (getattr(getattr(batches, "sampler", None), "seed", 0),)
     if not isinstance(seeds, Iterable):
         raise TypeError(f"seeds must be a sequence of integers, such as range(3) or [3]; got {seeds!r}")
-    found = tuple(dict.fromkeys(check_seed(seed) for seed in seeds))
-    if not found:
+    chosen = tuple(dict.fromkeys(check_seed(seed) for seed in seeds))
+    if not chosen:
         raise ValueError("seeds must not be empty")
-    if len(found) > 1 and not hasattr(batches, "with_seed"):
+    if len(chosen) > 1 and not hasattr(batches, "with_seed"):
         raise ValueError(
-            f"seeds={list(found)} need batches with a method with_seed(seed), as ArrayBatches has: these batches are "
+            f"seeds={list(chosen)} need batches with a method with_seed(seed), as ArrayBatches has: these batches are "
             "the same for every seed"
         )
-    return found
+    return chosen
 
 
 def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
@@ -273,13 +275,13 @@ def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
     return names
 
 
-def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[str, Any]]:
-    """Return the engine that will run, and what to record: the self-check, and what is not used.
+def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[str, object]]:
+    """Return the engine to use, and notes to record: the self-check, and a kernel that is not used.
 
     Raises
     ------
     ValueError
-        If the step is not the user's own loop, or a metric is no number.
+        If the engine is unknown or cannot run the step, or a metric is not a number.
     NotDeterministic
         If a metric is not a pure function of the state.
     """
@@ -287,7 +289,7 @@ def _check_network(network: Network, seed: int, engine: str) -> tuple[str, dict[
         raise ValueError(f"unknown engine {engine!r}; the known ones are {', '.join((*KERNELS, 'ensemble'))}")
     setup = network.setup(seed)
     batches = setup.batches
-    notes: dict[str, Any] = dict(check_step(network.step, batches, setup.state0))
+    notes: dict[str, object] = dict(check_step(network.step, batches, setup.state0))
     row = measure_once(setup.measurement, setup.state0, 0, 0, batches)
     for name, value in row.items():
         if value.size != 1:

@@ -1,6 +1,6 @@
-"""A user's network as a problem of the runner: what it needs of step, batches, state and measurement, and its identity.
+"""A user's network as a problem of the runner, with its identity.
 
-What is trained is sent to worker processes once, when they start; jobs then name it by its key.
+The network is sent to worker processes once, when they start; jobs then refer to it by its key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import torch
 
@@ -24,6 +24,7 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.curve_names import OrderCurve
+from nn_experiments.results.blocks import Behaviour, Settings
 from nn_experiments.runs.fingerprint import fingerprint
 from nn_experiments.runs.job import one_thread
 from nn_experiments.training.batches import Batches
@@ -52,19 +53,19 @@ class NetworkSetup:
         return self.step
 
     def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
-        """Return what applies the maps of a curve, one chain at a time."""
+        """Return the kernel that applies the maps of a curve, one chain at a time."""
         return make_kernel(self.step, self.batches, engine)
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What a user trains.
+    """The step, batches, state and metrics that a user passes to `nn_experiments.run`.
 
     Attributes
     ----------
     step, batches, measurement
-        As in `nn_experiments.iterates`. Where the step or the batches have a method ``with_seed``, each seed has its
-        own.
+        As in `nn_experiments.iterates`. If the step or the batches have a method ``with_seed``, it is called for each
+        seed.
     state
         θ0, or a function of the seed that returns it.
     """
@@ -79,13 +80,13 @@ class Network:
         step, batches = _with_seed(self.step, seed), _with_seed(self.batches, seed)
         return NetworkSetup(step, batches, _of_seed(self.state, seed), self.measurement)
 
-    def decides(self, described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return what decides the numbers as plain JSON, and what cannot be told apart from something else.
+    def decides(self, described: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+        """Return everything that the numbers depend on, as JSON, and descriptions of what a hash cannot identify.
 
         Parameters
         ----------
         described
-            Part -> plain JSON that stands for it, in place of a hash.
+            Part -> JSON that replaces its hash.
 
         Raises
         ------
@@ -93,7 +94,7 @@ class Network:
             If ``described`` has a part that does not exist.
         """
         unknown: list[str] = []
-        parts: dict[str, Any] = {
+        parts: dict[str, object] = {
             "step": self.step,
             "batches": self.batches,
             "state": self.state,
@@ -101,7 +102,7 @@ class Network:
         }
         if others := described.keys() - parts.keys():
             raise ValueError(f"describe has {sorted(others)}; the parts are {', '.join(parts)}")
-        decides: dict[str, Any] = {}
+        decides: dict[str, object] = {}
         for name, part in parts.items():
             if name in described:
                 decides[name] = described[name]
@@ -125,9 +126,9 @@ def _modules(step: Step) -> list[torch.nn.Module]:
     return [module for model in models if isinstance(model, torch.nn.Module) for module in model.modules()]
 
 
-def _with_seed(thing: Part, seed: int) -> Part:
-    """Return the step or the batches of a seed; those without a method for that are the same for every seed."""
-    return getattr(thing, "with_seed")(seed) if hasattr(thing, "with_seed") else thing  # noqa: B009
+def _with_seed(part: Part, seed: int) -> Part:
+    """Return the step or the batches of a seed; without a method ``with_seed`` they are the same for every seed."""
+    return getattr(part, "with_seed")(seed) if hasattr(part, "with_seed") else part  # noqa: B009
 
 
 def _of_seed(state: StateOfSeed, seed: int) -> State:
@@ -135,20 +136,20 @@ def _of_seed(state: StateOfSeed, seed: int) -> State:
 
 
 class NetworkProblem:
-    """A user's network as the runner knows it; see `nn_experiments.runs.problem.Problem`.
+    """A user's network as a `nn_experiments.runs.problem.Problem`.
 
     Parameters
     ----------
     network
         What is trained.
     name
-        What the run is called.
+        Name of the run.
     described
-        Part -> plain JSON that stands for it in the identity.
+        Part -> JSON that replaces its hash in the identity.
     seed
-        The seed that the behaviour of the step is recorded for.
+        The seed for which the behaviour of the step is recorded.
     notes
-        What is recorded beside the settings, such as the result of the self-check.
+        Recorded beside the settings, such as the result of the self-check.
     """
 
     def __init__(
@@ -156,17 +157,17 @@ class NetworkProblem:
         network: Network,
         name: str,
         *,
-        described: Mapping[str, Any],
+        described: Mapping[str, object],
         seed: int,
-        notes: Mapping[str, Any],
+        notes: Mapping[str, object],
     ) -> None:
         self.network, self.name, self.seed, self.notes = network, name, seed, dict(notes)
         self.described = dict(described)
         first = _of_seed(network.state, seed)["parameters"]
         self.device = str(next(iter(first.values())).device)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how it is pickled: by its key, since workers are given the rest once."""
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the problem as its key, since workers receive the network once."""
         return GivenNetwork, (self.key, self.name, self.device)
 
     def __hash__(self) -> int:
@@ -174,40 +175,40 @@ class NetworkProblem:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether it is the same run."""
+        """Whether ``other`` is the same run."""
         return isinstance(other, NetworkProblem) and self.key == other.key
 
     @cached_property
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> Settings:
         decides, unknown = self.network.decides(self.described)
         text = json.dumps({"name": self.name} | decides, sort_keys=True)
-        return {
+        settings: Settings = {
             "identity": hashlib.sha256(text.encode()).hexdigest()[:16],
             "experiment": {"name": self.name} | _readable(self.network, self.seed),
             "decides": json.loads(text),
             "own": True,
             "unknown": unknown,
-            **self.notes,
         }
+        return cast(Settings, {**settings, **self.notes})
 
     @property
     def key(self) -> str:
-        """What worker processes know it by: its identity."""
+        """The identity, by which worker processes refer to the problem."""
         return self._settings["identity"]
 
-    def settings(self) -> dict[str, Any]:
-        """Return what goes into ``experiment.json``; the behaviour of the step is measured for it."""
-        return self._settings | {"behaviour": self.behaviour(self.seed)}
+    def settings(self) -> Settings:
+        """Return the contents of ``experiment.json``, for which the behaviour of the step is measured."""
+        return {**self._settings, "behaviour": self.behaviour(self.seed)}
 
     def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
-        """Return the metrics that iterate n has: iterate 0 has no batches."""
+        """Return the metrics of iterate n; iterate 0 has no batch losses."""
         names = tuple(self.network.measurement.names)
         if n == 0 and self.network.measurement.on_batches:
             names = tuple(name for name in names if not name.endswith("_batch_loss"))
         return names
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """Look for nothing beforehand: the batches are the user's."""
+        """Do nothing: the batches are the user's."""
 
     def prepare(self, seed: int) -> NetworkSetup:
         """Return the tensors of a seed; the last two are kept."""
@@ -217,8 +218,8 @@ class NetworkProblem:
         """Return the context in which steps and measurements are computed."""
         return repeatable()
 
-    def behaviour(self, seed: int) -> dict[str, Any]:
-        """Return how far T_1 T_2 moves each tensor of θ0, and the metrics there: a second look at what hashes say."""
+    def behaviour(self, seed: int) -> Behaviour:
+        """Return how far T_1 T_2 moves each tensor of θ0, and the metrics there, as a check of the identity."""
         with one_thread(self.device), self.arithmetic():
             setup = self.prepare(seed)
             end = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
@@ -229,8 +230,8 @@ class NetworkProblem:
             row = measure(setup.measurement, end, 0, 0, setup.batches)
         return {"seed": seed, "moved": moved, "measured": {name: value.item() for name, value in row.items()}}
 
-    def check_same(self, recorded: Mapping[str, Any], where: str) -> None:
-        """Refuse to go on with a run that cannot be seen to be the same.
+    def check_same(self, recorded: Settings, where: str) -> None:
+        """Check that a run in a folder is the same as this one, before it is continued.
 
         Parameters
         ----------
@@ -242,16 +243,16 @@ class NetworkProblem:
         Raises
         ------
         ValueError
-            If something of the run could not be told apart from something else; if T_1 T_2 moves θ0 otherwise.
+            If a part of the run cannot be identified by a hash, or T_1 T_2 moves θ0 by another distance than recorded.
         """
-        unknown = self._settings["unknown"]
+        unknown = self._settings.get("unknown", ())
         if unknown:
             parts = ", ".join(sorted({text.split(" ")[0].split(".")[0].split("[")[0] for text in unknown}))
             raise ValueError(
                 f"{where} holds a run that looks the same, but whether it is cannot be seen of {'; '.join(unknown)}. "
                 f"Pass describe={{…}} with plain data that stands for {parts}, or write to another folder"
             )
-        before = recorded.get("behaviour", {})
+        before = recorded.get("behaviour")
         if not before:
             return
         now = self.behaviour(before["seed"])
@@ -267,7 +268,8 @@ class NetworkProblem:
                     )
 
 
-#: Two steps on other hardware or with another kernel agree to this; another learning rate does not.
+#: Relative difference within which steps on other hardware or with other kernels agree; other learning rates differ by
+#: more.
 SAME = 0.01
 
 
@@ -277,24 +279,24 @@ def _close(one: float, other: float) -> bool:
     return abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6
 
 
-def _readable(network: Network, seed: int) -> dict[str, Any]:
-    """Return what people read in plots and reports; nothing is decided by it."""
+def _readable(network: Network, seed: int) -> dict[str, object]:
+    """Return a description for plots and reports; the numbers do not depend on it."""
     state = _of_seed(network.state, seed)
     parameters = list(state["parameters"].values())
-    found: dict[str, Any] = {
+    described: dict[str, object] = {
         "parameters": sum(value.numel() for value in parameters),
         "dtype": str(parameters[0].dtype).removeprefix("torch."),
     }
     if isinstance(model := getattr(network.step, "model", None), torch.nn.Module):
-        found["model"] = type(model).__name__
+        described["model"] = type(model).__name__
     optimizer = getattr(network.step, "optimizer", getattr(getattr(network.step, "loop", None), "optimizer", None))
     if isinstance(optimizer, Optimizer):
-        found["optimizer"] = optimizer.to_json()
+        described["optimizer"] = optimizer.to_json()
     elif optimizer is not None:
-        found["method"] = type(optimizer).__name__
+        described["method"] = type(optimizer).__name__
     if (sampler := getattr(network.batches, "sampler", None)) is not None:
-        found |= {"batch_size": sampler.batch_size, "sampling": sampler.sampling}
-    return found
+        described |= {"batch_size": sampler.batch_size, "sampling": sampler.sampling}
+    return described
 
 
 @lru_cache(maxsize=2)
@@ -302,13 +304,13 @@ def _prepare(problem: NetworkProblem, seed: int) -> NetworkSetup:
     return problem.network.setup(seed)
 
 
-#: What this process has been given: key -> problem.
+#: Key -> problem, for the problems that this process has received.
 _KNOWN: dict[str, NetworkProblem] = {}
 
 
 @dataclass(frozen=True)
 class GivenNetwork:
-    """A `NetworkProblem` in a process that is given it before its first job, or that only hands on the jobs."""
+    """A `NetworkProblem` in a worker process, which receives the network before its first job."""
 
     key: str
     name: str
@@ -320,16 +322,16 @@ class GivenNetwork:
             raise RuntimeError(f"this process was not given the network of the run {self.key}")
         return _KNOWN[self.key]
 
-    def settings(self) -> dict[str, Any]:
-        """Return what goes into ``experiment.json``."""
+    def settings(self) -> Settings:
+        """Return the contents of ``experiment.json``."""
         return self._problem.settings()
 
     def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
-        """Return the metrics that iterate n has."""
+        """Return the metrics of iterate n."""
         return self._problem.metric_names(kind, n, last)
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """Look for nothing beforehand."""
+        """Do nothing: the batches are the user's."""
 
     def prepare(self, seed: int) -> NetworkSetup:
         """Return the tensors of a seed."""
@@ -348,14 +350,14 @@ def _register(payload: bytes) -> None:
 
 
 class Delivery:
-    """What a worker process calls before its first job: it brings the network of a run.
+    """A function that worker processes call before their first job, to receive the network of a run.
 
     Raises
     ------
     ModuleNotFoundError
-        When it is sent, if cloudpickle is not installed.
+        When it is pickled, if cloudpickle is not installed.
     TypeError
-        When it is sent, if the network cannot be sent to another process.
+        When it is pickled, if the network cannot be pickled.
     """
 
     def __init__(self, problem: NetworkProblem) -> None:
@@ -364,12 +366,12 @@ class Delivery:
     def __call__(self) -> None:
         _register(self.payload)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"payload": self.payload}
 
     @cached_property
     def payload(self) -> bytes:
-        """The network, pickled: functions of the main script by value."""
+        """The pickled network; functions of the main script are pickled by value."""
         try:
             import cloudpickle
         except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""How products are rounded: float32, TF32 or bfloat16, as an experiment says."""
+"""The precision of products, float32, TF32 or bfloat16, as the experiment sets it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["by_autograd", "products"]
 
 @contextmanager
 def products(experiment: Experiment, device: str) -> Iterator[None]:
-    """Give the context in which steps and evaluations of an experiment are computed; set what is global.
+    """Set the precision in which steps and evaluations of an experiment are computed in the body.
 
-    ``tf32`` is a setting of CUDA's libraries (float32 products, rounded inputs). ``precision="bf16"`` is torch's
-    autocast: parameters, their updates, losses and statistics stay in float32, convolutions and matrix products are
-    done in bfloat16. Parameters change in place, so autocast may not keep rounded copies of them.
-    cuDNN's algorithms are the deterministic ones.
+    ``tf32`` is a global setting of CUDA's libraries (float32 products of rounded inputs). ``precision="bf16"`` is
+    torch's autocast: convolutions and matrix products are computed in bfloat16, while parameters, their updates, losses
+    and statistics stay in float32. Autocast must not cache rounded copies of parameters, since these change in place.
+    cuDNN uses deterministic algorithms.
     """
     torch.backends.cuda.matmul.allow_tf32 = experiment.tf32
     torch.backends.cudnn.allow_tf32 = experiment.tf32
@@ -32,12 +32,12 @@ def products(experiment: Experiment, device: str) -> Iterator[None]:
 
 
 def by_autograd(step: Step, kernel: str, experiment: Experiment) -> str:
-    """Return the kernel to choose: autocast reaches only what goes through autograd, not kernels written by hand.
+    """Return the kernel to use; autocast has an effect on autograd only, and not on hand-written kernels.
 
     Raises
     ------
     ValueError
-        If a kernel written by hand is asked for by name.
+        If ``kernel`` names a hand-written kernel and the experiment has another precision than float32.
     """
     if experiment.precision is None:
         return kernel

@@ -1,16 +1,17 @@
-"""What the runner needs of what is trained: the protocol of the catalogue's experiments and of a user's network.
+"""The protocol between the runner and what it trains, an experiment of the catalogue or a user's network.
 
-A `Problem` is what every process knows: names, settings, where it computes. A `Setup` is one seed of it, with tensors.
+A `Problem` has no tensors and can be sent to every process; a `Setup` has the tensors of one seed of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.curve_names import OrderCurve
+from nn_experiments.results.blocks import Settings
 from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Measurement
 from nn_experiments.training.step import State, Step
@@ -38,7 +39,7 @@ class Setup(Protocol):
 
     @property
     def measurement(self) -> Measurement:
-        """What is measured at every recorded iterate."""
+        """The metrics of every recorded iterate."""
         ...
 
     def step_of(self, curve: OrderCurve) -> Step:
@@ -46,42 +47,42 @@ class Setup(Protocol):
         ...
 
     def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
-        """Return what applies the maps of a curve, one chain at a time."""
+        """Return the kernel that applies the maps of a curve, one chain at a time."""
         ...
 
 
 class Problem(Protocol):
-    """What is trained, as every process of a run knows it. It can be pickled, hashed and compared."""
+    """A description of what is trained, which can be pickled, hashed and compared."""
 
     @property
     def name(self) -> str:
-        """What it is called in messages and in `nn_experiments.load`."""
+        """The name in messages and in `nn_experiments.load`."""
         ...
 
     @property
     def device(self) -> str:
-        """Where it computes, such as ``cpu`` or ``cuda:0``."""
+        """The torch device, such as ``cpu`` or ``cuda:0``."""
         ...
 
-    def settings(self) -> dict[str, Any]:
-        """Return what goes into ``experiment.json``.
+    def settings(self) -> Settings:
+        """Return the contents of ``experiment.json``.
 
-        Its ``identity`` is a hash of its ``decides``, everything that decides the numbers.
+        The ``identity`` is a hash of ``decides``, everything that the numbers depend on.
         """
         ...
 
     def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
-        """Return the metrics that iterate n has, of the kind ``curves`` or ``diagnostics``, in a run to ``last``."""
+        """Return the metrics of iterate n, of the kind ``curves`` or ``diagnostics``, in a run to ``last``."""
         ...
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """See that the data of these seeds, up to batch ``last``, is there; raise an error that says what is not."""
+        """Raise an error if the data of these seeds, up to batch ``last``, is missing."""
         ...
 
     def prepare(self, seed: int) -> Setup:
-        """Return the tensors of a seed; the last ones are kept."""
+        """Return the tensors of a seed; those of the last seeds are cached."""
         ...
 
     def arithmetic(self) -> AbstractContextManager[None]:
-        """Return the context in which steps and measurements are computed: how products are rounded."""
+        """Return the context in which steps and measurements are computed, which sets how products are rounded."""
         ...

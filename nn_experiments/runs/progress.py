@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: how far it is, and the time that remains."""
+"""The progress line of a run: how much is done, and the time that remains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Progress", "one_line", "show"]
 
 
 class Progress:
-    """How far a run is: maps and blocks done, rate, and the time that remains at this rate."""
+    """The progress of a run: maps and blocks done, rate, and the time that remains at this rate."""
 
     def __init__(self, seconds: float, maps: int, blocks: int) -> None:
         self.seconds, self.maps, self.blocks = seconds, maps, blocks
@@ -66,12 +66,12 @@ def one_line(stop: KeyboardInterrupt) -> None:
 
 
 def show(stream: TextIO | None = None) -> Callable[[Progress], None]:
-    """Return a reporter: one line that is rewritten on a terminal, a line every ten seconds elsewhere.
+    """Return a function that writes the progress: one line that is updated on a terminal, else one every ten seconds.
 
     Parameters
     ----------
     stream
-        Where it writes (default: standard error).
+        Where to write (default: standard error).
     """
     last = [0.0]
     file = sys.stderr if stream is None else stream

@@ -1,4 +1,4 @@
-"""What a run still has to do: missing iterates cut into blocks of about equal cost (no torch)."""
+"""The missing iterates of a run, divided into blocks of about equal cost (no torch)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ MetricNames = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Which numbers are wanted.
+    """The requested numbers.
 
     Attributes
     ----------
     seeds, orders
-        Rows and curves.
+        The seeds, and the names of the curves.
     at
         The iterates of the curves.
     diagnostics_at
-        Those of the orders' diagnostics (baselines and policies have none); empty for none at all.
+        The iterates of the diagnostics of orders (default: none); baselines and policies have no diagnostics.
     last
-        The last iterate, which diagnostics measure the distance to.
+        The last iterate, to which diagnostics measure the distance.
     """
 
     seeds: tuple[int, ...]
@@ -50,18 +50,18 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Which numbers of an experiment of the catalogue are wanted.
+    """The requested numbers of an experiment of the catalogue.
 
     Attributes
     ----------
     experiment
         What is trained.
     seeds, orders
-        Rows and curves.
+        The seeds, and the names of the curves.
     steps, every
-        Iterates 0, every, 2·every, …, and the last one.
+        The iterates are 0, ``every``, 2·``every``, …, and ``steps``.
     diagnostics_every
-        The same for the coarser grid of the orders' diagnostics (baselines have none); 0 for none at all.
+        The same for the diagnostics of orders (default: 0, no diagnostics).
     """
 
     experiment: Experiment
@@ -94,7 +94,7 @@ class Request:
         every: int | None = None,
         diagnostics_every: int | None = None,
     ) -> Request:
-        """Return a figure's request, with some of it replaced; a seed or an order named twice is wanted once."""
+        """Return a figure's request, with the given parts replaced; repeated seeds and orders count once."""
         names = (curve_names.parse(n).name for n in (figure.all_orders if orders is None else orders))
         return cls(
             experiment=experiment,
@@ -107,7 +107,7 @@ class Request:
 
     @property
     def grid(self) -> Grid:
-        """The wanted numbers."""
+        """The requested numbers."""
         coarse = tuple(range(0, self.steps, self.diagnostics_every)) if self.diagnostics_every else ()
         at = tuple(sorted({*range(0, self.steps + 1, self.every), self.steps}))
         return Grid(seeds=self.seeds, orders=self.orders, at=at, diagnostics_at=coarse, last=self.steps)
@@ -115,7 +115,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Piece:
-    """A block still to be computed, and its cost in seconds as far as it can be foreseen."""
+    """A block that is still to be computed, with its number of maps and an estimate of its seconds."""
 
     seed: int
     variant: str
@@ -127,7 +127,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Prices:
-    """Seconds of one step and of one evaluation, and how long a block may take."""
+    """Seconds of one step, of one evaluation, and of a block."""
 
     step: float
     evaluation: float
@@ -135,24 +135,24 @@ class Prices:
 
 
 def missing_iterates(grid: Grid, root: Path | None, metric_names: MetricNames) -> dict[tuple[int, str, str], list[int]]:
-    """Return the iterates that are not in ``root`` yet with all their metrics (None: there is nothing yet).
+    """Return the iterates that the folder ``root`` (None: a new run) does not have yet with all their metrics.
 
     Iterates that two orders share are computed once (see `curve_names.home`).
     """
-    found: dict[tuple[int, str, str], list[int]] = {}
+    missing: dict[tuple[int, str, str], list[int]] = {}
     for seed in grid.seeds:
         for kind in blocks.KINDS:
-            places: dict[str, set[int]] = defaultdict(set)
+            homes: dict[str, set[int]] = defaultdict(set)
             for name in grid.orders:
                 curve = curve_names.parse(name)
                 if kind == "curves" or not (curve.baseline or isinstance(curve, curve_names.Decided)):
                     for n in grid.wanted(kind):
-                        places[curve_names.home(name, n, kind)].add(n)
-            for name, wanted in places.items():
+                        homes[curve_names.home(name, n, kind)].add(n)
+            for name, wanted in homes.items():
                 present = set() if root is None else _present(root, seed, name, kind, metric_names)
                 if lacking := sorted(wanted - present):
-                    found[seed, name, kind] = lacking
-    return found
+                    missing[seed, name, kind] = lacking
+    return missing
 
 
 def _present(root: Path, seed: int, name: str, kind: str, metric_names: MetricNames) -> set[int]:
@@ -167,28 +167,29 @@ def _present(root: Path, seed: int, name: str, kind: str, metric_names: MetricNa
 
 
 def cut(missing: Missing, last: int, prices: Prices) -> list[Piece]:
-    """Cut missing iterates into pieces, longest first.
+    """Divide missing iterates into pieces, the longest first.
 
-    A piece holds iterates of one seed, curve and kind for about ``prices.block`` seconds of work (at least one
-    iterate). A curve with a policy is one piece, since its iterates are computed in sequence, and so is one of appendix
-    D's steps: its steps are dear, and the piece of its last iterates would take all of them again.
+    A piece has iterates of one seed, curve and kind, at least one, for about ``prices.block`` seconds of work. The
+    curve of a policy is one piece, since its iterates are computed in sequence, and so is one of appendix D's steps:
+    these are expensive, and the piece of its last iterates would compute all of them again.
     """
-    pieces = [piece for place, at in missing.items() for piece in _cut(*place, at, last, prices)]
+    pieces = [piece for key, at in missing.items() for piece in _cut(*key, at, last, prices)]
     return sorted(pieces, key=lambda piece: -piece.seconds)
 
 
 def _cut(seed: int, name: str, kind: str, at: Sequence[int], last: int, prices: Prices) -> list[Piece]:
-    """Cut iterates, from the last (dearest) down, into pieces.
+    """Divide the iterates of a curve into pieces, beginning with the last and most expensive ones.
 
-    A piece that starts in the middle of a path has to make its anchor again first: it is made long enough to be
-    worth that.
+    A piece that starts in the middle of a path must first compute its anchor again, so it takes at least as long as
+    that.
     """
     curve = curve_names.parse(name)
     if isinstance(curve, curve_names.Decided | curve_names.StepRule):
         first = int(at[0] == 0)  # iterate 0 has no batch losses: a block of its own
         return [_piece(seed, curve, kind, part, last, prices) for part in (at[:first], at[first:]) if part]
-    runs = plan(curve.order, at)
-    lengths, before = {run.n: len(run.indices) for run in runs}, {run.n: run.before for run in runs}
+    segments = plan(curve.order, at)
+    lengths = {segment.n: len(segment.indices) for segment in segments}
+    before = {segment.n: segment.before for segment in segments}
     if kind == "diagnostics" and len(curve.order.word(at[-1] + 1)) > 1:
         lengths = {n: 3 * k for n, k in lengths.items()}  # iterates n and n + 1, and n from the second start
     groups: list[list[int]] = [[]]

@@ -1,4 +1,4 @@
-"""Running: what is missing, in blocks, on all cores, resumable at any moment."""
+"""Runs: the missing iterates are computed in blocks, on all cores; a run can be interrupted and resumed at any time."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from nn_experiments.runs.setup import ExperimentProblem
 
 __all__ = ["Options", "Outcome", "Runner", "device_of", "foresee", "run"]
 
-#: A run that takes less than so many seconds is not worth the start of worker processes.
+#: A run that takes fewer seconds than this is done in this process, since starting workers would take longer.
 SHORT = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a request is run; nothing here decides its numbers (but to rounding).
+    """How a request is run; the numbers do not depend on it, except by rounding.
 
     Attributes
     ----------
     out
         Output folder.
     workers
-        Number of worker processes; 0 runs in this process. None: one per core, or this process if the run is short.
+        Number of worker processes; 0 runs in this process (default: one per core; 0 if the run is short).
     engine, device, chunk
-        As in `nn_experiments.iterates`; device ``auto`` is ``cuda`` where there is one.
+        As in `nn_experiments.iterates`; the device ``auto`` is ``cuda`` if this machine has a GPU.
     data_dir, official
         As in `load_dataset`.
     time_limit
-        Seconds after which nothing new is started.
+        Seconds after which no new block is started (default: no limit).
     dask
-        Address of a dask.distributed scheduler.
+        Address of a dask.distributed scheduler (default: none).
     block_seconds
-        How much work is lost at most when a worker is killed.
+        The largest number of seconds of work that are lost if a worker is killed (default: 15).
     """
 
     out: Path
@@ -77,7 +77,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: its folder, blocks made, blocks that are still missing, seconds."""
+    """The outcome of a run: its folder and run ID, blocks computed, blocks still missing, and seconds."""
 
     root: Path
     identity: str
@@ -87,20 +87,20 @@ class Outcome:
 
 
 class Runner:
-    """One run of a problem: what it lacks is planned, tuned, submitted and stored.
+    """One run of a problem: the missing blocks are planned, submitted and stored.
 
     Parameters
     ----------
     problem
         What is trained.
     grid
-        Which numbers are wanted.
+        The requested numbers.
     options
         How they are computed.
     report
-        Called with the progress, at the beginning and after every block.
+        Called with the progress, at the beginning and after every block (default: None).
     setup
-        What every worker process calls before its first job.
+        Called by every worker process before its first job (default: None).
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Runner:
         self.made = 0
 
     def run(self) -> Outcome:
-        """Compute what is missing and write it block by block."""
+        """Compute the missing iterates and write them block by block."""
         pieces = self.plan()
         progress = Progress(sum(piece.seconds for piece in pieces), total_cost(pieces), len(pieces))
         for piece, block in self.submit(pieces, progress):
@@ -133,7 +133,7 @@ class Runner:
         return Outcome(self.root, self.settings["identity"], self.made, left, time.monotonic() - self.begin)
 
     def plan(self) -> list[Piece]:
-        """Return what is missing, cut into pieces at the rates of this machine; see that its data is there first."""
+        """Check that the data is available, and return the missing iterates in pieces for the speed of this machine."""
         missing = missing_iterates(self.grid, self.root, self._metric_names)
         for kind in blocks.KINDS:
             self.problem.require(kind, sorted({seed for seed, _, k in missing if k == kind}), self.grid.last)
@@ -142,7 +142,7 @@ class Runner:
         return cut(missing, self.grid.last, self.tune())
 
     def tune(self) -> Prices:
-        """Probe determinism and measure a step and an evaluation; on a GPU, choose how chains are batched."""
+        """Check determinism, and time a step and an evaluation; on a GPU, also choose how chains are batched."""
         with self.problem.arithmetic():
             setup = self.problem.prepare(self.grid.seeds[0])
             engine, chains = self.options.engine, len(self.grid.at)
@@ -168,11 +168,12 @@ class Runner:
             )
 
     def store(self, piece: Piece, block: Block) -> None:
-        """Write a block; where less than the chunk fitted into memory, later blocks begin with what did."""
+        """Write a block; if less than the chunk fitted into memory, later blocks start with the smaller chunk."""
         blocks.write_block(self.root, piece.seed, piece.variant, block, kind=piece.stream)
         self.made += 1
         chunk = block.meta.get("chunk")
-        if not self.on_cpu and not self.options.dask and chunk and chunk < (self.ensemble.chunk or 0):
+        fewer = isinstance(chunk, int) and 0 < chunk < (self.ensemble.chunk or 0)
+        if isinstance(chunk, int) and fewer and not self.on_cpu and not self.options.dask:
             self.ensemble.chunk = chunk
             write_pins(self.root, self.problem.device, self.ensemble)
 
@@ -184,7 +185,7 @@ class Runner:
             self.report(progress)
 
     def job(self, piece: Piece) -> Job:
-        """Return the job of a piece, with the choices as they are now."""
+        """Return the job of a piece, with the current choices of chunk and convolutions."""
         return Job(
             self.problem,
             piece.seed,
@@ -202,7 +203,7 @@ class Runner:
         return self.problem.metric_names(kind, n, self.grid.last)
 
     def _executor(self, progress: Progress) -> contextlib.AbstractContextManager[tuple[Callable[[], Executor], int]]:
-        """Return what makes executors, and how many jobs they take at once."""
+        """Return a function that makes executors, and the number of jobs that they run at once."""
         if self.options.dask:
             return executors.dask_executor(self.options.dask, self.setup)
         workers = self.options.workers if self.on_cpu else 0  # a GPU is used by this process
@@ -215,24 +216,24 @@ class Runner:
         return contextlib.nullcontext((make, max(1, workers)))
 
     def _skipped(self, progress: Progress, piece: Piece) -> bool:
-        """Whether a piece is not begun: it would not end in time, or another run has written it meanwhile."""
+        """Whether not to start a piece: it would not end in time, or another process has written it meanwhile."""
         if self.deadline is not None and self.made and time.monotonic() + piece.seconds > self.deadline:
-            return True  # a shorter one may
+            return True  # a shorter piece may end in time
         path = blocks.block_path(self.root, piece.seed, piece.variant, piece.stream, piece.at[0], piece.at[-1])
         if not path.exists():
             return False
         with contextlib.suppress(blocks.BrokenBlock):
-            found = blocks.read_block(path)
+            block = blocks.read_block(path)
             needed = self._metric_names(piece.stream, piece.at[0])
-            if set(piece.at) <= set(found.iterate.tolist()) and set(needed) <= set(found.values):
+            if set(piece.at) <= set(block.iterate.tolist()) and set(needed) <= set(block.values):
                 self.show(progress, piece)
                 return True
         return False
 
     def _block_seconds(self, step: float, evaluation: float = 0.0) -> float:
-        """Return the seconds of a block: on a GPU enough for a whole chunk of the longest chains, with evaluations.
+        """Return the seconds of a block; on a GPU, those of a whole chunk of the longest chains, with evaluations.
 
-        Where there is a limit of time, a block is at most a fifth of it: what is not finished then is lost.
+        With a time limit, a block is at most a fifth of the limit, since an unfinished block is lost.
         """
         options, chunk = self.options, self.ensemble.chunk
         if self.on_cpu or chunk is None:
@@ -244,10 +245,10 @@ class Runner:
 
 
 def run(request: Request, options: Options, *, report: Callable[[Progress], None] | None = None) -> Outcome:
-    """Compute what a request lacks and write it block by block.
+    """Compute the missing iterates of a request and write them block by block.
 
-    A finished request costs a look at the folder. The same call resumes an interrupted one; two calls on the
-    same folder at once do no harm, and mostly share the work.
+    If nothing is missing, only the folder is read. The same call resumes an interrupted run. Two calls may use the same
+    folder at the same time; they share most of the work.
 
     Raises
     ------
@@ -255,16 +256,18 @@ def run(request: Request, options: Options, *, report: Callable[[Progress], None
         If the step is not a pure function.
     JobFailed
         If a block cannot be computed.
+    MissingData
+        If the data set is missing and cannot be downloaded.
     DataError
-        If the data is not there or not right, or a cut of it lacks an image that is still to be drawn.
+        If the data is truncated or altered, or a data subset lacks an image that is needed.
     ValueError
-        If there is no such device, or a chunk is given to another engine than the ensemble.
+        If the device does not exist, or ``chunk`` is given and the engine is not the ensemble.
     """
     return Runner(_problem(request, options), request.grid, options, report=report).run()
 
 
 def foresee(request: Request, options: Options) -> str:
-    """Return what a run would do, with rates measured on this machine; nothing is written or downloaded."""
+    """Return a description of what a run would do, with times for this machine; nothing is written or downloaded."""
     problem = _problem(request, options)
     try:
         load_dataset(request.experiment.data, data_dir=options.data_dir, official=options.official, download=False)
@@ -278,7 +281,7 @@ def foresee(request: Request, options: Options) -> str:
 
 
 def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
-    """Return in words what a run would do."""
+    """Return a description of what a run would do."""
     grid, device = runner.grid, runner.problem.device
     workers = min(runner.options.workers or len(pieces), len(pieces), available_cores()) or 1
     seconds = sum(piece.seconds for piece in pieces)
@@ -310,18 +313,18 @@ def _steps(pieces: Sequence[Piece], last: int) -> str:
 
 
 def _problem(request: Request, options: Options) -> ExperimentProblem:
-    device = device_of(options)  # refused before data is looked for, which may mean a download
+    device = device_of(options)  # checked before the data is loaded, which may mean a download
     _check(options, device)
     return ExperimentProblem(request.experiment, options.data_dir, options.official, device)
 
 
 def device_of(options: Options) -> str:
-    """Return the device's name, ``auto`` resolved.
+    """Return the name of the device; ``auto`` is replaced by ``cuda`` or ``cpu``.
 
     Raises
     ------
     ValueError
-        If torch knows no such device, or this machine has none.
+        If the device is unknown, or this machine does not have it.
     """
     if options.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

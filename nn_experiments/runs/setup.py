@@ -1,17 +1,17 @@
-"""From a catalogue entry and a seed to tensors: step, batches, initial state, measurement; and the identity.
+"""The step, batches, initial state and metrics of an experiment of the catalogue for one seed, and its identity.
 
-`ExperimentProblem` and `Workplace` are the catalogue's form of the runner's protocol (`nn_experiments.runs.problem`).
+`ExperimentProblem` and `Workplace` implement the protocols of `nn_experiments.runs.problem` for the catalogue.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,23 +25,24 @@ from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.catalogue import Experiment
 from nn_experiments.paper.curve_names import Decayed, OrderCurve, StepRule
+from nn_experiments.results.blocks import Settings
 from nn_experiments.results.curves import metric_names
 from nn_experiments.runs.data_subset import require_rows
 from nn_experiments.runs.precision import by_autograd, products
 from nn_experiments.training import models
-from nn_experiments.training.batches import ArrayBatches, Batch, Inputs
+from nn_experiments.training.batches import ArrayBatches, Batch, BatchLike, Inputs
 from nn_experiments.training.initialisation import initialise
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.order_averaging_measures import SPLIT_METRICS, SplitEvaluation
 from nn_experiments.training.sampling import Sampler
-from nn_experiments.training.step import LOSSES, State, TrainingStep, initial_state
+from nn_experiments.training.step import LOSSES, State, Step, TrainingStep, initial_state
 
 __all__ = ["ExperimentProblem", "Workplace", "identity", "prepare", "settings"]
 
 
-def settings(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
-    """Return what goes into ``experiment.json``, with the identity: a hash of what decides the numbers."""
+def settings(experiment: Experiment, dataset: Dataset) -> Settings:
+    """Return the contents of ``experiment.json``; the identity is a hash of everything that the numbers depend on."""
     sampler = Sampler(experiment.sampling, experiment.batch_size, len(dataset.train_inputs), 0)
     decides = experiment.decides() | {"fingerprint": dataset.fingerprint, "batches": sampler.describe()}
     text = json.dumps(decides, sort_keys=True)
@@ -70,7 +71,7 @@ class Workplace:
     Attributes
     ----------
     step, batches, state0
-        What the engines take.
+        The arguments of the engines.
     second
         An independent initial state, for the distance of two starts under the same maps.
     other_batches
@@ -92,34 +93,35 @@ class Workplace:
 
     @property
     def measurement(self) -> Measurement:
-        """What is measured at every recorded iterate: of split batches also what appendix D compares."""
+        """The metrics of every recorded iterate; for batches that are split, also those that appendix D compares."""
         parts = self.experiment.parts
         if parts is None:
             return self.evaluation
         return SplitEvaluation(self.evaluation, c=parts, h=self.experiment.optimizer.learning_rate)
 
     def kernel(self, curve: OrderCurve, engine: str) -> Kernel:
-        """Return what applies the maps of a curve, one chain at a time."""
+        """Return the kernel that applies the maps of a curve, one chain at a time."""
         step = self.step_of(curve)
         return make_kernel(step, self.batches, by_autograd(step, engine, self.experiment))
 
-    def step_of(self, curve: OrderCurve) -> Callable[[State, Any, int], State]:
-        """Return the step that a curve takes: the experiment's own, with a decayed rate, or one of appendix D."""
-        own = self.experiment.optimizer
+    def step_of(self, curve: OrderCurve) -> Step:
+        """Return the step of a curve: the experiment's own, one with a decaying learning rate, or one of appendix D."""
+        optimizer = self.experiment.optimizer
         if isinstance(curve, Decayed):
-            return TrainingStep(self.model, self.step.loss, own.decayed(curve.tau), seed=self.seed)
+            return TrainingStep(self.model, self.step.loss, optimizer.decayed(curve.tau), seed=self.seed)
         if not isinstance(curve, StepRule):
             return self.step
         parts = self.experiment.parts
-        assert parts is not None  # `Request` has seen to it
-        small = replace(own, learning_rate=own.learning_rate / parts)
+        assert parts is not None  # `Request` checks it
+        small = replace(optimizer, learning_rate=optimizer.learning_rate / parts)
         at_small_rate = TrainingStep(self.model, self.step.loss, small, seed=self.seed)
         if curve.rule == "large":
             return at_small_rate
         if curve.multiple is not None:
             return self._averaging(curve, parts)
 
-        def step(state: State, batch: Batch, t: int) -> State:
+        def step(state: State, batch: BatchLike, t: int) -> State:
+            assert isinstance(batch, Batch)
             pieces = zip(batch.inputs.chunk(parts), batch.targets.chunk(parts), strict=True)
             for x, y in pieces:
                 state = at_small_rate(state, Batch(x, y, batch.index), t)
@@ -128,15 +130,15 @@ class Workplace:
         return step
 
     def _averaging(self, curve: StepRule, parts: int) -> OrderAveragingStep:
-        """Return the regularised step of a curve, or that with the term of one order."""
-        own, single_order = self.experiment.optimizer, curve.rule == "single_order"
-        h = own.learning_rate
+        """Return the regularised step of a curve, or the step with the term of a single order."""
+        optimizer, single_order = self.experiment.optimizer, curve.rule == "single_order"
+        h = optimizer.learning_rate
         unit: Literal["h", "h/c", "derived"] = _UNITS[curve.unit]
         if single_order and unit == "derived":
             unit = "h/c"  # T_small has h'² Σ_{i>j} V_i'V_j
-        assert curve.multiple is not None  # `step_of` has seen to it
+        assert curve.multiple is not None  # `step_of` checks it
         lam = regularisation_strength(curve.multiple, h, parts, unit=unit)
-        rate = replace(own, learning_rate=h if curve.rate == "h" else h / parts)
+        rate = replace(optimizer, learning_rate=h if curve.rate == "h" else h / parts)
         plain = TrainingStep(self.model, self.step.loss, rate, seed=self.seed)
         return OrderAveragingStep(plain, c=parts, lam=lam, single_order=single_order)
 
@@ -155,14 +157,16 @@ def prepare(
     device: str = "cpu",
     random_data: bool = False,
 ) -> Workplace:
-    """Return the workplace of an experiment and seed; the last two are kept.
+    """Return the tensors of an experiment and seed; those of the last two calls are cached.
 
     Raises
     ------
     ValueError
-        If the model is unknown or does not fit the data.
-    MissingData, DataError
-        If the data is not there or not right.
+        If the model is unknown or cannot take the data.
+    MissingData
+        If the data set is missing and cannot be downloaded.
+    DataError
+        If the data is truncated or altered.
     """
     if random_data:
         dataset = stand_in(experiment.data)
@@ -204,7 +208,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class ExperimentProblem:
-    """An experiment of the catalogue, and how a run finds its data and where it computes.
+    """An experiment of the catalogue, with the location of its data and the device.
 
     Attributes
     ----------
@@ -213,9 +217,9 @@ class ExperimentProblem:
     data_dir, official
         As in `nn_experiments.datasets.load_dataset`.
     device
-        Such as ``cpu`` or ``cuda:0``.
+        A torch device, such as ``cpu`` or ``cuda:0``.
     random_data
-        Whether random images take the place of the data set, to measure rates alone.
+        Whether to use random images in place of the data set, for timing only.
     """
 
     experiment: Experiment
@@ -236,21 +240,21 @@ class ExperimentProblem:
             return stand_in(self.experiment.data)
         return load_dataset(self.experiment.data, data_dir=self.data_dir, official=self.official)
 
-    def settings(self) -> dict[str, Any]:
-        """Return what goes into ``experiment.json``."""
+    def settings(self) -> Settings:
+        """Return the contents of ``experiment.json``."""
         return settings(self.experiment, self.dataset)
 
     def metric_names(self, kind: str, n: int, last: int) -> tuple[str, ...]:
-        """Return the metrics that iterate n has in a run to ``last``."""
+        """Return the metrics of iterate n in a run to ``last``."""
         names = metric_names(kind, self.dataset.classes, n, last)
         return names + SPLIT_METRICS if self.experiment.parts and kind == "curves" and n > 0 else names
 
     def require(self, kind: str, seeds: Sequence[int], last: int) -> None:
-        """Refuse a cut data folder that lacks an image of what is still to do, rather than in the middle of it."""
+        """Raise DataError if a data subset lacks an image that the missing iterates need."""
         require_rows(self.dataset, self.experiment, seeds, last, diagnostics=kind == "diagnostics")
 
     def prepare(self, seed: int) -> Workplace:
-        """Return the tensors of a seed; the last two are kept."""
+        """Return the tensors of a seed; those of the last two seeds are cached."""
         return prepare(
             self.experiment,
             seed,

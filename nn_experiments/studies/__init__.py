@@ -1,1 +1,1 @@
-"""Experiments of our own: small networks by the hundred, in both orders (torch)."""
+"""Studies: experiments that the paper does not have, with many small networks in both orders (torch)."""

@@ -1,8 +1,8 @@
 """Many small networks trained at once: every replicate has its own maps, and its chains share them.
 
-Parameters are one flat vector a chain, (R, S, P): R replicates, S chains under the same maps. Gradients are written
-out, so that one step of all chains is a handful of batched products; `tests` hold them against autograd and the plain
-double loop.
+Each chain has its parameters in one vector, (R, S, P) for R replicates and S chains under the same maps. Gradients are
+computed by explicit formulas, so that one step of all chains is a few batched products; the tests compare them with
+autograd and the plain double loop.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class Bank:
     setting
         What is trained.
     seeds
-        One a replicate: it names the start and the batches, as in ``python -m nn_experiments run``.
+        One for each replicate. It determines the start and the batches, as in ``python -m nn_experiments run``.
     data_dir
         Folder of data files.
     dtype
-        Of parameters and inputs.
+        Type of parameters and inputs.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Bank:
     # --- states -----------------------------------------------------------------------------------------------------
 
     def start(self, purpose: str = "initial") -> Chains:
-        """Return one chain a replicate at its initial parameters (``"second start"``: independent ones)."""
+        """Return one chain per replicate at its initial parameters (``"second start"``: at independent ones)."""
         pairs = zip(self.widths[:-1], self.widths[1:], strict=True)
         model = nn.Sequential(*(nn.Linear(a, b) for a, b in pairs))
         rows = []
@@ -123,13 +123,13 @@ class Bank:
 
     def layers(self, theta: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return weight (R, S, out, in) and bias (R, S, 1, out) of every layer, views of the parameters."""
-        found, place = [], 0
+        layers, offset = [], 0
         for a, b in zip(self.widths[:-1], self.widths[1:], strict=True):
-            weight = theta[..., place : place + a * b].unflatten(-1, (b, a))
-            bias = theta[..., place + a * b : place + (a + 1) * b].unsqueeze(-2)
-            found.append((weight, bias))
-            place += (a + 1) * b
-        return found
+            weight = theta[..., offset : offset + a * b].unflatten(-1, (b, a))
+            bias = theta[..., offset + a * b : offset + (a + 1) * b].unsqueeze(-2)
+            layers.append((weight, bias))
+            offset += (a + 1) * b
+        return layers
 
     # --- maps -------------------------------------------------------------------------------------------------------
 
@@ -175,29 +175,29 @@ class Bank:
 
     def step(self, chains: Chains, batch: Batch) -> None:
         """Apply one map to all chains, in place."""
-        own, theta = self.setting, chains.theta
-        h, mu = own.learning_rate, own.weight_decay
+        setting, theta = self.setting, chains.theta
+        h, mu = setting.learning_rate, setting.weight_decay
         g = self.gradient(theta, batch)
-        if mu and own.method != "adamw":
+        if mu and setting.method != "adamw":
             g.add_(theta, alpha=mu)
         chains.t += 1
-        match own.method:
+        match setting.method:
             case "sgd":
                 theta.sub_(g, alpha=h)
             case "sign":
                 theta.sub_(g.sign(), alpha=h)
             case "momentum":
                 (velocity,) = chains.slots
-                velocity.mul_(own.momentum).add_(g)
+                velocity.mul_(setting.momentum).add_(g)
                 theta.sub_(velocity, alpha=h)
             case _:
                 mean, square = chains.slots
-                (b1, b2), t = own.betas, chains.t[:, None].to(theta)
+                (b1, b2), t = setting.betas, chains.t[:, None].to(theta)
                 mean.mul_(b1).add_(g, alpha=1 - b1)
                 square.mul_(b2).addcmul_(g, g, value=1 - b2)
-                if mu and own.method == "adamw":
+                if mu and setting.method == "adamw":
                     theta.mul_(1 - h * mu)
-                root = (square / (1 - b2**t)).sqrt_().add_(own.eps)
+                root = (square / (1 - b2**t)).sqrt_().add_(setting.eps)
                 theta.sub_(h * mean / (1 - b1**t) / root)
 
     # --- orders -----------------------------------------------------------------------------------------------------
@@ -215,10 +215,10 @@ class Bank:
     def backward(
         self, at: Sequence[int], *, stream: str = "batch", theta: torch.Tensor | None = None, offset: int = 0
     ) -> Chains:
-        """Return the backward iterates n of ``at`` from the start, in that order along the chains.
+        """Return the backward iterates n of ``at`` from the start, in this order along the chains.
 
-        ``theta`` (R, P) takes the place of the replicates' own starts, and T_{offset + i} that of T_i. All are made in
-        one sweep: T_i is applied, for i from the largest n down to 1, to every iterate with n >= i.
+        ``theta`` (R, P) replaces the replicates' own starts, and T_{offset + i} replaces T_i. All iterates are computed
+        in one sweep: for i from the largest n down to 1, T_i is applied to every iterate with n >= i.
         """
         order = sorted(range(len(at)), key=lambda k: -at[k])
         begin = self.start().theta if theta is None else theta[:, None]

@@ -1,7 +1,8 @@
-"""What forward training gives at the cost of one end value, on the experiments of Figures 4 to 7 (minutes).
+"""End values of forward training and its averages, at equal cost, for the experiments of Figures 4 to 7 (minutes).
 
-The same starts and batches as the records: forward, its moving average, the mean of its second half, and a learning
-rate that falls linearly to 0 at the last step. Each costs N gradients, as one backward iterate does.
+Starts and batches are those of the records. The ways are the last forward iterate, its moving average, the mean of the
+second half, and a learning rate that falls linearly to 0 at the last step. Each costs N gradients, as one backward
+iterate does.
 """
 
 from __future__ import annotations
@@ -65,11 +66,13 @@ def run(
     Parameters
     ----------
     out
-        Folder of the parts, one a figure and seed.
+        Folder of the parts, one for each figure and seed.
     seeds
-        Seeds 0, 1, …, those of the figures.
-    figures, steps
-        Of `EXPERIMENTS`; in place of their own numbers of steps.
+        The number of seeds 0, 1, …, which are those of the figures.
+    figures
+        Names from `EXPERIMENTS` (default: all).
+    steps
+        Number of steps (default: the figure's own).
     data_dir
         Folder with Fashion-MNIST's files.
     report
@@ -115,10 +118,10 @@ def _ends(setting: Setting, seed: int, steps: int, data_dir: str | None) -> np.n
 
 
 def _numbers(bank: Bank, theta: torch.Tensor) -> list[float]:
-    found = []
+    numbers = []
     sets = ((bank.inputs[:SUBSET], bank.targets[:SUBSET]), (bank.test_inputs, bank.test_targets))
     for inputs, targets in sets:
         out = torch.cat([bank.outputs(theta, inputs[k : k + 1000]) for k in range(0, len(inputs), 1000)], 2)
         loss, accuracy = bank.judge(out, targets)
-        found.append((float(loss), 1 - float(accuracy)))
-    return [found[0][0], found[1][0], found[0][1], found[1][1]]
+        numbers.append((float(loss), 1 - float(accuracy)))
+    return [numbers[0][0], numbers[1][0], numbers[0][1], numbers[1][1]]

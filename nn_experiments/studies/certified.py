@@ -1,4 +1,4 @@
-"""Theorem 2.2's bound where the maps of a study provably contract: linear models with weight decay."""
+"""The bound of Theorem 2.2 for settings whose maps provably contract: linear models with weight decay."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["certificate"]
 
 
 def certificate(setting: Setting, seeds: range, *, data_dir: str | None = None) -> tuple[float, np.ndarray] | None:
-    """Return k and, per replicate, D with d(θ*, θ_n^B) <= D kⁿ/(1 − k); None where nothing is certified.
+    """Return k and, per replicate, D with d(θ*, θ_n^B) <= D kⁿ/(1 − k), or None if nothing is certified.
 
     Notes
     -----
-    Of a linear model on inputs x̃ = (x, 1), the loss of one datum has a Hessian between 0 and c‖x̃‖², with c = 1/2
-    for softmax cross-entropy and c = 2 for squared error. With weight decay μ every batch's map is a contraction with
-    factor k = max(|1 − hμ|, |1 − h(μ + M)|), M the largest c‖x̃‖² of the training set. D is the largest step from θ0
-    over single data, which bounds that over batches. Computed in floating point: a bound up to rounding.
+    For a linear model on inputs x̃ = (x, 1), the Hessian of the loss of one example is between 0 and c‖x̃‖², with
+    c = 1/2 for softmax cross-entropy and c = 2 for squared error. With weight decay μ every batch's map is a
+    contraction with factor k = max(|1 − hμ|, |1 − h(μ + M)|), where M is the largest c‖x̃‖² in the training set. D is
+    the largest step from θ0 over single examples, which bounds the steps over batches. All numbers are computed in
+    floating point, so the bound holds up to rounding.
     """
-    own = setting
-    if own.hidden or own.method != "sgd" or not own.weight_decay or own.label_noise:
+    if setting.hidden or setting.method != "sgd" or not setting.weight_decay or setting.label_noise:
         return None
     bank = Bank(setting, seeds, data_dir=data_dir)
     squares = 1 + bank.inputs.square().sum(1)
-    smooth = float(squares.max()) * (0.5 if own.loss == "cross_entropy" else 2.0)
-    h, mu = own.learning_rate, own.weight_decay
+    smooth = float(squares.max()) * (0.5 if setting.loss == "cross_entropy" else 2.0)
+    h, mu = setting.learning_rate, setting.weight_decay
     k = max(abs(1 - h * mu), abs(1 - h * (mu + smooth)))
     if k >= 1:
         return None
@@ -36,7 +36,7 @@ def certificate(setting: Setting, seeds: range, *, data_dir: str | None = None) 
     for first in range(0, len(bank.inputs), 500):
         x, y = bank.inputs[first : first + 500], bank.targets[first : first + 500]
         out = bank.outputs(theta, x)[:, 0]
-        if own.loss == "mse":
+        if setting.loss == "mse":
             if y.dim() == 1:
                 y = torch.nn.functional.one_hot(y, bank.widths[-1]).to(bank.dtype)
             error = 2 * (out - y)

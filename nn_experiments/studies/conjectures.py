@@ -1,7 +1,7 @@
-"""The conclusion's conjectures at equal gradients: windows, resets, a late start, early stopping, early judgement.
+"""The conjectures of the conclusion at equal cost: windows, resets, a late start, early stopping, early judgement.
 
-Every strategy has the same number of gradients for its whole path (digits, 20 seeds). One half of the test images
-chooses (resets, stopping), the other half judges.
+Every strategy may use the same number of gradients for its whole path (digits, 20 seeds). Decisions (resets, stopping)
+use one half of the test images, the "choosing half"; results are measured on the other one, the "judging half".
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,9 @@ def run(
     out
         Folder of the parts.
     seeds, budget
-        Replicates, and gradients that each strategy's path may cost.
+        Number of replicates, and number of gradients that the path of each strategy may cost.
     runs
-        Runs that early judgement is asked of.
+        Number of runs for early judgement.
     data_dir
         Folder of data files; digits need none.
     report
@@ -68,18 +69,18 @@ def run(
     -------
     Study
         ``curves`` (strategy, seed, point, 4): loss and error on the choosing half and on the judging half, along the
-        last points of each path (NaN before a shorter one begins); ``gradients``, ``steps`` (strategy,): what the path
-        cost and how far it came. ``judged`` (way, rate, run, 2): loss and error at one fixed step, of forward,
+        last points of each path (NaN before a shorter path begins); ``gradients``, ``steps`` (strategy,): the cost and
+        the number of steps of the path. ``judged`` (way, rate, run, 2): loss and error at one fixed step of forward,
         backward and the moving average.
     """
     begin, parts = time.perf_counter(), []
     for first in range(0, seeds, 10):
-        own = range(first, min(first + 10, seeds))
-        about = {"setting": SETTING.to_json(), "seeds": list(own), "budget": budget}
+        chosen = range(first, min(first + 10, seeds))
+        about = {"setting": SETTING.to_json(), "seeds": list(chosen), "budget": budget}
         path = out / "conjectures.parts" / f"{first}.npz"
-        parts.append(resumed(path, about, lambda own=own: _strategies(own, budget, data_dir)))
+        parts.append(resumed(path, about, partial(_strategies, chosen, budget, data_dir)))
         if report:
-            report(f"seeds {own[0]} to {own[-1]}")
+            report(f"seeds {chosen[0]} to {chosen[-1]}")
     judged = resumed(out / "conjectures.parts" / "judged.npz", {"runs": runs}, lambda: _judgement(runs, data_dir))
     arrays = {
         "curves": np.concatenate([part["curves"] for part in parts], 1),
@@ -111,11 +112,11 @@ class _Curves:
     def numbers(self, theta: torch.Tensor) -> torch.Tensor:
         """Return (R, S, 4): loss and error on the choosing half, then on the judging half."""
         out = self.bank.outputs(theta)
-        found = []
+        columns = []
         for part in (slice(None, self.half), slice(self.half, None)):
             loss, accuracy = self.bank.judge(out[:, :, part], self.bank.test_targets[part])
-            found += [loss, 1 - accuracy]
-        return torch.stack(found, -1)
+            columns += [loss, 1 - accuracy]
+        return torch.stack(columns, -1)
 
     def add(self, theta: torch.Tensor) -> torch.Tensor:
         """Record parameters (R, S, P) as the next S points; return their numbers."""
@@ -132,22 +133,22 @@ class _Curves:
 
 def _strategies(seeds: range, budget: int, data_dir: str | None) -> dict[str, np.ndarray]:
     bank = Bank(SETTING, seeds, data_dir=data_dir, dtype=torch.float32)
-    found: dict[str, tuple[np.ndarray, int, int]] = {}
-    found |= _forward(bank, budget)
-    found["decay to 0"] = _decayed(bank, budget)
-    found["backward"] = _late(bank, 0, budget)
-    found["late backward"] = _late(bank, budget // 2, budget)
+    paths: dict[str, tuple[np.ndarray, int, int]] = {}
+    paths |= _forward(bank, budget)
+    paths["decay to 0"] = _decayed(bank, budget)
+    paths["backward"] = _late(bank, 0, budget)
+    paths["late backward"] = _late(bank, budget // 2, budget)
     for name, better in (("windows", False), ("reset if better", True)):
-        found[name] = _windows(bank, budget, only_if_better=better)
+        paths[name] = _windows(bank, budget, only_if_better=better)
     return {
-        "curves": np.stack([found[name][0] for name in STRATEGIES]),
-        "gradients": np.array([found[name][1] for name in STRATEGIES]),
-        "steps": np.array([found[name][2] for name in STRATEGIES]),
+        "curves": np.stack([paths[name][0] for name in STRATEGIES]),
+        "gradients": np.array([paths[name][1] for name in STRATEGIES]),
+        "steps": np.array([paths[name][2] for name in STRATEGIES]),
     }
 
 
 def _forward(bank: Bank, budget: int) -> dict[str, tuple[np.ndarray, int, int]]:
-    """Return forward and the averages of its iterates, which cost nothing more."""
+    """Return forward and the averages of its iterates, which have the same cost."""
     names = ("forward", "moving average", "suffix mean", "average of snapshots")
     curves = {name: _Curves(bank) for name in names}
     chains = bank.start()
@@ -166,11 +167,11 @@ def _forward(bank: Bank, budget: int) -> dict[str, tuple[np.ndarray, int, int]]:
                 names, (now, average, suffix / counts[0], snapshots / max(counts[1], 1)), strict=True
             ):
                 curves[name].add(value.to(bank.dtype))
-    return {name: (one.last(), budget, budget) for name, one in curves.items()}
+    return {name: (curve.last(), budget, budget) for name, curve in curves.items()}
 
 
 def _decayed(bank: Bank, budget: int) -> tuple[np.ndarray, int, int]:
-    """Return forward with a rate that falls linearly to 0 at the end."""
+    """Return forward with a learning rate that falls linearly to 0 at the end."""
     chains, curves = bank.start(), _Curves(bank)
     for n in range(1, budget + 1):
         rate = SETTING.learning_rate * (1 - (n - 1) / budget)
@@ -181,7 +182,7 @@ def _decayed(bank: Bank, budget: int) -> tuple[np.ndarray, int, int]:
 
 
 def _late(bank: Bank, switch: int, budget: int) -> tuple[np.ndarray, int, int]:
-    """Return forward for ``switch`` steps and backward from there, as far as the gradients go."""
+    """Return forward for ``switch`` steps and backward from there, for as many steps as the budget allows."""
     chains = bank.start()
     for _ in bank.forward(chains, [switch]):
         pass
@@ -193,37 +194,37 @@ def _late(bank: Bank, switch: int, budget: int) -> tuple[np.ndarray, int, int]:
 
 
 def _windows(bank: Bank, budget: int, *, only_if_better: bool) -> tuple[np.ndarray, int, int]:
-    """Return backward in windows; with ``only_if_better`` a window starts from a new point only if that chooses lower.
+    """Return backward in windows, each from the end of the one before it.
 
-    The choice is by the loss on the choosing half, which costs no gradient. A window that is not accepted is repeated
-    from the same point with new batches.
+    With ``only_if_better`` the end of a window is accepted only if its loss on the choosing half is lower, which costs
+    no gradient. Otherwise the next window starts again from the same point, with new batches.
     """
     cost = WINDOW * (WINDOW + 1) // 2
     count = budget // cost
     anchor, curves = bank.start().theta, _Curves(bank)
     best = curves.numbers(anchor)[..., 0]
     for k in range(count):
-        made = bank.backward(range(1, WINDOW + 1), theta=anchor[:, 0], offset=k * WINDOW).theta
-        now = curves.add(made)[:, -1:, 0]
+        window = bank.backward(range(1, WINDOW + 1), theta=anchor[:, 0], offset=k * WINDOW).theta
+        now = curves.add(window)[:, -1:, 0]
         accepted = (now < best) if only_if_better else torch.ones_like(now, dtype=torch.bool)
-        anchor = torch.where(accepted[..., None], made[:, -1:], anchor)
+        anchor = torch.where(accepted[..., None], window[:, -1:], anchor)
         best = torch.where(accepted, now, best)
     return curves.last(), count * cost, count * WINDOW
 
 
 def _judgement(runs: int, data_dir: str | None) -> dict[str, np.ndarray]:
-    """Return loss and error at one step of two learning rates, in three ways, for many runs (test images)."""
+    """Return loss and error at one step for two learning rates, in three ways, for many runs (test images)."""
     rows = []
     for k, rate in enumerate(RATES):
-        found = []
+        numbers = []
         for first in range(0, runs, 20):
-            own = range(1000 * (k + 1) + first, 1000 * (k + 1) + min(first + 20, runs))  # independent of each other
-            bank = Bank(dataclasses.replace(SETTING, learning_rate=rate), own, data_dir=data_dir, dtype=torch.float32)
+            seeds = range(1000 * (k + 1) + first, 1000 * (k + 1) + min(first + 20, runs))  # independent of each other
+            bank = Bank(dataclasses.replace(SETTING, learning_rate=rate), seeds, data_dir=data_dir, dtype=torch.float32)
             chains, average = bank.start(), bank.start().theta
             for n in bank.forward(chains, range(JUDGED_AT + 1)):
                 average = BETA * average + (1 - BETA) * chains.theta if n else average
-            both = torch.cat([chains.theta, bank.backward([JUDGED_AT]).theta, average], 1)
-            loss, accuracy = bank.judge(bank.outputs(both))
-            found.append(torch.stack([loss, 1 - accuracy], -1))
-        rows.append(torch.cat(found))
+            theta = torch.cat([chains.theta, bank.backward([JUDGED_AT]).theta, average], 1)
+            loss, accuracy = bank.judge(bank.outputs(theta))
+            numbers.append(torch.stack([loss, 1 - accuracy], -1))
+        rows.append(torch.cat(numbers))
     return {"judged": torch.stack(rows).permute(2, 0, 1, 3).double().numpy()}

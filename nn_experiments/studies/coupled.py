@@ -1,8 +1,9 @@
-"""Does training settle? Distances of runs under the same maps, the exponent, and the backward iterates themselves.
+"""Whether training settles: distances of runs under the same maps, the top exponent, and backward iterates.
 
-By the identity of `nn_experiments.results.increments`, the distance of backward iterates n and n + k has the law of the
-distance of two forward runs under the same maps, one of them k independent steps ahead. `measure` trains those runs, a
-second start, an independent run, and a run held very near the first, whose growth gives the top exponent.
+By the identity in `nn_experiments.results.increments`, the distance of backward iterates n and n + k has the law of the
+distance of two forward runs under the same maps, one of which is k independent steps ahead. `measure` trains these
+runs, a second start, and an independent run. `exponents` follows a run that is kept very near the first one, and the
+growth of whose distance gives the top exponent.
 """
 
 from __future__ import annotations
@@ -17,54 +18,60 @@ from nn_experiments.studies.setting import Setting
 
 __all__ = ["RUNS", "exponents", "grid", "measure"]
 
-#: What every distance from the run at θ0 is of, the last axis of ``parameter`` and ``function``.
+#: The runs whose distance from the run at θ0 is measured: the last axis of ``parameter`` and ``function``.
 RUNS = ("1 ahead", "half ahead", "other start", "independent", "next", "earlier half")
-#: Distance at which the near run is held, in units of 1 + ‖state‖.
+#: Distance at which the near run is kept, in units of 1 + ‖state‖.
 NEAR = 1e-7
 POINTS = 24
 
 
 def grid(steps: int) -> list[int]:
-    """Return the n that are measured: 24 of them, evenly spaced, with 0, steps/2 and steps."""
+    """Return the n that are measured: 0 and 24 evenly spaced ones, among them steps/2 and steps.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is odd or too small.
+    """
     if steps < 2 * POINTS or steps % 2:
         raise ValueError(f"steps must be an even number of at least {2 * POINTS}, got {steps}")
     return sorted({steps * k // POINTS for k in range(POINTS + 1)})
 
 
 def _state(chains: Chains) -> torch.Tensor:
-    """Return parameters and memory side by side, (R, S, P·(1 + slots))."""
+    """Return parameters and optimizer state, concatenated, (R, S, P·(1 + slots))."""
     return torch.cat([chains.theta, *chains.slots], -1)
 
 
-def _set(chains: Chains, place: int, state: torch.Tensor) -> None:
+def _set(chains: Chains, chain: int, state: torch.Tensor) -> None:
     size = chains.theta.shape[-1]
-    chains.theta[:, place] = state[:, :size]
+    chains.theta[:, chain] = state[:, :size]
     for k, slot in enumerate(chains.slots, start=1):
-        slot[:, place] = state[:, k * size : (k + 1) * size]
+        slot[:, chain] = state[:, k * size : (k + 1) * size]
 
 
-def _near(chains: Chains, bank: Bank, base: int, place: int) -> None:
-    """Put one chain at distance `NEAR`·(1 + ‖state‖) from another, in a random direction drawn by seed."""
+def _near(chains: Chains, bank: Bank, base: int, near: int) -> None:
+    """Set one chain to distance `NEAR`·(1 + ‖state‖) from another, in a random direction that the seed determines."""
     state = _state(chains)[:, base]
     rows = [np.random.default_rng([seed, 7]).standard_normal(state.shape[-1]) for seed in bank.seeds]
     direction = torch.from_numpy(np.stack(rows)).to(state)
-    if bank.setting.method in ("adam", "adamw"):  # second moments stay where they are: they are at least 0
+    if bank.setting.method in ("adam", "adamw"):  # second moments are not changed, since they must be at least 0
         direction[:, -chains.theta.shape[-1] :] = 0
     direction /= direction.norm(dim=-1, keepdim=True)
-    _set(chains, place, state + NEAR * (1 + state.norm(dim=-1, keepdim=True)) * direction)
+    _set(chains, near, state + NEAR * (1 + state.norm(dim=-1, keepdim=True)) * direction)
 
 
-def _renew(chains: Chains, base: int, place: int) -> torch.Tensor:
-    """Pull the near chain back to `NEAR`; return (R,) logarithms of how far it had gone, in units of that."""
+def _renew(chains: Chains, base: int, near: int) -> torch.Tensor:
+    """Move the near chain back to distance `NEAR`; return (R,) logarithms of the growth of its distance."""
     state = _state(chains)
-    apart = state[:, place] - state[:, base]
+    apart = state[:, near] - state[:, base]
     size, held = apart.norm(dim=-1), NEAR * (1 + state[:, base].norm(dim=-1))
     scale = torch.where(size > 0, held / size.clamp(min=1e-300), torch.zeros_like(size))
     moved = state[:, base] + scale[:, None] * apart
     if len(chains.slots) == 2:
-        own = chains.theta.shape[-1]
-        moved[:, -own:].clamp_(min=0)
-    _set(chains, place, moved)
+        size_of_slot = chains.theta.shape[-1]
+        moved[:, -size_of_slot:].clamp_(min=0)
+    _set(chains, near, moved)
     return torch.log(size / held)
 
 
@@ -85,7 +92,7 @@ def exponents(setting: Setting, seeds: Sequence[int], steps: int, *, data_dir: s
 def measure(
     setting: Setting, seeds: Sequence[int], steps: int, *, data_dir: str | None = None
 ) -> dict[str, np.ndarray]:
-    """Return what is measured of one setting, arrays over replicates.
+    """Return the measurements of one setting, as arrays over replicates.
 
     Returns
     -------
@@ -126,15 +133,15 @@ def measure(
         rows["norm"].append(theta[:, 0].norm(dim=-1))
         rows["loss"].append(loss[:, 0])
         rows["error"].append(1 - accuracy[:, 0])
-    found = {key: torch.stack(value, 1).numpy() for key, value in rows.items()}
+    results = {key: torch.stack(value, 1).numpy() for key, value in rows.items()}
     iterates = bank.backward([half, half + 1, steps, steps + 1]).theta
     outputs = bank.outputs(iterates)
     pairs = ((0, 2), (0, 1), (2, 3))
-    found["backward_parameter"] = torch.stack(
+    results["backward_parameter"] = torch.stack(
         [(iterates[:, a] - iterates[:, b]).norm(dim=-1) for a, b in pairs], 1
     ).numpy()
-    found["backward_function"] = torch.stack([_apart(outputs[:, a], outputs[:, b]) for a, b in pairs], 1).numpy()
-    return {"n": np.array(at), **found}
+    results["backward_function"] = torch.stack([_apart(outputs[:, a], outputs[:, b]) for a, b in pairs], 1).numpy()
+    return {"n": np.array(at), **results}
 
 
 def _apart(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

@@ -1,13 +1,14 @@
-"""What depends on what: how far the j-th outermost batch moves the backward iterate.
+"""The influence of single batches: how far the j-th outermost batch moves the backward iterate.
 
-B_j is exchanged for an independent batch in T_1 … T_n, and the two iterates are compared, for many j at once: all
-chains take the same maps but for that one.
+B_j is replaced by an independent batch in T_1 … T_n, and the two iterates are compared, for many j at once. All chains
+apply the same maps except for that one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,11 @@ def run(
     Parameters
     ----------
     out
-        Folder of the parts, one a setting.
+        Folder of the parts, one for each setting.
     seeds, steps
         Replicates, and n of the backward iterate T_1 … T_n θ0.
     settings
-        In place of the study's own.
+        Settings (default: the study's own).
     data_dir
         Folder with Fashion-MNIST's files.
     report
@@ -69,22 +70,22 @@ def run(
         over the last half of a forward run.
     """
     begin = time.perf_counter()
-    chosen = tuple(settings) if settings is not None else tuple(own for own in ATLAS if own.name in CHOSEN)
-    at = _places(steps)
+    chosen = tuple(settings) if settings is not None else tuple(entry for entry in ATLAS if entry.name in CHOSEN)
+    at = _exchanged(steps)
     rows = []
-    for k, own in enumerate(chosen):
-        about = {"setting": own.to_json(), "steps": steps, "seeds": seeds}
+    for k, setting in enumerate(chosen):
+        about = {"setting": setting.to_json(), "steps": steps, "seeds": seeds}
         path = out / "influence.parts" / f"{k:02d}.npz"
-        rows.append(resumed(path, about, lambda own=own: _measure(own, range(seeds), steps, at, data_dir)))
+        rows.append(resumed(path, about, partial(_measure, setting, range(seeds), steps, at, data_dir)))
         if report:
-            report(own.name)
+            report(setting.name)
     arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0].arrays}
-    about = {"settings": [own.to_json() for own in chosen], "seeds": seeds, "steps": steps} | made_by(begin)
+    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "steps": steps} | made_by(begin)
     return Study("influence", {"j": np.array(at), **arrays}, about)
 
 
-def _places(steps: int) -> list[int]:
-    """Return the j: about thirty, denser at the outermost."""
+def _exchanged(steps: int) -> list[int]:
+    """Return about thirty j, more of them near the outermost batch."""
     return sorted({*range(1, 11), *np.unique(np.geomspace(11, steps, 20).astype(int)).tolist()})
 
 
@@ -96,18 +97,18 @@ def _measure(
     apart = torch.zeros(len(seeds), len(at), dtype=bank.dtype)
     for i in range(steps, 0, -1):
         if i in at:
-            place = at.index(i)
-            alone = bank.at(chains.theta[:, place : place + 1])
+            chain = at.index(i)
+            alone = bank.at(chains.theta[:, chain : chain + 1])
             bank.step(alone, bank.batch(i, "other batch"))
         bank.step(chains, bank.batch(i))
         if i in at:
-            place = at.index(i)
-            chains.theta[:, place : place + 1] = alone.theta
-            apart[:, place] = (chains.theta[:, place] - chains.theta[:, -1]).norm(dim=-1)
+            chain = at.index(i)
+            chains.theta[:, chain : chain + 1] = alone.theta
+            apart[:, chain] = (chains.theta[:, chain] - chains.theta[:, -1]).norm(dim=-1)
     other = bank.start()
     for _ in bank.forward(other, [steps], stream="other batch"):
         pass
-    out, theirs = bank.outputs(chains.theta), bank.outputs(other.theta)
+    out, independent = bank.outputs(chains.theta), bank.outputs(other.theta)
     known = certificate(setting, seeds, data_dir=data_dir)
     growth = exponents(setting, seeds, steps, data_dir=data_dir)
     half = len(grid(steps)) // 2
@@ -116,7 +117,7 @@ def _measure(
         "function": _rms(out[:, :-1] - out[:, -1:]).numpy(),
         "step": apart.numpy(),
         "independent": (other.theta[:, 0] - chains.theta[:, -1]).norm(dim=-1).numpy(),
-        "independent_function": _rms(theirs - out[:, -1:])[:, 0].numpy(),
+        "independent_function": _rms(independent - out[:, -1:])[:, 0].numpy(),
         "factor": np.array(known[0] if known else np.nan),
         "exponent": np.array(np.median(growth[:, -1] - growth[:, half]) / (steps / 2)),
     }

@@ -1,9 +1,8 @@
-"""What made a study: versions, commit, seconds."""
+"""How a study was computed: versions, commit and seconds."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from nn_experiments.runs.job import revision
 __all__ = ["made_by"]
 
 
-def made_by(begin: float) -> dict[str, Any]:
+def made_by(begin: float) -> dict[str, object]:
     """Return versions, the commit and the seconds since ``begin`` (of `time.perf_counter`)."""
     return {
         "numpy": np.__version__,

@@ -1,14 +1,16 @@
 """One law, two kinds of path: forward and backward iterates of many seeds at the same n (digits, minutes).
 
-Every seed's forward path and backward iterates are recorded at every tenth n. At a fixed n the two orders have one
-law (Theorem 2.6's identity), and reversing a seed's batches swaps its two iterates, so sign flips of the differences
-over seeds are an exact test. The control compares forward at n with backward at 1.2 n, whose law is another one.
+Every seed's forward path and backward iterates are recorded at every tenth n. At a fixed n the two orders have one law
+(the identity of Theorem 2.6), and reversing the batches of a seed swaps its two iterates, so flipping the signs of
+differences over seeds is an exact test. The control compares forward iterate n with backward iterate 1.2 n, whose law
+differs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +46,7 @@ def run(
     Parameters
     ----------
     out
-        Folder of the parts, one for each 20 seeds: a stopped run goes on from the last of them.
+        Folder of the parts, one for each 20 seeds. A stopped run continues after the last finished part.
     seeds, steps, every
         Seeds 0 … ``seeds`` − 1, and iterates 0, ``every``, … ``steps``.
     setting
@@ -63,14 +65,12 @@ def run(
     begin, parts = time.perf_counter(), []
     at = list(range(0, steps + 1, every))
     for first in range(0, seeds, TOGETHER):
-        own = range(first, min(first + TOGETHER, seeds))
-        settings = {"setting": setting.to_json(), "seeds": list(own), "steps": steps, "every": every}
-        part = resumed(
-            out / "one-law.parts" / f"{first}.npz", settings, lambda own=own: _part(setting, own, at, data_dir)
-        )
-        parts.append(part)
+        chosen = range(first, min(first + TOGETHER, seeds))
+        settings = {"setting": setting.to_json(), "seeds": list(chosen), "steps": steps, "every": every}
+        path = out / "one-law.parts" / f"{first}.npz"
+        parts.append(resumed(path, settings, partial(_part, setting, chosen, at, data_dir)))
         if report:
-            report(f"seeds {own[0]} to {own[-1]}")
+            report(f"seeds {chosen[0]} to {chosen[-1]}")
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in ("values", "logits")}
     about = {"setting": setting.to_json(), "seeds": seeds, "steps": steps, "metrics": METRICS} | made_by(begin)
     return Study("one-law", {"n": np.array(at), **arrays}, about)
@@ -84,18 +84,18 @@ def _part(setting: Setting, seeds: range, at: list[int], data_dir: str | None) -
     kept = [int(np.searchsorted(at, quarter * at[-1] / 4)) for quarter in (1, 2, 3, 4)]
     values, logits = [], []
     for theta in (torch.cat(path, 1), backward):
-        rows, some = [], []
+        rows, recorded = [], []
         for k in range(len(at)):
-            one = theta[:, k : k + 1]
-            out = bank.outputs(one)
+            single = theta[:, k : k + 1]
+            out = bank.outputs(single)
             test, accuracy = bank.judge(out)
-            train, _ = bank.judge(bank.outputs(one, bank.inputs[:IMAGES]), bank.targets[:IMAGES])
+            train, _ = bank.judge(bank.outputs(single, bank.inputs[:IMAGES]), bank.targets[:IMAGES])
             mean = out[..., 0].mean(-1)
-            rows.append(torch.stack([train, test, 1 - accuracy, one.norm(dim=-1), mean], -1)[:, 0])
+            rows.append(torch.stack([train, test, 1 - accuracy, single.norm(dim=-1), mean], -1)[:, 0])
             if k in kept:
-                some.append(out[:, 0, :KEPT])
+                recorded.append(out[:, 0, :KEPT])
         values.append(torch.stack(rows, 1))
-        logits.append(torch.stack(some, 1))
+        logits.append(torch.stack(recorded, 1))
     return {
         "values": torch.stack(values, 1).double().numpy(),
         "logits": torch.stack(logits, 1).numpy().astype(np.float32),

@@ -1,4 +1,4 @@
-"""Data of the studies as arrays: digits, Fashion-MNIST, a frozen network's features of it, least squares."""
+"""Data of the studies as arrays: digits, Fashion-MNIST, features of a trained network, least squares."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def _images(name: str, data_dir: str | None, *, most: int | None = MOST) -> Prob
     return Problem(flat[0], data.train_targets, flat[1], data.test_targets[:most], data.classes or 1)
 
 
-def _halves(found: Problem) -> Problem:
+def _halves(whole: Problem) -> Problem:
     """Return the problem with two classes: the lower half of the labels against the upper half."""
-    half = found.outputs // 2
-    labels = [(part >= half).astype(np.int64) for part in (found.targets, found.test_targets)]
-    return Problem(found.inputs, labels[0], found.test_inputs, labels[1], 2)
+    half = whole.outputs // 2
+    labels = [(part >= half).astype(np.int64) for part in (whole.targets, whole.test_targets)]
+    return Problem(whole.inputs, labels[0], whole.test_inputs, labels[1], 2)
 
 
 def _least_squares(rows: int, columns: int) -> Problem:
@@ -49,10 +49,10 @@ def _least_squares(rows: int, columns: int) -> Problem:
 
 
 def _features(data_dir: str | None) -> Problem:
-    """Return Fashion-MNIST's second half of training images, seen through a network trained on the first half.
+    """Return features of the second half of Fashion-MNIST's training images, from a network trained on the first half.
 
-    One hidden layer of 64, 2,000 steps of Adam with batches of 64; features are its activations, divided by the mean
-    of their norms.
+    The network has one hidden layer of 64 units and is trained by 2,000 steps of Adam with batches of 64. The features
+    are its hidden activations, divided by the mean of their norms.
     """
     whole = _images("fashion_mnist", data_dir)
     half = len(whole.inputs) // 2
@@ -89,8 +89,10 @@ def problem(name: str, data_dir: str | None = None) -> Problem:
     ------
     ValueError
         If there is no such problem.
-    MissingData, DataError
-        If Fashion-MNIST's files are not there or not right.
+    MissingData
+        If Fashion-MNIST's files are missing.
+    DataError
+        If they are truncated or altered.
     """
     if name.startswith("least-squares-"):
         rows, _, columns = name.removeprefix("least-squares-").partition("x")
@@ -103,8 +105,8 @@ def problem(name: str, data_dir: str | None = None) -> Problem:
         return _images("fashion_mnist", data_dir, most=None)
     base, _, form = name.partition("-")
     if base in ("digits", "fashion_mnist") and form in ("", "halves"):
-        found = _images(base, data_dir)
-        return _halves(found) if form else found
+        images = _images(base, data_dir)
+        return _halves(images) if form else images
     raise ValueError(
         f"unknown problem {name!r}; the known ones are square, cosine, cube, digits, fashion_mnist, the last two with "
         "-halves, fashion_mnist-whole, fashion_mnist-features and least-squares-RxC"

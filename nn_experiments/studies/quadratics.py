@@ -1,6 +1,6 @@
-"""Optimizers on quadratics, exactly: where the state-augmented map contracts, and where both orders diverge (NumPy).
+"""Optimizers on quadratics: where the map of the whole state contracts, and where both orders diverge (NumPy).
 
-The state of heavy ball on λθ²/2 is (θ_t, θ_{t−1}), moved by M = [[1 + β − hλ, −β], [1, 0]].
+The state of heavy ball on λθ²/2 is (θ_t, θ_{t−1}); one step multiplies it by M = [[1 + β − hλ, −β], [1, 0]].
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +95,7 @@ def sign_parity(*, h: float = 1.0, n: int = 60, seeds: int = 200) -> float:
 def run(
     out: Path, *, data_dir: str | None = None, report: Callable[[str], object] | None = None, seeds: int = 16
 ) -> Study:
-    """Return the study; it takes seconds, so nothing is kept in parts and ``out`` stays empty.
+    """Return the study. It takes seconds, so it is computed in one part and ``out`` stays empty.
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def run(
     M = heavy_ball(0.5, 0.9, 1.0)
     radius = float(np.abs(np.linalg.eigvals(M)).max())
     norms = (float(np.linalg.norm(M, 2)), radius, weighted_norm(M, (1 + radius) / 2))
-    arrays: dict[str, Any] = {
+    arrays = {
         "kappa": np.array(KAPPAS),
         "radius": np.array([row[0] for row in rows]),
         "exponent": np.array([row[1] for row in rows]),

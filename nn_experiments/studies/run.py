@@ -1,17 +1,17 @@
-"""A study by name: computed or resumed, and written into one file."""
+"""Compute or resume a study by name, and write its results into one file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nn_experiments.results.studies import Study, study_path
 from nn_experiments.studies import baselines, conjectures, influence, one_law, order_averaging, quadratics, settling
 
 __all__ = ["STUDIES", "run_study"]
 
-#: Name -> what it is, with its time on one free CPU core, and the function that computes it.
+#: Name -> description, with the time on one free CPU core, and the function that computes it.
 STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "one-law": ("forward and backward iterates of 200 seeds (digits): 4 minutes", one_law.run),
     "atlas": (
@@ -30,7 +30,7 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
         order_averaging.run,
     ),
     "influence": (
-        "what the backward iterate owes to its j-th batch: 7 settings, 10 replicates: 4 minutes",
+        "how much the j-th batch changes the backward iterate: 7 settings, 10 replicates: 4 minutes",
         influence.run,
     ),
 }
@@ -51,9 +51,10 @@ def run_study(
     name
         One of `STUDIES`.
     out
-        Output folder: parts and the whole are below ``out/studies``. A stopped run goes on from its last part.
+        Output folder; parts and results are written below ``out/studies``. A stopped run continues after the last
+        finished part.
     seeds
-        How many seeds or replicates (default: the study's own).
+        Number of seeds or replicates (default: the study's own).
     data_dir
         Folder of data files.
     report
@@ -69,6 +70,6 @@ def run_study(
     if seeds is not None and seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     path = study_path(name, out)
-    more: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
-    STUDIES[name][1](path.parent, data_dir=data_dir, report=report, **more).save(path)
+    run = STUDIES[name][1] if seeds is None else partial(STUDIES[name][1], seeds=seeds)
+    run(path.parent, data_dir=data_dir, report=report).save(path)
     return path

@@ -1,10 +1,9 @@
-"""What one experiment with small networks is: data, network, loss, optimizer, as plain data (no torch)."""
+"""The settings of one experiment with small networks: data, network, loss and optimizer, as plain data (no torch)."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 __all__ = ["ACTIVATIONS", "METHODS", "Setting"]
 
@@ -21,7 +20,7 @@ class Setting:
     name
         Unique within a study.
     data
-        A name that `nn_experiments.studies.problems.problem` knows.
+        A name from `nn_experiments.studies.problems.problem`.
     hidden
         Widths of the hidden layers; none for a linear model.
     activation
@@ -29,7 +28,7 @@ class Setting:
     loss
         ``cross_entropy``, or ``mse``: mean over the batch of the squared error summed over outputs.
     learning_rate, batch_size
-        Of every step; batches are drawn i.i.d.
+        Learning rate and number of examples of every step; batches are drawn i.i.d.
     weight_decay
         μ: the step is taken on the batch's loss plus μ/2 ‖θ‖², biases included (``adamw``: decoupled from the
         gradient, as in torch).
@@ -80,11 +79,6 @@ class Setting:
         if self.label_noise and self.loss != "mse":
             raise ValueError("label_noise is added to the targets of mse; cross_entropy has classes")
 
-    @property
-    def depends_on_position(self) -> bool:
-        """Whether a map knows its position in the run (bias correction)."""
-        return self.method in ("adam", "adamw")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields as plain JSON."""
-        return dataclasses.asdict(self) | {"hidden": list(self.hidden), "betas": list(self.betas)}
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON-ready data."""
+        return {**dataclasses.asdict(self), "hidden": list(self.hidden), "betas": list(self.betas)}

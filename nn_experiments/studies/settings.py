@@ -96,7 +96,7 @@ def _least_squares() -> list[Setting]:
 
 def _linear_networks() -> list[Setting]:
     base = Setting(name="", data="digits", hidden=(32,), activation="identity", group="linear network")
-    found = [replace(base, name=f"linear network, μ = {mu:g}", weight_decay=mu) for mu in (0.0, 0.01, 0.1)]
+    settings = [replace(base, name=f"linear network, μ = {mu:g}", weight_decay=mu) for mu in (0.0, 0.01, 0.1)]
     noisy = replace(
         base,
         name="linear network, least squares, label noise",
@@ -106,29 +106,29 @@ def _linear_networks() -> list[Setting]:
         batch_size=1,
         label_noise=0.3,
     )
-    return [*found, noisy]
+    return [*settings, noisy]
 
 
 MLP = Setting(name="", data="digits", hidden=(50, 50), learning_rate=0.05, batch_size=8)
 
 
 def _networks() -> list[Setting]:
-    found = [
+    settings = [
         replace(MLP, name=f"MLP, μ = {mu:g}", weight_decay=mu, group="weight decay")
         for mu in (0, 0.001, 0.01, 0.03, 0.1, 0.2)
     ]
     decayed = replace(MLP, weight_decay=0.03)
-    found += [replace(decayed, name=f"MLP, width {w}", hidden=(w, w), group="width") for w in (10, 25, 100)]
-    found += [
+    settings += [replace(decayed, name=f"MLP, width {w}", hidden=(w, w), group="width") for w in (10, 25, 100)]
+    settings += [
         replace(decayed, name=f"MLP, h = {h:g}", learning_rate=h, group="learning rate") for h in (0.01, 0.02, 0.2)
     ]
-    found += [
+    settings += [
         replace(MLP, name=f"MLP, {kind}, μ = {mu:g}", activation=kind, weight_decay=mu, group="activation")
         for kind in ("tanh", "gelu")
         for mu in (0, 0.03)
     ]
-    found += [replace(decayed, name=f"MLP, batch {b}", batch_size=b, group="batch size") for b in (1, 32, 128)]
-    found += [
+    settings += [replace(decayed, name=f"MLP, batch {b}", batch_size=b, group="batch size") for b in (1, 32, 128)]
+    settings += [
         replace(decayed, name="MLP, He", initialisation="he_normal", group="start and inputs"),
         replace(
             decayed,
@@ -138,7 +138,7 @@ def _networks() -> list[Setting]:
             group="start and inputs",
         ),
     ]
-    return found
+    return settings
 
 
 ATLAS: tuple[Setting, ...] = (*_convex(), *_least_squares(), *_linear_networks(), *_networks())

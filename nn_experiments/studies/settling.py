@@ -1,13 +1,14 @@
-"""The atlas of settling, and any optimizer: many settings measured in one way, each predicted before it is measured.
+"""The atlas of settling and the study of optimizers: many settings, each predicted before it is measured.
 
-For every setting the top exponent is estimated first, from seeds of its own, and written down; only then are the
-distances measured that say whether backward or forward iterates settle.
+For every setting the top exponent is estimated first, with other seeds, and written to a file. Only then are the
+distances measured that show whether backward or forward iterates settle.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,11 @@ def run(
     name
         Which study.
     out
-        Folder of the parts, two a setting: a stopped run goes on from the last of them.
+        Folder of the parts, two for each setting. A stopped run continues after the last finished part.
     seeds
         Replicates of every setting.
     settings, steps
-        In place of the study's own.
+        Settings and number of steps (default: the study's own).
     data_dir
         Folder with Fashion-MNIST's files.
     report
@@ -63,28 +64,36 @@ def run(
     begin = time.perf_counter()
     chosen = STUDIES[name] if settings is None else tuple(settings)
     rows: list[dict[str, np.ndarray]] = []
-    for k, own in enumerate(chosen):
-        length = steps or STEPS[own.group]
-        about = {"setting": own.to_json(), "steps": length}
-        folder = out / f"{name}.parts"
-
-        def predict(own: Setting = own, length: int = length) -> dict[str, np.ndarray]:
-            found = exponents(own, PREDICTING, length, data_dir=data_dir)
-            return {"exponent": found, "predicted_at": np.array(time.time())}
-
-        def observe(own: Setting = own, length: int = length) -> dict[str, np.ndarray]:
-            found = measure(own, range(seeds), length, data_dir=data_dir)
-            known = certificate(own, range(seeds), data_dir=data_dir)
-            factor, displacement = known if known else (np.nan, np.full(seeds, np.nan))
-            more = {"factor": np.array(factor), "displacement": displacement, "measured_at": np.array(time.time())}
-            return found | more
-
-        slug = f"{k:02d}"
-        predicted = resumed(folder / f"{slug}-predicted.npz", {**about, "seeds": list(PREDICTING)}, predict)
-        measured = resumed(folder / f"{slug}-measured.npz", {**about, "seeds": seeds}, observe)
+    for k, setting in enumerate(chosen):
+        length = steps or STEPS[setting.group]
+        about = {"setting": setting.to_json(), "steps": length}
+        part = out / f"{name}.parts" / f"{k:02d}"
+        predict = partial(_predict, setting, length, data_dir)
+        predicted = resumed(Path(f"{part}-predicted.npz"), {**about, "seeds": list(PREDICTING)}, predict)
+        observe = partial(_observe, setting, length, seeds, data_dir)
+        measured = resumed(Path(f"{part}-measured.npz"), {**about, "seeds": seeds}, observe)
         rows.append({**predicted.arrays, **measured.arrays})
         if report:
-            report(f"{k + 1} of {len(chosen)}: {own.name}")
+            report(f"{k + 1} of {len(chosen)}: {setting.name}")
     arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    about = {"settings": [own.to_json() for own in chosen], "seeds": seeds, "runs": RUNS} | made_by(begin)
+    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "runs": RUNS} | made_by(begin)
     return Study(name, arrays, about)
+
+
+def _predict(setting: Setting, steps: int, data_dir: str | None) -> dict[str, np.ndarray]:
+    """Return the exponents of a setting, estimated with other seeds than those that are measured."""
+    exponent = exponents(setting, PREDICTING, steps, data_dir=data_dir)
+    return {"exponent": exponent, "predicted_at": np.array(time.time())}
+
+
+def _observe(setting: Setting, steps: int, seeds: int, data_dir: str | None) -> dict[str, np.ndarray]:
+    """Return the measurements of a setting, and its certificate."""
+    measured = measure(setting, range(seeds), steps, data_dir=data_dir)
+    known = certificate(setting, range(seeds), data_dir=data_dir)
+    factor, displacement = known if known else (np.nan, np.full(seeds, np.nan))
+    return {
+        **measured,
+        "factor": np.array(factor),
+        "displacement": displacement,
+        "measured_at": np.array(time.time()),
+    }

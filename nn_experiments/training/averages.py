@@ -1,6 +1,6 @@
-"""Averages of the forward iterates, as data: what `nn_experiments.run` takes beside orders (no torch).
+"""Averages of the forward iterates, which `nn_experiments.run` takes beside orders (no torch).
 
-Each average has the form m_n = m_{n-1} + w_n (θ_n − m_{n-1}) with m_0 = θ_0; the classes say what w_n is.
+Each average has the form m_n = m_{n-1} + w_n (θ_n − m_{n-1}) with m_0 = θ_0; the classes define the weights w_n.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Average(Protocol):
         ...
 
     def weight(self, n: int) -> float:
-        """Return w_n, the weight of iterate n: 1 replaces the average by it, 0 leaves it out."""
+        """Return w_n, the weight of iterate n: 1 replaces the average by the iterate, 0 leaves the iterate out."""
         ...
 
 
@@ -33,7 +33,7 @@ class EMA:
     Parameters
     ----------
     beta
-        In (0, 1).
+        The weight of the past, in (0, 1).
 
     Examples
     --------
@@ -116,16 +116,18 @@ class SWA:
     """Stochastic weight averaging: the mean of iterates start, start + every, … up to n; iterate n itself before.
 
     Batch-norm statistics belong to the weights that they were collected with. At every recorded iterate from ``start``
-    on they are collected anew for the averaged weights, on the batches B_1 … B_refresh, as
-    ``torch.optim.swa_utils.update_bn`` does; before ``start`` they are those of the forward path. Each collection costs
+    on they are recomputed for the averaged weights, on the batches B_1 … B_refresh, as
+    ``torch.optim.swa_utils.update_bn`` does. Before ``start`` they are those of the forward path. Each collection costs
     ``refresh`` forward passes.
 
     Parameters
     ----------
-    start, every
-        At least 0 and at least 1.
+    start
+        The first iterate that is averaged, at least 0.
+    every
+        The number of steps between averaged iterates, at least 1 (default: 1).
     refresh
-        Number of batches that the statistics are collected on (default: 100); without batch norm, none is used.
+        Number of batches that the statistics are collected on (default: 100). A model without batch norm needs none.
 
     Examples
     --------
@@ -149,12 +151,12 @@ class SWA:
         return f"swa-{self.start}-{self.every}-{self.refresh}"
 
     def weight(self, n: int) -> float:
-        """Return 1/k at the k-th iterate that is averaged, 0 between these, and 1 before the first."""
+        """Return 1/k at the k-th averaged iterate, 0 between averaged iterates, and 1 before the first one."""
         if n <= self.start:
             return 1.0
         count, between = divmod(n - self.start, self.every)
         return 0.0 if between else 1 / (count + 1)
 
     def refreshes(self, n: int) -> bool:
-        """Return whether batch-norm statistics are collected anew for iterate n."""
+        """Return whether batch-norm statistics are recomputed for iterate n."""
         return n >= max(self.start, 1)

@@ -1,4 +1,4 @@
-"""Batches as tensors in memory: B_i is a pure function of i."""
+"""Batches of tensors in memory, each a pure function of its index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from nn_experiments.training.sampling import Sampler
 __all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "check_batches"]
 
 
-#: What a source of batches may return: inputs, targets and, in a `Batch`, the index.
+#: What a source of batches may return: inputs, targets and, in a `Batch`, the index. Any: a user's module and loss may
+#: take other inputs and targets than tensors.
 BatchLike = Sequence[Any]
 
 
@@ -31,7 +32,7 @@ class Batch(NamedTuple):
     targets
         (B,) int64 labels or (B, k) floating point.
     index
-        The i of B_i: what frozen randomness (dropout) depends on, and schedules with ``index="batch"``.
+        The i of B_i. Frozen randomness (dropout) and schedules with ``index="batch"`` depend on it.
     """
 
     inputs: torch.Tensor
@@ -53,7 +54,7 @@ def check_batches(batches: object) -> Batches:
     Raises
     ------
     TypeError
-        For a DataLoader, an iterator or a sequence, with the reason.
+        For a DataLoader, an iterator or a sequence; the message has the reason.
     """
     if isinstance(batches, torch.utils.data.DataLoader):
         raise TypeError(
@@ -67,14 +68,16 @@ def check_batches(batches: object) -> Batches:
 
 
 class Inputs:
-    """Images or numbers as model inputs: scaled, of one dtype, channels first; converted on access.
+    """Model inputs of a data set: scaled, of one dtype and with channels first. They are converted on access.
 
     Parameters
     ----------
     dataset
-        Where they are from.
+        The data set.
     scaling
         ``unit`` or ``standard`` (see `nn_experiments.paper.catalogue.Experiment`).
+    dtype, device
+        Of the tensors that are returned (default: on the CPU).
     """
 
     def __init__(self, dataset: Dataset, *, scaling: str, dtype: torch.dtype, device: str = "cpu") -> None:
@@ -88,7 +91,7 @@ class Inputs:
             self._mean, self._scale = mean * dataset.levels, deviation * dataset.levels
 
     def __call__(self, part: str, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs and targets of some rows of ``"train"`` or ``"test"``."""
+        """Return inputs and targets of these rows of ``"train"`` or ``"test"``."""
         raw = getattr(self.dataset, f"{part}_inputs")[rows]
         targets = getattr(self.dataset, f"{part}_targets")[rows]
         values = (raw - self._mean) / self._scale
@@ -98,10 +101,10 @@ class Inputs:
         labels = torch.from_numpy(np.ascontiguousarray(targets))
         if labels.is_floating_point():
             labels = labels.to(self.dtype)
-        return self._there(inputs), self._there(labels)
+        return self._moved(inputs), self._moved(labels)
 
-    def _there(self, value: torch.Tensor) -> torch.Tensor:
-        """Copy to the device; from pinned memory to a GPU, so that the copy does not wait for queued work."""
+    def _moved(self, value: torch.Tensor) -> torch.Tensor:
+        """Copy a tensor to the device. To a GPU it is copied from pinned memory, without waiting for queued work."""
         if torch.device(self.device).type == "cuda":
             return value.pin_memory().to(self.device, non_blocking=True)
         return value.to(self.device)
@@ -114,7 +117,7 @@ class _Rows(NamedTuple):
     targets: torch.Tensor
 
     def __call__(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs and targets of some rows."""
+        """Return inputs and targets of these rows."""
         chosen = torch.tensor(rows)
         return self.inputs[chosen], self.targets[chosen]
 
@@ -125,17 +128,17 @@ class _TrainingRows(NamedTuple):
     inputs: Inputs
 
     def __call__(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs and targets of some rows."""
+        """Return inputs and targets of these rows."""
         return self.inputs("train", rows)
 
 
 class ArrayBatches:
-    """Batches cut from tensors held in memory by a `Sampler`.
+    """Batches of rows of tensors in memory, chosen by a `Sampler`.
 
     Parameters
     ----------
     inputs, targets
-        (N, …) and (N, …) tensors or arrays. They are copied: later changes of them change no batch.
+        (N, …) and (N, …) tensors or arrays. They are copied, so later changes to them do not change a batch.
     batch_size, sampling, seed
         See `Sampler`.
     """
@@ -166,19 +169,19 @@ class ArrayBatches:
         self._cache = {}
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: the data, and not the batches that were cut from it."""
-        return self.__dict__ | {"_cache": {}}
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is pickled: the data, without the cached batches."""
+        return {**self.__dict__, "_cache": {}}
 
     def with_seed(self, seed: int) -> ArrayBatches:
-        """Return the batches that another seed draws from the same data."""
+        """Return batches of the same data that are drawn with another seed."""
         other = copy.copy(self)
         other.sampler = dataclasses.replace(self.sampler, seed=seed)
         other._cache = {}
         return other
 
-    def describe(self) -> dict[str, Any]:
-        """Return what decides the batches, whatever the seed: the rule, and the data."""
+    def describe(self) -> dict[str, object]:
+        """Return everything but the seed that the batches depend on: the sampling and the data."""
         return {"sampler": self.sampler.describe(), "data": self._rows}
 
     def __call__(self, i: int) -> Batch:
@@ -194,5 +197,5 @@ class ArrayBatches:
 
     def stack(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the inputs (K, B, …) and targets (K, B, …) of several batches."""
-        found = [self(i) for i in indices]
-        return torch.stack([b.inputs for b in found]), torch.stack([b.targets for b in found])
+        several = [self(i) for i in indices]
+        return torch.stack([b.inputs for b in several]), torch.stack([b.targets for b in several])

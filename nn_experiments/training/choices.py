@@ -34,7 +34,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     Parameters
     ----------
     name : str
-        What the setting is called in the error message.
+        The name of the setting in the error message.
     value : str
         The value given.
     choices : sequence of str
@@ -48,7 +48,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     Raises
     ------
     ValueError
-        If it is none of them, with the list.
+        If the value is not one of them; the message lists them.
 
     Examples
     --------

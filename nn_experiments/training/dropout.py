@@ -1,4 +1,4 @@
-"""Randomness inside a model, fixed by the index of the batch, so that T_i is the same map whenever it is applied."""
+"""Dropout whose masks are determined by the index of the batch, so that T_i is the same map whenever it is applied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SOURCE: ContextVar[_Source | None] = ContextVar("source of frozen randomness", 
 
 @contextlib.contextmanager
 def frozen_randomness(seed: int, index: int) -> Iterator[None]:
-    """Make `FrozenDropout` draw its masks by (seed, index of the batch, number of the call) in the body."""
+    """Determine the masks of `FrozenDropout` in the body by (seed, index of the batch, number of the call)."""
     token = _SOURCE.set(_Source(seed, index))
     try:
         yield
@@ -33,7 +33,7 @@ def frozen_randomness(seed: int, index: int) -> Iterator[None]:
 
 
 class FrozenDropout(nn.Module):
-    """Dropout whose mask is a pure function of (seed, index of the batch, place in the forward pass).
+    """Dropout whose mask is a pure function of (seed, index of the batch, number of the call in the forward pass).
 
     Parameters
     ----------
@@ -64,14 +64,15 @@ def freeze_dropout(model: nn.Module, *, others: bool = False) -> int:
     Parameters
     ----------
     model
-        Any module. A layer that is used at several places is replaced by one layer at all of them.
+        Any module. A layer with several names is replaced by one layer under all of them.
     others
-        Whether other kinds of dropout are left as they are, for their generator is seeded around the forward pass.
+        Whether to leave other kinds of dropout as they are, because torch's generator is seeded around the forward
+        pass (default: False).
 
     Raises
     ------
     ValueError
-        For dropout of whole channels or other kinds, which has no frozen form, unless ``others``.
+        For dropout of whole channels and other kinds that have no frozen form, if ``others`` is False.
     """
     new: dict[nn.Module, FrozenDropout] = {}
     for name, module in list(model.named_modules(remove_duplicate=False)):
@@ -81,9 +82,9 @@ def freeze_dropout(model: nn.Module, *, others: bool = False) -> int:
             if module not in new:
                 new[module] = FrozenDropout(module.p)
                 new[module].train(module.training)
-            parent, _, own = name.rpartition(".")
+            parent, _, key = name.rpartition(".")
             if name:
-                setattr(model.get_submodule(parent), own, new[module])
+                setattr(model.get_submodule(parent), key, new[module])
         elif module.training and not others:
             raise ValueError(
                 f"{name} is a {type(module).__name__}, which cannot be frozen by the batch's index; pass "

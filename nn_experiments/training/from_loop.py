@@ -1,9 +1,9 @@
-"""From existing training code of two shapes to a step, batches and a state: a plain loop, or a function of one step."""
+"""A step, batches and a state from existing training code: a plain loop over a loader, or a function of one batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.from_torch import check_optimizer
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.step import State
 from nn_experiments.training.structure import structure
@@ -22,8 +23,11 @@ from nn_experiments.training.torch_randomness import restored_generators
 
 __all__ = ["LoopStep", "RecordedBatches", "from_loop"]
 
-#: How many bytes of batches are recorded at most.
+#: The largest number of bytes of batches that are recorded.
 LARGEST = 2**32
+
+#: A batch as the user's loader yields it.
+LoaderBatch = TypeVar("LoaderBatch")
 
 
 class RecordedBatches:
@@ -32,11 +36,11 @@ class RecordedBatches:
     Parameters
     ----------
     recorded
-        Each as the loader yields it. Of a pair (inputs, targets), B_i has the two; of another batch, it has the whole
-        as its inputs, and no targets.
+        The batches, as the loader yields them. If a batch is a pair, B_i has its entries as inputs and targets;
+        otherwise B_i has the whole batch as its inputs, and no targets.
     """
 
-    def __init__(self, recorded: list[Any]) -> None:
+    def __init__(self, recorded: Sequence[object]) -> None:
         self.recorded = recorded
 
     def __len__(self) -> int:
@@ -54,49 +58,49 @@ class RecordedBatches:
         check_integer("the index of a batch", i, 1)
         if i > len(self.recorded):
             raise IndexError(f"batch {i} was not recorded: pass steps={i} to from_loop")
-        one = self.recorded[i - 1]
-        if isinstance(one, (list, tuple)) and len(one) == 2:
-            return Batch(one[0], one[1], i)
-        return Batch(one, None, i)  # type: ignore[arg-type]
+        batch = self.recorded[i - 1]
+        if isinstance(batch, (list, tuple)) and len(batch) == 2:
+            return Batch(batch[0], batch[1], i)
+        return Batch(batch, None, i)  # type: ignore[arg-type]
 
-    def describe(self) -> list[Any]:
-        """Return what decides the batches: all of them."""
+    def describe(self) -> Sequence[object]:
+        """Return everything that the batches depend on: all of them."""
         return self.recorded
 
 
 class _FunctionLoop(OwnLoop):
-    """A user's own function of one batch in place of forward, backward and step."""
+    """A user's training function in place of forward pass, backward pass and optimizer step."""
 
     def __init__(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        function: Callable,
+        function: Callable[..., object],
         *,
         whole: bool,
         seed: int,
         frozen: bool,
     ) -> None:
-        super().__init__(model, function, optimizer, seed=seed, frozen=frozen)
+        super().__init__(model, cast(Criterion, function), optimizer, seed=seed, frozen=frozen)  # in the loss's place
         self.function, self.whole = function, whole
 
     def call(self, batches: list[Batch]) -> None:
-        """Call the user's function with batches that are taken one after the other."""
-        data = [[one.inputs, one.targets] if one.targets is not None else one.inputs for one in batches]
+        """Call the user's function with all batches, or once for each batch if it is a function of one batch."""
+        data = [[batch.inputs, batch.targets] if batch.targets is not None else batch.inputs for batch in batches]
         with torch.enable_grad():
             if self.whole:
                 self.function(self.model, self.optimizer, data)
             else:
-                for one in data:
-                    self.function(self.model, self.optimizer, one)
+                for batch in data:
+                    self.function(self.model, self.optimizer, batch)
 
     def has_gradients(self) -> str | None:
-        """Return the name of a parameter whose gradient is not zero now, or None."""
+        """Return the name of a parameter whose gradient is not zero, or None."""
         grads = {name: p.grad for name, p in self.trained.items() if p.grad is not None}
         return next((name for name, slope in grads.items() if slope.is_sparse or bool(slope.any())), None)
 
     def once(self, batch: BatchLike) -> None:
-        """Take one step on what is held now."""
+        """Take one step on the tensors that the module now has."""
         if not isinstance(batch, Batch):
             raise TypeError(f"a step of from_loop takes nn_experiments.Batch, got {type(batch).__name__}")
         with self.randomness(batch):
@@ -104,15 +108,15 @@ class _FunctionLoop(OwnLoop):
 
 
 class LoopStep(OwnLoopStep):
-    """A step that calls the user's own training function on one batch; made by `from_loop`."""
+    """A step that calls the user's training function on one batch; made by `from_loop`."""
 
     slow = "a slower path: your own function takes every step, without the fast kernels and the ensemble"
 
     def __init__(self, loop: _FunctionLoop) -> None:
         self.model, self.loss, self.loop = loop.model, loop.loss, loop
 
-    def describe(self) -> dict[str, Any]:
-        """Return what decides the step, whatever the seed of its frozen randomness."""
+    def describe(self) -> dict[str, object]:
+        """Return everything that the step depends on, but for the seed of its frozen randomness."""
         return {
             "model": structure(self.model),
             "function": self.loop.loss,
@@ -124,52 +128,53 @@ class LoopStep(OwnLoopStep):
 def from_loop(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    loader: Iterable[Any],
+    loader: Iterable[LoaderBatch],
     *,
-    loop: Callable[[nn.Module, torch.optim.Optimizer, Iterable[Any]], object] | None = None,
-    train_step: Callable[[nn.Module, torch.optim.Optimizer, Any], object] | None = None,
+    loop: Callable[[nn.Module, torch.optim.Optimizer, Iterable[LoaderBatch]], object] | None = None,
+    train_step: Callable[[nn.Module, torch.optim.Optimizer, LoaderBatch], object] | None = None,
     steps: int,
     seed: int = 0,
     randomness: str = "refused",
 ) -> tuple[LoopStep, RecordedBatches, State]:
-    """Return the step, the batches and θ0 of existing training code, or say why it cannot be replayed.
+    """Return a step, batches and θ0 for existing training code, or raise an error that says why it cannot be replayed.
 
-    Two shapes of code are known, and no other. A plain loop, ``for inputs, targets in loader: …; optimizer.step()``, as
-    a function of model, optimizer and loader; T_i is this loop over B_i alone. Or a function of model, optimizer and
-    one batch. Both are run on a few batches, and must do the same one batch at a time as all at once.
+    The code must have one of two forms. Either it is a function of model, optimizer and loader with a plain loop,
+    ``for inputs, targets in loader: …; optimizer.step()``; T_i is then this loop over B_i alone. Or it is a function of
+    model, optimizer and one batch. The code is run on a few batches, and must give the same weights for all of them at
+    once as for one batch at a time.
 
     Parameters
     ----------
     model, optimizer
-        The user's own objects, before the first step. They are used for every step, and left as they are.
+        The user's own objects, before the first step. They are used for every step; afterwards they are unchanged.
     loader
         A DataLoader, or another source of batches. The first ``steps`` batches that it yields, epoch after epoch, are
-        recorded: B_1, B_2, … in this order.
+        recorded as B_1, B_2, …
     loop
-        ``loop(model, optimizer, loader)``, with the plain loop in it.
+        ``loop(model, optimizer, loader)``, which contains the plain loop.
     train_step
         ``train_step(model, optimizer, batch)``, which takes one step.
     steps
-        How many batches are recorded: the largest n of an iterate.
+        The number of batches to record, which is the largest n of an iterate.
     seed
-        Of torch's generators with ``randomness="frozen"``.
+        Seed of torch's generators if ``randomness`` is "frozen".
     randomness
         As in `from_torch`.
 
     Returns
     -------
     step, batches, state
-        As `iterates` and `run` take them.
+        The arguments of `iterates` and `run`.
 
     Raises
     ------
     TypeError
-        If not exactly one of ``loop`` and ``train_step`` is given, or something is of another type.
+        If not exactly one of ``loop`` and ``train_step`` is given, or an argument has another type.
     ValueError
-        If the code cannot be replayed, with the reason: it keeps something that is not in the state (a scheduler, a
-        counter, accumulated gradients), draws random numbers, looks at more than its batch, or takes no step.
+        If the code cannot be replayed; the message has the reason: it changes something that is not in the state (a
+        scheduler, a counter, accumulated gradients), draws random numbers, uses more than its batch, or takes no step.
     NotDeterministic
-        If the loop does something else on several batches than on these one by one.
+        If the loop over several batches gives other weights than the loop over each batch in turn.
 
     Examples
     --------
@@ -190,35 +195,39 @@ def from_loop(
     function = train_step if loop is None else loop
     assert function is not None
     if not isinstance(model, nn.Module) or not isinstance(optimizer, torch.optim.Optimizer) or not callable(function):
-        kinds = ", ".join(type(one).__name__ for one in (model, optimizer, function))
+        kinds = ", ".join(type(argument).__name__ for argument in (model, optimizer, function))
         raise TypeError(f"a module, an optimizer of torch.optim and a function are needed, got {kinds}")
     if randomness not in ("refused", "frozen"):
         raise ValueError(f"randomness must be 'refused' or 'frozen', got {randomness!r}")
     check_optimizer(model, optimizer)
     batches = RecordedBatches(_record(loader, check_integer("steps", steps, 1)))
     frozen = randomness == "frozen"
-    own = _FunctionLoop(model, optimizer, function, whole=loop is not None, seed=seed, frozen=frozen)
-    step, state = LoopStep(own), own.start()
+    user = _FunctionLoop(model, optimizer, function, whole=loop is not None, seed=seed, frozen=frozen)
+    step, state = LoopStep(user), user.start()
     few = [batches(i) for i in range(1, min(3, len(batches)) + 1)]
-    _check_takes_a_step(own, state, few[0])
-    _check_gradients(own, state, few[0])
-    step.self_check = SelfCheck(own, rate=None, maker="from_loop", called="the training function")
+    _check_takes_a_step(user, state, few[0])
+    _check_gradients(user, state, few[0])
+    step.self_check = SelfCheck(user, rate=None, maker="from_loop", called="the training function")
     if len(batches) > 1:
         step.self_check(step, batches, state)
-    _check_one_by_one(own, step, state, few)
+    _check_one_by_one(user, step, state, few)
     return step, batches, state
 
 
-def _record(loader: Iterable[Any], steps: int) -> list[Any]:
-    """Return the first batches that a loader yields, epoch after epoch, each a copy of its own."""
-    recorded: list[Any] = []
+def _copy(leaf: object) -> object:
+    return leaf.detach().clone() if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _record(loader: Iterable[object], steps: int) -> list[object]:
+    """Return copies of the first batches that a loader yields, epoch after epoch."""
+    recorded: list[object] = []
     size = 0
     while len(recorded) < steps:
         before = len(recorded)
         for batch in loader:
-            copied = tree_map(lambda one: one.detach().clone() if isinstance(one, torch.Tensor) else one, batch)
+            copied = tree_map(_copy, batch)
             recorded.append(copied)
-            size += sum(one.nbytes for one in tree_flatten(copied)[0] if isinstance(one, torch.Tensor))
+            size += sum(leaf.nbytes for leaf in tree_flatten(copied)[0] if isinstance(leaf, torch.Tensor))
             if size > LARGEST:
                 raise ValueError(
                     f"{len(recorded)} batches take more than {LARGEST / 2**30:.0f} GiB of memory: pass fewer steps, or "
@@ -231,23 +240,23 @@ def _record(loader: Iterable[Any], steps: int) -> list[Any]:
     return recorded
 
 
-def _after(own: _FunctionLoop, state: State, batches: list[Batch], slopes: float | None = None) -> State:
-    """Return the state after the user's function, called once with some batches; gradients may be there before."""
-    with own.holding(state):
+def _after(user: _FunctionLoop, state: State, batches: list[Batch], slopes: float | None = None) -> State:
+    """Return the state after one call of the user's function; gradients are set to ``slopes`` before it, if given."""
+    with user.holding(state):
         if slopes is not None:
-            for p in own.trained.values():
+            for p in user.trained.values():
                 p.grad = torch.full_like(p, slopes)
-        with own.randomness(batches[0]):
-            own.call(batches)
-        return own.read()
+        with user.randomness(batches[0]):
+            user.call(batches)
+        return user.read()
 
 
-def _check_takes_a_step(own: _FunctionLoop, state: State, batch: Batch) -> None:
+def _check_takes_a_step(user: _FunctionLoop, state: State, batch: Batch) -> None:
     with restored_generators():
         try:
-            after = _after(own, state, [batch])
+            after = _after(user, state, [batch])
         except Exception as error:
-            shape = "a list of one batch in place of the loader" if own.whole else "one batch"
+            shape = "a list of one batch in place of the loader" if user.whole else "one batch"
             raise ValueError(
                 f"the training function cannot run on {shape}: {type(error).__name__}: {error}. It may only take batch "
                 "after batch"
@@ -260,25 +269,25 @@ def _check_takes_a_step(own: _FunctionLoop, state: State, batch: Batch) -> None:
         )
 
 
-def _check_gradients(own: _FunctionLoop, state: State, batch: Batch) -> None:
+def _check_gradients(user: _FunctionLoop, state: State, batch: Batch) -> None:
     ends = []
     for slopes in (None, None, 1.0):
         with restored_generators():
-            ends.append(_after(own, state, [batch], slopes)["parameters"])
+            ends.append(_after(user, state, [batch], slopes)["parameters"])
     if _differing(*ends[:2]):
-        return  # something else is carried from call to call, which the self-check names
+        return  # something else is carried over from call to call, which the self-check names
     name = _differing(*ends[1:])
     if name is None:
         return
-    with restored_generators(), own.holding(state), own.randomness(batch):
-        own.call([batch])
-        left = own.has_gradients()
+    with restored_generators(), user.holding(state), user.randomness(batch):
+        user.call([batch])
+        left = user.has_gradients()
     if left is not None:
         raise ValueError(
             f"gradients of earlier steps are added to those of a batch (seen in {name}), and they are not in the "
             "state: call optimizer.zero_grad() before backward()"
         )
-    held = own.has_gradients()
+    held = user.has_gradients()
     if held is not None:
         raise ValueError(
             f"{held} has a gradient now, which the training function would add to that of the first batch, since it "
@@ -286,17 +295,17 @@ def _check_gradients(own: _FunctionLoop, state: State, batch: Batch) -> None:
         )
 
 
-def _differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> str | None:
-    """Return the name of a tensor that two states have differently, or None."""
-    return next((key for key, v in one.items() if not torch.equal(v.nan_to_num(), other[key].nan_to_num())), None)
+def _differing(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> str | None:
+    """Return the name of a tensor that differs, or None."""
+    return next((key for key, v in first.items() if not torch.equal(v.nan_to_num(), second[key].nan_to_num())), None)
 
 
-def _check_one_by_one(own: _FunctionLoop, step: LoopStep, state: State, batches: list[Batch]) -> None:
-    """Refuse a loop that does not do on several batches what it does on each of them in turn."""
-    if own.frozen or not own.whole:
-        return  # frozen generators are seeded for each batch; a function of one batch has seen no more
+def _check_one_by_one(user: _FunctionLoop, step: LoopStep, state: State, batches: list[Batch]) -> None:
+    """Check that the loop over several batches gives the weights that it gives for each batch in turn."""
+    if user.frozen or not user.whole:
+        return  # frozen generators are seeded for each batch; a function of one batch never gets several
     with restored_generators():
-        together = _after(own, state, batches)
+        together = _after(user, state, batches)
         single = state
         for t, batch in enumerate(batches, 1):
             single = step(single, batch, t)

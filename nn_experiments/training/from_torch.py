@@ -1,4 +1,4 @@
-"""From a torch module, a loss and an optimizer to a training step and a state."""
+"""A training step and a state from a torch module, a loss and an optimizer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import inspect
 import warnings
-from typing import Any
 
 import torch
 from torch import nn
@@ -36,33 +35,34 @@ def from_torch(
     form: str = "auto",
     check: bool = True,
 ) -> tuple[TrainingStep | TorchOptimizerStep, State]:
-    """Return the training step and the state θ0 of a module as it is; nothing of the user's is altered.
+    """Return a training step and the state θ0 for a module; the user's objects are not changed.
 
     Parameters
     ----------
     model
-        Any module. Its parameters and buffers become the state (running statistics are carried through); its
-        ``nn.Dropout`` layers are replaced, in a copy, by dropout with masks frozen by the batch's index. Parameters
-        that do not require gradients stay constant. Submodules in evaluation mode stay in evaluation mode.
+        Any module. Its parameters and buffers (such as running statistics) become the state. In a copy of the module,
+        ``nn.Dropout`` layers are replaced by dropout whose masks are determined by the index of the batch. Parameters
+        that do not require gradients stay constant, and submodules in evaluation mode stay in evaluation mode.
     loss
         (outputs, targets) -> scalar, such as ``torch.nn.functional.cross_entropy``. It may use the model's parameters.
     optimizer
-        A fresh ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure functions. With
-        any other, with hooks, and with a loss that uses the model, every step is taken by the user's own model and
-        optimizer (slower, and a warning says so). Or an `Optimizer`.
+        An `Optimizer`, or a new ``torch.optim`` optimizer of the model's parameters. SGD, Adam and AdamW become pure
+        functions. For other optimizers, modules with hooks, and losses that use the model, the user's own model and
+        optimizer take every step, which is slower; a warning says so.
     seed
-        Of the dropout masks, and of torch's generators with ``randomness="frozen"``.
+        Seed of the dropout masks, and of torch's generators if ``randomness`` is "frozen".
     schedule
-        Takes the place of a learning rate scheduler, whose steps count calls and could not be replayed.
+        Replaces a learning rate scheduler, which counts its calls and cannot be replayed.
     randomness
-        ``"refused"``: a module that draws from torch's generators is refused, but for ``nn.Dropout``. ``"frozen"``: the
-        generators are seeded by (seed, index of the batch) for every step, so that other dropout and noise are fixed.
+        ``"refused"`` (default): a module that draws from torch's generators raises an error, except for ``nn.Dropout``.
+        ``"frozen"``: the generators are seeded by (seed, index of the batch) for every step, so that other dropout and
+        noise are the same whenever the map is applied.
     form
-        ``"auto"``, or ``"loop"`` to have every step taken by the user's own model and optimizer.
+        ``"auto"`` (default), or ``"loop"``: the user's own model and optimizer take every step.
     check
-        Whether `iterates` and `limit` compare three steps with the user's own training loop before they begin. The
-        result is recorded in ``metadata``. Options of the optimizer that are changed after this call are refused there
-        in either case: the step has the former ones.
+        Whether `iterates` and `limit` compare three steps with the user's own training loop before they begin
+        (default: True). The result is recorded in ``metadata``. In either case they refuse an optimizer whose options
+        were changed after this call, because the step has the former ones.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def from_torch(
     Raises
     ------
     ValueError
-        For an optimizer that has already taken steps, is driven by a scheduler, does not cover the parameters that
-        require gradients, or for parts of the model whose randomness cannot be frozen.
+        If the optimizer has already taken steps, is driven by a scheduler, or lacks parameters that require gradients;
+        or if the model has random layers that cannot be frozen.
     TypeError
-        For something else than a module and an optimizer, and for an optimizer whose step needs a closure.
+        If an argument has another type, or the optimizer's step needs a closure.
 
     Examples
     --------
@@ -91,33 +91,33 @@ def from_torch(
     check_module(model)
     if isinstance(optimizer, Optimizer):
         pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=schedule)
-        theirs = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
+        torch_optimizer = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
     else:
         check_optimizer(model, optimizer)
-        pure, theirs = _pure(optimizer, schedule), optimizer
-    reason = why_own_loop(model, loss, theirs)
+        pure, torch_optimizer = _pure(optimizer, schedule), optimizer
+    reason = why_own_loop(model, loss, torch_optimizer)
     if reason is None and pure is None:
-        reason = f"the optimizer is {_with_options(theirs)}"
+        reason = f"the optimizer is {_with_options(torch_optimizer)}"
     if reason is None and form == "loop":
         reason = "form='loop'"
     rate = None if pure is None or pure.schedule.constant else pure.rate
-    vet = None if theirs is not optimizer else functools.partial(check_optimizer, model, theirs)
-    loop = OwnLoop(model, loss, theirs, seed=seed, frozen=frozen)
+    vet = None if torch_optimizer is not optimizer else functools.partial(check_optimizer, model, torch_optimizer)
+    loop = OwnLoop(model, loss, torch_optimizer, seed=seed, frozen=frozen)
     if reason is None:
         assert pure is not None
-        ours = copy.deepcopy(model)
-        freeze_dropout(ours, others=frozen)
-        state = initial_state(ours)
-        for name, value in ours.named_parameters():
+        copied = copy.deepcopy(model)
+        freeze_dropout(copied, others=frozen)
+        state = initial_state(copied)
+        for name, value in copied.named_parameters():
             if not value.requires_grad:
                 state["buffers"][name] = state["parameters"].pop(name)
-        step: TrainingStep | OwnLoopStep = TrainingStep(ours, loss, pure, seed=seed, frozen=frozen)
+        step: TrainingStep | OwnLoopStep = TrainingStep(copied, loss, pure, seed=seed, frozen=frozen)
     else:
         if schedule is not None or rate is not None:
             raise ValueError(
                 f"a schedule is supported for SGD, Adam and AdamW without hooks, not where {reason}; pass schedule=None"
             )
-        step = OwnLoopStep(model, loss, theirs, seed=seed, frozen=frozen)
+        step = OwnLoopStep(model, loss, torch_optimizer, seed=seed, frozen=frozen)
         state = step.loop.start()
         if form == "auto":
             warnings.warn(f"{reason}: {step.slow}", stacklevel=2)
@@ -147,7 +147,7 @@ def _check_arguments(
 
 
 def _of_dropout(model: nn.Module) -> nn.Module:
-    """Return the module's dropout layers without the module, so that what cannot be frozen is refused by its name."""
+    """Return a module with the dropout layers alone, under their names, to find out which of them cannot be frozen."""
     bare = nn.Module()
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
@@ -156,14 +156,14 @@ def _of_dropout(model: nn.Module) -> nn.Module:
 
 
 def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Refuse an optimizer that cannot be replayed, or is not one of all the model's parameters.
+    """Check that an optimizer can be replayed and has exactly the model's parameters.
 
     Raises
     ------
     TypeError
         If its step needs a closure.
     ValueError
-        If it has taken steps, is driven by a scheduler, or lacks parameters of the model or has others.
+        If it has taken steps, is driven by a scheduler, lacks parameters of the model, or has others.
     """
     if isinstance(optimizer, torch.optim.LBFGS):
         raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported; use another")
@@ -195,7 +195,7 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 
 def _with_options(optimizer: torch.optim.Optimizer) -> str:
-    """Return the optimizer's class, and what keeps a known one from being a pure function."""
+    """Return the optimizer's class and, for SGD, Adam and AdamW, the option that prevents a pure function."""
     name = type(optimizer).__name__
     if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         return name
@@ -207,7 +207,7 @@ def _with_options(optimizer: torch.optim.Optimizer) -> str:
 
 
 def _of_torch(optimizer: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the ``torch.optim`` form of an `Optimizer`, which the self-check compares with."""
+    """Return the ``torch.optim`` optimizer that corresponds to an `Optimizer`, for the self-check."""
     rate, decay = optimizer.learning_rate, optimizer.weight_decay
     if optimizer.method in ("sgd", "momentum"):
         momentum, nesterov = optimizer.momentum, optimizer.nesterov
@@ -217,7 +217,7 @@ def _of_torch(optimizer: Optimizer, parameters: list[nn.Parameter]) -> torch.opt
 
 
 def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimizer | None:
-    """Return our form of an optimizer, or None if it has none."""
+    """Return the `Optimizer` that corresponds to a ``torch.optim`` optimizer, or None if there is none."""
     if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         return None
     if len(optimizer.param_groups) != 1:
@@ -225,7 +225,6 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
     group = optimizer.param_groups[0]
     if group.get("maximize") or group.get("amsgrad") or group.get("dampening"):
         return None
-    more: dict[str, Any] = {} if schedule is None else {"schedule": schedule}
     rate, decay = float(group["lr"]), float(group.get("weight_decay", 0))
     if rate <= 0 or any(isinstance(value, torch.Tensor) for value in (group["lr"], *group.get("betas", ()))):
         return None
@@ -236,7 +235,12 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         method = "momentum" if momentum else "sgd"
         nesterov = bool(group["nesterov"])
         return Optimizer(
-            method=method, learning_rate=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, **more
+            method=method,
+            learning_rate=rate,
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=decay,
+            schedule=schedule or Schedule(),
         )
     decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
     a, b = group["betas"]
@@ -246,5 +250,5 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         betas=(float(a), float(b)),
         eps=float(group["eps"]),
         weight_decay=decay,
-        **more,
+        schedule=schedule or Schedule(),
     )

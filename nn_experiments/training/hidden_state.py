@@ -1,14 +1,13 @@
-"""Changes that a training step makes outside of parameters, buffers and the optimizer's state, found by comparing.
+"""Changes that a training step makes outside of parameters, buffers and the optimizer's state.
 
-A counter, a list of losses or a generator of one's own makes T_i depend on how often it was applied. It may matter
-only after thousands of steps, which no comparison of results would see.
+A counter, a list of losses or a random generator can make T_i depend on how often it was applied, perhaps only after
+thousands of steps, which no comparison of results would show.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,37 +19,39 @@ __all__ = ["changed", "hidden_state"]
 
 #: Tensors with more entries than this are compared by their version and address.
 LARGE = 1_000_000
+#: A copy of a value that can be compared with ``==``: its kind, and what it consists of.
+Frozen = tuple[object, ...]
 #: Where a module keeps its buffers.
 _BUFFERS = "_buffers"
 
 
 def hidden_state(
     model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None, *, called: str = "the loss"
-) -> dict[str, Any]:
-    """Return path -> value of everything that a step could change outside of the state of the training.
+) -> dict[str, Frozen]:
+    """Return path -> value for everything that a step could change outside of the training state.
 
     Parameters
     ----------
     model, loss, optimizer
         The user's own objects.
     called
-        What paths call the loss, or another function in its place.
+        The name of the loss, or of another function in its place, in the paths.
     """
     modules = dict(model.named_modules())
     known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
     if optimizer is not None:
         known.add(id(optimizer))
     stop = known | {id(value) for value in model.buffers()}
-    found: dict[str, Any] = {}
+    values: dict[str, Frozen] = {}
     for name, module in modules.items():
-        found[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
-    seen: dict[int, Any] = {}
-    for path, thing in _roots(modules, (called, loss), optimizer, dict(model.named_parameters())):
-        for where, part in reachable(thing, path, stop=stop, seen=seen):
+        values[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
+    seen: dict[int, object] = {}
+    for path, root in _roots(modules, (called, loss), optimizer, dict(model.named_parameters())):
+        for where, part in reachable(root, path, stop=stop, seen=seen):
             value = None if id(part) in stop else _frozen(part)
             if value is not None:
-                found.setdefault(where, value)
-    return found
+                values.setdefault(where, value)
+    return values
 
 
 def _roots(
@@ -73,8 +74,8 @@ def _roots(
                 yield f"hook {k} of {name}", hook
 
 
-def _frozen(part: object) -> tuple[Any, ...] | None:
-    """Return a copy of a thing's value that can be compared with ``==``, or None if it has none of its own."""
+def _frozen(part: object) -> Frozen | None:
+    """Return a copy of an object's value, or None if the object has no value besides its parts."""
     if isinstance(part, torch.Tensor):
         if part.numel() > LARGE or part.layout is not torch.strided or part.is_meta:
             return ("tensor", part._version, tuple(part.shape), id(part))
@@ -97,17 +98,17 @@ def _frozen(part: object) -> tuple[Any, ...] | None:
     return ("none",) if part is None else None
 
 
-def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
-    """Return path -> how it changed, for what differs between two results of `hidden_state`."""
-    found: dict[str, str] = {}
+def changed(before: dict[str, Frozen], after: dict[str, Frozen]) -> dict[str, str]:
+    """Return path -> how the value changed, for all differences between two results of `hidden_state`."""
+    changes: dict[str, str] = {}
     for path in [*before, *(path for path in after if path not in before)]:
-        one, two = before.get(path), after.get(path)
-        if one != two:
-            found[path] = f"{_shown(one)} became {_shown(two)}"
-    return found
+        old, new = before.get(path), after.get(path)
+        if old != new:
+            changes[path] = f"{_shown(old)} became {_shown(new)}"
+    return changes
 
 
-def _shown(value: tuple[Any, ...] | None) -> str:
+def _shown(value: Frozen | None) -> str:
     if value is None:
         return "nothing"
     if value[0] in ("int", "float", "bool", "str", "complex"):
@@ -115,5 +116,5 @@ def _shown(value: tuple[Any, ...] | None) -> str:
     if value[0] == "entries":
         return f"{value[1]} entries"
     return {"none": "None", "generator": "a generator's state", "keys": ", ".join(map(str, value[1:]))}.get(
-        value[0], f"a {value[0]}" if value[0] != "array" else "an array"
+        str(value[0]), f"a {value[0]}" if value[0] != "array" else "an array"
     )

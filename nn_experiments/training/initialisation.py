@@ -1,4 +1,4 @@
-"""Initial parameters, drawn with NumPy by (seed, purpose, layer)."""
+"""Initial parameters, drawn by NumPy generators that are determined by (seed, purpose, layer)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def initialise(
     purpose: str = "initial",
     dtype: torch.dtype | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Return initial parameters by name; the module itself is not touched.
+    """Return initial parameters by name; the module itself is not changed.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def initialise(
     purpose
         ``"initial"``, or ``"second start"`` for the independent start of the coupling diagnostics.
     dtype
-        Of the parameters (default: the module's).
+        Type of the parameters (default: the module's).
 
     Returns
     -------
@@ -47,23 +47,23 @@ def initialise(
     Raises
     ------
     ValueError
-        If the initialisation is unknown, or for a layer of another kind that has parameters of its own.
+        If the initialisation is unknown, or a layer of another kind has parameters.
     """
     check_choice("initialisation", initialisation, INITIALISATIONS)
     parameters: dict[str, torch.Tensor] = {}
     drawn = 0
     for prefix, module in model.named_modules():
-        own = dict(module.named_parameters(recurse=False))
-        if not own:
+        named = dict(module.named_parameters(recurse=False))
+        if not named:
             continue
         if isinstance(module, nn.Linear | nn.Conv2d):
             values = _layer(tuple(module.weight.shape), initialisation, generator(seed, purpose, drawn))
             drawn += 1
         elif isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm | nn.LayerNorm):
-            values = {key: np.full(tuple(p.shape), float(key == "weight")) for key, p in own.items()}
+            values = {key: np.full(tuple(p.shape), float(key == "weight")) for key, p in named.items()}
         else:
             raise ValueError(f"no rule to initialise {type(module).__name__} ({prefix or 'the model itself'})")
-        for key, parameter in own.items():
+        for key, parameter in named.items():
             tensor = torch.from_numpy(np.ascontiguousarray(values[key]))
             parameters[f"{prefix}.{key}" if prefix else key] = tensor.to(dtype or parameter.dtype)
     return parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 __all__ = ["kept_attributes"]
 
@@ -14,13 +13,13 @@ _TENSORS = ("_parameters", "_buffers", "_modules", "state", "param_groups")
 
 
 @contextlib.contextmanager
-def kept_attributes(objects: Iterable[Any]) -> Iterator[None]:
-    """Restore attributes of objects, and entries of lists, dictionaries and sets among them, after the body.
+def kept_attributes(objects: Iterable[object]) -> Iterator[None]:
+    """Restore the attributes of objects, and the entries of lists, dictionaries and sets among them, after the body.
 
     Parameters
     ----------
     objects
-        Modules and optimizers; their parameters, buffers, submodules and the optimizer's state are left alone.
+        Modules and optimizers; their parameters, buffers, submodules and the optimizer's state are not restored.
 
     Examples
     --------
@@ -31,28 +30,31 @@ def kept_attributes(objects: Iterable[Any]) -> Iterator[None]:
     >>> hasattr(model, "calls")
     False
     """
-    kept = [(one, _shallow(one)) for one in objects]
+    before = [(owner.__dict__, _shallow(owner)) for owner in objects]
     try:
         yield
     finally:
-        for one, attributes in kept:
-            _put_back(one.__dict__, attributes)
+        for attributes, saved in before:
+            _restore(attributes, saved)
 
 
-def _shallow(one: object) -> dict[str, tuple[Any, Any]]:
+def _shallow(owner: object) -> dict[str, tuple[object, object]]:
+    """Return attribute -> (value, a copy of its entries if it is a list, dictionary or set)."""
     return {
         key: (value, copy.copy(value) if type(value) in (list, dict, set) else None)
-        for key, value in one.__dict__.items()
+        for key, value in owner.__dict__.items()
         if key not in _TENSORS
     }
 
 
-def _put_back(own: dict[str, Any], kept: dict[str, tuple[Any, Any]]) -> None:
-    for key in own.keys() - kept.keys() - set(_TENSORS):
-        del own[key]
-    for key, (value, content) in kept.items():
-        if own.get(key, kept) is not value:
-            own[key] = value
-        if content is not None:
+def _restore(attributes: dict[str, object], saved: dict[str, tuple[object, object]]) -> None:
+    for key in attributes.keys() - saved.keys() - set(_TENSORS):
+        del attributes[key]
+    for key, (value, entries) in saved.items():
+        if attributes.get(key, saved) is not value:
+            attributes[key] = value
+        if isinstance(value, list) and isinstance(entries, list):
+            value[:] = entries
+        elif isinstance(value, dict | set) and isinstance(entries, dict | set):
             value.clear()
-            value.extend(content) if isinstance(value, list) else value.update(content)
+            value.update(entries)  # type: ignore[arg-type]  # a copy of the same class

@@ -1,9 +1,8 @@
-"""A training step that is the user's own loop: exact for any module, loss and optimizer, and slower."""
+"""A training step that uses the user's own module and optimizer: exact for any of them, but slower."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,11 +17,11 @@ __all__ = ["OwnLoopStep"]
 
 
 class OwnLoopStep(TorchOptimizerStep):
-    """A step of the user's own module, loss and ``torch.optim`` optimizer, whose tensors are exchanged for the state's.
+    """A step of the user's own module, loss and ``torch.optim`` optimizer, whose tensors are replaced by the state's.
 
-    It returns what the usual loop returns, to the last bit: ``optimizer.zero_grad()``,
-    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were.
-    Training mode and the options of the optimizer are those of the time when this was made; do not add or remove hooks
+    It returns what the usual training loop gives, to the last bit: ``optimizer.zero_grad()``,
+    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were before.
+    Training mode and options of the optimizer are those at the time when the step was made; do not add or remove hooks
     or layers afterwards.
 
     Parameters
@@ -30,7 +29,7 @@ class OwnLoopStep(TorchOptimizerStep):
     model, loss, optimizer
         The user's own objects.
     seed
-        Of the dropout masks, and of torch's generators if ``frozen``.
+        Seed of the dropout masks, and of torch's generators if ``frozen``.
     frozen
         Whether torch's generators are seeded by (seed, index of the batch) for each step.
 
@@ -58,14 +57,14 @@ class OwnLoopStep(TorchOptimizerStep):
         self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)
 
     def with_seed(self, seed: int) -> OwnLoopStep:
-        """Return the step whose frozen randomness is that of another seed."""
+        """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.loop = copy.copy(self.loop)
         other.loop.seed = seed
         return other
 
-    def describe(self) -> dict[str, Any]:
-        """Return what decides the step, whatever the seed of its frozen randomness."""
+    def describe(self) -> dict[str, object]:
+        """Return everything that the step depends on, but for the seed of its frozen randomness."""
         return {
             "model": structure(self.model),
             "loss": self.loss,
@@ -74,7 +73,7 @@ class OwnLoopStep(TorchOptimizerStep):
         }
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; the given one is left as it was."""
+        """Return the next state; ``state`` is not changed."""
         with self.loop.holding(state):
             self.loop.once(batch)
             return self.loop.read()

@@ -1,4 +1,4 @@
-"""Losses and accuracies of a user's own model on fixed data, as functions of a training state."""
+"""Losses and accuracies of a user's model on fixed data, as functions of a training state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Data = tuple[torch.Tensor | NDArray, torch.Tensor | NDArray]
 
 @dataclass(frozen=True)
 class _OnData:
-    """A model in evaluation mode with a set of data: calls of the subclasses take a state and give one number."""
+    """A model in evaluation mode with a set of data. Instances of the subclasses map a state to a number."""
 
     model: nn.Module
     inputs: torch.Tensor
@@ -31,12 +31,12 @@ class _OnData:
     rows: int
 
     def outputs(self, state: State, first: int) -> torch.Tensor:
-        """Return the outputs for the rows from ``first`` on, ``rows`` of them or fewer."""
+        """Return the outputs for up to ``rows`` rows, beginning with the row ``first``."""
         inputs = self.inputs[first : first + self.rows]
         return functional_call(self.model, (state["parameters"], state.get("buffers", {})), (inputs,))
 
     def mean(self, state: State, of_rows: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """Return the mean over all rows, in float64, of a function of outputs and targets that is a mean over rows."""
+        """Return the mean over all rows, in float64; ``of_rows`` maps outputs and targets of a slice to its mean."""
         total = torch.zeros((), dtype=torch.float64, device=self.inputs.device)
         with torch.no_grad():
             for first in range(0, len(self.inputs), self.rows):
@@ -52,7 +52,7 @@ class _Loss(_OnData):
     loss: Criterion
 
     def __call__(self, state: State) -> torch.Tensor:
-        """Return it as a float64 scalar."""
+        """Return the mean loss as a float64 scalar."""
         return self.mean(state, lambda outputs, targets: scalar(self.loss(outputs, targets)).reshape(()))
 
 
@@ -61,7 +61,7 @@ class _Accuracy(_OnData):
     """The fraction of rows whose largest output is that of their class."""
 
     def __call__(self, state: State) -> torch.Tensor:
-        """Return it as a float64 scalar."""
+        """Return the fraction as a float64 scalar."""
         return self.mean(state, lambda outputs, targets: (outputs.argmax(-1) == targets).double().mean())
 
 
@@ -97,16 +97,16 @@ def measures(
     Returns
     -------
     dict of str to callable
-        ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy``, those that were asked for: the
-        ``measure=`` of `run` and `iterates`. Each returns a float64 scalar tensor.
+        ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, as far as they were requested, for
+        the argument ``measure=`` of `run` and ``metrics`` of `iterates`. Each returns a float64 scalar tensor.
 
     Raises
     ------
     TypeError
         If the loss does not return one scalar tensor, or the targets of an accuracy are not integers.
     ValueError
-        If there are no data, inputs and targets differ in length, or ``rows`` is less than the number of rows and the
-        loss is not a mean over rows, so that it cannot be put together from slices.
+        If there is no data; if inputs and targets differ in length; or if ``rows`` is less than the number of rows and
+        the loss is not a mean over rows, so that it cannot be computed from slices.
 
     Examples
     --------
@@ -125,15 +125,15 @@ def measures(
     sets = {name: _as_tensors(name, data) for name, data in (("train", train), ("test", test)) if data is not None}
     if not sets:
         raise ValueError("measures needs data: give train=(inputs, targets), test=(inputs, targets), or both")
-    still = copy.deepcopy(model).eval().requires_grad_(False)
-    found: dict[str, Callable[[State], torch.Tensor]] = {}
+    copied = copy.deepcopy(model).eval().requires_grad_(False)
+    functions: dict[str, Callable[[State], torch.Tensor]] = {}
     for name, (inputs, targets) in sets.items():
-        _check_loss(still, loss, inputs, targets, rows)
-        found[f"{name}_loss"] = _Loss(still, inputs, targets, rows, loss)
+        _check_loss(copied, loss, inputs, targets, rows)
+        functions[f"{name}_loss"] = _Loss(copied, inputs, targets, rows, loss)
     for name, (inputs, targets) in sets.items() if accuracy else ():
-        _check_classes(name, still, inputs, targets)
-        found[f"{name}_accuracy"] = _Accuracy(still, inputs, targets, rows)
-    return found
+        _check_classes(name, copied, inputs, targets)
+        functions[f"{name}_accuracy"] = _Accuracy(copied, inputs, targets, rows)
+    return functions
 
 
 def _as_tensors(name: str, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
@@ -146,7 +146,7 @@ def _as_tensors(name: str, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets: torch.Tensor, rows: int) -> None:
-    """Check on the first rows that the loss of a slice is the mean over its parts, where slices will be needed."""
+    """Check on the first rows that the loss of a slice is the mean over its parts, if slices will be needed."""
     few = min(len(inputs), rows, 7)
     x, y = inputs[:few], targets[:few]
     with torch.no_grad():

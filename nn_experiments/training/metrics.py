@@ -1,4 +1,4 @@
-"""Measurements of a state: losses, accuracies, predictions."""
+"""Measurements of a state: losses, accuracies and predictions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = [
     "parameter_norm",
 ]
 
-#: Columns of the tables of results, and what policies record: no metric may have one of these names.
+#: Names of columns in the tables of results, and of what policies record; a metric cannot have one of these names.
 RESERVED = ("seed", "order", "iterate", "gradients", "reset_at", "stopped_at")
 
 
 class Measurement(Protocol):
-    """Several numbers computed together from one state; an engine may batch it over states."""
+    """Several metrics that are computed together from one state; an engine may batch it over states."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Measurement(Protocol):
 
     @property
     def on_batches(self) -> bool:
-        """Whether `__call__` also gets the newest batch B_n and the outermost one (applied last)."""
+        """Whether `__call__` needs the newest batch B_n and the outermost one, whose map is applied last."""
         ...
 
     def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
@@ -65,12 +65,12 @@ class Functions:
 
 
 def check_measurement(argument: str, given: object) -> Measurement:
-    """Return a measurement from what the argument of this name holds: a mapping name -> function, or a `Measurement`.
+    """Return a `Measurement` from the value of an argument: a mapping name -> function, or a `Measurement`.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If the value is neither.
     ValueError
         If a metric has one of the names in `RESERVED`.
     """
@@ -96,11 +96,11 @@ class Evaluation:
     Parameters
     ----------
     model, loss
-        The module and the training loss. The module is evaluated as by ``model.eval()``, and its mode restored.
+        The module and the training loss. The module is evaluated in evaluation mode; afterwards its mode is restored.
     train, test
         (inputs, targets) tensors, evaluated in slices of ``rows``.
     classes
-        Number of classes; 0 leaves accuracies out.
+        Number of classes; with 0, accuracies are not measured.
     rows
         Length of the slices (default: 1000).
     """
@@ -155,11 +155,11 @@ class Evaluation:
         Parameters
         ----------
         outputs_of
-            (inputs, whether they are the same for all states) -> outputs, (B, …), or (E, B, …) of E states.
+            (inputs, whether they are the same for all states) -> outputs, (B, …), or (E, B, …) for E states.
         batches
             The newest and the outermost batch, with a leading axis of length E for several states; None at iterate 0.
         loss, batch_loss
-            Of outputs on the sets, and of outputs on the batches (default: the loss of one state).
+            The losses of outputs on the sets and of outputs on the batches (default: the loss of one state).
 
         Returns
         -------
@@ -167,22 +167,22 @@ class Evaluation:
             Name -> scalar, or (E,), in the order of ``names``.
         """
         loss, batch_loss = loss or self.loss, batch_loss or self.loss
-        found: dict[str, torch.Tensor] = {}
+        values: dict[str, torch.Tensor] = {}
         for part, (inputs, targets) in self.sets.items():
-            total, right, count = 0.0, 0.0, len(inputs)
+            total, correct, count = 0.0, 0.0, len(inputs)
             for k in range(0, count, self.rows):
                 x, y = inputs[k : k + self.rows], targets[k : k + self.rows]
                 outputs = outputs_of(x, True)
                 total = total + loss(outputs, y).double() * len(x)
                 if self.classes:
-                    right = right + (outputs.argmax(-1) == y).sum(-1)
-            found[f"{part}_loss"] = torch.as_tensor(total / count)
+                    correct = correct + (outputs.argmax(-1) == y).sum(-1)
+            values[f"{part}_loss"] = torch.as_tensor(total / count)
             if self.classes:
-                found[f"{part}_accuracy"] = torch.as_tensor(right).double() / count
+                values[f"{part}_accuracy"] = torch.as_tensor(correct).double() / count
         for name, batch in zip(("newest", "outermost"), batches, strict=True):
             if batch is not None:
-                found[f"{name}_batch_loss"] = batch_loss(outputs_of(batch[0], False), batch[1]).double()
-        return {name: found[name] for name in self.names if name in found}
+                values[f"{name}_batch_loss"] = batch_loss(outputs_of(batch[0], False), batch[1]).double()
+        return {name: values[name] for name in self.names if name in values}
 
     def gradient_norm(self, state: State) -> torch.Tensor:
         """Return the norm of the gradient of the loss on the training set, in evaluation mode."""
@@ -208,7 +208,7 @@ def parameter_norm(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 
 def parameter_distance(first: State, second: State) -> float:
-    """Return the Euclidean distance of two states' parameters."""
+    """Return the Euclidean distance of the parameters of two states."""
     other = second["parameters"]
     parts = [(value.detach().double() - other[name].double()).norm() for name, value in first["parameters"].items()]
     return float(torch.stack(parts).norm())

@@ -1,20 +1,22 @@
 """The state of a torch optimizer as a flat dictionary of tensors, and back with the Python type of each number.
 
-A tensor ``state[p][slot]`` of the parameter called ``name`` has the key ``slot:name``. A value that is not a tensor has
-its type in brackets, ``step[int]:name``, since an optimizer that computes ``beta ** step`` in Python would round
-otherwise with a tensor. State that belongs to no parameter has an empty name. An option of a parameter group that steps
-change has the key ``group 0 option[float]:``.
+A tensor ``state[p][slot]`` of the parameter ``name`` has the key ``slot:name``. The key of a value that is not a tensor
+has its type in brackets, ``step[int]:name``, since ``beta ** step`` is rounded differently for a tensor and for a
+number. State that belongs to no parameter has an empty name. An option of a parameter group that steps change has the
+key ``group 0 option[float]:``.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
-__all__ = ["read_slots", "write_slots"]
+__all__ = ["Options", "read_slots", "write_slots"]
+
+#: The options of one parameter group of an optimizer, by name.
+Options = dict[str, object]
 
 _KINDS = {"bool": bool, "int": int, "float": float}
 
@@ -33,7 +35,7 @@ def _encoded(owner: str, slot: str, name: str, value: object) -> tuple[str, torc
     return f"{slot}[{kind}]:{name}", torch.tensor(value, dtype=torch.float64 if kind == "float" else None)
 
 
-def _decoded(key: str, value: torch.Tensor) -> tuple[str, str, Any]:
+def _decoded(key: str, value: torch.Tensor) -> tuple[str, str, torch.Tensor | bool | int | float | None]:
     slot, name = key.split(":", 1)
     if slot.endswith("]"):
         slot, kind = slot[:-1].rsplit("[", 1)
@@ -42,9 +44,9 @@ def _decoded(key: str, value: torch.Tensor) -> tuple[str, str, Any]:
 
 
 def read_slots(
-    optimizer: torch.optim.Optimizer, names: Mapping[int, str], options: list[dict[str, Any]]
+    optimizer: torch.optim.Optimizer, names: Mapping[int, str], options: list[Options]
 ) -> dict[str, torch.Tensor]:
-    """Return the optimizer's state, and the options of its groups that are no longer the given ones.
+    """Return the optimizer's state, and the options of its groups that differ from ``options``.
 
     Parameters
     ----------
@@ -58,34 +60,34 @@ def read_slots(
     Raises
     ------
     TypeError
-        If something in the state is neither a tensor nor a number, with its name.
+        If an entry of the state is neither a tensor nor a number; the message names it.
     """
     owner = type(optimizer).__name__
-    found: dict[str, torch.Tensor] = {}
+    encoded: dict[str, torch.Tensor] = {}
     for key, slots in optimizer.state.items():
         if isinstance(key, torch.Tensor):
             for slot, value in slots.items():
-                found.update([_encoded(owner, str(slot), names[id(key)], value)])
+                encoded.update([_encoded(owner, str(slot), names[id(key)], value)])
         else:
-            found.update([_encoded(owner, str(key), "", slots)])
+            encoded.update([_encoded(owner, str(key), "", slots)])
     for k, (group, first) in enumerate(zip(optimizer.param_groups, options, strict=True)):
         for option, value in group.items():
             if option != "params" and (option not in first or not _same(value, first[option])):
-                found.update([_encoded(owner, f"group {k} {option}", "", value)])
-    return found
+                encoded.update([_encoded(owner, f"group {k} {option}", "", value)])
+    return encoded
 
 
-def _same(one: object, two: object) -> bool:
-    if isinstance(one, torch.Tensor) or isinstance(two, torch.Tensor):
-        return isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor) and torch.equal(one, two)
-    return type(one) is type(two) and one == two
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
+        return isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and torch.equal(a, b)
+    return type(a) is type(b) and a == b
 
 
 def write_slots(
     optimizer: torch.optim.Optimizer,
     named: Mapping[str, torch.Tensor],
-    first: Mapping[Any, Any],
-    options: list[dict[str, Any]],
+    first: Mapping[torch.Tensor, object],
+    options: list[Options],
     values: Mapping[str, torch.Tensor],
 ) -> None:
     """Set an optimizer to its state at the start, and then to what `read_slots` returned.
@@ -103,14 +105,14 @@ def write_slots(
     """
     optimizer.state.clear()
     for key, slots in first.items():
-        own = copy.deepcopy(slots)
-        if isinstance(key, torch.Tensor) and isinstance(own, dict):
-            own = {slot: _as(key, value) for slot, value in own.items()}
-        optimizer.state[key] = own
-    for group, own in zip(optimizer.param_groups, options, strict=True):
-        for option in group.keys() - own.keys() - {"params"}:
+        copied = copy.deepcopy(slots)
+        if isinstance(key, torch.Tensor) and isinstance(copied, dict):
+            copied = {slot: _as(key, value) for slot, value in copied.items()}
+        optimizer.state[key] = copied
+    for group, at_start in zip(optimizer.param_groups, options, strict=True):
+        for option in group.keys() - at_start.keys() - {"params"}:
             del group[option]
-        group.update(copy.deepcopy(own))
+        group.update(copy.deepcopy(at_start))
     for key, value in values.items():
         slot, name, decoded = _decoded(key, value)
         if name:
@@ -123,7 +125,7 @@ def write_slots(
 
 
 def _as(parameter: torch.Tensor, value: object) -> object:
-    """Return a slot in the parameter's present precision if it is of its shape."""
+    """Return a slot of the parameter's shape in the precision that the parameter now has; other slots as they are."""
     if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.is_floating_point():
         return value.to(parameter.dtype)
     return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from nn_experiments.training.choices import METHODS, SCHEDULES, check_choice
 
@@ -22,13 +21,13 @@ class Schedule:
         ``constant``: 1. ``inverse``: 1/(1 + (t−1)/horizon). ``cosine``: ½(1 + cos π(t−1)/horizon) up to the
         horizon, then 0. ``linear``: 1 − (t−1)/horizon up to the horizon, then 0.
     horizon
-        In steps; unused and None for ``constant``.
+        Number of steps; None for ``constant``, which has no horizon.
     warmup
-        The factor is multiplied by min(1, t/warmup); 0 for none.
+        The factor is multiplied by min(1, t/warmup); 0 is no warmup (default).
     index
-        What t is. ``"position"``: the position in the run, innermost 1: map i then has another learning
-        rate in each iterate, and equality of laws holds. ``"batch"``: the index i of the batch: the maps
-        stay fixed.
+        What t is. ``"position"`` (default): the position of the map in the run, counted from 1. Map i then has another
+        learning rate in each iterate, and the forward and backward iterates have one law. ``"batch"``: the index i of
+        the batch, so that the maps are the same in all iterates.
     """
 
     kind: str = "constant"
@@ -77,8 +76,10 @@ class Optimizer:
     ----------
     method
         ``sgd``, ``momentum`` (heavy ball; ``nesterov`` possible), ``adam``, ``adamw``.
-    learning_rate, momentum, betas, eps, weight_decay, nesterov, schedule
-        As in ``torch.optim``; ``adamw`` decouples the weight decay, the others add it to the gradient.
+    learning_rate, momentum, betas, eps, weight_decay, nesterov
+        As in ``torch.optim``. ``adamw`` decouples the weight decay; the others add it to the gradient.
+    schedule
+        Factors on the learning rate (default: constant).
     """
 
     method: str = "sgd"
@@ -108,7 +109,7 @@ class Optimizer:
 
     @property
     def is_plain_sgd(self) -> bool:
-        """Whether a step is θ − h·gradient and nothing else: no momentum, no weight decay, no state."""
+        """Whether a step is θ − h·gradient, without momentum, weight decay and optimizer state."""
         return self.method == "sgd" and not self.weight_decay
 
     @property
@@ -126,6 +127,6 @@ class Optimizer:
         """Return the same optimizer with the learning rate h / (1 + (t−1)/tau)."""
         return dataclasses.replace(self, schedule=Schedule(kind="inverse", horizon=tau))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON of all fields."""
-        return dataclasses.asdict(self) | {"betas": list(self.betas)}
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON-ready data."""
+        return {**dataclasses.asdict(self), "betas": list(self.betas)}

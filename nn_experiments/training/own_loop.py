@@ -1,8 +1,7 @@
-"""The user's own module, loss and optimizer, which hold other tensors during a few steps.
+"""The user's own module, loss and optimizer, used with the tensors of a state for a few steps.
 
-Hooks, closures, parameter groups, shared layers and whatever an optimizer's class does are then those of the user's
-own training loop, since it is that loop. Before and after, everything is as the user has it: his tensors are set aside,
-not written to.
+Hooks, closures, parameter groups, shared layers and every feature of the optimizer's class work as in the user's own
+training loop, since it is that loop. Afterwards the objects have the user's tensors again, which are never written to.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,11 +18,11 @@ from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
 from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
+from nn_experiments.training.step import State
 from nn_experiments.training.torch_randomness import seeded
 
 __all__ = ["OwnLoop"]
 
-State = dict[str, dict[str, torch.Tensor]]
 #: Options of optimizers that say how a step is computed, and not which.
 WITHOUT_EFFECT = ("foreach", "fused", "capturable", "differentiable")
 
@@ -41,10 +39,10 @@ class OwnLoop:
     Parameters
     ----------
     model, loss, optimizer
-        The user's own objects. They are used as they are when this is made: training mode of every submodule, options
-        of every parameter group, state of the optimizer.
+        The user's own objects. Training mode of every submodule, options of every parameter group and state of the
+        optimizer are those at the time of this call.
     seed
-        Of the dropout masks, and of torch's generators if ``frozen``.
+        Seed of the dropout masks, and of torch's generators if ``frozen``.
     frozen
         Whether torch's generators are seeded by (seed, index of the batch) for each step.
     """
@@ -74,13 +72,13 @@ class OwnLoop:
         }
         self.masks = [(m, FrozenDropout(m.p)) for m in self.modules if type(m) is nn.Dropout and 0 < m.p < 1]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return what is copied or pickled.
 
         Raises
         ------
         TypeError
-            If a parameter has a hook, which copies of parameters lose.
+            If a parameter has a hook, since copies of parameters have no hooks.
         """
         for name, p in self.parameters.items():
             if p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None):
@@ -108,18 +106,18 @@ class OwnLoop:
                     )
 
     def start(self) -> State:
-        """Return the state before the first step, copied from the module as it is now."""
-        own = {name: p.detach().clone() for name, p in self.parameters.items()}
+        """Return the state before the first step, a copy of the module's current tensors."""
+        copies = {name: p.detach().clone() for name, p in self.parameters.items()}
         return {
-            "parameters": {name: own[name] for name in self.trained},
+            "parameters": {name: copies[name] for name in self.trained},
             "buffers": {name: value.detach().clone() for name, value in self.model.named_buffers()}
-            | {name: value for name, value in own.items() if name not in self.trained},
+            | {name: value for name, value in copies.items() if name not in self.trained},
             "optimizer": {},
         }
 
     @contextlib.contextmanager
     def holding(self, state: State) -> Iterator[None]:
-        """Make the module and the optimizer hold a state in the body, and restore what they held before."""
+        """Give the module and the optimizer the tensors of a state in the body, and their own tensors after it."""
         tensors = [(p, p.data, p.grad) for p in self.parameters.values()]
         buffers = [(module, dict(module._buffers)) for module in self.modules]
         slots = dict(self.optimizer.state)
@@ -129,21 +127,21 @@ class OwnLoop:
                 self.put(state)
                 yield
         finally:
-            for module, kept in buffers:
+            for module, before in buffers:
                 module._buffers.clear()
-                module._buffers.update(kept)
+                module._buffers.update(before)
             for p, data, grad in tensors:
                 p.grad = None
                 p.data = data
                 p.grad = grad
             self.optimizer.state.clear()
             self.optimizer.state.update(slots)
-            for group, kept in zip(self.optimizer.param_groups, options, strict=True):
+            for group, before in zip(self.optimizer.param_groups, options, strict=True):
                 group.clear()
-                group.update(kept)
+                group.update(before)
 
     def put(self, state: State) -> None:
-        """Make the module and the optimizer hold copies of a state's tensors; call it only while `holding` another."""
+        """Give the module and the optimizer copies of a state's tensors; call it only in the body of `holding`."""
         values = state.get("buffers", {}) | state["parameters"]
         for name, p in self.parameters.items():
             p.grad = None
@@ -161,14 +159,14 @@ class OwnLoop:
         write_slots(self.optimizer, self.parameters, self.first, self.options, state.get("optimizer", {}))
 
     def read(self) -> State:
-        """Return the state held now. Its tensors are those held: read it last, or copy it.
+        """Return the current state. It shares its tensors with the module: read it after the last step, or copy it.
 
         Raises
         ------
         ValueError
-            If the module has other buffers than at the start, with their names.
+            If the module has other buffers than at the start; the message has their names.
         TypeError
-            If the optimizer keeps something that is not a tensor or a number.
+            If the optimizer's state has an entry that is neither a tensor nor a number.
         """
         buffers = {name: value.detach() for name, value in self.model.named_buffers()}
         known = {name for _, _, name in self.buffers}
@@ -186,7 +184,7 @@ class OwnLoop:
         }
 
     def once(self, batch: BatchLike) -> None:
-        """Take one step, as the user's training loop does, on what is held now.
+        """Take one step, as the user's training loop does, on the current tensors.
 
         Raises
         ------
@@ -209,12 +207,12 @@ class OwnLoop:
 
     @contextlib.contextmanager
     def randomness(self, batch: BatchLike) -> Iterator[None]:
-        """Fix the randomness of a step by the index of its batch.
+        """Make the random numbers of a step in the body a function of the index of its batch.
 
         Raises
         ------
         TypeError
-            If the batch carries no index but there is randomness to be fixed.
+            If the step draws random numbers and the batch has no index.
         """
         needed = self.frozen or bool(self.masks) or any(isinstance(m, FrozenDropout) for m in self.modules)
         if needed and not isinstance(batch, Batch):

@@ -1,11 +1,10 @@
-"""Reasons to take steps with the user's own module and optimizer: a pure function would leave something out."""
+"""Reasons to take steps with the user's own module and optimizer, because a pure function would differ from them."""
 
 from __future__ import annotations
 
 import copy
 import sys
 import types
-from typing import Any
 
 import torch
 from torch import nn
@@ -42,7 +41,7 @@ def hook_of(model: nn.Module) -> str | None:
 
 
 def why_own_loop(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
-    """Return why a pure function of parameters and buffers would leave something out, or None if it would not.
+    """Return why a pure function of parameters and buffers would differ from the user's loop, or None.
 
     Parameters
     ----------
@@ -84,12 +83,12 @@ def _of_dtypes(model: nn.Module) -> str | None:
 
 
 def _shared(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
-    """Return how the loss reaches the model or the optimizer, or a module something that is registered elsewhere."""
+    """Return how the loss uses the model or the optimizer, or a module uses what is registered in another one."""
     parts = {id(p) for p in model.parameters()} | {id(b) for b in model.buffers()}
     modules = {id(m) for m in model.modules()}
     if where := reaches(loss, "the loss", {*parts, *modules, id(optimizer)}):
         return f"{where} uses the model or the optimizer"
-    seen: dict[int, Any] = {}
+    seen: dict[int, object] = {}
     for name, module in model.named_modules():
         if type(module).__module__.startswith(("torch.nn.modules", "nn_experiments.")):
             continue

@@ -1,7 +1,7 @@
-"""Policies, as data: backward training that looks at what it has reached (no torch).
+"""Policies: backward training that depends on the iterates themselves (no torch).
 
-An order says beforehand which maps make iterate n. A policy decides on the way, so that its iterates are computed in
-sequence; `nn_experiments.engine.policies` does that.
+An order determines beforehand which maps make iterate n. A policy decides after looking at earlier iterates, so that
+its iterates must be computed in sequence; `nn_experiments.engine.policies` computes them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from contraction.arguments import check_integer
 
 __all__ = ["METRIC_NAME", "Policy", "ResetIfBetter", "StopWhenSettled"]
 
-#: What the name of a metric may be: it becomes part of file names and of the names of curves.
+#: Names of metrics that policies accept: they become part of file names and of the names of curves.
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 class Policy(Protocol):
-    """A rule for where backward words start, or end."""
+    """A rule that decides where a backward run starts again, or where it ends."""
 
     @property
     def name(self) -> str:
@@ -33,24 +33,24 @@ class Policy(Protocol):
         ...
 
     def looks_at(self, last: int) -> list[int]:
-        """Return the iterates up to ``last`` that it decides at."""
+        """Return the iterates up to ``last`` at which the policy decides."""
         ...
 
 
 @dataclass(frozen=True)
 class ResetIfBetter:
-    """Backward, restarted from the iterate reached whenever that is better than the last start (Section 4).
+    """Backward training that restarts from its current iterate whenever that is better than the last start (Section 4).
 
-    Iterate n is T_{m+1} … T_n (iterate m), where m is the last start before n, at first 0. At every multiple of
-    ``every``, iterate n becomes the new start if its metric is better than that of the last one. A metric that is not
-    a number is never better.
+    Iterate n is T_{m+1} … T_n (iterate m), where m is the last start before n; the first start is 0. At every multiple
+    of ``every``, iterate n becomes the new start if its metric is better than that of the last start. A metric that is
+    NaN is never better.
 
     Parameters
     ----------
     metric
-        The name of one of the metrics that are measured.
+        The name of a measured metric.
     every
-        How often the metric is looked at, in steps.
+        The number of steps between two looks at the metric.
     better
         ``"lower"`` (default) or ``"higher"``.
 
@@ -95,17 +95,17 @@ class ResetIfBetter:
 
 @dataclass(frozen=True)
 class StopWhenSettled:
-    """Backward until it has settled; afterwards every iterate is the one that it stopped at, at no further cost.
+    """Backward training until it has settled; later iterates are equal to the last one and cost nothing.
 
-    Settled is what `nn_experiments.limit` calls so, with fresh starts alone: at two successive horizons n = 1, 2, 4, …,
-    iterates n and n + m are at most eps apart, for m = 16, 17 and 33, and nearer than half as far as θ_0 and its image
-    under the further m maps (Euclidean distance of the parameters). It is an estimate, never a certificate. Up to 33
-    maps beyond the last horizon are used.
+    A path has settled if at two successive horizons n = 1, 2, 4, … the iterates n and n + m, for m = 16, 17 and 33, are
+    at most eps apart, and less than half as far apart as θ_0 and its image under the further m maps (Euclidean distance
+    of the parameters). This is the rule of `nn_experiments.limit` without a second start. It is an estimate, never a
+    certificate. It uses up to 33 maps beyond the last horizon.
 
     Parameters
     ----------
     eps
-        Positive.
+        The distance that counts as settled; positive.
 
     Examples
     --------
@@ -129,7 +129,7 @@ class StopWhenSettled:
 
     @property
     def records(self) -> str:
-        """The metric that holds the iterate that it stopped at; n while it goes on."""
+        """The metric that holds the iterate at which the run stopped; n as long as it has not stopped."""
         return "stopped_at"
 
     def looks_at(self, last: int) -> list[int]:

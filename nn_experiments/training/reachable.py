@@ -1,4 +1,4 @@
-"""Objects that a Python object reaches: attributes, closures, containers and globals that a function reads."""
+"""Objects that can be reached from a Python object: attributes, closures, containers and globals of functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 import types
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 
 __all__ = ["LIMIT", "attributes", "methods", "reachable", "reaches"]
 
-#: At most this many things are looked at from one object.
+#: The largest number of objects that are visited from one object.
 LIMIT = 20_000
 
 _OWN = (
@@ -46,32 +45,32 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
-def attributes(one: object) -> Iterator[tuple[str, Any]]:
-    """Yield (name, value) of the attributes of a module, an optimizer or another object that are not torch's own.
+def attributes(owner: object) -> Iterator[tuple[str, object]]:
+    """Yield (name, value) for the attributes of a module, an optimizer or another object that torch did not set itself.
 
-    Attributes of the user's classes are among them, since a step may count there.
+    Attributes of the user's classes are included, since a training step may change those as well.
     """
-    for key, value in list(getattr(one, "__dict__", {}).items()):
-        if key not in _OWN and not (key == "state" and isinstance(one, torch.optim.Optimizer)):
+    for key, value in list(getattr(owner, "__dict__", {}).items()):
+        if key not in _OWN and not (key == "state" and isinstance(owner, torch.optim.Optimizer)):
             yield key, value
-    for kind in _own_classes(one):
+    for kind in _own_classes(owner):
         for key in getattr(kind, "__slots__", ()):
-            if isinstance(key, str) and hasattr(one, key) and not key.startswith("__"):
-                yield key, getattr(one, key)
+            if isinstance(key, str) and hasattr(owner, key) and not key.startswith("__"):
+                yield key, getattr(owner, key)
         for key, value in list(vars(kind).items()):
             if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor)):
                 yield f"{kind.__name__}.{key}", value
 
 
-def _own_classes(one: object) -> list[type]:
-    """Return the classes of an object that are the user's (or another library's), not torch's or Python's."""
+def _own_classes(owner: object) -> list[type]:
+    """Return the classes of an object that are defined by the user or another library, not by torch or Python."""
     others = ("torch", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
-    return [kind for kind in type(one).__mro__ if kind.__module__.split(".")[0] not in others]
+    return [kind for kind in type(owner).__mro__ if kind.__module__.split(".")[0] not in others]
 
 
-def methods(one: object) -> Iterator[tuple[str, types.FunctionType]]:
-    """Yield (name, function) of the methods of a module's or optimizer's own classes."""
-    for kind in _own_classes(one):
+def methods(owner: object) -> Iterator[tuple[str, types.FunctionType]]:
+    """Yield (name, function) for the methods that the user's classes of a module or optimizer define."""
+    for kind in _own_classes(owner):
         for key, value in list(vars(kind).items()):
             function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
             if isinstance(function, types.FunctionType) and key != "__init__":
@@ -79,23 +78,23 @@ def methods(one: object) -> Iterator[tuple[str, types.FunctionType]]:
 
 
 def reachable(
-    one: object, path: str, *, stop: Collection[int] = (), seen: dict[int, Any] | None = None
-) -> Iterator[tuple[str, Any]]:
-    """Yield (path, thing) for what is reached from an object, breadth first, each thing once.
+    root: object, path: str, *, stop: Collection[int] = (), seen: dict[int, object] | None = None
+) -> Iterator[tuple[str, object]]:
+    """Yield (path, object) for everything that can be reached from an object, breadth first, each object once.
 
     Parameters
     ----------
-    one
+    root
         Where to begin.
     path
-        What it is called.
+        The name of the root in the paths.
     stop
-        ``id`` of things that are yielded but not entered.
+        ``id`` of objects that are yielded but whose parts are not visited.
     seen
-        ``id`` -> thing of what earlier calls have yielded, to be left out; what this one yields is added. The things
-        are kept, so that no other one gets an ``id`` of theirs.
+        ``id`` -> object, for objects that earlier calls have yielded and that are left out (default: none). The objects
+        of this call are added. They are kept alive, so that no new object gets the ``id`` of one of them.
     """
-    todo: deque[tuple[str, Any]] = deque([(path, one)])
+    todo: deque[tuple[str, object]] = deque([(path, root)])
     seen = {} if seen is None else seen
     most = len(seen) + LIMIT
     while todo and len(seen) < most:
@@ -111,8 +110,8 @@ def reachable(
             todo.extend(_parts(where, value))
 
 
-def _parts(path: str, value: object) -> Iterator[tuple[str, Any]]:
-    """Yield (path, part) of what an object holds directly."""
+def _parts(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield (path, part) for the direct parts of an object."""
     if isinstance(value, (torch.Tensor, np.ndarray, types.ModuleType, type, *_GENERATORS)):
         return
     if isinstance(value, Mapping):
@@ -130,7 +129,7 @@ def _parts(path: str, value: object) -> Iterator[tuple[str, Any]]:
         yield from _of_object(path, value)
 
 
-def _of_object(path: str, value: object) -> Iterator[tuple[str, Any]]:
+def _of_object(path: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, nn.Module):
         for parts in (value._parameters, value._buffers, value._modules):
             yield from ((f"{path}.{name}", part) for name, part in parts.items() if part is not None)
@@ -139,7 +138,7 @@ def _of_object(path: str, value: object) -> Iterator[tuple[str, Any]]:
     yield from ((f"{path}.{key}", part) for key, part in attributes(value))
 
 
-def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str, object]]:
     if (function.__module__ or "").split(".")[0] in ("torch", "numpy", "nn_experiments"):
         return
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
@@ -156,13 +155,13 @@ def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str,
 
 
 def _names(code: types.CodeType) -> set[str]:
-    found = set(code.co_names)
+    names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found |= _names(constant)
-    return found
+            names |= _names(constant)
+    return names
 
 
-def reaches(one: object, path: str, targets: Collection[int]) -> str | None:
-    """Return the path on which one of some things (by ``id``) is reached from an object, or None."""
-    return next((where for where, thing in reachable(one, path) if id(thing) in targets), None)
+def reaches(root: object, path: str, targets: Collection[int]) -> str | None:
+    """Return the path from an object to the first of some objects, given by their ``id``, or None."""
+    return next((where for where, part in reachable(root, path) if id(part) in targets), None)

@@ -1,4 +1,4 @@
-"""Modules that from_torch refuses before anything runs, with the reason and the remedy."""
+"""Checks of a module that `from_torch` makes before anything runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["check_module", "overlapping"]
 
 
 def check_module(model: nn.Module) -> None:
-    """Refuse a module whose state cannot be exchanged.
+    """Check that the tensors of a module can be replaced by those of a state.
 
     Raises
     ------
     TypeError
-        For scripted and traced modules.
+        If the module is scripted or traced.
     ValueError
-        For parameters without a shape or in shared memory, and if nothing requires gradients.
+        If a parameter has no shape yet, two different tensors share memory, or no parameter requires gradients.
 
     Examples
     --------
@@ -48,15 +48,15 @@ def check_module(model: nn.Module) -> None:
 def overlapping(model: nn.Module) -> tuple[str, str] | None:
     """Return the names of two parameters or buffers that are different tensors in the same memory, or None.
 
-    Only tensors without gaps are looked at; what else shares memory is left to the self-check.
+    Only contiguous tensors are compared; the self-check detects other shared memory.
     """
-    places = sorted(
+    ranges = sorted(
         (value.data_ptr(), value.data_ptr() + value.numel() * value.element_size(), name)
         for name, value in [*model.named_parameters(), *model.named_buffers()]
         if value.layout is torch.strided and value.numel() and value.is_contiguous() and not value.is_meta
     )
     reach, owner = 0, ""
-    for begin, end, name in places:
+    for begin, end, name in ranges:
         if begin < reach:
             return owner, name
         if end > reach:

@@ -1,4 +1,4 @@
-"""The randomness of a run: NumPy generators keyed by (seed, purpose, i). Torch's generators are never used."""
+"""The random numbers of a run: NumPy generators that are determined by (seed, purpose, i); torch's are never used."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["generator"]
 
 
 def generator(seed: int, purpose: str, *position: int) -> np.random.Generator:
-    """Return the generator of one purpose (``"batch"``, ``"initial"``, …) at one position.
+    """Return the generator for a purpose (``"batch"``, ``"initial"``, …) at a position.
 
-    Generators of different names are independent; the same name always gives the same numbers.
+    The same arguments always give the same numbers; other arguments give independent ones.
     """
     key = (zlib.crc32(purpose.encode()), *position)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(check_integer("the seed", seed), spawn_key=key)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -30,13 +29,13 @@ class Sampler:
     Attributes
     ----------
     sampling
-        ``iid``: every image drawn independently and uniformly, with replacement. ``reshuffle``: a new
-        permutation each epoch, batches of an epoch are disjoint (a remainder smaller than a batch is dropped).
-        ``shuffle_once``: the first epoch's permutation repeated.
+        ``iid``: every image is drawn independently and uniformly, with replacement. ``reshuffle``: each epoch has a
+        new permutation, and its batches are disjoint (a remainder smaller than a batch is dropped).
+        ``shuffle_once``: every epoch has the permutation of the first one.
     batch_size, population, seed
-        Images in a batch, images to draw from, and the seed of the run.
+        Number of images per batch, number of images to draw from, and the seed of the run.
     batch_stream
-        ``batch``; another name gives independent batches of the same law (for the distance of two runs).
+        Another name gives independent batches of the same law, for the distance of two runs (default: ``batch``).
 
     Notes
     -----
@@ -70,17 +69,16 @@ class Sampler:
         check_integer("the number of a batch", i, 1)
         if self.sampling == "iid":
             return generator(self.seed, self.batch_stream, int(i)).integers(self.population, size=self.batch_size)
-        epoch, place = divmod(int(i) - 1, self.population // self.batch_size)
+        epoch, position = divmod(int(i) - 1, self.population // self.batch_size)
         if self.sampling == "shuffle_once":
             epoch = 0
-        first = place * self.batch_size
+        first = position * self.batch_size
         return _permutation(self.seed, self.batch_stream, epoch, self.population)[first : first + self.batch_size]
 
-    def describe(self) -> dict[str, Any]:
-        """Return what the sequence of batches depends on, apart from the seed; part of what the run ID is a hash of.
+    def describe(self) -> dict[str, object]:
+        """Return everything but the seed that the sequence of batches depends on; the run ID is a hash of it and more.
 
-        The digest is of the first indices of seed 0, so that a change of NumPy's generators cannot pass
-        unnoticed.
+        The digest is a hash of the first indices for seed 0. It changes if NumPy's generators ever draw other numbers.
         """
         zero = Sampler(self.sampling, self.batch_size, self.population, 0)
         digest = hashlib.sha256(b"".join(zero(i).astype("<i8").tobytes() for i in (1, 2, 3)))

@@ -1,4 +1,4 @@
-"""Checks of the value of a loss: one scalar tensor that depends on the parameters."""
+"""Checks that a loss returns one scalar tensor that depends on the parameters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def check_loss(loss: object) -> None:
-    """Refuse what is not a function of outputs and targets.
+    """Check that a loss is a function.
 
     Raises
     ------
     TypeError
-        If it is a class, with the remedy, or cannot be called.
+        If the loss is a class, or cannot be called.
     """
     if isinstance(loss, type):
         raise TypeError(f"the loss is the class {loss.__name__}: give an instance of it, such as {loss.__name__}()")
@@ -26,12 +26,12 @@ def check_loss(loss: object) -> None:
 
 
 def scalar(value: object) -> torch.Tensor:
-    """Return what the loss returned, a tensor of one entry.
+    """Return the value of a loss if it is a tensor with one entry.
 
     Raises
     ------
     TypeError
-        If it is anything else, with what it is and the remedy.
+        If it is anything else; the message says what to change.
 
     Examples
     --------
@@ -51,12 +51,12 @@ def scalar(value: object) -> torch.Tensor:
 
 
 def trainable(value: torch.Tensor) -> torch.Tensor:
-    """Return a loss that can be differentiated.
+    """Return the value of a loss if it can be differentiated.
 
     Raises
     ------
     TypeError
-        If it depends on no parameter that requires gradients.
+        If it does not depend on a parameter that requires gradients.
     """
     if not value.requires_grad:
         raise TypeError(

@@ -1,4 +1,4 @@
-"""The self-check of a training step: three steps of the user's own loop against the step made from it."""
+"""The self-check of a training step, which compares three steps with three steps of the user's own training loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -31,32 +30,32 @@ WORD = (2, 1, 3)
 _LOOP = "pass form='loop' to from_torch, which takes every step with your own model and optimizer"
 
 
-def word(batches: Batches) -> tuple[tuple[int, ...], list[Any]]:
-    """Return the indices of the maps that are compared, innermost first, and their batches.
+def word(batches: Batches) -> tuple[tuple[int, ...], list[BatchLike]]:
+    """Return the indices of the maps that are compared, in the order in which they are applied, and their batches.
 
-    They are 2, 1 and 3; or 2, 1 and 2 where there is no third batch.
+    They are 2, 1 and 3; or 2, 1 and 2 if there is no third batch.
     """
-    found = [batches(i) for i in WORD[:2]]
+    data = [batches(i) for i in WORD[:2]]
     try:
-        return WORD, [*found, batches(WORD[2])]
+        return WORD, [*data, batches(WORD[2])]
     except (LookupError, ValueError):
-        return (*WORD[:2], WORD[0]), [*found, found[0]]
+        return (*WORD[:2], WORD[0]), [*data, data[0]]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The states that the user's own loop gives.
+    """The states that the user's own training loop computes.
 
     Attributes
     ----------
     indices
-        Of the batches, innermost first.
+        Indices of the batches, in the order in which the maps are applied.
     double
-        Whether all is in float64.
+        Whether the tensors are in float64.
     start, ends
-        The state before the first step, and after each.
+        The state before the first step, and the state after each step.
     limits
-        For each step, the name of a tensor -> how far rounding may take it.
+        For each step, the name of a tensor -> the largest difference that rounding explains.
     """
 
     indices: tuple[int, ...]
@@ -79,19 +78,19 @@ class Unchecked:
 
 
 class SelfCheck:
-    """The objects that from_torch was given, and the check that the step made of them does the same.
+    """The check that a step made of the user's module, loss and optimizer does the same as the user's training loop.
 
     Parameters
     ----------
     loop
         The user's own loop.
     rate
-        (t, index of the batch) -> learning rate, where a schedule sets it; else None.
+        (t, index of the batch) -> learning rate, if a schedule sets it; otherwise None.
     vet
-        Refuses an optimizer that has become unusable since; raises ValueError.
+        Raises ValueError if the optimizer has been used since the step was made (default: None, no check).
     maker, called
-        What messages call the function that has made the step (default: ``from_torch``), and the user's function that
-        is in the loop (default: the loss).
+        The names, in messages, of the function that has made the step (default: ``from_torch``) and of the user's
+        function in the loop (default: the loss).
     """
 
     def __init__(
@@ -105,22 +104,22 @@ class SelfCheck:
     ) -> None:
         self.loop, self.rate, self.vet = loop, rate, vet
         self.maker, self.called = maker, called
-        self.known: list[tuple[Any, str, Any]] = []
+        self.known: list[tuple[Batches, str, str | None]] = []
         self.reference: Reference | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is copied or pickled, without earlier results: batches may not be picklable."""
-        return self.__dict__ | {"known": [], "reference": None}
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is copied or pickled; earlier results are left out, since batches may not be picklable."""
+        return {**self.__dict__, "known": [], "reference": None}
 
     def __call__(self, step: Step, batches: Batches, state0: State) -> str:
-        """Compare three steps of the user's own loop with the step, once per source of batches.
+        """Compare three steps with three steps of the user's own loop, once per source of batches.
 
-        Everything of the user's, and the generators, are as before afterwards.
+        Afterwards the user's objects and the random generators are as they were before.
 
         Returns
         -------
         str
-            What was found, for the record.
+            The result, to be recorded.
 
         Raises
         ------
@@ -135,12 +134,12 @@ class SelfCheck:
         if self.maker == "from_torch":  # a function given to from_loop may change them
             self.loop.check_options()
         before = self.recall(batches, "step")
-        if before:
+        if before is not None and before[0] is not None:
             return before[0]
         if self.vet is not None:
             self.vet()
         start: State = {"parameters": dict(state0["parameters"]), "buffers": dict(state0.get("buffers", {}))}
-        start = {part: {name: value.clone() for name, value in own.items()} for part, own in start.items()}
+        start = {part: {name: value.clone() for name, value in values.items()} for part, values in start.items()}
         start["optimizer"] = {}
         indices, data = word(batches)
         with restored_generators(), self._kept_tensors():
@@ -151,7 +150,7 @@ class SelfCheck:
                 result = "passed in float64"
             except CannotReplay:
                 raise
-            except Exception:  # the module does not allow float64, or what is wrong is not the precision
+            except Exception:  # the module does not allow float64, or the step fails in any precision
                 ends, limits = self._compare(step, start, data)
                 self.reference = Reference(indices, False, start, ends, limits)
                 kind = next((str(v.dtype) for v in start["parameters"].values() if v.is_floating_point()), "")
@@ -159,22 +158,22 @@ class SelfCheck:
         self.remember(batches, "step", result)
         return result
 
-    def recall(self, batches: Batches, what: str) -> tuple[Any] | None:
-        """Return (what was found,) of a step, kernel or engine on a source of batches, or None if nothing is known."""
-        return next(((found,) for known, name, found in self.known if known is batches and name == what), None)
+    def recall(self, batches: Batches, what: str) -> tuple[str | None] | None:
+        """Return (the result,) for a step, kernel or engine on a source of batches, or None if it was not checked."""
+        return next(((result,) for source, name, result in self.known if source is batches and name == what), None)
 
-    def remember(self, batches: Batches, what: str, found: str | None) -> None:
-        """Keep what was found; the same is not checked again."""
-        self.known.append((batches, what, found))
+    def remember(self, batches: Batches, what: str, result: str | None) -> None:
+        """Store a result, so that the check is not repeated."""
+        self.known.append((batches, what, result))
 
     @contextlib.contextmanager
     def _kept_tensors(self) -> Iterator[None]:
-        """Restore plain tensors, such as attributes that are not buffers, that a step changes in place."""
-        own = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
+        """Restore tensors that are no parameters or buffers, such as plain attributes, if a step changes them."""
+        registered = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
         tensors = []
-        for thing in (self.loop.model, self.loop.optimizer, self.loop.loss):
-            for _, part in reachable(thing, "", stop=own):
-                if isinstance(part, torch.Tensor) and id(part) not in own and part.is_leaf:
+        for root in (self.loop.model, self.loop.optimizer, self.loop.loss):
+            for _, part in reachable(root, "", stop=registered):
+                if isinstance(part, torch.Tensor) and id(part) not in registered and part.is_leaf:
                     tensors.append((part, part._version, part.detach().clone()))
         try:
             yield
@@ -184,11 +183,13 @@ class SelfCheck:
                     if tensor._version != version and tensor.shape == value.shape:
                         tensor.copy_(value)
 
-    def _compare(self, step: Step, start: State, data: Sequence[Any]) -> tuple[list[State], list[dict[str, float]]]:
+    def _compare(
+        self, step: Step, start: State, data: Sequence[BatchLike]
+    ) -> tuple[list[State], list[dict[str, float]]]:
         with self.loop.holding(start):
             ends = self._watched(start, data)
             limits = allowances(ends, lambda other: self._run(other, data), start)
-        found, state = [], start
+        states, state = [], start
         for t, batch in enumerate(data, 1):
             try:
                 state = step(state, batch, t)
@@ -197,8 +198,8 @@ class SelfCheck:
                     what = f"at step {t}, your own training loop runs and the training step made of it does not"
                     raise CannotRun(f"{what} ({type(error).__name__}: {error}). To mend it, {_LOOP}") from error
                 raise
-            found.append(state)
-        difference = first_difference(ends, found, limits)
+            states.append(state)
+        difference = first_difference(ends, states, limits)
         if difference:
             t, name, gap, allowed = difference
             raise CannotReplay(
@@ -224,8 +225,8 @@ class SelfCheck:
             cause = "something is carried from one step to the next that is not in the state"
         return f"Likely cause: {cause}. To mend it, {_LOOP}"
 
-    def _run(self, start: State, data: Sequence[Any]) -> list[State]:
-        """Return the states after each step of the user's own loop, read from his module."""
+    def _run(self, start: State, data: Sequence[BatchLike]) -> list[State]:
+        """Return the states after each step of the user's own loop, read from the module."""
         loop = self.loop
         loop.put(start)
         ends: list[State] = []
@@ -248,14 +249,14 @@ class SelfCheck:
                 f"a step adds or removes buffers of the module: {', '.join(sorted(new))}. The state must have the same "
                 "names at every step: register all buffers, with their final shapes, before from_torch"
             )
-        own = {name: p.detach().clone() for name, p in model.named_parameters()}
+        others = {name: p.detach().clone() for name, p in model.named_parameters()}
         return {
-            "parameters": {name: own.pop(name) for name in self.loop.trained},
-            "buffers": {name: value.detach().clone() for name, value in model.named_buffers()} | own,
+            "parameters": {name: others.pop(name) for name in self.loop.trained},
+            "buffers": {name: value.detach().clone() for name, value in model.named_buffers()} | others,
         }
 
-    def _watched(self, start: State, data: Sequence[Any]) -> list[State]:
-        """Run the user's own loop; refuse random draws, and changes outside of the state."""
+    def _watched(self, start: State, data: Sequence[BatchLike]) -> list[State]:
+        """Run the user's own loop; raise an error if it draws random numbers, or changes anything but the state."""
         loop = self.loop
         loop.put(start)
         watched = (loop.model, loop.loss, loop.optimizer)
@@ -277,8 +278,8 @@ class SelfCheck:
             notes.append(hidden_state(*watched, called=self.called))
             ends.append(self._read())
         always = {}
-        for one, two in itertools.pairwise(notes[1:]):
-            always |= changed(one, two)
+        for earlier, later in itertools.pairwise(notes[1:]):
+            always |= changed(earlier, later)
         once = {path: how for path, how in changed(notes[0], notes[1]).items() if path not in always}
         for path in list(always):
             if self._only_written(path, start, data[0], ends[0]):
@@ -304,7 +305,7 @@ class SelfCheck:
         return f"{what}. Draw with torch instead, and pass randomness='frozen' to {self.maker}"
 
     def _only_written(self, path: str, start: State, batch: BatchLike, end: State) -> bool:
-        """Return whether a step writes a tensor attribute of a module without reading it, as for a log."""
+        """Return whether a step writes a tensor attribute of a module but never reads it, as for logging."""
         for name, module in self.loop.model.named_modules():
             key = path.removeprefix(f"the module's {name}." if name else "the module's ")
             value = module.__dict__.get(key) if key != path else None
@@ -320,9 +321,9 @@ class SelfCheck:
         return False
 
     @staticmethod
-    def _attribute(found: dict[str, str], why: str) -> str:
-        path, how = next(iter(found.items()))
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    def _attribute(changes: dict[str, str], why: str) -> str:
+        path, how = next(iter(changes.items()))
+        more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
         return (
             f"{path} is not part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. "
             "Make it a tensor registered with register_buffer, or remove it from the training step"

@@ -1,8 +1,8 @@
-"""One training step as a map of the whole state: ``step(state, batch, t) -> state``, pure and replayable.
+"""A training step as a map of the whole state: ``step(state, batch, t) -> state``, a pure function.
 
-A state is a nested dictionary of tensors: ``{"parameters": {name: …}, "optimizer": {key: …}, "buffers": {…}}``.
-t is the position in the run, innermost 1. The same map T_i at another position differs only through schedules and
-bias corrections; with ``index="batch"`` in the schedule it does not differ at all.
+A state is a nested dictionary of tensors, ``{"parameters": {name: …}, "optimizer": {key: …}, "buffers": {…}}``.
+t is the position of the map in the run; the map that is applied first has t = 1. At another position the same map T_i
+differs only through learning-rate schedules and the bias correction of Adam.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -28,7 +27,9 @@ __all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "che
 
 State = dict[str, dict[str, torch.Tensor]]
 #: (state, batch, position t in the run, counted from 1) -> next state.
-Step = Callable[[State, Any, int], State]
+Step = Callable[[State, BatchLike, int], State]
+#: Gradients by the names of parameters; None where the loss does not depend on the parameter.
+Gradients = dict[str, torch.Tensor | None]
 
 
 def mse(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -41,25 +42,25 @@ LOSSES: dict[str, Criterion] = dict(zip(choices.LOSSES, (mse, nn.functional.cros
 
 
 def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | None = None) -> State:
-    """Return the state before the first step: parameters (default: the model's) and buffers, copied.
+    """Return the state before the first step: copies of parameters (default: the model's) and of the model's buffers.
 
-    The optimizer's state is empty: what it lacks counts as zero.
+    The optimizer's state is empty; missing entries count as zero.
     """
-    own = dict(model.named_parameters()) if parameters is None else dict(parameters)
+    initial = dict(model.named_parameters()) if parameters is None else parameters
     return {
-        "parameters": {name: value.detach().clone() for name, value in own.items()},
+        "parameters": {name: value.detach().clone() for name, value in initial.items()},
         "buffers": {name: value.detach().clone() for name, value in model.named_buffers()},
         "optimizer": {},
     }
 
 
 def check_state(argument: str, state: object) -> State:
-    """Return the state that the argument of this name holds.
+    """Return ``state``, the value of the argument with this name, if it is a state.
 
     Raises
     ------
     TypeError
-        If it is none, with what a state is.
+        If it is not a state; the message says what a state is.
     """
     if not isinstance(state, dict) or not isinstance(state.get("parameters"), Mapping):
         raise TypeError(
@@ -70,7 +71,7 @@ def check_state(argument: str, state: object) -> State:
 
 
 class _Objective(nn.Module):
-    """A module followed by its loss, differentiated and read while the state's tensors are in the module."""
+    """A module followed by its loss, differentiated while the module has the tensors of a state."""
 
     def __init__(self, model: nn.Module, loss: Criterion) -> None:
         super().__init__()
@@ -80,19 +81,19 @@ class _Objective(nn.Module):
 
     def forward(
         self, inputs: torch.Tensor, targets: torch.Tensor, leaves: list[torch.Tensor] | None
-    ) -> tuple[Any, dict[str, torch.Tensor]]:
+    ) -> tuple[torch.Tensor | tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]:
         """Return the gradients of the leaves (the loss, if None) and the buffers after the forward pass.
 
-        The backward pass is within, since activation checkpoints compute the forward pass once more, with the tensors
-        that are then in the module; buffers are read from the module, since a forward pass may replace them.
+        The backward pass is part of it, since activation checkpoints compute the forward pass once more, with the
+        tensors that the module then has. Buffers are read from the module, since a forward pass may replace them.
         """
         value = scalar(self._loss[0](self.model(inputs), targets))
-        found = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
-        return found, dict(self.model.named_buffers()) if self.buffered else {}
+        result = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
+        return result, dict(self.model.named_buffers()) if self.buffered else {}
 
 
 class _Gradients:
-    """Loss and gradients of a module at a state: parameters, buffers and randomness are all arguments."""
+    """Gradients of a module's loss at a state; parameters, buffers and randomness are all arguments."""
 
     def __init__(self, model: nn.Module, loss: Criterion, seed: int, *, frozen: bool = False) -> None:
         for name, module in model.named_modules():
@@ -106,14 +107,14 @@ class _Gradients:
         self.objective = _Objective(model, loss)
         self.random = frozen or any(isinstance(module, FrozenDropout) for module in model.modules())
 
-    def __call__(self, state: State, batch: BatchLike) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-        """Return gradients by name (None for parameters the loss does not depend on) and the buffers afterwards."""
+    def __call__(self, state: State, batch: BatchLike) -> tuple[Gradients, dict[str, torch.Tensor]]:
+        """Return the gradients and the buffers after the forward pass."""
         leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
         with torch.enable_grad(), self.frozen(batch):
-            values = {f"model.{name}": value for own in (leaves, buffers) for name, value in own.items()}
-            found, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
-        return dict(zip(leaves, found, strict=True)), self._kept(buffers, after)
+            values = {f"model.{name}": value for name, value in (leaves | buffers).items()}
+            slopes, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
+        return dict(zip(leaves, slopes, strict=True)), self._detached(buffers, after)
 
     def functional(
         self, state: State, inputs: torch.Tensor, targets: torch.Tensor
@@ -124,12 +125,12 @@ class _Gradients:
             buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
             values = {f"model.{name}": value for name, value in (parameters | buffers).items()}
             value, after = functional_call(self.objective, values, (inputs, targets, None))
-            return value.squeeze(), self._kept(buffers, after)
+            return value.squeeze(), self._detached(buffers, after)
 
         return grad(objective, has_aux=True)(state["parameters"])
 
     @staticmethod
-    def _kept(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _detached(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if not after:
             return before
         return {name: after[name].detach() if name in after else value for name, value in before.items()}
@@ -159,20 +160,21 @@ class TrainingStep:
     loss
         (outputs, targets) -> scalar: a mean over the batch.
     optimizer
-        See `nn_experiments.training.optimizers.Optimizer`; same conventions, hence same numbers, as ``torch.optim``.
+        See `nn_experiments.training.optimizers.Optimizer`. The conventions, and so the numbers, are those of
+        ``torch.optim``.
     seed
-        Of the frozen randomness (dropout masks), which depends on (seed, index of the batch) only.
+        Seed of the frozen randomness (dropout masks), which depends on (seed, index of the batch) only.
     frozen
         Whether torch's generators are seeded by (seed, index of the batch) around the forward pass.
 
     Notes
     -----
-    A parameter on which the loss does not depend is left as it is, without weight decay and momentum, as in
-    ``torch.optim`` parameters whose gradient is None are. Adam counts such steps in ``missed:name``.
+    A parameter on which the loss does not depend is not changed, not even by weight decay or momentum, just as
+    ``torch.optim`` skips parameters whose gradient is None. Adam counts such steps in ``missed:name``.
     """
 
-    #: A `SelfCheck` (or `Unchecked`) if from_torch made the step, or None.
-    self_check: Any = None
+    #: A `SelfCheck` (or `Unchecked`) if `from_torch` made the step, or None.
+    self_check: object = None
 
     def __init__(
         self, model: nn.Module, loss: Criterion, optimizer: Optimizer, *, seed: int = 0, frozen: bool = False
@@ -181,14 +183,14 @@ class TrainingStep:
         self.gradients = _Gradients(model, loss, seed, frozen=frozen)
 
     def with_seed(self, seed: int) -> TrainingStep:
-        """Return the step whose frozen randomness is that of another seed."""
+        """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.gradients = copy.copy(self.gradients)
         other.gradients.seed = seed
         return other
 
-    def describe(self) -> dict[str, Any]:
-        """Return what decides the step, whatever the seed of its frozen randomness."""
+    def describe(self) -> dict[str, object]:
+        """Return everything that the step depends on, but for the seed of its frozen randomness."""
         return {
             "model": structure(self.model),
             "loss": self.loss,
@@ -197,7 +199,7 @@ class TrainingStep:
         }
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; the given one is left as it was."""
+        """Return the next state; ``state`` is not changed."""
         gradients, buffers = self.gradients(state, batch)
         index = batch.index if isinstance(batch, Batch) else t
         if self.optimizer.schedule.index == "batch" and not isinstance(batch, Batch):
@@ -212,7 +214,7 @@ class TrainingStep:
         rate: float | torch.Tensor,
         t: int | torch.Tensor,
     ) -> State:
-        """Return the state after one update; ``rate`` and ``t`` may be tensors, with one entry per ensemble member."""
+        """Return the state after one update; ``rate`` and ``t`` may be tensors with one entry per chain."""
         optimizer = self.optimizer
         old, memory = state["parameters"], state.get("optimizer", {})
         parameters: dict[str, torch.Tensor] = {}
@@ -252,15 +254,15 @@ class TrainingStep:
 
 
 def _unmoved(name: str, memory: Mapping[str, torch.Tensor], *, counted: bool) -> dict[str, torch.Tensor]:
-    """Return what an optimizer keeps of a parameter that has no gradient in this step."""
-    kept = {key: value for key, value in memory.items() if key.split(":", 1)[1] == name}
+    """Return the optimizer's state of a parameter after a step in which the parameter has no gradient."""
+    slots = {key: value for key, value in memory.items() if key.split(":", 1)[1] == name}
     if counted:
-        kept[f"missed:{name}"] = kept.get(f"missed:{name}", torch.tensor(0)) + 1
-    return kept
+        slots[f"missed:{name}"] = slots.get(f"missed:{name}", torch.tensor(0)) + 1
+    return slots
 
 
 class TorchOptimizerStep:
-    """A step of any ``torch.optim`` optimizer, through its state: exact, and slower.
+    """A step of any ``torch.optim`` optimizer, which is constructed again for every step: exact, but slower.
 
     Parameters
     ----------
@@ -271,10 +273,11 @@ class TorchOptimizerStep:
 
     Notes
     -----
-    Optimizers whose step needs a closure (LBFGS) are refused, and so is state that is not tensors or numbers.
+    Optimizers whose step needs a closure (LBFGS) raise a TypeError, and so does optimizer state that consists of
+    anything but tensors and numbers.
     """
 
-    self_check: Any = None
+    self_check: object = None
     slow = "a slower path: torch's own optimizer, rebuilt at every step, without the fast kernels and the ensemble"
 
     def __init__(
@@ -291,18 +294,18 @@ class TorchOptimizerStep:
             raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
 
     def with_seed(self, seed: int) -> TorchOptimizerStep:
-        """Return the step whose frozen randomness is that of another seed."""
+        """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.gradients = copy.copy(self.gradients)
         other.gradients.seed = seed
         return other
 
-    def describe(self) -> dict[str, Any]:
-        """Return what decides the step, whatever the seed of its frozen randomness."""
+    def describe(self) -> dict[str, object]:
+        """Return everything that the step depends on, but for the seed of its frozen randomness."""
         return {"model": structure(self.model), "loss": self.loss, "optimizer": self.make}
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; the given one is left as it was."""
+        """Return the next state; ``state`` is not changed."""
         gradients, buffers = self.gradients(state, batch)
         names = list(state["parameters"])
         leaves = [state["parameters"][name].detach().clone() for name in names]
@@ -314,12 +317,12 @@ class TorchOptimizerStep:
             slope = gradients[name]
             leaf.grad = None if slope is None else slope.detach().clone()
         optimizer.step()
-        kept: dict[str, torch.Tensor] = {}
+        slots: dict[str, torch.Tensor] = {}
         for name, leaf in zip(names, leaves, strict=True):
             for slot, value in optimizer.state[leaf].items():
                 if value is None:
                     continue
                 if not isinstance(value, torch.Tensor | int | float):
                     raise TypeError(f"{type(optimizer).__name__} keeps {slot} as {type(value).__name__}: not supported")
-                kept[f"{slot}:{name}"] = torch.as_tensor(value).detach().clone()
-        return {"parameters": dict(zip(names, leaves, strict=True)), "buffers": buffers, "optimizer": kept}
+                slots[f"{slot}:{name}"] = torch.as_tensor(value).detach().clone()
+        return {"parameters": dict(zip(names, leaves, strict=True)), "buffers": buffers, "optimizer": slots}

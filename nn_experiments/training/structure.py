@@ -1,8 +1,6 @@
-"""What a module is, apart from the values that a state holds: its classes, shapes, modes and attributes."""
+"""The structure of a module without the values of its tensors: classes, shapes, modes and attributes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from torch import nn
 
@@ -11,18 +9,18 @@ from nn_experiments.training.reachable import attributes
 __all__ = ["own_attributes", "structure"]
 
 
-def own_attributes(thing: object) -> dict[str, Any]:
-    """Return the attributes of an object that are not torch's own, by name.
+def own_attributes(owner: object) -> dict[str, object]:
+    """Return the attributes of an object that torch did not set itself, by name.
 
-    Hooks are a list: torch keeps them under numbers that count all hooks of the process.
+    Hooks become a list, since torch keeps them under numbers that count all hooks of the process.
     """
     return {
         name: list(value.values()) if name.endswith("_hooks") and isinstance(value, dict) else value
-        for name, value in sorted(attributes(thing))
+        for name, value in sorted(attributes(owner))
     }
 
 
-def structure(model: nn.Module) -> dict[str, Any]:
+def structure(model: nn.Module) -> dict[str, dict[str, object]]:
     """Return the structure of a module, by the names of its submodules, without the values of its tensors.
 
     Examples
@@ -30,10 +28,10 @@ def structure(model: nn.Module) -> dict[str, Any]:
     >>> structure(nn.Linear(2, 3))[""]["tensors"]["weight"]
     ((3, 2), 'torch.float32', True)
     """
-    found = {}
+    described: dict[str, dict[str, object]] = {}
     for name, module in model.named_modules():
         tensors = {**module._parameters, **module._buffers}
-        found[name] = {
+        described[name] = {
             "class": type(module),
             "training": module.training,
             "tensors": {
@@ -42,4 +40,4 @@ def structure(model: nn.Module) -> dict[str, Any]:
             },
             "attributes": {key: value for key, value in own_attributes(module).items() if value is not module},
         }
-    return found
+    return described

@@ -1,4 +1,4 @@
-"""Torch's random generators, and Python's and NumPy's global ones: detecting draws, and making them repeatable."""
+"""The global random generators of torch, NumPy and Python: detecting draws from them, and making draws repeatable."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias  # Any: a nested dictionary of tensors has no type that torch's functions accept
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
 from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.trees import flatten, leaves
 
 __all__ = [
@@ -31,12 +32,16 @@ __all__ = [
     "tensor_field",
 ]
 
-LossOfParameters = Callable[[Mapping[str, Any], Any], Tensor]
+#: A dictionary of tensors, possibly nested.
+Parameters: TypeAlias = Mapping[str, Any]
+#: A batch: a tensor, or a tuple, list or dictionary of batches.
+Examples: TypeAlias = Any
+LossOfParameters = Callable[[Parameters, Examples], Tensor]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The order, shapes and sizes of the tensors of a nested dictionary, so that it is a vector and back.
+    """Names, order and shapes of the tensors in a nested dictionary, to convert it to a vector and back.
 
     Attributes
     ----------
@@ -50,7 +55,7 @@ class Layout:
     shapes: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any] | nn.Module) -> Layout:
+    def of(cls, parameters: Parameters | nn.Module) -> Layout:
         """Return the layout of a dictionary of tensors, or of a module's parameters.
 
         Raises
@@ -77,7 +82,7 @@ class Layout:
         """d, the number of parameters."""
         return sum(self.sizes)
 
-    def flatten(self, parameters: Mapping[str, Any]) -> Tensor:
+    def flatten(self, parameters: Parameters) -> Tensor:
         """Return the dictionary's tensors as one vector (d,), a copy.
 
         Raises
@@ -93,7 +98,7 @@ class Layout:
         return flatten(tensors[path] for path in self.paths)
 
     def unflatten(self, vector: Tensor) -> dict[str, Any]:
-        """Return the (nested) dictionary of a vector (d,): views, differentiable.
+        """Return the (nested) dictionary for a vector (d,). Its tensors are views, through which gradients flow.
 
         Raises
         ------
@@ -112,7 +117,7 @@ class Layout:
         return result
 
 
-def _floating(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+def _floating(tree: Parameters) -> Iterator[tuple[tuple[str, ...], Tensor]]:
     """Yield (path, tensor) of a nested dictionary of floating point tensors."""
     for path, value in leaves(tree, sequences=False):
         if not (isinstance(value, Tensor) and value.is_floating_point()):
@@ -120,20 +125,20 @@ def _floating(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Tensor
         yield path, value
 
 
-def module_loss(module: nn.Module, criterion: Callable[[Tensor, Any], Tensor]) -> LossOfParameters:
+def module_loss(module: nn.Module, criterion: Criterion) -> LossOfParameters:
     """Return (parameters, (inputs, targets)) ↦ criterion(module(inputs), targets), a function of the parameters alone.
 
-    The module's buffers are used as they stand and are not updated.
+    The module's buffers are used with their current values and are not updated.
 
     Parameters
     ----------
     module
-        Any module; its own parameters are not touched.
+        Any module; its own parameters are not used and not changed.
     criterion
         (outputs, targets) ↦ mean loss, a scalar tensor.
     """
 
-    def loss(parameters: Mapping[str, Any], batch: BatchLike) -> Tensor:
+    def loss(parameters: Parameters, batch: BatchLike) -> Tensor:
         inputs, targets = batch
         return criterion(torch.func.functional_call(module, dict(parameters), (inputs,)), targets)
 
@@ -153,10 +158,7 @@ def batch_coupled_layers(module: nn.Module) -> list[str]:
     ]
 
 
-def split_batch(
-    batch: Any,  # noqa: ANN401 - a tensor, or a tree of tensors whose form the parts have
-    c: int,
-) -> list[Any]:
+def split_batch(batch: Examples, c: int) -> list[Examples]:
     """Return c parts of equal size of a batch: a tensor, or a tuple, list or dictionary of tensors of one length.
 
     Raises
@@ -181,9 +183,9 @@ def split_batch(
 def loss_field(loss: Callable[[Tensor], Tensor]) -> VectorField:
     """Return V = −∇L for a scalar loss of a flat vector, so that 1 + hV is a step of SGD.
 
-    ``jvp`` is forward over reverse, V'(θ)v = −∇²L(θ)v; ``linearize`` differentiates the gradient's graph once
-    more, evaluated once and kept as long as the product is (equal, since ∇²L is symmetric); ``series`` and
-    ``derivative`` are nested forward mode.
+    ``jvp`` is forward over reverse mode, V'(θ)v = −∇²L(θ)v. ``linearize`` evaluates the gradient once and
+    differentiates its graph for each product, which is the same since ∇²L is symmetric; the graph is kept as long as
+    the product function. ``series`` and ``derivative`` are nested forward mode.
 
     Parameters
     ----------
@@ -268,7 +270,7 @@ def _push(function: Callable[[Tensor], Tensor], v: Tensor) -> Callable[[Tensor],
     return lambda x: torch.func.jvp(function, (x,), (v,))[1]
 
 
-def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) -> list[VectorField]:
+def loss_fields(loss: LossOfParameters, batches: Sequence[Examples], layout: Layout) -> list[VectorField]:
     """Return V_i = −∇L_{B_i} on flat vectors, one field per batch; field 0 is the paper's V_1.
 
     Parameters
@@ -281,7 +283,7 @@ def loss_fields(loss: LossOfParameters, batches: Sequence[Any], layout: Layout) 
         The layout of the parameters.
     """
 
-    def on_vector(batch: BatchLike) -> Callable[[Tensor], Tensor]:
+    def on_vector(batch: Examples) -> Callable[[Tensor], Tensor]:
         return lambda vector: loss(layout.unflatten(vector), batch)
 
     return [loss_field(on_vector(batch)) for batch in batches]

@@ -8,8 +8,6 @@ Sums are taken in float32 (in float64 for float64), tap by tap in a fixed order.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -85,7 +83,7 @@ def _scatter_kernel(
     PLACES: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """Add up what all taps say of a block of pixels of one chain."""
+    """Add up the contributions of all taps to a block of pixels of one chain."""
     chain = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * PLACES + tl.arange(0, PLACES)
     c = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
@@ -103,7 +101,7 @@ def _scatter_kernel(
     tl.store(target, total.to(images.dtype.element_ty), mask=known)
 
 
-def _constants(shape: ConvolutionShape) -> dict[str, Any]:
+def _constants(shape: ConvolutionShape) -> dict[str, int]:
     names = ("HEIGHT", "WIDTH", "ROWS", "ACROSS", "KH", "KW", "SH", "SW", "PH", "PW", "DH", "DW")
     values = (*shape.size, *shape.result, *shape.taps, *shape.stride, *shape.padding, *shape.dilation)
     return {**dict(zip(names, values, strict=True)), "PLACES": PLACES, "CHANNELS": CHANNELS}

@@ -1,14 +1,14 @@
 """Convolutions of many chains as batched matrix products of columns (im2col).
 
 Everything here is channels last: images are (B, H, W, E·C) in memory, columns (E, B·places, taps·C), weights
-(E, O, taps·C). Every product reads and writes its tensors where they are, so that nothing is transposed. On a GPU with
-Triton two small kernels gather the columns and add up their gradients; elsewhere the same is done with views.
+(E, O, taps·C). Every product reads and writes its tensors in place, so that nothing is transposed. On a GPU with Triton
+two small kernels gather the columns and add up their gradients; elsewhere views of the images are used.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch.nn import functional as F
@@ -28,13 +28,13 @@ def by_columns(images: torch.Tensor, weight: torch.Tensor, shape: ConvolutionSha
     """
     kind = images.device.type
     if kind != "meta" and torch.is_autocast_enabled(kind):
-        images, weight = (one.to(torch.get_autocast_dtype(kind)) for one in (images, weight))
+        images, weight = (value.to(torch.get_autocast_dtype(kind)) for value in (images, weight))
     with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
         if shape.shared:  # one chain with the outputs of all
             weight = weight.flatten(0, 1)[None]
-        made = _Columns.apply(images, weight, shape)
-    assert isinstance(made, torch.Tensor)
-    return made.permute(0, 3, 1, 2)  # outside of the autograd function, so that later layers may change it in place
+        result = _Columns.apply(images, weight, shape)
+    assert isinstance(result, torch.Tensor)
+    return result.permute(0, 3, 1, 2)  # outside of the autograd function, so that later layers may change it in place
 
 
 def _last(images: torch.Tensor) -> torch.Tensor:
@@ -51,10 +51,20 @@ def _by_chain(images: torch.Tensor, chains: int) -> torch.Tensor:
     return images.flatten(0, 2).unflatten(1, (chains, -1)).transpose(0, 1)
 
 
+class _Context(Protocol):
+    """What torch passes from a forward pass to its backward pass."""
+
+    shape: ConvolutionShape
+    saved_tensors: tuple[torch.Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: torch.Tensor) -> None: ...
+
+
 class _Columns(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any,  # noqa: ANN401 - torch's context takes any attribute
+        ctx: _Context,
         images: torch.Tensor,
         weight: torch.Tensor,
         shape: ConvolutionShape,
@@ -63,15 +73,15 @@ class _Columns(torch.autograd.Function):
         images = _last(images)
         taps = weight.permute(0, 1, 3, 4, 2).reshape(chains, outputs, -1)
         columns = _by_chain(images, chains) if _pointwise(shape) else _gather(images, shape, chains)
-        made = images.new_empty(len(images), *shape.result, chains * outputs)
-        torch.bmm(columns, taps.transpose(1, 2), out=_by_chain(made, chains))
+        result = images.new_empty(len(images), *shape.result, chains * outputs)
+        torch.bmm(columns, taps.transpose(1, 2), out=_by_chain(result, chains))
         ctx.save_for_backward(columns, taps)
         ctx.shape = shape
-        return made
+        return result
 
     @staticmethod
     def backward(  # type: ignore[override]
-        ctx: Any,  # noqa: ANN401 - as in forward
+        ctx: _Context,
         *grads: torch.Tensor,
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         columns, taps = ctx.saved_tensors
@@ -79,8 +89,8 @@ class _Columns(torch.autograd.Function):
         slopes = _by_chain(grads[0].contiguous(), chains)
         of_images = of_weight = None
         if ctx.needs_input_grad[1]:
-            found = torch.bmm(slopes.transpose(1, 2), columns)
-            of_weight = found.unflatten(2, (*shape.taps, -1)).permute(0, 1, 4, 2, 3)
+            products = torch.bmm(slopes.transpose(1, 2), columns)
+            of_weight = products.unflatten(2, (*shape.taps, -1)).permute(0, 1, 4, 2, 3)
         if ctx.needs_input_grad[0]:
             batch, inputs = len(grads[0]), chains * shape.inputs
             if _pointwise(shape):
@@ -111,19 +121,19 @@ def _gather(images: torch.Tensor, shape: ConvolutionShape, chains: int) -> torch
 
 
 def _scatter(columns: torch.Tensor, shape: ConvolutionShape, batch: int) -> torch.Tensor:
-    """Return the sum of the columns' gradients in each place of the images, (B, H, W, E·C)."""
+    """Return the sum of the columns' gradients for each pixel of the images, (B, H, W, E·C)."""
     if _in_triton(columns):
         from nn_experiments.engine.ensemble.column_kernels import scatter
 
         return scatter(columns, shape, batch)
     (height, width), (up, left), (rows, across) = shape.size, shape.padding, shape.result
     chains = len(columns)
-    found = columns.new_zeros(batch, height + 2 * up, width + 2 * left, chains, shape.inputs)
+    padded = columns.new_zeros(batch, height + 2 * up, width + 2 * left, chains, shape.inputs)
     parts = columns.view(chains, batch, rows, across, *shape.taps, shape.inputs).permute(4, 5, 1, 2, 3, 0, 6)
     for i in range(shape.taps[0]):
         for j in range(shape.taps[1]):
             first = i * shape.dilation[0], j * shape.dilation[1]
             ends = (f + s * (n - 1) + 1 for f, s, n in zip(first, shape.stride, shape.result, strict=True))
             down, right = (slice(f, end, s) for f, end, s in zip(first, ends, shape.stride, strict=True))
-            found[:, down, right] += parts[i, j]
-    return found[:, up : up + height, left : left + width].flatten(3)
+            padded[:, down, right] += parts[i, j]
+    return padded[:, up : up + height, left : left + width].flatten(3)

@@ -20,11 +20,11 @@ class ConvolutionShape:
     size
         (height, width) of the images.
     taps, stride, padding, dilation
-        Of the convolution, in both directions.
+        (height, width) of the kernel, and its stride, padding and dilation in both directions.
     groups
-        Groups within one chain.
+        Number of groups within one chain.
     shared
-        Whether all chains see the same images.
+        Whether all chains have the same input images.
     """
 
     batch: int

@@ -1,7 +1,7 @@
 """Many convolutions with different weights at once: the algorithms, and the choice between them.
 
-E chains are side by side in the channels: images are (B, E·C, H, W), or (B, C, H, W) where all chains see the same;
-weights are (E, O, C / groups, height, width). Every way gives (B, E·O, …), the same to rounding.
+The channels of E chains are concatenated: images are (B, E·C, H, W), or (B, C, H, W) if all chains have the same ones;
+weights are (E, O, C / groups, height, width). All ways return (B, E·O, …) and agree to rounding.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def _products(
     """Convolve by patches as columns (im2col) and one batched matrix product."""
     if shape.groups > 1:
         return _grouped(images, weight, bias, shape)
-    found = by_columns(images, weight, shape)
-    return found if bias is None else found + bias.to(found.dtype).flatten()[:, None, None]
+    result = by_columns(images, weight, shape)
+    return result if bias is None else result + bias.to(result.dtype).flatten()[:, None, None]
 
 
 Way = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, ConvolutionShape], torch.Tensor]
@@ -100,8 +100,8 @@ def seconds_of(
 ) -> float:
     """Return the fewest seconds of a forward and backward pass on random tensors; the first call is not counted.
 
-    A way that takes more than twice ``best`` is measured once only. On a GPU what is measured is replayed from a CUDA
-    graph, as sweeps are: what starting kernels from Python takes is not counted.
+    A way that takes more than twice ``best`` is measured only once. On a GPU the passes are replayed from a CUDA graph,
+    as sweeps are, so that the time that Python takes to start kernels is not counted.
     """
     channels = shape.inputs * (1 if shape.shared else chains)
     sizes = shape.outputs, shape.inputs // shape.groups, *shape.taps
@@ -114,9 +114,9 @@ def seconds_of(
     def once() -> None:
         nonlocal slopes
         with torch.enable_grad():
-            made = convolve(way, images, weight, None, shape)
-            slopes = slopes if slopes.numel() else torch.ones_like(made)
-            torch.autograd.grad(made, leaves, slopes)
+            outputs = convolve(way, images, weight, None, shape)
+            slopes = slopes if slopes.numel() else torch.ones_like(outputs)
+            torch.autograd.grad(outputs, leaves, slopes)
 
     def seconds(call: Callable[[], object]) -> float:
         gpu.wait(device)
@@ -151,9 +151,9 @@ def choose_convolution(
     *,
     measure: Callable[..., float] | None = None,
 ) -> str:
-    """Return the fastest way for a shape: by a rule on the CPU; elsewhere it is measured once and kept.
+    """Return the fastest way for a shape: by a rule on the CPU; on a GPU it is measured once and remembered.
 
-    The choice decides last bits: record it with the results, and give it again to repeat them.
+    The last bits of results depend on the choice: record it with them, and pass it again to repeat them.
 
     Parameters
     ----------

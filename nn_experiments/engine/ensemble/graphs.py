@@ -1,14 +1,14 @@
 """Sweeps as CUDA graphs: a sweep is recorded once per size, and replaying it costs one kernel launch.
 
-A sweep of ResNet-18 is about 400 kernels; where few chains are active, starting them from Python takes longer than they
-do.
+A sweep of ResNet-18 is about 400 kernels. If few chains are active, starting the kernels from Python takes longer than
+running them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,7 +17,13 @@ from nn_experiments.engine.ensemble.sweep import Source, Sweep, apply, sweep
 from nn_experiments.engine.gpu import out_of_memory, recorded
 from nn_experiments.training.step import State, TrainingStep
 
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
+
 __all__ = ["EAGER", "Sweeper"]
+
+#: What a recorded sweep depends on: number of chains, whether they share a map, learning rate, shape of the inputs.
+Key = tuple[int, bool, float, torch.Size]
 
 #: Sweeps of one size that run eagerly before one is recorded. Recording takes as long as several sweeps; if every
 #: iterate is measured, each size occurs only sixteen times, which does not pay.
@@ -32,7 +38,7 @@ class Sweeper:
     form, step, wide
         As in `nn_experiments.engine.ensemble.sweep.sweep`.
     state
-        The stacked state. Its tensors are what graphs read and write: they may change, but not be replaced.
+        The stacked state. Graphs read and write its tensors: their values may change, but they must not be replaced.
 
     Attributes
     ----------
@@ -43,9 +49,9 @@ class Sweeper:
     def __init__(self, form: str, step: TrainingStep, state: State, wide: Wide | None) -> None:
         self.form, self.step, self.state, self.wide = form, step, state, wide
         self.refused = self._reason()
-        self._seen: Counter[Any] = Counter()
-        self._graphs: dict[Any, tuple[Callable[[], None], torch.Tensor, torch.Tensor]] = {}
-        self._pool: Any = None
+        self._seen: Counter[Key] = Counter()
+        self._graphs: dict[Key, tuple[Callable[[], None], torch.Tensor, torch.Tensor]] = {}
+        self._pool: _POOL_HANDLE | None = None
 
     def _reason(self) -> str | None:
         if self.form == "vmap":
@@ -77,13 +83,15 @@ class Sweeper:
         own_targets.copy_(targets)
         replay()
 
-    def _record(self, key: tuple[object, ...], now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        own = inputs.clone(), targets.clone()
+    def _record(self, key: Key, now: Sweep, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+        own_inputs, own_targets = inputs.clone(), targets.clone()
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
         try:
             replay = recorded(
-                lambda: apply(self.form, self.step, self.state, now, *own, self.wide), inputs.device, pool=self._pool
+                lambda: apply(self.form, self.step, self.state, now, own_inputs, own_targets, self.wide),
+                inputs.device,
+                pool=self._pool,
             )
         except RuntimeError as error:
             cause = error.__context__ if isinstance(error.__context__, RuntimeError) else error
@@ -94,4 +102,4 @@ class Sweeper:
             else:
                 self.refused = f"{type(cause).__name__}: {str(cause).splitlines()[0]}"
             return
-        self._graphs[key] = replay, *own
+        self._graphs[key] = replay, own_inputs, own_targets

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from nn_experiments.engine.ensemble.stacked_module import Wide
@@ -22,15 +20,15 @@ def _bytes(value: torch.Tensor) -> int:
 
 
 def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch.Tensor) -> int:
-    """Return how many bytes the forward pass of one chain keeps for its backward pass.
+    """Return how many bytes the forward pass of one chain saves for its backward pass.
 
-    The forward pass of two chains is run on tensors without data ("meta"), and what autograd saves is added up, each
-    storage once, parameters left out. This also finds out whether the wide form takes such inputs.
+    The forward pass of two chains is run on tensors without data ("meta"). The storages that autograd saves are added
+    up, each once, without those of parameters and buffers.
 
     Raises
     ------
     CannotWiden
-        If it does not.
+        If the wide form does not take such inputs.
     """
 
     def blank(value: torch.Tensor) -> torch.Tensor:
@@ -38,26 +36,26 @@ def activation_bytes(step: TrainingStep, wide: Wide, state: State, inputs: torch
 
     parameters = {name: blank(value).requires_grad_() for name, value in state["parameters"].items()}
     buffers = {name: blank(value) for name, value in state.get("buffers", {}).items()}
-    own = {id(value.untyped_storage()) for value in (*parameters.values(), *buffers.values())}
-    kept: dict[int, Any] = {}  # storages are held, so that no id is reused
+    given = {id(value.untyped_storage()) for value in (*parameters.values(), *buffers.values())}
+    saved: dict[int, torch.UntypedStorage] = {}  # storages are held, so that no id is reused
 
     def pack(value: torch.Tensor) -> torch.Tensor:
         storage = value.untyped_storage()
-        if id(storage) not in own:
-            kept[id(storage)] = storage
+        if id(storage) not in given:
+            saved[id(storage)] = storage
         return value
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
         wide(parameters, buffers, blank(inputs), shared=False)
-    return sum(storage.nbytes() for storage in kept.values()) // 2
+    return sum(storage.nbytes() for storage in saved.values()) // 2
 
 
 def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> int:
     """Return the peak memory of one chain in bytes.
 
-    While it trains it has weights, buffers, the optimizer's state, activations, and the gradient of its largest layer
-    twice (of all layers, where the optimizer is not plain SGD). When it is done, its state is copied. Where
-    ``activations`` are not counted (None), three times the weights stand for them and the gradients.
+    During training these are the weights, the buffers, the optimizer's state, the activations, and the gradient of the
+    largest layer twice (of all layers, if the optimizer is not plain SGD). At the end the state is copied. If
+    ``activations`` is None, activations and gradients are estimated as three times the weights.
     """
     sizes = [_bytes(value) for value in state["parameters"].values()]
     slots = len(step.optimizer.slots)
@@ -69,10 +67,10 @@ def chain_bytes(step: TrainingStep, state: State, activations: int | None) -> in
 
 
 def fitting(step: TrainingStep, state: State, activations: int | None) -> int:
-    """Return how many chains to run together: what fits into the free memory of a GPU, at least 1; 32 on the CPU."""
-    some = next(iter(state["parameters"].values()))
-    if not some.is_cuda:
+    """Return how many chains to run together: as many as fit into the free memory of a GPU, or 32 on a CPU."""
+    like = next(iter(state["parameters"].values()))
+    if not like.is_cuda:
         return ON_A_CPU
-    free, _ = torch.cuda.mem_get_info(some.device)
-    free += torch.cuda.memory_reserved(some.device) - torch.cuda.memory_allocated(some.device)
+    free, _ = torch.cuda.mem_get_info(like.device)
+    free += torch.cuda.memory_reserved(like.device) - torch.cuda.memory_allocated(like.device)
     return max(1, int(SHARE * free / chain_bytes(step, state, activations)))

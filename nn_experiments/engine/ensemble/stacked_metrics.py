@@ -1,4 +1,4 @@
-"""Measurements of several states at once: in wide form where the module has one, else by ``torch.vmap``."""
+"""Measurements of several states at once: in wide form if the module has one, otherwise by ``torch.vmap``."""
 
 from __future__ import annotations
 
@@ -101,5 +101,5 @@ def _in_wide_form(evaluation: Evaluation, stacked: State, pairs: list[Pair] | No
     with torch.no_grad():
         try:
             return evaluation.from_outputs(outputs_of, pairs or (None, None), loss=on_sets, batch_loss=on_batches)
-        except CannotWiden:  # the shapes of the inputs stand in the way
+        except CannotWiden:  # the wide form does not take inputs of these shapes
             return None

@@ -1,15 +1,14 @@
-"""The batched forward pass of E copies of a module with different weights, side by side in the channels.
+"""The "wide form" of a module: the forward pass of E copies with different weights, whose channels are concatenated.
 
-Activations are (B, E·C, …): chain e has the channels e·C … (e + 1)·C − 1. Convolutions become grouped (or another of
-the ways in `convolutions`), batch norm is one batch norm over E·C channels (exact, running statistics included),
-linear layers are batched products; whatever works entry by entry or image by image works as it is.
+Activations are (B, E·C, …); chain e has the channels e·C … (e + 1)·C − 1. Convolutions become grouped convolutions (or
+another way of `convolutions`), batch norm becomes one batch norm over E·C channels (exact, with running statistics),
+and linear layers become batched products. Operations on single entries or single images need no change.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import fx, nn
@@ -96,7 +95,7 @@ class Wide:
     Raises
     ------
     CannotWiden
-        If it does anything else, with what.
+        If the module does anything else; the message names the layer or operation.
     """
 
     def __init__(self, model: nn.Module, *, way: Callable[[ConvolutionShape, int], str] | None = None) -> None:
@@ -159,8 +158,8 @@ class Wide:
             return f"{kind} with padding {module.padding_mode}, {module.padding}"
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats and not module.momentum:
             return f"{kind} whose running statistics are cumulative means"
-        own = [*module._parameters.items(), *module._buffers.items()]
-        missing = [key for key, value in own if value is not None and f"{name}.{key}" not in known]
+        tensors = [*module._parameters.items(), *module._buffers.items()]
+        missing = [key for key, value in tensors if value is not None and f"{name}.{key}" not in known]
         return f"{name}.{missing[0]} is shared with another layer" if missing else None
 
     def __call__(self, parameters: Values, buffers: Values, inputs: torch.Tensor, *, shared: bool) -> torch.Tensor:
@@ -182,13 +181,13 @@ class Wide:
         """
         chains = len(next(iter(parameters.values())))
         values: Values = {**buffers, **parameters}
-        found: dict[fx.Node, tuple[torch.Tensor, bool]] = {}
+        computed: dict[fx.Node, tuple[torch.Tensor, bool]] = {}
         for node in self.nodes:
             if node.op == "placeholder":
                 # (E, B, C, …) -> (B, E·C, …)
-                found[node] = laid_out(inputs if shared else inputs.transpose(0, 1).flatten(1, 2)), shared
+                computed[node] = laid_out(inputs if shared else inputs.transpose(0, 1).flatten(1, 2)), shared
             elif node.op == "output":
-                result, same = found[node.all_input_nodes[0]]
+                result, same = computed[node.all_input_nodes[0]]
                 if node.args[0] is not node.all_input_nodes[0]:
                     raise CannotWiden("the module returns something else than one tensor")
                 if same:
@@ -196,11 +195,11 @@ class Wide:
                 return result.unflatten(1, (chains, -1)).transpose(0, 1)
             elif node.op == "call_module":
                 name = str(node.target)
-                found[node] = self._layer(name, *found[node.all_input_nodes[0]], values, chains)
+                computed[node] = self._layer(name, *computed[node.all_input_nodes[0]], values, chains)
             else:
-                found[node] = _operation(node, found, chains)
-            for one in self.last[node]:
-                del found[one]
+                computed[node] = _operation(node, computed, chains)
+            for unused in self.last[node]:
+                del computed[unused]
         raise CannotWiden("the module returns nothing")
 
     def _layer(self, name: str, x: torch.Tensor, same: bool, values: Values, chains: int) -> tuple[torch.Tensor, bool]:
@@ -247,29 +246,30 @@ def _widened(x: torch.Tensor, same: bool, chains: int) -> torch.Tensor:
     return x.repeat(1, chains, *[1] * (x.dim() - 2)) if same else x
 
 
-def _operation(node: fx.Node, found: Mapping[fx.Node, Any], chains: int) -> tuple[torch.Tensor, bool]:
-    """Apply an operation that works on wide tensors unchanged; either all of its tensors must be wide, or none."""
-    inputs = [found[one] for one in node.all_input_nodes]
-    same = all(one for _, one in inputs)
-    wide = {
-        one: value if same else _widened(value, own, chains)
-        for one, (value, own) in zip(node.all_input_nodes, inputs, strict=True)
-    }
+def _operation(
+    node: fx.Node, computed: Mapping[fx.Node, tuple[torch.Tensor, bool]], chains: int
+) -> tuple[torch.Tensor, bool]:
+    """Apply an operation that works on wide tensors unchanged; either all of its tensors are wide, or none is."""
+    same = all(computed[source][1] for source in node.all_input_nodes)
+    wide: dict[fx.Node, torch.Tensor] = {}
+    for source in node.all_input_nodes:
+        value, same_value = computed[source]
+        wide[source] = value if same else _widened(value, same_value, chains)
     tensors = list(wide.values())
-    if any(one.dim() < 2 or one.dim() != tensors[0].dim() or one.shape[:2] != tensors[0].shape[:2] for one in tensors):
-        raise CannotWiden(f"{node} joins tensors of shapes {', '.join(str(tuple(one.shape)) for one in tensors)}")
+    if any(x.dim() < 2 or x.dim() != tensors[0].dim() or x.shape[:2] != tensors[0].shape[:2] for x in tensors):
+        raise CannotWiden(f"{node} joins tensors of shapes {', '.join(str(tuple(x.shape)) for x in tensors)}")
     if node.target in ("mean", torch.mean) and tensors[0].dim() != 4:
         raise CannotWiden(f"{node} is a mean of {tensors[0].dim()} axes, not of images")
-    arguments = map_arg(node.args, lambda one: wide[one])
-    options = map_arg(node.kwargs, lambda one: wide[one])
+    arguments = map_arg(node.args, wide.__getitem__)
+    options = map_arg(node.kwargs, wide.__getitem__)
     if node.op == "call_method":
         return getattr(arguments[0], str(node.target))(*arguments[1:], **options), same
     assert callable(node.target)
     return node.target(*arguments, **options), same
 
 
-def _arguments(node: fx.Node, *names: tuple[str, Any]) -> list[Any]:
-    """Return the arguments of an operation after its tensor, by place or name."""
+def _arguments(node: fx.Node, *names: tuple[str, object]) -> list[object]:
+    """Return the arguments of an operation after its tensor, by position or name, with their defaults."""
     return [
         node.args[k] if k < len(node.args) else node.kwargs.get(name, usual) for k, (name, usual) in enumerate(names, 1)
     ]

@@ -1,7 +1,7 @@
 """Forward iterates T_n … T_1 of many starts under the same maps, for several draws, in one ensemble.
 
 A draw is one sequence of maps. Its starts share the maps, so the distances between them are those of a coupling; two
-draws share nothing. What is the same in law for the backward order is in `nn_experiments.results.increments`.
+draws are independent. `nn_experiments.results.increments` says which distances have the same law in the backward order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Draw:
 
 
 class _Batches:
-    """The batches of all draws; asked for (draw, i)."""
+    """The batches of all draws, by index (draw, i)."""
 
     def __init__(self, draws: Sequence[Draw]) -> None:
         self.draws = draws
@@ -71,14 +71,14 @@ def under_the_same_maps(
     at
         The iterates that are wanted, integers of at least 0 in any order.
     ensemble
-        How chains are batched (default: ``Ensemble(chunk=number of chains)``). All chains run together, whatever
-        its chunk.
+        How chains are batched (default: ``Ensemble(chunk=number of chains)``). All chains run together; the chunk is
+        not used.
 
     Yields
     ------
     n, state
-        A stacked state: the starts of the first draw, then those of the second, and so on along the leading axis. It
-        is the one that is trained: measure it before the next n is asked for, and do not keep it.
+        A stacked state: the starts of the first draw, then those of the second, and so on along the leading axis. The
+        next iteration changes it in place: measure it, or copy it, before.
 
     Raises
     ------

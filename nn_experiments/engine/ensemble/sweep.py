@@ -1,45 +1,47 @@
 """One map on many chains at once: MLPs by hand, modules in wide form, and any other module by ``torch.vmap``.
 
-All change the stacked state, whose first ``live`` chains take part, in place.
+All of them change the first ``live`` chains of the stacked state in place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.kernels.layers import layers, why_not_mlp_kernel
-from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import State, TrainingStep
 
 __all__ = ["FORMS", "Source", "Sweep", "apply", "form_of", "sweep"]
 
 FORMS = ("mlp", "wide", "vmap")
-#: Index of a map -> its batch; where chains of several draws run together, an index is (draw, i).
-Source = Callable[[Any], BatchLike]
+#: The index of a map: an integer, or (draw, i) if chains of several draws run together.
+Index = TypeVar("Index")
+#: Index of a map -> its batch.
+Source = Callable[[Index], BatchLike]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Generic[Index]):
     """The maps that the active chains apply.
 
     Attributes
     ----------
-    indices, places
-        Index of the map (what ``batches`` is asked for) and its position t in the run, for each live chain.
+    indices, positions
+        Index of the map (and of its batch) and position t in the run, for each live chain.
     rate
-        The learning rate: a number, or (live,) where it differs between chains.
+        The learning rate: a number, or (live,) if it differs between chains.
     """
 
-    indices: Sequence[Any]
-    places: Sequence[int]
-    rate: Any
+    indices: Sequence[Index]
+    positions: Sequence[int]
+    rate: float | torch.Tensor
 
     @property
     def live(self) -> int:
@@ -51,16 +53,16 @@ class Sweep:
         """Whether all of them apply the same map."""
         return len(set(self.indices)) == 1
 
-    def data(self, batches: Source) -> tuple[torch.Tensor, torch.Tensor]:
+    def data(self, batches: Source[Index]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs and targets, (B, …) each if ``shared``, else (live, B, …)."""
         if self.shared:
             batch = batches(self.indices[0])
             return batch[0], batch[1]
-        found = [batches(i) for i in self.indices]
-        return torch.stack([b[0] for b in found]), torch.stack([b[1] for b in found])
+        several = [batches(i) for i in self.indices]
+        return torch.stack([b[0] for b in several]), torch.stack([b[1] for b in several])
 
 
-def form_of(step: TrainingStep, batches: Source, *, form: str | None = None) -> tuple[str, str]:
+def form_of(step: TrainingStep, batches: Batches, *, form: str | None = None) -> tuple[str, str]:
     """Return the form in which chains of a step are batched, and why each earlier form of `FORMS` cannot run it.
 
     Parameters
@@ -112,7 +114,9 @@ def _why_not_wide(step: TrainingStep) -> str | None:
     return None
 
 
-def sweep(form: str, step: TrainingStep, batches: Source, state: State, now: Sweep, wide: Wide | None) -> None:
+def sweep(
+    form: str, step: TrainingStep, batches: Source[Index], state: State, now: Sweep[Index], wide: Wide | None
+) -> None:
     """Apply one map to the live chains of a stacked state, in place."""
     if step.optimizer.slots and not state["optimizer"]:
         state["optimizer"].update(_empty_memory(step, state["parameters"]))
@@ -149,22 +153,22 @@ def _prefix(state: State, live: int) -> State:
     return {part: {key: value[:live] for key, value in values.items()} for part, values in state.items()}
 
 
-def _vmap(step: TrainingStep, batches: Source, state: State, now: Sweep) -> None:
+def _vmap(step: TrainingStep, batches: Source[Index], state: State, now: Sweep[Index]) -> None:
     """Apply one map to every active chain through ``torch.vmap``, buffers included."""
     if step.gradients.random and not now.shared:
         raise TypeError("frozen dropout needs the same batch in all chains: use engine='step' for this order")
-    some = next(iter(state["parameters"].values()))
+    like = next(iter(state["parameters"].values()))
     inputs, targets = now.data(batches)
-    rates = torch.as_tensor(now.rate, dtype=some.dtype, device=some.device).expand(now.live)
-    t = torch.tensor(now.places, dtype=some.dtype, device=some.device)
+    rates = torch.as_tensor(now.rate, dtype=like.dtype, device=like.device).expand(now.live)
+    t = torch.tensor(now.positions, dtype=like.dtype, device=like.device)
 
-    def one(members: State, x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, position: torch.Tensor) -> State:
+    def once(members: State, x: torch.Tensor, y: torch.Tensor, h: torch.Tensor, position: torch.Tensor) -> State:
         gradients, buffers = step.gradients.functional(members, x, y)
         return step.update(members, gradients, buffers, h, position)
 
     axis = None if now.shared else 0
     with step.gradients.frozen(batches(now.indices[0])):
-        after = torch.vmap(one, in_dims=(0, axis, axis, 0, 0))(_prefix(state, now.live), inputs, targets, rates, t)
+        after = torch.vmap(once, in_dims=(0, axis, axis, 0, 0))(_prefix(state, now.live), inputs, targets, rates, t)
     for part, values in after.items():
         for key, value in values.items():
             state[part][key][: now.live] = value
@@ -175,8 +179,8 @@ def _wide(
 ) -> None:
     """Apply one map to every active chain in wide form.
 
-    Plain SGD changes each parameter as soon as its gradient is there, which is then dropped: there is never a gradient
-    of more than one layer. Nothing later in the backward pass reads a parameter whose gradient is complete.
+    Plain SGD changes each parameter as soon as its gradient is complete and then drops the gradient, so that there are
+    never gradients of more than one layer. Nothing later in the backward pass reads a parameter that has been changed.
     """
     members = _prefix(state, now.live)
     leaves = {name: value.detach().requires_grad_() for name, value in members["parameters"].items()}
@@ -198,11 +202,11 @@ def _wide(
                 leaf.register_post_accumulate_grad_hook(change)
             total.backward()
             return
-        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    some = next(iter(leaves.values()))
-    rates = torch.as_tensor(now.rate, dtype=some.dtype, device=some.device).expand(now.live)
-    t = torch.tensor(now.places, dtype=some.dtype, device=some.device)
-    gradients = dict(zip(leaves, found, strict=True))
+        slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    like = next(iter(leaves.values()))
+    rates = torch.as_tensor(now.rate, dtype=like.dtype, device=like.device).expand(now.live)
+    t = torch.tensor(now.positions, dtype=like.dtype, device=like.device)
+    gradients = dict(zip(leaves, slopes, strict=True))
     after = torch.vmap(lambda own, slopes, h, position: step.update(own, slopes, {}, h, position))(
         members, gradients, rates, t
     )
@@ -216,18 +220,18 @@ def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now
     live, rate = now.live, now.rate
     x = x.flatten(1).expand(live, *x.flatten(1).shape) if now.shared else x.flatten(2)
     y = y.expand(live, *y.shape) if now.shared else y
-    found = layers(step)
-    assert found is not None  # form_of has seen to it
-    depth, relu = found.depth, found.relu
-    weights = [state["parameters"][name][:live] for name, _ in found.names]
-    biases = [state["parameters"][name][:live] for _, name in found.names]
+    known = layers(step)
+    assert known is not None  # otherwise form_of chooses another form
+    depth, relu = known.depth, known.relu
+    weights = [state["parameters"][name][:live] for name, _ in known.names]
+    biases = [state["parameters"][name][:live] for _, name in known.names]
     values = [x]
     for k in range(depth):
         z = torch.baddbmm(biases[k][:, None, :], values[-1], weights[k].transpose(1, 2))
         if k < depth - 1:
             z = z.clamp_(min=0) if relu else z.tanh_()
         values.append(z)
-    if found.squares:
+    if known.squares:
         error = (values[-1] - y) * (2 / y[0].numel())
     else:
         error = torch.softmax(values[-1], 2)

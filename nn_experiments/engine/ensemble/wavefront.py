@@ -1,7 +1,7 @@
-"""The wavefront: many chains at once, on a GPU or wherever that is faster.
+"""The wavefront engine: many chains at once, on a GPU or wherever that is faster.
 
-Segments that start at the same anchor are aligned at their ends. Chain n of the backward order then joins when the
-sweep reaches j = n, and from there on every live chain applies the same T_j.
+Segments that start at the same anchor are aligned at their ends. Chain n of the backward order joins when the sweep
+reaches j = n, and from then on every live chain applies the same T_j.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -31,7 +30,7 @@ __all__ = ["Ensemble", "Stacked", "split", "stack", "wavefront"]
 
 Stacked = State
 
-#: How many states of an ensemble are measured at once (1 if measuring them one by one is faster).
+#: How many states of an ensemble are measured at once.
 TOGETHER = 16
 #: On a GPU, the number of active chains is padded to a multiple of this.
 ON_A_GPU = 16
@@ -41,32 +40,32 @@ MEASURED = 128
 
 @dataclass
 class Ensemble:
-    """How chains of a step are batched; it keeps what it chooses, so that the choice can be recorded and repeated.
+    """How chains of a step are batched; its choices are stored here, so that they can be recorded and repeated.
 
     Attributes
     ----------
     chunk
-        How many chains run together; halved where memory runs out. (default: what the free memory of a GPU holds when
-        it is first needed; 32 on the CPU)
+        How many chains run together; halved if memory runs out (default: as many as the free memory of a GPU holds at
+        the first use; 32 on the CPU).
     form
-        ``mlp``, ``wide`` or ``vmap`` (see `nn_experiments.engine.ensemble.sweep`); (default: the first that can run
-        the step)
+        ``mlp``, ``wide`` or ``vmap``, see `nn_experiments.engine.ensemble.sweep` (default: the first that can run the
+        step).
     convolutions
-        Shape, as text -> way to convolve (see `nn_experiments.engine.ensemble.convolutions`). Shapes that are not in
-        it are measured on a GPU, and added; on the CPU there is a rule.
+        Shape, as text -> way to convolve (see `nn_experiments.engine.ensemble.convolutions`). On a GPU, other shapes
+        are measured and added; on the CPU a rule decides.
     pad
-        The number of active chains is padded to a multiple of this, within the chunk, so that cuDNN, CUDA graphs and
-        the caching allocator see few sizes; padding chains are reset before they are used. (default: 16 on a GPU, 1 on
-        the CPU)
+        The number of active chains is padded to a multiple of this number, within the chunk, so that cuDNN, CUDA graphs
+        and the caching allocator see few sizes (default: 16 on a GPU, 1 on the CPU). Padding chains are reset before
+        they become active.
     together
         How many states are measured at once (default: `TOGETHER`).
     halved
-        The chunks that did not fit.
+        The chunks that did not fit into memory.
     reason
-        Why the form is none of those before it.
+        Why the forms before ``form`` cannot run the step.
     graphs
-        How many CUDA graphs the last chunk's sweeps were replayed from, or why none
-        (see `nn_experiments.engine.ensemble.graphs`).
+        Number of CUDA graphs that the last chunk's sweeps were replayed from, or why there is none (see
+        `nn_experiments.engine.ensemble.graphs`).
     """
 
     chunk: int | None = None
@@ -84,11 +83,16 @@ class Ensemble:
         if unknown:
             raise ValueError(f"unknown way to convolve {min(unknown)!r}; the known ones are {', '.join(WAYS)}")
 
-    def metadata(self) -> dict[str, Any]:
-        """Return the choices that last bits depend on, to be recorded."""
-        more: dict[str, Any] = {"convolutions": dict(self.convolutions)} if self.convolutions else {}
-        more |= {"pad": self.pad} if (self.pad or 1) > 1 else {}
-        return {"chunk": self.chunk, "form": self.form} | more | ({"halved": self.halved} if self.halved else {})
+    def metadata(self) -> dict[str, object]:
+        """Return the choices that the last bits of results depend on, to be recorded."""
+        choices: dict[str, object] = {"chunk": self.chunk, "form": self.form}
+        if self.convolutions:
+            choices["convolutions"] = dict(self.convolutions)
+        if (self.pad or 1) > 1:
+            choices["pad"] = self.pad
+        if self.halved:
+            choices["halved"] = self.halved
+        return choices
 
     def prepare(self, step: TrainingStep, batches: Batches, state: State, first: int) -> Wide | None:
         """Choose the settings that are not given; return the wide form of the step's module if that is the form.
@@ -132,8 +136,8 @@ class Ensemble:
     def _widened(self, step: TrainingStep, state: State, inputs: torch.Tensor) -> Wide:
         """Choose chunk and convolutions; return the wide form.
 
-        The ways to convolve are chosen first, for the chunk that fits if they keep nothing but the images (at most
-        `MEASURED`); ``products`` keep their columns too, so the chunk is then counted again.
+        The ways to convolve are chosen first, for the chunk that fits (at most `MEASURED`) if they save nothing but the
+        images. ``products`` save their columns as well, so the chunk is then computed again.
         """
         shapes: dict[ConvolutionShape, None] = {}
 
@@ -145,8 +149,8 @@ class Ensemble:
         if self.chunk is None:
             self.chunk = fitting(step, state, activations)
             ways = {shape: self._way(shape, state) for shape in shapes}
-            kept = activation_bytes(step, Wide(step.model, way=lambda shape, chains: ways[shape]), state, inputs)
-            self.chunk = fitting(step, state, kept)
+            activations = activation_bytes(step, Wide(step.model, way=lambda shape, chains: ways[shape]), state, inputs)
+            self.chunk = fitting(step, state, activations)
             free()  # the largest tensors of a run were those that convolutions were measured with
         return Wide(step.model, way=lambda shape, live: self._way(shape, state))
 
@@ -173,7 +177,7 @@ def wavefront(
 ) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, iterate n, its segment) for n in increasing order, as `walk` does, with chains batched.
 
-    Where memory runs out (``torch.OutOfMemoryError``), the chunk is halved, with a line on standard error, and the
+    If memory runs out (``torch.OutOfMemoryError``), a line is printed on standard error, the chunk is halved, and the
     chains that did not fit start again.
 
     Parameters
@@ -183,7 +187,7 @@ def wavefront(
     chunk
         How many chains run together; see `Ensemble`. The numbers depend on it in the last bits: record it.
     ensemble
-        All choices, and where those made here are kept; in place of ``chunk``.
+        All choices, in place of ``chunk``; choices that are made here are stored in it.
 
     Yields
     ------
@@ -295,9 +299,9 @@ def stack(start: State, count: int) -> Stacked:
 
 
 class _Chains:
-    """What a wavefront's chunks have in common; on a GPU also the state of a single chain, and its graphs.
+    """What the chunks of a wavefront share: settings and, on a GPU, the state of a single chain with its graphs.
 
-    A forward path is many segments of one chain each, one after the other, which share that state.
+    A forward path consists of many segments of one chain each, which use that state one after the other.
     """
 
     def __init__(self, ensemble: Ensemble, step: TrainingStep, batches: Batches, wide: Wide | None) -> None:
@@ -305,7 +309,7 @@ class _Chains:
         self.single: Sweeper | None = None
 
     def begin(self, start: State, count: int) -> Sweeper | None:
-        """Return what sweeps over ``count`` chains at ``start``, or None if a single chain is to go step by step."""
+        """Return a `Sweeper` for ``count`` chains at ``start``, or None if a single chain is to use the step itself."""
         if count == 1 and self.single is not None:
             _start_over(self.single.state, start, 0, 1)
             return self.single
@@ -319,9 +323,9 @@ class _Chains:
 
 
 def _ends(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked:
-    """Apply segments, sorted by length from the longest, all to the state ``start``; return their ends, stacked.
+    """Apply segments, the longest first, all to the state ``start``; return the states that they end in, stacked.
 
-    They are aligned at their ends: a chain becomes active when as many maps are left as its segment has.
+    They are aligned at their ends: a chain becomes active when the number of maps left is that of its segment.
     """
     sweeper = chains.begin(start, len(segments))
     if sweeper is None:
@@ -331,7 +335,7 @@ def _ends(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked
     active = swept = 0
     for left in range(len(segments[0].indices), 0, -1):
         joined = sum(len(segment.indices) >= left for segment in segments)
-        if active < joined and active < swept:  # the chains that join now were swept along as padding
+        if active < joined and active < swept:  # the chains that join now were used as padding before
             _start_over(sweeper.state, start, active, joined)
         active, swept = joined, min(len(segments), -(-joined // pad) * pad)
         sweeper(chains.batches, _sweep(segments[:active], left, swept - active, chains.step, start))
@@ -339,8 +343,8 @@ def _ends(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked
     return sweeper.state
 
 
-def _sweep(segments: Sequence[Segment], left: int, padding: int, step: TrainingStep, start: State) -> Sweep:
-    """Return what chains with ``left`` maps to go apply; padding chains repeat what the first one does."""
+def _sweep(segments: Sequence[Segment], left: int, padding: int, step: TrainingStep, start: State) -> Sweep[int]:
+    """Return the next maps of chains that have ``left`` maps to go; padding chains apply the map of the first one."""
     done = [len(segment.indices) - left for segment in segments]
     indices = [segment.indices[k] for segment, k in zip(segments, done, strict=True)]
     positions = [segment.before + k + 1 for segment, k in zip(segments, done, strict=True)]
@@ -353,7 +357,7 @@ def _sweep(segments: Sequence[Segment], left: int, padding: int, step: TrainingS
 
 
 def _start_over(state: Stacked, start: State, begin: int, end: int) -> None:
-    """Set chains back to where all start; what the start does not have counts as zero."""
+    """Set chains back to the state ``start``; entries that it lacks are set to zero."""
     for part, values in state.items():
         for key, value in values.items():
             value[begin:end] = start.get(part, {}).get(key, 0)

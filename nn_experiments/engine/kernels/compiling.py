@@ -1,14 +1,13 @@
 """Functions compiled by numba and cached on disk; the key of the cache covers every file with such functions.
 
-Numba keeps a compiled function until the file of *that* function changes. A kernel in one file that calls a function in
-another would go on with the old one after an edit of the other, and results would carry the new revision.
+Numba recompiles a function only if the file of *that* function changes. A kernel in one file that calls a function in
+another one would keep using the old function after an edit of the other file, while results record the new revision.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 import numba
 
@@ -26,7 +25,7 @@ _HASHES: dict[str, str] = {}
 def sources() -> str:
     """Return one hash of the text of all files with compiled functions.
 
-    A function can only call what was defined before, so when it is compiled the files of all that it calls are here.
+    A function can only call functions that were defined before it, so their files are known when it is compiled.
     """
     return hashlib.sha256("".join(sorted(_HASHES.values())).encode()).hexdigest()
 
@@ -41,15 +40,15 @@ if FunctionCache is not None:
 
 
 def compiled(function: Callable) -> Callable:
-    """Compile a function with numba and keep it on disk; a change of any file with compiled functions is noticed.
+    """Compile a function with numba and cache it on disk; it is recompiled if a file with compiled functions changes.
 
-    Sums may be reordered and products fused; NaN and infinity keep their meaning, so that divergence is seen.
+    Sums may be reordered and products fused. NaN and infinity keep their meaning, so that divergence is detected.
     """
     path = function.__code__.co_filename
     if path not in _HASHES:
         with open(path, "rb") as file:
             _HASHES[path] = hashlib.sha256(file.read()).hexdigest()
-    dispatcher: Any = numba.njit(fastmath={"contract", "reassoc", "nsz"}, nogil=True, error_model="numpy")(function)
+    dispatcher = numba.njit(fastmath={"contract", "reassoc", "nsz"}, nogil=True, error_model="numpy")(function)
     if FunctionCache is not None:
-        dispatcher._cache = _Cache(function)
+        dispatcher._cache = _Cache(function)  # pyright: ignore[reportAttributeAccessIssue]
     return dispatcher

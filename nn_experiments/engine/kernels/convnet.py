@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import torch
 from torch import nn
@@ -27,8 +27,8 @@ def convolutional(step: Step) -> TypeGuard[TrainingStep]:
     return any(isinstance(m, nn.Conv2d) for m in step.model.modules())
 
 
-def _last(value: Any) -> Any:  # noqa: ANN401 - a batch's inputs may be anything that the module takes
-    """Return images with channels last in memory, and anything else as it is."""
+def _last(value: torch.Tensor) -> torch.Tensor:
+    """Return images with channels last in memory, and other inputs, which need not be tensors, as they are."""
     if isinstance(value, torch.Tensor) and value.dim() == 4:
         return value.contiguous(memory_format=torch.channels_last)
     return value
@@ -37,15 +37,14 @@ def _last(value: Any) -> Any:  # noqa: ANN401 - a batch's inputs may be anything
 class ChannelsLastKernel:
     """A `TrainingStep` of any module, on a copy of the module whose tensors are the chain's state.
 
-    Plain SGD changes the parameters in place, and small convolutions are matrix products; other rules go through
-    `TrainingStep.update`. Running statistics are the copy's buffers: the forward pass moves them as it does in any
-    training loop.
+    Plain SGD changes the parameters in place, and small convolutions are matrix products; other optimizers go through
+    `TrainingStep.update`. Running statistics are the buffers of the copy, which the forward pass updates.
 
     Attributes
     ----------
     refused
-        None, or why maps go through the step itself from now on: the module's own code does not allow channels last in
-        memory (such as ``x.view(…)`` after a convolution), or a convolution was used in another way than at first.
+        None, or why the step itself is used from now on: the module's code does not allow channels last in memory (such
+        as ``x.view(…)`` after a convolution), or a convolution was called in another way than on the first batch.
     """
 
     name = "channels_last"
@@ -58,11 +57,11 @@ class ChannelsLastKernel:
         self.model = copy.deepcopy(step.model)
         self.plain = step.optimizer.is_plain_sgd
         self.replaced: dict[str, ProductConvolution] | None = None if self.plain else {}
-        own = dict(self.model.named_parameters())
-        self.parameters = {name: value for name, value in own.items() if value.requires_grad}
-        self.constant = {name: value for name, value in own.items() if not value.requires_grad}
+        named = dict(self.model.named_parameters())
+        self.parameters = {name: value for name, value in named.items() if value.requires_grad}
+        self.constant = {name: value for name, value in named.items() if not value.requires_grad}
         known = {id(value): name for name, value in self.model.named_buffers()}
-        self.places = [
+        self.buffers = [
             (module, key, known[id(value)])
             for module in self.model.modules()
             for key, value in module._buffers.items()
@@ -82,9 +81,9 @@ class ChannelsLastKernel:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         else:
             reason = self.refused
-        found = StepKernel(self.step, self.batches).apply(state, indices, before)
+        end = StepKernel(self.step, self.batches).apply(state, indices, before)
         self.refused = reason  # set only now: an error of the module itself is raised by the step above
-        return found
+        return end
 
     def _run(self, state: State, indices: Sequence[int], before: int) -> State:
         for name, parameter in self.parameters.items():
@@ -117,9 +116,9 @@ class ChannelsLastKernel:
         }
 
     def _put_buffers(self, state: State) -> None:
-        """Give the module copies of a state's buffers in place of those that a forward pass may have put there."""
+        """Set the module's buffers to copies of a state's buffers; a forward pass may have replaced them."""
         fresh: dict[str, torch.Tensor] = {}
-        for module, key, name in self.places:
+        for module, key, name in self.buffers:
             if name not in fresh:
                 fresh[name] = state["buffers"][name].detach().clone()
             module._buffers[key] = fresh[name]

@@ -19,9 +19,10 @@ class FlatState:
     Parameters
     ----------
     state
-        It is copied. A parameter that has been without a gradient (``missed:name``) is refused.
+        The state; its tensors are copied. A state in which a step had no gradient for a parameter (``missed:name``)
+        raises a ValueError.
     optimizer
-        What `update` does.
+        The optimizer whose step `update` takes.
 
     Attributes
     ----------
@@ -71,12 +72,12 @@ class FlatState:
         self.vector.addcdiv_(first, scale, value=-rate / (1 - a**t))
 
     def state(self) -> State:
-        """Return the state as it is now, each tensor for itself."""
-        kept = {}
+        """Return the current state, with tensors of its own."""
+        slots = {}
         for slot, vector in self.memory.items():
-            kept |= {f"{slot}:{name}": value.clone() for name, value in self._views(vector).items()}
+            slots |= {f"{slot}:{name}": value.clone() for name, value in self._views(vector).items()}
         return {
             "parameters": {name: value.clone() for name, value in self.parameters.items()},
             "buffers": {},
-            "optimizer": kept,
+            "optimizer": slots,
         }

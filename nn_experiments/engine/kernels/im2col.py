@@ -21,11 +21,11 @@ __all__ = ["OtherUse", "ProductConvolution", "fits", "product_pays", "replace_sm
 
 
 class OtherUse(TrainingInReverseError, RuntimeError):
-    """A convolution that was replaced is used in another way than on the batch that it was replaced for."""
+    """A replaced convolution is called twice, or on images of another size than those that it was replaced for."""
 
 
 def fits(convolution: nn.Conv2d, height: int, width: int) -> bool:
-    """Return whether a convolution on images of this size is done as a product (see `product_pays`)."""
+    """Return whether a convolution on images of this size is computed as a product (see `product_pays`)."""
     plain = convolution.groups == 1 and convolution.dilation == (1, 1) and convolution.padding_mode == "zeros"
     if not plain or isinstance(convolution.padding, str):
         return False
@@ -35,14 +35,14 @@ def fits(convolution: nn.Conv2d, height: int, width: int) -> bool:
 
 
 def product_pays(pixels: int, inputs: int, *, pointwise: bool) -> bool:
-    """Return whether a convolution is faster as a product on a CPU; a rule, so that reruns agree.
+    """Return whether a convolution is faster as a product on a CPU, by a fixed rule, so that reruns agree.
 
     Parameters
     ----------
     pixels
-        Of one image that comes out.
+        Number of pixels of an output image.
     inputs
-        Number of channels that go in.
+        Number of input channels.
     pointwise
         Whether it is a 1×1 convolution without padding.
     """
@@ -50,7 +50,7 @@ def product_pays(pixels: int, inputs: int, *, pointwise: bool) -> bool:
 
 
 def _reach(convolution: nn.Conv2d, size: int, axis: int) -> tuple[int, int, int]:
-    """Return the first tap that meets the image, the one after the last, and the size of the result, along an axis."""
+    """Return the first tap that overlaps the image, the one after the last, and the output's size along an axis."""
     stride, padding, taps = (int(pair[axis]) for pair in _shape(convolution))
     result = (size + 2 * padding - taps) // stride + 1
     met = [t for t in range(taps) if any(0 <= i * stride - padding + t < size for i in range(result))]
@@ -68,7 +68,7 @@ class ProductConvolution(nn.Module):
     Parameters
     ----------
     convolution
-        What it stands for; it keeps its own bias.
+        The convolution that this module replaces; it shares the bias.
     height, width
         Size of the images.
 
@@ -122,10 +122,10 @@ class ProductConvolution(nn.Module):
 def replace_small(
     model: nn.Module, images: torch.Tensor, *, finish: Callable[[torch.Tensor], torch.Tensor] | None = None
 ) -> dict[str, ProductConvolution]:
-    """Replace a module's convolutions where that `fits`, in place; return the new ones by the names of their weights.
+    """Replace the convolutions of a module for which `fits` holds, in place.
 
-    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that is at one place of the
-    module, is called once in a forward pass, and whose weights nothing else in it reads.
+    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that has one name in the module,
+    is called once in a forward pass, and whose weights no other operation reads.
 
     Parameters
     ----------
@@ -141,19 +141,19 @@ def replace_small(
     dict of str to ProductConvolution
         Name of a weight -> the module that now has it.
     """
-    places = [id(module) for _, module in model.named_modules(remove_duplicate=False)]
+    occurrences = [id(module) for _, module in model.named_modules(remove_duplicate=False)]
     owners = [id(p) for _, p in model.named_parameters(remove_duplicate=False)]
-    found = {
+    candidates = {
         name: module
         for name, module in model.named_modules()
         if type(module) is nn.Conv2d
         and "forward" not in vars(module)
-        and places.count(id(module)) == 1
+        and occurrences.count(id(module)) == 1
         and owners.count(id(module.weight)) == 1
         and (module.bias is None or owners.count(id(module.bias)) == 1)
         and hook_of(module) is None
     }
-    sizes: dict[str, list[tuple[int, ...]]] = {name: [] for name in found}
+    sizes: dict[str, list[tuple[int, ...]]] = {name: [] for name in candidates}
 
     def watch(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
         def seen(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
@@ -161,7 +161,7 @@ def replace_small(
 
         return seen
 
-    hooks = [module.register_forward_pre_hook(watch(name)) for name, module in found.items()]
+    hooks = [module.register_forward_pre_hook(watch(name)) for name, module in candidates.items()]
     try:
         with torch.enable_grad():
             outputs = model(images)
@@ -171,21 +171,22 @@ def replace_small(
             hook.remove()
     readers = _readers(outputs)
     new: dict[str, ProductConvolution] = {}
-    for name, convolution in found.items():
+    for name, convolution in candidates.items():
         if len(sizes[name]) != 1 or len(sizes[name][0]) != 2 or readers.get(id(convolution.weight), 0) > 1:
             continue
         height, width = sizes[name][0]
         if fits(convolution, height, width):
             new[f"{name}.weight"] = ProductConvolution(convolution, height, width)
-            parent, _, own = name.rpartition(".")
+            parent, _, key = name.rpartition(".")
             if name:
-                setattr(model.get_submodule(parent), own, new[f"{name}.weight"])
+                setattr(model.get_submodule(parent), key, new[f"{name}.weight"])
     return new
 
 
 def _readers(outputs: object) -> Counter[int]:
-    """Return ``id`` of a parameter -> number of operations that read it on the way to some outputs."""
-    todo = [one.grad_fn for one in tree_leaves(outputs) if isinstance(one, torch.Tensor) and one.grad_fn is not None]
+    """Return ``id`` of a parameter -> number of operations that read it on the way to the outputs."""
+    tensors = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+    todo = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
     seen = set(todo)
     count: Counter[int] = Counter()
     while todo:

@@ -1,4 +1,4 @@
-"""Which steps train linear layers with ReLU or tanh between them, as the hand-written kernels do."""
+"""Recognises the steps that the hand-written kernels can run: linear layers with ReLU or tanh between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES = {torch.float32, torch.float64}
 
 @dataclass(frozen=True)
 class Layers:
-    """What a hand-written kernel needs to know of a step.
+    """What a hand-written kernel needs to know about a step.
 
     Attributes
     ----------
@@ -55,10 +55,10 @@ def why_not_mlp_kernel(step: Step, batches: Batches, *, plain: bool = True) -> s
     plain
         Whether the kernel can only run plain SGD.
     """
-    found = layers_of(step, batches)
-    if isinstance(found, str):
-        return found
-    assert isinstance(step, TrainingStep)  # layers_of has seen to it
+    known = layers_of(step, batches)
+    if isinstance(known, str):
+        return known
+    assert isinstance(step, TrainingStep)  # otherwise layers_of returns a reason
     if plain and not step.optimizer.is_plain_sgd:
         return f"its optimizer is {step.optimizer.method}, not plain SGD"
     return None
@@ -76,25 +76,25 @@ def layers_of(step: Step, batches: Batches) -> Layers | str:
         return "its batches are not ArrayBatches"
     assert isinstance(step, TrainingStep)  # for type checkers, which do not follow type(step)
     model = step.model
-    found = layers(step)
-    if found is None:
+    known = layers(step)
+    if known is None:
         return "it is not a module of linear layers with ReLU or tanh between them, with mse or cross_entropy as loss"
     if hook_of(model):
         return "its module has hooks"
-    own = dict(model.named_parameters(remove_duplicate=False))
-    expected = {name for pair in found.names for name in pair}
-    if set(own) != expected or len({id(p) for p in own.values()}) < len(own):
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    expected = {name for pair in known.names for name in pair}
+    if set(parameters) != expected or len({id(p) for p in parameters.values()}) < len(parameters):
         return "its module has layers without bias or with shared parameters"
-    if not all(p.requires_grad for p in own.values()):
+    if not all(p.requires_grad for p in parameters.values()):
         return "its module has parameters that do not require gradients"
-    dtypes = {p.dtype for p in own.values()}
+    dtypes = {p.dtype for p in parameters.values()}
     if len(dtypes) > 1 or not dtypes <= DTYPES:
         return f"its parameters are of the type {', '.join(sorted(map(str, dtypes)))}"
-    return _why_not_batches(batches(1), len(own[found.names[-1][1]]), found) or found
+    return _why_not_batches(batches(1), len(parameters[known.names[-1][1]]), known) or known
 
 
 def layers(step: TrainingStep) -> Layers | None:
-    """Return the layers of a step's module, or None; whether the kernels can run it is asked by `layers_of`."""
+    """Return the layers of a step's module, or None; `layers_of` also checks whether the kernels can run the step."""
     names, activations, flattens = _parts(step.model)
     squares = _squares(step.loss)
     return Layers(names, activations != {nn.Tanh}, squares, flattens) if names and squares is not None else None
@@ -141,11 +141,11 @@ def _squares(loss: object) -> bool | None:
     return None
 
 
-def _why_not_batches(batch: BatchLike, outputs: int, found: Layers) -> str | None:
-    inputs, targets, squares = batch[0], batch[1], found.squares
+def _why_not_batches(batch: BatchLike, outputs: int, known: Layers) -> str | None:
+    inputs, targets, squares = batch[0], batch[1], known.squares
     if not isinstance(inputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
         return "its batches are not tensors"
-    if inputs.dtype not in DTYPES or (inputs.ndim != 2 and not found.flattens):
+    if inputs.dtype not in DTYPES or (inputs.ndim != 2 and not known.flattens):
         return f"its inputs are {inputs.dtype} of {inputs.ndim} axes"
     if squares and (targets.dtype != inputs.dtype or targets.shape != (len(inputs), outputs)):
         return f"its targets have the shape {tuple(targets.shape)}, and its outputs {(len(inputs), outputs)}"

@@ -1,4 +1,4 @@
-"""Kernels: how a run of maps is applied to one state. One thread a process, one chain at a time."""
+"""Kernels, which apply a sequence of maps to one state: one thread per process, one chain at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Kernel(Protocol):
     Attributes
     ----------
     name
-        Recorded with the results: kernels agree to rounding, the same kernel agrees bitwise.
+        Recorded with the results. Two kernels agree to rounding; a kernel agrees with itself bitwise.
     refused
         Why the step itself ran in place of the kernel, or None. It is set while maps are applied.
     """
@@ -38,7 +38,7 @@ class Kernel(Protocol):
 
 
 class StepKernel:
-    """Any step function, one map after the other."""
+    """The step function itself, called once per map."""
 
     name = "step"
     refused: str | None = None
@@ -54,7 +54,7 @@ class StepKernel:
 
 
 class Table:
-    """Batches B_1 … B_m stacked in memory, grown when a larger index is asked for; never one that nobody asked for."""
+    """Batches B_1 … B_m stacked in memory; the table grows to the largest index that has been requested."""
 
     def __init__(self, batches: ArrayBatches, *, outputs: int) -> None:
         self.batches, self.outputs = batches, outputs
@@ -62,12 +62,12 @@ class Table:
         self.size = 0
 
     def grow(self, largest: int, dtype: torch.dtype) -> None:
-        """Make the table hold B_1 … B_largest; what its tensors have beyond that is room to grow, not data.
+        """Extend the table to B_1 … B_largest; further rows of its tensors are reserved memory, not data.
 
         Raises
         ------
         TypeError
-            If the inputs are not of the type of the parameters.
+            If the inputs and the parameters have different types.
         ValueError
             If a label is not one of the outputs.
         """
@@ -103,25 +103,25 @@ def _check(inputs: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype, outp
 
 
 class MLPKernel:
-    """Linear layers trained by hand: products and updates in place, no autograd.
+    """Linear layers trained without autograd: products and updates in place.
 
-    With plain SGD there are no gradient buffers either. For each layer, from the last to the first: the error of the
-    layer below is taken with the old weights, then W ← W − h δᵀa in one ``addmm_``. With another optimizer, all
-    gradients are in one vector, which is changed to the update by a few operations.
+    Plain SGD needs no gradient buffers. For each layer, from the last to the first, the error of the layer below is
+    computed with the old weights, then W ← W − h δᵀa in one ``addmm_``. For another optimizer, all gradients are one
+    vector, from which a few operations compute the update.
     """
 
     name = "mlp"
     refused: str | None = None
 
     def __init__(self, step: Step, batches: Batches) -> None:
-        found = layers_of(step, batches)
-        if isinstance(found, str):
-            raise TypeError(f"the MLP kernel cannot run this step: {found}")
+        known = layers_of(step, batches)
+        if isinstance(known, str):
+            raise TypeError(f"the MLP kernel cannot run this step: {known}")
         assert isinstance(step, TrainingStep)
         assert isinstance(batches, ArrayBatches)
-        self.step, self.layers = step, found
+        self.step, self.layers = step, known
         self.plain = why_not_mlp_kernel(step, batches) is None
-        self.table = Table(batches, outputs=len(step.model.get_parameter(found.names[-1][1])))
+        self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))
 
     @torch.no_grad()
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:

@@ -1,4 +1,4 @@
-"""The MLP kernel compiled by numba: one fused pass a layer, for small batches whose weights stay in cache."""
+"""The MLP kernel compiled by numba: one fused pass per layer, for small batches, so that weights stay in the cache."""
 
 from __future__ import annotations
 
@@ -79,31 +79,31 @@ def _backward_few(weight, bias, below, error, under, first, relu, h):  # noqa: C
 
 
 @compiled
-def _run_few(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
+def _run_few(weights, biases, inputs, numbers, labels, which, rates, squares, relu, work, errors):  # pragma: no cover
     depth = len(weights)
-    for s in range(len(places)):
-        i = places[s]
+    for s in range(len(which)):
+        batch = which[s]
         h = rates[s]
         for k in range(depth):
-            _forward_few(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
-        _output_error(work[depth - 1], numbers[i], labels[i], squares, errors[depth - 1])
+            _forward_few(weights[k], biases[k], work[k - 1] if k else inputs[batch], work[k], k == depth - 1, relu)
+        _output_error(work[depth - 1], numbers[batch], labels[batch], squares, errors[depth - 1])
         for k in range(depth - 1, -1, -1):
-            below = work[k - 1] if k else inputs[i]
+            below = work[k - 1] if k else inputs[batch]
             under = errors[k - 1] if k else errors[0]
             _backward_few(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
 
 
 @compiled
-def _run_many(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors):  # pragma: no cover
+def _run_many(weights, biases, inputs, numbers, labels, which, rates, squares, relu, work, errors):  # pragma: no cover
     depth = len(weights)
-    for s in range(len(places)):
-        i = places[s]
+    for s in range(len(which)):
+        batch = which[s]
         h = rates[s]
         for k in range(depth):
-            blocked.forward(weights[k], biases[k], work[k - 1] if k else inputs[i], work[k], k == depth - 1, relu)
-        _output_error(work[depth - 1], numbers[i], labels[i], squares, errors[depth - 1])
+            blocked.forward(weights[k], biases[k], work[k - 1] if k else inputs[batch], work[k], k == depth - 1, relu)
+        _output_error(work[depth - 1], numbers[batch], labels[batch], squares, errors[depth - 1])
         for k in range(depth - 1, -1, -1):
-            below = work[k - 1] if k else inputs[i]
+            below = work[k - 1] if k else inputs[batch]
             under = errors[k - 1] if k else errors[0]
             blocked.backward(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
 
@@ -118,12 +118,12 @@ class CompiledKernel:
         reason = why_not_mlp_kernel(step, batches)
         if reason:
             raise TypeError(f"the compiled kernel cannot run this step: {reason}")
-        found = layers_of(step, batches)
-        assert isinstance(found, Layers)  # why_not_mlp_kernel has seen to it
+        known = layers_of(step, batches)
+        assert isinstance(known, Layers)  # otherwise why_not_mlp_kernel returns a reason
         assert isinstance(step, TrainingStep)
         assert isinstance(batches, ArrayBatches)
-        self.step, self.layers = step, found
-        self.table = Table(batches, outputs=len(step.model.get_parameter(found.names[-1][1])))
+        self.step, self.layers = step, known
+        self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))
 
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
         """Return the state after the maps ``indices``."""
@@ -136,7 +136,7 @@ class CompiledKernel:
         dtype, rows = weights[0].dtype, self.table.inputs.shape[1]
         work = tuple(np.empty((rows, w.shape[0]), dtype) for w in weights)
         errors = tuple(np.empty_like(z) for z in work)
-        places = np.fromiter(indices, np.int64, len(indices)) - 1
+        batches = np.fromiter(indices, np.int64, len(indices)) - 1
         rate = self.step.optimizer.rate
         rates = np.array([rate(t, i) for t, i in enumerate(indices, before + 1)], dtype)
         inputs, targets = self.table.inputs.numpy(), self.table.targets.numpy()
@@ -144,5 +144,5 @@ class CompiledKernel:
         numbers = targets if squares else np.empty((len(targets), 0, 0), dtype)
         labels = np.empty((len(targets), 0), np.int64) if squares else targets
         run = _run_few if rows < 4 else _run_many
-        run(weights, biases, inputs, numbers, labels, places, rates, squares, relu, work, errors)
+        run(weights, biases, inputs, numbers, labels, batches, rates, squares, relu, work, errors)
         return {"parameters": parameters, "buffers": {}, "optimizer": {}}

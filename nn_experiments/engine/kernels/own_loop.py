@@ -1,4 +1,4 @@
-"""A run of maps in the user's own training loop: his tensors are set aside once, and not at every step."""
+"""A sequence of maps in the user's own training loop, whose tensors are exchanged once and not at every step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["OwnLoopKernel"]
 
 
 class OwnLoopKernel:
-    """An `OwnLoopStep`, map after map, without reading the state in between.
+    """Maps of an `OwnLoopStep`, without reading the state between them.
 
     Raises
     ------
     TypeError
-        For another step.
+        If the step is not an `OwnLoopStep`.
     """
 
     name = "own_loop"

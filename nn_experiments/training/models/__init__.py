@@ -1,4 +1,4 @@
-"""Models by name. The plain modules are in the files beside this one; nothing here imports torch at once."""
+"""Models by name. The modules are defined in the other files of this package; torch is imported on first use."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _home(name: str) -> str:
 
 
 def build(name: str, shape: tuple[int, ...], outputs: int, *, activation: str = "relu") -> torch.nn.Module:
-    """Return the module with that name for inputs of one shape (without the batch axis).
+    """Return the module with this name for inputs of one shape (without the batch axis).
 
-    Its parameters are not drawn from torch's generator and have no meaning yet: see
+    Its parameters are uninitialised memory, so that torch's generator is not used: see
     `nn_experiments.training.initialisation`.
 
     Raises

@@ -1,4 +1,4 @@
-"""Shared by the convolutional networks: convolutions without an initial draw, normalisation, and names of options."""
+"""Parts of the convolutional networks: uninitialised convolutions, normalisation, and options in the models' names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ GROUPS = 32
 
 
 def convolution(inputs: int, outputs: int, size: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    """Return a convolution that keeps the size of the image but for its stride; its weights have no meaning yet."""
+    """Return an uninitialised convolution that, but for its stride, keeps the size of the image."""
     padding = (size - 1) // 2
-    made = nn.utils.skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=padding, bias=bias)
-    assert isinstance(made, nn.Conv2d)
-    return made
+    layer = nn.utils.skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=padding, bias=bias)
+    assert isinstance(layer, nn.Conv2d)
+    return layer
 
 
 def activation_of(kind: str) -> nn.Module:
@@ -42,8 +42,8 @@ def options(name: str, base: str, *groups: tuple[str, ...]) -> list[str]:
     Raises
     ------
     ValueError
-        If the name is not canonical (unknown, repeated or in another order, or a usual choice spelt out), so that
-        one model has one name.
+        If the name has an unknown or repeated option, options in another order, or the default option of a group: a
+        model has only one name.
     """
     words = name.removeprefix(base).split("-")[1:]
     chosen = [group[0] for group in groups]

@@ -44,7 +44,7 @@ def cut(whole: Path, into: Path, **more) -> DataSubset:
 def places(data: DataSubset, part: str = "train") -> set[int]:
     rows = getattr(data, f"{part}_inputs")
     assert isinstance(rows, Rows)
-    return set(rows.places.tolist())
+    return set(rows.positions.tolist())
 
 
 def test_everything_but_the_missing_images_is_the_whole_set_s(whole: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_everything_but_the_missing_images_is_the_whole_set_s(whole: Path, tmp_p
         rows, array = getattr(one, name), getattr(all_, name)
         assert (len(rows), rows.shape, rows.ndim, rows.dtype) == (len(array), array.shape, array.ndim, array.dtype)
         assert np.array_equal(rows[:10], array[:10])
-        held = rows.places[::-1]
+        held = rows.positions[::-1]
         assert np.array_equal(rows[held], array[held])
         assert np.array_equal(rows[int(held[0])], array[held[0]])
         assert np.array_equal(rows[np.isin(np.arange(len(array)), held)], array[np.sort(held)])
@@ -274,7 +274,7 @@ def test_an_altered_cut_is_refused(whole: Path, tmp_path: Path, damage: str) -> 
         rows.values[[3, 9]] = rows.values[[9, 3]]
         path.unlink()
         with pytest.raises(DataError, match="not a subset of a data set in canonical order"):
-            write_subset(one, (rows.places, np.arange(10)), ["test"], tmp_path)
+            write_subset(one, (rows.positions, np.arange(10)), ["test"], tmp_path)
     else:
         name = {"pixel": "train_images", "label": "test_labels", "place": "train_places"}.get(damage, "about")
         if name == "about":

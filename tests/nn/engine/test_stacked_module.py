@@ -175,13 +175,13 @@ def wrong_path(monkeypatch, mistake: str):
 
         def wrong(step, x, y, state, now, wide):
             less = max(1, now.live - 1)
-            right(step, x, y, state, sweep.Sweep(now.indices[:less], now.places[:less], now.rate), wide)
+            right(step, x, y, state, sweep.Sweep(now.indices[:less], now.positions[:less], now.rate), wide)
 
     elif mistake == "all chains from the beginning":
 
         def wrong(step, x, y, state, now, wide):
             count = len(next(iter(state["parameters"].values())))
-            right(step, x, y, state, sweep.Sweep([now.indices[0]] * count, [now.places[0]] * count, now.rate), wide)
+            right(step, x, y, state, sweep.Sweep([now.indices[0]] * count, [now.positions[0]] * count, now.rate), wide)
 
     else:
         wrong = right

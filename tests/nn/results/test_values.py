@@ -23,6 +23,7 @@ from contraction.values import Value  # noqa: E402
 from nn_experiments import analysis  # noqa: E402
 from nn_experiments.analysis.finding import Finding  # noqa: E402
 from nn_experiments.analysis.one_law import LawTests  # noqa: E402
+from nn_experiments.analysis.order_averaging import Ends  # noqa: E402
 from nn_experiments.analysis.paths import summarise  # noqa: E402
 from nn_experiments.analysis.run_summary import Circumstances  # noqa: E402
 from nn_experiments.analysis.seeds import compare_ratios  # noqa: E402
@@ -79,6 +80,7 @@ def of_the_analysis() -> dict[str, Any]:
         "law tests": LawTests(np.array([4]), table, table, np.array([0.25]), table, table, 0.01, 8),
         "row": Row("a", "b", "parameter", *[0.5] * 7, {"settles": 2}, {"undecided": 2}, -0.1, math.nan, 0.5),
         "path": summarise(np.arange(20), np.linspace(1.0, 0.0, 20) ** 2, 10),
+        "ends": Ends("test_loss", 4, {"large": np.array([0.5])}, {"regularised-1": np.array([0.25])}),
         "circumstances": Circumstances(10, 1, 2, (), ("dtype = float64",), (), ((0, "forward", 4),)),
     }
 

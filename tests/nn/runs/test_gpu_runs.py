@@ -76,7 +76,7 @@ def test_a_chunk_that_did_not_fit_is_not_tried_again(tmp_path: Path, monkeypatch
     true, true_tune = graphs.sweep, runs.Runner.tune
 
     def scarce(form, step, batches, state, now, wide):
-        if now.live > 3 and max(now.places) > 10:  # later than the rehearsal sees
+        if now.live > 3 and max(now.positions) > 10:  # later than the rehearsal sees
             raise torch.OutOfMemoryError("injected")
         true(form, step, batches, state, now, wide)
 
