@@ -22,6 +22,10 @@ ALLOWED = {
     ("expansions/series.py", "args[0]"),
     ("laws/_words.py", "x"),  # rationals of other packages
     ("laws/calibrated.py", "self"),
+    ("maps/intervals.py", "arb(v)"),  # a function by its name
+    ("maps/intervals.py", "mpmath"),
+    ("maps/taylor.py", "ufunc"),
+    ("statements/folder.py", "module"),
     ("plots/gallery.py", "importlib.import_module(module)"),
     ("values.py", "self"),
     ("values.py", "other"),
