@@ -5,6 +5,9 @@ from contraction.maps.errors import (
     TrainingInReverseError as TrainingInReverseError,
 )
 from nn_experiments.datasets.errors import DataError as DataError, MissingData as MissingData
+from nn_experiments.diagnosis.diagnose import diagnose as diagnose
+from nn_experiments.diagnosis.diagnosis import Diagnosis as Diagnosis
+from nn_experiments.diagnosis.law import NotDiagnosable as NotDiagnosable
 from nn_experiments.engine import iterates as iterates
 from nn_experiments.engine.limit import Limit as Limit, limit as limit
 from nn_experiments.engine.state_at import state_at as state_at, state_dict as state_dict

@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 #: Command -> the module that parses its arguments; those of plots import matplotlib.
 OWN_ARGUMENTS = {
+    "diagnose": "nn_experiments.runs.diagnose",
     "order-test": "nn_experiments.orders.command",
     "plot": "nn_experiments.report.plotting",
     "report": "nn_experiments.report.page",
@@ -51,6 +52,7 @@ def _arguments() -> argparse.ArgumentParser:
 
     _study_arguments(_command(commands, "study", "run a study of small networks; a stopped study resumes"))
 
+    commands.add_parser("diagnose", help="say whether backward iterates of an experiment settle", add_help=False)
     commands.add_parser("order-test", help="tell which law the order of recorded indices has", add_help=False)
     commands.add_parser("plot", help="draw a figure", add_help=False)
     commands.add_parser("report", help="write one HTML page with all results", add_help=False)

@@ -19,12 +19,13 @@ ALLOWED = {
     "datasets": set(),
     "training": {"datasets"},
     "engine": {"training"},
+    "diagnosis": {"training", "engine"},
     "paper": {"training"},
     "results": {"paper"},
     "orders": {"training"},
     "analysis": {"paper", "results"},
     "report": {"analysis", "paper", "results"},
-    "runs": {"datasets", "training", "engine", "paper", "results"},
+    "runs": {"datasets", "training", "engine", "diagnosis", "paper", "results"},
     "studies": {"datasets", "training", "results", "runs", "paper"},
 }
 #: The same for contraction; ``plots`` may use everything, and of ``plots`` others only its style.
@@ -44,6 +45,7 @@ THEORY_ALLOWED = {
 THEORY = {
     "training": {"contraction.expansions"},
     "engine": {"contraction.maps.orders", "contraction.limits.settled", "contraction.plots.style"},
+    "diagnosis": {"contraction.plots.style"},
     "paper": {"contraction.maps.orders"},
 }
 #: What every package of the networks may use of the theory: arguments, errors and files are treated in one way.
@@ -167,7 +169,7 @@ def test_one_module_checks_integers(root: str) -> None:
 def test_what_the_networks_use_of_the_theory() -> None:
     for name, path in modules("nn_experiments").items():
         package = package_of(name)
-        if package in ("datasets", "training", "engine", "paper", "results"):
+        if package in ("datasets", "training", "engine", "diagnosis", "paper", "results"):
             allowed = THEORY.get(package, set()) | SHARED
             used = {target for target in imports(path) if target.split(".")[0] == "contraction"}
             wrong = {one for one in used if not any(one.startswith(module) for module in allowed)}

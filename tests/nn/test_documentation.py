@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "own-network.md"
 def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     names: dict = {}
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)
@@ -31,3 +31,7 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert (tmp_path / "mine" / "picture.png").stat().st_size > 10_000
     assert len(list((tmp_path / "mine").glob("*/experiment.json"))) == 1
     assert names["path"].metadata["engine"] == "own_loop"
+    assert f"Sequential: {names['diagnosis'].verdict} (11 replicates of 600 steps)" in printed.out
+    assert (tmp_path / "mine" / "diagnosis.png").stat().st_size > 10_000
+    (verdict,) = (block for block in blocks if "nne.diagnose" in block)
+    assert len([line for line in verdict.splitlines() if line.strip()]) <= 15

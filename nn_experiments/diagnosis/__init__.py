@@ -1,0 +1,1 @@
+"""A diagnosis of one's own training: will backward iterates settle, and if not, why not."""

@@ -1,0 +1,164 @@
+"""What is diagnosed: independent replicates of one training, and a function of a state that gives predictions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from nn_experiments.diagnosis.law import Law
+from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.step import State, Step
+from nn_experiments.training.trees import leaves
+
+__all__ = ["Outputs", "Replicate", "SeededReplicates", "Shifted", "Subject"]
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One independent draw of the batches.
+
+    Attributes
+    ----------
+    step, batches, state0
+        As in `nn_experiments.iterates`.
+    others, other_step
+        Batches that are independent of ``batches``, of the same law, for the run that distances are compared with, and
+        the step with frozen randomness of its own. None if the batches N + 1, N + 2, … of the same sequence are that.
+    start
+        Another initial state, independent of ``state0``, or None.
+    seed
+        Of the random directions of pairs.
+    """
+
+    step: Step
+    batches: Batches
+    state0: State
+    others: Batches | None = None
+    other_step: Step | None = None
+    start: State | None = None
+    seed: int = 0
+
+
+class Subject(Protocol):
+    """Independent replicates of one training."""
+
+    @property
+    def law(self) -> Law:
+        """The law of the maps."""
+        ...
+
+    def replicate(self, r: int) -> Replicate:
+        """Return replicate r, counted from 0."""
+        ...
+
+    def outputs(self, state: State) -> torch.Tensor:
+        """Return predictions on fixed inputs, (inputs, outputs), float64."""
+        ...
+
+
+class Outputs:
+    """Predictions of a module in evaluation mode on fixed inputs, as a function of a state.
+
+    Parameters
+    ----------
+    model
+        The user's module; a copy is evaluated.
+    inputs
+        What the module takes, one item per row of the outputs' first axis.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Any) -> None:  # noqa: ANN401 - whatever the module takes
+        self.model, self.inputs = copy.deepcopy(model).eval().requires_grad_(False), inputs
+
+    def __call__(self, state: State) -> torch.Tensor:
+        """Return (inputs, outputs) in float64; what a module returns beside floating point tensors is left out.
+
+        Raises
+        ------
+        TypeError
+            If the module returns no floating point tensor.
+        """
+        with torch.no_grad():
+            found = functional_call(self.model, (state["parameters"], state.get("buffers", {})), (self.inputs,))
+        tensors = [value for _, value in leaves(found) if isinstance(value, torch.Tensor) and value.is_floating_point()]
+        if not tensors:
+            raise TypeError(
+                f"predictions are compared, but the module returns no floating point tensor: {type(found).__name__}. "
+                "Wrap it in a module that returns its predictions"
+            )
+        flat = [
+            value.double().reshape(len(value), -1) if value.ndim else value.double().reshape(1, 1) for value in tensors
+        ]
+        if len({len(value) for value in flat}) > 1:
+            flat = [value.reshape(1, -1) for value in flat]
+        return torch.cat(flat, 1)
+
+
+class Shifted:
+    """The batches of another source from an index on: B_1 is its B_{offset + 1}."""
+
+    def __init__(self, inner: Batches, offset: int) -> None:
+        self.inner, self.offset = inner, offset
+
+    def __call__(self, i: int, /) -> BatchLike:
+        """Return B_i; it carries the index that it has in the other source, which masks depend on."""
+        batch = self.inner(i + self.offset)
+        return Batch(batch[0], batch[1], i + self.offset) if isinstance(batch, Batch) else batch
+
+
+@dataclass(frozen=True)
+class SeededReplicates:
+    """Replicates of a step and batches: by seeds where they take one, else by blocks of the one sequence.
+
+    Attributes
+    ----------
+    step, batches, state0, start
+        Of the user.
+    law
+        From `nn_experiments.diagnosis.law.law_of`.
+    seed
+        Replicate r has the seed ``seed`` + r.
+    used
+        How many batches a replicate uses: the length of a block.
+    predict
+        State -> predictions.
+    """
+
+    step: Step
+    batches: Batches
+    state0: State
+    start: State | None
+    law: Law
+    seed: int
+    used: int
+    predict: Callable[[State], torch.Tensor]
+
+    def replicate(self, r: int) -> Replicate:
+        """Return replicate r."""
+        seed = self.seed + r
+        step: Any = self.step
+        if hasattr(self.batches, "with_seed"):
+            batches = self.batches.with_seed(seed)  # type: ignore[attr-defined]
+        else:
+            batches = Shifted(self.batches, r * self.used)
+        own = step.with_seed(seed) if hasattr(step, "with_seed") else step
+        if self.law.independent:
+            return Replicate(own, batches, self.state0, start=self.start, seed=seed)
+        far = seed + _APART
+        others = self.batches.with_seed(far)  # type: ignore[attr-defined]
+        other = step.with_seed(far) if hasattr(step, "with_seed") else step
+        return Replicate(own, batches, self.state0, others, other, self.start, seed)
+
+    def outputs(self, state: State) -> torch.Tensor:
+        """Return predictions on fixed inputs."""
+        return self.predict(state)
+
+
+#: Seeds of the batches that two independent runs are compared with.
+_APART = 2**31
