@@ -55,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     rates.set_defaults(run=_rates)
 
     errata = commands.add_parser("errata", help="print what holds as printed, the errata, hypotheses to add, additions")
+    errata.add_argument("names", nargs="*", metavar="NAME", help='statements, as in "verify" (default: all of them)')
     _add_folder(errata)
+    errata.add_argument(
+        "--json", action="store_true", help="print a JSON list with one item per row of these statements"
+    )
     errata.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     errata.set_defaults(run=_errata)
 
@@ -96,7 +100,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(json.dumps(entries, indent=1, ensure_ascii=False))
     else:
         if verdicts:
-            _print_statements(verdicts, len(statements), "docs/audit.md" if arguments.folder is None else "the folder")
+            _print_statements(verdicts, statements, "docs/audit.md" if arguments.folder is None else "the folder")
         if library:
             _print_library([v for _, v in library], apart=bool(verdicts))
         if wrong := sum(len(s.controls) for s in statements) + len(oracles):
@@ -138,10 +142,11 @@ def _named(names: Sequence[str]) -> tuple[Sequence[Statement], Sequence[Oracle]]
     return list(dict.fromkeys(statements)), list(dict.fromkeys(oracles))
 
 
-def _print_statements(verdicts: Sequence[Verdict], count: int, listed: str) -> None:
+def _print_statements(verdicts: Sequence[Verdict], statements: Sequence[Statement], listed: str) -> None:
     from contraction.statements.render.table import table
 
-    print(table(verdicts))
+    print(table(verdicts, {s.name: s.claim for s in statements}))
+    count = len(statements)
     failed, cases, paths = (sum(x) for x in zip(*((not v.holds, v.cases, v.paths) for v in verdicts), strict=True))
     simulated = f" (with {paths} simulated paths)" if paths else ""
     print(f"\n{count} statement{'s' * (count != 1)}, {cases} checks{simulated}, {failed} failed")
@@ -165,17 +170,20 @@ def _print_library(verdicts: Sequence[Verdict], apart: bool) -> None:
 
 
 def _errata(arguments: argparse.Namespace) -> int:
-    from contraction.statements import all_statements, statements_from
-    from contraction.statements.render.errata import errata_markdown, errata_of_folder
+    from contraction.statements import all_statements, find, statements_from
+    from contraction.statements.render.errata import errata_items, errata_markdown, errata_of
 
     folder = arguments.folder
-    statements = all_statements() if folder is None else statements_from(folder)
+    known = all_statements() if folder is None else statements_from(folder)
+    named = [s for name in arguments.names for s in find(name, known)]
+    statements = tuple(dict.fromkeys(named)) if arguments.names else known
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(arguments.seed).items()}
-    text = (
-        errata_markdown(statements, refutations)
-        if folder is None
-        else errata_of_folder(statements, refutations, folder)
-    )
+    if arguments.json:
+        text = json.dumps(errata_items(statements, refutations), indent=1, ensure_ascii=False) + "\n"
+    elif statements is known and folder is None:
+        text = errata_markdown(statements, refutations)
+    else:
+        text = errata_of(statements, refutations, folder)
     print(text, end="")
     return 0 if all(v.holds for v in refutations.values()) else 1
 

@@ -55,4 +55,4 @@ def pytest_terminal_summary(terminalreporter):
         for name in sorted(grouped)
         for v in grouped[name]
     ]
-    terminalreporter.write_line(table(shown))
+    terminalreporter.write_line(table(shown, {s.name: s.claim for s in all_statements()}))

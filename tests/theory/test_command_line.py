@@ -136,7 +136,7 @@ def test_the_registry_is_whole():
     for statement in all_statements():
         for row in statement.rows:
             owners.setdefault(row.id, []).append(statement.name)
-    assert sorted(owners) == [*range(1, 83), 84, 86, 87]
+    assert sorted(owners) == [*range(1, 83), 84, 85, 86, 87]
     assert [row for row, names in owners.items() if len(names) > 1] == [73]
 
 
@@ -157,3 +157,26 @@ def test_verdicts_can_fail():
     assert not combine([Verdict.upper("s", (1,), 0, 1), Verdict.upper("s", (1,), 2, 1)])
     with pytest.raises(ValueError, match="a severity belongs to every slip"):
         Row(1, "somewhere", "WRONG")
+
+
+def test_errata_of_some_statements_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["errata", "row 36", "geometric_sum"]) == 0
+    page = capsys.readouterr().out
+    assert "equality_of_laws" in page
+    assert "geometric_sum" in page
+    assert "Dear" not in page
+    assert "quadratic_sgd" not in page
+    assert command_line.main(["errata", "geometric_sum", "--json"]) == 0
+    (row, *_) = json.loads(capsys.readouterr().out)
+    assert row["statement"] == "geometric_sum"
+    assert row["quote"]
+    assert row["run"]["confirmed"] is True
+    assert command_line.main(["errata", "no such statement"]) == 2
+
+
+def test_the_table_says_what_each_statement_claims(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["verify", "geometric_sum"]) == 0
+    first, *others = (line for line in capsys.readouterr().out.splitlines() if line.startswith("geometric_sum "))
+    assert find("geometric_sum")[0].claim in first
+    assert others
+    assert not any(find("geometric_sum")[0].claim in line for line in others)

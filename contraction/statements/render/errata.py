@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from contraction.statements.records import Row, Section, Statement, Verdict
 
-__all__ = ["VERSION", "entries", "errata_markdown", "errata_of_folder", "slips"]
+__all__ = ["VERSION", "entries", "errata_items", "errata_markdown", "errata_of", "slips"]
 
 VERSION = "arXiv 2502.01557v1 of 4 February 2025"
 _ORDER = ("changes a conclusion", "repairable", "typo")
@@ -75,12 +76,26 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
     return escaped(_joined([*lines, *_sections(statements, refutations)]))
 
 
-def errata_of_folder(
-    statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None, folder: str
+def errata_of(
+    statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None, folder: str | None = None
 ) -> str:
-    """Return the same sections for the statements of a folder, without the letter to the authors of this paper."""
+    """Return the sections for some statements, or those of a folder, without the letter to the authors of the paper."""
     text = escaped(_joined(["# Errata", "", "## What stands", "", *_sections(statements, refutations)]))
-    return text.replace("`python -m contraction verify ", f"`python -m contraction verify --from {folder} ")
+    command = "`python -m contraction verify "
+    return text if folder is None else text.replace(command, f"{command}--from {folder} ")
+
+
+def errata_items(
+    statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict]
+) -> list[dict[str, object]]:
+    """Return one dictionary per row: statement, fields, section, and what running the printed text found."""
+    items: list[dict[str, object]] = []
+    for s in statements:
+        for row in s.rows:
+            verdict = refutations.get((s.name, row.id))
+            run = None if verdict is None else {"confirmed": verdict.holds, "kind": verdict.kind, "note": verdict.note}
+            items.append({"statement": s.name, **asdict(row), "section": row.section, "run": run})
+    return items
 
 
 def _sections(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None) -> list[str]:

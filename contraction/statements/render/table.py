@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from contraction.statements.records import Verdict
 
 __all__ = ["format_ratio", "library_table", "ratio_text", "table", "verdict_text"]
 
-HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses")
+HEADER = ("statement", "rows", "kind", "checks", "worst ratio", "verdict", "hypotheses", "claim")
 LIBRARY_HEADER = ("function", "kind", "worst ratio", "verdict", "compared with")
 
 
@@ -36,21 +36,25 @@ def verdict_text(verdict: Verdict) -> str:
     return "refuted, as expected" if verdict.kind == "refuted" else "pass"
 
 
-def table(verdicts: Iterable[Verdict], header: Sequence[str] = HEADER) -> str:
-    """Verdicts as aligned columns: statement, rows, kind, number of checks, worst ratio, verdict, hypotheses."""
+def table(verdicts: Iterable[Verdict], claims: Mapping[str, str], header: Sequence[str] = HEADER) -> str:
+    """Return verdicts as aligned columns.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+        One verdict per line.
+    claims : mapping of str to str
+        Statement -> what it claims; shown in the line of its first verdict.
+    header : sequence of str
+        The names of the eight columns.
+    """
     lines = [tuple(header)]
+    shown: set[str] = set()
     for v in verdicts:
-        lines.append(
-            (
-                v.statement,
-                ",".join(map(str, v.rows)),
-                v.kind,
-                str(v.cases),
-                ratio_text(v),
-                verdict_text(v),
-                v.hypotheses,
-            )
-        )
+        claim = "" if v.statement in shown else claims.get(v.statement, "")
+        shown.add(v.statement)
+        numbers = (",".join(map(str, v.rows)), v.kind, str(v.cases), ratio_text(v), verdict_text(v))
+        lines.append((v.statement, *numbers, v.hypotheses, claim))
     return _aligned(lines)
 
 
