@@ -31,6 +31,17 @@ EXAMPLES = {
     "ridge, batches": (fam.GradientSteps(fam.RidgeLoss(X, Y, 0.3), 0.15, batches=[[0, 1], [2, 3], [4, 5]]), ONES),
     "logistic": (fam.GradientSteps(fam.RidgeLogisticLoss(X, LABELS, 0.3), 0.5, 2), ONES),
     "softplus": (fam.GradientSteps(fam.SoftplusLoss(X, Y, 0.3, 2.0), 0.5, 1), ONES),
+    "own loss": (
+        fam.OwnLossSteps(
+            lambda theta, x, y: np.log1p(np.exp(-y * np.tanh(x @ theta))),
+            (X, LABELS),
+            3,
+            h=0.3,
+            batches=[[0, 1], [2, 3], [4, 5]],
+            ridge=0.1,
+        ),
+        ONES,
+    ),
     "constant": (
         fam.ConstantMaps([[0, 0], [1, 2], [3, -1]], [HALF, Fraction(1, 4), Fraction(1, 4)]),
         np.array([5.0, 5.0]),

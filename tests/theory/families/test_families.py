@@ -36,12 +36,20 @@ def _points(family, start, rng, count=3):
     return start + 3 * rng.standard_normal((count, *start.shape))
 
 
+def _factor(family):
+    """A common Lipschitz constant; steps on one's own loss state none, but |φ''| < 1.1 for log(1 + exp(-tanh z))."""
+    if isinstance(family, fam.OwnLossSteps):
+        assert family.contraction is None
+        return 1 + family.h * (family.ridge + 1.1 * np.max(np.sum(family.data[0] ** 2, axis=1)))
+    return family.contraction.value
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_constants_are_not_violated(name):
     family, start = EXAMPLES[name]
     search = search_violation(family, start, seed=3)
     assert search.pairs > 0
-    assert search.largest_ratio <= family.contraction.value * (1 + 1e-9)
+    assert search.largest_ratio <= _factor(family) * (1 + 1e-9)
 
 
 SOME = [
@@ -132,6 +140,9 @@ def test_replicas_act_one_by_one(name):
         alone = family.apply(x[r], _one(op.draw, r))
         assert np.allclose(together[r].astype(float), alone.astype(float), rtol=1e-13, atol=1e-13)
         assert np.allclose(deeper[0, r].astype(float), alone.astype(float), rtol=1e-13, atol=1e-13)
+    if family.contraction is None:
+        assert family.lipschitz(op.draw) is None
+        return
     lip = np.broadcast_to(family.lipschitz(op.draw), (3,))
     singles = [float(family.lipschitz(_one(op.draw, r))) for r in range(3)]
     assert np.allclose(lip, singles, rtol=1e-12)
@@ -148,7 +159,7 @@ def test_iterates_equal_the_plain_loop(name, replicas):
         if start.dtype == object:
             assert np.array_equal(fast, plain)
             continue
-        k = max(1.0, family.contraction.value)
+        k = max(1.0, _factor(family))
         scale = (1 + np.max(np.abs(plain))) * max(1, family.dim)
         assert np.max(np.abs(fast - plain)) <= 2 * iterate_rounding(k, 12, scale, 20 + 8 * family.dim)
 
@@ -175,4 +186,5 @@ def test_names(name):
     assert repr(family)
     assert family.name
     assert type(family).__name__ in fam.__all__
-    assert family.contraction.origin in ("proved", "declared")
+    stated = family.contraction
+    assert stated.origin in ("proved", "declared") if stated else isinstance(family, fam.OwnLossSteps)

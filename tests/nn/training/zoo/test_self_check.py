@@ -37,13 +37,15 @@ def run(name: str, *, engine: str = "auto", **options: Any):
 
 
 def test_a_dropped_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Gradients, "_kept", staticmethod(lambda before, after: {k: v * 0 for k, v in before.items()}))
+    monkeypatch.setattr(
+        _Gradients, "_detached", staticmethod(lambda before, after: {k: v * 0 for k, v in before.items()})
+    )
     with pytest.raises(ValueError, match=rf"{DIFFERS}: 2\.running_mean after step 1"):
         run("batch_norm")
 
 
 def test_a_buffer_that_is_not_carried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Gradients, "_kept", staticmethod(lambda before, after: before))
+    monkeypatch.setattr(_Gradients, "_detached", staticmethod(lambda before, after: before))
     with pytest.raises(ValueError, match=f"{DIFFERS}: ema after step 1"):
         run("buffer_by_assignment")
 
