@@ -131,6 +131,6 @@ def certify_drawn(
         target=f"T_1…T_{N} θ0",
         majorant=DrawnTail(np.moveaxis(tail, 0, -1), name, None if r is None else r.value),
         distance=repr(space or family.space),
-        hypotheses=(f"holds for T_1 … T_{N} only, and says nothing about θ*",),
+        hypotheses=(f"T_1 … T_{N} only, and says nothing about θ*",),
         horizon=N,
     )

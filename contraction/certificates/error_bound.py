@@ -134,7 +134,8 @@ class ErrorBound(Value):
         width = max(map(len, self.constants), default=1)
         for name, c in self.constants.items():
             lines.append(f"  {name.ljust(width)} = {c.value:<12.6g} {c.origin:<9} {c.source}")
-        lines += [f"  holds if  {h}" for h in self.hypotheses]
+        holds = "holds if " if self.horizon is None else "holds for"  # drawn maps: T_1 … T_N
+        lines += [f"  {holds} {h}" for h in self.hypotheses]
         ends = [0, 10, 100, 1000] if self.horizon is None else sorted({0, self.horizon // 2, self.horizon})
         shown = ", ".join(f"n={n}: {np.max(self.bound(n)):.3g}" for n in ends)
         return "\n".join([*lines, f"  bound     {shown}"])

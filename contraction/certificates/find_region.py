@@ -10,7 +10,7 @@ from scipy import optimize
 
 from contraction.arguments import check_integer, check_positive
 from contraction.certificates.hypotheses import point
-from contraction.certificates.region import certify_region
+from contraction.certificates.region import SMALLER_STEPS, certify_region
 from contraction.certificates.region_epochs import epoch_bounds
 from contraction.certificates.step_bounds import StepBounds, step_bounds
 from contraction.maps.domains import RotatedBox
@@ -56,7 +56,8 @@ def find_region(
     Raises
     ------
     NotCertified
-        If Newton's method finds no minimum, or there is no such box; the message names the map and the coordinate.
+        If Newton's method finds no minimum, or there is no such box; the message names the map and the coordinate,
+        or says that there is no minimum near ``theta0``.
     ValueError
         If an argument is invalid.
     """
@@ -90,6 +91,7 @@ def _largest(family: RandomOperator, region: RotatedBox) -> RotatedBox:
 def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, slack: float) -> RotatedBox:
     center, Q = _minimum(family, theta, newton)
     by_epochs = family.epoch is not None
+    first = "a smaller learning rate" if by_epochs else SMALLER_STEPS
     r, shift = np.full(len(center), SPECK), np.zeros(len(center))
     for _ in range(rounds):
         center = center + Q @ shift
@@ -103,11 +105,11 @@ def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, 
             maps, aside, least = step_bounds(_enclosures(family, region), region), np.zeros(len(r)), np.zeros(len(r))
             if all(np.all(one.image(r) <= r) for one in maps):
                 return region
-        r, shift = _least_radii(maps, r, aside, least)
+        r, shift = _least_radii(maps, r, aside, least, first)
         r = r * (1 + slack)
     raise NotCertified(
         f"no invariant box was found in {rounds} rounds: the radii still change, r = {np.array2string(r, precision=3)}",
-        ("more rounds", "more weight decay", "fewer and larger batches"),
+        ("more rounds", first, "more weight decay", "fewer and larger batches"),
     )
 
 
@@ -128,17 +130,38 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
         )
         values, Q = np.linalg.eigh((H + H.T) / 2)
         if np.linalg.norm(g) <= 1e-12 * (1 + np.linalg.norm(theta)) * (1 + values[-1]):
+            step = Q.T @ g / np.maximum(np.abs(values), np.finfo(float).tiny)
+            if not abs(values[0]) > 1e-12 * values[-1] or np.linalg.norm(step) > 1e-3 * (1 + np.linalg.norm(theta)):
+                raise NotCertified(
+                    *_no_minimum(f"the mean loss is flat where its gradient is 0, with a curvature of {values[0]:.3g}")
+                )
             if not values[0] > 0:
-                raise NotCertified(f"no minimum of the mean loss: least eigenvalue {values[0]:.3g} of its Hessian")
+                raise NotCertified(
+                    f"no minimum of the mean loss: least eigenvalue {values[0]:.3g} of its Hessian; Newton's method "
+                    "ended at a saddle or a maximum: start nearer to a minimum"
+                )
             return theta, Q
-        theta = theta - Q @ (Q.T @ g / np.maximum(np.abs(values), 1e-3 * values[-1]))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            theta = theta - Q @ (Q.T @ g / np.maximum(np.abs(values), 1e-3 * values[-1]))
+        if not np.all(np.isfinite(theta)):
+            raise NotCertified(*_no_minimum("a step of Newton's method is not finite"))
     raise NotCertified(
         f"Newton's method found no minimum of the mean loss in {steps} steps: |gradient| = {np.linalg.norm(g):.3g}",
         ("a start nearer to a minimum", "more weight decay"),
     )
 
 
-def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray) -> tuple[NDArray, NDArray]:
+def _no_minimum(seen: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hypothesis that fails and the alternatives where Newton's method finds no minimum."""
+    return (
+        f"no minimum of the mean loss was found near theta0: {seen}; a loss without a minimum gets one by weight decay",
+        ("add ridge= to the family", "a start nearer to a minimum"),
+    )
+
+
+def _least_radii(
+    maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: NDArray, first: str
+) -> tuple[NDArray, NDArray]:
     """Return the radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
 
     a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
@@ -147,7 +170,7 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
     Raises
     ------
     NotCertified
-        If there is none.
+        If there is none; the first alternative of the message is ``first``.
     """
     d, rows, right = len(r), [], []
     for one in maps:
@@ -160,7 +183,15 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
     A, b = np.vstack(rows), np.concatenate(right)
     if not (np.all(np.isfinite(A)) and np.all(np.isfinite(b))):
         raise NotCertified(f"the enclosures overflow over the box of radii up to {float(np.max(r)):.3g}")
-    scale = np.max([(np.abs(one.pull.mid) + aside) / np.abs(np.diag(one.slope.mid)) for one in maps], axis=0) + SPECK
+    with np.errstate(divide="ignore", invalid="ignore"):
+        units = [(np.abs(one.pull.mid) + aside) / np.abs(np.diag(one.slope.mid)) for one in maps]
+    if not np.all(np.isfinite(units)):
+        i, j = np.argwhere(~np.isfinite(units))[0]
+        raise NotCertified(
+            f"no box is invariant: coordinate {j} of map {i} has the curvature 0 at the centre",
+            (first, "add ridge= to the family", "fewer and larger batches"),
+        )
+    scale = np.max(units, axis=0) + SPECK
     A = A * np.tile(scale, 2)  # in units of G/a
     norm = np.max(np.abs(A), axis=1)
     found = optimize.linprog(
@@ -173,7 +204,7 @@ def _least_radii(maps: Sequence[StepBounds], r: NDArray, aside: NDArray, least: 
         i, j, reason = _outweighed(maps, r)
         raise NotCertified(
             f"no box is invariant at radii up to {float(np.max(r)):.3g}: coordinate {j} of map {i} {reason}",
-            ("more weight decay", "fewer and larger batches", "a smaller network"),
+            (first, "more weight decay", "fewer and larger batches", "a smaller network"),
         )
     return found.x[:d] * scale, found.x[d:] * scale
 

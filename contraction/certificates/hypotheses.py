@@ -187,6 +187,10 @@ def _nothing_stated(
         reason = f"k ≥ 1: known.mean_square = {rho:g} is not below 1"
         return NotCertified(f"{reason}, and no Lipschitz constant is stated for {family!r}", tuple(others), tried)
     ways = ["declare contraction=", "estimate(family, theta0)", *others]
+    if moment is not None and family.known.lipschitz_moment is None:
+        ways.insert(1, "declare known=ct.Known(lipschitz_moment=…, displacement_moment=…)")
+    if type(family).step_enclosures is not RandomOperator.step_enclosures:  # gradient steps, near a minimum
+        ways.insert(0, "region=ct.find_region(family, theta0)")
     if rho is not None:
         ways.insert(0, "moment=2, for which known.mean_square= is stated")
     if family.lipschitz_origin == "declared":

@@ -40,7 +40,9 @@ from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import BoxNorm, Euclidean, Space, SupNorm
 from contraction.maps.step_enclosures import StepEnclosure
 
-__all__ = ["RegionCertificate", "certify_region"]
+__all__ = ["SMALLER_STEPS", "RegionCertificate", "certify_region"]
+
+SMALLER_STEPS = "reshuffled batches (law=Reshuffled) and a smaller learning rate"  # what helps first
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,10 @@ def certify_region(
     place = u0.magnitude
     if not np.all(place <= r):
         j = int(np.argmax(place / r))
-        raise ValueError(f"theta0 must lie in the region: its coordinate {j} is {place[j]:.6g} > r_{j} = {r[j]:.6g}")
+        raise ValueError(
+            f"theta0 must lie in the region: coordinate {j} of Q⁻¹(theta0 − center) has the absolute value "
+            f"{place[j]:.6g} > r_{j} = {r[j]:.6g}"
+        )
     try:
         return _of_maps(enclosures, region, u0, space)
     except NotCertified as failure:
@@ -124,7 +129,7 @@ def _of_maps(
     if not k < 1:
         raise NotCertified(
             f"k ≥ 1 on the region: k = {k:.6g} ({source}); the box is invariant",
-            ("a smaller learning rate", "more weight decay", "fewer and larger batches"),
+            (SMALLER_STEPS, "more weight decay", "fewer and larger batches"),
         )
     moves = []
     for enclosed, one in zip(enclosures, maps, strict=True):
@@ -235,5 +240,5 @@ def _check_invariance(maps: Sequence[StepBounds], r: NDArray) -> None:
         f"region not invariant: map {i} may send coordinate {j} of the box to {ratios[i, j]:.8g} r_{j} (r_{j} = "
         f"{r[j]:.6g}, h|G_j(0)| = {pull:.3g}, a_jj = {maps[i].slope.mid[j, j]:.3g} at the center); "
         f"{int(np.sum(~inside))} of {inside.size} coordinates of all maps fail",
-        ("find_region(family, theta0)", "more weight decay", "fewer and larger batches"),
+        ("find_region(family, theta0)", SMALLER_STEPS, "more weight decay", "fewer and larger batches"),
     )

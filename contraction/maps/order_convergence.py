@@ -81,10 +81,9 @@ class OrderConvergence(Value):
 
     def __str__(self) -> str:
         half = self.horizon // 2
-        return (
-            f"{self.verdict}: {self.reason}; iterate {half} shares its {self.agreement[half]} outermost maps with all "
-            f"later ones up to {self.horizon}"
-        )
+        shared = self.agreement[half]
+        its = {0: "no outermost map", 1: "its outermost map"}.get(shared, f"its {shared} outermost maps")
+        return f"{self.verdict}: {self.reason}; iterate {half} shares {its} with all later ones up to {self.horizon}"
 
 
 def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
@@ -169,11 +168,13 @@ def _declared(order: CustomOrder, words: list[list[int]], agreement: tuple[int, 
             break
         if agreement[n] < p:
             m = next(m for m in range(n, horizon + 1) if _common(words[n], words[m]) < p)
+            maps, they = ("outermost map is", "it is") if p == 1 else (f"{p} outermost maps are", "they are")
             raise DeclarationRefuted(
-                f"settles({p}) = {n} declares that the {p} outermost maps are the same from iterate {n} on, but they "
-                f"are {words[n][:p]} at iterate {n} and {words[m][:p]} at iterate {m}"
+                f"settles({p}) = {n} declares that the {maps} the same from iterate {n} on, but {they} "
+                f"{words[n][:p]} at iterate {n} and {words[m][:p]} at iterate {m}"
             )
         p += 1
     if p == 1:
         return "unknown", f"settles(1) = {order.settles(1)} is beyond the words that were looked at"
-    return "converges", f"its outermost maps stop changing, as declared and as seen for the {p - 1} outermost"
+    seen = "outermost one" if p == 2 else f"{p - 1} outermost"
+    return "converges", f"its outermost maps stop changing, as declared and as seen for the {seen}"

@@ -106,11 +106,20 @@ class Reset(Order):
     ----------
     points
         Indices of at least 1, in any order. Iterate n is T_{m+1} … T_n (iterate m), m the last point below n (or 0).
+
+    Raises
+    ------
+    TypeError
+        If ``points`` is not an iterable, such as a single number.
+    ValueError
+        If a point is not an integer of at least 1.
     """
 
     points: tuple[int, ...]
 
     def __init__(self, points: Iterable[int]) -> None:
+        if not isinstance(points, Iterable):
+            raise TypeError(f"the points of a Reset must be a list of indices, as in Reset([5]), got {points!r}")
         object.__setattr__(self, "points", tuple(sorted({check_integer("a reset point", p, 1) for p in points})))
 
     @override
@@ -240,11 +249,25 @@ class CustomOrder(Order):
         p -> n: declares that the p outermost maps of the words, written out from theta_0, do not change from iterate n
         on. With it `contraction.order_convergence` can decide that iterates converge, after checking the declaration up
         to its horizon. None if nothing is declared.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not a function.
     """
 
     words: Callable[[int], Sequence[int]]
     anchors: Callable[[int], int] | None = None
     settles: Callable[[int], int] | None = None
+
+    def __post_init__(self) -> None:
+        for name, given, form in (
+            ("words", self.words, "n -> the indices of the maps of iterate n, such as lambda n: range(1, n + 1)"),
+            ("anchors", self.anchors, "n -> the anchor of iterate n, such as lambda n: 0"),
+            ("settles", self.settles, "p -> the iterate from which the p outermost maps stay, such as lambda p: p"),
+        ):
+            if not callable(given) and (given is not None or name == "words"):
+                raise TypeError(f"{name} must be a function {form}; got {given!r}")
 
     @override
     def anchor(self, n: int) -> int:

@@ -332,6 +332,10 @@ class Metric(Space):
         if not callable(self.function):
             raise TypeError(f"a metric is a function of two points, got {self.function!r}")
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return f"Metric(function={name}, event_ndim={self.event_ndim})"
+
     @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
         return np.asarray(self.function(np.asarray(x), np.asarray(y)))

@@ -307,6 +307,8 @@ def differentiate(loss: Callable[..., Any], tape: Tape, data: tuple[ArrayLike, .
     value = loss(tape.theta(), *(_columns(np.asarray(one, dtype=float), wrap) for one in data))
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
+    if isinstance(value, np.ndarray):
+        raise MapRefused(f"a loss must return one number for one row of data, got an array of shape {value.shape}")
     if not isinstance(value, _Symbol):
         raise MapRefused(f"a loss must give one number for one row that depends on theta, got {type(value).__name__}")
     return value.jet().terms

@@ -161,8 +161,8 @@ class Verdict(Value):
     @property
     def failure(self) -> str:
         """The text of a failure report: the name of the worst part, both numbers and the formula."""
-        part = f" ({self.part})" if self.part else ""
-        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}; {self.note}"
+        part, note = f" ({self.part})" if self.part else "", f"; {self.note}" if self.note else ""
+        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}{note}"
 
     @classmethod
     def tight(

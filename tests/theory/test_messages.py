@@ -14,7 +14,7 @@ import pytest
 
 import contraction as ct
 from contraction import values
-from contraction.families import FiniteFamily, MarkovModulated, QuadraticSGD
+from contraction.families import AffineLaw, FiniteFamily, MarkovModulated, QuadraticSGD
 from tests.theory.test_values import CERTIFICATES, OTHERS
 
 A = np.array([[0.5, 10.0], [0.0, 0.5]])
@@ -65,6 +65,39 @@ def test_a_certificate_of_dependent_maps_does_not_say_that_they_are_independent(
     certificate = ct.certify(FiniteFamily([(0.5, 0.0), (0.3, 1.0)], law=chain), 0.0, moment=2)
     assert "‖d(θ0, Tθ0)‖_2 ≤ D for every map" in certificate.hypotheses
     assert not any("i.i.d." in hypothesis for hypothesis in certificate.hypotheses)
+
+
+def test_a_certificate_of_drawn_maps_says_for_which_it_holds():
+    family = FiniteFamily([(0.5, 0.0), (0.3, 1.0)])
+    lines = str(ct.certify(family.sample(4), 0.0)).splitlines()
+    assert "  holds for T_1 … T_4 only, and says nothing about θ*" in lines
+    lines = str(ct.certify(family, 0.0)).splitlines()
+    assert "  holds if  every map has factor at most k" in lines
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_law_without_moments_is_told_which_to_declare(moment):
+    def law(rng):
+        return rng.uniform(0, 1.5), rng.standard_normal(1)
+
+    with pytest.raises(ct.NotCertified, match=r"known=ct\.Known\(lipschitz_moment=…, displacement_moment=…\)"):
+        ct.certify(AffineLaw(law, dim=1), 0.0, moment=moment)
+    with pytest.raises(ct.NotCertified) as error:
+        ct.certify(AffineLaw(law, dim=1), 0.0)
+    assert "lipschitz_moment" not in str(error.value)
+    known = ct.Known(
+        lipschitz_moment=lambda p: 1.5**p / (p + 1), displacement_moment=lambda p, x: (1 + x[0] ** 2 / 4) ** 0.5
+    )
+    assert ct.certify(AffineLaw(law, dim=1, known=known), 0.0, moment=moment).k == pytest.approx(0.75 ** (1 / moment))
+
+
+def test_a_metric_is_printed_by_the_name_of_its_function():
+    def gap(x, y):
+        return np.abs(x - y)[..., 0]
+
+    assert repr(ct.Metric(gap)).endswith("<locals>.gap, event_ndim=1)")
+    assert " at 0x" not in repr(ct.Metric(lambda x, y: gap(x, y)))
+    assert ct.Metric(gap) == ct.Metric(gap) != ct.Metric(lambda x, y: gap(x, y))
 
 
 def test_maps_that_give_nan_do_not_overflow():

@@ -171,7 +171,9 @@ def test_a_basis_that_is_not_orthogonal():
 
 def test_arguments_are_checked():
     family, box = two_matrices(), ct.RotatedBox([0.0, 0.0], [2.1, 2.1])
-    with pytest.raises(ValueError, match="theta0 must lie in the region: its coordinate 1 is 3"):
+    with pytest.raises(
+        ValueError, match=r"coordinate 1 of Q⁻¹\(theta0 − center\) has the absolute value 3 > r_1 = 2\.1"
+    ):
         ct.certify(family, [0.0, 3.0], region=box)
     with pytest.raises(TypeError, match="region must be a RotatedBox"):
         ct.certify(family, [0.0, 0.0], region=ct.Box(-1.0, 1.0))
@@ -198,7 +200,7 @@ def test_arguments_are_checked():
         (lambda t, x: (t[0] - x) ** 0.5, "power 0.5"),
         (lambda t, x: t[0] * x if t[0] > 0 else x * t[1], "must not branch"),
         (lambda t, x: x * 2.0, "one number for one row"),
-        (lambda t, x: t, "one number for one row"),
+        (lambda t, x: t, r"return one number for one row of data, got an array of shape \(2,\)"),
     ],
 )
 def test_losses_without_an_enclosure_are_refused(loss, message):
@@ -218,6 +220,63 @@ def test_a_minimum_too_flat_has_no_box():
     start = np.array([1.0, 0.5, 0.1, 1.0, 0.2])
     with pytest.raises(ct.NotCertified, match=r"coordinate \d|no minimum|no invariant box"):
         ct.find_region(apart, start)
+
+
+def two_rows(loss, dim: int, *data: list[float], law=None) -> OwnLossSteps:
+    return OwnLossSteps(loss, data or ([1.0, 2.0],), dim, h=0.1, batches=[[0], [1]], law=law)
+
+
+@pytest.mark.parametrize(
+    ("family", "start", "message"),
+    [
+        (
+            two_rows(lambda t, x: t[0] * x, 1),
+            [0.0],
+            r"near theta0: a step of Newton's method is not finite.*add ridge=",
+        ),
+        (two_rows(lambda t, x: np.exp(-t[0] * x), 1), [1.0], r"near theta0: the mean loss is flat.*add ridge="),
+        (two_rows(lambda t, x: t[0] ** 2 * x, 2), [1.0, 0.0], r"near theta0: the mean loss is flat.*add ridge="),
+        (
+            two_rows(lambda t, x: t[0] ** 2 * x - t[1] ** 2, 2),
+            [0.0, 0.0],
+            "least eigenvalue -2 of its Hessian; Newton's method ended at a saddle or a maximum: start nearer",
+        ),
+    ],
+)
+def test_losses_without_a_minimum_near_the_start(family, start, message):
+    with pytest.raises(ct.NotCertified, match=message):
+        ct.find_region(family, start)
+
+
+def test_a_map_without_curvature_in_a_coordinate_is_named():
+    """(x - 1)² and (y - 1)²: a minimum of the mean, and each map leaves one coordinate where it is."""
+    apart = two_rows(lambda t, x, y: (x * t[0] + y * t[1] - 1) ** 2, 2, [1.0, 0.0], [0.0, 1.0])
+    with pytest.raises(ct.NotCertified, match=r"coordinate \d of map \d has the curvature 0 at .*law=Reshuffled"):
+        ct.find_region(apart, [0.0, 0.0])
+
+
+def test_a_refused_region_names_what_helps_first():
+    """Reshuffled batches and a smaller rate; only the rate if the batches are reshuffled already."""
+    both = r"alternatives: (find_region\(family, theta0\), or )?reshuffled batches \(law=Reshuffled\) and a smaller"
+    with pytest.raises(ct.NotCertified, match=both):
+        ct.certify(two_matrices(), [0.0, 0.0], region=ct.RotatedBox([0.0, 0.0], [1.5, 1.5]))
+    bent = {
+        law: two_rows(lambda t, x: t[0] ** 2 - 9 * t[0] ** 4 + 5 * x * t[0], 1, [1.0, -1.0], law=law)
+        for law in (None, Reshuffled)
+    }
+    with pytest.raises(ct.NotCertified, match=both):
+        ct.find_region(bent[None], [0.0])
+    with pytest.raises(ct.NotCertified, match="alternatives: a smaller learning rate"):
+        ct.find_region(bent[Reshuffled], [0.0])
+
+
+def test_steps_without_a_common_factor_are_referred_to_a_region():
+    for moment in (None, 2):
+        with pytest.raises(ct.NotCertified, match=r"alternatives: region=ct\.find_region\(family, theta0\)"):
+            ct.certify(two_rows(lambda t, x: (t[0] ** 2 - x) ** 2, 1), [1.0], moment=moment)
+    with pytest.raises(ct.NotCertified) as error:
+        ct.certify(ct.RandomOperator(lambda rng: rng.uniform(), lambda x, u: np.sin(x) + u), 0.0)
+    assert "find_region" not in str(error.value)
 
 
 def test_data_losses_have_enclosures_too():

@@ -74,8 +74,23 @@ def test_false_declarations_are_refuted():
         (ORDERS_OF_THE_STATEMENT["new map in the middle"](), lambda p: 2 * p - 2),
         (Windowed(5), lambda p: p),
     ):
-        with pytest.raises(DeclarationRefuted, match=r"declares that the \d+ outermost maps are the same"):
+        with pytest.raises(
+            DeclarationRefuted, match=r"declares that the (\d+ outermost maps are|outermost map is) the same"
+        ):
             order_convergence(CustomOrder(order.word, order.anchor, settles=wrong), 30)
+
+
+def test_none_one_and_several_outermost_maps():
+    assert "iterate 2 shares no outermost map with all later ones up to 4" in str(order_convergence(Forward(), 4))
+    assert "iterate 1 shares its outermost map with all" in str(order_convergence(Backward(), 3))
+    assert "iterate 2 shares its 2 outermost maps with all" in str(order_convergence(Backward(), 4))
+    changing = CustomOrder(Forward().word, Forward().anchor, settles=lambda p: p)
+    with pytest.raises(
+        DeclarationRefuted, match=r"that the outermost map is the same from iterate 1 on, but it is \[1\]"
+    ):
+        order_convergence(changing, 8)
+    once = CustomOrder(Backward().word, settles=lambda p: 1 if p == 1 else 1000)
+    assert order_convergence(once, 8).reason.endswith("as declared and as seen for the outermost one")
 
 
 def test_questions_without_meaning():

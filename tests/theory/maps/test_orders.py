@@ -111,6 +111,21 @@ def test_meaningless_parameters_are_refused(make):
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CustomOrder([1, 2, 3]), r"words must be a function n -> .*; got \[1, 2, 3\]"),
+        (lambda: CustomOrder(None), "words must be a function"),
+        (lambda: CustomOrder(lambda n: [n], anchors=0), "anchors must be a function .*; got 0"),
+        (lambda: CustomOrder(lambda n: [n], settles=5), "settles must be a function p -> .*; got 5"),
+        (lambda: Reset(5), r"a list of indices, as in Reset\(\[5\]\), got 5"),
+    ],
+)
+def test_what_is_no_function_or_list_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
 def test_orders_cost_nothing_to_import():
     code = "import contraction.maps.orders, sys; assert not {'numpy', 'sympy', 'torch', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

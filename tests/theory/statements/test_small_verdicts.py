@@ -9,6 +9,11 @@ from contraction.statements.appendix_e import convergence_modes
 from contraction.statements.records import Row, Statement, Verdict
 
 
+def test_the_report_of_a_failure_ends_with_its_note_or_its_numbers():
+    assert Verdict("a", (1,), "upper", False, 2.0, 1.0).failure == "a: measured 2.0, claimed 1.0"
+    assert Verdict("a", (1,), "upper", False, 2.0, 1.0, note="n = 3").failure == "a: measured 2.0, claimed 1.0; n = 3"
+
+
 @pytest.mark.control
 def test_a_row_has_the_verdicts_that_speak_of_few_others():
     """Row 1 has a verdict of its own beside one on rows 1 and 2; row 2 has the latter, and row 3 none."""
