@@ -43,7 +43,7 @@ def find(name: str, statements: Sequence[Statement] | None = None) -> tuple[Stat
     Raises
     ------
     KeyError
-        If no statement has that name; the message lists the known names.
+        If no statement has that name; the message says which names there are.
     """
     wanted = name.casefold().strip()
     known: dict[str, list[Statement]] = {}
@@ -53,13 +53,10 @@ def find(name: str, statements: Sequence[Statement] | None = None) -> tuple[Stat
             known.setdefault(label.casefold(), []).append(s)
     if wanted in known:
         return tuple(known[wanted])
-    places = sorted({p for s in statements for p in s.paper})
-    names = sorted(s.name for s in statements)
+    names, places = [s.name for s in statements], sorted({p for s in statements for p in s.paper})
     numbers = sorted({r.id for s in statements for r in s.rows})
-    rows = f"row {numbers[0]} to row {numbers[-1]}" if numbers else "none"
     close = difflib.get_close_matches(name, [*places, *names], n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-    raise KeyError(
-        f"no statement is called {name!r}{hint}\nKnown places: {'; '.join(places)}\n"
-        f"Known names: {', '.join(names)}\nKnown rows: {rows}"
-    )
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    shown = ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:3])}, …; docs/audit.md lists all {len(names)}"
+    rows = f", or by row ({numbers[0]} to {numbers[-1]})" if numbers else ""
+    raise KeyError(f"no statement is called {name!r}; {hint}statements go by name ({shown}), by place{rows}")

@@ -55,8 +55,9 @@ def test_a_failing_statement_gives_status_one(capsys, monkeypatch):
 def test_unknown_names_list_the_known(capsys):
     status, _, err = run(capsys, "verify", "Theorem 9.9")
     assert status == 2
-    assert "no statement is called 'Theorem 9.9'" in err
-    assert "quadratic_sgd" in err
+    assert "no statement is called 'Theorem 9.9'; did you mean" in err
+    assert len(err.splitlines()) == 1
+    assert "docs/audit.md lists all" in err
     assert "row 1 to row 87" in err
     status, _, err = run(capsys, "rates", "no-such-plot")
     assert status == 2
