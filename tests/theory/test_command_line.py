@@ -58,7 +58,7 @@ def test_unknown_names_list_the_known(capsys):
     assert "no statement is called 'Theorem 9.9'; did you mean" in err
     assert len(err.splitlines()) == 1
     assert "docs/audit.md lists all" in err
-    assert "row 1 to row 87" in err
+    assert "by row (1 to 87)" in err
     status, _, err = run(capsys, "rates", "no-such-plot")
     assert status == 2
     assert "Known:" in err
