@@ -411,10 +411,10 @@ MISTAKES = (
         "tests/nn/training/test_from_loop.py::test_what_cannot_be_replayed_is_refused_with_the_reason[no zero_grad]",
     ),
     Mistake(
-        "the bracket of two batches with the other sign",
+        "the second of two steps linearised with the other sign",
         "nn_experiments/orders/brackets.py",
-        "return _minus(along(one, field(other)), along(other, field(one)))",
-        "return _minus(along(other, field(one)), along(one, field(other)))",
+        "None if slope is None else slope + turn[name]",
+        "None if slope is None else slope - turn[name]",
         "tests/nn/orders/test_brackets.py::test_closed_form_of_a_quadratic",
     ),
     Mistake(
@@ -436,7 +436,7 @@ MISTAKES = (
         "nn_experiments/orders/exact_tests.py",
         "return _ascending(values[:last:2], values[1:last:2])",
         "return _ascending(values[:-1], values[1:])",
-        "tests/nn/orders/test_exact_tests.py::test_signs_of_all_orders",
+        "tests/nn/orders/test_exact_tests.py::test_pairs_are_disjoint_and_take_part_once",
     ),
     Mistake(
         "an audit that leaves a sampler's generators where it has moved them",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
@@ -19,20 +20,23 @@ from contraction.certificates.hypotheses import (
 )
 from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant, MeanSquareMoments
 from contraction.certificates.mean_square import certify_mean_square
-from contraction.certificates.moments import search_declared_moments
+from contraction.certificates.moments import search_declared_moments, search_second_moments
 from contraction.certificates.norms import certify_common_norm
 from contraction.certificates.region import certify_region
 from contraction.certificates.rigorous import certify_rigorous
 from contraction.certificates.words import certify_p_mean, certify_words
+from contraction.maps.comparing import shown
 from contraction.maps.constants import Constant
 from contraction.maps.domains import RotatedBox
-from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.errors import MapRefused, NotCertified
+from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe, probe_family
 from contraction.maps.rounding import round_down, round_up
 from contraction.maps.spaces import Space, as_space
 
 __all__ = ["certify", "estimate"]
+
+START_MAPS = 16  # so many drawn maps are tried at the start
 
 
 def certify(
@@ -125,6 +129,7 @@ def certify(
         return certify_drawn(subject, reference, begin, space, seed)
     compared = rigorous and leaf is None and q is None  # with enclosures, which are checked instead of affine forms
     probe_family(family, *starts, seed=seed, affine=not compared)
+    _check_start(family, reference, seed)
     if leaf is not None or q is not None:
         if rigorous:
             raise ValueError("rigorous=True is available for uniform contraction only: omit q and leaf")
@@ -134,6 +139,19 @@ def certify(
         probe_family(family, *starts, seed=seed)
         return result
     return _uniform(family, reference, begin, moment, space, ball, seed)
+
+
+def _check_start(family: RandomOperator, theta0: NDArray, seed: int) -> None:
+    """Refuse a start at which a map or the metric gives no number, since no hypothesis holds there."""
+    for operator in drawn(family, START_MAPS, seed):
+        with np.errstate(all="ignore"):
+            image = np.asarray(operator(theta0.copy()))
+            distance = float(family.space.distance(theta0, image))
+        if np.isnan(distance) or (np.isinf(distance) and image.dtype.kind == "f" and np.all(np.isfinite(image))):
+            raise MapRefused(
+                f"d(theta0, T_{operator.index} theta0) of {family!r} is {distance} at theta0 = {shown(theta0)} "
+                f"(seed {seed}): start inside the domain of the maps and of the metric"
+            )
 
 
 def _only_region(subject: RandomOperator | Operators, *others: ArrayLike | None) -> None:
@@ -154,6 +172,8 @@ def _uniform(
     k = contraction_constant(family, reference, space, ball, seed)
     if moment is not None:
         search_declared_moments(family, reference, moment, seed)
+        if family.given_moments and (given := family.second_moments()) is not None:
+            search_second_moments(family, reference, given, seed)
     tried: tuple[str, ...] = ()
     if moment == 2 and ball is None:
         result, tried = _in_mean_square(family, reference, begin, None if space == family.space else space)

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 PRECISION = 192  # bits of ball arithmetic
+TINY = 2.0**-960  # below it products of a few numbers may underflow
 
 
 class Majorant(Value, ABC):
@@ -223,6 +224,8 @@ class MeanSquareMoments(Majorant):
             bit += 1
         trace = float(np.trace(v.reshape(d, d)))
         square = max(trace, 0.0) + math.sqrt(d) * error + gamma(d) * abs(trace)
+        if square < TINY and np.any(self.X) and np.any(self.EAA):
+            square = TINY  # products this small lose digits, or vanish
         return float(round_up(math.sqrt(float(round_up(square, 8))), 8))
 
     def _power(self, bit: int) -> tuple[NDArray, float]:

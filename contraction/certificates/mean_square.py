@@ -131,9 +131,10 @@ def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray |
 def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
     reference = theta if start is None else start
     about = moments.about(reference.astype(float))
-    rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), "proved", "√r, r the radius of E A⊗A")
+    origin, of = ("declared", " (moments=)") if family.given_moments else ("proved", "")
+    rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), origin, f"√r, r the radius of E A⊗A{of}")
     moved = math.sqrt(max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0))
-    D = Constant(float(round_up(moved, 64)), "proved", "‖d(θ, Tθ)‖_2 from second moments, at the start")
+    D = Constant(float(round_up(moved, 64)), origin, f"‖d(θ, Tθ)‖_2 from second moments{of}, at the start")
     try:
         majorant = exact_mean_square(moments, reference.astype(float))
     except NotCertified:

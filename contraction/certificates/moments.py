@@ -13,8 +13,9 @@ from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.points import apply_read_only, declared_number
+from contraction.maps.second_moments import SecondMoments
 
-__all__ = ["search_declared_moments"]
+__all__ = ["search_declared_moments", "search_second_moments"]
 
 FALSE_ALARM = 1e-9
 DRAWS, PAIRS = 2048, 12
@@ -72,6 +73,39 @@ def search_declared_moments(family: RandomOperator, theta: NDArray, p: float, se
                 raise DeclarationRefuted(
                     f"the declared {name} = {declared!r} is violated: (d(Tx, Ty) / d(x, y))^{p:g} has a mean of "
                     f"{np.mean(ratios):.6g} over {DRAWS} draws (seed {seed}) at x = {x.tolist()}, y = {y.tolist()}"
+                )
+
+
+def search_second_moments(family: RandomOperator, theta: NDArray, moments: SecondMoments, seed: int) -> None:
+    """Refuse given moments of (A, b) that draws contradict: E |T x - c|² at a few points x and c.
+
+    Raises
+    ------
+    DeclarationRefuted
+        If a test rejects a mean; the message states the points and both numbers.
+    """
+    rng = np.random.default_rng(sub_sequence(seed, "mean square"))
+    operators = drawn(family, DRAWS, int(rng.integers(2**63)))
+    d = theta.shape[-1]
+    scales = (0.0, 1.0, 1.0, 1.0, 10.0, 0.1)
+    points = np.stack([s * (1 + np.abs(theta)) * rng.standard_normal(d) for s in scales])
+    images = np.stack(
+        [apply_read_only(family, points, operators.draws[i], f"T_{i + 1}") for i in range(len(operators))]
+    )
+    signs = rng.standard_normal((len(points), d))
+    for j, x in enumerate(points):
+        mean = moments.EA @ x + moments.Eb
+        square = moments.EAA @ np.kron(x, x) + (moments.EAb + moments.EbA) @ x + moments.Ebb
+        length = float(np.trace(square.reshape(d, d)))
+        for c in (np.zeros(d), *(sign * (1 + np.sqrt(abs(length))) * signs[j] for sign in (-1, 1))):
+            claimed = length - 2 * float(c @ mean) + float(c @ c)
+            rounding = 2.0**-30 * (abs(length) + float(c @ c))
+            values = np.sum((images[:, j] - c) ** 2, axis=-1)
+            if claimed < -rounding or exceeds(values, claimed + rounding, FALSE_ALARM / (3 * len(points))):
+                raise DeclarationRefuted(
+                    f"the given moments= of {family!r} are violated: they say that the mean of |T x - c|² is "
+                    f"{claimed:.6g} at x = {x.tolist()}, c = {c.tolist()}; over {DRAWS} draws (seed {seed}) it is "
+                    f"{values.mean():.6g}"
                 )
 
 

@@ -167,6 +167,12 @@ class AffineLaw(RandomOperator):
     def is_affine(self) -> bool:
         return True
 
+    @property
+    @override
+    def given_moments(self) -> bool:
+        return self.moments is not None
+
+    @override
     def second_moments(self) -> SecondMoments | None:
         """Return the given moments of (A, b)."""
         return self.moments

@@ -182,6 +182,11 @@ class Answers:
         """Return E[Lip(T)**p] for p > 0, exact up to floating-point rounding; None if it is unknown (Section 2.4)."""
         return None if self.known.lipschitz_moment is None else float(self.known.lipschitz_moment(p))
 
+    @property
+    def given_moments(self) -> bool:
+        """Whether `second_moments` returns what a user declared, which is then searched and called declared."""
+        return False
+
     def second_moments(self) -> SecondMoments | None:
         """Moments of (A, b) of independent affine maps A theta + b; None if they are unknown or infinite.
 

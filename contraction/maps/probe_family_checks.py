@@ -1,4 +1,4 @@
-"""Checks of a family for `contraction.maps.probe`: its draws repeat, and its metric takes batches of pairs."""
+"""Checks of a family for `contraction.maps.probe`: its draws repeat; its metric is one, and takes batches of pairs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from contraction.types import Draw
 
 __all__ = ["check_distance", "check_draws"]
 
+AXIOM_ROUNDING = 1e-6  # of the largest distance; single precision has half of these digits
 REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # repetitions of a draw; more if it did not use its generator
 
 
@@ -113,3 +114,41 @@ def check_distance(space: Space, points: Sequence[NDArray]) -> None:
                 f"distance(x, y) must treat every pair independently: {space!r} gives {shown(np.stack(alone))} for "
                 f"one pair at a time, but {shown(together)} for all at once. Write axis=-1 in sums, maxima and norms"
             )
+    _check_axioms(space, points)
+
+
+def _check_axioms(space: Space, points: Sequence[NDArray]) -> None:
+    """Refuse a distance that is negative, not symmetric, not zero at equal points, or without triangle inequality.
+
+    The axioms are tried on three points; those at which the distance is no finite number are passed over.
+
+    Raises
+    ------
+    MapRefused
+        If an axiom of a metric is violated by more than rounding.
+    """
+    a, b, c = points[0], points[1 % len(points)], points[2 % len(points)]
+    with np.errstate(all="ignore"):
+        try:
+            d = {pair: float(space.distance(*pair_of)) for pair, pair_of in _pairs_of(a, b, c).items()}
+        except (TypeError, ValueError, ArithmeticError):  # the points may lie outside the metric's domain
+            return
+    slack = AXIOM_ROUNDING * max((abs(x) for x in d.values() if np.isfinite(x)), default=0.0)
+    for axiom, left, right in (
+        ("d(x, x) = 0", abs(d["aa"]), 0.0),
+        ("d(x, y) ≥ 0", max(-d["ab"], -d["ac"], -d["bc"]), 0.0),
+        ("d(x, y) = d(y, x)", max(abs(d["ab"] - d["ba"]), abs(d["ac"] - d["ca"])), 0.0),
+        ("d(x, z) ≤ d(x, y) + d(y, z)", d["ac"], d["ab"] + d["bc"]),
+        ("d(x, z) ≤ d(x, y) + d(y, z)", d["ab"], d["ac"] + d["bc"]),
+        ("d(x, z) ≤ d(x, y) + d(y, z)", d["bc"], d["ab"] + d["ac"]),
+    ):
+        if left > right + slack:
+            raise MapRefused(
+                f"distance(x, y) must be a metric: {space!r} violates {axiom} at the points {shown(a)}, {shown(b)}, "
+                f"{shown(c)}. A square of a norm is no metric: take its root"
+            )
+
+
+def _pairs_of(a: NDArray, b: NDArray, c: NDArray) -> dict[str, tuple[NDArray, NDArray]]:
+    named = {"a": a, "b": b, "c": c}
+    return {pair: (named[pair[0]], named[pair[1]]) for pair in ("aa", "ab", "ba", "ac", "ca", "bc")}

@@ -77,7 +77,8 @@ def rates(
     TypeError
         If ``family`` is not a random operator, ``ax`` not axes, or ``bounds`` contains anything but bounds.
     ValueError
-        If an argument is invalid, or a bound is one of drawn maps, which does not bound the distance to the limit.
+        If an argument is invalid, or a bound is one of drawn maps, which does not bound the distance to the limit,
+        or a bound is in another metric than the family's.
     ArithmeticError
         If an iterate is not finite.
     ImportError
@@ -137,6 +138,11 @@ def _bounds(
                 raise ValueError(
                     f"a bound of drawn maps is on the distance to {bound.target}, not to the limit: pass those of "
                     "certify(family, theta0)"
+                )
+            if bound.distance != repr(family.space):
+                raise ValueError(
+                    f"a bound must be in the family's metric {family.space!r}, in which distances are drawn, got one "
+                    f"in {bound.distance}; a region's certificate is in it with space={family.space!r}"
                 )
         return given, []
     found: dict[float, ErrorBound] = {}
