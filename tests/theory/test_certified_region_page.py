@@ -11,14 +11,30 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "certified-region.md"
 
 
+def assert_printed(shown: str, printed: str) -> None:
+    """The first lines of what is printed are those shown, with numbers to 5 %."""
+    number = re.compile(r"\d+(?:\.\d+)?")
+    words, numbers = ([], []), ([], [])
+    for k, text in enumerate((shown, printed)):
+        lines = text.splitlines()[: len(shown.splitlines())]
+        words[k].extend(" ".join(number.sub("#", line).split()) for line in lines)
+        numbers[k].extend(float(x) for x in number.findall(" ".join(lines)))
+    assert words[0] == words[1]
+    assert numbers[0] == pytest.approx(numbers[1], rel=0.05)
+
+
 def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert len(blocks) == 2
+    shown = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     names: dict = {}
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)
     printed = capsys.readouterr().out
     assert "certificate (Theorem 2.2 on a certified region (row 85))" in printed
+    assert_printed(shown[0], printed)
+    with pytest.raises(AssertionError):
+        assert_printed(shown[0].replace("n=1000: 0.004", "n=1000: 0.003"), printed)
     assert "every epoch of 4 maps, in any order, sends the box into itself" in printed
     assert "may send coordinate 0 of the box to 1.0166667 r_0" in printed
     assert float(printed.split()[-1]) == pytest.approx(0.95)
