@@ -21,7 +21,7 @@ def advice_on(judgement: Judgement, steps: int) -> tuple[str, ...]:
         f"The path of backward iterates up to N = {steps:,} costs {steps * (steps + 1) // 2:,} maps; an average of the "
         f"forward iterates, such as nne.EMA(0.99), costs {steps:,} and steadies training without settling."
     )
-    smaller = "A smaller learning rate makes the differences between runs smaller, and changes slower."
+    smaller = "A smaller learning rate makes the differences between runs smaller, and training slower."
     decay = "Weight decay pulls runs together: see in a second diagnosis how much of it is enough."
     kinks = any(name.startswith("parameters") for name in judgement.findings) and judgement.jumps[1] > 0
     match judgement.verdict:
@@ -47,7 +47,13 @@ def advice_on(judgement: Judgement, steps: int) -> tuple[str, ...]:
                 average,
             ]
         case "expanding":
-            found = ["More steps will not make backward iterates settle.", average, decay, smaller]
+            found = [
+                "If differences go on growing as in this run, more steps will not make backward iterates settle. Repeat "
+                "with three times the steps: an exponent that falls like 1/N is that of a transient.",
+                average,
+                decay,
+                smaller,
+            ]
         case "discontinuous":
             found = [
                 "Jumps at kinks throw runs apart again that have come close. A jump is proportional to the learning "
@@ -58,7 +64,10 @@ def advice_on(judgement: Judgement, steps: int) -> tuple[str, ...]:
         case "diverged":
             found = ["Take a smaller learning rate, or clip gradients; nothing can be said about settling before that."]
         case _:
-            found = ["Take more replicates, or more steps: the reason says which test is open.", average]
+            found = [
+                "Take more replicates (“contracting” needs at least 11) or more steps: the reason says which test is open.",
+                average,
+            ]
     if kinks and judgement.verdict in ("expanding", "too early", "undecided"):
         found.append("Maps jump at kinks as well; a smooth activation in place of ReLU removes these jumps.")
     return tuple(found)

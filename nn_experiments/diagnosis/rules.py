@@ -51,15 +51,15 @@ RULES: dict[str, str] = {
         "same law goes on."
     ),
     "settled up to symmetry or flat directions": (
-        "The rule of contracting holds for the predictions, and the parameters have not settled, as above."
+        "The rule of contracting holds for the predictions, and the parameters have not settled (see “too early”)."
     ),
     "expanding": (
-        "Not settled in the parameters, as above, and the 95 % interval of the exponent of the derivative "
+        "Not settled in the parameters (see “too early”), and the 95 % interval of the exponent of the derivative "
         "lies above 0.01/N (a growth of 1 % over the run); where there is no derivative, that of pairs held "
         "eps/10 units apart does and no jump was found. Only where the same law goes on."
     ),
     "discontinuous": (
-        "Not settled in the parameters, as above; a bisection found a jump in at least one map; pairs held "
+        "Not settled in the parameters (see “too early”); a bisection found a jump in at least one map; pairs held "
         "eps/10 units apart do not come together (the upper end of their exponent's 95 % interval is above "
         "0); and they do so less than the derivative says (the 95 % interval of the difference lies above 0), "
         "or there is no derivative. Only where the same law goes on."

@@ -128,7 +128,10 @@ def brackets(
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    found = [tuple(pair) for pair in pairs]
+    listed = list(pairs)
+    if not all(np.iterable(pair) for pair in listed):
+        raise TypeError(f"pairs must be a list of pairs of numbers of batches, such as [(1, 2)], got {pairs!r}")
+    found = [tuple(pair) for pair in listed]
     for pair in found:
         if len(pair) != 2:
             raise ValueError(f"a pair must be two numbers of batches (i, j), got {pair!r}")

@@ -386,6 +386,8 @@ def name_of(curve: Order | Average | Policy) -> str:
             return f"windowed-{w}"
         case EMA() | Polyak() | SuffixMean() | SWA() | ResetIfBetter() | StopWhenSettled():
             return curve.name
+    if isinstance(curve, type):
+        raise ValueError(f"a curve is an object: write {curve.__name__}(), not {curve.__name__}")
     raise ValueError(
         f"{curve!r} has no name: what is stored are the orders of contraction.maps.orders, and the averages and "
         "policies of nn_experiments"

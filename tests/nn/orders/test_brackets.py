@@ -244,3 +244,11 @@ def test_what_has_no_brackets_is_refused() -> None:
         nne.brackets(lambda state, batch, t: state, batches, state, [(1, 2)])
     with pytest.raises(TypeError, match="function i -> B_i"):
         nne.brackets(step, data, state, [(1, 2)])
+
+
+def test_one_pair_that_is_no_list_is_refused_with_an_example() -> None:
+    model = torch.nn.Linear(2, 1)
+    step, state = nne.from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    batches = nne.ArrayBatches(torch.randn(8, 2), torch.randn(8, 1), batch_size=4, seed=0)
+    with pytest.raises(TypeError, match=r"such as \[\(1, 2\)\]"):
+        nne.brackets(step, batches, state, (1, 2))

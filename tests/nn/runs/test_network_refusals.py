@@ -27,6 +27,7 @@ def test_what_cannot_be_sent_to_processes_says_so(tmp_path: Path) -> None:
     ("more", "message"),
     [
         ({"curves": [ct.CustomOrder(lambda n: range(1, n + 1))]}, "has no name"),
+        ({"curves": [ct.Forward]}, r"write Forward\(\), not Forward"),
         ({"curves": []}, "curves must be a list"),
         ({"curves": ["decayed-5"]}, "for experiments of the catalogue"),
         ({"curves": [nne.ResetIfBetter("accuracy", every=2)]}, "a metric that is not measured; there are test_loss"),
