@@ -48,8 +48,8 @@ def advice_on(judgement: Judgement, steps: int) -> tuple[str, ...]:
             ]
         case "expanding":
             found = [
-                "If differences go on growing as in this run, more steps will not make backward iterates settle. Repeat "
-                "with three times the steps: an exponent that falls like 1/N is that of a transient.",
+                "If differences go on growing as in this run, more steps will not make backward iterates settle. "
+                "Repeat with three times the steps: an exponent that falls like 1/N is that of a transient.",
                 average,
                 decay,
                 smaller,
@@ -65,7 +65,8 @@ def advice_on(judgement: Judgement, steps: int) -> tuple[str, ...]:
             found = ["Take a smaller learning rate, or clip gradients; nothing can be said about settling before that."]
         case _:
             found = [
-                "Take more replicates (“contracting” needs at least 11) or more steps: the reason says which test is open.",
+                "Take more replicates (“contracting” needs at least 11) or more steps: the reason says which test is "
+                "open.",
                 average,
             ]
     if kinks and judgement.verdict in ("expanding", "too early", "undecided"):
