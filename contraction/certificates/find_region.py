@@ -147,7 +147,7 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
             raise NotCertified(*_no_minimum("a step of Newton's method is not finite"))
     raise NotCertified(
         f"Newton's method found no minimum of the mean loss in {steps} steps: |gradient| = {np.linalg.norm(g):.3g}",
-        ("a start nearer to a minimum", "more weight decay"),
+        ("a start nearer to a minimum", "add ridge= to the family", "newton= for more steps"),
     )
 
 
