@@ -48,7 +48,7 @@ class Intervals:
     --------
     >>> from contraction.maps.intervals import Intervals
     >>> third = 1 / Intervals(3.0)
-    >>> bool(third.low * 3 < 1 < third.high * 3), float(third.rad) < 1e-16
+    >>> bool(third.low * 3 < 1 < third.high * 3), float(third.rad) < 2e-16
     (True, True)
     """
 

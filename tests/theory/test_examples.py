@@ -11,33 +11,20 @@ from pathlib import Path
 
 import pytest
 
+import contraction
+
 DOCS = Path(__file__).parents[2] / "docs" / "certified.md"
-MODULES = (
-    "certificates.blocks",
-    "certificates.mean_square",
-    "concentration",
-    "families.bernoulli",
-    "families.constant_maps",
-    "families.expanding",
-    "families.gradient_steps",
-    "families.least_squares",
-    "families.noise",
-    "families.own_noise",
-    "families.page_rank",
-    "families.random_affine",
-    "laws.calibrated",
-    "limits.backward",
-    "limits.settled",
-    "limits.stationary",
-    "maps.known",
-    "maps.support",
-    "statements.section_2.backward_contraction",
+ROOT = Path(contraction.__file__).parent
+MODULES = sorted(
+    ".".join(file.relative_to(ROOT.parent).with_suffix("").parts)
+    for file in ROOT.rglob("*.py")
+    if ">>>" in file.read_text(encoding="utf-8") and file.name != "__main__.py"
 )
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings(name):
-    result = doctest.testmod(importlib.import_module(f"contraction.{name}"))
+    result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0
     assert result.failed == 0
 
