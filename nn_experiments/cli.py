@@ -387,7 +387,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        resumes = words[:1] in (["run"], ["increments"], ["study"])
+        kept = "the same command goes on from here" if resumes else "nothing of this command is kept"
+        print(f"interrupted; {kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader closed the pipe, as `… | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -180,7 +180,7 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if any("initial_lr" in group for group in optimizer.param_groups):
         raise ValueError(
             "the optimizer is driven by a learning rate scheduler, whose steps cannot be replayed; "
-            "pass schedule=Schedule(...) instead"
+            'pass schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", instead'
         )
     trained = {id(p) for p in model.parameters() if p.requires_grad}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}

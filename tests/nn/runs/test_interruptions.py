@@ -17,6 +17,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
+from nn_experiments import cli  # noqa: E402
 from nn_experiments.cli import main  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.results import blocks as store  # noqa: E402
@@ -184,3 +185,16 @@ def test_dask_gives_the_same_numbers_when_a_worker_is_killed(tmp_path: Path, alo
 def test_help_and_list_do_not_import_torch() -> None:
     code = "import sys; from nn_experiments.cli import main; main(['list']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)
+
+
+@pytest.mark.parametrize(("words", "kept"), [(["diagnose", "digits"], False), (["study", "one-law"], True)])
+def test_an_interrupted_command_says_whether_it_goes_on(
+    words: list[str], kept: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nn_experiments.runs.diagnose.main", interrupted)
+    monkeypatch.setattr(cli, "_study", interrupted)
+    assert cli.main(words) == 130
+    assert ("goes on from here" in capsys.readouterr().err) is kept
