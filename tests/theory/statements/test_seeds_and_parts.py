@@ -137,7 +137,7 @@ def test_every_pair_needs_a_name():
         with pytest.raises(ValueError, match="2 pairs of numbers are compared, but 1 are named"):
             compare("s", (1,), [1, 2], [1, 1], parts=("one",))
     assert Verdict.upper("s", (1,), [1.0, 3.0], [2.0, 2.0], parts=("one", "two")).part == "two"
-    assert Verdict.upper("s", (1,), 1, 2).failure == "s: measured 1.0, claimed 2.0; "
+    assert Verdict.upper("s", (1,), 1, 2).failure == "s: measured 1.0, claimed 2.0"
 
 
 @pytest.mark.control
