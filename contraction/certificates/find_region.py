@@ -56,8 +56,8 @@ def find_region(
     Raises
     ------
     NotCertified
-        If Newton's method finds no minimum, or there is no such box; the message names the map and the coordinate,
-        or says that there is no minimum near ``theta0``.
+        If Newton's method does not find a minimum, or if no box satisfies the conditions; the message names the map
+        and the coordinate, or says that Newton's method did not converge to a minimum near ``theta0``.
     ValueError
         If an argument is invalid.
     """

@@ -118,7 +118,7 @@ class PageRank(RandomOperator):
         Raises
         ------
         ValueError
-            If c = 1: there is no teleport then.
+            If c = 1, because the teleportation term (1 - c) v is then zero.
 
         Examples
         --------

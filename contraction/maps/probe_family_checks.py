@@ -120,7 +120,7 @@ def check_distance(space: Space, points: Sequence[NDArray]) -> None:
 def _check_axioms(space: Space, points: Sequence[NDArray]) -> None:
     """Refuse a distance that is negative, not symmetric, not zero at equal points, or without triangle inequality.
 
-    The axioms are tried on three points; those at which the distance is no finite number are passed over.
+    The axioms are tried on three points; pairs whose distance is not finite are skipped.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _check_axioms(space: Space, points: Sequence[NDArray]) -> None:
         if left > right + slack:
             raise MapRefused(
                 f"distance(x, y) must be a metric: {space!r} violates {axiom} at the points {shown(a)}, {shown(b)}, "
-                f"{shown(c)}. A square of a norm is no metric: take its root"
+                f"{shown(c)}. The square of a norm is not a metric; use its square root"
             )
 
 

@@ -9,6 +9,7 @@ floats they are its derivatives at points. All rows of a batch go at once: a coe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -70,14 +71,14 @@ def direction(row: dict[int, Number], basis: NDArray) -> Intervals:
     return Intervals(mid, rad) @ basis[list(row)]
 
 
-class _Symbol:
+class _Symbol(ABC):
     """What `Linear` and `Jet` share: NumPy's functions reach them in arrays of objects and by themselves."""
 
     __hash__ = None  # type: ignore[assignment]
     tape: Tape
 
-    def jet(self) -> Jet:
-        raise NotImplementedError
+    @abstractmethod
+    def jet(self) -> Jet: ...
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.dtype == object]
@@ -139,11 +140,11 @@ class _Symbol:
             out = self * out
         return out
 
-    def __add__(self, other: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def __add__(self, other: Any) -> Any: ...
 
-    def __mul__(self, other: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def __mul__(self, other: Any) -> Any: ...
 
     def __neg__(self) -> Any:
         return self * -1.0
@@ -267,7 +268,7 @@ _FLOATS: dict[str, Callable[[NDArray], list[NDArray]]] = {
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
-    """log(e^a + e^b) = a + softplus(b - a), a the one that is no symbol if there is one."""
+    """log(e^a + e^b) = a + softplus(b - a), a being the argument that is not symbolic, if there is one."""
     if isinstance(a, _Symbol) and not isinstance(b, _Symbol):
         a, b = b, a
     return (b - a)._elementary("softplus") + a

@@ -43,7 +43,7 @@ def rates(
     space, so that points may be of any kind. Those within rounding errors are left out.
 
     Sure bounds (dashed) lie above every backward path. Bounds on a moment (dash-dotted) are for the average over draws:
-    a path may be above. Estimates (dotted) are no bounds. The legend says which is which.
+    a path may be above. Estimates (dotted) are not bounds. The legend says which is which.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def brackets(
     Raises
     ------
     TypeError
-        If the step is none of those named, or ``batches`` is no function.
+        If the step is not one of those named, or ``batches`` is not a function.
     ValueError
         If there is no pair, a pair is not of two different integers of at least 1, or the state has no parameters.
     NotDeterministic

@@ -1,4 +1,4 @@
-"""Certificates of what is no metric, of starts without numbers, of wrong moments and of very small bounds."""
+"""Certificates refuse functions that are not metrics, starts at which maps are NaN, and wrong moments."""
 
 from __future__ import annotations
 
