@@ -124,3 +124,14 @@ def test_pictures_refuse_bounds_in_another_metric():
     with pytest.raises(ValueError, match="must be in the family's metric"):
         ct.plots.rates(family, [0.0, 0.0], bounds=other)
     ct.plots.rates(family, [0.0, 0.0], bounds=ct.certify(family, [0.0, 0.0])).figure.clear()
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e30])
+def test_starts_in_single_precision_warn_of_nothing(scale):
+    """Warnings are errors in the tests; a cast to float32 in the search for violations used to overflow."""
+    start = np.full(2, scale, dtype=np.float32)
+    family = ct.RandomOperator(
+        lambda rng: rng.uniform(-1, 1, 2), lambda x, u: x / 2 + u, contraction=0.5, displacement=2.0 + scale
+    )
+    assert ct.certify(family, start).k == 0.5
+    assert ct.backward_iterates(family.sample(5, seed=0), start).shape == (6, 2)
