@@ -8,7 +8,7 @@ from nn_experiments.analysis.conjectures import conjecture_findings, influence_f
 from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.one_law import one_law_findings
-from nn_experiments.analysis.order_averaging_study import order_averaging_study_findings
+from nn_experiments.analysis.order_averaging_study import order_averaging_study_findings, order_stability_findings
 from nn_experiments.analysis.quadratics import quadratic_findings
 from nn_experiments.analysis.settling_studies import atlas_findings, optimizer_findings
 from nn_experiments.results.studies import Study
@@ -24,6 +24,7 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "quadratics": quadratic_findings,
     "baselines": end_value_findings,
     "order-averaging": order_averaging_study_findings,
+    "order-stability": order_stability_findings,
 }
 
 

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from contraction.plots.style import CLAIM, figure, style
-from nn_experiments.analysis.order_averaging_study import COST, TEST, stability
+from nn_experiments.analysis.order_averaging_study import CHANCE, COST, STEPS, TEST, TRAIN, stability
 from nn_experiments.paper import curve_names
 from nn_experiments.report.panels import sparse_ticks
 from nn_experiments.results.studies import Study
 
-__all__ = ["draw_order_averaging_study"]
+__all__ = ["draw_order_averaging_study", "draw_order_stability"]
 
 #: Colour and mark of each curve: many lie on each other.
 LOOKS = (
@@ -54,6 +54,35 @@ def draw_order_averaging_study(study: Study) -> Picture:
             _draw_stability(axes[a][1], study, c)
         handles, labels = axes[0][0].get_legend_handles_labels()
         more, also = axes[0][1].get_legend_handles_labels()
+        fig.legend([*handles, *more], [*labels, *also], loc="outside lower center", ncols=3)
+    return fig
+
+
+def draw_order_stability(study: Study) -> Picture:
+    """Return the figure: left, the training loss at the end of every path against its rate; right, λ as above.
+
+    Paths that ended above twice chance, or diverged, are drawn at the upper edge.
+    """
+    (c,), curves, rates = study.about["parts"], list(study.about["curves"]), np.array(study.about["rates"])
+    most = 2 * CHANCE
+    with style():
+        fig, (left, right) = figure(1, 2, width=9.4, height=3.8)
+        for k, name in enumerate(curves):
+            values = study["ends"][0, :, k, :, STEPS, TRAIN]
+            values = np.where(values < most, values, most)  # NaN as well
+            colour, mark = LOOKS[k % len(LOOKS)]
+            shift = 1.06 ** (k - (len(curves) - 1) / 2)  # curves side by side
+            left.plot(rates * shift, np.median(values, axis=1), color=colour, lw=0.9)
+            x = np.repeat(rates * shift, values.shape[1])
+            left.plot(x, values.ravel(), mark, ms=5, mfc="none", mec=colour, label=curve_names.step_label_of(name))
+        left.axhline(CHANCE, color="#999999", lw=0.8, ls=":", label="a network that knows nothing, log 10")
+        title = f"training loss after {study.about['steps']} steps"
+        left.set(xscale="log", ylim=(0, 1.03 * most), xlabel="learning rate h", ylabel=title)
+        left.set_xticks(rates, [f"{h:g}" for h in rates], minor=False)
+        left.set_xticks([], minor=True)
+        _draw_stability(right, study, c)
+        handles, labels = left.get_legend_handles_labels()
+        more, also = right.get_legend_handles_labels()
         fig.legend([*handles, *more], [*labels, *also], loc="outside lower center", ncols=3)
     return fig
 

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure as Picture
 
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
 from nn_experiments.analysis.end_values import end_value_table
-from nn_experiments.analysis.order_averaging_study import order_averaging_study_table
+from nn_experiments.analysis.order_averaging_study import order_averaging_study_table, order_stability_table
 from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
 from nn_experiments.report.one_law import draw_one_law
-from nn_experiments.report.order_averaging_study import draw_order_averaging_study
+from nn_experiments.report.order_averaging_study import draw_order_averaging_study, draw_order_stability
 from nn_experiments.report.settling_studies import draw_atlas, draw_exponents
 from nn_experiments.results.studies import Study
 
@@ -27,6 +27,7 @@ STUDY_TITLES = {
     "baselines": "one end value at the cost of N gradients",
     "quadratics": "optimizers on quadratics, exactly",
     "order-averaging": "the order-averaging regulariser, every learning rate tuned",
+    "order-stability": "where the order-averaging regulariser is unstable",
     "influence": "what the backward iterate depends on",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
@@ -47,6 +48,13 @@ _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
             "train, and where the local quadratic model puts the limit.",
         ),
     ),
+    "order-stability": (
+        (
+            draw_order_stability,
+            "Left: training loss at the end against the learning rate, a dot a seed, the paths that diverged at the "
+            "top. Right: which regularised paths train, and where the local quadratic model puts the limit.",
+        ),
+    ),
     "influence": (
         (
             draw_influence,
@@ -62,6 +70,7 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "quadratics": quadratic_table,
     "baselines": end_value_table,
     "order-averaging": order_averaging_study_table,
+    "order-stability": order_stability_table,
 }
 
 

@@ -32,7 +32,7 @@ from nn_experiments.training.order_averaging_measures import order_averaging_mea
 from nn_experiments.training.step import State
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss
 
-__all__ = ["CURVES", "PARTS", "RATES", "run", "top_eigenvalue"]
+__all__ = ["CURVES", "PARTS", "RATES", "run", "run_curves", "top_eigenvalue"]
 
 PARTS = (2, 4)
 RATES = (0.003125, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -125,7 +125,30 @@ def _expansion(activation: str, h: float, seed: int) -> tuple[float, float]:
 
 def _part(c: int, rate: float, seed: int, curves: Sequence[str], steps: int) -> dict[str, np.ndarray]:
     changes = {"batch_size": str(BATCH), "parts": str(c), "learning_rate": str(rate), "initialisation": "he_normal"}
-    place = prepare(EXPERIMENTS["mlp-digits"].override(changes), seed)
+    return run_curves(prepare(EXPERIMENTS["mlp-digits"].override(changes), seed), curves, steps)
+
+
+def run_curves(
+    place: Workplace, curves: Sequence[str], steps: int, *, iterations: int = ITERATIONS
+) -> dict[str, np.ndarray]:
+    """Run the curves of one seed at one learning rate.
+
+    Parameters
+    ----------
+    place
+        The network, its batches and its start.
+    curves
+        Names of curves, ``forward`` among them if Λ at the end is wanted.
+    steps
+        Number of plain steps.
+    iterations
+        As in `top_eigenvalue`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``ends`` (curve, 2, 4) and ``eigenvalue`` (2,), one entry of the arrays that `run` describes.
+    """
     ends = np.full((len(curves), 2, 4), np.nan)
     after: State | None = None
     for k, name in enumerate(curves):
@@ -135,9 +158,9 @@ def _part(c: int, rate: float, seed: int, curves: Sequence[str], steps: int) -> 
             state, done = kernel.apply(state, range(done + 1, last + 1), done), last
             ends[k, column] = _numbers(place, state)
         after = state if name == "forward" else after
-    found = [top_eigenvalue(place, place.state0), np.nan]
+    found = [top_eigenvalue(place, place.state0, iterations=iterations), np.nan]
     if after is not None and np.isfinite(ends[curves.index("forward"), 0]).all():
-        found[1] = top_eigenvalue(place, after)
+        found[1] = top_eigenvalue(place, after, iterations=iterations)
     return {"ends": ends, "eigenvalue": np.array(found)}
 
 

@@ -7,7 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from nn_experiments.results.studies import Study, study_path
-from nn_experiments.studies import baselines, conjectures, influence, one_law, order_averaging, quadratics, settling
+from nn_experiments.studies import (
+    baselines,
+    conjectures,
+    influence,
+    one_law,
+    order_averaging,
+    order_stability,
+    quadratics,
+    settling,
+)
 
 __all__ = ["STUDIES", "run_study"]
 
@@ -28,6 +37,10 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "order-averaging": (
         "the order-averaging regulariser, every learning rate tuned (digits, 6 seeds): 10 minutes",
         order_averaging.run,
+    ),
+    "order-stability": (
+        "where the order-averaging regulariser is unstable (Figure 14's network, 3 seeds): 40 minutes",
+        order_stability.run,
     ),
     "influence": (
         "how much the j-th batch changes the backward iterate: 7 settings, 10 replicates: 4 minutes",

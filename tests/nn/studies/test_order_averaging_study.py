@@ -13,15 +13,17 @@ from nn_experiments.analysis.order_averaging_study import (  # noqa: E402
     best_rates,
     order_averaging_study_findings,
     order_averaging_study_table,
+    order_stability_findings,
+    order_stability_table,
     stability,
 )
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
-from nn_experiments.report.order_averaging_study import draw_order_averaging_study  # noqa: E402
+from nn_experiments.report.order_averaging_study import draw_order_averaging_study, draw_order_stability  # noqa: E402
 from nn_experiments.results.studies import Study, load_study  # noqa: E402
 from nn_experiments.runs.setup import prepare  # noqa: E402
-from nn_experiments.studies import order_averaging  # noqa: E402
+from nn_experiments.studies import order_averaging, order_stability  # noqa: E402
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss  # noqa: E402
 
 
@@ -111,6 +113,36 @@ def test_the_picture_has_a_row_for_each_c() -> None:
     assert len(fig.axes) == 2
     dots = [line for line in fig.axes[1].lines if line.get_marker() == "o"]
     assert sorted(len(np.asarray(line.get_xdata())) for line in dots) == [10, 30]
+
+
+def test_stability_is_asked_of_the_network_of_figure_14(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def small(experiment, seed, *, data_dir):  # the same question to a network that a test can train
+        asked.append((experiment.name, experiment.optimizer.learning_rate, seed, data_dir))
+        changes = {"batch_size": "64", "parts": "2", "learning_rate": str(experiment.optimizer.learning_rate)}
+        return prepare(EXPERIMENTS["mlp-digits"].override(changes | {"initialisation": "glorot_uniform"}), seed)
+
+    monkeypatch.setattr(order_stability, "prepare", small)
+    lines: list[str] = []
+    settings = {"seeds": 2, "rates": (0.03, 1.0), "steps": 40, "iterations": 8}
+    found = order_stability.run(tmp_path, **settings, data_dir="somewhere", report=lines.append)
+    assert asked == [("mlp-fashion-split-2", h, seed, "somewhere") for h in (0.03, 1.0) for seed in (0, 1)]
+    assert lines == ["h = 0.03, seed 0", "h = 0.03, seed 1", "h = 1, seed 0", "h = 1, seed 1"]
+    assert found["ends"].shape == (1, 2, 3, 2, 2, 4)
+    (row,) = order_stability_findings(found)
+    assert row.verdict == "foretold: 8 of 8"  # hΛ is near 0.08 and 4: all paths with λ train, or none
+    assert "Of the 4 paths of plain SGD beside them" in row.measured
+    header, rows = order_stability_table(found)
+    assert [line[0] for line in rows] == ["0.03", "1"]
+    assert len(header) == len(rows[0])
+    left, _ = draw_order_stability(found).axes
+    drawn = [np.asarray(line.get_ydata()) for line in left.lines if line.get_linestyle() == "None"]
+    assert [len(y) for y in drawn] == [4, 4, 4]
+    assert drawn[2].max() == pytest.approx(2 * np.log(10))  # diverged: at the edge
+    again = order_stability.run(tmp_path, **settings, data_dir="somewhere")
+    assert len(asked) == 4  # the parts were read from their files
+    assert np.array_equal(again["ends"], found["ends"], equal_nan=True)
 
 
 def test_what_the_record_says() -> None:
