@@ -3,9 +3,10 @@
 Problem
     θ̃_n = θ_n^F + h² Σ_{i<j} [∇L_i, ∇L_j](θ_0).
 Guarantee (Exact at fixed n)
-    θ̃_n and θ_n^B have the same coefficients of 1, h, h²; that of h³ differs. The constant in O(h³) grows as n³, and the
-    correction itself outgrows the iterates: on the quadratic of Section 3.1 it is h²C_n, C_n = Σ_i (n+1−2i) ε_i, of
-    standard deviation h²σ√(n(n²−1)/3) → ∞, while both iterates keep standard deviation at most σ√(h/(2−h)).
+    θ̃_n and θ_n^B have the same coefficients of 1, h and h², and different coefficients of h³. The constant in O(h³)
+    grows like n³, and the correction itself outgrows the iterates. On the quadratic of Section 3.1 it is h²C_n with C_n
+    = Σ_i (n+1−2i) ε_i, whose standard deviation h²σ√(n(n²−1)/3) tends to infinity, while both iterates have a standard
+    deviation of at most σ√(h/(2−h)).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def check(n: int, seed: int) -> Verdict:
         [*corrected, [variance]],
         [*backward, [Fraction(n * (n * n - 1), 3)]],
         seed=seed,
-        hypotheses="V_i in C^{1,1}, n fixed",
+        hypotheses="The V_i are in C^{1,1}, and n is fixed.",
         note=f"n={n}",
     )
 
@@ -81,7 +82,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Definition C.3", "(7)", "(8)", "Section 5, correction"),
     claim="θ̃_n = θ_n + h²Σ_{i<j}[∇L_i,∇L_j](θ_0) = θ_n^B + O(h³) at fixed n; sd(h²C_n) = h²σ√(n(n²−1)/3) → ∞",
-    hypotheses="V_i in C^{1,1} near θ_0, n fixed",
+    hypotheses="The V_i are in C^{1,1} near θ_0, and n is fixed.",
     rows=(
         Row(
             58,

@@ -1,12 +1,12 @@
 """Lemma C.1: a composition of steps 1 + hV_i in powers of h, to every order.
 
 Problem
-    T_i = 1 + hV_i; the word T_{i_1} … T_{i_k} is a composition, the leftmost map applied last.
+    The steps are T_i = 1 + hV_i. The word T_{i_1} … T_{i_k} is a composition, whose leftmost map is applied last.
 Guarantee (Exact)
-    T_{i_1} … T_{i_k} = 1 + h Σ V_{i_l} + h² Σ_{u<v} V'_{i_u} V_{i_v} + O(h³), and the coefficient of h^p is
-    Σ_{|τ|=p} 1/σ(τ) Σ_ℓ F_ℓ(τ) over labelled rooted trees, for fields with p derivatives and fixed k.
-    Printed: display (4) writes a product for the composition; no smoothness is asked, but for V_1 = |x|^{3/2}, V_2 = 1
-    at 0 the remainder is h^{5/2} exactly.
+    T_{i_1} … T_{i_k} = 1 + h Σ V_{i_l} + h² Σ_{u<v} V'_{i_u} V_{i_v} + O(h³). For fields with p derivatives and a fixed
+    k, the coefficient of h^p is Σ_{|τ|=p} 1/σ(τ) Σ_ℓ F_ℓ(τ), a sum over labelled rooted trees.
+    In the paper, display (4) writes a product for the composition, and the lemma does not demand any smoothness. But
+    for V_1 = |x|^{3/2} and V_2 = 1 at 0 the remainder is exactly h^{5/2}.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def check(word: Sequence[int], order: int, seed: int) -> Verdict:
         [*measured[1:], *measured[: order + 1][:3]],
         [*map(list, trees), *lemma[: order + 1]],
         seed=seed,
-        hypotheses="polynomial fields, word of fixed length",
+        hypotheses="The fields are polynomials, and the length of the word is fixed.",
         note=f"word {tuple(word)}, order {order}",
     )
 
@@ -110,7 +110,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Lemma C.1", "Appendix C"),
     claim="T_{i_1}…T_{i_k} = 1 + hΣV_{i_l} + h²Σ_{u<v}V'_{i_u}V_{i_v} + O(h³); order p: Σ_τ 1/σ(τ) Σ_ℓ F_ℓ(τ)",
-    hypotheses="V_i in C^{1,1} near θ (order p: C^{p−1,1}), k fixed; repeated indices allowed",
+    hypotheses="The V_i are in C^{1,1} near θ (for order p: C^{p−1,1}), and k is fixed; indices may repeat.",
     rows=(
         Row(
             54,

@@ -1,14 +1,17 @@
 """Before Corollary C.4 and in Appendix C: what the approximate backward iterates cost.
 
 Problem
-    Evaluations of a gradient, Hessian-vector products, and numbers stored, for θ̃_1 … θ̃_N in dimension d.
+    The check counts evaluations of a gradient, Hessian-vector products, and stored numbers, for θ̃_1 … θ̃_N in
+    dimension d.
 Guarantee (Exact)
-    Exact backward iterates: N(N+1)/2 gradients. With H stored (d² numbers, formed with d products per step):
-    2N−1 gradients, (N−1)(d+1) products. With replayed batches: 2N−1 gradients, (N−1)(N+2)/2 products, of which
-    N(N−1)/2 are H_n ∇L_n. One final N in two passes: 2N gradients (3N without a shared evaluation) and N products,
-    where the exact iterate takes N gradients. To multiply H_n by any gradient takes d(d+1)/2 numbers.
+    The exact backward iterates take N(N+1)/2 gradients. With a stored H, which has d² numbers and takes d products per
+    step to form, the approximate ones take 2N−1 gradients and (N−1)(d+1) products. With replayed batches they take 2N−1
+    gradients and (N−1)(N+2)/2 products, of which N(N−1)/2 form the terms H_n ∇L_n.
+    A single final N takes two passes with 2N gradients (3N without a shared evaluation) and N products, whereas the
+    exact iterate takes N gradients. A matrix H_n that can be multiplied by any gradient takes d(d+1)/2 numbers.
     With M distinct batches, a table of the products ∇²L_a ∇L_b at θ_0 and the number of times that each batch was seen
-    give every C_n by additions: N + M gradients and M² products, fewer than N(N+1)/2 once N ≳ √2·M.
+    give every C_n by additions alone. This takes N + M gradients and M² products, which is less than N(N+1)/2 once N
+    exceeds about √2·M.
 """
 
 from __future__ import annotations
@@ -180,7 +183,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Corollary C.4, cost", "Appendix C, cost"),
     claim="θ̃_1…θ̃_N: 2N−1 gradients and (N−1)(d+1) or (N−1)(N+2)/2 products; N+M+M² in all with M distinct batches",
-    hypotheses="a Hessian-vector product counts as one gradient",
+    hypotheses="A Hessian-vector product counts as one gradient.",
     rows=(
         Row(
             61,

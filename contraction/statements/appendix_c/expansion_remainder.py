@@ -1,10 +1,11 @@
 """Beyond Lemma C.1: an explicit bound on the remainder of the expansion to order p, and its observed order p + 1.
 
 Problem
-    R = T_word(θ) − Σ_{q≤p} E_q h^q for words of n maps 1 + hV_i with M_m ≥ sup ‖V_i^(m)‖ on B(θ, nhM_0), m = 0 … p.
+    R = T_word(θ) − Σ_{q≤p} E_q h^q for words of n maps 1 + hV_i, with M_m ≥ sup ‖V_i^(m)‖ on B(θ, nhM_0) for m = 0 … p.
 Guarantee (Upper)
-    ‖R‖ <= h^{p+1} Σ_{|τ|=p+1} N_n(τ)/σ(τ) Π M_{children}, N_n(τ) the number of increasing maps of the tree into the
-    positions; for p = 2: h³ [C(n,3) L²G + (n−1)n(2n−1)/12 · M_2 G²]. Twice that for the difference of two orders.
+    ‖R‖ ≤ h^{p+1} Σ_{|τ|=p+1} N_n(τ)/σ(τ) Π M_{children}, where N_n(τ) is the number of increasing maps of the tree into
+    the positions. For p = 2 the bound is h³ [C(n,3) L²G + (n−1)n(2n−1)/12 · M_2 G²]. The difference of two orders has
+    twice this bound.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def check(n: int, d: int, order: int, h: float, seed: int) -> Verdict:
         norms,
         [ex.remainder_bound(n, h, order, bounds), ex.difference_remainder_bound(n, h, order, bounds)],
         seed=seed,
-        hypotheses="M_0 … M_p on B(θ, nhM_0)",
+        hypotheses="M_0 … M_p bound the derivatives on B(θ, nhM_0).",
         note=f"n={n}, d={d}, order {order}, h={h}",
     )
 
@@ -86,7 +87,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("beyond Lemma C.1",),
     claim="‖T_word − expansion to order p‖ ≤ h^{p+1} Σ_{|τ|=p+1} N_n(τ)/σ(τ) Π M_{children}",
-    hypotheses="M_m ≥ sup ‖V_i^(m)‖ on B(θ, nhM_0), m = 0 … p",
+    hypotheses="M_m ≥ sup ‖V_i^(m)‖ on B(θ, nhM_0) for m = 0 … p.",
     rows=(),
     check=check,
     cases=cases,

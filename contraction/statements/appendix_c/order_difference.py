@@ -1,11 +1,11 @@
 """Theorem C.2: backward minus forward iterates, in powers of h.
 
 Problem
-    T_i = 1 + hV_i, n fixed; [V, W] = V'W − W'V, which is minus the Lie bracket of differential geometry.
+    T_i = 1 + hV_i and n is fixed. The bracket [V, W] = V'W − W'V is minus the Lie bracket of differential geometry.
 Guarantee (Exact)
-    T_1 … T_n − T_n … T_1 = h² Σ_{i<j} [V_i, V_j] + O(h³); to order p the difference of the two words' sums over
-    trees, and so for any two orders of the same maps.
-    Printed: parentheses are missing in the sum, and no smoothness is asked (as Lemma C.1).
+    T_1 … T_n − T_n … T_1 = h² Σ_{i<j} [V_i, V_j] + O(h³). To order p, the difference is that of the two words' sums
+    over trees, and the same is true of any two orders of the same maps.
+    In the paper, parentheses are missing in the sum, and the theorem does not demand any smoothness, as in Lemma C.1.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def check(left: Sequence[int], right: Sequence[int], order: int, seed: int) -> V
         [*measured[:3], *measured[1:]],
         [zero, zero, list(brackets), *map(list, claimed)],
         seed=seed,
-        hypotheses="polynomial fields, fixed n",
+        hypotheses="The fields are polynomials, and n is fixed.",
         note=f"{tuple(left)} less {tuple(right)}, order {order}",
     )
 
@@ -90,7 +90,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem C.2",),
     claim="T_1…T_n − T_n…T_1 = h² Σ_{i<j}[V_i, V_j] + O(h³), [V, W] = V'W − W'V",
-    hypotheses="V_i in C^{1,1} near θ, n fixed",
+    hypotheses="The V_i are in C^{1,1} near θ, and n is fixed.",
     rows=(
         Row(
             57,

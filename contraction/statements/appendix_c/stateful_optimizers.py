@@ -1,14 +1,16 @@
 """Appendix C, "any optimizer of the form θ + hV_i(θ)": what that form excludes.
 
 Problem
-    Heavy ball on the state (θ, v): v ← βv − V_i(θ), θ ← θ − hv; for β = 0 it is the step θ + hV_i(θ).
-    Adam (Kingma and Ba, 2015) on (θ, m, v, t): m ← β1 m + (1−β1) g, v ← β2 v + (1−β2) g², t ← t + 1,
-    θ ← θ − h (m/(1−β1^t)) / (√(v/(1−β2^t)) + ε).
+    The heavy ball method acts on the state (θ, v) by v ← βv − V_i(θ), θ ← θ − hv. For β = 0 it is the step θ + hV_i(θ).
+    Adam (Kingma and Ba, 2015) acts on (θ, m, v, t) by m ← β1 m + (1−β1) g, v ← β2 v + (1−β2) g², t ← t + 1, θ ← θ − h
+    (m/(1−β1^t)) / (√(v/(1−β2^t)) + ε).
 Guarantee (Exact for heavy ball in rationals; the library's `HeavyBall` and Adam within derived rounding)
-    At h = 0 a step is the identity on θ, but moves the state by (0, (β−1)v − V_i(θ)), so it is not 1 + hW; and
-    T_1T_2 − T_2T_1 on θ from v = 0 is hβ(V_2 − V_1) + O(h²): with momentum, the two orders differ at order h already.
-    Adam from rest on linear losses with gradients a, b: T_1T_2 − T_2T_1 on θ is h [s(a) − s(b) + r(a, b) − r(b, a)]
-    exactly, s(g) = g/(|g| + ε), r(x, y) = (β1 x + y)/(1+β1) / (√((β2 x² + y²)/(1+β2)) + ε), x the first gradient.
+    At h = 0 a heavy ball step is the identity on θ, but it moves the state by (0, (β−1)v − V_i(θ)), so it is not of the
+    form 1 + hW. From v = 0, T_1T_2 − T_2T_1 on θ is hβ(V_2 − V_1) + O(h²): with momentum, the two orders differ already
+    at order h.
+    From rest and on linear losses with the gradients a and b, the difference T_1T_2 − T_2T_1 of Adam on θ is exactly h
+    [s(a) − s(b) + r(a, b) − r(b, a)], where s(g) = g/(|g| + ε), r(x, y) = (β1 x + y)/(1+β1) / (√((β2 x² + y²)/(1+β2)) +
+    ε), and x is the first gradient.
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ def check_adam(a: float, b: float, beta1: float, beta2: float = 0.999, epsilon: 
         adam_coefficient(a, b, beta1, beta2, epsilon),
         rounding=rounding,
         part="Adam",
-        hypotheses="Adam from rest, linear losses",
+        hypotheses="Adam starts from rest, and the losses are linear.",
         note=f"gradients {a}, {b}, β1={beta1}, β2={beta2}, ε={epsilon}",
     )
     return verdict if moves else replace(verdict, holds=False, part="Adam at h = 0")
@@ -147,7 +149,7 @@ def check(
         [moved[0] - theta, moved[1] - v0, difference(Fraction(0)), first, *agrees],
         [0, (beta - 1) * v0 - fields[0], 0, beta * (fields[1] - fields[0]), 1, 1, 1],
         parts=("θ at h = 0", "v at h = 0", "orders at h = 0", "orders at first order", *["families.HeavyBall"] * 3),
-        hypotheses="heavy ball, quadratic losses",
+        hypotheses="The optimizer is heavy ball, and the losses are quadratic.",
         note=f"beta={beta}, slopes={slopes}, targets={targets}",
     )
 
@@ -191,7 +193,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix C, scope",),
     claim="heavy ball: T_1T_2 − T_2T_1 = hβ(V_2 − V_1) + O(h²) on θ from rest; its state map at h = 0 is not 1",
-    hypotheses="heavy ball on (θ, v) from v = 0; Adam from rest",
+    hypotheses="Heavy ball acts on (θ, v) and starts from v = 0; Adam starts from rest.",
     rows=(
         Row(
             55,

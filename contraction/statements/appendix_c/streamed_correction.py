@@ -1,11 +1,11 @@
 """Corollary C.4: the correction computed step by step, and the order in which its three variables must be updated.
 
 Problem
-    g_n = Σ_{i<n} ∇L_i, H_n = Σ_{i<n} ∇²L_i, C_n = C_{n−1} + H_n ∇L_n − ∇²L_n g_n, all at θ_0.
+    g_n = Σ_{i<n} ∇L_i, H_n = Σ_{i<n} ∇²L_i and C_n = C_{n−1} + H_n ∇L_n − ∇²L_n g_n, all at θ_0.
 Guarantee (Exact)
-    For n >= 2, from g_1 = H_1 = C_1 = 0 and with g, H updated before C: C_n = Σ_{i<j<=n} [∇L_i, ∇L_j]; a dense H,
-    products with replayed batches, and two passes for one n give the same. At n = 1 the recursion names a loss L_0 that
-    does not exist.
+    For n ≥ 2, starting from g_1 = H_1 = C_1 = 0 and updating g and H before C, C_n = Σ_{i<j≤n} [∇L_i, ∇L_j]. A dense H,
+    products with replayed batches, and two passes for a single n give the same result. At n = 1 the recursion names a
+    loss L_0 that does not exist.
 """
 
 from __future__ import annotations
@@ -39,7 +39,13 @@ def check(n: int, seed: int, gradients: bool = True) -> Verdict:
         measured.append(list(stream.iterate))
     measured.append(list(ex.approximate_backward_iterate(fields, theta, h)))
     return comparisons.equal(
-        NAME, ROWS, measured, [claimed] * 3, seed=seed, hypotheses="n ≥ 1; g, H updated before C", note=f"n={n}"
+        NAME,
+        ROWS,
+        measured,
+        [claimed] * 3,
+        seed=seed,
+        hypotheses="n ≥ 1, and g and H are updated before C.",
+        note=f"n={n}",
     )
 
 
@@ -105,7 +111,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Corollary C.4",),
     claim="C_n = C_{n−1} + H_n∇L_n − ∇²L_n g_n = Σ_{i<j≤n}[∇L_i,∇L_j] for n ≥ 2 from C_1 = 0, g and H first",
-    hypotheses="n ≥ 2, all at θ_0",
+    hypotheses="n ≥ 2, and all terms are taken at θ_0.",
     rows=(
         Row(
             59,

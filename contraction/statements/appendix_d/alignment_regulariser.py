@@ -1,11 +1,11 @@
 """Appendix D.2: the effect of the term λ Σ_{i≠j} V_i'V_j, and its sign.
 
 Problem
-    V_i = −g_i = −∇L_i, R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖Σg_i‖² − Σ‖g_i‖²) = ½[c(c−1)‖ḡ‖² − Σ‖g_i − ḡ‖²].
+    V_i = −g_i = −∇L_i, and R = Σ_{i<j} ⟨g_i, g_j⟩ = ½(‖Σg_i‖² − Σ‖g_i‖²) = ½[c(c−1)‖ḡ‖² − Σ‖g_i − ḡ‖²].
 Guarantee (Exact)
-    Σ_{i≠j} V_i'V_j = Σ_i H_i(Σ_j g_j − g_i) = +∇R: added to θ it *ascends* the alignment R; the effective loss is
-    hL_B − λR. At λ = h'²/2 that adds −(ch'/4)‖ḡ‖² + (h'/4c)Σ‖g_i‖² per unit step h: the implicit regulariser of small
-    batches (Smith et al. 2021) less that of the large batch.
+    Σ_{i≠j} V_i'V_j = Σ_i H_i(Σ_j g_j − g_i) = +∇R. If it is added to θ, it *ascends* the alignment R, and the effective
+    loss is hL_B − λR. At λ = h'²/2 it adds −(ch'/4)‖ḡ‖² + (h'/4c)Σ‖g_i‖² per unit step h, which is the implicit
+    regulariser of small batches (Smith et al. 2021) less that of the large batch.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def check(c: int, h: Fraction, seed: int) -> Verdict:
             [ex.small_batch_modified_loss(gradients, h)],
         ],
         seed=seed,
-        hypotheses="V_i = −∇L_i, equal batch sizes",
+        hypotheses="V_i = −∇L_i, and the batches have equal sizes.",
         note=f"c={c}, h={h}",
     )
 
@@ -103,7 +103,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.2, regulariser",),
     claim="Σ_{i≠j}V_i'V_j = +∇R, R = Σ_{i<j}⟨g_i,g_j⟩; effective loss hL_B − λR",
-    hypotheses="V_i = −∇L_i, equal batch sizes",
+    hypotheses="V_i = −∇L_i, and the batches have equal sizes.",
     rows=(
         Row(
             66,

@@ -1,10 +1,11 @@
 """Appendix D.2, (9): the mean over all orders of c small batches.
 
 Problem
-    T_perm = (1/c!) Σ_σ (1+h'V_{σ(1)}) … (1+h'V_{σ(c)}), h' = h/c.
+    T_perm = (1/c!) Σ_σ (1+h'V_{σ(1)}) … (1+h'V_{σ(c)}) with h' = h/c.
 Guarantee (Exact)
-    T_perm = T_large + ½h'² Σ_{i≠j} V_i'V_j + O(h³); to order p each labelled tree has weight (linear orders of its k
-    labels that put parents first)/(k! σ), which is 1/γ where the labels are distinct.
+    T_perm = T_large + ½h'² Σ_{i≠j} V_i'V_j + O(h³). To order p, a labelled tree with k labels has as its weight the
+    number of linear orders of the labels that put parents first, divided by k! σ. If the labels are distinct, this
+    weight is 1/γ.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def check(c: int, order: int, seed: int) -> Verdict:
         [*mean[1:], mean[1], mean[2]],
         [*closed, large, list(half)],
         seed=seed,
-        hypotheses="equal batch sizes; c fixed",
+        hypotheses="The batches have equal sizes, and c is fixed.",
         note=f"c={c}, order {order}",
     )
 
@@ -59,7 +60,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.2", "(9)"),
     claim="T_perm = T_large + ½h'² Σ_{i≠j} V_i'V_j + O(h³); order p: weight e(τ)/(k!σ(τ)) for each labelled tree",
-    hypotheses="equal batch sizes, c fixed",
+    hypotheses="The batches have equal sizes, and c is fixed.",
     rows=(
         Row(
             64,

@@ -1,11 +1,12 @@
 """Appendix D.2.1: the settings of the experiment, and their possible readings.
 
 Problem
-    h = .001, h' = h/c, c ∈ {2, 3, 4}, λ ∈ {½, 1, 2, 4}h²; batches of 2048, "or the closest integer divisible by c".
+    The settings are h = .001, h' = h/c, c ∈ {2, 3, 4}, λ ∈ {½, 1, 2, 4}h², and batches of 2048, "or the closest integer
+    divisible by c".
 Guarantee (Exact)
-    λ = m h² is 2mc² times the derived λ = h'²/2: 16 to 128 times it at c = 4; if the h in λ means h', 2m = 1 to 8
-    times. The update rule is not printed: θ + hV_B + λΣ (literal) and θ + h'V_B + λΣ are different maps. The multiple
-    of 3 nearest to 2048 is 2049.
+    λ = m h² is 2mc² times the derived λ = h'²/2, which is 16 to 128 times at c = 4. If the h in λ means h', it is 2m =
+    1 to 8 times. The paper does not print the update rule, and θ + hV_B + λΣ, which is the literal reading, and θ +
+    h'V_B + λΣ are different maps. The multiple of 3 that is nearest to 2048 is 2049.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def check(c: int, seed: int) -> Verdict:
             [{2: 2048, 3: 2049, 4: 2048}[c]],
         ],
         seed=seed,
-        hypotheses="c = 2, 3, 4",
+        hypotheses="c is 2, 3 or 4.",
         note=f"c={c}",
     )
 
@@ -90,7 +91,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.2.1",),
     claim="λ = mh² is 2mc² times the derived λ = h'²/2 (2m times, if h means h'); 2049 = 3·683 is nearest to 2048",
-    hypotheses="c = 2, 3, 4",
+    hypotheses="c is 2, 3 or 4.",
     rows=(
         Row(
             68,

@@ -3,8 +3,8 @@
 Problem
     F = Σ_{i>j} V_i'V_j = Σ_{i>j} H_i g_j for V_i = −∇L_i.
 Guarantee (Exact)
-    The Jacobian of F less its transpose is Σ_{i>j} (H_iH_j − H_jH_i), so F is locally a gradient exactly where that
-    sum of commutators vanishes; the symmetrised Σ_{i≠j} always is.
+    The Jacobian of F less its transpose is Σ_{i>j} (H_iH_j − H_jH_i). So F is locally a gradient exactly where this sum
+    of commutators vanishes. The symmetrised sum Σ_{i≠j} is always a gradient.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def check(c: int, d: int, seed: int) -> Verdict:
         [one - one.T, ex.fixed_order_curl(H), both - both.T],
         [double, double, np.full((d, d), Fraction(0))],
         seed=seed,
-        hypotheses="V_i = −∇L_i",
+        hypotheses="V_i = −∇L_i.",
         note=f"c={c}, d={d}",
     )
 
@@ -89,7 +89,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.1, single order",),
     claim="curl of Σ_{i>j} H_ig_j = Σ_{i>j}[H_i, H_j]: no gradient unless the sum of commutators vanishes",
-    hypotheses="V_i = −∇L_i",
+    hypotheses="V_i = −∇L_i.",
     rows=(
         Row(
             67,

@@ -1,11 +1,13 @@
 """Appendix D.1: c small batches against one large batch, to second order.
 
 Problem
-    T_small = (1+h'V_c) … (1+h'V_1), T_large = 1 + hV_B, h' = h/c, V_B the field of the mean loss of all examples.
+    T_small = (1+h'V_c) … (1+h'V_1) and T_large = 1 + hV_B, where h' = h/c and V_B is the field of the mean loss of all
+    examples.
 Guarantee (Exact)
-    For batches of equal size hV_B = h' ΣV_i and T_small = T_large + h'² Σ_{i>j} V_i'V_j + O(h³): the outermost map is
-    that of the last batch. Printed: Σ_{i<j}, the sum of the reversed product. Equal sizes are printed; a layer that
-    couples the examples of a batch is not excluded, and with batch normalisation hV_B = h' ΣV_i fails.
+    For batches of equal size hV_B = h' ΣV_i, and T_small = T_large + h'² Σ_{i>j} V_i'V_j + O(h³), since the outermost
+    map is that of the last batch.
+    The paper prints Σ_{i<j}, which is the sum of the reversed product. It states that the sizes are equal, but it does
+    not exclude layers that couple the examples of a batch, and with batch normalisation hV_B = h' ΣV_i fails.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def check(c: int, seed: int) -> Verdict:
         [pair_sum(fields, theta, [(i, j) for i in range(c) for j in range(i)])] * 2
         + [list(c * large(theta)), list(theta + h * large(theta))],
         seed=seed,
-        hypotheses="equal sizes, mean losses, no batch-coupled layers",
+        hypotheses="The batches have equal sizes and mean losses, and layers do not couple their examples.",
         note=f"c={c}",
     )
 
@@ -165,7 +167,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.1",),
     claim="T_small = T_large + h'² Σ_{i>j} V_i'V_j + O(h³), hV_B = h' Σ V_i, h' = h/c",
-    hypotheses="equal batch sizes, mean losses, no batch-coupled layers",
+    hypotheses="The batches have equal sizes and mean losses, and layers do not couple their examples.",
     rows=(
         Row(
             62,

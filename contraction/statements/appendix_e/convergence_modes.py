@@ -1,14 +1,15 @@
-"""Appendix E.1: almost sure convergence implies convergence in probability, and that convergence in law.
+"""Appendix E.1: almost sure convergence implies convergence in probability, which implies convergence in law.
 
 Problem
-    T_b(x) = (x + b)/M with b uniform on 0 … M-1: theta* = lim T_1 … T_n theta_0 is uniform on [0, 1],
-    and given the first n digits theta* is uniform on the cell of those digits, of length M^-n. X_n = theta_n^B.
+    T_b(x) = (x + b)/M with b uniform on 0 … M−1, and X_n = θ_n^B. The limit θ* = lim T_1 … T_n θ_0 is uniform on [0,
+    1]. Given the first n digits, θ* is uniform on the cell of these digits, which has the length M^{−n}.
 Guarantee (Exact)
-    Almost surely sup |X_j - theta*| = r M^-j with r = max(s, 1-s), s = theta_0 in [0, 1], for every j;
-    in probability P(|X_n - theta*| > eps) = P(|U - s| > eps M^n), U uniform; in law sup_x |F_n(x) - x| = r M^-n; and
-    F_n(x) <= F(x + eps) + P(|X_n - theta*| > eps), F(x - eps) <= F_n(x) + P(|X_n - theta*| > eps): the two
-    implications with their numbers, attained at x = 0 for s = 0, eps = M^-n. `check_implications` has them in R^d
-    for any iterates. The limit law depends on the start theta_0 (the last line of Appendix E writes theta* for it).
+    Let s = θ_0 be in [0, 1] and r = max(s, 1−s). Almost surely, the largest possible |X_j − θ*| is r M^{−j} for every
+    j. In probability, P(|X_n − θ*| > ε) = P(|U − s| > ε M^n) with U uniform on [0, 1]. In law, sup_x |F_n(x) − x| = r
+    M^{−n}.
+    The two implications are F_n(x) ≤ F(x + ε) + P(|X_n − θ*| > ε) and F(x − ε) ≤ F_n(x) + P(|X_n − θ*| > ε). They are
+    attained at x = 0 for s = 0 and ε = M^{−n}. The function `check_implications` checks them in R^d for any iterates.
+    The limit law depends on the start θ_0, for which the last line of Appendix E writes θ*.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def check(M: int, start: Fraction, n: int, more: int, eps: Fraction, order: Orde
         [*measured, int(all(implied))],
         [*claimed, 1],
         [*parts, "in probability implies in law"],
-        hypotheses="base-M digits, θ0 in [0, 1]: θ* is uniform",
+        hypotheses="The maps append base-M digits, and θ0 is in [0, 1], so that θ* is uniform.",
         note=f"M={M}, θ0={start}, n={n}, eps={eps}",
     )
 
@@ -147,7 +148,7 @@ def check_implications(
         float(measured),
         float(claimed),
         seed=seed,
-        hypotheses="any random variables; F componentwise in R^d",
+        hypotheses="The random variables are arbitrary; in R^d, F is taken componentwise.",
         note=f"n={n}, N={N}, eps={eps}, d={len(theta0)}",
     )
 
@@ -205,7 +206,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix E", "Theorem 2.6"),
     claim="a.s. ⇒ in probability ⇒ in law: F_n(x) ≤ F(x + ε) + P(|X_n − X| > ε)",
-    hypotheses="checked with limits of known law; the implications hold for any random variables",
+    hypotheses="The implications hold for any random variables; the check takes limits of known law.",
     rows=(
         Row(
             42,

@@ -1,11 +1,12 @@
 """Appendix E.2, the step from independence to equal laws: the maps are independent, the coordinates are not.
 
 Problem
-    i.i.d. maps T_i of R^d; the words (T_1, …, T_n) and (T_n, …, T_1) have one law.
+    The T_i are i.i.d. maps of R^d, so the words (T_1, …, T_n) and (T_n, …, T_1) have the same law.
 Guarantee (Exact)
-    Every functional of the composed map has the same law forward and backward; here the joint law of the images of
-    several starts, all coordinates together, and its distribution function at every point. The printed product of
-    marginal distribution functions is not that of theta_n (and would not give equal laws if it were).
+    Every functional of the composed map has the same law forward and backward. The check takes the joint law of the
+    images of several starts, with all coordinates together, and its distribution function at every point. The printed
+    product of marginal distribution functions is not the distribution function of θ_n. If it were, equal laws would not
+    follow from it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def check(maps: Sequence[Map], weights: Sequence[Fraction], starts: Numbers, n: 
         forward,
         backward,
         seed=seed,
-        hypotheses="i.i.d. maps; any space and any functional",
+        hypotheses="The maps are i.i.d.; the space and the functional are arbitrary.",
         note=f"{len(maps)} maps, {len(starts)} starts in dimension {len(starts[0])}, n={n}",
     )
 
@@ -115,7 +116,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Appendix E"),
     claim="(T_1 … T_n) and (T_n … T_1) have one law, so any functional of them has one law",
-    hypotheses="i.i.d. maps (reversibility in law is enough)",
+    hypotheses="The maps are i.i.d.; reversibility in law is enough.",
     rows=(
         Row(
             38,

@@ -1,15 +1,16 @@
 """Section 1.1, Propp and Wilson: the backward composition, once constant, is an exact sample; it is not faster.
 
 Problem
-    Finitely many maps of finitely many states, drawn independently with weights; pi the stationary law of the chain;
-    F_n = T_1 … T_n as a map of the states.
+    Finitely many maps of finitely many states are drawn independently with given weights. Let π be the stationary law
+    of the chain, let F_n = T_1 … T_n as a map of the states, and let c_n(s) be the probability that F_n is constant
+    with the value s.
 Guarantee (Exact, for every n)
-    sum_F P(F_n = F) F_* pi = pi. Hence with c_n(s) = P(F_n is constant s):
-    c_n(s) + sum over F not constant of P(F) pi(F^-1 s) = pi(s), so c_n <= pi <= c_n + P(not constant).
-    A composition that is constant stays so: the value is a sample of pi itself, and c_n increases to pi.
-    The law of F_n(x) is that of the forward chain at n, so at a fixed n it is not closer to pi. Stopping the *forward*
-    composition when it becomes constant is biased: for P(0->0) = P(0->1) = 1/2, P(1->0) = 1 it stops at 0 always, while
-    pi = (2/3, 1/3).
+    The image of π under F_n has the mean π: Σ_F P(F_n = F) F_* π = π. Hence c_n(s) + Σ P(F) π(F^{-1} s) = π(s), where
+    the sum runs over the maps F that are not constant, and c_n ≤ π ≤ c_n + P(F_n is not constant).
+    A composition that is constant stays constant. Its value is a sample of π itself, and c_n increases to π.
+    The law of F_n(x) is that of the forward chain at n, so at a fixed n it is not closer to π. Stopping the *forward*
+    composition when it becomes constant is biased: with P(0→0) = P(0→1) = 1/2 and P(1→0) = 1 it always stops at 0,
+    although π = (2/3, 1/3).
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def check(maps: Sequence[Map] = TWO_STATES, weights: Sequence[Fraction] = HALVES
         ROWS,
         measured,
         claimed,
-        hypotheses="finite states, i.i.d. maps, one stationary law",
+        hypotheses="There are finitely many states, the maps are i.i.d., and the stationary law is unique.",
         note=f"{len(maps)} maps, {len(states)} states, n={n}, P(not constant)={float(rest):.3g}",
     )
 
@@ -160,7 +161,7 @@ def check_printed(n: int = 16) -> Verdict:
         holds,
         float(distance_backward),
         float(distance_forward),
-        hypotheses="any finite chain",
+        hypotheses="The chain has finitely many states.",
         note=f"two states, n={n}: the laws of both orders are equally far from π; a forward chain stopped when it "
         f"coalesces is in state 0 with probability {float(biased[0]):.5f}",
     )
@@ -170,7 +171,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 1.1", "Section 1"),
     claim="P(F_n constant s) + Σ_{F not constant} P(F) π(F^{-1}s) = π(s): a coalesced value is an exact sample",
-    hypotheses="finitely many states and i.i.d. maps with one stationary law",
+    hypotheses="There are finitely many states, the maps are i.i.d., and the stationary law is unique.",
     rows=(
         Row(
             2,

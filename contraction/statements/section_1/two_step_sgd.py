@@ -1,12 +1,13 @@
 """Section 1: the first and second iterates of SGD in both orders, written out in gradients.
 
 Problem
-    T_i(theta) = theta - h g_i(theta), g_i the gradient of the loss of batch i.
+    The maps are SGD steps, T_i θ = θ − h g_i(θ), where g_i is the gradient of the loss of batch i.
 Guarantee (Exact)
-    First iterate of both orders: theta - h g_1(theta).
-    T_2 T_1 theta = theta - h g_1(theta) - h g_2(theta - h g_1(theta)),
-    T_1 T_2 theta = theta - h g_2(theta) - h g_1(theta - h g_2(theta)).
-    Checked in integers and Fractions for gradients of quartic losses, H theta + c theta^3 + a with H symmetric.
+    The first iterate is θ − h g_1(θ) in both orders. The second iterates are
+        T_2 T_1 θ = θ − h g_1(θ) − h g_2(θ − h g_1(θ)) in the forward order,
+        T_1 T_2 θ = θ − h g_2(θ) − h g_1(θ − h g_2(θ)) in the backward order.
+    The check computes them in integers and Fractions for the gradients Hθ + cθ³ + a of quartic losses, with H
+    symmetric.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def check(h: Fraction, dim: int, seed: int) -> Verdict:
         [forward[0], backward[0], forward[1], backward[1]],
         [first, first, second_forward, second_backward],
         seed=seed,
-        hypotheses="any gradients, any h",
+        hypotheses="The gradients and h are arbitrary.",
         note=f"h={h}, dim={dim}",
     )
 
@@ -72,7 +73,7 @@ STATEMENT = Statement(
     name="two_step_sgd",
     paper=("Section 1",),
     claim="T_2T_1θ = θ − h∇L_1(θ) − h∇L_2(θ − h∇L_1(θ)); T_1T_2θ with 1 and 2 exchanged",
-    hypotheses="any differentiable losses, any h",
+    hypotheses="The losses are differentiable, and h is arbitrary.",
     rows=(Row(1, "Section 1, second iterates of SGD", "OK"),),
     check=check,
     cases=cases,

@@ -1,11 +1,11 @@
-"""The constant D/(1-k) of Theorem 2.2 is attained at every n, so it is the best; with a strict (2) it is never reached.
+"""The constant D/(1−k) of Theorem 2.2 is attained at every n, so it is the best; with a strict (2) it is never reached.
 
 Problem
-    T_i x = k x + D_i u on R^d, theta = 0, |u| = 1.
+    The maps are T_i x = kx + D_i u on R^d with |u| = 1, and the iterates start at θ = 0.
 Guarantee (Exact)
-    D_i = D: d(theta*, theta_n) = D k^n/(1-k) at every n, but then d(theta, T_i theta) = D is not < D.
-    D_i < D (strict (2)) and k > 0: d(theta*, theta_n) = sum_{j>=n} k^j D_{j+1} < D k^n/(1-k), and the ratio tends to
-    1 with D_i -> D: no smaller constant is valid. So (2) may be stated with <=.
+    If D_i = D for all i, then d(θ*, θ_n) = D k^n/(1−k) at every n. But then d(θ, T_i θ) = D is not strictly below D.
+    If D_i < D, as a strict (2) demands, and k > 0, then d(θ*, θ_n) = Σ_{j≥n} k^j D_{j+1} < D k^n/(1−k), and the ratio
+    of the two sides tends to 1 as D_i → D. So no smaller constant is valid, and (2) may be stated with ≤.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def check(k: Fraction, D: Fraction, n: int, dim: int = 1) -> Verdict:
         ROWS,
         [*attained, int(between)],
         [*claimed, 1],
-        hypotheses="0 ≤ k < 1; T_i x = kx + D",
+        hypotheses="0 ≤ k < 1 and T_i x = kx + D.",
         note=f"k={k}, D={D}, n={n}, dim={dim}",
     )
 
@@ -91,7 +91,7 @@ STATEMENT = Statement(
     name="attained_constant",
     paper=("Theorem 2.2",),
     claim="d(θ*, θ_n) = D k^n/(1−k) at every n for T_i x = kx + D; no smaller constant serves",
-    hypotheses="0 ≤ k < 1; T_i x = kx + D",
+    hypotheses="0 ≤ k < 1 and T_i x = kx + D.",
     rows=(
         Row(
             17,

@@ -1,12 +1,14 @@
 """Theorem 2.2, the backward contraction principle, with the steps of its proof.
 
 Problem
-    T_i: k-Lipschitz self-maps of a complete metric space with a common k in [0, 1); d(theta, T_i theta) <= D for all i.
+    The maps T_i of a complete metric space into itself are k-Lipschitz with a common k in [0, 1), and d(θ, T_i θ) ≤ D
+    for all i.
 Guarantee (Upper)
-    theta_n = T_1 … T_n theta converges to one theta*, the same for every start, and d(theta*, theta_n) <= D k^n/(1-k).
-    On the way: d(theta_n, theta_m) <= k^n d(theta, T_{n+1} … T_m theta) <= k^n sum_{j<m-n} d(y_j, y_{j+1}) with
-    y_j = T_{n+1} … T_{n+j} theta, each term at most D k^j; d(T_1…T_n x, T_1…T_n y) <= k^n d(x, y).
-    For k = 0 and n >= 1 the iterate is theta* (0^0 = 1 at n = 0).
+    The iterates θ_n = T_1 … T_n θ converge to one point θ*, which is the same for every start, and d(θ*, θ_n) ≤ D
+    k^n/(1−k).
+    The proof passes through d(θ_n, θ_m) ≤ k^n d(θ, T_{n+1} … T_m θ) ≤ k^n Σ_{j<m−n} d(y_j, y_{j+1}) with y_j = T_{n+1}
+    … T_{n+j} θ, where each term is at most D k^j, and through d(T_1…T_n x, T_1…T_n y) ≤ k^n d(x, y).
+    If k = 0 and n ≥ 1, the iterate is θ*. At n = 0 the bound uses 0⁰ = 1.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def check(
         parts=parts,
         rounding=T.rounding(n) * (2 + m - a),
         seed=seed,
-        hypotheses="common k < 1, sup_i d(θ, T_iθ) ≤ D, complete",
+        hypotheses="The space is complete, the maps have a common k < 1, and sup_i d(θ, T_iθ) ≤ D.",
         note=f"{kind}, k={k}, D={D}, dim={dim}, n={n}, segment={segment}",
     )
 
@@ -111,7 +113,7 @@ def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> 
         rounding=rounding,
         seed=seed,
         parts=[f"certificate at iterate {j}" for j in at],
-        hypotheses=f"certificate: {certificate.origin}",
+        hypotheses=f"The constants are those of a certificate, which are {certificate.origin}.",
         note=f"{family!r}, n={n}",
     )
 
@@ -141,7 +143,7 @@ STATEMENT = Statement(
     name="backward_contraction",
     paper=("Theorem 2.2",),
     claim="d(θ*, T_1…T_n θ) ≤ D k^n/(1−k) with one θ* for every start",
-    hypotheses="Ω ≠ ∅ complete, T_i k-Lipschitz with a common k in [0,1), sup_i d(θ, T_iθ) ≤ D",
+    hypotheses="Ω ≠ ∅ is complete, the T_i are k-Lipschitz with a common k in [0,1), and sup_i d(θ, T_iθ) ≤ D.",
     rows=(
         Row(9, "Theorem 2.2, statement", "OK"),
         Row(11, "proof of Theorem 2.2, the contraction applied n times", "OK"),

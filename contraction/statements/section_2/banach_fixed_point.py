@@ -1,12 +1,13 @@
 """Section 2: Banach's fixed point theorem, and PageRank's "50 to 100" iterations as an instance.
 
 Problem
-    T k-Lipschitz, k < 1, on a non-empty complete metric space; p its fixed point.
+    T is a k-Lipschitz map with k < 1 of a non-empty complete metric space into itself, and p is its fixed point.
 Guarantee (Upper, attained)
-    d(T^n x, p) <= k^n d(x, p) for every x, so p is unique; d(T^n x, p) <= k/(1-k) d(T^n x, T^(n-1) x). Lipschitz maps
-    are continuous. Forward and backward iterates of one map are the same powers.
-    PageRank, T x = a P^T x + (1-a) v with damping a = .85: error at most .85^n d(x, p) <= 2 · .85^n in l1, an
-    equality (with d(x, p) = 1) for two pages that link to each other; .85^50 = 3.0e-4, .85^100 = 8.7e-8.
+    For every x, d(T^n x, p) ≤ k^n d(x, p), so the fixed point is unique, and d(T^n x, p) ≤ k/(1−k) d(T^n x, T^{n−1} x).
+    Lipschitz maps are continuous. The forward and the backward iterates of a single map are the same powers.
+    PageRank iterates T x = a Pᵀx + (1−a) v with the damping a = .85. Its error in ℓ1 is at most .85^n d(x, p) ≤ 2 ·
+    .85^n. For two pages that link to each other this is an equality with d(x, p) = 1. The two powers that the paper
+    speaks of are .85^50 = 3.0e-4 and .85^100 = 8.7e-8.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def check(kind: str, k: float, dim: int, n: int, seed: int, reach: float = 1.0) 
     A kind of the drawn sequences with D = 0 has theta0 as its fixed point. "two pages" is the case of equality with
     damping k, in Fractions; "pages" mixes drawn permutations, with the uniform vector as fixed point.
     """
-    note, hypotheses = f"{kind}, k={k}, dim={dim}, n={n}, reach={reach}", "Ω ≠ ∅ complete, T k-Lipschitz, k < 1"
+    note = f"{kind}, k={k}, dim={dim}, n={n}, reach={reach}"
+    hypotheses = "Ω ≠ ∅ is complete, and T is k-Lipschitz with k < 1."
     at = spread(n)
     if kind == "two pages":
         a = Fraction(k).limit_denominator(10**6)
@@ -108,7 +110,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2",),
     claim="d(T^n x, p) ≤ k^n d(x, p) with one fixed point p; PageRank: .85^50 = 3.0e-4, .85^100 = 8.7e-8",
-    hypotheses="Ω ≠ ∅ complete, T k-Lipschitz with k < 1 (continuity follows)",
+    hypotheses="Ω ≠ ∅ is complete, and T is k-Lipschitz with k < 1, so that it is continuous.",
     rows=(
         Row(3, "Section 2, Banach's fixed point theorem", "OK"),
         Row(5, "Section 2, PageRank from 50 to 100 iterations", "OK"),

@@ -1,11 +1,12 @@
-"""Footnote to Section 2: a Cauchy sequence is one with d(theta_n, theta_m) -> 0 as n, m -> infinity (printed: -> 0).
+"""Footnote to Section 2: a Cauchy sequence has d(θ_n, θ_m) → 0 as n, m → ∞; the paper prints n, m → 0.
 
 Problem
-    The Cauchy modulus of a sequence on a window, max of d(theta_n, theta_m) over N <= n <= m <= N + w.
+    The Cauchy modulus of a sequence on a window is the maximum of d(θ_n, θ_m) over N ≤ n ≤ m ≤ N + w.
 Guarantee (Upper, attained)
-    Backward iterates of |K_i| <= k, |b_i| <= D from 0: modulus <= D k^N (1 - k^w)/(1-k) for every w, so it tends to 0
-    with N -> infinity; an equality for T_i x = k x + D.
-    Printed: only n = m = 0 is left near 0, so every sequence would be Cauchy, among them theta_n = n.
+    Let T_i x = K_i x + b_i with |K_i| ≤ k and |b_i| ≤ D. The modulus of the backward iterates from 0 is at most D k^N
+    (1 − k^w)/(1−k) for every w, so it tends to 0 as N → ∞. The bound is an equality for T_i x = kx + D.
+    Near 0, the printed condition concerns only n = m = 0, so every sequence would be a Cauchy sequence, θ_n = n among
+    them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def check(kind: str, k: Fraction, D: Fraction, N: int, w: int, seed: int = 0) ->
         modulus(theta, N, N + w),
         D * k**N * (1 - k**w) / (1 - k),
         seed=seed,
-        hypotheses="0 ≤ k < 1, bounded displacement",
+        hypotheses="0 ≤ k < 1, and the displacement is bounded.",
         note=f"{kind}, k={k}, D={D}, N={N}, w={w}",
     )
 
@@ -80,7 +81,7 @@ STATEMENT = Statement(
     name="cauchy_footnote",
     paper=("Section 2",),
     claim="sup over m ≥ n ≥ N of d(θ_n, θ_m) ≤ D k^N/(1−k) → 0 as N → ∞",
-    hypotheses="0 ≤ k < 1, bounded displacement",
+    hypotheses="0 ≤ k < 1, and the displacement is bounded.",
     rows=(
         Row(
             4,

@@ -1,15 +1,16 @@
 """Theorem 2.2 on a certified region: trained networks whose maps provably keep a box and contract on it (row 85).
 
 Problem
-    Gradient steps T_i = 1 - h∇L_i of a small network with weight decay on a few batches, and a box B = {c + Q u:
-    |u_j| <= r_j} around a minimum of the mean loss.
+    The maps T_i = 1 − h∇L_i are gradient steps of a small network with weight decay on a few batches. B = {c + Qu:
+    |u_j| ≤ r_j} is a box around a minimum of the mean loss.
 Guarantee (Upper)
-    If enclosures over all of B prove that every T_i (or every epoch of them) sends B into itself, coordinate by
-    coordinate, and contracts in one common norm, then d(theta*, theta_n) <= k^n min(reach, D/(1-k)) from a point of B.
-    Either condition alone is not enough: H = [[1, ±1/2], [±1/2, 1]], g = ±(-1, 1) contracts with k = 1 - h/2
-    everywhere and leaves the box r = 1.5 |g| at h = 1/10.
+    Suppose that enclosures over all of B prove that every T_i (or every epoch of them) sends B into itself, coordinate
+    by coordinate, and contracts in one common norm. Then d(θ*, θ_n) ≤ k^n min(reach, D/(1−k)) from every point of B.
+    Either condition alone is not enough: for H = [[1, ±1/2], [±1/2, 1]] and g = ±(−1, 1) the step contracts with k = 1
+    − h/2 everywhere, and leaves the box r = 1.5|g| at h = 1/10.
 Smallest wrong claim that is detected
-    A box of a tenth of the radii; the factor of the steepest direction; third derivatives, or rounding, left out.
+    The check detects a box with a tenth of the radii, the factor of the steepest direction, and third derivatives or
+    rounding left out.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from contraction.types import Scalar
 NAME, ROWS = "certified_region", (85,)
 PARTS = ("stays", "contracts", "backward", "gradients", "sums")
 HYPOTHESES = (
-    "every T_i (or epoch) sends {c + Qu: |u_j| ≤ r_j} into itself, enclosed over all of it; one common norm; outward "
-    "rounding, (QᵀQ)⁻¹ enclosed"
+    "Enclosures over all of {c + Qu: |u_j| ≤ r_j} prove that every T_i (or epoch) sends it into itself and contracts "
+    "in one common norm. Rounding is outward, and (QᵀQ)⁻¹ is enclosed."
 )
 TRAINING = 600  # steps of gradient descent with rate 1; Newton's method does the rest
 Claim = Callable[[OwnLossSteps, NDArray], RegionCertificate]
@@ -184,7 +185,7 @@ def check_printed(h: Fraction = Fraction(1, 10)) -> Verdict:
         worst > 1 and k < 1,
         float(worst),
         1.0,
-        hypotheses="a positive least eigenvalue of every Hessian, without invariance",
+        hypotheses="Every Hessian has a positive least eigenvalue, but the set is not invariant.",
         note=f"H = [[1, ±½], [±½, 1]], g = ±(−1, 1), r = 1.5|g|, h = {h}: k = {float(k):.3g} and a corner goes to "
         f"{float(worst):.6g} r",
     )

@@ -1,13 +1,13 @@
 """Remark 2.3: condition (2) by a common zero of the losses, and what that assumption leaves of the theorem.
 
 Problem
-    T_i = theta - h grad L_i, L_i >= 0 m-strongly convex with M-Lipschitz gradient and L_i(p) = 0 for all i;
-    k = max(|1-hm|, |1-hM|) < 1.
+    The maps are T_i θ = θ − h∇L_i(θ). Each loss L_i ≥ 0 is m-strongly convex with an M-Lipschitz gradient and L_i(p) =
+    0, and k = max(|1−hm|, |1−hM|) < 1.
 Guarantee (Upper, attained)
-    T_i p = p for all i, so both |T_n…T_1 theta - p| and |T_1…T_n theta - p| are at most k^n |theta - p| (equalities for
-    m = M): forward converges to the same point at the same rate.
-    Without a common zero: d(theta, T_i theta) = h |grad L_i(theta)|, so (2) holds at every theta for finitely many
-    batches, with D = h max_i |grad L_i(theta)|.
+    T_i p = p for all i, so |T_n…T_1 θ − p| and |T_1…T_n θ − p| are both at most k^n |θ − p|, with equality for m = M.
+    The forward iterates converge to the same point at the same rate.
+    Without a common zero, d(θ, T_i θ) = h|∇L_i(θ)|. So for finitely many batches (2) holds at every θ, with D = h max_i
+    |∇L_i(θ)|.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def check(m: float, M: float, h: float, dim: int, n: int, seed: int, reach: floa
         [*claimed, *claimed, *(0 * fixed), bound, moved],
         rounding=rounding,
         seed=seed,
-        hypotheses="T_i p = p for all i, common k ≤ 1",
+        hypotheses="T_i p = p for all i, and the maps have a common factor k ≤ 1.",
         note=f"m={m}, M={M}, h={h}, dim={dim}, n={n}, reach={reach}",
     )
 
@@ -158,7 +158,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Remark 2.3",),
     claim="T_i p = p for all i: |T_n…T_1 θ − p| and |T_1…T_n θ − p| are both at most k^n |θ − p|",
-    hypotheses="T_i k-Lipschitz with a common fixed point p",
+    hypotheses="The T_i are k-Lipschitz and have a common fixed point p.",
     rows=(
         Row(
             23,

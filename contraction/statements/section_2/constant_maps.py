@@ -1,11 +1,12 @@
 """Example 2.4: constant maps, whose forward iterates never stop jumping and whose backward iterates stop at once.
 
 Problem
-    T_i is S (value x_0) or U (value y_0) with equal probability, independent; or finitely many weighted constants.
+    Each T_i is S, with the value x_0, or U, with the value y_0, independently and with equal probability. More
+    generally, T_i is one of finitely many constant maps with given weights.
 Guarantee (Exact)
-    For every n >= 1: forward iterate n is the value of T_n, backward iterate n that of T_1, constant in n; both have
-    the law of the weights (1/2, 1/2 in the paper), from any start. The forward sequence almost surely never settles:
-    the words of length n that are constant from position m on have probability sum_j p_j^(n-m+1).
+    For every n ≥ 1, forward iterate n is the value of T_n, and backward iterate n is the value of T_1, the same for all
+    n. From any start, both have the law of the weights (1/2 and 1/2 in the paper). Almost surely the forward sequence
+    never settles: the words of length n that are constant from position m on have the probability Σ_j p_j^{n−m+1}.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def check(weights: tuple[Fraction, ...] = (Fraction(1, 2), Fraction(1, 2)), n: i
         ROWS,
         measured,
         [*weights, *weights, sum((p**n for p in weights), Fraction(0)), 1],
-        hypotheses="k = 0, n ≥ 1, independent draws",
+        hypotheses="k = 0, n ≥ 1, and the draws are independent.",
         note=f"weights={weights}, n={n}",
     )
 
@@ -84,7 +85,7 @@ STATEMENT = Statement(
     name="constant_maps",
     paper=("Example 2.4",),
     claim="forward iterate n = value of T_n, backward iterate n = value of T_1; both have law (½, ½) for n ≥ 1",
-    hypotheses="constant maps, drawn independently",
+    hypotheses="The maps are constant and drawn independently.",
     rows=(Row(27, "Example 2.4 (forward: no convergence, almost surely)", "OK"),),
     check=check,
     cases=cases,

@@ -1,10 +1,10 @@
 """The converse of Theorem 2.6 fails: forward laws may converge while backward iterates do not.
 
 Problem
-    T(x) = x + a mod m, a uniform on {0, …, m-1}, m >= 2 (isometries: no contraction).
+    T(x) = x + a mod m, where a is uniform on {0, …, m−1} and m ≥ 2. These maps are isometries, so they do not contract.
 Guarantee (Exact)
-    law(theta_n^F) is uniform for every n >= 1, and P(theta_{n+1}^B != theta_n^B) = 1 - 1/m for every n: these events
-    are independent, so almost surely infinitely many happen and the backward iterates converge nowhere.
+    The law of θ_n^F is uniform for every n ≥ 1. For every n, P(θ_{n+1}^B ≠ θ_n^B) = 1 − 1/m, and these events are
+    independent. So almost surely infinitely many of them happen, and the backward iterates do not converge.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def check(m: int, n: int, start: int = 0) -> Verdict:
         flat and independent,
         float(last),
         float(move),
-        hypotheses="isometries of a finite set",
+        hypotheses="The maps are isometries of a finite set.",
         note=f"rotations of {m} points, n={n}",
     )
 
@@ -59,7 +59,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6",),
     claim="T ∈ {x + a mod m} uniform: forward law uniform for n ≥ 1, P(θ^B_{n+1} ≠ θ^B_n) = 1 − 1/m for every n",
-    hypotheses="the converse of Theorem 2.6, which the paper does not claim",
+    hypotheses="This is the converse of Theorem 2.6, which the paper does not claim.",
     rows=(
         Row(
             41,

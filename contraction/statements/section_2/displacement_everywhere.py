@@ -1,9 +1,10 @@
 """Proof of Theorem 2.2, first step: bounded displacement at one point is bounded displacement at every point.
 
 Problem
-    T k-Lipschitz, d(theta, T theta) <= D, another point x at distance r from theta.
+    T is k-Lipschitz and d(θ, T θ) ≤ D. Another point x lies at the distance r from θ.
 Guarantee (Upper, attained)
-    d(x, T x) <= D + (1+k) r, an equality for T y = theta + D u - k (y - theta) and x = theta - r u, |u| = 1.
+    The displacement at x is d(x, T x) ≤ D + (1+k) r. The bound is an equality for T y = θ + Du − k(y − θ) and x = θ −
+    ru with |u| = 1.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
 
     The kind "opposed" is the case of equality, in Fractions.
     """
-    hypotheses, note = "d(θ, T_iθ) ≤ D, T_i k-Lipschitz", f"{kind}, k={k}, D={D}, dim={dim}, reach={reach}"
+    hypotheses, note = "d(θ, T_iθ) ≤ D, and the T_i are k-Lipschitz.", f"{kind}, k={k}, D={D}, dim={dim}, reach={reach}"
     if kind == "opposed":
         k_, D_, r = Fraction(k), Fraction(D), Fraction(reach)
         rng = np.random.default_rng(seed)
@@ -71,7 +72,7 @@ STATEMENT = Statement(
     name="displacement_everywhere",
     paper=("Theorem 2.2",),
     claim="d(x, T_i x) ≤ D + (1+k) d(θ, x), attained",
-    hypotheses="d(θ, T_iθ) ≤ D, T_i k-Lipschitz",
+    hypotheses="d(θ, T_iθ) ≤ D, and the T_i are k-Lipschitz.",
     rows=(Row(10, "proof of Theorem 2.2, the constant at another point", "OK"),),
     check=check,
     cases=cases,

@@ -1,12 +1,12 @@
 """Theorem 2.6: forward and backward iterates have the same law at every n, so the forward law tends to that of θ*.
 
 Problem
-    T_1, T_2, … i.i.d. maps; theta_n^F = T_n … T_1 theta_0, theta_n^B = T_1 … T_n theta_0.
+    T_1, T_2, … are i.i.d. maps, θ_n^F = T_n … T_1 θ_0, and θ_n^B = T_1 … T_n θ_0.
 Guarantee (Exact at each n, Upper in the limit)
-    law(theta_n^F) = law(theta_n^B) for every n; hence, under a common contraction factor k, the distance W_1 of
-    law(theta_n^F) and law(theta*) is at most k^n E d(theta_0, T theta_0)/(1-k).
-    The paper leaves the mode of convergence of the backward iterates to its proof (almost sure); in probability is
-    enough, and theta_0 is to be independent of the maps.
+    θ_n^F and θ_n^B have the same law for every n. Hence, if the maps have a common contraction factor k, the distance
+    W_1 between the law of θ_n^F and the law of θ* is at most k^n E d(θ_0, T θ_0)/(1−k).
+    The paper states only in its proof that the backward iterates converge almost surely. Convergence in probability is
+    enough, and θ_0 must be independent of the maps.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def check(
         forward,
         backward,
         seed=seed,
-        hypotheses="i.i.d. maps, any maps",
+        hypotheses="The maps are i.i.d. and otherwise arbitrary.",
         note=f"{len(maps)} maps, n={n}, {len(forward)} atoms",
     )
 
@@ -87,7 +87,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Section 2.2", "Appendix E"),
     claim="law(T_n…T_1 θ0) = law(T_1…T_n θ0) for every n; if T_1…T_n θ0 → θ* then law(T_n…T_1 θ0) → law(θ*)",
-    hypotheses="i.i.d. maps, θ0 independent of them; convergence almost sure or in probability",
+    hypotheses="The maps are i.i.d., θ0 is independent of them, and convergence is almost sure or in probability.",
     rows=(Row(36, "Theorem 2.6, convergence in law to the law of θ*", "OK"),),
     check=check,
     cases=cases,

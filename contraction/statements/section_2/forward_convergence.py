@@ -1,12 +1,13 @@
 """Section 2.2, "do not converge to a point": when forward iterates do, and how far they keep moving when they do not.
 
 Problem
-    i.i.d. contractions; X ~ mu the stationary law, T independent of X.
+    The maps are i.i.d. contractions. X has the stationary law μ, and T is independent of X.
 Guarantee (Exact)
-    Forward iterates converge (in probability) iff mu is a Dirac measure iff all maps share a fixed point; otherwise
-    E d(theta_{n+1}^F, theta_n^F)² -> E d(T X, X)² > 0. For T(x) = (1-h) x + h eps, eps with mean m, variance sigma²:
-    E (theta_{n+1} - theta_n)² = h² sigma² + h² (S_n + (1-h)^{2n} (theta_0 - m)²), S_n = S (1 - (1-h)^{2n}),
-    S = h sigma²/(2-h); the limit is 2 h² sigma²/(2-h) (h = ½, fair bits: 1/12).
+    The following are equivalent: the forward iterates converge (in probability), μ is a Dirac measure, and all maps
+    share a fixed point. Otherwise E d(θ_{n+1}^F, θ_n^F)² → E d(T X, X)² > 0.
+    For T(x) = (1−h) x + hε, where ε has the mean m and the variance σ², let S = hσ²/(2−h) and S_n = S(1 − (1−h)^{2n}).
+    Then E(θ_{n+1} − θ_n)² = h²σ² + h²(S_n + (1−h)^{2n} (θ_0 − m)²), which tends to 2h²σ²/(2−h). For h = ½ and fair bits
+    the limit is 1/12.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def check(
         float(result),
         float(claimed),
         seed=seed,
-        hypotheses="i.i.d. maps; 0 < h < 2 for the limit",
+        hypotheses="The maps are i.i.d., and 0 < h < 2 for the limit.",
         note=f"h={h}, {len(eps)} noises, n={n}",
     )
 
@@ -117,7 +118,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2",),
     claim="forward iterates converge ⇔ all maps share a fixed point; otherwise E d(θ_{n+1}, θ_n)² → E d(TX, X)² > 0",
-    hypotheses="i.i.d. contractions, second moments",
+    hypotheses="The maps are i.i.d. contractions with finite second moments.",
     rows=(
         Row(
             76,

@@ -1,13 +1,13 @@
 """Example 2.1: the full-batch gradient step near a minimum, its linear part and the learning rates that contract.
 
 Problem
-    T theta = theta - h grad L(theta), grad L(theta*) = 0, H = Hessian of L at theta*, A = I - hH.
+    T θ = θ − h∇L(θ) is a gradient step, ∇L(θ*) = 0, H is the Hessian of L at θ*, and A = 1 − hH.
 Guarantee (Tight; Upper for the nonlinear map)
-    |A|_op = max_i |1 - h lambda_i|, for h > 0 below 1 iff all lambda_i > 0 and h < 2/lambda_max (for h < 0 iff all
-    lambda_i < 0 and h > 2/lambda_min: ascent to a maximum).
-    If |Hessian(theta) - H| <= c |theta - theta*| then on the ball B(theta*, r) the map T itself has the factor
-    k' = |A| + |h| c r; with k' < 1 the ball is invariant and |T^n theta - theta*| <= k'^n |theta - theta*|.
-    Equality with the linear map holds for quadratic L only.
+    The operator norm of A is max_i |1 − hλ_i|. For h > 0 it is below 1 if and only if all λ_i are positive and h <
+    2/λ_max. For h < 0 it is below 1 if and only if all λ_i are negative and h > 2/λ_min, which is ascent to a maximum.
+    If ‖∇²L(θ) − H‖ ≤ c |θ − θ*|, then the map T itself has the factor k' = ‖A‖ + |h|cr on the ball B(θ*, r). If k' < 1,
+    the ball is invariant and |T^n θ − θ*| ≤ k'^n |θ − θ*|.
+    T equals its linear map only if L is quadratic.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int =
         [norm_formula(h, eigenvalues), float(contracts(Fraction(h), exact))],
         rounding=[gamma(40 * d + 40) * d * size, 0.0],
         seed=seed,
-        hypotheses="H symmetric, any h",
+        hypotheses="H is symmetric, and h is arbitrary.",
         note=note,
     )
 
@@ -118,7 +118,13 @@ def _ball(h: float, eigenvalues: NDArray, Q: NDArray, rng: np.random.Generator, 
     measured = np.concatenate([moved, distances.ravel()])
     claimed = np.concatenate([factor * gap, np.tile(r * factor ** np.arange(n + 1), 10)])
     return Verdict.upper(
-        NAME, (6,), measured, claimed, rounding=rounding, hypotheses="|1 − hH| < 1, Hessian c-Lipschitz", note=note
+        NAME,
+        (6,),
+        measured,
+        claimed,
+        rounding=rounding,
+        hypotheses="|1 − hH| < 1, and the Hessian is c-Lipschitz.",
+        note=note,
     )
 
 
@@ -178,7 +184,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Example 2.1",),
     claim="|1 − hH| = max_i |1 − hλ_i|, below 1 iff 0 < h < 2/λ_max and H ≻ 0; near θ* factor |1 − hH| + |h|cr",
-    hypotheses="H symmetric; nonlinear map: Hessian c-Lipschitz, |1 − hH| + |h|cr < 1",
+    hypotheses="H is symmetric. For the nonlinear map, the Hessian is c-Lipschitz and |1 − hH| + |h|cr < 1.",
     rows=(
         Row(
             6,

@@ -1,11 +1,11 @@
 """Proof of Theorem 2.2, the geometric sum: its number of terms, and an exponent whose sign is printed wrongly.
 
 Problem
-    A = d(T_1…T_n theta, T_1…T_m theta) for m > n, T_i k-Lipschitz with d(theta, T_i theta) <= D.
+    The maps T_i are k-Lipschitz with d(θ, T_i θ) ≤ D, and A = d(T_1…T_n θ, T_1…T_m θ) for m > n.
 Guarantee (Exact, attained)
-    A <= D k^n (1 + k + … + k^(m-n-1)) = D k^n (1 - k^(m-n))/(1-k), an equality for T_i x = k x + D at theta = 0.
-    Printed: last exponent m-n+1 (two terms too many, still a bound), then 1 - k^(n-m+2), which is 0 at m = n+2 and
-    negative beyond: no bound.
+    A ≤ D k^n (1 + k + … + k^{m−n−1}) = D k^n (1 − k^{m−n})/(1−k), with equality for T_i x = kx + D at θ = 0.
+    The printed sum ends with the exponent m−n+1. It has two terms too many, but is still a bound. The printed closed
+    form has 1 − k^{n−m+2}, which is 0 at m = n+2 and negative beyond, so it is not a bound.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check(k: Fraction, D: Fraction, n: int, m: int) -> Verdict:
         ROWS,
         [A, A],
         [terms, corrected_bound(k, D, n, m)],
-        hypotheses="0 ≤ k < 1, m > n; T_i x = kx + D",
+        hypotheses="0 ≤ k < 1, m > n, and T_i x = kx + D.",
         note=f"k={k}, D={D}, n={n}, m={m}",
     )
 
@@ -91,7 +91,7 @@ def check_printed(
         holds,
         float(A),
         float(printed),
-        hypotheses="k > 0, m ≥ n + 2",
+        hypotheses="k > 0 and m ≥ n + 2.",
         note=f"A/(D kⁿ) at k={k}, m − n = {gap}",
     )
 
@@ -114,7 +114,7 @@ STATEMENT = Statement(
     name="geometric_sum",
     paper=("Theorem 2.2",),
     claim="D k^n (1 + k + … + k^{m−n−1}) = D k^n (1 − k^{m−n})/(1−k), attained",
-    hypotheses="0 ≤ k < 1, m > n",
+    hypotheses="0 ≤ k < 1 and m > n.",
     rows=(
         Row(
             13,

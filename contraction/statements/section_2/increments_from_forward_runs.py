@@ -1,17 +1,17 @@
 """Theorem 2.6, continued: the law of a pair of backward iterates is that of two forward runs on the same maps (row 77).
 
 Problem
-    A word of maps T_1 … T_m, 0 <= n <= m, theta_0 fixed; X = T_{n+1} … T_m theta_0 is made from the *next* maps.
+    T_1 … T_m is a word of maps, 0 ≤ n ≤ m, and θ_0 is fixed. X = T_{n+1} … T_m θ_0 is made from the *next* maps.
 Guarantee (Exact)
-    If (T_1 … T_n, T_{n+1} … T_m) and (T_n … T_1, T_{n+1} … T_m) have one law, then
-        (theta_n^B, theta_m^B) =law (T_n … T_1 theta_0, T_n … T_1 X).
-    So it is for i.i.d. and exchangeable maps, and for fresh shuffles of N maps if n <= N or N divides n. If only the
-    whole word has the law of its reversal (one shuffle repeated, a reversible chain), then
-        (theta_n^B, theta_m^B) =law (T_m … T_{m-n+1} theta_0, T_m … T_1 theta_0).
+    If (T_1 … T_n, T_{n+1} … T_m) and (T_n … T_1, T_{n+1} … T_m) have the same law, then
+        (θ_n^B, θ_m^B) and (T_n … T_1 θ_0, T_n … T_1 X) have the same law.
+    This is so for i.i.d. and exchangeable maps, and for fresh shuffles of N maps if n ≤ N or N divides n. If only the
+    whole word has the law of its reversal (one shuffle repeated, or a reversible chain), then
+        (θ_n^B, θ_m^B) and (T_m … T_{m−n+1} θ_0, T_m … T_1 θ_0) have the same law.
     Two forward runs therefore give the law of the increment, or of a tail, for each n by itself.
 Smallest wrong claim that is detected
-    Laws of pairs are compared exactly, so every wrong claim is detected, such as X from independent maps where the maps
-    are exchangeable, the first form for one shuffle repeated, fresh shuffles beyond an epoch, a cyclic order.
+    Laws of pairs are compared exactly, so every wrong claim is detected. Examples are X from independent maps where the
+    maps are exchangeable, the first form for one shuffle repeated, fresh shuffles beyond an epoch, and a cyclic order.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def check(
         backward,
         forward,
         seed=seed,
-        hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word reversible",
+        hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word is reversible in law.",
         note=f"{len(maps)} maps, n={n}, m={m}, {len(backward)} atoms" + (", whole word" if whole else ""),
     )
 
@@ -147,7 +147,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6",),
     claim="(θ_n^B, θ_m^B) =law (T_n…T_1 θ0, T_n…T_1 X), X = T_{n+1}…T_m θ0: backward increments at forward cost",
-    hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word reversible",
+    hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word is reversible in law.",
     rows=(
         Row(
             77,

@@ -1,12 +1,13 @@
-"""How much one map matters: the j-th outermost map moves the limit by at most k^(j-1) times what it moves (row 86).
+"""How much one map matters: the j-th outermost map moves the limit by at most k^{j−1} times what it moves (row 86).
 
 Problem
-    Maps of factor at most k < 1; T_j is replaced by T'_j in the word T_1 … T_n, or in the limit.
+    The maps have factors of at most k < 1. T'_j replaces T_j in the word T_1 … T_n, or in the limit.
 Guarantee (Upper, attained)
-    d(T_1 … T_j … T_n theta_0, T_1 … T'_j … T_n theta_0) <= k^(j-1) d(T_j z, T'_j z), z = T_(j+1) … T_n theta_0, and so
-    for the limits. Equality for T_i x = k x + b_i. In the backward order it is the first batches that matter.
+    d(T_1 … T_j … T_n θ_0, T_1 … T'_j … T_n θ_0) ≤ k^{j−1} d(T_j z, T'_j z) with z = T_{j+1} … T_n θ_0, and the limits
+    satisfy the same bound. It is an equality for T_i x = kx + b_i. In the backward order it is the first batches that
+    matter.
 Smallest wrong claim that is detected
-    k^j for k^(j-1); z without the maps inside; the forward order, in which the last maps matter.
+    The check detects k^j for k^{j−1}, z without the maps inside, and the forward order, in which the last maps matter.
 """
 
 from __future__ import annotations
@@ -56,7 +57,13 @@ def check(
     moved, caused = influences(maps, others, theta0, Backward() if order is None else order, inner)
     claimed = [k ** (j + shift) * c for j, c in enumerate(caused)]
     return comparisons.at_most(
-        NAME, ROWS, moved, claimed, seed=seed, hypotheses="factors at most k < 1", note=f"{len(maps)} maps, k={k}"
+        NAME,
+        ROWS,
+        moved,
+        claimed,
+        seed=seed,
+        hypotheses="The factors of the maps are at most k < 1.",
+        note=f"{len(maps)} maps, k={k}",
     )
 
 
@@ -117,7 +124,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="another j-th outermost map moves iterates and limit by at most k^(j−1) d(T_j z, T'_j z), z = T_(j+1)…T_n θ0",
-    hypotheses="factors at most k < 1",
+    hypotheses="The factors of the maps are at most k < 1.",
     rows=(
         Row(
             86,

@@ -1,10 +1,10 @@
 """Section 2.1, last paragraph: contraction near minima is enough only on a set that the maps do not leave.
 
 Problem
-    T_i k-Lipschitz on the closed ball B(theta0, r) and anything outside it, with d(theta0, T_i theta0) <= (1-k) r.
+    The maps T_i are k-Lipschitz on the closed ball B(θ_0, r), and arbitrary outside it, with d(θ_0, T_i θ_0) ≤ (1−k) r.
 Guarantee (Upper, attained)
-    The ball is invariant; d(theta0, theta_n) <= (1 - k^n) r and d(theta*, theta_n) <= k^n r; equalities for
-    T_i x = k x + (1-k) r at 0. Without the displacement condition: T x = x/2 + 6/10 contracts on [-1, 1] and leaves it.
+    The ball is invariant, d(θ_0, θ_n) ≤ (1 − k^n) r, and d(θ*, θ_n) ≤ k^n r. Both are equalities for T_i x = kx + (1−k)
+    r at 0. The condition on the displacement is needed: T x = x/2 + 6/10 contracts on [−1, 1] and leaves it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
         T = Operators.from_maps([lambda x: np.where(abs(x) <= r_, k_ * x + (1 - k_) * r_, 10 * x)] * n)
         rows = backward_iterates(T, np.array([Fraction(0)]), at=at)[:, 0]
         measured, claimed = [*rows, *(r_ - x for x in rows)], [(1 - k_**j) * r_ for j in at]
-        hypotheses = "d(θ0, T_iθ0) ≤ (1−k) r"
+        hypotheses = "d(θ0, T_iθ0) ≤ (1−k) r."
         return comparisons.equal(
             NAME, ROWS, measured, [*claimed, *(k_**j * r_ for j in at)], hypotheses=hypotheses, note=note
         )
@@ -67,7 +67,7 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
         [*((1 - powers) * r), *(powers * r)],
         rounding=rounding,
         seed=seed,
-        hypotheses="d(θ0, T_iθ0) ≤ (1−k) r",
+        hypotheses="d(θ0, T_iθ0) ≤ (1−k) r.",
         note=note,
     )
 
@@ -101,7 +101,7 @@ def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
         holds,
         float(rows[-1]),
         float(edge),
-        hypotheses="contraction on [−1, 1] only",
+        hypotheses="The map contracts only on [−1, 1].",
         note=f"backward iterate θ_{n} and the edge of the region where x/2 + .6 contracts; T(0) = .6 > (1−k) r = .5",
     )
 
@@ -110,7 +110,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.1",),
     claim="d(θ0, T_iθ0) ≤ (1−k) r keeps B(θ0, r) invariant; then d(θ*, θ_n) ≤ k^n r",
-    hypotheses="T_i k-Lipschitz on the closed ball B(θ0, r), d(θ0, T_iθ0) ≤ (1−k) r",
+    hypotheses="The T_i are k-Lipschitz on the closed ball B(θ0, r), and d(θ0, T_iθ0) ≤ (1−k) r.",
     rows=(
         Row(
             32,

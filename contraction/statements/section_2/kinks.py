@@ -1,18 +1,18 @@
 """Theorem 2.2 and kinks: with ReLU a gradient step is discontinuous, so on a region with a kink nothing contracts.
 
 Problem
-    A network f = Σ_j v_j relu(w_j·x), one step of gradient descent T(theta) = theta - h∇L(theta) on the squared loss of
-    a batch, near a point where one pre-activation a_j = w_j·x of one example is 0.
+    A network f = Σ_j v_j relu(w_j·x) makes one step of gradient descent, T(θ) = θ − h∇L(θ), on the squared loss of a
+    batch, near a point where one pre-activation a_j = w_j·x of one example is 0.
 Guarantee (Exact)
-    T jumps by h ‖δ_j‖ ‖∂a_j/∂theta‖ across a_j = 0, δ_j = ∂L/∂(relu(a_j)); not at all if δ_j = 0. For one neuron and
-    one datum, L(w) = ½(relu(wx) - y)², the jump at w = 0 is h|xy|; without the ½ twice that; in a mean over |B|
-    examples it is divided by |B|.
-    So on a region with such a kink inside T has no Lipschitz constant, and with finitely many batches
-    E d(Tx, Ty)^p/d(x, y)^p is unbounded for every p > 0. T stays smooth in pieces, its discontinuities are a null set,
-    and backward convergence is not excluded. tanh has no jumps, which does not make it contract.
+    Across a_j = 0, T jumps by h ‖δ_j‖ ‖∂a_j/∂θ‖ with δ_j = ∂L/∂(relu(a_j)); if δ_j = 0, it does not jump. For one
+    neuron and one datum with L(w) = ½(relu(wx) − y)², the jump at w = 0 is h|xy|. Without the ½ it is twice that, and
+    in a mean over |B| examples it is divided by |B|.
+    So on a region with such a kink inside T does not have a Lipschitz constant, and with finitely many batches E d(Tx,
+    Ty)^p/d(x, y)^p is unbounded for every p > 0. T stays piecewise smooth, its discontinuities are a null set, and
+    backward convergence is not excluded. A step with tanh does not jump, but this does not make it contract.
 Smallest wrong claim that is detected
-    One-sided limits are exact, so every wrong factor is detected, such as the ½, |B|, the sign of the target, another
-    neuron's δ.
+    One-sided limits are exact, so every wrong factor is detected. Examples are the ½, |B|, the sign of the target, and
+    the δ of another neuron.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def check(
         [expected, neuron],
         ["network", "one neuron"],
         seed=seed,
-        hypotheses="ReLU, squared loss, one pre-activation at 0",
+        hypotheses="The activation is ReLU, the loss is squared, and one pre-activation is 0.",
         note=f"width {width}, {inputs} inputs, {examples} examples, h={h}, squared jumps",
     )
 
@@ -227,7 +227,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="ReLU: T jumps by h‖δ_j‖‖∂a_j/∂θ‖ where a pre-activation a_j is 0 (one neuron: h|xy|), so Lip T = ∞ there",
-    hypotheses="ReLU, squared loss, one pre-activation at 0",
+    hypotheses="The activation is ReLU, the loss is squared, and one pre-activation is 0.",
     rows=(
         Row(
             79,

@@ -1,10 +1,10 @@
 """Section 2.2: the law of a forward iterate is the expected image of the start's Dirac measure.
 
 Problem
-    T_1, T_2, … i.i.d. with weights p_i on finitely many maps, theta_n = T_n … T_1 theta_0.
+    T_1, T_2, … are drawn independently from finitely many maps with the weights p_i, and θ_n = T_n … T_1 θ_0.
 Guarantee (Exact)
-    law(theta_n) = E[(T_n … T_1)_* delta_theta0] = delta_theta0 P^n, with (mu P) = sum_i p_i (T_i)_* mu.
-    The printed (T_n … T_1)_* delta_theta0 is the random Dirac measure at theta_n.
+    The law of θ_n is E[(T_n … T_1)_* δ_{θ_0}] = δ_{θ_0} P^n, where μP = Σ_i p_i (T_i)_* μ. The printed (T_n … T_1)_*
+    δ_{θ_0} is the random Dirac measure at θ_n.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def check(
         measured,
         claimed,
         seed=seed,
-        hypotheses="i.i.d. maps",
+        hypotheses="The maps are i.i.d.",
         note=f"{len(maps)} maps, n={n}, {len(claimed)} atoms",
     )
 
@@ -98,7 +98,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2", "Appendix E"),
     claim="law(T_n…T_1 θ0) = E[(T_n…T_1)_* δ_θ0] = δ_θ0 P^n",
-    hypotheses="i.i.d. maps",
+    hypotheses="The maps are i.i.d.",
     rows=(
         Row(
             33,

@@ -1,10 +1,12 @@
 """Section 2.2: forward iterates are a Markov chain because each map is independent of the past.
 
 Problem
-    theta_n = T_n(theta_{n-1}) with maps from finitely many, all words of a law on indices.
+    θ_n = T_n(θ_{n−1}), where each map is one of finitely many. The check enumerates all words of a law on their
+    indices.
 Guarantee (Exact)
-    If T_n is independent of T_1 … T_{n-1}, then P(theta_n | theta_0 … theta_{n-1}) = P(theta_n | theta_{n-1}), and with
-    identically distributed maps it does not depend on n. The recursion alone (the printed reason) is not enough.
+    If T_n is independent of T_1 … T_{n−1}, then P(θ_n | θ_0 … θ_{n−1}) = P(θ_n | θ_{n−1}). If the maps are also
+    identically distributed, this kernel does not depend on n. The recursion alone, which the paper gives as the reason,
+    is not enough.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ def check(
         float(gap),
         0.0,
         seed=seed,
-        hypotheses="i.i.d. maps",
+        hypotheses="The maps are i.i.d.",
         note=f"{len(maps)} maps, n={n}",
     )
 
@@ -110,7 +112,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2",),
     claim="P(θ_n | θ_0 … θ_{n−1}) = P(θ_n | θ_{n−1}), the same kernel for every n",
-    hypotheses="T_n independent of T_1 … T_{n−1}; identically distributed for one kernel",
+    hypotheses="T_n is independent of T_1 … T_{n−1}; for one kernel, the maps are also identically distributed.",
     rows=(
         Row(
             34,

@@ -1,16 +1,17 @@
 """Theorem 2.2 in mean square: maps that contract on average of squares, though not every map contracts (row 82).
 
 Problem
-    T_1, T_2, … independent of one law, rho² = sup E d(Tx, Ty)²/d(x, y)² over x != y, D = ‖d(theta_0, T theta_0)‖_2.
+    T_1, T_2, … are independent with one law, ρ² = sup E d(Tx, Ty)²/d(x, y)² over x ≠ y, and D = ‖d(θ_0, T θ_0)‖_2.
 Guarantee (Upper; Exact for affine maps)
-    If rho < 1, backward iterates converge in L² and almost surely, (E d(theta*, theta_n)²)^(1/2) <= rho^n D/(1-rho).
-    Affine maps A theta + b: E |theta_m - theta_n|² = tr S^n(I) M, S(P) = E A^T P A, M the second moment of
-    theta_(m-n) - theta_0. In one dimension that is (E a²)^n E (theta_(m-n) - theta_0)².
+    If ρ < 1, the backward iterates converge in L² and almost surely, and (E d(θ*, θ_n)²)^{1/2} ≤ ρ^n D/(1−ρ).
+    For affine maps Aθ + b, E |θ_m − θ_n|² = tr S^n(I) M, where S(P) = E AᵀPA and M is the second moment of θ_{m−n} −
+    θ_0. In one dimension this is (E a²)^n E(θ_{m−n} − θ_0)².
 Independence is needed
-    One draw from {0, 1.2 x + 1}, repeated: exchangeable, rho² = .72, and E d(theta_(n+1), theta_n)² grows.
+    One draw from {0, 1.2x + 1} that is repeated is an exchangeable sequence with ρ² = .72, and E d(θ_{n+1}, θ_n)²
+    grows.
 Smallest wrong claim that is detected
-    Affine maps are compared exactly, so every wrong claim is detected, such as (E a)² for E a², one power of S fewer.
-    The bound is an inequality, which detects one repeated map in place of independent ones.
+    Affine maps are compared exactly, so every wrong claim is detected. Examples are (E a)² for E a², and one power of S
+    fewer. The bound is an inequality, which detects one repeated map in place of independent ones.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def check(
         [mean_square(pairs, words, theta0, n, m)],
         [from_moments(pairs, single, theta0, n, m)],
         seed=seed,
-        hypotheses="i.i.d. affine maps with finite second moments",
+        hypotheses="The maps are i.i.d. and affine, with finite second moments.",
         note=f"{len(pairs)} maps of dimension {len(theta0)}, n={n}, m={m}",
     )
 
@@ -129,7 +130,7 @@ def check_bound(words: WordLaw | None = None, n: int = 4, m: int = 8) -> Verdict
         ROWS,
         [result],
         [(rho**n * D / (1 - rho)) ** 2],
-        hypotheses="i.i.d. maps, rho < 1",
+        hypotheses="The maps are i.i.d., and ρ < 1.",
         note=f"{{0, 1.2 x + 1}}, rho² = .72, n={n}, m={m}",
     )
 
@@ -170,7 +171,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="sup E d(Tx,Ty)²/d(x,y)² = ρ² < 1: (E d(θ*,θ_n)²)^(1/2) ≤ ρⁿ‖d(θ0,Tθ0)‖₂/(1−ρ); affine maps: tr Sⁿ(I)M",
-    hypotheses="i.i.d. maps, finite second moments",
+    hypotheses="The maps are i.i.d. and have finite second moments.",
     rows=(
         Row(
             82,

@@ -1,11 +1,13 @@
 """Theorem 2.2 without condition (2): needed as stated, not necessary, and the weaker condition that is enough.
 
 Problem
-    T_i with Lipschitz constants K_i (any, also above 1) and displacements delta_i = d(theta, T_i theta), unbounded.
+    The maps T_i have any Lipschitz constants K_i, also above 1, and displacements δ_i = d(θ, T_i θ) that are not
+    bounded.
 Guarantee (Upper; exact for nonnegative affine maps)
-    d(theta_m, theta_n) <= sum_{n<i<=m} K_1 … K_{i-1} delta_i, with equality for T_i x = K_i x + b_i, K_i, b_i >= 0,
-    theta = 0: such iterates converge iff the sum converges.
-    T_i x = x/2 + 2^i: theta_n = 2n diverges. T_i x = x/2 + i: delta_i unbounded, theta_n = 4 - (n+2) 2^(1-n) -> 4.
+    d(θ_m, θ_n) ≤ Σ_{n<i≤m} K_1 … K_{i−1} δ_i. This is an equality for T_i x = K_i x + b_i with K_i, b_i ≥ 0 and θ = 0,
+    and such iterates converge if and only if the sum converges.
+    For T_i x = x/2 + 2^i the iterates θ_n = 2n diverge. For T_i x = x/2 + i the displacements δ_i are not bounded
+    either, but θ_n = 4 − (n+2) 2^{1−n} → 4.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def check(kind: str, n: int, dim: int = 1, seed: int = 0) -> Verdict:
     ValueError
         If the kind is unknown.
     """
-    hypotheses = "Σ K_1…K_{i−1} d(θ, T_iθ) finite, or shown infinite"
+    hypotheses = "Σ K_1…K_{i−1} d(θ, T_iθ) is finite, or is shown to be infinite."
     half = [Fraction(1, 2)] * n
     if kind == "powers":
         rows = affine(half, [Fraction(2**i) for i in range(1, n + 1)])
@@ -111,7 +113,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="d(θ_m, θ_n) ≤ Σ_{n<i≤m} K_1…K_{i−1} d(θ, T_iθ); x/2 + 2^i: θ_n = 2n; x/2 + i: θ* = 4",
-    hypotheses="K_i = Lip T_i; equality for nonnegative affine maps",
+    hypotheses="K_i = Lip T_i. Equality is checked for nonnegative affine maps.",
     rows=(
         Row(
             20,

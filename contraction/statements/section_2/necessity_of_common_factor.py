@@ -1,10 +1,12 @@
 """Theorem 2.2 without a common factor: contractions with bounded displacement whose backward iterates diverge.
 
 Problem
-    T_i x = K_i x + D with K_i = 1 - 1/(i+a)^2, a >= 1: each K_i < 1, sup K_i = 1, displacement D at 0.
+    The maps are T_i x = K_i x + D with K_i = 1 − 1/(i+a)² and a ≥ 1. Each K_i is below 1, their supremum is 1, and the
+    displacement at 0 is D.
 Guarantee (Exact)
-    K_1 … K_j = a (a+j+1) / ((a+1)(a+j)) (telescoping), bounded below by a/(a+1), hence from 0
-    theta_n = D sum_{j<n} K_1 … K_j >= D n a/(a+1). For a = 1 and D = 1: theta_n = n/2 + H_n/2.
+    The product telescopes: K_1 … K_j = a(a+j+1)/((a+1)(a+j)), which is bounded below by a/(a+1). Hence the iterates
+    from 0 are θ_n = D Σ_{j<n} K_1 … K_j ≥ D n a/(a+1). For a = 1 and D = 1 they are θ_n = n/2 + H_n/2, with the
+    harmonic numbers H_n.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def check(a: Fraction, D: Fraction, n: int, theta0: Fraction = Fraction(0)) -> V
         ROWS,
         [*rows, int(contractions), int(diverges)],
         [*claimed, 1, 1],
-        hypotheses="every K_i < 1, sup_i K_i = 1, bounded displacement",
+        hypotheses="Every K_i < 1, sup_i K_i = 1, and the displacement is bounded.",
         note=f"a={a}, D={D}, n={n}, theta={theta0}",
     )
 
@@ -80,7 +82,7 @@ def check_printed(n: int = 400) -> Verdict:
         contractions and theta > Fraction(n, 2),
         float(theta),
         n / 2,
-        hypotheses="no common k",
+        hypotheses="The maps do not have a common factor k < 1.",
         note=f"without a common k, θ_{n} = {float(theta):.6g} grows like n/2 though every T_i is a contraction",
     )
 
@@ -89,7 +91,7 @@ STATEMENT = Statement(
     name="necessity_of_common_factor",
     paper=("Theorem 2.2", "Section 2"),
     claim="T_i x = (1 − (i+1)^{−2}) x + 1 are contractions with D = 1 and θ_n = n/2 + H_n/2 → ∞",
-    hypotheses="every K_i < 1 but no common k",
+    hypotheses="Every K_i < 1, but the maps do not have a common factor k < 1.",
     rows=(
         Row(
             19,

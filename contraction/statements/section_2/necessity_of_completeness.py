@@ -1,11 +1,13 @@
 """Theorem 2.2 without completeness: Cauchy sequences of backward iterates whose limit is missing from the space.
 
 Problem
-    On Omega = (0, inf): T x = x/2. On Omega = Q: T_i x = x/b + a_i, with a_i the base-b digits of sqrt(m), m no square.
+    The map T x = x/2 acts on Ω = (0, ∞). On Ω = Q the maps are T_i x = x/b + a_i, where the a_i are the base-b digits
+    of √m and m is not a square.
 Guarantee (Exact)
-    theta_n = 2^-n theta > 0, whose only candidate limit 0 is not in (0, inf).
-    From 0, theta_n = floor(b^(n-1) sqrt m)/b^(n-1): rational, theta_n^2 < m < (theta_n + b^(1-n))^2 at every n, so the
-    only candidate limit is sqrt(m), which is not in Q. Factor 1/b, displacement at most max(isqrt(m), b-1).
+    On (0, ∞) the iterates are θ_n = 2^{−n} θ > 0, whose only candidate limit 0 is not in the space.
+    On Q the iterates from 0 are θ_n = ⌊b^{n−1} √m⌋/b^{n−1}. They are rational, and θ_n² < m < (θ_n + b^{1−n})² at every
+    n, so the only candidate limit is √m, which is not in Q. The factor is 1/b, and the displacement is at most
+    max(⌊√m⌋, b−1).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def digits_of_root(m: int, base: int, n: int) -> list[int]:
 
 def check(space: str, n: int, m: int = 2, base: int = 10) -> Verdict:
     """Check backward iterates 1 … n in exact arithmetic, on "positive" numbers or on "rationals"."""
-    hypotheses = f"complete fails: Ω = {'(0, ∞)' if space == 'positive' else 'ℚ'}"
+    hypotheses = f"The space Ω = {'(0, ∞)' if space == 'positive' else 'ℚ'} is not complete."
     if space == "positive":
         start = Fraction(m)
         rows = backward_iterates(Operators.from_maps([lambda x: x / 2] * n), np.array([start]))[:, 0]
@@ -74,7 +76,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="on ℚ, T_i x = x/10 + a_i with the digits of √2: θ_n² < 2 < (θ_n + 10^{1−n})², no limit in ℚ",
-    hypotheses="every hypothesis of Theorem 2.2 but completeness",
+    hypotheses="Every hypothesis of Theorem 2.2 but completeness holds.",
     rows=(
         Row(
             21,

@@ -1,17 +1,19 @@
 """No rule that looks at finitely many iterates can always tell whether they have settled (row 87).
 
 Problem
-    T x = x/2, or x/2 + 2^(10/p) with probability p: inside Theorem 2.2, k = 1/2 and D = 2^(10/p). A rule stops after N
-    maps, and says that the iterate is within 1 of the limit.
+    T x is x/2, or x/2 + 2^{10/p} with the probability p. Theorem 2.2 applies with k = 1/2 and D = 2^{10/p}. A rule
+    stops after N maps, and says that the iterate is within 1 of the limit.
 Guarantee (Exact)
-    From 0, all iterates are 0 until the rare map comes, at time tau, and then theta* >= 2^(10/p - tau + 1). A rule that
-    stops at N on zeros is wrong with probability at least (1-p)^N - (1-p)^(10/p + 1), near 1 for N << 1/p.
+    From 0, all iterates are 0 until the rare map comes at a time τ, and then θ* ≥ 2^{10/p − τ + 1}. A rule that stops
+    at N on zeros is wrong with a probability of at least (1−p)^N − (1−p)^{10/p + 1}, which is near 1 for N much less
+    than 1/p.
 What can be tested
-    P(d(theta_n, theta_(n+m)) > eps | T_1 … T_n) <= delta, by K fresh runs of m maps: if it is false, all K agree with
-    probability at most (1-delta)^K. The rule of `contraction.limits.settled` takes K such that this is at most
-    alpha/(j (j+1)) at its j-th test, in all at most alpha.
+    A rule can test the hypothesis P(d(θ_n, θ_{n+m}) > ε | T_1 … T_n) ≤ δ by K fresh runs of m maps: if it is false, all
+    K agree with a probability of at most (1−δ)^K. The rule of `contraction.limits.settled` takes K such that this is at
+    most α/(j(j+1)) at its j-th test, and so at most α in all.
 Smallest wrong claim that is detected
-    Chances are compared exactly, so every wrong claim is detected, such as one map more or fewer, K one smaller.
+    Chances are compared exactly, so every wrong claim is detected. Examples are one map more or fewer, and K smaller by
+    one.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def check(p: Fraction, N: int, more: int = 0) -> Verdict:
         ROWS,
         [chance_of_error(p, N)],
         [(1 - p) ** (N + more) - (1 - p) ** last],
-        hypotheses="k = 1/2, a rule that stops after N maps",
+        hypotheses="k = 1/2, and the rule stops after N maps.",
         note=f"p={p}, N={N}",
     )
 
@@ -79,7 +81,7 @@ def levels(alpha: float = 0.01, delta: float = 0.05, tests: int = 30, fewer: int
         ROWS,
         [*reached, sum(reached, Fraction(0))],
         [*allowed, Fraction(alpha)],
-        hypotheses="K fresh runs of m maps at each test",
+        hypotheses="Each test makes K fresh runs of m maps.",
         note=f"alpha={alpha}, delta={delta}, {tests} tests",
     )
 
@@ -106,7 +108,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="T = x/2, or x/2 + 2^(10/p) with chance p: a rule that stops after N maps errs, P ≥ (1−p)^N − (1−p)^(10/p+1)",
-    hypotheses="inside Theorem 2.2, no constant known to the rule",
+    hypotheses="Theorem 2.2 applies, and the rule does not know any of its constants.",
     rows=(
         Row(
             87,

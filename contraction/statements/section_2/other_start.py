@@ -1,11 +1,12 @@
 """Theorem 2.2 from a start other than the one where the displacement is known: the constant C that is valid.
 
 Problem
-    d(theta, T_i theta) <= D, T_i k-Lipschitz; the iterates start at x with r = d(theta, x).
+    The maps T_i are k-Lipschitz with d(θ, T_i θ) ≤ D. The iterates start at x, at the distance r = d(θ, x) from θ.
 Guarantee (Upper, attained)
-    d(theta*, T_1 … T_n x) <= (D/(1-k) + r) k^n, an equality for T_i y = k y + D at theta = 0, x = -r.
-    The proof's way, the displacement D + (1+k) r at x, gives (D + (1+k) r) k^n/(1-k): larger by 2 k r k^n/(1-k).
-    The proof says that D changes with the start; C = D/(1-k) with the D of theta is for x = theta.
+    d(θ*, T_1 … T_n x) ≤ (D/(1−k) + r) k^n, with equality for T_i y = ky + D at θ = 0 and x = −r.
+    The paper's proof uses the displacement D + (1+k) r at x, which gives (D + (1+k) r) k^n/(1−k). This bound is larger
+    by 2kr k^n/(1−k).
+    The proof says that D changes with the start: C = D/(1−k) with the D of θ is valid for x = θ.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def extremal(k: Fraction, D: Fraction, r: Fraction, at: list[int]) -> list[Fract
 
 def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
     """Compare distances to theta* from another start with the sharp constant; kind "extremal" is the equality."""
-    hypotheses, note = "sup_i d(θ, T_iθ) ≤ D, r = d(θ, x)", f"{kind}, k={k}, D={D}, dim={dim}, n={n}, r={reach}"
+    hypotheses, note = "sup_i d(θ, T_iθ) ≤ D and r = d(θ, x).", f"{kind}, k={k}, D={D}, dim={dim}, n={n}, r={reach}"
     at = spread(n)
     if kind == "extremal":
         k_, D_, r = Fraction(k), Fraction(D), Fraction(reach)
@@ -91,7 +92,7 @@ def check_printed(
         holds,
         float(distance),
         float(printed),
-        hypotheses="start x ≠ θ, k > 0",
+        hypotheses="The start is x ≠ θ, and k > 0.",
         note=f"k={k}, D={D}, r={r}, n={n}: the distance to the limit is {float(distance):.6g}, the sharp bound "
         f"{float(sharp(k, D, r) * k**n):.6g}, the bound by the proof {float(larger):.6g}",
     )
@@ -101,7 +102,7 @@ STATEMENT = Statement(
     name="other_start",
     paper=("Theorem 2.2",),
     claim="d(θ*, T_1…T_n x) ≤ (D/(1−k) + d(θ, x)) k^n, attained",
-    hypotheses="sup_i d(θ, T_iθ) ≤ D at the reference point θ, T_i k-Lipschitz",
+    hypotheses="sup_i d(θ, T_iθ) ≤ D at the reference point θ, and the T_i are k-Lipschitz.",
     rows=(
         Row(
             16,

@@ -1,14 +1,15 @@
 """Remark 2.3 for over-parameterised models: no uniform contraction there, but contraction along invariant leaves.
 
 Problem
-    Least squares on N rows x_i of R^d, N < d (labels with or without noise), batches of b rows, T = theta - h X_B^T
-    (X_B theta - y_B)/b.
-Guarantee (Exact: null directions and leaves; Upper: the rate along a leaf)
-    rank H_B <= b (times the outputs) < d: there is v != 0 orthogonal to the rows, T(theta + v) = T(theta) + v, so
-    |I - h H_B| >= 1 for every h. Two common zeros p != q give d(T p, T q) = d(p, q): T contracts in no metric.
-    theta_n - theta_0 stays in the span of the rows: orthogonal to every null vector of X.
-    One epoch = the N single-row steps in any order; with 0 < h |x_i|^2 < 2 it contracts that span by
-    kappa = max over orders of |A_{s(N)} … A_{s(1)}| < 1, so two starts on one leaf approach as kappa^epochs.
+    Least squares on N rows x_i of R^d with N < d and labels with or without noise. A step on a batch B of b rows is T θ
+    = θ − h X_Bᵀ(X_B θ − y_B)/b.
+Guarantee (Exact for null directions and leaves; Upper for the rate along a leaf)
+    The rank of H_B is at most b times the number of outputs, which is less than d. So there is a v ≠ 0 orthogonal to
+    the rows, T(θ + v) = T(θ) + v, and ‖I − hH_B‖ ≥ 1 for every h. Two common zeros p ≠ q give d(T p, T q) = d(p, q), so
+    T does not contract in any metric.
+    The difference θ_n − θ_0 stays in the span of the rows, which is orthogonal to every null vector of X.
+    One epoch makes the N single-row steps in any order. If 0 < h|x_i|² < 2, it contracts that span by κ < 1, the
+    maximum of ‖A_{s(N)} … A_{s(1)}‖ over all orders s. So two starts on one leaf approach each other as κ^epochs.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def check(kind: str, h: float, N: int, dim: int, seed: int, epochs: int = 5, int
         [*claimed, *claimed, single, 1.0],
         rounding=rounding,
         seed=seed,
-        hypotheses="0 < h|x_i|² < 2, every row once an epoch, one leaf",
+        hypotheses="0 < h|x_i|² < 2, every epoch uses each row once, and the starts are on one leaf.",
         note=f"{note}, κ={kappa:.6f}",
     )
 
@@ -129,7 +130,7 @@ def _null(h: Fraction, N: int, dim: int, rng: np.random.Generator, interpolate: 
     zeros = [T(p) - p for T in operators for p in (truth, truth + v)] if interpolate else []
     measured = [*moved, *leaves, *zeros, int(any(v != 0))]
     claimed = [*[v] * len(moved), *[0] * len(leaves), *[0 * v] * len(zeros), 1]
-    return comparisons.equal(NAME, ROWS, measured, claimed, hypotheses="rank H_B < d, any h", note=note)
+    return comparisons.equal(NAME, ROWS, measured, claimed, hypotheses="rank H_B < d, and h is arbitrary.", note=note)
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
@@ -171,7 +172,7 @@ def check_printed() -> Verdict:
         ratio == 1,
         float(ratio),
         None,
-        hypotheses="two distinct common zeros, any h",
+        hypotheses="There are two distinct common zeros, and h is arbitrary.",
         note=f"one datum in the plane, common zeros p and q: d(Tp, Tq)²/d(p, q)² = {ratio} for h = .1, .2, …, 3.9",
     )
 
@@ -180,7 +181,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Remark 2.3",),
     claim="rank H_B < d: |I − hH_B| ≥ 1 for every h; along θ_0 + row space an epoch contracts by κ < 1",
-    hypotheses="over-parameterised least squares; leaf: 0 < h|x_i|² < 2, every row once an epoch",
+    hypotheses="Least squares is over-parameterised. On a leaf, 0 < h|x_i|² < 2 and every epoch uses each row once.",
     rows=(
         Row(
             26,

@@ -1,12 +1,14 @@
 """Fresh shuffles in every epoch: the smallest case where forward and backward iterates differ in law.
 
 Problem
-    T_a(x) = x/2 + a/2, a in {0, 1}; in every epoch of two steps the maps come in a fresh uniform order; theta_0 = 0.
+    T_a(x) = x/2 + a/2 with a in {0, 1}. Each epoch of two steps uses both maps in a fresh, uniformly random order, and
+    θ_0 = 0.
 Guarantee (Exact)
-    At n = 3 the laws are {1/8, 1/4, 5/8, 3/4} forward and {1/4, 3/8, 1/2, 5/8} backward, ¼ each. For every n
-    Var theta_n^B = (1 - 16^-ceil(n/2))/60 + [n odd] 4^-n/20, so it tends to 1/60, and Var theta_n^F = Var theta_n^B
-    for even n, (1 - 16^-((n-1)/2))/240 + 1/16 for odd n: the forward law oscillates (1/60 and 1/15). I.i.d. maps have
-    variance 1/12 in the limit.
+    At n = 3 the forward law is uniform on {1/8, 1/4, 5/8, 3/4}, and the backward law is uniform on {1/4, 3/8, 1/2,
+    5/8}.
+    For every n, Var θ_n^B = (1 − 16^{−⌈n/2⌉})/60, plus 4^{−n}/20 if n is odd, so it tends to 1/60. For even n, Var
+    θ_n^F = Var θ_n^B. For odd n, Var θ_n^F = (1 − 16^{−(n−1)/2})/240 + 1/16. So the variance of the forward law
+    oscillates between about 1/60 and 1/15. For i.i.d. maps the variance tends to 1/12.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def check(n: int, start: Fraction = Fraction(0)) -> Verdict:
         holds,
         float(variance(forward)),
         float(expected[0]),
-        hypotheses="fresh shuffle of two maps per epoch",
+        hypotheses="Each epoch uses two maps in a fresh random order.",
         note=f"n={n}, backward variance {variance(backward)}",
     )
 
@@ -81,7 +83,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6",),
     claim="fresh shuffles of T_a = x/2 + a/2: forward variance → 1/60 (n even), 1/15 (n odd), backward → 1/60",
-    hypotheses="fresh shuffle per epoch: maps not i.i.d., the conclusion of Theorem 2.6 fails",
+    hypotheses="Each epoch is a fresh shuffle, so the maps are not i.i.d. and the conclusion of Theorem 2.6 fails.",
     rows=(
         Row(
             40,

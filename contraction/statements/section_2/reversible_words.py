@@ -1,13 +1,14 @@
-"""Theorem 2.6, scope: equal laws need only that the word T_1 … T_n and its reversal have one law.
+"""Theorem 2.6, scope: equal laws need only that the word T_1 … T_n and its reversal have the same law.
 
 Problem
-    Maps numbered 0 … M-1, chosen along the word by a law of indices.
+    The maps are numbered 0 … M−1, and a law on words of indices chooses among them.
 Guarantee (Exact)
-    If the word is reversible in law at n, then law(theta_n^F) = law(theta_n^B) for all maps and starts; with prefix
-    maps x -> (x + a)/M, which tell words apart, also conversely. Reversible at every n: i.i.d., exchangeable, one
-    shuffle repeated, a stationary reversible chain. Not: a fixed cyclic order of M maps (from n = 2 on; the words of
-    M = 2 at odd n are palindromes), a chain that is not reversible (n = 2). Fresh shuffles of N maps: reversible iff
-    n <= N or N divides n.
+    If the word is reversible in law at n, then θ_n^F and θ_n^B have the same law for all maps and starts. The converse
+    holds as well for the prefix maps x → (x + a)/M, whose iterates tell words apart.
+    Words that are reversible at every n: i.i.d. maps, exchangeable maps, one shuffle repeated, and a stationary
+    reversible chain. Words that are not: a fixed cyclic order of M maps (from n = 2 on, although for M = 2 and odd n
+    the words are palindromes), and a chain that is not reversible (at n = 2). With fresh shuffles of N maps the word is
+    reversible if and only if n ≤ N or N divides n.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def check(law: IndexLaw, n: int, reversible: bool) -> Verdict:
         holds,
         float(overlap(forward, backward)),
         float(overlap(words, reverse)),
-        hypotheses="the word is reversible in law (i.i.d. is not needed)",
+        hypotheses="The word is reversible in law; the maps need not be i.i.d.",
         note=f"{law!r}, n={n}: {'reversible' if reversible else 'not reversible'}",
     )
 
@@ -102,7 +103,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Appendix E"),
     claim="(T_1 … T_n) =law (T_n … T_1) ⇒ law(θ_n^F) = law(θ_n^B); fresh shuffles of N: iff n ≤ N or N | n",
-    hypotheses="the word is reversible in law",
+    hypotheses="The word is reversible in law.",
     rows=(
         Row(
             39,

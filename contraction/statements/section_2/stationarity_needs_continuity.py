@@ -1,15 +1,15 @@
 """Theorem 2.6, "stationary": the law of θ* is invariant if the maps are continuous, and need not be otherwise.
 
 Problem
-    i.i.d. maps T_i of a finite space (there every map is continuous), theta_n^B = T_1 … T_n theta_0.
+    The T_i are i.i.d. maps of a finite space, where every map is continuous, and θ_n^B = T_1 … T_n θ_0.
 Guarantee (Upper)
-    If T is almost surely continuous, theta* = T_1(theta*') with theta*' a copy of theta* independent of T_1, so that
-    mu P = mu. On a finite space the backward iterates stop as soon as T_1 … T_n is constant; hence, for pi = pi P,
-    |law(theta_n) - pi|_TV <= P(T_1 … T_n is not constant).
+    If T is almost surely continuous, then θ* = T_1(θ*'), where θ*' is a copy of θ* that is independent of T_1, so that
+    μP = μ. On a finite space the backward iterates stop as soon as T_1 … T_n is constant. Hence, if π = πP, the total
+    variation distance of π and the law of θ_n is at most P(T_1 … T_n is not constant).
 Counterexample to the printed form (exact)
-    T(x) = k x for x != 0, T(0) = c on [0, 1], 0 < k < 1, 0 < c <= 1: backward (and forward) iterates tend to 0, yet
-    T_* delta_0 = delta_c, and no invariant law exists at all: mu{0} = mu(T^-1{0}) = mu(empty) = 0, then
-    mu(k, 1] = mu(T^-1(k, 1]) = 0 and mu(k^(j+1), k^j] = mu(k^j, k^(j-1)] = 0 for every j, which sums to 0.
+    On [0, 1] let T(x) = kx for x ≠ 0 and T(0) = c, with 0 < k < 1 and 0 < c ≤ 1. The backward iterates, which are also
+    the forward ones, tend to 0. Yet T_* δ_0 = δ_c, and there is not any invariant law: μ{0} = μ(T^{−1}{0}) = μ(∅) = 0,
+    then μ(k, 1] = μ(T^{−1}(k, 1]) = 0, and μ(k^{j+1}, k^j] = μ(k^j, k^{j−1}] = 0 for every j, so the total would be 0.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check(
         float(measured),
         float(apart),
         seed=seed,
-        hypotheses="i.i.d. continuous maps",
+        hypotheses="The maps are i.i.d. and continuous.",
         note=f"{len(maps)} maps of {m} points, n={n}, from {theta0}",
     )
 
@@ -122,7 +122,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Appendix E"),
     claim="T a.s. continuous and T_1…T_n θ0 → θ* ⇒ law(θ*) P = law(θ*)",
-    hypotheses="i.i.d., almost surely continuous maps (needed)",
+    hypotheses="The maps are i.i.d. and almost surely continuous, which is needed.",
     rows=(
         Row(
             37,

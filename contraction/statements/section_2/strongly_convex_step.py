@@ -1,13 +1,14 @@
 """Lemma 2.5: the Lipschitz constant of a gradient step, from both sides.
 
 Problem
-    T x = x - h V(x) with <V x - V y, x - y> >= m |x - y|^2 and |V x - V y| <= M |x - y|, 0 < m <= M.
+    T x = x − hV(x), where ⟨V x − V y, x − y⟩ ≥ m|x − y|² and |V x − V y| ≤ M|x − y| with 0 < m ≤ M.
 Guarantee (Exact, attained)
-    h >= 0: Lip(T) <= sqrt(1 - 2hm + h^2 M^2), an equality for V = [[m, -s], [s, m]], m^2 + s^2 = M^2; below 1 iff
-    0 < h < 2m/M^2.
-    V a gradient, any h: Lip(T) <= max(|1-hm|, |1-hM|), an equality for V_j(x) = m x_j (x_j < 0), M x_j (x_j >= 0);
-    below 1 iff 0 < h < 2/M; smallest at h = 2/(m+M).
-    The square of the first minus that of the second, for h >= 0, is nonnegative: the second is never worse.
+    For h ≥ 0, Lip(T) ≤ √(1 − 2hm + h²M²). This is an equality for V = [[m, −s], [s, m]] with m² + s² = M². The bound is
+    below 1 if and only if 0 < h < 2m/M².
+    If V is a gradient, then Lip(T) ≤ max(|1−hm|, |1−hM|) for any h. This is an equality for the V whose coordinate
+    V_j(x) is m x_j where x_j < 0 and M x_j where x_j ≥ 0. The bound is below 1 if and only if 0 < h < 2/M, and it is
+    smallest at h = 2/(m+M).
+    For h ≥ 0 the square of the first bound is at least that of the second, so the second bound is never worse.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def rational_point(rng: np.random.Generator, dim: int) -> NDArray:
     return np.array([Fraction(a, b) for a, b in grid])
 
 
-HYPOTHESES = "0 < m ≤ M; gradients: any h; monotone fields: h ≥ 0"
+HYPOTHESES = "0 < m ≤ M. For gradients h is arbitrary, and for monotone fields h ≥ 0."
 
 
 def check(kind: str, h: float, m: float, M: float, dim: int, seed: int) -> Verdict:
@@ -235,7 +236,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Lemma 2.5", "Appendix F"),
     claim="Lip(θ − h∇L) ≤ max(|1−hm|, |1−hM|) ≤ √(1−2hm+h²M²), both attained (the second by rotating fields)",
-    hypotheses="L m-strongly convex with M-Lipschitz gradient, 0 < m ≤ M; second bound: h ≥ 0",
+    hypotheses="L is m-strongly convex with an M-Lipschitz gradient, 0 < m ≤ M, and h ≥ 0 for the second bound.",
     rows=(
         Row(
             28,

@@ -1,20 +1,21 @@
 """Theorem 2.2 without its constants: backward iterates converge if and only if forward runs synchronise (row 78).
 
 Problem
-    T_1, T_2, … i.i.d. maps of a complete separable space, theta_0 fixed; X_k is a forward iterate k from the same
-    theta_0, made from further maps that are independent of T_1 … T_n.
+    T_1, T_2, … are i.i.d. maps of a complete separable space, and θ_0 is fixed. X_k is forward iterate k from the same
+    θ_0, made from further maps that are independent of T_1 … T_n.
 Guarantee (Exact at each n and m)
-    P(d(theta_n^B, theta_m^B) > ε) = P(d(T_n … T_1 theta_0, T_n … T_1 X_{m-n}) > ε). So backward iterates converge in
-    probability if and only if, for each ε, these chances tend to 0 uniformly in m > n as n → ∞. Three questions are
-    kept apart: (a) this one, whether iterates from theta_0 are Cauchy; (b) whether theta_0 and T'theta_0 synchronise;
-    (c) whether theta_0 and an independent start do. (a) implies (b); (a) does not need (c).
+    P(d(θ_n^B, θ_m^B) > ε) = P(d(T_n … T_1 θ_0, T_n … T_1 X_{m−n}) > ε). So the backward iterates converge in
+    probability if and only if, for each ε, these chances tend to 0 uniformly in m > n as n → ∞.
+    Three questions are kept apart: (a) whether the iterates from θ_0 are a Cauchy sequence, which is the question
+    above; (b) whether θ_0 and T'θ_0 synchronise; (c) whether θ_0 and an independent start do. (a) implies (b), and (a)
+    does not need (c).
 In probability, not almost surely
-    On {0, 1, 2, …}: T(0) = Y with P(Y > n) = 1/(n+1), and T(x) = max(x-1, 1) for x >= 1. Then theta_n^B is 1 except
-    with chance 1/(n+1), independently in n, so theta_n^B → 1 in probability and is infinitely often not 1. Forward
+    On {0, 1, 2, …} let T(0) = Y with P(Y > n) = 1/(n+1), and T(x) = max(x−1, 1) for x ≥ 1. Then θ_n^B is 1 except with
+    the chance 1/(n+1), independently in n, so θ_n^B → 1 in probability and is infinitely often not 1. The forward
     iterates reach 1 and stay there: in this chain the roles of the two orders are reversed.
 Smallest wrong claim that is detected
-    Chances are compared exactly, so every wrong claim is detected, such as X_{m-n-1} for X_{m-n}, a start at one map's
-    image, one map fewer on one side.
+    Chances are compared exactly, so every wrong claim is detected. Examples are X_{m−n−1} for X_{m−n}, a start at the
+    image of one map, and one map fewer on one side.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def check(
         [tail_chance(backward, words, eps) for eps in levels],
         [tail_chance(forward, words, eps) for eps in levels],
         seed=seed,
-        hypotheses="i.i.d. maps, X from the same θ0",
+        hypotheses="The maps are i.i.d., and X starts from the same θ0.",
         note=f"{len(maps)} maps, n={n}, m={m}, {len(levels)} levels",
     )
 
@@ -150,7 +151,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
     claim="θ_n^B converges in probability ⇔ lim_n sup_k P(d(T_n…T_1 θ0, T_n…T_1 X_k) > ε) = 0, X_k from the same θ0",
-    hypotheses="i.i.d. maps, complete separable space",
+    hypotheses="The maps are i.i.d., and the space is complete and separable.",
     rows=(
         Row(
             78,

@@ -1,15 +1,18 @@
 """Section 2.2: what converges to the law along one forward path is the empirical measure, not the path.
 
 Problem
-    T_i(theta) = (1-h) theta + h eps_i, eps standard Gaussian, from theta_0 = 0; time means of one path of N iterates.
+    T_i(θ) = (1−h) θ + hε_i with standard Gaussian ε_i, from θ_0 = 0. The time means are those of one path of N
+    iterates.
 Guarantee (Statistical, from exact laws)
-    forward: N^-1 sum theta_n ~ N(0, N^-2 sum_i (1 - (1-h)^(N-i+1))²) -> the mean of mu;
-    backward: N^-1 sum theta_n ~ N(0, N^-2 h² sum_i ((N-i+1)(1-h)^(i-1))²) -> theta*, as random as one draw of mu.
-    The empirical measure of a forward path tends to mu = N(0, h/(2-h)): its second moment does.
+    In the forward order N^{−1} Σ θ_n has the law N(0, N^{−2} Σ_i (1 − (1−h)^{N−i+1})²) and tends to the mean of μ. In
+    the backward order N^{−1} Σ θ_n has the law N(0, N^{−2} h² Σ_i ((N−i+1)(1−h)^{i−1})²) and tends to θ*, which is as
+    random as one draw of μ.
+    The empirical measure of a forward path tends to μ = N(0, h/(2−h)). The check follows its second moment.
 Smallest wrong claim that is detected
-    A variance of time means off by 7 % either way, from 60,000 paths: the chance to miss it is below 1e-6, and below
-    1e-9 at 10 %. A variance of mu off by 4 % at h = 0.3 (and at 1.7), surely up to the false alarm rate: twice the
-    threshold of the time mean of theta_n² over 600 paths of 2,000 iterates. Coefficients of the noises detect 1e-9.
+    A variance of time means that is wrong by 7 % either way, from 60,000 paths: the chance to miss it is below 1e-6,
+    and below 1e-9 at 10 %. A variance of μ that is wrong by 4 % at h = 0.3 (and at 1.7) is detected surely, up to the
+    false alarm rate, since this is twice the threshold of the time mean of θ_n² over 600 paths of 2,000 iterates. The
+    coefficients of the noises are compared to 1e-9.
 """
 
 from __future__ import annotations
@@ -104,7 +107,7 @@ def check(
         parts,
         paths=replicas + max(replicas // 100, 2),
         seed=seed,
-        hypotheses="0 < h < 2, Gaussian noise",
+        hypotheses="0 < h < 2, and the noise is Gaussian.",
         error_rates=(FALSE_ALARM, chi_square_miss(replicas, 1.1, FALSE_ALARM / 4)),
         note=f"h={h}, N={N}: variance of time means {expected[0]:.3g} forward, {expected[1]:.3g} backward",
     )
@@ -129,7 +132,7 @@ def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdic
         claimed(h, N),
         rounding=rounding,
         part="coefficients",
-        hypotheses="0 < h < 2, noise of variance 1",
+        hypotheses="0 < h < 2, and the noise has variance 1.",
         note=f"h={h}, N={N}: variances of the time means",
     )
 
@@ -176,7 +179,7 @@ def check_printed(N: int = 400, seed: int = 0) -> Verdict:
         0.0,
         seed=seed,
         paths=1,
-        hypotheses="h = 1/2, noise ±1",
+        hypotheses="h = 1/2, and the noise is ±1.",
         note=f"largest increment of one forward path over {N // 2} ≤ n < {N}",
     )
 
@@ -185,7 +188,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2",),
     claim="(1/N) Σ δ_{θ_n} → μ along one forward path, → δ_{θ*} along one backward path",
-    hypotheses="0 < h < 2, i.i.d. noise",
+    hypotheses="0 < h < 2, and the noise is i.i.d.",
     rows=(
         Row(
             35,

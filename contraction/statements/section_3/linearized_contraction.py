@@ -1,10 +1,11 @@
-"""Section 3.2, when the linearised maps contract: H positive definite and 0 < h < 2/lambda_max.
+"""Section 3.2, when the linearised maps contract: H positive definite and 0 < h < 2/λ_max.
 
 Problem
-    T(theta) = theta - h (H (theta - theta*) - eps), H symmetric with eigenvalues lambda_i.
+    T(θ) = θ − h(H(θ − θ*) − ε), where H is symmetric with the eigenvalues λ_i.
 Guarantee (Tight)
-    Lip T = ‖I - hH‖ = max_i |1 - h lambda_i|, attained along an eigenvector; < 1 iff 0 < h lambda_i < 2 for all i. For
-    h > 0 that is: H positive definite and h < 2/lambda_max. (A negative h contracts around a maximum, H ≺ 0.)
+    Lip T = ‖I − hH‖ = max_i |1 − hλ_i|, which is attained along an eigenvector. It is below 1 if and only if 0 < hλ_i <
+    2 for all i. For h > 0 this means that H is positive definite and h < 2/λ_max. A negative h contracts around a
+    maximum, where H is negative definite.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def check(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> Ver
         holds,
         family,
         float(claimed),
-        hypotheses="H symmetric; for h > 0 a contraction iff H ≻ 0, h < 2/λ_max",
+        hypotheses="H is symmetric. For h > 0 the map contracts if and only if H ≻ 0 and h < 2/λ_max.",
         note=f"h={h}, eigenvalues {min(eigenvalues)} … {max(eigenvalues)}, d={d}: exact {largest}",
     )
 
@@ -127,7 +128,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2",),
     claim="‖I − hH‖ = max_i |1 − hλ_i| < 1 ⇔ 0 < hλ_i < 2 for all i ⇔ (h > 0) H ≻ 0 and h < 2/λ_max",
-    hypotheses="H symmetric",
+    hypotheses="H is symmetric.",
     rows=(
         Row(
             50,

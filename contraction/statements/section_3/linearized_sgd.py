@@ -1,11 +1,12 @@
 """Section 3.2: closed forms of the forward and backward iterates of SGD on a quadratic near its minimum.
 
 Problem
-    T_i(theta) = theta - h (H (theta - theta*) - eps_i) on R^d, H symmetric.
+    The maps are T_i(θ) = θ − h(H(θ − θ*) − ε_i) on R^d, with H symmetric.
 Guarantee (Exact)
-    T_n … T_1 theta = theta* + A^n (theta - theta*) + h sum_i A^(n-i) eps_i,
-    T_1 … T_n theta = theta* + A^n (theta - theta*) + h sum_i A^(i-1) eps_i, A = I - h H, for every h and H.
-    T_i itself is theta* + A (theta - theta*) + h eps_i; the paper prints theta* - theta in it.
+    Let A = I − hH. For every h and H,
+        T_n … T_1 θ = θ* + A^n (θ − θ*) + h Σ_i A^{n−i} ε_i,
+        T_1 … T_n θ = θ* + A^n (θ − θ*) + h Σ_i A^{i−1} ε_i.
+    The map T_i itself is θ* + A(θ − θ*) + hε_i; the paper prints θ* − θ in it.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def check(H: Numbers, theta_star: Numbers, h: Fraction, eps: Numbers, theta: Num
         sum(gaps) == 0,
         float(measured[worse].sum()),
         float(claimed[worse].sum()),
-        hypotheses="any h and symmetric H",
+        hypotheses="H is symmetric, and h is arbitrary.",
         note=f"d={len(theta)}, n={len(noise)}, h={h}",
     )
 
@@ -113,7 +114,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2",),
     claim="T_1…T_n θ = θ* + A^n(θ−θ*) + h Σ_i A^{i−1} ε_i, T_n…T_1 θ = θ* + A^n(θ−θ*) + h Σ_i A^{n−i} ε_i, A = I − hH",
-    hypotheses="any h and symmetric H (L quadratic)",
+    hypotheses="L is quadratic, so that H is symmetric, and h is arbitrary.",
     rows=(
         Row(
             49,

@@ -1,20 +1,23 @@
 """Section 3.1, convergence "for any i.i.d. noise": a finite logarithmic moment is necessary and sufficient.
 
 Problem
-    T_i(theta) = (1-h) theta + h eps_i, k = |1-h| in (0, 1), theta* = h sum_i (1-h)^(i-1) eps_i if the series converges.
+    T_i(θ) = (1−h) θ + hε_i with k = |1−h| in (0, 1), and θ* = h Σ_i (1−h)^{i−1} ε_i if the series converges.
 Guarantee (Statistical, and exact in the coefficients of the noise)
-    The backward iterates converge almost surely iff E log+ |eps| < infinity. Cauchy noise has no mean but a logarithmic
-    moment: theta_N^B - theta_n^B is exactly Cauchy with scale h k^n (1 - k^(N-n))/(1-k) (from theta_0 = 0).
-    Counterexample to the printed form: eps = exp(1/U), U uniform on (0, 1). P(h k^(i-1) eps_i > 1) = 1/max(1, t_i) with
-    t_i = (i-1) log(1/k) - log h, whose sum diverges: infinitely many increments exceed 1.
-    Both directions (`check_noise`), for seven noises with E log+ |eps| finite or infinite, two of them next to the
-    border: increment i exceeds r^i iff log |eps_i| > a + i log(r/k). The chances of that add up to at most
-    E log+ |eps| / log(r/k) and one more, so that for r = sqrt(k) < 1 all but finitely many increments are below r^i and
-    the iterates converge; or for r = 1 they add up to infinity, so that infinitely many increments exceed 1.
+    The backward iterates converge almost surely if and only if E log⁺|ε| < ∞. Cauchy noise does not have a mean, but it
+    has a logarithmic moment: from θ_0 = 0, θ_N^B − θ_n^B is exactly Cauchy with the scale h k^n (1 − k^{N−n})/(1−k).
+    A counterexample to the printed form is ε = exp(1/U) with U uniform on (0, 1). Here P(h k^{i−1} ε_i > 1) = 1/max(1,
+    t_i) with t_i = (i−1) log(1/k) − log h, and the sum of these chances diverges, so infinitely many increments exceed
+    1.
+    The function `check_noise` checks both directions for seven noises with E log⁺|ε| finite or infinite, two of them
+    next to the border. Increment i exceeds r^i if and only if log|ε_i| > a + i log(r/k). The chances of these events
+    add up to at most E log⁺|ε| / log(r/k) + 1. So for r = √k < 1 all but finitely many increments are below r^i, and
+    the iterates converge. If E log⁺|ε| is infinite, then for r = 1 the chances add up to infinity, so infinitely many
+    increments exceed 1.
 Smallest wrong claim that is detected
-    A scale off by 4 % either way, from 200,000 paths: the chance to miss it is below 1e-6, and below 1e-9 at 5 %. The
-    coefficients of the noise, read off the library's maps one noise at a time, detect 1e-9. Numbers of large increments
-    10 % off, for each of the seven noises: at least 20,000 are expected, and the chance to miss it is below 1e-9.
+    A scale that is wrong by 4 % either way, from 200,000 paths: the chance to miss it is below 1e-6, and below 1e-9 at
+    5 %. The coefficients of the noise, which the check reads off the library's maps one noise at a time, are compared
+    to 1e-9. Numbers of large increments that are wrong by 10 %, for each of the seven noises: at least 20,000 are
+    expected, and the chance to miss the error is below 1e-9.
 """
 
 from __future__ import annotations
@@ -88,7 +91,7 @@ def check(
             ("share within one scale", within, 1.0),
         ],
         seed=seed,
-        hypotheses="0 < h < 2, h ≠ 1, E log⁺|ε| < ∞",
+        hypotheses="0 < h < 2, h ≠ 1, and E log⁺|ε| < ∞.",
         error_rates=(FALSE_ALARM, miss),
         paths=replicas,
         note=f"h={h}: law of θ_{N} − θ_{n} against Cauchy of scale {claimed(h, n, N):.3g}",
@@ -110,7 +113,7 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
         claimed(h, n, N),
         rounding=rounding,
         part="coefficients",
-        hypotheses="0 < h < 2, h ≠ 1",
+        hypotheses="0 < h < 2 and h ≠ 1.",
         note=f"h={h}: sum of coefficients of θ_{N} − θ_{n}",
     )
 
@@ -179,7 +182,7 @@ def check_noise(
         ROWS,
         [("number of large increments", count, 1.0), side],
         seed=seed,
-        hypotheses=f"0 < h < 2, h ≠ 1, E log⁺|ε| {'<' if math.isfinite(tail.log_moment) else '='} ∞",
+        hypotheses=f"0 < h < 2, h ≠ 1, and E log⁺|ε| {'<' if math.isfinite(tail.log_moment) else '='} ∞.",
         error_rates=(FALSE_ALARM, max(count_miss(mean, 1.1 * mean), count_miss(mean, mean / 1.1))),
         paths=replicas,
         note=f"h={h}, {noise}: {each:.3g} large increments a path expected among {N}",
@@ -267,7 +270,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.1",),
     claim="θ_n^B converges a.s. ⇔ E log⁺|ε| < ∞",
-    hypotheses="0 < h < 2, h ≠ 1, i.i.d. noise",
+    hypotheses="0 < h < 2, h ≠ 1, and the noise is i.i.d.",
     rows=(
         Row(
             47,

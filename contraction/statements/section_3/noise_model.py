@@ -1,12 +1,12 @@
 """Section 3.2, the noise model: additive noise, independent of the parameter, is a model that batches do not satisfy.
 
 Problem
-    Least squares with batches L_i(theta) = (x_i·theta - y_i)²/2, each drawn with probability 1/N; g = mean of the g_i,
-    eps_i(theta) = g(theta) - g_i(theta), theta* a minimum of the mean loss, H_i = x_i x_i^T, H their mean.
+    Least squares with the batches L_i(θ) = (x_i·θ − y_i)²/2, each drawn with the probability 1/N. Let g be the mean of
+    the gradients g_i, ε_i(θ) = g(θ) − g_i(θ), θ* a minimum of the mean loss, H_i = x_i x_iᵀ, and H their mean.
 Guarantee (Tight: the library's maps in floats against rationals)
-    mean eps_i = 0 and eps_i(theta) = eps_i(theta*) + (H - H_i)(theta - theta*): independent of theta iff all H_i
-    are equal. In the additive model every map moves theta* by h eps_i, E|T theta* - theta*|² = h² E|eps|²; Remark 2.3
-    asks that no map moves it. Both together leave eps = 0.
+    The mean of the ε_i is 0, and ε_i(θ) = ε_i(θ*) + (H − H_i)(θ − θ*), so the noise is independent of θ if and only if
+    all H_i are equal. In the additive model every map moves θ* by hε_i, so that E|T θ* − θ*|² = h² E|ε|², whereas
+    Remark 2.3 demands that no map moves it. Both together leave only ε = 0.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def check(x: Numbers, theta_star: Numbers, labels: Numbers, theta: Numbers, h: F
         measured,
         float(power(expected)),
         part=wrong[0] if wrong else "",
-        hypotheses="least squares, one row a batch",
+        hypotheses="The losses are those of least squares with one row per batch.",
         note=f"{len(x)} batches, d={len(star)}: E|ε(θ*)|² = {power(at_star)}",
     )
 
@@ -141,7 +141,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2",),
     claim="g − g_i = ε_i + (H − H_i)(θ − θ*): additive noise ⇔ equal H_i; with Remark 2.3 also ε_i = 0",
-    hypotheses="least squares",
+    hypotheses="The losses are those of least squares.",
     rows=(
         Row(
             53,

@@ -1,11 +1,11 @@
 """Section 3.1: closed forms of the forward and backward iterates of SGD on a quadratic, and when they contract.
 
 Problem
-    T_i(theta) = (1 - h) theta + h eps_i on R.
+    The maps are T_i(θ) = (1−h) θ + hε_i on R.
 Guarantee (Tight)
-    T_n … T_1 theta = (1-h)^n theta + h sum_i (1-h)^(n-i) eps_i,
-    T_1 … T_n theta = (1-h)^n theta + h sum_i (1-h)^(i-1) eps_i; Lipschitz constant exactly |1 - h|, a contraction
-    iff 0 < h < 2.
+        T_n … T_1 θ = (1−h)^n θ + h Σ_i (1−h)^{n−i} ε_i,
+        T_1 … T_n θ = (1−h)^n θ + h Σ_i (1−h)^{i−1} ε_i.
+    The Lipschitz constant of a map is exactly |1 − h|, so the maps are contractions if and only if 0 < h < 2.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
         claimed,
         rounding=rounding,
         seed=seed,
-        hypotheses="any h; a contraction iff 0 < h < 2",
+        hypotheses="h is arbitrary; the maps contract if and only if 0 < h < 2.",
         note=f"h={h}, n={n}, theta={theta0}",
     )
 
@@ -113,7 +113,7 @@ STATEMENT = Statement(
     name="quadratic_sgd",
     paper=("Section 3.1",),
     claim="T_1…T_n θ = (1−h)^n θ + h Σ_i (1−h)^{i−1} ε_i, T_n…T_1 θ = (1−h)^n θ + h Σ_i (1−h)^{n−i} ε_i; Lip T = |1−h|",
-    hypotheses="any h; a contraction iff 0 < h < 2",
+    hypotheses="h is arbitrary; the maps contract if and only if 0 < h < 2.",
     rows=(
         Row(44, "Section 3.1, T_i and its forward expansion", "OK"),
         Row(

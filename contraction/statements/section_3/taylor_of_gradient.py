@@ -1,12 +1,12 @@
 """Section 3.2, equation (3): the gradient near a minimum is the Hessian's linear map, up to a second-order remainder.
 
 Problem
-    L with minimum theta*, x = theta - theta*; g = grad L, H the Hessian at theta*.
+    L has a minimum θ*, x = θ − θ*, g = ∇L, and H is the Hessian at θ*.
 Guarantee (Upper; the remainder of cubic losses exactly)
-    |g(theta) - H x| <= M |x|²/2 with M a Lipschitz constant of the Hessian; 0 if L is quadratic. For a cubic
-    L = x·Hx/2 + C[x, x, x]/6 the remainder is exactly C[x, x]/2, and M = |C| (Frobenius).
-    Logistic losses of rows x_i, less their slope at theta* (so that theta* is the minimum): M = mean |x_i|³/(6√3); for
-    one row of length 1 and theta* at the steepest curvature, log(2 - √3), M is attained as theta -> theta*.
+    |g(θ) − Hx| ≤ M|x|²/2, where M is a Lipschitz constant of the Hessian; the difference is 0 if L is quadratic. For a
+    cubic L = x·Hx/2 + C[x, x, x]/6 the remainder is exactly C[x, x]/2, and M is the Frobenius norm |C|.
+    Logistic losses of rows x_i, less their slope at θ* so that θ* is the minimum, have M = mean |x_i|³/(6√3). For one
+    row of length 1, with θ* at log(2 − √3), where the curvature is steepest, M is attained as θ → θ*.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def check(
         float(measured) ** 0.5,
         float(claimed) ** 0.5,
         part=wrong[0] if wrong else "bound",
-        hypotheses="Hessian M-Lipschitz near θ*; equality if L is quadratic",
+        hypotheses="The Hessian is M-Lipschitz near θ*; there is equality if L is quadratic.",
         note=f"d={len(x)}",
     )
 
@@ -177,7 +177,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2",),
     claim="|g(θ) − H(θ−θ*)| ≤ M|θ−θ*|²/2",
-    hypotheses="g(θ*) = 0, Hessian M-Lipschitz near θ*",
+    hypotheses="g(θ*) = 0, and the Hessian is M-Lipschitz near θ*.",
     rows=(Row(48, "Section 3.2, equation (3)", "OK"),),
     check=check,
     cases=cases,

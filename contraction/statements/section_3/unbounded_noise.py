@@ -1,15 +1,16 @@
 """Section 3.2, "Theorem 2.2 tells us": with unbounded noise condition (2) fails, and so does the rate C k^n.
 
 Problem
-    T_i(theta) = (1-h) theta + h eps_i, eps standard Gaussian, 0 < h < 2, k = |1-h| > 0, d_n = |theta* - theta_n^B|.
+    T_i(θ) = (1−h) θ + hε_i with standard Gaussian ε_i, 0 < h < 2, k = |1−h| > 0, and d_n = |θ* − θ_n^B|.
 Guarantee (Statistical, from exact laws)
-    sup_i |eps_i| is infinite almost surely, so Theorem 2.2 does not apply. The iterates converge all the same, but
-    (theta* - theta_n)/(1-h)^n is a stationary Gaussian sequence Z_n with variance h²/(1-k²) (from theta_0 = 0), whose
-    largest value grows like sqrt(2 log n): d_n <= C k^n holds for no constant C, random or not. True rates: r^n for
-    every r > k, C_omega k^n sqrt(log n), and C k^n in L^p with C = |d(theta_0, T theta_0)|_p / (1-k).
+    Almost surely sup_i |ε_i| is infinite, so Theorem 2.2 does not apply. The iterates converge all the same. But from
+    θ_0 = 0, Z_n = (θ* − θ_n)/(1−h)^n is a stationary Gaussian sequence with the variance h²/(1−k²), whose largest value
+    grows like √(2 log n). So d_n ≤ C k^n does not hold for any constant C, random or not. The rates that hold are r^n
+    for every r > k, C_ω k^n √(log n) with a random C_ω, and C k^n in L^p with C = ‖d(θ_0, T θ_0)‖_p/(1−k).
 Smallest wrong claim that is detected
-    A variance off by 5 % either way, from 120,000 paths: the chance to miss it is below 1e-6, and below 1e-9 at 10 %.
-    The coefficients of the noise, read off the library's maps one noise at a time, detect 1e-9.
+    A variance that is wrong by 5 % either way, from 120,000 paths: the chance to miss it is below 1e-6, and below 1e-9
+    at 10 %. The coefficients of the noise, which the check reads off the library's maps one noise at a time, are
+    compared to 1e-9.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | N
             ("variance", off(float(np.mean(values**2)), 1.0, *chi_square_range(replicas, half)), 1.0),
         ],
         seed=seed,
-        hypotheses="0 < h < 2, Gaussian noise: D = ∞",
+        hypotheses="0 < h < 2, and the noise is Gaussian, so that D = ∞.",
         paths=replicas,
         error_rates=(FALSE_ALARM, chi_square_miss(replicas, 1.1, half)),
         note=f"h={h}: law of (θ_{N} − θ_{n})/(1−h)^{n}",
@@ -99,7 +100,7 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
         claimed(h, N - n) ** 2,
         rounding=rounding,
         part="coefficients",
-        hypotheses="0 < h < 2, noise of variance 1",
+        hypotheses="0 < h < 2, and the noise has variance 1.",
         note=f"h={h}: variance of (θ_{N} − θ_{n})/(1−h)^{n}",
     )
 
@@ -172,7 +173,7 @@ def check_printed(h: float = 0.3, seed: int = 0, bound: float = 3**0.5) -> Verdi
         seed=seed,
         error_rates=(FALSE_ALARM, 0.0),
         paths=1,
-        hypotheses="i.i.d. noise, k = |1 − h| > 0",
+        hypotheses="The noise is i.i.d., and k = |1 − h| > 0.",
         note=f"h={h}, Gaussian noise of variance 1: the largest d(θ*, θ_j)/k^j for j < {n} is {reached:.6g}, where "
         f"every noise bounded by {B:.6g} stays below {C:.6g}",
     )
@@ -188,7 +189,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 3.2", "Theorem 2.2"),
     claim="(θ* − θ_n)/(1−h)^n ~ N(0, h²/(1−k²)): rate k^n √log n almost surely, C k^n in L^p only",
-    hypotheses="0 < h < 2, Gaussian noise",
+    hypotheses="0 < h < 2, and the noise is Gaussian.",
     rows=(
         Row(
             51,

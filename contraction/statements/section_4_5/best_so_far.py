@@ -1,11 +1,12 @@
 """Beyond Section 4: the best loss so far. The forward path takes the best of n draws, the backward path has one draw.
 
 Problem
-    Constant maps (Example 2.4) to M points with losses l_1 < … < l_M and given weights; best loss among iterates 1 … n.
-    And an AR(1) path with loss theta²/2.
+    Constant maps (Example 2.4) send every point to one of M points with the losses l_1 < … < l_M and given weights. The
+    quantity is the best loss among iterates 1 … n. The same is checked for an AR(1) path with the loss θ²/2.
 Guarantee (Exact)
-    E best = sum_i l_i (q_i^n - q_{i+1}^n) forward, q_i the weight of losses >= l_i, and E l(T_1) backward for every
-    n >= 1: the backward path's best is one draw, the forward path's the least of n.
+    In the forward order E best = Σ_i l_i (q_i^n − q_{i+1}^n), where q_i is the weight of the losses ≥ l_i. In the
+    backward order it is E l(T_1) for every n ≥ 1. So the best of the backward path is that of one draw, and the best of
+    the forward path is the least of n draws.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def check(losses: Sequence[Fraction], weights: Sequence[Fraction], n: int) -> Ve
         (forward, backward) == (least, one) and forward <= backward,
         float(forward),
         float(least),
-        hypotheses="constant maps, k = 0",
+        hypotheses="The maps are constant, so that k = 0.",
         note=f"n={n}: backward {backward}",
     )
 
@@ -95,7 +96,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Appendix A"),
     claim="E min_{j≤n} loss: the least of n draws forward, one draw backward (constant maps)",
-    hypotheses="i.i.d. maps; a functional of the path, not of the law at n",
+    hypotheses="The maps are i.i.d.; the quantity is a functional of the path, not of the law at n.",
     rows=(
         Row(
             73,

@@ -1,10 +1,11 @@
 """Section 5, the cost of the full backward order: N(N+1)/2 map applications, and every batch kept.
 
 Problem
-    Iterates 1 … N by restarting from theta_0 at each n.
+    The iterates 1 … N are computed by restarting from θ_0 at each n.
 Guarantee (Exact)
-    Backward: N(N+1)/2 applications, map i used N-i+1 times, so every batch must be kept to the end; forward: N. A
-    window of w maps costs at most w per step. The wavefront evaluates the same N(N+1)/2 points in N batched calls.
+    The backward order takes N(N+1)/2 map applications. Map i is used N−i+1 times, so every batch must be kept to the
+    end. The forward order takes N applications. A window of w maps costs at most w per step. The wavefront evaluates
+    the same N(N+1)/2 points in N batched calls.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def check(N: int, w: int = 5) -> Verdict:
         holds,
         total,
         N * (N + 1) // 2,
-        hypotheses="restarts from θ0; the maps are general",
+        hypotheses="Each iterate restarts from θ0, and the maps are arbitrary.",
         note=f"N={N}: forward {sum(forward.values())}, windows of {w} {sum(window.values())}",
     )
 
@@ -81,7 +82,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 5",),
     claim="iterates 1 … N by restarts cost N(N+1)/2 applications and keep all N batches",
-    hypotheses="maps without structure (affine maps need no restart)",
+    hypotheses="The maps are arbitrary. (Affine maps can be composed without restarts.)",
     rows=(Row(72, "Section 5, cost of the full backward order", "OK"),),
     check=check,
     cases=cases,

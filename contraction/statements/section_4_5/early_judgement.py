@@ -4,10 +4,11 @@ Problem
     Two settings A and B are trained on the same batches, and ranked at step n by a score f of the iterate alone, such
     as the loss on all data.
 Guarantee (Exact)
-    If the word of batches is reversible in law, (theta_n^A, theta_n^B) has one law in both orders: reversing the word
-    exchanges forward and backward for both settings at once. So the probability to rank the settings rightly at a fixed
-    n is the same in both orders. The conjecture of the paper is about whole curves, and of this nothing is said here.
-    A score that depends on the newest batch is not a function of the iterate, and its probabilities differ (row 75).
+    If the word of batches is reversible in law, (θ_n^A, θ_n^B) has the same law in both orders, since reversing the
+    word exchanges forward and backward for both settings at once. So the probability to rank the settings rightly at a
+    fixed n is the same in both orders. The conjecture of the paper is about whole curves, about which this statement
+    says nothing. A score that depends on the newest batch is not a function of the iterate, and its probabilities
+    differ (row 75).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def check(
         [backward, *(laws[1].get(x, Fraction(0)) for x in points)],
         [forward, *(laws[0].get(x, Fraction(0)) for x in points)],
         seed=seed,
-        hypotheses="batches reversible in law, a score of the iterate alone, fixed n",
+        hypotheses="The batches are reversible in law, the score depends on the iterate alone, and n is fixed.",
         note=f"{len(batches)} batches, rates {rates[0]} and {rates[1]}, n={n}",
     )
 
@@ -132,7 +133,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 5, early judgement",),
     claim="(θ_n^A, θ_n^B) has one law in both orders: at a fixed n two settings are ranked with one probability",
-    hypotheses="batches reversible in law, a score of the iterate alone, fixed n",
+    hypotheses="The batches are reversible in law, the score depends on the iterate alone, and n is fixed.",
     rows=(
         Row(
             80,

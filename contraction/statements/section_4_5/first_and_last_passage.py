@@ -1,18 +1,19 @@
 """Section 4: forward paths enter a half-line at least as soon; backward paths are at least as likely to stay in it.
 
 Problem
-    Section 3.1 with Gaussian noise, T_i(theta) = k theta + h eps_i, k = 1 - h, |k| < 1, and a half-line {theta < c}.
+    The model is that of Section 3.1 with Gaussian noise, T_i(θ) = kθ + hε_i with k = 1 − h and |k| < 1. The target is a
+    half-line {θ < c}.
 Guarantee (Upper)
-    At each n the two orders have one law, and Cov(theta_n^B, theta_m^B) = S_{n∧m} >= k^|n-m| S_{n∧m} =
-    Cov(theta_n^F, theta_m^F). By Slepian's inequality, for all n <= N,
-        P(forward enters {theta < c} by N) >= P(backward enters it by N), and
-        P(backward is in {theta < c} at n, …, N) >= P(forward is).
-    Under Theorem 2.2 with i.i.d. maps, a continuous score f, 0 < mu{f < c} < 1 and mu{f = c} = 0: forward enters
-    {f < c} and leaves it infinitely often, almost surely; backward stays in it from some n on with chance mu{f < c}.
-    Otherwise it is a tendency: in the chain of row 78 the roles are reversed.
+    At each n the two orders have the same law, and Cov(θ_n^B, θ_m^B) = S_{n∧m} ≥ k^{|n−m|} S_{n∧m} = Cov(θ_n^F, θ_m^F).
+    By Slepian's inequality, for all n ≤ N,
+        P(forward enters {θ < c} by N) ≥ P(backward enters it by N), and
+        P(backward is in {θ < c} at n, …, N) ≥ P(forward is in it at n, …, N).
+    Under Theorem 2.2 with i.i.d. maps, let f be a continuous score with 0 < μ{f < c} < 1 and μ{f = c} = 0. Almost
+    surely, forward enters {f < c} and leaves it infinitely often. Backward stays in it from some n on with the chance
+    μ{f < c}. For other maps this is a tendency: in the chain of row 78 the roles are reversed.
 Smallest wrong claim that is detected
-    Covariances are compared exactly and probabilities to about 1e-12 (Gauss-Legendre rules of two sizes), so the two
-    orders exchanged in either inequality, and any covariance but S_{n∧m}.
+    Covariances are compared exactly, and probabilities to about 1e-12 (by Gauss-Legendre rules of two sizes). So the
+    check detects the two orders exchanged in either inequality, and any covariance other than S_{n∧m}.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def check(h: Fraction, start: float, c: float, n: int, N: int, exchanged: bool =
         [wrong, stay[0][0], 1 - never[1][0]],
         [0.5, stay[1][0] + stay[0][1] + stay[1][1], 1 - never[0][0] + never[0][1] + never[1][1]],
         parts=["covariances", "forward stays", "backward enters"],
-        hypotheses="Gaussian noise, |1 − h| < 1, half-lines",
+        hypotheses="The noise is Gaussian, |1 − h| < 1, and the target is a half-line.",
         note=f"h={h}, from {start}, c={c}, n={n}, N={N}",
     )
 
@@ -177,7 +178,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Section 3.1"),
     claim="P(F enters {θ < c} by N) ≥ P(B enters), P(B in {θ < c} on n…N) ≥ P(F in): Slepian, from Cov^B ≥ Cov^F",
-    hypotheses="Section 3.1, Gaussian noise, |1 − h| < 1, half-lines; otherwise a tendency",
+    hypotheses="The model is that of Section 3.1, the noise is Gaussian, |1 − h| < 1, and the target is a half-line.",
     rows=(
         Row(
             84,

@@ -1,11 +1,12 @@
 """Beyond Section 4: hitting times. The forward path reaches every target; the backward path may never reach one.
 
 Problem
-    Constant maps (Example 2.4): T_i jumps to one of M points with given weights; the target is hit when the iterate is
-    there. And an AR(1) path, T_i(theta) = (1-h) theta + h eps_i.
+    Constant maps (Example 2.4): T_i jumps to one of M points with given weights, and the target is hit when the iterate
+    is there. The same is checked for an AR(1) path, T_i(θ) = (1−h) θ + hε_i.
 Guarantee (Exact)
-    P(hit by n) = 1 - (1-p)^n forward, p backward for every n >= 1, p the weight of the target: the backward path has
-    one chance. Both have the same probability p of being there *at* n.
+    Let p be the weight of the target. The probability to hit it by step n is 1 − (1−p)^n in the forward order, and p in
+    the backward order for every n ≥ 1: the backward path has one chance. Both orders have the same probability p to be
+    at the target *at* n.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def check(weights: Sequence[Fraction], n: int) -> Verdict:
         holds,
         float(forward[0]),
         float(1 - (1 - p) ** n),
-        hypotheses="constant maps, k = 0",
+        hypotheses="The maps are constant, so that k = 0.",
         note=f"p={p}, n={n}: backward {backward[0]}",
     )
 
@@ -94,7 +95,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Appendix A"),
     claim="P(hit by n) = 1 − (1−p)^n forward, p backward (constant maps)",
-    hypotheses="i.i.d. maps; a functional of the path, not of the law at n",
+    hypotheses="The maps are i.i.d.; the quantity is a functional of the path, not of the law at n.",
     rows=(
         Row(
             73,

@@ -1,17 +1,19 @@
 """Section 5, "the only order": every order whose j-th outermost map is eventually constant, for each j, converges.
 
 Problem
-    Maps with common factor k < 1 and d(theta_0, T_i theta_0) <= D; iterate n is a word of T_1 … T_n at theta_0.
+    The maps have a common factor k < 1 and d(θ_0, T_i θ_0) ≤ D. Iterate n is a word of T_1 … T_n applied to θ_0.
 Guarantee (Upper)
-    If two words agree on their p outermost maps, their values differ by at most 2 k^p D/(1-k). So iterates converge
-    wherever the agreement of word n with later words tends to infinity: T_2 T_1 T_3 … T_n, or each new map inserted at
-    a depth that grows without bound. The constant is sharp: inside, all maps x -> kx + D against all x -> kx - D.
+    If two words agree on their p outermost maps, their values differ by at most 2 k^p D/(1−k). So the iterates converge
+    wherever the agreement of word n with later words tends to infinity. Examples are T_2 T_1 T_3 … T_n, and each new
+    map inserted at a depth that grows without bound. The constant is sharp: take all maps inside as x → kx + D in one
+    word and x → kx − D in the other.
 Printed (true in its own words)
     "The only order in which the sequence of the last examples … remains consistent at each training step." Let w_n be
     the word of iterate n, outermost map first, and suppose that (a) w_n holds each of 1 … n exactly once, and (b) at
-    each step n >= 2 the outermost maps of iterate n-1 stay where they are: w_n begins with w_{n-1}. Then w_n is
-    (1, …, n). Proof by induction: w_1 = (1) by (a). If w_{n-1} = (1, …, n-1), then w_n begins with these n-1 letters
-    by (b), has n letters by (a), and the letter that is left is n. `consistent_words` finds the same by search.
+    each step n ≥ 2 the outermost maps of iterate n−1 stay where they are, so that w_n begins with w_{n−1}. Then w_n is
+    (1, …, n). The proof is by induction. By (a), w_1 = (1). If w_{n−1} = (1, …, n−1), then by (b) w_n begins with these
+    n−1 letters, by (a) it has n letters, and the letter that is left is n. The function `consistent_words` obtains the
+    same by search.
 """
 
 from __future__ import annotations
@@ -135,7 +137,7 @@ def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: F
         float(worst[1]),
         float(worst[2]),
         part=worst[3],
-        hypotheses="common k < 1, D < ∞; words that agree outside",
+        hypotheses="The maps have a common k < 1, D < ∞, and the words agree on their outermost maps.",
         note=f"{order}, k={k}, N={N}",
     )
 
@@ -192,7 +194,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 5",),
     claim="words that agree on p outermost maps differ by at most 2k^p D/(1−k); agreement → ∞ ⇒ convergence",
-    hypotheses="common k < 1, D < ∞",
+    hypotheses="The maps have a common k < 1, and D < ∞.",
     rows=(
         Row(
             71,

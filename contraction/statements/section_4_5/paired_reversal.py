@@ -1,14 +1,14 @@
 """Section 5, re-use of batches: after T_1 … T_n T_n … T_1 the order of the batches matters only at h³ (row 81).
 
 Problem
-    T_i = 1 + hV_i with one step size h, V_i ∈ C^{1,1} and independent of h, n fixed, V = ΣV_i.
+    T_i = 1 + hV_i with one step size h. The fields V_i ∈ C^{1,1} are independent of h, n is fixed, and V = ΣV_i.
 Guarantee (Exact)
-    T_1 … T_n T_n … T_1(theta) = theta + 2hV + h²(2V'V - Σ V_i'V_i) + O(h³): the terms to h² are the same for every
-    permutation of the batches, so two orders are O(h³) apart, where the words T_1 … T_n alone are h² apart. The
-    coefficient of h³ depends on the order for generic fields (Nguyen, Phan and Kalagnanam, arXiv 2604.00260).
+    T_1 … T_n T_n … T_1(θ) = θ + 2hV + h²(2V'V − Σ V_i'V_i) + O(h³). The terms up to h² are the same for every
+    permutation of the batches, so two orders are O(h³) apart, whereas the words T_1 … T_n alone are h² apart. For
+    generic fields the coefficient of h³ depends on the order (Nguyen, Phan and Kalagnanam, arXiv 2604.00260).
 Smallest wrong claim that is detected
-    Coefficients are compared exactly, so every wrong claim is detected, such as the middle map once (an odd palindrome,
-    whose orders differ already at h), one epoch without its reversal, 2V'V without the correction.
+    Coefficients are compared exactly, so every wrong claim is detected. Examples are the middle map once (an odd
+    palindrome, whose orders differ already at h), one epoch without its reversal, and 2V'V without the correction.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def check(n: int, seed: int, reuse: Reuse = paired) -> Verdict:
         expected,
         parts,
         seed=seed,
-        hypotheses="one step size, fields independent of h, n fixed",
+        hypotheses="There is one step size, the fields do not depend on h, and n is fixed.",
         note=f"n={n}, all orders",
     )
 
@@ -133,7 +133,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 5, re-use of batches",),
     claim="T_1…T_n T_n…T_1 θ = θ + 2hV + h²(2V'V − ΣV_i'V_i) + O(h³): orders differ only from h³ on",
-    hypotheses="one step size, V_i ∈ C^{1,1} independent of h, n fixed",
+    hypotheses="There is one step size, the V_i ∈ C^{1,1} do not depend on h, and n is fixed.",
     rows=(
         Row(
             81,

@@ -1,11 +1,12 @@
-"""Beyond Section 4: at a fixed n forward and backward iterates have one law, so one performance.
+"""Beyond Section 4: at a fixed n forward and backward iterates have the same law, and so the same performance.
 
 Problem
-    i.i.d. (or exchangeable) batches, any maps, any loss or accuracy f, any n: no contraction.
+    The batches are i.i.d. (or exchangeable). The maps, the loss or accuracy f and n are arbitrary, and the maps need
+    not contract.
 Guarantee (Exact)
-    (theta_n^F, theta_n^B) is an exchangeable pair: reversing the batches exchanges the two. So E f(theta_n^F) =
-    E f(theta_n^B), and f(theta_n^F) - f(theta_n^B) is symmetric about 0: sign flips are an exact test.
-    What differs are functionals of the path: see `settling_times`, `hitting_times`, `best_so_far`.
+    (θ_n^F, θ_n^B) is an exchangeable pair, since reversing the batches exchanges the two. So E f(θ_n^F) = E f(θ_n^B),
+    and f(θ_n^F) − f(θ_n^B) is symmetric about 0, which makes sign flips an exact test. The orders differ in functionals
+    of the path: see `settling_times`, `hitting_times` and `best_so_far`.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def check(
         float(claimed[0]),
         seed=seed,
         part=wrong[0] if wrong else "",
-        hypotheses="i.i.d. or exchangeable batches, any maps, any loss, fixed n",
+        hypotheses="The batches are i.i.d. or exchangeable, the maps and the loss are arbitrary, and n is fixed.",
         note=f"{len(maps)} maps, n={n}, {len(law)} pairs, common mass {overlap(law, exchanged(law))}",
     )
 
@@ -183,7 +184,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 1", "Section 4", "Appendix A"),
     claim="(θ_n^F, θ_n^B) =law (θ_n^B, θ_n^F): E f(θ_n^F) = E f(θ_n^B) for every n and every f",
-    hypotheses="i.i.d. or exchangeable batches; no contraction",
+    hypotheses="The batches are i.i.d. or exchangeable; the maps need not contract.",
     rows=(
         Row(
             73,

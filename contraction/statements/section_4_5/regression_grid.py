@@ -1,10 +1,11 @@
 """Appendix A.1: the training points are 101, equally spaced and not sampled.
 
 Problem
-    x_i = -1 + 2i/N, i = 0, …, N (the paper: N = 100).
+    The points are x_i = −1 + 2i/N for i = 0, …, N. In the paper N = 100.
 Guarantee (Exact)
-    N + 1 distinct points, both ends included, every gap 2/N. The formula is compared with given points: those of a
-    data set (the test passes the training data of the networks), or else NumPy's ``linspace(-1, 1, N + 1)``.
+    These are N + 1 distinct points with both ends included, and every gap is 2/N. The check compares the formula with
+    the points of a data set if there is one (the test passes the training data of the networks), and otherwise with
+    NumPy's ``linspace(-1, 1, N + 1)``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Appendix A.1",),
     claim="x_i = −1 + 2i/100, i = 0, …, 100: 101 equally spaced points",
-    hypotheses="none",
+    hypotheses="There are none.",
     rows=(
         Row(
             70,

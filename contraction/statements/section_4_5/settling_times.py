@@ -1,15 +1,16 @@
 """Section 4, "converges faster" along one path: the backward path settles early, the forward path never does.
 
 Problem
-    T_i(theta) = (1-h) theta + h eps_i, eps uniform on [-1, 1], from theta_0 = 0, N steps. The settling time of a path
-    is the first n from which it stays within h/4 of its last iterate.
+    T_i(θ) = (1−h) θ + hε_i with ε_i uniform on [−1, 1], from θ_0 = 0 and for N steps. The settling time of a path is
+    the first n from which it stays within h/4 of its last iterate.
 Guarantee (Statistical; the backward half is sure)
-    Backward: at most n_B = ceil(log((1-k)/4) / log k), whatever N. Forward: at least N - m except with probability
-    2^-(m-1), because a settled stretch needs every step shorter than h/2, of conditional chance at most ½.
+    The backward path settles by n_B = ⌈log((1−k)/4) / log k⌉, whatever N is. The forward path settles at N − m or later
+    except with probability 2^{−(m−1)}, because in a settled stretch every step is shorter than h/2, which has a
+    conditional probability of at most ½.
 Smallest wrong claim that is detected
-    A backward bound off by one step either way, surely: the path with all noise at the end of its range settles exactly
-    there. The forward bound is one-sided: its m is larger than it need be, and a claim is refused only if one of the
-    paths settles earlier, as about one in twenty does before N - 1.
+    A backward bound that is wrong by one step either way is detected surely: the path with all noise at the end of its
+    range settles exactly there. The forward bound is one-sided: its m is larger than it need be, and the check refuses
+    a claim only if one of the paths settles earlier, as about one in twenty does before N − 1.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def check(
         ],
         seed=seed,
         paths=replicas,
-        hypotheses="0 < h < 2, bounded noise",
+        hypotheses="0 < h < 2, and the noise is bounded.",
         error_rates=(FALSE_ALARM, 0.0),
         note=f"h={h}, N={N}: backward median {np.median(backward):g} (sure bound {bound}), forward median "
         f"{np.median(forward):g} (at least {N - m})",
@@ -138,7 +139,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Appendix A"),
     claim="a backward path settles within ⌈log((1−k)/4)/log k⌉ steps, a forward path not before N − O(1)",
-    hypotheses="0 < h < 2, bounded noise",
+    hypotheses="0 < h < 2, and the noise is bounded.",
     rows=(
         Row(
             73,

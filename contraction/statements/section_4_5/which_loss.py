@@ -1,12 +1,13 @@
 """Section 4, "the training loss at each update", and on which batch it is.
 
 Problem
-    theta_n^F = T_n … T_1 theta_0, theta_n^B = T_1 … T_n theta_0, batch i has loss L_i. The newest batch is n; the
-    outermost (applied last) is n forward and 1 backward; the innermost 1 forward and n backward.
+    θ_n^F = T_n … T_1 θ_0, θ_n^B = T_1 … T_n θ_0, and batch i has the loss L_i. The newest batch is n. The outermost
+    batch, which is applied last, is n forward and 1 backward; the innermost is 1 forward and n backward.
 Guarantee (Exact)
-    (theta_n^F, T_n, T_1) and (theta_n^B, T_1, T_n) have one law. So the loss on the outermost batch has one law forward
-    and backward, and so have the losses on the innermost and on any fixed set; the loss on the newest has not, for it
-    is the outermost forward and the innermost backward. The outermost backward batch is 1 at every n.
+    (θ_n^F, T_n, T_1) and (θ_n^B, T_1, T_n) have the same law. So the loss on the outermost batch has the same law
+    forward and backward, and so have the losses on the innermost batch and on any fixed set. The loss on the newest
+    batch does not, since the newest batch is the outermost forward and the innermost backward. The outermost batch of
+    the backward order is batch 1 at every n.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def check(
         float(outermost[1]),
         float(outermost[0]),
         seed=seed,
-        hypotheses="i.i.d. batches",
+        hypotheses="The batches are i.i.d.",
         note=f"{len(batches)} batches, h={h}, n={n}; on the full loss {float(fixed[0]):.4g}",
     )
 
@@ -116,7 +117,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4",),
     claim="(θ_n^F, T_n, T_1) =law (θ_n^B, T_1, T_n): losses agree on the outermost or a fixed batch, not the newest",
-    hypotheses="i.i.d. batches",
+    hypotheses="The batches are i.i.d.",
     rows=(
         Row(
             75,

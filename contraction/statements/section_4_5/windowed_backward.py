@@ -1,13 +1,13 @@
 """Sections 4 and 5, "intermittent backward": backward inside windows of w maps, each from the end of the one before.
 
 Problem
-    iterate n = T_{m+1} … T_n (iterate m), m = w floor((n-1)/w), i.i.d. maps.
+    Iterate n is T_{m+1} … T_n applied to iterate m, where m = w ⌊(n−1)/w⌋ and the maps are i.i.d.
 Guarantee (Exact)
-    At every n its law is that of the forward iterate. At window ends it is a forward chain of blocks S_j =
-    T_{(j-1)w+1} … T_{jw}: S_m … S_1 theta_0. It converges to a point only inside a window; for additive noise
-    T(x) = (1-h) x + h eps, with a = (1-h)^w, S = h sigma²/(2-h), successive ends from theta_0 = E eps differ by
-    E (theta_{(m+1)w} - theta_{mw})² = S ((1-a)² (1-a^{2m}) + 1 - a²) -> 2 S (1-a). A window forgets its start
-    up to k^w.
+    At every n its law is that of the forward iterate. At the ends of windows it is a forward chain S_m … S_1 θ_0 of the
+    blocks S_j = T_{(j−1)w+1} … T_{jw}. It approaches a point only inside a window, and a window forgets its start up to
+    k^w.
+    For additive noise, T(x) = (1−h) x + hε, let a = (1−h)^w and S = hσ²/(2−h). Successive ends from θ_0 = E ε differ by
+    E(θ_{(m+1)w} − θ_{mw})² = S((1−a)² (1−a^{2m}) + 1 − a²), which tends to 2S(1−a).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def check(
         float(overlap(windowed, forward)),
         1.0,
         seed=seed,
-        hypotheses="i.i.d. maps",
+        hypotheses="The maps are i.i.d.",
         note=f"w={w}, n={n}, {len(windowed)} atoms",
     )
 
@@ -115,7 +115,7 @@ STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Section 5"),
     claim="windowed iterates have the forward law at every n; at window ends they are a forward chain of blocks",
-    hypotheses="i.i.d. maps; 0 < h < 2 for the limit of the steps",
+    hypotheses="The maps are i.i.d., and 0 < h < 2 for the limit of the steps.",
     rows=(
         Row(
             74,
