@@ -326,7 +326,7 @@ def _gradient_steps(kind: str, d: int, rng: np.random.Generator, batch: int, u: 
 
 
 def _sines(k: float, d: int, noise: fam.Noise) -> RandomOperator:
-    """T(theta) = k sin(theta) + eps coordinate by coordinate: Lipschitz constant k, not affine."""
+    """T(θ) = k sin(θ) + eps coordinate by coordinate: Lipschitz constant k, not affine."""
     family = RandomOperator(
         draw=lambda rng: noise.sample(rng, (d,)),
         apply=lambda theta, eps: k * np.sin(theta) + eps,

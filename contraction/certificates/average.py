@@ -1,7 +1,7 @@
 """Contraction on average: (1/q) E log Lip(T_1 … T_q) < 0, or E Lip(T_1 … T_q)^p < 1, also along invariant leaves.
 
-For i.i.d. maps with E log+ K < inf and E log+ d(theta0, T theta0) < inf, a negative exponent gives
-d(theta*, theta_n) <= C_omega r^n almost surely for every r above its exponential, by the root test on the series of
+For i.i.d. maps with E log+ K < inf and E log+ d(θ_0, T θ_0) < inf, a negative exponent gives
+d(θ*, θ_n) <= C_omega r^n almost surely for every r above its exponential, by the root test on the series of
 K_1 … K_(n-1) D_n. The constant C_omega is random; a numerical bound needs a moment, E Lip^p = rho_p < 1 (the exponent
 is then negative by Jensen's inequality).
 """
@@ -87,7 +87,7 @@ class AverageContraction(Value):
 
     @property
     def rate(self) -> float:
-        """d(theta*, theta_n) <= C_omega r^n almost surely for every r above this rate, if E log+ d(θ0, Tθ0) < inf."""
+        """d(θ*, θ_n) <= C_omega r^n almost surely for every r above this rate, if E log+ d(θ_0, Tθ_0) < inf."""
         return math.exp(self.upper) if self.upper < 709 else math.inf
 
     def __str__(self) -> str:
@@ -161,7 +161,7 @@ def average_contraction(
         Length of the words; along multiples of q the exponent decreases to the top Lyapunov exponent.
     leaf
         Basis (d, r) of an invariant space of directions, or True for ``family.leaf_basis``: Lipschitz constants are
-        then those along theta0 + span only.
+        then those along θ_0 + span only.
     space
         The metric (default: the family's).
     words, confidence, seed

@@ -22,7 +22,7 @@ __all__ = ["after_blocks", "p_after_blocks"]
 
 
 def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
-    """Bound on d(theta*, theta_n): the sum in the module docstring, plus r Lip(T_1 … T_n) for a start at distance r.
+    """Bound on d(θ*, θ_n): the sum in the module docstring, plus r Lip(T_1 … T_n) for a start at distance r.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
     kappa
         L_q < 1.
     D
-        Supremum of d(theta, T theta) over the support.
+        Supremum of d(θ, T θ) over the support.
     n
         An integer >= 0, or an array of them.
     r
-        Distance from theta to the start.
+        Distance from θ to the start.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
 
 
 def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
-    """`after_blocks` in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(theta, T theta)‖_p."""
+    """`after_blocks` in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(θ, T θ)‖_p."""
     if p >= 1:
         norms = [0.0 if x == 0 else float(round_up(float(x) ** (1 / p), 8)) for x in (*shorter, kappa)]
         if norms[-1] >= 1:

@@ -1,9 +1,9 @@
-"""Bounds on d(theta*, T_1 … T_n theta) as pure functions of their constants, exact or rounded upwards.
+"""Bounds on d(θ*, T_1 … T_n θ) as pure functions of their constants, exact or rounded upwards.
 
 Every function takes n as an integer or an array. With rationals (int, Fraction) the result is exact. With floats it is
 rounded up by more than the rounding errors of its operations, and 1 - k is rounded down, so that the result is an upper
 bound of the exact value for these floats. 0^0 = 1, and an exact zero stays zero. D is the displacement
-sup d(theta, T_i theta) at the reference point theta, k the common contraction factor, K_i the factor of T_i.
+sup d(θ, T_i θ) at the reference point θ, k the common contraction factor, K_i the factor of T_i.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def p_mean(
     """Upper bound on (E d^p)^(1/p) under contraction in p-mean, E Lip(T_1 … T_q)^p <= rho < 1.
 
     For p >= 1 this is `after_q` with rho^(1/p), by the triangle inequality in L^p. For p < 1 the same sum bounds E d^p,
-    of which the root is taken. ``D`` is ‖d(theta, T theta)‖_p, and ``rho_one`` bounds E K^p (rho itself for q = 1).
+    of which the root is taken. ``D`` is ‖d(θ, T θ)‖_p, and ``rho_one`` bounds E K^p (rho itself for q = 1).
 
     Raises
     ------
@@ -150,19 +150,19 @@ def p_mean(
 
 
 def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
-    """Sum over i = n+1 … N of Lip(T_1 … T_(i-1)) d(theta, T_i theta), for n = 0 … N.
+    """Sum over i = n+1 … N of Lip(T_1 … T_(i-1)) d(θ, T_i θ), for n = 0 … N.
 
     Parameters
     ----------
     lipschitz
         Bounds on Lip(T_1 … T_n) for n = 0 … N (the first is 1), shape (N+1, …).
     displacements
-        d(theta, T_i theta) for i = 1 … N, shape (N, …).
+        d(θ, T_i θ) for i = 1 … N, shape (N, …).
 
     Returns
     -------
     ndarray
-        Shape (N+1, …): bounds on d(theta_N, theta_n) for backward iterates. Object arrays of rationals stay exact.
+        Shape (N+1, …): bounds on d(θ_N, θ_n) for backward iterates. Object arrays of rationals stay exact.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
 
 
 def product_tail(factors: ArrayLike, k: Number, D: Number) -> NDArray:
-    """K_1 … K_n D / (1 - k), n = 0 … N: bounds d(theta*, theta_n); K_i of the drawn maps, k and D over the support."""
+    """K_1 … K_n D / (1 - k), n = 0 … N: bounds d(θ*, θ_n); K_i of the drawn maps, k and D over the support."""
     check_factor(k)
     _check_size("D", D)
     K = np.asarray(factors)

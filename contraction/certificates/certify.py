@@ -59,20 +59,20 @@ def certify(
     ----------
     subject
         A family: the bound is on d(θ*, T_1 … T_n θ), with D the supremum over the support. Or drawn operators
-        T_1 … T_N: the bound is on d(T_1 … T_N θ0, T_1 … T_n θ) and does not cover maps that were not drawn.
+        T_1 … T_N: the bound is on d(T_1 … T_N θ_0, T_1 … T_n θ) and does not cover maps that were not drawn.
     theta0
         The reference point of the displacement, a single point.
     start
         The start of the iterates (default: the reference point).
     moment
-        An exponent p > 0: bound (E d^p)^(1/p) with ‖d(θ0, Tθ0)‖_p, for unbounded displacements or contraction in
+        An exponent p > 0: bound (E d^p)^(1/p) with ‖d(θ_0, Tθ_0)‖_p, for unbounded displacements or contraction in
         p-mean (default: a sure bound).
     space
         The metric of the certificate, such as `WeightedEuclidean(P)` (default: the family's). If the family does not
         contract in its own metric but its linear parts are known, the default also searches for a common norm.
     ball
-        Radius r: the family need contract only on the closed ball B(θ0, r), which must be invariant:
-        d(θ0, Tθ0) <= (1-k) r.
+        Radius r: the family need contract only on the closed ball B(θ_0, r), which must be invariant:
+        d(θ_0, Tθ_0) <= (1-k) r.
     region
         A `RotatedBox`: the maps are gradient steps that need contract only on it, and it must be invariant; both are
         proved with outward rounding (`contraction.certificates.region`, row 85). ``space`` then chooses the norm:
@@ -80,8 +80,8 @@ def certify(
     q
         Contraction after q maps: every word of length q contracts (linear parts must be known).
     leaf
-        Basis (d, r) of a linear space that contains every T θ0 - θ0 and that every linear part sends into itself, or
-        True for ``family.leaf_basis``. The bound then holds along the leaf θ0 + span (together with ``q`` and
+        Basis (d, r) of a linear space that contains every T θ_0 - θ_0 and that every linear part sends into itself, or
+        True for ``family.leaf_basis``. The bound then holds along the leaf θ_0 + span (together with ``q`` and
         ``moment``, as for least squares).
     rigorous
         If true, compute the constants in ball arithmetic (python-flint) and round them outwards.

@@ -1,4 +1,4 @@
-"""Certificates of drawn maps: bounds on d(theta_N, theta_n) from the factors of the maps that were drawn."""
+"""Certificates of drawn maps: bounds on d(θ_N, θ_n) from the factors of the maps that were drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
 
 
 def displacements(operators: Operators, theta: NDArray, space: Space | None = None) -> NDArray:
-    """d(theta, T_i theta) for i = 1 … N, shape (N,), or (N, R) with replicas."""
+    """d(θ, T_i θ) for i = 1 … N, shape (N,), or (N, R) with replicas."""
     space = space or operators.family.space
     if operators.replicas is not None:
         event = theta.shape[theta.ndim - space.event_ndim :]
@@ -88,7 +88,7 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
 def certify_drawn(
     operators: Operators, theta: NDArray, start: NDArray | None, space: Space | None, seed: int
 ) -> ErrorBound:
-    """Sum over i > n of Lip(T_1 … T_(i-1)) d(theta, T_i theta): a bound on d(theta_N, theta_n).
+    """Sum over i > n of Lip(T_1 … T_(i-1)) d(θ, T_i θ): a bound on d(θ_N, θ_n).
 
     First the drawn maps are searched, with ``seed``, for a violation of declared constants.
 

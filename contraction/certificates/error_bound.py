@@ -39,7 +39,7 @@ class ErrorBound(Value):
     k, D : float
         Contraction factor (per step, or per block of ``q``) and displacement, rounded up.
     target : str
-        The target to which the distance is bounded: "θ*", or "T_1…T_N θ0" for drawn maps.
+        The target to which the distance is bounded: "θ*", or "T_1…T_N θ_0" for drawn maps.
     majorant : Majorant
         The bound as a function of n, with its formula.
     distance : str

@@ -39,7 +39,7 @@ LARGE = 2**20  # if d is large, pairs with at least this many numbers in total a
 
 @dataclass(frozen=True, eq=False)
 class Search(Value):
-    """Result of a search without violation: the largest d(Tx, Ty) / d(x, y) and the largest d(theta0, T theta0)."""
+    """Result of a search without violation: the largest d(Tx, Ty) / d(x, y) and the largest d(θ_0, T θ_0)."""
 
     maps: int
     pairs: int

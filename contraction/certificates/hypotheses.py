@@ -71,7 +71,7 @@ def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Co
 
 
 def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
-    """Round up d(theta, T theta): d + 4 rounded operations on numbers of the size of theta and of the distance."""
+    """Round up d(θ, T θ): d + 4 rounded operations on numbers of the size of θ and of the distance."""
     if theta.dtype == object or not math.isfinite(c.value):
         return replace(c, value=float(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
@@ -119,7 +119,7 @@ def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> No
 def displacement_constant(
     family: RandomOperator, theta: NDArray, space: Space | None, moment: float | None, k: Constant | None
 ) -> Constant:
-    """D, the supremum over the support of d(theta, T theta), or the p-norm of d(theta, T theta); rounded up."""
+    """D, the supremum over the support of d(θ, T θ), or the p-norm of d(θ, T θ); rounded up."""
     if space is not None and space != family.space:
         c = displacement_in(family, theta, space, moment)
     else:
@@ -154,7 +154,7 @@ def _displacement_sought(moment: float | None) -> str:
 def start_distance(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None
 ) -> Constant | None:
-    """d(theta0, start), rounded up; None if no other start is given."""
+    """d(θ_0, start), rounded up; None if no other start is given."""
     if start is None:
         return None
     value = float((space or family.space).distance(theta, start))

@@ -1,4 +1,4 @@
-"""Invariant leaves: affine spaces theta0 + V that every map sends into themselves.
+"""Invariant leaves: affine spaces θ_0 + V that every map sends into themselves.
 
 Maps may contract along a leaf although they do not contract in R^d.
 """
@@ -29,7 +29,7 @@ def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
 
 
 def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool) -> NDArray:
-    """Return an orthonormal basis of a space V after checking that T(theta0 + V) lies in theta0 + V for all maps T.
+    """Return an orthonormal basis of a space V after checking that T(θ_0 + V) lies in θ_0 + V for all maps T.
 
     Parameters
     ----------

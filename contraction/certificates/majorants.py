@@ -189,7 +189,7 @@ class PMeanBlocks(Majorant):
 class MeanSquareMoments(Majorant):
     """Affine maps in mean square: [tr Sⁿ(I) M]^(1/2), S(P) = E AᵀPA, plus bounds on all rounding errors.
 
-    ``EAA`` is E A⊗A and ``X`` is vec M, M = E (theta* - theta)(theta* - theta)^T. Each has a bound on its error in the
+    ``EAA`` is E A⊗A and ``X`` is vec M, M = E (θ* - θ)(θ* - θ)^T. Each has a bound on its error in the
     Frobenius norm, which is propagated to the powers of E A⊗A.
     """
 

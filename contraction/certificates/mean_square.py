@@ -1,11 +1,11 @@
 """Contraction in mean square: sup E d(Tx, Ty)^2 / d(x, y)^2 < 1, a weaker condition than E Lip(T)^2 < 1.
 
 For independent maps with (E d(Tx, Ty)^2)^(1/2) <= rho d(x, y), rho < 1:
-(E d(theta*, theta_n)^2)^(1/2) <= rho^n ‖d(theta0, T theta0)‖_2 / (1 - rho).
+(E d(θ*, θ_n)^2)^(1/2) <= rho^n ‖d(θ_0, T θ_0)‖_2 / (1 - rho).
 
-For affine maps theta* - theta_n = A_1 … A_n (Theta - theta0), where Theta is independent of A_1 … A_n and has the
-distribution of theta*. So the mean square is exactly tr S^n(I) M, with S(P) = E A^T P A and
-M = E (Theta - theta0)(Theta - theta0)^T. Its rate is the spectral radius r of E A⊗A. For every eps > 0 there is a norm
+For affine maps θ* - θ_n = A_1 … A_n (Θ - θ_0), where Θ is independent of A_1 … A_n and has the
+distribution of θ*. So the mean square is exactly tr S^n(I) M, with S(P) = E A^T P A and
+M = E (Θ - θ_0)(Θ - θ_0)^T. Its rate is the spectral radius r of E A⊗A. For every eps > 0 there is a norm
 ‖.‖_P with E A^T P A <= (r + eps) P, and r is the infimum of these factors over P.
 """
 
@@ -85,7 +85,7 @@ def mean_square_norm(
 
 
 def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMoments:
-    """Return n -> (E ‖theta* - theta_n‖^2)^(1/2) for affine maps and a start theta, from their second moments.
+    """Return n -> (E ‖θ* - θ_n‖^2)^(1/2) for affine maps and a start θ, from their second moments.
 
     Raises
     ------

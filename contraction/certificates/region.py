@@ -1,14 +1,14 @@
 """A certified region (row 85): a box that every map provably sends into itself and on which all contract in one norm.
 
-T_i(theta) = theta - h grad L_i(theta) on B = {c + Q u: |u_j| <= r_j}. With G_i(u) = Q^-1 grad L_i(c + Q u), enclosures
+T_i(θ) = θ - h grad L_i(θ) on B = {c + Q u: |u_j| <= r_j}. With G_i(u) = Q^-1 grad L_i(c + Q u), enclosures
 a^i of its derivative over B, and abar^i of the mean of that derivative between 0 and any u of B:
 
 - B is invariant if h |G_ij(0)| + max|1 - h abar^i_jj| r_j + h Σ_{l≠j} max|abar^i_jl| r_l <= r_j for all i and j.
 - Every T_i is a k-contraction in max_j |u_j|/w_j, any weights w, if k = max_ij (max|1 - h a^i_jj| + h Σ_{l≠j}
   max|a^i_jl| w_l/w_j) < 1, and in the Euclidean norm with k = max(|1 - h m|, |1 - h M|) if m <= d²L_i <= M over B.
 
-Neither implies the other, and Theorem 2.2 on B needs both, in one norm for all maps. Then, from any theta in B,
-d(theta*, theta_n) <= k^n min(sup_B d(theta, ·), D/(1 - k)). Q is a matrix of floats and not orthogonal: (Q^T Q)^-1 is
+Neither implies the other, and Theorem 2.2 on B needs both, in one norm for all maps. Then, from any θ in B,
+d(θ*, θ_n) <= k^n min(sup_B d(θ, ·), D/(1 - k)). Q is a matrix of floats and not orthogonal: (Q^T Q)^-1 is
 enclosed. All numbers are rounded outwards.
 """
 
@@ -52,7 +52,7 @@ class RegionCertificate(Certificate):
     Attributes
     ----------
     region : RotatedBox
-        The box that every map sends into itself; the bound holds from ``theta0``, and theta* lies in the box.
+        The box that every map sends into itself; the bound holds from ``theta0``, and θ* lies in the box.
     space : Space
         The norm in which all maps contract on the box, and in which distances are bounded.
     """

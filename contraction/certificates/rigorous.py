@@ -133,7 +133,7 @@ def _constants(
 
 
 def _displacement(space: Space | None, maps: AffineEnclosure, theta: Vector) -> Ball | None:
-    """Return the largest ‖T(theta) - theta‖ over maps c + A (theta - c) + e with e in a box.
+    """Return the largest ‖T(θ) - θ‖ over maps c + A (θ - c) + e with e in a box.
 
     None if the box is unbounded.
     """

@@ -1,6 +1,6 @@
 """Gradient steps over a box, in the box's coordinates: where they send it, and their factors in two kinds of norms.
 
-T(theta) = theta - h grad L(theta), G(u) = Q^-1 grad L(c + Q u) on B = {c + Q u: |u_j| <= r_j}. All numbers are rounded
+T(θ) = θ - h grad L(θ), G(u) = Q^-1 grad L(c + Q u) on B = {c + Q u: |u_j| <= r_j}. All numbers are rounded
 outwards.
 """
 

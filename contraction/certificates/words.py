@@ -2,7 +2,7 @@
 
 Lip(T_1 … T_m) <= kappa^a L_s for m = a q + s if every word of length q has Lipschitz constant at most kappa and every
 word of length s at most L_s (`contraction.certificates.blocks`). For independent maps the same holds for p-th moments,
-with kappa = E Lip(T_1 … T_q)^p. Along a leaf theta0 + V that every map sends into itself, Lipschitz constants are those
+with kappa = E Lip(T_1 … T_q)^p. Along a leaf θ_0 + V that every map sends into itself, Lipschitz constants are those
 of the restriction to V.
 """
 

@@ -3,7 +3,7 @@
 Let J_i be the derivative of T_i along the forward path. The j-th exponent is the limit of (1/n) log of the growth of
 j-volumes under J_n … J_1, minus that of (j-1)-volumes (Oseledets 1968; Benettin et al. 1980). For affine maps it is the
 exponent of the products A_n … A_1, and also of A_1 … A_n, because both have the same law at every n if the maps are
-i.i.d. If the top exponent is negative and E log+ d(theta0, T theta0) < inf, backward iterates of i.i.d. affine maps
+i.i.d. If the top exponent is negative and E log+ d(θ_0, T θ_0) < inf, backward iterates of i.i.d. affine maps
 converge almost surely. For nonlinear maps the exponent is local and does not account for jumps.
 """
 

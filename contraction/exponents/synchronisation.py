@@ -2,12 +2,12 @@
 
 If the word T_1 … T_m is reversible in law, then for n <= m
 
-    (T_1 … T_n theta0, T_1 … T_m theta0)  =law  (T_m … T_{m-n+1} theta0, T_m … T_1 theta0),
+    (T_1 … T_n θ_0, T_1 … T_m θ_0)  =law  (T_m … T_{m-n+1} θ_0, T_m … T_1 θ_0),
 
-so d(theta_n^B, theta_{n+lag}^B) has the law of the distance of two forward runs under T_{lag+1}, …, T_{lag+n}: one from
-theta0, the other from X = T_lag … T_1 theta0. Two runs give this law for every n at the cost of forward iterates. They
+so d(θ_n^B, θ_{n+lag}^B) has the law of the distance of two forward runs under T_{lag+1}, …, T_{lag+n}: one from
+θ_0, the other from X = T_lag … T_1 θ_0. Two runs give this law for every n at the cost of forward iterates. They
 give the marginal laws, not the joint law over n, and hence not the law of a supremum over m. For i.i.d. maps of a
-complete separable space, backward iterates converge in probability if and only if forward runs from theta0 and from X
+complete separable space, backward iterates converge in probability if and only if forward runs from θ_0 and from X
 synchronise uniformly in the lag.
 """
 
@@ -49,7 +49,7 @@ class Synchronisation(Value):
     Attributes
     ----------
     question : {"a", "b", "c"}
-        The question that the draws answer: (a) whether iterates from theta0 are Cauchy, (b) whether a nearby start is
+        The question that the draws answer: (a) whether iterates from θ_0 are Cauchy, (b) whether a nearby start is
         forgotten, (c) whether an independent start is forgotten. (a) implies (b) but not (c); (b) and (c) together do
         not imply (a).
     lag : int

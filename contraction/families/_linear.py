@@ -1,4 +1,4 @@
-"""Base class of families T(theta) = A theta + b with a common A and i.i.d. b: closed forms from A, E b and Cov b."""
+"""Base class of families T(θ) = A θ + b with a common A and i.i.d. b: closed forms from A, E b and Cov b."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CommonLinear", "noise_box"]
 
 
 class CommonLinear(RandomOperator, ABC):
-    """T(theta) = A theta + b: a common linear part and i.i.d. offsets b.
+    """T(θ) = A θ + b: a common linear part and i.i.d. offsets b.
 
     Subclasses set ``_A`` (a number, a diagonal (d,) or a matrix (d, d)) with its ``_kind``, and give ``offset(draw)``,
     ``offset_mean`` and ``offset_covariance``.

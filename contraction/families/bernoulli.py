@@ -23,7 +23,7 @@ __all__ = ["BernoulliConvolution"]
 
 
 class BernoulliConvolution(FiniteFamily):
-    """T(theta) = (1 - h) theta + h epsilon on R, where epsilon has two values (default: equally likely).
+    """T(θ) = (1 - h) θ + h epsilon on R, where epsilon has two values (default: equally likely).
 
     For values 0 and 1 the limit law is uniform on [0, 1] at h = 1/2, uniform on [-1, 2] at h = 3/2 and Cantor's law at
     h = 2/3 (1 - h = 1/3). If h and the values are integers or Fractions, exact points stay exact.
@@ -84,7 +84,7 @@ class BernoulliConvolution(FiniteFamily):
         return p * q * (self.values[1] - self.values[0]) ** 2
 
     def mean(self, n: int | None = None, theta0: Number = 0) -> Number:
-        """Mean of iterate n from theta0, or of the stationary law (E epsilon) for n = None; exact for exact numbers."""
+        """Mean of iterate n from θ_0, or of the stationary law (E epsilon) for n = None; exact for exact numbers."""
         if n is None:
             self._check_stable()
             return self.noise_mean()
@@ -144,7 +144,7 @@ class BernoulliConvolution(FiniteFamily):
         return stats.uniform.cdf(u) if name == "uniform" else _cantor(u)
 
     def characteristic_function(self, t: ArrayLike, n: int, theta0: float = 0.0) -> NDArray:
-        """E exp(i t theta_n) = exp(i t theta0 (1-h)^n) prod_{j<n} E exp(i t h (1-h)^j epsilon).
+        """E exp(i t θ_n) = exp(i t θ_0 (1-h)^n) prod_{j<n} E exp(i t h (1-h)^j epsilon).
 
         Returns
         -------

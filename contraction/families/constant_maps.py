@@ -16,7 +16,7 @@ __all__ = ["ConstantMaps"]
 
 
 class ConstantMaps(FiniteFamily):
-    """T_i(theta) = x_i, one of finitely many points (Example 2.4 has two): k = 0.
+    """T_i(θ) = x_i, one of finitely many points (Example 2.4 has two): k = 0.
 
     Backward iterates are constant from n = 1 on, forward iterates never settle; both have the law of the points.
 

@@ -1,4 +1,4 @@
-"""Scalar maps K theta + b or K sin(theta) + b that expand for some draws and contract on average (Section 2.4)."""
+"""Scalar maps K θ + b or K sin(θ) + b that expand for some draws and contract on average (Section 2.4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ExpandingOnAverage"]
 
 
 class ExpandingOnAverage(RandomOperator):
-    """T(theta) = K g(theta) + b on R, K drawn from finitely many factors and b from a number or a noise law.
+    """T(θ) = K g(θ) + b on R, K drawn from finitely many factors and b from a number or a noise law.
 
     g is the identity ("linear") or the sine ("sine"); the Lipschitz constant is exactly |K|. Example: for linear maps
     with factors 2 and 1/4, equally likely, and b = 1, E K = 9/8 is above 1 but backward iterates converge, because
@@ -107,12 +107,12 @@ class ExpandingOnAverage(RandomOperator):
         return all(K == 0 for K, _ in self._live())
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return the exact supremum of |K g(theta0) + b - theta0|."""
+        """Return the exact supremum of |K g(θ_0) + b - θ_0|."""
         value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))
         return Constant(float(value), "proved", "sup |K g(theta0) + b - theta0| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E |K g(theta0) + b - theta0|^p)^(1/p), exact if the offset's moments are exact."""
+        """(E |K g(θ_0) + b - θ_0|^p)^(1/p), exact if the offset's moments are exact."""
         if math.isinf(p):
             return self.displacement(theta0)
         starts = np.asarray(theta0, dtype=float).reshape(-1)
@@ -122,7 +122,7 @@ class ExpandingOnAverage(RandomOperator):
         )
 
     def _centers(self, theta0: ArrayLike) -> list[tuple[float, float]]:
-        """(c, weight): the displacement is |b - c|, c = theta0 - K g(theta0)."""
+        """(c, weight): the displacement is |b - c|, c = θ_0 - K g(θ_0)."""
         starts = np.asarray(theta0, dtype=float).reshape(-1)
         inner = starts if self.shape == "linear" else np.sin(starts)
         return [(float(t - K * g), float(w)) for K, w in self._live() for t, g in zip(starts, inner, strict=True)]
@@ -142,7 +142,7 @@ class ExpandingOnAverage(RandomOperator):
 
     @property
     def kesten_index(self) -> float:
-        """The alpha > 0 with E |K|^alpha = 1, the tail index of the limit of linear maps: P(|theta*| > t) ~ c t^-alpha.
+        """The alpha > 0 with E |K|^alpha = 1, the tail index of the limit of linear maps: P(|θ*| > t) ~ c t^-alpha.
 
         Returns
         -------

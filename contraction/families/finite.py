@@ -267,11 +267,11 @@ class FiniteFamily(RandomOperator):
         return Constant(value, self.lipschitz_origin, f"largest of the {len(self.maps)} maps' constants")
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return the exact maximum of d(theta0, T theta0) over the maps."""
+        """Return the exact maximum of d(θ_0, T θ_0) over the maps."""
         return Constant(float(np.max(self._moves(theta0))), "proved", f"largest over the {len(self.maps)} maps")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(sum w_i d(theta0, T_i theta0)^p)^(1/p), exact if all indices have the same law."""
+        """(sum w_i d(θ_0, T_i θ_0)^p)^(1/p), exact if all indices have the same law."""
         if self.weights is None or np.isinf(p):
             return self.displacement(theta0)
         moves = self._moves(theta0).reshape(len(self._live()), -1)
@@ -307,7 +307,7 @@ class FiniteFamily(RandomOperator):
 
     @property
     def offset_mean(self) -> NDArray | None:
-        """E b of affine maps T = A theta + b, shape (d,); None if unknown."""
+        """E b of affine maps T = A θ + b, shape (d,); None if unknown."""
         if self._table is None or self.weights is None:
             return None
         return np.array([float(w) for w in self.weights]) @ self._table.b

@@ -32,7 +32,7 @@ BATCHES_LIMIT = 4096  # up to this many batches are enumerated for exact constan
 
 
 class GradientSteps(RandomOperator):
-    """T_B(theta) = theta - h grad L_B(theta) for a random batch B (Example 2.1, Lemma 2.5).
+    """T_B(θ) = θ - h grad L_B(θ) for a random batch B (Example 2.1, Lemma 2.5).
 
     For an m_B-strongly convex loss with M_B-Lipschitz gradient the step has Lipschitz constant
     max(|1 - h m_B|, |1 - h M_B|) for every real h; Lemma 2.5 prints sqrt(1 - 2 h m + h^2 M^2), which is larger and
@@ -191,7 +191,7 @@ class GradientSteps(RandomOperator):
         return Constant(sharp_factor(self.h, m, M), "proved", f"max(|1 - h m|, |1 - h M|), m and M from {over}")
 
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant:
-        """Return the constant on the ball B(theta0, radius), on which phi'' varies less than over all arguments."""
+        """Return the constant on the ball B(θ_0, radius), on which phi'' varies less than over all arguments."""
         if self.batches is None or self.loss.quadratic:
             return self.contraction
         ends = self.loss.curvature_on_ball(self.batches, np.asarray(theta0, dtype=float), radius)
@@ -306,7 +306,7 @@ class GradientSteps(RandomOperator):
         return why_not_curvature(self.h, *self.curvature, k)
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return h sup_B |grad L_B(theta0)|: exact if batches are enumerated, else a bound from the largest row."""
+        """Return h sup_B |grad L_B(θ_0)|: exact if batches are enumerated, else a bound from the largest row."""
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         if self.batches is not None:
             value = max(np.max(np.linalg.norm(self._gradients(t), axis=-1)) for t in theta)

@@ -1,4 +1,4 @@
-"""Heavy ball (momentum) on a quadratic, as a map of the augmented state (theta_t, theta_{t-1})."""
+"""Heavy ball (momentum) on a quadratic, as a map of the augmented state (θ_t, θ_{t-1})."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["HeavyBall"]
 
 
 class HeavyBall(CommonLinear):
-    """theta_{t+1} = theta_t - h (H theta_t - epsilon_t) + beta (theta_t - theta_{t-1}), on z = (theta_t, theta_{t-1}).
+    """θ_{t+1} = θ_t - h (H θ_t - epsilon_t) + beta (θ_t - θ_{t-1}), on z = (θ_t, θ_{t-1}).
 
     The common linear part M = [[(1 + beta) I - hH, -beta I], [I, 0]] is never a Euclidean contraction (its first
     column has norm at least 1), but its spectral radius is below 1 if and only if |beta| < 1 and

@@ -26,10 +26,10 @@ __all__ = ["LeastSquares"]
 
 
 class LeastSquares(RandomOperator):
-    """T(theta) = theta - (h/b) X_B^T (X_B theta - y_B - xi), B a random batch of rows, xi fresh label noise.
+    """T(θ) = θ - (h/b) X_B^T (X_B θ - y_B - xi), B a random batch of rows, xi fresh label noise.
 
     A step on a batch of b < d rows does not change the components orthogonal to these rows, so every map has norm at
-    least 1. All increments lie in the row space, so theta0 + row space (a leaf) is invariant. On a leaf the maps
+    least 1. All increments lie in the row space, so θ_0 + row space (a leaf) is invariant. On a leaf the maps
     contract on average for small h, even with label noise.
 
     Parameters
@@ -184,20 +184,20 @@ class LeastSquares(RandomOperator):
 
     @property
     def leaf_basis(self) -> NDArray:
-        """Orthonormal basis of the row space, shape (d, rank): T(theta) - theta always lies in its span."""
+        """Orthonormal basis of the row space, shape (d, rank): T(θ) - θ always lies in its span."""
         _, s, vt = np.linalg.svd(self.X, full_matrices=False)
         rank = int(np.sum(s > s[0] * max(self.X.shape) * EPS)) if s.size and s[0] > 0 else 0
         return vt[:rank].T
 
     def interpolator(self, theta0: ArrayLike) -> NDArray:
-        """Return the point of theta0 + row space with X theta = y.
+        """Return the point of θ_0 + row space with X θ = y.
 
         Without label noise it is the common fixed point on that leaf.
 
         Raises
         ------
         ValueError
-            If no theta interpolates the data.
+            If no θ interpolates the data.
         """
         theta = np.asarray(theta0, dtype=float)
         shift = np.linalg.pinv(self.X) @ (self.y - self.X @ theta)
@@ -238,7 +238,7 @@ class LeastSquares(RandomOperator):
         return self.affine(np.stack(draws))
 
     def on_leaf(self, draw: NDArray, theta0: ArrayLike) -> AffineMaps:
-        """Return the map of a draw in the coordinates c of the leaf, theta = theta0 + leaf_basis c.
+        """Return the map of a draw in the coordinates c of the leaf, θ = θ_0 + leaf_basis c.
 
         Returns
         -------

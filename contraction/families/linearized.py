@@ -22,7 +22,7 @@ __all__ = ["LinearizedSGD"]
 
 
 class LinearizedSGD(CommonLinear):
-    """T(theta) = theta* + (I - hH)(theta - theta*) + h epsilon on R^d (Section 3.2; the paper prints theta* - theta).
+    """T(θ) = θ* + (I - hH)(θ - θ*) + h epsilon on R^d (Section 3.2; the paper prints θ* - θ).
 
     The Lipschitz constant is exactly max_i |1 - h lambda_i|, so the maps are contractions if and only if H is positive
     definite and 0 < h < 2 / lambda_max; `certify` checks this.
@@ -93,7 +93,7 @@ class LinearizedSGD(CommonLinear):
         return why_not_hessian(self.h, self.eigenvalues, k)
 
     def affine_enclosures(self) -> list[AffineEnclosure]:
-        """Return A = I - hH around theta*, plus h epsilon (Section 3.2)."""
+        """Return A = I - hH around θ*, plus h epsilon (Section 3.2)."""
         h, d = ball(self.h), self.dim
         A = [[(1 if i == j else 0) - h * x for j, x in enumerate(row)] for i, row in enumerate(matrix(self.H))]
         return [AffineEnclosure(A, vector(self.theta_star), *noise_box(h, self.noise, d))]
@@ -103,7 +103,7 @@ class LinearizedSGD(CommonLinear):
         return (rows - self.theta_star) @ self.H
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return the exact supremum of |h (epsilon - H (theta0 - theta*))| over the support."""
+        """Return the exact supremum of |h (epsilon - H (θ_0 - θ*))| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):
@@ -112,7 +112,7 @@ class LinearizedSGD(CommonLinear):
         return Constant(value, "proved", "sup h |eps - H (theta0 - theta*)| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E |h (epsilon - H (theta0 - theta*))|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""
+        """(E |h (epsilon - H (θ_0 - θ*))|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""
         if math.isinf(p):
             return self.displacement(theta0)
         value = abs(self.h) * max(self.noise.norm_moment(c, p) for c in self._centers(theta0)) if self.h else 0.0
@@ -120,7 +120,7 @@ class LinearizedSGD(CommonLinear):
 
     @property
     def offset_mean(self) -> NDArray:
-        """E b = h H theta* + h E epsilon, shape (d,)."""
+        """E b = h H θ* + h E epsilon, shape (d,)."""
         return self._drift + self.h * self.noise.mean_vector(self.dim)
 
     @property
@@ -130,5 +130,5 @@ class LinearizedSGD(CommonLinear):
 
     @property
     def fixed_point(self) -> NDArray | None:
-        """The common fixed point of all maps: theta* without noise, None otherwise."""
+        """The common fixed point of all maps: θ* without noise, None otherwise."""
         return self.theta_star.copy() if self.noise.bound == 0 else None

@@ -1,6 +1,6 @@
 """Ridge-regularised losses of data rows: gradients of batches and proved curvature bounds from the data.
 
-L_i(theta) = phi(<x_i, theta>, y_i) + rho |theta|^2 / 2 with phi'' in [low, high]. A batch B has the Hessian
+L_i(θ) = phi(<x_i, θ>, y_i) + rho |θ|^2 / 2 with phi'' in [low, high]. A batch B has the Hessian
 X_B^T diag(phi'') X_B / |B| + rho I, so with eigenvalues s of X_B^T X_B / |B| it is m_B-strongly convex and M_B-smooth
 for m_B = rho + low s_min and M_B = rho + high s_max.
 """
@@ -23,7 +23,7 @@ __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
 
 class DataLoss(ABC):
-    """Losses of n data rows, each phi(<x_i, theta>, y_i) + rho |theta|^2 / 2.
+    """Losses of n data rows, each phi(<x_i, θ>, y_i) + rho |θ|^2 / 2.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ class DataLoss(ABC):
         """phi(z, y)."""
 
     def loss(self, theta: NDArray, rows: NDArray) -> NDArray:
-        """Mean loss of batches: theta (..., d), rows (..., b) of integers -> (...)."""
+        """Mean loss of batches: θ (..., d), rows (..., b) of integers -> (...)."""
         z = np.einsum("...bd,...d->...b", self.X[rows], theta)
         return self.value(z, self.y[rows]).mean(axis=-1) + self.ridge / 2 * np.sum(theta * theta, axis=-1)
 
     def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
-        """Gradient of the mean loss of batches: theta (..., d), rows (..., b) of integers -> (..., d)."""
+        """Gradient of the mean loss of batches: θ (..., d), rows (..., b) of integers -> (..., d)."""
         X = self.X[rows]
         if X.ndim == 2:
             return self.slope(theta @ X.T, self.y[rows]) @ X / rows.shape[-1] + self.ridge * theta
@@ -75,7 +75,7 @@ class DataLoss(ABC):
         return None
 
     def hessian_product(self, theta: NDArray, directions: NDArray, rows: NDArray) -> NDArray | None:
-        """Return the Hessian of the mean loss of batches at theta (..., d) times directions (r, ..., d).
+        """Return the Hessian of the mean loss of batches at θ (..., d) times directions (r, ..., d).
 
         It is None without phi''.
 
@@ -95,7 +95,7 @@ class DataLoss(ABC):
     def curvature_on_ball(self, rows: NDArray, center: NDArray, radius: float) -> tuple[NDArray, NDArray]:
         """(m_B, M_B) of batches on the ball B(center, radius): rows (count, b), center (d,) -> two arrays (count,).
 
-        There <x, theta> is within radius |x| of <x, center>, which bounds phi'' of each row from both sides.
+        There <x, θ> is within radius |x| of <x, center>, which bounds phi'' of each row from both sides.
         """
         ends = np.empty((len(rows), 2))
         for i, batch in enumerate(rows):
@@ -136,7 +136,7 @@ class RidgeLoss(DataLoss):
 class RidgeLogisticLoss(DataLoss):
     """phi = log(1 + exp(-y z)) with labels y = -1 or 1: phi'' in (0, 1/4], 1/4 at z = 0.
 
-    So M_B is attained at theta = 0, and m_B = rho is the infimum, which is approached as |theta| grows.
+    So M_B is attained at θ = 0, and m_B = rho is the infimum, which is approached as |θ| grows.
     """
 
     low, high = 0.0, 0.25
@@ -166,7 +166,7 @@ class RidgeLogisticLoss(DataLoss):
 class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
 
-    M_B is attained if some theta has <x_i, theta> = y_i for every row of the batch, and an upper bound otherwise.
+    M_B is attained if some θ has <x_i, θ> = y_i for every row of the batch, and an upper bound otherwise.
     """
 
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0, sharpness: float = 1.0) -> None:

@@ -24,13 +24,13 @@ __all__ = ["OwnLossSteps"]
 
 
 class OwnLossSteps(RandomOperator):
-    """T_B(theta) = theta - h grad L_B(theta), L_B the mean of a loss over the rows of a batch B plus weight decay.
+    """T_B(θ) = θ - h grad L_B(θ), L_B the mean of a loss over the rows of a batch B plus weight decay.
 
     Parameters
     ----------
     loss
         ``loss(theta, *row)`` -> number, written for one row of data with NumPy's smooth functions: +, -, *, /, @,
-        integer powers, exp, log, log1p, tanh, expit, sqrt, sin, cos and logaddexp(0, ·). It must not branch on theta.
+        integer powers, exp, log, log1p, tanh, expit, sqrt, sin, cos and logaddexp(0, ·). It must not branch on θ.
     data
         Arrays with one entry per row of data along the first axis; ``loss`` gets one entry of each.
     dim
@@ -40,7 +40,7 @@ class OwnLossSteps(RandomOperator):
     batches
         The batches, row numbers of shape (count, b).
     ridge
-        Weight decay rho >= 0: rho |theta|²/2 is added to the loss of every batch.
+        Weight decay rho >= 0: rho |θ|²/2 is added to the loss of every batch.
     law
         Law of the batch numbers (default: independent and uniform). A class stands for its law with as many letters as
         there are batches; with ``law=Reshuffled`` every epoch goes once through all batches in a fresh order.
@@ -116,7 +116,7 @@ class OwnLossSteps(RandomOperator):
         return self.batches[rng.integers(len(self.batches))]
 
     def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
-        """Gradient of the mean loss of a batch, with weight decay: theta (..., d), rows (b,) -> (..., d)."""
+        """Gradient of the mean loss of a batch, with weight decay: θ (..., d), rows (b,) -> (..., d)."""
         theta = np.asarray(theta, dtype=float)
         if theta.shape[-1] != self.dim:
             raise ValueError(f"theta must have {self.dim} coordinates, got shape {theta.shape}")

@@ -94,7 +94,7 @@ class PrefixMaps(RandomOperator):
         return np.stack([np.asarray(r, dtype=float).reshape(-1) for r in rows])
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return the exact maximum of d(theta0, u theta0) over the prefixes."""
+        """Return the exact maximum of d(θ_0, u θ_0) over the prefixes."""
         return Constant(float(np.max(self._moves(theta0))), "proved", "largest over the prefixes, an equality")
 
     @override

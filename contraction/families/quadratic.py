@@ -1,4 +1,4 @@
-"""Section 3.1: SGD on L(theta) = |theta|^2 / 2 with additive gradient noise."""
+"""Section 3.1: SGD on L(θ) = |θ|^2 / 2 with additive gradient noise."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["QuadraticSGD"]
 
 
 class QuadraticSGD(CommonLinear):
-    """T(theta) = (1 - h) theta + h epsilon on R^d (Section 3.1).
+    """T(θ) = (1 - h) θ + h epsilon on R^d (Section 3.1).
 
     The Lipschitz constant is exactly |1 - h|, so the maps are contractions if and only if 0 < h < 2 (the paper prints
-    "theta in (0, 1)").
+    "θ in (0, 1)").
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class QuadraticSGD(CommonLinear):
         return [AffineEnclosure(A, vector(np.zeros(self.dim)), *noise_box(h, self.noise, self.dim))]
 
     def displacement(self, theta0: NDArray) -> Constant:
-        """Return the exact supremum of |h (epsilon - theta0)| over the support."""
+        """Return the exact supremum of |h (epsilon - θ_0)| over the support."""
         if self.h == 0:
             return Constant(0.0, "proved", "h = 0: every map is the identity")
         if math.isinf(self.noise.bound):
@@ -91,7 +91,7 @@ class QuadraticSGD(CommonLinear):
         return Constant(value, "proved", "sup h |eps - theta0| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E |h (epsilon - theta0)|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""
+        """(E |h (epsilon - θ_0)|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""
         if math.isinf(p):
             return self.displacement(theta0)
         rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)

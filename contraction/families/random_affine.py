@@ -1,4 +1,4 @@
-"""Random affine maps A theta + b: finitely many pairs (A, b), or pairs drawn from a user's law."""
+"""Random affine maps A θ + b: finitely many pairs (A, b), or pairs drawn from a user's law."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Declared(TypedDict, total=False):
 
 
 class RandomAffine(FiniteFamily):
-    """T(theta) = A theta + b for one of finitely many pairs (A, b), with the exact second moments of Section 2.4.
+    """T(θ) = A θ + b for one of finitely many pairs (A, b), with the exact second moments of Section 2.4.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class RandomAffine(FiniteFamily):
 
 
 class AffineLaw(RandomOperator):
-    """T(theta) = A theta + b with (A, b) from an arbitrary law.
+    """T(θ) = A θ + b with (A, b) from an arbitrary law.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Closed forms for affine maps with one linear part: means, covariances, increments and the distance to the limit.
 
-T_i(theta) = A theta + b_i, b_i i.i.d. with mean m and covariance V (SGD on a quadratic: A = I - hH, V = h^2 Sigma).
-With S_n = sum_{j<n} A^j V A^jT and mu_n = A^n theta0 + sum_{j<n} A^j m, forward and backward iterate n both have mean
-mu_n and covariance S_n. Pairs of iterates differ: backward increments are distributed as A^n (T theta0 - theta0) and
+T_i(θ) = A θ + b_i, b_i i.i.d. with mean m and covariance V (SGD on a quadratic: A = I - hH, V = h^2 Sigma).
+With S_n = sum_{j<n} A^j V A^jT and mu_n = A^n θ_0 + sum_{j<n} A^j m, forward and backward iterate n both have mean
+mu_n and covariance S_n. Pairs of iterates differ: backward increments are distributed as A^n (T θ_0 - θ_0) and
 are independent, whereas the mean square of forward increments tends to tr V + tr((A-I) S (A-I)^T) (Section 3.2).
 """
 
@@ -23,7 +23,7 @@ __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
 
 @dataclass(frozen=True, eq=False)
 class AffineMoments(Value):
-    """First and second moments of the iterates of T(theta) = A theta + b, b i.i.d. with mean m and covariance V.
+    """First and second moments of the iterates of T(θ) = A θ + b, b i.i.d. with mean m and covariance V.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ class AffineMoments(Value):
         return np.linalg.matrix_power(self.A, check_integer("the index of an iterate", n))
 
     def mean(self, n: int | np.integer) -> NDArray:
-        """E theta_n, shape (d,), the same for forward and backward iterates."""
+        """E θ_n, shape (d,), the same for forward and backward iterates."""
         return self._doubled(n)[0] + self.power(n) @ self.theta0
 
     def covariance(self, n: int | np.integer) -> NDArray:
-        """S_n = Cov theta_n, shape (d, d), the same forward and backward; computed with O(log n) products."""
+        """S_n = Cov θ_n, shape (d, d), the same forward and backward; computed with O(log n) products."""
         return self._doubled(n)[1]
 
     def _doubled(self, n: int | np.integer) -> tuple[NDArray, NDArray]:
@@ -119,22 +119,22 @@ class AffineMoments(Value):
     # --- pairs of iterates --------------------------------------------------------------------------------------
 
     def backward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
-        """Cov(theta_n^B, theta_m^B) = S_{min(n, m)}: backward increments are independent."""
+        """Cov(θ_n^B, θ_m^B) = S_{min(n, m)}: backward increments are independent."""
         return self.covariance(min(check_integer("the index of an iterate", i) for i in (n, m)))
 
     def forward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
-        """Cov(theta_n^F, theta_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""
+        """Cov(θ_n^F, θ_m^F) = A^(n-m) S_m for n >= m, its transpose otherwise."""
         if n < m:
             return self.forward_covariance(m, n).T
         return self.power(n - m) @ self.covariance(m)
 
     def backward_increment(self, n: int | np.integer) -> float:
-        """E ‖theta_{n+1}^B - theta_n^B‖^2 = ‖A^n (A theta0 + m - theta0)‖^2 + tr(A^n V A^nT) -> 0."""
+        """E ‖θ_{n+1}^B - θ_n^B‖^2 = ‖A^n (A θ_0 + m - θ_0)‖^2 + tr(A^n V A^nT) -> 0."""
         P = self.power(n)
         return _square(P @ self._first_step) + _trace(P, self.V)
 
     def forward_increment(self, n: int | np.integer) -> float:
-        """E ‖theta_{n+1}^F - theta_n^F‖^2 = tr V + tr(K S_n K^T) + ‖K mu_n + m‖^2 with K = A - I."""
+        """E ‖θ_{n+1}^F - θ_n^F‖^2 = tr V + tr(K S_n K^T) + ‖K mu_n + m‖^2 with K = A - I."""
         K = self.A - np.eye(len(self.m))
         return float(np.trace(self.V)) + _trace(K, self.covariance(n)) + _square(K @ self.mean(n) + self.m)
 
@@ -151,17 +151,17 @@ class AffineMoments(Value):
     # --- the limit ----------------------------------------------------------------------------------------------
 
     def limit_distance(self, n: int | np.integer) -> float:
-        """E ‖theta_inf - theta_n^B‖^2 = tr(A^n S A^nT) + ‖A^n (theta0 - theta*)‖^2, theta_inf the backward limit."""
+        """E ‖θ_inf - θ_n^B‖^2 = tr(A^n S A^nT) + ‖A^n (θ_0 - θ*)‖^2, θ_inf the backward limit."""
         P = self.power(n)
         return _trace(P, self.stationary_covariance) + _square(P @ (self.theta0 - self.stationary_mean))
 
     @property
     def rate(self) -> float:
-        """The L^2 rate: E ‖theta_inf - theta_n^B‖^2 decays like rate^{2n} (times powers of n if A is defective)."""
+        """The L^2 rate: E ‖θ_inf - θ_n^B‖^2 decays like rate^{2n} (times powers of n if A is defective)."""
         return self.radius
 
     def gaussian_distance(self, n: int | np.integer) -> float:
-        """W_2 between the law of theta_n and the stationary law for Gaussian b; a lower bound for every other b.
+        """W_2 between the law of θ_n and the stationary law for Gaussian b; a lower bound for every other b.
 
         See `gelbrich_distance`. In one dimension, with the stationary mean as start, it is s (1 - √(1 - k^{2n})), where
         s is the stationary standard deviation.

@@ -1,6 +1,6 @@
 """Bernoulli convolutions in exact arithmetic: atoms at finite n, Cantor's limit law, and colliding words.
 
-The maps are theta -> (1 - h) theta + h epsilon, where epsilon has two equally likely values (Section 3.1). For values 0
+The maps are θ -> (1 - h) θ + h epsilon, where epsilon has two equally likely values (Section 3.1). For values 0
 and 1 the limit law is uniform on [0, 1] at h = 1/2 and Cantor's law at h = 2/3 (the family `BernoulliConvolution`
 evaluates these laws in floats). At h = 1 - 1/phi, where phi is the golden ratio, different words give the same point.
 The arithmetic over Q(√5) is exact: the pair (a, b) stands for a + b phi, and division by phi is an integer matrix.
@@ -25,7 +25,7 @@ __all__ = ["bernoulli_law", "cantor_cdf", "golden_law", "golden_value"]
 def bernoulli_law(
     h: Exact, n: int, theta0: Exact = 0, *, values: Sequence[Exact] = (0, 1), order: Order | None = None
 ) -> ExactLaw:
-    """Return the exact law of iterate n: 2^n equally likely words, at (1-h)^n theta0 + h sum_j (1-h)^j epsilon_j.
+    """Return the exact law of iterate n: 2^n equally likely words, at (1-h)^n θ_0 + h sum_j (1-h)^j epsilon_j.
 
     Parameters
     ----------

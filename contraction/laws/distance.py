@@ -1,7 +1,7 @@
 """Wasserstein distances between the law of iterate n and the limit law, exact or as lower and upper bounds.
 
-Upper bounds come from coupling: W_p(law theta_n, mu) <= (E d(theta_n^B, theta*)^p)^{1/p}, which is at most
-k^n ‖d(theta0, T theta0)‖_p / (1 - k). Lower bounds come from 1-Lipschitz test functions, means, and Gelbrich's bound.
+Upper bounds come from coupling: W_p(law θ_n, mu) <= (E d(θ_n^B, θ*)^p)^{1/p}, which is at most
+k^n ‖d(θ_0, T θ_0)‖_p / (1 - k). Lower bounds come from 1-Lipschitz test functions, means, and Gelbrich's bound.
 For laws on R the quantile functions give the exact distance, in Fractions. If the limit law is not known, the law of a
 later iterate replaces it, and coupling bounds the distance between the two.
 """
@@ -164,7 +164,7 @@ def _check_p(p: float) -> None:
 
 
 def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
-    """k^n D / (1 - k) >= W_p(law theta_n, mu) with D = ‖d(theta0, T theta0)‖_p; exact for Fractions (0^0 = 1).
+    """k^n D / (1 - k) >= W_p(law θ_n, mu) with D = ‖d(θ_0, T θ_0)‖_p; exact for Fractions (0^0 = 1).
 
     Raises
     ------
@@ -188,7 +188,7 @@ def exact_bracket(
     later: int | None = None,
     limit: Callable[[ExactLaw], Number] | None = None,
 ) -> Bracket:
-    """Lower and upper bounds on W_p(law theta_n, limit) for i.i.d. rational affine maps of R.
+    """Lower and upper bounds on W_p(law θ_n, limit) for i.i.d. rational affine maps of R.
 
     Parameters
     ----------
@@ -251,9 +251,9 @@ def exact_bracket(
 
 
 def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p: float = 2) -> Bracket:
-    """Lower and upper bounds on W_p(law theta_n, limit) for affine families from their moments.
+    """Lower and upper bounds on W_p(law θ_n, limit) for affine families from their moments.
 
-    The upper bound is (E ‖theta_inf - theta_n^B‖^2)^{1/2} for p <= 2, and k^n ‖D‖_p / (1 - k) for p > 2. The lower
+    The upper bound is (E ‖θ_inf - θ_n^B‖^2)^{1/2} for p <= 2, and k^n ‖D‖_p / (1 - k) for p > 2. The lower
     bound is the distance of the means, and for p >= 2 Gelbrich's bound, which is exact for p = 2 and Gaussian noise.
 
     Raises
@@ -292,7 +292,7 @@ def lipschitz_lower_bound(
     false_alarm: float,
     far_distance: float = 0.0,
 ) -> float:
-    """Return a lower bound on W_1(law theta_n, limit) from draws, with confidence 1 - ``false_alarm``.
+    """Return a lower bound on W_1(law θ_n, limit) from draws, with confidence 1 - ``false_alarm``.
 
     It is a lower bound on every W_p as well.
 

@@ -1,8 +1,8 @@
 """Exact laws of i.i.d. maps by merging atoms after every map, for more maps than enumeration of words allows.
 
 The two orders use different recursions, so that comparing their laws is a real test. Forward updates the law of the
-point, law(theta_n) = sum_i w_i law(T_i(theta_{n-1})). Backward updates the law of the composed map T_1 … T_n,
-x -> P x + q, by appending the innermost map, (P, q) -> (P A_i, q + P b_i), and applies it to theta_0 only at the end.
+point, law(θ_n) = sum_i w_i law(T_i(θ_{n-1})). Backward updates the law of the composed map T_1 … T_n,
+x -> P x + q, by appending the innermost map, (P, q) -> (P A_i, q + P b_i), and applies it to θ_0 only at the end.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def merged_law(
 def _composed(
     forms: _words.ScaledMaps, start: NDArray, scale: int, n: int, masses: NDArray, chances: list[int]
 ) -> tuple[NDArray, int, NDArray]:
-    """Values (K, d), their scale and masses of T_1 … T_n theta0, from the law of the composed map."""
+    """Values (K, d), their scale and masses of T_1 … T_n θ_0, from the law of the composed map."""
     d = len(start)
     row_sum, shift = int(np.abs(forms.alpha).sum(axis=-1).max()), int(np.abs(forms.beta).max())
     size_P, size_q, p_scale, q_scale = 1, 0, 1, 1

@@ -1,8 +1,8 @@
 """Stationary moments of affine maps whose letters are a stationary Markov chain, from linear equations.
 
-Let theta_n = A_(i_n) theta_(n-1) + b_(i_n), where the letters i_1, i_2, … have transition probabilities P and the
-stationary law pi. The pairs (theta_n, i_n) are a Markov chain. In its stationary law m_a = E [theta 1(i = a)] and
-M_a = E [theta theta^T 1(i = a)] satisfy
+Let θ_n = A_(i_n) θ_(n-1) + b_(i_n), where the letters i_1, i_2, … have transition probabilities P and the
+stationary law pi. The pairs (θ_n, i_n) are a Markov chain. In its stationary law m_a = E [θ 1(i = a)] and
+M_a = E [θ θ^T 1(i = a)] satisfy
 
     m_a = A_a u_a + pi_a b_a,                                 u_a = sum_c P_ca m_c,
     M_a = A_a U_a A_a^T + A_a u_a b_a^T + b_a (A_a u_a)^T + pi_a b_a b_a^T,   U_a = sum_c P_ca M_c.
@@ -32,11 +32,11 @@ class ModulatedMoments(Value):
     letters : ndarray
         The stationary law pi of the letters, shape (S,).
     means : ndarray
-        E [theta | last letter a], shape (S, d); NaN for letters of probability zero.
+        E [θ | last letter a], shape (S, d); NaN for letters of probability zero.
     stationary_mean : ndarray
-        E theta, shape (d,).
+        E θ, shape (d,).
     stationary_covariance : ndarray
-        Cov theta, shape (d, d).
+        Cov θ, shape (d, d).
     radius : float
         Spectral radius of the equations of the second moments, the rate per map at which they are approached.
     """
@@ -51,7 +51,7 @@ class ModulatedMoments(Value):
 def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     """Stationary mean and covariance of finitely many affine maps under a Markov chain of letters.
 
-    The stationary law is the limit of the law of theta_n for a stationary chain. It is also the law of the limit of
+    The stationary law is the limit of the law of θ_n for a stationary chain. It is also the law of the limit of
     backward iterates under the reversed chain, but not under the chain itself unless this is reversible.
 
     Parameters

@@ -1,8 +1,8 @@
 """The exact paired test: a sign-flip comparison of forward and backward iterate n of the same draw (NumPy only).
 
 If the word of maps is reversible in law (i.i.d., exchangeable, a repeated single shuffle, a reversible chain), then
-reversing T_1 … T_n does not change its law and swaps the two iterates. So (theta_n^F, theta_n^B) is an exchangeable
-pair at each fixed n, for any maps and any network. Hence f(theta_n^F) - f(theta_n^B) is symmetric about 0 for every f,
+reversing T_1 … T_n does not change its law and swaps the two iterates. So (θ_n^F, θ_n^B) is an exchangeable
+pair at each fixed n, for any maps and any network. Hence f(θ_n^F) - f(θ_n^B) is symmetric about 0 for every f,
 independent seeds have independent signs given the magnitudes, and the sign-flip test is exact for any number of seeds
 (row 73).
 """

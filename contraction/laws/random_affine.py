@@ -1,9 +1,9 @@
 """Exact second moments of random affine maps whose matrices differ: the closed forms follow from E A⊗A.
 
-Let T = A theta + b be drawn i.i.d. If the same map moves two points (x, y), E[T x ⊗ T y] is linear in E[x ⊗ y], E x and
-E y. Iterating this gives covariances. The backward limit satisfies theta_inf - theta_n^B = A_1 … A_n (Theta - theta0)
-with Theta an independent copy of the limit, so E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X) for
-X = E (Theta - theta0)(Theta - theta0)^T, and the L^2 rate is the square root of the spectral radius of E A⊗A.
+Let T = A θ + b be drawn i.i.d. If the same map moves two points (x, y), E[T x ⊗ T y] is linear in E[x ⊗ y], E x and
+E y. Iterating this gives covariances. The backward limit satisfies θ_inf - θ_n^B = A_1 … A_n (Θ - θ_0)
+with Θ an independent copy of the limit, so E ‖θ_inf - θ_n^B‖^2 = tr mat((E A⊗A)^n vec X) for
+X = E (Θ - θ_0)(Θ - θ_0)^T, and the L^2 rate is the square root of the spectral radius of E A⊗A.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["RandomAffineMoments"]
 
 @dataclass(frozen=True, eq=False)
 class RandomAffineMoments(Value):
-    """First and second moments of the iterates of T(theta) = A theta + b with (A, b) i.i.d. of a joint law.
+    """First and second moments of the iterates of T(θ) = A θ + b with (A, b) i.i.d. of a joint law.
 
     Use `from_maps` for finitely many maps and `from_moments` otherwise. vec stacks the rows of a matrix, so that
     vec(A X A^T) = (A⊗A) vec X.
@@ -97,19 +97,19 @@ class RandomAffineMoments(Value):
         return x, y, z.reshape(d, d)
 
     def mean(self, n: int | np.integer) -> NDArray:
-        """E theta_n, shape (d,), the same for forward and backward iterates."""
+        """E θ_n, shape (d,), the same for forward and backward iterates."""
         x = self.theta0
         for _ in range(check_integer("the index of an iterate", n)):
             x = self.EA @ x + self.Eb
         return x
 
     def covariance(self, n: int | np.integer) -> NDArray:
-        """Cov theta_n, shape (d, d), the same for forward and backward iterates."""
+        """Cov θ_n, shape (d, d), the same for forward and backward iterates."""
         x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
         return xx - np.outer(x, x)
 
     def backward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
-        """Cov(theta_n^B, theta_m^B): for m >= n, T_1 … T_n acts on theta0 and on an independent iterate m - n."""
+        """Cov(θ_n^B, θ_m^B): for m >= n, T_1 … T_n acts on θ_0 and on an independent iterate m - n."""
         if n > m:
             return self.backward_covariance(m, n).T
         far = self.mean(m - n)
@@ -117,13 +117,13 @@ class RandomAffineMoments(Value):
         return xy - np.outer(x, y)
 
     def forward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
-        """Cov(theta_n^F, theta_m^F) = (E A)^(n-m) Cov theta_m for n >= m."""
+        """Cov(θ_n^F, θ_m^F) = (E A)^(n-m) Cov θ_m for n >= m."""
         if n < m:
             return self.forward_covariance(m, n).T
         return np.linalg.matrix_power(self.EA, n - m) @ self.covariance(m)
 
     def backward_increment(self, n: int | np.integer) -> float:
-        """E ‖theta_{n+1}^B - theta_n^B‖^2 = tr mat((E A⊗A)^n vec E (T theta0 - theta0)(T theta0 - theta0)^T)."""
+        """E ‖θ_{n+1}^B - θ_n^B‖^2 = tr mat((E A⊗A)^n vec E (T θ_0 - θ_0)(T θ_0 - θ_0)^T)."""
         x0 = self.theta0
         _, _, after = self.coupled(1, x0, x0, np.outer(x0, x0))
         x1 = self.mean(1)
@@ -131,7 +131,7 @@ class RandomAffineMoments(Value):
         return self._shrunk(n, step)
 
     def forward_increment(self, n: int | np.integer) -> float:
-        """E ‖theta_{n+1}^F - theta_n^F‖^2 with theta_n independent of T_{n+1}."""
+        """E ‖θ_{n+1}^F - θ_n^F‖^2 with θ_n independent of T_{n+1}."""
         x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
         return self._moved(x, xx)
 
@@ -164,24 +164,24 @@ class RandomAffineMoments(Value):
 
     @property
     def stationary_mean(self) -> NDArray:
-        """E theta_inf, shape (d,); the spectral radius of E A must be below one."""
+        """E θ_inf, shape (d,); the spectral radius of E A must be below one."""
         return self._moments.stationary_mean()
 
     @property
     def stationary_covariance(self) -> NDArray:
-        """Cov theta_inf, shape (d, d)."""
+        """Cov θ_inf, shape (d, d)."""
         mean, second = self._limit()
         return second - np.outer(mean, mean)
 
     def limit_distance(self, n: int | np.integer) -> float:
-        """E ‖theta_inf - theta_n^B‖^2 = tr mat((E A⊗A)^n vec X), X = E (Theta - theta0)(Theta - theta0)^T."""
+        """E ‖θ_inf - θ_n^B‖^2 = tr mat((E A⊗A)^n vec X), X = E (Θ - θ_0)(Θ - θ_0)^T."""
         mean, second = self._limit()
         x0 = self.theta0
         return self._shrunk(n, second - np.outer(mean, x0) - np.outer(x0, mean) + np.outer(x0, x0))
 
     @property
     def forward_increment_limit(self) -> float:
-        """The limit of E ‖theta_{n+1}^F - theta_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
+        """The limit of E ‖θ_{n+1}^F - θ_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
         mean, second = self._limit()
         return self._moved(mean, second)
 

@@ -1,9 +1,9 @@
 """Limits of backward iterates: certified if the constants allow it, otherwise an estimate that states what was tested.
 
-theta* = T_1 … T_n (Theta) with Theta = lim T_{n+1} … T_m theta0, so the error of iterate n is the distance of the
-images of two starts, theta0 and Theta, under the same n maps. A *certified* limit bounds that distance and the rounding
+θ* = T_1 … T_n (Θ) with Θ = lim T_{n+1} … T_m θ_0, so the error of iterate n is the distance of the
+images of two starts, θ_0 and Θ, under the same n maps. A *certified* limit bounds that distance and the rounding
 of the n maps. An *estimate* doubles the horizon n and applies the same n maps to fresh starts, which are images of
-theta0 under new maps (`contraction.limits.settled` states the rule and its error rates). Neither uses increments.
+θ_0 under new maps (`contraction.limits.settled` states the rule and its error rates). Neither uses increments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["apply_backward", "backward_limit", "coupling_distance"]
 
 
 def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None, first: int = 1) -> NDArray:
-    """T_first … T_n (theta), by n - first + 1 applications.
+    """T_first … T_n (θ), by n - first + 1 applications.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def apply_backward(operators: Operators, theta: ArrayLike, n: int | None = None,
 def coupling_distance(
     operators: Operators, theta0: ArrayLike, start: ArrayLike, at: Iterable[int] | None = None
 ) -> tuple[NDArray, NDArray]:
-    """d(T_1 … T_n theta0, T_1 … T_n start): the distance of two iterates that differ only in their start.
+    """d(T_1 … T_n θ_0, T_1 … T_n start): the distance of two iterates that differ only in their start.
 
-    With start = Theta = lim T_{n+1} … T_m theta0 this distance is the error of iterate n, whereas increments only
+    With start = Θ = lim T_{n+1} … T_m θ_0 this distance is the error of iterate n, whereas increments only
     suggest it.
 
     Parameters
@@ -144,14 +144,14 @@ def backward_limit(
     certificate: ErrorBound | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> BackwardLimit:
-    """Return the limit of T_1 … T_n theta0 within eps, with a certificate or an estimate of its error.
+    """Return the limit of T_1 … T_n θ_0 within eps, with a certificate or an estimate of its error.
 
     If the family has a certificate, the limit is *certified*: maps are drawn until K_1 … K_n D/(1-k), with the factors
     K_i of the drawn maps, or D k^n/(1-k), plus the rounding of the n applications is at most eps. The error includes
     both.
 
     Otherwise it is an *estimate*: the horizon doubles, n = 1, 2, 4, …, until at two successive horizons T_1 … T_n sends
-    each of several hundred fresh starts, images of theta0 under new maps, to within eps of the iterate.
+    each of several hundred fresh starts, images of θ_0 under new maps, to within eps of the iterate.
     `contraction.limits.settled` states which conclusion follows, and its error rates. It needs independent maps.
 
     Parameters
@@ -165,12 +165,12 @@ def backward_limit(
     seed
         Seed of the maps.
     start
-        Another start, for example far from theta0. The result is then an estimate, even if the constants allow a
+        Another start, for example far from θ_0. The result is then an estimate, even if the constants allow a
         certificate, and its ``far`` is the distance between the value and the image of this start.
     moment
         An exponent p: accept a bound on (E d^p)^(1/p), for unbounded displacements (default: a sure bound).
     ball
-        Radius r: use constants that hold on the ball B(theta0, r) only, which must be invariant, as in `certify`.
+        Radius r: use constants that hold on the ball B(θ_0, r) only, which must be invariant, as in `certify`.
     max_maps
         The largest number of maps to try.
     alpha, delta
@@ -178,16 +178,16 @@ def backward_limit(
         log(1/alpha)/delta.
     patience
         An estimate stops with an error at the first horizon of at least this many maps at which no fresh start has come
-        nearer to theta0 (default: 4096).
+        nearer to θ_0 (default: 4096).
     certificate
-        A certificate of θ* from theta0 (default: the result of `certify`).
+        A certificate of θ* from θ_0 (default: the result of `certify`).
     progress
         A function that is called at every horizon of an estimate with the horizon n and the largest distance there.
 
     Raises
     ------
     NotSettled
-        If the iterates do not settle within ``max_maps`` maps, no fresh start comes nearer, or no map moves theta0.
+        If the iterates do not settle within ``max_maps`` maps, no fresh start comes nearer, or no map moves θ_0.
     ValueError
         If an argument is invalid, eps is below the rounding of the maps, or an estimate is needed for maps that are not
         independent.

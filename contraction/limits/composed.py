@@ -1,4 +1,4 @@
-"""T_1 … T_n (theta) with a bound on its rounding error.
+"""T_1 … T_n (θ) with a bound on its rounding error.
 
 If every map T_i is computed with an error of at most r_i at the computed argument, the error of the composition is at
 most r_1 + Lip(T_1) r_2 + … + Lip(T_1 … T_(n-1)) r_n, because maps that are applied later contract earlier errors.
@@ -23,7 +23,7 @@ __all__ = ["compose", "composed", "in_floats", "moment_prefixes", "prefix_bounds
 
 
 def compose(operators: Operators, theta: NDArray, n: int | None = None, first: int = 1) -> NDArray:
-    """T_first … T_n (theta) for maps that were already probed; `apply_backward` probes them first."""
+    """T_first … T_n (θ) for maps that were already probed; `apply_backward` probes them first."""
     value = np.array(theta)
     for i in range(len(operators) if n is None else n, first - 1, -1):
         value = operators.apply(i, value)
@@ -39,7 +39,7 @@ def in_floats(theta: NDArray, operators: Operators) -> NDArray:
 
 
 def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) -> tuple[NDArray, float]:
-    """T_1 … T_n (theta), and a bound on its distance to the value in exact arithmetic.
+    """T_1 … T_n (θ), and a bound on its distance to the value in exact arithmetic.
 
     Parameters
     ----------

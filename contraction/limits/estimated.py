@@ -82,7 +82,7 @@ class Search:
         )
 
     def apart(self, operators: Operators, n: int, starts: int, test: int) -> tuple[NDArray, NDArray, NDArray]:
-        """d(theta0, X) and d(T_1 … T_n theta0, T_1 … T_n X) for fresh X, and T_1 … T_n theta0."""
+        """d(θ_0, X) and d(T_1 … T_n θ_0, T_1 … T_n X) for fresh X, and T_1 … T_n θ_0."""
         space, theta = self.family.space, self.reference
         step = max(1, BATCH_NUMBERS // max(1, theta.size))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -97,7 +97,7 @@ class Search:
         return before, after, value
 
     def fresh(self, m: int, count: int, key: tuple[int, ...]) -> NDArray:
-        """Draw ``count`` points T'_1 … T'_m theta0 with new maps, shape (count, *event)."""
+        """Draw ``count`` points T'_1 … T'_m θ_0 with new maps, shape (count, *event)."""
         family = self.family
         self.applications += m * count
         value = np.broadcast_to(self.reference, (count, *self.reference.shape))

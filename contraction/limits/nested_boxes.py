@@ -1,6 +1,6 @@
 """Nested sets: a-posteriori bounds on the backward limit from an invariant compact set K, without a contraction factor.
 
-If every map sends K into itself, the images T_1 … T_n (K) are nested and theta* lies in all of them. For monotone maps
+If every map sends K into itself, the images T_1 … T_n (K) are nested and θ* lies in all of them. For monotone maps
 and an order interval the images of its two extremes are enough; for affine maps and boxes, interval arithmetic encloses
 the image.
 """
@@ -31,7 +31,7 @@ Image = Callable[[Draw, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
 
 @dataclass(frozen=True, eq=False)
 class NestedBoxes(Value):
-    """Boxes low <= theta* <= high, one for each requested n, each contained in the one before.
+    """Boxes low <= θ* <= high, one for each requested n, each contained in the one before.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def nested_boxes(
 ) -> NestedBoxes:
     """Boxes that contain T_1 … T_n (K) for a box K = [low, high] that the drawn maps send into itself.
 
-    They contain the limit theta* if every map of the family sends K into itself; only the drawn maps are checked.
+    They contain the limit θ* if every map of the family sends K into itself; only the drawn maps are checked.
 
     Parameters
     ----------

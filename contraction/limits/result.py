@@ -28,7 +28,7 @@ class BackwardLimit(Value):
     Attributes
     ----------
     value : ndarray
-        T_1 … T_maps (theta0), the point.
+        T_1 … T_maps (θ_0), the point.
     error : float
         Certified: a bound on its distance to the limit, ``truncation + rounding``; with a finite ``p`` a bound on
         (E d^p)^(1/p), which the distance of one draw may exceed. Estimate: the largest distance that was seen, plus the

@@ -4,16 +4,16 @@ No finite test can decide this for all families: let T(x) = x/2 + 2^(10/p) with 
 otherwise. All maps are contractions, and a test that stops after fewer than 1/p maps is nearly always wrong. The rule
 therefore tests a hypothesis about the maps that come next, and not the limit:
 
-    P(d(theta_n, theta_(n+m)) > eps | T_1 … T_n) <= delta, where theta_(n+m) = T_1 … T_n X and X = T'_1 … T'_m theta0.
+    P(d(θ_n, θ_(n+m)) > eps | T_1 … T_n) <= delta, where θ_(n+m) = T_1 … T_n X and X = T'_1 … T'_m θ_0.
 
 At a horizon n, K fresh starts X are drawn, each with m new maps, and the hypothesis is accepted only if every
-T_1 … T_n X is within eps of T_1 … T_n theta0. If the hypothesis is false, this happens with probability at most
+T_1 … T_n X is within eps of T_1 … T_n θ_0. If the hypothesis is false, this happens with probability at most
 (1 - delta)^K. The lengths m are pairwise coprime, so that they are not all multiples of a period of the path, and they
 grow with n. Test j has (1 - delta)^K <= alpha / (j (j + 1)), so over all horizons a false hypothesis is accepted with
 probability at most alpha.
 
-Two more conditions prevent slow movement from being taken for a limit. For every X that differs from theta0, the
-distance must have shrunk by the factor `SHRUNK`; and if no X differs from theta0, the test is undecided.
+Two more conditions prevent slow movement from being taken for a limit. For every X that differs from θ_0, the
+distance must have shrunk by the factor `SHRUNK`; and if no X differs from θ_0, the test is undecided.
 """
 
 from __future__ import annotations
@@ -54,16 +54,16 @@ def judged(before: ArrayLike, after: ArrayLike, eps: float) -> Answer:
     Parameters
     ----------
     before
-        d(theta0, X) for every second start X, any shape.
+        d(θ_0, X) for every second start X, any shape.
     after
-        d(T_1 … T_n theta0, T_1 … T_n X), the same shape.
+        d(T_1 … T_n θ_0, T_1 … T_n X), the same shape.
     eps
         The largest distance that counts as agreement.
 
     Returns
     -------
     {"agree", "apart", "undecided"}
-        "undecided" if every X equals theta0. A NaN distance does not agree.
+        "undecided" if every X equals θ_0. A NaN distance does not agree.
 
     Examples
     --------

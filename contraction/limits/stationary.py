@@ -1,9 +1,9 @@
 """Draws within eps of the stationary law, and unbiased stationary expectations from backward increments.
 
-W_p(law theta_n, mu) <= (E d(theta_n, theta*)^p)^(1/p) <= k^n ‖d(theta0, T theta0)‖_p / (1-k): for large n the law of
-T_1 … T_n theta0 is within eps of the stationary law mu, even in W_infinity if the displacement is bounded.
+W_p(law θ_n, mu) <= (E d(θ_n, θ*)^p)^(1/p) <= k^n ‖d(θ_0, T θ_0)‖_p / (1-k): for large n the law of
+T_1 … T_n θ_0 is within eps of the stationary law mu, even in W_infinity if the displacement is bounded.
 
-Backward increments telescope: E f(theta*) = E f(theta_m) + sum over j of E [f(theta_{m+js}) - f(theta_{m+(j-1)s})].
+Backward increments telescope: E f(θ*) = E f(θ_m) + sum over j of E [f(θ_{m+js}) - f(θ_{m+(j-1)s})].
 The sum is truncated at an independent random horizon with P(horizon >= j) = tail^j, and each term is divided by this
 probability. The result is unbiased (Glynn and Rhee 2014), with finite variance if E [...]^2 decays faster than tail^j.
 """
@@ -170,7 +170,7 @@ def _origin(family: RandomOperator) -> NDArray:
 
 @dataclass(frozen=True, eq=False)
 class UnbiasedExpectation(Value):
-    """An unbiased estimate of E f(theta*), where theta* has the stationary law.
+    """An unbiased estimate of E f(θ*), where θ* has the stationary law.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class UnbiasedExpectation(Value):
 
 
 def square_rate(family: RandomOperator) -> float | None:
-    """Return a bound on the decay of E d(theta_n, theta*)^2 per map: k^2, E K^2 or rho^2 in mean square.
+    """Return a bound on the decay of E d(θ_n, θ*)^2 per map: k^2, E K^2 or rho^2 in mean square.
 
     None if unknown.
     """
@@ -254,7 +254,7 @@ def unbiased_expectation(
     stride: int | None = None,
     tail: float | None = None,
 ) -> UnbiasedExpectation:
-    """E f(theta*) without bias, by randomised truncation of backward increments.
+    """E f(θ*) without bias, by randomised truncation of backward increments.
 
     Parameters
     ----------
@@ -269,11 +269,11 @@ def unbiased_expectation(
     seed, confidence
         Seed of the draws; level of the normal interval.
     rate
-        Bound on the decay of E [f(theta_{n+1}) - f(theta_n)]^2 per map, such as E K^p with a small p for bounded f
+        Bound on the decay of E [f(θ_{n+1}) - f(θ_n)]^2 per map, such as E K^p with a small p for bounded f
         (default: k^2, E K^2 or the squared factor in mean square, if known).
     burn_in, stride, tail
         m, s and the tail (default: s is 2 time constants 1/ln(1/rate), m is 2 s and tail = rate^(s/2), which lies
-        between rate^s and 1 and gives a variance close to that of f(theta*)).
+        between rate^s and 1 and gives a variance close to that of f(θ*)).
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Affine maps, and their backward iterates without replay: q += P b, P = P A.
 
-T_1 … T_n theta = P_n theta + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. If the linear parts are numbers
+T_1 … T_n θ = P_n θ + q_n with P_n = A_1 … A_n and q_{n+1} = q_n + P_n b_{n+1}. If the linear parts are numbers
 or diagonals, P_n and q_n are cumulative products and sums. A common symmetric A is diagonal in its eigenbasis. Matrices
 that differ from map to map cost O(d^3) per step.
 """
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class AffineMaps(NamedTuple):
-    """Maps theta -> A theta + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
+    """Maps θ -> A θ + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
 
     If ``common`` is true, all maps share one A; otherwise A and b have the same leading axes (maps, replicas).
     """
@@ -112,9 +112,9 @@ def is_symmetric(A: NDArray) -> bool:
 
 
 def backward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray | None:
-    """All backward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d).
+    """All backward iterates 0 … N: maps with a leading axis of N, θ_0 (..., d) -> (N+1, ..., d).
 
-    None if a product of linear parts grows beyond `GROWTH`, as it does for expanding maps: P_n theta and q_n are then
+    None if a product of linear parts grows beyond `GROWTH`, as it does for expanding maps: P_n θ and q_n are then
     large and may cancel, for example at a common fixed point of the maps.
     """
     if maps.common and maps.kind == "matrix" and is_symmetric(maps.A):
@@ -179,7 +179,7 @@ def backward_matrices(maps: Iterable[AffineMaps], n: int, theta0: NDArray) -> ND
 
 
 def forward_affine(maps: AffineMaps, theta0: NDArray) -> NDArray:
-    """All forward iterates 0 … N: maps with a leading axis of N, theta0 (..., d) -> (N+1, ..., d)."""
+    """All forward iterates 0 … N: maps with a leading axis of N, θ_0 (..., d) -> (N+1, ..., d)."""
     n = len(maps.b)
     rows = np.empty((n + 1, *np.broadcast_shapes(maps.b.shape[1:], theta0.shape)))
     rows[0] = theta0

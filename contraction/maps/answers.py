@@ -49,7 +49,7 @@ class Answers:
         return None
 
     def displacement(self, theta0: NDArray) -> Constant | None:
-        """Supremum over the support of d(theta0, T theta0) with its origin, None if nothing is known."""
+        """Supremum over the support of d(θ_0, T θ_0) with its origin, None if nothing is known."""
         return None
 
     def affine(self, draw: Draw) -> AffineMaps | None:
@@ -70,7 +70,7 @@ class Answers:
     states: ArrayLike | None = None
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant | None:
-        """‖d(theta0, T theta0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
+        """‖d(θ_0, T θ_0)‖_p = (E d^p)^(1/p), or an upper bound, with its origin; None if nothing is known."""
         if self.known.displacement_moment is not None:
             value = declared_number("known.displacement_moment", self.known.displacement_moment(p, theta0))
             return Constant(value, "declared", "known.displacement_moment")
@@ -82,9 +82,9 @@ class Answers:
         return "proved" if self.known.lipschitz_moment is None else "declared"
 
     def jvp(self, theta: NDArray, directions: NDArray, draw: Draw) -> NDArray | None:
-        """Return the derivative of a draw's map at theta (..., d) in directions (r, ..., d); None if unknown.
+        """Return the derivative of a draw's map at θ (..., d) in directions (r, ..., d); None if unknown.
 
-        Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of theta is the replica.
+        Used by `contraction.lyapunov_exponents`. With replicas the last batch axis of θ is the replica.
         """
         maps = self.affine(draw) if self.is_affine else None
         return None if maps is None else linear(maps.A, directions, maps.kind)
@@ -96,7 +96,7 @@ class Answers:
         return self.space.random_points(rng, near, count)
 
     def contraction_on_ball(self, theta0: NDArray, radius: float) -> Constant | None:
-        """Return a bound on every map's Lipschitz constant on the closed ball B(theta0, radius); None if unknown.
+        """Return a bound on every map's Lipschitz constant on the closed ball B(θ_0, radius); None if unknown.
 
         Used by ``certify(ball=radius)``. The default is `contraction`, which a user may declare for that ball only.
         """
@@ -122,7 +122,7 @@ class Answers:
 
     @property
     def linear_part(self) -> NDArray | None:
-        """The common linear part A, shape (d, d), of affine maps A theta + b; None if they have none or it is unknown.
+        """The common linear part A, shape (d, d), of affine maps A θ + b; None if they have none or it is unknown.
 
         It is used only if `is_affine` is true.
         """
@@ -130,12 +130,12 @@ class Answers:
 
     @property
     def offset_mean(self) -> NDArray | None:
-        """E b, shape (d,), of affine maps A theta + b with a common A; None if unknown (Section 3)."""
+        """E b, shape (d,), of affine maps A θ + b with a common A; None if unknown (Section 3)."""
         return None
 
     @property
     def offset_covariance(self) -> NDArray | None:
-        """Cov b, shape (d, d), of affine maps A theta + b with a common A, ``inf`` where infinite; None if unknown."""
+        """Cov b, shape (d, d), of affine maps A θ + b with a common A, ``inf`` where infinite; None if unknown."""
         return None
 
     def finite_support(self) -> list[tuple[Number | None, Draw]] | None:
@@ -188,7 +188,7 @@ class Answers:
         return False
 
     def second_moments(self) -> SecondMoments | None:
-        """Moments of (A, b) of independent affine maps A theta + b; None if they are unknown or infinite.
+        """Moments of (A, b) of independent affine maps A θ + b; None if they are unknown or infinite.
 
         Used by ``certify(moment=2)`` and by the closed forms of laws. The default combines `linear_part`,
         `offset_mean` and `offset_covariance`, or `finite_support` and `affine`.
@@ -232,7 +232,7 @@ class Answers:
 
     @property
     def leaf_basis(self) -> NDArray | None:
-        """Basis (d, r) of a subspace V such that every map sends theta + V into itself, for ``certify(leaf=True)``.
+        """Basis (d, r) of a subspace V such that every map sends θ + V into itself, for ``certify(leaf=True)``.
 
         `certify` checks it against the linear parts before using it. None if unknown.
         """

@@ -38,7 +38,7 @@ Matrix: TypeAlias = list[list[Ball]]
 
 
 class AffineEnclosure(NamedTuple):
-    """Maps T(theta) = c + A (theta - c) + e that share A and c, in balls, with e in a box.
+    """Maps T(θ) = c + A (θ - c) + e that share A and c, in balls, with e in a box.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ STACKED_NUMBERS = 2**26  # affine maps are stacked along the axis of maps up to 
 
 
 def forward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] | None = None) -> NDArray:
-    """Forward iterates: row n is T_n … T_1 (theta0).
+    """Forward iterates: row n is T_n … T_1 (θ_0).
 
     See `iterates` for the parameters, shapes and errors.
     """
@@ -43,7 +43,7 @@ def forward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] 
 
 
 def backward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] | None = None) -> NDArray:
-    """Backward iterates: row n is T_1 … T_n (theta0) (Theorem 2.2).
+    """Backward iterates: row n is T_1 … T_n (θ_0) (Theorem 2.2).
 
     See `iterates` for the parameters, shapes and errors.
     """

@@ -46,24 +46,24 @@ class RandomOperator(Answers):
         second argument named ``size`` draws many replicas at once: ``draw(rng, size)`` returns ``size`` draws along a
         leading axis, as one array, or as a tuple or a dictionary of arrays.
     apply
-        ``apply(theta, draw)`` returns T(theta), for points with any leading batch axes: theta (..., d) -> (..., d).
-        It must be deterministic, treat each point independently (``theta @ A.T``, ``axis=-1``), leave theta unchanged
+        ``apply(theta, draw)`` returns T(θ), for points with any leading batch axes: θ (..., d) -> (..., d).
+        It must be deterministic, treat each point independently (``theta @ A.T``, ``axis=-1``), leave θ unchanged
         and return a new array; `contraction.maps.probe` checks this before any result is computed.
     contraction
         Declared bound on every map's Lipschitz constant (the k of Theorem 2.2).
     displacement
-        Declared supremum over the support of d(theta0, T theta0) (the D of condition (2)): a number that holds for the
+        Declared supremum over the support of d(θ_0, T θ_0) (the D of condition (2)): a number that holds for the
         start in use, or a function of the start.
     lipschitz
         ``draw -> Lipschitz constant`` of the map of that draw.
     affine
-        ``draw -> (A, b)`` with T(theta) = A theta + b; A is a number, a diagonal (d,) or a matrix (d, d).
+        ``draw -> (A, b)`` with T(θ) = A θ + b; A is a number, a diagonal (d,) or a matrix (d, d).
     space
         The metric space (default: `Euclidean`), or a metric as a function ``distance(x, y)`` of batches of points.
     known
         Further declared properties of the maps: moments, contraction in mean square, their domain (`Known`).
     vectorized
-        True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against theta (..., R, d). The
+        True if ``apply`` also takes draws stacked along a leading replica axis, (R, …) against θ (..., R, d). The
         results are compared with those of one replica at a time.
     batched
         False if ``apply`` is written for one point of shape (d,), such as ``A @ theta + b``; a Python loop then calls
@@ -161,7 +161,7 @@ class RandomOperator(Answers):
         return np.stack([np.asarray(d) for d in draws]) if self.vectorized else ReplicaBlock(draws)
 
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
-        """Return T(theta) for points with any leading axes; with replicas the last batch axis is the replica."""
+        """Return T(θ) for points with any leading axes; with replicas the last batch axis is the replica."""
         if not isinstance(draw, ReplicaBlock):
             return self._of_points(theta, draw)
         axis = -1 - self.space.event_ndim
@@ -182,7 +182,7 @@ class RandomOperator(Answers):
         return None if self._contraction is None else Constant(float(self._contraction), "declared", "contraction=")
 
     def displacement(self, theta0: NDArray) -> Constant | None:
-        """Supremum over the support of d(theta0, T theta0) with its origin, None if nothing is known."""
+        """Supremum over the support of d(θ_0, T θ_0) with its origin, None if nothing is known."""
         if self._displacement is None:
             return None
         value = self._displacement(theta0) if callable(self._displacement) else self._displacement
@@ -269,7 +269,7 @@ class Operator:
         self.family, self.draw, self.index = family, draw, index
 
     def __call__(self, theta: ArrayLike) -> NDArray:
-        """Return T_i(theta), with theta protected against being written to."""
+        """Return T_i(θ), with θ protected against being written to."""
         return apply_read_only(self.family, theta, self.draw, f"T_{self.index}")
 
     @property
@@ -367,7 +367,7 @@ class Operators(Sequence):
         return Operator(self.family, self.draws[position], self.first + position)
 
     def apply(self, i: int, theta: NDArray) -> NDArray:
-        """Return T_i(theta), where i is 1-based; theta is passed read-only."""
+        """Return T_i(θ), where i is 1-based; θ is passed read-only."""
         return apply_read_only(self.family, theta, self.draws[i - 1], f"T_{i}")
 
     def affine(self) -> AffineMaps:

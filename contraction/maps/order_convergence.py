@@ -1,7 +1,7 @@
 """Which orders have convergent iterates, whatever the contractions (Section 5).
 
-Assume that the maps have a common factor k < 1 and that d(theta_0, T_i theta_0) <= D. If the words of two iterates,
-written out from theta_0, agree on their p outermost maps, the distance of the iterates is at most 2 k^p D/(1-k). So the
+Assume that the maps have a common factor k < 1 and that d(θ_0, T_i θ_0) <= D. If the words of two iterates,
+written out from θ_0, agree on their p outermost maps, the distance of the iterates is at most 2 k^p D/(1-k). So the
 iterates converge if, for each p, the p outermost maps no longer change from some iterate on. In the backward order the
 p outermost maps never change from iterate p on, but it is not the only order that converges. If the outermost map never
 stops changing, the iterates need not converge; those of constant maps with different values do not.
@@ -66,7 +66,7 @@ class OrderConvergence(Value):
         n
             Index of an iterate, 0 … horizon.
         k, D
-            The common factor, 0 <= k < 1, and the bound on d(theta_0, T_i theta_0).
+            The common factor, 0 <= k < 1, and the bound on d(θ_0, T_i θ_0).
 
         Raises
         ------

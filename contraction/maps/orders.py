@@ -2,7 +2,7 @@
 
 An order says, for each n >= 1, an *anchor* m < n and a *word*: iterate n is the word applied to iterate m.
 A word is a sequence of 1-based indices in the order in which the paper writes compositions: leftmost = outermost =
-applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (theta_0). A word may name a map several times and may be
+applied last, so the word (1, 2, 3) at anchor 0 is T_1 T_2 T_3 (θ_0). A word may name a map several times and may be
 longer than n; NumPy integers count as integers. Orders depend on neither NumPy nor torch. Both packages of this project
 use these objects, and any object with the two methods is an order.
 """
@@ -52,7 +52,7 @@ class Order(Protocol):
 
 @dataclass(frozen=True)
 class Forward(Order):
-    """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (theta_0) = T_n (iterate n-1)."""
+    """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (θ_0) = T_n (iterate n-1)."""
 
     @override
     def anchor(self, n: int) -> int:
@@ -65,7 +65,7 @@ class Forward(Order):
 
 @dataclass(frozen=True)
 class Backward(Order):
-    """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (theta_0)."""
+    """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (θ_0)."""
 
     @override
     def anchor(self, n: int) -> int:
@@ -152,7 +152,7 @@ class Late(Order):
 
 @dataclass(frozen=True)
 class PairedReversal(Order):
-    """Each map twice, in one order and then in the reverse: iterate n is T_1 … T_n T_n … T_1 (theta_0).
+    """Each map twice, in one order and then in the reverse: iterate n is T_1 … T_n T_n … T_1 (θ_0).
 
     For gradient steps of size h, permuting the maps changes this iterate by O(h³) only, instead of O(h²)
     (`contraction.statements`, row 81).
@@ -175,7 +175,7 @@ class PairedReversal(Order):
 
 @dataclass(frozen=True)
 class Repeated(Order):
-    """The backward word repeated ``k`` times: iterate n is (T_1 … T_n)^k (theta_0), and ``Repeated(1)`` is backward.
+    """The backward word repeated ``k`` times: iterate n is (T_1 … T_n)^k (θ_0), and ``Repeated(1)`` is backward.
 
     Examples
     --------
@@ -237,7 +237,7 @@ class Epochs(Order):
 
 @dataclass(frozen=True)
 class CustomOrder(Order):
-    """An order defined by two functions; without ``anchors`` every word starts at theta_0.
+    """An order defined by two functions; without ``anchors`` every word starts at θ_0.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class CustomOrder(Order):
     anchors
         n -> anchor m < n; None for m = 0 always.
     settles
-        p -> n: declares that the p outermost maps of the words, written out from theta_0, do not change from iterate n
+        p -> n: declares that the p outermost maps of the words, written out from θ_0, do not change from iterate n
         on. With it `contraction.order_convergence` can decide that iterates converge, after checking the declaration up
         to its horizon. None if nothing is declared.
 
@@ -331,7 +331,7 @@ def anchors(order: Order, at: Iterable[int]) -> dict[int, int]:
 
 
 def full_word(order: Order, n: int) -> list[int]:
-    """Return the indices of all maps between theta_0 and iterate n, outermost first.
+    """Return the indices of all maps between θ_0 and iterate n, outermost first.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
 
 
 def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:
-    """Return T(theta) for one draw, with theta passed read-only so that the map cannot change it.
+    """Return T(θ) for one draw, with θ passed read-only so that the map cannot change it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""First and second moments of random affine maps T(theta) = A theta + b, which determine mean squares of iterates.
+"""First and second moments of random affine maps T(θ) = A θ + b, which determine mean squares of iterates.
 
 vec stacks the rows of a matrix, so that vec(A X A^T) = (A⊗A) vec X.
 """
@@ -52,7 +52,7 @@ class SecondMoments:
 
     @classmethod
     def of_common(cls, A: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> SecondMoments:
-        """Moments of A theta + b with one A (d, d), and b of a mean (d,) and a covariance (d, d)."""
+        """Moments of A θ + b with one A (d, d), and b of a mean (d,) and a covariance (d, d)."""
         one = cls.from_maps(np.asarray(A)[None], np.asarray(mean)[None], [1.0])
         return one.with_noise(covariance)
 
@@ -84,7 +84,7 @@ class SecondMoments:
         return SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, Ebb, self.terms + 1)
 
     def about(self, theta: NDArray) -> SecondMoments:
-        """Return the moments in the coordinates theta' - theta, in which b becomes A theta + b - theta."""
+        """Return the moments in the coordinates θ' - θ, in which b becomes A θ + b - θ."""
         d = len(self.Eb)
         eye, x = np.eye(d), np.asarray(theta, dtype=float)
         right = np.kron(eye, x[:, None])  # (A⊗A)(I⊗x) = A⊗Ax
@@ -103,7 +103,7 @@ class SecondMoments:
         return float(np.max(np.abs(np.linalg.eigvals(self.EAA))))
 
     def stationary_mean(self) -> NDArray:
-        """E theta (d,) of the stationary law, which may exist where E theta⊗theta does not.
+        """E θ (d,) of the stationary law, which may exist where E θ⊗θ does not.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class SecondMoments:
         return np.linalg.solve(np.eye(len(self.Eb)) - self.EA, self.Eb)
 
     def stationary(self) -> tuple[NDArray, NDArray]:
-        """E theta (d,) and E theta⊗theta (d²,) of the stationary law.
+        """E θ (d,) and E θ⊗θ (d²,) of the stationary law.
 
         Raises
         ------

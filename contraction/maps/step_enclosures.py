@@ -19,7 +19,7 @@ CHUNK = 500  # rows of data at a time: their tensors take about 100 MB for 25 pa
 
 
 class StepEnclosure(NamedTuple):
-    """T(theta) = theta - h grad L(theta) on B = {c + Q u: |u_j| <= r_j}, with derivatives in u.
+    """T(θ) = θ - h grad L(θ) on B = {c + Q u: |u_j| <= r_j}, with derivatives in u.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class StepEnclosure(NamedTuple):
 def enclose_step(
     loss: Callable[..., Any], data: tuple[NDArray, ...], region: RotatedBox, h: float, ridge: float
 ) -> StepEnclosure:
-    """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |theta|²/2.
+    """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |θ|²/2.
 
     On a box so wide that numbers overflow, entries are infinite or NaN, of which no hypothesis holds.
     """

@@ -1,6 +1,6 @@
 """Taylor coefficients of a loss of one row of data in the few linear features through which it sees the parameters.
 
-A loss phi(theta, row) of a small network depends on theta only through linear combinations of parameters: the inputs of
+A loss phi(θ, row) of a small network depends on θ only through linear combinations of parameters: the inputs of
 its activations, its output weights. These *features* s = s_0 + A u are found while the loss runs on symbols, and its
 Taylor coefficients in s, of which few differ from 0, are carried through every operation (Griewank and Walther,
 Evaluating Derivatives, chapter 13). With intervals the coefficients enclose D^a phi / a! at every point of a box; with
@@ -33,7 +33,7 @@ class Tape:
     Parameters
     ----------
     center
-        theta at the centre: numbers (d,), each a float, an array over points, or intervals.
+        θ at the centre: numbers (d,), each a float, an array over points, or intervals.
     order
         Highest order of Taylor coefficients, 1 to 3.
     basis, radii
@@ -162,7 +162,7 @@ def _boxed(x: Any) -> NDArray:
 
 
 class Linear(_Symbol):
-    """constant + Σ_m c_m theta_m, coefficients over rows; it becomes a feature where a loss is not linear in it."""
+    """constant + Σ_m c_m θ_m, coefficients over rows; it becomes a feature where a loss is not linear in it."""
 
     def __init__(self, tape: Tape, constant: Number, row: dict[int, Number]) -> None:
         self.tape, self.constant, self.row = tape, constant, row
@@ -293,7 +293,7 @@ def differentiate(loss: Callable[..., Any], tape: Tape, data: tuple[ArrayLike, .
     Parameters
     ----------
     loss
-        ``loss(theta, *row)`` -> number, written for one row: theta (d,) and one entry of each array of ``data``.
+        ``loss(theta, *row)`` -> number, written for one row: θ (d,) and one entry of each array of ``data``.
     tape
         Where features are collected.
     data

@@ -20,7 +20,7 @@ REPLICAS = 2000
 
 
 def increments() -> Figure:
-    """E ‖theta_{n+1} - theta_n‖^2 for Sections 3.1 and 3.2: mean over replicas with its 95 % interval, and theory."""
+    """E ‖θ_{n+1} - θ_n‖^2 for Sections 3.1 and 3.2: mean over replicas with its 95 % interval, and theory."""
     H = np.array([[1.0, 0.4, 0.0], [0.4, 1.5, 0.3], [0.0, 0.3, 0.7]])
     linearized = LinearizedSGD(np.zeros(3), H, 0.2, GaussianVector(np.diag([1.0, 0.5, 2.0])))
     cases = (

@@ -39,7 +39,7 @@ def rates(
 ) -> Axes:
     r"""Draw the distance of iterates 0 … n to a far backward iterate, and bounds on the distance to the limit.
 
-    For each draw of the maps, iterate T_1 … T_far θ0 takes the place of the limit. Distances are those of the family's
+    For each draw of the maps, iterate T_1 … T_far θ_0 takes the place of the limit. Distances are those of the family's
     space, so that points may be of any kind. Those within rounding errors are left out.
 
     Sure bounds (dashed) lie above every backward path. Bounds on a moment (dash-dotted) are for the average over draws:

@@ -4,12 +4,12 @@ The questions are asked in one space (parameters, or predictions on the test set
 Distances are in units of the *scale*, the median distance of two independent runs from one start at the same n, which
 is the width of the common law of forward and backward iterates.
 
-(a) *Is the path from θ0 a Cauchy sequence?* This is judged by its increments d(θ_n, θ_{n+1}) and its distances
+(a) *Is the path from θ_0 a Cauchy sequence?* This is judged by its increments d(θ_n, θ_{n+1}) and its distances
 d(θ_n, θ_N) to the last iterate.
 
-(b) *Do the maps forget a near start?* This is judged by the distance of T_1 … T_n θ0 and T_1 … T_n T_{n+1} θ0, the
-backward iterates n and n + 1. It has the law of the distance of θ0 and T'θ0 under the same maps in either order, so the
-answer is the same for both orders.
+(b) *Do the maps forget a near start?* This is judged by the distance of T_1 … T_n θ_0 and T_1 … T_n T_{n+1} θ_0, the
+backward iterates n and n + 1. It has the law of the distance of θ_0 and T'θ_0 under the same maps in either order, so
+the answer is the same for both orders.
 
 (c) *Do the maps forget an independent start?* This is judged by the distance of two independent starts under the same
 maps.
@@ -138,10 +138,10 @@ def judge(
     moved: float | None = None,
     travelled: float | None = None,
 ) -> str:
-    """Return the verdict on (a), whether a path from θ0 is a Cauchy sequence; None stands for "not measured".
+    """Return the verdict on (a), whether a path from θ_0 is a Cauchy sequence; None stands for "not measured".
 
     - ``settles``: increments and tail are at most a tenth of the scale. If the scale is rounding, because all runs end
-      in one point, both must be at most `ROUNDING` of the distance from θ0 to θ_N.
+      in one point, both must be at most `ROUNDING` of the distance from θ_0 to θ_N.
     - ``does not settle by N``: an increment, or the movement beyond the drift, is at least half of the scale.
     - ``still training``: both are at most a tenth of the scale, but the tail is larger, because of the drift.
     - ``undecided``: anything between these. ``not measured``: no scale, or neither increments nor tail.

@@ -100,7 +100,7 @@ def run_coupled(
     Parameters
     ----------
     replicate
-        Step, batches, θ0.
+        Step, batches, θ_0.
     outputs
         State -> predictions (inputs, outputs).
     n
@@ -166,7 +166,7 @@ def run_coupled(
 
 
 class _Pairs:
-    """A pair beside the run at θ0, held at a share of the unit, or at `TINY` if that is None, and its growth."""
+    """A pair beside the run at θ_0, held at a share of the unit, or at `TINY` if that is None, and its growth."""
 
     def __init__(self, share: float | None, seed: int) -> None:
         self.share, self.seed = share, seed
@@ -226,7 +226,7 @@ def _growth(window: _Window) -> float:
 
 
 def _chains(replicate: Replicate, own: Kernel, steps: int, lag: int, kernel: str, *, independent: bool) -> list[_Chain]:
-    """Return the run at θ0, that one step ahead, that ``lag`` steps ahead, the independent one, and that of a start."""
+    """Return the runs at θ_0, one step ahead, ``lag`` steps ahead, the independent one, and that of another start."""
     state0 = replicate.state0
     one = own.apply(state0, range(steps + 1, steps + 2), 0)
     far = own.apply(one, range(steps + 2, steps + lag + 1), 1)

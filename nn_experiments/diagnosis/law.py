@@ -2,7 +2,7 @@
 
 Let T_1, T_2, … be the maps. If reversing the first n of them does not change the joint law of all that are used, then
 
-    (θ_n^B, θ_m^B)  =  (T_n … T_1 θ0,  T_n … T_1 X)   in law,   X = T_{n+1} … T_m θ0.
+    (θ_n^B, θ_m^B)  =  (T_n … T_1 θ_0,  T_n … T_1 X)   in law,   X = T_{n+1} … T_m θ_0.
 
 This holds for independent batches of one law at every n and m. It holds for shuffled data as long as no batch is used
 twice, that is within one epoch. It fails beyond an epoch, in a cyclic order, and if a map depends on the index of its

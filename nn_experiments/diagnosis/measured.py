@@ -33,7 +33,7 @@ class Measured(Value):
     n
         (K,) steps at which distances are measured, from 0 to N.
     parameter, function
-        (R, K, 5): distances from the run at θ0 in the parameters (Euclidean) and in the predictions (root mean square
+        (R, K, 5): distances from the run at θ_0 in the parameters (Euclidean) and in the predictions (root mean square
         over the inputs of the Euclidean distance), columns as above. NaN after a replicate has diverged.
     diverged
         (R,) the first n of ``n`` at which a run was not finite or beyond all bounds, −1 if none.
@@ -73,7 +73,7 @@ class Measured(Value):
         return {"parameters": self.parameter, "predictions": self.function}[space]
 
     def unit(self, space: str) -> NDArray:
-        """Return (R, K): the distance of two independent runs, at least `FLOOR` times the distance from θ0."""
+        """Return (R, K): the distance of two independent runs, at least `FLOOR` times the distance from θ_0."""
         values = self.distances(space)
         return np.maximum(values[..., INDEPENDENT], FLOOR * values[..., TRAVELLED])
 

@@ -1,7 +1,7 @@
 """From what was measured to one word: the written rules of the verdict, with their levels (NumPy).
 
 Every rule is a stated test on independent replicates. `RULES` has each as a sentence; docs/diagnosis.md prints it.
-Distances are in units of the distance of two runs from the same θ0 under independent batches.
+Distances are in units of the distance of two runs from the same θ_0 under independent batches.
 """
 
 from __future__ import annotations

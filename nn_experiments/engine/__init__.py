@@ -51,7 +51,7 @@ def iterates(
     batches
         ``batches(i)`` is B_i, i = 1, 2, …, and returns the same batch at every call.
     state0
-        θ0: a nested dictionary of tensors, the same for every iterate.
+        θ_0: a nested dictionary of tensors, the same for every iterate.
     order
         From ``contraction.maps.orders``, or your own: for each n an anchor and a word.
     at

@@ -39,7 +39,7 @@ def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iter
 def averages(
     kernel: Kernel, order: Order, at: Sequence[int], state0: State, average: Average
 ) -> Iterator[tuple[int, State, Segment | None]]:
-    """Yield (n, average of the iterates up to n, segment of iterate n); the average of θ0 is θ0.
+    """Yield (n, average of the iterates up to n, segment of iterate n); the average of θ_0 is θ_0.
 
     All iterates up to the last requested one are computed. Only parameters and floating point buffers are averaged.
     """

@@ -28,13 +28,13 @@ class Limit(Value):
     Attributes
     ----------
     value
-        Backward iterate n from θ0.
+        Backward iterate n from θ_0.
     n
         The last horizon.
     settled
-        Whether, at two successive horizons, the second start and three fresh ones came within eps of θ0 under the same
+        Whether, at two successive horizons, the second start and three fresh ones came within eps of θ_0 under the same
         maps, and nearer than half as far as they were (the rule of `contraction.limits.settled`). A fresh start is
-        θ0 trained by m further maps, m = 16, 17 and 33, so that iterate n + m is compared with iterate n. This is an
+        θ_0 trained by m further maps, m = 16, 17 and 33, so that iterate n + m is compared with iterate n. This is an
         estimate, never a certificate, and with so few starts one without an error rate.
     horizons, coupling, increments, fresh
         The horizons n = 1, 2, 4, …; the distance of the two starts under the same maps at each; the distance of
@@ -97,10 +97,10 @@ def limit(
     step, batches
         As in `nn_experiments.iterates`.
     state0
-        θ0.
+        θ_0.
     start
         A second start, which is trained under the same maps. An independent one asks whether the path forgets its
-        start as well; one near θ0 asks only whether it settles.
+        start as well; one near θ_0 asks only whether it settles.
     eps
         Distance that counts as settled.
     max_maps

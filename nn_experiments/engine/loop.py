@@ -18,7 +18,7 @@ def double_loop(
     order: Order,
     at: Sequence[int],
 ) -> dict[int, State]:
-    """Return iterate n for every n of ``at``, each computed from θ0."""
+    """Return iterate n for every n of ``at``, each computed from θ_0."""
     states: dict[int, State] = {}
     for n in at:
         state = state0

@@ -25,7 +25,7 @@ class Segment:
     indices
         Indices of the maps, in the order in which they are applied.
     before
-        Number of maps from θ0 to the anchor; the first map of the segment has t = before + 1.
+        Number of maps from θ_0 to the anchor; the first map of the segment has t = before + 1.
     outermost
         Index of the map applied last to reach n.
     """
@@ -38,7 +38,7 @@ class Segment:
 
     @property
     def depth(self) -> int:
-        """Number of maps applied at iterate n, counted from θ0."""
+        """Number of maps applied at iterate n, counted from θ_0."""
         return self.before + len(self.indices)
 
 

@@ -29,7 +29,7 @@ def reset_if_better(
     at
         The iterates that are wanted.
     state0
-        θ0.
+        θ_0.
     policy
         When to look at the metric, and what is better.
     judge

@@ -30,7 +30,7 @@ class Trajectory(Value):
     values
         Metric name -> (K, …) float64. NaN where an iterate has no such metric (a batch loss at iterate 0).
     gradients
-        (K,) int64: the number of maps that make each iterate from θ0.
+        (K,) int64: the number of maps that make each iterate from θ_0.
     applications
         Number of maps that were applied in total.
     metadata
@@ -60,7 +60,7 @@ class Trajectory(Value):
 
     @property
     def diverged(self) -> int | None:
-        """The first iterate in ``at`` after θ0 at which a metric is not finite, or None."""
+        """The first iterate in ``at`` after θ_0 at which a metric is not finite, or None."""
         for k, n in enumerate(self.at):
             if n > 0 and not all(np.isfinite(value[k]).all() for value in self.values.values()):
                 return int(n)
@@ -82,7 +82,7 @@ class Trajectory(Value):
             yield dict(zip(columns, [int(n), int(self.gradients[k]), *numbers], strict=True))
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a line for each iterate: its number, the maps that make it from θ0, and each metric."""
+        """Write a line for each iterate: its number, the maps that make it from θ_0, and each metric."""
         with replacing(Path(path)) as temporary:
             write_csv(temporary, self._columns(), self.rows())
 

@@ -51,7 +51,7 @@ TUNING_FILE = "ensemble.json"
 
 
 class Behaviour(TypedDict):
-    """How far T_1 T_2 moves each tensor of θ0, and the metrics there, for one seed of a user's network."""
+    """How far T_1 T_2 moves each tensor of θ_0, and the metrics there, for one seed of a user's network."""
 
     seed: int
     moved: Mapping[str, float]
@@ -72,7 +72,7 @@ class Settings(TypedDict, total=False):
     data
         Name, fingerprint and sizes of the data set.
     own, unknown, behaviour
-        Of a run of a user's network: True; what a hash cannot tell apart; and what its step does to θ0.
+        Of a run of a user's network: True; what a hash cannot tell apart; and what its step does to θ_0.
     to_last
         N, the iterate that distances ``…_to_last`` are measured to; not in the file.
     """

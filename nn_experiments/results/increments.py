@@ -1,11 +1,11 @@
 """Increments of backward iterates, in law, at the cost of forward runs.
 
-Let the maps be drawn independently of each other and of θ0. Reading a draw in the other order changes no law, so
+Let the maps be drawn independently of each other and of θ_0. Reading a draw in the other order changes no law, so
 
-    (θ_n^B, θ_m^B)  =  (T_n … T_1 θ0,  T_n … T_1 X)   in law,   X = T_{n+1} … T_m θ0,
+    (θ_n^B, θ_m^B)  =  (T_n … T_1 θ_0,  T_n … T_1 X)   in law,   X = T_{n+1} … T_m θ_0,
 
-where X is θ0 after m − n steps of an independent run. So the distance of backward iterates n and m has the law of the
-distance of two *forward* runs under the same maps T_1 … T_n, one from θ0 and one that is m − n steps ahead. Two such
+where X is θ_0 after m − n steps of an independent run. So the distance of backward iterates n and m has the law of the
+distance of two *forward* runs under the same maps T_1 … T_n, one from θ_0 and one that is m − n steps ahead. Two such
 runs give it for all n at once, with 2N maps instead of N²/2. This is the law for each single n, not the law of the
 whole path. (A corollary of Theorem 2.6; row 77 of the audit of statements.)
 
@@ -38,19 +38,19 @@ INDEPENDENT = "independent"
 
 @dataclass(frozen=True, eq=False)
 class Increments(Value):
-    """Distances of forward runs under the same maps from the run that starts at θ0.
+    """Distances of forward runs under the same maps from the run that starts at θ_0.
 
     Attributes
     ----------
     draws
-        Seeds: each is one draw of maps and of θ0.
+        Seeds: each is one draw of maps and of θ_0.
     at
         Steps n.
     starts
         Names of the runs, the last axis of the arrays: ``θ0``; ``1 ahead``, ``10 ahead``, … (k steps of an independent
-        run from θ0: its distance from ``θ0`` is in law that of backward iterates n and n + k); ``other start`` (an
-        independent θ0'); ``nudged`` (θ0 moved by `NUDGE`); all these under the same maps; and ``independent``, the
-        run from θ0 under other maps, whose distance is that of two independent runs.
+        run from θ_0: its distance from ``θ0`` is in law that of backward iterates n and n + k); ``other start`` (an
+        independent θ_0'); ``nudged`` (θ_0 moved by `NUDGE`); all these under the same maps; and ``independent``, the
+        run from θ_0 under other maps, whose distance is that of two independent runs.
     parameter, function
         (draw, n, start): Euclidean distance from the run ``θ0`` in the parameters, and root mean square over the
         ``images`` test images of the distance of the outputs (logits).
@@ -106,7 +106,7 @@ def load_increments(path: Path) -> Increments:
 
 
 def ratios(increments: Increments, space: str, start: str) -> np.ndarray:
-    """Return (draw, n > 0): distances of a run from that of θ0, over the distances of two independent runs."""
+    """Return (draw, n > 0): distances of a run from that of θ_0, over the distances of two independent runs."""
     values = getattr(increments, space)[:, increments.at > 0]
     return values[..., increments.starts.index(start)] / values[..., increments.starts.index(INDEPENDENT)]
 

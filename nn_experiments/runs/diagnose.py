@@ -37,7 +37,7 @@ _APART = 2**31
 
 @dataclass
 class _Experiment:
-    """Replicates of an experiment: each seed has its own batches and its own θ0, those of the paper's figures."""
+    """Replicates of an experiment: each seed has its own batches and its own θ_0, those of the paper's figures."""
 
     experiment: Experiment
     law: Law
@@ -86,7 +86,7 @@ def diagnose_experiment(
     Parameters
     ----------
     experiment
-        From the catalogue. Each replicate has its own batches and its own θ0, and another start besides.
+        From the catalogue. Each replicate has its own batches and its own θ_0, and another start besides.
     steps, replicates, budget, seed, eps
         As in `nn_experiments.diagnose`.
     device, data_dir, official

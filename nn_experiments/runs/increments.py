@@ -47,7 +47,7 @@ def _nudged(state: State, seed: int) -> State:
 
 
 def _ahead(setups: Sequence[Workplace], steps: Sequence[int], ensemble: Ensemble) -> list[dict[int, State]]:
-    """Return, for every draw, n -> the state of an independent run from θ0 after n steps."""
+    """Return, for every draw, n -> the state of an independent run from θ_0 after n steps."""
     reached: list[dict[int, State]] = [{} for _ in setups]
     runs = [Draw(setup.other_batches, [setup.state0]) for setup in setups]
     for n, stacked in under_the_same_maps(setups[0].step, runs, steps, ensemble=ensemble):
@@ -92,7 +92,7 @@ def measure_increments(
     experiment
         An experiment with independent batches and SGD with a constant learning rate.
     seeds
-        One for each draw; a seed has the maps and the θ0 that it has in the figures.
+        One for each draw; a seed has the maps and the θ_0 that it has in the figures.
     steps, every
         Measure at n = 0, ``every``, 2·``every``, …, ``steps``.
     ahead

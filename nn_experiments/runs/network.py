@@ -66,7 +66,7 @@ def run(
         As in `iterates`: ``step(state, batch, t) -> state`` and i -> B_i, for example from `from_torch` and
         `ArrayBatches`.
     state
-        θ0, or a function of the seed that returns it.
+        θ_0, or a function of the seed that returns it.
     curves
         Orders of ``contraction`` (`Forward`, `Backward`, `Windowed`, `Reset`, `Late`), averages of the forward path
         (`EMA`, `Polyak`, `SuffixMean`, `SWA`), policies (`ResetIfBetter`, `StopWhenSettled`), or their names.
@@ -130,7 +130,7 @@ def run(
     the step and of the metrics with everything that they read (closures, globals, modules), and the optimizer's
     settings. Code of installed libraries is identified by its name. Objects that cannot be hashed, such as open files,
     are listed under ``unknown`` in ``experiment.json``; such a run is continued only if ``describe`` identifies them.
-    Before a run is continued, T_1 T_2 is applied to θ0 and must give the recorded result.
+    Before a run is continued, T_1 T_2 is applied to θ_0 and must give the recorded result.
 
     Examples
     --------
@@ -252,14 +252,14 @@ def _check_seeds(seeds: Iterable[int] | None, batches: Batches) -> tuple[int, ..
 
 
 def _blind(setup: NetworkSetup, row: Mapping[str, np.ndarray]) -> list[str]:
-    """Return the metrics that do not change when all parameters of θ0 do.
+    """Return the metrics that do not change when all parameters of θ_0 do.
 
     Parameters
     ----------
     setup
         The tensors of one seed.
     row
-        The metrics of θ0. They are compared with those of T_1 T_2 θ0 and, where these are equal, of other parameters.
+        The metrics of θ_0. They are compared with those of T_1 T_2 θ_0 and, where these are equal, of other parameters.
     """
 
     def equal(state: State, names: Iterable[str]) -> list[str]:

@@ -67,7 +67,7 @@ class Network:
         As in `nn_experiments.iterates`. If the step or the batches have a method ``with_seed``, it is called for each
         seed.
     state
-        θ0, or a function of the seed that returns it.
+        θ_0, or a function of the seed that returns it.
     """
 
     step: Step
@@ -219,7 +219,7 @@ class NetworkProblem:
         return repeatable()
 
     def behaviour(self, seed: int) -> Behaviour:
-        """Return how far T_1 T_2 moves each tensor of θ0, and the metrics there, as a check of the identity."""
+        """Return how far T_1 T_2 moves each tensor of θ_0, and the metrics there, as a check of the identity."""
         with one_thread(self.device), self.arithmetic():
             setup = self.prepare(seed)
             end = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
@@ -243,7 +243,7 @@ class NetworkProblem:
         Raises
         ------
         ValueError
-            If a part of the run cannot be identified by a hash, or T_1 T_2 moves θ0 by another distance than recorded.
+            If a part of the run cannot be identified by a hash, or T_1 T_2 moves θ_0 by another distance than recorded.
         """
         unknown = self._settings.get("unknown", ())
         if unknown:

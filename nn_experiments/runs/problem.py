@@ -34,7 +34,7 @@ class Setup(Protocol):
 
     @property
     def state0(self) -> State:
-        """θ0."""
+        """θ_0."""
         ...
 
     @property

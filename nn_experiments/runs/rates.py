@@ -33,7 +33,7 @@ def measure_rates(
     Parameters
     ----------
     setup
-        Step, batches, θ0 and metrics of one seed.
+        Step, batches, θ_0 and metrics of one seed.
     device
         A torch device, such as ``cpu``.
     ensemble

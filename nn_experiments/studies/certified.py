@@ -19,7 +19,7 @@ def certificate(setting: Setting, seeds: range, *, data_dir: str | None = None) 
     For a linear model on inputs x̃ = (x, 1), the Hessian of the loss of one example is between 0 and c‖x̃‖², with
     c = 1/2 for softmax cross-entropy and c = 2 for squared error. With weight decay μ every batch's map is a
     contraction with factor k = max(|1 − hμ|, |1 − h(μ + M)|), where M is the largest c‖x̃‖² in the training set. D is
-    the largest step from θ0 over single examples, which bounds the steps over batches. All numbers are computed in
+    the largest step from θ_0 over single examples, which bounds the steps over batches. All numbers are computed in
     floating point, so the bound holds up to rounding.
     """
     if setting.hidden or setting.method != "sgd" or not setting.weight_decay or setting.label_noise:

@@ -97,10 +97,10 @@ def measure(
     Returns
     -------
     dict
-        ``n`` (K,); ``parameter`` and ``function`` (R, K, run): distances from the run at θ0 (Euclidean; root mean
+        ``n`` (K,); ``parameter`` and ``function`` (R, K, run): distances from the run at θ_0 (Euclidean; root mean
         square over test inputs of the distance of outputs), runs as in `RUNS`: one step ahead, ``steps``/2 ahead, a
         second start (all under the same maps), an independent run, the forward path's own next iterate, and its
-        iterate ``steps``/2 (NaN before it). ``norm``, ``loss``, ``error`` (R, K) of the run at θ0 (test set).
+        iterate ``steps``/2 (NaN before it). ``norm``, ``loss``, ``error`` (R, K) of the run at θ_0 (test set).
         ``backward_parameter``, ``backward_function`` (R, 3): distances of backward iterates N/2 and N, N/2 and N/2 +
         1, N and N + 1, from the backward iterates themselves.
     """

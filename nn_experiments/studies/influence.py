@@ -52,7 +52,7 @@ def run(
     out
         Folder of the parts, one for each setting.
     seeds, steps
-        Replicates, and n of the backward iterate T_1 … T_n θ0.
+        Replicates, and n of the backward iterate T_1 … T_n θ_0.
     settings
         Settings (default: the study's own).
     data_dir

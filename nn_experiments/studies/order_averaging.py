@@ -83,9 +83,9 @@ def run(
     -------
     Study
         ``ends`` (c, rate, curve, seed, 2, 4): train loss, test loss, train error, test error after ``steps`` steps, and
-        after the steps of as many multiply-adds; ``eigenvalue`` (c, rate, seed, 2): Λ at θ0 and at the end of plain
+        after the steps of as many multiply-adds; ``eigenvalue`` (c, rate, seed, 2): Λ at θ_0 and at the end of plain
         SGD (NaN where that has diverged); ``expansion`` (activation, step size, seed, 2): cosine of T_perm − T_large
-        and the regulariser, and the part of its norm that the derived λ leaves, at θ0 with c = 2.
+        and the regulariser, and the part of its norm that the derived λ leaves, at θ_0 with c = 2.
     """
     begin = time.perf_counter()
     ends = np.empty((len(parts), len(rates), len(curves), seeds, 2, 4))

@@ -77,7 +77,7 @@ def adam_amplitude(
 def sign_parity(*, h: float = 1.0, n: int = 60, seeds: int = 200) -> float:
     """Return the smallest distance of backward iterates n and n + 1 of sign-SGD on (θ − e)²/2, e = ±3.5 h, over seeds.
 
-    Every map moves θ by exactly h, so iterates n and n + 1 have different parity on the lattice of θ0 + hℤ.
+    Every map moves θ by exactly h, so iterates n and n + 1 have different parity on the lattice of θ_0 + hℤ.
     """
     rng, smallest = np.random.default_rng(0), np.inf
     for _ in range(seeds):

@@ -136,7 +136,7 @@ def from_loop(
     seed: int = 0,
     randomness: str = "refused",
 ) -> tuple[LoopStep, RecordedBatches, State]:
-    """Return a step, batches and θ0 for existing training code, or raise an error that says why it cannot be replayed.
+    """Return a step, batches and θ_0 for existing training code, or raise an error that says why it cannot be replayed.
 
     The code must have one of two forms. Either it is a function of model, optimizer and loader with a plain loop,
     ``for inputs, targets in loader: …; optimizer.step()``; T_i is then this loop over B_i alone. Or it is a function of

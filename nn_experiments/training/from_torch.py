@@ -35,7 +35,7 @@ def from_torch(
     form: str = "auto",
     check: bool = True,
 ) -> tuple[TrainingStep | TorchOptimizerStep, State]:
-    """Return a training step and the state θ0 for a module; the user's objects are not changed.
+    """Return a training step and the state θ_0 for a module; the user's objects are not changed.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def jacobian(fields: list[ex.VectorField], theta: np.ndarray, pairs: list[tuple[
 
 
 def hessians(fields: list[ex.VectorField], theta: np.ndarray) -> list[np.ndarray]:
-    """H_i = −V_i' at theta."""
+    """H_i = −V_i' at θ."""
     units = [ex.rational_vector([int(m == k) for m in range(len(theta))]) for k in range(len(theta))]
     return [-np.stack([field.differential(theta, (e,)) for e in units], axis=1) for field in fields]
 

@@ -90,7 +90,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(x0: Sequence[int] = (0, 0), y0: Sequence[int] = (1, 1), n: int = 3) -> Verdict:
-    """Compare P(theta_n <= x0) = 1/2 with the printed product of its coordinates, 1/4 (Example 2.4 in the plane).
+    """Compare P(θ_n <= x0) = 1/2 with the printed product of its coordinates, 1/4 (Example 2.4 in the plane).
 
     Also: at n = 2 with two fixed maps that do not commute every distribution function factorises (nothing is random),
     and the two iterates differ all the same, so factorisation would not prove the theorem.

@@ -88,7 +88,7 @@ def iid(weights: Sequence[Fraction], n: int) -> WordLaw:
 def rows(
     maps: Sequence[Map], words: ArrayLike, theta0: Numbers, order: Order, at: Iterable[int] | None = None
 ) -> NDArray:
-    """Return iterates of every word: words (W, n), theta0 (d,) of exact numbers -> (W, n+1 or len(at), d), exact."""
+    """Return iterates of every word: words (W, n), θ_0 (d,) of exact numbers -> (W, n+1 or len(at), d), exact."""
     words = np.asarray(words, dtype=int)
 
     def apply(theta: NDArray, index: NDArray) -> NDArray:

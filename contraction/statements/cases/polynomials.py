@@ -57,7 +57,7 @@ def fields_of(tables: Sequence[Table]) -> list[ex.VectorField]:
 
 
 def composed(tables: Sequence[Table], word: Sequence[int], theta: np.ndarray, order: int) -> list[list[Fraction]]:
-    """Coefficients of h^0 … h^order of T_word(theta), T_i = 1 + hV_i, by composing the polynomials in h."""
+    """Coefficients of h^0 … h^order of T_word(θ), T_i = 1 + hV_i, by composing the polynomials in h."""
     state = [[Fraction(x), *[Fraction(0)] * order] for x in theta]
     for index in reversed(word):
         velocity = [_at(component, state, order) for component in tables[index - 1]]

@@ -1,9 +1,9 @@
 """Randomly generated sequences of contractions whose limits are known exactly.
 
-Every map has the form T(x) = theta0 + D u + k F(x - theta0) with |u| <= 1, F(0) = 0 and F nonexpansive, or is given by
+Every map has the form T(x) = θ_0 + D u + k F(x - θ_0) with |u| <= 1, F(0) = 0 and F nonexpansive, or is given by
 a stochastic matrix or a prefix of a word. T_1 … T_N are drawn; every later map is one contraction G whose fixed point p
-is known. Hence theta* = lim T_1 … T_N G^j x = T_1 … T_N p exactly, however slowly G contracts, and p is put as far from
-theta0 as condition (2) allows.
+is known. Hence θ* = lim T_1 … T_N G^j x = T_1 … T_N p exactly, however slowly G contracts, and p is put as far from
+θ_0 as condition (2) allows.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Drawn:
         return 2 * iterate_rounding(float(self.k), n, self.scale, self.operations) + gamma(self.operations) * self.scale
 
     def limit_and_iterates(self, at: list[int]) -> tuple[NDArray, NDArray, NDArray]:
-        """theta*, the backward iterates ``at`` of theta0, and those of the other start."""
+        """θ*, the backward iterates ``at`` of θ_0, and those of the other start."""
         starts = np.stack([self.theta0, self.fixed_point, self.other_start])
         rows = iterates(self.operators, starts, Backward(), at=[*at, len(self.operators)])
         return rows[1, -1], rows[0, :-1], rows[2, :-1]
@@ -77,7 +77,7 @@ def spread(n: int, count: int = 12) -> list[int]:
 
 
 def draw(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Drawn:
-    """Draw T_1 … T_n of a kind with common factor k and displacement at most D at theta0.
+    """Draw T_1 … T_n of a kind with common factor k and displacement at most D at θ_0.
 
     ``reach`` is the distance of the other start (where the space has room for it). For prefixes k becomes base^-length,
     and for PageRank D is the largest displacement of the maps that were drawn.

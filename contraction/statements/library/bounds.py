@@ -24,7 +24,7 @@ def _add(name: str, against: str, check: Check, wrong: str, bent: Bend) -> None:
 
 
 def _distances(displacement: Fraction, start: Fraction, n: int) -> list[Fraction]:
-    """Return |theta* - theta_j|, j = 0 … n, for x -> K x + displacement from a start, by iterating."""
+    """Return |θ* - θ_j|, j = 0 … n, for x -> K x + displacement from a start, by iterating."""
     path = rows([affine_map(K, displacement)], [[0] * n], [start], Backward())[0, :, 0]
     return [abs(displacement / (1 - K) - x) for x in path]
 
@@ -93,7 +93,7 @@ def _check_factor(f: Function, seed: int) -> Verdict:
 
 
 def _p_mean(f: Function, seed: int) -> Verdict:
-    """Compare with (E |theta_12 - theta_n|^p)^(1/p) over all words of Kx + 1, K in {3/2, 1/4}.
+    """Compare with (E |θ_12 - θ_n|^p)^(1/p) over all words of Kx + 1, K in {3/2, 1/4}.
 
     It is at most the bound, and one map attains the bound for p = 2.
     """

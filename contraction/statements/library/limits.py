@@ -140,7 +140,7 @@ def sample_stationary(f: Function, seed: int) -> Verdict:
 
 
 def unbiased_expectation(f: Function, seed: int) -> Verdict:
-    """Compare with E theta² = 1/3 and E theta = (I - E A)^-1 E b, within seven standard errors.
+    """Compare with E θ² = 1/3 and E θ = (I - E A)^-1 E b, within seven standard errors.
 
     The errors are nearly normal, so a false alarm has probability about 10^-11.
     """

@@ -30,14 +30,14 @@ Gradient = Callable[[NDArray], NDArray]
 
 
 def quartic_gradient(rng: np.random.Generator, dim: int) -> Gradient:
-    """Gradient of theta^T H theta/2 + c sum theta_j^4/4 + a theta with integer coefficients, on exact points."""
+    """Gradient of θ^T H θ/2 + c sum θ_j^4/4 + a θ with integer coefficients, on exact points."""
     half = rng.integers(-3, 4, (dim, dim))
     H, c, a = (half + half.T).astype(object), int(rng.integers(-2, 3)), rng.integers(-5, 6, dim).astype(object)
     return lambda theta: theta @ H + c * theta**3 + a
 
 
 def displayed(g1: Gradient, g2: Gradient, h: Fraction, theta: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the right sides of Section 1: the common first iterate, T_2 T_1 theta and T_1 T_2 theta."""
+    """Return the right sides of Section 1: the common first iterate, T_2 T_1 θ and T_1 T_2 θ."""
     forward = theta - h * g1(theta) - h * g2(theta - h * g1(theta))
     backward = theta - h * g2(theta) - h * g1(theta - h * g2(theta))
     return theta - h * g1(theta), forward, backward

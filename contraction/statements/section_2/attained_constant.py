@@ -26,9 +26,9 @@ ROWS = (17,)
 
 
 def distances(k: Fraction, moves: list[Fraction], later: Fraction, dim: int, at: list[int]) -> list[Fraction]:
-    """d(theta*, theta_n), n in at, for T_i x = k x + moves[i-1] u and T_i x = k x + later u beyond N; sup norm.
+    """d(θ*, θ_n), n in at, for T_i x = k x + moves[i-1] u and T_i x = k x + later u beyond N; sup norm.
 
-    theta* = T_1 … T_N p with p = later u/(1-k), the fixed point of all later maps.
+    θ* = T_1 … T_N p with p = later u/(1-k), the fixed point of all later maps.
     """
     u = np.array([Fraction((-1) ** j, 1 + j) for j in range(dim)], dtype=object)
     maps = [lambda x, move=move: k * x + move * u for move in moves]
@@ -42,7 +42,7 @@ def check(k: Fraction, D: Fraction, n: int, dim: int = 1) -> Verdict:
     """Check equality at iterates 0 … n in Fractions, and a strict bound where (2) is strict.
 
     The second part takes D_i = D (1 - 2^-i) < D and asserts both sides: with c = D k^j/(1-k),
-    (1 - 2^-(j+1)) c <= d(theta*, theta_j) < c, a ratio that tends to 1.
+    (1 - 2^-(j+1)) c <= d(θ*, θ_j) < c, a ratio that tends to 1.
     """
     at = spread(n)
     claimed = [D * k**j / (1 - k) for j in at]

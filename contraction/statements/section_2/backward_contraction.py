@@ -82,9 +82,9 @@ def check(
 
 
 def check_family(family: RandomOperator, theta0: NDArray, n: int, seed: int) -> Verdict:
-    """Compare d(theta_N, theta_n) for N = n drawn maps of any certified family with its certificate.
+    """Compare d(θ_N, θ_n) for N = n drawn maps of any certified family with its certificate.
 
-    Rounding: maps move points within R = |theta0| + 2D/(1-k), which every fixed point shares; one application or one
+    Rounding: maps move points within R = |θ_0| + 2D/(1-k), which every fixed point shares; one application or one
     term of the affine path commits at most gamma(20 d + n + 200) times 4 (1 + sqrt d) R.
 
     Returns
@@ -143,7 +143,7 @@ STATEMENT = Statement(
     name="backward_contraction",
     paper=("Theorem 2.2",),
     claim="d(θ*, T_1…T_n θ) ≤ D k^n/(1−k) with one θ* for every start",
-    hypotheses="Ω ≠ ∅ is complete, the T_i are k-Lipschitz with a common k in [0,1), and sup_i d(θ, T_iθ) ≤ D.",
+    hypotheses="Ω ≠ ∅ is complete, the T_i are k-Lipschitz with a common k in [0, 1), and sup_i d(θ, T_iθ) ≤ D.",
     rows=(
         Row(9, "Theorem 2.2, statement", "OK"),
         Row(11, "proof of Theorem 2.2, the contraction applied n times", "OK"),

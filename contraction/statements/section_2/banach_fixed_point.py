@@ -32,7 +32,7 @@ NAME = "banach_fixed_point"
 def check(kind: str, k: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
     """Compare powers of one drawn map with k^n d(x, p) and the a-posteriori bound.
 
-    A kind of the drawn sequences with D = 0 has theta0 as its fixed point. "two pages" is the case of equality with
+    A kind of the drawn sequences with D = 0 has θ_0 as its fixed point. "two pages" is the case of equality with
     damping k, in Fractions; "pages" mixes drawn permutations, with the uniform vector as fixed point.
     """
     note = f"{kind}, k={k}, dim={dim}, n={n}, reach={reach}"

@@ -26,7 +26,7 @@ ROWS = (4,)
 
 
 def modulus(theta: Sequence[Fraction], first: int, last: int) -> Fraction:
-    """Largest distance between theta_n and theta_m with first <= n, m <= last."""
+    """Largest distance between θ_n and θ_m with first <= n, m <= last."""
     window = theta[first : last + 1]
     return max(window) - min(window)
 
@@ -63,7 +63,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(n: int = 50) -> Verdict:
-    """Check that theta_n = n satisfies the printed condition although no increment of it is below 1."""
+    """Check that θ_n = n satisfies the printed condition although no increment of it is below 1."""
     theta = [Fraction(j) for j in range(n + 1)]
     near_zero = modulus(theta, 0, 0)
     increments = min(abs(b - a) for a, b in pairwise(theta))

@@ -35,10 +35,7 @@ from contraction.types import Scalar
 
 NAME, ROWS = "certified_region", (85,)
 PARTS = ("stays", "contracts", "backward", "gradients", "sums")
-HYPOTHESES = (
-    "Enclosures over all of {c + Qu: |u_j| ≤ r_j} prove that every T_i (or epoch) sends it into itself and contracts "
-    "in one common norm. Rounding is outward, and (QᵀQ)⁻¹ is enclosed."
-)
+HYPOTHESES = "Every T_i (or epoch) provably sends the box into itself and contracts in one common norm."
 TRAINING = 600  # steps of gradient descent with rate 1; Newton's method does the rest
 Claim = Callable[[OwnLossSteps, NDArray], RegionCertificate]
 Product = Callable[[Intervals, NDArray], Intervals]

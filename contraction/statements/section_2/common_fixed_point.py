@@ -29,7 +29,7 @@ NAME = "common_fixed_point"
 
 
 def drawn_gradient(rng: np.random.Generator, center: NDArray, m: float, M: float) -> Callable[[NDArray], NDArray]:
-    """Gradient Q phi(Q y), y = theta - center, of sum phi_j: phi' = m + (M - m) s(t) with s a tanh, a ramp or 1.
+    """Gradient Q phi(Q y), y = θ - center, of sum phi_j: phi' = m + (M - m) s(t) with s a tanh, a ramp or 1.
 
     phi(t) = m t + (M - m) tanh(t), m t + (M - m) clip(t, -1, 1), m t or M t, a coordinate each; Q a reflection.
     """
@@ -49,7 +49,7 @@ def drawn_gradient(rng: np.random.Generator, center: NDArray, m: float, M: float
 
 
 def check(m: float, M: float, h: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Compare both orders with k^n |theta - p|; and the displacement at a start of no meaning against h max |grad L_i|.
+    """Compare both orders with k^n |θ - p|; and the displacement at a start of no meaning against h max |grad L_i|.
 
     Rounding: a step commits gamma(12 dim + 60) relative to |p| + |y| + h M |y| with |y| <= reach.
 

@@ -28,7 +28,7 @@ NAME, ROWS = "forward_convergence", (76,)
 def step_formula(
     h: Fraction, eps: Sequence[Fraction], weights: Sequence[Fraction], theta0: Fraction, n: int
 ) -> Fraction:
-    """E (theta_{n+1}^F - theta_n^F)² in closed form."""
+    """E (θ_{n+1}^F - θ_n^F)² in closed form."""
     mean = sum((w * e for w, e in zip(weights, eps, strict=True)), Fraction(0))
     variance = sum((w * (e - mean) ** 2 for w, e in zip(weights, eps, strict=True)), Fraction(0))
     fading = (1 - h) ** (2 * n)
@@ -39,7 +39,7 @@ def step_formula(
 def check(
     h: Fraction, eps: Sequence[Fraction], weights: Sequence[Fraction], theta0: Fraction, n: int, seed: int = 0
 ) -> Verdict:
-    """Compare E (theta_{n+1} - theta_n)² over all words with the formula, exactly, and its distance to the limit.
+    """Compare E (θ_{n+1} - θ_n)² over all words with the formula, exactly, and its distance to the limit.
 
     The dichotomy: the limit 2 h² sigma²/(2-h) is positive unless all noises are equal, which is when the maps share a
     fixed point.

@@ -83,7 +83,7 @@ def check(kind: str, h: float, eigenvalues: Sequence[float], seed: int, n: int =
 
 
 def _ball(h: float, eigenvalues: NDArray, Q: NDArray, rng: np.random.Generator, n: int, note: str) -> Verdict:
-    """Check the nonlinear step of grad L = H y + (c/2) V (V^T y)^2, y = theta - theta*.
+    """Check the nonlinear step of grad L = H y + (c/2) V (V^T y)^2, y = θ - θ*.
 
     The Hessian moves by c V diag(V^T y) V^T, norm <= c |y|.
 

@@ -24,7 +24,7 @@ ROWS = (13, 14)
 
 
 def distance_of_iterates(k: Fraction, D: Fraction, n: int, m: int) -> Fraction:
-    """Return A = |theta_m - theta_n| for T_i x = k x + D from 0, by applying the maps."""
+    """Return A = |θ_m - θ_n| for T_i x = k x + D from 0, by applying the maps."""
     operators = Operators.from_maps([lambda x: k * x + D] * m)
     low, high = backward_iterates(operators, np.array([Fraction(0)]), at=[n, m])[:, 0]
     return abs(high - low)

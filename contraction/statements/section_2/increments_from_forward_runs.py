@@ -42,12 +42,12 @@ NAME, ROWS = "increments_from_forward_runs", (77,)
 
 
 def backward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int) -> Law:
-    """Return the exact law of (theta_n^B, theta_m^B)."""
+    """Return the exact law of (θ_n^B, θ_m^B)."""
     return _pair(maps, words, theta0, Backward(), [n, m])
 
 
 def forward_pair(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction], n: int, m: int, whole: bool) -> Law:
-    """Return the exact law of the two forward runs, from theta_0 and from X.
+    """Return the exact law of the two forward runs, from θ_0 and from X.
 
     With ``whole`` it is the law of the last n maps and of all maps.
 

@@ -29,7 +29,7 @@ NAME, ROWS = "influence", (86,)
 def influences(
     maps: Sequence[Map], others: Sequence[Map], theta0: Fraction, order: Order, inner: bool = True
 ) -> tuple[list[Fraction], list[Fraction]]:
-    """For each j: how far the last iterate moves if T_j becomes T'_j, and d(T_j z, T'_j z), z behind T_j or theta0."""
+    """For each j: how far the last iterate moves if T_j becomes T'_j, and d(T_j z, T'_j z), z behind T_j or θ_0."""
     n = len(maps)
     moved, caused = [], []
     plain = rows(maps, [range(n)], [theta0], order, at=[n])[0, 0, 0]

@@ -27,7 +27,7 @@ NAME = "invariant_ball"
 
 
 def expanding_outside(T, theta0: NDArray, radius: float, norm: float | None):
-    """Return the map T on the ball of the radius, x -> theta0 + 10 (x - theta0) outside."""
+    """Return the map T on the ball of the radius, x -> θ_0 + 10 (x - θ_0) outside."""
 
     def wild(x: NDArray) -> NDArray:
         inside = np.linalg.norm(x - theta0, ord=norm, axis=-1, keepdims=True) <= radius
@@ -37,7 +37,7 @@ def expanding_outside(T, theta0: NDArray, radius: float, norm: float | None):
 
 
 def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict:
-    """Compare distances to theta0 and to theta* along backward iterates with the bounds.
+    """Compare distances to θ_0 and to θ* along backward iterates with the bounds.
 
     The kind "extremal" is the case of equality, in Fractions.
 

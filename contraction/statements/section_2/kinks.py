@@ -37,7 +37,7 @@ Step = Callable[[NDArray], NDArray]
 
 
 def relu_step(batch: Batch, width: int, h: Fraction, loss_factor: Fraction = Fraction(1, 2)) -> Step:
-    """T(theta) = theta - h∇L on theta = (w_1, …, w_width, v), exactly; L = loss_factor mean (f(x) - y)²."""
+    """T(θ) = θ - h∇L on θ = (w_1, …, w_width, v), exactly; L = loss_factor mean (f(x) - y)²."""
 
     def step(theta: NDArray) -> NDArray:
         w, v = theta[:-width].reshape(width, -1), theta[-width:]
@@ -54,7 +54,7 @@ def relu_step(batch: Batch, width: int, h: Fraction, loss_factor: Fraction = Fra
 
 
 def one_sided(step: Step, theta: NDArray, direction: NDArray, size: Fraction) -> tuple[NDArray, NDArray]:
-    """Limits of T(theta + t direction) for t → 0 from above and from below, exactly.
+    """Limits of T(θ + t direction) for t → 0 from above and from below, exactly.
 
     On each side T is a polynomial of degree at most 2 in t, so three of its values give its value at 0. The map is
     applied as the package applies it.
@@ -112,7 +112,7 @@ def jump_squared(theta: NDArray, batch: Batch, width: int, h: Fraction, loss_fac
 
 
 def claimed_squared(theta: NDArray, batch: Batch, width: int, h: Fraction, loss_factor: Fraction) -> Fraction:
-    """h² δ² ‖∂a/∂theta‖², δ = ∂L/∂relu(a) of neuron 1 and example 1, ∂a/∂theta = x."""
+    """h² δ² ‖∂a/∂θ‖², δ = ∂L/∂relu(a) of neuron 1 and example 1, ∂a/∂θ = x."""
     w, v = theta[:-width].reshape(width, -1), theta[-width:]
     x, y = batch[0]
     delta = 2 * loss_factor * (_output(w, v, x) - y) * v[0] / len(batch)

@@ -76,7 +76,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(x0: int = 0, y0: int = 1, n: int = 5) -> Verdict:
     """Check that the printed measure has one atom of mass 1 for every word (Example 2.4, S = x0 and U = y0).
 
-    Measured is the largest atom of the law of theta_n, the printed form gives 1.
+    Measured is the largest atom of the law of θ_n, the printed form gives 1.
     """
     maps, words = [lambda x: 0 * x + x0, lambda x: 0 * x + y0], iid([Fraction(1, 2)] * 2, n)
     law = iterate_law(maps, words, [0], Forward())

@@ -89,7 +89,7 @@ def coin_mixture(coins: Sequence[Fraction], n: int) -> WordLaw:
 
 
 def check_printed(low: Fraction = Fraction(1, 4), high: Fraction = Fraction(3, 4), n: int = 4) -> Verdict:
-    """Check that the past informs for a coin of unknown bias, although theta_n = T_n(theta_{n-1}) for every word.
+    """Check that the past informs for a coin of unknown bias, although θ_n = T_n(θ_{n-1}) for every word.
 
     Maps of Example 2.4 chosen by the same coin throughout, whose bias is low or high. Measured is the dependence on the
     past, the printed reason gives 0.

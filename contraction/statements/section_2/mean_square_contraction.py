@@ -35,13 +35,13 @@ Pair = tuple[NDArray, NDArray]  # A (d, d) and b (d,), of Fractions
 
 
 def affine(pair: Pair) -> Map:
-    """Return theta -> A theta + b on (..., d) points of Fractions."""
+    """Return θ -> A θ + b on (..., d) points of Fractions."""
     A, b = pair
     return lambda theta: theta @ A.T + b
 
 
 def mean_square(pairs: Sequence[Pair], words: WordLaw, theta0: NDArray, n: int, m: int) -> Fraction:
-    """E |theta_m^B - theta_n^B|², over all words."""
+    """E |θ_m^B - θ_n^B|², over all words."""
     array = np.array(list(words), dtype=int)
     result = rows([affine(p) for p in pairs], array, theta0, Backward(), at=[n, m])
     gaps = np.sum((result[:, 0] - result[:, 1]) ** 2, axis=-1)
@@ -122,7 +122,7 @@ START = np.array([Fraction(0)], dtype=object)
 
 
 def check_bound(words: WordLaw | None = None, n: int = 4, m: int = 8) -> Verdict:
-    """Compare E |theta_m - theta_n|² with the square of rho^n D/(1-rho) for {0, 1.2 x + 1}, equally likely."""
+    """Compare E |θ_m - θ_n|² with the square of rho^n D/(1-rho) for {0, 1.2 x + 1}, equally likely."""
     rho, D = root_above(Fraction(18, 25)), root_above(Fraction(1, 2))
     result = mean_square(EXPANDING, iid(HALVES, m) if words is None else words, START, n, m)
     return comparisons.at_most(

@@ -46,7 +46,7 @@ def check(kind: str, n: int, dim: int = 1, seed: int = 0) -> Verdict:
     """Compare backward iterates with the sum, by kind.
 
     "powers" and "linear" are the two examples and "affine" the equality for drawn K_i, b_i >= 0, all in Fractions;
-    "sine" bounds |theta_m - theta_n| for T_i x = K_i sin(x) + b_i with some K_i > 1 and Student-t(2) b_i.
+    "sine" bounds |θ_m - θ_n| for T_i x = K_i sin(x) + b_i with some K_i > 1 and Student-t(2) b_i.
 
     Rounding for "sine": a map commits at most gamma(dim+12)(K_i sqrt(dim) + |b_i|), which the maps outside multiply by
     K_1 … K_{i-1}; the two iterates, the certificate and the distance together at most four times the sum of that.

@@ -36,7 +36,7 @@ def backward(a: Fraction, D: Fraction, at: list[int], theta0: Fraction) -> list[
 
 
 def closed_form(a: Fraction, D: Fraction, n: int, theta0: Fraction) -> Fraction:
-    """D sum_{j<n} a (a+j+1)/((a+1)(a+j)) + theta0 a (a+n+1)/((a+1)(a+n))."""
+    """D sum_{j<n} a (a+j+1)/((a+1)(a+j)) + θ_0 a (a+n+1)/((a+1)(a+n))."""
     products = [a * (a + j + 1) / ((a + 1) * (a + j)) for j in range(n + 1)]
     return D * sum(products[:n], Fraction(0)) + theta0 * products[n]
 

@@ -42,7 +42,7 @@ def limits_by_first_time(p: Fraction, last: int) -> list[Fraction]:
 
 
 def chance_of_error(p: Fraction, N: int) -> Fraction:
-    """P(the first N maps are x/2 and theta* > 1), at least: summed over the time of the first rare map."""
+    """P(the first N maps are x/2 and θ* > 1), at least: summed over the time of the first rare map."""
     last = int(10 / p) + 1
     later = limits_by_first_time(p, last)[N:]
     return sum(((1 - p) ** (tau - 1) * p for tau, limit in enumerate(later, N + 1) if limit >= 1), Fraction(0))

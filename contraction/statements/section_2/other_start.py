@@ -36,14 +36,14 @@ def through_displacement(k, D, r):
 
 
 def extremal(k: Fraction, D: Fraction, r: Fraction, at: list[int]) -> list[Fraction]:
-    """d(theta*, T_1 … T_n x) for T_i y = k y + D from x = -r; theta* = D/(1-k)."""
+    """d(θ*, T_1 … T_n x) for T_i y = k y + D from x = -r; θ* = D/(1-k)."""
     operators = Operators.from_maps([lambda y: k * y + D] * max(at))
     rows = backward_iterates(operators, np.array([-r]), at=at)[:, 0]
     return [abs(D / (1 - k) - y) for y in rows]
 
 
 def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: float = 1.0) -> Verdict:
-    """Compare distances to theta* from another start with the sharp constant; kind "extremal" is the equality."""
+    """Compare distances to θ* from another start with the sharp constant; kind "extremal" is the equality."""
     hypotheses, note = "sup_i d(θ, T_iθ) ≤ D and r = d(θ, x).", f"{kind}, k={k}, D={D}, dim={dim}, n={n}, r={reach}"
     at = spread(n)
     if kind == "extremal":

@@ -57,7 +57,7 @@ def null_vector(X: list[list[Fraction]]) -> list[Fraction]:
 
 
 def step(X: NDArray, y: NDArray, h):
-    """Return theta -> theta - h X^T (X theta - y)/b, on (..., d) points of any exact or float type."""
+    """Return θ -> θ - h X^T (X θ - y)/b, on (..., d) points of any exact or float type."""
     return lambda theta: theta - h * ((theta @ X.T - y) @ X) / len(X)
 
 
@@ -66,7 +66,7 @@ def check(kind: str, h: float, N: int, dim: int, seed: int, epochs: int = 5, int
 
     "null": exact null directions and leaves; "leaf": coupled starts along a leaf against kappa^epochs, in floats.
 
-    Rounding of "leaf": every step commits at most gamma(8 d + 20) (|theta| + h |x|(|x||theta| + |y|)), and the single
+    Rounding of "leaf": every step commits at most gamma(8 d + 20) (|θ| + h |x|(|x||θ| + |y|)), and the single
     steps do not expand, so two iterates after N epochs steps differ by at most 2 N epochs times that.
 
     Raises

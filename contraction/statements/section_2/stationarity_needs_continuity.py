@@ -100,7 +100,7 @@ def jump(k: Fraction, c: Fraction) -> Map:
 def check_printed(k: Fraction = Fraction(1, 2), c: Fraction = Fraction(1), start: Fraction = Fraction(1)) -> Verdict:
     """Check that the jump map satisfies every printed hypothesis, has backward limit 0, and moves 0 by c.
 
-    Measured is d(theta*, T theta*) at the limit theta* = 0; a stationary delta_0 would give 0. Both iterates are run
+    Measured is d(θ*, T θ*) at the limit θ* = 0; a stationary delta_0 would give 0. Both iterates are run
     for 60 maps in exact arithmetic: they are k^60 start, as close to 0 as one likes and never 0.
     """
     T = jump(k, c)

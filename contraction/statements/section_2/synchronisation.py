@@ -40,13 +40,13 @@ def tail_chance(gaps: np.ndarray, words: WordLaw, eps: Fraction) -> Fraction:
 
 
 def backward_gaps(maps: Sequence[Map], words: WordLaw, theta0: Fraction, n: int, m: int) -> np.ndarray:
-    """|theta_n^B - theta_m^B| of every word of m maps."""
+    """|θ_n^B - θ_m^B| of every word of m maps."""
     result = rows(maps, np.array(list(words), dtype=int), [theta0], Backward(), at=[n, m])[:, :, 0]
     return np.abs(result[:, 0] - result[:, 1])
 
 
 def forward_gaps(maps: Sequence[Map], words: WordLaw, theta0: Fraction, n: int, m: int, own: int) -> np.ndarray:
-    """|T_n … T_1 theta_0 - T_n … T_1 X| of every word: X is the forward iterate of its ``own`` next maps, n + 1 on."""
+    """|T_n … T_1 θ_0 - T_n … T_1 X| of every word: X is the forward iterate of its ``own`` next maps, n + 1 on."""
     spelled = {1: range(n, 0, -1), 2: [*range(n, 0, -1), *range(n + own, n, -1)]}
     order = CustomOrder(words=lambda k: tuple(spelled[k]))
     result = rows(maps, np.array(list(words), dtype=int), [theta0], order, at=[1, 2])[:, :, 0]
@@ -98,9 +98,9 @@ def descending_chain(N: int) -> tuple[list[Map], list[Fraction]]:
 
 
 def check_printed(N: int = 4) -> Verdict:
-    """Check the chain over all words: P(theta_n^B != 1) = 1/(n+1), independent in n; forward iterates stay at 1.
+    """Check the chain over all words: P(θ_n^B != 1) = 1/(n+1), independent in n; forward iterates stay at 1.
 
-    Measured is the chance that theta_n^B = 1 for all n in N//2+1 … N, claimed the product of n/(n+1); it tends to 0
+    Measured is the chance that θ_n^B = 1 for all n in N//2+1 … N, claimed the product of n/(n+1); it tends to 0
     with N however late the stretch begins. Also exactly: the identity is Cauchy from any start, and two starts keep
     their distance, so that (a) does not need (c).
     """

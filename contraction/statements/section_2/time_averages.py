@@ -165,7 +165,7 @@ CONTROLS = (
 def check_printed(N: int = 400, seed: int = 0) -> Verdict:
     """Check that one forward path from 0 with h = 1/2 and noise ±1 does not converge.
 
-    theta_n has the sign of eps_n, so each change of sign moves the path by 1/2 at least, surely. Measured: the
+    θ_n has the sign of eps_n, so each change of sign moves the path by 1/2 at least, surely. Measured: the
     largest increment after N/2; a path that converged would have 0.
     """
     path = QuadraticSGD(0.5, TwoPoint()).sample(N, seed)

@@ -33,7 +33,7 @@ def reflection(v: Sequence[int]) -> NDArray:
 
 
 def factors(eigenvalues: Sequence[Fraction], h: Fraction, v: Sequence[int]) -> tuple[list[Fraction], NDArray]:
-    """|T(theta* + q) - T(theta*)| / |q| along each column q of a rational eigenbasis, exactly, and H itself.
+    """|T(θ* + q) - T(θ*)| / |q| along each column q of a rational eigenbasis, exactly, and H itself.
 
     The images are multiples of q (checked), and the columns are orthonormal: the largest is the Lipschitz constant.
 

@@ -29,7 +29,7 @@ NAME, ROWS = "linearized_sgd", (52,)
 
 
 def sgd_maps(H: NDArray, theta_star: NDArray, h: Fraction, eps: Sequence[NDArray]) -> Operators:
-    """Return the maps theta - h (H (theta - theta*) - eps_i), exact, one for each noise vector."""
+    """Return the maps θ - h (H (θ - θ*) - eps_i), exact, one for each noise vector."""
     family = RandomOperator(
         draw=lambda rng: eps[int(rng.integers(len(eps)))],
         apply=lambda theta, e: theta - h * ((theta - theta_star) @ H.T - e),
@@ -91,7 +91,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 def check_printed(
     H: Numbers = ((1, 0), (0, 2)), theta_star: Numbers = (1, 1), theta: Numbers = (2, 3), h: Fraction = Fraction(1, 10)
 ) -> Verdict:
-    """Compare one step by the definition with the printed theta* + (I - hH)(theta* - theta), without noise.
+    """Compare one step by the definition with the printed θ* + (I - hH)(θ* - θ), without noise.
 
     For h = 1/10 the step gives (1.9, 2.6), the printed form (0.1, -0.6); first coordinates are compared.
     """

@@ -53,7 +53,7 @@ FINITE, INFINITE = "P(log|ε| > t) = 1/(t (1 + log t)²)", "P(log|ε| > t) = 1/(
 
 
 def scale(h: float, n: int, N: int) -> float:
-    """Return h k^n (1 - k^(N-n))/(1-k), the scale of theta_N^B - theta_n^B under standard Cauchy noise."""
+    """Return h k^n (1 - k^(N-n))/(1-k), the scale of θ_N^B - θ_n^B under standard Cauchy noise."""
     k = abs(1 - h)
     return h * k**n * (1 - k ** (N - n)) / (1 - k)
 
@@ -66,7 +66,7 @@ def share_within(factor: float) -> float:
 def check(
     h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | None = None, noise: str | None = None
 ) -> Verdict:
-    """Compare the law of theta_N^B - theta_n^B under Cauchy noise with the Cauchy law of the claimed scale.
+    """Compare the law of θ_N^B - θ_n^B under Cauchy noise with the Cauchy law of the claimed scale.
 
     Tests, at half the false alarm rate 1e-9 each: the sup distance of distribution functions against the
     Dvoretzky-Kiefer-Wolfowitz-Massart bound (a law farther than twice the bound is missed with at most the same
@@ -99,7 +99,7 @@ def check(
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
-    """Compare the Cauchy scale of theta_N - theta_n with the sum of the absolute coefficients of the noises.
+    """Compare the Cauchy scale of θ_N - θ_n with the sum of the absolute coefficients of the noises.
 
     Rounding: a word of N maps with points of size at most 2 commits gamma(4N + 8) each, and N of them are added.
     """
@@ -192,7 +192,7 @@ def check_noise(
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """Yield cases: h on both sides of 1, 200,000 paths.
 
-    |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits.
+    |1-h| at least 0.3, so that θ_N - θ_n keeps ten digits.
     """
     for away in (0.3, 0.7, *rng.uniform(0.3, 0.8, 2 if tier == "standard" else 40)):
         n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))
@@ -237,7 +237,7 @@ def exceedance_chances(h: float, n: int) -> np.ndarray:
 
 
 def check_printed(h: float = 0.3, n: int = 20_000, replicas: int = 40, seed: int = 0) -> Verdict:
-    """Count the increments |theta_{i+1}^B - theta_i^B| above 1 for i in (n/100, n] without a logarithmic moment.
+    """Count the increments |θ_{i+1}^B - θ_i^B| above 1 for i in (n/100, n] without a logarithmic moment.
 
     Logarithms of the increments are used, for eps overflows. Test: the total count is a sum of independent indicators
     of known chances; it leaves the Bernstein bound with probability at most 1e-9. The printed claim (any noise,

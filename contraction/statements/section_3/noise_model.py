@@ -27,7 +27,7 @@ NAME, ROWS = "noise_model", (53,)
 
 
 def noises(x: NDArray, y: NDArray, theta: NDArray) -> NDArray:
-    """eps_i(theta) for every batch, shape (N, d), from the residuals."""
+    """eps_i(θ) for every batch, shape (N, d), from the residuals."""
     gradients = x * (x @ theta - y)[:, None]
     return gradients.sum(axis=0) / Fraction(len(x)) - gradients
 
@@ -38,16 +38,16 @@ def power(eps: NDArray) -> Fraction:
 
 
 def paired_data(x: Numbers, theta_star: Numbers, labels: Numbers) -> tuple[NDArray, NDArray, NDArray]:
-    """Batches in pairs with labels x·theta* + r and x·theta* - r: theta* minimises the mean loss, whatever the r."""
+    """Batches in pairs with labels x·θ* + r and x·θ* - r: θ* minimises the mean loss, whatever the r."""
     x, star = np.array(x, dtype=object), np.array(theta_star, dtype=object)
     r = np.array(labels, dtype=object)
     return np.concatenate([x, x]), np.concatenate([x @ star + r, x @ star - r]), star
 
 
 def noises_of_maps(x: NDArray, y: NDArray, theta: NDArray, h: float) -> tuple[NDArray, float]:
-    """eps_i(theta) from the maps of `LeastSquares` alone, (T_i theta - mean T theta)/h, and its rounding.
+    """eps_i(θ) from the maps of `LeastSquares` alone, (T_i θ - mean T θ)/h, and its rounding.
 
-    Rounding: a step rounds d + 8 times relative to S = |theta| + h max |x_i| (|x_i·theta| in absolute values + |y_i|),
+    Rounding: a step rounds d + 8 times relative to S = |θ| + h max |x_i| (|x_i·θ| in absolute values + |y_i|),
     data and point included; the mean over N and the quotient by h add N + 4, the difference doubles all of it.
     """
     X, Y, point = (np.asarray(a, dtype=float) for a in (x, y, theta))
@@ -59,7 +59,7 @@ def noises_of_maps(x: NDArray, y: NDArray, theta: NDArray, h: float) -> tuple[ND
 
 
 def additive_noises(H: NDArray, star: NDArray, theta: NDArray, h: float) -> NDArray:
-    """Return h eps, (2, d), of the two maps of the additive model at theta.
+    """Return h eps, (2, d), of the two maps of the additive model at θ.
 
     It is what `LinearizedSGD` adds to its mean step.
     """
@@ -69,11 +69,11 @@ def additive_noises(H: NDArray, star: NDArray, theta: NDArray, h: float) -> NDAr
 
 
 def check(x: Numbers, theta_star: Numbers, labels: Numbers, theta: Numbers, h: Fraction) -> Verdict:
-    """Compare the noise of `LeastSquares` with the decomposition in rationals, at theta and at theta*.
+    """Compare the noise of `LeastSquares` with the decomposition in rationals, at θ and at θ*.
 
-    Parts, each within its rounding: the noise at theta; at theta*, where it is -r_i x_i and its strength E r²|x|², 0
+    Parts, each within its rounding: the noise at θ; at θ*, where it is -r_i x_i and its strength E r²|x|², 0
     without label noise r (Remark 2.3); and the library's additive family, whose noise is h eps at both points.
-    Measured and claimed are E|eps(theta)|² of the maps and of the decomposition.
+    Measured and claimed are E|eps(θ)|² of the maps and of the decomposition.
     """
     x, y, star = paired_data(x, theta_star, labels)
     theta, rate = np.array(theta, dtype=object), float(h) or 1.0
@@ -123,7 +123,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def check_printed(x: Numbers = ((1,), (2,)), labels: Numbers = (1, 1), away: Fraction = Fraction(3)) -> Verdict:
-    """Compare E|eps|² at a parameter away from theta* = 0 (measured) with that at theta* (claimed)."""
+    """Compare E|eps|² at a parameter away from θ* = 0 (measured) with that at θ* (claimed)."""
     x, y, star = paired_data(x, [0] * len(x[0]), labels)
     here, there = power(noises(x, y, star + away)), power(noises(x, y, star))
     return Verdict(

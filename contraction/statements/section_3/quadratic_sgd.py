@@ -33,9 +33,9 @@ def check(h: float, n: int, theta0: float, seed: int) -> Verdict:
     """Compare the n-th forward and backward iterates with the sums of Section 3.1, and T_1's quotient with |1 - h|.
 
     Both the affine path and the plain loop over the maps are compared. Rounding: both sides add 2n terms of size at
-    most s = |1-h|^n |theta| + |h| sum |1-h|^j |eps|, each with at most n + 4 rounded operations, so they differ by at
+    most s = |1-h|^n |θ| + |h| sum |1-h|^j |eps|, each with at most n + 4 rounded operations, so they differ by at
     most 2 gamma(3n + 8) s; an operation that underflows loses 2^-1074, weighted by sum |1-h|^j. The quotient subtracts
-    two values of at most four rounded operations and divides by a distance of at least 1 + |theta|.
+    two values of at most four rounded operations and divides by a distance of at least 1 + |θ|.
     """
     operators = QuadraticSGD(h, Uniform(-1, 1)).sample(n, seed)
     eps = np.array([operators[i].draw[0] for i in range(n)])
@@ -79,7 +79,7 @@ def check_printed(row: int = 46, h: float = 0.3, n: int = 7, seed: int = 0) -> V
     """Check one slip of the section.
 
     Row 46: the backward display is labelled T_n … T_1; with that label it is false, the two sums differ. Row 45:
-    "contractions provided that theta in (0, 1)": the quotient of two such points is measured, against the bound 1.
+    "contractions provided that θ in (0, 1)": the quotient of two such points is measured, against the bound 1.
     """
     if row == 45:
         result = quotient(QuadraticSGD(h, Uniform(-1, 1)).sample(1, seed)[0], 0.25, 0.75)

@@ -66,9 +66,9 @@ def third_derivative_bound(rows: NDArray) -> float:
 
 
 def check_logistic(rows: Numbers, labels: Numbers, theta_star: Numbers, theta: Numbers, sharp: bool = False) -> Verdict:
-    """Compare the library's logistic gradient, less its value at theta* with the Hessian of the closed form and M.
+    """Compare the library's logistic gradient, less its value at θ* with the Hessian of the closed form and M.
 
-    Rounding: gradients and H x commit at most gamma(4d + n + 40) relative to R (1 + R (|theta| + |theta*|)), R the
+    Rounding: gradients and H x commit at most gamma(4d + n + 40) relative to R (1 + R (|θ| + |θ*|)), R the
     largest row, each; three of them are compared. With ``sharp`` the bound must be attained up to the third-order term:
     the fourth derivative of the loss of one row of length 1 is at most 1/8, which gives |x|³/48.
     """
@@ -103,10 +103,10 @@ def check(
     labels: Numbers = None,
     sharp: bool = False,
 ) -> Verdict:
-    """Compare |g(theta) - H (theta - theta*)|² with |C|² |theta - theta*|⁴ / 4, in rationals.
+    """Compare |g(θ) - H (θ - θ*)|² with |C|² |θ - θ*|⁴ / 4, in rationals.
 
     g is the library's polynomial field; it must equal the five-point formula on values of the loss, its derivative at
-    theta* must be H, and the remainder must be C[x, x]/2 itself. With ``rows`` the loss is logistic.
+    θ* must be H, and the remainder must be C[x, x]/2 itself. With ``rows`` the loss is logistic.
     """
     if rows is not None:
         return check_logistic(rows, labels, theta_star, theta, sharp)

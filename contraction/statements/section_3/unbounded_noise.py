@@ -42,7 +42,7 @@ Claim = Callable[[float, float], float]
 
 
 def normalised(h: float, eps: NDArray) -> NDArray:
-    """Z_n = (theta* - theta_n^B)/(1-h)^n for n = 0 … N-1, theta* being iterate N, from theta_0 = 0.
+    """Z_n = (θ* - θ_n^B)/(1-h)^n for n = 0 … N-1, θ* being iterate N, from θ_0 = 0.
 
     Z_n = h eps_{n+1} + (1-h) Z_{n+1}: no cancellation, unlike a difference of iterates.
     """
@@ -56,7 +56,7 @@ def stationary_sd(h: float, terms: float = math.inf) -> float:
 
 
 def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | None = None) -> Verdict:
-    """Compare the law of (theta_N^B - theta_n^B)/(1-h)^n with the claimed Gaussian one.
+    """Compare the law of (θ_N^B - θ_n^B)/(1-h)^n with the claimed Gaussian one.
 
     Tests, at half the false alarm rate 1e-9 each: the sup distance of distribution functions against the
     Dvoretzky-Kiefer-Wolfowitz-Massart bound (a law farther than twice the bound is missed with at most the same
@@ -84,9 +84,9 @@ def check(h: float, n: int, N: int, replicas: int, seed: int, claimed: Claim | N
 
 
 def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -> Verdict:
-    """Compare the variance of (theta_N - theta_n)/(1-h)^n with the sum of the squared coefficients of the noises.
+    """Compare the variance of (θ_N - θ_n)/(1-h)^n with the sum of the squared coefficients of the noises.
 
-    Rounding: a coefficient of theta_N - theta_n is off by 2 gamma(4N + 8), so its quotient by k^n by as much over k^n;
+    Rounding: a coefficient of θ_N - θ_n is off by 2 gamma(4N + 8), so its quotient by k^n by as much over k^n;
     the quotients are at most 2 and N of them are squared and added.
     """
     claimed = claimed or stationary_sd
@@ -108,7 +108,7 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """Yield cases: h on both sides of 1, 120,000 paths.
 
-    |1-h| at least 0.3, so that theta_N - theta_n keeps ten digits.
+    |1-h| at least 0.3, so that θ_N - θ_n keeps ten digits.
     """
     for away in (0.3, 0.7, *rng.uniform(0.3, 0.9, 2 if tier == "standard" else 40)):
         n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))

@@ -37,7 +37,7 @@ REACH = 9.0  # standard deviations beyond which a Gaussian has mass below 1e-18
 
 
 def covariance(h: Fraction, N: int, order: Order) -> list[list[Fraction]]:
-    """Cov(theta_n, theta_m), n, m = 1 … N, exactly: replica i of the package's iterates has unit noise in its map i."""
+    """Cov(θ_n, θ_m), n, m = 1 … N, exactly: replica i of the package's iterates has unit noise in its map i."""
     family = RandomOperator(draw=lambda rng: 0, apply=lambda x, e: (1 - h) * x + h * e, vectorized=True)
     units = np.array([[Fraction(int(i == j)) for j in range(N)] for i in range(N)], dtype=object)
     result = iterates(Operators(family, list(units[:, :, None]), replicas=N), np.array([Fraction(0)]), order)
@@ -54,9 +54,9 @@ def claimed_covariance(h: Fraction, N: int, order: Order) -> list[list[Fraction]
 
 
 def chance_to_stay(h: float, start: float, c: float, n: int, N: int, order: Order, below: bool, nodes: int) -> float:
-    """P(theta_n, …, theta_N all below c, or all at least c), by Gauss-Legendre rules on the half-line that is allowed.
+    """P(θ_n, …, θ_N all below c, or all at least c), by Gauss-Legendre rules on the half-line that is allowed.
 
-    Both paths are Markov chains with Gaussian steps: forward x -> k x + h e, backward x -> x + k^n h (e - theta_0).
+    Both paths are Markov chains with Gaussian steps: forward x -> k x + h e, backward x -> x + k^n h (e - θ_0).
     """
     k = 1 - h
     mean, sd = k**n * start, h * np.sqrt(np.sum(k ** (2.0 * np.arange(n))))
@@ -126,7 +126,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def bits(p: Fraction, n: int, N: int, order: Order) -> tuple[Fraction, Fraction]:
-    """P(in {theta < 1/2} at some step to N) and P(there at n, …, N) for x/2 and x/2 + 1/2 (weight 1 - p), from 0."""
+    """P(in {θ < 1/2} at some step to N) and P(there at n, …, N) for x/2 and x/2 + 1/2 (weight 1 - p), from 0."""
     words = iid([p, 1 - p], N)
     maps = [affine_map(Fraction(1, 2), 0), affine_map(Fraction(1, 2), Fraction(1, 2))]
     paths = rows(maps, list(words), [Fraction(0)], order)[:, 1:, 0].tolist()
@@ -141,8 +141,8 @@ def bits(p: Fraction, n: int, N: int, order: Order) -> tuple[Fraction, Fraction]
 def check_printed(p: Fraction = Fraction(1, 3), n: int = 2, N: int = 7) -> Verdict:
     """Check the other half of the row over all words: bits decide a half-line, and a chain reverses the roles.
 
-    For x/2 + b/2 from 0 the half-line {theta < 1/2} is decided by the outermost bit: forward enters by N with chance
-    1 - (1-p)^N and stays with p^(N-n+1), backward both with p = mu{theta < 1/2}. Measured and claimed are the chances
+    For x/2 + b/2 from 0 the half-line {θ < 1/2} is decided by the outermost bit: forward enters by N with chance
+    1 - (1-p)^N and stays with p^(N-n+1), backward both with p = mu{θ < 1/2}. Measured and claimed are the chances
     that backward stays. In the chain of row 78 it is forward that stays in {1} and backward that leaves it.
     """
     forward, backward = bits(p, n, N, Forward()), bits(p, n, N, Backward())

@@ -86,9 +86,9 @@ def attained(k: Fraction, p: int, D: Fraction, inner: int) -> tuple[Fraction, Fr
 
 
 def values(order: Order, k: Fraction, shifts: Sequence[Fraction], theta0: Fraction) -> list[Fraction]:
-    """Return iterates 0 … N of T_i(x) = theta_0 + b_i + k |x - theta_0|, exactly.
+    """Return iterates 0 … N of T_i(x) = θ_0 + b_i + k |x - θ_0|, exactly.
 
-    Factor k, displacement |b_i| at theta_0.
+    Factor k, displacement |b_i| at θ_0.
     """
     family = RandomOperator(draw=lambda rng: shifts[0], apply=lambda x, b: theta0 + b + k * np.abs(x - theta0))
     return iterates(Operators(family, list(shifts)), np.array([theta0], dtype=object), order)[:, 0].tolist()
@@ -108,7 +108,7 @@ def consistent_words(n: int) -> list[tuple[int, ...]]:
 
 
 def check(order: str | Order, k: Fraction, shifts: Sequence[Fraction], theta0: Fraction = Fraction(0)) -> Verdict:
-    """Compare |theta_n - theta_m| for all n < m with 2 k^p D/(1-k), p the agreement of the two words, in rationals.
+    """Compare |θ_n - θ_m| for all n < m with 2 k^p D/(1-k), p the agreement of the two words, in rationals.
 
     From below as well: for every p that occurs, `attained` with the same k and D must give the bound times 1 - k^inner
     exactly, inner the number of maps. The ratio shown is the largest of all.

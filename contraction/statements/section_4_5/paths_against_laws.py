@@ -36,7 +36,7 @@ Loss = Callable[[Sequence[Fraction]], Fraction]
 
 
 def pair_law(maps: Sequence[Map], words: WordLaw, theta0: Sequence[Fraction]) -> Law:
-    """Return the exact law of (theta_n^F, theta_n^B): points are 2 d numbers."""
+    """Return the exact law of (θ_n^F, θ_n^B): points are 2 d numbers."""
     n = len(next(iter(words)))
     ends = [rows(maps, list(words), theta0, order, at=[n])[:, 0] for order in (Forward(), Backward())]
     return law_of(np.stack(ends, axis=1), words.values())
@@ -57,7 +57,7 @@ def exchanged(law: Law) -> Law:
 
 
 def expected_losses(law: Law, loss: Loss) -> tuple[Fraction, Fraction]:
-    """E f(theta_n^F) and E f(theta_n^B)."""
+    """E f(θ_n^F) and E f(θ_n^B)."""
     half = len(next(iter(law))) // 2
     forward = sum((w * loss(p[:half]) for p, w in law.items()), Fraction(0))
     return forward, sum((w * loss(p[half:]) for p, w in law.items()), Fraction(0))

@@ -41,7 +41,7 @@ def settling(paths: NDArray, tolerance: float) -> NDArray:
 def backward_bound(h: float) -> int:
     """Return the least n with k^n <= (1-k)/4, exactly.
 
-    |theta_N - theta_n| <= k^n h/(1-k) <= h/4 for backward iterates from 0.
+    |θ_N - θ_n| <= k^n h/(1-k) <= h/4 for backward iterates from 0.
 
     The logarithms are good to one unit, which integers decide.
     """

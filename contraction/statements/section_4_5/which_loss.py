@@ -28,7 +28,7 @@ Batches = Sequence[tuple[Fraction, Fraction]]
 
 
 def ends(batches: Batches, weights: Sequence[Fraction], h: Fraction, theta0: Fraction, n: int) -> tuple:
-    """Words (W, n), chances, and iterate n of SGD on L_i = s_i (theta - c_i)²/2 for each, forward and backward."""
+    """Words (W, n), chances, and iterate n of SGD on L_i = s_i (θ - c_i)²/2 for each, forward and backward."""
     words = iid(weights, n)
     maps = [affine_map(1 - h * s, h * s * c) for s, c in batches]
     array = np.array(list(words), dtype=int)
@@ -37,7 +37,7 @@ def ends(batches: Batches, weights: Sequence[Fraction], h: Fraction, theta0: Fra
 
 
 def loss(batches: Batches, index: NDArray, theta: NDArray) -> NDArray:
-    """L_i(theta), entry by entry."""
+    """L_i(θ), entry by entry."""
     s, c = (np.array([b[j] for b in batches], dtype=object)[index] for j in range(2))
     return s * (theta - c) ** 2 / 2
 

@@ -87,7 +87,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 
 def step_between_ends(h: Fraction, w: int, m: int) -> tuple[Fraction, Fraction]:
-    """E (theta_{(m+1)w} - theta_{mw})² for eps = ±1 from 0: over all words, and by the formula (sigma = 1)."""
+    """E (θ_{(m+1)w} - θ_{mw})² for eps = ±1 from 0: over all words, and by the formula (sigma = 1)."""
     words = all_words(2, (m + 1) * w)
     maps = [affine_map(1 - h, -h), affine_map(1 - h, h)]
     path = rows(maps, words, [Fraction(0)], Windowed(w), at=[m * w, (m + 1) * w])

@@ -102,7 +102,7 @@ class Ensemble:
         step, batches
             As in `wavefront`.
         state
-            θ0.
+            θ_0.
         first
             Index of some batch.
 
