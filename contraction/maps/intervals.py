@@ -9,7 +9,7 @@ no error.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -252,42 +252,65 @@ def _softplus(v: Any, mpmath: Any) -> Any:
     return small(v) if v < 0 else v + small(-v)
 
 
+def _hull(ends: Sequence[Intervals], turns: Sequence[tuple[NDArray, Intervals]] = ()) -> Intervals:
+    """Return the smallest intervals around values at both ends and, where ``inside`` holds, around those at turns."""
+    low, high = np.minimum(ends[0].low, ends[-1].low), np.maximum(ends[0].high, ends[-1].high)
+    for inside, value in turns:
+        low = np.where(inside, np.minimum(low, value.low), low)
+        high = np.where(inside, np.maximum(high, value.high), high)
+    mid = low + (high - low) / 2
+    return Intervals(mid, above(np.maximum(mid - low, high - mid), 2))
+
+
+def _monotone(x: Intervals, values: Callable[[Intervals], list[Intervals]]) -> list[Intervals]:
+    """Return the ranges of monotone functions over intervals, from their values at both ends."""
+    if not np.any(x.rad):
+        return values(x)
+    ends = values(Intervals(x.low)), values(Intervals(x.high))
+    return [_hull(pair) for pair in zip(*ends, strict=True)]
+
+
 def _increasing(name: str, x: Intervals) -> Intervals:
     """Return the range of an increasing function over intervals, from its values at both ends."""
-    if not np.any(x.rad):
-        return _at(name, x.mid)
-    first, last = _at(name, x.low).low, _at(name, x.high).high
-    mid = first + (last - first) / 2
-    return Intervals(mid, above(np.maximum(mid - first, last - mid), 2))
+    return _monotone(x, lambda end: [_at(name, end.mid)])[0]
 
 
-def _polynomial(coefficients: list[int], t: Intervals) -> Intervals:
-    """Σ c_k t^k over intervals, through the Taylor expansion at the midpoints, which is exact for polynomials."""
-    center, total, spread, power = Intervals(t.mid), Intervals(np.zeros(t.shape)), np.zeros(t.shape), t.rad
-    for order in range(len(coefficients)):
-        value = Intervals(np.zeros(t.shape))
-        for k in range(len(coefficients) - 1, order - 1, -1):
-            value = value * center + float(math.comb(k, order) * coefficients[k])
-        if order == 0:
-            total = value
-        else:
-            spread, power = above(spread + value.magnitude * power, 3), above(power * t.rad, 1)
-    return total.widened(spread)
+def _bell(x: NDArray) -> list[Intervals]:
+    """At floats: t = tanh x and its Taylor coefficients s, -t s and s (2 - 3 s)/3, with s = 1 - t^2 = sech^2 x."""
+    t, root = _at("tanh", x), _at("sech", x)
+    s = root * root
+    return [t, s, -t * s, s * (2.0 - 3.0 * s) / 3.0]
+
+
+#: For each Taylor coefficient of tanh: t = tanh x where it is not monotone, and its value there.
+TURNS: tuple[tuple[tuple[Intervals, Intervals], ...], ...] = (
+    (),
+    ((Intervals(0.0), Intervals(1.0)),),
+    tuple((side * Intervals(3.0**-0.5, EPS), -side * Intervals(2 * 3.0**-1.5, EPS)) for side in (1.0, -1.0)),
+    (
+        (Intervals(0.0), -1 / Intervals(3.0)),
+        *((side * Intervals((2 / 3) ** 0.5, EPS), 1 / Intervals(9.0)) for side in (1.0, -1.0)),
+    ),
+)
 
 
 def _of_tanh(x: Intervals, order: int) -> list[Intervals]:
-    """Tanh and its Taylor coefficients 1 - t^2, -t + t^3, (-1 + 4 t^2 - 3 t^4)/3, t = tanh x."""
-    t = _increasing("tanh", x)
-    rows = [t, _polynomial([1, 0, -1], t), _polynomial([0, -1, 0, 1], t), _polynomial([-1, 0, 4, 0, -3], t) / 3.0]
-    return rows[: order + 1]
+    """Tanh and its Taylor coefficients, by monotone pieces: tight, so 1 - t^2 stays in [0, 1] up to rounding."""
+    if not np.any(x.rad):
+        return _bell(x.mid)[: order + 1]
+    first, last = _bell(x.low), _bell(x.high)
+    return [
+        _hull((a, b), [((first[0].low <= at.high) & (at.low <= last[0].high), value) for at, value in turns])
+        for a, b, turns in zip(first[: order + 1], last, TURNS, strict=False)
+    ]
 
 
 def _of_softplus(x: Intervals, order: int) -> list[Intervals]:
-    """log(1 + e^x), and with t = tanh(x/2): (1 + t)/2, (1 - t^2)/8, (-t + t^3)/24."""
+    """log(1 + e^x), and with t = tanh(x/2), s = 1 - t^2: the sigmoid (1 + t)/2, s/8 and -t s/24."""
     value = _increasing("softplus", x)
-    t = _increasing("tanh", x * 0.5)
-    rows = [value, (1 + t) * 0.5, _polynomial([1, 0, -1], t) * 0.125, _polynomial([0, -1, 0, 1], t) / 24.0]
-    return rows[: order + 1]
+    rows = _of_tanh(x * 0.5, max(order - 1, 0))
+    scaled = [(rows[0] + 1.0) * 0.5, *(row / scale for row, scale in zip(rows[1:], (8.0, 24.0), strict=False))]
+    return [value, *scaled][: order + 1]
 
 
 def _of_expit(x: Intervals, order: int) -> list[Intervals]:
@@ -302,13 +325,17 @@ def _of_exp(x: Intervals, order: int) -> list[Intervals]:
 
 
 def _of_log(x: Intervals, order: int) -> list[Intervals]:
-    inverse = x.reciprocal()
+    x.reciprocal()
     if not np.all(x.mid > 0):
         raise NotCertified(
             "an enclosure takes the logarithm of an interval that is not positive", ("a smaller region",)
         )
-    value = _increasing("log", x)
-    return [value, inverse, inverse**2 * -0.5, inverse**3 / 3.0][: order + 1]
+
+    def values(end: Intervals) -> list[Intervals]:
+        inverse = end.reciprocal()
+        return [_at("log", end.mid), inverse, inverse**2 * -0.5, inverse**3 / 3.0]
+
+    return _monotone(x, values)[: order + 1]
 
 
 def _of_log1p(x: Intervals, order: int) -> list[Intervals]:
@@ -316,16 +343,25 @@ def _of_log1p(x: Intervals, order: int) -> list[Intervals]:
 
 
 def _of_reciprocal(x: Intervals, order: int) -> list[Intervals]:
-    inverse = x.reciprocal()
-    return [inverse, -(inverse**2), inverse**3, -(inverse**4)][: order + 1]
+    x.reciprocal()  # no interval contains 0, so that all coefficients are monotone
+
+    def values(end: Intervals) -> list[Intervals]:
+        inverse = end.reciprocal()
+        return [inverse, -(inverse**2), inverse**3, -(inverse**4)]
+
+    return _monotone(x, values)[: order + 1]
 
 
 def _of_sqrt(x: Intervals, order: int) -> list[Intervals]:
-    inverse = x.reciprocal()
+    x.reciprocal()
     if not np.all(x.mid > 0):
         raise NotCertified("an enclosure takes the root of an interval that is not positive", ("a smaller region",))
-    root = _increasing("sqrt", x)
-    return [root, root * inverse * 0.5, root * inverse**2 * -0.125, root * inverse**3 * 0.0625][: order + 1]
+
+    def values(end: Intervals) -> list[Intervals]:
+        root, inverse = _at("sqrt", end.mid), end.reciprocal()
+        return [root, root * inverse * 0.5, root * inverse**2 * -0.125, root * inverse**3 * 0.0625]
+
+    return _monotone(x, values)[: order + 1]
 
 
 def _turning(x: Intervals, order: int, first: int) -> list[Intervals]:

@@ -9,6 +9,7 @@ floats they are its derivatives at points. All rows of a batch go at once: a coe
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -104,11 +105,10 @@ class _Symbol(ABC):
                 f"{', '.join(n for n in ELEMENTARY if n != 'softplus')} and logaddexp(0, ·)"
             )
         jet = self.jet()
-        inner = {"log1p": jet.exponent, "log": jet.softplus}.get(name)
-        if inner is not None:
-            name, jet = "softplus", inner  # log(1 + e^x)
+        if jet.exponents and name in ("log", "log1p"):
+            return functools.reduce(_logaddexp, (*((0.0,) if name == "log1p" else ()), *jet.exponents))
         found = jet.compose(_coefficients(name, jet.terms[()], self.tape.order))
-        found.exponent = jet if name == "exp" else None
+        found.exponents = (jet,) if name == "exp" else ()
         return found
 
     def __sub__(self, other: Any) -> Any:
@@ -199,8 +199,7 @@ class Jet(_Symbol):
 
     def __init__(self, tape: Tape, terms: dict[Monomial, Number]) -> None:
         self.tape, self.terms = tape, terms
-        self.exponent: Jet | None = None  # x, set on e^x
-        self.softplus: Jet | None = None  # x, set on 1 + e^x, whose logarithm has an enclosure of its own
+        self.exponents: tuple[Any, ...] = ()  # x, y, … on e^x + e^y + …, whose logarithm has an enclosure of its own
 
     @override
     def jet(self) -> Jet:
@@ -213,7 +212,8 @@ class Jet(_Symbol):
         for key, value in (other.jet().terms if isinstance(other, _Symbol) else {(): other}).items():
             terms[key] = terms[key] + value if key in terms else value
         found = Jet(self.tape, terms)
-        found.softplus = self.exponent if isinstance(other, int | float) and other == 1 else None
+        if self.exponents:
+            found.exponents = _exponents(self.exponents, other)
         return found
 
     def __mul__(self, other: Any) -> Any:
@@ -265,6 +265,15 @@ _FLOATS: dict[str, Callable[[NDArray], list[NDArray]]] = {
     "sin": lambda x: [np.sin(x), np.cos(x)],
     "cos": lambda x: [np.cos(x), -np.sin(x)],
 }
+
+
+def _exponents(known: tuple[Any, ...], added: Any) -> tuple[Any, ...]:
+    """Return the exponents of a sum of exponentials and of what is added: 0, 1 or such a sum; () for anything else."""
+    if isinstance(added, Jet):
+        return (*known, *added.exponents) if added.exponents else ()
+    if not isinstance(added, int | float) or added not in (0, 1):
+        return ()
+    return (0.0, *known) if added == 1 else known
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
