@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_folder(verify)
     verify.add_argument("--json", action="store_true", help="print a JSON list with one item per row of docs/audit.md")
-    verify.add_argument("--tier", choices=("standard", "thorough"), default="standard")
+    verify.add_argument(
+        "--tier", choices=("standard", "thorough"), default="standard", help="number of cases (default: standard)"
+    )
     verify.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
     verify.set_defaults(run=_verify)
 
@@ -54,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     rates.add_argument("--out", default="out/rates", help="folder for PNG and SVG files (default: out/rates)")
     rates.set_defaults(run=_rates)
 
-    errata = commands.add_parser("errata", help="print what holds as printed, the errata, hypotheses to add, additions")
+    errata = commands.add_parser(
+        "errata", help="print what holds as printed, the errata, the missing hypotheses, and the additions"
+    )
     errata.add_argument("names", nargs="*", metavar="NAME", help='statements, as in "verify" (default: all of them)')
     _add_folder(errata)
     errata.add_argument(

@@ -120,7 +120,7 @@ def readme() -> str:
 
 
 def errata() -> str:
-    """The errata as Markdown, with what running each printed form found."""
+    """The errata as Markdown, with the result of running each printed form."""
     statements = all_statements()
     return errata_markdown(statements, {(s.name, row): v for s in statements for row, v in s.refutations().items()})
 

@@ -4,7 +4,7 @@ For independent affine maps with linear parts A let S(P) = E A^T P A. In every n
 
     (E ‖Tx - Ty‖_P^2)^(1/2) <= rho ‖x - y‖_P,  rho^2 the largest eigenvalue of P^-1 S(P),
 
-so any positive definite P gives a bound, however it was found. Here P = sum_{j<=J} S^j(I) / g^j with g near the
+so any positive definite P gives a bound, whatever its origin. Here P = sum_{j<=J} S^j(I) / g^j with g near the
 spectral radius r of S: its rho^2 tends to r as J grows. One step costs two products of d×d matrices for each map, where
 the exact method of `contraction.certificates.mean_square` factors a matrix of d^2 rows.
 """
@@ -31,7 +31,7 @@ __all__ = ["certify_in_norm", "factor_in_norm", "iterated_norm"]
 
 WORK = 2.0**33  # multiplications that a search may take, a few seconds
 STEPS = 64  # terms of P at most
-FEWEST = 8  # fewer steps are no search
+FEWEST = 8  # fewer steps do not make a search
 
 Parts = Sequence[tuple[float, NDArray]]
 
@@ -99,7 +99,9 @@ def iterated_norm(parts: Parts) -> tuple[WeightedEuclidean, float]:
                 best = space, factor
     if best is None or not best[1] < 1:
         seen = "" if best is None else f"; the least factor of {steps} steps is {best[1] ** 0.5:.6g}"
-        raise NotCertified(f"no norm of contraction in mean square found: E A⊗A has radius about {r:.6g}{seen}")
+        raise NotCertified(
+            f"no norm was found in which the maps contract in mean square: E A⊗A has radius about {r:.6g}{seen}"
+        )
     return best
 
 
@@ -119,7 +121,7 @@ def _parts(family: RandomOperator, d: int) -> Parts:
 def certify_in_norm(
     family: RandomOperator, theta: NDArray, start: NDArray | None, space: Space | None
 ) -> tuple[ErrorBound | None, tuple[str, ...]]:
-    """Contraction in mean square in the norm ``space``, or if it is None in the best ‖.‖_P that is found.
+    """Contraction in mean square in the norm ``space``, or, if that is None, in the best ‖·‖_P of a search.
 
     The bound is on the distance in ``space``, or in the family's metric if it is None.
 

@@ -175,7 +175,7 @@ def no_contraction(
     if k is None:
         return _nothing_stated(family, moment, others[-1:], tried)
     reason = family.why_not_contracting(k) or f"k ≥ 1: k = {k.value:.6g} ({k.source})"
-    return NotCertified(reason + ("; no common norm found" if tried else ""), tuple(others), tried)
+    return NotCertified(reason + ("; no common norm was found" if tried else ""), tuple(others), tried)
 
 
 def _nothing_stated(

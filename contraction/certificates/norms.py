@@ -173,7 +173,7 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str,
         if factor < 1:
             return space, factor, tuple(tried)
     word = expanding_word(mats)
-    reason = "no common norm found"
+    reason = "no common norm was found"
     if word is not None:
         reason = f"no common norm exists: the linear parts' product {word[0]} has spectral radius {word[1]:.6g} ≥ 1"
     raise NotCertified(reason, tried=tuple(tried))
@@ -192,7 +192,7 @@ def certify_common_norm(
     try:
         space, factor, _ = common_norm(parts)
     except NotCertified as failed:
-        reason = () if failed.hypothesis == "no common norm found" else (failed.hypothesis,)
+        reason = () if failed.hypothesis == "no common norm was found" else (failed.hypothesis,)
         return None, (*failed.tried, *reason)
     if moment is not None and moment < 1:
         return None, (f"a common norm with factor {factor:.6g} needs a moment p ≥ 1, got {moment:g}",)

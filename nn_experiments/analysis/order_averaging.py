@@ -238,7 +238,7 @@ def _emulates(found: Ends, curves: Curves) -> Finding:
     all_nearer, none_nearer = np.all(nearer, axis=0), ~np.any(nearer, axis=0)
     measured = (
         "Distance of a step to the mean over all orders, over that of SGD at h, at the recorded iterates: "
-        f"{'; '.join(told)}. 1 is no nearer than without the term."
+        f"{'; '.join(told)}. 1 means: not nearer than without the term."
     )
     verdict = verdict_of(int(all_nearer.sum()), int(none_nearer.sum()), len(curves.seeds))
     return Finding("Emulates the mean over orders", *EMULATES, measured, verdict)

@@ -83,9 +83,9 @@ def tail_diameters(values: ArrayLike) -> NDArray:
 def decay_rate(n: ArrayLike, values: ArrayLike, window: int) -> float:
     """Return r such that tail diameters fall like rⁿ, by least squares through their logarithms.
 
-    1 is no decay (a path that wanders), 0.9 is ten per cent per step. The last window is left out, since the tail of
-    every path shrinks towards its end, and so are tails below 1e-12 of the first one, which are rounding. The result is
-    NaN if fewer than three tails remain or the curve diverges.
+    1 means that they do not decay (a path that wanders), and 0.9 that they decay by ten per cent per step. The last
+    window is left out, since the tail of every path shrinks towards its end, and so are tails below 1e-12 of the first
+    one, which are rounding. The result is NaN if fewer than three tails remain or the curve diverges.
     """
     n, values = _curve(n, values)
     spread = tail_diameters(values)

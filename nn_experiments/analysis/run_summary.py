@@ -60,12 +60,12 @@ def recorded_grid(n: np.ndarray) -> str:
     Examples
     --------
     >>> recorded_grid(np.arange(5)), recorded_grid(np.arange(0, 9, 3)), recorded_grid(2 ** np.arange(8))
-    ('every iterate', 'every 3 iterates', '8 iterates 1 to 64 apart')
+    ('every iterate', 'every 3rd iterate', '8 iterates 1 to 64 apart')
     """
     every = spacing(n)
     if not every:
         return f"{len(n):,} iterates {np.diff(n).min():,} to {np.diff(n).max():,} apart"
-    return "every iterate" if every == 1 else f"every {every:,} iterates"
+    return curve_names.every_iterate(every)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class Circumstances(Value):
         """
         grid, reductions, changes = f"{self.grid} recorded", self.reductions, self.changes
         if distances:
-            grid = f"distances recorded {'' if distances.startswith('every') else 'at '}{distances}"
+            grid = f"distances recorded at {distances}"
             reductions = tuple(text for text in reductions if not text.startswith(self.grid))
             changes = tuple(text for text in changes if " = " in text)
         text = f"N = {self.steps:,}, {grid}, {self.seeds} seed{'s' if self.seeds > 1 else ''}"
@@ -170,8 +170,7 @@ def circumstances(curves: Curves, figure: Figure, *, orders: Sequence[str] | Non
         reductions.append(f"{steps:,} of {figure.steps:,} steps")
     usual = PAPER_EVERY.get(figure.name, 1)
     if every != usual and len(full) <= steps // usual and figure.section != "-":  # else no figure of the paper's
-        in_paper = "every iterate" if usual == 1 else f"every {usual} iterates"
-        reductions.append(f"{recorded_grid(full)} (the paper: {in_paper})")
+        reductions.append(f"{recorded_grid(full)} (the paper: {curve_names.every_iterate(usual)})")
     if len(curves.seeds) < len(figure.seeds):
         reductions.append(f"{len(curves.seeds)} of {len(figure.seeds)} seeds")
     experiment = curves.experiment.get("experiment", {})

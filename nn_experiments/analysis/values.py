@@ -43,14 +43,14 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
     rejected = [row.what for row in rows if row.rejects(level)]
     law = (
         "With i.i.d. batches both orders' iterates n have one law at every n, for any network (the identity behind "
-        "Theorem 2.6): no expectation at a fixed step differs, so this is no measurement of it."
+        "Theorem 2.6): no expectation at a fixed step differs, so this does not measure one."
         if iid
         else "With this sampling rule equality of laws is not proved at every n; the test asks whether they differ."
     )
     measured = f"{pair.other} is lower in {lower} of {pairs} comparisons. {law}" + "".join(map(left_out, rows[:1]))
     test = (
         f"exact sign-flip tests, n = {n} seeds, {len(rows)} of them fixed beforehand (steps × curves), each at level "
-        f"0.05/{len(rows)}, so that any false alarm has chance at most 0.05; smallest p found "
+        f"0.05/{len(rows)}, so that any false alarm has chance at most 0.05; smallest p-value "
         f"{'none' if smallest is None else format(smallest, '.3g')}, smallest possible {2 / 2**n:.3g}. "
     )
     shift = detectable(n, level)
@@ -78,7 +78,7 @@ def best(pair: Pairing) -> Finding:
         summaries = pair.summaries(metric)
         values = [
             [row[k].best if row[k].diverged_at is None else math.nan for row in summaries] for k in (0, 1)
-        ]  # a diverged path's best before it broke is no result of the run
+        ]  # the best of a diverged path before it broke is not a result of the run
         row = compare(f"best {label_of(metric)} by n = {pair.last}", pair.curves.seeds, *values, unit=unit_of(metric))
         rows.append(row)
         middle = [f"{np.median(v):.3g}" if v else "none" for v in (row.reference, row.other)]

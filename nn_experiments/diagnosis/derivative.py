@@ -26,7 +26,7 @@ __all__ = ["BURN", "Tangents", "exponents", "why_no_derivative"]
 
 #: The first part of the path that turns the tangent and is not averaged over.
 BURN = 0.25
-#: Replicates are carried together while their parameters are no more numbers than this.
+#: Replicates are carried together while their parameters are not more than this many numbers.
 TOGETHER = 2**24
 
 
@@ -155,7 +155,7 @@ class Tangents:
             if optimizer.method in ("sgd", "momentum"):  # linear in parameters, memory and gradient together
                 found, vectors = update(self._moving(), slopes), update(self.vectors, turned)
             else:
-                with warnings.catch_warnings():  # torch's own forward mode uses what it has deprecated
+                with warnings.catch_warnings():  # torch's forward mode uses functions that torch has deprecated
                     warnings.simplefilter("ignore", DeprecationWarning)
                     both: Any = jvp(update, (self._moving(), slopes), (self.vectors, turned))
                     found, vectors = both

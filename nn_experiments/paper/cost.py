@@ -187,7 +187,7 @@ def settings_lines(figure: Figure) -> Iterator[str]:
         form = figure.reduced
         fields = ", ".join(f"{name} = {value}" for name, value in form.settings.items())
         yield (
-            f"  run {figure.name} --reduced: N = {form.steps:,}, every {form.every} iterates, seeds "
+            f"  run {figure.name} --reduced: N = {form.steps:,}, {curve_names.every_iterate(form.every)}, seeds "
             f"{', '.join(map(str, form.seeds))}; {fields}"
         )
     for name, note in experiment.notes.items():

@@ -35,6 +35,7 @@ __all__ = [
     "OrderCurve",
     "StepRule",
     "compares_steps",
+    "every_iterate",
     "home",
     "label_of",
     "name_of",
@@ -310,6 +311,20 @@ def rank(name: str) -> tuple[int, str]:
     return (list(KINDS).index(kind) if kind in KINDS else len(KINDS), name)
 
 
+def every_iterate(every: int) -> str:
+    """Return which iterates a grid with a gap of ``every`` has, in words.
+
+    Examples
+    --------
+    >>> every_iterate(1), every_iterate(2), every_iterate(11), every_iterate(1023)
+    ('every iterate', 'every 2nd iterate', 'every 11th iterate', 'every 1,023rd iterate')
+    """
+    if every == 1:
+        return "every iterate"
+    suffix = "th" if every % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(every % 10, "th")
+    return f"every {every:,}{suffix} iterate"
+
+
 def label_of(name: str) -> str:
     """Return the name of a curve as it is written in a legend."""
     kind, *words = name.split("-")
@@ -319,7 +334,7 @@ def label_of(name: str) -> str:
         case Decided(policy=StopWhenSettled(eps=eps)):
             words = [f"{eps:g}"]
         case Decided(policy=ResetIfBetter(metric=metric, every=every)):
-            words = [f"{metric}, looked at every {every}"]
+            words = [f"{metric} of {every_iterate(every)}"]
     return KINDS[kind].label.format(", ".join(words)) if kind in KINDS else name
 
 

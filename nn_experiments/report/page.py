@@ -60,7 +60,7 @@ which costs n²/2 of them backward.</li>
 <p>The paper speaks of every seed: <em>agrees</em> means that all of at least five seeds bear the sentence out,
 <em>disagrees</em> that all contradict it, <em>mixed</em> anything between; with fewer seeds the verdict is a count.
 Five seeds of five agree by chance alone once in 32 times. The sign-flip p-values of the tables below are exact for
-values at a fixed step; for numbers of a whole path they are no test of the order. A value that is not finite is shown
+values at a fixed step; for numbers of a whole path they do not test the order. A value that is not finite is shown
 and never averaged away: its seed is left out of the tests by name, and keeps a claim from being called
 <em>agrees</em>.</p>
 <p>The “training loss at each update” is read in two ways: on a fixed set of training images, and on the newest batch,
@@ -331,7 +331,9 @@ def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] 
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m nn_experiments report", description="One page with all results.")
+    parser = argparse.ArgumentParser(
+        prog="python -m nn_experiments report", description="Write one HTML page with all results."
+    )
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     parser.add_argument("--page", type=Path, help="file to write (default: OUT/report.html)")

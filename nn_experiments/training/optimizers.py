@@ -23,7 +23,7 @@ class Schedule:
     horizon
         Number of steps; None for ``constant``, which has no horizon.
     warmup
-        The factor is multiplied by min(1, t/warmup); 0 is no warmup (default).
+        The factor is multiplied by min(1, t/warmup); 0 means without warmup (default).
     index
         What t is. ``"position"`` (default): the position of the map in the run, counted from 1. Map i then has another
         learning rate in each iterate, and the forward and backward iterates have one law. ``"batch"``: the index i of

@@ -168,7 +168,7 @@ class SelfCheck:
 
     @contextlib.contextmanager
     def _kept_tensors(self) -> Iterator[None]:
-        """Restore tensors that are no parameters or buffers, such as plain attributes, if a step changes them."""
+        """Restore tensors that are not parameters or buffers, such as plain attributes, if a step changes them."""
         registered = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
         tensors = []
         for root in (self.loop.model, self.loop.optimizer, self.loop.loss):

@@ -70,7 +70,7 @@ def entries(statements: Sequence[Statement], section: Section) -> list[tuple[Row
 
 
 def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None = None) -> str:
-    """Return the letter as Markdown; ``refutations`` ((statement, row) -> verdict) adds what running the text found."""
+    """Return the letter as Markdown; ``refutations`` ((statement, row) -> verdict) adds the results of running it."""
     lines = ["# Errata of “Training in reverse”", "", *_OPENING.splitlines(), "", "## What stands", ""]
     lines += [*_STANDS.splitlines(), "", *_counts(statements).splitlines(), ""]
     return escaped(_joined([*lines, *_sections(statements, refutations)]))
@@ -88,7 +88,7 @@ def errata_of(
 def errata_items(
     statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict]
 ) -> list[dict[str, object]]:
-    """Return one dictionary per row: statement, fields, section, and what running the printed text found."""
+    """Return one dictionary per row: statement, fields, section, and the result of running the printed text."""
     items: list[dict[str, object]] = []
     for s in statements:
         for row in s.rows:
@@ -120,7 +120,7 @@ def _sections(statements: Sequence[Statement], refutations: dict[tuple[str, int]
 
 
 def escaped(text: str) -> str:
-    """Formulas kept from being read as Markdown: [V, W](θ) is no link, and no underscore begins emphasis."""
+    """Formulas kept from being read as Markdown: [V, W](θ) is not a link, and an underscore does not begin emphasis."""
     text = re.sub(r"\[(?=[^\[\]]*\]\()", r"\\[", text)
     text = re.sub(r"(?<![\w\u0303])_", r"\\_", text)
     return re.sub(r"(?<=_)\*", r"\\*", text)
@@ -183,7 +183,7 @@ def _command(s: Statement) -> str:
 
 
 def _run(row: Row, s: Statement, refutations: dict[tuple[str, int], Verdict] | None) -> str:
-    """Return what running the printed text found, in words that fit the kind of the verdict; "" where nothing ran."""
+    """Return the result of running the text, in words that fit the kind of the verdict; "" where nothing ran."""
     verdict = (refutations or {}).get((s.name, row.id))
     if verdict is None:
         return ""
@@ -194,9 +194,9 @@ def _run(row: Row, s: Statement, refutations: dict[tuple[str, int], Verdict] | N
         measured, claimed = f"{verdict.measured:.6g}", f"{verdict.claimed:.6g}"
         said = {measured, claimed} <= set(re.findall(r"-?\d[\d.]*(?:e[+-]?\d+)?", verdict.note))
         if verdict.kind == "refuted" and measured != claimed and not said:
-            numbers = f"found {measured}, the printed form gives {claimed}"
+            numbers = f"measured {measured}; the printed form gives {claimed}"
         if verdict.kind == "loose":
-            numbers = f"the printed bound holds: found {measured}, the bound is {claimed}"
+            numbers = f"the printed bound holds: measured {measured}; the bound is {claimed}"
     if numbers and verdict.note:
         return f"- Run: {numbers} ({verdict.note})."
     return f"- Run: {numbers or verdict.note}."

@@ -14,7 +14,7 @@ from nn_experiments.results.curves import Curves
 
 
 def made(metrics: dict[str, np.ndarray], orders: tuple[str, ...] = ("forward", "backward"), **more: Any) -> Curves:
-    """Return curves of metrics (seed, order, iterate), all of them recorded, on iterates 0, 1, … unless given."""
+    """Return curves of metrics (seed, order, iterate), all of them recorded, on iterates 0, 1, … by default."""
     first = next(iter(metrics.values()))
     iterates = more.pop("iterates", np.arange(first.shape[2]))
     recorded = more.pop("recorded", {name: np.ones(v.shape, bool) for name, v in metrics.items()})

@@ -202,7 +202,7 @@ def test_reduced_runs_say_what_is_less(tmp_path: Path):
     about = circumstances(load("fig4", out=tmp_path), catalogue.find("fig4"))
     assert (about.steps, about.every, about.seeds) == (200, 10, 2)
     assert len(about.reductions) == 3
-    for part in ("200 of 1,400 steps", "every 10 iterates", "2 of 5 seeds"):
+    for part in ("200 of 1,400 steps", "every 10th iterate", "2 of 5 seeds"):
         assert part in about.label()
 
 

@@ -173,7 +173,7 @@ def test_values_at_fixed_steps_need_both_orders_and_the_step():
     assert row.measured.startswith("backward is lower in 5 of 10 comparisons. With i.i.d. batches")
     assert [c.what for c in row.comparisons] == ["train loss at n = 10", "train loss at n = 20"]
     assert "each at level 0.05/2" in row.test
-    assert "smallest p found 0.0625, smallest possible 0.0625. Power 0: with 5 seeds" in row.test
+    assert "smallest p-value 0.0625, smallest possible 0.0625. Power 0: with 5 seeds" in row.test
     last = fixed_steps(pair(values, compared_at=(40,)), iid=True)
     assert len(last.comparisons) == 1  # the last step itself is one
     assert fixed_steps(pair(values, compared_at=(41,)), iid=True).verdict == "not measured"

@@ -1,4 +1,4 @@
-"""Numbers of the findings on record, held against plain NumPy on the arrays themselves."""
+"""Numbers of the recorded findings, compared with plain NumPy on the arrays themselves."""
 
 from __future__ import annotations
 

@@ -88,12 +88,14 @@ def test_a_run_is_called_what_it_was():
     assert label(fall, view(steps=41)).endswith("REDUCED: 40 of 41 steps")
     assert label(fall[:1], figure).endswith("1 seed. REDUCED: 1 of 5 seeds")
     tens = label(fall[..., ::10], figure, iterates=n[::10])
-    assert tens == "N = 40, every 10 iterates recorded, 5 seeds. REDUCED: every 10 iterates (the paper: every iterate)"
+    assert (
+        tens == "N = 40, every 10th iterate recorded, 5 seeds. REDUCED: every 10th iterate (the paper: every iterate)"
+    )
     ours = dataclasses.replace(figure, section="-")  # no figure of the paper's
     assert "REDUCED" not in label(fall[..., ::10], ours, iterates=n[::10])
     hundred = dataclasses.replace(catalogue.find("fig11"), metrics=("train_loss",), steps=400, compared_at=())
     assert "REDUCED" not in label(fall[..., ::10], hundred, iterates=10 * n[::10])
-    assert "every 200 iterates (the paper: every 100 iterates)" in label(
+    assert "every 200th iterate (the paper: every 100th iterate)" in label(
         fall[..., ::10], hundred, iterates=20 * n[::10]
     )
 
@@ -124,8 +126,8 @@ def test_a_picture_of_distances_names_their_grid():
         view(steps=50),
     )
     assert "curves on the first 7 train items" in about.label()
-    text = about.label(distances="every 20 iterates")
-    assert text == "N = 40, distances recorded every 20 iterates, 5 seeds. REDUCED: 40 of 50 steps"
+    text = about.label(distances="every 20th iterate")
+    assert text == "N = 40, distances recorded at every 20th iterate, 5 seeds. REDUCED: 40 of 50 steps"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the studies on record say, held against plain NumPy on their arrays."""
+"""Findings of the recorded studies, compared with plain NumPy on their arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Triton kernels that gather and add up columns: right in Triton's interpreter, compiled for cards not at hand."""
+"""The Triton kernels that gather and add up columns: interpreted by Triton, and compiled for absent GPUs."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_divergence_ends_the_curve_and_is_named(curves):
 
 
 def test_a_coarse_grid_of_distances_names_the_iterate_that_diverged(curves):
-    """Diagnostics are every 20 iterates here: the plot still says 50, not 60; and no distance becomes a path's own."""
+    """Diagnostics are every 20th iterate here: the plot still says 50, not 60; and no distance becomes a path's own."""
     fig = figures.draw_settling(curves, catalogue.find("fig4"))
     assert box(fig.axes[2]) == "diverged at n = 50: forward"
     broken = dataclasses.replace(curves, metrics={name: value.copy() for name, value in curves.metrics.items()})
@@ -174,8 +174,8 @@ def test_only_a_figure_of_the_paper_is_compared_with_the_paper(tmp_path):
         entry = dataclasses.replace(catalogue.find(name), steps=60, compared_at=())
         write_synthetic(tmp_path, name, steps=60, every=4, identity=name)
         label = circumstances(load(name, out=tmp_path), entry).label()
-        assert label.startswith("N = 60, every 4 iterates recorded, 5 seeds")
-        assert ("REDUCED: every 4 iterates (the paper: every iterate)" in label) == reduced
+        assert label.startswith("N = 60, every 4th iterate recorded, 5 seeds")
+        assert ("REDUCED: every 4th iterate (the paper: every iterate)" in label) == reduced
         assert ("paper" in label) == reduced
 
 

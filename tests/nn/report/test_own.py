@@ -33,7 +33,7 @@ def test_one_row_per_seed_and_every_curve_by_name(out: Path) -> None:
         "forward",
         "backward",
         "mean of the forward iterates after 3",
-        "backward, reset where better (test_loss, looked at every 3)",
+        "backward, reset where better (test_loss of every 3rd iterate)",
     }
     for axis, seed in zip(drawn.axes, (0, 1), strict=True):
         (line,) = (line for line in axis.lines if line.get_label() == "backward")

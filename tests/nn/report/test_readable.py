@@ -53,7 +53,7 @@ def test_uneven_grids_are_not_called_even(tmp_path):
         figures.draw_figure(uneven, entry)
     )
     even = curves.select(at=[*range(0, 200, 30), 200])  # the last one may be nearer
-    assert "every 30 iterates recorded" in circumstances(even, entry).label()
+    assert "every 30th iterate recorded" in circumstances(even, entry).label()
 
 
 def test_median_and_quantiles_of_one_law_look_different():

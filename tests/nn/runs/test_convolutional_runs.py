@@ -43,7 +43,7 @@ def test_what_a_reduced_run_is(alone: nne.Curves) -> None:
     assert alone.complete("test_accuracy", range(0, 5, 2))
     assert alone.provenance[0]["kernel"] == "channels_last"
     about = circumstances(alone, FIGURES["fig2"])
-    assert "REDUCED: 4 of 2,000 steps; every 2 iterates" in about.label()
+    assert "REDUCED: 4 of 2,000 steps; every 2nd iterate" in about.label()
     assert "model = resnet18-7x7 (not resnet18)" in about.label()
     assert not np.allclose(alone["train_loss"][0, 0], alone["train_loss"][0, 1])
     n, increments = alone.path("parameter_increment", seed=0, order="backward")

@@ -171,11 +171,11 @@ def test_the_numbers_after_run_are_those_that_run(refutations):
 
 @pytest.mark.control
 def test_another_number_is_caught(refutations):
-    line = next(x for x in errata_markdown(all_statements(), refutations).splitlines() if "found 13.95" in x)
+    line = next(x for x in errata_markdown(all_statements(), refutations).splitlines() if "measured 13.95" in x)
     assert same_run(line, line)
     assert not same_run(line.replace("13.95", "999"), line)
     assert not same_run(line.replace("13.95", "13.96"), line)
-    assert not same_run(line.replace("Run: found", "Run: not found"), line)
+    assert not same_run(line.replace("Run: measured", "Run: not measured"), line)
 
 
 @pytest.mark.control
@@ -186,7 +186,7 @@ def test_an_entry_that_is_not_confirmed_says_so():
     assert "NOT CONFIRMED" in page
     loose = Row(1, "here", "LOOSE", quote="Quoted.", beyond="Sharper.")
     page = errata_markdown((_with(s, loose),), {("s", 1): Verdict("s", (1,), "loose", True, 1, 2, note="why")})
-    assert "the printed bound holds: found 1, the bound is 2" in page
+    assert "the printed bound holds: measured 1; the bound is 2" in page
     assert "fails" not in page
 
 
