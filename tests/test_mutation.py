@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation import table, tree
+from tests.mutation import coverage_of_tests, groups, table, tree
 from tests.mutation.mutate import is_program, mutants
-from tests.mutation.run import Outcome, outcome
+from tests.mutation.run import Choice, Outcome, Selection, outcome
 
 ROOT = Path(__file__).parents[1]
 TOY = '''"""A toy."""
@@ -139,17 +139,52 @@ def test_a_machine_that_is_slow_kills_no_mutant(tmp_path, words: list[str], dead
     job = tree.Job(process.pid, reads, tmp_path, lambda test: 1000.0, time.monotonic() + deadline)
     while not job.look():
         time.sleep(0.01)
-    assert outcome(job, 1, 0.0).status == status
+    assert outcome(job, Choice([], 0), 0.0).status == status
+    assert outcome(job, Choice([], 1), 0.0).status == status.replace("survived", "unfinished")
     assert job.stopped == (deadline < 0)
     assert job.hung == ("while True" in words[-1])
     assert job.test == ("tests/test_x.py::test_y" if words[0] == "echo" else "")
     process.returncode = job.returncode  # waited for by the job
 
 
+def test_modules_are_in_one_group_at_most():
+    """What pictures draw, the command lines and a package's own list of names are in none."""
+    found = [
+        file
+        for places in groups.GROUPS.values()
+        for file in {mutant.file for mutant in groups.of_group(ROOT, places)}
+    ]
+    assert len(found) == len(set(found))
+    assert not set(found) & set(groups.LEFT_OUT)
+    assert all((ROOT / file).exists() for file in groups.LEFT_OUT)
+    programs = {
+        str(path.relative_to(ROOT))
+        for name in ("contraction", "nn_experiments")
+        for path in (ROOT / name).rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py", "cli.py", "types.py")
+        and path.parent.name != "plots"
+        and path.parent != ROOT / "nn_experiments" / "report"
+        and mutants(path.read_text(encoding="utf-8"))
+    }
+    assert programs - set(found) == set(groups.LEFT_OUT)
+
+
 def test_only_the_dead_count_as_killed():
     mutant = mutants(TOY, "contraction/laws/toy.py")[0]
-    found = [("laws", mutant, Outcome(status, "", 1, 0.0)) for status in ("killed", "survived", "untested", "stopped")]
-    assert table.counts(found, {}) == [("laws", 4, 0, 1, 3)]
+    statuses = ("killed", "survived", "untested", "stopped", "unfinished")
+    found = [("laws", mutant, Outcome(status, "", 1, 0.0)) for status in statuses]
+    assert table.counts(found, {}) == [("laws", 5, 0, 1, 1, 3)]
+    assert "| laws | 5 | 0 | 1 | 1 | 3 | 20 % |" in table.table(found, {})
+
+
+def test_tests_that_the_budget_has_no_room_for_are_counted(tmp_path):
+    """Three tests of 1, 2 and 4 s run the edited line: with 3 s two of them run, and one is left out."""
+    (mutant, *_) = mutants("def f(x):\n    return x + 1\n", "contraction/laws/toy.py")
+    tests = [coverage_of_tests.Test(f"tests/t.py::{s}", s, {mutant.file: frozenset({2})}) for s in (4.0, 1.0, 2.0)]
+    for most, expected in ((0.5, [1.0]), (2.9, [1.0]), (3.0, [1.0, 2.0]), (7.0, [1.0, 2.0, 4.0])):
+        choice = Selection(tests, tmp_path, most).tests_of(mutant)
+        assert [test.seconds for test in choice.tests] == expected
+        assert choice.left == 3 - len(expected)
 
 
 @pytest.fixture
@@ -208,7 +243,7 @@ def test_a_whole_run(toy: Path, tmp_path: Path):
         ("return x * 7", "return x"),
         ("return x * 7", "return x * 8"),
     }
-    assert "| laws | 10 | 1 | 3 | 6 | 33 % |" in found
+    assert "| laws | 10 | 1 | 3 | 0 | 6 | 33 % |" in found
     assert "-    return x + 3\n+    return x - 3" in found
     assert "if x <= 0" not in found
     assert report().partition("\n")[2] == found.partition("\n")[2]

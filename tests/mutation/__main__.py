@@ -34,7 +34,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--test-seconds",
         type=float,
         default=float("inf"),
-        help="of each mutant's tests run the quickest that take so long together (default: all)",
+        help="of each mutant's tests run the quickest that take so long together; what they do not kill while others "
+        "are left out is listed as not killed within the budget (default: all)",
     )
     parser.add_argument(
         "--patience", type=float, default=60.0, help="seconds of the processor until a test hangs (default: 60)"

@@ -46,6 +46,14 @@ class Chosen:
         self._begins(nodeid)
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The tests that a mutant meets, and how many others run it that its budget has no room for."""
+
+    tests: list[Test]
+    left: int
+
+
 class Selection:
     """The tests that run a mutant.
 
@@ -72,8 +80,8 @@ class Selection:
                     self._by_line[file, line].append(test)
         self._importers = _importers(root)
 
-    def tests_of(self, mutant: Mutant) -> list[Test]:
-        """Return the tests that run the edited statement.
+    def tests_of(self, mutant: Mutant) -> Choice:
+        """Return the tests that run the edited statement, the quickest first.
 
         What runs at import: the tests that run any line of the file, or else of the files that import it. What no test
         is known to run, such as what numba compiles: all of these.
@@ -87,7 +95,8 @@ class Selection:
             found += [t for file in self._importers[mutant.file] for t in self._by_file[file]]
         ordered = sorted({test.name: test for test in found}.values(), key=lambda t: t.seconds)
         total = itertools.accumulate(test.seconds for test in ordered)
-        return [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]
+        room = [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]
+        return Choice(room, len(ordered) - len(room))
 
 
 def _importers(root: Path) -> dict[str, set[str]]:
@@ -123,7 +132,8 @@ def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
 class Outcome:
     """What became of a mutant, by which test, in how long.
 
-    It is "killed", or "survived", or "untested" (no test runs it), or "stopped": its test waited for so long that
+    It is "killed", or "survived" (every test that runs it passes), or "unfinished" (every test that its budget had room
+    for passes, and others run it), or "untested" (no test runs it), or "stopped": its test waited for so long that
     nothing is known. Only "killed" counts as killed.
     """
 
@@ -148,33 +158,32 @@ def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience:
     return start(folder, ["-x", *files], lambda begins: [Chosen(names, known, begins)], seconds_for)
 
 
-def outcome(job: Job, tests: int, seconds: float) -> Outcome:
-    """Return what a finished process says of its mutant.
+def outcome(job: Job, choice: Choice, seconds: float) -> Outcome:
+    """Return what a finished process says of its mutant, which met the tests of a choice.
 
     Killed: a test fails (1), the project cannot be imported (2, 4), pytest itself stumbles over what the project
     gives it (3), a test hangs, or the process dies. A process that was stopped while it waited, or that the system
     ended for want of memory, says nothing: the cause may be the machine.
     """
+    tests = len(choice.tests)
     if job.stopped or job.returncode == -signal.SIGKILL:
         return Outcome("stopped", job.test, tests, seconds)
     if job.hung:
         return Outcome("killed", f"{job.test} (it hung)", tests, seconds)
     if job.returncode in (0, 5):
-        return Outcome("survived", "", tests, seconds)
+        return Outcome("unfinished" if choice.left else "survived", "", tests, seconds)
     return Outcome("killed", job.test or "import", tests, seconds)
 
 
 class _Trial:
     """A mutant in a copy of the project, and its runs of tests one after the other."""
 
-    def __init__(
-        self, mutant: Mutant, folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float
-    ) -> None:
+    def __init__(self, mutant: Mutant, folder: Path, choice: Choice, known: dict[str, Test], patience: float) -> None:
         self.mutant, self.folder, self._known, self._patience = mutant, folder, known, patience
         self._path = folder / mutant.file
         self._text = self._path.read_text(encoding="utf-8")
-        self._waiting = batches(tests, Path(mutant.file).parts[1])
-        self._count, self._begun = len(tests), time.monotonic()
+        self._waiting = batches(choice.tests, Path(mutant.file).parts[1])
+        self._choice, self._begun = choice, time.monotonic()
         self._path.write_text(mutant.apply(self._text), encoding="utf-8")
         self._job = self._next()
 
@@ -185,9 +194,9 @@ class _Trial:
         """Return the outcome once it is known; the copy is as before then."""
         if not self._job.look():
             return None
-        found = outcome(self._job, self._count, round(time.monotonic() - self._begun, 1))
+        found = outcome(self._job, self._choice, round(time.monotonic() - self._begun, 1))
         self._job.forget()
-        if found.status == "survived" and self._waiting:
+        if found.status in ("survived", "unfinished") and self._waiting:
             self._job = self._next()
             return None
         self._path.write_text(self._text, encoding="utf-8")
@@ -235,9 +244,9 @@ def run(
         while running or (waiting and time.monotonic() - begun < limit):
             while waiting and free and time.monotonic() - begun < limit:
                 group, mutant = waiting.pop(0)
-                tests = selection.tests_of(mutant)
-                if tests:
-                    trial = _Trial(mutant, free.pop(), tests, selection.tests, patience)
+                choice = selection.tests_of(mutant)
+                if choice.tests:
+                    trial = _Trial(mutant, free.pop(), choice, selection.tests, patience)
                     running.append((group, trial))
                 else:
                     _note(journal, done, mutant, Outcome("untested", "", 0, 0.0))
@@ -247,7 +256,7 @@ def run(
                     free.append(trial.folder)
                     mutant = trial.mutant
                     _note(journal, done, mutant, found)
-                    say(f"{found.status:<8} {found.seconds:5.0f} s {group}: {mutant.file}:{mutant.line} {mutant.kind}")
+                    say(f"{found.status:<10} {found.seconds:5.0f} s {group}: {mutant.file}:{mutant.line} {mutant.kind}")
             time.sleep(0.02)
     finally:
         for _, trial in running:

@@ -36,16 +36,20 @@ def is_equivalent(mutant: Mutant, known: dict[tuple[str, str, str], str]) -> boo
     return (mutant.file, mutant.before, mutant.after) in known
 
 
-def counts(results: Sequence[Result], known: dict[tuple[str, str, str], str]) -> list[tuple[str, int, int, int, int]]:
-    """Return (group, mutants, equivalent ones, killed, survivors) for each group, then for all.
+def counts(
+    results: Sequence[Result], known: dict[tuple[str, str, str], str]
+) -> list[tuple[str, int, int, int, int, int]]:
+    """Return (group, mutants, equivalent ones, killed, out of budget, survivors) for each group, then for all.
 
-    A mutant that a test kills is not equivalent, whatever the list says of it.
+    A mutant that a test kills is not equivalent, whatever the list says of it. One is out of budget if tests that run it
+    were left out; it counts against the rate as a survivor does.
     """
 
-    def row(name: str, part: Sequence[Result]) -> tuple[str, int, int, int, int]:
+    def row(name: str, part: Sequence[Result]) -> tuple[str, int, int, int, int, int]:
         killed = sum(o.status == "killed" for _, _, o in part)
         same = sum(o.status != "killed" and is_equivalent(m, known) for _, m, o in part)
-        return name, len(part), same, killed, len(part) - same - killed
+        out = sum(o.status == "unfinished" and not is_equivalent(m, known) for _, m, o in part)
+        return name, len(part), same, killed, out, len(part) - same - killed - out
 
     groups = list(dict.fromkeys(group for group, _, _ in results))
     rows = [row(group, [r for r in results if r[0] == group]) for group in groups]
@@ -57,10 +61,13 @@ def counts(results: Sequence[Result], known: dict[tuple[str, str, str], str]) ->
 
 def table(results: Sequence[Result], known: dict[tuple[str, str, str], str]) -> str:
     """Return the table in Markdown; the rate is that of the mutants that are not equivalent."""
-    lines = ["| group | mutants | equivalent | killed | survivors | rate |", "| --- | --: | --: | --: | --: | --: |"]
-    for name, total, same, killed, left in counts(results, known):
+    lines = [
+        "| group | mutants | equivalent | killed | not killed within the budget | survivors | rate |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for name, total, same, killed, out, left in counts(results, known):
         rate = f"{100 * killed / (total - same):.0f} %" if total > same else "–"
-        lines.append(f"| {name} | {total} | {same} | {killed} | {left} | {rate} |")
+        lines.append(f"| {name} | {total} | {same} | {killed} | {out} | {left} | {rate} |")
     return "\n".join(lines)
 
 
@@ -78,6 +85,7 @@ def survivors(results: Iterable[Result], known: dict[tuple[str, str, str], str],
     for group, mutant, found in results:
         if found.status != "killed" and not is_equivalent(mutant, known):
             note = f"{found.tests} tests run it" if found.tests else "no test runs it"
+            note += "; others were left out by the budget" if found.status == "unfinished" else ""
             note += f"; stopped while it waited in {found.by}" if found.status == "stopped" else ""
             diff = difference(mutant, (root / mutant.file).read_text(encoding="utf-8"))
             parts.append(f"{group}, {mutant.kind}, {note}\n\n```diff\n{diff}\n```\n")
