@@ -150,9 +150,7 @@ def test_a_machine_that_is_slow_kills_no_mutant(tmp_path, words: list[str], dead
 def test_modules_are_in_one_group_at_most():
     """What pictures draw, the command lines and a package's own list of names are in none."""
     found = [
-        file
-        for places in groups.GROUPS.values()
-        for file in {mutant.file for mutant in groups.of_group(ROOT, places)}
+        file for places in groups.GROUPS.values() for file in {mutant.file for mutant in groups.of_group(ROOT, places)}
     ]
     assert len(found) == len(set(found))
     assert not set(found) & set(groups.LEFT_OUT)
