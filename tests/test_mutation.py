@@ -13,7 +13,7 @@ import pytest
 
 from tests.mutation import coverage_of_tests, groups, table, tree
 from tests.mutation.mutate import is_program, mutants
-from tests.mutation.run import Choice, Outcome, Selection, outcome
+from tests.mutation.run import READERS, Choice, Outcome, Selection, outcome
 
 ROOT = Path(__file__).parents[1]
 TOY = '''"""A toy."""
@@ -173,6 +173,18 @@ def test_only_the_dead_count_as_killed():
     found = [("laws", mutant, Outcome(status, "", 1, 0.0)) for status in statuses]
     assert table.counts(found, {}) == [("laws", 5, 0, 1, 1, 3)]
     assert "| laws | 5 | 0 | 1 | 1 | 3 | 20 % |" in table.table(found, {})
+
+
+def test_defaults_meet_the_tests_that_read_the_text(tmp_path):
+    """The default of a parameter is no part of a function's body: a test that reads signatures may see its edit."""
+    default, body = mutants("def f(x=5):\n    return x * 3\n", "contraction/laws/toy.py")[0::3]
+    assert (default.in_function, body.in_function) == (False, True)
+    runs = coverage_of_tests.Test("tests/t.py::a", 1.0, {body.file: frozenset({2})})
+    reads = coverage_of_tests.Test(f"{READERS[0]}::b", 2.0, {})
+    assert (ROOT / READERS[0]).exists()
+    selection = Selection([runs, reads], tmp_path)
+    assert selection.tests_of(default).tests == [runs, reads]
+    assert selection.tests_of(body).tests == [runs]
 
 
 def test_tests_that_the_budget_has_no_room_for_are_counted(tmp_path):

@@ -21,6 +21,8 @@ Key = tuple[str, int, int, str]
 #: The tests that a mutant meets first: so many, from so many files.
 QUICKEST = 40
 FEW_FILES = 5
+#: Tests that read the text of the program, which no line that runs tells: edits outside of functions meet them, too.
+READERS = ("tests/test_documented_defaults.py",)
 
 
 class Chosen:
@@ -83,8 +85,8 @@ class Selection:
     def tests_of(self, mutant: Mutant) -> Choice:
         """Return the tests that run the edited statement, the quickest first.
 
-        What runs at import: the tests that run any line of the file, or else of the files that import it. What no test
-        is known to run, such as what numba compiles: all of these.
+        What runs at import: the tests that run any line of the file, or else of the files that import it, and those
+        that read its text. What no test is known to run, such as what numba compiles: all of these.
         """
         first, last = mutant.lines
         found = [t for line in range(first, last + 1) for t in self._by_line[mutant.file, line]]
@@ -93,6 +95,8 @@ class Selection:
             found = list(self._by_file[mutant.file])
         if unseen or not found:
             found += [t for file in self._importers[mutant.file] for t in self._by_file[file]]
+        if not mutant.in_function:
+            found += [t for t in self.tests.values() if t.file in READERS]
         ordered = sorted({test.name: test for test in found}.values(), key=lambda t: t.seconds)
         total = itertools.accumulate(test.seconds for test in ordered)
         room = [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]

@@ -41,8 +41,8 @@ def counts(
 ) -> list[tuple[str, int, int, int, int, int]]:
     """Return (group, mutants, equivalent ones, killed, out of budget, survivors) for each group, then for all.
 
-    A mutant that a test kills is not equivalent, whatever the list says of it. One is out of budget if tests that run it
-    were left out; it counts against the rate as a survivor does.
+    A mutant that a test kills is not equivalent, whatever the list says of it. One is out of budget if tests that run
+    it were left out; it counts against the rate as a survivor does.
     """
 
     def row(name: str, part: Sequence[Result]) -> tuple[str, int, int, int, int, int]:
