@@ -96,6 +96,7 @@ CLAIMS: tuple[Claim, ...] = (
         "In all cases, we can observe a much higher stability for backward SGD over the forward version.",
         _PATH[:1],
         ("fig4", "fig5", "fig6"),
+        ("choices",),
     ),
     Claim(
         "Appendix A.2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nn_experiments.analysis.choices import choice_findings
 from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings
 from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import Finding
@@ -21,6 +22,7 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "optimizers": optimizer_findings,
     "conjectures": conjecture_findings,
     "influence": influence_findings,
+    "choices": choice_findings,
     "quadratics": quadratic_findings,
     "baselines": end_value_findings,
     "order-averaging": order_averaging_study_findings,

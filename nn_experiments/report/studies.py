@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure as Picture
 
+from nn_experiments.analysis.choices import choice_table
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
 from nn_experiments.analysis.end_values import end_value_table
 from nn_experiments.analysis.order_averaging_study import order_averaging_study_table, order_stability_table
 from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
+from nn_experiments.report.choices import draw_choices
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
 from nn_experiments.report.one_law import draw_one_law
 from nn_experiments.report.order_averaging_study import draw_order_averaging_study, draw_order_stability
@@ -29,6 +31,7 @@ STUDY_TITLES = {
     "order-averaging": "the order-averaging regulariser, every learning rate tuned",
     "order-stability": "where the order-averaging regulariser is unstable",
     "influence": "what the backward iterate depends on",
+    "choices": "what the choices change that the paper leaves open",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
     "one-law": ((draw_one_law, "At a fixed n both orders have one law; their paths are of two kinds."),),
@@ -55,6 +58,13 @@ _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
             "top. Right: which regularised paths train, and where the local quadratic model puts the limit.",
         ),
     ),
+    "choices": (
+        (
+            draw_choices,
+            "How many times as variable forward is along its path, a dot a seed, medians marked; right of 1, backward "
+            "is steadier.",
+        ),
+    ),
     "influence": (
         (
             draw_influence,
@@ -70,6 +80,7 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "quadratics": quadratic_table,
     "baselines": end_value_table,
     "order-averaging": order_averaging_study_table,
+    "choices": choice_table,
     "order-stability": order_stability_table,
 }
 

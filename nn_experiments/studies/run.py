@@ -9,6 +9,7 @@ from pathlib import Path
 from nn_experiments.results.studies import Study, study_path
 from nn_experiments.studies import (
     baselines,
+    choices,
     conjectures,
     influence,
     one_law,
@@ -41,6 +42,10 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "order-stability": (
         "where the order-averaging regulariser is unstable (Figure 14's network, 3 seeds): 40 minutes",
         order_stability.run,
+    ),
+    "choices": (
+        "initialisation, sampling, scaling and batch norm's statistics: 18 settings, 5 seeds: 40 minutes",
+        choices.run,
     ),
     "influence": (
         "how much the j-th batch changes the backward iterate: 7 settings, 10 replicates: 4 minutes",

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN", "build"]
 
-KNOWN = ("mlp-LxW", "resnet18[-7x7][-group|-none]", "resnet50[-7x7][-group|-none]", "vgg19[-4096][-group|-none]")
-_HOMES = {"resnet": "nn_experiments.training.models.resnet", "vgg": "nn_experiments.training.models.vgg"}
+KNOWN = (
+    "mlp-LxW",
+    "convnet[-group|-none]",
+    "resnet18[-7x7][-group|-none]",
+    "resnet50[-7x7][-group|-none]",
+    "vgg19[-4096][-group|-none]",
+)
+_HOMES = {name: f"nn_experiments.training.models.{name}" for name in ("convnet", "resnet", "vgg")}
 
 
 def _home(name: str) -> str:
