@@ -55,6 +55,11 @@ class Majorant(Value, ABC):
         """Return the bound for an array of integers n >= 0, of the same shape (replicas in front)."""
 
 
+def _geometric(r: float | Fraction | None) -> str:
+    """Return the formula of Theorem 2.2, with the distance r of another start or without."""
+    return "D kⁿ/(1−k)" if r is None else "(D/(1−k) + r) kⁿ"
+
+
 @dataclass(frozen=True, eq=False)
 class Geometric(Majorant):
     """Theorem 2.2: D kⁿ/(1−k), and (D/(1−k) + r) kⁿ from a start at distance r from the reference point."""
@@ -66,7 +71,7 @@ class Geometric(Majorant):
     @property
     @override
     def formula(self) -> str:
-        return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
+        return _geometric(self.r)
 
     @override
     def bound(self, n: NDArray) -> Numbers:
@@ -250,7 +255,7 @@ class GeometricBalls(Majorant):
     @property
     @override
     def formula(self) -> str:
-        return "D kⁿ/(1−k)" if self.r is None else "(D/(1−k) + r) kⁿ"
+        return _geometric(self.r)
 
     @override
     def bound(self, n: NDArray) -> Numbers:

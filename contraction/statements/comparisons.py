@@ -41,6 +41,13 @@ def _ratio(m: Fraction, c: Fraction) -> float:
     return _float(m / c)
 
 
+def _pairs(measured: Numbers, claimed: Numbers) -> list[tuple[Fraction, Fraction]]:
+    pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
+    if not pairs:
+        raise ValueError("there must be at least one pair of numbers to compare")
+    return pairs
+
+
 def equal(
     statement: str,
     rows: tuple[int, ...],
@@ -58,9 +65,7 @@ def equal(
     ValueError
         If there is nothing to compare, or not every pair has a name.
     """
-    pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
-    if not pairs:
-        raise ValueError("there must be at least one pair of numbers to compare")
+    pairs = _pairs(measured, claimed)
     index = next((i for i, p in enumerate(pairs) if p[0] != p[1]), 0)
     worst, part = pairs[index], "" if parts is None else name_of(parts, index, len(pairs))
     return Verdict(
@@ -93,9 +98,7 @@ def at_most(
     ValueError
         If there is nothing to compare, or not every pair has a name.
     """
-    pairs = list(zip(numbers(measured), numbers(claimed), strict=True))
-    if not pairs:
-        raise ValueError("there must be at least one pair of numbers to compare")
+    pairs = _pairs(measured, claimed)
     index = max(range(len(pairs)), key=lambda i: (pairs[i][0] > pairs[i][1], _ratio(*pairs[i])))
     worst, part = pairs[index], "" if parts is None else name_of(parts, index, len(pairs))
     holds = all(m <= c for m, c in pairs)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from contraction.files import replacing
 from contraction.maps.errors import TrainingInReverseError
 from contraction.values import Value
+from nn_experiments.results.archives import read_archive
 
 __all__ = [
     "KINDS",
@@ -207,12 +207,10 @@ def read_block(path: Path) -> Block:
     BrokenBlock
         If the file is truncated, altered or not a block.
     """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            values = {key.removeprefix("value/"): file[key] for key in file.files if key.startswith("value/")}
-            return Block(file["iterate"], values, json.loads(str(file["meta"])))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BrokenBlock(f"{path} is not a whole block ({error}); delete it and run again") from error
+    advice = "delete it and run again"
+    with read_archive(path, lambda error: BrokenBlock(f"{path} is not a whole block ({error}); {advice}")) as file:
+        values = {key.removeprefix("value/"): file[key] for key in file.files if key.startswith("value/")}
+        return Block(file["iterate"], values, json.loads(str(file["meta"])))
 
 
 def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[Block]:

@@ -17,7 +17,6 @@ results are stored in `Increments` (NumPy, no torch).
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 
 from contraction.files import write_atomically
 from contraction.values import Value
+from nn_experiments.results.archives import read_archive
 
 __all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments", "ratios", "summary"]
 
@@ -95,14 +95,9 @@ def load_increments(path: Path) -> Increments:
     ValueError
         If the file is something else.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            text = json.loads(str(file["about"]))
-            return Increments(
-                starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS}
-            )
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} does not hold increments ({error})") from error
+    with read_archive(path, lambda error: ValueError(f"{path} does not hold increments ({error})")) as file:
+        text = json.loads(str(file["about"]))
+        return Increments(starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS})
 
 
 def ratios(increments: Increments, space: str, start: str) -> np.ndarray:

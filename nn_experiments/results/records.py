@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from nn_experiments.results.archives import read_archive
 from nn_experiments.results.curves import Curves
 
 __all__ = ["check_keeps", "load_record", "missing_after", "record_path", "records_of"]
@@ -66,23 +66,18 @@ def load_record(path: Path) -> Curves:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            metrics = {
-                key.removeprefix("metric/"): file[key].astype(np.float64)
-                for key in file.files
-                if key.startswith("metric/")
-            }
-            recorded = {
-                name: np.unpackbits(file[f"recorded/{name}"], count=value.size).reshape(value.shape).astype(bool)
-                for name, value in metrics.items()
-            }
-            seeds = tuple(int(seed) for seed in file["seeds"])
-            orders = tuple(about["orders"])
-            return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a file of results: {error}") from error
+    with read_archive(path, lambda error: ValueError(f"{path} is not a file of results: {error}")) as file:
+        about = json.loads(str(file["about"]))
+        metrics = {
+            key.removeprefix("metric/"): file[key].astype(np.float64) for key in file.files if key.startswith("metric/")
+        }
+        recorded = {
+            name: np.unpackbits(file[f"recorded/{name}"], count=value.size).reshape(value.shape).astype(bool)
+            for name, value in metrics.items()
+        }
+        seeds = tuple(int(seed) for seed in file["seeds"])
+        orders = tuple(about["orders"])
+        return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
 
 
 def missing_after(there: Curves, new: Curves) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any  # Any: each study has JSON of its own
 import numpy as np
 
 from contraction.files import write_atomically
+from nn_experiments.results.archives import read_archive
 
 __all__ = ["Study", "find_studies", "load_study", "resumed", "study_path"]
 
@@ -53,13 +53,10 @@ def load_study(path: Path) -> Study:
     ValueError
         If the file is something else.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            text = json.loads(str(file["about"]))
-            arrays = {key: file[key] for key in file.files if key != "about"}
-            return Study(text["study"], arrays, text["about"])
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} does not hold the results of a study ({error})") from error
+    with read_archive(path, lambda error: ValueError(f"{path} does not hold the results of a study ({error})")) as file:
+        text = json.loads(str(file["about"]))
+        arrays = {key: file[key] for key in file.files if key != "about"}
+        return Study(text["study"], arrays, text["about"])
 
 
 def study_path(name: str, folder: Path) -> Path:

@@ -8,7 +8,7 @@ is known. Hence θ* = lim T_1 … T_N G^j x = T_1 … T_N p exactly, however slo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -21,9 +21,10 @@ from contraction.maps.operators import Operators
 from contraction.maps.orders import Backward
 from contraction.maps.rounding import gamma, iterate_rounding
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, Words
+from contraction.statements.records import Tier
 from contraction.types import Scalar
 
-__all__ = ["KINDS", "Drawn", "draw", "spread"]
+__all__ = ["KINDS", "Drawn", "cases_of_starts", "draw", "spread"]
 
 #: How F is made: an isometry, smooth, with a dead zone, the identity with every u equal (the worst case), maxima of
 #: coordinates in the sup norm, PageRank steps in l1, prefixes of words in an ultrametric.
@@ -161,3 +162,21 @@ def _prefixes(dim: int, n: int, rng: np.random.Generator) -> Drawn:
     moved = [np.array([int(T(int(theta0[0])))], dtype=object) for T in maps] + [base**length * theta0]
     D = max(Fraction(space.distance(theta0, m).item()) for m in moved)
     return Drawn(Operators.from_maps(maps, space=space), theta0, k, D, zero, other, 1.0, 0)
+
+
+def cases_of_starts(
+    rng: np.random.Generator, tier: Tier, factors: Sequence[float], equality: str, n: int, reaches: Sequence[float]
+) -> Iterator[dict]:
+    """Yield cases of every kind and of equality, for each factor, with starts at the distances ``reaches``."""
+    for k in factors:
+        for kind in (*KINDS, equality):
+            for _ in range(1 if tier == "standard" else 10):
+                yield {
+                    "kind": kind,
+                    "k": k,
+                    "D": float(rng.choice([0.0, 1.0, 1e3])),
+                    "dim": int(rng.integers(1, 51)),
+                    "n": n,
+                    "seed": int(rng.integers(2**31)),
+                    "reach": float(rng.choice(reaches)),
+                }

@@ -16,7 +16,7 @@ import numpy as np
 
 from contraction.maps.spaces import SupNorm
 from contraction.statements import comparisons
-from contraction.statements.cases.random_contractions import KINDS, draw
+from contraction.statements.cases.random_contractions import cases_of_starts, draw
 from contraction.statements.records import Row, Statement, Tier, Verdict
 
 ROWS = (10,)
@@ -53,19 +53,8 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Yield cases: every kind and the case of equality, k over [0, 1), other starts up to 1e6 away."""
-    for k in (0.0, 0.5, 0.99, 1 - 1e-9):
-        for kind in (*KINDS, "opposed"):
-            for _ in range(1 if tier == "standard" else 10):
-                yield {
-                    "kind": kind,
-                    "k": k,
-                    "D": float(rng.choice([0.0, 1.0, 1e3])),
-                    "dim": int(rng.integers(1, 51)),
-                    "n": 20,
-                    "seed": int(rng.integers(2**31)),
-                    "reach": float(rng.choice([0.0, 1.0, 1e6])),
-                }
+    """Return cases: every kind and the case of equality, k over [0, 1), other starts up to 1e6 away."""
+    return cases_of_starts(rng, tier, (0.0, 0.5, 0.99, 1 - 1e-9), "opposed", 20, (0.0, 1.0, 1e6))
 
 
 STATEMENT = Statement(

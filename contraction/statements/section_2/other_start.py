@@ -19,7 +19,7 @@ import numpy as np
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.operators import Operators
 from contraction.statements import comparisons
-from contraction.statements.cases.random_contractions import KINDS, draw, spread
+from contraction.statements.cases.random_contractions import cases_of_starts, draw, spread
 from contraction.statements.records import Row, Statement, Tier, Verdict
 
 ROWS = (16,)
@@ -63,19 +63,8 @@ def check(kind: str, k: float, D: float, dim: int, n: int, seed: int, reach: flo
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Yield cases: every kind and the equality, k over [0, 1), r up to 1e6."""
-    for k in (0.0, 0.5, 0.9, 1 - 2.0**-20):
-        for kind in (*KINDS, "extremal"):
-            for _ in range(1 if tier == "standard" else 10):
-                yield {
-                    "kind": kind,
-                    "k": k,
-                    "D": float(rng.choice([0.0, 1.0, 1e3])),
-                    "dim": int(rng.integers(1, 51)),
-                    "n": 60,
-                    "seed": int(rng.integers(2**31)),
-                    "reach": float(rng.choice([0.5, 5.0, 1e6])),
-                }
+    """Return cases: every kind and the equality, k over [0, 1), r up to 1e6."""
+    return cases_of_starts(rng, tier, (0.0, 0.5, 0.9, 1 - 2.0**-20), "extremal", 60, (0.5, 5.0, 1e6))
 
 
 def check_printed(

@@ -42,7 +42,7 @@ from contraction.statements.cases.error_rates import (
     off,
     statistical,
 )
-from contraction.statements.cases.exact_words import unit_noises
+from contraction.statements.cases.increments import coefficients, increment_cases
 from contraction.statements.cases.log_tails import LOG_TAILS, LogTail
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
 
@@ -104,12 +104,11 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
     Rounding: a word of N maps with points of size at most 2 commits gamma(4N + 8) each, and N of them are added.
     """
     claimed = claimed or scale
-    rows = backward_iterates(unit_noises(QuadraticSGD(h, Cauchy()), N), 0.0, at=[n, N])[:, :, 0]
     rounding = 4 * N * gamma(4 * N + 8)
     return Verdict.tight(
         NAME,
         ROWS,
-        float(np.abs(rows[:, 1] - rows[:, 0]).sum()),
+        float(np.abs(coefficients(QuadraticSGD(h, Cauchy()), n, N)).sum()),
         claimed(h, n, N),
         rounding=rounding,
         part="coefficients",
@@ -190,16 +189,8 @@ def check_noise(
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Yield cases: h on both sides of 1, 200,000 paths.
-
-    |1-h| at least 0.3, so that θ_N - θ_n keeps ten digits.
-    """
-    for away in (0.3, 0.7, *rng.uniform(0.3, 0.8, 2 if tier == "standard" else 40)):
-        n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))
-        h = float(1 + away * rng.choice([-1, 1]))
-        case = {"h": h, "n": n, "N": n + int(rng.integers(1, 12)), "seed": seed}
-        yield case | {"replicas": 200_000}
-        yield case | {"replicas": 0}
+    """Yield cases of increments with 200,000 paths, then one case for each of the seven noises."""
+    yield from increment_cases(rng, tier, 0.8, 200_000)
     for noise, tail in LOG_TAILS.items():
         h = float(1 + rng.uniform(0.4, 0.6) * rng.choice([-1, 1]))
         N = maps_for(tail)

@@ -34,7 +34,7 @@ from contraction.statements.cases.error_rates import (
     off,
     statistical,
 )
-from contraction.statements.cases.exact_words import unit_noises
+from contraction.statements.cases.increments import coefficients, increment_cases
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
 
 NAME, ROWS = "unbounded_noise", (51,)
@@ -90,13 +90,12 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
     the quotients are at most 2 and N of them are squared and added.
     """
     claimed = claimed or stationary_sd
-    rows = backward_iterates(unit_noises(QuadraticSGD(h, Gaussian()), N), 0.0, at=[n, N])[:, :, 0]
-    coefficients = (rows[:, 1] - rows[:, 0]) / (1 - h) ** n
+    scaled = coefficients(QuadraticSGD(h, Gaussian()), n, N) / (1 - h) ** n
     rounding = 8 * N * gamma(4 * N + 8) / abs(1 - h) ** n
     return Verdict.tight(
         NAME,
         ROWS,
-        float(np.sum(coefficients**2)),
+        float(np.sum(scaled**2)),
         claimed(h, N - n) ** 2,
         rounding=rounding,
         part="coefficients",
@@ -106,16 +105,8 @@ def check_coefficients(h: float, n: int, N: int, claimed: Claim | None = None) -
 
 
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
-    """Yield cases: h on both sides of 1, 120,000 paths.
-
-    |1-h| at least 0.3, so that θ_N - θ_n keeps ten digits.
-    """
-    for away in (0.3, 0.7, *rng.uniform(0.3, 0.9, 2 if tier == "standard" else 40)):
-        n, seed = int(rng.integers(0, 9)), int(rng.integers(2**31))
-        h = float(1 + away * rng.choice([-1, 1]))
-        case = {"h": h, "n": n, "N": n + int(rng.integers(1, 12)), "seed": seed}
-        yield case | {"replicas": 120_000}
-        yield case | {"replicas": 0}
+    """Return cases of increments with 120,000 paths."""
+    return increment_cases(rng, tier, 0.9, 120_000)
 
 
 def _with(wrong: Claim, replicas: int = 120_000):

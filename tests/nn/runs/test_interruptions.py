@@ -49,6 +49,14 @@ def blocks(out: Path) -> int:
     return len([path for path in out.rglob("*.npz") if not path.name.startswith(".")])
 
 
+def interrupt(started: subprocess.Popen, out: Path) -> str:
+    """Send SIGINT once two blocks are on disk, wait for the end, and return what went to stderr."""
+    while started.poll() is None and blocks(out) < 2:
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    return started.communicate(timeout=60)[1]
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> nne.Curves:
     """The command that others interrupt, left alone."""
@@ -90,10 +98,7 @@ def test_interrupting_says_so_and_keeps_what_is_done(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while started.poll() is None and blocks(tmp_path) < 2:
-        time.sleep(0.01)
-    started.send_signal(signal.SIGINT)
-    _, errors = started.communicate(timeout=60)
+    errors = interrupt(started, tmp_path)
     assert started.returncode == 130
     assert "goes on from here" in errors
     assert blocks(tmp_path) >= 2

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from nn_experiments.paper.cost import figure_seconds, span  # noqa: E402
 from nn_experiments.results.run_folders import describe_runs  # noqa: E402
 from nn_experiments.runs.request import Prices, Request, cut, missing_iterates, path_cost, total_cost  # noqa: E402
 from tests.nn.runs.small_network import MSE, Small, X, Y  # noqa: E402
-from tests.nn.runs.test_interruptions import blocks, environment  # noqa: E402
+from tests.nn.runs.test_interruptions import blocks, environment, interrupt  # noqa: E402
 
 
 def closing_over(model: torch.nn.Module):
@@ -121,10 +120,7 @@ def test_ctrl_c_ends_a_script_with_one_line(tmp_path: Path, workers: str) -> Non
         stderr=subprocess.PIPE,
         text=True,
     )
-    while started.poll() is None and blocks(tmp_path) < 2:
-        time.sleep(0.01)
-    started.send_signal(signal.SIGINT)
-    _, errors = started.communicate(timeout=60)
+    errors = interrupt(started, tmp_path)
     assert started.returncode in (-signal.SIGINT, 130)
     assert "Traceback" not in errors
     last = errors.strip().splitlines()[-1]
