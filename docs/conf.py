@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "mathml",
     "plain_docstrings",
+    "play",
     "registry",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

@@ -39,7 +39,7 @@ THEORY_ALLOWED = {
     "expansions": {"maps"},
     "statements": {"maps", "families", "certificates", "limits", "laws", "expansions", "exponents"},
     "plots": {"maps", "families", "certificates", "limits", "laws", "expansions", "exponents"},
-    "report": {"statements", "plots"},
+    "report": {"statements", "plots", "maps", "families"},
 }
 #: What of the theory the networks' packages may use; the others only what is in `SHARED`.
 THEORY = {

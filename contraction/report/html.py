@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from contraction.files import check_writable_folder, write_text
 from contraction.report.formulas import text_html
+from contraction.report.play import play_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -198,6 +199,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
         Section("how", "How to read this page", _HOW),
         Section("statements", "Every statement", table_html(header, rows, typeset=("statement", "hypotheses"))),
         Section("plots", "Forward iterates wander, backward iterates settle, and where they do not", pictures),
+        Section("play", "A page to play with", play_html()),
         Section("errata", "Errata", errata),
     ], holds
 
