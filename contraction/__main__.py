@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     errata.set_defaults(run=_errata)
 
     report = commands.add_parser("report", help="write one self-contained HTML page")
+    _add_folder(report)
     report.add_argument("--out", default="out", help="folder for report.html (default: out)")
     report.add_argument("--page", help="file to write (default: OUT/report.html)")
     report.add_argument("--seed", type=_seed, default=0, help="seed of the cases (default: 0)")
@@ -205,7 +206,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
     if Path(arguments.out).suffix == ".html":
         raise ValueError(f"--out is a folder, got {arguments.out}; name the file with --page")
-    path, holds = theory_report(arguments.page or Path(arguments.out) / "report.html", seed=arguments.seed)
+    page = arguments.page or Path(arguments.out) / "report.html"
+    path, holds = theory_report(page, arguments.seed, arguments.folder)
     print(path)
     return 0 if holds else 1
 

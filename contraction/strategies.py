@@ -7,11 +7,13 @@ Hypothesis; matrices and data come from a drawn seed, so that a failing example 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -37,6 +39,7 @@ __all__ = [
     "finite_families",
     "index_laws",
     "learning_rates",
+    "load_profile",
     "matrices_of_norm",
     "noises",
     "orders",
@@ -45,8 +48,49 @@ __all__ = [
     "symmetric_positive_definite",
 ]
 
+#: name of a profile of Hypothesis -> its settings
+_PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"max_examples": 40},
+    "ci": {"max_examples": 40, "derandomize": True},
+    "thorough": {"max_examples": 2000, "print_blob": True},
+}
 SEEDS = st.integers(0, 2**32 - 1)
 DIMENSIONS = st.one_of(st.integers(1, 5), st.sampled_from([1, 2, 10, 50]), st.integers(1, 50))
+
+
+def load_profile(name: str | None = None) -> str:
+    """Register the profiles of this project with Hypothesis, and load one.
+
+    "default" tries 40 examples, "ci" the same 40 in every run, and "thorough" 2000 at random; none has a deadline.
+
+    Parameters
+    ----------
+    name
+        Name of the profile (default: the environment variable HYPOTHESIS_PROFILE; without it "ci" where the variable CI
+        is set, otherwise "default").
+
+    Returns
+    -------
+    str
+        The name of the profile that was loaded.
+
+    Raises
+    ------
+    ValueError
+        If there is no such profile.
+
+    Examples
+    --------
+    >>> load_profile() in ("default", "ci", "thorough")
+    True
+    """
+    chosen = name or os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default")
+    if chosen not in _PROFILES:
+        raise ValueError(f"there is no profile {chosen!r} of Hypothesis. Known: {', '.join(_PROFILES)}")
+    for known, given in _PROFILES.items():
+        settings.register_profile(known, **given, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile(chosen)
+    return chosen
 
 
 def contraction_factors(*, near_one: bool = True) -> st.SearchStrategy[float]:

@@ -27,6 +27,7 @@ __all__ = [
     "Section",
     "compose",
     "figure_html",
+    "folder_sections",
     "image_html",
     "markdown_html",
     "table_html",
@@ -168,14 +169,10 @@ def _about(statement: Statement, verdict: Verdict) -> str:
     return "printed: " + " | ".join(quotes) if quotes else statement.claim
 
 
-def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
-    """The theory's sections (table, plots, errata), and whether every statement holds."""
-    from contraction.plots import PLOTS, draw
-    from contraction.statements import all_statements
-    from contraction.statements.render.errata import errata_markdown
+def _table(statements: Sequence[Statement], seed: int) -> tuple[Section, bool]:
+    """The section with one row for each verdict, and whether every statement holds."""
     from contraction.statements.render.table import ratio_text, verdict_text
 
-    statements = all_statements()
     results = {s.name: list(s.run(seed)) for s in statements}
     rows = [
         (
@@ -190,31 +187,72 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
         for s in statements
         for v in results[s.name]
     ]
-    holds = all(v.holds for found in results.values() for v in found)
     header = ("paper", "statement", "kind", "checks", "worst ratio", "verdict", "hypotheses")
-    refutations = {(s.name, row): v for s in statements for row, v in s.refutations(seed).items()}
-    errata = markdown_html(errata_markdown(statements, refutations).split("\n", 1)[1])
+    table = table_html(header, rows, typeset=("statement", "hypotheses"))
+    return Section("statements", "Every statement", table), all(v.holds for found in results.values() for v in found)
+
+
+def _refutations(statements: Sequence[Statement], seed: int) -> dict[tuple[str, int], Verdict]:
+    return {(s.name, row): v for s in statements for row, v in s.refutations(seed).items()}
+
+
+def _errata(text: str) -> Section:
+    """The errata, whose title is that of the section."""
+    return Section("errata", "Errata", markdown_html(text.split("\n", 1)[1]))
+
+
+def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
+    """The theory's sections (table, plots, the page to play with, errata), and whether every statement holds."""
+    from contraction.plots import PLOTS, draw
+    from contraction.statements import all_statements
+    from contraction.statements.render.errata import errata_markdown
+
+    statements = all_statements()
+    table, holds = _table(statements, seed)
     pictures = "".join(figure_html(draw(name), caption, alt=name) for name, (_, _, caption) in PLOTS.items())
     return [
-        Section("how", "How to read this page", _HOW),
-        Section("statements", "Every statement", table_html(header, rows, typeset=("statement", "hypotheses"))),
+        Section("how", "How to read this page", _ORDERS + _KINDS),
+        table,
         Section("plots", "Forward iterates wander, backward iterates settle, and where they do not", pictures),
         Section("play", "A page to play with", play_html()),
-        Section("errata", "Errata", errata),
+        _errata(errata_markdown(statements, _refutations(statements, seed))),
     ], holds
 
 
-def theory_report(path: str | Path, seed: int = 0) -> tuple[Path, bool]:
-    """Write the theory's page; return its path and whether every statement holds."""
+def folder_sections(folder: str, seed: int = 0) -> tuple[list[Section], bool]:
+    """The sections for the statements of a user's folder (table, errata), and whether every one holds.
+
+    A wrong claim of ``controls=`` that its check does not detect counts as a failure, as in ``verify``.
+    """
+    from contraction.statements import statements_from
+    from contraction.statements.render.errata import errata_of
+
+    statements = statements_from(folder)
+    table, holds = _table(statements, seed)
+    undetected = [f"{s.name}: {wrong}" for s in statements for wrong in s.undetected(seed)]
+    notes = [f"<p>The check holds with the wrong claim “{html.escape(wrong)}”.</p>" for wrong in undetected]
+    table = Section(table.anchor, table.title, "".join([*notes, table.body]))
+    errata = _errata(errata_of(statements, _refutations(statements, seed), folder))
+    how = "<p>Each row of the table below is one statement, checked on cases drawn from a seed.</p>"
+    return [Section("how", "How to read this page", how + _KINDS), table, errata], holds and not undetected
+
+
+def theory_report(path: str | Path, seed: int = 0, folder: str | None = None) -> tuple[Path, bool]:
+    """Write the theory's page, or that of a folder of statements; return its path and whether every statement holds."""
     check_writable_folder(Path(path).parent)
-    sections, holds = theory_sections(seed)
-    return write_text(path, compose(sections)), holds
+    if folder is None:
+        sections, holds = theory_sections(seed)
+        return write_text(path, compose(sections)), holds
+    sections, holds = folder_sections(folder, seed)
+    return write_text(path, compose(sections, f"The statements of {folder}, checked")), holds
 
 
-_HOW = """
+_ORDERS = """
 <p>The paper applies the random maps of a stochastic optimizer in two orders: the usual <em>forward</em> one,
 T<sub>n</sub>…T<sub>1</sub>θ, and the <em>backward</em> one, T<sub>1</sub>…T<sub>n</sub>θ. Each row of the table below
 is one statement, checked on randomly generated cases.</p>
+"""
+_KINDS = """
 <ul><li><strong>exact</strong>: two exact objects are equal (rational arithmetic).</li>
 <li><strong>tight</strong>: measured and claimed numbers agree from both sides within a derived rounding bound.</li>
 <li><strong>upper</strong>: the measured number is at most the claimed one; the worst ratio is shown.</li>

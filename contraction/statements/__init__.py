@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from contraction.statements.folder import statements_from
-from contraction.statements.records import Row, Statement, Verdict, combine
+from contraction.statements.records import Control, Row, Statement, Verdict, combine
 
-__all__ = ["Row", "Statement", "Verdict", "all_statements", "combine", "find", "statements_from"]
+__all__ = ["Control", "Row", "Statement", "Verdict", "all_statements", "combine", "find", "statements_from"]
 
 
 @cache

@@ -42,6 +42,33 @@ def test_the_bias_of_constant_step_sgd_and_its_wrong_form(capsys: pytest.Capture
     assert "Dherin" not in letter
 
 
+def test_the_report_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    assert main(["report", "--from", str(EXAMPLE), "--page", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert "refuted, as expected" in text
+    assert "4 in place of 2." in text
+    assert f"verify --from {EXAMPLE} constant_step_bias" in text
+    assert "The paper applies the random maps" not in text
+    assert "http" not in text
+    write(tmp_path, "power", 1, factor=3.25)
+    assert main(["report", "--from", str(tmp_path), "--page", str(page)]) == 1
+    assert '<td class="FAIL">FAIL</td>' in page.read_text(encoding="utf-8")
+    assert main(["report", "--from", str(tmp_path / "missing"), "--page", str(page)]) == 2
+
+
+@pytest.mark.control
+def test_a_report_says_which_wrong_claim_its_check_does_not_detect(tmp_path: Path) -> None:
+    write(tmp_path, "power", 1)
+    text = (tmp_path / "power.py").read_text().replace("import Row", "import Control, Row")
+    control = """controls=(Control("2 < 2", lambda seed: check(1)),),\n)"""
+    (tmp_path / "power.py").write_text(text.rstrip().removesuffix(")") + control)
+    page = tmp_path / "page.html"
+    assert main(["report", "--from", str(tmp_path), "--page", str(page)]) == 1
+    assert "The check holds with the wrong claim “power: 2 &lt; 2”." in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.control
 def test_a_wrong_coefficient_in_the_claim_fails() -> None:
     (statement,) = statements_from(EXAMPLE)
