@@ -51,6 +51,13 @@ def _ratio(row: Comparison) -> str:
     return spread(np.array(row.reference) / np.array(row.other)) if row.seeds else "diverges"
 
 
+def _finite(values: NDArray) -> str:
+    """Return median and range of the values that are finite, and how many are not."""
+    finite = values[np.isfinite(values)]
+    lost = f"{len(values) - len(finite)} of {len(values)} diverge" if len(finite) < len(values) else ""
+    return "; ".join(text for text in (spread(finite.tolist()) if len(finite) else "", lost) if text)
+
+
 def choice_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Return the header and a row a setting: test losses at the end, and how much steadier backward is."""
     header = ("setting", "n", "test loss, forward", "test loss, backward", "forward over backward", "lower on")
@@ -61,7 +68,7 @@ def choice_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
             if np.isnan(study["paths"][k, ..., metric]).all() and metric == RECOMPUTED:
                 continue
             row = _compared(study, k, metric)
-            ends = (spread(values[np.isfinite(values)].tolist()) for values in last)
+            ends = (_finite(values) for values in last)
             count = f"{row.larger} of {study.about['seeds']}"
             rows.append((setting["name"] + more, str(setting["steps"]), *ends, _ratio(row), count))
     return header, rows

@@ -29,6 +29,8 @@ def draw_choices(study: Study) -> Picture:
             axis.plot(ratio, np.full(len(ratio), y), "o", ms=3.5, color=BACKWARD, alpha=0.6)
             if len(ratio):
                 axis.plot(np.median(ratio), y, "|", ms=11, mew=1.6, color=CLAIM)
+            else:
+                axis.annotate("diverges", (1, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
         axis.axvline(1, color=CLAIM, lw=0.6)
         axis.set_yticks(range(len(rows)), [name for name, _ in rows])
         axis.invert_yaxis()

@@ -83,6 +83,13 @@ def test_verdicts_on_paths_that_are_known() -> None:
     assert len(rows) == 4
     assert all(len(row) == len(header) for row in rows)
     assert [row[-1] for row in rows] == ["5 of 5", "0 of 5", "0 of 5", "4 of 5"]
+    assert rows[3][2].endswith("; 1 of 5 diverge")
+    lost = known()
+    lost.arrays["paths"][2, ..., -1, :2] = np.nan  # every path of c
+    assert choice_table(lost)[1][-1][2:] == ("5 of 5 diverge", "5 of 5 diverge", "diverges", "0 of 5")
+    assert choice_findings(lost)[-1].verdict == "undecided"
+    (axis,) = draw_choices(lost).axes
+    assert [text.get_text() for text in axis.texts] == ["diverges"]
 
 
 def test_the_picture_has_a_row_for_each_setting() -> None:
