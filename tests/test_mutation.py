@@ -13,7 +13,7 @@ import pytest
 
 from tests.mutation import coverage_of_tests, groups, table, tree
 from tests.mutation.mutate import is_program, mutants
-from tests.mutation.run import READERS, Choice, Outcome, Selection, outcome
+from tests.mutation.run import FEW_FILES, QUICKEST, READERS, Choice, Outcome, Selection, batches, outcome
 
 ROOT = Path(__file__).parents[1]
 TOY = '''"""A toy."""
@@ -148,23 +148,20 @@ def test_a_machine_that_is_slow_kills_no_mutant(tmp_path, words: list[str], dead
 
 
 def test_modules_are_in_one_group_at_most():
-    """What pictures draw, the command lines and a package's own list of names are in none."""
-    found = [
-        file for places in groups.GROUPS.values() for file in {mutant.file for mutant in groups.of_group(ROOT, places)}
-    ]
+    """What draws pictures, the command lines, types and what packages export are in none."""
+    found = [path for places in groups.GROUPS.values() for path in groups.files_of(ROOT, places)]
     assert len(found) == len(set(found))
-    assert not set(found) & set(groups.LEFT_OUT)
-    assert all((ROOT / file).exists() for file in groups.LEFT_OUT)
+    assert all(path.exists() for path in found)
+    left_out = {ROOT / file for file in groups.LEFT_OUT}
+    assert all(path.exists() for path in left_out)
+    names = ("__init__.py", "__main__.py", "cli.py", "types.py")
     programs = {
-        str(path.relative_to(ROOT))
-        for name in ("contraction", "nn_experiments")
-        for path in (ROOT / name).rglob("*.py")
-        if path.name not in ("__init__.py", "__main__.py", "cli.py", "types.py")
-        and path.parent.name != "plots"
-        and path.parent != ROOT / "nn_experiments" / "report"
-        and mutants(path.read_text(encoding="utf-8"))
+        path
+        for package in ("contraction", "nn_experiments")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name not in names and path.parent not in (ROOT / "contraction/plots", ROOT / "nn_experiments/report")
     }
-    assert programs - set(found) == set(groups.LEFT_OUT)
+    assert programs - set(found) == left_out
 
 
 def test_only_the_dead_count_as_killed():
@@ -173,6 +170,24 @@ def test_only_the_dead_count_as_killed():
     found = [("laws", mutant, Outcome(status, "", 1, 0.0)) for status in statuses]
     assert table.counts(found, {}) == [("laws", 5, 0, 1, 1, 3)]
     assert "| laws | 5 | 0 | 1 | 1 | 3 | 20 % |" in table.table(found, {})
+
+
+def test_tests_about_the_edited_file_come_first(tmp_path):
+    """Three tests of one second and one of two run the line; the share of their lines in the file decides."""
+    mutant = mutants("def f(x):\n    return x + 1\n", "contraction/laws/toy.py")[0]
+    here, other = {mutant.file: frozenset({1, 2})}, {"contraction/laws/other.py": frozenset(range(98))}
+    near = coverage_of_tests.Test("tests/a.py::near", 1.0, here)
+    far = coverage_of_tests.Test("tests/b.py::far", 1.0, here | other)
+    slow = coverage_of_tests.Test("tests/c.py::slow", 2.0, here)
+    selection = Selection([far, slow, near], tmp_path)
+    assert selection.tests_of(mutant).tests == [near, slow, far]
+    assert batches(selection.tests_of(mutant).tests) == [[near, slow, far]]
+    many = [coverage_of_tests.Test(f"tests/{k % 7}.py::{k}", 1.0, here) for k in range(90)]
+    first, rest = batches(many)
+    assert [test.file for test in first[:5]] == [f"tests/{k}.py" for k in range(5)]
+    assert len(first) == QUICKEST
+    assert {test.file for test in first} == {f"tests/{k}.py" for k in range(FEW_FILES)}
+    assert sorted(first + rest, key=lambda t: t.name) == sorted(many, key=lambda t: t.name)
 
 
 def test_defaults_meet_the_tests_that_read_the_text(tmp_path):

@@ -34,8 +34,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--test-seconds",
         type=float,
         default=float("inf"),
-        help="of each mutant's tests run the quickest that take so long together; what they do not kill while others "
-        "are left out is listed as not killed within the budget (default: all)",
+        help="of each mutant's tests run the first that take so long together, those about the edited file before "
+        "others; what they do not kill is listed as not killed within the budget (default: all)",
     )
     parser.add_argument(
         "--patience", type=float, default=60.0, help="seconds of the processor until a test hangs (default: 60)"
@@ -80,7 +80,7 @@ def main(given: list[str] | None = None) -> int:
     selection = run.Selection(tests, folders[0], asked.test_seconds)
     results = run.run(sampled, selection, folders, journal, asked.limit_seconds, asked.patience)
     known = table.equivalents(asked.equivalent)
-    limit = "" if asked.test_seconds == float("inf") else f", the quickest {asked.test_seconds:g} s of them"
+    limit = "" if asked.test_seconds == float("inf") else f", the first {asked.test_seconds:g} s of them"
     if asked.tests:
         limit += f", those below {', '.join(asked.tests)} alone"
     report = (

@@ -33,12 +33,17 @@ GROUPS = {
 LEFT_OUT = ("nn_experiments/diagnosis/picture.py", "nn_experiments/orders/command.py")
 
 
-def of_group(root: Path, places: Sequence[str]) -> list[Mutant]:
-    """Return every mutant of some modules, and of those below some folders, of a copy of the project."""
+def files_of(root: Path, places: Sequence[str]) -> list[Path]:
+    """Return some modules, and those below some folders, of a copy of the project."""
     named = [root / place for place in places]
     files = sorted(file for place in named for file in (place.rglob("*.py") if place.is_dir() else [place]))
-    kept = [path for path in files if str(path.relative_to(root)) not in LEFT_OUT]
-    return [m for path in kept for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
+    return [path for path in files if str(path.relative_to(root)) not in LEFT_OUT]
+
+
+def of_group(root: Path, places: Sequence[str]) -> list[Mutant]:
+    """Return every mutant of some modules, and of those below some folders, of a copy of the project."""
+    files = files_of(root, places)
+    return [m for path in files for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
 
 
 def sample(root: Path, group: str, count: int, seed: int) -> list[Mutant]:

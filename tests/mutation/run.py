@@ -66,7 +66,7 @@ class Selection:
     root : Path
         A copy of the project, to see which module imports which.
     most : float, optional
-        Of each mutant's tests the quickest that take so many seconds together (default: all).
+        Of each mutant's tests the first that take so many seconds together (default: all).
     """
 
     def __init__(self, tests: Iterable[Test], root: Path, most: float = float("inf")):
@@ -81,9 +81,13 @@ class Selection:
                 for line in lines:
                     self._by_line[file, line].append(test)
         self._importers = _importers(root)
+        self._size = {test.name: 1 + sum(map(len, test.lines.values())) for test in self.tests.values()}
 
     def tests_of(self, mutant: Mutant) -> Choice:
-        """Return the tests that run the edited statement, the quickest first.
+        """Return the tests that run the edited statement, those that cost least for what they look at first.
+
+        A test that runs few lines beside those of the edited file is about that file: its seconds count less, in
+        proportion to the share of its lines that are there.
 
         What runs at import: the tests that run any line of the file, or else of the files that import it, and those
         that read its text. What no test is known to run, such as what numba compiles: all of these.
@@ -97,10 +101,14 @@ class Selection:
             found += [t for file in self._importers[mutant.file] for t in self._by_file[file]]
         if not mutant.in_function:
             found += [t for t in self.tests.values() if t.file in READERS]
-        ordered = sorted({test.name: test for test in found}.values(), key=lambda t: t.seconds)
+        ordered = sorted({test.name: test for test in found}.values(), key=lambda t: self._price(t, mutant.file))
         total = itertools.accumulate(test.seconds for test in ordered)
         room = [test for test, seconds in zip(ordered, total, strict=True) if seconds <= self._most] or ordered[:1]
         return Choice(room, len(ordered) - len(room))
+
+    def _price(self, test: Test, file: str) -> tuple[bool, float]:
+        here = len(test.lines.get(file, ()))
+        return here == 0, test.seconds * self._size[test.name] / max(here, 1)
 
 
 def _importers(root: Path) -> dict[str, set[str]]:
@@ -116,19 +124,15 @@ def _importers(root: Path) -> dict[str, set[str]]:
     return found
 
 
-def batches(tests: Iterable[Test], package: str) -> list[list[Test]]:
-    """Return the tests in two runs: the quickest of a few files first, and all others.
+def batches(tests: Sequence[Test]) -> list[list[Test]]:
+    """Return the tests in two runs: the first ones, of a few files, and all others file by file.
 
-    Most mutants are killed by the first, which collects few files. Files below a folder of the package's name come
-    first, then the quickest.
+    Most mutants are killed by the first run, which collects few files.
     """
-    by_file: dict[str, list[Test]] = defaultdict(list)
-    for test in sorted(tests, key=lambda t: t.seconds):
-        by_file[test.file].append(test)
-    files = sorted(by_file, key=lambda f: (f"/{package}/" not in f, sum(t.seconds for t in by_file[f]), f))
-    first = sorted((t for file in files[:FEW_FILES] for t in by_file[file]), key=lambda t: t.seconds)[:QUICKEST]
+    files = list(dict.fromkeys(test.file for test in tests))
+    first = [test for test in tests if test.file in files[:FEW_FILES]][:QUICKEST]
     chosen = {test.name for test in first}
-    rest = [test for file in files for test in by_file[file] if test.name not in chosen]
+    rest = [test for file in files for test in tests if test.file == file and test.name not in chosen]
     return [part for part in (first, rest) if part]
 
 
@@ -186,7 +190,7 @@ class _Trial:
         self.mutant, self.folder, self._known, self._patience = mutant, folder, known, patience
         self._path = folder / mutant.file
         self._text = self._path.read_text(encoding="utf-8")
-        self._waiting = batches(choice.tests, Path(mutant.file).parts[1])
+        self._waiting = batches(choice.tests)
         self._choice, self._begun = choice, time.monotonic()
         self._path.write_text(mutant.apply(self._text), encoding="utf-8")
         self._job = self._next()
