@@ -211,7 +211,7 @@ def steps(k: float, C: float, eps: float) -> int:
         return 0
     if k == 0:
         return 1
-    n = max(0, math.floor(math.log(C / eps) / -math.log(k)) - 1)
+    n = max(0, math.floor((math.log(C) - math.log(eps)) / -math.log(k)) - 1)
     while _scaled_power(float(C), float(k), np.asarray(n)) > eps:
         n += 1
     return n
