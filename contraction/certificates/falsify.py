@@ -317,6 +317,7 @@ def _steepest(T: _Map, x: NDArray, whole: bool) -> list[tuple[NDArray, NDArray]]
     """Pairs along the directions that a finite-difference derivative stretches most (Euclidean, sup and l1 senses)."""
     if (
         T.space.event_ndim != 1
+        or not len(x)
         or _exact(x)
         or T.operators.family.random_points(np.random.default_rng(0), x[0], 1) is not None
     ):

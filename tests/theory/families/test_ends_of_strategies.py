@@ -16,7 +16,8 @@ from contraction import families as fam
 from contraction import strategies
 
 MANY = settings(max_examples=100, derandomize=True, database=None)
-DRAWS = 200
+#: Each end is one of few, which Hypothesis goes through, or has at least a thirtieth of the draws: missed below 1e-6.
+DRAWS = 450
 
 
 @functools.cache
@@ -52,11 +53,11 @@ ENDS = {
     **{f"factor {k!r}": (FACTORS, lambda x, k=k: x == k) for k in (0.9, 0.99, 0.999, 1 - 2.0**-20, 1 - 2.0**-40)},
     "factor, not near 1": (strategies.contraction_factors(near_one=False), lambda k: 0.8 < k <= 0.9),
     **{f"rate {x}": (RATES, lambda h, x=x: h == x * 0.5) for x in (0.0, 0.5, 1.0, -0.1, 1.05)},
-    "rate below": (RATES, lambda h: -0.125 <= h < -0.1),
-    "rate above": (RATES, lambda h: 0.6 < h <= 0.625),
+    "rate below": (RATES, lambda h: -0.125 <= h < 0 and h != -0.05),
+    "rate above": (RATES, lambda h: 0.525 < h <= 0.625),
     "rate inside": (INSIDE, lambda h: h == 0.25),
-    "rate near the threshold": (INSIDE, lambda h: 0.49 < h < 0.5),
-    "rate near 0": (INSIDE, lambda h: 0 < h < 0.01),
+    "rate near the threshold": (INSIDE, lambda h: 0.45 < h < 0.5),
+    "rate near 0": (INSIDE, lambda h: 0 < h < 0.05),
     "default threshold": (ANY, lambda h: h == 2.0),
     "lowest eigenvalue": (WIDE, lambda H: abs(eigenvalues(H)[0] + 10) < 1e-12),
     "highest eigenvalue": (WIDE, lambda H: abs(eigenvalues(H)[1] - 10) < 1e-12),

@@ -15,11 +15,12 @@ import pytest
 
 import contraction as ct
 from contraction import families as fam
+from contraction.families.losses import DataLoss
 from contraction.maps.affine import as_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.rounding import gamma
 from contraction.maps.support import probabilities
-from tests.theory.family_examples import EXAMPLES, HALF, LINKS, ONES, REWARDS, TRANSITIONS, H, X, Y
+from tests.theory.family_examples import EXAMPLES, HALF, LABELS, LINKS, ONES, REWARDS, TRANSITIONS, H, X, Y
 
 POINT = fam.Uniform(2, 2)
 TWO = np.array([2.0, -1.0])
@@ -58,6 +59,9 @@ DEGENERATE = {
     "bernoulli, h = 1": (fam.BernoulliConvolution(1, (0, 1)), np.array([0.25])),
     "random affine, factor 0": (fam.RandomAffine([0.0, 0.0], [1.0, 2.0]), np.array([1.0])),
     "expanding, factor 0": (fam.ExpandingOnAverage([0.0, 0.0]), np.array([1.0])),
+    "expanding, one factor 0": (fam.ExpandingOnAverage([0.0, 0.5]), np.array([1.0])),
+    "finite, one factor 0": (fam.FiniteFamily([(0, 1), (0.5, 2)]), np.array([1.0])),
+    "page rank, one page of few targets": (fam.PageRank([[0, 1], [1, 1]]), np.full(2, 0.5)),
     "expanding, never drawn": (fam.ExpandingOnAverage([0.5, 7.0], [1, 0], fam.TwoPoint()), np.array([3.0])),
     "expanding, negative": (fam.ExpandingOnAverage([-1.5, 0.5], [0.25, 0.75], fam.TwoPoint()), np.array([3.0])),
     "prefixes, never drawn": (fam.PrefixMaps([(0,), (1, 1)], [0, 1]), np.array([5], dtype=object)),
@@ -254,6 +258,88 @@ def test_moments_of_affine_maps_are_those_of_all_maps(name):
         assert family.offset_mean == pytest.approx(weights @ np.array(b), abs=1e-12)
         centered = np.array(b) - weights @ np.array(b)
         assert family.offset_covariance == pytest.approx((centered.T * weights) @ centered, abs=1e-12)
+
+
+class Steep(fam.RidgeLogisticLoss):
+    """log(1 + exp(-y z)) + 3 z²/20: phi'' is between 0.3 and 0.55."""
+
+    low, high = 0.3, 0.55
+
+    def value(self, z, y):
+        return super().value(z, y) + 0.15 * z * z
+
+    def slope(self, z, y):
+        return super().slope(z, y) + 0.3 * z
+
+    def bend(self, z, y):
+        return super().bend(z, y) + 0.3
+
+
+LOSSES = (fam.RidgeLogisticLoss(X, LABELS, 0.3), fam.SoftplusLoss(X, Y, 0.3, 2.0), Steep(X, LABELS, 0.1))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("h", [0.2, 3.0])  # 1 - h m is the larger side, and then h M - 1
+@pytest.mark.parametrize("radius", [0.1, 2.0])
+def test_factors_on_a_ball_are_those_of_the_extreme_curvatures(loss, h, radius):
+    """Row by row, <x, theta> stays within radius |x| of <x, center>, and phi'' between its least and largest value
+    there (looked for on a grid); the extreme batch counts. Drawn points of the ball have no steeper step."""
+    batches = [[0, 1, 2], [3, 4, 5], [0, 3, 5], [1, 2, 4]]
+    family = fam.GradientSteps(loss, h, batches=batches)
+    center = np.array([0.2, -0.1, 0.4])
+    found = family.contraction_on_ball(center, radius).value
+    smallest, largest = [], []
+    for rows in batches:
+        z, reach = loss.X[rows] @ center, radius * np.linalg.norm(loss.X[rows], axis=1)
+        grid = z[:, None] + np.linspace(-1, 1, 4001) * reach[:, None]
+        bends = loss.bend(grid, loss.y[rows][:, None])
+        for ends, bend, at in ((smallest, bends.min(1), 0), (largest, bends.max(1), -1)):
+            ends.append(np.linalg.eigvalsh((loss.X[rows].T * bend) @ loss.X[rows] / 3)[at] + loss.ridge)
+    assert found == pytest.approx(max(abs(1 - h * min(smallest)), abs(1 - h * max(largest))), rel=1e-5)
+    rng = np.random.default_rng(0)
+    for step in rng.standard_normal((40, 3)):
+        point = center + radius * step / np.linalg.norm(step)
+        for rows in batches:
+            bend = loss.bend(loss.X[rows] @ point, loss.y[rows])
+            hessian = (loss.X[rows].T * bend) @ loss.X[rows] / 3 + loss.ridge * np.eye(3)
+            assert np.linalg.norm(np.eye(3) - h * hessian, 2) <= found * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("weights", [None, [0.5, 0.25, 0.25]])
+def test_the_mean_loss_is_as_convex_as_stated(loss, weights):
+    """rho + low λ_min of the mean of X_BᵀX_B/b, over all rows or over the given batches with their probabilities; the
+    factor in mean square follows from it."""
+    h, batches = 0.3, [[0, 1, 2], [3, 4, 5], [0, 3, 5]]
+    law = None if weights is None else fam.IID(weights)
+    for family, grams in (
+        (
+            fam.GradientSteps(loss, h, batches=batches, law=law),
+            [w * loss.X[rows].T @ loss.X[rows] / 3 for w, rows in zip(weights or [1 / 3] * 3, batches, strict=True)],
+        ),
+        (fam.GradientSteps(loss, h, 2), [loss.X.T @ loss.X / 6]),
+    ):
+        mu = loss.ridge + loss.low * np.linalg.eigvalsh(np.sum(grams, axis=0))[0]
+        assert family.mean_curvature == pytest.approx(mu, rel=1e-12)
+        M = family.curvature[1]
+        assert family.mean_square_factor.value == pytest.approx(math.sqrt(1 - h * mu * (2 - h * M)), rel=1e-12)
+    steep = fam.GradientSteps(loss, 2.0 / fam.GradientSteps(loss, h, 2).curvature[1] * (1 + 1e-9), 2)
+    assert steep.mean_square_factor is None
+
+
+def test_a_loss_that_states_nothing_has_curvature_between_0_and_1():
+    loss = DataLoss
+    assert (loss.low, loss.high, loss.quadratic) == (0.0, 1.0, False)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
+def test_a_gaussian_with_no_or_hardly_any_spread_is_a_point(p):
+    for sd in (0.0, 1e-300):
+        noise = fam.Gaussian(sd, 2.0)
+        assert noise.moment(p, about=-1.0) == pytest.approx(3.0**p, rel=1e-15)
+    assert fam.Gaussian(0.0, 2.0).moment(p, about=2.0) == 0.0
+    central = 2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi)
+    assert fam.Gaussian(0.5, 2.0).moment(p, about=2.0) == pytest.approx(0.5**p * central, rel=1e-14)
 
 
 @pytest.mark.control
