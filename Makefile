@@ -9,7 +9,7 @@ OUT ?= out
 PROOFS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint proofs mistakes mutants bench report docs clean
+.PHONY: help verify test lint proofs mistakes mutants bench report docs gallery clean
 
 help:
 	@echo "make verify    the statement table, the rate plots and a first network figure, under $(OUT)/"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint      lint and types;  make mistakes  deliberate mistakes, each caught by a named test"
 	@echo "make mutants   a seeded sample of small wrong edits, and those that no test notices, under $(OUT)/"
 	@echo "make bench     speed, as ratios;  make report  one HTML page;  make docs  the documentation as a site"
+	@echo "make gallery   remake the pictures in docs/gallery, by the code of its pages"
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,6 +66,9 @@ $(VENV)/.docs: $(VENV)/.installed
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs $(OUT)/site
 	@echo "$(OUT)/site/index.html"
+
+gallery: $(VENV)/.installed
+	$(BIN)/python -m tests.gallery
 
 report: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments report --out $(OUT)/networks --results results --page $(OUT)/report.html

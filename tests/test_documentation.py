@@ -19,6 +19,18 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
+#: Pages that make their pictures, which stand beside them (``make gallery``).
+GALLERY = [
+    f"gallery/{name}.md"
+    for name in (
+        "fractals",
+        "time-series",
+        "queues",
+        "exact-sampling",
+        "dynamic-programming",
+        "stochastic-optimisation",
+    )
+]
 #: Page -> whether it needs torch.
 PAGES = {
     "tutorials/theory.md": False,
@@ -30,6 +42,7 @@ PAGES = {
     "how-to/own-theorem.md": False,
     "explanations/equality-of-laws.md": False,
     "explanations/synchronisation.md": False,
+    **dict.fromkeys(GALLERY, False),
 }
 BLOCK = re.compile(r"^```(python|sh|text)\n(.*?)^```$", re.S | re.M)
 
@@ -81,6 +94,19 @@ def test_page_runs_and_prints_what_it_shows(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run_page((DOCS / page).read_text(encoding="utf-8"), page, tmp_path)
+
+
+def test_every_picture_of_the_gallery_is_made_by_its_page_and_shown_there() -> None:
+    shown: set[str] = set()
+    for page in GALLERY:
+        text = (DOCS / page).read_text(encoding="utf-8")
+        made = re.findall(r'^finish\(fig, "(.+)"\)$', text, re.M)
+        assert made
+        assert made == re.findall(r"^!\[[^\]]+\]\((.+)\)$", text, re.M)
+        shown.update(made)
+    assert {path.name for path in (DOCS / "gallery").glob("*.png")} == shown
+    index = (DOCS / "gallery" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"\*\*\[[^\]]+\]\((.+)\)\*\*", index) == [page.removeprefix("gallery/") for page in GALLERY]
 
 
 @pytest.mark.control
