@@ -191,8 +191,8 @@ def _least_radii(
             f"no box is invariant: coordinate {j} of map {i} has the curvature 0 at the centre",
             (first, "add ridge= to the family", "fewer and larger batches"),
         )
-    scale = np.max(units, axis=0) + SPECK
-    A = A * np.tile(scale, 2)  # in units of G/a
+    scale = np.maximum(np.max(units, axis=0) + SPECK, r)
+    A = A * np.tile(scale, 2)  # in units of G/a, or of the radii before where those are larger
     norm = np.max(np.abs(A), axis=1)
     found = optimize.linprog(
         np.r_[np.ones(d), np.zeros(d)],

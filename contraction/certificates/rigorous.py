@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
-from contraction.certificates.falsify import check_enclosures
+from contraction.certificates.falsify import check_enclosures, search_violation
 from contraction.certificates.hypotheses import no_contraction, search_declared
 from contraction.certificates.majorants import PRECISION, GeometricBalls
 from contraction.maps.balls import (
@@ -36,6 +37,8 @@ from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
+
+SEARCHED = 4  # drawn maps that are compared with bounds on k and D
 
 __all__ = ["Ball", "ball", "certify_rigorous", "load_flint", "operator_norm_ball", "positive_definite", "upper"]
 
@@ -103,17 +106,35 @@ def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
 # --- constants of a family ----------------------------------------------------------------------------------------
 
 
+class _Constants(NamedTuple):
+    """k, D (None if it is infinite), the declared factor or None, where both come from, and how they are enclosed."""
+
+    k: Ball
+    D: Ball | None
+    declared: Constant | None
+    k_from: str
+    D_from: str
+    arithmetic: str = "ball arithmetic"
+    rounding: str = f"constants enclosed to {PRECISION} bits, upper endpoints"
+
+
 def _constants(
     family: RandomOperator, theta: NDArray, space: Space | None, radius: float | None, seed: int
-) -> tuple[Ball, Ball | None, Constant | None, str]:
-    """(k, D, the declared factor or None, source of the constants); D is None if it is infinite."""
+) -> _Constants:
     maps = family.affine_enclosures()
     if maps is not None:
         check_enclosures(family, theta, maps, seed)
         factor = _largest([operator_norm_ball(space, A) for A, *_ in maps])
         moves = [_displacement(space, one, vector(theta)) for one in maps]
         reach = None if any(move is None for move in moves) else _largest(moves)
-        return factor, reach, None, "ball arithmetic" + ("" if len(maps) == 1 else f" over {len(maps)} affine maps")
+        source = "ball arithmetic" + ("" if len(maps) == 1 else f" over {len(maps)} affine maps")
+        return _Constants(factor, reach, None, source, source)
+    bounds = family.constant_bounds(theta) if space == family.space else None
+    if bounds is not None:
+        k, D = bounds
+        search_violation(family, theta, seed, maps=SEARCHED, factor=k)
+        how = ("outward rounding", "constants rounded outwards in floating point")
+        return _Constants(ball(k.value), ball(D.value), None, k.source, D.source, *how)
     k = family.contraction if radius is None else family.contraction_on_ball(theta, radius)
     if k is None or k.origin != "declared" or space != family.space:
         raise NotCertified(
@@ -129,7 +150,8 @@ def _constants(
             else f"D unknown in ball arithmetic: {D.value:.6g} is {D.origin} in floating point ({D.source})",
             ("declare displacement=", "rigorous=False"),
         )
-    return ball(k.value), None if math.isinf(D.value) else ball(D.value), k, "as declared"
+    reach = None if math.isinf(D.value) else ball(D.value)
+    return _Constants(ball(k.value), reach, k, "as declared", "as declared")
 
 
 def _displacement(space: Space | None, maps: AffineEnclosure, theta: Vector) -> Ball | None:
@@ -159,11 +181,11 @@ def certify_rigorous(
     flint = load_flint()
     metric = family.space if space is None else space
     with flint.ctx.workprec(PRECISION):
-        k, D, declared, why = _constants(family, theta, metric, radius, seed)
+        k, D, declared, k_from, D_from, arithmetic, rounding = _constants(family, theta, metric, radius, seed)
         origin: Origin = "proved" if declared is None else "declared"
         if declared is not None:
             search_declared(family, theta, declared, radius, seed)
-        constant = Constant(upper(k), origin, why)
+        constant = Constant(upper(k), origin, k_from)
         if not k < 1:
             raise no_contraction(family, constant, (), None, "space=lyapunov_norm(A), where A has spectral radius < 1")
         if D is None:
@@ -175,13 +197,13 @@ def certify_rigorous(
             raise NotCertified(f"the ball B(θ0, {radius:g}) is not invariant: D = {upper(D):.6g} > (1−k)r (in balls)")
         if radius is not None and gap is not None and not gap <= ball(radius):
             raise NotCertified(f"the start lies outside the ball: d(θ0, start) = {upper(gap):.6g} > r = {radius:g}")
-    constants = {"k": constant, "D": Constant(upper(D), origin, why)}
+    constants = {"k": constant, "D": Constant(upper(D), origin, D_from)}
     if gap is not None:
         constants["r"] = Constant(upper(gap), "proved", "d(θ0, start), ball arithmetic")
     on = "" if radius is None else f" on the ball B(θ0, {radius:g}), which is invariant"
     return certificate_or_estimate(
         constants,
-        statement="Theorem 2.2, ball arithmetic",
+        statement=f"Theorem 2.2, {arithmetic}",
         k=constant.value,
         D=constants["D"].value,
         target="θ*",
@@ -190,6 +212,6 @@ def certify_rigorous(
         hypotheses=(
             f"every map has factor at most k{on}",
             "d(θ0, Tθ0) ≤ D over the support",
-            f"constants enclosed to {PRECISION} bits, upper endpoints",
+            rounding,
         ),
     )

@@ -28,6 +28,7 @@ from contraction.families.picard import PicardIteration
 from contraction.families.prefix_maps import PrefixMaps
 from contraction.families.quadratic import QuadraticSGD
 from contraction.families.random_affine import AffineLaw, RandomAffine
+from contraction.families.softmax_loss import RidgeSoftmaxLoss
 
 __all__ = [
     "IID",
@@ -62,6 +63,7 @@ __all__ = [
     "Reshuffled",
     "RidgeLogisticLoss",
     "RidgeLoss",
+    "RidgeSoftmaxLoss",
     "ScipyNoise",
     "ShuffledOnce",
     "SoftplusLoss",

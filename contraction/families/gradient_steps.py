@@ -19,6 +19,8 @@ from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
 from contraction.maps.constants import Constant
 from contraction.maps.domains import RotatedBox
+from contraction.maps.gram import largest_second_moment
+from contraction.maps.intervals import Intervals, above
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
@@ -41,7 +43,7 @@ class GradientSteps(RandomOperator):
     Parameters
     ----------
     loss
-        A `RidgeLoss`, `RidgeLogisticLoss`, `SoftplusLoss` or another `DataLoss`.
+        A `RidgeLoss`, `RidgeLogisticLoss`, `RidgeSoftmaxLoss`, `SoftplusLoss` or another `DataLoss`.
     h
         Learning rate, any finite number.
     batch_size
@@ -80,7 +82,7 @@ class GradientSteps(RandomOperator):
         if not isinstance(loss, DataLoss):
             raise TypeError(f"loss must be a DataLoss such as RidgeLoss(X, y, ridge), got {loss!r}")
         self.loss, self.h = loss, check_finite("the learning rate h", h)
-        self.rows, self.dim = loss.X.shape
+        self.rows, self.dim = len(loss.X), loss.dim
         self.space, self.name = Euclidean(), "GradientSteps"
         self.batches: NDArray | None = None
         self.given: NDArray | None = None
@@ -203,11 +205,26 @@ class GradientSteps(RandomOperator):
         """Every batch's step, enclosed on a box; None for more than 4096 batches or more than 64 coordinates."""
         if self.batches is None or self.dim > ENCLOSED_DIM:
             return None
-        X, y, loss = self.loss.X, self.loss.y, self.loss
-        return [
-            enclose_step(lambda t, x, label: loss.value(x @ t, label), (X[rows], y[rows]), region, self.h, loss.ridge)
-            for rows in self.batches
-        ]
+        X, y, loss = self.loss.X, self.loss.targets, self.loss
+        return [enclose_step(loss.of_row, (X[rows], y[rows]), region, self.h, loss.ridge) for rows in self.batches]
+
+    @override
+    def constant_bounds(self, theta0: NDArray) -> tuple[Constant, Constant] | None:
+        """K and D with outward rounding for convex losses, of which every batch is listed; None for others.
+
+        m >= ρ, M <= ρ + sup φ'' · s with s the largest second moment of the rows of a batch, and k = max(|1 - hm|,
+        |1 - hM|), the sharp form of Lemma 2.5; D is h times the largest enclosed gradient at θ0.
+        """
+        if self.batches is None or self.loss.low < 0:
+            return None
+        theta, rho = np.asarray(theta0, dtype=float), Intervals(self.loss.ridge)
+        largest = max(largest_second_moment(self.loss.X[rows]) for rows in self.batches)
+        M = rho + Intervals(self.loss.high) * largest
+        k = max(float((1 - Intervals(self.h) * end).magnitude) for end in (rho, Intervals(float(M.high))))
+        slopes = [self.loss.gradient_enclosure(theta, rows).magnitude for rows in self.batches]
+        D = max(float(above(abs(self.h) * np.sqrt(np.sum(g * g)), len(g) + 4)) for g in slopes)
+        source = f"max(|1 − hm|, |1 − hM|), m = {self.loss.ridge:.6g} and M ≤ {float(M.high):.6g}, rounded outwards"
+        return Constant(k, "proved", source), Constant(D, "proved", "h max |∇L_B(θ0)| over every batch, enclosed")
 
     @property
     def printed_contraction(self) -> Constant:

@@ -16,8 +16,10 @@ from scipy import special
 
 from contraction.arguments import check_positive
 from contraction.families._checks import finite_array
+from contraction.maps.errors import NotCertified
+from contraction.maps.intervals import Intervals
 from contraction.maps.rounding import EPS
-from contraction.types import override
+from contraction.types import Scalar, override
 
 __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 
@@ -44,10 +46,16 @@ class DataLoss(ABC):
         self.X = finite_array("X", X, (None, None))
         self.y = finite_array("y", y, (len(self.X),))
         self.ridge = check_positive("the ridge rho", ridge, zero=True)
+        self.targets = self.y  # one for each row, as `of_row` takes them
 
     def __repr__(self) -> str:
         n, d = self.X.shape
         return f"{type(self).__name__}(n={n}, d={d}, ridge={self.ridge:g})"
+
+    @property
+    def dim(self) -> int:
+        """The number of parameters d."""
+        return self.X.shape[1]
 
     @abstractmethod
     def slope(self, z: NDArray, y: NDArray) -> NDArray:
@@ -69,6 +77,25 @@ class DataLoss(ABC):
             return self.slope(theta @ X.T, self.y[rows]) @ X / rows.shape[-1] + self.ridge * theta
         slopes = self.slope((X @ theta[..., None])[..., 0], self.y[rows])
         return (slopes[..., None, :] @ X)[..., 0, :] / rows.shape[-1] + self.ridge * theta
+
+    def of_row(self, theta: NDArray, x: NDArray, y: Scalar) -> Scalar:
+        """Return the loss of one row without weight decay, written in smooth functions that have enclosures."""
+        return self.value(x @ theta, y)
+
+    def gradient_enclosure(self, theta: NDArray, rows: NDArray) -> Intervals:
+        """Enclose the gradient of the mean loss of one batch, with outward rounding: θ (d,), rows (b,) -> (d,).
+
+        Raises
+        ------
+        NotCertified
+            If `slope` uses a function that has no enclosure.
+        """
+        X = Intervals(self.X[rows])
+        try:
+            slopes = self.slope(X @ theta, self.y[rows])  # pyright: ignore[reportArgumentType]
+        except TypeError as error:
+            raise NotCertified(f"slope(z, y) of {type(self).__name__} has no enclosure: {error}") from None
+        return (X.T @ slopes) / float(len(rows)) + Intervals(self.ridge) * theta
 
     def bend(self, z: NDArray, y: NDArray) -> NDArray | None:
         """phi''(z, y); None if the loss does not define it."""
@@ -110,6 +137,10 @@ class DataLoss(ABC):
         """(m_B, M_B) of batches: rows (..., b) -> two arrays (...)."""
         X = self.X[rows]
         b, d = X.shape[-2:]
+        if self.low == 0:  # only the largest is needed
+            gram = np.swapaxes(X, -1, -2) @ X if d <= b else X @ np.swapaxes(X, -1, -2)
+            largest = np.linalg.eigvalsh(gram)[..., -1] / b
+            return np.full(largest.shape, self.ridge), self.ridge + self.high * largest
         s = np.linalg.svd(X, compute_uv=False) ** 2 / b
         smallest = s[..., -1] if b >= d else np.zeros(s.shape[:-1])
         return self.ridge + self.low * smallest, self.ridge + self.high * s[..., 0]

@@ -170,6 +170,13 @@ class Answers:
         """
         return None
 
+    def constant_bounds(self, theta0: NDArray) -> tuple[Constant, Constant] | None:
+        """(k, D), bounds with outward rounding in the family's own metric, for ``certify(rigorous=True)``.
+
+        Asked where `affine_enclosures` is None; before use, drawn maps are searched for a violation. None if unknown.
+        """
+        return None
+
     def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure] | None:
         """Gradient steps enclosed on a box, one for each map of the support, for ``certify(region=box)``.
 

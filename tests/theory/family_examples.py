@@ -30,6 +30,10 @@ EXAMPLES = {
     "ridge": (fam.GradientSteps(fam.RidgeLoss(X, Y, 0.3), 0.15, 4), ONES),
     "ridge, batches": (fam.GradientSteps(fam.RidgeLoss(X, Y, 0.3), 0.15, batches=[[0, 1], [2, 3], [4, 5]]), ONES),
     "logistic": (fam.GradientSteps(fam.RidgeLogisticLoss(X, LABELS, 0.3), 0.5, 2), ONES),
+    "softmax": (
+        fam.GradientSteps(fam.RidgeSoftmaxLoss(X, [0, 1, 2, 2, 1, 0], 0.3), 0.5, batches=[[0, 1, 2], [3, 4, 5]]),
+        np.ones(9),
+    ),
     "softplus": (fam.GradientSteps(fam.SoftplusLoss(X, Y, 0.3, 2.0), 0.5, 1), ONES),
     "own loss": (
         fam.OwnLossSteps(

@@ -102,6 +102,7 @@ def test_the_base_class_answers_unknown():
         family.finite_support(),
         family.linear_support(),
         family.affine_enclosures(),
+        family.constant_bounds(theta),
         family.factor_moment(2.0),
         family.log_mean,
         family.leaf_basis,
