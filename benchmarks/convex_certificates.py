@@ -1,17 +1,17 @@
-"""Convex losses at real size, certified with outward rounding: ``python -m benchmarks.convex_certificates --data FOLDER``.
+"""Convex losses at real size, certified: ``python -m benchmarks.convex_certificates --data FOLDER``.
 
 Fashion-MNIST, all images of the training set (``--data`` holds the files), in fixed batches of 3,000, one of which is
 drawn for every map:
 
 - ``logistic``: T-shirts and sandals against trousers and bags on all 784 pixels and a bias, 785 parameters;
 - ``softmax``: all ten classes on all pixels and a bias, 7,850 parameters;
-- ``probe``: all ten classes on the 64 features of the last hidden layer of a network that is trained here (784-256-64-10,
-  tanh, three epochs of Adam) and then frozen, 650 parameters.
+- ``probe``: all ten classes on the 64 features of the last hidden layer of a network that is trained here
+  (784-256-64-10, tanh, three epochs of Adam) and then frozen, 650 parameters.
 
-One line each: k and D, which ``ct.certify(family, theta0, rigorous=True)`` proves, and the largest curvature M that it
-uses; the share of images on the right side; how many maps bring the bound below ``EPS``; the largest ratio of measured
-backward distances to the bound; and where the forward iterates are in the second half of their path, in distances to the
-limit.
+For each: k and D, which ``ct.certify(family, theta0, rigorous=True)`` proves with outward rounding, and the largest
+curvature M that it uses; the share of images on the right side; how many maps bring the bound below ``EPS``; backward
+distances to the last iterate and the largest ratio to their bound; and where the forward iterates are in the second
+half of their path, in distances to the limit.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def two_sides(X: NDArray, y: NDArray, decay: float) -> RidgeLogisticLoss:
 
 
 def features(X: NDArray, y: NDArray, epochs: int = 3, seed: int = 0) -> NDArray:
-    """The last hidden layer (n, 64) of a network that is trained on all images, its outputs divided by their deviations."""
+    """The last hidden layer (n, 64) of a network that is trained on all images, centred and with deviations 1."""
     torch.manual_seed(seed)
     hidden = torch.nn.Sequential(
         torch.nn.Linear(X.shape[1], 256), torch.nn.Tanh(), torch.nn.Linear(256, 64), torch.nn.Tanh()
@@ -110,8 +110,11 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
     trained = time.perf_counter()
     found = ct.certify(family, theta, rigorous=True)
     certified = time.perf_counter()
-    print(f"{name}, d = {family.dim}, {len(family.batches)} batches of {BATCH}, ridge {loss.ridge}, h = {h}: ", end="")
-    print(f"{right(loss, theta):.3f} right; 1 - k = {1 - found.k:.6g}, D = {found.D:.4g} ({found.constants['k'].source})")
+    print(
+        f"{name}, d = {family.dim}, {len(family.batches)} batches of {BATCH}, ridge {loss.ridge}, h = {h}: "
+        f"{right(loss, theta):.3f} right; 1 - k = {1 - found.k:.6g}, D = {found.D:.4g} ({found.constants['k'].source})",
+        flush=True,
+    )
     maps = found.steps(EPS)
     at = np.unique(np.r_[0, np.geomspace(1, maps, 14).astype(int), maps])
     operators = family.sample(maps, seed=0)
@@ -120,12 +123,13 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
     gap, bound = np.linalg.norm(backward[:-1] - backward[-1], axis=1), found.bound(at[:-1]) + found.bound(maps)
     away = np.linalg.norm(forward - backward[-1], axis=1)
     moves = np.linalg.norm(np.diff(forward, axis=0), axis=1)
+    paths = ", ".join(f"{g:.2g} (n = {n})" for n, g in zip(at[:-1], gap, strict=True))
     print(
-        f"    limit {right(loss, backward[-1]):.3f} right, certified to {EPS} by {maps} maps from D/(1-k) = "
-        f"{found.bound(0):.4g}; backward distances {', '.join(f'{g:.2g} (n={n})' for n, g in zip(at, gap))}: at most "
-        f"{np.max(gap / bound):.3g} of the bound; forward, n >= {maps // 2}: {np.min(away):.3g} to {np.max(away):.3g} "
-        f"from the limit, steps of {np.min(moves):.3g} to {np.max(moves):.3g}; {trained - begin:.0f} s training, "
-        f"{certified - trained:.0f} s certificate, {time.perf_counter() - certified:.0f} s paths",
+        f"    limit {right(loss, backward[-1]):.3f} right, certified to {EPS} by {maps} maps, D/(1-k) = "
+        f"{found.bound(0):.4g}; backward distances {paths}: at most {np.max(gap / bound):.3g} of the bound; forward, "
+        f"n >= {maps // 2}: {np.min(away):.3g} to {np.max(away):.3g} from the limit, steps of {np.min(moves):.3g} to "
+        f"{np.max(moves):.3g}; {trained - begin:.0f} s training, {certified - trained:.0f} s certificate, "
+        f"{time.perf_counter() - certified:.0f} s paths",
         flush=True,
     )
 

@@ -96,6 +96,56 @@ def test_other_metrics(space):
         search_violation(affine(A, 0.0, contraction=0.999 * norm, space=space), np.zeros(2))
 
 
+def l1(x, y):
+    return np.abs(x - y).sum(-1)
+
+
+def test_the_column_of_the_largest_sum_is_tried():
+    """In l1 a column of forty entries 1/40 has the norm 1; the singular vector, at an entry 0.9, sees 0.9 only."""
+    A = np.zeros((40, 40))
+    A[:, 3] = 1 / 40
+    A[7, 7] = 0.9
+    found = search_violation(affine(A, 0.0, contraction=1 + 1e-9, space=ct.Metric(l1)), np.zeros(40), maps=2)
+    assert found.largest_ratio == pytest.approx(1.0, rel=1e-6)
+    with pytest.raises(ct.DeclarationRefuted, match="declared contraction factor"):
+        search_violation(affine(A, 0.0, contraction=0.95, space=ct.Metric(l1)), np.zeros(40), maps=2)
+
+
+@pytest.mark.parametrize("space", [ct.SupNorm(), ct.Metric(l1)])
+def test_signs_and_corner_of_the_best_direction_are_tried_in_large_dimensions(space):
+    """w wᵀ/(max|w| Σ|w|), 600 coordinates: norm 1 in the sup norm along sign(w), and in l1 at the largest |w_j|.
+
+    Along w itself the ratio is |w|²/(max|w| Σ|w|) = 0.7 in both, and the other one of the two directions sees less.
+    """
+    rng = np.random.default_rng(0)
+    w = rng.uniform(0.1, 1.0, 600) * rng.choice([-1.0, 1.0], 600)
+    A = np.outer(w, w) / (np.max(np.abs(w)) * np.sum(np.abs(w)))
+    along = w @ w / (np.max(np.abs(w)) * np.sum(np.abs(w)))
+    assert along < 0.75
+    found = search_violation(affine(A, 0.0, contraction=1 + 1e-9, space=space), np.zeros(600), maps=1)
+    assert found.largest_ratio == pytest.approx(1.0, rel=1e-6)
+    with pytest.raises(ct.DeclarationRefuted, match="declared contraction factor"):
+        search_violation(affine(A, 0.0, contraction=0.9, space=space), np.zeros(600), maps=1)
+
+
+@pytest.mark.parametrize("d", [1, 3, 4, 600])
+def test_every_replica_is_searched_along_its_own_derivative(d):
+    """Of four maps only the third stretches one direction by 1; three points, as many as coordinates or not."""
+    rng = np.random.default_rng(d)
+    v = rng.standard_normal(d)
+    A = np.stack([0.5 * np.eye(d)] * 4)
+    A[2] = np.outer(v, v) / (v @ v)
+    family = ct.RandomOperator(
+        draw=lambda rng, size: np.arange(size),  # replica r has the map A_r
+        apply=lambda x, r: np.einsum("...i,...ji->...j", x, A[r]),
+        vectorized=True,
+        contraction=1 + 1e-9,
+    )
+    found = search_violation(family.sample(2, replicas=4), np.zeros(d))
+    assert found.largest_ratio == pytest.approx(1.0, rel=1e-6)
+    assert search_violation(family.sample(2, replicas=2), np.zeros(d)).largest_ratio == pytest.approx(0.5, rel=1e-6)
+
+
 def test_drawn_maps_and_replicas_are_searched():
     family = affine(0.5 * np.eye(2), 0.0, contraction=0.5)
     for replicas in (None, 3):
