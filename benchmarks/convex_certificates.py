@@ -52,7 +52,7 @@ def images(data: str) -> tuple[NDArray, NDArray]:
     """Pixels (60000, 784) in [0, 1] minus their means, and labels 0 … 9, in a random order that is fixed."""
     whole = load_dataset("fashion_mnist", data_dir=data)
     order = np.random.default_rng(0).permutation(len(whole.train_targets))
-    X = np.asarray(whole.train_inputs[order], dtype=float).reshape(len(order), -1)
+    X = np.asarray(whole.train_inputs[order], dtype=float).reshape(len(order), -1) / 255
     return X - X.mean(axis=0), np.asarray(whole.train_targets)[order]
 
 

@@ -222,6 +222,26 @@ def test_a_minimum_too_flat_has_no_box():
         ct.find_region(apart, start)
 
 
+@pytest.mark.parametrize("law", [None, Reshuffled])
+@pytest.mark.parametrize("units", [0, 1])
+@pytest.mark.parametrize("seed", range(2))  # seed 1: Newton's iterates reach 1e160
+def test_separable_rows_need_weight_decay_and_are_told_so(seed, units, law):
+    """No weights minimise the logistic loss of separable rows: the message says so, and with ridge= it does not."""
+    rng = np.random.default_rng([seed, units])
+    X = np.tile(rng.standard_normal((10, 2)), (2, 1))  # both batches hold the same rows, so that a box exists
+    dim, batches = units * 4 + 1 if units else 2, np.arange(20).reshape(2, 10)
+    start = rng.standard_normal(dim)
+
+    def family(ridge: float) -> OwnLossSteps:
+        data = X, np.sign(X @ [1.0, -0.5])
+        return OwnLossSteps(network(units, 2), data, dim, h=0.05, batches=batches, ridge=ridge, law=law)
+
+    with pytest.raises(ct.NotCertified, match=r"a loss without a minimum gets one by weight decay.*add ridge="):
+        ct.find_region(family(0.0), start)
+    region = ct.find_region(family(0.2), start)
+    assert ct.certify(family(0.2), region.center, region=region).k < 1
+
+
 def two_rows(loss, dim: int, *data: list[float], law=None, h: float = 0.1) -> OwnLossSteps:
     return OwnLossSteps(loss, data or ([1.0, 2.0],), dim, h=h, batches=[[0], [1]], law=law)
 

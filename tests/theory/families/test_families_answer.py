@@ -203,7 +203,9 @@ def test_a_quadratic_loss_of_ones_own():
     rows, x = family.batches[0], np.array([0.7, -1.3])
     assert family.affine(rows)(x) == pytest.approx(family.apply(x, rows), rel=1e-14)
     assert family.affine_enclosures() is None
-    assert refused_or_right(family, [0.0, 0.0], family.contraction.value, rigorous=True)
+    assert refused_or_right(family, [0.0, 0.0], family.contraction.value, rigorous=True) is None  # right: φ'' = 4
+    steep = GradientSteps(Steep([[1.0, 0.5], [0.0, 1.0]], [1.0, -2.0], 0.3), 0.4)
+    assert refused_or_right(steep, [0.0, 0.0], 0.4 * (0.3 + 4 * 1.25) - 1, rigorous=True)  # φ'' = 1 would give 0.88
 
 
 def test_a_factor_on_a_ball_is_used_and_searched():
