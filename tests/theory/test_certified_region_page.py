@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import contraction as ct
+
 PAGE = Path(__file__).parents[2] / "docs" / "certified-region.md"
 
 
@@ -25,12 +27,23 @@ def assert_printed(shown: str, printed: str) -> None:
 
 def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     shown = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     names: dict = {}
+    outputs = []
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)
-    printed = capsys.readouterr().out
+        outputs.append(capsys.readouterr().out)
+    assert_printed(
+        " ".join(shown[1].split()), outputs[1]
+    )  # map, coordinate and number, for the same loss with independent batches
+    with pytest.raises(AssertionError):
+        assert_printed(" ".join(shown[1].split()).replace("coordinate 7", "coordinate 5"), outputs[1])
+    with pytest.raises(
+        ct.NotCertified, match=r"no box is invariant .* coordinate \d of map \d .* curvature of at least"
+    ):
+        ct.find_region(names["independent"], names["theta"])
+    printed = outputs[0] + outputs[2]
     assert "certificate (Theorem 2.2 on a certified region (row 85))" in printed
     assert_printed(shown[0], printed)
     with pytest.raises(AssertionError):
