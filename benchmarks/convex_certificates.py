@@ -1,7 +1,7 @@
 """Convex losses at real size, certified: ``python -m benchmarks.convex_certificates --data FOLDER``.
 
-Fashion-MNIST, all images of the training set (``--data`` holds the files), in fixed batches of 3,000, one of which is
-drawn for every map:
+Fashion-MNIST (``--data`` holds the files, ``--images`` says how many of its training images), in fixed batches of 3,000,
+one of which is drawn for every map:
 
 - ``logistic``: T-shirts and sandals against trousers and bags on all 784 pixels and a bias, 785 parameters;
 - ``softmax``: all ten classes on all pixels and a bias, 7,850 parameters;
@@ -31,7 +31,7 @@ from benchmarks.certified_regions import NEGATIVE, POSITIVE
 from contraction.families import DataLoss, GradientSteps, RidgeLogisticLoss, RidgeSoftmaxLoss
 from nn_experiments.datasets import load_dataset
 
-BATCH, EPS = 3000, 1e-3  # images of a batch; the limit is certified to this distance
+BATCH, EPS = 3000, 1e-2  # images of a batch; the limit is certified to this distance
 
 
 class Problem(NamedTuple):
@@ -43,13 +43,13 @@ class Problem(NamedTuple):
 
 PROBLEMS = {
     "logistic": Problem(lambda X, y: two_sides(X, y, 0.05), 0.2),
+    "probe": Problem(lambda X, y: RidgeSoftmaxLoss(with_bias(features(X, y)), y, 0.05), 0.05),
     "softmax": Problem(lambda X, y: RidgeSoftmaxLoss(with_bias(X), y, 0.05), 0.1),
-    "probe": Problem(lambda X, y: RidgeSoftmaxLoss(with_bias(features(X, y)), y, 0.05), 0.1),
 }
 
 
 def images(data: str) -> tuple[NDArray, NDArray]:
-    """Pixels (60000, 784) in [0, 1] minus their means, and labels 0 … 9, in a random order that is fixed."""
+    """Return pixels (60000, 784) in [0, 1] minus their means, and labels 0 … 9, in a random order that is fixed."""
     whole = load_dataset("fashion_mnist", data_dir=data)
     order = np.random.default_rng(0).permutation(len(whole.train_targets))
     X = np.asarray(whole.train_inputs[order], dtype=float).reshape(len(order), -1) / 255
@@ -63,8 +63,7 @@ def with_bias(X: NDArray) -> NDArray:
 
 def two_sides(X: NDArray, y: NDArray, decay: float) -> RidgeLogisticLoss:
     """Logistic regression of four classes in two pairs."""
-    chosen = np.isin(y, POSITIVE + NEGATIVE)
-    return RidgeLogisticLoss(with_bias(X[chosen]), np.where(np.isin(y[chosen], POSITIVE), 1.0, -1.0), decay)
+    return RidgeLogisticLoss(with_bias(X), np.where(np.isin(y, POSITIVE), 1.0, -1.0), decay)
 
 
 def features(X: NDArray, y: NDArray, epochs: int = 3, seed: int = 0) -> NDArray:
@@ -95,7 +94,7 @@ def right(loss: DataLoss, theta: NDArray) -> float:
 
 
 def report(name: str, X: NDArray, y: NDArray) -> None:
-    """Print one line for a problem."""
+    """Print what is certified of a problem, and what is measured."""
     begin = time.perf_counter()
     loss, h = PROBLEMS[name].loss(X, y), PROBLEMS[name].h
     everything = np.arange(len(loss.X))
@@ -105,7 +104,7 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
         np.zeros(family.dim),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 60},
+        options={"maxiter": 40},
     ).x
     trained = time.perf_counter()
     found = ct.certify(family, theta, rigorous=True)
@@ -116,7 +115,7 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
         flush=True,
     )
     maps = found.steps(EPS)
-    at = np.unique(np.r_[0, np.geomspace(1, maps, 14).astype(int), maps])
+    at = np.unique(np.r_[0, np.geomspace(1, maps, 8).astype(int), maps])
     operators = family.sample(maps, seed=0)
     backward = ct.backward_iterates(operators, theta, at=at)
     forward = ct.forward_iterates(operators, theta, at=range(maps // 2, maps + 1))
@@ -138,11 +137,16 @@ def main() -> None:
     """Run the problems asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="the folder with the files of Fashion-MNIST")
+    parser.add_argument("--images", type=int, default=60_000, help="a multiple of 3,000 (default: 60000)")
     parser.add_argument("--only", nargs="*", choices=PROBLEMS, default=list(PROBLEMS))
     args = parser.parse_args()
     X, y = images(args.data)
     for name in args.only:
-        report(name, X, y)
+        if name == "logistic":
+            chosen = np.flatnonzero(np.isin(y, POSITIVE + NEGATIVE))[: args.images]
+        else:
+            chosen = np.arange(args.images)
+        report(name, X[chosen], y[chosen])
 
 
 if __name__ == "__main__":
