@@ -1,7 +1,7 @@
 """Convex losses at real size, certified: ``python -m benchmarks.convex_certificates --data FOLDER``.
 
-Fashion-MNIST (``--data`` holds the files, ``--images`` says how many of its training images), in fixed batches of 3,000,
-one of which is drawn for every map:
+Fashion-MNIST (``--data`` holds the files, ``--images`` says how many training images are used), in fixed batches of
+3,000, one of which is drawn for every map:
 
 - ``logistic``: T-shirts and sandals against trousers and bags on all 784 pixels and a bias, 785 parameters;
 - ``softmax``: all ten classes on all pixels and a bias, 7,850 parameters;
