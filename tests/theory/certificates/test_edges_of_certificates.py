@@ -10,7 +10,8 @@ import pytest
 
 import contraction as ct
 from contraction import families as fam
-from contraction.certificates import norms
+from contraction.certificates import average, norms
+from contraction.certificates import certify as certify_module
 from contraction.limits.composed import _of_coordinates
 from contraction.maps.domains import Ball, Box, HalfSpace, Simplex
 from contraction.maps.points import as_point
@@ -133,3 +134,32 @@ def test_a_map_that_is_random_in_one_coordinate_alone_is_refused():
     family = ct.RandomOperator(lambda rng: rng.random(), apply, contraction=0.5, displacement=9.0)
     with pytest.raises(ct.NotDeterministic):
         ct.certify(family, np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_constants_of_single_maps_are_searched_although_nothing_else_is_declared(drawn):
+    """s sin x with s - 0.2 declared for its constant: no common factor and no displacement is stated."""
+    family = ct.RandomOperator(
+        lambda rng: rng.uniform(0.5, 0.9), lambda x, s: s * np.sin(x), lipschitz=lambda s: s - 0.2
+    )
+    with pytest.raises(ct.DeclarationRefuted, match=r"lipschitz\(draw\)"):
+        ct.certify(family.sample(4) if drawn else family, 0.0)
+
+
+def test_a_mean_with_an_infinite_value_has_an_infinite_interval():
+    assert average._normal(np.array([-1.0, -np.inf, -2.0]), 0.9) == (-math.inf, (-math.inf, -math.inf))
+    mean, (low, high) = average._normal(np.array([-1.0, -3.0]), 0.9)
+    half = 1.6448536269514722 * math.sqrt(2) / math.sqrt(2)
+    assert (mean, low, high) == (-2.0, pytest.approx(-2.0 - half), pytest.approx(-2.0 + half))
+
+
+@pytest.mark.parametrize(("distance", "good"), [(math.nan, False), (math.inf, False), (3.0, True)])
+def test_a_start_at_which_the_metric_gives_no_number_is_refused(distance, good):
+    """Two finite points at an infinite distance; an infinite image is for the probe of the maps to refuse."""
+    space = ct.Metric(lambda x, y: np.where(np.all(x == y, axis=-1), 0.0, distance))
+    family = ct.RandomOperator(lambda rng: rng.uniform(), lambda x, u: x / 2 + u, space=space)
+    if good:
+        certify_module._check_start(family, np.array([1.0]), 0)
+    else:
+        with pytest.raises(ct.MapRefused, match="start inside the domain of the maps and of the metric"):
+            certify_module._check_start(family, np.array([1.0]), 0)
