@@ -23,6 +23,7 @@ from nn_experiments.runs.executors import JobFailed as JobFailed
 from nn_experiments.runs.network import run as run
 from nn_experiments.training.averages import EMA as EMA, SWA as SWA, Polyak as Polyak, SuffixMean as SuffixMean
 from nn_experiments.training.batches import ArrayBatches as ArrayBatches, Batch as Batch
+from nn_experiments.training.calls import Broadcasts as Broadcasts, CallFailed as CallFailed
 from nn_experiments.training.dropout import FrozenDropout as FrozenDropout
 from nn_experiments.training.from_loop import RecordedBatches as RecordedBatches, from_loop as from_loop
 from nn_experiments.training.from_torch import from_torch as from_torch

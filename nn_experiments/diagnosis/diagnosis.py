@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from contraction.values import Value
-from nn_experiments.diagnosis.intervals import Interval
+from nn_experiments.diagnosis.intervals import Interval, median_interval
 from nn_experiments.diagnosis.measured import Measured
 from nn_experiments.diagnosis.rules import CONFIDENCE, RULES, Finding, Judgement
 
@@ -64,6 +68,8 @@ class Diagnosis(Value):
             own = {name.partition(", ")[2]: one for name, one in findings.items() if name.startswith(space)}
             if own:
                 lines.append(f"  {space:<11}  " + ";  ".join(f"{name}: {_shown(one)}" for name, one in own.items()))
+        if findings and not all(math.isfinite(end) for one in findings.values() for end in one.median[1:]):
+            lines.append(_few(measured.replicates))
         return "\n".join([*lines, *self._exponents()])
 
     def _exponents(self) -> list[str]:
@@ -108,7 +114,17 @@ class Diagnosis(Value):
         return draw(self.name, self.judgement, self.advice, self.measured, Path(path))
 
 
+def _few(replicates: int) -> str:
+    """Return why medians have no intervals."""
+    least = next(r for r in itertools.count(1) if math.isfinite(median_interval(np.zeros(r), CONFIDENCE)[1]))
+    if replicates >= least:
+        return "  (an interval ends at inf where a distance is not finite)"
+    return f"  ({replicates} replicates are too few for {CONFIDENCE:.0%} intervals of medians, which need {least})"
+
+
 def _shown(one: Finding) -> str:
+    if one.median[1:] == (-math.inf, math.inf):
+        return f"{one.median[0]:.3g}"
     return f"{one.median[0]:.3g} [{one.median[1]:.3g}, {one.median[2]:.3g}]"
 
 

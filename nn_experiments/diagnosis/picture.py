@@ -43,7 +43,7 @@ def draw(name: str, judgement: Judgement, advice: tuple[str, ...], measured: Mea
             "Unit: the distance of two runs from the same start under independent batches. "
             f"{measured.replicates} replicates; bands and bars: {CONFIDENCE:.0%} intervals."
         )
-        below = "\n".join([units, *(textwrap.fill(text, 132) for text in advice[:3])])
+        below = "\n".join([units, *(textwrap.fill(text, 132) for text in advice)])
         fig.supxlabel(below, fontsize=8, x=0.01, ha="left")
         return write_atomically(path, lambda temporary: fig.savefig(temporary, format=path.suffix[1:].lower()))
 
@@ -128,4 +128,4 @@ def _draw_exponents(axis: Any, measured: Measured, judgement: Judgement) -> None
         text = "not measured"
     axis.text(0.5, 0.02, text, transform=axis.transAxes, fontsize=7.5, ha="center", va="bottom")
     axis.xaxis.get_major_locator().set_params(nbins=5)
-    axis.xaxis.get_major_formatter().set_powerlimits((-3, 4))
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}")  # no common factor beside the axis

@@ -9,7 +9,7 @@ from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
 from nn_experiments.training.batches import ArrayBatches, Batch, Batches
-from nn_experiments.training.rounding import as_double, first_difference
+from nn_experiments.training.rounding import as_double
 from nn_experiments.training.self_check import Reference, SelfCheck
 from nn_experiments.training.step import State, Step
 
@@ -98,7 +98,7 @@ def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: Stat
         kernel = make_kernel(step, data, name)
         for count in (len(reference.indices), 1):  # a second chain starts where the first one did
             end = kernel.apply(reference.start, reference.indices[:count], 0)
-            difference = first_difference(reference.ends[count - 1 : count], [end], reference.limits[count - 1 : count])
+            difference = reference.difference({count: end})
             if difference:
                 return _in_words(difference)
     except Exception as error:  # whatever the module's own code raises
@@ -143,8 +143,5 @@ def _ensemble_differs(step: Step, check: SelfCheck, batches: Batches, state0: St
         if out_of_memory(error) or device_is_lost(error):
             raise
         return str(error).splitlines()[0]
-    for n in words:
-        difference = first_difference(reference.ends[n - 1 : n], [ends[n]], reference.limits[n - 1 : n])
-        if difference:
-            return _in_words(difference)
-    return None
+    difference = reference.difference({n: ends[n] for n in words})
+    return _in_words(difference) if difference else None

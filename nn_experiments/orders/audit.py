@@ -239,9 +239,22 @@ def audit_order(
     if verdict == "iid":
         even = uneven_chance(np.concatenate(recording.epochs), recording.population)[2] > level
     lengths = tuple(map(len, recording.epochs))
-    reason = _reason(verdict, left, recording, tests)
+    reason = _reason(verdict, left, recording, tests) + (_short_rows(recording) if rows == "epochs" else "")
     return OrderAudit(
         verdict, reason, LAWS[verdict].advice, recording.source, recording.population, lengths, tests, level, even
+    )
+
+
+def _short_rows(recording: Recording) -> str:
+    """Return a hint where the rows of recorded indices are so short that they must be batches, or an empty text."""
+    if recording.source != "recorded indices" or len(recording.epochs) < 3:
+        return ""
+    longest, seen = max(map(len, recording.epochs)), len(np.unique(np.concatenate(recording.epochs)))
+    if 2 * longest > seen:
+        return ""
+    return (
+        f" Each of the {len(recording.epochs)} rows counts as an epoch, but has at most {longest} of the {seen} "
+        "indices that occur: if the rows are batches, pass rows='batches' (on the command line --batches)."
     )
 
 

@@ -31,6 +31,9 @@ COLUMNS = (
     "memory_error",
 )
 
+#: How an optimizer's method is written in tables and titles.
+METHODS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam", "adamw": "AdamW"}
+
 
 @dataclass(frozen=True, eq=False)
 class Brackets(Value):
@@ -82,9 +85,9 @@ class Brackets(Value):
         """Return the table, as text."""
         names = [name for name in COLUMNS if not np.all(np.isnan(getattr(self, name)))]
         heads = {"memory_predicted": "memory: predicted", "memory_measured": "measured", "memory_error": "error"}
+        method = METHODS.get(self.method, self.method)
         lines = [
-            f"T_i T_j - T_j T_i for {self.method}, {self.dimension:,} parameters, first step at t = {self.t} "
-            f"({self.dtype})",
+            f"T_i T_j - T_j T_i for {method}, {self.dimension:,} parameters, first step at t = {self.t} ({self.dtype})",
             "     i     j  " + "  ".join(f"{heads.get(name, name):>10}" for name in names),
         ]
         for row in self.rows():
@@ -144,11 +147,10 @@ class Brackets(Value):
                     _few_ticks(axis)
                 left.legend(loc="upper left")
                 right.legend(loc="best")
+            title = f"Exchanging two batches, {METHODS.get(self.method, self.method)}"
             what = "$\\|T_i T_j\\theta - T_j T_i\\theta\\|$"
             formula = " $= h^2\\|[V_i, V_j]\\|$" if self.method == "sgd" else ""
-            left.set(
-                xlabel=f"predicted{formula}", ylabel=f"measured {what}", title=f"Exchanging two batches, {self.method}"
-            )
+            left.set(xlabel=f"predicted{formula}", ylabel=f"measured {what}", title=title)
             right.set(
                 xlabel=f"predicted{formula}", ylabel="relative to the measured difference", title="How exact it is"
             )
@@ -158,13 +160,19 @@ class Brackets(Value):
 
 
 def _few_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
-    """Label a logarithmic axis at 1, 2 and 5 of each power of ten, or at powers alone where it spans three or more."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+    """Label a logarithmic axis at 1, 2 and 5 of each power of ten, or at powers alone where it spans three or more.
+
+    Where it spans so little that fewer than two of these are on it, the labels are evenly spaced.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     apart = -(-len(powers) // 6)
     digits = (1, 2, 5) if len(powers) < 4 else (1,)
-    axis.set_major_locator(FixedLocator([digit * 10.0**k for k in powers[::apart] for digit in digits]))
+    ticks = [digit * 10.0**k for k in powers[::apart] for digit in digits]
+    if sum(low <= tick <= high for tick in ticks) < 2:
+        ticks = MaxNLocator(4).tick_values(low, high)
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.set_minor_formatter(NullFormatter())

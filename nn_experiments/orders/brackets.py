@@ -31,7 +31,7 @@ def brackets(
     state: State,
     pairs: Iterable[tuple[int, int]],
     *,
-    t: int = 1,
+    t: int | None = None,
     dtype: torch.dtype | None = torch.float64,
     vectors: bool = False,
 ) -> Brackets:
@@ -49,7 +49,9 @@ def brackets(
     pairs
         (i, j), numbers of batches, i ≠ j. Differences are T_i T_j minus T_j T_i: T_i last, minus T_j last.
     t
-        Position in the run of the first of the two steps (from 1); schedules and Adam's bias correction read it.
+        Position in the run of the first of the two steps, from 1: one more than the number of maps behind the state.
+        Schedules and Adam's bias correction read it. (default: 1; required if the state has an optimizer's memory, and
+        the step depends on its position)
     dtype
         In which numbers the state and the inputs are converted before anything is computed. The differences are of size
         h², and float32 would lose them in rounding. None leaves everything as it is.
@@ -66,7 +68,8 @@ def brackets(
     TypeError
         If the step is not one of those named, or ``batches`` is not a function.
     ValueError
-        If there is no pair, a pair is not of two different integers of at least 1, or the state has no parameters.
+        If there is no pair, a pair is not of two different integers of at least 1, the state has no parameters, or
+        ``t`` is missing where it is required.
     NotDeterministic
         If a second evaluation of the same two steps gives another result.
 
@@ -102,7 +105,7 @@ def brackets(
     batches, state = check_batches(batches), check_state("state", state)
     if not state["parameters"]:
         raise ValueError("the state has no parameters")
-    check_integer("the position t", t, 1)
+    t = _position(step, state, t)
     chosen = _pairs(pairs)
     start = {part: {name: _as(value, dtype) for name, value in own.items()} for part, own in state.items()}
     swaps = [_Swap(step, _converted(batches(i), dtype), _converted(batches(j), dtype), start, t) for i, j in chosen]
@@ -125,6 +128,20 @@ def brackets(
         dtype=str(used).removeprefix("torch."),
         **kept,
     )
+
+
+def _position(step: TrainingStep, state: State, t: int | None) -> int:
+    """Return the position of the first step, which a state with an optimizer's memory does not know."""
+    if t is not None:
+        return check_integer("the position t", t, 1)
+    adam = step.optimizer.method in ("adam", "adamw")
+    if state.get("optimizer") and (adam or not step.optimizer.schedule.constant):
+        what = "Adam's bias correction" if adam else "the schedule"
+        raise ValueError(
+            f"the state has taken steps, as the optimizer's memory in it shows, but not how many, which {what} needs: "
+            "give t=, one more than the number of maps behind the state (t=n + 1 for iterate n)"
+        )
+    return 1
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

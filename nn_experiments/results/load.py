@@ -132,9 +132,10 @@ def _record(
 def _unknown(name: str, folder: Path) -> Exception:
     """Return the error for a name that is neither in the catalogue nor that of a run in the folder."""
     if Path(name).is_dir():
-        return ValueError(
-            f"the folder {name} is not that of one run (no experiment.json); load a figure by name, with it as out"
-        )
+        held = names_of(Path(name))
+        remedy = f"load({held[0]!r}, out={name!r})" if held else "load a figure by name, with the folder of runs as out"
+        holds = f"it holds runs of {', '.join(held)}" if held else "it holds no run"
+        return ValueError(f"the folder {name} is not that of one run (no experiment.json), but {holds}: {remedy}")
     there = names_of(folder)
     near = difflib.get_close_matches(name, [*there, *catalogue.FIGURES, *catalogue.EXPERIMENTS], n=1)
     if not folder.is_dir() and not near:

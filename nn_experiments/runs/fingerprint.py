@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nn_experiments.training.reachable import global_names
 from nn_experiments.training.structure import own_attributes, structure
 
 __all__ = ["Fingerprint", "fingerprint"]
@@ -158,7 +159,7 @@ class Fingerprint:
                 self.add(cell.cell_contents, where)
             except ValueError:  # not assigned yet
                 self.unknown.append(where)
-        for name in sorted(_names(function.__code__)):
+        for name in sorted(global_names(function.__code__)):
             if name in function.__globals__:
                 self._put(name)
                 self.add(function.__globals__[name], f"{path} (global variable {name})")
@@ -224,14 +225,6 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Fingerprint, Any, str], N
 
 def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _names(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,8 +42,8 @@ def run(
     state: StateOfSeed,
     curves: Sequence[Order | Average | Policy | str],
     *,
-    at: Iterable[int],
-    measure: Mapping[str, Callable[[State], Tensor | float]] | Measurement,
+    at: Iterable[int] | None = None,
+    measure: Mapping[str, Callable[[State], Tensor | float]] | Measurement | None = None,
     seeds: Iterable[int] | None = None,
     out: str | Path = "out",
     name: str = "network",
@@ -71,9 +72,9 @@ def run(
         Orders of ``contraction`` (`Forward`, `Backward`, `Windowed`, `Reset`, `Late`), averages of the forward path
         (`EMA`, `Polyak`, `SuffixMean`, `SWA`), policies (`ResetIfBetter`, `StopWhenSettled`), or their names.
     at
-        The iterates to compute, such as ``range(0, 2001, 10)``.
+        The iterates to compute, such as ``range(0, 2001, 10)``. Required.
     measure
-        Name -> function of one state that returns a number, such as `measures` returns, or a `Measurement`.
+        Required. Name -> function of one state that returns a number, such as `measures` returns, or a `Measurement`.
     seeds
         The seeds of batches and frozen randomness (default: the seed of the batches, or 0 if they have none). For
         several seeds the batches need a method ``with_seed(seed)``, which `ArrayBatches` has.
@@ -110,13 +111,18 @@ def run(
     Raises
     ------
     TypeError
-        If ``at``, ``seeds``, ``state`` or ``measure`` has another type.
+        If ``at`` or ``measure`` is missing, or if ``at``, ``seeds``, ``state``, ``measure`` or ``out`` has another
+        type.
     ValueError
         If a curve has no name; if a metric is unknown or has the name of a column of `Curves.to_csv`; if `from_loop`
         has recorded fewer batches than are needed; or if the folder has a run that cannot be identified as the same
         (see Notes).
     CannotReplay
         If the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
+    CallFailed
+        If the model, the loss or a metric raises an error.
+    Broadcasts
+        If a loss of torch compares outputs and targets of different shapes.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions.
     JobFailed
@@ -152,6 +158,7 @@ def run(
     >>> found["weight"].shape
     (2, 3, 11)
     """
+    _check_given(at, measure, out)
     numbers = tuple(check_iterates(at))
     measurement = check_measurement("measure", measure)
     batches = check_batches(batches)
@@ -210,11 +217,24 @@ def _recorded(runner: Runner) -> Curves:
     )
 
 
+def _check_given(at: object, measure: object, out: object) -> None:
+    if at is None:
+        raise TypeError("run needs at=, the iterates to compute, such as at=range(0, 1001, 10)")
+    if measure is None:
+        raise TypeError(
+            "run needs measure=, what is measured of each iterate, such as "
+            "measure=nne.measures(model, loss, test=(inputs, targets))"
+        )
+    if not isinstance(out, str | os.PathLike):
+        raise TypeError(f"out must be the name of a folder, in which the results are kept, such as 'out'; got {out!r}")
+
+
 def _check_name(name: str) -> None:
     taken = {*catalogue.EXPERIMENTS, *catalogue.FIGURES, "overview", "increments"}
     if name in taken or name.isdigit() or not METRIC_NAME.fullmatch(name.replace("-", "_")):
         raise ValueError(
-            f"name must have letters, digits, '_', '-' and '.' only, and not be one of the catalogue's; got {name!r}"
+            "name must begin with a letter, have letters, digits, '_', '-' and '.' only, and not be one of the "
+            f"catalogue's; got {name!r}"
         )
 
 
@@ -224,7 +244,9 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
         raise ValueError(f"curves must be a list of orders, averages and policies, got {curves!r}")
     for name in measurement.names:
         if not METRIC_NAME.fullmatch(name):
-            raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only; got {name!r}")
+            raise ValueError(
+                f"the name of a metric begins with a letter and has letters, digits, '_' and '.' only; got {name!r}"
+            )
     chosen = {}
     for given in curves:
         name = curve_names.parse(given if isinstance(given, str) else curve_names.name_of(given)).name

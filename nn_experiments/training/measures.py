@@ -13,6 +13,7 @@ from torch import nn
 from torch.func import functional_call
 
 from contraction.arguments import check_integer
+from nn_experiments.training.calls import loss_of, no_broadcast
 from nn_experiments.training.scalar_loss import Criterion, check_loss, scalar
 from nn_experiments.training.step import State
 
@@ -102,11 +103,15 @@ def measures(
 
     Raises
     ------
+    CallFailed
+        If the model or the loss raises an error on the first rows.
     TypeError
         If the loss does not return one scalar tensor, or the targets of an accuracy are not integers.
     ValueError
         If there is no data; if inputs and targets differ in length; or if ``rows`` is less than the number of rows and
         the loss is not a mean over rows, so that it cannot be computed from slices.
+    Broadcasts
+        If a loss of torch compares outputs and targets of different shapes.
 
     Examples
     --------
@@ -150,10 +155,11 @@ def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets
     few = min(len(inputs), rows, 7)
     x, y = inputs[:few], targets[:few]
     with torch.no_grad():
-        outputs = model(x)
-        whole = scalar(loss(outputs, y)).double()
+        with no_broadcast():
+            whole = loss_of(model, loss, x, y).double()
         if len(inputs) <= rows or few < 2:
             return
+        outputs = model(x)
         first, others = (scalar(loss(outputs[k:m], y[k:m])).double() for k, m in ((0, 1), (1, few)))
         of_parts = (first + others * (few - 1)) / few
     eps = torch.finfo(outputs.dtype if outputs.is_floating_point() else torch.get_default_dtype()).eps

@@ -11,6 +11,7 @@ from torch import nn
 from torch.func import functional_call, grad
 
 from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.calls import metric_failed
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
 from nn_experiments.training.trees import flatten
@@ -61,7 +62,14 @@ class Functions:
 
     def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return every function's value."""
-        return {name: function(state) for name, function in self.functions.items()}
+        return {name: _value(name, function, state) for name, function in self.functions.items()}
+
+
+def _value(name: str, function: Callable[[State], torch.Tensor], state: State) -> torch.Tensor:
+    try:
+        return function(state)
+    except Exception as error:  # whatever the user's function raises
+        raise metric_failed(name, error) from error
 
 
 def check_measurement(argument: str, given: object) -> Measurement:

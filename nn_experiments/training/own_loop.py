@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from nn_experiments.training.batches import Batch, BatchLike
+from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
-from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
+from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.step import State
 from nn_experiments.training.torch_randomness import seeded
 
@@ -71,6 +72,7 @@ class OwnLoop:
             for key, slots in optimizer.state.items()
         }
         self.masks = [(m, FrozenDropout(m.p)) for m in self.modules if type(m) is nn.Dropout and 0 < m.p < 1]
+        self.random = frozen or bool(self.masks) or any(isinstance(m, FrozenDropout) for m in self.modules)
 
     def __getstate__(self) -> dict[str, object]:
         """Return what is copied or pickled.
@@ -188,6 +190,8 @@ class OwnLoop:
 
         Raises
         ------
+        CallFailed
+            If the model or the loss raises an error.
         TypeError
             If the loss is not a scalar tensor.
         ValueError
@@ -201,22 +205,25 @@ class OwnLoop:
                     "several steps are not in the state. Let one batch hold all that is accumulated, and step once"
                 )
         with torch.enable_grad(), self.randomness(batch):
-            value = scalar(self.loss(self.model(batch[0]), batch[1]))
-            trainable(value).backward()
+            index = batch.index if isinstance(batch, Batch) else None
+            trainable(loss_of(self.model, self.loss, batch[0], batch[1], index)).backward()
             self.optimizer.step()
 
-    @contextlib.contextmanager
-    def randomness(self, batch: BatchLike) -> Iterator[None]:
-        """Make the random numbers of a step in the body a function of the index of its batch.
+    def randomness(self, batch: BatchLike) -> contextlib.AbstractContextManager[None]:
+        """Return a context that makes the random numbers of a step a function of the index of its batch.
 
         Raises
         ------
         TypeError
             If the step draws random numbers and the batch has no index.
         """
-        needed = self.frozen or bool(self.masks) or any(isinstance(m, FrozenDropout) for m in self.modules)
-        if needed and not isinstance(batch, Batch):
+        if not self.random:
+            return contextlib.nullcontext()
+        if not isinstance(batch, Batch):
             raise TypeError("a model with frozen randomness needs batches that carry their index: nn_experiments.Batch")
-        index = batch.index if isinstance(batch, Batch) else 0
+        return self._frozen(batch.index)
+
+    @contextlib.contextmanager
+    def _frozen(self, index: int) -> Iterator[None]:
         with frozen_randomness(self.seed, index), seeded(self.seed, index) if self.frozen else contextlib.nullcontext():
             yield

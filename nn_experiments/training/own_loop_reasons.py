@@ -110,8 +110,9 @@ def _of_modules(model: nn.Module) -> str | None:
 
 
 def _of_copies(model: nn.Module) -> str | None:
+    tensors = {id(value): value for value in (*model.parameters(), *model.buffers())}  # not copied: they may be large
     try:
-        copies = dict(copy.deepcopy(model).named_parameters())
+        copies = dict(copy.deepcopy(model, tensors).named_parameters())
     except Exception as error:  # deep copies run the user's own code
         return f"the module cannot be copied ({type(error).__name__}: {error})"
     if copies.keys() != dict(model.named_parameters()).keys():

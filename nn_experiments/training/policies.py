@@ -67,7 +67,10 @@ class ResetIfBetter:
     def __post_init__(self) -> None:
         """Check the parameters."""
         if not METRIC_NAME.fullmatch(self.metric):
-            raise ValueError(f"the name of a metric has letters, digits, '_' and '.' only, got {self.metric!r}")
+            raise ValueError(
+                "the name of a metric begins with a letter and has letters, digits, '_' and '.' only, got "
+                f"{self.metric!r}"
+            )
         check_integer("every", self.every, 1)
         if self.better not in ("lower", "higher"):
             raise ValueError(f"better must be 'lower' or 'higher', got {self.better!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import random
 import types
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["LIMIT", "attributes", "methods", "reachable", "reaches"]
+__all__ = ["LIMIT", "attributes", "global_names", "methods", "reachable", "reaches"]
 
 #: The largest number of objects that are visited from one object.
 LIMIT = 20_000
@@ -147,19 +148,27 @@ def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str,
         except ValueError:  # not assigned yet
             continue
     yield from ((f"{path} (default value {k})", part) for k, part in enumerate(function.__defaults__ or ()))
+    yield from ((f"{path} (default value {k})", part) for k, part in (function.__kwdefaults__ or {}).items())
     yield from ((f"{path}.{key}", part) for key, part in vars(function).items())
-    for name in sorted(_names(function.__code__)):
+    for name in sorted(global_names(function.__code__)):
         part = function.__globals__.get(name)
         if part is not None and not isinstance(part, (types.ModuleType, type)):
             yield f"{path} (global variable {name})", part
 
 
-def _names(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
+@functools.lru_cache(maxsize=4096)
+def global_names(code: types.CodeType) -> frozenset[str]:
+    """Return the names of the global variables that a function's code, and that of functions in it, reads.
+
+    Examples
+    --------
+    >>> sorted(global_names((lambda self, x: self.layer(x) + offset).__code__))  # layer is an attribute
+    ['offset']
+    """
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    names = {str(one.argval) for one in dis.get_instructions(code) if one.opname in reads}
+    inner = (global_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return frozenset(names).union(*inner)
 
 
 def reaches(root: object, path: str, targets: Collection[int]) -> str | None:

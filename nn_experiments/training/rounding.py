@@ -4,12 +4,14 @@ Two programs that compute the same maps with another order of operations differ 
 its inputs are changed by a few units in the last place. So the reference is run again from starts whose parameters are
 changed by up to `UNITS` units, `TRIALS` times (once if there are more than `MANY` parameters). The allowed difference
 is `FACTOR` times the largest change of a tensor that results, plus `FLOOR` units in the last place of the tensor's
-largest entry. If a step magnifies rounding, the measured change is magnified in the same way. An example is the bias
+largest entry. Differences below that floor are allowed in any case, so that the reference is run again only for larger
+ones. If a step magnifies rounding, the measured change is magnified in the same way. An example is the bias
 before a batch norm, whose gradient is zero but for rounding and is divided by its own size in Adam.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
@@ -71,28 +73,38 @@ def allowances(ends: Sequence[State], run: Callable[[State], Sequence[State]], s
         The state before the first step.
     """
     limits = [{name: _floor(value) for name, value in _tensors(end).items()} for end in ends]
+    floors = [dict(limit) for limit in limits]
     many = sum(value.numel() for value in start["parameters"].values()) > MANY
     for trial in range(1 if many else TRIALS):
-        for allowed, end, other in zip(limits, ends, run(moved(start, trial)), strict=True):
+        for allowed, floor, end, other in zip(limits, floors, ends, run(moved(start, trial)), strict=True):
             perturbed = _tensors(other)
             for name, value in _tensors(end).items():
-                allowed[name] = max(allowed[name], _floor(value) + FACTOR * _distance(value, perturbed[name]))
+                allowed[name] = max(allowed[name], floor[name] + FACTOR * _distance(value, perturbed[name]))
     return limits
 
 
 def first_difference(
-    expected: Sequence[State], actual: Sequence[State], allowed: Sequence[dict[str, float]]
+    expected: Sequence[State], actual: Sequence[State], allowed: Sequence[dict[str, float]] | None = None
 ) -> tuple[int, str, float, float] | None:
     """Return (step, name, difference, allowed difference) for the first tensor that differs by more, or None.
 
     The difference is infinite for a tensor that is missing, and for one that is not finite where the other one is.
+
+    Parameters
+    ----------
+    expected, actual
+        The states after each step.
+    allowed
+        What `allowances` returns (default: `FLOOR` units in the last place, the least that it allows).
     """
-    for t, (end, other, limits) in enumerate(zip(expected, actual, allowed, strict=True), 1):
+    for t, (end, other) in enumerate(zip(expected, actual, strict=True), 1):
         reference, tensors = _tensors(end), _tensors(other)
         for name, value in reference.items():
             difference = _distance(value, tensors[name]) if name in tensors else float("inf")
-            if not difference <= limits[name]:
-                return t, name, difference, limits[name]
+            if difference > 0:
+                limit = _floor(value) if allowed is None else allowed[t - 1][name]
+                if difference > limit:
+                    return t, name, difference, limit
         if tensors.keys() - reference.keys():
             return t, min(tensors.keys() - reference.keys()), float("inf"), 0.0
     return None
@@ -105,17 +117,33 @@ def _tensors(state: State) -> dict[str, torch.Tensor]:
 def _floor(value: torch.Tensor) -> float:
     if not value.numel() or not (value.is_floating_point() or value.is_complex()):
         return 0.0
-    return FLOOR * torch.finfo(value.dtype).eps * float(value.detach().abs().nan_to_num(0, 0, 0).max())
+    largest = _largest(value.detach())
+    if not math.isfinite(largest):
+        largest = float(value.detach().abs().nan_to_num(0, 0, 0).max())
+    return FLOOR * torch.finfo(value.dtype).eps * largest
+
+
+def _largest(value: torch.Tensor) -> float:
+    """Return the largest absolute value of the entries: NaN or infinite if an entry is."""
+    if value.is_complex():
+        return float(value.abs().max())
+    low, high = torch.aminmax(value)
+    return max(-float(low), float(high)) if math.isfinite(low) else math.inf
 
 
 def _distance(first: torch.Tensor, second: torch.Tensor) -> float:
     """Return the largest difference of entries; entries that are not finite in both count as equal."""
     if first.shape != second.shape:
         return float("inf")
-    if not first.numel():
+    first, second = first.detach(), second.detach()
+    same_kind = first.dtype == second.dtype and first.device == second.device
+    if not first.numel() or (same_kind and torch.equal(first, second)):
         return 0.0
     wide = torch.complex128 if first.is_complex() else torch.float64
-    a, b = (value.detach().to(wide).cpu() for value in (first, second))
-    neither = ~(torch.isfinite(a) | torch.isfinite(b))
-    gap = torch.where(neither, torch.zeros_like(a.abs()), (a - b).abs())
-    return float(gap.nan_to_num(nan=float("inf")).max())
+    a, b = (value.to(wide).cpu() for value in (first, second))
+    gap = a - b
+    largest = _largest(gap)
+    if math.isfinite(largest):
+        return largest
+    gap, neither = gap.abs(), ~(torch.isfinite(a) | torch.isfinite(b))
+    return float(torch.where(neither, torch.zeros_like(gap), gap).nan_to_num(nan=math.inf, posinf=math.inf).max())

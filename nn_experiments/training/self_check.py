@@ -6,11 +6,13 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.calls import Broadcasts, no_broadcast
 from nn_experiments.training.hidden_state import changed, hidden_state
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.reachable import reachable
@@ -27,6 +29,7 @@ __all__ = ["Reference", "SelfCheck", "Unchecked", "word"]
 
 #: The batches of the steps that are compared, innermost first.
 WORD = (2, 1, 3)
+_PARTS = ("parameters", "buffers")
 _LOOP = "pass form='loop' to from_torch, which takes every step with your own model and optimizer"
 
 
@@ -42,7 +45,7 @@ def word(batches: Batches) -> tuple[tuple[int, ...], list[BatchLike]]:
         return (*WORD[:2], WORD[0]), [*data, data[0]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reference:
     """The states that the user's own training loop computes.
 
@@ -54,15 +57,35 @@ class Reference:
         Whether the tensors are in float64.
     start, ends
         The state before the first step, and the state after each step.
-    limits
-        For each step, the name of a tensor -> the largest difference that rounding explains.
+    run
+        The user's own loop: another start -> the state after each step.
     """
 
     indices: tuple[int, ...]
     double: bool
     start: State
     ends: list[State]
-    limits: list[dict[str, float]]
+    run: Callable[[State], list[State]]
+
+    @cached_property
+    def limits(self) -> list[dict[str, float]]:
+        """For each step, the name of a tensor -> the largest difference that rounding explains."""
+        return allowances(self.ends, self.run, self.start)
+
+    def difference(self, states: dict[int, State]) -> tuple[int, str, float, float] | None:
+        """Return (step, name, difference, allowed difference) for the first tensor that differs by more, or None.
+
+        Parameters
+        ----------
+        states
+            Number of steps -> the state after them, by another program.
+        """
+        for t, state in states.items():
+            if first_difference([self.ends[t - 1]], [state]):
+                found = first_difference([self.ends[t - 1]], [state], [self.limits[t - 1]])
+                if found:
+                    return t, *found[1:]
+        return None
 
 
 @dataclass(frozen=True)
@@ -128,6 +151,10 @@ class SelfCheck:
             a global generator; or if a step changes an attribute that is not in the state, with its name.
         CannotRun
             If the step fails where the user's own loop does not.
+        CallFailed
+            If the model or the loss raises an error on a batch.
+        Broadcasts
+            If a loss of torch compares outputs and targets of different shapes.
         ValueError
             If the optimizer has become unusable, for example because it has taken steps.
         """
@@ -138,22 +165,16 @@ class SelfCheck:
             return before[0]
         if self.vet is not None:
             self.vet()
-        start: State = {"parameters": dict(state0["parameters"]), "buffers": dict(state0.get("buffers", {}))}
-        start = {part: {name: value.clone() for name, value in values.items()} for part, values in start.items()}
-        start["optimizer"] = {}
         indices, data = word(batches)
-        with restored_generators(), self._kept_tensors():
+        with self._kept():
             try:
-                double = as_double(start)
-                ends, limits = self._compare(step, double, as_double(data))
-                self.reference = Reference(indices, True, double, ends, limits)
+                self.reference = self._compare(step, indices, _start(state0, double=True), as_double(data), double=True)
                 result = "passed in float64"
-            except CannotReplay:
+            except (CannotReplay, Broadcasts):
                 raise
             except Exception:  # the module does not allow float64, or the step fails in any precision
-                ends, limits = self._compare(step, start, data)
-                self.reference = Reference(indices, False, start, ends, limits)
-                kind = next((str(v.dtype) for v in start["parameters"].values() if v.is_floating_point()), "")
+                self.reference = self._compare(step, indices, _start(state0, double=False), data, double=False)
+                kind = next((str(v.dtype) for v in state0["parameters"].values() if v.is_floating_point()), "")
                 result = f"passed in {kind.removeprefix('torch.')}"
         self.remember(batches, "step", result)
         return result
@@ -167,8 +188,8 @@ class SelfCheck:
         self.known.append((batches, what, result))
 
     @contextlib.contextmanager
-    def _kept_tensors(self) -> Iterator[None]:
-        """Restore tensors that are not parameters or buffers, such as plain attributes, if a step changes them."""
+    def _kept(self) -> Iterator[None]:
+        """Restore the random generators, and tensors that are not parameters or buffers, such as attributes."""
         registered = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
         tensors = []
         for root in (self.loop.model, self.loop.optimizer, self.loop.loss):
@@ -176,7 +197,8 @@ class SelfCheck:
                 if isinstance(part, torch.Tensor) and id(part) not in registered and part.is_leaf:
                     tensors.append((part, part._version, part.detach().clone()))
         try:
-            yield
+            with restored_generators():
+                yield
         finally:
             with torch.no_grad():
                 for tensor, version, value in tensors:
@@ -184,12 +206,18 @@ class SelfCheck:
                         tensor.copy_(value)
 
     def _compare(
-        self, step: Step, start: State, data: Sequence[BatchLike]
-    ) -> tuple[list[State], list[dict[str, float]]]:
+        self, step: Step, indices: tuple[int, ...], start: State, data: Sequence[BatchLike], *, double: bool
+    ) -> Reference:
+        """Return the states of the user's own loop, after those of the step have been compared with them."""
+
+        def again(other: State) -> list[State]:
+            with self._kept(), self.loop.holding(other):
+                return self._run(other, data)
+
         with self.loop.holding(start):
-            ends = self._watched(start, data)
-            limits = allowances(ends, lambda other: self._run(other, data), start)
-        states, state = [], start
+            reference = Reference(indices, double, start, self._watched(start, data), again)
+        state = _start(start, double=False)  # a copy: a step may change the state that it is given
+        states: dict[int, State] = {}
         for t, batch in enumerate(data, 1):
             try:
                 state = step(state, batch, t)
@@ -198,15 +226,15 @@ class SelfCheck:
                     what = f"at step {t}, your own training loop runs and the training step made of it does not"
                     raise CannotRun(f"{what} ({type(error).__name__}: {error}). To mend it, {_LOOP}") from error
                 raise
-            states.append(state)
-        difference = first_difference(ends, states, limits)
+            states[t] = state
+        difference = reference.difference(states)  # after all steps, one of which may change a state given to it
         if difference:
             t, name, gap, allowed = difference
             raise CannotReplay(
                 f"the training step differs from your own training loop: {name} after step {t}, by {gap:.3g} where "
                 f"rounding explains {allowed:.1g}. {self._cause(step, name, t)}"
             )
-        return ends, limits
+        return reference
 
     def _cause(self, step: Step, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
@@ -227,12 +255,11 @@ class SelfCheck:
 
     def _run(self, start: State, data: Sequence[BatchLike]) -> list[State]:
         """Return the states after each step of the user's own loop, read from the module."""
-        loop = self.loop
-        loop.put(start)
+        self.loop.put(start)
         ends: list[State] = []
         for t, batch in enumerate(data, 1):
             self._once(batch, t)
-            ends.append(self._read())
+            ends.append(self._read(last=t == len(data)))
         return ends
 
     def _once(self, batch: BatchLike, t: int) -> None:
@@ -241,7 +268,8 @@ class SelfCheck:
                 group["lr"] = self.rate(t, batch.index if isinstance(batch, Batch) else t)
         self.loop.once(batch)
 
-    def _read(self) -> State:
+    def _read(self, *, last: bool = False) -> State:
+        """Return the current parameters and buffers: copies, unless no step follows that would change them."""
         model = self.loop.model
         new = {name for name, _ in model.named_buffers()} ^ {name for _, _, name in self.loop.buffers}
         if new:
@@ -249,22 +277,34 @@ class SelfCheck:
                 f"a step adds or removes buffers of the module: {', '.join(sorted(new))}. The state must have the same "
                 "names at every step: register all buffers, with their final shapes, before from_torch"
             )
-        others = {name: p.detach().clone() for name, p in model.named_parameters()}
+
+        def kept(value: torch.Tensor) -> torch.Tensor:
+            return value.data if last else value.detach().clone()
+
+        others = {name: kept(p) for name, p in model.named_parameters()}
         return {
             "parameters": {name: others.pop(name) for name in self.loop.trained},
-            "buffers": {name: value.detach().clone() for name, value in model.named_buffers()} | others,
+            "buffers": {name: kept(value) for name, value in model.named_buffers()} | others,
         }
 
     def _watched(self, start: State, data: Sequence[BatchLike]) -> list[State]:
-        """Run the user's own loop; raise an error if it draws random numbers, or changes anything but the state."""
+        """Run the user's own loop, which holds ``start``, and watch what it draws and changes.
+
+        Raises
+        ------
+        CannotReplay
+            If it draws random numbers, or changes anything but the state.
+        TypeError
+            As the user's code does.
+        """
         loop = self.loop
-        loop.put(start)
         watched = (loop.model, loop.loss, loop.optimizer)
         notes, ends = [hidden_state(*watched, called=self.called)], []
         for t, batch in enumerate(data, 1):
             before = generator_states()
             try:
-                self._once(batch, t)
+                with no_broadcast() if t == 1 else contextlib.nullcontext():
+                    self._once(batch, t)
             except TypeError as error:
                 if "required positional argument" in str(error) and "forward" in str(error):
                     raise CannotReplay(
@@ -276,7 +316,7 @@ class SelfCheck:
             if drawn:
                 raise CannotReplay(self._random(drawn, start, batch))
             notes.append(hidden_state(*watched, called=self.called))
-            ends.append(self._read())
+            ends.append(self._read(last=t == len(data)))
         always = {}
         for earlier, later in itertools.pairwise(notes[1:]):
             always |= changed(earlier, later)
@@ -341,5 +381,16 @@ class CannotRun(TrainingInReverseError, ValueError):
     """The step made by `from_torch` raises an error on batches on which the user's own training loop does not."""
 
 
+def _start(state: State, *, double: bool) -> State:
+    """Return copies of the parameters and buffers of a state, in float64 if asked for."""
+
+    def copied(value: torch.Tensor) -> torch.Tensor:
+        other = as_double(value) if double else value
+        return value.clone() if other is value else other
+
+    parts = {part: {key: copied(value) for key, value in state.get(part, {}).items()} for part in _PARTS}
+    return {**parts, "optimizer": {}}
+
+
 def _exact(end: State) -> dict[str, float]:
-    return {name: 0.0 for part in ("parameters", "buffers") for name in end.get(part, {})}
+    return {name: 0.0 for part in _PARTS for name in end.get(part, {})}

@@ -17,9 +17,10 @@ from torch.func import functional_call, grad
 
 from nn_experiments.training import choices
 from nn_experiments.training.batches import Batch, BatchLike
+from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.scalar_loss import Criterion, scalar, trainable
+from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
 
@@ -87,7 +88,7 @@ class _Objective(nn.Module):
         The backward pass is part of it, since activation checkpoints compute the forward pass once more, with the
         tensors that the module then has. Buffers are read from the module, since a forward pass may replace them.
         """
-        value = scalar(self._loss[0](self.model(inputs), targets))
+        value = loss_of(self.model, self._loss[0], inputs, targets)
         result = value if leaves is None else torch.autograd.grad(trainable(value), leaves, allow_unused=True)
         return result, dict(self.model.named_buffers()) if self.buffered else {}
 

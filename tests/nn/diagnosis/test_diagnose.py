@@ -138,3 +138,25 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (tmp_path / "diagnosis-mlp-digits.png").stat().st_size > 10_000
     assert main([*words, "--set", "sampling=reshuffle", "--steps", "400"]) == 1
     assert "reshuffled in every epoch" in capsys.readouterr().err
+
+
+def test_intervals_that_need_more_replicates_are_left_out() -> None:
+    """Order statistics of 5 draws miss the median with probability 2/32 > 5 %, those of 6 with 2/64."""
+    few, enough = linear(replicates=5, steps=60), linear(replicates=6, steps=60)
+    for found in (few, linear(replicates=2, steps=60)):
+        assert "inf]" not in found.report()
+    assert "(5 replicates are too few for 95% intervals of medians, which need 6)" in repr(few)
+    assert "too few for 95%" not in repr(enough)
+    assert "inf]" not in enough.report()
+
+
+def test_the_page_of_plots_has_all_the_advice(tmp_path: Path) -> None:
+    """Four lines of advice, the longest there is: none is cut, and no label lies on another."""
+    pytest.importorskip("matplotlib")
+    from nn_experiments.diagnosis import picture
+
+    found = linear(replicates=11, steps=60)
+    advice = tuple(f"Line {k}: " + "a long sentence of advice goes on " * 6 for k in range(5))
+    picture.draw(found.name, found.judgement, advice, found.measured, tmp_path / "page.svg")
+    text = (tmp_path / "page.svg").read_text()
+    assert all(f"Line {k}" in text for k in range(5))

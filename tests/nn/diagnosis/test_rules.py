@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from nn_experiments.diagnosis.coupled import grid
-from nn_experiments.diagnosis.intervals import median_interval, share_bounds
+from nn_experiments.diagnosis.intervals import mean_interval, median_interval, share_bounds
 from nn_experiments.diagnosis.measured import Measured
 from nn_experiments.diagnosis.rules import LEAST, RULES, SHARE, judge
 
@@ -160,3 +160,52 @@ def test_bounds_have_their_levels() -> None:
     missed = np.mean((low > 0) | (high < 0))
     # of 20 values, order statistics 6 and 15: P(miss) = 2 P(Bin(20, 1/2) <= 5) = .0414; 5 standard errors of 20,000
     assert abs(missed - 0.0414) < 5 * np.sqrt(0.0414 / 20_000)
+
+
+def changed(measured: Measured, **values: np.ndarray) -> Measured:
+    """Return a measurement with other values in some fields."""
+    return Measured(**{**fields(measured), **values})
+
+
+def test_growth_has_to_be_significant() -> None:
+    """Exponents with mean 0.001 and standard deviation 0.01 over 20 replicates: the interval holds 0."""
+    measured = made(rate=0.001)
+    spread = 0.001 + 0.01 * np.tile([-1.0, 1.0], 10)
+    assert judge(measured).verdict == "expanding"
+    assert judge(changed(measured, derivative=spread)).verdict == "undecided"
+
+
+def test_predictions_have_to_settle_at_both_lags() -> None:
+    measured = made(rate=0.0, outputs=-0.05)
+    for column in (0, 1):
+        far = measured.function.copy()
+        far[..., column] = 1.0
+        assert judge(changed(measured, function=far)).verdict == "undecided"
+
+
+def test_the_unit_has_a_floor() -> None:
+    """Two independent runs 0.001 apart after a way of 2: the unit is 0.01 · 2, not 0.001."""
+    measured = made()
+    near = measured.parameter.copy()
+    near[..., 2] = 0.001
+    unit = changed(measured, parameter=near).unit("parameters")
+    assert np.all(unit == 0.02)
+    assert np.all(measured.unit("parameters")[:, 1:] == 1.0)
+
+
+def test_the_prediction_is_for_three_quarters_of_the_draws() -> None:
+    """Eight of 20 draws are at exp(-0.4), the others at exp(-1.4): the upper quartile is that of the eight."""
+    measured = made(rate=-0.001)
+    lower = measured.parameter.copy()
+    lower[8:, :, :2] *= np.exp(-1)
+    found = judge(changed(measured, parameter=lower)).predicted
+    assert found is not None
+    assert abs(found[0] - 2995.7) < 5  # of the lower ones it is 1,000 less
+
+
+def test_the_interval_of_a_mean() -> None:
+    """0, 1, 2: mean 1, standard deviation 1 with R - 1 = 2, Student's t 4.302653 (tables), / sqrt(3)."""
+    mean, low, high = mean_interval(np.array([0.0, 1.0, 2.0]), 0.95)
+    assert mean == 1.0
+    assert high - mean == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
+    assert mean - low == pytest.approx(high - mean)

@@ -317,3 +317,12 @@ class Stream(IterableDataset):
 def test_what_cannot_be_audited_is_refused(order: object, more: dict, error: type, says: str) -> None:
     with pytest.raises(error, match=says):
         nne.audit_order(order, **more)
+
+
+def test_batches_as_rows_are_told_from_epochs() -> None:
+    """Sixty batches of eight indices, one per line, look like epochs; longer rows, and rows='batches', have no hint."""
+    batches = np.random.default_rng(0).integers(100, size=(60, 8))
+    assert "if the rows are batches, pass rows='batches'" in nne.audit_order(batches).reason
+    assert "rows='batches'" not in nne.audit_order(batches, rows="batches").reason
+    epochs = np.array([np.random.default_rng(seed).permutation(100) for seed in range(4)])
+    assert "rows='batches'" not in nne.audit_order(epochs).reason

@@ -210,7 +210,7 @@ def test_a_result_is_a_value_a_table_and_a_picture(tmp_path: Path) -> None:
     assert lines[0].startswith("i,j,bracket,predicted,measured,error,cosine")
     assert float(lines[3].split(",")[3]) == found.predicted[2]
     text = str(found).splitlines()
-    assert text[0].startswith("T_i T_j - T_j T_i for adam, 36 parameters, first step at t = 1 (float64)")
+    assert text[0].startswith("T_i T_j - T_j T_i for Adam, 36 parameters, first step at t = 1 (float64)")
     assert len(text) == 2 + len(PAIRS)
     fig = found.plot(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
@@ -252,3 +252,45 @@ def test_one_pair_that_is_no_list_is_refused_with_an_example() -> None:
     batches = nne.ArrayBatches(torch.randn(8, 2), torch.randn(8, 1), batch_size=4, seed=0)
     with pytest.raises(TypeError, match=r"such as \[\(1, 2\)\]"):
         nne.brackets(step, batches, state, (1, 2))
+
+
+def test_a_state_with_memory_needs_its_position() -> None:
+    """With t of another step, Adam's two steps are others; momentum and a fresh state need no position."""
+    module, data = network()
+    batches = lambda i: data[(i - 1) % len(data)]  # noqa: E731
+    for method, refused in (("sgd", False), ("momentum", False), ("adam", True), ("adamw", True)):
+        momentum = 0.9 if method == "momentum" else 0.0
+        step = nne.TrainingStep(module, half, nne.Optimizer(method=method, learning_rate=0.01, momentum=momentum))
+        start = nne.initial_state(module)
+        assert len(nne.brackets(step, batches, start, [(1, 2)])) == 1
+        later = step(step(start, batches(1), 1), batches(2), 2)
+        if refused:
+            with pytest.raises(ValueError, match=r"Adam's bias correction needs: give t=, .*n \+ 1 for iterate n"):
+                nne.brackets(step, batches, later, [(1, 2)])
+        assert nne.brackets(step, batches, later, [(1, 2)], t=3).t == 3
+    decaying = nne.Optimizer(
+        method="momentum", learning_rate=0.01, momentum=0.9, schedule=nne.Schedule(kind="inverse", horizon=10)
+    )
+    step = nne.TrainingStep(module, half, decaying)
+    with pytest.raises(ValueError, match="which the schedule needs"):
+        nne.brackets(step, batches, step(nne.initial_state(module), batches(1), 1), [(1, 2)])
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.1, 4.7), (1.02, 1.07), (2.1e-7, 8e-7), (1e-3, 0.9), (1e-9, 1e3)])
+def test_every_axis_has_at_least_two_labels(low: float, high: float) -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+    from nn_experiments.orders.bracket_table import _few_ticks
+
+    axis = figure.Figure().subplots()
+    axis.set(xscale="log", xlim=(low, high))
+    _few_ticks(axis.xaxis)
+    seen = [tick for tick in axis.xaxis.get_majorticklocs() if low <= tick <= high]
+    labels = [axis.xaxis.get_major_formatter()(tick) for tick in seen]
+    assert 2 <= len(set(labels)) == len(seen) <= 12, labels
+
+
+def test_methods_are_written_as_their_names() -> None:
+    pytest.importorskip("matplotlib")
+    found = swapped("adam")
+    assert "for Adam, " in str(found)
+    assert found.plot().axes[0].get_title() == "Exchanging two batches, Adam"

@@ -127,3 +127,21 @@ def test_nothing_of_a_name_says_what_there_is(tmp_path: Path) -> None:
 def test_an_unknown_order_is_told_all_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown order 'sideways'.*backward.*swa-START.*stop_when_settled-EPS"):
         Small().run(tmp_path, ["sideways"])
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    own = Small()
+    given = (own.step, own.batches, own.state, [ct.Forward()])
+    with pytest.raises(TypeError, match=r"run needs at=, the iterates to compute, such as at=range"):
+        nne.run(*given, measure=own.measure, out=tmp_path)
+    with pytest.raises(TypeError, match=r"run needs measure=, .*nne\.measures\(model, loss, test="):
+        nne.run(*given, at=range(3), out=tmp_path)
+    for out in (None, 3):
+        with pytest.raises(TypeError, match=f"out must be the name of a folder, .*got {out}"):
+            nne.run(*given, at=range(3), measure=own.measure, out=out)
+
+
+def test_a_folder_of_runs_says_how_to_load_one(tmp_path: Path) -> None:
+    Small().run(tmp_path, [ct.Forward()], name="mine")
+    with pytest.raises(ValueError, match=r"holds runs of mine: load\('mine', out='"):
+        nne.load(tmp_path)

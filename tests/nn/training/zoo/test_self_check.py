@@ -21,6 +21,8 @@ from nn_experiments.engine.purity import probe  # noqa: E402
 from nn_experiments.training import from_torch as adapter  # noqa: E402
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.own_loop import OwnLoop  # noqa: E402
+from nn_experiments.training.rounding import FLOOR, TRIALS  # noqa: E402
+from nn_experiments.training.self_check import Reference  # noqa: E402
 from nn_experiments.training.step import TrainingStep, _Gradients  # noqa: E402
 from tests.nn.training.zoo.case import CASES, classes, from_torch, images, made, mlp, sgd  # noqa: E402
 from tests.nn.training.zoo.test_zoo import RIGHT  # noqa: E402
@@ -352,3 +354,61 @@ def test_a_kernel_that_meets_another_size_goes_on_with_the_step() -> None:
         assert run.metadata["engine"] == "step"
         assert ("OtherUse" in run.metadata.get("not used", "")) == (engine == "auto")
     assert sums["auto"] == sums["step"]
+
+
+#: Has the name of a layer of `Named`, as a script's own variable often does.
+encoder = nn.Linear(4, 3)
+
+
+class Named(nn.Module):
+    """Reads the attribute ``encoder``, and the global variable of that name only if asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.encoder(x)
+
+
+class ByGlobal(Named):
+    """Uses the layer by the global variable."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return encoder(x) + 0 * self.encoder(x)
+
+
+def test_an_attribute_is_not_taken_for_a_global_variable_of_its_name() -> None:
+    def trained_by(model: nn.Module) -> type:
+        return type(nne.from_torch(model, F.cross_entropy, torch.optim.SGD(model.parameters(), lr=0.1))[0])
+
+    assert trained_by(Named()) is nne.TrainingStep
+    with pytest.warns(UserWarning, match=r"global variable encoder\) .* holds a parameter"):
+        assert trained_by(ByGlobal()) is not nne.TrainingStep
+
+
+def test_comparisons_allow_the_floor_without_another_run() -> None:
+    """Rounding is measured only where the floor is exceeded, and then decides."""
+    runs = []
+
+    def again(start: dict) -> list[dict]:
+        runs.append(start)
+        return [{"parameters": {"w": start["parameters"]["w"] * 3}}]
+
+    start = {"parameters": {"w": torch.ones(1000, dtype=torch.float64)}}
+    reference = Reference((1,), True, start, [{"parameters": {"w": 3 * torch.ones(1000, dtype=torch.float64)}}], again)
+    unit = 3 * FLOOR * torch.finfo(torch.float64).eps
+
+    def off(by: float) -> dict:
+        return {1: {"parameters": {"w": torch.full((1000,), 3 + by, dtype=torch.float64)}}}
+
+    assert reference.difference(off(0.9 * unit)) is None
+    assert not runs
+    assert reference.difference(off(1.5 * unit)) is None  # within what starts moved by 8 units give, times 100
+    assert len(runs) == TRIALS
+    t, name, gap, allowed = reference.difference(off(1e-6))
+    assert (t, name, len(runs)) == (1, "w", TRIALS)
+    assert gap == pytest.approx(1e-6)
+    assert unit < allowed < 1e-9
+    for strange in (float("nan"), float("inf")):
+        assert reference.difference(off(strange))[2] == float("inf")
