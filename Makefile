@@ -58,6 +58,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.networks --convolutional --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.convolutions --out $(OUT)/benchmarks
 	$(BIN)/python -m benchmarks.diagnosis --out $(OUT)/benchmarks
+	$(BIN)/python -m benchmarks.self_check --out $(OUT)/benchmarks
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"

@@ -452,6 +452,55 @@ MISTAKES = (
         "if key in WITHOUT_EFFECT and not _same(now, before):",
         "tests/nn/runs/test_own_runs.py::test_a_learning_rate_changed_after_from_torch_is_refused",
     ),
+    Mistake(
+        "a share that is not shown to be large counts as settled",
+        "nn_experiments/diagnosis/rules.py",
+        "return self.upper <= SHARE",
+        "return self.lower <= SHARE",
+        "tests/nn/diagnosis/test_rules.py::test_what_changes_the_word",
+    ),
+    Mistake(
+        "growth without its interval",
+        "nn_experiments/diagnosis/rules.py",
+        "return derivative[1] > GROWTH / steps",
+        "return derivative[0] > GROWTH / steps",
+        "tests/nn/diagnosis/test_rules.py::test_growth_has_to_be_significant",
+    ),
+    Mistake(
+        "predictions that settle at one lag only",
+        "nn_experiments/diagnosis/rules.py",
+        'forgotten = all(findings[f"predictions, {name}"].settled',
+        'forgotten = any(findings[f"predictions, {name}"].settled',
+        "tests/nn/diagnosis/test_rules.py::test_predictions_have_to_settle_at_both_lags",
+    ),
+    Mistake(
+        "a unit of distance that may be as small as rounding",
+        "nn_experiments/diagnosis/measured.py",
+        "return np.maximum(values[..., INDEPENDENT], FLOOR * values[..., TRAVELLED])",
+        "return values[..., INDEPENDENT]",
+        "tests/nn/diagnosis/test_rules.py::test_the_unit_has_a_floor",
+    ),
+    Mistake(
+        "targets that torch broadcasts against outputs",
+        "nn_experiments/training/calls.py",
+        "        if text.startswith(_BROADCAST):",
+        "        if text.startswith(_BROADCAST) and not text:",
+        "tests/nn/training/test_calls.py::test_broadcast_targets_are_refused",
+    ),
+    Mistake(
+        "a self-check that allows for no magnified rounding",
+        "nn_experiments/training/self_check.py",
+        "[state], [self.limits[t - 1]])",
+        "[state])",
+        "tests/nn/training/zoo/test_self_check.py::test_comparisons_allow_the_floor_without_another_run",
+    ),
+    Mistake(
+        "attributes taken for global variables of their names",
+        "nn_experiments/training/reachable.py",
+        'reads = ("LOAD_GLOBAL", "LOAD_NAME")',
+        'reads = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD")',
+        "tests/nn/training/zoo/test_self_check.py::test_an_attribute_is_not_taken_for_a_global_variable_of_its_name",
+    ),
 )
 
 
