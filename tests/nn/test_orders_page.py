@@ -22,7 +22,7 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "[True, True, False, True]" in printed
     assert printed.count("repeated") == 1
     assert "reshuffled sequential" in printed
-    assert sum(line.startswith("T_i T_j - T_j T_i for sgd, 97 parameters") for line in printed) == 2
+    assert sum(line.startswith("T_i T_j - T_j T_i for SGD, 97 parameters") for line in printed) == 2
     assert sum("memory: predicted" in line for line in printed) == 1
     assert len((tmp_path / "brackets.csv").read_text().splitlines()) == 11
     assert (tmp_path / "brackets.png").stat().st_size > 10_000
