@@ -15,7 +15,7 @@ from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.report.choices import draw_choices  # noqa: E402
-from nn_experiments.results.studies import Study  # noqa: E402
+from nn_experiments.results.studies import Study, load_study  # noqa: E402
 from nn_experiments.runs.setup import prepare  # noqa: E402
 from nn_experiments.studies import choices  # noqa: E402
 from nn_experiments.studies.choices import POINTS, SETTINGS, Choice  # noqa: E402
@@ -106,3 +106,27 @@ def test_every_setting_is_one_that_the_catalogue_has() -> None:
         assert setting.at[-1] == setting.steps
         assert setting.at[0] > setting.steps // 2
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_what_the_record_says() -> None:
+    """The numbers of results/README.md."""
+    record = load_study(Path(__file__).parents[3] / "results" / "studies" / "choices.npz")
+    assert [setting["name"] for setting in record.about["settings"]] == [setting.name for setting in SETTINGS]
+    medians, lost = {}, 0
+    for row in choice_findings(record):
+        (one,) = row.comparisons
+        if "initialisation=he_normal" in row.topic and "regression" in row.topic:
+            assert not one.seeds
+            continue
+        assert row.verdict == "agrees"
+        medians[row.topic.removeprefix("Choices: ")] = one.effect
+    for k, setting in enumerate(SETTINGS):
+        lost += int((~np.isfinite(record["paths"][k, :, :, -1, 1])).sum())
+        if "he_normal" in setting.name and "regression" in setting.name:
+            assert (~np.isfinite(record["paths"][k, :, :, -1, 1])).sum() >= 9
+    assert lost == 29
+    regressions = [value for name, value in medians.items() if "regression" in name]
+    assert (round(min(regressions), 1), round(max(regressions))) == (3.0, 16)
+    assert round(medians["mlp-fashion, initialisation=he_normal, scaling=standard"]) == 10
+    names = ("convnet", "convnet, statistics recomputed", "convnet-group")
+    assert [round(medians[f"mlp-digits, model={name}"], 1) for name in names] == [3.8, 3.9, 9.0]
