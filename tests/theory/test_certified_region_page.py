@@ -27,7 +27,7 @@ def assert_printed(shown: str, printed: str) -> None:
 
 def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     shown = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     names: dict = {}
     outputs = []
@@ -51,6 +51,7 @@ def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "every epoch of 4 maps, in any order, sends the box into itself" in printed
     assert "may send coordinate 0 of the box to 1.0166667 r_0" in printed
     assert float(printed.split()[-1]) == pytest.approx(0.95)
+    assert 0.975 <= float(outputs[3]) < 0.975 + 1e-14
     # log 2 is the loss at the border between the labels
     right = [
         names["loss"](names["region"].center, *row) < math.log(2) for row in zip(names["x"], names["y"], strict=True)
