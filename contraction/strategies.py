@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from contraction import families as fam
 from contraction.arguments import check_integer
+from contraction.families.losses import DataLoss
 from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import (
     Backward,
@@ -48,8 +49,15 @@ __all__ = [
     "symmetric_positive_definite",
 ]
 
+
+class _Profile(TypedDict, total=False):
+    max_examples: int
+    derandomize: bool
+    print_blob: bool
+
+
 #: name of a profile of Hypothesis -> its settings
-_PROFILES: dict[str, dict[str, Any]] = {
+_PROFILES: dict[str, _Profile] = {
     "default": {"max_examples": 40},
     "ci": {"max_examples": 40, "derandomize": True},
     "thorough": {"max_examples": 2000, "print_blob": True},
@@ -360,7 +368,7 @@ def _gradient_steps(kind: str, d: int, rng: np.random.Generator, batch: int, u: 
     X = rng.standard_normal((5, d)) / math.sqrt(d)
     y = rng.uniform(-1, 1, 5)
     if kind == "ridge":
-        loss: Any = fam.RidgeLoss(X, y, 0.1)
+        loss: DataLoss = fam.RidgeLoss(X, y, 0.1)
     elif kind == "logistic":
         loss = fam.RidgeLogisticLoss(X, np.where(y < 0, -1.0, 1.0), 0.1)
     else:

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class ReadOnlyDict(dict):
     __setitem__ = __delitem__ = __ior__ = _refuse  # pyright: ignore[reportAssignmentType]
     clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle and copy by the entries."""
         return type(self), (dict(self),)
 
@@ -53,7 +53,7 @@ class Value:
     have the same class and all fields are equal; arrays are compared by shape and entries, and NaN equals NaN.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[object]]]
 
     def __post_init__(self) -> None:
         """Make arrays and mappings read-only; call this from the ``__post_init__`` of a subclass."""
@@ -81,7 +81,7 @@ class Value:
         arguments = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
         return _rebuild, (type(self), {name: _thawed(value) for name, value in arguments.items()})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the fields as data that ``json.dumps(…, allow_nan=False)`` accepts.
 
         Returns
@@ -122,7 +122,7 @@ def _fields(value: Value, compared: bool = False) -> list[str]:
     return [f.name for f in dataclasses.fields(value) if f.compare or not compared]
 
 
-def _rebuild(cls: type[V], arguments: dict[str, Any]) -> V:
+def _rebuild(cls: type[V], arguments: dict[str, object]) -> V:
     return cls(**arguments)
 
 

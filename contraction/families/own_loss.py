@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +16,8 @@ from contraction.maps.draws import ReplicaBlock
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
-from contraction.maps.taylor import Tape, differentiate
-from contraction.types import Draw, override
+from contraction.maps.taylor import Tape, as_floats, differentiate
+from contraction.types import Draw, Number, RowLoss, override
 
 __all__ = ["OwnLossSteps"]
 
@@ -72,7 +71,7 @@ class OwnLossSteps(RandomOperator):
 
     def __init__(
         self,
-        loss: Callable[..., Any],
+        loss: RowLoss,
         data: Iterable[ArrayLike],
         dim: int,
         *,
@@ -106,7 +105,7 @@ class OwnLossSteps(RandomOperator):
         """Rows of the batch, integers, shape (b,), or a list of them for replicas."""
         return super().draw_block(rng, replicas) if replicas else self._draw(rng)
 
-    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Any]:
+    def draws(self, n: int, seed: int, replicas: int | None) -> Sequence[Draw]:
         """Return the batches, drawn one by one if independent, otherwise from one word of batch numbers."""
         if self.law is None:
             return super().draws(n, seed, replicas)
@@ -126,7 +125,7 @@ class OwnLossSteps(RandomOperator):
         terms = differentiate(self.loss, tape, tuple(one[rows] for one in self.data))
         out = self.ridge * points
         for place, row in enumerate(tape.rows):
-            slope = np.broadcast_to(terms.get((place,), 0.0), (len(points), len(rows)))
+            slope = np.broadcast_to(as_floats(terms.get((place,), 0.0)), (len(points), len(rows)))
             for m, coefficient in row.items():
                 out[:, m] += np.mean(slope * coefficient, axis=-1)
         return out.reshape(theta.shape)
@@ -149,7 +148,7 @@ class OwnLossSteps(RandomOperator):
         """The number of batches, if the law goes through all of them in every epoch."""
         return len(self.batches) if isinstance(self.law, Reshuffled | ShuffledOnce | Cyclic) else None
 
-    def finite_support(self) -> list[tuple[Any, NDArray]]:
+    def finite_support(self) -> list[tuple[Number | None, NDArray]]:
         """(probability, rows) of every batch; probabilities are None if they depend on the position."""
         marginal = (Fraction(1, len(self.batches)),) * len(self.batches) if self.law is None else self.law.marginal
         return list(zip([None] * len(self.batches) if marginal is None else marginal, self.batches, strict=True))

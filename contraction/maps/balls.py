@@ -32,7 +32,7 @@ __all__ = [
     "vector",
 ]
 
-Ball: TypeAlias = Any  # flint.arb, of a package without types
+Ball: TypeAlias = Any  # flint.arb or mpmath.mpf, of packages without types
 Vector: TypeAlias = list[Ball]
 Matrix: TypeAlias = list[list[Ball]]
 

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import EllipsisType, ModuleType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.balls import load_flint
+from contraction.maps.balls import Ball, load_flint
 from contraction.maps.errors import NotCertified
 from contraction.maps.rounding import EPS, gamma
 
 __all__ = ["Intervals", "above", "as_intervals", "below", "derivatives"]
+
+#: What intervals are added to and multiplied by: intervals, numbers and arrays of floats.
+Operand: TypeAlias = "Intervals | ArrayLike"
+_Part: TypeAlias = int | slice | NDArray | EllipsisType | None
+Index: TypeAlias = _Part | tuple[_Part, ...]
 
 TINY = 1e-300  # more than what underflow of a few operations loses
 
@@ -87,7 +93,7 @@ class Intervals:
     def __repr__(self) -> str:
         return f"Intervals({self.mid!r}, {self.rad!r})"
 
-    def __getitem__(self, key: Any) -> Intervals:
+    def __getitem__(self, key: Index) -> Intervals:
         return Intervals(self.mid[key], self.rad[key])
 
     def contains(self, x: ArrayLike) -> NDArray:
@@ -105,7 +111,7 @@ class Intervals:
     def __pos__(self) -> Intervals:
         return self
 
-    def __add__(self, other: Any) -> Intervals:
+    def __add__(self, other: Operand) -> Intervals:
         if not isinstance(other, NUMBERS):
             return NotImplemented
         other = as_intervals(other)
@@ -114,15 +120,15 @@ class Intervals:
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Intervals:
+    def __sub__(self, other: Operand) -> Intervals:
         if not isinstance(other, NUMBERS):
             return NotImplemented
         return self + (-as_intervals(other))
 
-    def __rsub__(self, other: Any) -> Intervals:
+    def __rsub__(self, other: Operand) -> Intervals:
         return as_intervals(other) + (-self)
 
-    def __mul__(self, other: Any) -> Intervals:
+    def __mul__(self, other: Operand) -> Intervals:
         if not isinstance(other, NUMBERS):
             return NotImplemented
         other = as_intervals(other)
@@ -132,15 +138,15 @@ class Intervals:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Intervals:
+    def __truediv__(self, other: Operand) -> Intervals:
         if not isinstance(other, NUMBERS):
             return NotImplemented
         return self * as_intervals(other).reciprocal()
 
-    def __rtruediv__(self, other: Any) -> Intervals:
+    def __rtruediv__(self, other: Operand) -> Intervals:
         return as_intervals(other) * self.reciprocal()
 
-    def __pow__(self, exponent: Any) -> Intervals:
+    def __pow__(self, exponent: object) -> Intervals:
         if not isinstance(exponent, int | np.integer) or exponent < 0:
             raise TypeError(f"the exponent of a power of intervals must be an integer of at least 0, got {exponent!r}")
         result = Intervals(np.ones(self.shape))
@@ -148,7 +154,7 @@ class Intervals:
             result = result * self
         return result
 
-    def __matmul__(self, other: Any) -> Intervals:
+    def __matmul__(self, other: Operand) -> Intervals:
         """Matrix products; the rounding of a dot product of length n is at most gamma(n) times that of moduli."""
         other = as_intervals(other)
         n = self.shape[-1]
@@ -156,7 +162,7 @@ class Intervals:
         spread = a @ other.rad + self.rad @ (b + other.rad) + gamma(n + 2) * (a @ b)
         return Intervals(self.mid @ other.mid, above(spread, 2 * n + 6) + n * TINY)
 
-    def __rmatmul__(self, other: Any) -> Intervals:
+    def __rmatmul__(self, other: Operand) -> Intervals:
         return as_intervals(other) @ self
 
     def positive_definite(self) -> bool:
@@ -185,7 +191,7 @@ class Intervals:
         mid = 1 / self.mid
         return Intervals(mid, above(self.rad / size / least + EPS * np.abs(mid), 6))
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: object) -> Intervals:
         rule = _UFUNCS.get(ufunc.__name__)
         if method != "__call__" or kwargs:
             return NotImplemented
@@ -193,7 +199,7 @@ class Intervals:
             return derivatives(ufunc.__name__, as_intervals(inputs[0]), 0)[0]
         return NotImplemented if rule is None else rule(*inputs)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[[], Intervals]:
         if name in ELEMENTARY:
             return lambda: derivatives(name, self, 0)[0]
         raise AttributeError(name)
@@ -202,12 +208,12 @@ class Intervals:
 NUMBERS = (Intervals, np.ndarray, np.number, int, float)
 
 
-def as_intervals(x: Any) -> Intervals:
+def as_intervals(x: Operand) -> Intervals:
     """Intervals as they are; numbers and arrays as intervals of radius 0."""
     return x if isinstance(x, Intervals) else Intervals(x)
 
 
-_UFUNCS: dict[str, Callable[..., Any]] = {
+_UFUNCS: dict[str, Callable[..., Intervals]] = {
     "add": lambda a, b: as_intervals(a) + b,
     "subtract": lambda a, b: as_intervals(a) - b,
     "multiply": lambda a, b: as_intervals(a) * b,
@@ -246,7 +252,7 @@ def _at(name: str, x: NDArray) -> Intervals:
     return Intervals(mid.reshape(x.shape), above(rad + EPS * np.abs(mid), 2).reshape(x.shape))
 
 
-def _softplus(v: Any, mpmath: Any) -> Any:
+def _softplus(v: Ball, mpmath: ModuleType | None) -> Ball:
     """log(1 + e^v) of a ball, or with mpmath of a number, without overflow."""
     small = (lambda t: mpmath.log1p(mpmath.exp(t))) if mpmath else (lambda t: t.exp().log1p())
     return small(v) if v < 0 else v + small(-v)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from contraction.maps.domains import RotatedBox
 from contraction.maps.intervals import Intervals, above
 from contraction.maps.rounding import gamma
-from contraction.maps.taylor import Tape, differentiate, direction
+from contraction.maps.taylor import Monomial, Number, Tape, differentiate, direction
+from contraction.types import RowLoss
 
 __all__ = ["StepEnclosure", "enclose_step", "mean_step"]
 
@@ -43,9 +44,7 @@ class StepEnclosure(NamedTuple):
         return above(self.third.magnitude @ r, 2 * len(r))
 
 
-def enclose_step(
-    loss: Callable[..., Any], data: tuple[NDArray, ...], region: RotatedBox, h: float, ridge: float
-) -> StepEnclosure:
+def enclose_step(loss: RowLoss, data: tuple[NDArray, ...], region: RotatedBox, h: float, ridge: float) -> StepEnclosure:
     """Enclose the step on the mean of ``loss(theta, *row)`` over the rows of ``data``, plus ridge |θ|²/2.
 
     On a box so wide that numbers overflow, entries are infinite or NaN, of which no hypothesis holds.
@@ -76,7 +75,7 @@ def mean_step(steps: Sequence[StepEnclosure], h: float) -> StepEnclosure:
 
 
 def _sums(
-    loss: Callable[..., Any], data: tuple[NDArray, ...], center: NDArray, Q: NDArray, r: NDArray
+    loss: RowLoss, data: tuple[NDArray, ...], center: NDArray, Q: NDArray, r: NDArray
 ) -> tuple[Intervals, Intervals, Intervals]:
     """First and second derivatives at the centre, and third ones over the box, summed over rows."""
     inner = Tape([Intervals(c) for c in center], 2, Q, np.zeros(len(r)))
@@ -114,7 +113,7 @@ def _sums(
     )
 
 
-def _dense(terms: dict[tuple[int, ...], Any], n: int, m: int, order: int) -> tuple[NDArray, NDArray]:
+def _dense(terms: dict[Monomial, Number], n: int, m: int, order: int) -> tuple[NDArray, NDArray]:
     """Midpoints and radii of the derivatives of one order in features, shape (n, m, …), from Taylor coefficients."""
     mid, rad = np.zeros((n, *(m,) * order)), np.zeros((n, *(m,) * order))
     for key, value in terms.items():

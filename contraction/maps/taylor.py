@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,12 +20,13 @@ from scipy import special
 
 from contraction.maps.errors import MapRefused
 from contraction.maps.intervals import ELEMENTARY, Intervals, above, as_intervals, derivatives
-from contraction.types import override
+from contraction.types import RowLoss, override
 
-__all__ = ["Jet", "Linear", "Tape", "differentiate"]
+__all__ = ["Jet", "Linear", "Monomial", "Number", "Tape", "as_floats", "differentiate"]
 
-Number = Any  # an array of floats, or Intervals, over rows
-Monomial = tuple[int, ...]  # features in increasing order, with repetitions
+Number: TypeAlias = float | NDArray | Intervals  # over rows
+Operand: TypeAlias = "Number | Symbol"
+Monomial: TypeAlias = tuple[int, ...]  # features in increasing order, with repetitions
 
 
 class Tape:
@@ -41,7 +42,9 @@ class Tape:
         The box {center + Q u: |u_j| <= r_j} over which coefficients are enclosed; None at single points.
     """
 
-    def __init__(self, center: list[Number], order: int, basis: NDArray | None = None, radii: Any = None) -> None:
+    def __init__(
+        self, center: Sequence[Number], order: int, basis: NDArray | None = None, radii: NDArray | None = None
+    ) -> None:
         self.center, self.order, self.basis, self.radii = center, order, basis, radii
         self.rows: list[dict[int, Number]] = []
 
@@ -57,9 +60,9 @@ class Tape:
         for m, coefficient in row.items():
             value = value + self.center[m] * coefficient
         self.rows.append(row)
-        if self.basis is not None:
+        if self.basis is not None and self.radii is not None:
             reach = np.sum(direction(row, self.basis).magnitude * self.radii, axis=-1)
-            value = (value + np.zeros(len(reach))).widened(above(reach, 2 * len(self.radii)))
+            value = as_intervals(value + np.zeros(len(reach))).widened(above(reach, 2 * len(self.radii)))
         return Jet(self, {(): value, (len(self.rows) - 1,): 1.0})
 
 
@@ -72,7 +75,7 @@ def direction(row: dict[int, Number], basis: NDArray) -> Intervals:
     return Intervals(mid, rad) @ basis[list(row)]
 
 
-class _Symbol(ABC):
+class Symbol(ABC):
     """What `Linear` and `Jet` share: NumPy's functions reach them in arrays of objects and by themselves."""
 
     __hash__ = None  # type: ignore[assignment]
@@ -81,7 +84,7 @@ class _Symbol(ABC):
     @abstractmethod
     def jet(self) -> Jet: ...
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: object) -> Symbol | NDArray:
         arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.dtype == object]
         if arrays:  # an array of symbols with one symbol: entry by entry
             boxed = [x if isinstance(x, np.ndarray) and x.dtype == object else _boxed(x) for x in inputs]
@@ -93,12 +96,12 @@ class _Symbol(ABC):
             return rule(*inputs)
         return self._elementary(ufunc.__name__)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[[], Symbol]:
         if name in ELEMENTARY and not name.startswith("_"):
             return lambda: self._elementary(name)
         raise AttributeError(name)
 
-    def _elementary(self, name: str) -> Any:
+    def _elementary(self, name: str) -> Symbol:
         if name not in ELEMENTARY:
             raise MapRefused(
                 f"a loss uses {name}, which has no enclosure: known are +, -, *, /, @, integer powers, "
@@ -106,47 +109,48 @@ class _Symbol(ABC):
             )
         jet = self.jet()
         if jet.exponents and name in ("log", "log1p"):
-            return functools.reduce(_logaddexp, (*((0.0,) if name == "log1p" else ()), *jet.exponents))
+            terms = (*((0.0,) if name == "log1p" else ()), *jet.exponents)
+            return cast("Symbol", functools.reduce(_logaddexp, terms))
         found = jet.compose(_coefficients(name, jet.terms[()], self.tape.order))
         found.exponents = (jet,) if name == "exp" else ()
         return found
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Operand) -> Symbol:
         return self + (-other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Symbol:
         return (-self) + other
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Operand) -> Symbol:
         return self + other
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Symbol:
         return self * other
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Operand) -> Symbol:
         return self._elementary("reciprocal") * other
 
-    def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, _Symbol):
+    def __truediv__(self, other: Operand) -> Symbol:
+        if isinstance(other, Symbol):
             return self * other._elementary("reciprocal")
         exact = isinstance(self.tape.center[0], Intervals)
         return self * (1.0 / (as_intervals(other) if exact else other))
 
-    def __pow__(self, exponent: Any) -> Any:
+    def __pow__(self, exponent: object) -> Operand:
         if not isinstance(exponent, int | np.integer) or exponent < 0:
             raise MapRefused(f"a loss uses a power {exponent!r}: only integers of at least 0 have an enclosure")
-        out: Any = 1.0
+        out: Operand = 1.0
         for _ in range(int(exponent)):
             out = self * out
         return out
 
     @abstractmethod
-    def __add__(self, other: Any) -> Any: ...
+    def __add__(self, other: Operand) -> Symbol: ...
 
     @abstractmethod
-    def __mul__(self, other: Any) -> Any: ...
+    def __mul__(self, other: Operand) -> Symbol: ...
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Symbol:
         return self * -1.0
 
     def __bool__(self) -> bool:
@@ -155,13 +159,13 @@ class _Symbol(ABC):
     __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: bool(self)
 
 
-def _boxed(x: Any) -> NDArray:
+def _boxed(x: object) -> NDArray:
     out = np.empty((), dtype=object)
     out[()] = x
     return out
 
 
-class Linear(_Symbol):
+class Linear(Symbol):
     """constant + Σ_m c_m θ_m, coefficients over rows; it becomes a feature where a loss is not linear in it."""
 
     def __init__(self, tape: Tape, constant: Number, row: dict[int, Number]) -> None:
@@ -174,56 +178,57 @@ class Linear(_Symbol):
             self._jet = self.tape.feature(self.constant, self.row)
         return self._jet
 
-    def __add__(self, other: Any) -> Any:
-        if isinstance(other, Jet):
+    def __add__(self, other: Operand) -> Symbol:
+        if isinstance(other, Linear):
+            row = dict(self.row)
+            for m, c in other.row.items():
+                row[m] = row[m] + c if m in row else c
+            return Linear(self.tape, self.constant + other.constant, row)
+        if isinstance(other, Symbol):
             return other + self.jet()
-        if not isinstance(other, Linear):
-            if isinstance(other, np.ndarray) and other.dtype == object:
-                return NotImplemented
-            return Linear(self.tape, other + self.constant, self.row)
-        row = dict(self.row)
-        for m, c in other.row.items():
-            row[m] = row[m] + c if m in row else c
-        return Linear(self.tape, self.constant + other.constant, row)
+        if isinstance(other, np.ndarray) and other.dtype == object:
+            return NotImplemented
+        return Linear(self.tape, other + self.constant, self.row)
 
-    def __mul__(self, other: Any) -> Any:
-        if isinstance(other, _Symbol):
+    def __mul__(self, other: Operand) -> Symbol:
+        if isinstance(other, Symbol):
             return self.jet() * other.jet()
         if isinstance(other, np.ndarray) and other.dtype == object:
             return NotImplemented
         return Linear(self.tape, other * self.constant, {m: other * c for m, c in self.row.items()})
 
 
-class Jet(_Symbol):
+class Jet(Symbol):
     """Taylor coefficients by monomial of features, up to the order of the tape; no entry means 0."""
 
     def __init__(self, tape: Tape, terms: dict[Monomial, Number]) -> None:
         self.tape, self.terms = tape, terms
-        self.exponents: tuple[Any, ...] = ()  # x, y, … on e^x + e^y + …, whose logarithm has an enclosure of its own
+        #: x, y, … on e^x + e^y + …, whose logarithm has a separate enclosure.
+        self.exponents: tuple[Operand, ...] = ()
 
     @override
     def jet(self) -> Jet:
         return self
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Operand) -> Symbol:
         if isinstance(other, np.ndarray) and other.dtype == object:
             return NotImplemented
         terms = dict(self.terms)
-        for key, value in (other.jet().terms if isinstance(other, _Symbol) else {(): other}).items():
+        for key, value in (other.jet().terms if isinstance(other, Symbol) else {(): other}).items():
             terms[key] = terms[key] + value if key in terms else value
         found = Jet(self.tape, terms)
         if self.exponents:
             found.exponents = _exponents(self.exponents, other)
         return found
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Operand) -> Symbol:
         if isinstance(other, np.ndarray) and other.dtype == object:
             return NotImplemented
-        if isinstance(other, _Symbol):
+        if isinstance(other, Symbol):
             return Jet(self.tape, _times(self.terms, other.jet().terms, self.tape.order))
         return Jet(self.tape, {key: other * value for key, value in self.terms.items()})
 
-    def compose(self, c: list[Number]) -> Jet:
+    def compose(self, c: Sequence[Number]) -> Jet:
         """Σ_k c_k (self - value)^k, the composition with a function of Taylor coefficients c."""
         small = {key: value for key, value in self.terms.items() if key}
         terms: dict[Monomial, Number] = {(): c[0]}
@@ -246,7 +251,7 @@ def _times(a: dict[Monomial, Number], b: dict[Monomial, Number], order: int) -> 
     return out
 
 
-def _coefficients(name: str, x: Number, order: int) -> list[Number]:
+def _coefficients(name: str, x: Number, order: int) -> Sequence[Number]:
     if isinstance(x, Intervals):
         return derivatives(name, x, order)
     return _FLOATS[name](np.asarray(x, dtype=float))[: order + 1]
@@ -267,7 +272,7 @@ _FLOATS: dict[str, Callable[[NDArray], list[NDArray]]] = {
 }
 
 
-def _exponents(known: tuple[Any, ...], added: Any) -> tuple[Any, ...]:
+def _exponents(known: tuple[Operand, ...], added: Operand) -> tuple[Operand, ...]:
     """Return the exponents of a sum of exponentials and of what is added: 0, 1 or such a sum; () for anything else."""
     if isinstance(added, Jet):
         return (*known, *added.exponents) if added.exponents else ()
@@ -276,18 +281,17 @@ def _exponents(known: tuple[Any, ...], added: Any) -> tuple[Any, ...]:
     return (0.0, *known) if added == 1 else known
 
 
-def _logaddexp(a: Any, b: Any) -> Any:
+def _logaddexp(a: Operand, b: Operand) -> Symbol:
     """log(e^a + e^b) = a + softplus(b - a), a being the argument that is not symbolic, if there is one."""
-    if isinstance(a, _Symbol) and not isinstance(b, _Symbol):
-        a, b = b, a
-    return (b - a)._elementary("softplus") + a
+    a, symbol = (a, b) if isinstance(b, Symbol) else (b, cast("Symbol", a))
+    return (symbol - a)._elementary("softplus") + a
 
 
-_UFUNCS: dict[str, Callable[..., Any]] = {
-    "add": lambda a, b: a + b if isinstance(a, _Symbol) else b + a,
-    "subtract": lambda a, b: a - b if isinstance(a, _Symbol) else (-b) + a,
-    "multiply": lambda a, b: a * b if isinstance(a, _Symbol) else b * a,
-    "divide": lambda a, b: a / b if isinstance(a, _Symbol) else b._elementary("reciprocal") * a,
+_UFUNCS: dict[str, Callable[..., Symbol]] = {
+    "add": lambda a, b: a + b if isinstance(a, Symbol) else b + a,
+    "subtract": lambda a, b: a - b if isinstance(a, Symbol) else (-b) + a,
+    "multiply": lambda a, b: a * b if isinstance(a, Symbol) else b * a,
+    "divide": lambda a, b: a / b if isinstance(a, Symbol) else b._elementary("reciprocal") * a,
     "negative": lambda a: -a,
     "positive": lambda a: a,
     "square": lambda a: a * a,
@@ -296,7 +300,7 @@ _UFUNCS: dict[str, Callable[..., Any]] = {
 }
 
 
-def differentiate(loss: Callable[..., Any], tape: Tape, data: tuple[ArrayLike, ...]) -> dict[Monomial, Number]:
+def differentiate(loss: RowLoss, tape: Tape, data: tuple[ArrayLike, ...]) -> dict[Monomial, Number]:
     """Run a loss of one row on symbols and return the Taylor coefficients of its value, over all rows.
 
     Parameters
@@ -319,12 +323,25 @@ def differentiate(loss: Callable[..., Any], tape: Tape, data: tuple[ArrayLike, .
         value = value.reshape(-1)[0]
     if isinstance(value, np.ndarray):
         raise MapRefused(f"a loss must return one number for one row of data, got an array of shape {value.shape}")
-    if not isinstance(value, _Symbol):
+    if not isinstance(value, Symbol):
         raise MapRefused(f"a loss must give one number for one row that depends on theta, got {type(value).__name__}")
     return value.jet().terms
 
 
-def _columns(rows: NDArray, wrap: Callable[[NDArray], Number]) -> Any:
+def as_floats(value: Number) -> NDArray:
+    """Return a coefficient of a tape of floats as an array.
+
+    Raises
+    ------
+    TypeError
+        If the tape has intervals.
+    """
+    if isinstance(value, Intervals):
+        raise TypeError("the coefficient is an enclosure, not a float")
+    return np.asarray(value, dtype=float)
+
+
+def _columns(rows: NDArray, wrap: Callable[[NDArray], Number]) -> Number:
     """One row of data as symbols: a number (n,) stays one, and (n, p, …) becomes an object array (p, …) of numbers."""
     if rows.ndim == 1:
         return wrap(rows)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from contraction import families as fam
 from contraction.certificates.certify import certify
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["SHOWCASE", "Exhibit", "convergence_rates", "distances"]
 
 
+class CertifyArguments(TypedDict, total=False):
+    """Keyword arguments of `certify` that an exhibit needs."""
+
+    moment: float
+    q: int
+    leaf: bool
+
+
 @dataclass(frozen=True)
 class Exhibit:
     """One panel: a family, a start, the last iterate, and the arguments of its certificate.
@@ -36,9 +44,9 @@ class Exhibit:
     """
 
     title: str
-    make: Callable[[], tuple[RandomOperator, Any]]
+    make: Callable[[], tuple[RandomOperator, ArrayLike]]
     last: int
-    certificate: dict[str, Any] = field(default_factory=dict)
+    certificate: CertifyArguments = field(default_factory=CertifyArguments)
     far: int = 3
     seed: int = 0
 
@@ -50,41 +58,41 @@ def _spd(d: int, low: float, high: float) -> NDArray:
     return (H + H.T) / 2
 
 
-def _ridge() -> tuple[RandomOperator, Any]:
+def _ridge() -> tuple[RandomOperator, ArrayLike]:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(40, 5))
     return fam.GradientSteps(fam.RidgeLoss(X, X @ np.ones(5) + rng.normal(size=40), 0.5), 0.05, 8), np.zeros(5)
 
 
-def _logistic() -> tuple[RandomOperator, Any]:
+def _logistic() -> tuple[RandomOperator, ArrayLike]:
     rng = np.random.default_rng(2)
     X = rng.normal(size=(40, 5))
     return fam.GradientSteps(fam.RidgeLogisticLoss(X, np.sign(X[:, 0]), 0.2), 0.3, 8), np.zeros(5)
 
 
-def _least_squares() -> tuple[RandomOperator, Any]:
+def _least_squares() -> tuple[RandomOperator, ArrayLike]:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(3, 6))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     return fam.LeastSquares(X, rng.normal(size=3), 0.9, label_noise=fam.Uniform(-0.5, 0.5)), np.zeros(6)
 
 
-def _bellman() -> tuple[RandomOperator, Any]:
+def _bellman() -> tuple[RandomOperator, ArrayLike]:
     rng = np.random.default_rng(5)
     transitions = rng.dirichlet(np.ones(5), size=(5, 2))
     return fam.BellmanOperators(rng.uniform(0, 1, (5, 2)), transitions, 0.9, fam.Uniform(-0.1, 0.1)), np.zeros(5)
 
 
-def _pages() -> tuple[RandomOperator, Any]:
+def _pages() -> tuple[RandomOperator, ArrayLike]:
     links = (np.random.default_rng(6).random((8, 8)) < 0.4).astype(float)
     return fam.PageRank(links), np.full(8, 1 / 8)
 
 
-def _picard() -> tuple[RandomOperator, Any]:
+def _picard() -> tuple[RandomOperator, ArrayLike]:
     return fam.PicardIteration(np.linspace(0, 1, 33), rate=2.0), np.zeros(33)
 
 
-def _matrices() -> tuple[RandomOperator, Any]:
+def _matrices() -> tuple[RandomOperator, ArrayLike]:
     rng = np.random.default_rng(4)
     A = rng.normal(size=(4, 3, 3))
     A *= 0.8 / np.linalg.norm(A, 2, axis=(1, 2))[:, None, None]

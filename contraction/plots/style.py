@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from contraction.files import check_writable_folder, write_atomically
 
@@ -22,7 +22,12 @@ MOMENT = "#CC79A7"  # bounds on a moment of the distance, dash-dotted
 OTHER = "#009E73"  # bluish green
 SHADE = "#999999"
 
-_RC: dict[Any, Any] = {
+#: Of matplotlib: one axes or an array of them, and its settings. Any: the arguments of `figure` decide which of the two
+#: it is, and settings have values of many types.
+Panels: TypeAlias = Any
+Settings: TypeAlias = dict[Any, Any]
+
+_RC: Settings = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -67,7 +72,7 @@ def figure(
     sharex: bool | Literal["none", "all", "row", "col"] = False,
     sharey: bool | Literal["none", "all", "row", "col"] = False,
     squeeze: bool = True,
-) -> tuple[Any, Any]:
+) -> tuple[Figure, Panels]:
     """Return a figure and its axes, sized in inches and drawn without a display.
 
     The last three parameters are those of `matplotlib.figure.Figure.subplots`.
@@ -75,7 +80,7 @@ def figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    fig: Any = Figure(figsize=(width, height), layout="constrained")
+    fig = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=squeeze)
 

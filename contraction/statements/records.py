@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -43,7 +43,7 @@ Printed = Literal["OK", "TYPO", "WRONG", "HYP", "LOOSE", "BEYOND"]
 Section = Literal["errata", "hypotheses", "beyond"]
 Severity = Literal["typo", "repairable", "changes a conclusion"]
 Tier = Literal["standard", "thorough"]
-Cases = Callable[[np.random.Generator, Tier], Iterable[dict[str, Any]]]
+Cases = Callable[[np.random.Generator, Tier], Iterable[dict[str, object]]]
 
 #: Kinds of verdicts on the printed text, in the order of `Statement.run`.
 _OF_THE_TEXT: tuple[Kind, ...] = ("refuted", "loose", "beyond")

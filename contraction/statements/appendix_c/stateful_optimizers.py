@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def check(
 def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
     """Yield cases: two quadratic losses and a momentum in [0, 1), all rational; beta = 0 among them."""
     for k in range(10 if tier == "standard" else 100):
-        case: dict[str, Any] = {
+        case: dict[str, object] = {
             "slopes": (Fraction(int(rng.integers(1, 9)), 4), Fraction(int(rng.integers(1, 9)), 3)),
             "targets": (Fraction(int(rng.integers(-9, 0)), 5), Fraction(int(rng.integers(1, 9)), 5)),
             "beta": Fraction(k % 10, 10),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from contraction.statements.records import Verdict
+from contraction.types import Scalar
 
 __all__ = ["Bend", "Check", "Function", "Oracle"]
 
-Function: TypeAlias = Callable[..., Any]
+#: A public function of the toolkit, of any signature.
+Function: TypeAlias = Callable[..., Scalar]
 #: The verdict on a function, for a seed.
 Check: TypeAlias = Callable[[Function, int], Verdict]
 #: A function with one fault, made from the right one.

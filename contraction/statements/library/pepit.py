@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import Any
 
 __all__ = ["SOLVER_ERROR", "installed", "worst_factor"]
 
@@ -25,7 +24,7 @@ def worst_factor(m: float, M: float, h: float) -> float:
     from PEPit import PEP  # pyright: ignore[reportMissingImports]
     from PEPit.functions import SmoothStronglyConvexFunction  # pyright: ignore[reportMissingImports]
 
-    problem: Any = PEP()
+    problem = PEP()
     f = problem.declare_function(SmoothStronglyConvexFunction, mu=m, L=M)
     x, y = problem.set_initial_point(), problem.set_initial_point()
     problem.set_initial_condition((x - y) ** 2 <= 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from contraction.statements.library.oracle import Oracle
 from contraction.statements.machine_checked import proof_of
@@ -13,7 +12,7 @@ from contraction.statements.records import Statement, Verdict
 __all__ = ["items", "library_items"]
 
 
-def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, object]]:
     """One JSON-ready dictionary for each row of a statement.
 
     Keys: section ("statements"), id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that
@@ -67,7 +66,7 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, A
     return entries
 
 
-def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, Any]]:
+def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, object]]:
     """One JSON-ready dictionary for each function of the library.
 
     Keys: section ("library"), id (null), statement (the function's name), function (its full name), kind, verdict,

@@ -18,7 +18,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ from contraction.maps.domains import RotatedBox
 from contraction.maps.intervals import Intervals
 from contraction.maps.iterates import backward_iterates
 from contraction.statements.records import Control, Row, Statement, Tier, Verdict
-from contraction.types import Scalar
+from contraction.types import RowLoss, Scalar
 
 NAME, ROWS = "certified_region", (85,)
 PARTS = ("stays", "contracts", "backward", "gradients", "sums")
@@ -41,7 +40,7 @@ Claim = Callable[[OwnLossSteps, NDArray], RegionCertificate]
 Product = Callable[[Intervals, NDArray], Intervals]
 
 
-def network(units: int, inputs: int) -> Callable[..., Any]:
+def network(units: int, inputs: int) -> RowLoss:
     """Return the logistic loss of one row, label ±1, of a network with one hidden tanh layer; ``units`` 0: linear."""
     hidden = units * inputs
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from contraction import expansions as ex
 from contraction.families import RidgeLogisticLoss
 from contraction.maps.rounding import gamma
 from contraction.statements.cases.exact_words import random_fraction
-from contraction.statements.records import Row, Statement, Tier, Verdict
+from contraction.statements.records import Row, Statement, Tier, Verdict, VerdictFields
 from contraction.types import Numbers
 
 NAME, ROWS = "taylor_of_gradient", (48,)
@@ -82,8 +81,8 @@ def check_logistic(rows: Numbers, labels: Numbers, theta_star: Numbers, theta: N
     rounding = (
         3 * gamma(4 * len(star) + len(rows) + 40) * R * (1 + R * float(np.linalg.norm(theta) + np.abs(star).sum()))
     )
-    extra: dict[str, Any] = {
-        "hypotheses": "logistic losses",
+    extra: VerdictFields = {
+        "hypotheses": "The losses are logistic.",
         "note": f"d={len(star)}, {len(rows)} rows, |x|={size:.3g}",
     }
     if sharp:
