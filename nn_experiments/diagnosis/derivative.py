@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -157,8 +157,8 @@ class Tangents:
             else:
                 with warnings.catch_warnings():  # torch's forward mode uses functions that torch has deprecated
                     warnings.simplefilter("ignore", DeprecationWarning)
-                    both: Any = jvp(update, (self._moving(), slopes), (self.vectors, turned))
-                    found, vectors = both
+                    both = jvp(update, (self._moving(), slopes), (self.vectors, turned))
+                    found, vectors = cast("tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]", both)
         self.state = {"parameters": {}, "optimizer": {}, "buffers": buffers}
         for name, value in found.items():
             part, _, key = name.partition("/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import Batches, BatchLike, check_batches
 from nn_experiments.training.from_torch import from_torch
-from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, check_state, initial_state
 
@@ -37,6 +37,15 @@ INPUTS = 256
 #: Batches of so many numbers in all are kept for the derivatives; others are drawn again.
 KEPT = 2**27
 Report = Callable[[str], object]
+
+
+class FromTorchOptions(TypedDict, total=False):
+    """Options of `from_torch` that `diagnose` passes on."""
+
+    schedule: Schedule | None
+    randomness: str
+    form: str
+    check: bool
 
 
 def diagnose(
@@ -50,12 +59,12 @@ def diagnose(
     replicates: int | None = None,
     eps: float = 0.05,
     start: nn.Module | State | None = None,
-    inputs: Any = None,  # noqa: ANN401 - whatever the module takes
+    inputs: object = None,
     seed: int = 0,
     sampling: str | None = None,
     name: str | None = None,
     progress: bool = True,
-    **options: Any,  # noqa: ANN401 - of from_torch
+    **options: Unpack[FromTorchOptions],
 ) -> Diagnosis:
     """Say whether the backward iterates of a training settle, with one word, its evidence and advice.
 
@@ -165,7 +174,7 @@ def diagnose_subject(
     replicates: int | None = None,
     eps: float = 0.05,
     report: Report | None = None,
-    about: dict[str, Any] | None = None,
+    about: dict[str, object] | None = None,
 ) -> Diagnosis:
     """Diagnose replicates of one training; `diagnose` and the command line make these.
 
@@ -200,7 +209,7 @@ def diagnose_subject(
     say: Report = report or (lambda text: None)
     begin = time.monotonic()
     first = subject.replicate(0)
-    notes: dict[str, Any] = dict(check_step(first.step, first.batches, first.state0))
+    notes: dict[str, object] = dict(check_step(first.step, first.batches, first.state0))
     probe(first.step, first.batches, first.state0)
     kernel, more = checked_kernel(first.step, first.batches, first.state0, "auto")
     notes |= more | {"kernel": kernel.name}
@@ -346,7 +355,7 @@ def _other_start(model: nn.Module, state: State, start: nn.Module | State | None
     return other
 
 
-def _first_inputs(batches: Batches) -> Any:  # noqa: ANN401 - whatever the module takes
+def _first_inputs(batches: Batches) -> object:
     """Return the inputs of the first batches, joined if they are tensors."""
     first = batches(1)[0]
     if not isinstance(first, torch.Tensor) or not first.ndim:

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class Diagnosis(Value):
     advice: tuple[str, ...]
     judgement: Judgement
     measured: Measured
-    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    settings: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def rule(self) -> str:

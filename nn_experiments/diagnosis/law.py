@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -147,7 +146,7 @@ def _independent(sampler: Sampler, used: int) -> bool:
     )
 
 
-def _digest(batch: Any) -> str:  # noqa: ANN401 - whatever the user's function returns
+def _digest(batch: object) -> str:
     hashed = hashlib.sha256()
     for path, value in leaves(batch):
         if isinstance(value, torch.Tensor):

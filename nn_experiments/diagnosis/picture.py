@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figu
 from nn_experiments.diagnosis.intervals import median_interval
 from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT, NEAR, NEXT, START, Measured
 from nn_experiments.diagnosis.rules import CONFIDENCE, Judgement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["draw"]
 
@@ -48,7 +51,7 @@ def draw(name: str, judgement: Judgement, advice: tuple[str, ...], measured: Mea
         return write_atomically(path, lambda temporary: fig.savefig(temporary, format=path.suffix[1:].lower()))
 
 
-def _draw_ratios(axis: Any, measured: Measured, space: str) -> None:  # noqa: ANN401 - a matplotlib axes
+def _draw_ratios(axis: Axes, measured: Measured, space: str) -> None:
     """Draw distances in units against n, medians with bands."""
     n = measured.n[1:]
     curves = [
@@ -86,7 +89,7 @@ def _draw_ratios(axis: Any, measured: Measured, space: str) -> None:  # noqa: AN
     axis.legend(loc="upper right")
 
 
-def _draw_distances(axis: Any, measured: Measured) -> None:  # noqa: ANN401
+def _draw_distances(axis: Axes, measured: Measured) -> None:
     """Draw the distances in the parameters of all replicates, without units."""
     n = measured.n
     for column, label, colour, width in (
@@ -99,7 +102,7 @@ def _draw_distances(axis: Any, measured: Measured) -> None:  # noqa: ANN401
     axis.legend(loc="best")
 
 
-def _draw_exponents(axis: Any, measured: Measured, judgement: Judgement) -> None:  # noqa: ANN401
+def _draw_exponents(axis: Axes, measured: Measured, judgement: Judgement) -> None:
     """Draw the exponents of all replicates with the intervals of their means."""
     rows = [
         ("derivative", measured.derivative, judgement.derivative, BACKWARD),
@@ -127,5 +130,5 @@ def _draw_exponents(axis: Any, measured: Measured, judgement: Judgement) -> None
     if not shown:
         text = "not measured"
     axis.text(0.5, 0.02, text, transform=axis.transAxes, fontsize=7.5, ha="center", va="bottom")
-    axis.xaxis.get_major_locator().set_params(nbins=5)
+    axis.locator_params(axis="x", nbins=5)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}")  # no common factor beside the axis

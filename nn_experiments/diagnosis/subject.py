@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import nn
@@ -73,7 +73,7 @@ class Outputs:
         What the module takes, one item per row of the outputs' first axis.
     """
 
-    def __init__(self, model: nn.Module, inputs: Any) -> None:  # noqa: ANN401 - whatever the module takes
+    def __init__(self, model: nn.Module, inputs: object) -> None:
         self.model, self.inputs = copy.deepcopy(model).eval().requires_grad_(False), inputs
 
     def __call__(self, state: State) -> torch.Tensor:
@@ -112,6 +112,24 @@ class Shifted:
         return Batch(batch[0], batch[1], i + self.offset) if isinstance(batch, Batch) else batch
 
 
+@runtime_checkable
+class SeededStep(Protocol):
+    """A step whose randomness has a seed."""
+
+    def with_seed(self, seed: int) -> Step:
+        """Return the step with another seed."""
+        ...
+
+
+@runtime_checkable
+class SeededBatches(Protocol):
+    """A source of batches that are drawn by a seed."""
+
+    def with_seed(self, seed: int) -> Batches:
+        """Return the batches of another seed."""
+        ...
+
+
 @dataclass(frozen=True)
 class SeededReplicates:
     """Replicates of a step and batches: by seeds where they take one, else by blocks of the one sequence.
@@ -142,18 +160,20 @@ class SeededReplicates:
     def replicate(self, r: int) -> Replicate:
         """Return replicate r."""
         seed = self.seed + r
-        step: Any = self.step
-        if hasattr(self.batches, "with_seed"):
-            batches = self.batches.with_seed(seed)  # type: ignore[attr-defined]
-        else:
-            batches = Shifted(self.batches, r * self.used)
-        own = step.with_seed(seed) if hasattr(step, "with_seed") else step
         if self.law.independent:
-            return Replicate(own, batches, self.state0, start=self.start, seed=seed)
+            return Replicate(self._step(seed), self._batches(seed, r), self.state0, start=self.start, seed=seed)
         far = seed + _APART
-        others = self.batches.with_seed(far)  # type: ignore[attr-defined]
-        other = step.with_seed(far) if hasattr(step, "with_seed") else step
-        return Replicate(own, batches, self.state0, others, other, self.start, seed)
+        batches = cast("SeededBatches", self.batches)  # those of a dependent law have a seed (`law_of`)
+        own, others = batches.with_seed(seed), batches.with_seed(far)
+        return Replicate(self._step(seed), own, self.state0, others, self._step(far), self.start, seed)
+
+    def _step(self, seed: int) -> Step:
+        return self.step.with_seed(seed) if isinstance(self.step, SeededStep) else self.step
+
+    def _batches(self, seed: int, r: int) -> Batches:
+        if isinstance(self.batches, SeededBatches):
+            return self.batches.with_seed(seed)
+        return Shifted(self.batches, r * self.used)
 
     def outputs(self, state: State) -> torch.Tensor:
         """Return predictions on fixed inputs."""

@@ -6,7 +6,6 @@ import itertools
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +161,7 @@ class OrderAudit(Value):
 
 
 def audit_order(
-    order: Any,  # noqa: ANN401 - torch's samplers and loaders, arrays and lists
+    order: object,
     *,
     epochs: int = 2,
     before_epoch: Callable[[int], object] | None = None,

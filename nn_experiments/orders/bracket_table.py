@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from contraction.values import Value
 from nn_experiments.tables import DataFrame, data_frame, write_csv
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["Brackets"]
@@ -97,7 +98,7 @@ class Brackets(Value):
             lines.append(f"{row['i']:>6}{row['j']:>6}  {cells}")
         return "\n".join(lines)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[dict[str, int | float]]:
         """Yield a row for each pair: ``i``, ``j`` and the numbers."""
         for k, (i, j) in enumerate(self.pairs):
             yield {"i": int(i), "j": int(j)} | {name: float(getattr(self, name)[k]) for name in COLUMNS}
@@ -159,7 +160,7 @@ class Brackets(Value):
         return fig
 
 
-def _few_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
+def _few_ticks(axis: Axis) -> None:
     """Label a logarithmic axis at 1, 2 and 5 of each power of ten, or at powers alone where it spans three or more.
 
     Where it spans so little that fewer than two of these are on it, the labels are evenly spaced.

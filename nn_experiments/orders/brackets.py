@@ -7,7 +7,6 @@ With T_i(θ) = θ + h V_i(θ) and V_i = −∇L_i, Lemma C.1 gives T_i T_j θ �
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -111,14 +110,12 @@ def brackets(
     swaps = [_Swap(step, _converted(batches(i), dtype), _converted(batches(j), dtype), start, t) for i, j in chosen]
     rows = [swap.row() for swap in swaps]
     used = next(iter(start["parameters"].values())).dtype
-    kept: dict[str, Any] = {}
-    if vectors:
-        kept = {
-            f"{name}_vectors": np.stack(
-                [flatten(getattr(swap, name).values()).numpy(force=True).astype(float) for swap in swaps]
-            )
-            for name in ("predicted", "measured")
-        }
+    predicted, measured = (
+        np.stack([flatten(getattr(swap, name).values()).numpy(force=True).astype(float) for swap in swaps])
+        if vectors
+        else None
+        for name in ("predicted", "measured")
+    )
     return Brackets(
         pairs=np.array(chosen),
         **{name: np.array([row[name] for row in rows]) for name in rows[0]},
@@ -126,7 +123,8 @@ def brackets(
         dimension=sum(value.numel() for value in start["parameters"].values()),
         t=t,
         dtype=str(used).removeprefix("torch."),
-        **kept,
+        predicted_vectors=predicted,
+        measured_vectors=measured,
     )
 
 
@@ -161,15 +159,13 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(int(pair[0]), int(pair[1])) for pair in found]
 
 
-def _as(value: Any, dtype: torch.dtype | None) -> Any:  # noqa: ANN401 - inputs may be of any type
-    if dtype is None or not isinstance(value, torch.Tensor) or not value.is_floating_point():
-        return value
-    return value.to(dtype)
+def _as(value: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    return value if dtype is None or not value.is_floating_point() else value.to(dtype)
 
 
 def _converted(batch: BatchLike, dtype: torch.dtype | None) -> BatchLike:
-    values = [_as(value, dtype) for value in batch]
-    return Batch(*values) if isinstance(batch, Batch) else tuple(values)
+    values = [_as(value, dtype) if isinstance(value, torch.Tensor) else value for value in batch]
+    return Batch(values[0], values[1], batch.index) if isinstance(batch, Batch) else tuple(values)
 
 
 class _Gradient:

@@ -8,15 +8,18 @@ import functools
 import itertools
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contraction.arguments import check_integer
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
 
 __all__ = ["Recording", "read_indices", "record"]
 
@@ -68,7 +71,7 @@ def record(
             raise ValueError(
                 "before_epoch is called between passes over a sampler or a loader, not for recorded indices"
             )
-        parts, source = _rows(order, rows), "recorded indices"
+        parts, source = _rows(cast("Iterable[object]", order), rows), "recorded indices"
     else:
         known = population if population is not None else known
         parts = list(_passes(sampler, epochs, before_epoch, known))
@@ -109,19 +112,33 @@ def _period(values: NDArray) -> int | None:
     return None
 
 
-def _sampler(order: Any) -> tuple[Any, int | None]:  # noqa: ANN401
+@runtime_checkable
+class BatchRule(Protocol):
+    """What `nn_experiments.training.sampling.Sampler` has, told by its fields, so that torch is not imported."""
+
+    sampling: str
+    batch_size: int
+    population: int
+
+    def __call__(self, i: int, /) -> NDArray:
+        """Return the indices of batch i."""
+        ...
+
+
+def _sampler(order: object) -> tuple[object, int | None]:
     """Return what yields indices or batches of them, and the population if it is known; None for recorded indices."""
     rule = getattr(order, "sampler", order)
-    if all(hasattr(rule, name) for name in ("sampling", "batch_size", "population")):  # nn_experiments' own
-        return _OwnRule(rule), rule.population
+    if isinstance(rule, BatchRule):
+        return _EpochsOfRule(rule), rule.population
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(order, torch.utils.data.DataLoader):
-        if isinstance(order.dataset, torch.utils.data.IterableDataset):
+        loader = cast("DataLoader[object]", order)
+        if isinstance(loader.dataset, torch.utils.data.IterableDataset):
             raise TypeError(
                 "the loader is one of an IterableDataset, which has no indices; record which examples come, number "
                 "them and pass the numbers"
             )
-        return order.batch_sampler or order.sampler, _length(order.dataset)
+        return loader.batch_sampler or loader.sampler, _length(loader.dataset)
     if isinstance(order, Sequence | np.ndarray) or (torch is not None and isinstance(order, torch.Tensor)):
         return None, None
     if not isinstance(order, Iterable) or isinstance(order, Iterator):
@@ -133,10 +150,10 @@ def _sampler(order: Any) -> tuple[Any, int | None]:  # noqa: ANN401
     return order, next((size for size in found if size is not None), None)
 
 
-class _OwnRule:
-    """The batches of one epoch of `nn_experiments.training.sampling.Sampler`; the next pass has those of the next."""
+class _EpochsOfRule:
+    """The batches of one epoch of a rule; the next pass has those of the next epoch."""
 
-    def __init__(self, rule: Any) -> None:  # noqa: ANN401 - told by its fields, so that torch is not imported
+    def __init__(self, rule: BatchRule) -> None:
         self.rule, self.passes = rule, 0
 
     def __iter__(self) -> Iterator[NDArray]:
@@ -145,11 +162,11 @@ class _OwnRule:
         return map(self.rule, range(first, first + count))
 
 
-def _length(source: Any) -> int | None:  # noqa: ANN401
-    return len(source) if hasattr(source, "__len__") else None
+def _length(source: object) -> int | None:
+    return len(source) if isinstance(source, Sized) else None
 
 
-def _nested(sampler: object) -> Iterator[Any]:
+def _nested(sampler: object) -> Iterator[object]:
     """Yield a sampler and the samplers that it takes its indices from."""
     while sampler is not None:
         yield sampler
@@ -177,7 +194,7 @@ def _indices(one: object) -> list[int]:
     return [int(i) for i in np.atleast_1d(_integers(one))]
 
 
-def _integers(values: Any) -> NDArray:  # noqa: ANN401
+def _integers(values: object) -> NDArray:
     found = np.asarray(values)
     if found.size == 0:
         return found.astype(np.int64)
@@ -187,7 +204,7 @@ def _integers(values: Any) -> NDArray:  # noqa: ANN401
 
 
 @contextlib.contextmanager
-def _unchanged(objects: list[Any]) -> Iterator[None]:
+def _unchanged(objects: list[object]) -> Iterator[None]:
     """Put samplers, their generators and the global generators back to where they were."""
     attributes = [dict(vars(one)) if hasattr(one, "__dict__") else {} for one in objects]
     held = itertools.chain.from_iterable(one.values() for one in attributes)
@@ -207,7 +224,7 @@ def _unchanged(objects: list[Any]) -> Iterator[None]:
 GENERATORS = (("getstate", "setstate"), ("get_rng_state", "set_rng_state"), ("get_state", "set_state"))
 
 
-def _kept(value: Any) -> list[Callable[[], object]]:  # noqa: ANN401
+def _kept(value: object) -> list[Callable[[], object]]:
     """Return the call that puts a generator back into its present state, or none for anything else."""
     if isinstance(value, np.random.Generator):
         bits, state = value.bit_generator, copy.deepcopy(value.bit_generator.state)
@@ -218,7 +235,7 @@ def _kept(value: Any) -> list[Callable[[], object]]:  # noqa: ANN401
     return []
 
 
-def _rows(order: Any, rows: str) -> list[NDArray]:  # noqa: ANN401
+def _rows(order: Iterable[object], rows: str) -> list[NDArray]:
     """Return recorded indices as one array per epoch, or as one array of all."""
     if hasattr(order, "ndim"):
         array = _integers(order)
@@ -232,10 +249,12 @@ def _rows(order: Any, rows: str) -> list[NDArray]:  # noqa: ANN401
     return found
 
 
-def _flat(part: Any) -> NDArray:  # noqa: ANN401
+def _flat(part: object) -> NDArray:
     """Return an epoch: indices, or batches of them, which need not have one length."""
-    if not hasattr(part, "ndim") and any(hasattr(one, "__len__") for one in part):
-        return np.concatenate([_flat(one) for one in part])
+    if not hasattr(part, "ndim"):
+        parts = list(cast("Iterable[object]", part))
+        if any(hasattr(one, "__len__") for one in parts):
+            return np.concatenate([_flat(one) for one in parts])
     return _integers(part).ravel()
 
 

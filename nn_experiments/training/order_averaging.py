@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,8 +12,10 @@ from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
 from contraction.expansions.regularisers import regularisation_strength, regularised_step
 from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TrainingStep
 from nn_experiments.training.vector_fields import (
+    Examples,
     Layout,
     LossOfParameters,
     batch_coupled_layers,
@@ -35,7 +37,7 @@ def regularised(
     unit: Literal["h", "h/c", "derived"] = "h",
     rate: Literal["h", "h/c"] = "h",
     hold: bool = True,
-) -> Callable[[Mapping[str, Any], Any, int], dict[str, Any]]:
+) -> Callable[[State, Examples, int], State]:
     """Return step(state, batch, t) = θ + rate·V_B(θ) + λ Σ_{i≠j} V_i'V_j(θ) on ``state["parameters"]``.
 
     The batch is cut into c parts of equal size. The paper's rule is ambiguous (D.2.1, row 68 of the audit):
@@ -82,7 +84,7 @@ def regularised(
     if rate not in ("h", "h/c"):
         raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
 
-    def step(state: Mapping[str, Any], batch: BatchLike, t: int) -> dict[str, Any]:
+    def step(state: State, batch: Examples, t: int) -> State:
         layout = Layout.of(state["parameters"])
         with torch.no_grad():
             theta = layout.flatten(state["parameters"])
@@ -95,7 +97,7 @@ def regularised(
 
 def regularised_module_step(
     module: nn.Module,
-    criterion: Callable[[Any, Any], torch.Tensor],
+    criterion: Criterion,
     *,
     h: float,
     c: int,
@@ -104,7 +106,7 @@ def regularised_module_step(
     unit: Literal["h", "h/c", "derived"] = "h",
     rate: Literal["h", "h/c"] = "h",
     hold: bool = True,
-) -> Callable[[Mapping[str, Any], BatchLike, int], dict[str, Any]]:
+) -> Callable[[State, BatchLike, int], State]:
     """Return `regularised` for a module and a mean loss.
 
     Parameters
