@@ -20,7 +20,7 @@ __all__ = ["contraction_on_average", "non_normal"]
 
 
 def non_normal() -> Figure:
-    """A = [[1/2, 10], [0, 1/2]]: every eigenvalue is 1/2, yet a map stretches by 10; certificates that do hold."""
+    """Draw A = [[1/2, 10], [0, 1/2]], which stretches by 10 although its eigenvalues are 1/2, and bounds that hold."""
     A, last = np.array([[0.5, 10.0], [0.0, 0.5]]), 80
     rng = np.random.default_rng(0)
     offsets = rng.uniform(-1, 1, (2 * last, 2))

@@ -128,7 +128,7 @@ def rates(
 def _bounds(
     family: RandomOperator, theta: NDArray, n: int, bounds: ErrorBound | Sequence[ErrorBound] | None, seed: int
 ) -> tuple[list[ErrorBound], list[str]]:
-    """The bounds to draw, and the reasons if none is found."""
+    """Return the bounds to draw, and the reasons if there are none."""
     if bounds is not None:
         given = [bounds] if isinstance(bounds, ErrorBound) else list(bounds)
         for bound in given:
@@ -163,7 +163,7 @@ def _values(bound: ErrorBound, n: int) -> NDArray:
 
 
 def _marker(values: NDArray) -> str:
-    """A point or two make no line, so they are marked."""
+    """Mark a point or two, which do not make a line."""
     return "." if np.isfinite(values).sum() < 3 else ""
 
 
@@ -185,7 +185,7 @@ def _distances(family: RandomOperator, theta: NDArray, n: int, far: int, seed: i
 
 
 def _backward_label(gaps: Sequence[tuple[NDArray, NDArray, float]]) -> str:
-    """The legend of backward paths, with fitted rates, or with the n from which they equal the limit."""
+    """Return the legend of backward paths, with fitted rates, or with the n from which they equal the limit."""
     found = [rate for _, backward, _ in gaps if (rate := fitted_rate(backward)) is not None]
     if found:
         return f"backward, fit {rate_text(found)}"

@@ -71,7 +71,7 @@ def fitted_rate(gaps: ArrayLike) -> float | None:
 
 
 def promised_rate(claim: NDArray) -> float:
-    """The rate of a bound per map, over the second half of its values at 0, 1, 2, …."""
+    """Return the rate of a bound per map, over the second half of its values at 0, 1, 2, …."""
     half = len(claim) // 2
     return float((claim[-1] / claim[half]) ** (1 / (len(claim) - 1 - half)))
 

@@ -19,7 +19,7 @@ __all__ = ["covariance_ellipse", "plane_paths", "sample_paths"]
 
 
 def sample_paths() -> Figure:
-    """Example 2.4 and Section 3.1: one draw of the maps in both orders."""
+    """Draw Example 2.4 and Section 3.1: one draw of the maps in both orders."""
     jumps = RandomOperator(draw=lambda rng: rng.integers(2), apply=lambda theta, bit: 0 * theta + bit, name="S or U")
     fig, (left, right) = figure(1, 2, height=2.9)
     operators, n = jumps.sample(30, seed=4), np.arange(31)

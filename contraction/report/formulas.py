@@ -31,7 +31,7 @@ def text_html(text: str) -> str:
 
 
 def _set(formula: str) -> str:
-    """A formula as MathML; a long one as several elements, because browsers break lines only between elements."""
+    """Return a formula as MathML; a long one as several elements, between which browsers break lines."""
     if len(formula) <= _LONG:
         return mathml(formula)
     places = [i for i, c in enumerate(formula) if c in RELATIONS and i and not _open(formula[:i])]
@@ -68,14 +68,14 @@ def formulas_in(text: str) -> list[tuple[str, bool]]:
 
 
 def _pieces(word: str, at: int) -> list[tuple[int, int]]:
-    """A word as (begin, end), without the prose behind its formula: k-Lipschitz, T_i's."""
+    """Return a word as (begin, end), without the prose behind its formula: k-Lipschitz, T_i's."""
     if found := re.match(r"[(“]*[A-Za-z](?=-(th|[A-Za-z]{3}))", word) or re.match(r".*[\w})](?='s[.,;:)]*$)", word):
         return [(at, at + found.end()), (at + found.end(), at + len(word))]
     return [(at, at + len(word))]
 
 
 def _kinds(text: str, words: Sequence[tuple[int, int]]) -> list[str]:
-    """The words as "math" and "prose"."""
+    """Return the words as "math" and "prose"."""
     raw = [text[begin:end] for begin, end in words]
     kinds = [_alone(word) for word in raw]
     for i, word in enumerate(raw):
@@ -105,7 +105,7 @@ def _core(word: str) -> str:
 
 
 def _alone(word: str) -> str:
-    """What a word is by itself: "math", "prose", or what depends on its neighbours, "name" or "neutral"."""
+    """Return what a word is by itself: "math", "prose", or what depends on its neighbours, "name" or "neutral"."""
     core = _core(word)
     if core in NAMES:
         return "name"
@@ -124,7 +124,7 @@ def _alone(word: str) -> str:
 
 
 def _last(text: str, words: Sequence[tuple[int, int]], kinds: Sequence[str], i: int) -> int:
-    """The last word of the formula that begins with word i."""
+    """Return the last word of the formula that begins with word i."""
     last = i
     while last + 1 < len(words):
         open_ = _open(text[words[i][0] : words[last][1]])
@@ -145,12 +145,12 @@ def _ends(text: str, words: Sequence[tuple[int, int]], kinds: Sequence[str], las
 
 
 def _cut(part: str) -> int:
-    """The place of the first parenthesis that is not closed; 0 if there is none."""
+    """Return the place of the first parenthesis that is not closed; 0 if there is none."""
     return next((place for c, place in _open(part) if c in "(["), 0)
 
 
 def _closed(text: str, words: Sequence[tuple[int, int]], i: int, last: int) -> int | None:
-    """The word, a few words on, at which the open brace is closed."""
+    """Return the word, a few words on, at which the open brace is closed."""
     depth = len(_open(text[words[i][0] : words[last][1]]))
     for j in range(last + 1, min(last + 1 + _AHEAD, len(words))):
         if len(_open(text[words[i][0] : words[j][1]])) < depth:
@@ -159,7 +159,7 @@ def _closed(text: str, words: Sequence[tuple[int, int]], i: int, last: int) -> i
 
 
 def _open(part: str) -> list[tuple[str, int]]:
-    """The brackets that are opened and not closed, with their places."""
+    """Return the brackets that are opened and not closed, with their places."""
     found: list[tuple[str, int]] = []
     for place, c in enumerate(part):
         if c in _BRACKETS:
@@ -175,7 +175,7 @@ def _unopened(part: str) -> bool:
 
 
 def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
-    """A formula without quotes, punctuation, and brackets of the sentence around it."""
+    """Return a formula without quotes, punctuation, and brackets of the sentence around it."""
     while begin < end:
         part = text[begin:end]
         if part[-1] in ',.;:!?“”"' or part[-1].isspace() or _unopened(part):

@@ -72,7 +72,7 @@ def image_html(data: bytes, caption: str, alt: str) -> str:
 
 
 def figure_html(fig: Figure, caption: str, alt: str = "") -> str:
-    """A matplotlib figure inside the page with its caption."""
+    """Return a matplotlib figure inside the page with its caption."""
     from contraction.plots.style import style
 
     buffer = io.BytesIO()
@@ -159,7 +159,7 @@ def compose(sections: Sequence[Section], title: str = "Training in reverse, chec
 
 
 def _about(statement: Statement, verdict: Verdict) -> str:
-    """What a verdict is about: the claim, or for a verdict on the printed text its sentences or what goes beyond."""
+    """Return what a verdict is about: the claim, or the printed sentences, or what goes beyond them."""
     if verdict.kind not in ("refuted", "loose", "beyond"):
         return statement.claim
     rows = [row for row in statement.rows if row.id in verdict.rows]
@@ -170,7 +170,7 @@ def _about(statement: Statement, verdict: Verdict) -> str:
 
 
 def _table(statements: Sequence[Statement], seed: int) -> tuple[Section, bool]:
-    """The section with one row for each verdict, and whether every statement holds."""
+    """Return the section with one row for each verdict, and whether every statement holds."""
     from contraction.statements.render.table import ratio_text, verdict_text
 
     results = {s.name: list(s.run(seed)) for s in statements}
@@ -197,12 +197,12 @@ def _refutations(statements: Sequence[Statement], seed: int) -> dict[tuple[str, 
 
 
 def _errata(text: str) -> Section:
-    """The errata, whose title is that of the section."""
+    """Return the errata, whose title is that of the section."""
     return Section("errata", "Errata", markdown_html(text.split("\n", 1)[1]))
 
 
 def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
-    """The theory's sections (table, plots, the page to play with, errata), and whether every statement holds."""
+    """Return the theory's sections (table, plots, the page to play with, errata), and whether every statement holds."""
     from contraction.plots import PLOTS, draw
     from contraction.statements import all_statements
     from contraction.statements.render.errata import errata_markdown
@@ -220,7 +220,7 @@ def theory_sections(seed: int = 0) -> tuple[list[Section], bool]:
 
 
 def folder_sections(folder: str, seed: int = 0) -> tuple[list[Section], bool]:
-    """The sections for the statements of a user's folder (table, errata), and whether every one holds.
+    """Return the sections for the statements of a user's folder (table, errata), and whether every one holds.
 
     A wrong claim of ``controls=`` that its check does not detect counts as a failure, as in ``verify``.
     """

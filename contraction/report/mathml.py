@@ -58,7 +58,7 @@ def mathml(formula: str) -> str:
 
 
 def _row(text: str) -> str:
-    """The MathML of a part that has to be one element."""
+    """Return the MathML of a part that has to be one element."""
     atoms = _atoms(text)
     return atoms[0].xml() if len(atoms) == 1 else f"<mrow>{''.join(atom.xml() for atom in atoms)}</mrow>"
 
@@ -104,7 +104,7 @@ def _attach(atom: _Atom, script: str, raised: bool) -> None:
 
 
 def _script(text: str, i: int) -> tuple[str, int]:
-    """The MathML of what a sign such as ``_`` at i − 1 applies to, and the index behind it."""
+    """Return the MathML of what a sign such as ``_`` at i − 1 applies to, and the index behind it."""
     c = text[i]
     if c in _CLOSING:
         j, depth = i + 1, 1
@@ -161,7 +161,7 @@ def _symbol(text: str, i: int, found: list[_Atom]) -> int:
 
 
 def _form(text: str, i: int, first: bool) -> str:
-    """The attributes of the operator at i, which browsers would space or stretch otherwise."""
+    """Return the attributes of the operator at i, which browsers would space or stretch otherwise."""
     c = text[i]
     if c in "()[]{}⟨⟩⌈⌉":
         return ' stretchy="false"'
@@ -174,7 +174,7 @@ def _form(text: str, i: int, first: bool) -> str:
 
 
 def _letters(text: str, i: int, j: int, found: list[_Atom]) -> int:
-    """A run of ASCII letters: a name, a word inside a script, or variables side by side."""
+    """Return a run of ASCII letters: a name, a word inside a script, or variables side by side."""
     run = text[i:j]
     if run in NAMES:
         found.append(_Atom(f'<mo lspace="0.17em" rspace="0.17em">{run}</mo>'))

@@ -63,7 +63,7 @@ def epochs(h: float, noise: float) -> FiniteFamily:
 
 
 def network(h: float, noise: float, decay: float) -> RandomOperator:
-    """Steps of SGD on a network with three tanh units, one new data point a step.
+    """Return steps of SGD on a network with three tanh units, with one new data point per step.
 
     The loss is (f(x) - sin 3x - noise e)²/2 + decay |θ|²/2 with f(x) = Σ_j v_j tanh(w_j x + b_j) + c.
 
