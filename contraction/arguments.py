@@ -1,12 +1,16 @@
-"""Checks of arguments that are single numbers (standard library only). Each error states the rule and the value."""
+"""Checks of arguments: numbers, and names of which one is chosen (standard library only).
+
+Each error states the rule and the value.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from numbers import Integral
 
 __all__ = [
+    "check_choice",
     "check_finite",
     "check_integer",
     "check_iterates",
@@ -96,6 +100,40 @@ def check_probability(name: str, value: object) -> float:
     if not 0 < number < 1:
         raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
     return number
+
+
+def check_choice(name: str, value: str, choices: Collection[str]) -> str:
+    """Return a value that is one of a few names.
+
+    Parameters
+    ----------
+    name
+        Name of the argument in the error message.
+    value
+        The value given.
+    choices
+        The values that are allowed.
+
+    Returns
+    -------
+    str
+        The same value.
+
+    Raises
+    ------
+    ValueError
+        If the value is not one of them; the message lists them.
+
+    Examples
+    --------
+    >>> check_choice("loss", "hinge", ("mse", "cross_entropy"))
+    Traceback (most recent call last):
+    ...
+    ValueError: loss must be one of mse, cross_entropy; got 'hinge'
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+    return value
 
 
 def check_iterates(at: Iterable[int], maps: int | None) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
@@ -26,7 +27,7 @@ ALLOWED = {
     "analysis": {"paper", "results"},
     "report": {"analysis", "paper", "results"},
     "runs": {"datasets", "training", "engine", "diagnosis", "paper", "results"},
-    "studies": {"datasets", "training", "results", "runs", "paper"},
+    "studies": {"datasets", "training", "engine", "results", "runs", "paper"},
 }
 #: The same for contraction; ``plots`` may use everything, and of ``plots`` others only its style.
 THEORY_ALLOWED = {
@@ -164,6 +165,32 @@ def test_one_module_checks_integers(root: str) -> None:
     """The message about integers is written once, in `contraction.arguments`."""
     written = {name for name, path in modules(root).items() if "an integer of at least {" in path.read_text("utf-8")}
     assert written == ({"contraction.arguments"} if root == "contraction" else set())
+
+
+def test_one_function_checks_choices() -> None:
+    """The message about one of a few names is written once, in `contraction.arguments.check_choice`."""
+    files = {**modules("contraction"), **modules("nn_experiments")}
+    written = {name for name, path in files.items() if " must be one of {" in path.read_text("utf-8")}
+    assert written == {"contraction.arguments"}
+
+
+def test_one_module_knows_the_unit_of_rounding() -> None:
+    """2^-52 and 2^-53 are written in `contraction.maps.rounding` alone (but for the checks, which test at them)."""
+    written = {
+        name
+        for name, path in modules("contraction").items()
+        if re.search(r"2(\.0)? ?\*\* ?-5[23]\b|2\.2204|1\.1102", path.read_text("utf-8"))
+        and not name.startswith("contraction.statements")
+    }
+    assert written == {"contraction.maps.rounding"}
+
+
+def test_one_module_replaces_files() -> None:
+    """A file is written under another name and then renamed by `contraction.files` alone."""
+    files = {**modules("contraction"), **modules("nn_experiments")}
+    rename = re.compile(r"mkstemp|os\.replace|os\.rename")
+    written = {name for name, path in files.items() if rename.search(path.read_text("utf-8"))}
+    assert written == {"contraction.files"}
 
 
 def test_what_the_networks_use_of_the_theory() -> None:

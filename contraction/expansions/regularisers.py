@@ -19,12 +19,13 @@ from itertools import permutations
 from math import factorial
 from typing import Literal
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, check_word
 from contraction.types import Scalar, Vector
 
 __all__ = [
+    "RATES",
     "alignment",
     "alignment_gradient",
     "fixed_order_curl",
@@ -36,6 +37,10 @@ __all__ = [
     "small_batch_modified_loss",
     "small_batch_steps",
 ]
+
+#: How T_large and λ read the learning rate h of the paper: as h itself, as h' = h/c, or λ as derived, h'²/2.
+RATES = ("h", "h/c")
+UNITS = (*RATES, "derived")
 
 
 def small_batch_steps(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
@@ -138,8 +143,7 @@ def regularised_step(
     """
     if not lam >= 0:
         raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {lam!r}")
-    if rate not in ("h", "h/c"):
-        raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
+    check_choice("the rate", rate, RATES)
     c = _count(fields)
     total, term = _drift_and_alignment(fields, theta, hold)
     return theta + (h if rate == "h" else h / c) / c * total + lam * term
@@ -163,8 +167,7 @@ def regularisation_strength(
     ValueError
         If the unit is unknown or c is below 1.
     """
-    if unit not in ("h", "h/c", "derived"):
-        raise ValueError(f'the unit must be "h", "h/c" or "derived", got {unit!r}')
+    check_choice("the unit", unit, UNITS)
     check_integer("the number of small batches", c, 1)
     if unit == "h":
         return multiple * h * h

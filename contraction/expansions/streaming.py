@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, zeros_stack
@@ -73,8 +73,7 @@ class ApproximateBackward:
     """
 
     def __init__(self, theta0: Vector, h: Scalar, variant: Literal["dense", "replay"] = "dense") -> None:
-        if variant not in ("dense", "replay"):
-            raise ValueError(f'the variant must be "dense" or "replay", got {variant!r}')
+        check_choice("the variant", variant, ("dense", "replay"))
         if len(theta0.shape) != 1:
             raise ValueError(f"theta0 must be a vector, got shape {tuple(theta0.shape)}")
         self.theta0, self.h, self.variant = theta0, h, variant
@@ -176,6 +175,4 @@ def correction_cost(way: str, n: int, d: int) -> CorrectionCost:
         "two passes": CorrectionCost(3 * n, n, 3 * d, n),
         "exact, one": CorrectionCost(n, 0, 0, n),
     }
-    if way not in table:
-        raise ValueError(f"the way must be one of {', '.join(map(repr, table))}, got {way!r}")
-    return table[way]
+    return table[check_choice("the way", way, table)]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.arguments import check_integer, check_probability
+from contraction.arguments import check_choice, check_integer, check_probability
 from contraction.exponents.derivatives import OneDirection, derivative_of
 from contraction.exponents.law_of_maps import index_law, why_not_ergodic
 from contraction.maps.draws import sub_sequence
@@ -163,8 +163,7 @@ def lyapunov_exponents(
     theta = as_point(theta0, family.dim)
     if theta.ndim != 1 or not family.space.is_normed:
         raise ValueError(f"exponents need maps of R^d and one start (d,), got {family.space!r} and {theta.shape}")
-    if which not in ("top", "all"):
-        raise ValueError(f'which must be "top" or "all", got {which!r}')
+    check_choice("which", which, ("top", "all"))
     check_integer("n", n, 1)
     check_integer("replicas", replicas, 2)
     check_probability("confidence", confidence)

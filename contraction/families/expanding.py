@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
-from contraction.arguments import check_finite
+from contraction.arguments import check_choice, check_finite
 from contraction.families._checks import check_weights
 from contraction.families.noise import Noise, TwoPoint
 from contraction.maps.constants import Constant
@@ -55,8 +55,7 @@ class ExpandingOnAverage(RandomOperator):
         for K in self.factors:
             check_finite("a factor K", K)
         self.weights = check_weights(weights, len(self.factors))
-        if shape not in ("linear", "sine"):
-            raise ValueError(f"shape must be 'linear' or 'sine', got {shape!r}")
+        check_choice("shape", shape, ("linear", "sine"))
         if not isinstance(offset, Noise):
             value = check_finite("the offset b", offset)
             offset = TwoPoint(value, value)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.maps.rounding import UNIT
 from contraction.values import Value
 
@@ -110,8 +110,7 @@ def sign_flip_test(
         raise ValueError(f"a paired test needs at least one pair, got differences of shape {d.shape}")
     if not np.all(np.isfinite(d)):
         raise ValueError(f"differences must be finite, got {np.count_nonzero(~np.isfinite(d))} non-finite values")
-    if alternative not in ALTERNATIVES:
-        raise ValueError(f"alternative must be one of {', '.join(ALTERNATIVES)}, got {alternative!r}")
+    check_choice("alternative", alternative, ALTERNATIVES)
     check_integer("n_resamples", n_resamples, 1)
     n = d.shape[0]
     exact = n <= ENUMERATED_PAIRS
@@ -120,10 +119,7 @@ def sign_flip_test(
         values = (np.asarray(statistic(_flipped(d, s)), dtype=float) for s in _signs(n, exact, n_resamples, seed))
         slack = 0.0
     else:
-        if not isinstance(statistic, str) or statistic not in STATISTICS:
-            raise ValueError(
-                f"statistic must be one of {', '.join(STATISTICS)} or a function of differences, got {statistic!r}"
-            )
+        check_choice("statistic, unless it is a function of differences,", statistic, STATISTICS)
         if d.ndim != 1:
             raise ValueError(f"statistic {statistic!r} takes one difference per pair, got shape {d.shape}")
         terms = _terms(d, statistic) / n

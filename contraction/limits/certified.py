@@ -15,7 +15,7 @@ from contraction.limits.composed import composed, in_floats, moment_prefixes, pr
 from contraction.limits.result import BackwardLimit, NotSettled
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import round_up
 
 __all__ = ["certificate_of_limit", "certified_limit"]
 
@@ -139,15 +139,10 @@ def _own_factors(operators: Operators, certificate: ErrorBound, eps: float, prod
     at_zero = float(common[0])
     room = 4 + 16 * (operators.family.dim or 1)
     n = 0
-    while (error := min(float(common[n]), _up(products[n] * at_zero, 2 * n + 4))) > eps and n < len(operators):
+    while (error := float(min(common[n], round_up(products[n] * at_zero, 2 * n + 4)))) > eps and n < len(operators):
         if n + 1 == len(products):
             K = operators.family.lipschitz(operators.draws[n])
             factor = certificate.k if K is None else min(float(np.max(K)), certificate.k)
-            products.append(_up(products[n] * factor, room))
+            products.append(float(round_up(products[n] * factor, room)))
         n += 1
     return n, error
-
-
-def _up(x: float, operations: float) -> float:
-    """`round_up` of one number >= 0."""
-    return math.nextafter(x + operations * EPS * x, math.inf) if x > 0 else x

@@ -91,6 +91,6 @@ def choice_findings(study: Study) -> list[Finding]:
             if row.left_out:
                 measured += f" Left out: {'; '.join(row.left_out)}."
             verdict = verdict_of(row.larger, row.smaller, len(row.seeds), row.left_out)
-            test = "not finite" if row.p_value is None else f"exact sign-flip test, two-sided: p = {row.p_value:.3g}"
+            test = "not finite" if row.pvalue is None else f"exact sign-flip test, two-sided: p = {row.pvalue:.3g}"
             found.append(Finding(f"Choices: {setting['name']}{more}", *_STABLER, measured, verdict, test, (row,)))
     return found

@@ -247,8 +247,8 @@ def _emulates(found: Ends, curves: Curves) -> Finding:
 def _test(comparisons: Sequence[Comparison]) -> str:
     """Return the exact sign-flip p-values of comparisons over seeds."""
     told = [
-        f"{row.what}: p = {row.p_value:.3g} (smallest possible {row.smallest_p:.3g})"
+        f"{row.what}: p = {row.pvalue:.3g} (smallest possible {row.smallest_pvalue:.3g})"
         for row in comparisons
-        if row.p_value is not None
+        if row.pvalue is not None
     ]
     return f"Exact sign-flip tests over {len(comparisons[0].seeds)} seeds, two-sided. {'; '.join(told)}"

@@ -161,7 +161,7 @@ def _tuned(study: Study, c: int, budget: int, what: str) -> Finding:
         f"{others}. The best λ of those printed is {ours}, the better baseline {plain}."
     )
     verdict = verdict_of(int((best < theirs).sum()), int((best > theirs).sum()), len(best))
-    told = "not finite" if comparison.p_value is None else f"p = {comparison.p_value:.3g}"
+    told = "not finite" if comparison.pvalue is None else f"p = {comparison.pvalue:.3g}"
     test = f"Exact sign-flip test over {len(comparison.seeds)} seeds, two-sided: {told}"
     return Finding(
         f"Order-averaging, every rate tuned: c = {c}, {what}", *_OURS, measured, verdict, test, (comparison,)

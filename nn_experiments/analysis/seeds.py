@@ -48,7 +48,7 @@ class Comparison(Value):
     standardised
         Mean over standard deviation of the differences (logarithms for ratios): Cohen's d for pairs; NaN for one
         seed or no spread.
-    p_value, smallest_p
+    pvalue, smallest_pvalue
         Two-sided; None if there is no seed. The smallest p-value that so many seeds can give.
     """
 
@@ -61,14 +61,14 @@ class Comparison(Value):
     smaller: int
     effect: float
     standardised: float
-    p_value: float | None
-    smallest_p: float | None
+    pvalue: float | None
+    smallest_pvalue: float | None
     kind: str
     unit: str
 
     def rejects(self, level: float = LEVEL) -> bool:
         """Whether equality is rejected at a level."""
-        return self.p_value is not None and self.p_value <= level
+        return self.pvalue is not None and self.pvalue <= level
 
 
 def divided_level(tests: int, level: float = LEVEL) -> float:

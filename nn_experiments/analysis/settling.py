@@ -31,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.arguments import check_choice
 from contraction.values import Value
 from nn_experiments.results.curves import Curves
 
@@ -238,8 +239,7 @@ def evidence(
     ValueError
         If the space is unknown.
     """
-    if space not in SPACES:
-        raise ValueError(f"space must be one of {', '.join(SPACES)}, got {space!r}")
+    check_choice("space", space, SPACES)
 
     def path(name: str, of: str | None = order) -> tuple[NDArray, NDArray]:
         """Return n and the distances of this name, none if they were not recorded."""

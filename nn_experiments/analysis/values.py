@@ -39,7 +39,7 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
         return Finding(topic, *BETTER, f"none of the steps fixed beforehand ({steps}) was recorded", "not measured")
     lower, pairs = sum(row.larger for row in rows), sum(len(row.seeds) for row in rows)
     level, n = divided_level(len(rows)), min(len(row.seeds) for row in rows)
-    smallest = min((row.p_value for row in rows if row.p_value is not None), default=None)
+    smallest = min((row.pvalue for row in rows if row.pvalue is not None), default=None)
     rejected = [row.what for row in rows if row.rejects(level)]
     law = (
         "With i.i.d. batches both orders' iterates n have one law at every n, for any network (the identity behind "

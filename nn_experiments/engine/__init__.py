@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import torch
 
+from contraction.arguments import check_choice
 from contraction.maps.orders import Order
 from nn_experiments.engine.chain import walk
 from nn_experiments.engine.checking import check_step, checked_kernel, describe, why_not_ensemble
@@ -19,7 +20,6 @@ from nn_experiments.engine.purity import probe, probe_measurement
 from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.training.batches import Batches, check_batches
-from nn_experiments.training.choices import check_choice
 from nn_experiments.training.metrics import Measurement, check_measurement
 from nn_experiments.training.step import State, Step, TorchOptimizerStep, TrainingStep, check_state
 

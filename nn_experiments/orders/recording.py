@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -63,8 +63,7 @@ def record(
     for name, value in (("epochs", epochs), ("population", population), ("epoch_length", epoch_length)):
         if value is not None:
             check_integer(name, value, 1)
-    if rows not in ("epochs", "batches"):
-        raise ValueError(f"rows must be 'epochs' or 'batches', got {rows!r}")
+    check_choice("rows", rows, ("epochs", "batches"))
     sampler, known = _sampler(order)
     if sampler is None:
         if before_epoch is not None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_type_hints
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from nn_experiments.training import choices
-from nn_experiments.training.choices import check_choice
 from nn_experiments.training.optimizers import Optimizer, Schedule
 
 __all__ = ["Experiment", "plain_fields"]

@@ -110,8 +110,8 @@ def _comparisons(rows: Sequence[Finding]) -> str:
                     *numbers,
                     _effect(c, *row.compared),
                     _number(c.standardised),
-                    _number(c.p_value),
-                    _number(c.smallest_p),
+                    _number(c.pvalue),
+                    _number(c.smallest_pvalue),
                 )
             )
     note = (

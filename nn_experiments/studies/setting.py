@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from contraction.arguments import check_choice
+
 __all__ = ["ACTIVATIONS", "METHODS", "Setting"]
 
 ACTIVATIONS = ("relu", "tanh", "gelu", "identity")
@@ -69,8 +71,7 @@ class Setting:
             ("method", METHODS),
             ("initialisation", ("torch", "he_normal", "glorot_uniform", "zero")),
         ):
-            if getattr(self, field) not in known:
-                raise ValueError(f"{field} must be one of {', '.join(known)}; got {getattr(self, field)!r}")
+            check_choice(field, getattr(self, field), known)
         if not self.learning_rate > 0 or self.batch_size < 1:
             rate, size = self.learning_rate, self.batch_size
             raise ValueError(f"learning_rate must be positive and batch_size at least 1, got {rate} and {size}")

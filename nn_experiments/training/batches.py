@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 import torch
 
+from contraction.arguments import check_choice
 from nn_experiments.datasets import Dataset
-from nn_experiments.training.choices import SCALINGS, check_choice
+from nn_experiments.training.choices import SCALINGS
 from nn_experiments.training.sampling import Sampler
 
 __all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "check_batches"]

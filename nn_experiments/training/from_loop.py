@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.training.batches import Batch, BatchLike
+from nn_experiments.training.choices import RANDOMNESS
 from nn_experiments.training.from_torch import check_optimizer
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
@@ -197,8 +198,7 @@ def from_loop(
     if not isinstance(model, nn.Module) or not isinstance(optimizer, torch.optim.Optimizer) or not callable(function):
         kinds = ", ".join(type(argument).__name__ for argument in (model, optimizer, function))
         raise TypeError(f"a module, an optimizer of torch.optim and a function are needed, got {kinds}")
-    if randomness not in ("refused", "frozen"):
-        raise ValueError(f"randomness must be 'refused' or 'frozen', got {randomness!r}")
+    check_choice("randomness", randomness, RANDOMNESS)
     check_optimizer(model, optimizer)
     batches = RecordedBatches(_record(loader, check_integer("steps", steps, 1)))
     frozen = randomness == "frozen"

@@ -11,6 +11,8 @@ import warnings
 import torch
 from torch import nn
 
+from contraction.arguments import check_choice
+from nn_experiments.training.choices import RANDOMNESS
 from nn_experiments.training.dropout import freeze_dropout
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.optimizers import Optimizer, Schedule
@@ -140,10 +142,8 @@ def _check_arguments(
         raise TypeError(f"the optimizer must be of torch.optim or an Optimizer, got {type(optimizer).__name__}")
     if schedule is not None and not isinstance(schedule, Schedule):
         raise TypeError(f"the schedule must be a nn_experiments.Schedule, got {type(schedule).__name__}")
-    if randomness not in ("refused", "frozen"):
-        raise ValueError(f"randomness must be 'refused' or 'frozen', got {randomness!r}")
-    if form not in ("auto", "loop"):
-        raise ValueError(f"form must be 'auto' or 'loop', got {form!r}")
+    check_choice("randomness", randomness, RANDOMNESS)
+    check_choice("form", form, ("auto", "loop"))
 
 
 def _of_dropout(model: nn.Module) -> nn.Module:

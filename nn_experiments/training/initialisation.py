@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.choices import INITIALISATIONS, check_choice
+from contraction.arguments import check_choice
+from nn_experiments.training.choices import INITIALISATIONS
 from nn_experiments.training.rng import generator
 
 __all__ = ["initialise"]

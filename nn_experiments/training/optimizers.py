@@ -6,7 +6,8 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from nn_experiments.training.choices import METHODS, SCHEDULES, check_choice
+from contraction.arguments import check_choice
+from nn_experiments.training.choices import METHODS, SCHEDULES
 
 __all__ = ["Optimizer", "Schedule"]
 
@@ -44,8 +45,7 @@ class Schedule:
             raise ValueError(f"the horizon must be positive and finite, got {self.horizon}")
         if self.warmup < 0:
             raise ValueError(f"warmup must be at least 0, got {self.warmup}")
-        if self.index not in ("position", "batch"):
-            raise ValueError(f"a schedule's index is 'position' or 'batch', got {self.index!r}")
+        check_choice("the index of a schedule", self.index, ("position", "batch"))
 
     @property
     def constant(self) -> bool:

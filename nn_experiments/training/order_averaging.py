@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import nn
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.expansions.fields import VectorField
-from contraction.expansions.regularisers import regularisation_strength, regularised_step
+from contraction.expansions.regularisers import RATES, regularisation_strength, regularised_step
 from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TrainingStep
@@ -81,8 +81,7 @@ def regularised(
     strength = lam if lam is not None else regularisation_strength(multiple, h, c, unit=unit)
     if not strength >= 0:
         raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {strength!r}")
-    if rate not in ("h", "h/c"):
-        raise ValueError(f'the rate must be "h" or "h/c", got {rate!r}')
+    check_choice("the rate", rate, RATES)
 
     def step(state: State, batch: Examples, t: int) -> State:
         layout = Layout.of(state["parameters"])

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 
 __all__ = ["METRIC_NAME", "Policy", "ResetIfBetter", "StopWhenSettled"]
 
@@ -72,8 +72,7 @@ class ResetIfBetter:
                 f"{self.metric!r}"
             )
         check_integer("every", self.every, 1)
-        if self.better not in ("lower", "higher"):
-            raise ValueError(f"better must be 'lower' or 'higher', got {self.better!r}")
+        check_choice("better", self.better, ("lower", "higher"))
 
     @property
     def name(self) -> str:

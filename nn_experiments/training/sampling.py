@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from contraction.arguments import check_integer
-from nn_experiments.training.choices import SAMPLING, check_choice
+from contraction.arguments import check_choice, check_integer
+from nn_experiments.training.choices import SAMPLING
 from nn_experiments.training.rng import generator
 
 __all__ = ["Sampler"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from contraction.arguments import check_choice
 from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
 from nn_experiments.engine.kernels.layers import why_not_mlp_kernel
@@ -11,7 +12,6 @@ from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel
 from nn_experiments.engine.kernels.order_averaging import OrderAveragingKernel, why_not_order_averaging
 from nn_experiments.engine.kernels.own_loop import OwnLoopKernel
 from nn_experiments.training.batches import ArrayBatches, Batches
-from nn_experiments.training.choices import check_choice
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import Step, TrainingStep

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from nn_experiments.training.choices import ACTIVATIONS, check_choice
+from contraction.arguments import check_choice
+from nn_experiments.training.choices import ACTIVATIONS
 
 __all__ = ["NORMALISATIONS", "activation_of", "convolution", "normalisation", "options"]
 

@@ -9,7 +9,8 @@ import re
 import torch
 from torch import nn
 
-from nn_experiments.training.choices import ACTIVATIONS, check_choice
+from contraction.arguments import check_choice
+from nn_experiments.training.choices import ACTIVATIONS
 
 __all__ = ["MLP", "build"]
 

@@ -84,8 +84,8 @@ def test_effects_are_medians_of_differences():
 
 def test_a_p_value_at_the_level_rejects():
     row = compare("loss", range(6), [2.0, 3, 4, 5, 6, 7], [1.0] * 6)
-    assert row.rejects(row.p_value or 0)
-    assert not row.rejects(np.nextafter(row.p_value, 0))
+    assert row.rejects(row.pvalue or 0)
+    assert not row.rejects(np.nextafter(row.pvalue, 0))
 
 
 @pytest.mark.parametrize(("falls", "said"), [((0.02, 0.05), "by 5.0% of its start"), ((0.02, 0.3), "")])

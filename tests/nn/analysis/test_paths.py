@@ -142,10 +142,10 @@ def test_settling_times_keep_the_theorems_bounds():
 
 def test_five_seeds_cannot_reject_and_six_can():
     five = compare("loss", range(5), [2.0, 3, 4, 5, 6], [1.0, 1, 1, 1, 1])
-    assert (five.larger, five.smaller, five.p_value, five.smallest_p) == (5, 0, 2 / 32, 2 / 32)
+    assert (five.larger, five.smaller, five.pvalue, five.smallest_pvalue) == (5, 0, 2 / 32, 2 / 32)
     assert not five.rejects()
     six = compare("loss", range(6), [2.0, 3, 4, 5, 6, 7], [1.0] * 6)
-    assert (six.p_value, six.smallest_p, six.rejects()) == (2 / 64, 2 / 64, True)
+    assert (six.pvalue, six.smallest_pvalue, six.rejects()) == (2 / 64, 2 / 64, True)
 
 
 def test_effects_by_hand():

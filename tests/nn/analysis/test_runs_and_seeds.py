@@ -28,7 +28,7 @@ def test_a_level_is_divided_among_its_tests():
 def test_ratios_with_one_zero_are_counted_by_their_sign():
     """Infinite logarithms have no mean: six seeds, all of them larger, one without bound."""
     row = compare_ratios("sd", range(6), [2.0, 3, 4, 5, 6, 7], [1.0, 1, 1, 1, 1, 0])
-    assert (row.p_value, row.larger, row.effect) == (2 / 64, 6, 4.5)
+    assert (row.pvalue, row.larger, row.effect) == (2 / 64, 6, 4.5)
     assert row.standardised != row.standardised  # no spread of signs
     mean = compare_ratios("sd", range(3), [math.e, math.e**2, math.e**3], [1.0] * 3)
     assert mean.standardised == pytest.approx(2.0)
@@ -50,7 +50,7 @@ def test_times_that_never_come_count_as_later():
     one = compare("loss", (0,), [2.0], [1.0])
     assert math.isnan(one.standardised)
     none = compare("loss", (0,), [math.nan], [1.0])
-    assert (none.p_value, none.smallest_p, none.rejects()) == (None, None, False)
+    assert (none.pvalue, none.smallest_pvalue, none.rejects()) == (None, None, False)
 
 
 # --- pairs and what was run -----------------------------------------------------------------------------------------

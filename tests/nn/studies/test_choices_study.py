@@ -74,7 +74,7 @@ def test_verdicts_on_paths_that_are_known() -> None:
     assert list(found) == ["Choices: a", "Choices: a, statistics recomputed", "Choices: b", "Choices: c"]
     assert found["Choices: a"].verdict == "agrees"
     assert "4 (2 to 6). Backward is less variable on 5 of 5 seeds." in found["Choices: a"].measured
-    assert found["Choices: a"].comparisons[0].p_value == pytest.approx(2 / 32)
+    assert found["Choices: a"].comparisons[0].pvalue == pytest.approx(2 / 32)
     assert found["Choices: a, statistics recomputed"].verdict == "disagrees"
     assert found["Choices: b"].verdict == "disagrees"
     assert found["Choices: c"].verdict.startswith("4 of 4")  # the seed that diverges is left out, and said

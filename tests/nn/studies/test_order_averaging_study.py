@@ -152,7 +152,7 @@ def test_what_the_record_says() -> None:
     for what in ("equal cost", "equal steps"):
         row = found[f"Order-averaging, every rate tuned: c = 2, {what}"]
         assert row.verdict == "disagrees"
-        assert row.comparisons[0].p_value == pytest.approx(2 / 64)
+        assert row.comparisons[0].pvalue == pytest.approx(2 / 64)
     assert "h = 0.003125: 6; h = 0.0125: 2; h = 0.025: 0" in found["Larger λ, rate by rate: c = 2"].measured
     cases = [case for case in stability(record) if case.c == 2]
     assert sum(case.foretold == case.unstable for case in cases) == 281
