@@ -10,7 +10,7 @@
 3. compares ``coq/INDEX.tsv`` with the theorems in the files, both ways;
 4. prints the axioms of each theorem (``Print Assumptions``) and compares them with ``ALLOWED``:
    an axiom outside the list fails, and so does a list entry that nothing needs (with ``--by-file``
-   once a file, on all its theorems together: the same check, in a fifth of the time);
+   once per file, on all its theorems together: the same check, in a fifth of the time);
 5. compiles each file of ``coq/negative_controls``: it must fail, and must compile once the
    hypothesis between its markers ``(*-`` and ``-*)`` is put back. That shows that the proof needs
    the hypothesis; that the statement is false without it is a theorem, which the file names.

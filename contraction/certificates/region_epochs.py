@@ -1,4 +1,4 @@
-"""Certified regions for epochs: each of N gradient steps is taken once an epoch, in any order.
+"""Certified regions for epochs: each of N gradient steps is taken once per epoch, in any order.
 
 A single step may leave the box B = {|u_j| <= r_j} because its batch pulls aside, while an epoch returns: what the
 batches pull aside adds up to what their mean does. Along an epoch from u in B all points stay in

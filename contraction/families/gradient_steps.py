@@ -29,7 +29,7 @@ from contraction.types import Draw, Number, override
 
 __all__ = ["GradientSteps"]
 
-ENCLOSED_DIM = 64  # third derivatives of this many coordinates take 2 MB a batch
+ENCLOSED_DIM = 64  # third derivatives of this many coordinates take 2 MB per batch
 BATCHES_LIMIT = 4096  # up to this many batches are enumerated for exact constants; beyond, bounds are used
 
 

@@ -154,7 +154,7 @@ class OwnLossSteps(RandomOperator):
         return list(zip([None] * len(self.batches) if marginal is None else marginal, self.batches, strict=True))
 
     def step_enclosures(self, region: RotatedBox) -> list[StepEnclosure]:
-        """Every batch's step, enclosed on a box in coordinates of its own; see `RandomOperator.step_enclosures`."""
+        """Every batch's step, enclosed on a box in the coordinates of the box; see `RandomOperator.step_enclosures`."""
         return [
             enclose_step(self.loss, tuple(one[rows] for one in self.data), region, self.h, self.ridge)
             for rows in self.batches

@@ -112,7 +112,7 @@ def stability(study: Study) -> list[Case]:
 
 
 def order_averaging_study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Return the header and a row a curve and c: its best rate and test loss there, at equal steps and equal cost."""
+    """Return the header and a row per curve and c: its best rate, and the test loss at equal steps and equal cost."""
     rows = []
     for c in study.about["parts"]:
         steps, cost = (best_rates(study, c, budget=budget) for budget in (STEPS, COST))

@@ -29,7 +29,7 @@ class Replicate:
         As in `nn_experiments.iterates`.
     others, other_step
         Batches that are independent of ``batches``, of the same law, for the run that distances are compared with, and
-        the step with frozen randomness of its own. None if the batches N + 1, N + 2, … of the same sequence are that.
+        the step with separate frozen randomness. None if the batches N + 1, N + 2, … of the same sequence are that.
     start
         Another initial state, independent of ``state0``, or None.
     seed

@@ -97,7 +97,7 @@ class OrderAudit(Value):
         return tuple(law for law in ("iid", "reshuffled", "repeated", "sequential") if law not in refuted)
 
     def index_law(self, batches: int) -> IndexLaw | None:
-        """Return the law of the batches' numbers if there are so many batches an epoch, None where it is not known.
+        """Return the law of the batches' numbers if there are so many batches per epoch, None where it is not known.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class OrderAudit(Value):
             If ``batches`` is not an integer of at least 1.
         """
         make = LAWS[self.verdict].make
-        check_integer("the number of batches an epoch", batches, 1)
+        check_integer("the number of batches per epoch", batches, 1)
         return None if make is None else make(batches)
 
     def same_law(self, n: int, batches: int) -> bool | None:
@@ -116,7 +116,7 @@ class OrderAudit(Value):
         n
             Number of the iterate.
         batches
-            N, the number of batches an epoch.
+            N, the number of batches per epoch.
 
         Returns
         -------
@@ -353,7 +353,7 @@ def _reason(verdict: str, left: list[str], recording: Recording, tests: tuple[Or
         )
     return {
         "iid": "Indices repeat within an epoch as in independent draws, and no trend or dependence is seen.",
-        "reshuffled": "No index repeats within an epoch, and every epoch has an order of its own.",
+        "reshuffled": "No index repeats within an epoch, and every epoch has another order.",
         "repeated": "No index repeats within an epoch, and every epoch has the same order, which is not sorted.",
         "sequential": "Indices go up or down by one constant step, in the same way in every epoch.",
     }[verdict]

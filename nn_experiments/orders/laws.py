@@ -31,7 +31,7 @@ LAWS = {
     "reshuffled": OrderLaw(
         "a new shuffle in every epoch",
         Reshuffled,
-        "With N batches an epoch, forward and backward iterate n have the same law for n <= N and at multiples of N, "
+        "With N batches per epoch, forward and backward iterate n have the same law for n <= N and at multiples of N, "
         "and nowhere else in general (row 39); the same n are those of row 77. Compare the two orders there. Whole "
         "epochs are independent maps of one law, so nne.limit may be asked about the iterates after whole epochs.",
     ),
@@ -40,16 +40,16 @@ LAWS = {
         ShuffledOnce,
         "If this is a DistributedSampler, call sampler.set_epoch(epoch) before every epoch. If it is meant, forward "
         "and backward iterate n have the same law at every n over the draw of the shuffle (row 39), but one run sees "
-        "one map of a whole epoch again and again: forward iterates settle too, once an epoch, so that a comparison "
+        "one map of a whole epoch again and again: forward iterates settle too, once per epoch, so that a comparison "
         "with backward says little, and row 77 holds within the first epoch only.",
     ),
     "sequential": OrderLaw(
         "a fixed order in ascending or descending steps",
         Cyclic,
         "The order is not random, so Theorem 2.6 does not apply: forward and backward iterates have different laws "
-        "from n = 2 on (row 39; with two batches an epoch only at even n), and row 77 does not hold. Theorem 2.2 needs "
-        "no law of the order, only its contraction factor and its bound. To compare the two orders, shuffle (torch: "
-        "shuffle=True).",
+        "from n = 2 on (row 39; with two batches per epoch only at even n), and row 77 does not hold. Theorem 2.2 "
+        "needs no law of the order, only its contraction factor and its bound. To compare the two orders, shuffle "
+        "(torch: shuffle=True).",
     ),
     "other": OrderLaw(
         "none of these: a curriculum, a fixed order of some other kind, unequal draws without replacement, …",

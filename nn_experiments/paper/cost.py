@@ -182,7 +182,7 @@ def settings_lines(figure: Figure) -> Iterator[str]:
     costs = {
         name: curve_names.parse(name).path_cost([*range(0, figure.steps + 1, figure.every)]) for name in figure.orders
     }
-    yield "  steps a seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
+    yield "  steps per seed: " + ", ".join(f"{name} {count:,}" for name, count in costs.items())
     if figure.reduced:
         form = figure.reduced
         fields = ", ".join(f"{name} = {value}" for name, value in form.settings.items())

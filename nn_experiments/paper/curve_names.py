@@ -47,7 +47,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OrderCurve:
-    """The iterates of an order, with the experiment's own step.
+    """The iterates of an order, with the step of the experiment.
 
     Attributes
     ----------

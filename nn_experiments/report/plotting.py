@@ -46,7 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
     )
-    parser.add_argument("--tag", help="tag of a record of other settings (default: the experiment's own)")
+    parser.add_argument("--tag", help="tag of a record of other settings (default: the catalogue's settings)")
     parser.add_argument("--seeds", type=int, nargs="+", help="rows of the picture (default: the figure's)")
     parser.add_argument("--orders", nargs="+", help="curves (default: the figure's, with its baselines)")
     parser.add_argument(
@@ -173,7 +173,7 @@ def _with_orders(figure: Figure, names: Sequence[str]) -> Figure:
 
 
 def _name(figure: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str, setting: str | None) -> str:
-    """Return a name for pictures: the figure's, followed by each choice that is not the figure's own.
+    """Return a name for pictures: the figure's, followed by each choice that differs from the figure's.
 
     Raises
     ------

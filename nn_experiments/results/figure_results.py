@@ -19,7 +19,7 @@ __all__ = ["FigureResults", "find_results", "load_figure"]
 class FigureResults(NamedTuple):
     """Results of a figure: the curves, the figure, the folder, and other folders with fewer results of it.
 
-    ``tag`` names settings that differ from the experiment's own (``stem-7x7``, or the beginning of a run ID).
+    ``tag`` names settings that differ from those of the experiment (``stem-7x7``, or the beginning of a run ID).
     """
 
     curves: Curves
@@ -78,8 +78,8 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
 
     The folder whose run has the most values of the figure's first metric under the compared orders is used, or the
     first of several such folders. If it has the experiment with several settings (``--set``), all of them are returned,
-    the catalogue's own first. A figure is left out if one of its compared orders was not recorded, or if its curves end
-    below `Figure.at_least`.
+    those of the catalogue's settings first. A figure is left out if one of its compared orders was not recorded, or if
+    its curves end below `Figure.at_least`.
     """
     everything: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
@@ -106,7 +106,7 @@ def _usable(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
 
 
 def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
-    """Return all results of a figure's experiment in a folder, with their tags; the experiment's own has none.
+    """Return all results of a figure's experiment in a folder with their tags, None for the catalogue's settings.
 
     Runs without a finished block are left out.
     """

@@ -37,7 +37,7 @@ def load(
         Prefix of the run ID, needed if ``out`` has several runs of the experiment (default: the only run, or the record
         without a tag).
     tag : str or None
-        Tag of a record with other settings (default: None, the experiment's own).
+        Tag of a record with other settings (default: None, the settings of the experiment).
     seeds, orders : sequence or None
         The part to load (default: everything; for a figure, its orders and baselines, as far as they were recorded).
 
@@ -114,7 +114,7 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
 def _record(
     experiment: str, folder: Path, records: dict[str | None, Path], run_id: str | None, tag: str | None
 ) -> Curves:
-    """Return the record with a tag or a run ID, or the experiment's own if neither is given."""
+    """Return the record with a tag or a run ID, or that of the experiment's settings if neither is given."""
     if tag is not None and tag not in records:
         tags = ", ".join(name for name in records if name) or "none"
         raise ValueError(f"{folder} has no record of {experiment!r} with the tag {tag!r}; the tags there are: {tags}")
@@ -123,7 +123,7 @@ def _record(
     loaded = {name: load_record(path) for name, path in records.items() if tag in (None, name)}
     fitting = [curves for curves in loaded.values() if curves.experiment["identity"].startswith(run_id or "")]
     if len(fitting) != 1:
-        there = ", ".join(f"{curves.experiment['identity']} ({name or 'its own'})" for name, curves in loaded.items())
+        there = ", ".join(f"{curves.experiment['identity']} ({name or 'no tag'})" for name, curves in loaded.items())
         which = "" if run_id is None else f" with an ID that begins with {run_id}"
         raise ValueError(f"{folder} has {len(fitting)} records of {experiment!r}{which}; there are {there}")
     return fitting[0]

@@ -28,7 +28,7 @@ def record_path(experiment: str, folder: Path, tag: str | None = None) -> Path:
     folder : Path
         Folder of records, such as ``results``.
     tag : str or None
-        Name of the other settings (default: None, the catalogue's own).
+        Name of the other settings (default: None, those of the catalogue).
 
     Returns
     -------

@@ -107,7 +107,7 @@ def _reuse(order: str, curves: Curves) -> None:
 
 
 def runs_of(experiment: str, folder: Path) -> list[Path]:
-    """Return the folders of an experiment's runs below an output folder, the catalogue's own settings first."""
+    """Return the folders of an experiment's runs below an output folder, those with the catalogue's settings first."""
     roots: list[tuple[bool, Path]] = []
     for path in sorted(folder.glob("*/experiment.json")):
         about = blocks.read_settings(path.parent).get("experiment", {})

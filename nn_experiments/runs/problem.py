@@ -43,7 +43,7 @@ class Setup(Protocol):
         ...
 
     def step_of(self, curve: OrderCurve) -> Step:
-        """Return the step that a curve takes: the problem's own, or one with another learning rate."""
+        """Return the step that a curve takes: that of the problem, or one with another learning rate."""
         ...
 
     def kernel(self, curve: OrderCurve, engine: str) -> Kernel:

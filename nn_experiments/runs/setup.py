@@ -105,7 +105,7 @@ class Workplace:
         return make_kernel(step, self.batches, by_autograd(step, engine, self.experiment))
 
     def step_of(self, curve: OrderCurve) -> Step:
-        """Return the step of a curve: the experiment's own, one with a decaying learning rate, or one of appendix D."""
+        """Return the step of a curve: the experiment's, one with a decaying learning rate, or one of appendix D."""
         optimizer = self.experiment.optimizer
         if isinstance(curve, Decayed):
             return TrainingStep(self.model, self.step.loss, optimizer.decayed(curve.tau), seed=self.seed)

@@ -72,7 +72,7 @@ def run(
     figures
         Names from `EXPERIMENTS` (default: all).
     steps
-        Number of steps (default: the figure's own).
+        Number of steps (default: that of the figure).
     data_dir
         Folder with Fashion-MNIST's files.
     report

@@ -1,7 +1,7 @@
 """What the paper leaves open: initialisation, sampling, scaling and batch norm's statistics (torch).
 
 Each setting is an experiment of the catalogue with some fields changed. Its forward and backward iterates near the end
-of training say whether "backward is steadier" depends on the choice. Batch norm is a confound of its own: a state holds
+of training say whether "backward is steadier" depends on the choice. Batch norm is a further confound: a state holds
 running statistics, which the last batches of a path decide, so that a test loss can move though the weights do not.
 The same states are therefore evaluated a second time with statistics that are recomputed on B_1 … B_50, and a network
 with group norm, which has no statistics, stands beside them.

@@ -54,7 +54,7 @@ def run(
     seeds, steps
         Replicates, and n of the backward iterate T_1 … T_n θ_0.
     settings
-        Settings (default: the study's own).
+        Settings (default: those of the study).
     data_dir
         Folder with Fashion-MNIST's files.
     report

@@ -69,7 +69,7 @@ def run(
     Parameters
     ----------
     out
-        Folder of the parts, one a seed, c and learning rate.
+        Folder of the parts, one for each seed, c and learning rate.
     seeds
         Seeds 0, 1, … .
     rates, curves, parts, steps

@@ -46,7 +46,7 @@ def run(
     Parameters
     ----------
     out
-        Folder of the parts, one a seed and learning rate.
+        Folder of the parts, one for each seed and learning rate.
     seeds
         Seeds 0, 1, … .
     rates, curves, steps

@@ -72,7 +72,7 @@ def run_study(
         Output folder; parts and results are written below ``out/studies``. A stopped run continues after the last
         finished part.
     seeds
-        Number of seeds or replicates (default: the study's own).
+        Number of seeds or replicates (default: that of the study).
     data_dir
         Folder of data files.
     report

@@ -48,7 +48,7 @@ def run(
     seeds
         Replicates of every setting.
     settings, steps
-        Settings and number of steps (default: the study's own).
+        Settings and number of steps (default: those of the study).
     data_dir
         Folder with Fashion-MNIST's files.
     report

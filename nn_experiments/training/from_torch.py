@@ -166,7 +166,7 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         If it has taken steps, is driven by a scheduler, lacks parameters of the model, or has others.
     """
     if isinstance(optimizer, torch.optim.LBFGS):
-        raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported; use another")
+        raise TypeError("LBFGS evaluates the loss several times per step through a closure: not supported; use another")
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise TypeError(

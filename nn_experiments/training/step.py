@@ -292,7 +292,7 @@ class TorchOptimizerStep:
         self.model, self.loss, self.make = model, loss, make
         self.gradients = _Gradients(model, loss, seed)
         if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
-            raise TypeError("LBFGS evaluates the loss several times a step through a closure: not supported")
+            raise TypeError("LBFGS evaluates the loss several times per step through a closure: not supported")
 
     def with_seed(self, seed: int) -> TorchOptimizerStep:
         """Return the step with another seed of its frozen randomness."""

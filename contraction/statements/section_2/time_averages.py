@@ -117,7 +117,8 @@ def check_coefficients(h: float, N: int, claimed: Claim | None = None) -> Verdic
     """Compare both variances with sums of squared coefficients of the N noises in the time means.
 
     Rounding: a coefficient c is a mean of N words of at most N maps, each at most 2 in size and off by gamma(5N + 8)
-    relatively, so c is off by e = 2 gamma(5N + 8), and the sum of squares by 2 e sum |c| + N e², doubled for its own.
+    relatively, so c is off by e = 2 gamma(5N + 8), and the sum of squares by 2 e sum |c| + N e², doubled for the
+    rounding of the sum.
     """
     claimed = claimed or variances
     paths = paired_iterates(unit_noises(QuadraticSGD(h, Gaussian()), N), 0.0)

@@ -162,7 +162,7 @@ def check_noise(
     seed : int
         Of the draws.
     claimed, factor : str, float, optional
-        A noise whose tail is claimed in place of the noise's own, and a factor on the expected number.
+        A noise whose tail is claimed in place of that of the noise, and a factor on the expected number.
     """
     tail, wrong = LOG_TAILS[noise], LOG_TAILS[claimed or noise]
     t, step = thresholds(tail, h, N)
@@ -184,7 +184,7 @@ def check_noise(
         hypotheses=f"0 < h < 2, h ≠ 1, and E log⁺|ε| {'<' if math.isfinite(tail.log_moment) else '='} ∞.",
         error_rates=(FALSE_ALARM, max(count_miss(mean, 1.1 * mean), count_miss(mean, mean / 1.1))),
         paths=replicas,
-        note=f"h={h}, {noise}: {each:.3g} large increments a path expected among {N}",
+        note=f"h={h}, {noise}: {each:.3g} large increments per path expected among {N}",
     )
 
 

@@ -72,7 +72,7 @@ class FlatState:
         self.vector.addcdiv_(first, scale, value=-rate / (1 - a**t))
 
     def state(self) -> State:
-        """Return the current state, with tensors of its own."""
+        """Return the current state, in new tensors."""
         slots = {}
         for slot, vector in self.memory.items():
             slots |= {f"{slot}:{name}": value.clone() for name, value in self._views(vector).items()}

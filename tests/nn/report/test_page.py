@@ -59,7 +59,7 @@ def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
     assert load("fig4", out=into).seeds == load("fig4", out=into, run_id="aaa1").seeds == (0, 1)
     assert load("fig4", out=into, tag="slow-1").seeds == load("fig4", out=into, run_id="b").seeds == (3, 4)
     assert [found.curves.seeds for found in find_results([into])] == [(0, 1), (3, 4)]
-    with pytest.raises(ValueError, match=r"0 records of .* begins with c; there are aaa1 \(its own\), bbb2 \(slow-1\)"):
+    with pytest.raises(ValueError, match=r"0 records of .* begins with c; there are aaa1 \(no tag\), bbb2 \(slow-1\)"):
         load("fig4", out=into, run_id="c")
     capsys.readouterr()
     for name in ("", "a--b", "a/b"):
