@@ -102,7 +102,7 @@ def check_probability(name: str, value: object) -> float:
     return number
 
 
-def check_choice(name: str, value: str, choices: Collection[str]) -> str:
+def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Return a value that is one of a few names.
 
     Parameters
@@ -131,7 +131,7 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> str:
     ...
     ValueError: loss must be one of mse, cross_entropy; got 'hinge'
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     return value
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from contraction.arguments import (
+    check_choice,
     check_finite,
     check_integer,
     check_iterates,
@@ -80,3 +81,13 @@ def test_powers_of_two_end_at_the_last_iterate() -> None:
         [0, 1, 2, 4, 5],
         [0, 1, 2, 4, 8],
     ]
+
+
+@pytest.mark.parametrize("value", ["c", "", None, 1, np.array(["a", "b"]), ["a"]])
+def test_a_name_that_is_not_one_of_a_few(value: object) -> None:
+    with pytest.raises(ValueError, match="^the letter must be one of a, b; got "):
+        check_choice("the letter", value, ("a", "b"))
+
+
+def test_a_name_that_is_one_of_a_few() -> None:
+    assert [check_choice("the letter", value, ("a", "b")) for value in ("a", "b")] == ["a", "b"]

@@ -108,7 +108,7 @@ def test_bad_input(arguments, message):
         sign_flip_test(*arguments)
     with pytest.raises(ValueError, match="alternative must be one of"):
         sign_flip_test([1.0], alternative="both")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="statistic must be one of"):
+    with pytest.raises(ValueError, match="a function of differences, must be one of mean, signed_rank, sign;"):
         sign_flip_test([1.0], np.array([2.0, 3.0]))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="n_resamples must be"):
         sign_flip_test([1.0], n_resamples=0)
