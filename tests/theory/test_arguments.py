@@ -85,7 +85,7 @@ def test_powers_of_two_end_at_the_last_iterate() -> None:
 
 @pytest.mark.parametrize("value", ["c", "", None, 1, np.array(["a", "b"]), ["a"]])
 def test_a_name_that_is_not_one_of_a_few(value: object) -> None:
-    with pytest.raises(ValueError, match="^the letter must be one of a, b; got "):
+    with pytest.raises(ValueError, match=r"^the letter must be one of a, b; got "):
         check_choice("the letter", value, ("a", "b"))
 
 
