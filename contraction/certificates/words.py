@@ -182,12 +182,15 @@ def certify_words(
     if parts is None or not metric.is_normed:
         raise NotCertified(_why_no_words(family, metric), ("leave out q=",))
     words = f"{len(parts) ** q} words of length {q}" + ("" if leaf is None else " along the leaf")
-    if moment is None:
-        of_length = lambda j, what: _largest_norm(parts, j, metric, what)  # noqa: E731
-    else:
-        if weights is None or not family.is_iid:
-            raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
-        of_length = lambda j, what: _norm_moment(parts, weights, j, metric, moment, what)  # noqa: E731
+    if moment is not None and (weights is None or not family.is_iid):
+        raise NotCertified("contraction in p-mean needs independent maps with one law", ("leave out moment=",))
+
+    def of_length(j: int, what: str) -> Constant:
+        """Return the constant of words of length j."""
+        if moment is None or weights is None:
+            return _largest_norm(parts, j, metric, what)
+        return _norm_moment(parts, weights, j, metric, moment, what)
+
     kappa = of_length(q, words)  # the longest words first, because too many words are refused
     lip = of_length(1, "one map") if q > 1 else kappa
     if kappa.value >= 1:

@@ -255,13 +255,14 @@ class _Tried:
                 f"{form.b.shape}, for points of shape {points[0].shape}: {error}"
             ) from error
         d = x.shape[-1]
-        size = lambda v: np.max(np.abs(v), axis=-1, initial=0.0)  # noqa: E731
-        scale = (1 + np.max(np.abs(form.A), initial=0.0) * d) * (1 + size(x)) + size(image) + np.max(np.abs(form.b))
-        wrong = ~(size(image - claimed) <= gamma(OPERATIONS + 16 * d) * scale) if claimed.shape == x.shape else None
-        if wrong is None:
+        before, after = (np.max(np.abs(v), axis=-1, initial=0.0) for v in (x, image))
+        scale = (1 + np.max(np.abs(form.A), initial=0.0) * d) * (1 + before) + after + np.max(np.abs(form.b))
+        if claimed.shape != x.shape:
             raise DeclarationRefuted(
                 f"affine(draw) is not the map: A x + b of {self.name} has shape {claimed.shape} for points {x.shape}"
             )
+        apart = np.max(np.abs(image - claimed), axis=-1, initial=0.0)
+        wrong = ~(apart <= gamma(OPERATIONS + 16 * d) * scale)
         wrong &= np.isfinite(image).all(axis=-1)
         if np.any(wrong):
             at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

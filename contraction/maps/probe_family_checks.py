@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -33,15 +34,15 @@ def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None
     """
     family, seed, first = operators.family, operators.seed, operators.first
     assert seed is not None
-    again = lambda: family.draws(first, seed, replicas)[first - 1]  # noqa: E731
-    one, times = again(), REDRAWN
+    again = functools.partial(family.draws, first, seed, replicas)
+    one, times = again()[first - 1], REDRAWN
     if type(family).draws is RandomOperator.draws:
         rng = map_generator(seed, first - 1)
         before = rng.bit_generator.state
         family.draw_block(rng, replicas)
         times = REDRAWN_IF_UNUSED if rng.bit_generator.state == before else REDRAWN
     for _ in range(times - 1):
-        other = again()
+        other = again()[first - 1]
         same = _same(one, other)
         if same is False or (same is None and _maps_differ(family, one, other, x0)):
             raise NotDeterministic(

@@ -87,11 +87,10 @@ class SecondMoments:
         """Return the moments in the coordinates θ' - θ, in which b becomes A θ + b - θ."""
         d = len(self.Eb)
         eye, x = np.eye(d), np.asarray(theta, dtype=float)
-        right = np.kron(eye, x[:, None])  # (A⊗A)(I⊗x) = A⊗Ax
-        left = np.kron(x[:, None], eye)
-        column = lambda v: v[:, None]  # noqa: E731
-        EAb = self.EAb + self.EAA @ right - np.kron(self.EA, column(x))
-        EbA = self.EbA + self.EAA @ left - np.kron(column(x), self.EA)
+        column = x[:, None]
+        right, left = np.kron(eye, column), np.kron(column, eye)  # (A⊗A)(I⊗x) = A⊗Ax
+        EAb = self.EAb + self.EAA @ right - np.kron(self.EA, column)
+        EbA = self.EbA + self.EAA @ left - np.kron(column, self.EA)
         drift = self.EA @ x + self.Eb
         Ebb = self.EAA @ np.kron(x, x) + self.EAb @ x + self.EbA @ x + self.Ebb
         Ebb = Ebb - np.kron(x, drift) - np.kron(drift, x) + np.kron(x, x)

@@ -69,7 +69,10 @@ def check(
 
 def contracting(rng: np.random.Generator, k: Fraction, count: int) -> list[Map]:
     """Return maps a x + c |x| + b with |a| + |c| <= k."""
-    half = lambda: k * random_fraction(rng, -1, 1, 6) / 2  # noqa: E731
+
+    def half() -> Fraction:
+        return k * random_fraction(rng, -1, 1, 6) / 2
+
     return [kink(half(), random_fraction(rng, -3, 3, 4), half()) for _ in range(count)]
 
 

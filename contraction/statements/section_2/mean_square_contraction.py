@@ -16,6 +16,7 @@ Smallest wrong claim that is detected
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -101,7 +102,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 
 def random_pairs(rng: np.random.Generator, M: int, d: int) -> list[Pair]:
     """M affine maps (A, b) of R^d with random rational entries."""
-    number = lambda: random_fraction(rng, -2, 2, 5)  # noqa: E731
+    number = functools.partial(random_fraction, rng, -2, 2, 5)
     return [
         (
             np.array([[number() for _ in range(d)] for _ in range(d)], dtype=object),
