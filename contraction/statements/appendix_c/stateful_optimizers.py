@@ -192,7 +192,7 @@ def check_printed(beta: Fraction = Fraction(9, 10)) -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Appendix C, scope",),
-    claim="heavy ball: T_1T_2 − T_2T_1 = hβ(V_2 − V_1) + O(h²) on θ from rest; its state map at h = 0 is not 1",
+    claim="heavy ball: T_1T_2 − T_2T_1 = hβ(V_2 − V_1) + O(h²) on θ from rest; at h = 0 a step is not 1",
     hypotheses="Heavy ball acts on (θ, v) and starts from v = 0; Adam starts from rest.",
     rows=(
         Row(

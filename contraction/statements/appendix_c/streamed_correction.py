@@ -110,7 +110,7 @@ def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Corollary C.4",),
-    claim="C_n = C_{n−1} + H_n∇L_n − ∇²L_n g_n = Σ_{i<j≤n}[∇L_i,∇L_j] for n ≥ 2 from C_1 = 0, g and H first",
+    claim="C_n = C_{n−1} + H_n∇L_n − ∇²L_n g_n = Σ_{i<j≤n}[∇L_i,∇L_j] for n ≥ 2, C_1 = 0, with g and H updated first",
     hypotheses="n ≥ 2, and all terms are taken at θ_0.",
     rows=(
         Row(

@@ -88,7 +88,7 @@ def check_printed(c: int = 3, seed: int = 0) -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Appendix D.1, single order",),
-    claim="curl of Σ_{i>j} H_ig_j = Σ_{i>j}[H_i, H_j]: no gradient unless the sum of commutators vanishes",
+    claim="curl of Σ_{i>j} H_ig_j = Σ_{i>j}[H_i, H_j]: a gradient only where the sum of commutators vanishes",
     hypotheses="V_i = −∇L_i.",
     rows=(
         Row(

@@ -115,7 +115,7 @@ def check_printed(x0: Sequence[int] = (0, 0), y0: Sequence[int] = (1, 1), n: int
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Appendix E"),
-    claim="(T_1 … T_n) and (T_n … T_1) have one law, so any functional of them has one law",
+    claim="(T_1 … T_n) and (T_n … T_1) have the same law, and so has any functional of them",
     hypotheses="The maps are i.i.d.; reversibility in law is enough.",
     rows=(
         Row(

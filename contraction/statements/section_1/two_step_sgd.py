@@ -72,7 +72,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name="two_step_sgd",
     paper=("Section 1",),
-    claim="T_2T_1θ = θ − h∇L_1(θ) − h∇L_2(θ − h∇L_1(θ)); T_1T_2θ with 1 and 2 exchanged",
+    claim="T_2T_1θ = θ − h∇L_1(θ) − h∇L_2(θ − h∇L_1(θ)); T_1T_2θ is the same with 1 and 2 exchanged",
     hypotheses="The losses are differentiable, and h is arbitrary.",
     rows=(Row(1, "Section 1, second iterates of SGD", "OK"),),
     check=check,

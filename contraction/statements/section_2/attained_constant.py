@@ -90,7 +90,7 @@ def check_printed(k: Fraction = Fraction(9, 10), D: Fraction = Fraction(1), n: i
 STATEMENT = Statement(
     name="attained_constant",
     paper=("Theorem 2.2",),
-    claim="d(θ*, θ_n) = D k^n/(1−k) at every n for T_i x = kx + D; no smaller constant serves",
+    claim="d(θ*, θ_n) = D k^n/(1−k) at every n for T_i x = kx + D; no smaller constant is valid",
     hypotheses="0 ≤ k < 1 and T_i x = kx + D.",
     rows=(
         Row(

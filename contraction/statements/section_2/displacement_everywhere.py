@@ -60,7 +60,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name="displacement_everywhere",
     paper=("Theorem 2.2",),
-    claim="d(x, T_i x) ≤ D + (1+k) d(θ, x), attained",
+    claim="d(x, T_i x) ≤ D + (1+k) d(θ, x), which is attained",
     hypotheses="d(θ, T_iθ) ≤ D, and the T_i are k-Lipschitz.",
     rows=(Row(10, "proof of Theorem 2.2, the constant at another point", "OK"),),
     check=check,

@@ -183,7 +183,7 @@ def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Example 2.1",),
-    claim="|1 − hH| = max_i |1 − hλ_i|, below 1 iff 0 < h < 2/λ_max and H ≻ 0; near θ* factor |1 − hH| + |h|cr",
+    claim="|1 − hH| = max_i |1 − hλ_i|, < 1 iff 0 < h < 2/λ_max and H ≻ 0; near θ* the factor is |1 − hH| + |h|cr",
     hypotheses="H is symmetric. For the nonlinear map, the Hessian is c-Lipschitz and |1 − hH| + |h|cr < 1.",
     rows=(
         Row(

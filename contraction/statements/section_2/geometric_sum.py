@@ -113,7 +113,7 @@ def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name="geometric_sum",
     paper=("Theorem 2.2",),
-    claim="D k^n (1 + k + … + k^{m−n−1}) = D k^n (1 − k^{m−n})/(1−k), attained",
+    claim="D k^n (1 + k + … + k^{m−n−1}) = D k^n (1 − k^{m−n})/(1−k), which is attained",
     hypotheses="0 ≤ k < 1 and m > n.",
     rows=(
         Row(

@@ -75,7 +75,7 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
-    claim="on ℚ, T_i x = x/10 + a_i with the digits of √2: θ_n² < 2 < (θ_n + 10^{1−n})², no limit in ℚ",
+    claim="on ℚ, T_i x = x/10 + a_i with the digits of √2: θ_n² < 2 < (θ_n + 10^{1−n})², so the limit is not in ℚ",
     hypotheses="Every hypothesis of Theorem 2.2 but completeness holds.",
     rows=(
         Row(

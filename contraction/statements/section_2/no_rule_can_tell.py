@@ -107,7 +107,7 @@ def check_printed() -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
-    claim="T = x/2, or x/2 + 2^(10/p) with chance p: a rule that stops after N maps errs, P ≥ (1−p)^N − (1−p)^(10/p+1)",
+    claim="T = x/2, or x/2 + 2^(10/p) with chance p: a rule that stops at N errs with P ≥ (1−p)^N − (1−p)^(10/p+1)",
     hypotheses="Theorem 2.2 applies, and the rule does not know any of its constants.",
     rows=(
         Row(

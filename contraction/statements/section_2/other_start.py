@@ -90,7 +90,7 @@ def check_printed(
 STATEMENT = Statement(
     name="other_start",
     paper=("Theorem 2.2",),
-    claim="d(θ*, T_1…T_n x) ≤ (D/(1−k) + d(θ, x)) k^n, attained",
+    claim="d(θ*, T_1…T_n x) ≤ (D/(1−k) + d(θ, x)) k^n, which is attained",
     hypotheses="sup_i d(θ, T_iθ) ≤ D at the reference point θ, and the T_i are k-Lipschitz.",
     rows=(
         Row(

@@ -235,7 +235,7 @@ def printed_cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Lemma 2.5", "Appendix F"),
-    claim="Lip(θ − h∇L) ≤ max(|1−hm|, |1−hM|) ≤ √(1−2hm+h²M²), both attained (the second by rotating fields)",
+    claim="Lip(θ − h∇L) ≤ max(|1−hm|, |1−hM|) ≤ √(1−2hm+h²M²), and both are attained (the second by rotating fields)",
     hypotheses="L is m-strongly convex with an M-Lipschitz gradient, 0 < m ≤ M, and h ≥ 0 for the second bound.",
     rows=(
         Row(

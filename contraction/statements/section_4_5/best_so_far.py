@@ -95,7 +95,7 @@ def check_printed(h: float = 0.1, start: float = 3.0, N: int = 400, replicas: in
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Appendix A"),
-    claim="E min_{j≤n} loss: the least of n draws forward, one draw backward (constant maps)",
+    claim="for constant maps E min_{j≤n} loss is that of the least of n draws forward, and of one draw backward",
     hypotheses="The maps are i.i.d.; the quantity is a functional of the path, not of the law at n.",
     rows=(
         Row(

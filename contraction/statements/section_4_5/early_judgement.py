@@ -132,7 +132,7 @@ def check_printed(rates: Rates = (Fraction(1, 5), Fraction(1, 2)), n: int = 5) -
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 5, early judgement",),
-    claim="(θ_n^A, θ_n^B) has one law in both orders: at a fixed n two settings are ranked with one probability",
+    claim="(θ_n^A, θ_n^B) has the same law in both orders, and so has the ranking of two settings at a fixed n",
     hypotheses="The batches are reversible in law, the score depends on the iterate alone, and n is fixed.",
     rows=(
         Row(

@@ -177,7 +177,7 @@ CONTROLS = (
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Section 3.1"),
-    claim="P(F enters {θ < c} by N) ≥ P(B enters), P(B in {θ < c} on n…N) ≥ P(F in): Slepian, from Cov^B ≥ Cov^F",
+    claim="P(F enters {θ < c} by N) ≥ P(B enters), P(B in {θ < c} on n…N) ≥ P(F in): by Slepian, as Cov^B ≥ Cov^F",
     hypotheses="The model is that of Section 3.1, the noise is Gaussian, |1 − h| < 1, and the target is a half-line.",
     rows=(
         Row(

@@ -94,7 +94,7 @@ def check_printed(
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 4", "Appendix A"),
-    claim="P(hit by n) = 1 − (1−p)^n forward, p backward (constant maps)",
+    claim="for constant maps P(hit by n) is 1 − (1−p)^n forward and p backward",
     hypotheses="The maps are i.i.d.; the quantity is a functional of the path, not of the law at n.",
     rows=(
         Row(

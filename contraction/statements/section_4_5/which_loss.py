@@ -116,7 +116,7 @@ def check_printed(batches: Batches = TWO, h: Fraction = Fraction(3, 10), n: int 
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 4",),
-    claim="(θ_n^F, T_n, T_1) =law (θ_n^B, T_1, T_n): losses agree on the outermost or a fixed batch, not the newest",
+    claim="(θ_n^F, T_n, T_1) =law (θ_n^B, T_1, T_n): losses on the outermost batch agree, on the newest not",
     hypotheses="The batches are i.i.d.",
     rows=(
         Row(
