@@ -33,7 +33,7 @@ def batches(sampling: str = "iid", size: int = 2) -> nne.ArrayBatches:
     ("sampling", "words"), [("reshuffle", "reshuffled in every epoch"), ("shuffle_once", "one shuffle, repeated")]
 )
 def test_shuffled_data_beyond_an_epoch(sampling: str, words: str) -> None:
-    """30 batches an epoch: 50 + 25 are needed."""
+    """30 batches per epoch: 50 + 25 are needed."""
     with pytest.raises(nne.NotDiagnosable, match=f"{words}.*75 batches are needed where an epoch has 30.*row 77"):
         nne.diagnose(*model(), batches(sampling), steps=50, replicates=2)
 

@@ -250,7 +250,7 @@ def test_too_few_indices_are_undecided() -> None:
 
 
 def test_same_law_is_what_enumeration_says() -> None:
-    """Row 39: for up to three batches an epoch, against the probabilities of all words."""
+    """Row 39: for up to three batches per epoch, against the probabilities of all words."""
     verdicts = {law: nne.audit_order(order(0)) for law, order in TRUE.items()}
     for verdict in verdicts.values():
         for size in (1, 2, 3):
@@ -306,7 +306,7 @@ class Stream(IterableDataset):
         ([0.5], {}, ValueError, "must be integers of at least 0, got 0.5"),
         ([3], {"population": 3}, ValueError, "indices end at 2, got 3"),
         ([3], {"level": 0}, ValueError, "level must be between 0 and 1"),
-        ([3], {"rows": "columns"}, ValueError, "rows must be 'epochs' or 'batches'"),
+        ([3], {"rows": "columns"}, ValueError, "rows must be one of epochs, batches; got 'columns'"),
         ([3], {"epoch_length": 0}, ValueError, "epoch_length must be an integer of at least 1"),
         ([3], {"before_epoch": print}, ValueError, "not for recorded indices"),
         (iter([3]), {}, TypeError, "again and again"),
