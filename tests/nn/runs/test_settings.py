@@ -221,7 +221,7 @@ def test_schedules() -> None:
     for wrong, message in (
         ({"kind": "cosine"}, "do not go together"),
         ({"kind": "step"}, "must be one of"),
-        ({"index": "epoch"}, "'position' or 'batch'"),
+        ({"index": "epoch"}, "the index of a schedule must be one of position, batch"),
         ({"warmup": -1}, "at least 0"),
     ):
         with pytest.raises(ValueError, match=message):
