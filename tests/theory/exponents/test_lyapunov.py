@@ -207,7 +207,7 @@ def test_what_has_no_meaning_is_refused():
     for call, rule in (
         (lambda: ct.lyapunov_exponents(family, 0.0, 0), "n must be an integer of at least 1"),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, replicas=1), "replicas must be an integer of at least 2"),
-        (lambda: ct.lyapunov_exponents(family, 0.0, 9, "both"), 'must be "top" or "all"'),
+        (lambda: ct.lyapunov_exponents(family, 0.0, 9, "both"), "must be one of top, all; got 'both'"),
         (lambda: ct.lyapunov_exponents(family, 0.0, 9, confidence=1.0), "between 0 and 1"),
         (lambda: ct.lyapunov_exponents(family, [[0.0]], 9), r"one start \(d,\)"),
     ):

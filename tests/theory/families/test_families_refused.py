@@ -76,7 +76,7 @@ CASES = {
     "beta": (lambda: fam.HeavyBall(1.0, 0.1, math.nan), r"momentum beta must be a finite number, got nan"),
     "factors": (lambda: fam.ExpandingOnAverage([math.nan]), r"a factor K must be a finite number, got nan"),
     "no factors": (lambda: fam.ExpandingOnAverage([]), r"at least one"),
-    "shape": (lambda: fam.ExpandingOnAverage(shape="cosine"), r"'linear' or 'sine', got 'cosine'"),
+    "shape": (lambda: fam.ExpandingOnAverage(shape="cosine"), "shape must be one of linear, sine; got 'cosine'"),
     "label noise": (
         lambda: fam.LeastSquares(X, Y, 0.1, 1, fam.GaussianVector(np.eye(2))),
         r"label noise must be a law on R",
