@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from contraction.plots.style import CLAIM, style
+from contraction.plots.style import style
 from nn_experiments.analysis.order_averaging import distance_to_mean_over_orders, ends, rate_and_parts
 from nn_experiments.analysis.pairing import label_of
 from nn_experiments.paper import curve_names
@@ -52,8 +52,9 @@ def draw_order_averaging(curves: Curves, entry: Figure) -> Picture:
     """Draw what the regulariser does along training, one row per seed.
 
     Columns: the norm of the batch's gradient; the alignment R of its parts' gradients; the distance of the step to the
-    mean over all orders, over that of SGD at h (1: no nearer); and the part of each regularised curve's advantage over
-    ``large`` that SGD at h has by its learning rate alone (1: all of it).
+    mean over all orders, over that of SGD at h (1: no nearer); the part of each regularised curve's advantage over
+    ``large`` that SGD at h has by its learning rate alone (1: all of it); and the metric less that of SGD at h, for the
+    curves that lie on each other in the figure itself.
 
     Raises
     ------
@@ -65,12 +66,20 @@ def draw_order_averaging(curves: Curves, entry: Figure) -> Picture:
     names = [name for name in entry.all_orders if name in curves.orders]
     ours = [name for name in names if name.startswith("regularised")]
     (h, c), metric = rate_and_parts(curves), entry.metrics[0]
-    columns = ["batch_gradient_norm", "alignment", "distance to the mean over orders / SGD's", "part explained by rate"]
+    columns = [
+        "batch_gradient_norm",
+        "alignment",
+        "distance to the mean over orders / SGD's",
+        "rate's part",
+        "difference",
+    ]
     with style():
         fig, axes = frame(curves, entry, columns, what=", along training")
         axes[0][0].set_title("norm of the batch's gradient")
         axes[0][1].set_title("alignment R of the parts")
+        axes[0][2].set_title("distance to the mean over orders,\nover that of SGD at h")
         axes[0][3].set_title(f"part of the gain in {label_of(metric)}\nthat SGD at h has")
+        axes[0][4].set_title(f"{label_of(metric)}\nless that of SGD at h")
         for row, seed in enumerate(curves.seeds):
             for k, what in enumerate(columns[:2]):
                 for name in names:
@@ -82,10 +91,15 @@ def draw_order_averaging(curves: Curves, entry: Figure) -> Picture:
                 n, ratio = distance_to_mean_over_orders(curves, _strength(rule, h, c), seed=seed, order=name)
                 axes[row][2].plot(n, ratio, **curve_style(name, names))
                 _draw_share(axes[row][3], curves, metric, seed, name, names)
+            for name in ("small", *ours):
+                _draw_difference(axes[row][4], curves, metric, seed, name, names)
             n, ratio = distance_to_mean_over_orders(curves, (h / c) ** 2 / 2, seed=seed, order=ours[0])
-            axes[row][2].plot(n, ratio, color=CLAIM, lw=1.2, label="λ = (h/c)²/2, the derived one")
+            axes[row][2].plot(
+                n, ratio, color="#0072B2", lw=1.2, ls=(0, (7, 1.5)), label="λ = (h/c)²/2, the derived one"
+            )
             axes[row][2].axhline(1, color="#999999", lw=0.6)
             axes[row][3].axhline(1, color="#999999", lw=0.6)
+            axes[row][4].axhline(0, color="#999999", lw=0.6)
             axes[row][2].set_yscale("log")
             sparse_ticks(axes[row][2].yaxis)
         for axis in axes[-1]:
@@ -110,3 +124,13 @@ def _draw_share(axis: Axes, curves: Curves, metric: str, seed: int, name: str, n
     large, forward, ours = (np.array([paths[one][n] for n in common]) for one in ("large", "forward", name))
     gains = large != ours
     axis.plot(np.array(common)[gains], (large - forward)[gains] / (large - ours)[gains], **curve_style(name, names))
+
+
+def _draw_difference(axis: Axes, curves: Curves, metric: str, seed: int, name: str, names: Sequence[str]) -> None:
+    """Draw a curve less SGD at h, where both were recorded."""
+    if not {"forward", name} <= set(names):
+        return
+    plain = dict(zip(*curves.path(metric, seed=seed, order="forward"), strict=True))
+    path = dict(zip(*curves.path(metric, seed=seed, order=name), strict=True))
+    common = sorted(set(plain) & set(path))
+    axis.plot(common, [path[n] - plain[n] for n in common], **curve_style(name, names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nn_experiments.analysis.order_averaging import distance_to_mean_over_orders
 from nn_experiments.analysis.paper_claims import CLAIMS, claim_rows
 from nn_experiments.paper import catalogue
 from nn_experiments.results.curves import Curves
+from nn_experiments.results.load import load
 
 FIGURE = catalogue.find("fig15")
 H, C = 0.001, 2
@@ -117,3 +119,24 @@ def test_the_papers_sentences_have_rows() -> None:
         ("fig16", "fig17"),
         ("fig18", "fig19"),
     ]
+
+
+def test_what_the_record_says() -> None:
+    """The numbers of results/README.md on Figures 14 and 15."""
+    curves = load("fig14", out=str(Path(__file__).parents[3] / "results"), seeds=(0,))
+    names = ("large", "forward", "small", "regularised-0.5", "regularised-1", "regularised-2", "regularised-4")
+    last = {metric: ends(curves, names, metric) for metric in ("train_loss", "test_loss")}
+    train, test = ([round(float(found.values[name][0]), 4) for name in names] for found in last.values())
+    assert train == [2.0683, 1.6666, 1.6662, 1.6657, 1.6649, 1.6632, 1.6599]
+    assert test == [2.0674, 1.6614, 1.6610, 1.6606, 1.6598, 1.6581, 1.6548]
+    shares = [float(rate_share(last["train_loss"], name)[0]) for name in ("regularised-4", "regularised-0.5")]
+    assert [round(share, 3) for share in shares] == [0.984, 0.998]
+    assert round(float(last["train_loss"].cheaper["regularised-4"][0]), 2) == 2.15
+    n = curves.path("train_loss", seed=0, order="regularised-4")[0]
+    assert {int(n[n * price <= 1000][-1]) for price in (2.66, 2.75, 2.8)} == {350}
+    medians = []
+    for multiple in (0.5, 1, 2, 4):
+        _, ratio = distance_to_mean_over_orders(curves, multiple * H**2, seed=0, order=f"regularised-{multiple:g}")
+        assert ratio.min() > 1
+        medians.append(round(float(np.median(ratio)), 2))
+    assert medians == [1.05, 1.30, 2.01, 4.05]

@@ -26,13 +26,15 @@ def complete(seeds: tuple[int, ...] = (0, 1)) -> Curves:
 def test_what_the_picture_shows() -> None:
     curves = complete()
     fig = draw_order_averaging(curves, FIGURE)
-    assert len(fig.axes) == 2 * 4
+    assert len(fig.axes) == 2 * 5
     drawn = [np.asarray(line.get_ydata()) for line in fig.axes[2].lines]
     distances = {round(float(line[1])) for line in drawn if len(line) == len(N)}
     assert {3, 7, 15, 31} <= distances  # λ/λ' − 1 for λ = h²/2 … 4h², λ' = h²/8
     shares = [line for line in (np.asarray(line.get_ydata()) for line in fig.axes[3].lines) if len(line) > 2]
     assert len(shares) == 4
     assert any(np.allclose(share, 0.4 / 0.48) for share in shares)
+    less = [np.asarray(line.get_ydata()) for line in fig.axes[4].lines if len(np.asarray(line.get_ydata())) == len(N)]
+    assert [round(float(line[-1]), 6) for line in less] == [0.38, -0.01, -0.02, -0.04, -0.08]  # small, then λ = h²/2 …
     assert not has_order_averaging(
         results(seeds=(0,)).select(orders=["large"]), dataclasses.replace(FIGURE, orders=("forward",))
     )
