@@ -98,7 +98,8 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
     begin = time.perf_counter()
     loss, h = PROBLEMS[name].loss(X, y), PROBLEMS[name].h
     everything = np.arange(len(loss.X))
-    family = GradientSteps(loss, h, batches=everything.reshape(-1, BATCH))
+    batches = everything.reshape(-1, BATCH)
+    family = GradientSteps(loss, h, batches=batches)
     theta = optimize.minimize(
         lambda t: (float(loss.loss(t, everything)), loss.gradient(t, everything)),
         np.zeros(family.dim),
@@ -110,7 +111,7 @@ def report(name: str, X: NDArray, y: NDArray) -> None:
     found = ct.certify(family, theta, rigorous=True)
     certified = time.perf_counter()
     print(
-        f"{name}, d = {family.dim}, {len(family.batches)} batches of {BATCH}, ridge {loss.ridge}, h = {h}: "
+        f"{name}, d = {family.dim}, {len(batches)} batches of {BATCH}, ridge {loss.ridge}, h = {h}: "
         f"{right(loss, theta):.3f} right; 1 - k = {1 - found.k:.6g}, D = {found.D:.4g} ({found.constants['k'].source})",
         flush=True,
     )
