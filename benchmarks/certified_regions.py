@@ -154,7 +154,8 @@ def report(case: Case, data: str, images: int) -> None:
         region = ct.find_region(family, theta, rounds=12)
         found = ct.certify(family, region.center, region=region)
         per = "an epoch" if case.epochs else "a map"
-        answer = f"certified, 1 - k = {1 - found.k:.3g} {per}, D = {found.D:.2g}, reach {found.constants['reach'].value:.2g}; "
+        reach = found.constants["reach"].value
+        answer = f"certified, 1 - k = {1 - found.k:.3g} {per}, D = {found.D:.2g}, reach {reach:.2g}; "
         answer += f"radii {region.radii.min():.2g} to {region.radii.max():.2g}"
     except ct.NotCertified as failure:
         answer = f"not certified: {failure.hypothesis}"
