@@ -2,7 +2,8 @@
 
 If every map sends K into itself, the images T_1 … T_n (K) are nested and θ* lies in all of them. For monotone maps
 and an order interval the images of its two extremes are enough; for affine maps and boxes, interval arithmetic encloses
-the image.
+the image. Images in floats are widened by a bound on the rounding of the map; since exact images lie in K and are
+nested, they are then cut to K and to the image before. Images in exact numbers are exact.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_iterates, powers_of_two
+from contraction.certificates.falsify import OPERATIONS
 from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators
 from contraction.maps.points import as_point
 from contraction.maps.probe import probe
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import TINY, UNIT, gamma
 from contraction.types import Draw
 from contraction.values import Value
 
@@ -61,7 +63,9 @@ def nested_boxes(
 ) -> NestedBoxes:
     """Boxes that contain T_1 … T_n (K) for a box K = [low, high] that the drawn maps send into itself.
 
-    They contain the limit θ* if every map of the family sends K into itself; only the drawn maps are checked.
+    They contain the limit θ* if every map of the family sends K into itself; only the drawn maps are checked, up to
+    their rounding. Boxes of floats are rounded outwards: affine maps are enclosed; other monotone maps are assumed to
+    have an error of at most 64 + 16 d roundings per coordinate; a function ``image`` has to round outwards itself.
 
     Parameters
     ----------
@@ -94,8 +98,7 @@ def nested_boxes(
     image = _image(operators, maps)
     total = len(operators)
     for i in range(1, total + 1):
-        new_low, new_high = image(i, a, b)
-        slack = 0.0 if a.dtype == object else 4 * EPS * (1 + np.max(np.abs([a, b])))
+        new_low, new_high, slack = image(i, a, b)
         if not (np.all(new_low >= a - slack) and np.all(new_high <= b + slack)):
             raise NotCertified(
                 f"region not invariant: T_{i} sends the box [{a}, {b}] into [{new_low}, {new_high}], outside it",
@@ -106,41 +109,61 @@ def nested_boxes(
     for n in asked:
         x, y = a, b
         for i in range(n, 0, -1):
-            x, y = image(i, x, y)
+            low_end, high_end, slack = image(i, x, y)
+            x, y = np.maximum(low_end - slack, a), np.minimum(high_end + slack, b)
+        if lows:
+            x, y = np.maximum(x, lows[-1]), np.minimum(y, highs[-1])
         lows.append(x)
         highs.append(y)
     return NestedBoxes(np.array(asked, dtype=int), np.array(lows), np.array(highs))
 
 
-def _image(operators: Operators, maps: str | Image) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]:
+def _image(
+    operators: Operators, maps: str | Image
+) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray, NDArray | float]]:
+    """Return ``(i, low, high) -> (low, high, slack)``: the computed image of a box and a bound on its rounding."""
     family = operators.family
     if maps == "monotone":
 
-        def extremes(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        def extremes(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
             pair = operators.apply(i, np.stack([x, y]))
             if not np.all(pair[0] <= pair[1]):
                 raise ValueError(f"T_{i} is not monotone: it sends {x} <= {y} to {pair[0]}, {pair[1]}")
-            return pair[0], pair[1]
+            return pair[0], pair[1], _rounding(operators, i, x, y, pair)
 
         return extremes
     if maps == "affine":
         if not family.is_affine:
             raise ValueError(f"the maps of {family!r} are not known to be affine")
 
-        def interval(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        def interval(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
             form = family.affine(operators.draws[i - 1])
             assert form is not None
             A = as_matrix(form, len(x))
             up, down = np.maximum(A, 0), np.minimum(A, 0)
-            return up @ x + down @ y + form.b, up @ y + down @ x + form.b
+            low, high = up @ x + down @ y + form.b, up @ y + down @ x + form.b
+            return low, high, _rounding(operators, i, x, y, np.stack([low, high]))
 
         return interval
     if not callable(maps):
         raise ValueError(f"maps must be 'monotone', 'affine' or a function image(draw, low, high), got {maps!r}")
     enclose = cast(Image, maps)
 
-    def image(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    def image(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
         lower, higher = enclose(operators.draws[i - 1], x, y)
-        return np.asarray(lower), np.asarray(higher)
+        return np.asarray(lower), np.asarray(higher), 0.0
 
     return image
+
+
+def _rounding(operators: Operators, i: int, x: NDArray, y: NDArray, image: NDArray) -> NDArray | float:
+    """Bound the rounding of T_i at the ends of a box, (d,): 0 for exact numbers."""
+    if image.dtype.kind != "f":
+        return 0.0
+    unit = max(float(np.finfo(image.dtype).eps) / 2, UNIT)
+    far, d = np.maximum(np.abs(x), np.abs(y)).astype(float), image.shape[-1]
+    form = operators.family.affine(operators.draws[i - 1]) if operators.family.is_affine else None
+    if form is None:
+        return gamma(OPERATIONS + 16 * d, unit) * 2 * max(float(np.max(far)), float(np.max(np.abs(image)))) + TINY
+    # d products, d sums and the cut to the box
+    return gamma(2 * d + 2, unit) * (np.abs(as_matrix(form, d)) @ far + np.abs(form.b)) + 2 * d * TINY

@@ -15,6 +15,7 @@ from contraction.certificates import certify as certify_module
 from contraction.limits.composed import _of_coordinates
 from contraction.maps.domains import Ball, Box, HalfSpace, Simplex
 from contraction.maps.points import as_point
+from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Euclidean, L1Simplex, SupNorm, WeightedEuclidean
 
 
@@ -89,7 +90,7 @@ def test_every_drawn_map_must_keep_the_box(leaves):
     family = fam.FiniteFamily([(0.5, 0.0)] * (leaves - 1) + [(0.5, 3.0)], law=fam.Cyclic(leaves))
     good = fam.FiniteFamily([(0.5, 0.0)] * leaves, law=fam.Cyclic(leaves))
     boxes = ct.nested_boxes(good.sample(leaves, 0), [0.0], [1.0])
-    assert boxes.high[-1, 0] == 0.5**leaves
+    assert 0.5**leaves <= boxes.high[-1, 0] <= 0.5**leaves + 2 * gamma(4)  # rounded outwards by gamma(4)/2 a map
     with pytest.raises(ct.NotCertified, match=f"region not invariant: T_{leaves} sends the box"):
         ct.nested_boxes(family.sample(leaves, 0), [0.0], [1.0])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction as F
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 import contraction as ct
 from contraction.families import BernoulliConvolution, FiniteFamily
 from contraction.limits.nested_boxes import nested_boxes
+from contraction.maps.rounding import gamma
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 60))
@@ -21,7 +24,8 @@ def test_boxes_are_nested_and_hold_the_limit(seed, n):
     assert np.all(np.diff(boxes.high[:, 0]) <= 0)
     assert np.all(boxes.low[2] - 1e-15 <= limit)
     assert np.all(limit <= boxes.high[2] + 1e-15)
-    assert boxes.width == pytest.approx([1.0, 0.5 ** (n // 2), 0.5**n], abs=1e-15)
+    # each end is moved outwards by gamma(4) a map at most (|A| <= 1/2, |b| <= 1/2 on [0, 1]), and halved by the next
+    assert boxes.width == pytest.approx([1.0, 0.5 ** (n // 2), 0.5**n], abs=5 * gamma(4))
 
 
 def test_monotone_maps_that_are_no_contractions():
@@ -62,6 +66,19 @@ def test_forward_images_are_not_nested():
     operators = BernoulliConvolution(0.5).sample(30, 0)
     forward = np.stack([ct.forward_iterates(operators, x)[:, 0] for x in (0.0, 1.0)])
     assert np.any(np.diff(forward[0]) < 0)
+
+
+def test_a_box_that_is_not_invariant_at_a_small_scale_is_refused():
+    """The limit 2e-17 lies outside [-1e-20, 1e-20]; rounding at this scale is far smaller than the way out."""
+    for maps in ("monotone", "affine"):
+        with pytest.raises(ct.NotCertified, match="region not invariant"):
+            nested_boxes(FiniteFamily([(0.5, 1e-17)]).sample(5), -1e-20, 1e-20, maps=maps)
+
+
+def test_exact_boxes_are_exact():
+    halves = FiniteFamily([(F(1, 2), 0), (F(1, 2), F(1, 2))])
+    boxes = nested_boxes(halves.sample(9, 0), np.array([F(0)], object), np.array([F(1)], object), at=[9])
+    assert boxes.width.tolist() == [F(1, 2**9)]
 
 
 def test_errors():
