@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from contraction.certificates.bounds import check_factor, check_index
-from contraction.maps.rounding import round_down, round_up
+from contraction.certificates.bounds import check_factor, check_index, scaled_power
+from contraction.maps.rounding import TINY, root_up, round_down, round_up
 from contraction.types import Numbers
 
 __all__ = ["after_blocks", "p_after_blocks"]
@@ -54,21 +54,18 @@ def after_blocks(shorter: Sequence[float], kappa: float, D: float, n: ArrayLike,
     blocks, rest = n // q, n % q
     whole = 0.0 if kappa == 0 else float(round_up(kappa / round_down(1 - kappa))) * float(L.sum())
     later = np.cumsum(L[::-1])[::-1][rest]  # L_s + … + L_(q-1)
-    with np.errstate(under="ignore"):
-        powers = np.power(float(kappa), blocks.astype(float))
-        value = (D * (later + whole) + r * L[rest]) * powers
-        value = np.where(value == 0, np.where((powers > 0) | (kappa == 0), 0.0, 5e-324), value)
-    return np.where(value == 0, 0.0, round_up(value, 3 * q + 24))[()]
+    with np.errstate(under="ignore", over="ignore"):
+        C = D * (later + whole) + r * L[rest]
+        C = np.where((C == 0) & ((D > 0) & (later + whole > 0) | (r > 0) & (L[rest] > 0)), TINY, C)
+    return scaled_power(round_up(C, 3 * q + 12), float(kappa), blocks)
 
 
 def p_after_blocks(shorter: Sequence[float], kappa: float, p: float, D: float, n: ArrayLike, r: float = 0.0) -> Numbers:
     """`after_blocks` in p-mean: ``shorter`` and ``kappa`` are E Lip(T_1 … T_j)^p, D is ‖d(θ, T θ)‖_p."""
     if p >= 1:
-        norms = [0.0 if x == 0 else float(round_up(float(x) ** (1 / p), 8)) for x in (*shorter, kappa)]
+        norms = [float(root_up(float(x), p)) for x in (*shorter, kappa)]
         if norms[-1] >= 1:
             raise ValueError(f"kappa^(1/p) rounds to {norms[-1]}: too near 1 for a bound in floats")
         return after_blocks(norms[:-1], norms[-1], D, n, r)
     sums = after_blocks(shorter, kappa, float(round_up(D**p, 8)), n, float(round_up(r**p, 8)))
-    with np.errstate(under="ignore", over="ignore"):
-        roots = np.power(sums, 1 / p)
-    return np.where(sums == 0, 0.0, np.maximum(round_up(roots, 8 / p + 8), 5e-324))[()]
+    return root_up(sums, p)

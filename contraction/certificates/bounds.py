@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
-from contraction.maps.rounding import round_down, round_up
+from contraction.maps.rounding import TINY, products_up, root_up, round_down, round_up
 from contraction.types import Number, Numbers
 
 __all__ = [
@@ -31,8 +31,6 @@ __all__ = [
     "product_tail",
     "steps",
 ]
-
-TINY = 5e-324
 
 
 def check_factor(k: Number, name: str = "k") -> None:
@@ -63,12 +61,30 @@ def _scaled_power(C: Number, k: Number, n: NDArray) -> Numbers:
     if _exact(C, k):
         values = [Fraction(C) * Fraction(k) ** int(m) for m in n.flat]
         return values[0] if n.ndim == 0 else np.array(values, dtype=object).reshape(n.shape)
-    C, k = float(C), float(k)
+    return scaled_power(float(C), float(k), n)
+
+
+def scaled_power(C: ArrayLike, k: float, n: NDArray) -> Numbers:
+    """C k^n for floats C >= 0 (of the shape of n, or one number), rounded up; an underflow becomes `TINY`.
+
+    Examples
+    --------
+    >>> scaled_power(1e150, 1e-160, np.asarray(2)) > 1e-170, scaled_power(1.0, 1e-200, np.asarray(2))
+    (np.True_, np.float64(5e-324))
+    """
+    C = np.asarray(C, dtype=float)
     half = n // 2  # k^n may underflow although C k^n does not: multiply in two halves
     with np.errstate(under="ignore", over="ignore"):
-        values = C * np.power(k, half.astype(float)) * np.power(k, (n - half).astype(float))
+        values = C * np.power(k, _float_below(half)) * np.power(k, _float_below(n - half))
+    values = np.where(np.isinf(C), np.inf, values)
     zero = (C == 0) | ((k == 0) & (n > 0))
     return np.where(zero, 0.0, np.maximum(round_up(values, 12), TINY))[()]
+
+
+def _float_below(n: NDArray) -> NDArray:
+    """Return n as floats, of which those beyond 2^53 are rounded down."""
+    near = n.astype(float)
+    return np.where(near.astype(n.dtype) > n, np.nextafter(near, 0.0), near)
 
 
 def _over_gap(D: Number, k: Number) -> Numbers:
@@ -114,10 +130,12 @@ def after_q(q: int, kappa: Number, lip: Number, D: Number, n: ArrayLike, r: Numb
     for name, value in (("lip", lip), ("D", D), ("r", r)):
         _check_size(name, value)
     blocks = check_index(n) // int(q)
-    growth = max(1, lip) ** (q - 1)
     if _exact(kappa, lip, D, r):
-        return _scaled_power((_over_gap(D, kappa) * q + r) * growth, kappa, blocks)
-    return _scaled_power(float(round_up((_over_gap(D, kappa) * q + r) * float(growth), q + 8)), kappa, blocks)
+        return _scaled_power((_over_gap(D, kappa) * q + r) * max(1, lip) ** (q - 1), kappa, blocks)
+    start = _over_gap(D, kappa) * q + r
+    with np.errstate(over="ignore"):
+        growth = np.float_power(max(1.0, float(lip)), q - 1)  # infinite beyond the range of floats
+        return _scaled_power(0.0 if start == 0 else float(round_up(start * growth, q + 8)), kappa, blocks)
 
 
 def p_mean(
@@ -137,16 +155,14 @@ def p_mean(
     check_factor(rho, "rho_p")
     single = rho if rho_one is None else rho_one
     if p >= 1:
-        kappa, lip = (0.0 if x == 0 else max(float(round_up(float(x) ** (1 / p), 4)), TINY) for x in (rho, single))
+        kappa, lip = (float(root_up(float(x), p)) for x in (rho, single))
         if kappa >= 1:
             raise ValueError(f"rho_p^(1/p) rounds to {kappa}: too near 1 for a bound in floats")
         return after_q(q, kappa, lip, float(D), n, float(r))
     sums = after_q(
         q, float(rho), float(single), float(round_up(float(D) ** p, 8)), n, float(round_up(float(r) ** p, 8))
     )
-    with np.errstate(under="ignore", over="ignore"):
-        roots = np.power(sums, 1 / p)
-    return np.where(sums == 0, 0.0, np.maximum(round_up(roots, 8 / p + 8), TINY))[()]
+    return root_up(sums, p)
 
 
 def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
@@ -180,6 +196,8 @@ def prefix_tail(lipschitz: ArrayLike, displacements: ArrayLike) -> NDArray:
     if len(d):
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             terms = L[:-1] * d
+            if not exact:
+                terms = np.where((L[:-1] > 0) & (d > 0), np.nextafter(terms, np.inf), terms)
             tail[:-1] = np.cumsum(terms[::-1], axis=0)[::-1]
     return tail if exact else round_up(tail, 4 * len(L))
 
@@ -190,11 +208,13 @@ def product_tail(factors: ArrayLike, k: Number, D: Number) -> NDArray:
     _check_size("D", D)
     K = np.asarray(factors)
     exact = K.dtype == object and _exact(k, D)
-    products = np.ones((len(K) + 1, *K.shape[1:]), dtype=object if exact else float)
-    products[1:] = K
+    if exact:
+        products = np.ones((len(K) + 1, *K.shape[1:]), dtype=object)
+        products[1:] = K
+        return np.multiply.accumulate(products, axis=0) * _over_gap(D, k)
+    products, far = products_up(K), float(_over_gap(D, k))
     with np.errstate(over="ignore", under="ignore"):
-        products = np.multiply.accumulate(products, axis=0) * _over_gap(D, k)
-    return products if exact else round_up(products, len(K) + 4)
+        return np.where((products > 0) & (far > 0), np.nextafter(round_up(products * far, 4), np.inf), 0.0)
 
 
 def agreeing_orders(k: Number, D: Number, p: ArrayLike) -> Numbers:

@@ -11,7 +11,7 @@ from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.points import apply_read_only
-from contraction.maps.rounding import EPS, round_up
+from contraction.maps.rounding import EPS, root_up, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 from contraction.maps.support import probabilities
 
@@ -97,8 +97,12 @@ def displacement_in(family: RandomOperator, theta: NDArray, space: Space, moment
         weights = probabilities(support)
         if weights is None:
             return Constant(float(np.max(moved)), "proved", f"largest of {len(moved)} maps")
-        mean = float(np.sum(weights * moved**moment))
-        return Constant(mean ** (1 / moment), "proved", f"mean over {len(moved)} maps")
+        largest = float(np.max(moved))
+        if largest == 0:
+            return Constant(0.0, "proved", f"mean over {len(moved)} maps")
+        mean = float(np.sum(weights * (moved / largest) ** moment))  # of powers that neither overflow nor vanish
+        root = float(root_up(mean, moment, len(moved) + 4 + moment))
+        return Constant(float(round_up(largest * root, 2)), "proved", f"mean over {len(moved)} maps")
     c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
     if c is None:
         return None

@@ -13,7 +13,7 @@ from contraction.certificates.majorants import DrawnTail
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import AffineMaps, Operators
-from contraction.maps.rounding import EPS, round_up
+from contraction.maps.rounding import EPS, TINY, products_up, round_up
 from contraction.maps.spaces import Space, as_space
 
 __all__ = ["certify_drawn", "displacements", "prefix_lipschitz"]
@@ -59,8 +59,7 @@ def prefix_lipschitz(operators: Operators, space: Space | None = None) -> tuple[
             origin = "declared"
     if np.any(np.isnan(factors)) or np.any(factors < 0):
         raise ValueError("Lipschitz constants must be numbers >= 0")
-    with np.errstate(over="ignore", under="ignore"):
-        return np.multiply.accumulate(factors, axis=0), "K_1…K_n", origin
+    return products_up(factors[1:]), "K_1…K_n", origin
 
 
 def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
@@ -69,20 +68,29 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
     out = np.ones((n + 1, *lead))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if maps.kind == "matrix":
+            A, powers = _near_one(A)
             P = np.broadcast_to(np.eye(d), (*(() if maps.common else A.shape[1:-2]), d, d))
-            size = np.ones(P.shape[:-2])
+            size, scale = np.ones(P.shape[:-2]), np.zeros(P.shape[:-2], dtype=int)  # P times 2^scale is the product
             for i in range(n):
                 factor = A if maps.common else A[i]
                 P, size = P @ factor, size * np.linalg.norm(factor, axis=(-2, -1))
+                P, more = _near_one(P)
+                size, scale = np.ldexp(size, -more), scale + more + (powers if maps.common else powers[i])
                 spread = space.operator_norm(np.eye(d)) * condition(space)
-                out[i + 1] = space.operator_norm(P) + 2 * d * (i + 2) * EPS * spread * size
+                norms = space.operator_norm(P) + 2 * d * (i + 2) * EPS * spread * size
+                out[i + 1] = np.where(norms > 0, np.maximum(np.ldexp(norms, scale), TINY), 0.0)
             return out
-        factors = np.ones((n + 1, *(A.shape if maps.common else A.shape[1:])))
-        factors[1:] = A
-        products = np.multiply.accumulate(factors, axis=0)
-        products = np.asarray(space.diagonal_norm(products)) if maps.kind == "diagonal" else np.abs(products)
+        factors = np.broadcast_to(np.abs(A), (n, *(A.shape if maps.common else A.shape[1:])))
+        products = products_up(factors)
+        products = np.asarray(space.diagonal_norm(products)) if maps.kind == "diagonal" else products
         out[:] = products.reshape(*products.shape, *[1] * (out.ndim - products.ndim))
     return out
+
+
+def _near_one(A: NDArray) -> tuple[NDArray, NDArray]:
+    """Divide matrices (..., d, d) by powers of two, so that the largest entry is in [1/2, 1); also the exponents."""
+    powers = np.frexp(np.max(np.abs(A), axis=(-2, -1)))[1]
+    return np.ldexp(A, -powers[..., None, None]), powers
 
 
 def certify_drawn(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contraction.certificates import bounds
 from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.maps.balls import ball, load_flint, upper
-from contraction.maps.rounding import gamma, round_up
+from contraction.maps.rounding import TINY, gamma, norm_of_entries, round_up
 from contraction.types import Numbers, override
 from contraction.values import Value
 
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 PRECISION = 192  # bits of ball arithmetic
-TINY = 2.0**-960  # below it products of a few numbers may underflow
 
 
 class Majorant(Value, ABC):
@@ -116,7 +115,9 @@ class CommonNorm(Geometric):
 
     @override
     def bound(self, n: NDArray) -> Numbers:
-        return round_up(self.c * super().bound(n), 4)
+        with np.errstate(over="ignore", under="ignore"):
+            inner = super().bound(n)
+            return np.where(inner > 0, np.maximum(round_up(self.c * inner, 4), TINY), 0.0)[()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +206,7 @@ class MeanSquareMoments(Majorant):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "_powers", [(self.EAA, self.EAA_error)])
+        object.__setattr__(self, "_powers", [_near_one(self.EAA, self.EAA_error)])
 
     @property
     @override
@@ -219,29 +220,45 @@ class MeanSquareMoments(Majorant):
 
     def _one(self, n: int) -> float:
         d = math.isqrt(len(self.X))
-        v, error, bit = self.X, self.X_error, 0
+        v, error, exponent = _near_one(self.X, self.X_error)
+        bit = 0
         while n >> bit:
             if n >> bit & 1:
-                power, wrong = self._power(bit)
-                size, length = float(np.linalg.norm(power)), float(np.linalg.norm(v))
+                power, wrong, shift = self._power(bit)
+                size, length = norm_of_entries(power), norm_of_entries(v)
                 error = size * error + wrong * (length + error) + gamma(d * d) * size * length
-                v = power @ v
+                v, error, more = _near_one(power @ v, error)
+                exponent += shift + more
             bit += 1
+        if not (math.isfinite(error) and np.all(np.isfinite(v))):
+            return math.inf
         trace = float(np.trace(v.reshape(d, d)))
-        square = max(trace, 0.0) + math.sqrt(d) * error + gamma(d) * abs(trace)
-        if square < TINY and np.any(self.X) and np.any(self.EAA):
-            square = TINY  # products this small lose digits, or vanish
-        return float(round_up(math.sqrt(float(round_up(square, 8))), 8))
+        # the errors are sums of some hundred rounded terms: 2^-30 is far more than their own rounding
+        square = max(trace, 0.0) + math.sqrt(d) * error * (1 + 2.0**-30) + gamma(d) * abs(trace)
+        root = round_up(math.sqrt(float(round_up(square, 8)) * (1 + exponent % 2)), 8)
+        with np.errstate(over="ignore", under="ignore"):
+            return (
+                0.0
+                if root == 0
+                else max(float(np.nextafter(np.ldexp(root, max(min(exponent // 2, 5000), -5000)), np.inf)), TINY)
+            )
 
-    def _power(self, bit: int) -> tuple[NDArray, float]:
-        """(E A⊗A)^(2^bit) with a bound on its error; powers are cached."""
-        powers: list[tuple[NDArray, float]] = self._powers  # pyright: ignore[reportAttributeAccessIssue]
+    def _power(self, bit: int) -> tuple[NDArray, float, int]:
+        """L, e, s: (E A⊗A)^(2^bit) is L 2^s, with an error of at most e 2^s; powers are cached."""
+        powers: list[tuple[NDArray, float, int]] = self._powers  # pyright: ignore[reportAttributeAccessIssue]
         while len(powers) <= bit:
-            L, wrong = powers[-1]
-            size = float(np.linalg.norm(L))
-            with np.errstate(under="ignore"):
-                powers.append((L @ L, 2 * size * wrong + wrong**2 + gamma(len(L)) * size**2))
+            L, wrong, shift = powers[-1]
+            size = norm_of_entries(L)
+            L, wrong, more = _near_one(L @ L, 2 * size * wrong + wrong * wrong + gamma(len(L)) * size * size)
+            powers.append((L, wrong, 2 * shift + more))
         return powers[bit]
+
+
+def _near_one(x: NDArray, error: float) -> tuple[NDArray, float, int]:
+    """Divide an array and a bound on its error by a power of two, so that the larger of both is in [1/2, 1)."""
+    power = math.frexp(max(norm_of_entries(x), error))[1]
+    with np.errstate(under="ignore"):
+        return np.ldexp(x, -power), float(np.ldexp(error, -power)), power
 
 
 @dataclass(frozen=True, eq=False)

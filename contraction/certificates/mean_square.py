@@ -24,7 +24,7 @@ from contraction.certificates.majorants import Geometric, MeanSquareMoments
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import EPS, gamma, round_up
+from contraction.maps.rounding import EPS, gamma, norm_of_entries, round_up
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, WeightedEuclidean
 
@@ -111,7 +111,7 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
 
 
 def _size(x: NDArray) -> float:
-    return float(np.linalg.norm(x.ravel()))
+    return norm_of_entries(x)
 
 
 def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray | None) -> ErrorBound | None:

@@ -23,7 +23,7 @@ from contraction.certificates.majorants import AfterBlocks, PMean, PMeanBlocks
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import EPS, round_up
+from contraction.maps.rounding import EPS, root_up, round_up
 from contraction.maps.spaces import Euclidean, Space, as_space
 from contraction.maps.support import probabilities
 
@@ -145,7 +145,7 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
     return certificate_or_estimate(
         {"rho": rho, "D": D, "r": r},
         statement="contraction in p-mean",
-        k=float(round_up(rho.value ** (1 / p), 8 + 8 / p)),
+        k=float(root_up(rho.value, p, 8)),
         D=D.value,
         target="θ*",
         majorant=PMean(rho.value, float(p), D.value, None if r is None else r.value),

@@ -15,7 +15,7 @@ from contraction.limits.composed import composed, in_floats, moment_prefixes, pr
 from contraction.limits.result import BackwardLimit, NotSettled
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
-from contraction.maps.rounding import round_up
+from contraction.maps.rounding import TINY, round_up
 
 __all__ = ["certificate_of_limit", "certified_limit"]
 
@@ -139,10 +139,15 @@ def _own_factors(operators: Operators, certificate: ErrorBound, eps: float, prod
     at_zero = float(common[0])
     room = 4 + 16 * (operators.family.dim or 1)
     n = 0
-    while (error := float(min(common[n], round_up(products[n] * at_zero, 2 * n + 4)))) > eps and n < len(operators):
+    while (error := min(float(common[n]), _times(products[n], at_zero, 2 * n + 4))) > eps and n < len(operators):
         if n + 1 == len(products):
             K = operators.family.lipschitz(operators.draws[n])
             factor = certificate.k if K is None else min(float(np.max(K)), certificate.k)
-            products.append(float(round_up(products[n] * factor, room)))
+            products.append(_times(products[n], factor, room))
         n += 1
     return n, error
+
+
+def _times(a: float, b: float, operations: float) -> float:
+    """Return a b for numbers >= 0, rounded up; a product that underflows is not 0."""
+    return max(float(round_up(a * b, operations)), TINY) if a > 0 and b > 0 else 0.0

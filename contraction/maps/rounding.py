@@ -10,14 +10,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from contraction.types import Numbers
 
-__all__ = ["EPS", "UNIT", "gamma", "iterate_rounding", "round_down", "round_up"]
+__all__ = [
+    "EPS",
+    "TINY",
+    "UNIT",
+    "gamma",
+    "iterate_rounding",
+    "norm_of_entries",
+    "products_up",
+    "root_up",
+    "round_down",
+    "round_up",
+]
 
 UNIT = 2.0**-53  # largest relative error of one rounded operation
 EPS = 2.0**-52  # distance from 1 to the next float
+TINY = 5e-324  # the smallest positive float, to which a positive number that underflows is rounded up
 
 
 def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
@@ -43,6 +55,54 @@ def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     x = np.asarray(x, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
         larger = np.nextafter(x + np.abs(x) * (operations * EPS), np.inf)
+    return np.where(x == 0, 0.0, larger)[()]
+
+
+def products_up(factors: ArrayLike) -> NDArray:
+    """1, K_1, K_1 K_2, … for factors K_i >= 0 along the first axis, each rounded up.
+
+    A product that underflows becomes the smallest positive float, and 0 only if a factor is 0.
+
+    Examples
+    --------
+    >>> products_up([1e-200, 1e-200, 0.0])[2:].tolist()
+    [5e-324, 0.0]
+    """
+    K = np.asarray(factors, dtype=float)
+    out = np.ones((len(K) + 1, *K.shape[1:]))
+    out[1:] = K
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        out = np.multiply.accumulate(out, axis=0)
+        if np.all(out > 2.0**-960):
+            return round_up(out, len(K)) if len(K) else out
+        for n, factor in enumerate(K):
+            out[n + 1] = np.where((out[n] > 0) & (factor > 0), np.nextafter(out[n] * factor, np.inf), 0.0)
+    return out
+
+
+def norm_of_entries(x: NDArray) -> float:
+    """Return the root of the sum of squares of all entries; the squares neither overflow nor underflow."""
+    largest = float(np.max(np.abs(x), initial=0.0))
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm((x / largest).ravel()))
+
+
+def root_up(x: ArrayLike, p: float, operations: float = 0) -> Numbers:
+    """x^(1/p) rounded up, for computed x >= 0 with a relative error of ``operations`` times 2^-52.
+
+    The exponent 1/p is itself rounded, which changes the root by the factor x^(u/p): its logarithm grows with |ln x|.
+
+    Examples
+    --------
+    >>> float(root_up(2.0, 2)) ** 2 > 2, float(root_up(0.0, 0.5))
+    (True, 0.0)
+    """
+    x = np.asarray(x, dtype=float)
+    with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
+        roots, size = np.power(x, 1 / p), np.where((x > 0) & np.isfinite(x), np.abs(np.log(x)), 0.0)
+        # one for the power, u for 1/p, and the error of x divided by p; a root that underflows is the smallest float
+        larger = np.nextafter(roots + roots * ((operations + size) / p + 2) * (EPS * (1 + 2.0**-20)), np.inf)
     return np.where(x == 0, 0.0, larger)[()]
 
 
