@@ -1,14 +1,35 @@
-"""Writing files atomically."""
+"""Writing files atomically, and what reading of altered ones raises."""
 
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_writable_folder", "replacing", "write_atomically", "write_text"]
+__all__ = ["UNREADABLE", "check_writable_folder", "replacing", "write_atomically", "write_text"]
+
+#: What NumPy, zipfile and json raise for files that are truncated, altered or made to harm: wrong checksums and
+#: headers, pickles, encrypted members, shapes beyond all memory, JSON of other types or nested without end.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:

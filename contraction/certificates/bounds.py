@@ -73,9 +73,10 @@ def scaled_power(C: ArrayLike, k: float, n: NDArray) -> Numbers:
     (np.True_, np.float64(5e-324))
     """
     C = np.asarray(C, dtype=float)
-    half = n // 2  # k^n may underflow although C k^n does not: multiply in two halves
+    half = n // 2  # k^n may underflow although C k^n does not: multiply in two equal parts, and once for an odd n
     with np.errstate(under="ignore", over="ignore"):
-        values = C * np.power(k, _float_below(half)) * np.power(k, _float_below(n - half))
+        part = np.power(k, _float_below(half))
+        values = C * part * part * np.where(n % 2 == 1, k, 1.0)
     values = np.where(np.isinf(C), np.inf, values)
     zero = (C == 0) | ((k == 0) & (n > 0))
     return np.where(zero, 0.0, np.maximum(round_up(values, 12), TINY))[()]

@@ -13,13 +13,13 @@ import math
 import pickle
 import struct
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from contraction.files import UNREADABLE
 from nn_experiments.datasets.errors import DataError
 
 __all__ = ["Split", "Splits", "read_arrays", "read_cifar", "read_idx"]
@@ -133,5 +133,5 @@ def read_arrays(path: Path) -> Splits:
             return (file["train_images"], file["train_labels"]), (file["test_images"], file["test_labels"])
     except KeyError as error:
         raise DataError(f"{path} lacks an array: {error}") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is truncated or altered ({error})") from error

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import NoReturn, cast
 
 import numpy as np
 
-from contraction.files import replacing
+from contraction.files import UNREADABLE, replacing
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
 
@@ -215,7 +213,7 @@ def read_subset(path: Path) -> DataSubset:
             arrays = {name: file[name] for name in file.files}
         checksum = str(arrays.pop("checksum"))
         about = json.loads(str(arrays["about"]))
-    except (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is truncated or altered, or not a data subset ({error}); write it again") from error
     if _checksum(arrays) != checksum:
         raise DataError(f"{path} is altered: its contents do not have the checksum stored in it; write it again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import io
 import itertools
 import random
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.arguments import check_choice, check_integer
+from contraction.files import UNREADABLE
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -281,9 +283,10 @@ def read_indices(path: str | Path) -> NDArray | list[list[int]] | list[int]:
     """
     path = Path(path)
     if path.suffix == ".npy":
+        raw = io.BytesIO(path.read_bytes())
         try:
-            return _integers(np.load(path, allow_pickle=False))
-        except (EOFError, ValueError) as error:
+            return _integers(np.load(raw, allow_pickle=False))
+        except UNREADABLE as error:
             raise ValueError(f"{path}: {error}") from error
     lines: list[list[int]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

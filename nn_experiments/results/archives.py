@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
+
+from contraction.files import UNREADABLE
 
 __all__ = ["read_archive"]
 
@@ -37,5 +38,5 @@ def read_archive(path: Path, failure: Callable[[Exception], Exception]) -> Itera
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             yield file
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise failure(error) from error

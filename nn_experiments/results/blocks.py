@@ -270,8 +270,11 @@ def read_settings(root: Path) -> Settings:
     """
     path = root / "experiment.json"
     try:
-        return cast(Settings, json.loads(path.read_text()))
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict) or not {"identity", "experiment", "decides"} <= settings.keys():
+            raise ValueError("it lacks identity, experiment or decides")
+        return cast(Settings, settings)
     except FileNotFoundError:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not whole JSON: {error}") from error

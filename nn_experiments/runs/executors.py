@@ -94,8 +94,8 @@ def process_executor(workers: int, setup: Callable[[], object] | None = None) ->
 @contextlib.contextmanager
 def dask_executor(
     address: str, setup: Callable[[], object] | None = None
-) -> Iterator[tuple[Callable[[], Executor], int]]:
-    """Yield a function that makes an executor on a dask.distributed cluster, and the number of jobs that run there.
+) -> Iterator[tuple[Callable[[], Executor], Callable[[], int]]]:
+    """Yield functions that make an executor on a dask.distributed cluster, and that count the jobs that run there now.
 
     Start workers with one thread each (``dask worker ADDRESS --nthreads 1 --nworkers N``). If a worker dies, Dask runs
     its job again on another one. ``setup`` is called once in every worker, also in those that join later.
@@ -117,7 +117,7 @@ def dask_executor(
             client.register_plugin(plugin, name="nn_experiments")
         client.wait_for_workers(1)
         executor = client.get_executor(pure=False, retries=ATTEMPTS)
-        yield (lambda: executor), sum(client.nthreads().values())
+        yield (lambda: executor), lambda: max(1, sum(client.nthreads().values()))  # asked again: workers come and go
     finally:
         client.close()
 
@@ -190,7 +190,7 @@ def run_all(
     function: Callable[[Any], Result],
     items: Sequence[Item],
     *,
-    at_once: int,
+    at_once: Callable[[], int],
     job: Callable[[Item], Any] = lambda item: item,
     skip: Callable[[Item], bool] = lambda item: False,
     deadline: float | None = None,
@@ -209,7 +209,7 @@ def run_all(
     items
         What is to be done, in this order.
     at_once
-        The largest number of jobs in flight.
+        Returns the largest number of jobs in flight; asked before each is submitted, since workers may join late.
     job
         Item -> argument of ``function``; called just before the item is submitted (default: the item itself).
     skip
@@ -226,7 +226,7 @@ def run_all(
     try:
         while flight.queue or flight.flying:
             late = deadline is not None and time.monotonic() > deadline
-            while flight.queue and len(flight.flying) < at_once and not late:
+            while flight.queue and len(flight.flying) < at_once() and not late:
                 if skip(flight.queue[0]):
                     flight.queue.popleft()
                 else:

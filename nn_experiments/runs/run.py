@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -30,6 +31,8 @@ __all__ = ["Options", "Outcome", "Runner", "device_of", "foresee", "run"]
 
 #: A run that takes fewer seconds than this is done in this process, since starting workers would take longer.
 SHORT = 20.0
+#: Makes an executor, again if a worker broke it; and counts the jobs that run there at once.
+Executors: TypeAlias = tuple[Callable[[], Executor], Callable[[], int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ class Runner:
         if not self.on_cpu:
             write_pins(self.root, self.problem.device, self.ensemble)
         with self._executor(progress) as (make, at_once):
-            progress.workers = at_once
+            progress.workers = at_once()
             self.show(progress)
             skip = functools.partial(self._skipped, progress)
             yield from executors.run_all(
@@ -202,8 +205,8 @@ class Runner:
     def _metric_names(self, kind: str, n: int) -> tuple[str, ...]:
         return self.problem.metric_names(kind, n, self.grid.last)
 
-    def _executor(self, progress: Progress) -> contextlib.AbstractContextManager[tuple[Callable[[], Executor], int]]:
-        """Return a function that makes executors, and the number of jobs that they run at once."""
+    def _executor(self, progress: Progress) -> contextlib.AbstractContextManager[Executors]:
+        """Return functions that make executors, and that count the jobs that they run at once now."""
         if self.options.dask:
             return executors.dask_executor(self.options.dask, self.setup)
         workers = self.options.workers if self.on_cpu else 0  # a GPU is used by this process
@@ -213,7 +216,7 @@ class Runner:
             make: Callable[[], Executor] = functools.partial(executors.process_executor, workers, self.setup)
         else:
             make = executors.InlineExecutor
-        return contextlib.nullcontext((make, max(1, workers)))
+        return contextlib.nullcontext((make, lambda: max(1, workers)))
 
     def _skipped(self, progress: Progress, piece: Piece) -> bool:
         """Whether not to start a piece: it would not end in time, or another process has written it meanwhile."""

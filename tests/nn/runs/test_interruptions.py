@@ -120,11 +120,11 @@ def test_two_runs_on_one_folder_do_each_other_no_harm(tmp_path: Path, alone: nne
 
 def test_a_worker_that_dies_is_replaced_without_loss(tmp_path: Path) -> None:
     items = [(k, str(tmp_path / "died")) for k in range(8)]
-    found = dict(executors.run_all(lambda: executors.process_executor(2), kill_once, items, at_once=2))
+    found = dict(executors.run_all(lambda: executors.process_executor(2), kill_once, items, at_once=lambda: 2))
     assert found == {item: item[0] ** 2 for item in items}
     assert (tmp_path / "died").exists()
     with pytest.raises(executors.JobFailed, match="died 4 times"):
-        list(executors.run_all(lambda: executors.process_executor(1), always_kill, [1], at_once=1))
+        list(executors.run_all(lambda: executors.process_executor(1), always_kill, [1], at_once=lambda: 1))
 
 
 def test_an_interrupted_run_ends_its_workers(tmp_path: Path) -> None:

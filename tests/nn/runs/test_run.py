@@ -204,7 +204,7 @@ def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
 
 def test_an_error_in_a_job_names_it() -> None:
     with pytest.raises(executors.JobFailed, match="0 failed: ZeroDivisionError"):
-        list(executors.run_all(executors.InlineExecutor, lambda x: 1 / x, [1, 0, 2], at_once=1))
+        list(executors.run_all(executors.InlineExecutor, lambda x: 1 / x, [1, 0, 2], at_once=lambda: 1))
 
 
 def test_pieces_cover_what_is_wanted_exactly_once() -> None:

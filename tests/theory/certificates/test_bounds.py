@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contraction.certificates import bounds
+from contraction.certificates.blocks import after_blocks
 
 KS = st.one_of(st.just(F(0)), st.fractions(0, F(99, 100), max_denominator=100), st.just(1 - F(1, 10**6)))
 SIZES = st.fractions(0, 1000, max_denominator=50)
@@ -66,6 +67,22 @@ def test_floats_are_rounded_up_and_not_far(k, D, r, n):
     # 1 - k is rounded down by an ulp of 1 - k, k^n and the products by some ulps; 2^-45 covers all but underflow
     if 1e-290 < exact < 1e300 and 1 - k > 2.0**-40:
         assert F(value) <= exact * (1 + F(1, 2**45))
+
+
+@pytest.mark.parametrize(
+    ("C", "k", "n"), [(1e253, 2e-188, 3), (1e300, 1e-300, 2), (1e150, 1e-160, 3), (1.0, 0.5, 1074)]
+)
+def test_a_power_that_underflows_alone_is_still_bounded(C, k, n):
+    """C k^n is a float although k^n, or a part of it, is not; beyond the smallest float the bound is that float."""
+    exact = F(C) * F(k) ** n
+    assert exact <= F(float(bounds.scaled_power(C, k, np.asarray(n)))) <= exact * (1 + F(1, 2**45)) + 4 * F(5e-324)
+    assert F(float(after_blocks([1.0], k, C, n))) >= exact / (1 - F(k))
+
+
+def test_horizons_beyond_2_to_the_53_are_rounded_towards_fewer_maps():
+    k, n = 1 - 2.0**-53, 2**54 + 3
+    assert float(np.asarray(n).astype(float)) > n  # to the nearest
+    assert F(float(bounds.geometric(k, 2.0**-53, n))) >= 1 / F(math.e) ** 3  # (1 - u)^n = exp(-2 …) > e^-3
 
 
 @given(
