@@ -6,5 +6,5 @@ The theory of "Training in reverse" (arXiv, 4 February 2025) as a toolkit. Names
 
 from contraction.lazy import attach
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __getattr__, __dir__, __all__ = attach(__name__, __file__)
