@@ -1,0 +1,484 @@
+"""Faults: runs that are killed at random moments, full disks, read-only folders, altered files, two runs at once.
+
+Every fault meets the real commands in a child process that is forked after all imports, so that the random moments fall
+into the work and not into the start of Python. Afterwards no file may be half written, the same command must go on, and
+its numbers must be those of a run that nothing disturbed, bit by bit.
+
+    python -m tests.trust.faults --kills 50 --out results/benchmarks/faults.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contraction.__main__ import main as theory
+from contraction.files import write_text
+from nn_experiments import cli
+from nn_experiments.results import blocks as store
+from nn_experiments.results.curves import Curves
+from nn_experiments.results.load import load
+
+__all__ = ["FAULTS", "RUN", "child", "complete", "main", "same", "unharmed"]
+
+#: A run of a second or two that writes about 40 blocks.
+RUN = ["run", "fig4", "--seeds", "0", "--orders", "forward", "backward", "--steps", "40", "--block-seconds", "0.005"]
+RUN += ["--diagnostics-every", "0", "--workers", "0", "--set", "model=mlp-2x100", "--engine", "step"]
+
+Work = Callable[[], int]
+
+
+def child(work: Work, *, before: Callable[[], object] = lambda: None, errors: int | None = None) -> int:
+    """Fork, run ``before`` and ``work`` in the child, and return its process number; ``errors`` is a file number."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 70
+    with contextlib.suppress(BaseException):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1)
+        os.dup2(sink if errors is None else errors, 2)
+        before()
+        status = work()
+    os._exit(status)
+
+
+def run_into(out: Path) -> Work:
+    """The run as a function of no arguments."""
+    return lambda: cli.main([*RUN, "--out", str(out)])
+
+
+def _wait(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _refused(out: Path, before: Callable[[], object] = lambda: None) -> bool:
+    """Whether a run into a folder ends with an error that names it; False if it comes to its end."""
+    end, errors = os.pipe()  # a pipe has no size that a limit could cut
+    pid = child(run_into(out), before=before, errors=errors)
+    os.close(errors)
+    with os.fdopen(end) as file:
+        said = file.read()
+    status = _wait(pid)
+    assert status in (0, 1, 2), f"status {status}: {said}"
+    assert status == 0 or str(out) in said, f"the folder is not named: {said}"
+    return status != 0
+
+
+def unharmed(folder: Path) -> int:
+    """Read every file below a folder, and return their number.
+
+    Raises
+    ------
+    AssertionError
+        If a file is half written. Hidden files are those of a writer that was killed; nothing reads them.
+    """
+    count = 0
+    for path in folder.rglob("*"):
+        if path.is_dir() or path.name.startswith("."):
+            continue
+        count += 1
+        if path.suffix == ".npz":
+            store.read_block(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".png":
+            assert path.read_bytes()[-12:] == b"\x00\x00\x00\x00IEND\xaeB`\x82", f"{path} is half written"
+        elif path.suffix == ".svg":
+            assert path.read_text().rstrip().endswith("</svg>"), f"{path} is half written"
+    return count
+
+
+def same(a: Curves, b: Curves) -> None:
+    """Assert that two results are equal bit by bit."""
+    assert (a.seeds, a.orders, a.metrics.keys()) == (b.seeds, b.orders, b.metrics.keys()), f"{a} and {b}"
+    assert np.array_equal(a.iterates, b.iterates), "other iterates"
+    for name, values in a.metrics.items():
+        assert np.array_equal(a.recorded[name], b.recorded[name]), f"other iterates of {name}"
+        assert values.tobytes() == b[name].tobytes(), f"{name} differs"
+
+
+def complete(out: Path, alone: Curves) -> None:
+    """Run to the end what a fault has left, and compare."""
+    assert _wait(child(run_into(out))) == 0, "the run does not go on"
+    unharmed(out)
+    same(load("fig4", out=out), alone)
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def _kill_after(work: Work, seconds: float) -> bool:
+    """Kill -9 a child after so many seconds; whether it was still at work."""
+    pid = child(work)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def killed_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Kill -9 at random moments; the folder starts anew whenever a run has come to its end."""
+    started = time.monotonic()
+    assert _wait(child(run_into(place / "timed"))) == 0
+    whole, killed, ended, seen, folder = time.monotonic() - started, 0, 0, 0, 0
+    while killed < count:
+        out = place / f"kills-{folder}"
+        if _kill_after(run_into(out), float(rng.uniform(0, whole))):
+            killed += 1
+        else:
+            same(load("fig4", out=out), alone)
+            ended, folder = ended + 1, folder + 1
+        if out.exists():
+            seen += unharmed(out)
+    complete(out, alone)
+    return {"kills": killed, "runs that reached the end": ended + 1, "files read after kills": seen}
+
+
+def _verify_work(out: Path) -> Work:
+    """The commands of ``make verify``, with two statements, two plots of rates and a small run."""
+
+    def work() -> int:
+        status = theory(["verify", "backward_contraction", "equality_of_laws"])
+        status |= theory(["rates", "quadratic_sgd", "bernoulli", "--out", str(out / "rates")])
+        status |= run_into(out / "networks")()
+        return status | cli.main(["plot", "fig4", "--out", str(out / "networks"), "--pictures", str(out / "figures")])
+
+    return work
+
+
+def killed_verify(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """The same for the commands of ``make verify``: tables, pictures, a run, its picture."""
+    started = time.monotonic()
+    first = place / "verify"
+    assert _wait(child(_verify_work(first))) == 0
+    whole, killed, ended, seen, folder = time.monotonic() - started, 0, 0, 0, 0
+    pictures = sorted(path.relative_to(first) for path in first.rglob("*.png"))
+    assert pictures
+    while killed < count:
+        out = place / f"verify-{folder}"
+        if _kill_after(_verify_work(out), float(rng.uniform(0, whole))):
+            killed += 1
+        else:
+            ended, folder = ended + 1, folder + 1
+        if out.exists():
+            seen += unharmed(out)
+    assert _wait(child(_verify_work(out))) == 0
+    assert sorted(path.relative_to(out) for path in out.rglob("*.png") if not path.name.startswith(".")) == pictures
+    complete(out / "networks", alone)
+    return {"kills": killed, "passes that reached the end": ended + 1, "files read after kills": seen}
+
+
+def full_disk(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """No file may grow beyond a random number of bytes, then, where a disk can be mounted, a disk that is full."""
+
+    def limited(size: int) -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    refused = 0
+    for k in range(count):
+        out = place / f"limited-{k}"
+        size = int(rng.integers(1, 2000))
+        refused += _refused(out, lambda size=size: limited(size))
+        if out.exists():
+            unharmed(out)
+        complete(out, alone)
+    mounted = 0
+    for kilobytes in (64, 96) if _can_mount(place) else ():
+        with _disk(place / f"disk-{kilobytes}", f"size={kilobytes}k") as disk:
+            assert _refused(disk / "out"), "a full disk is not noticed"
+            unharmed(disk)
+            subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+            complete(disk / "out", alone)
+        mounted += 1
+    assert refused
+    return {"limited runs": count, "refused by name": refused, "full disks": mounted}
+
+
+def _can_mount(place: Path) -> bool:
+    try:
+        with _disk(place / "try", "size=64k"):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+@contextlib.contextmanager
+def _disk(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, capture_output=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+
+
+def read_only(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """A folder that cannot be written is refused by name and stays as it was."""
+    out = place / "read-only"
+    out.mkdir()
+    if os.geteuid():
+        out.chmod(0o555)
+        how = "permissions"
+        assert _refused(out), "the folder was written"
+        out.chmod(0o755)
+    elif _can_mount(place):
+        how = "a read-only disk"
+        with _disk(place / "disk-read-only", "size=8m") as disk:
+            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+            assert _refused(disk / "out"), "the folder was written"
+            assert not list(disk.iterdir())
+    else:
+        how = "a file in the place of the folder"
+        (out / "file").write_text("")
+        assert _refused(out / "file" / "out"), "the folder was written"
+        (out / "file").unlink()
+    assert not list(out.iterdir())
+    complete(out, alone)
+    return {"how": how}
+
+
+def _altered(data: bytes, rng: np.random.Generator) -> bytes:
+    """One of: cut, emptied, a changed byte, a changed stretch, random bytes."""
+    kind, raw = rng.integers(5), bytearray(data)
+    if kind == 0:
+        return data[: int(rng.integers(0, len(data)))]
+    if kind == 1:
+        return b""
+    if kind == 2:
+        raw[int(rng.integers(len(raw)))] ^= 1 << int(rng.integers(8))
+        return bytes(raw)
+    if kind == 3:
+        first = int(rng.integers(len(raw)))
+        raw[first : first + 30] = rng.bytes(len(raw[first : first + 30]))
+        return bytes(raw)
+    return rng.bytes(int(rng.integers(1, 500)))
+
+
+def corrupted_blocks(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Blocks are altered under a finished run; the command computes them again."""
+    out, broken, harmless = place / "corrupted", 0, 0
+    assert _wait(child(run_into(out))) == 0
+    for _ in range(count):
+        files = sorted(path for path in out.rglob("*.npz") if not path.name.startswith("."))
+        path = files[int(rng.integers(len(files)))]
+        whole = store.read_block(path)
+        path.write_bytes(_altered(path.read_bytes(), rng))
+        try:
+            again = store.read_block(path)
+        except store.BrokenBlock:
+            broken += 1
+        else:  # a byte that carries no number, such as a date in the archive
+            numbers = [again.iterate.tobytes(), *(again.values[k].tobytes() for k in sorted(again.values))]
+            assert numbers == [whole.iterate.tobytes(), *(whole.values[k].tobytes() for k in sorted(whole.values))]
+            harmless += 1
+        complete(out, alone)
+    return {"altered blocks": count, "refused by name": broken, "without effect": harmless}
+
+
+def two_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Two runs on one folder at the same time, the second a random moment later."""
+    for k in range(count):
+        out = place / f"two-{k}"
+        first = child(run_into(out))
+        time.sleep(float(rng.uniform(0, 0.3)))
+        second = child(run_into(out))
+        assert (_wait(first), _wait(second)) == (0, 0)
+        unharmed(out)
+        same(load("fig4", out=out), alone)
+    return {"pairs": count}
+
+
+class _Payload:
+    """A pickle that writes a file when it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.mark,))
+
+
+def loaders() -> dict[str, Callable[[Path], object]]:
+    """Every function that reads a file which may come from others."""
+    from nn_experiments.datasets.formats import read_arrays
+    from nn_experiments.datasets.subset import read_subset
+    from nn_experiments.orders.recording import read_indices
+    from nn_experiments.results.increments import load_increments
+    from nn_experiments.results.studies import load_study
+
+    return {
+        "block": store.read_block,
+        "record": load,
+        "study": load_study,
+        "increments": load_increments,
+        "data subset": read_subset,
+        "data arrays": read_arrays,
+        "settings": lambda path: store.read_settings(path.parent),
+        "recorded order": read_indices,
+    }
+
+
+def _hostile(path: Path, mark: Path) -> Iterator[bytes]:
+    """Files that are made to harm: pickles under every name, shapes beyond all memory, encrypted members, deep JSON."""
+    names = ["iterate", "meta", "about", "value/loss", "checksum", "train_images", "draws", "seeds", "orders"]
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict.fromkeys(names, np.array([_Payload(mark)], dtype=object)))
+    yield buffer.getvalue()
+    for header in (b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }", b"((((" * 3000, b"{}"):
+        array = b"\x93NUMPY\x01\x00" + len(header[:60000]).to_bytes(2, "little") + header[:60000]
+        yield array
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name in names:
+                archive.writestr(f"{name}.npy", array)
+        yield buffer.getvalue()
+        encrypted = bytearray(buffer.getvalue())
+        for at in _headers(bytes(encrypted)):
+            encrypted[at] |= 1
+        yield bytes(encrypted)
+    yield b"[" * 200_000
+    yield json.dumps([1, 2]).encode()
+    yield json.dumps({"identity": 3}).encode()
+    yield b"\xff\xfe\x00"
+
+
+def _headers(data: bytes) -> Iterator[int]:
+    """The places of the flags of every member in an archive, in both of its lists."""
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(mark)
+        while at >= 0:
+            yield at + offset
+            at = data.find(mark, at + 1)
+
+
+def untrusted_files(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Altered and hostile files: a loader answers with its error or with what the file holds, and executes nothing."""
+    mark, folder = place / "executed", place / "untrusted"
+    folder.mkdir()
+    block = next(path for path in (place / "alone").rglob("*-*.npz"))
+    settings = next((place / "alone").rglob("experiment.json"))
+    tried = refused = 0
+    for name, read in loaders().items():
+        path = folder / ("experiment.json" if name == "settings" else "order.npy" if "order" in name else "file.npz")
+        good = settings.read_bytes() if name == "settings" else block.read_bytes()
+        for data in (*_hostile(path, mark), *(_altered(good, rng) for _ in range(count))):
+            path.write_bytes(data)
+            tried += 1
+            try:
+                read(path)
+            except (ValueError, OSError) as error:  # DataError and BrokenBlock are ValueErrors
+                message, refused = str(error), refused + 1
+            else:
+                message = path.name
+            assert path.name in message, f"{name} does not name the file: {message}"
+            assert not mark.exists(), f"{name} has executed a pickle"
+    return {"loaders": len(loaders()), "files": tried, "refused by name": refused}
+
+
+def dask_workers(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Workers of a cluster that are killed and that join late; the late ones must be used."""
+    from distributed import LocalCluster
+
+    from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES
+    from nn_experiments.runs.request import Request
+    from nn_experiments.runs.run import Options, run
+
+    experiment = EXPERIMENTS["regression-square"].override({"model": "mlp-2x100"})
+    request = Request.of(FIGURES["fig4"], experiment, seeds=[0], orders=("forward", "backward"), steps=40)
+    killed = late = 0
+    for k in range(count):
+        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+            first = set(cluster.scheduler.workers)
+            done: list[int] = []
+            busy: set[str] = set()
+
+            def change(progress: Any, cluster: Any = cluster, done: list[int] = done, busy: set[str] = busy) -> None:
+                busy |= {name for name, one in list(cluster.scheduler.workers.items()) if one.processing}
+                if progress.done_blocks >= 2 and not done:
+                    cluster.scale(2)  # a worker joins late
+                    done.append(1)
+                if len(done) == 1 and progress.done_blocks >= 12:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(next(iter(cluster.workers.values())).process.pid, signal.SIGKILL)
+                    done.append(2)
+
+            options = Options(
+                out=place / f"dask-{k}", dask=cluster.scheduler_address, block_seconds=0.01, engine="step"
+            )
+            assert run(request, options, report=change).missing == 0
+            late += bool(busy - first)
+            killed += len(done) == 2
+        same(load("fig4", out=place / f"dask-{k}"), alone)
+    assert killed == count
+    return {"clusters": count, "workers killed": killed, "clusters whose late worker was used": late}
+
+
+#: Fault -> how it is done, and how often for each of the 50 kills that are the unit.
+FAULTS: dict[str, tuple[Callable[..., dict[str, Any]], float]] = {
+    "kill -9 of a run": (killed_runs, 1.0),
+    "kill -9 of the commands of make verify": (killed_verify, 1.0),
+    "full disk": (full_disk, 0.2),
+    "read-only folder": (read_only, 0.02),
+    "altered blocks": (corrupted_blocks, 0.6),
+    "two runs on one folder": (two_runs, 0.1),
+    "untrusted files": (untrusted_files, 2.0),
+    "Dask workers killed and late": (dask_workers, 0.06),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try all faults and write the record; return 0, or 1 if one of them does harm."""
+    parser = argparse.ArgumentParser(prog="python -m tests.trust.faults", description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50, help="kills of each command (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the moments (default: %(default)s)")
+    parser.add_argument("--faults", nargs="*", choices=list(FAULTS), default=list(FAULTS), help="(default: all)")
+    parser.add_argument("--out", type=Path, help="the record, a JSON file (default: none)")
+    options = parser.parse_args(arguments)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import torch  # before any fork
+
+    torch.set_num_threads(1)
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        place = Path(name)
+        assert _wait(child(run_into(place / "alone"))) == 0, "the run fails without any fault"
+        alone = load("fig4", out=place / "alone")
+        for number, fault in enumerate(options.faults):
+            act, share = FAULTS[fault]
+            try:
+                result = act(
+                    place, alone, np.random.default_rng([options.seed, number]), max(1, round(options.kills * share))
+                )
+                found[fault] = {"harm": False, **result}
+            except AssertionError as error:
+                found[fault] = {"harm": True, "what": str(error)}
+            print(f"{fault}: {found[fault]}", flush=True)
+    record = {"command": f"python -m tests.trust.faults --kills {options.kills} --seed {options.seed}", "faults": found}
+    if options.out is not None:
+        write_text(options.out, json.dumps(record, indent=1) + "\n")
+    return int(any(one["harm"] for one in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
