@@ -93,10 +93,11 @@ def unharmed(folder: Path) -> int:
         if path.is_dir() or path.name.startswith("."):
             continue
         count += 1
-        if path.suffix == ".npz":
-            store.read_block(path)
-        elif path.suffix == ".json":
-            json.loads(path.read_text())
+        if path.suffix in (".npz", ".json"):
+            try:
+                _ = store.read_block(path) if path.suffix == ".npz" else json.loads(path.read_text())
+            except ValueError as error:  # a BrokenBlock is one
+                raise AssertionError(f"{path} is half written: {error}") from error
         elif path.suffix == ".png":
             assert path.read_bytes()[-12:] == b"\x00\x00\x00\x00IEND\xaeB`\x82", f"{path} is half written"
         elif path.suffix == ".svg":
@@ -453,30 +454,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50, help="kills of each command (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the moments (default: %(default)s)")
     parser.add_argument("--faults", nargs="*", choices=list(FAULTS), default=list(FAULTS), help="(default: all)")
-    parser.add_argument("--out", type=Path, help="the record, a JSON file (default: none)")
+    parser.add_argument("--out", type=Path, help="the record, a JSON file whose other faults stay (default: none)")
     options = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch  # before any fork
 
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    command, found = f"python -m tests.trust.faults --kills {options.kills} --seed {options.seed}", {}
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         place = Path(name)
         assert _wait(child(run_into(place / "alone"))) == 0, "the run fails without any fault"
         alone = load("fig4", out=place / "alone")
-        for number, fault in enumerate(options.faults):
+        for fault in options.faults:
             act, share = FAULTS[fault]
             try:
                 result = act(
-                    place, alone, np.random.default_rng([options.seed, number]), max(1, round(options.kills * share))
+                    place,
+                    alone,
+                    np.random.default_rng([options.seed, list(FAULTS).index(fault)]),
+                    max(1, round(options.kills * share)),
                 )
                 found[fault] = {"harm": False, **result}
             except AssertionError as error:
                 found[fault] = {"harm": True, "what": str(error)}
+            found[fault]["command"] = f'{command} --faults "{fault}"'
             print(f"{fault}: {found[fault]}", flush=True)
-    record = {"command": f"python -m tests.trust.faults --kills {options.kills} --seed {options.seed}", "faults": found}
     if options.out is not None:
-        write_text(options.out, json.dumps(record, indent=1) + "\n")
+        old = json.loads(options.out.read_text())["faults"] if options.out.exists() else {}
+        write_text(options.out, json.dumps({"faults": old | found}, indent=1) + "\n")
     return int(any(one["harm"] for one in found.values()))
 
 
