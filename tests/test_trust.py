@@ -142,7 +142,7 @@ def test_half_written_files_are_noticed(tmp_path, name):
 
     (tmp_path / ".hidden.npz").write_bytes(b"PK")
     assert unharmed(tmp_path) == 0
-    (tmp_path / name).write_bytes(b"{" if name.endswith("json") else b"\x89PNG <svg>")
+    (tmp_path / name).write_bytes({"json": b"{", ".svg": b"<svg><g>"}.get(name[-4:], b"\x89PNG"))
     with pytest.raises(AssertionError, match="half written"):
         unharmed(tmp_path)
 

@@ -134,20 +134,31 @@ def main(arguments: list[str] | None = None) -> int:
     from tests.trust.rigour_kinds import KINDS
 
     parser = argparse.ArgumentParser(prog="python -m tests.trust.rigour", description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100_000, help="bounds in all (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, default=100_000, help="bounds of all kinds together (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of the constants (default: %(default)s)")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="only these kinds of bounds")
-    parser.add_argument("--out", type=Path, help="the record, a JSON file (default: none)")
+    parser.add_argument(
+        "--out", type=Path, help="the record, to which kinds of the same command are added (default: none)"
+    )
     options = parser.parse_args(arguments)
-    shares = {name: KINDS[name].share for name in options.kinds}
-    total, found = sum(shares.values()), {}
-    for number, (name, share) in enumerate(shares.items()):
-        count = math.ceil(options.count * share / total)
-        one = tally(KINDS[name].draw, count, options.seed * 1000 + number)
-        found[name] = one.summary(sharp=KINDS[name].sharp)
+    total, found = sum(kind.share for kind in KINDS.values()), {}
+    for number, (name, kind) in enumerate(KINDS.items()):
+        if name not in options.kinds:
+            continue
+        one = tally(kind.draw, math.ceil(options.count * kind.share / total), options.seed * 1000 + number)
+        found[name] = one.summary(sharp=kind.sharp)
         print(f"{name:<44} {one.bounds:>7} bounds, {len(one.violations)} violated, {one.infinite} infinite", flush=True)
+    command = f"python -m tests.trust.rigour --count {options.count} --seed {options.seed}"
+    if (
+        options.out is not None
+        and options.out.exists()
+        and (old := json.loads(options.out.read_text()))["command"] == command
+    ):
+        found = {name: (old["kinds"] | found)[name] for name in KINDS if name in old["kinds"] or name in found}
     record = {
-        "command": f"python -m tests.trust.rigour --count {options.count} --seed {options.seed}",
+        "command": command,
         "bits": BITS,
         "bounds": sum(one["bounds"] for one in found.values()),
         "violations": sum(one["violations"] for one in found.values()),
