@@ -80,9 +80,12 @@ def _affine_prefixes(maps: AffineMaps, n: int, space: Space) -> NDArray:
                 norms = space.operator_norm(P) + 2 * d * (i + 2) * EPS * spread * size
                 out[i + 1] = np.where(norms > 0, np.maximum(np.ldexp(norms, scale), TINY), 0.0)
             return out
-        factors = np.broadcast_to(np.abs(A), (n, *(A.shape if maps.common else A.shape[1:])))
-        products = products_up(factors)
-        products = np.asarray(space.diagonal_norm(products)) if maps.kind == "diagonal" else products
+        factors = np.broadcast_to(A, (n, *(A.shape if maps.common else A.shape[1:])))
+        products = products_up(np.abs(factors))
+        if maps.kind == "diagonal":
+            products[1:] *= np.multiply.accumulate(np.sign(factors), axis=0)  # which matter where P is not diagonal
+            zero = np.all(products == 0, axis=-1)
+            products = np.where(zero, 0.0, np.maximum(np.asarray(space.diagonal_norm(products)), TINY))
         out[:] = products.reshape(*products.shape, *[1] * (out.ndim - products.ndim))
     return out
 
