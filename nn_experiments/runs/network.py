@@ -159,6 +159,7 @@ def run(
     (2, 3, 11)
     """
     _check_given(at, measure, out)
+    assert at is not None  # _check_given has seen to it
     numbers = tuple(check_iterates(at))
     measurement = check_measurement("measure", measure)
     batches = check_batches(batches)
