@@ -41,8 +41,8 @@ MISTAKES = (
     Mistake(
         "a certified region without invariance",
         "contraction/certificates/region.py",
-        "    _check_invariance(maps, r)\n    found:",
-        "    found:",
+        "    _check_invariance(maps, r)\n    factors:",
+        "    factors:",
         "tests/theory/certificates/test_region.py::test_contraction_without_invariance_is_refused",
     ),
     Mistake(

@@ -114,10 +114,10 @@ def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, 
 
 
 def _enclosures(family: RandomOperator, region: RotatedBox) -> list[StepEnclosure]:
-    found = family.step_enclosures(region)
-    if found is None:
+    enclosures = family.step_enclosures(region)
+    if enclosures is None:
         raise NotCertified(f"no enclosures over a box are known for {family!r}: its step_enclosures(region) is None")
-    return found
+    return enclosures
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # iterates that run away are refused below
@@ -125,9 +125,10 @@ def _minimum(family: RandomOperator, theta: NDArray, steps: int) -> tuple[NDArra
     """Return a minimum of the mean loss and the eigenvectors of its Hessian, by Newton steps with |curvature|."""
     for _ in range(steps):
         speck = RotatedBox(theta, np.full(len(theta), SPECK))
-        found = _enclosures(family, speck)
+        enclosures = _enclosures(family, speck)
         g, H = (
-            np.mean([part.mid for part in parts], axis=0) for parts in zip(*((e[1], e[2]) for e in found), strict=True)
+            np.mean([part.mid for part in parts], axis=0)
+            for parts in zip(*((e[1], e[2]) for e in enclosures), strict=True)
         )
         values, Q = np.linalg.eigh((H + H.T) / 2)
         if np.linalg.norm(g) <= 1e-12 * (1 + np.linalg.norm(theta)) * (1 + values[-1]):
@@ -194,19 +195,19 @@ def _least_radii(
     scale = np.maximum(np.max(units, axis=0) + SPECK, r)
     A = A * np.tile(scale, 2)  # in units of G/a, or of the radii before where those are larger
     norm = np.max(np.abs(A), axis=1)
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.r_[np.ones(d), np.zeros(d)],
         A / norm[:, None],
         b / norm,
         bounds=[*((one, None) for one in least / scale), *[(None, None)] * d],
     )
-    if found.status != 0:
+    if solution.status != 0:
         i, j, reason = _outweighed(maps, r)
         raise NotCertified(
             f"no box is invariant at radii up to {float(np.max(r)):.3g}: coordinate {j} of map {i} {reason}",
             (first, "more weight decay", "fewer and larger batches", "a smaller network"),
         )
-    return found.x[:d] * scale, found.x[d:] * scale
+    return solution.x[:d] * scale, solution.x[d:] * scale
 
 
 def _outweighed(maps: Sequence[StepBounds], r: NDArray) -> tuple[int, int, str]:

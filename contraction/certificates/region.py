@@ -116,16 +116,16 @@ def _of_maps(
     """Every map sends the box into itself and contracts on it."""
     maps, r, d, size = step_bounds(enclosures, region), region.radii, len(region.radii), u0.magnitude
     _check_invariance(maps, r)
-    found: list[tuple[float, NDArray | None, str]] = []
+    factors: list[tuple[float, NDArray | None, str]] = []
     if not isinstance(space, Euclidean):
         w = best_weights(maps, r)
-        found.append((sup_factor(maps, w), w, "max_ij (max|1 − h a_jj| + h Σ max|a_jl| w_l/w_j) over the box"))
+        factors.append((sup_factor(maps, w), w, "max_ij (max|1 − h a_jj| + h Σ max|a_jl| w_l/w_j) over the box"))
     if not isinstance(space, SupNorm):
         ends = [curvature_bounds(one, region) for one in enclosures]
         m, M = min(low for low, _ in ends), max(high for _, high in ends)
         k = step_factor(enclosures[0].h, m, M)
-        found.append((k, None, f"max(|1 − hm|, |1 − hM|), m = {m:.6g}, M = {M:.6g} over the box"))
-    k, w, source = min(found, key=lambda one: one[0])
+        factors.append((k, None, f"max(|1 − hm|, |1 − hM|), m = {m:.6g}, M = {M:.6g} over the box"))
+    k, w, source = min(factors, key=lambda one: one[0])
     if not k < 1:
         raise NotCertified(
             f"k ≥ 1 on the region: k = {k:.6g} ({source}); the box is invariant",

@@ -112,15 +112,15 @@ def epoch_bounds(family: RandomOperator, region: RotatedBox) -> EpochBounds:
     r = region.radii
     wide = RotatedBox(region.center, r * 1.25, region.basis)
     for _ in range(WIDENINGS):
-        found = family.step_enclosures(wide)
-        if found is None or family.epoch != len(found):
+        enclosures = family.step_enclosures(wide)
+        if enclosures is None or family.epoch != len(enclosures):
             raise NotCertified(f"{family!r} has no epochs: its word does not go through all maps in turn")
-        h = found[0].h
-        s, aside = drift(step_bounds(found, wide), h, wide.radii)
+        h = enclosures[0].h
+        s, aside = drift(step_bounds(enclosures, wide), h, wide.radii)
         if np.all(above(r + s, 1) <= wide.radii):
-            rate = Intervals(h) * float(len(found))
-            mean = step_bounds([mean_step(found, h)], region)[0]
-            return EpochBounds(wide, found, s, aside, StepBounds(rate, mean.pull, mean.slope, mean.variation))
+            rate = Intervals(h) * float(len(enclosures))
+            mean = step_bounds([mean_step(enclosures, h)], region)[0]
+            return EpochBounds(wide, enclosures, s, aside, StepBounds(rate, mean.pull, mean.slope, mean.variation))
         if not np.all(r + s <= WIDEST * (1 + np.max(np.abs(region.center)))):
             break  # infinite or NaN, too
         wide = RotatedBox(region.center, (r + s) * 1.1, region.basis)

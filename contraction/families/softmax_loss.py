@@ -88,16 +88,16 @@ class RidgeSoftmaxLoss(DataLoss):
     def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
         X = self.X[rows]
         slopes = self.slope(X @ self._weights(theta), self.targets[rows])
-        found = np.swapaxes(slopes, -1, -2) @ X / rows.shape[-1]
-        return found.reshape(*found.shape[:-2], -1) + self.ridge * theta
+        gradient = np.swapaxes(slopes, -1, -2) @ X / rows.shape[-1]
+        return gradient.reshape(*gradient.shape[:-2], -1) + self.ridge * theta
 
     @override
     def hessian_product(self, theta: NDArray, directions: NDArray, rows: NDArray) -> NDArray:
         X = self.X[rows]
         q, along = special.softmax(X @ self._weights(theta), axis=-1), X @ self._weights(directions)
         slopes = q * (along - np.sum(q * along, axis=-1, keepdims=True))
-        found = np.swapaxes(slopes, -1, -2) @ X / rows.shape[-1]
-        return found.reshape(*found.shape[:-2], -1) + self.ridge * directions
+        product = np.swapaxes(slopes, -1, -2) @ X / rows.shape[-1]
+        return product.reshape(*product.shape[:-2], -1) + self.ridge * directions
 
     @override
     def curvature_on_ball(self, rows: NDArray, center: NDArray, radius: float) -> tuple[NDArray, NDArray]:
@@ -115,5 +115,5 @@ class RidgeSoftmaxLoss(DataLoss):
         z = X @ self._weights(theta)
         e = np.exp(z - np.max(z.mid, axis=-1, keepdims=True))
         slopes = e / e.sum(axis=-1)[:, None] - self.targets[rows]
-        found = (slopes.T @ X) / float(len(rows))
-        return Intervals(found.mid.ravel(), found.rad.ravel()) + Intervals(self.ridge) * theta
+        gradient = (slopes.T @ X) / float(len(rows))
+        return Intervals(gradient.mid.ravel(), gradient.rad.ravel()) + Intervals(self.ridge) * theta

@@ -73,8 +73,8 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     --------
     >>> from contraction.families import FiniteFamily, MarkovModulated
     >>> chain = MarkovModulated([[0.5, 0.5], [0.5, 0.5]])  # independent letters, in fact
-    >>> found = modulated_moments(FiniteFamily([(0.5, 0.0), (0.5, 1.0)], law=chain))
-    >>> [round(float(x), 6) for x in (found.stationary_mean[0], found.stationary_covariance[0, 0])]
+    >>> moments = modulated_moments(FiniteFamily([(0.5, 0.0), (0.5, 1.0)], law=chain))
+    >>> [round(float(x), 6) for x in (moments.stationary_mean[0], moments.stationary_covariance[0, 0])]
     [1.0, 0.333333]
     """
     law = family.index_law

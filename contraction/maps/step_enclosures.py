@@ -120,8 +120,8 @@ def _dense(terms: dict[Monomial, Number], n: int, m: int, order: int) -> tuple[N
         if len(key) != order:
             continue
         repeats = np.prod([np.prod(range(1, key.count(a) + 1)) for a in set(key)])
-        found = value if isinstance(value, Intervals) else Intervals(value)
-        scaled = found * float(repeats)
+        coefficient = value if isinstance(value, Intervals) else Intervals(value)
+        scaled = coefficient * float(repeats)
         for place in set(_orders(key)):
             mid[(slice(None), *place)], rad[(slice(None), *place)] = scaled.mid, scaled.rad
     return mid, rad

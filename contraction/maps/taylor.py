@@ -111,9 +111,9 @@ class Symbol(ABC):
         if jet.exponents and name in ("log", "log1p"):
             terms = (*((0.0,) if name == "log1p" else ()), *jet.exponents)
             return cast("Symbol", functools.reduce(_logaddexp, terms))
-        found = jet.compose(_coefficients(name, jet.terms[()], self.tape.order))
-        found.exponents = (jet,) if name == "exp" else ()
-        return found
+        composed = jet.compose(_coefficients(name, jet.terms[()], self.tape.order))
+        composed.exponents = (jet,) if name == "exp" else ()
+        return composed
 
     def __sub__(self, other: Operand) -> Symbol:
         return self + (-other)
@@ -216,10 +216,10 @@ class Jet(Symbol):
         terms = dict(self.terms)
         for key, value in (other.jet().terms if isinstance(other, Symbol) else {(): other}).items():
             terms[key] = terms[key] + value if key in terms else value
-        found = Jet(self.tape, terms)
+        total = Jet(self.tape, terms)
         if self.exponents:
-            found.exponents = _exponents(self.exponents, other)
-        return found
+            total.exponents = _exponents(self.exponents, other)
+        return total
 
     def __mul__(self, other: Operand) -> Symbol:
         if isinstance(other, np.ndarray) and other.dtype == object:

@@ -79,9 +79,9 @@ def exponents(
     >>> ax.figure.savefig("exponents.png")  # doctest: +SKIP
     """
     theta = vector_of(family, theta0, "exponents")
-    found = lyapunov_exponents(family, theta, n, which, jvp=jvp, replicas=replicas, confidence=confidence, seed=seed)
-    j = np.arange(1, len(found.values) + 1)
-    values, lower, upper = (np.array(x) for x in (found.values, found.lower, found.upper))
+    estimate = lyapunov_exponents(family, theta, n, which, jvp=jvp, replicas=replicas, confidence=confidence, seed=seed)
+    j = np.arange(1, len(estimate.values) + 1)
+    values, lower, upper = (np.array(x) for x in (estimate.values, estimate.lower, estimate.upper))
     finite = np.isfinite(values)
     with axes_for(ax) as axes:
         if finite.any():

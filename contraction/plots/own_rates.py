@@ -145,17 +145,19 @@ def _bounds(
                     f"in {bound.distance}; a region's certificate is in it with space={family.space!r}"
                 )
         return given, []
-    found: dict[float, ErrorBound] = {}
+    certificates: dict[float, ErrorBound] = {}
     reasons: dict[str, list[str]] = {}
     for moment, words in ((None, "sure"), (2.0, "in mean square")):
         try:
             bound = certify(family, theta, moment=moment, seed=seed)
-            found[bound.p] = bound
+            certificates[bound.p] = bound
         except NotCertified as failed:
             reasons.setdefault(failed.hypothesis, []).append(words)
-    if len(found) == 2 and not np.any(_values(found[2.0], n) < 0.99 * _values(found[math.inf], n)):
-        del found[2.0]  # the sure bound says as much
-    return list(found.values()), [] if found else [f"{why} ({', '.join(words)})" for why, words in reasons.items()]
+    if len(certificates) == 2 and not np.any(_values(certificates[2.0], n) < 0.99 * _values(certificates[math.inf], n)):
+        del certificates[2.0]  # the sure bound says as much
+    return list(certificates.values()), [] if certificates else [
+        f"{why} ({', '.join(words)})" for why, words in reasons.items()
+    ]
 
 
 def _values(bound: ErrorBound, n: int) -> NDArray:
@@ -186,9 +188,9 @@ def _distances(family: RandomOperator, theta: NDArray, n: int, far: int, seed: i
 
 def _backward_label(gaps: Sequence[tuple[NDArray, NDArray, float]]) -> str:
     """Return the legend of backward paths, with fitted rates, or with the n from which they equal the limit."""
-    found = [rate for _, backward, _ in gaps if (rate := fitted_rate(backward)) is not None]
-    if found:
-        return f"backward, fit {rate_text(found)}"
+    fits = [rate for _, backward, _ in gaps if (rate := fitted_rate(backward)) is not None]
+    if fits:
+        return f"backward, fit {rate_text(fits)}"
     seen = [np.flatnonzero(np.isfinite(above_rounding(backward, size))) for _, backward, size in gaps]
     equal = max(int(one[-1]) + 1 if one.size else 0 for one in seen)
     return f"backward, equal to the limit from n = {equal}" if equal < len(gaps[0][1]) else "backward"

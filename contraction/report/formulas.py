@@ -69,8 +69,8 @@ def formulas_in(text: str) -> list[tuple[str, bool]]:
 
 def _pieces(word: str, at: int) -> list[tuple[int, int]]:
     """Return a word as (begin, end), without the prose behind its formula: k-Lipschitz, T_i's."""
-    if found := re.match(r"[(“]*[A-Za-z](?=-(th|[A-Za-z]{3}))", word) or re.match(r".*[\w})](?='s[.,;:)]*$)", word):
-        return [(at, at + found.end()), (at + found.end(), at + len(word))]
+    if match := re.match(r"[(“]*[A-Za-z](?=-(th|[A-Za-z]{3}))", word) or re.match(r".*[\w})](?='s[.,;:)]*$)", word):
+        return [(at, at + match.end()), (at + match.end(), at + len(word))]
     return [(at, at + len(word))]
 
 
@@ -160,13 +160,13 @@ def _closed(text: str, words: Sequence[tuple[int, int]], i: int, last: int) -> i
 
 def _open(part: str) -> list[tuple[str, int]]:
     """Return the brackets that are opened and not closed, with their places."""
-    found: list[tuple[str, int]] = []
+    brackets: list[tuple[str, int]] = []
     for place, c in enumerate(part):
         if c in _BRACKETS:
-            found.append((c, place))
-        elif found and c == _BRACKETS[found[-1][0]]:
-            found.pop()
-    return found
+            brackets.append((c, place))
+        elif brackets and c == _BRACKETS[brackets[-1][0]]:
+            brackets.pop()
+    return brackets
 
 
 def _unopened(part: str) -> bool:

@@ -130,15 +130,15 @@ def markdown_html(text: str) -> str:
 
 def _inline(line: str) -> str:
     """One line of Markdown as HTML."""
-    found = []
+    pieces = []
     for part in re.split(r"(`[^`]*`|\*\*[^*]*\*\*)", line):
         if part.startswith("`") and len(part) > 1:
-            found.append(f"<code>{html.escape(part[1:-1])}</code>")
+            pieces.append(f"<code>{html.escape(part[1:-1])}</code>")
         elif part.startswith("**") and len(part) > 3:
-            found.append(f"<strong>{_unescaped(part[2:-2])}</strong>")
+            pieces.append(f"<strong>{_unescaped(part[2:-2])}</strong>")
         else:
-            found.append(_unescaped(part))
-    return "".join(found)
+            pieces.append(_unescaped(part))
+    return "".join(pieces)
 
 
 def _unescaped(part: str) -> str:
@@ -189,7 +189,9 @@ def _table(statements: Sequence[Statement], seed: int) -> tuple[Section, bool]:
     ]
     header = ("paper", "statement", "kind", "checks", "worst ratio", "verdict", "hypotheses")
     table = table_html(header, rows, typeset=("statement", "hypotheses"))
-    return Section("statements", "Every statement", table), all(v.holds for found in results.values() for v in found)
+    return Section("statements", "Every statement", table), all(
+        v.holds for verdicts in results.values() for v in verdicts
+    )
 
 
 def _refutations(statements: Sequence[Statement], seed: int) -> dict[tuple[str, int], Verdict]:

@@ -64,34 +64,34 @@ def _row(text: str) -> str:
 
 
 def _atoms(text: str) -> list[_Atom]:
-    found: list[_Atom] = []
+    atoms: list[_Atom] = []
     i = 0
     while i < len(text):
         c = text[i]
-        if c in "_^" and found and i + 1 < len(text):
+        if c in "_^" and atoms and i + 1 < len(text):
             script, i = _script(text, i + 1)
-            _attach(found[-1], script, raised=c == "^")
+            _attach(atoms[-1], script, raised=c == "^")
         elif c in _RAISED or c in _LOWERED:
             j, table = i, _RAISED if c in _RAISED else _LOWERED
             while j < len(text) and text[j] in table:
                 j += 1
             script = _row("".join(table[one] for one in text[i:j]))
-            _attach(found[-1] if found else _new(found), script, raised=c in _RAISED)
+            _attach(atoms[-1] if atoms else _new(atoms), script, raised=c in _RAISED)
             i = j
-        elif c in "*'" and found and not text[i - 1].isspace():
-            _attach(found[-1], f"<mo>{_SIGNS.get(c, c)}</mo>", raised=True)
+        elif c in "*'" and atoms and not text[i - 1].isspace():
+            _attach(atoms[-1], f"<mo>{_SIGNS.get(c, c)}</mo>", raised=True)
             i += 1
         elif c == "√" and i + 1 < len(text):
             part, i = _script(text, i + 1)
-            found.append(_Atom(f"<msqrt>{part}</msqrt>"))
+            atoms.append(_Atom(f"<msqrt>{part}</msqrt>"))
         else:
-            i = _symbol(text, i, found)
-    return found
+            i = _symbol(text, i, atoms)
+    return atoms
 
 
-def _new(found: list[_Atom]) -> _Atom:
-    found.append(_Atom("<mrow></mrow>"))
-    return found[-1]
+def _new(atoms: list[_Atom]) -> _Atom:
+    atoms.append(_Atom("<mrow></mrow>"))
+    return atoms[-1]
 
 
 def _attach(atom: _Atom, script: str, raised: bool) -> None:
@@ -123,7 +123,7 @@ def _script(text: str, i: int) -> tuple[str, int]:
             j += 1
         if j - i < 3 or text[j : j + 1] in ("_", "^"):
             j = i + 1
-    elif is_greek(c):  # θ0 in δ_θ0
+    elif is_greek(c):  # its digits and tilde belong to the script
         while j < len(text) and (text[j].isdigit() or text[j] == "\u0303"):
             j += 1
     return _row(text[i:j]) if c != "*" else "<mo>*</mo>", j
@@ -134,7 +134,7 @@ def is_greek(c: str) -> bool:
     return "α" <= c <= "ω"
 
 
-def _symbol(text: str, i: int, found: list[_Atom]) -> int:
+def _symbol(text: str, i: int, atoms: list[_Atom]) -> int:
     """Append the letter, number, name or operator at i; return the index behind it."""
     c = text[i]
     if c.isspace():
@@ -142,21 +142,21 @@ def _symbol(text: str, i: int, found: list[_Atom]) -> int:
     j = i + 1
     if number := _NUMBER.match(text, i):
         j = number.end()
-        if found and is_greek(text[i - 1]) and not found[-1].sub:  # θ0 is θ_0
-            found[-1].sub = f"<mn>{text[i:j]}</mn>"
+        if atoms and is_greek(text[i - 1]) and not atoms[-1].sub:  # its digits are an index
+            atoms[-1].sub = f"<mn>{text[i:j]}</mn>"
         else:
-            found.append(_Atom(f"<mn>{text[i:j]}</mn>"))
+            atoms.append(_Atom(f"<mn>{text[i:j]}</mn>"))
     elif c.isascii() and c.isalpha():
         while j < len(text) and text[j].isascii() and text[j].isalpha():
             j += 1
-        return _letters(text, i, j, found)
+        return _letters(text, i, j, atoms)
     elif text[j : j + 1] == "\u0303":
-        found.append(_Atom(f'<mover accent="true"><mi>{html.escape(c)}</mi><mo>~</mo></mover>'))
+        atoms.append(_Atom(f'<mover accent="true"><mi>{html.escape(c)}</mi><mo>~</mo></mover>'))
         j += 1
     elif c in _LETTERS or (c.isalpha() and c not in _SIGNS):
-        found.append(_Atom(f"<mi>{c}</mi>"))
+        atoms.append(_Atom(f"<mi>{c}</mi>"))
     else:
-        found.append(_Atom(f"<mo{_form(text, i, not found)}>{html.escape(_SIGNS.get(c, c))}</mo>"))
+        atoms.append(_Atom(f"<mo{_form(text, i, not atoms)}>{html.escape(_SIGNS.get(c, c))}</mo>"))
     return j
 
 
@@ -173,13 +173,13 @@ def _form(text: str, i: int, first: bool) -> str:
     return ' form="infix"' if first and c in RELATIONS else ""
 
 
-def _letters(text: str, i: int, j: int, found: list[_Atom]) -> int:
+def _letters(text: str, i: int, j: int, atoms: list[_Atom]) -> int:
     """Return a run of ASCII letters: a name, a word inside a script, or variables side by side."""
     run = text[i:j]
     if run in NAMES:
-        found.append(_Atom(f'<mo lspace="0.17em" rspace="0.17em">{run}</mo>'))
+        atoms.append(_Atom(f'<mo lspace="0.17em" rspace="0.17em">{run}</mo>'))
     elif len(run) > 3 or run in ("not", "and", "all") or (i == 0 and j == len(text) and len(run) == 3):
-        found.append(_Atom(f"<mtext>&#160;{run}&#160;</mtext>"))
+        atoms.append(_Atom(f"<mtext>&#160;{run}&#160;</mtext>"))
     else:
-        found.extend(_Atom(f"<mi>{one}</mi>") for one in run)
+        atoms.extend(_Atom(f"<mi>{one}</mi>") for one in run)
     return j

@@ -76,7 +76,7 @@ def choice_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
 
 def choice_findings(study: Study) -> list[Finding]:
     """Return one finding per setting, and one on the statistics of batch norm."""
-    found = []
+    findings = []
     for k, setting in enumerate(study.about["settings"]):
         for metric, more in ((TEST, ""), (RECOMPUTED, ", statistics recomputed")):
             if metric == RECOMPUTED and np.isnan(study["paths"][k, ..., metric]).all():
@@ -92,5 +92,5 @@ def choice_findings(study: Study) -> list[Finding]:
                 measured += f" Left out: {'; '.join(row.left_out)}."
             verdict = verdict_of(row.larger, row.smaller, len(row.seeds), row.left_out)
             test = "not finite" if row.pvalue is None else f"exact sign-flip test, two-sided: p = {row.pvalue:.3g}"
-            found.append(Finding(f"Choices: {setting['name']}{more}", *_STABLER, measured, verdict, test, (row,)))
-    return found
+            findings.append(Finding(f"Choices: {setting['name']}{more}", *_STABLER, measured, verdict, test, (row,)))
+    return findings

@@ -50,8 +50,8 @@ class Ends(Value):
     @property
     def regularised(self) -> list[str]:
         """The curves of the literal reading, λ a multiple of h² and the rate h, by increasing λ."""
-        found = [(rule.multiple, name) for name in self.values if (rule := _literal(name)) is not None]
-        return [name for _, name in sorted(found)]
+        multiples = [(rule.multiple, name) for name in self.values if (rule := _literal(name)) is not None]
+        return [name for _, name in sorted(multiples)]
 
 
 def _literal(name: str) -> curve_names.StepRule | None:
@@ -93,14 +93,14 @@ def ends(curves: Curves, names: Sequence[str], metric: str) -> Ends:
     return Ends(metric, last, values, cheaper)
 
 
-def rate_share(found: Ends, name: str) -> NDArray:
+def rate_share(final: Ends, name: str) -> NDArray:
     """Return which part of a curve's advantage over ``large`` SGD at h has as well, seed by seed (S,).
 
     1 means that the learning rate explains all of it, and more than 1 that SGD at h is better. It is not finite where
     the curve has no advantage.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (found.values["large"] - found.values["forward"]) / (found.values["large"] - found.values[name])
+        return (final.values["large"] - final.values["forward"]) / (final.values["large"] - final.values[name])
 
 
 def distance_to_mean_over_orders(curves: Curves, lam: float, *, seed: int, order: str) -> tuple[NDArray, NDArray]:
@@ -139,38 +139,38 @@ def regulariser_findings(curves: Curves, figure: Figure) -> list[Finding]:
     shown = [name for name in figure.all_orders if name in curves.orders]
     if not {"large", "small"} <= set(shown) or not any(_literal(name) for name in shown):
         raise ValueError(f"{figure.name} compares large, small and regularised-…; recorded are {', '.join(shown)}")
-    found = ends(curves, shown, metric)
-    rows = [_outperforms(found, curves, figure, ("large", "small"), "")]
-    if "forward" in found.values:
-        rows.append(_outperforms(found, curves, figure, ("forward",), " against SGD at h"))
-        rows.append(_outperforms(found, curves, figure, ("forward",), " at equal cost", cheaper=True))
-    if len(found.regularised) > 1:
-        rows.append(_larger(found, curves, figure))
+    final = ends(curves, shown, metric)
+    rows = [_outperforms(final, curves, figure, ("large", "small"), "")]
+    if "forward" in final.values:
+        rows.append(_outperforms(final, curves, figure, ("forward",), " against SGD at h"))
+        rows.append(_outperforms(final, curves, figure, ("forward",), " at equal cost", cheaper=True))
+    if len(final.regularised) > 1:
+        rows.append(_larger(final, curves, figure))
     if "orders_norm" in curves.metrics:
-        rows.append(_emulates(found, curves))
+        rows.append(_emulates(final, curves))
     return rows
 
 
 def _outperforms(
-    found: Ends, curves: Curves, figure: Figure, plain: Sequence[str], what: str, *, cheaper: bool = False
+    final: Ends, curves: Curves, figure: Figure, plain: Sequence[str], what: str, *, cheaper: bool = False
 ) -> Finding:
     """Judge whether the best regularised curve ends below all of some plain ones."""
-    ours = {name: (found.cheaper if cheaper else found.values)[name] for name in found.regularised}
+    ours = {name: (final.cheaper if cheaper else final.values)[name] for name in final.regularised}
     best = np.min(list(ours.values()), axis=0)
-    theirs = np.min([found.values[name] for name in plain], axis=0)
-    finite = np.isfinite([*ours.values(), *(found.values[name] for name in plain)]).all()
+    theirs = np.min([final.values[name] for name in plain], axis=0)
+    finite = np.isfinite([*ours.values(), *(final.values[name] for name in plain)]).all()
     wins = int((best < theirs).sum())
     verdict = verdict_of(wins, len(best) - wins, len(best))  # as low is not better
-    numbers = "; ".join(f"{name} {spread(v)}" for name, v in {**{k: found.values[k] for k in plain}, **ours}.items())
-    steps = f"n = {found.n}"
+    numbers = "; ".join(f"{name} {spread(v)}" for name, v in {**{k: final.values[k] for k in plain}, **ours}.items())
+    steps = f"n = {final.n}"
     if cheaper:
-        steps += f", regularised curves at the last iterate of no more multiply-adds (a step counts {_price(found)})"
+        steps += f", regularised curves at the last iterate of no more multiply-adds (a step counts {_price(final)})"
     below = f"Some λ is below {'both baselines' if len(plain) > 1 else plain[0]} on {wins} of {len(best)} seeds."
-    measured = f"{label_of(found.metric)} at {steps}: {numbers}. {below} {_BEST.format(len(ours))}"
+    measured = f"{label_of(final.metric)} at {steps}: {numbers}. {below} {_BEST.format(len(ours))}"
     if not finite:
         verdict, measured = "undecided", f"{measured} Some path diverged; its value is not finite."
     comparisons = tuple(
-        compare(f"{label_of(found.metric)}, {one} and {name}{what}", curves.seeds, found.values[one], value)
+        compare(f"{label_of(final.metric)}, {one} and {name}{what}", curves.seeds, final.values[one], value)
         for one in plain
         for name, value in ours.items()
     )
@@ -185,30 +185,30 @@ def _outperforms(
     )
 
 
-def _price(found: Ends) -> str:
-    return f"{curve_names.parse(found.regularised[0]).price:g}"
+def _price(final: Ends) -> str:
+    return f"{curve_names.parse(final.regularised[0]).price:g}"
 
 
-def _larger(found: Ends, curves: Curves, figure: Figure) -> Finding:
+def _larger(final: Ends, curves: Curves, figure: Figure) -> Finding:
     """Judge whether the end value falls with every larger λ, and how much of it the learning rate explains."""
-    names = found.regularised
-    values = np.array([found.values[name] for name in names])
+    names = final.regularised
+    values = np.array([final.values[name] for name in names])
     falls, rises = (np.diff(values, axis=0) < 0).all(axis=0), values[-1] > values[0]
     parts = EXPERIMENTS[figure.experiment].parts
     assert parts is not None  # its curves are appendix D's
     largest = names[-1]
     measured = (
-        f"{label_of(found.metric)} at n = {found.n} falls with every larger λ on {int(falls.sum())} of "
+        f"{label_of(final.metric)} at n = {final.n} falls with every larger λ on {int(falls.sum())} of "
         f"{len(curves.seeds)} seeds; from the smallest to the largest by {spread(values[0] - values[-1])}."
     )
-    if "forward" in found.values:
-        gain = found.values["forward"] - values[-1]
+    if "forward" in final.values:
+        gain = final.values["forward"] - values[-1]
         measured += (
             f" The largest λ is below SGD at h by {spread(gain)}; of its advantage over the large batch at h/c SGD at "
-            f"h has {spread(rate_share(found, largest))}, by the learning rate alone."
+            f"h has {spread(rate_share(final, largest))}, by the learning rate alone."
         )
     comparison = compare(
-        f"{label_of(found.metric)}, {names[0]} and {largest}", curves.seeds, values[0], values[-1], unit="loss"
+        f"{label_of(final.metric)}, {names[0]} and {largest}", curves.seeds, values[0], values[-1], unit="loss"
     )
     verdict = verdict_of(int(falls.sum()), int(rises.sum()), len(curves.seeds))
     if not np.isfinite(values).all():
@@ -223,14 +223,14 @@ def rate_and_parts(curves: Curves) -> tuple[float, int]:
     return cast("Mapping[str, float]", experiment["optimizer"])["learning_rate"], cast(int, experiment["parts"])
 
 
-def _emulates(found: Ends, curves: Curves) -> Finding:
+def _emulates(final: Ends, curves: Curves) -> Finding:
     """Judge whether the step with the printed λ is nearer to the mean over all orders than the plain step is."""
     h, c = rate_and_parts(curves)
     told, nearer = [], []
-    settings = {name: rule.multiple * h**2 for name in found.regularised if (rule := _literal(name)) and rule.multiple}
+    settings = {name: rule.multiple * h**2 for name in final.regularised if (rule := _literal(name)) and rule.multiple}
     settings["λ = (h/c)²/2, the derived one"] = (h / c) ** 2 / 2
     for name, lam in settings.items():
-        order = name if name in curves.orders else found.regularised[0]
+        order = name if name in curves.orders else final.regularised[0]
         ratios = [distance_to_mean_over_orders(curves, lam, seed=seed, order=order)[1] for seed in curves.seeds]
         told.append(f"{name}: {spread(np.concatenate(ratios))}")
         if name in curves.orders:

@@ -94,7 +94,7 @@ class Case(NamedTuple):
 
 def stability(study: Study) -> list[Case]:
     """Return every path of the study with the regulariser over all orders."""
-    found = []
+    cases = []
     for a, c in enumerate(study.about["parts"]):
         for b, h in enumerate(study.about["rates"]):
             reach = h * np.nanmax(study["eigenvalue"][a, b], axis=-1)
@@ -104,11 +104,11 @@ def stability(study: Study) -> list[Case]:
                     continue
                 multiple = rule.multiple / {"h": 1, "hc": c**2, "derived": 2 * c**2}[rule.unit]
                 last = study["ends"][a, b, k, :, STEPS, TRAIN]
-                found += [
+                cases += [
                     Case(c, h, name, float(x), multiple, not loss <= CHANCE)
                     for x, loss in zip(reach, last, strict=True)
                 ]
-    return found
+    return cases
 
 
 def order_averaging_study_table(study: Study) -> tuple[Sequence[str], list[tuple[str, ...]]]:
@@ -149,11 +149,11 @@ def order_averaging_study_findings(study: Study) -> list[Finding]:
 
 
 def _tuned(study: Study, c: int, budget: int, what: str) -> Finding:
-    found = best_rates(study, c, budget=budget)
-    ours = min((name for name in PRINTED if name in found), key=lambda name: float(np.median(found[name][1])))
-    plain = min(("forward", "small"), key=lambda name: float(np.median(found[name][1])))
-    (h, best), (rate, theirs) = found[ours], found[plain]
-    others = "; ".join(f"{name} at h = {h:g}: {spread(v.tolist())}" for name, (h, v) in found.items())
+    tuned = best_rates(study, c, budget=budget)
+    ours = min((name for name in PRINTED if name in tuned), key=lambda name: float(np.median(tuned[name][1])))
+    plain = min(("forward", "small"), key=lambda name: float(np.median(tuned[name][1])))
+    (h, best), (rate, theirs) = tuned[ours], tuned[plain]
+    others = "; ".join(f"{name} at h = {h:g}: {spread(v.tolist())}" for name, (h, v) in tuned.items())
     comparison = compare(f"test loss, {plain} at {rate:g} and {ours} at {h:g}", range(len(best)), theirs, best)
     rates = ", ".join(f"{r:g}" for r in study.about["rates"])
     measured = (

@@ -35,19 +35,19 @@ def seconds_of(budget: str | float) -> float:
     >>> seconds_of("5 min"), seconds_of(2)
     (300.0, 2.0)
     """
-    found = None
+    seconds = None
     if isinstance(budget, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", budget)
         if match and match[2] in {"": 1.0} | _UNITS:
             try:
-                found = float(match[1]) * ({"": 1.0} | _UNITS)[match[2]]
+                seconds = float(match[1]) * ({"": 1.0} | _UNITS)[match[2]]
             except ValueError:
-                found = None
+                seconds = None
     elif isinstance(budget, int | float) and not isinstance(budget, bool):
-        found = float(budget)
-    if found is None or not 0 < found < math.inf:
+        seconds = float(budget)
+    if seconds is None or not 0 < seconds < math.inf:
         raise ValueError(f"budget must be a positive time such as '90 s', '5 min' or '1 h', or seconds; got {budget!r}")
-    return found
+    return seconds
 
 
 @dataclass(frozen=True)

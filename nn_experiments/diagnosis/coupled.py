@@ -209,14 +209,14 @@ class _Window:
     def jump(self, replicate: Replicate, kernel: Kernel) -> float:
         """Return the largest jump of the map that drove the two states apart most, in units of their distance."""
         near, other = self.near, self.other
-        before, found = difference(near, other), (-math.inf, near, other, self.first + 1)
+        before, largest = difference(near, other), (-math.inf, near, other, self.first + 1)
         for i in range(self.first + 1, self.last + 1):
             after = kernel.apply(near, range(i, i + 1), i - 1), kernel.apply(other, range(i, i + 1), i - 1)
             apart = difference(*after)
-            if before > 0 and apart / before > found[0]:
-                found = apart / before, near, other, i
+            if before > 0 and apart / before > largest[0]:
+                largest = apart / before, near, other, i
             near, other, before = *after, apart
-        _, near, other, i = found
+        _, near, other, i = largest
         return jump(replicate.step, replicate.batches(i), i, near, other)
 
 
@@ -235,10 +235,10 @@ def _chains(replicate: Replicate, own: Kernel, steps: int, lag: int, kernel: str
     else:
         assert replicate.others is not None
         other = _Chain(state0, make_kernel(replicate.other_step or replicate.step, replicate.others, kernel))
-    found = [_Chain(state0, own), _Chain(one, own, ahead=1), _Chain(far, own, ahead=lag), other]
+    chains = [_Chain(state0, own), _Chain(one, own, ahead=1), _Chain(far, own, ahead=lag), other]
     if replicate.start is not None:
-        found.append(_Chain(replicate.start, own))
-    return found
+        chains.append(_Chain(replicate.start, own))
+    return chains
 
 
 def _apart(first: torch.Tensor, second: torch.Tensor) -> float:

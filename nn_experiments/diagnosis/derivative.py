@@ -83,8 +83,8 @@ class Tangents:
         self.state: State = {part: _stack([state.get(part, {}) for state in states]) for part in parts}
         self.vectors = {name: torch.zeros_like(value) for name, value in self._moving().items()}
         for name, value in self.state["parameters"].items():
-            own = [generator(seed, f"tangent {name}").standard_normal(tuple(value.shape[1:])) for seed in seeds]
-            self.vectors[f"parameters/{name}"] = torch.from_numpy(np.stack(own)).to(value)
+            directions = [generator(seed, f"tangent {name}").standard_normal(tuple(value.shape[1:])) for seed in seeds]
+            self.vectors[f"parameters/{name}"] = torch.from_numpy(np.stack(directions)).to(value)
         self._scale()
 
     def _moving(self) -> dict[str, torch.Tensor]:
@@ -114,7 +114,7 @@ class Tangents:
         def value_of(
             parameters: dict[str, torch.Tensor], held: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor
         ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-            values = {f"model.{name}": value for own in (parameters, held) for name, value in own.items()}
+            values = {f"model.{name}": value for part in (parameters, held) for name, value in part.items()}
             value, after = functional_call(gradients.objective, values, (x, y, None))
             return scalar(value).reshape(()), {name: after.get(name, value) for name, value in held.items()}
 
@@ -128,12 +128,12 @@ class Tangents:
         turned: Sequence[torch.Tensor | None] = [None] * len(ends)
         if bent:
             turned = torch.autograd.grad([slope for slope, _ in bent], ends, along, allow_unused=True)
-        found = dict(zip(leaves, (slope.detach() for slope in slopes), strict=True))
+        gradient = dict(zip(leaves, (slope.detach() for slope in slopes), strict=True))
         moved = {
-            name: torch.zeros_like(found[name]) if value is None else value
+            name: torch.zeros_like(gradient[name]) if value is None else value
             for name, value in zip(leaves, turned, strict=True)
         }
-        return found, moved, {name: value.detach() for name, value in after.items()}
+        return gradient, moved, {name: value.detach() for name, value in after.items()}
 
     def advance(self, i: int, t: int) -> torch.Tensor:
         """Apply map i at position t; return (R,) logarithms of how far the tangents have grown."""
@@ -146,28 +146,28 @@ class Tangents:
 
         def update(moving: dict[str, torch.Tensor], slopes: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             memory = {name[10:]: value for name, value in moving.items() if name.startswith("optimizer/")} | fixed
-            own = {name[11:]: value for name, value in moving.items() if name.startswith("parameters/")}
-            state = {"parameters": own, "optimizer": memory}
+            parameters = {name[11:]: value for name, value in moving.items() if name.startswith("parameters/")}
+            state = {"parameters": parameters, "optimizer": memory}
             after = self.step.update(state, slopes, {}, optimizer.rate(t, i), t)
             return {f"{part}/{name}": v for part in ("parameters", "optimizer") for name, v in after[part].items()}
 
         with torch.no_grad():
             if optimizer.method in ("sgd", "momentum"):  # linear in parameters, memory and gradient together
-                found, vectors = update(self._moving(), slopes), update(self.vectors, turned)
+                values, vectors = update(self._moving(), slopes), update(self.vectors, turned)
             else:
                 with warnings.catch_warnings():  # torch's forward mode uses functions that torch has deprecated
                     warnings.simplefilter("ignore", DeprecationWarning)
                     both = jvp(update, (self._moving(), slopes), (self.vectors, turned))
-                    found, vectors = cast("tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]", both)
+                    values, vectors = cast("tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]", both)
         self.state = {"parameters": {}, "optimizer": {}, "buffers": buffers}
-        for name, value in found.items():
+        for name, value in values.items():
             part, _, key = name.partition("/")
             self.state[part][key] = value
         # a square root at 0, as of a second moment that has never been moved, has no derivative; it is not moved
         self.vectors = {
-            name: value.nan_to_num(0.0) if bool(torch.isfinite(found[name]).all()) else value
+            name: value.nan_to_num(0.0) if bool(torch.isfinite(values[name]).all()) else value
             for name, value in vectors.items()
-            if found[name].is_floating_point()
+            if values[name].is_floating_point()
         }
         return self._scale()
 
@@ -196,7 +196,7 @@ def exponents(
     size = sum(value.numel() for value in states[0]["parameters"].values())
     group = max(1, TOGETHER // max(size, 1))
     from_here = first + math.ceil(BURN * (last - first))
-    found = []
+    growth = []
     for k in range(0, len(states), group):
         tangents = Tangents(step, states[k : k + group], batches[k : k + group], seeds[k : k + group])
         total = torch.zeros(len(states[k : k + group]), dtype=torch.float64)
@@ -204,5 +204,5 @@ def exponents(
             grown = tangents.advance(i, i)
             if i > from_here:
                 total = total + grown.cpu()
-        found.append(total.numpy() / (last - from_here))
-    return np.concatenate(found)
+        growth.append(total.numpy() / (last - from_here))
+    return np.concatenate(growth)

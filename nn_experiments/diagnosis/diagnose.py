@@ -133,8 +133,8 @@ def diagnose(
     >>> model = nn.Linear(3, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
     >>> batches = ArrayBatches(x, x.sum(1, keepdim=True), batch_size=4, seed=0)
-    >>> found = diagnose(model, nn.functional.mse_loss, optimizer, batches, steps=200, replicates=11, progress=False)
-    >>> found.verdict
+    >>> result = diagnose(model, nn.functional.mse_loss, optimizer, batches, steps=200, replicates=11, progress=False)
+    >>> result.verdict
     'contracting'
     """
     check_integer("steps", steps, 50)
@@ -246,11 +246,11 @@ def _measured(
     """Return what was measured, and a note if the time ran out before all replicates were done."""
     n, lag = coupled.grid(plan.steps), plan.steps // 2
     done: list[coupled.Coupled] = []
-    kept: list[tuple[Replicate, State]] = []
+    halves: list[tuple[Replicate, State]] = []
     note, begin = "", time.monotonic()
     for r in range(plan.replicates):
         replicate = subject.replicate(r)
-        found = coupled.run_coupled(
+        outcome = coupled.run_coupled(
             replicate,
             subject.outputs,
             n,
@@ -260,11 +260,11 @@ def _measured(
             independent=subject.law.independent,
             tiny=tiny,
         )
-        done.append(found)
-        if found.half is not None and no_derivative is None:
+        done.append(outcome)
+        if outcome.half is not None and no_derivative is None:
             many = plan.replicates * coupled.kept_numbers(replicate.batches, 2 * plan.steps) > KEPT
-            kept.append((subject.replicate(r) if many else replicate, found.half))
-        found.half = None
+            halves.append((subject.replicate(r) if many else replicate, outcome.half))
+        outcome.half = None
         each = (time.monotonic() - begin) / len(done)
         if len(done) >= LEAST and time.monotonic() + each > until and len(done) < plan.replicates:
             note = f"{len(done)} replicates of {plan.steps:,} steps: the time was up before {plan.replicates}"
@@ -274,7 +274,7 @@ def _measured(
     finite = all(one.diverged < 0 for one in done)
     if no_derivative is None and finite:
         try:
-            derivative = _exponents(kept, plan.steps)
+            derivative = _exponents(halves, plan.steps)
             by = "derivatives"
         except (RuntimeError, ValueError, TypeError) as error:  # a module that torch.func cannot take
             by = f"the step has no derivative here: {str(error).splitlines()[0]}"
@@ -297,11 +297,11 @@ def _measured(
     return measured, note
 
 
-def _exponents(kept: list[tuple[Replicate, State]], steps: int) -> np.ndarray:
-    first = kept[0][0].step
-    states = [state for _, state in kept]
-    batches = [one.batches for one, _ in kept]
-    return exponents(first, states, batches, [one.seed for one, _ in kept], steps // 2, steps)  # type: ignore[arg-type]
+def _exponents(halves: list[tuple[Replicate, State]], steps: int) -> np.ndarray:
+    first = halves[0][0].step
+    states = [state for _, state in halves]
+    batches = [one.batches for one, _ in halves]
+    return exponents(first, states, batches, [one.seed for one, _ in halves], steps // 2, steps)  # type: ignore[arg-type]
 
 
 def _cost(subject: Subject, first: Replicate, kernel: str, *, derivative: bool, tiny: bool) -> Cost:

@@ -64,24 +64,26 @@ class Diagnosis(Value):
         ]
         findings = self.judgement.findings
         for space in ("parameters", "predictions"):
-            own = {name.partition(", ")[2]: one for name, one in findings.items() if name.startswith(space)}
-            if own:
-                lines.append(f"  {space:<11}  " + ";  ".join(f"{name}: {_shown(one)}" for name, one in own.items()))
+            of_space = {name.partition(", ")[2]: one for name, one in findings.items() if name.startswith(space)}
+            if of_space:
+                lines.append(
+                    f"  {space:<11}  " + ";  ".join(f"{name}: {_shown(one)}" for name, one in of_space.items())
+                )
         if findings and not all(math.isfinite(end) for one in findings.values() for end in one.median[1:]):
             lines.append(_few(measured.replicates))
         return "\n".join([*lines, *self._exponents()])
 
     def _exponents(self) -> list[str]:
-        found, judgement = [], self.judgement
+        lines, judgement = [], self.judgement
         shown = [("derivative", judgement.derivative), ("pairs", judgement.pairs)]
         if any(value is not None for _, value in shown):
             texts = [f"{name} {_exponent(value)}" for name, value in shown if value is not None]
-            found.append(f"  exponents    {';  '.join(texts)} a step")
+            lines.append(f"  exponents    {';  '.join(texts)} a step")
         if judgement.jumps[0]:
             examined, hit, largest = judgement.jumps
             more = f", the largest {largest:.2g} of the pair's distance" if hit else ""
-            found.append(f"  jumps        in {hit} of {examined} maps between the two states of a pair{more}")
-        return found
+            lines.append(f"  jumps        in {hit} of {examined} maps between the two states of a pair{more}")
+        return lines
 
     def report(self) -> str:
         """Return the whole report as plain text: verdict, evidence, rule, advice, settings."""
@@ -127,5 +129,5 @@ def _shown(one: Finding) -> str:
     return f"{one.median[0]:.3g} [{one.median[1]:.3g}, {one.median[2]:.3g}]"
 
 
-def _exponent(found: Interval) -> str:
-    return f"{found[0]:+.3g} [{found[1]:+.3g}, {found[2]:+.3g}]"
+def _exponent(interval: Interval) -> str:
+    return f"{interval[0]:+.3g} [{interval[1]:+.3g}, {interval[2]:+.3g}]"

@@ -39,7 +39,7 @@ def _between(first: State, second: State, factor: float) -> State:
 
     What the memory of an optimizer has in common, being at least 0 in every entry, it keeps (second moments).
     """
-    found: State = {part: dict(values) for part, values in first.items()}
+    state: State = {part: dict(values) for part, values in first.items()}
     for part in ("parameters", "optimizer"):
         for name, value in first.get(part, {}).items():
             other = second.get(part, {}).get(name)
@@ -48,8 +48,8 @@ def _between(first: State, second: State, factor: float) -> State:
             moved = value + factor * (other - value)
             if part == "optimizer" and value.numel() and bool((value >= 0).all()):
                 moved = moved.clamp(min=0)
-            found[part][name] = moved
-    return found
+            state[part][name] = moved
+    return state
 
 
 def difference(first: State, second: State) -> float:
@@ -81,10 +81,10 @@ class Pair:
         rng = generator(self.seed, "pair", self.restarts)
         moves = {name: rng.standard_normal(tuple(value.shape)) for name, value in near["parameters"].items()}
         scale = size / math.sqrt(sum(float((move**2).sum()) for move in moves.values()))
-        own = {
+        parameters = {
             name: value + torch.as_tensor(moves[name] * scale).to(value) for name, value in near["parameters"].items()
         }
-        return {**near, "parameters": own}
+        return {**near, "parameters": parameters}
 
     def advance(self, kernel: Kernel, indices: range, before: int) -> None:
         """Apply maps."""
@@ -142,10 +142,10 @@ def _bisected(image: Callable[[State], State], first: State, second: State) -> f
     )  # the piece over which the images move most
     for _ in range(HALVINGS):
         middle = (low[0] + high[0]) / 2
-        found = middle, image(_between(first, second, middle))
-        if difference(low[1], found[1]) >= difference(found[1], high[1]):
-            high = found
+        half = middle, image(_between(first, second, middle))
+        if difference(low[1], half[1]) >= difference(half[1], high[1]):
+            high = half
         else:
-            low = found
+            low = half
     moved = difference(low[1], high[1]) / length
     return moved if moved >= SEEN and moved > STEEP * max(high[0] - low[0], rounding / 100) else 0.0

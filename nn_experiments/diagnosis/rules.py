@@ -205,15 +205,15 @@ def judge(measured: Measured) -> Judgement:
     derivative = mean_interval(measured.derivative, CONFIDENCE) if len(measured.derivative) else None
     pairs = mean_interval(measured.pairs, CONFIDENCE) if np.isfinite(measured.pairs).all() else None
     excess = mean_interval(measured.pairs - measured.derivative, CONFIDENCE) if derivative and pairs else None
-    own = [findings[f"parameters, {name}"] for name in columns]
+    lags = [findings[f"parameters, {name}"] for name in columns]
     forgotten = all(findings[f"predictions, {name}"].settled for name in columns)
     numbers = derivative, pairs, excess, jumps
-    if all(one.settled for one in own):
-        return Judgement("contracting", _settled(measured, own[-1]), findings, *numbers, None)
-    apart = [one for one in own if one.apart]
+    if all(one.settled for one in lags):
+        return Judgement("contracting", _settled(measured, lags[-1]), findings, *numbers, None)
+    apart = [one for one in lags if one.apart]
     predicted = _predicted(measured, apart)
     grows = any(one is not None and one[1] > GROWTH / measured.steps for one in (derivative, pairs))
-    word, why = "undecided", _open_question(measured, own, derivative, pairs, predicted)
+    word, why = "undecided", _open_question(measured, lags, derivative, pairs, predicted)
     if predicted is not None and predicted[2] <= REACH * measured.steps and measured.homogeneous and not grows:
         word, why = "too early", _too_early(measured, apart, predicted)
     elif apart and forgotten:
@@ -221,9 +221,9 @@ def judge(measured: Measured) -> Judgement:
         far = max(one.median[0] for one in apart)
         why = f"predictions have settled to {measured.eps:g} units, and parameters are {far:.2g} units apart"
     elif apart and measured.homogeneous and _expands(measured.steps, derivative, pairs, jumps):
-        word, found = "expanding", derivative or pairs
-        assert found is not None
-        why = f"small differences grow by {_exponent(found)} a step, so that runs under the same batches do not meet"
+        word, exponent = "expanding", derivative or pairs
+        assert exponent is not None
+        why = f"small differences grow by {_exponent(exponent)} a step, so that runs under the same batches do not meet"
     elif apart and measured.homogeneous and _held_apart(*numbers):
         word = "discontinuous"
         why = (
@@ -266,25 +266,25 @@ def _held_apart(
 
 def _predicted(measured: Measured, apart: list[Finding]) -> Interval | None:
     """Return the n at which three quarters of the draws will be at most eps, if all go on falling; None otherwise."""
-    found: list[Interval] = []
+    predictions: list[Interval] = []
     for one in apart:
         slope, steepest, flattest = one.trend
         if not flattest < 0 or not math.isfinite(one.quarter):
             return None
         to_go, steps = math.log(max(one.quarter / measured.eps, 1.0)), measured.steps
-        found.append((steps - to_go / slope, steps - to_go / steepest, steps - to_go / flattest))
-    return max(found, key=lambda one: one[2]) if found else None
+        predictions.append((steps - to_go / slope, steps - to_go / steepest, steps - to_go / flattest))
+    return max(predictions, key=lambda one: one[2]) if predictions else None
 
 
 def _open_question(
     measured: Measured,
-    own: list[Finding],
+    lags: list[Finding],
     derivative: Interval | None,
     pairs: Interval | None,
     predicted: Interval | None,
 ) -> str:
     """Return which tests leave the question open."""
-    far = max(own, key=lambda one: one.above)
+    far = max(lags, key=lambda one: one.above)
     if measured.replicates < LEAST and not far.apart:
         return f"{measured.replicates} replicates are too few: {LEAST} are needed even if none is above eps"
     if not far.apart:
@@ -310,5 +310,5 @@ def _count(n: float) -> str:
     return f"{math.ceil(n):,}" if math.isfinite(n) else "never seen"
 
 
-def _exponent(found: Interval) -> str:
-    return f"{found[0]:+.2g} [{found[1]:+.2g}, {found[2]:+.2g}]"
+def _exponent(interval: Interval) -> str:
+    return f"{interval[0]:+.2g} [{interval[1]:+.2g}, {interval[2]:+.2g}]"

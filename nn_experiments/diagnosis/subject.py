@@ -85,11 +85,13 @@ class Outputs:
             If the module returns no floating point tensor.
         """
         with torch.no_grad():
-            found = functional_call(self.model, (state["parameters"], state.get("buffers", {})), (self.inputs,))
-        tensors = [value for _, value in leaves(found) if isinstance(value, torch.Tensor) and value.is_floating_point()]
+            outputs = functional_call(self.model, (state["parameters"], state.get("buffers", {})), (self.inputs,))
+        tensors = [
+            value for _, value in leaves(outputs) if isinstance(value, torch.Tensor) and value.is_floating_point()
+        ]
         if not tensors:
             raise TypeError(
-                f"predictions are compared, but the module returns no floating point tensor: {type(found).__name__}. "
+                f"predictions are compared, but the module returns no floating point tensor: {type(outputs).__name__}. "
                 "Wrap it in a module that returns its predictions"
             )
         flat = [

@@ -130,8 +130,8 @@ class OrderAudit(Value):
 
         Examples
         --------
-        >>> found = audit_order([[3, 1, 0, 2, 4, 6, 5, 7, 9, 8], [8, 0, 6, 1, 9, 3, 7, 5, 2, 4]], level=0.01)
-        >>> found.verdict, [found.same_law(n, 5) for n in (5, 6, 10)]
+        >>> audit = audit_order([[3, 1, 0, 2, 4, 6, 5, 7, 9, 8], [8, 0, 6, 1, 9, 3, 7, 5, 2, 4]], level=0.01)
+        >>> audit.verdict, [audit.same_law(n, 5) for n in (5, 6, 10)]
         ('reshuffled', [True, False, True])
         """
         check_integer("the number of an iterate n", n)
@@ -229,9 +229,9 @@ def audit_order(
         epoch_length=epoch_length,
         rows=rows,
     )
-    found = [*_iid_tests(recording), *_shuffle_tests(recording), *_sequential_tests(recording)]
-    number = {law: sum(one[0] == law for one in found) for law in LAWS}
-    tests = tuple(OrderTest(*one, level / number[one[0]]) for one in found)
+    outcomes = [*_iid_tests(recording), *_shuffle_tests(recording), *_sequential_tests(recording)]
+    number = {law: sum(one[0] == law for one in outcomes) for law in LAWS}
+    tests = tuple(OrderTest(*one, level / number[one[0]]) for one in outcomes)
     left = [law for law in ("iid", "reshuffled", "repeated", "sequential") if not _refuted(law, tests)]
     verdict = left[0] if len(left) == 1 else "undecided" if left else "other"
     even = None
@@ -261,57 +261,57 @@ def _refuted(law: str, tests: tuple[OrderTest, ...]) -> bool:
     return any(test.refutes for test in tests if test.law == law)
 
 
-Found = tuple[str, str, str, float]
+Outcome = tuple[str, str, str, float]
 
 
-def _signs(law: str, what: str, sequences: Sequence[NDArray], kinds: Iterable[str] = SIGNS) -> list[Found]:
-    found = []
+def _signs(law: str, what: str, sequences: Sequence[NDArray], kinds: Iterable[str] = SIGNS) -> list[Outcome]:
+    outcomes = []
     for name in kinds:
         ascending, pairs, p = sign_chance(name, sequences)
-        found.append((law, f"{name} of {what}", f"{ascending} of {pairs} pairs ascend", p))
-    return found
+        outcomes.append((law, f"{name} of {what}", f"{ascending} of {pairs} pairs ascend", p))
+    return outcomes
 
 
-def _iid_tests(recording: Recording) -> list[Found]:
+def _iid_tests(recording: Recording) -> list[Outcome]:
     """Return tests that independent draws pass, whatever their weights."""
     values = np.concatenate(recording.epochs)
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    found = _signs("iid", "indices", [values])
+    outcomes = _signs("iid", "indices", [values])
     often = counts[place]
-    found += _signs("iid", "how often an index occurs", [often], ["drift"])
+    outcomes += _signs("iid", "how often an index occurs", [often], ["drift"])
     if len(recording.epochs) > 1:
         ends = np.cumsum([len(epoch) for epoch in recording.epochs])[:-1]
-        found += _signs("iid", "indices within an epoch", list(recording.epochs), ["drift"])
-        found += _signs("iid", "how often an index occurs within an epoch", np.split(often, ends), ["drift"])
+        outcomes += _signs("iid", "indices within an epoch", list(recording.epochs), ["drift"])
+        outcomes += _signs("iid", "how often an index occurs within an epoch", np.split(often, ends), ["drift"])
     repeats, drawn, p = few_repeats_chance(recording.epochs, recording.population)
-    found.append(("iid", "repeats within an epoch", f"{repeats} among {drawn} draws", p))
+    outcomes.append(("iid", "repeats within an epoch", f"{repeats} among {drawn} draws", p))
     if len(recording.epochs) > 1:
         both, pairs, p = matching_chance(*recording.epochs[:2])
-        found.append(("iid", "indices seen twice", f"{both} of {pairs} once in each of two epochs", p))
-    return found
+        outcomes.append(("iid", "indices seen twice", f"{both} of {pairs} once in each of two epochs", p))
+    return outcomes
 
 
-def _shuffle_tests(recording: Recording) -> list[Found]:
+def _shuffle_tests(recording: Recording) -> list[Outcome]:
     """Return tests that shuffled epochs pass: first those of every epoch, then those of a new shuffle in each."""
     epochs = list(recording.epochs)
     repeats = sum(len(epoch) - len(np.unique(epoch)) for epoch in epochs)
-    found: list[Found] = []
+    outcomes: list[Outcome] = []
     for law in ("reshuffled", "repeated"):
-        found.append((law, "repeats within an epoch", str(repeats), float(repeats == 0)))
+        outcomes.append((law, "repeats within an epoch", str(repeats), float(repeats == 0)))
     if repeats:
-        return found
+        return outcomes
     step, p = arithmetic_chance(epochs[0], recording.population)
     steps = f"{step} throughout" if step else "not constant"
-    found += [(law, "steps of the first epoch", steps, p) for law in ("reshuffled", "repeated")]
-    found += _signs("reshuffled", "indices", epochs) + _signs("repeated", "indices of the first epoch", epochs[:1])
+    outcomes += [(law, "steps of the first epoch", steps, p) for law in ("reshuffled", "repeated")]
+    outcomes += _signs("reshuffled", "indices", epochs) + _signs("repeated", "indices of the first epoch", epochs[:1])
     if len(epochs) > 1:
         same = sum(_same(epochs[0], epoch) for epoch in epochs[1:])
         measured = f"{same} of {len(epochs) - 1} later epochs have the first one's order"
-        found.append(("repeated", "equal epochs", measured, float(same == len(epochs) - 1)))
-        found += _signs("reshuffled", "places in the epoch before", _places(epochs))
+        outcomes.append(("repeated", "equal epochs", measured, float(same == len(epochs) - 1)))
+        outcomes += _signs("reshuffled", "places in the epoch before", _places(epochs))
         places, p = equal_places_chance(epochs)
-        found.append(("reshuffled", "places in which two epochs agree", f"up to {places}", p))
-    return found
+        outcomes.append(("reshuffled", "places in which two epochs agree", f"up to {places}", p))
+    return outcomes
 
 
 def _same(first: NDArray, later: NDArray) -> bool:
@@ -321,15 +321,15 @@ def _same(first: NDArray, later: NDArray) -> bool:
 
 def _places(epochs: list[NDArray]) -> list[NDArray]:
     """Return, for each epoch but the first, where its indices stood in the epoch before (those that did)."""
-    found = []
+    places = []
     for before, epoch in itertools.pairwise(epochs):
         place = np.full(max(before.max(), epoch.max()) + 1, -1)
         place[before] = np.arange(len(before))
-        found.append(place[epoch][place[epoch] >= 0])
-    return found
+        places.append(place[epoch][place[epoch] >= 0])
+    return places
 
 
-def _sequential_tests(recording: Recording) -> list[Found]:
+def _sequential_tests(recording: Recording) -> list[Outcome]:
     values, M = np.concatenate(recording.epochs), recording.population
     steps = [np.unique(np.diff(one) % M) for one in (values, *recording.epochs)]
     constant = len(steps[0]) == 1 or all(len(one) <= 1 for one in steps[1:])

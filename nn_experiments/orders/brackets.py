@@ -92,8 +92,8 @@ def brackets(
     >>> half = lambda outputs, targets: ((outputs - targets) ** 2).mean() / 2
     >>> step, state = nne.from_torch(model, half, torch.optim.SGD(model.parameters(), lr=0.1))
     >>> data = {1: (torch.tensor([[1.0]]), torch.tensor([[0.0]])), 2: (torch.tensor([[2.0]]), torch.tensor([[4.0]]))}
-    >>> found = brackets(step, data.__getitem__, state, [(1, 2)], vectors=True)
-    >>> found.predicted_vectors.round(12)  # h² (1·(−4) − 4·1)
+    >>> result = brackets(step, data.__getitem__, state, [(1, 2)], vectors=True)
+    >>> result.predicted_vectors.round(12)  # h² (1·(−4) − 4·1)
     array([[-0.08]])
     """
     if not isinstance(step, TrainingStep):
@@ -106,7 +106,7 @@ def brackets(
         raise ValueError("the state has no parameters")
     t = _position(step, state, t)
     chosen = _pairs(pairs)
-    start = {part: {name: _as(value, dtype) for name, value in own.items()} for part, own in state.items()}
+    start = {part: {name: _as(value, dtype) for name, value in values.items()} for part, values in state.items()}
     swaps = [_Swap(step, _converted(batches(i), dtype), _converted(batches(j), dtype), start, t) for i, j in chosen]
     rows = [swap.row() for swap in swaps]
     used = next(iter(start["parameters"].values())).dtype
@@ -146,17 +146,17 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     listed = list(pairs)
     if not all(np.iterable(pair) for pair in listed):
         raise TypeError(f"pairs must be a list of pairs of numbers of batches, such as [(1, 2)], got {pairs!r}")
-    found = [tuple(pair) for pair in listed]
-    for pair in found:
+    chosen = [tuple(pair) for pair in listed]
+    for pair in chosen:
         if len(pair) != 2:
             raise ValueError(f"a pair must be two numbers of batches (i, j), got {pair!r}")
         for i in pair:
             check_integer("the number of a batch", i, 1)
         if pair[0] == pair[1]:
             raise ValueError(f"a pair must be of two different batches, got {pair!r}")
-    if not found:
+    if not chosen:
         raise ValueError("there are no pairs: give [(1, 2)], say")
-    return [(int(pair[0]), int(pair[1])) for pair in found]
+    return [(int(pair[0]), int(pair[1])) for pair in chosen]
 
 
 def _as(value: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
@@ -176,16 +176,16 @@ class _Gradient:
     """
 
     def __init__(self, step: TrainingStep, batch: BatchLike, state: State) -> None:
-        own = step.gradients
+        gradients = step.gradients
         self.leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
         values = {f"model.{name}": value for part in (self.leaves, buffers) for name, value in part.items()}
-        with torch.enable_grad(), own.frozen(batch):
-            loss, after = torch.func.functional_call(own.objective, values, (batch[0], batch[1], None))
-            found = torch.autograd.grad(
+        with torch.enable_grad(), gradients.frozen(batch):
+            loss, after = torch.func.functional_call(gradients.objective, values, (batch[0], batch[1], None))
+            slopes = torch.autograd.grad(
                 trainable(loss), list(self.leaves.values()), create_graph=True, allow_unused=True
             )
-        self.graph = dict(zip(self.leaves, found, strict=True))
+        self.graph = dict(zip(self.leaves, slopes, strict=True))
         self.buffers = buffers | {name: value.detach() for name, value in after.items() if name in buffers}
 
     def value(self) -> dict[str, torch.Tensor | None]:
@@ -197,7 +197,7 @@ class _Gradient:
         curved = {name: slope for name, slope in self.graph.items() if slope is not None and slope.requires_grad}
         if not curved:  # a linear loss
             return {name: torch.zeros_like(value) for name, value in self.leaves.items()}
-        found = torch.autograd.grad(
+        products = torch.autograd.grad(
             list(curved.values()),
             list(self.leaves.values()),
             [direction[name] for name in curved],
@@ -205,7 +205,7 @@ class _Gradient:
             allow_unused=True,
             materialize_grads=True,
         )
-        return dict(zip(self.leaves, found, strict=True))
+        return dict(zip(self.leaves, products, strict=True))
 
 
 class _Swap:

@@ -36,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     args = parser.parse_args(argv)
-    found = audit_order(
+    audit = audit_order(
         read_indices(args.file),
         population=args.population,
         epoch_length=args.epoch_length,
         rows="batches" if args.batches else "epochs",
         level=args.level,
     )
-    print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if args.json else found)
+    print(json.dumps(audit.to_dict(), indent=2, allow_nan=False) if args.json else audit)
     return 0

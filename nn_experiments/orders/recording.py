@@ -147,8 +147,8 @@ def _sampler(order: object) -> tuple[object, int | None]:
             "the order must be a sampler or loader that can be iterated again and again, or recorded indices (an array "
             f"or a list), got {type(order).__name__}"
         )
-    found = (_length(getattr(one, name, None)) for one in _nested(order) for name in SOURCES)
-    return order, next((size for size in found if size is not None), None)
+    sizes = (_length(getattr(one, name, None)) for one in _nested(order) for name in SOURCES)
+    return order, next((size for size in sizes if size is not None), None)
 
 
 class _EpochsOfRule:
@@ -184,9 +184,9 @@ def _passes(
             if before_epoch is not None:
                 before_epoch(epoch)
             flat = itertools.chain.from_iterable(_indices(one) for one in sampler)  # pyright: ignore
-            found = np.fromiter(itertools.islice(flat, most), np.int64)
-            yield found
-            if most is not None and len(found) == most:
+            indices = np.fromiter(itertools.islice(flat, most), np.int64)
+            yield indices
+            if most is not None and len(indices) == most:
                 return
 
 
@@ -196,12 +196,12 @@ def _indices(one: object) -> list[int]:
 
 
 def _integers(values: object) -> NDArray:
-    found = np.asarray(values)
-    if found.size == 0:
-        return found.astype(np.int64)
-    if found.dtype.kind not in "iu":
-        raise ValueError(f"indices must be integers of at least 0, got {found.ravel()[0].item()!r}")
-    return found.astype(np.int64)
+    indices = np.asarray(values)
+    if indices.size == 0:
+        return indices.astype(np.int64)
+    if indices.dtype.kind not in "iu":
+        raise ValueError(f"indices must be integers of at least 0, got {indices.ravel()[0].item()!r}")
+    return indices.astype(np.int64)
 
 
 @contextlib.contextmanager
@@ -240,14 +240,14 @@ def _rows(order: Iterable[object], rows: str) -> list[NDArray]:
     """Return recorded indices as one array per epoch, or as one array of all."""
     if hasattr(order, "ndim"):
         array = _integers(order)
-        found = [array.ravel()] if array.ndim <= 1 else [row.ravel() for row in array]
+        sequences = [array.ravel()] if array.ndim <= 1 else [row.ravel() for row in array]
     elif any(hasattr(one, "__len__") for one in order):
-        found = [_flat(one) for one in order]
+        sequences = [_flat(one) for one in order]
     else:
-        found = [_flat(order)]
-    if rows == "batches" or not found:
-        return [np.concatenate(found)] if found else []
-    return found
+        sequences = [_flat(order)]
+    if rows == "batches" or not sequences:
+        return [np.concatenate(sequences)] if sequences else []
+    return sequences
 
 
 def _flat(part: object) -> NDArray:

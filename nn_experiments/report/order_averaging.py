@@ -34,10 +34,10 @@ def ends_table(curves: Curves, entry: Figure) -> tuple[tuple[str, ...], list[tup
     """
     names = [name for name in entry.all_orders if name in curves.orders]
     metrics = [metric for metric in _ENDS if metric in curves.metrics]
-    found = {metric: ends(curves, names, metric) for metric in metrics}
+    by_metric = {metric: ends(curves, names, metric) for metric in metrics}
     rows = []
     for name in names:
-        told = [_mean_and_deviation(found[metric].values[name]) for metric in metrics]
+        told = [_mean_and_deviation(by_metric[metric].values[name]) for metric in metrics]
         rows.append((curve_names.step_label_of(name), f"{curve_names.parse(name).price:g}", *told))
     return ("curve", "cost of a step", *(label_of(metric) for metric in metrics)), rows
 

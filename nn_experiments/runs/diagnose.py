@@ -127,15 +127,15 @@ def diagnose_experiment(
         )
 
 
-def write_diagnosis(found: Diagnosis, folder: Path) -> list[Path]:
+def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> list[Path]:
     """Write the report, the numbers and the picture of a diagnosis into a folder; return their paths."""
     folder = check_writable_folder(folder)
-    stem = f"diagnosis-{found.name}"
-    numbers = json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+    stem = f"diagnosis-{diagnosis.name}"
+    numbers = json.dumps(diagnosis.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
     return [
-        write_text(folder / f"{stem}.txt", found.report() + "\n"),
+        write_text(folder / f"{stem}.txt", diagnosis.report() + "\n"),
         write_text(folder / f"{stem}.json", numbers + "\n"),
-        found.plot(folder / f"{stem}.png"),
+        diagnosis.plot(folder / f"{stem}.png"),
     ]
 
 
@@ -163,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--any-data", action="store_true", help="accept files that are not the official data")
     args = parser.parse_args(argv)
     changes = dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
-    found = diagnose_experiment(
+    diagnosis = diagnose_experiment(
         catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes),
         steps=args.steps,
         replicates=args.replicates,
@@ -174,6 +174,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         official=not args.any_data,
         report=functools.partial(print, file=sys.stderr),
     )
-    print(found.report())
-    print("Written:", *write_diagnosis(found, args.out), sep="\n  ")
+    print(diagnosis.report())
+    print("Written:", *write_diagnosis(diagnosis, args.out), sep="\n  ")
     return 0

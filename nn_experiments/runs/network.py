@@ -152,10 +152,10 @@ def run(
     >>> weight = {"weight": lambda s: s["parameters"]["weight"]}
     >>> curves = [ct.Forward(), ct.Backward(), nne.EMA(0.9)]
     >>> with tempfile.TemporaryDirectory() as out:
-    ...     found = nne.run(
+    ...     result = nne.run(
     ...         step, batches, state, curves, at=range(11), measure=weight, seeds=(0, 1), out=out, progress=False
     ...     )
-    >>> found["weight"].shape
+    >>> result["weight"].shape
     (2, 3, 11)
     """
     _check_given(at, measure, out)

@@ -119,8 +119,8 @@ def _expansion(activation: str, h: float, seed: int) -> tuple[float, float]:
     changes = {"batch_size": str(BATCH), "parts": "2", "activation": activation, "initialisation": "he_normal"}
     place = prepare(EXPERIMENTS["mlp-digits"].override(changes), seed)
     loss = module_loss(place.model, place.step.loss)
-    found = order_averaging_measures(loss, place.state0["parameters"], place.batches(1), c=2, h=h)
-    return found["orders_alignment_cosine"], found["orders_remainder"] / found["orders_norm"]
+    measures = order_averaging_measures(loss, place.state0["parameters"], place.batches(1), c=2, h=h)
+    return measures["orders_alignment_cosine"], measures["orders_remainder"] / measures["orders_norm"]
 
 
 def _part(c: int, rate: float, seed: int, curves: Sequence[str], steps: int) -> dict[str, np.ndarray]:
@@ -158,16 +158,16 @@ def run_curves(
             state, done = kernel.apply(state, range(done + 1, last + 1), done), last
             ends[k, column] = _numbers(place, state)
         after = state if name == "forward" else after
-    found = [top_eigenvalue(place, place.state0, iterations=iterations), np.nan]
+    eigenvalues = [top_eigenvalue(place, place.state0, iterations=iterations), np.nan]
     if after is not None and np.isfinite(ends[curves.index("forward"), 0]).all():
-        found[1] = top_eigenvalue(place, after, iterations=iterations)
-    return {"ends": ends, "eigenvalue": np.array(found)}
+        eigenvalues[1] = top_eigenvalue(place, after, iterations=iterations)
+    return {"ends": ends, "eigenvalue": np.array(eigenvalues)}
 
 
 def _numbers(place: Workplace, state: State) -> list[float]:
     values = place.evaluation(state, None, None)
-    found = [float(values[name]) for name in _NAMES]
-    return [*found[:2], 1 - found[2], 1 - found[3]]
+    numbers = [float(values[name]) for name in _NAMES]
+    return [*numbers[:2], 1 - numbers[2], 1 - numbers[3]]
 
 
 def top_eigenvalue(place: Workplace, state: State, *, iterations: int = ITERATIONS) -> float:

@@ -76,8 +76,8 @@ def run(
                 place = prepare(experiment.override({"learning_rate": str(h)}), seed, data_dir=data_dir)
                 return run_curves(place, curves, steps, iterations=iterations)
 
-            found = resumed(out / "order-stability.parts" / f"{rate:g}-{seed}.npz", about, part)
-            ends[0, b, :, seed], eigenvalue[0, b, seed] = found["ends"], found["eigenvalue"]
+            arrays = resumed(out / "order-stability.parts" / f"{rate:g}-{seed}.npz", about, part)
+            ends[0, b, :, seed], eigenvalue[0, b, seed] = arrays["ends"], arrays["eigenvalue"]
             if report:
                 report(f"h = {rate:g}, seed {seed}")
     about = {"parts": [experiment.parts], "rates": list(rates), "curves": list(curves), "seeds": seeds}

@@ -115,10 +115,10 @@ def no_broadcast() -> Iterator[None]:
     Broadcasts
         If a loss such as ``mse_loss`` broadcasts them, which torch only warns of; the message has both shapes.
     """
-    with warnings.catch_warnings(record=True) as found:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for one in found:
+    for one in caught:
         text = str(one.message)
         if text.startswith(_BROADCAST):
             raise Broadcasts(

@@ -50,11 +50,11 @@ class SplitEvaluation:
 
     def __call__(self, state: State, newest: BatchLike | None, outermost: BatchLike | None) -> dict[str, torch.Tensor]:
         """Return all metrics as scalar tensors; iterate 0 has no batches."""
-        found = self.evaluation(state, newest, outermost)
+        measures = self.evaluation(state, newest, outermost)
         if newest is not None:
             more = order_averaging_measures(self._loss, state["parameters"], newest, c=self.c, h=self.h)
-            found |= {name: torch.tensor(value, dtype=torch.float64) for name, value in more.items()}
-        return found
+            measures |= {name: torch.tensor(value, dtype=torch.float64) for name, value in more.items()}
+        return measures
 
 
 def order_averaging_measures(
@@ -107,7 +107,7 @@ def order_averaging_measures(
     orders = _beyond_first_order(fields, theta, values, h / c)
     remainder = orders - (h / c) ** 2 / 2 * term
     squares = torch.stack([value @ value for value in values])
-    found = {
+    measures = {
         "alignment": (total @ total - squares.sum()) / 2,
         "batch_gradient_norm": mean.norm(),
         "part_gradient_norm": squares.mean().sqrt(),
@@ -118,7 +118,7 @@ def order_averaging_measures(
         "orders_alignment_cosine": _cosine(orders, term),
         "orders_remainder": remainder.norm(),
     }
-    return {name: float(found[name]) for name in SPLIT_METRICS}
+    return {name: float(measures[name]) for name in SPLIT_METRICS}
 
 
 def _beyond_first_order(
@@ -129,19 +129,19 @@ def _beyond_first_order(
     A beginning of k maps is that of (c − k)! orders; its last map adds h'(V(point) − V(θ)) beyond the first order.
     """
     c = len(fields)
-    found = torch.zeros_like(theta)
+    total = torch.zeros_like(theta)
 
     def visit(point: torch.Tensor, left: Sequence[int]) -> None:
         for i in left:
             rest = [j for j in left if j != i]
             value = values[i] if len(left) == c else fields[i](point)
             if len(left) < c:
-                found.add_(value - values[i], alpha=h * factorial(len(rest)) / factorial(c))
+                total.add_(value - values[i], alpha=h * factorial(len(rest)) / factorial(c))
             if rest:
                 visit(point + h * value, rest)
 
     visit(theta, range(c))
-    return found
+    return total
 
 
 def _cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

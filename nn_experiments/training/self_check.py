@@ -82,9 +82,9 @@ class Reference:
         """
         for t, state in states.items():
             if first_difference([self.ends[t - 1]], [state]):
-                found = first_difference([self.ends[t - 1]], [state], [self.limits[t - 1]])
-                if found:
-                    return t, *found[1:]
+                first = first_difference([self.ends[t - 1]], [state], [self.limits[t - 1]])
+                if first:
+                    return t, *first[1:]
         return None
 
 

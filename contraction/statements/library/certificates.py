@@ -166,8 +166,8 @@ def find_region(f: Function, seed: int) -> Verdict:
         return t[0] ** 2 / 2 + 3 * t[1] ** 2 / 2 + sign * (s * t[0] * t[1] + t[0] - 2 * t[1])
 
     family = OwnLossSteps(loss, ([1.0, -1.0],), 2, h=0.1, batches=[[0], [1]])
-    found = f(family, np.array([0.3, -0.2]), slack=slack)
-    radii = np.abs(found.basis) @ found.radii / (1 + slack)
+    region = f(family, np.array([0.3, -0.2]), slack=slack)
+    radii = np.abs(region.basis) @ region.radii / (1 + slack)
     return Verdict.tight("find_region", (), radii, np.linalg.solve([[1, -s], [-s, 3]], [1, 2]), rounding=1e-6)
 
 

@@ -134,7 +134,7 @@ def modulated_moments(f: Function, seed: int) -> Verdict:
 
     Factors of at most 1/4 leave less than 2·10⁻⁵ to later letters, in the mean and in the variance.
     """
-    found = f(_turning(TURN))
+    moments = f(_turning(TURN))
     values, weights = [np.zeros(1)] * 3, [np.full(1, 1 / 3)] * 3  # by the last letter; the first step ignores it
     for n in range(11):
         before, mass = np.concatenate(values), [TURN[c] if n else np.full(3, 1 / 3) for c in range(3)]
@@ -143,7 +143,7 @@ def modulated_moments(f: Function, seed: int) -> Verdict:
         weights = [np.concatenate([old[c] * mass[c][a] for c in range(3)]) for a in range(3)]
     x, w = np.concatenate(values), np.concatenate(weights)
     mean = float(x @ w)
-    measured = [float(found.stationary_mean[0]), float(found.stationary_covariance[0, 0])]
+    measured = [float(moments.stationary_mean[0]), float(moments.stationary_covariance[0, 0])]
     return Verdict.tight("modulated_moments", (), measured, [mean, float((x - mean) ** 2 @ w)], rounding=2e-5)
 
 

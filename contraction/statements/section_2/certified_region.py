@@ -149,9 +149,9 @@ def sums_in_radii(rng: np.random.Generator, matmul: Product) -> float:
     for _ in range(20):
         x, y = rng.standard_normal((2, 30))
         x, y = np.r_[x, -x], np.r_[y, y * (1 + 2.0**-40)]
-        found = matmul(Intervals(x[None]), y[:, None])
+        product = matmul(Intervals(x[None]), y[:, None])
         exact = sum((Fraction(a) * Fraction(b) for a, b in zip(x.tolist(), y.tolist(), strict=True)), Fraction(0))
-        gap, room = float(abs(exact - Fraction(float(found.mid[0, 0])))), float(found.rad[0, 0])
+        gap, room = float(abs(exact - Fraction(float(product.mid[0, 0])))), float(product.rad[0, 0])
         worst = max(worst, gap / room if room > 0 else np.inf if gap > 0 else 0.0)
     return worst
 
@@ -192,16 +192,16 @@ def check_printed(h: Fraction = Fraction(1, 10)) -> Verdict:
 
 def beyond_invariance(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
     """Return the certificate put on a box of which each side is a tenth as long, so that the maps leave it."""
-    found = certified(family, theta)
-    small = RotatedBox(found.region.center, found.region.radii / 10, found.region.basis)
-    return dataclasses.replace(found, region=small)
+    certificate = certified(family, theta)
+    small = RotatedBox(certificate.region.center, certificate.region.radii / 10, certificate.region.basis)
+    return dataclasses.replace(certificate, region=small)
 
 
 def smaller_factor(family: OwnLossSteps, theta: NDArray) -> RegionCertificate:
     """Return the factor of the steepest direction of the mean loss in place of the flattest one."""
-    found = certified(family, theta)
-    M = max(float(np.max(np.linalg.eigvalsh(e.curvature.mid))) for e in family.step_enclosures(found.region))
-    return dataclasses.replace(found, k=abs(1 - family.h * M))
+    certificate = certified(family, theta)
+    M = max(float(np.max(np.linalg.eigvalsh(e.curvature.mid))) for e in family.step_enclosures(certificate.region))
+    return dataclasses.replace(certificate, k=abs(1 - family.h * M))
 
 
 def unrounded(a: Intervals, b: NDArray) -> Intervals:

@@ -31,9 +31,9 @@ __all__ = ["OrderAveragingKernel", "why_not_order_averaging"]
 
 def why_not_order_averaging(step: OrderAveragingStep, batches: Batches) -> str | None:
     """Return None if the kernel can run a regularised step, else the reason why not."""
-    found = layers_of(step.plain, batches)
-    if isinstance(found, str):
-        return found
+    layers = layers_of(step.plain, batches)
+    if isinstance(layers, str):
+        return layers
     rows = len(batches(1)[0])
     return f"a batch of {rows} cannot be cut into {step.c} equal parts" if rows % step.c else None
 
@@ -54,11 +54,11 @@ class OrderAveragingKernel:
         reason = why_not_order_averaging(step, batches)
         if reason:
             raise TypeError(f"the order-averaging kernel cannot run this step: {reason}")
-        found = layers_of(step.plain, batches)
-        assert isinstance(found, Layers)  # why_not_order_averaging has seen to it
+        layers = layers_of(step.plain, batches)
+        assert isinstance(layers, Layers)  # why_not_order_averaging has seen to it
         assert isinstance(batches, ArrayBatches)
-        self.step, self.batches, self.layers = step, batches, found
-        self.outputs = len(step.plain.model.get_parameter(found.names[-1][1]))
+        self.step, self.batches, self.layers = step, batches, layers
+        self.outputs = len(step.plain.model.get_parameter(layers.names[-1][1]))
 
     @torch.no_grad()
     def apply(self, state: State, indices: Sequence[int], before: int) -> State:
