@@ -31,7 +31,7 @@ CONVOLUTIONAL = {"resnet18-7x7": 16, "resnet18": 4, "vgg19": 4, "resnet50-7x7": 
 
 @lru_cache
 def problem(kind: str):
-    """Return (step, batches, θ0, evaluation sets): Figure 4, or the network of another figure on random images."""
+    """Return (step, batches, θ_0, evaluation sets): Figure 4, or the network of another figure on random images."""
     torch.set_num_threads(1)
     if kind in CONVOLUTIONAL:
         batch, classes = (16, 100) if kind.startswith("resnet50") else (8, 10)

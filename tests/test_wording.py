@@ -22,6 +22,7 @@ PRIVATE = {
     r"(?<![Tt]here )\b(is|are|was|were) no (?!longer\b|more\b|less\b|matter\b)": "is not a …",
     r"\b(default: (?:None, )?the \w+'s own)\b": "those of …",
     r"\b(once|steps|maps|batches|applications|gradients|draws|MB) an? (seed|step|map|epoch|batch|path)\b": "per",
+    "(?<![\"'`])θ\u0303?0": "θ_0; only the recorded name of a run is in quotes",
 }
 
 
@@ -88,6 +89,8 @@ def test_pages(path: Path) -> None:
         "this is no map",
         "steps (default: the figure's own)",
         "two gradients a step",
+        "T_1 … T_n(θ0)",
+        "another start θ\u03030",
     ],
 )
 def test_private_words_are_seen(text: str) -> None:
@@ -97,7 +100,14 @@ def test_private_words_are_seen(text: str) -> None:
 
 
 def test_plain_words_pass() -> None:
-    for text in ("there is no file", "it is no longer used", "two gradients per step", "a map of your own"):
+    for text in (
+        "there is no file",
+        "it is no longer used",
+        "two gradients per step",
+        "a map of your own",
+        "from θ_0 to θ_10",
+        "the run ``θ0``",
+    ):
         assert faults(f'"""{text}"""\n') == []
 
 

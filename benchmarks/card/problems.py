@@ -32,7 +32,7 @@ _CLASSES = {"fashion_mnist": 10, "cifar10": 10, "cifar100": 100}
 def problem(
     name: str, device: str, *, dtype: torch.dtype = torch.float32, images: int = 64, slower: float = 1.0
 ) -> tuple[TrainingStep, ArrayBatches, State]:
-    """Return (step, batches, θ0) of a network with its figure's optimizer, batch size and initialisation, seed 0.
+    """Return (step, batches, θ_0) of a network with its figure's optimizer, batch size and initialisation, seed 0.
 
     Parameters
     ----------

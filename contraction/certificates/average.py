@@ -108,7 +108,7 @@ class AverageContraction(Value):
                 )
             )
         if self.contracts:
-            lines.append(f"  d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > {self.rate:.6g}, if E log⁺ d(θ0, Tθ0) < ∞")
+            lines.append(f"  d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > {self.rate:.6g}, if E log⁺ d(θ_0, Tθ_0) < ∞")
         elif self.certified:
             lines.append("  words of this length do not contract on average; longer ones (a larger q) may")
         else:

@@ -185,14 +185,14 @@ def _uniform(
     D = displacement_constant(family, reference, space, moment, k)
     r = start_distance(family, reference, begin, space)
     factor = "every map has factor at most k"
-    moves = "d(θ0, Tθ0) ≤ D over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g} ≤ D for every map"
+    moves = "d(θ_0, Tθ_0) ≤ D over the support" if moment is None else f"‖d(θ_0, Tθ_0)‖_{moment:g} ≤ D for every map"
     if ball is None:
         statement, hypotheses = "Theorem 2.2", (factor, moves)
     else:
         _check_ball(k, D, r, ball)
         room = f"the ball is invariant: D = {D.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}"
         statement = "Theorem 2.2 on an invariant ball"
-        hypotheses = (f"{factor} on the ball B(θ0, {ball:g})", room, moves)
+        hypotheses = (f"{factor} on the ball B(θ_0, {ball:g})", room, moves)
     return certificate_or_estimate(
         {"k": k, "D": D, "r": r},
         statement=statement,
@@ -254,12 +254,12 @@ def _check_ball(k: Constant, D: Constant, r: Constant | None, ball: float) -> No
     room = round_down(1 - k.value) * ball
     if D.value > room:
         raise NotCertified(
-            f"the ball B(θ0, {ball:g}) is not invariant: the displacement D = {D.value:.6g} is larger than "
+            f"the ball B(θ_0, {ball:g}) is not invariant: the displacement D = {D.value:.6g} is larger than "
             f"(1−k)r = {room:.6g}",
-            (f"a radius of at least D/(1−k) = {D.value / (1 - k.value):.6g}, if k holds there", "another θ0"),
+            (f"a radius of at least D/(1−k) = {D.value / (1 - k.value):.6g}, if k holds there", "another θ_0"),
         )
     if r is not None and r.value > ball:
-        raise NotCertified(f"the start lies outside the ball: d(θ0, start) = {r.value:.6g} > r = {ball:g}")
+        raise NotCertified(f"the start lies outside the ball: d(θ_0, start) = {r.value:.6g} > r = {ball:g}")
 
 
 def estimate(

@@ -133,13 +133,13 @@ def certify_drawn(
         raise NotCertified(f"the products {name} overflow: the bound is infinite", ("fewer maps", "another norm"))
     ratios = L[1:] / np.where(L[:-1] > 0, L[:-1], 1.0)
     k = Constant(float(np.max(ratios, initial=0.0)), origin, f"largest of {name} / {name.replace('n', '(n−1)')}")
-    D = Constant(float(np.max(moved, initial=0.0)), "drawn", f"largest d(θ0, T_iθ0), i ≤ {N}")
+    D = Constant(float(np.max(moved, initial=0.0)), "drawn", f"largest d(θ_0, T_iθ_0), i ≤ {N}")
     return certificate_or_estimate(
         {"k": k, "D": D, "r": r},
         statement="Theorem 2.2, drawn maps",
         k=k.value,
         D=D.value,
-        target=f"T_1…T_{N} θ0",
+        target=f"T_1…T_{N} θ_0",
         majorant=DrawnTail(np.moveaxis(tail, 0, -1), name, None if r is None else r.value),
         distance=repr(space or family.space),
         hypotheses=(f"T_1 … T_{N} only, and says nothing about θ*",),

@@ -137,18 +137,18 @@ def displacement_constant(
     if not math.isfinite(c.value):
         if moment is None:
             raise NotCertified(
-                f"D infinite: sup d(θ0, Tθ0) = ∞ over the support ({c.source}){factor}",
+                f"D infinite: sup d(θ_0, Tθ_0) = ∞ over the support ({c.source}){factor}",
                 ("moment=2 for a bound in L²", "certify the drawn operators, which bounds d(θ_N, θ_n)"),
             )
         raise NotCertified(
-            f"‖d(θ0, Tθ0)‖_{moment:g} infinite, or no bound of it is known ({c.source}){factor}",
+            f"‖d(θ_0, Tθ_0)‖_{moment:g} infinite, or no bound of it is known ({c.source}){factor}",
             ("a smaller moment p", "noise whose moments are known", "certify drawn operators"),
         )
     return displacement_rounded_up(c, theta)
 
 
 def _displacement_sought(moment: float | None) -> str:
-    return "sup d(θ0, Tθ0) over the support" if moment is None else f"‖d(θ0, Tθ0)‖_{moment:g}"
+    return "sup d(θ_0, Tθ_0) over the support" if moment is None else f"‖d(θ_0, Tθ_0)‖_{moment:g}"
 
 
 def start_distance(
@@ -158,7 +158,7 @@ def start_distance(
     if start is None:
         return None
     value = float((space or family.space).distance(theta, start))
-    return displacement_rounded_up(Constant(value, "proved", "d(θ0, start), computed"), theta)
+    return displacement_rounded_up(Constant(value, "proved", "d(θ_0, start), computed"), theta)
 
 
 def no_contraction(

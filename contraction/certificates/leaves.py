@@ -80,7 +80,7 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
         step = apply_read_only(family, theta.astype(float), draw, "a map of the support") - theta
         left_over = float(np.linalg.norm(out @ step))
         if left_over > 64 * d * d * EPS * (np.linalg.norm(step) + np.linalg.norm(theta.astype(float)) + 1):
-            raise NotCertified(f"region not invariant: T θ0 − θ0 leaves the leaf's directions by {left_over:.3g}")
+            raise NotCertified(f"region not invariant: T θ_0 − θ_0 leaves the leaf's directions by {left_over:.3g}")
     return Q
 
 
@@ -89,4 +89,4 @@ def check_on_leaf(theta: NDArray, start: NDArray, V: NDArray) -> None:
     gap = start.astype(float) - theta
     rest = gap - V @ np.linalg.lstsq(V, gap, rcond=None)[0]
     if np.linalg.norm(rest) > 64 * V.size * EPS * (1 + np.linalg.norm(gap)):
-        raise NotCertified(f"region not invariant: the start is off the leaf of θ0 by {np.linalg.norm(rest):.3g}")
+        raise NotCertified(f"region not invariant: the start is off the leaf of θ_0 by {np.linalg.norm(rest):.3g}")

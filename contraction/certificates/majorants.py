@@ -294,7 +294,7 @@ class DrawnTail(Majorant):
     @override
     def formula(self) -> str:
         start = "" if self.r is None else f" + r {self.factors}"
-        return f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ0, T_iθ0), Lip ≤ {self.factors}{start}"
+        return f"Σ_(n<i≤N) Lip(T_1…T_(i−1)) d(θ_0, T_iθ_0), Lip ≤ {self.factors}{start}"
 
     @override
     def bound(self, n: NDArray) -> Numbers:

@@ -168,6 +168,6 @@ def _textbook(family: RandomOperator, rho: Constant, theta: NDArray, start: NDAr
         target="θ*",
         majorant=Geometric(k, D.value, None if r is None else r.value),
         distance=repr(family.space),
-        hypotheses=("i.i.d. maps, E d(Tx, Ty)² ≤ rho² d(x, y)² for all x, y", "D = ‖d(θ0, Tθ0)‖_2"),
+        hypotheses=("i.i.d. maps, E d(Tx, Ty)² ≤ rho² d(x, y)² for all x, y", "D = ‖d(θ_0, Tθ_0)‖_2"),
         p=2.0,
     )

@@ -152,7 +152,7 @@ def _of_maps(
         metric,
         InRegion(k, max(moves), reach),
         source,
-        "max_i d(θ0, T_iθ0)",
+        "max_i d(θ_0, T_iθ_0)",
         f"each of {len(maps)} maps sends the box of {d} coordinates into itself (at most {largest:.6g} r_j)",
         f"all contract on it in {norm}",
     )
@@ -201,7 +201,7 @@ def _of_epochs(family: RandomOperator, region: RotatedBox, u0: Intervals, failur
         Euclidean(),
         InRegion(k, D, reach, count),
         f"factor of {count} maps over the box that no epoch leaves",
-        "sup of d(θ0, T_1…T_m θ0) over the first m maps of an epoch",
+        "sup of d(θ_0, T_1…T_m θ_0) over the first m maps of an epoch",
         f"every epoch of {count} maps, in any order, sends the box into itself (at most {np.max(image / r):.6g} r_j)",
         "every epoch contracts on it in the Euclidean norm",
     )
@@ -221,7 +221,7 @@ def _certificate(
         constants={
             "k": Constant(majorant.k, "proved", k_from),
             "D": Constant(majorant.D, "proved", D_from),
-            "reach": Constant(majorant.reach, "proved", "sup of d(θ0, ·) over the box"),
+            "reach": Constant(majorant.reach, "proved", "sup of d(θ_0, ·) over the box"),
         },
         region=region,
         space=space,

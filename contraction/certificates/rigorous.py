@@ -145,7 +145,7 @@ def _constants(
     D = family.displacement(theta)
     if D is None or D.origin != "declared":
         raise NotCertified(
-            "D unknown: nothing is stated about sup d(θ0, Tθ0)"
+            "D unknown: nothing is stated about sup d(θ_0, Tθ_0)"
             if D is None
             else f"D unknown in ball arithmetic: {D.value:.6g} is {D.origin} in floating point ({D.source})",
             ("declare displacement=", "rigorous=False"),
@@ -194,13 +194,13 @@ def certify_rigorous(
         if start is not None:
             gap = vector_norm_ball(metric, [a - b for a, b in zip(vector(theta), vector(start), strict=True)])
         if radius is not None and not (1 - k) * ball(radius) >= D:
-            raise NotCertified(f"the ball B(θ0, {radius:g}) is not invariant: D = {upper(D):.6g} > (1−k)r (in balls)")
+            raise NotCertified(f"the ball B(θ_0, {radius:g}) is not invariant: D = {upper(D):.6g} > (1−k)r (in balls)")
         if radius is not None and gap is not None and not gap <= ball(radius):
-            raise NotCertified(f"the start lies outside the ball: d(θ0, start) = {upper(gap):.6g} > r = {radius:g}")
+            raise NotCertified(f"the start lies outside the ball: d(θ_0, start) = {upper(gap):.6g} > r = {radius:g}")
     constants = {"k": constant, "D": Constant(upper(D), origin, D_from)}
     if gap is not None:
-        constants["r"] = Constant(upper(gap), "proved", "d(θ0, start), ball arithmetic")
-    on = "" if radius is None else f" on the ball B(θ0, {radius:g}), which is invariant"
+        constants["r"] = Constant(upper(gap), "proved", "d(θ_0, start), ball arithmetic")
+    on = "" if radius is None else f" on the ball B(θ_0, {radius:g}), which is invariant"
     return certificate_or_estimate(
         constants,
         statement=f"Theorem 2.2, {arithmetic}",
@@ -211,7 +211,7 @@ def certify_rigorous(
         distance=repr(metric),
         hypotheses=(
             f"every map has factor at most k{on}",
-            "d(θ0, Tθ0) ≤ D over the support",
+            "d(θ_0, Tθ_0) ≤ D over the support",
             rounding,
         ),
     )

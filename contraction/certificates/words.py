@@ -150,7 +150,7 @@ def certify_p_mean(family: RandomOperator, theta: NDArray, start: NDArray | None
         target="θ*",
         majorant=PMean(rho.value, float(p), D.value, None if r is None else r.value),
         distance=repr(family.space),
-        hypotheses=(f"i.i.d. maps, E Kᵖ = rho < 1 at p = {p:g}", "D = ‖d(θ0, Tθ0)‖_p"),
+        hypotheses=(f"i.i.d. maps, E Kᵖ = rho < 1 at p = {p:g}", "D = ‖d(θ_0, Tθ_0)‖_p"),
         p=float(p),
     )
 

@@ -38,7 +38,7 @@ Question = Literal["a", "b", "c"]
 QUESTIONS: dict[str, str] = {
     "a": "(a) are iterates from theta0 Cauchy: the law of d(θ_n^B, θ_(n+lag)^B) at each n, for this lag only",
     "b": "(b) is a nearby start forgotten: the law of the increment d(θ_n^B, θ_(n+1)^B) at each n",
-    "c": "(c) is an independent start forgotten: the law of d(T_1…T_n θ0, T_1…T_n θ̃0) at each n",
+    "c": "(c) is an independent start forgotten: the law of d(T_1…T_n θ_0, T_1…T_n θ̃_0) at each n",
 }
 
 

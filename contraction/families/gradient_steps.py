@@ -213,7 +213,7 @@ class GradientSteps(RandomOperator):
         """K and D with outward rounding for convex losses, of which every batch is listed; None for others.
 
         m >= ρ, M <= ρ + sup φ'' · s with s the largest second moment of the rows of a batch, and k = max(|1 - hm|,
-        |1 - hM|), the sharp form of Lemma 2.5; D is h times the largest enclosed gradient at θ0.
+        |1 - hM|), the sharp form of Lemma 2.5; D is h times the largest enclosed gradient at θ_0.
         """
         if self.batches is None or self.loss.low < 0:
             return None
@@ -224,7 +224,7 @@ class GradientSteps(RandomOperator):
         slopes = [self.loss.gradient_enclosure(theta, rows).magnitude for rows in self.batches]
         D = max(float(above(abs(self.h) * np.sqrt(np.sum(g * g)), len(g) + 4)) for g in slopes)
         source = f"max(|1 − hm|, |1 − hM|), m = {self.loss.ridge:.6g} and M ≤ {float(M.high):.6g}, rounded outwards"
-        return Constant(k, "proved", source), Constant(D, "proved", "h max |∇L_B(θ0)| over every batch, enclosed")
+        return Constant(k, "proved", source), Constant(D, "proved", "h max |∇L_B(θ_0)| over every batch, enclosed")
 
     @property
     def printed_contraction(self) -> Constant:

@@ -58,7 +58,7 @@ def certificate_of_limit(
         target="θ*",
         majorant=AtLimit(),
         distance=repr(family.space),
-        hypotheses=("T θ0 = θ0 for every map",),
+        hypotheses=("T θ_0 = θ_0 for every map",),
     )
 
 

@@ -141,7 +141,7 @@ def _tested(family: RandomOperator, n: int, seen: float, rule: Settling) -> Erro
     """Return the largest distance in the test as an `Estimate`: constant from n on, without a bound for smaller n."""
     m = ", ".join(map(str, lengths(n)))
     return certificate_or_estimate(
-        {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ0 by m = {m} new maps")},
+        {"seen": Constant(seen, "measured", f"largest d(T_1…T_n X, θ_n) at n = {n}, X from θ_0 by m = {m} new maps")},
         statement="fresh starts under the same maps",
         k=math.nan,
         D=math.nan,

@@ -200,7 +200,7 @@ def _expands(study: Study) -> Finding:
         name: rows[..., 0].min() for name, rows in zip(study.about["activations"], study["expansion"], strict=True)
     }
     measured = (
-        "Cosine of T_perm − T_large and of the regulariser at θ0, c = 2. "
+        "Cosine of T_perm − T_large and of the regulariser at θ_0, c = 2. "
         f"{'. '.join(told)}. 1 is what the expansion says for small h. The gradient of a ReLU network jumps where a "
         "unit switches on for an image, and the expansion does not see that."
     )

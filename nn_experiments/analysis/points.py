@@ -76,8 +76,8 @@ def _near(pair: Pairing, space: str, table: dict[str, list[Evidence]]) -> Findin
     rows = table[pair.other]
     began = [row.near / row.near_start for row in rows if row.near is not None and row.near_start]
     measured = (
-        f"the distance of {pair.other} iterates n and n + 1, which is that of θ0 and Tθ0 under the same maps, the same "
-        f"in law for every order: {_counts([row.near_verdict for row in rows])}; at most "
+        f"the distance of {pair.other} iterates n and n + 1, which is that of θ_0 and Tθ_0 under the same maps, the "
+        f"same in law for every order: {_counts([row.near_verdict for row in rows])}; at most "
         f"{_middle([row.ratio('near') for row in rows])} of two independent runs' distance, {_middle(began)} of what "
         "they began with (medians over seeds)."
     )

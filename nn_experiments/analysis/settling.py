@@ -57,7 +57,7 @@ __all__ = [
 SETTLED = 0.1
 #: A distance of at least this part of the scale counts as moving.
 MOVES = 0.5
-#: A scale below this part of the distance from θ0 to θ_N is rounding: the law is concentrated on a point.
+#: A scale below this part of the distance from θ_0 to θ_N is rounding: the law is concentrated on a point.
 ROUNDING = 1e-9
 SPACES = ("parameter", "function")
 SETTLES, DOES_NOT_SETTLE, UNDECIDED = "settles", "does not settle by N", "undecided"

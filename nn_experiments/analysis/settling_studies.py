@@ -253,7 +253,7 @@ def _exponents(every: Sequence[Row]) -> Finding:
     if flat:
         measured += (
             f" Settled without a clearly negative one: {_names(flat)}, where data leave directions flat: no map "
-            "moves along them, and a path from θ0 never uses them."
+            "moves along them, and a path from θ_0 never uses them."
         )
     growing = sum(row.exponent < 0 < row.rate for row in kept)
     verdict = f"same sign in {same} of {len(kept)}; a negative exponent and growing increments in {growing}"

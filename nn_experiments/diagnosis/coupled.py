@@ -22,7 +22,7 @@ from nn_experiments.training.step import State
 
 __all__ = ["BOUND", "POINTS", "Coupled", "batches_used", "grid", "maps_applied", "run_coupled"]
 
-#: A run has diverged if it is not finite, or if its parameters are so many times as large as at θ0 (plus 1).
+#: A run has diverged if it is not finite, or if its parameters are so many times as large as at θ_0 (plus 1).
 BOUND = 1e6
 POINTS = 40
 #: Columns of the distances of the runs after the first.

@@ -11,10 +11,11 @@ from contraction.values import Value
 
 __all__ = ["AHEAD", "FLOOR", "INDEPENDENT", "NEAR", "NEXT", "START", "TRAVELLED", "Measured"]
 
-#: Columns of distances from the run at θ0 under the same maps: of the run that is one step ahead, of the run that is
-#: `Measured.lag` steps ahead, of an independent run, of θ0 itself, and of the run from another start (NaN without one).
+#: Columns of distances from the run at θ_0 under the same maps: of the run that is one step ahead, of the run that is
+#: `Measured.lag` steps ahead, of an independent run, of θ_0 itself, and of the run from another start (NaN without
+#: one).
 NEXT, AHEAD, INDEPENDENT, TRAVELLED, START = range(5)
-#: The unit of distance is at least this share of the distance travelled from θ0.
+#: The unit of distance is at least this share of the distance travelled from θ_0.
 FLOOR = 0.01
 #: Pairs are held this far apart, in units of the distance that counts as settled.
 NEAR = 0.1

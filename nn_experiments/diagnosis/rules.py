@@ -36,7 +36,7 @@ REACH = 10
 #: Word -> when it is given; the first rule that holds decides.
 RULES: dict[str, str] = {
     "diverged": (
-        "In at least one replicate a run is not finite, or its parameters have grown by more than 10⁶(1 + ‖θ0‖)."
+        "In at least one replicate a run is not finite, or its parameters have grown by more than 10⁶(1 + ‖θ_0‖)."
     ),
     "contracting": (
         "In the parameters, at n = N, for both lags (1 and N/2): the exact upper 95 % bound of the "

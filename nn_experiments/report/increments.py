@@ -24,7 +24,7 @@ _LOOKS: dict[str, tuple[str, LineStyleType, str]] = {
     "300 ahead": (BACKWARD, (0, (2, 2)), "n and n + 300"),
     "1000 ahead": (BACKWARD, (0, (1, 2)), "n and n + 1000"),
     "other start": (FORWARD, "-", "two starts, same batches"),
-    "nudged": (OTHER, "-", "θ0 and θ0 nudged by a thousandth"),
+    "nudged": (OTHER, "-", "θ_0 and θ_0 nudged by a thousandth"),
 }
 
 

@@ -30,9 +30,9 @@ from nn_experiments.results.archives import read_archive
 
 __all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments", "ratios", "summary"]
 
-#: The nudged start is this far from θ0, in units of ‖θ0‖.
+#: The nudged start is this far from θ_0, in units of ‖θ_0‖.
 NUDGE = 1e-3
-#: Name of the run from θ0 under other maps.
+#: Name of the run from θ_0 under other maps.
 INDEPENDENT = "independent"
 
 

@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("figure", help="whose experiment is diagnosed: fig2 … fig13, or digits (see list)")
     parser.add_argument("--steps", type=int, default=2000, help="N, how far the question reaches (default: 2000)")
     parser.add_argument(
-        "--replicates", type=int, help="number of independent draws of batches and θ0 (default: what fits the budget)"
+        "--replicates", type=int, help="number of independent draws of batches and θ_0 (default: what fits the budget)"
     )
     parser.add_argument("--budget", default="5 min", help="time it may take, such as 90s, 5min, 1h (default: 5 min)")
     parser.add_argument("--seed", type=int, default=0, help="the first replicate's seed (default: 0)")

@@ -18,7 +18,7 @@ from nn_experiments.studies.setting import Setting
 
 __all__ = ["RUNS", "exponents", "grid", "measure"]
 
-#: The runs whose distance from the run at θ0 is measured: the last axis of ``parameter`` and ``function``.
+#: The runs whose distance from the run at θ_0 is measured: the last axis of ``parameter`` and ``function``.
 RUNS = ("1 ahead", "half ahead", "other start", "independent", "next", "earlier half")
 #: Distance at which the near run is kept, in units of 1 + ‖state‖.
 NEAR = 1e-7

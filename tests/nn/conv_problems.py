@@ -57,7 +57,7 @@ def network(kind: str) -> nn.Module:
 
 
 def conv_problem(kind: str, optimizer: Optimizer) -> tuple[TrainingStep, ArrayBatches, State]:
-    """Return (step, batches, θ0) of a classification of 4×3 images in batches of 6, float64."""
+    """Return (step, batches, θ_0) of a classification of 4×3 images in batches of 6, float64."""
     rng = np.random.default_rng(11)
     inputs = torch.from_numpy(rng.standard_normal((40, 2, 4, 3)))
     targets = torch.from_numpy(rng.integers(3, size=40))

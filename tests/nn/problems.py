@@ -35,7 +35,7 @@ def flat(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 
 def problem(kind: str, optimizer: Optimizer, *, activation: str = "relu") -> tuple[TrainingStep, ArrayBatches, State]:
-    """Return (step, batches, θ0) of a small regression (batch 1) or classification (batch 3 or 6), float64."""
+    """Return (step, batches, θ_0) of a small regression (batch 1) or classification (batch 3 or 6), float64."""
     rng = np.random.default_rng(7)
     if kind == "regression":
         sizes, loss, batch = (2, 9, 7, 1), "mse", 1

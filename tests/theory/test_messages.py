@@ -63,7 +63,7 @@ def test_words_of_maps_that_are_drawn_one_by_one():
 def test_a_certificate_of_dependent_maps_does_not_say_that_they_are_independent():
     chain = MarkovModulated([[0.9, 0.1], [0.2, 0.8]])
     certificate = ct.certify(FiniteFamily([(0.5, 0.0), (0.3, 1.0)], law=chain), 0.0, moment=2)
-    assert "‖d(θ0, Tθ0)‖_2 ≤ D for every map" in certificate.hypotheses
+    assert "‖d(θ_0, Tθ_0)‖_2 ≤ D for every map" in certificate.hypotheses
     assert not any("i.i.d." in hypothesis for hypothesis in certificate.hypotheses)
 
 

@@ -95,8 +95,8 @@ def check(M: int, start: Fraction, n: int, more: int, eps: Fraction, order: Orde
         [*measured, int(all(implied))],
         [*claimed, 1],
         [*parts, "in probability implies in law"],
-        hypotheses="The maps append base-M digits, and θ0 is in [0, 1], so that θ* is uniform.",
-        note=f"M={M}, θ0={start}, n={n}, eps={eps}",
+        hypotheses="The maps append base-M digits, and θ_0 is in [0, 1], so that θ* is uniform.",
+        note=f"M={M}, θ_0={start}, n={n}, eps={eps}",
     )
 
 

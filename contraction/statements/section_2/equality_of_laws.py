@@ -86,8 +86,8 @@ def cases(rng: np.random.Generator, tier: Tier) -> Iterator[dict]:
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Section 2.2", "Appendix E"),
-    claim="law(T_n…T_1 θ0) = law(T_1…T_n θ0) for every n; if T_1…T_n θ0 → θ* then law(T_n…T_1 θ0) → law(θ*)",
-    hypotheses="The maps are i.i.d., θ0 is independent of them, and convergence is almost sure or in probability.",
+    claim="law(T_n…T_1 θ_0) = law(T_1…T_n θ_0) for every n; if T_1…T_n θ_0 → θ* then law(T_n…T_1 θ_0) → law(θ*)",
+    hypotheses="The maps are i.i.d., θ_0 is independent of them, and convergence is almost sure or in probability.",
     rows=(Row(36, "Theorem 2.6, convergence in law to the law of θ*", "OK"),),
     check=check,
     cases=cases,

@@ -110,7 +110,7 @@ def check_printed(
         float(distance),
         float(start),
         note=f"{len(maps)} maps with fixed point {fixed}: after {n} steps the largest distance to it over all words is "
-        f"{float(distance):.6g} = k^{n} |θ0 − {fixed}|",
+        f"{float(distance):.6g} = k^{n} |θ_0 − {fixed}|",
     )
 
 

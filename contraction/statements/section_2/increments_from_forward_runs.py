@@ -146,7 +146,7 @@ CONTROLS = (
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6",),
-    claim="(θ_n^B, θ_m^B) =law (T_n…T_1 θ0, T_n…T_1 X), X = T_{n+1}…T_m θ0: backward increments at forward cost",
+    claim="(θ_n^B, θ_m^B) =law (T_n…T_1 θ_0, T_n…T_1 X), X = T_{n+1}…T_m θ_0: backward increments at forward cost",
     hypotheses="(T_1…T_n, T_{n+1}…T_m) =law (T_n…T_1, T_{n+1}…T_m), or the whole word is reversible in law.",
     rows=(
         Row(

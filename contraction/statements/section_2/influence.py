@@ -126,7 +126,8 @@ def _wrong(**arguments):
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
-    claim="another j-th outermost map moves iterates and limit by at most k^(j−1) d(T_j z, T'_j z), z = T_(j+1)…T_n θ0",
+    claim="another j-th outermost map moves iterates and limit by at most k^(j−1) d(T_j z, T'_j z), "
+    "z = T_(j+1)…T_n θ_0",
     hypotheses="The factors of the maps are at most k < 1.",
     rows=(
         Row(

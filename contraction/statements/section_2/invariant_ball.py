@@ -49,7 +49,7 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
         T = Operators.from_maps([lambda x: np.where(abs(x) <= r_, k_ * x + (1 - k_) * r_, 10 * x)] * n)
         rows = backward_iterates(T, np.array([Fraction(0)]), at=at)[:, 0]
         measured, claimed = [*rows, *(r_ - x for x in rows)], [(1 - k_**j) * r_ for j in at]
-        hypotheses = "d(θ0, T_iθ0) ≤ (1−k) r."
+        hypotheses = "d(θ_0, T_iθ_0) ≤ (1−k) r."
         return comparisons.equal(
             NAME, ROWS, measured, [*claimed, *(k_**j * r_ for j in at)], hypotheses=hypotheses, note=note
         )
@@ -67,7 +67,7 @@ def check(kind: str, k: float, r: float, dim: int, n: int, seed: int) -> Verdict
         [*((1 - powers) * r), *(powers * r)],
         rounding=rounding,
         seed=seed,
-        hypotheses="d(θ0, T_iθ0) ≤ (1−k) r.",
+        hypotheses="d(θ_0, T_iθ_0) ≤ (1−k) r.",
         note=note,
     )
 
@@ -109,8 +109,8 @@ def check_printed(n: int = 20, shift: Fraction = Fraction(6, 10)) -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.1",),
-    claim="d(θ0, T_iθ0) ≤ (1−k) r keeps B(θ0, r) invariant; then d(θ*, θ_n) ≤ k^n r",
-    hypotheses="The T_i are k-Lipschitz on the closed ball B(θ0, r), and d(θ0, T_iθ0) ≤ (1−k) r.",
+    claim="d(θ_0, T_iθ_0) ≤ (1−k) r keeps B(θ_0, r) invariant; then d(θ*, θ_n) ≤ k^n r",
+    hypotheses="The T_i are k-Lipschitz on the closed ball B(θ_0, r), and d(θ_0, T_iθ_0) ≤ (1−k) r.",
     rows=(
         Row(
             32,

@@ -97,7 +97,7 @@ def check_printed(x0: int = 0, y0: int = 1, n: int = 5) -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Section 2.2", "Appendix E"),
-    claim="law(T_n…T_1 θ0) = E[(T_n…T_1)_* δ_θ0] = δ_θ0 P^n",
+    claim="law(T_n…T_1 θ_0) = E[(T_n…T_1)_* δ_{θ_0}] = δ_{θ_0} P^n",
     hypotheses="The maps are i.i.d.",
     rows=(
         Row(

@@ -171,7 +171,7 @@ def _mean_for_square(seed: int) -> Verdict:
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
-    claim="sup E d(Tx,Ty)²/d(x,y)² = ρ² < 1: (E d(θ*,θ_n)²)^(1/2) ≤ ρⁿ‖d(θ0,Tθ0)‖₂/(1−ρ); affine maps: tr Sⁿ(I)M",
+    claim="sup E d(Tx,Ty)²/d(x,y)² = ρ² < 1: (E d(θ*,θ_n)²)^(1/2) ≤ ρⁿ‖d(θ_0,Tθ_0)‖₂/(1−ρ); affine maps: tr Sⁿ(I)M",
     hypotheses="The maps are i.i.d. and have finite second moments.",
     rows=(
         Row(

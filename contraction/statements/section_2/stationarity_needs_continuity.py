@@ -121,7 +121,7 @@ def check_printed(k: Fraction = Fraction(1, 2), c: Fraction = Fraction(1), start
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.6", "Appendix E"),
-    claim="T a.s. continuous and T_1…T_n θ0 → θ* ⇒ law(θ*) P = law(θ*)",
+    claim="T a.s. continuous and T_1…T_n θ_0 → θ* ⇒ law(θ*) P = law(θ*)",
     hypotheses="The maps are i.i.d. and almost surely continuous, which is needed.",
     rows=(
         Row(

@@ -67,7 +67,7 @@ def check(
         [tail_chance(backward, words, eps) for eps in levels],
         [tail_chance(forward, words, eps) for eps in levels],
         seed=seed,
-        hypotheses="The maps are i.i.d., and X starts from the same θ0.",
+        hypotheses="The maps are i.i.d., and X starts from the same θ_0.",
         note=f"{len(maps)} maps, n={n}, m={m}, {len(levels)} levels",
     )
 
@@ -144,13 +144,13 @@ def _wrong(own: int, n: int = 2, m: int = 4):
 
 CONTROLS = (
     Control("X trained one step less", _wrong(own=1)),
-    Control("a near start for a tail: X = T'θ0 at m = n + 3", _wrong(own=1, n=1)),
+    Control("a near start for a tail: X = T'θ_0 at m = n + 3", _wrong(own=1, n=1)),
 )
 
 STATEMENT = Statement(
     name=NAME,
     paper=("Theorem 2.2",),
-    claim="θ_n^B converges in probability ⇔ lim_n sup_k P(d(T_n…T_1 θ0, T_n…T_1 X_k) > ε) = 0, X_k from the same θ0",
+    claim="θ_n^B converges in probability ⇔ lim_n sup_k P(d(T_n…T_1 θ_0, T_n…T_1 X_k) > ε) = 0, X_k from the same θ_0",
     hypotheses="The maps are i.i.d., and the space is complete and separable.",
     rows=(
         Row(

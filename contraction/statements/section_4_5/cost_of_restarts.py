@@ -67,7 +67,7 @@ def check(N: int, w: int = 5) -> Verdict:
         holds,
         total,
         N * (N + 1) // 2,
-        hypotheses="Each iterate restarts from θ0, and the maps are arbitrary.",
+        hypotheses="Each iterate restarts from θ_0, and the maps are arbitrary.",
         note=f"N={N}: forward {sum(forward.values())}, windows of {w} {sum(window.values())}",
     )
 

@@ -27,7 +27,7 @@ STEPS, LAG = 12, 6
 def network(
     make=lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, weight_decay=0.01),
 ) -> tuple[Any, Any, Any, Any, Any]:
-    """Return a tanh network in float64 with its step, θ0 and batches."""
+    """Return a tanh network in float64 with its step, θ_0 and batches."""
     torch.manual_seed(1)
     model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()
     x = torch.randn(40, 2, dtype=torch.float64)

@@ -205,7 +205,7 @@ def sign_step(smooth: bool) -> Maps:
 
 
 def test_sign_sgd_jumps_and_does_not_settle() -> None:
-    """Two runs from θ0, one of them a step ahead, are an odd multiple of h apart for ever: they never meet."""
+    """Two runs from θ_0, one of them a step ahead, are an odd multiple of h apart for ever: they never meet."""
     found = sign_step(smooth=False).diagnose(400)
     assert found.verdict == "discontinuous"
     assert found.measured.parameter[:, -1, NEXT].min() > 0.09

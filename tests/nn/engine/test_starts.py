@@ -70,7 +70,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
 
 
 def test_the_pair_is_two_backward_iterates_of_the_renamed_maps() -> None:
-    """(T_n … T_1 θ0, T_n … T_1 T_{n+1} … T_m θ0) are backward iterates n and m of S_i = T_{n+1-i} (T_i beyond n)."""
+    """(T_n … T_1 θ_0, T_n … T_1 T_{n+1} … T_m θ_0) are backward iterates n and m of S_i = T_{n+1-i} (T_i beyond n)."""
     step, batches, state0 = problem("classification", SGD)
     n, m = 4, 7
     ahead = double_loop(step, batches, state0, CustomOrder(lambda _: list(range(n + 1, m + 1))), [m])[m]
@@ -112,7 +112,7 @@ def test_measured_increments(tmp_path: Path) -> None:
     assert found.at.tolist() == [0, 4, 8, 9]
     assert found.parameter.shape == found.function.shape == found.loss.shape == (2, 4, 6)
     assert (found.parameter[..., 0] == 0).all()
-    assert (found.parameter[:, 0, -1] == 0).all()  # the independent run starts at θ0
+    assert (found.parameter[:, 0, -1] == 0).all()  # the independent run starts at θ_0
     assert np.allclose(found.parameter[:, 0, 4], NUDGE * found.norm[:, 0, 0], rtol=1e-6)
     # by hand: draw 5, one step ahead, n = 4
     from nn_experiments.runs.setup import prepare

@@ -16,7 +16,7 @@ from tests.nn.runs.small_network import Small, X, Y  # noqa: E402
 
 
 def test_a_reset_where_the_metric_is_better_by_hand(tmp_path: Path) -> None:
-    """Each start again from the definition, with plain loops over the maps; a start better than θ0 alone is none."""
+    """Each start again from the definition, with plain loops over the maps; a start better than θ_0 alone is none."""
     own = Small()
     name = "reset_if_better-test_loss-3"
     whole = own.run(tmp_path, [name], at=range(31))

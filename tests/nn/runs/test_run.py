@@ -53,7 +53,7 @@ def test_what_is_recorded(whole: nne.Curves) -> None:
     loss, newest, outer = (whole[f"{m}"] for m in ("train_loss", "newest_batch_loss", "outermost_batch_loss"))
     assert np.array_equal(newest[:, place["forward"], 1:], outer[:, place["forward"], 1:])
     assert not np.array_equal(newest[:, place["backward"], 1:], outer[:, place["backward"], 1:])
-    assert np.array_equal(loss[:, place["forward"], :2], loss[:, place["backward"], :2])  # T_1 θ0 is both
+    assert np.array_equal(loss[:, place["forward"], :2], loss[:, place["backward"], :2])  # T_1 θ_0 is both
     assert np.array_equal(loss[:, place["reset-10"], :11], loss[:, place["backward"], :11])
     assert np.array_equal(loss[:, place["late-10"], :12], loss[:, place["forward"], :12])
     assert not np.array_equal(loss[:, place["reset-10"], 12:], loss[:, place["backward"], 12:])

@@ -32,7 +32,7 @@ SMALL = EXPERIMENTS["regression-cube"].override({"model": "mlp-2x10", "dtype": "
 
 @pytest.mark.parametrize("name", ["polyak", "ema-0.8"])
 def test_averages_of_the_forward_path(name: str) -> None:
-    """The mean of iterates 1 … n, without θ0; the moving average from θ0; both against sums written out."""
+    """The mean of iterates 1 … n, without θ_0; the moving average from θ_0; both against sums written out."""
     place = prepare(SMALL, 3)
     curve = curve_names.parse(name)
     assert isinstance(curve, curve_names.Averaged)

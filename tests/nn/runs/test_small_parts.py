@@ -43,7 +43,7 @@ def test_two_steps_are_close_to_a_hundredth(one, other, close):
 
 
 def test_how_far_two_steps_move_each_tensor(tmp_path):
-    """As the run's folder has it: T_1 T_2 of θ0, tensor by tensor, and the metric there."""
+    """As the run's folder has it: T_1 T_2 of θ_0, tensor by tensor, and the metric there."""
     own = Small()
     own.run(tmp_path, [ct.Forward()], seeds=(0,))
     (path,) = tmp_path.glob("*/experiment.json")

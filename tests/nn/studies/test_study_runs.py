@@ -153,7 +153,7 @@ def test_one_law_is_not_contradicted_and_its_control_is_seen(tmp_path):
     setting = Setting(name="small", data="digits", hidden=(8,), learning_rate=0.1)
     study = one_law.run(tmp_path, seeds=10, steps=200, every=10, setting=setting)
     assert study["values"].shape == (10, 2, 21, 5)
-    assert np.array_equal(study["values"][:, 0, 0], study["values"][:, 1, 0])  # iterate 0 is θ0 in both orders
+    assert np.array_equal(study["values"][:, 0, 0], study["values"][:, 1, 0])  # iterate 0 is θ_0 in both orders
     tests = law_tests(study)
     assert tests.seeds == 10
     assert tests.level == pytest.approx(0.05 / 33)

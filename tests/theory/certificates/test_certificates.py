@@ -152,7 +152,9 @@ def test_each_failed_hypothesis_is_named():
     assert refused(lambda: certify(unknown.sample(5), 0.0)).hypothesis.startswith("k unknown")
     from contraction.families import Cauchy
 
-    assert "‖d(θ0, Tθ0)‖_2 infinite" in refused(lambda: certify(QuadraticSGD(0.1, Cauchy()), 0.0, moment=2)).hypothesis
+    assert (
+        "‖d(θ_0, Tθ_0)‖_2 infinite" in refused(lambda: certify(QuadraticSGD(0.1, Cauchy()), 0.0, moment=2)).hypothesis
+    )
     loss = ct.families.RidgeLoss([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0])
     flat = refused(lambda: certify(ct.families.GradientSteps(loss, 0.1), [0.0, 0.0]))
     assert "not strongly convex" in flat.hypothesis

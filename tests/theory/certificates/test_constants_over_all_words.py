@@ -159,7 +159,7 @@ def test_words_of_maps_that_are_not_affine_multiply_their_constants():
 @pytest.mark.parametrize("replicas", [None, 2])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_drawn_maps_have_the_norms_of_their_products(name, replicas, space):
-    """‖A_1 … A_n‖ and d(θ0, T_i θ0) of the maps that were drawn, and the sum of their products after n."""
+    """‖A_1 … A_n‖ and d(θ_0, T_i θ_0) of the maps that were drawn, and the sum of their products after n."""
     operators = FAMILIES[name].sample(6, seed=3, replicas=replicas)
     metric = None if space is None else SPACES[space]
     label = space or "two"

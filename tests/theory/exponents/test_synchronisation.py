@@ -161,7 +161,7 @@ def test_three_questions_of_least_squares_with_more_unknowns_than_rows():
 
 
 def test_increments_of_the_section_on_quadratic_losses():
-    """Gaussian increments of variance k^2n h^2 (σ² + (θ0)²) in law: the chi-square range at 1e-9."""
+    """Gaussian increments of variance k^2n h^2 (σ² + (θ_0)²) in law: the chi-square range at 1e-9."""
     h, k, R, n = 0.3, 0.7, 2000, 6
     found = ct.synchronisation(QuadraticSGD(h, ct.families.Gaussian(1.0)), [0.0], n, R)
     z = found.distances / (h * k ** np.arange(n + 1))[:, None]

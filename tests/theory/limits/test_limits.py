@@ -178,7 +178,7 @@ def test_increments_alone_certify_nothing():
     assert np.all(np.abs(rows - limit) <= certify(operators, 0.0).bound(np.arange(61)))
     # the maps drawn so far cannot see it, and a certificate of ten of them says so: it speaks of theta_10 only
     assert certify(operators[:10], 0.0).bound(0) == 0
-    assert certify(operators[:10], 0.0).target == "T_1…T_10 θ0"
+    assert certify(operators[:10], 0.0).target == "T_1…T_10 θ_0"
     # two coupled starts do see that iterate 5 is not settled
     n, apart = coupling_distance(operators, 0.0, 1.0, at=[5, 10])
     assert apart.tolist() == [2.0**-5, 2.0**-10]

@@ -49,7 +49,7 @@ def test_three_smooth_maps_with_unequal_weights():
     n=st.integers(1, 4),
 )
 def test_forward_law_tends_to_the_law_of_the_backward_limit(slopes, shifts, theta0, n):
-    """W_1(law θ_n^F, law θ_m^B) <= k^n E d(θ0, T θ0)/(1-k) for m > n, exactly; at m = n + 2."""
+    """W_1(law θ_n^F, law θ_m^B) <= k^n E d(θ_0, T θ_0)/(1-k) for m > n, exactly; at m = n + 2."""
     a = (slopes * 2)[:2]
     maps, weights, k = [affine_map(*p) for p in zip(a, shifts, strict=True)], [Fraction(1, 2)] * 2, max(map(abs, a))
     D = sum(abs(m(theta0) - theta0) for m in maps) / 2

@@ -70,7 +70,7 @@ def test_root_log_envelope(h, seed):
 
 @given(h=st.floats(0.05, 1.95), theta0=st.floats(-5, 5), n=st.integers(0, 60))
 def test_the_rate_in_the_second_moment(h, theta0, n):
-    """‖θ* − θ_n‖_2 = k^n sqrt(h²/(1−k²) + θ0²) <= k^n ‖d(θ0, Tθ0)‖_2/(1−k), both in closed form."""
+    """‖θ* − θ_n‖_2 = k^n sqrt(h²/(1−k²) + θ_0²) <= k^n ‖d(θ_0, Tθ_0)‖_2/(1−k), both in closed form."""
     k, D = abs(1 - h), QuadraticSGD(h).displacement_moment(np.array([theta0]), 2).value
     measured = k**n * math.sqrt(statement.stationary_sd(h) ** 2 + theta0**2)
     assert measured <= k**n * D / (1 - k) * (1 + 2.0**-45)
