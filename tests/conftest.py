@@ -2,7 +2,8 @@
 
 default: seconds; ci: default, derandomised; thorough: random and as long as one gives it.
 
-Compiled kernels are cached in a folder of this run's own.
+Compiled kernels are cached in a folder of this run's own. Each worker of pytest-xdist computes in one thread: with
+as many workers as cores, the threads of OpenMP would wait for each other, and some tests would take ten times as long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import atexit
 import os
 import shutil
 import tempfile
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported, so before that
 
 from contraction.strategies import load_profile
 
