@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import resource
@@ -20,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from nn_experiments import cli
 from nn_experiments.results import blocks as store
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
+from tests.trust.hostile_files import altered, hostile, loaders
 
 __all__ = ["FAULTS", "RUN", "child", "complete", "main", "same", "unharmed"]
 
@@ -259,23 +258,6 @@ def read_only(place: Path, alone: Curves, rng: np.random.Generator, count: int) 
     return {"how": how}
 
 
-def _altered(data: bytes, rng: np.random.Generator) -> bytes:
-    """One of: cut, emptied, a changed byte, a changed stretch, random bytes."""
-    kind, raw = rng.integers(5), bytearray(data)
-    if kind == 0:
-        return data[: int(rng.integers(0, len(data)))]
-    if kind == 1:
-        return b""
-    if kind == 2:
-        raw[int(rng.integers(len(raw)))] ^= 1 << int(rng.integers(8))
-        return bytes(raw)
-    if kind == 3:
-        first = int(rng.integers(len(raw)))
-        raw[first : first + 30] = rng.bytes(len(raw[first : first + 30]))
-        return bytes(raw)
-    return rng.bytes(int(rng.integers(1, 500)))
-
-
 def corrupted_blocks(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
     """Blocks are altered under a finished run; the command computes them again."""
     out, broken, harmless = place / "corrupted", 0, 0
@@ -284,7 +266,7 @@ def corrupted_blocks(place: Path, alone: Curves, rng: np.random.Generator, count
         files = sorted(path for path in out.rglob("*.npz") if not path.name.startswith("."))
         path = files[int(rng.integers(len(files)))]
         whole = store.read_block(path)
-        path.write_bytes(_altered(path.read_bytes(), rng))
+        path.write_bytes(altered(path.read_bytes(), rng))
         try:
             again = store.read_block(path)
         except store.BrokenBlock:
@@ -310,69 +292,6 @@ def two_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int) -
     return {"pairs": count}
 
 
-class _Payload:
-    """A pickle that writes a file when it is loaded."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple:
-        return (Path.touch, (self.mark,))
-
-
-def loaders() -> dict[str, Callable[[Path], object]]:
-    """Every function that reads a file which may come from others."""
-    from nn_experiments.datasets.formats import read_arrays
-    from nn_experiments.datasets.subset import read_subset
-    from nn_experiments.orders.recording import read_indices
-    from nn_experiments.results.increments import load_increments
-    from nn_experiments.results.studies import load_study
-
-    return {
-        "block": store.read_block,
-        "record": load,
-        "study": load_study,
-        "increments": load_increments,
-        "data subset": read_subset,
-        "data arrays": read_arrays,
-        "settings": lambda path: store.read_settings(path.parent),
-        "recorded order": read_indices,
-    }
-
-
-def _hostile(path: Path, mark: Path) -> Iterator[bytes]:
-    """Files that are made to harm: pickles under every name, shapes beyond all memory, encrypted members, deep JSON."""
-    names = ["iterate", "meta", "about", "value/loss", "checksum", "train_images", "draws", "seeds", "orders"]
-    buffer = io.BytesIO()
-    np.savez(buffer, **dict.fromkeys(names, np.array([_Payload(mark)], dtype=object)))
-    yield buffer.getvalue()
-    for header in (b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }", b"((((" * 3000, b"{}"):
-        array = b"\x93NUMPY\x01\x00" + len(header[:60000]).to_bytes(2, "little") + header[:60000]
-        yield array
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name in names:
-                archive.writestr(f"{name}.npy", array)
-        yield buffer.getvalue()
-        encrypted = bytearray(buffer.getvalue())
-        for at in _headers(bytes(encrypted)):
-            encrypted[at] |= 1
-        yield bytes(encrypted)
-    yield b"[" * 200_000
-    yield json.dumps([1, 2]).encode()
-    yield json.dumps({"identity": 3}).encode()
-    yield b"\xff\xfe\x00"
-
-
-def _headers(data: bytes) -> Iterator[int]:
-    """The places of the flags of every member in an archive, in both of its lists."""
-    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        at = data.find(mark)
-        while at >= 0:
-            yield at + offset
-            at = data.find(mark, at + 1)
-
-
 def untrusted_files(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
     """Altered and hostile files: a loader answers with its error or with what the file holds, and executes nothing."""
     mark, folder = place / "executed", place / "untrusted"
@@ -383,7 +302,7 @@ def untrusted_files(place: Path, alone: Curves, rng: np.random.Generator, count:
     for name, read in loaders().items():
         path = folder / ("experiment.json" if name == "settings" else "order.npy" if "order" in name else "file.npz")
         good = settings.read_bytes() if name == "settings" else block.read_bytes()
-        for data in (*_hostile(path, mark), *(_altered(good, rng) for _ in range(count))):
+        for data in (*hostile(mark), *(altered(good, rng) for _ in range(count))):
             path.write_bytes(data)
             tried += 1
             try:
