@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contraction import families as fam
-from contraction.arguments import check_integer
+from contraction.arguments import check_choice, check_integer
 from contraction.families.losses import DataLoss
 from contraction.maps.operators import RandomOperator
 from contraction.maps.orders import (
@@ -85,7 +85,7 @@ def load_profile(name: str | None = None) -> str:
     Raises
     ------
     ValueError
-        If there is no such profile.
+        If ``name`` is not the name of a profile.
 
     Examples
     --------
@@ -93,8 +93,7 @@ def load_profile(name: str | None = None) -> str:
     True
     """
     chosen = name or os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default")
-    if chosen not in _PROFILES:
-        raise ValueError(f"there is no profile {chosen!r} of Hypothesis. Known: {', '.join(_PROFILES)}")
+    check_choice("the Hypothesis profile", chosen, _PROFILES)
     for known, given in _PROFILES.items():
         settings.register_profile(known, **given, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile(chosen)

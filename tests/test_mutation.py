@@ -191,7 +191,7 @@ def test_tests_about_the_edited_file_come_first(tmp_path):
 
 
 def test_defaults_meet_the_tests_that_read_the_text(tmp_path):
-    """The default of a parameter is no part of a function's body: a test that reads signatures may see its edit."""
+    """A default value is outside the function body: its mutants also run the tests that inspect signatures."""
     default, body = mutants("def f(x=5):\n    return x * 3\n", "contraction/laws/toy.py")[0::3]
     assert (default.in_function, body.in_function) == (False, True)
     runs = coverage_of_tests.Test("tests/t.py::a", 1.0, {body.file: frozenset({2})})

@@ -93,7 +93,7 @@ def arrows(package: str, root: Path = ROOT) -> dict[str, set[str]]:
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """Return modules that import each other in a circle, or nothing. ``__init__`` of a parent is no part of one."""
+    """Return modules that import each other in a circle, or nothing. Parent packages do not count."""
     state: dict[str, int] = {}
     path: list[str] = []
 

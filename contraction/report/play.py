@@ -108,7 +108,7 @@ def draws(name: str, seed: int) -> list[Drawn]:
     Raises
     ------
     KeyError
-        If there is no such choice.
+        If ``name`` is not one of these names.
 
     Examples
     --------

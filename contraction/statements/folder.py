@@ -33,7 +33,7 @@ def statements_from(folder: str | Path) -> tuple[Statement, ...]:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, or no file of a statement in it.
+        If the folder does not exist, or does not contain a file with a statement.
     ImportError
         If a file cannot be loaded; the message names the file and the error.
     ValueError

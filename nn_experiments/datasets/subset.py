@@ -72,7 +72,7 @@ class Rows:
         DataError
             If one of them is not stored.
         IndexError
-            If the whole array has no such row.
+            If an index is outside the whole array.
         """
         return self.values[self._stored(rows)]
 

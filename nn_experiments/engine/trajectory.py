@@ -107,7 +107,7 @@ class Trajectory(Value):
         Raises
         ------
         KeyError
-            If there is no such metric.
+            If the metric was not measured.
         """
         from contraction.plots.style import figure, style
 

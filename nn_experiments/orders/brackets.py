@@ -67,8 +67,8 @@ def brackets(
     TypeError
         If the step is not one of those named, or ``batches`` is not a function.
     ValueError
-        If there is no pair, a pair is not of two different integers of at least 1, the state has no parameters, or
-        ``t`` is missing where it is required.
+        If ``pairs`` is empty, a pair does not consist of two different integers of at least 1, the state has no
+        parameters, or ``t`` is missing where it is required.
     NotDeterministic
         If a second evaluation of the same two steps gives another result.
 

@@ -285,7 +285,7 @@ def curve_of(name: str) -> Order | Average | Policy:
     Raises
     ------
     ValueError
-        If there is no such curve, or only experiments of the catalogue have it.
+        If the name is not that of a curve, or the curve exists only for experiments of the catalogue.
 
     Examples
     --------

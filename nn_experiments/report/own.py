@@ -61,7 +61,7 @@ def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: s
     ValueError
         If nothing was recorded.
     KeyError
-        If there is no such metric.
+        If a metric was not measured.
     """
     if isinstance(metrics, str):
         metrics = [metrics]

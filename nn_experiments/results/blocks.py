@@ -264,7 +264,7 @@ def read_settings(root: Path) -> Settings:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file is not complete JSON.
     """

@@ -60,7 +60,7 @@ def load_record(path: Path) -> Curves:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file is truncated or altered, or is not a file of record.
     """

@@ -88,7 +88,7 @@ def problem(name: str, data_dir: str | None = None) -> Problem:
     Raises
     ------
     ValueError
-        If there is no such problem.
+        If the name is not that of a problem.
     MissingData
         If Fashion-MNIST's files are missing.
     DataError
