@@ -50,17 +50,19 @@ __all__ = [
 ]
 
 
-class _Profile(TypedDict, total=False):
+class _Profile(TypedDict):
     max_examples: int
     derandomize: bool
     print_blob: bool
 
 
-#: name of a profile of Hypothesis -> its settings
+#: Hypothesis's settings when this module is imported, from which each profile takes what it does not set itself
+_BASE = settings.default
+#: name of a profile of Hypothesis -> its settings, each in full: Hypothesis derandomises by itself where CI is set
 _PROFILES: dict[str, _Profile] = {
-    "default": {"max_examples": 40},
-    "ci": {"max_examples": 40, "derandomize": True},
-    "thorough": {"max_examples": 2000, "print_blob": True},
+    "default": {"max_examples": 40, "derandomize": False, "print_blob": False},
+    "ci": {"max_examples": 40, "derandomize": True, "print_blob": True},
+    "thorough": {"max_examples": 2000, "derandomize": False, "print_blob": True},
 }
 SEEDS = st.integers(0, 2**32 - 1)
 DIMENSIONS = st.one_of(st.integers(1, 5), st.sampled_from([1, 2, 10, 50]), st.integers(1, 50))
@@ -95,7 +97,9 @@ def load_profile(name: str | None = None) -> str:
     chosen = name or os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default")
     check_choice("the Hypothesis profile", chosen, _PROFILES)
     for known, given in _PROFILES.items():
-        settings.register_profile(known, **given, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        settings.register_profile(
+            known, parent=_BASE, **given, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
     settings.load_profile(chosen)
     return chosen
 

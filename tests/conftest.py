@@ -4,6 +4,8 @@ default: seconds; ci: default, derandomised; thorough: random and as long as one
 
 Compiled kernels are cached in a folder of this run's own. Each worker of pytest-xdist computes in one thread: with
 as many workers as cores, the threads of OpenMP would wait for each other, and some tests would take ten times as long.
+Figures that a test, or the example of a docstring, opens through pyplot are closed after it: matplotlib warns when more
+than 20 are open.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+
+import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported, so before that
@@ -25,3 +30,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 load_profile()
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -33,12 +33,6 @@ def expanding() -> ct.RandomOperator:
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_open_figures():
-    yield
-    plt.close("all")
-
-
 def labels(ax) -> list[str]:
     return ax.get_legend_handles_labels()[1]
 
