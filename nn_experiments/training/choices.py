@@ -15,7 +15,7 @@ __all__ = [
     "SCHEDULES",
 ]
 
-ACTIVATIONS = ("relu", "tanh")
+ACTIVATIONS = ("relu", "tanh", "gelu")
 DTYPES = ("float32", "float64")
 INITIALISATIONS = ("torch", "he_normal", "glorot_uniform")
 LOSSES = ("mse", "cross_entropy")

@@ -105,7 +105,7 @@ def _parts(model: nn.Module) -> tuple[tuple[tuple[str, str], ...], set[type], bo
     if type(model) is nn.Linear:
         return (("weight", "bias"),), set(), False
     if type(model) is MLP:
-        if any(type(layer) is not nn.Linear for layer in model.layers):
+        if any(type(layer) is not nn.Linear for layer in model.layers) or model.activation not in ("relu", "tanh"):
             return (), set(), False
         names = tuple((f"layers.{k}.weight", f"layers.{k}.bias") for k in range(len(model.layers)))
         return names, {nn.ReLU if model.activation == "relu" else nn.Tanh}, True

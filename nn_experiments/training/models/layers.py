@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from contraction.arguments import check_choice
@@ -22,9 +24,9 @@ def convolution(inputs: int, outputs: int, size: int, *, stride: int = 1, bias: 
 
 
 def activation_of(kind: str) -> nn.Module:
-    """Return ReLU, in place, or tanh."""
+    """Return ReLU, in place, tanh or GELU."""
     check_choice("the activation", kind, ACTIVATIONS)
-    return nn.ReLU(inplace=True) if kind == "relu" else nn.Tanh()
+    return {"relu": partial(nn.ReLU, inplace=True), "tanh": nn.Tanh, "gelu": nn.GELU}[kind]()
 
 
 def normalisation(kind: str, channels: int) -> nn.Module:

@@ -14,16 +14,18 @@ from nn_experiments.training.choices import ACTIVATIONS
 
 __all__ = ["MLP", "build"]
 
+_APPLY = {"relu": torch.relu, "tanh": torch.tanh, "gelu": nn.functional.gelu}
+
 
 class MLP(nn.Module):
-    """Linear layers with ReLU or tanh between them; inputs are flattened.
+    """Linear layers with ReLU, tanh or GELU between them; inputs are flattened.
 
     Parameters
     ----------
     sizes
         (inputs, hidden, …, outputs): one Linear layer between neighbours.
     activation
-        ``"relu"`` or ``"tanh"``.
+        ``"relu"``, ``"tanh"`` or ``"gelu"``.
     """
 
     def __init__(self, sizes: tuple[int, ...], *, activation: str = "relu") -> None:
@@ -41,7 +43,7 @@ class MLP(nn.Module):
         hidden = inputs.flatten(1)
         for layer in self.layers[:-1]:
             hidden = layer(hidden)
-            hidden = torch.relu(hidden) if self.activation == "relu" else torch.tanh(hidden)
+            hidden = _APPLY[self.activation](hidden)
         return self.layers[-1](hidden)
 
 

@@ -62,6 +62,20 @@ def test_schedules_and_activations_in_the_hand_written_kernels(kernel: str, acti
         assert difference <= bound(run.depth, state0)
 
 
+def test_networks_with_gelu_are_trained_by_the_step_itself() -> None:
+    step, batches, state0 = problem("batch of 6", SGD, activation="gelu")
+    model = step.model
+    plain = torch.nn.Sequential(*(part for layer in model.layers for part in (layer, torch.nn.GELU())))[:-1]
+    model.load_state_dict(state0["parameters"])
+    x = torch.linspace(-3, 3, 12, dtype=torch.float64).reshape(6, 2)
+    assert torch.equal(model(x), plain(x))
+    assert make_kernel(step, batches, "auto").name == "step"
+    for kernel in ("mlp", "compiled"):
+        with pytest.raises(TypeError, match="ReLU or tanh"):
+            make_kernel(step, batches, kernel)
+    assert make_kernel(*problem("batch of 6", SGD, activation="tanh")[:2], "auto").name != "step"  # control
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -101,8 +101,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         build("vgg19", (3, 28, 28), 10)
     with pytest.raises(ValueError, match=r"\(C, H, W\)"):
         build("resnet18", (784,), 10)
-    with pytest.raises(ValueError, match="the activation must be one of relu, tanh"):
-        build("resnet18", CIFAR, 10, activation="gelu")
+    with pytest.raises(ValueError, match="the activation must be one of relu, tanh, gelu; got 'swish'"):
+        build("resnet18", CIFAR, 10, activation="swish")
     with pytest.raises(ValueError, match="mlp-LxW"):
         build("transformer", CIFAR, 10)
 
