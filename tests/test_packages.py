@@ -24,7 +24,7 @@ ALLOWED = {
     "paper": {"training"},
     "results": {"paper"},
     "orders": {"training"},
-    "analysis": {"paper", "results"},
+    "analysis": {"paper", "results", "diagnosis"},
     "report": {"analysis", "paper", "results"},
     "runs": {"datasets", "training", "engine", "diagnosis", "paper", "results"},
     "studies": {"datasets", "training", "engine", "results", "runs", "paper"},

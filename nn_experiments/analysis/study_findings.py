@@ -8,6 +8,7 @@ from nn_experiments.analysis.choices import choice_findings
 from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings
 from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import Finding
+from nn_experiments.analysis.networks import network_findings
 from nn_experiments.analysis.one_law import one_law_findings
 from nn_experiments.analysis.order_averaging_study import order_averaging_study_findings, order_stability_findings
 from nn_experiments.analysis.quadratics import quadratic_findings
@@ -23,6 +24,7 @@ _FINDINGS: dict[str, Callable[[Study], list[Finding]]] = {
     "conjectures": conjecture_findings,
     "influence": influence_findings,
     "choices": choice_findings,
+    "networks": network_findings,
     "quadratics": quadratic_findings,
     "baselines": end_value_findings,
     "order-averaging": order_averaging_study_findings,

@@ -9,11 +9,13 @@ from matplotlib.figure import Figure as Picture
 from nn_experiments.analysis.choices import choice_table
 from nn_experiments.analysis.conjectures import conjecture_table, influence_table
 from nn_experiments.analysis.end_values import end_value_table
+from nn_experiments.analysis.networks import network_table
 from nn_experiments.analysis.order_averaging_study import order_averaging_study_table, order_stability_table
 from nn_experiments.analysis.quadratics import quadratic_table
 from nn_experiments.analysis.settling_studies import settling_table
 from nn_experiments.report.choices import draw_choices
 from nn_experiments.report.conjectures import draw_conjectures, draw_influence
+from nn_experiments.report.networks import draw_networks
 from nn_experiments.report.one_law import draw_one_law
 from nn_experiments.report.order_averaging_study import draw_order_averaging_study, draw_order_stability
 from nn_experiments.report.settling_studies import draw_atlas, draw_exponents
@@ -32,6 +34,7 @@ STUDY_TITLES = {
     "order-stability": "where the order-averaging regulariser is unstable",
     "influence": "what the backward iterate depends on",
     "choices": "what the choices change that the paper leaves open",
+    "networks": "does backward settle? the paper's networks",
 }
 _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
     "one-law": ((draw_one_law, "At a fixed n both orders have one law; their paths are of two kinds."),),
@@ -65,6 +68,13 @@ _DRAWN: dict[str, tuple[tuple[Callable[[Study], Picture], str], ...]] = {
             "is steadier.",
         ),
     ),
+    "networks": (
+        (
+            draw_networks,
+            "Distances of backward iterates, in law at every n, over that of two independent runs: medians with 95 % "
+            "intervals. Dotted: as far apart as independent runs; solid: where they count as settled.",
+        ),
+    ),
     "influence": (
         (
             draw_influence,
@@ -81,6 +91,7 @@ _TABLES: dict[str, Callable[[Study], tuple[Sequence[str], list[tuple[str, ...]]]
     "baselines": end_value_table,
     "order-averaging": order_averaging_study_table,
     "choices": choice_table,
+    "networks": network_table,
     "order-stability": order_stability_table,
 }
 

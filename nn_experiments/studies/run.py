@@ -12,6 +12,7 @@ from nn_experiments.studies import (
     choices,
     conjectures,
     influence,
+    networks,
     one_law,
     order_averaging,
     order_stability,
@@ -46,6 +47,10 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
     "choices": (
         "initialisation, sampling, scaling and batch norm's statistics: 18 settings, 5 seeds: 40 minutes",
         choices.run,
+    ),
+    "networks": (
+        "does backward settle? the networks of Figures 4 to 7 with ReLU, tanh and GELU, 20 replicates: 60 minutes",
+        networks.run,
     ),
     "influence": (
         "how much the j-th batch changes the backward iterate: 7 settings, 10 replicates: 4 minutes",
