@@ -424,6 +424,25 @@ def test_epochs_where_single_maps_fail():
         ct.certify(fast, region.center, region=region)
 
 
+@pytest.mark.parametrize("center", [(1e6, 0.0), (0.0, -1e6), (1e6, 1e6)])
+def test_an_epoch_over_a_wide_box_is_that_at_the_origin_moved(center):
+    """Boxes of a thousandth of the centre's largest coordinate: whichever that is, the same numbers as for others.
+
+    Control: at the origin a box of this size is given up.
+    """
+
+    def pulled_to(x: float, y: float) -> OwnLossSteps:
+        loss = lambda t, s: ((t[0] - x) ** 2 + (t[1] - y) ** 2) / 2 + s * (t[0] - x)  # noqa: E731
+        return OwnLossSteps(loss, ([1.0, -1.0],), 2, h=0.15, batches=[[0], [1]], law=Reshuffled)
+
+    small = region_epochs.epoch_bounds(pulled_to(0.0, 0.0), ct.RotatedBox([0.0, 0.0], [10.0, 10.0]))
+    large = region_epochs.epoch_bounds(pulled_to(*center), ct.RotatedBox(center, [1e3, 1e3]))
+    assert large.factor() == pytest.approx(small.factor(), rel=1e-9)
+    assert large.wide.radii[1] == pytest.approx(100 * small.wide.radii[1], rel=1e-9)
+    with pytest.raises(ct.NotCertified, match="further and further"):
+        region_epochs.epoch_bounds(pulled_to(0.0, 0.0), ct.RotatedBox([0.0, 0.0], [1e3, 1e3]))
+
+
 def test_drift_bounds_every_order():
     """No order of an epoch leads further from its start than s, or aside of the mean step by more than h|e|."""
     family, theta = problem("epochs", 3)

@@ -76,6 +76,20 @@ def test_equals_the_plain_loop(maps, parts, n, theta0, order):
 
 
 @given(
+    maps=st.lists(st.tuples(rationals, rationals), min_size=2, max_size=3),
+    n=st.integers(0, 3),
+    theta0=rationals,
+    order=st.sampled_from(ORDERS),
+)
+def test_functions_beside_pairs_are_the_same_maps(maps, n, theta0, order):
+    """A list of which one map is a function, each in turn: the pairs become functions of one number, too."""
+    expected = exact_law(maps, n, theta0, order=order)
+    for place, (a, b) in enumerate(maps):
+        mixed = [*maps[:place], lambda x, a=a, b=b: a * x + b, *maps[place + 1 :]]
+        assert exact_law(mixed, n, theta0, order=order) == expected
+
+
+@given(
     entries=st.lists(rationals, min_size=12, max_size=12),
     start=st.tuples(rationals, rationals),
     n=st.integers(0, 5),

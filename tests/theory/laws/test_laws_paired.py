@@ -71,6 +71,17 @@ def test_rounding_counts_mathematical_ties():
     assert sign_flip_test(d).pvalue == 1.0
 
 
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+@pytest.mark.parametrize("n", [3, 5, 6, 7])
+def test_ties_count_whatever_the_order_of_the_sum(n, alternative):
+    """Integers divided by n, which is no power of two, so that equal sums of them differ in floats: counted exactly."""
+    signs = np.array(list(itertools.product((1, -1), repeat=n)))
+    for d in itertools.islice(itertools.product((1, 2, 3, -4), repeat=n), 0, None, 1 if n < 6 else 4 ** (n - 5)):
+        sums, own = signs @ np.array(d), sum(d)
+        as_far = {"two-sided": np.abs(sums) >= abs(own), "greater": sums >= own, "less": sums <= own}[alternative]
+        assert sign_flip_test(d, alternative=alternative).pvalue == np.count_nonzero(as_far) / 2**n, d
+
+
 def test_iterates_pass_at_fixed_n_and_a_shift_is_detected():
     """200 seeds of Section 3.1; control: the same pair with the start remembered once more by one of the two.
 

@@ -69,3 +69,20 @@ def test_denominators_of_shifts_do_not_overflow_what_a_large_start_becomes(order
     monkeypatch.setattr(_words, "INT64", 0)
     assert found == [exact_law(maps, n, 2**30, order=order).counter() for n in (1, 2)]
     assert max(found[0]) == 2**30 + Fraction(1, 2**20 + 7)
+
+
+@pytest.mark.parametrize("order", [Forward(), Backward()])
+@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("bits", [31, 45, 62])
+def test_one_large_number_anywhere_does_not_overflow(order, place, bits, monkeypatch):
+    """One number of a start or of a map in two dimensions is large and all others small: the law of Python's integers.
+
+    The places: two of the start, four of a matrix, two of a shift, beside a second map of small numbers.
+    """
+    numbers = [1, -1, 1, 0, 1, 1, -1, 1]
+    numbers[place] = 2**bits - 1
+    x, y, a, b, c, d, e, f = numbers
+    maps = [([[a, b], [c, d]], [e, f]), ([[0, Fraction(1, 3)], [1, 0]], [Fraction(1, 7), 0])]
+    found = [merged_law(maps, n, [x, y], order=order).counter() for n in (1, 2, 3)]
+    monkeypatch.setattr(_words, "INT64", 0)
+    assert found == [exact_law(maps, n, [x, y], order=order).counter() for n in (1, 2, 3)]

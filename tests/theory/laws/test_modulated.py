@@ -13,6 +13,7 @@ import contraction as ct
 from contraction import laws
 from contraction.families import Cyclic, FiniteFamily, MarkovModulated, Reshuffled
 from contraction.laws import modulated
+from contraction.maps.affine import AffineMaps
 
 P = [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]]  # turns: it is not reversible
 TURN = np.array([[0.8, -0.6], [0.6, 0.8]])
@@ -105,3 +106,29 @@ def test_what_has_no_such_law_is_refused():
 
 def test_example():
     assert doctest.testmod(modulated).failed == 0
+
+
+class OfUnlikeWidths(FiniteFamily):
+    """A family that does not tell its dimension, and whose maps are given as they were written."""
+
+    def __init__(self, pairs, law):
+        super().__init__(pairs, law=law)
+        self.dim, self._pairs = None, pairs
+
+    def affine(self, draw):
+        A, b = (np.asarray(part, dtype=float) for part in self._pairs[int(draw)])
+        return AffineMaps(A, np.atleast_1d(b), ("scalar", "diagonal", "matrix")[A.ndim])
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_number_among_vectors_stands_for_all_coordinates(swapped):
+    """A map of one number beside one of two: the moments are those of the maps written out, in either order."""
+    pairs = [(0.5, 1.0), ([[0.0, 0.4], [-0.3, 0.2]], [1.0, 2.0])]
+    written_out = [(0.5 * np.eye(2), [1.0, 1.0]), pairs[1]]
+    step = -1 if swapped else 1
+    chain = MarkovModulated([[0.3, 0.7], [0.6, 0.4]])
+    found = laws.modulated_moments(OfUnlikeWidths(pairs[::step], chain))
+    known = laws.modulated_moments(FiniteFamily(written_out[::step], law=chain))
+    assert found.stationary_mean.shape == (2,)
+    np.testing.assert_allclose(found.stationary_mean, known.stationary_mean, atol=1e-14)
+    np.testing.assert_allclose(found.stationary_covariance, known.stationary_covariance, atol=1e-14)
