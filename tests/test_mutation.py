@@ -34,6 +34,7 @@ def unseen(x):
 def never(x):
     return x * 7
 '''
+TOY_FILE = "contraction/laws/toy.py"
 TESTS = """from contraction.laws import toy
 
 
@@ -45,6 +46,7 @@ def test_positive():
 def test_unseen():
     toy.unseen(1)
 """
+GIT = ["git", "-c", "user.name=toy", "-c", "user.email=toy@example.org"]
 EQUIVALENT = "contraction/laws/toy.py\tif x < 0:\tif x <= 0:\tat 0 both branches return 0\n"
 
 
@@ -226,10 +228,31 @@ def toy(tmp_path: Path) -> Path:
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    git = ["git", "-c", "user.name=toy", "-c", "user.email=toy@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "toy"]):
-        subprocess.run([*git, *words], cwd=root, check=True)
+        subprocess.run([*GIT, *words], cwd=root, check=True)
     return root
+
+
+def test_a_record_holds_until_what_it_ran_changes(toy: Path, tmp_path: Path):
+    """A file that no test imports may change; one that is run, a name beside it, or a test file may not."""
+    pytest.importorskip("coverage")
+    words = [sys.executable, "-m", "tests.mutation", "--root", str(toy), "--group", "laws", "--processes", "1"]
+    words += ["--limit-seconds", "0", "--cache", str(tmp_path / "cache")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+    def recorded(**changes: str) -> list[str]:
+        """Commit changes of files, and return which files of tests are recorded then."""
+        for name, text in changes.items():
+            (toy / name).write_text(text)
+        for words_of_git in (["add", "."], ["commit", "-qm", "toy"]):
+            subprocess.run([*GIT, *words_of_git], cwd=toy, check=True)
+        run = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
+        return [line.split()[1] for line in run.stdout.splitlines() if line.startswith("[")]
+
+    assert recorded(**{"nn_experiments/other.py": "X = 1\n"}) == ["tests/test_toy.py"]
+    assert recorded(**{"nn_experiments/other.py": "X = 2\n", "nn_experiments/another.py": "X = 3\n"}) == []
+    for name, text in {TOY_FILE: TOY, "contraction/laws/beside.py": "X = 1\n", "tests/test_toy.py": TESTS}.items():
+        assert recorded(**{name: f"{text}# more\n"}) == ["tests/test_toy.py"], name
 
 
 def test_a_whole_run(toy: Path, tmp_path: Path):

@@ -1,4 +1,8 @@
-"""Which test runs which lines of the code, collected once for every test file and cached outside the tree."""
+"""Which test runs which lines of the code, collected once for every test file and cached outside the tree.
+
+A record holds as long as the test file, what tests share, and every file of the code that was imported or run are the
+same. Programs that a test starts are not recorded, so that a change of what these alone run needs no new record.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +63,8 @@ class Recorder:
         self._coverage.stop()
         data = self._coverage.get_data()
         lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for path in data.measured_files():
+        ran = [path for path in sorted(data.measured_files()) if data.lines(path)]
+        for path in ran:
             file = str(Path(path).relative_to(self._folder))
             for line, tests in data.contexts_by_lineno(path).items():
                 for test in tests:
@@ -67,7 +72,8 @@ class Recorder:
         found = [[name, self._seconds[name], lines[name]] for name, good in self._passed.items() if good]
         others = [name for name, good in self._passed.items() if not good]
         with gzip.open(self._target.with_suffix(".part"), "wt", encoding="utf-8") as file:
-            json.dump({"tests": found, "not passed": others}, file)
+            code = digests(self._folder, [str(Path(path).relative_to(self._folder)) for path in ran])
+            json.dump({"tests": found, "not passed": others, "code": code}, file)
         self._target.with_suffix(".part").replace(self._target)
 
 
@@ -79,11 +85,23 @@ def code_of(root: Path, revision: str) -> str:
 
 
 def key_of(root: Path, revision: str, test_file: str) -> str:
-    """Return a name for what a test file runs: a hash of it, of the code, and of what tests share."""
-    parts = [git(root, "rev-parse", f"{revision}:{name}") for name in (*CODE, test_file)]
+    """Return a name for a test file: a hash of it and of what tests share."""
+    parts = [git(root, "rev-parse", f"{revision}:{test_file}")]
     shared = git(root, "ls-tree", "-r", revision, "tests").splitlines()
     parts += [line for line in shared if "/test_" not in line and "tests/mutation/" not in line]
     return hashlib.sha256("\n".join([*parts, test_file]).encode()).hexdigest()[:24]
+
+
+def digests(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """Return file -> a hash of its text and of the names beside it, empty for files that are not in the folder."""
+
+    def digest(path: Path) -> str:
+        if not path.exists():
+            return ""
+        beside = sorted(p.name for p in path.parent.iterdir() if p.name != "__pycache__")
+        return hashlib.sha256(path.read_bytes() + "\n".join(["", *beside]).encode()).hexdigest()[:24]
+
+    return {file: digest(folder / file) for file in files}
 
 
 def files_of_tests(root: Path, revision: str, below: Iterable[str] | None = None) -> list[str]:
@@ -121,6 +139,9 @@ def collect(
     cache.mkdir(parents=True, exist_ok=True)
     files = files_of_tests(root, revision) if files is None else list(files)
     places = {file: cache / f"{key_of(root, revision, file)}.json.gz" for file in files}
+    for place in places.values():
+        if place.exists() and (code := _read(place)["code"]) != digests(folders[0], code):
+            place.unlink()
     waiting = [file for file in files if not places[file].exists()]
     total, free, running = len(waiting), list(folders), {}
     while waiting or running:
@@ -137,17 +158,17 @@ def collect(
                 say(f"[{done}/{total}] {file} in {time.monotonic() - begun:.0f} s, pytest says {job.returncode}")
                 job.forget()
         time.sleep(0.05)
-    return [test for file in files for test in _read(places[file])]
+    return [
+        Test(name, seconds, {path: frozenset(lines) for path, lines in run.items()})
+        for file in files
+        for name, seconds, run in _read(places[file])["tests"]
+    ]
 
 
 def _record(folder: Path, file: str, place: Path) -> Job:
     return start(folder, [file], lambda begins: [Recorder(folder, place, begins)], lambda test: 1200.0)
 
 
-def _read(place: Path) -> list[Test]:
+def _read(place: Path) -> dict:
     with gzip.open(place, "rt", encoding="utf-8") as file:
-        found = json.load(file)
-    return [
-        Test(name, seconds, {path: frozenset(lines) for path, lines in run.items()})
-        for name, seconds, run in found["tests"]
-    ]
+        return json.load(file)

@@ -23,6 +23,8 @@ QUICKEST = 40
 FEW_FILES = 5
 #: Tests that read the text of the program, which no line that runs tells: edits outside of functions meet them, too.
 READERS = ("tests/test_documented_defaults.py",)
+#: Where functions are compiled and kept on disk. Edits elsewhere use what the true code has compiled.
+KERNELS = "nn_experiments/engine/kernels/"
 
 
 class Chosen:
@@ -151,7 +153,9 @@ class Outcome:
     seconds: float
 
 
-def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float) -> Job:
+def begin(
+    folder: Path, tests: Sequence[Test], known: dict[str, Test], patience: float, *, compile_anew: bool = False
+) -> Job:
     """Start tests in a copy.
 
     A test hangs if it takes ten times the seconds that it took on the true code, and ``patience`` more, of the
@@ -163,7 +167,13 @@ def begin(folder: Path, tests: Sequence[Test], known: dict[str, Test], patience:
     def seconds_for(name: str) -> float:
         return patience + 10 * (known[name].seconds if name in known else patience)
 
-    return start(folder, ["-x", *files], lambda begins: [Chosen(names, known, begins)], seconds_for)
+    return start(
+        folder,
+        ["-x", *files],
+        lambda begins: [Chosen(names, known, begins)],
+        seconds_for,
+        compile_anew=compile_anew,
+    )
 
 
 def outcome(job: Job, choice: Choice, seconds: float) -> Outcome:
@@ -196,7 +206,8 @@ class _Trial:
         self._job = self._next()
 
     def _next(self) -> Job:
-        return begin(self.folder, self._waiting.pop(0), self._known, self._patience)
+        anew = self.mutant.file.startswith(KERNELS)
+        return begin(self.folder, self._waiting.pop(0), self._known, self._patience, compile_anew=anew)
 
     def look(self) -> Outcome | None:
         """Return the outcome once it is known; the copy is as before then."""

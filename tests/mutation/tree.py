@@ -159,6 +159,8 @@ def start(
     plugins: Callable[[Callable[[str], None]], list[object]],
     seconds_for: Callable[[str], float],
     seconds_to_begin: float = 300.0,
+    *,
+    compile_anew: bool = False,
 ) -> Job:
     """Fork a process that runs pytest in a folder.
 
@@ -174,6 +176,8 @@ def start(
         Seconds of the processor that a test may take.
     seconds_to_begin : float, optional
         Those that it may take until the first test begins.
+    compile_anew : bool, optional
+        Whether compiled kernels are kept for this process alone, because it runs edited ones; others share them.
     """
     scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
     reads, writes = os.pipe()
@@ -190,7 +194,8 @@ def start(
             os.dup2(output.fileno(), 2)
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
         _end_after(seconds_to_begin)
-        code = _run(folder, scratch, arguments, plugins(lambda test: _begin(writes, test, seconds_for(test))))
+        kernels = (scratch if compile_anew else folder) / "numba-cache"
+        code = _run(folder, scratch, kernels, arguments, plugins(lambda test: _begin(writes, test, seconds_for(test))))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -210,7 +215,7 @@ def _begin(pipe: int, test: str, seconds: float) -> None:
     os.write(pipe, test.encode() + b"\n")
 
 
-def _run(folder: Path, scratch: Path, arguments: list[str], plugins: list[object]) -> int:
+def _run(folder: Path, scratch: Path, kernels: Path, arguments: list[str], plugins: list[object]) -> int:
     import pytest
 
     for name in [name for name in sys.modules if name.partition(".")[0] in PROJECT]:
@@ -224,7 +229,7 @@ def _run(folder: Path, scratch: Path, arguments: list[str], plugins: list[object
         "HYPOTHESIS_PROFILE": "ci",
         "TMPDIR": str(scratch),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
-        "NUMBA_CACHE_DIR": str(scratch / "numba"),
+        "NUMBA_CACHE_DIR": str(kernels),
     }
     for variable in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(variable, None)
