@@ -67,7 +67,11 @@ def _arguments() -> argparse.ArgumentParser:
     record.add_argument(
         "--tag", help="write EXPERIMENT--TAG.npz, for other settings than the catalogue's (default: EXPERIMENT.npz)"
     )
-    record.add_argument(
+    written = record.add_mutually_exclusive_group()
+    written.add_argument(
+        "--add", action="store_true", help="add to what the existing file has; values that both have stay as they are"
+    )
+    written.add_argument(
         "--replace", action="store_true", help="overwrite the existing file even if recorded data would be lost"
     )
 
@@ -279,11 +283,15 @@ def _merge(args: argparse.Namespace) -> int:
 
 def _record(args: argparse.Namespace) -> int:
     from nn_experiments.results.load import load
-    from nn_experiments.results.records import check_keeps, record_path
+    from nn_experiments.results.records import check_keeps, joined, load_record, record_path
 
     figure = catalogue.find(args.figure)
     path = record_path(figure.experiment, args.results, args.tag)
     curves = load(figure.experiment, out=args.out, run_id=args.run_id)
+    if args.add and path.exists():
+        curves, differing = joined(load_record(path), curves)
+        if differing:
+            print(f"{differing} values differ from those of {path}, which were kept")
     if not args.replace:
         check_keeps(path, curves)
     curves.save(path)

@@ -12,7 +12,7 @@ import numpy as np
 from nn_experiments.results.archives import read_archive
 from nn_experiments.results.curves import Curves
 
-__all__ = ["check_keeps", "load_record", "missing_after", "record_path", "records_of"]
+__all__ = ["check_keeps", "joined", "load_record", "missing_after", "record_path", "records_of"]
 
 #: The largest number of curves that a message names one by one.
 _NAMED = 3
@@ -117,7 +117,62 @@ def check_keeps(path: Path, new: Curves) -> None:
         If the file has results that ``new`` lacks (see `missing_after`), or cannot be read.
     """
     if path.exists() and (texts := missing_after(load_record(path), new)):
-        raise ValueError(f"{path} would lose {'; '.join(texts)}. Nothing was written; --replace writes all the same")
+        raise ValueError(
+            f"{path} would lose {'; '.join(texts)}. Nothing was written; --add adds the new results to those of the "
+            "file, and --replace writes all the same"
+        )
+
+
+def joined(there: Curves, new: Curves) -> tuple[Curves, int]:
+    """Return two results of the same settings in one: other seeds, orders, iterates or metrics of one experiment.
+
+    Where both have a value that of ``there`` is kept, as in `nn_experiments.results.merge`.
+
+    Parameters
+    ----------
+    there, new : Curves
+        A file of record and results of a run, in any split of seeds, orders and iterates.
+
+    Returns
+    -------
+    tuple of Curves and int
+        Everything that either has, and how many values of ``new`` differ in float32 from those that were kept.
+
+    Raises
+    ------
+    ValueError
+        If the settings (run IDs) differ, or both have distances to the last iterate, of runs that end at different
+        iterates.
+    """
+    old_id, new_id = (curves.experiment.get("identity") for curves in (there, new))
+    if old_id != new_id:
+        raise ValueError(f"results of other settings cannot be joined: their identities are {old_id} and {new_id}")
+    ends = [curves.experiment.get("to_last") for curves in (there, new)]
+    if None not in ends and ends[0] != ends[1]:
+        raise ValueError(
+            f"distances to the last iterate cannot be joined: it is {ends[0]} in one and {ends[1]} in the other"
+        )
+    seeds = tuple(sorted({*there.seeds, *new.seeds}))
+    orders = tuple(dict.fromkeys([*there.orders, *new.orders]))
+    iterates = np.union1d(there.iterates, new.iterates)
+    names = sorted({*there.metrics, *new.metrics})
+    shape = (len(seeds), len(orders), len(iterates))
+    metrics = {name: np.full(shape, np.nan) for name in names}
+    recorded = {name: np.zeros(shape, bool) for name in names}
+    differing = 0
+    for part in (there, new):
+        rows = np.searchsorted(seeds, part.seeds)
+        columns = np.array([orders.index(order) for order in part.orders], int)
+        cells = np.ix_(rows, columns, np.searchsorted(iterates, part.iterates))
+        for name, values in part.metrics.items():
+            mask, held, kept = part.recorded[name], recorded[name][cells], metrics[name][cells]
+            a, b = (side[mask & held].astype(np.float32) for side in (kept, values))
+            differing += int((~((a == b) | (np.isnan(a) & np.isnan(b)))).sum())
+            metrics[name][cells] = np.where(mask & ~held, values, kept)
+            recorded[name][cells] = mask | held
+    experiment = new.experiment if ends[0] is None else there.experiment
+    provenance = there.provenance + [one for one in new.provenance if one not in there.provenance]
+    return Curves(seeds, orders, iterates, metrics, recorded, experiment, provenance), differing
 
 
 def _held(curves: Curves, other: Curves) -> set[str]:

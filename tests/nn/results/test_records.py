@@ -9,7 +9,7 @@ import pytest
 
 from nn_experiments import load
 from nn_experiments.cli import main
-from nn_experiments.results.records import missing_after
+from nn_experiments.results.records import joined, missing_after
 from tests.nn.synthetic_results import write_synthetic
 
 ORDERS = ("forward", "backward", "polyak")
@@ -105,3 +105,71 @@ def test_distances_to_another_last_iterate_are_no_loss(tmp_path):
     without = dataclasses.replace(whole, recorded=whole.recorded | {name: np.zeros_like(whole.recorded[name])})
     assert missing_after(whole, without) == [f"metrics {name}"]
     assert missing_after(whole, dataclasses.replace(without, experiment=whole.experiment | {"to_last": 60})) == []
+
+
+def _equal(one, two):
+    assert (one.seeds, one.orders, one.metrics.keys()) == (two.seeds, two.orders, two.metrics.keys())
+    assert np.array_equal(one.iterates, two.iterates)
+    for name, values in one.metrics.items():
+        assert np.array_equal(one.recorded[name], two.recorded[name]), name
+        assert np.array_equal(values.astype("f4"), two[name].astype("f4"), equal_nan=True), name
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ({"seeds": (1,)}, {"seeds": (0,)}),
+        ({"seeds": (0,)}, {"seeds": (0, 1)}),
+        ({"orders": ORDERS[:1]}, {"orders": ORDERS[1:]}),
+        ({"every": 20, "seeds": (1,)}, {"seeds": (0, 1)}),
+        ({"diagnostics_every": 40, "seeds": (1,), "orders": ORDERS[:2]}, {}),
+    ],
+)
+def test_results_that_are_added_in_parts_are_those_of_the_whole(tmp_path, parts):
+    whole = load("fig4", out=_runs(tmp_path / "whole"))
+    results = tmp_path / "results"
+    for k, part in enumerate(parts):
+        assert _record(_runs(tmp_path / f"part{k}", **part), results, "--add") == 0
+    together = load(results / "regression-square.npz")
+    _equal(together, whole)
+    assert together.experiment["identity"] == whole.experiment["identity"]
+
+
+def test_values_that_both_have_are_kept_and_counted(tmp_path, capsys):
+    assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
+    path = tmp_path / "regression-square.npz"
+    there, new = load(path), load("fig4", out=tmp_path / "whole")
+    assert joined(there, new)[1] == 0  # the file is in float32
+    new["train_loss"][1, 0, 3:5] += 1
+    new["test_loss"][0, 2, 7] = np.nan
+    both, differing = joined(there, new)
+    assert differing == 3
+    _equal(both, there)
+    assert joined(new, there)[0]["train_loss"][1, 0, 3] == new["train_loss"][1, 0, 3]  # control: the first is kept
+    for seed in (0, 1):
+        write_synthetic(
+            tmp_path / "again", "fig4", steps=40, seeds=(seed,), orders=ORDERS, diverges_at={(1, "forward"): 9}
+        )
+    capsys.readouterr()
+    assert _record(tmp_path / "again", tmp_path, "--add") == 0
+    assert f"values differ from those of {path}, which were kept" in capsys.readouterr().out
+    _equal(load(path), there)
+
+
+def test_other_settings_and_other_ends_are_not_joined(tmp_path, capsys):
+    assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
+    before = (tmp_path / "regression-square.npz").read_bytes()
+    for name, changes, why in (
+        ("other", {"identity": "other"}, "results of other settings cannot be joined"),
+        (
+            "longer",
+            {"steps": 60},
+            "distances to the last iterate cannot be joined: it is 40 in one and 60 in the other",
+        ),
+    ):
+        capsys.readouterr()
+        assert _record(_runs(tmp_path / name, **changes), tmp_path, "--add") == 1
+        assert why in capsys.readouterr().err
+    assert (tmp_path / "regression-square.npz").read_bytes() == before
+    with pytest.raises(SystemExit):
+        _record(tmp_path / "whole", tmp_path, "--add", "--replace")
