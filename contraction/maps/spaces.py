@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 
 import numpy as np
@@ -117,8 +117,23 @@ class Euclidean(Space):
         return np.max(np.abs(a), axis=-1)
 
 
+class _ByContent(Space):
+    """Base of the spaces with arrays: two are equal if they have the same class and their fields the same numbers."""
+
+    def _key(self) -> list[NDArray]:
+        return [np.asarray(getattr(self, f.name)) for f in fields(self) if f.init]  # pyright: ignore[reportArgumentType]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(np.array_equal(a, b) for a, b in zip(self._key(), other._key(), strict=True))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(float(np.sum(np.abs(value))) for value in self._key())))
+
+
 @dataclass(frozen=True, eq=False)
-class WeightedEuclidean(Space):
+class WeightedEuclidean(_ByContent):
     """R^d with ||x||_P = sqrt(x^T P x), P symmetric positive definite.
 
     Raises
@@ -184,7 +199,7 @@ class SupNorm(Space):
 
 
 @dataclass(frozen=True, eq=False)
-class BoxNorm(Space):
+class BoxNorm(_ByContent):
     """R^d with the distance max_j |(R (x - y))_j|, whose unit ball is a parallelepiped; R is an invertible matrix."""
 
     R: NDArray
@@ -196,12 +211,6 @@ class BoxNorm(Space):
             raise ValueError(f"R must be a finite square matrix, got shape {R.shape}")
         R.flags.writeable = False
         object.__setattr__(self, "R", R)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BoxNorm) and np.array_equal(self.R, other.R)
-
-    def __hash__(self) -> int:
-        return hash((BoxNorm, self.R.tobytes()))
 
     @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
@@ -292,7 +301,7 @@ class Words(Space):
 
 
 @dataclass(frozen=True, eq=False)
-class GridFunctions(Space):
+class GridFunctions(_ByContent):
     """Functions on the points of a grid with the weighted sup distance max_t w(t) |f(t) - g(t)|.
 
     With w(t) = e^(-r (t - t0)) this is Bielecki's norm, in which Picard's map contracts on an interval of any length.

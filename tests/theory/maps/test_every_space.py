@@ -138,21 +138,26 @@ def test_the_directions_that_are_searched_reach_the_norm(name, d):
 
 
 def test_equal_spaces_are_equal():
-    """Those without arrays, and `BoxNorm`; the other spaces with an array are equal to themselves alone."""
-    P = np.array([[2.0, 0.5], [0.5, 1.0]])
-    weighted, grid = WeightedEuclidean(P), GridFunctions(np.array([0.0, 1.0]), 1.0)
+    """By class and numbers, not by identity; 0 and −0 are one number."""
+    P, diagonal, times = np.array([[2.0, 0.5], [0.5, 1.0]]), np.diag([2.0, 1.0]), np.array([0.0, 1.0])
+    signed = np.where(diagonal == 0, -0.0, diagonal)
     classes = [
         [Euclidean(), Euclidean()],
         [SupNorm(), SupNorm()],
         [L1Simplex(), L1Simplex()],
-        [weighted, weighted],
-        [WeightedEuclidean(P.copy())],
+        [WeightedEuclidean(P), WeightedEuclidean(P.copy()), WeightedEuclidean(P.tolist())],
+        [WeightedEuclidean(P.T[::-1, ::-1])],
+        [WeightedEuclidean(diagonal), WeightedEuclidean(signed)],
+        [WeightedEuclidean(np.eye(3))],
         [BoxNorm(P), BoxNorm(P.copy())],
         [BoxNorm(2 * P)],
+        [BoxNorm(diagonal), BoxNorm(signed)],
         [Words(2), Words(2)],
         [Words(3)],
-        [grid, grid],
-        [GridFunctions(np.array([0.0, 1.0]), 1.0)],
+        [GridFunctions(times, 1.0), GridFunctions(times.copy(), 1)],
+        [GridFunctions(times, 0.5)],
+        [GridFunctions(np.array([0.0, 2.0]), 1.0)],
+        [GridFunctions(np.array([0.0, 1.0, 2.0]), 1.0)],
     ]
     for i, row in enumerate(classes):
         for j, other in enumerate(classes):
