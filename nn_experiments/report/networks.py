@@ -47,5 +47,5 @@ def draw_networks(study: Study) -> Picture:
             axis.set_xlabel("n")
         handles, labels = axes.flat[0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=2)
-        fig.supylabel("distance of backward iterates / that of two independent runs", fontsize=9)
+        fig.supylabel("distance / that of two independent runs", fontsize=9)
     return fig

@@ -65,7 +65,7 @@ _REGRESSIONS = ("regression-square", "regression-cosine", "regression-cube")
 _SMOOTH = ({}, {"activation": "tanh"}, {"activation": "gelu"})
 SETTINGS = (
     *(Network(name, 1400, changes=changes) for name in _REGRESSIONS for changes in _SMOOTH),
-    *(Network("mlp-fashion", 2000, changes=changes) for changes in _SMOOTH),
+    *(Network("mlp-fashion", 2000, 12 if changes else 20, changes) for changes in _SMOOTH),
 )
 
 
