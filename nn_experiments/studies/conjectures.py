@@ -156,7 +156,7 @@ def _forward(bank: Bank, budget: int) -> dict[str, tuple[np.ndarray, int, int]]:
     suffix, snapshots = torch.zeros_like(average), torch.zeros_like(average)
     counts = [0, 0]
     for n in bank.forward(chains, range(budget + 1)):
-        now = chains.theta.double()
+        now = chains.theta.to(torch.float64, copy=True)
         average = BETA * average + (1 - BETA) * now if n else now
         if n > budget // 2:
             suffix, counts[0] = suffix + now, counts[0] + 1

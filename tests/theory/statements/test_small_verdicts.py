@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from contraction.statements import comparisons
@@ -62,6 +65,29 @@ def test_a_row_has_the_verdicts_that_speak_of_few_others():
 def test_the_verdict_on_upper_bounds_names_the_worst_pair(measured, claimed, named, holds):
     verdict = comparisons.at_most("s", (1,), measured, claimed)
     assert ((verdict.measured, verdict.claimed), verdict.holds) == (named, holds)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("seed", range(40))
+def test_a_verdict_on_many_pairs_is_that_of_its_worst_one(seed):
+    """By a loop over the pairs, each with its own rounding: whether it holds, and which pair and part it names."""
+    rng = np.random.default_rng(seed)
+    measured, claimed, rounding = rng.integers(1, 9, (3, 6)) / 4
+    if seed % 4 == 0:
+        claimed = claimed + 2  # so that they hold
+    if seed % 7 == 3:
+        measured[seed % 6] = np.nan
+    pairs = list(zip(measured, claimed, rounding, strict=True))
+    holds = all(m <= c + r for m, c, r in pairs)
+    over = [m / (c + r) if holds else math.inf if math.isnan(m) else m - c - r for m, c, r in pairs]
+    off = [math.inf if math.isnan(m) else abs(m - c) - r for m, c, r in pairs]
+    upper = Verdict.upper("s", (1,), measured, claimed, rounding=rounding, parts=list("abcdef"))
+    tight = Verdict.tight("s", (1,), measured, claimed, rounding=rounding)
+    assert (upper.holds, tight.holds) == (holds, max(off) <= 0)
+    k, j = int(np.argmax(over)), int(np.argmax(off))
+    assert upper.part == "abcdef"[k]
+    np.testing.assert_array_equal([upper.measured, upper.claimed], [measured[k], claimed[k]])
+    np.testing.assert_array_equal([tight.measured, tight.claimed], [measured[j], claimed[j]])
 
 
 def test_the_limit_law_that_names_no_start_is_refuted():

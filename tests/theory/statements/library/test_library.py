@@ -51,6 +51,15 @@ def test_each_bent_function_is_refused(oracle):
     assert oracle.detected(1)
 
 
+@pytest.mark.control
+def test_the_bent_exponents_are_off_by_one_part_in_ninety():
+    """What the control says of itself, "divided by n + 1", and no gross error, which any check would refuse."""
+    (oracle,) = find_oracles("lyapunov_exponents")
+    assert oracle.wrong == "divided by n + 1"
+    verdict = oracle.check(oracle.bent(oracle.load()), 1)
+    assert verdict.measured == pytest.approx(verdict.claimed * 90 / 91, rel=1e-9)
+
+
 def test_names_on_the_command_line(capsys):
     """A function alone, a name of a function and of a statement, and everything of the library."""
     assert command_line.main(["verify", "check_factor", "contraction.leaf_basis"]) == 0
