@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -15,11 +16,12 @@ import torch
 
 import contraction as ct
 import nn_experiments as nne
-from nn_experiments.diagnosis.coupled import grid, run_coupled
+from nn_experiments.diagnosis.coupled import grid, maps_applied, run_coupled
 from nn_experiments.diagnosis.derivative import Tangents, why_no_derivative
 from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT
 from nn_experiments.diagnosis.pairs import jump
 from nn_experiments.diagnosis.subject import Outputs, Replicate
+from tests.nn.diagnosis.subjects import Maps
 
 STEPS, LAG = 12, 6
 
@@ -185,3 +187,32 @@ def test_the_size_of_a_jump() -> None:
     assert jump(neuron(0.1, 1.5, 2.0, smooth=True), (), 1, first, second) == 0
     above = {"parameters": {"w": torch.tensor([0.02], dtype=torch.float64)}}
     assert jump(neuron(0.1, 1.5, 2.0, smooth=False), (), 1, second, above) == 0  # no kink between them
+
+
+@pytest.mark.parametrize("steps", [48, 96])
+def test_the_maps_of_a_replicate_are_counted(steps: int) -> None:
+    """Counted while they run: a second start, a tiny pair and a longer lag add as many as the estimate says.
+
+    What the estimate leaves out are the few maps of the jumps that are examined, the same for all of these.
+    """
+    left_out = set()
+    for lag, start, tiny in itertools.product((1, 7), (None, [2.0]), (False, True)):
+        applied = []
+        subject = Maps(lambda theta, draw: (applied.append(1), 0.9 * theta + draw)[1], _normal, [1.0], start)  # noqa: B023
+        run_coupled(
+            subject.replicate(0),
+            subject.outputs,
+            grid(steps),
+            lag,
+            eps=0.05,
+            kernel="step",
+            independent=True,
+            tiny=tiny,
+        )
+        left_out.add(len(applied) - maps_applied(steps, lag, start=start is not None, tiny=tiny))
+    assert len(left_out) == 1
+    assert left_out.pop() >= 0
+
+
+def _normal(rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal(1)

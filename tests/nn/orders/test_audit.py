@@ -97,6 +97,16 @@ WRONG: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("law", TRUE)
+def test_the_tests_of_a_law_share_its_level(law: str) -> None:
+    """Equally, and whichever law is the true one: a law is refuted by mistake with at most the stated chance."""
+    found = nne.audit_order(TRUE[law](0), level=0.01)
+    of_law = {name: [test.level for test in found.tests if test.law == name] for name in TRUE}
+    assert max(map(len, of_law.values())) > 1
+    for levels in of_law.values():
+        assert levels == pytest.approx([0.01 / len(levels)] * len(levels))
+
+
+@pytest.mark.parametrize("law", TRUE)
 def test_each_law_is_recognised_at_the_stated_rate(law: str) -> None:
     """Among SEEDS independent orders at most a binomial quantile is refuted: 1e-6 for all four tests together."""
     verdicts = [nne.audit_order(TRUE[law](seed), level=LEVEL).verdict for seed in range(SEEDS)]
