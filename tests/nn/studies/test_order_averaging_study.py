@@ -94,6 +94,18 @@ def test_every_curve_is_judged_at_its_own_best_rate() -> None:
     assert all(len(row) == len(header) for row in rows)
 
 
+@pytest.mark.parametrize("c", [2, 3, 4])
+def test_lambda_has_the_unit_that_its_name_says(c: int) -> None:
+    """As printed a multiple of h², with hc of (h/c)², and derived of half of that: for every c, not for 2 alone."""
+    units = {"3": 3.0, "3-h": 3.0, "3-hc": 3 / c**2, "3-derived": 3 / (2 * c**2)}
+    about = {"parts": [c], "rates": [0.1], "curves": [f"regularised-{unit}" for unit in units]}
+    arrays = {"ends": np.ones((1, 1, len(units), 5, 2, 4)), "eigenvalue": np.full((1, 1, 5, 2), 10.0)}
+    cases = stability(Study("order-averaging", arrays, about))
+    found = {case.curve.removeprefix("regularised-"): case.multiple for case in cases}
+    assert found == pytest.approx(units)
+    assert {case.c for case in cases} == {c}
+
+
 def test_stability_is_foretold_by_the_factor() -> None:
     cases = stability(study())
     assert len(cases) == 2 * 4 * 5
