@@ -94,6 +94,23 @@ def test_every_curve_is_judged_at_its_own_best_rate() -> None:
     assert all(len(row) == len(header) for row in rows)
 
 
+@pytest.mark.parametrize("better", ["forward", "small"])
+@pytest.mark.parametrize("ours", ["regularised-0.5", "regularised-1"])
+def test_the_best_of_ours_is_compared_with_the_better_baseline(better: str, ours: str) -> None:
+    """Whichever these are, at equal steps and at equal cost: named, with the losses of both, and judged by them."""
+    one = study()
+    one.arrays["ends"][:, :, CURVES.index(better)] -= 0.4
+    one.arrays["ends"][:, :, CURVES.index(ours)] -= 0.3
+    rows = [row for row in order_averaging_study_findings(one) if "every rate tuned" in row.topic]
+    assert len(rows) == 2
+    for row in rows:
+        assert row.measured.endswith(f"The best λ of those printed is {ours}, the better baseline {better}.")
+        (comparison,) = row.comparisons
+        assert f"{better} at " in comparison.what
+        assert f"{ours} at " in comparison.what
+        assert row.verdict == "disagrees"
+
+
 @pytest.mark.parametrize("c", [2, 3, 4])
 def test_lambda_has_the_unit_that_its_name_says(c: int) -> None:
     """As printed a multiple of h², with hc of (h/c)², and derived of half of that: for every c, not for 2 alone."""
