@@ -24,6 +24,7 @@ from nn_experiments.runs.network import run as run
 from nn_experiments.training.averages import EMA as EMA, SWA as SWA, Polyak as Polyak, SuffixMean as SuffixMean
 from nn_experiments.training.batches import ArrayBatches as ArrayBatches, Batch as Batch
 from nn_experiments.training.calls import Broadcasts as Broadcasts, CallFailed as CallFailed
+from nn_experiments.training.dataset_batches import DatasetBatches as DatasetBatches
 from nn_experiments.training.dropout import FrozenDropout as FrozenDropout
 from nn_experiments.training.from_loop import RecordedBatches as RecordedBatches, from_loop as from_loop
 from nn_experiments.training.from_torch import from_torch as from_torch
@@ -36,3 +37,4 @@ from nn_experiments.training.step import (
     TrainingStep as TrainingStep,
     initial_state as initial_state,
 )
+from nn_experiments.training.transforms import clip_norm as clip_norm

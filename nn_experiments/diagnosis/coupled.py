@@ -16,9 +16,10 @@ from nn_experiments.diagnosis.pairs import Pair, difference, jump, norm
 from nn_experiments.diagnosis.subject import Replicate, Shifted
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel
-from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.metrics import parameter_distance
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import numbers_in
 
 __all__ = ["BOUND", "POINTS", "Coupled", "batches_used", "grid", "maps_applied", "run_coupled"]
 
@@ -249,4 +250,4 @@ def _apart(first: torch.Tensor, second: torch.Tensor) -> float:
 def kept_numbers(batches: Batches, used: int) -> int:
     """Return how many numbers batches hold in memory after they have been drawn once; 0 if they keep none."""
     inner = cast(Shifted, batches).inner if isinstance(batches, Shifted) else batches
-    return used * inner(1).inputs.numel() if isinstance(inner, ArrayBatches) else 0
+    return used * numbers_in(inner(1).inputs) if isinstance(inner, SampledBatches) else 0

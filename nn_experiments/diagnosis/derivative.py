@@ -21,6 +21,7 @@ from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.rng import generator
 from nn_experiments.training.scalar_loss import scalar
 from nn_experiments.training.step import State, Step, TrainingStep
+from nn_experiments.training.trees import stack_trees
 
 __all__ = ["BURN", "Tangents", "exponents", "why_no_derivative"]
 
@@ -138,8 +139,8 @@ class Tangents:
     def advance(self, i: int, t: int) -> torch.Tensor:
         """Apply map i at position t; return (R,) logarithms of how far the tangents have grown."""
         batches = [one(i) for one in self.batches]
-        self.inputs = torch.stack([batch[0] for batch in batches])
-        self.targets = torch.stack([batch[1] for batch in batches])
+        self.inputs = stack_trees([batch[0] for batch in batches])
+        self.targets = stack_trees([batch[1] for batch in batches])
         slopes, turned, buffers = self._slopes()
         optimizer = self.step.optimizer
         fixed = {name: v for name, v in self.state.get("optimizer", {}).items() if not v.is_floating_point()}

@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from contraction.arguments import check_integer, check_seed
 from nn_experiments.diagnosis import coupled
@@ -29,6 +30,8 @@ from nn_experiments.training.from_torch import from_torch
 from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, check_state, initial_state
+from nn_experiments.training.transforms import GradientTransform
+from nn_experiments.training.trees import leaves, tensors_of
 
 __all__ = ["diagnose", "diagnose_subject"]
 
@@ -42,7 +45,8 @@ Report = Callable[[str], object]
 class FromTorchOptions(TypedDict, total=False):
     """Options of `from_torch` that `diagnose` passes on."""
 
-    schedule: Schedule | None
+    schedule: Schedule | Callable[[int], float] | None
+    transform: GradientTransform | None
     randomness: str
     form: str
     check: bool
@@ -107,7 +111,7 @@ def diagnose(
     progress
         Whether to say on standard error how far it is (default: yes).
     **options
-        Further options of `from_torch`: ``schedule``, ``randomness``, ``form``, ``check``.
+        Further options of `from_torch`: ``schedule``, ``transform``, ``randomness``, ``form``, ``check``.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def diagnose(
     check_seed(seed)
     batches = check_batches(batches)
     step, state = from_torch(model, loss, optimizer, seed=seed, **options)
-    constant = check_schedule(getattr(step, "optimizer", None))
+    constant = check_schedule(step.schedule)
     independent = not hasattr(batches, "sampler") or batches.sampler.sampling == "iid"  # type: ignore[attr-defined]
     used = coupled.batches_used(steps, lag, independent=independent)
     law = law_of(batches, used, sampling=sampling, constant=constant)
@@ -356,12 +360,16 @@ def _other_start(model: nn.Module, state: State, start: nn.Module | State | None
 
 
 def _first_inputs(batches: Batches) -> object:
-    """Return the inputs of the first batches, joined if they are tensors."""
+    """Return the inputs of the first batches, joined if they are tensors, or tuples and dictionaries of tensors."""
     first = batches(1)[0]
-    if not isinstance(first, torch.Tensor) or not first.ndim:
+    parts = list(tensors_of(first).values())
+    rows = {len(part) if part.ndim else -1 for part in parts}
+    if len(rows) != 1 or -1 in rows or len(parts) < len(list(leaves(first))):
         return first
-    count = max(1, min(INPUTS // max(len(first), 1), INPUTS))
-    return torch.cat([batches(i)[0] for i in range(1, count + 1)])
+    count = max(1, min(INPUTS // max(len(parts[0]), 1), INPUTS))
+    several = [batches(i)[0] for i in range(1, count + 1)]
+    shapes = {tuple(value.shape[1:] for value in tensors_of(one).values()) for one in several}
+    return first if len(shapes) > 1 else tree_map(lambda *some: torch.cat(some), *several)
 
 
 def _check_draws(subject: Subject, independent: bool) -> None:
@@ -375,5 +383,5 @@ def _check_draws(subject: Subject, independent: bool) -> None:
 
 
 def _equal(one: BatchLike, two: BatchLike) -> bool:
-    pairs = list(zip(one[:2], two[:2], strict=True))
-    return all(torch.equal(a, b) for a, b in pairs if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor))
+    first, second = tensors_of(one[:2]), tensors_of(two[:2])
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())

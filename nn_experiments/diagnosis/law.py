@@ -19,7 +19,7 @@ import torch
 
 from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.batches import Batches
-from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.trees import leaves
 
@@ -60,7 +60,7 @@ class Law:
         return batches + ("" if self.constant else ", learning rate by position in the run")
 
 
-def check_schedule(optimizer: object) -> bool:
+def check_schedule(schedule: Schedule) -> bool:
     """Return whether the learning rate is constant.
 
     Raises
@@ -68,11 +68,11 @@ def check_schedule(optimizer: object) -> bool:
     NotDiagnosable
         If it is a function of the index of the batch.
     """
-    if not isinstance(optimizer, Optimizer) or optimizer.schedule.constant:
+    if schedule.constant:
         return True
-    if optimizer.schedule.index == "batch":
+    if schedule.index == "batch":
         raise NotDiagnosable(
-            f"the schedule {optimizer.schedule.kind!r} gives each batch the learning rate of its index: T_1, T_2, … "
+            f"the schedule {schedule.kind!r} gives each batch the learning rate of its index: T_1, T_2, … "
             "then have different laws, and forward runs do not determine the law of backward increments (row 77). Use "
             "index='position', or a constant learning rate"
         )

@@ -83,8 +83,9 @@ class Finding(Value):
     settles
         The first n of the grid from which on the median is at most eps, and the same for the upper and the lower end of
         its interval: (n, earliest, latest); inf where there is none.
-    quarter
-        The upper quartile over replicates in units: what has to fall to eps.
+    to_go
+        The upper quartile over replicates of the logarithm of the factor by which the distance still has to fall, to
+        eps units and to half of what it was at n = 0; 0 where it has.
     trend
         The mean change of the logarithm of the distance per step from N/2 to N, with its 95 % interval, over the
         replicates whose distance counts as more than eps (over all, if these are fewer than two).
@@ -95,7 +96,7 @@ class Finding(Value):
     lower: float
     upper: float
     settles: Interval
-    quarter: float
+    to_go: float
     trend: Interval
 
     @property
@@ -128,8 +129,8 @@ class Judgement(Value):
     jumps
         How many maps were examined, in how many a jump was found, and the largest in units of the pair's distance.
     predicted
-        (n, earliest, latest) at which three quarters of the draws will be at most eps, if they go on falling as from
-        N/2 to N; or None.
+        (n, earliest, latest) at which three quarters of the draws will count as at most eps, if they go on falling as
+        from N/2 to N; or None.
     """
 
     verdict: str
@@ -162,13 +163,14 @@ def tests_of(measured: Measured, space: str, column: int) -> Finding:
     with np.errstate(divide="ignore", invalid="ignore"):
         smallest = np.finfo(float).tiny
         change = np.log(np.maximum(distance[:, -1], smallest)) - np.log(np.maximum(distance[:, half], smallest))
+        still = np.log(np.maximum(ratio[:, -1] / measured.eps, distance[:, -1] / (SHRUNK * distance[:, 0])))
     return Finding(
         (float(middle[-1]), float(low[-1]), float(high[-1])),
         above,
         lower,
         upper,
         (from_where(middle), from_where(low), from_where(high)),
-        float(np.quantile(np.nan_to_num(ratio[:, -1], nan=np.inf), 1 - SHARE, method="higher")),
+        max(0.0, float(np.quantile(np.where(np.isnan(still), np.inf, still), 1 - SHARE, method="higher"))),
         mean_interval(
             change[counted if above > 1 else slice(None)] / (measured.steps - measured.steps // 2), CONFIDENCE
         ),
@@ -245,7 +247,7 @@ def _too_early(measured: Measured, apart: list[Finding], predicted: Interval) ->
     far = max(apart, key=lambda one: one.above)
     return (
         f"not settled by {measured.steps:,} steps ({far.above} of {measured.replicates} draws are above eps), and the "
-        f"distance falls: at this rate three quarters are at most eps by n = {_count(predicted[0])} "
+        f"distance falls: at this rate three quarters count as at most eps by n = {_count(predicted[0])} "
         f"({_count(predicted[1])} to {_count(predicted[2])})"
     )
 
@@ -265,14 +267,14 @@ def _held_apart(
 
 
 def _predicted(measured: Measured, apart: list[Finding]) -> Interval | None:
-    """Return the n at which three quarters of the draws will be at most eps, if all go on falling; None otherwise."""
+    """Return the n at which three quarters of the draws will count as at most eps, if all go on falling, or None."""
     predictions: list[Interval] = []
     for one in apart:
         slope, steepest, flattest = one.trend
-        if not flattest < 0 or not math.isfinite(one.quarter):
+        if not flattest < 0 or not math.isfinite(one.to_go):
             return None
-        to_go, steps = math.log(max(one.quarter / measured.eps, 1.0)), measured.steps
-        predictions.append((steps - to_go / slope, steps - to_go / steepest, steps - to_go / flattest))
+        steps = measured.steps
+        predictions.append((steps - one.to_go / slope, steps - one.to_go / steepest, steps - one.to_go / flattest))
     return max(predictions, key=lambda one: one[2]) if predictions else None
 
 

@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from nn_experiments.diagnosis.law import Law
 from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.inputs import arguments
 from nn_experiments.training.step import State, Step
 from nn_experiments.training.trees import leaves
 
@@ -85,7 +86,8 @@ class Outputs:
             If the module returns no floating point tensor.
         """
         with torch.no_grad():
-            outputs = functional_call(self.model, (state["parameters"], state.get("buffers", {})), (self.inputs,))
+            held = (state["parameters"], state.get("buffers", {}))
+            outputs = functional_call(self.model, held, *arguments(self.model, self.inputs))
         tensors = [
             value for _, value in leaves(outputs) if isinstance(value, torch.Tensor) and value.is_floating_point()
         ]

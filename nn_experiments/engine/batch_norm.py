@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from nn_experiments.training.batches import Batches
+from nn_experiments.training.inputs import arguments
 from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["StatisticsRefresh"]
@@ -65,9 +67,6 @@ class StatisticsRefresh:
         with torch.no_grad():
             for i in range(1, self.count + 1):
                 batch = self.batches(i)
-                if self.random is None:
-                    functional_call(self.model, (state["parameters"], fresh), (batch[0],))
-                else:
-                    with self.random(batch):
-                        functional_call(self.model, (state["parameters"], fresh), (batch[0],))
+                with contextlib.nullcontext() if self.random is None else self.random(batch):
+                    functional_call(self.model, (state["parameters"], fresh), *arguments(self.model, batch[0]))
         return {**state, "buffers": fresh}

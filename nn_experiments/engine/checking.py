@@ -8,7 +8,7 @@ from contraction.maps.orders import CustomOrder
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
-from nn_experiments.training.batches import ArrayBatches, Batch, Batches
+from nn_experiments.training.batches import Batch, Batches, SampledBatches
 from nn_experiments.training.rounding import as_double
 from nn_experiments.training.self_check import Reference, SelfCheck
 from nn_experiments.training.step import State, Step
@@ -16,17 +16,25 @@ from nn_experiments.training.step import State, Step
 __all__ = ["check_step", "checked_kernel", "describe", "why_not_ensemble"]
 
 
-class _Doubled(ArrayBatches):
+class _Doubled(SampledBatches):
     """The batches of another source, in float64."""
 
     def __init__(self, inner: Batches) -> None:
         self.inner = inner
-        if isinstance(inner, ArrayBatches):
-            self.sampler = inner.sampler
+        if isinstance(inner, SampledBatches):
+            super().__init__(inner.sampler)
 
     def __call__(self, i: int) -> Batch:
         """Return B_i in float64."""
+        return self.draw(i)
+
+    def draw(self, i: int) -> Batch:
+        """Return B_i in float64, which is not cached."""
         return cast(Batch, as_double(self.inner(i)))
+
+    def describe(self) -> dict[str, object]:
+        """Return what the batches depend on."""
+        return {"in float64": self.inner}
 
 
 def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:

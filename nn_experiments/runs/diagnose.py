@@ -107,7 +107,7 @@ def diagnose_experiment(
     """
     check_integer("steps", steps, 50)
     check_seed(seed)
-    constant = check_schedule(experiment.optimizer)
+    constant = check_schedule(experiment.optimizer.schedule)
     independent = experiment.sampling == "iid"
     first = prepare(experiment, seed, data_dir=data_dir, official=official, device=device)
     law = law_of(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
+import logging
+import random
 import sys
 import sysconfig
 import types
@@ -118,6 +121,9 @@ class Fingerprint:
     def _path(self, obj: Path, path: str) -> None:
         self._put("path", str(obj))
 
+    def _logger(self, obj: logging.Logger, path: str) -> None:
+        self._put("logger", obj.name)
+
     def _module(self, obj: types.ModuleType, path: str) -> None:
         self._put("module", obj.__name__)
 
@@ -197,7 +203,14 @@ class Fingerprint:
 
 
 #: Objects whose attributes do not identify them, because they have a position that changes with every use.
-_ONE_WAY = (torch.utils.data.DataLoader, types.GeneratorType, np.random.Generator, np.random.RandomState)
+_ONE_WAY = (
+    io.IOBase,
+    random.Random,
+    torch.utils.data.DataLoader,
+    types.GeneratorType,
+    np.random.Generator,
+    np.random.RandomState,
+)
 _OF_CLASSES = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
 
 
@@ -209,6 +222,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Fingerprint, Any, str], N
     ((list, tuple, deque), Fingerprint._sequence),
     ((set, frozenset), Fingerprint._set),
     (Path, Fingerprint._path),
+    (logging.Logger, Fingerprint._logger),
     (types.ModuleType, Fingerprint._module),
     (functools.partial, Fingerprint._partial),
     (types.MethodType, Fingerprint._method),

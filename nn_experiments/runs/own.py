@@ -28,9 +28,10 @@ from nn_experiments.results.blocks import Behaviour, Settings
 from nn_experiments.runs.fingerprint import fingerprint
 from nn_experiments.runs.job import one_thread
 from nn_experiments.training.batches import Batches
+from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.metrics import Measurement
 from nn_experiments.training.optimizers import Optimizer
-from nn_experiments.training.step import State, Step
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["Network", "NetworkProblem", "NetworkSetup", "StateOfSeed"]
 
@@ -110,9 +111,24 @@ class Network:
             decides[name] = fingerprint(part, name, unknown=unknown.append, outlined=_modules(self.step))
             if name == "state" and callable(part):
                 decides["state of seed 0"] = fingerprint(part(0), name)
+        kind = torch.device(_device(_of_seed(self.state, 0))).type
+        if kind != "cpu" and _seeds_torch(self.step):  # whose generators draw other numbers on another kind of device
+            decides["device"] = kind
         if "batches" not in described and not hasattr(self.batches, "describe"):
             decides["first batches"] = [fingerprint(self.batches(i), "a batch") for i in (1, 2)]
         return decides, unknown
+
+
+def _device(state: State) -> str:
+    """Return the name of the device that a state is on."""
+    return str(next(iter(state["parameters"].values())).device)
+
+
+def _seeds_torch(step: Step) -> bool:
+    """Whether a step draws from torch's generators, which it seeds by the index of the batch."""
+    if isinstance(step, TrainingStep):
+        return step.gradients.seeded
+    return isinstance(step, OwnLoopStep) and step.loop.frozen
 
 
 def _modules(step: Step) -> list[torch.nn.Module]:
@@ -163,8 +179,7 @@ class NetworkProblem:
     ) -> None:
         self.network, self.name, self.seed, self.notes = network, name, seed, dict(notes)
         self.described = dict(described)
-        first = _of_seed(network.state, seed)["parameters"]
-        self.device = str(next(iter(first.values())).device)
+        self.device = _device(_of_seed(network.state, seed))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the problem as its key, since workers receive the network once."""

@@ -1,11 +1,12 @@
-"""Batches of tensors in memory, each a pure function of its index."""
+"""Batches, each a pure function of its index: their form, and those of tensors in memory."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from contraction.arguments import check_choice
 from nn_experiments.datasets import Dataset
 from nn_experiments.training.choices import SCALINGS
 from nn_experiments.training.sampling import Sampler
+from nn_experiments.training.trees import numbers_in, rows_of, stack_trees, tensors_of
 
-__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "check_batches"]
+__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "SampledBatches", "check_batches"]
 
 
 #: What a source of batches may return: inputs, targets and, in a `Batch`, the index. Any: a user's module and loss may
@@ -29,9 +31,10 @@ class Batch(NamedTuple):
     Attributes
     ----------
     inputs
-        (B, …) floating point.
+        (B, …) floating point, or whatever else the module takes: a tuple or dictionary of tensors is spread over the
+        arguments of a forward pass that has several.
     targets
-        (B,) int64 labels or (B, k) floating point.
+        (B,) int64 labels or (B, k) floating point, or whatever else the loss takes.
     index
         The i of B_i. Frozen randomness (dropout) and schedules with ``index="batch"`` depend on it.
     """
@@ -61,7 +64,13 @@ def check_batches(batches: object) -> Batches:
         raise TypeError(
             "a DataLoader cannot be used: its batches depend on torch's generator and on how often it was asked, "
             "but iterate n needs B_1 … B_n again and again, the same each time. Pass a function i -> batch, for "
-            "example nn_experiments.ArrayBatches(inputs, targets, batch_size=8, seed=0)"
+            "example nn_experiments.ArrayBatches(inputs, targets, batch_size=8, seed=0), or of the loader's data set "
+            "nn_experiments.DatasetBatches(dataset, batch_size=8, seed=0)"
+        )
+    if isinstance(batches, torch.utils.data.Dataset) and not callable(batches):
+        raise TypeError(
+            f"batches must be a function i -> B_i (i = 1, 2, …), got a data set ({type(batches).__name__}): pass "
+            "nn_experiments.DatasetBatches(dataset, batch_size=8, seed=0)"
         )
     if not callable(batches):
         raise TypeError(f"batches must be a function i -> B_i (i = 1, 2, …), got {type(batches).__name__}")
@@ -112,7 +121,7 @@ class Inputs:
 
 
 class _Rows(NamedTuple):
-    """Rows of two tensors."""
+    """Rows of inputs and targets: tensors, or tuples and dictionaries of tensors."""
 
     inputs: torch.Tensor
     targets: torch.Tensor
@@ -120,7 +129,7 @@ class _Rows(NamedTuple):
     def __call__(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs and targets of these rows."""
         chosen = torch.tensor(rows)
-        return self.inputs[chosen], self.targets[chosen]
+        return rows_of(self.inputs, chosen), rows_of(self.targets, chosen)
 
 
 class _TrainingRows(NamedTuple):
@@ -133,65 +142,46 @@ class _TrainingRows(NamedTuple):
         return self.inputs("train", rows)
 
 
-class ArrayBatches:
-    """Batches of rows of tensors in memory, chosen by a `Sampler`.
+class SampledBatches(ABC):
+    """Batches whose examples are chosen by a `Sampler`.
 
-    Parameters
+    Attributes
     ----------
-    inputs, targets
-        (N, …) and (N, …) tensors or arrays. They are copied, so later changes to them do not change a batch.
-    batch_size, sampling, seed
-        See `Sampler`.
+    sampler
+        The rule by which B_i is a function of the seed and i.
     """
 
-    def __init__(
-        self,
-        inputs: torch.Tensor | np.ndarray,
-        targets: torch.Tensor | np.ndarray,
-        *,
-        batch_size: int,
-        seed: int,
-        sampling: str = "iid",
-    ) -> None:
-        if len(inputs) != len(targets):
-            raise ValueError(f"{len(inputs)} inputs but {len(targets)} targets")
-        self.sampler = Sampler(sampling, batch_size, len(inputs), seed)
-        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = _Rows(
-            *(torch.as_tensor(part).detach().clone() for part in (inputs, targets))
-        )
+    sampler: Sampler
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler = sampler
         self._cache: dict[int, Batch] = {}
 
-    @classmethod
-    def from_inputs(cls, inputs: Inputs, sampler: Sampler) -> ArrayBatches:
-        """Return batches of a data set's training part."""
-        self = cls.__new__(cls)
-        self.sampler = sampler
-        self._rows = _TrainingRows(inputs)
-        self._cache = {}
-        return self
+    @abstractmethod
+    def draw(self, i: int) -> Batch:
+        """Return B_i, which is not cached."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """Return everything but the seed that the batches depend on."""
 
     def __getstate__(self) -> dict[str, object]:
         """Return what is pickled: the data, without the cached batches."""
         return {**self.__dict__, "_cache": {}}
 
-    def with_seed(self, seed: int) -> ArrayBatches:
+    def with_seed(self, seed: int) -> Self:
         """Return batches of the same data that are drawn with another seed."""
         other = copy.copy(self)
         other.sampler = dataclasses.replace(self.sampler, seed=seed)
         other._cache = {}
         return other
 
-    def describe(self) -> dict[str, object]:
-        """Return everything but the seed that the batches depend on: the sampling and the data."""
-        return {"sampler": self.sampler.describe(), "data": self._rows}
-
     def __call__(self, i: int) -> Batch:
         """Return B_i; batches of up to 2^28 numbers (1 GiB in float32) are cached."""
         batch = self._cache.get(i)
         if batch is None:
-            inputs, targets = self._rows(self.sampler(i))
-            batch = Batch(inputs, targets, i)
-            if (len(self._cache) + 1) * inputs.numel() > 2**28:
+            batch = self.draw(i)
+            if (len(self._cache) + 1) * numbers_in(batch.inputs) > 2**28:
                 self._cache.clear()
             self._cache[i] = batch
         return batch
@@ -199,4 +189,66 @@ class ArrayBatches:
     def stack(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the inputs (K, B, …) and targets (K, B, …) of several batches."""
         several = [self(i) for i in indices]
-        return torch.stack([b.inputs for b in several]), torch.stack([b.targets for b in several])
+        return stack_trees([b.inputs for b in several]), stack_trees([b.targets for b in several])
+
+
+class ArrayBatches(SampledBatches):
+    """Batches of rows of tensors in memory, chosen by a `Sampler`.
+
+    Parameters
+    ----------
+    inputs, targets
+        (N, …) and (N, …) tensors or arrays, or tuples and dictionaries of them, for modules that take several inputs.
+        They are copied, so later changes to them do not change a batch.
+    batch_size, sampling, seed
+        See `Sampler`.
+
+    Raises
+    ------
+    ValueError
+        If the tensors differ in length.
+    """
+
+    def __init__(
+        self,
+        inputs: torch.Tensor | np.ndarray | tuple[object, ...] | dict[str, object],
+        targets: torch.Tensor | np.ndarray | tuple[object, ...] | dict[str, object],
+        *,
+        batch_size: int,
+        seed: int,
+        sampling: str = "iid",
+    ) -> None:
+        data = _Rows(_copied(inputs), _copied(targets))
+        lengths = {len(part) for part in tensors_of(data.inputs).values()}
+        others = {len(part) for part in tensors_of(data.targets).values()}
+        if len(lengths | others) != 1:
+            counts = (" or ".join(map(str, sorted(some))) or "no" for some in (lengths, others))
+            raise ValueError("{} inputs but {} targets".format(*counts))
+        super().__init__(Sampler(sampling, batch_size, *lengths, seed))
+        self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = data
+
+    @classmethod
+    def from_inputs(cls, inputs: Inputs, sampler: Sampler) -> ArrayBatches:
+        """Return batches of a data set's training part."""
+        self = cls.__new__(cls)
+        SampledBatches.__init__(self, sampler)
+        self._rows = _TrainingRows(inputs)
+        return self
+
+    def describe(self) -> dict[str, object]:
+        """Return everything but the seed that the batches depend on: the sampling and the data."""
+        return {"sampler": self.sampler.describe(), "data": self._rows}
+
+    def draw(self, i: int) -> Batch:
+        """Return B_i, which is not cached."""
+        inputs, targets = self._rows(self.sampler(i))
+        return Batch(inputs, targets, i)
+
+
+def _copied(data: object) -> torch.Tensor:
+    """Return a tensor with a copy of an array, or a tuple or dictionary of such tensors."""
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}  # type: ignore[return-value]
+    if type(data) is tuple and all(isinstance(part, torch.Tensor | np.ndarray | tuple | dict) for part in data):
+        return tuple(_copied(value) for value in data)  # type: ignore[return-value]
+    return torch.as_tensor(data).detach().clone()

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from contraction.maps.errors import TrainingInReverseError
+from nn_experiments.training.inputs import arguments
 from nn_experiments.training.scalar_loss import Criterion, scalar
 from nn_experiments.training.trees import leaves
 
-__all__ = ["Broadcasts", "CallFailed", "kind_of", "loss_of", "metric_failed", "no_broadcast"]
+__all__ = ["Broadcasts", "CallFailed", "kind_of", "loss_of", "metric_failed", "no_broadcast", "transform_failed"]
 
 #: How the warning begins that losses of torch give where outputs and targets have different shapes.
 _BROADCAST = "Using a target size"
@@ -70,8 +71,9 @@ def loss_of(
     TypeError
         If the loss is not a scalar tensor, or the model takes another number of arguments.
     """
+    positional, named = ((inputs,), {}) if isinstance(inputs, torch.Tensor) else arguments(model, inputs)
     try:
-        outputs = model(inputs)
+        outputs = model(*positional, **named)
     except Exception as error:  # whatever the user's code raises
         if _passes(error) or (isinstance(error, TypeError) and "required positional argument" in str(error)):
             raise
@@ -85,6 +87,16 @@ def loss_of(
         given = f"outputs {kind_of(outputs)} and targets {kind_of(targets)}{_of_batch(index)}"
         raise CallFailed(_text("the loss", given, error, _on_targets(outputs, targets, error))) from error
     return scalar(value)
+
+
+def transform_failed(error: Exception) -> Exception:
+    """Return the error to raise in place of one that a transform of gradients raises."""
+    if _passes(error):
+        return error
+    return CallFailed(
+        f"the transform fails: {_first_line(error)}. It is a function of the gradients, a dictionary "
+        "{name: gradient}, that returns such a dictionary"
+    )
 
 
 def metric_failed(name: str, error: Exception) -> Exception:
@@ -154,6 +166,8 @@ def _dtype(value: torch.Tensor) -> str:
 def _on_inputs(model: nn.Module, inputs: object, message: str) -> str:
     """Return what to change if a model fails, or an empty text where nothing is seen."""
     first = next(model.parameters(), None)
+    if type(inputs) in (tuple, list, dict):
+        return _on_several(model, inputs)
     if not isinstance(inputs, torch.Tensor) or first is None:
         return ""
     if inputs.device != first.device:
@@ -166,6 +180,19 @@ def _on_inputs(model: nn.Module, inputs: object, message: str) -> str:
     if inputs.dtype != first.dtype and "shape" not in message and "index" not in message:
         return f"Layers on {_dtype(first)} parameters take inputs of that type: x.to(torch.{_dtype(first)})"
     return "The first axis of a batch counts its examples; the others must be what the model's first layer takes"
+
+
+def _on_several(model: nn.Module, inputs: object) -> str:
+    """Return what to change if a model fails that was given a tuple, list or dictionary as one argument."""
+    positional, named = arguments(model, inputs)
+    if named or len(positional) != 1:
+        return ""
+    kind = type(inputs).__name__
+    stars = "**" if isinstance(inputs, dict) else "*"
+    return (
+        f"The module was given the {kind} as one argument, since its forward pass does not require several. To pass "
+        f"the parts, wrap it in a module whose forward takes one {kind} and returns model({stars}inputs)"
+    )
 
 
 def _on_targets(outputs: object, targets: object, error: Exception) -> str:

@@ -100,8 +100,8 @@ class _FunctionLoop(OwnLoop):
         grads = {name: p.grad for name, p in self.trained.items() if p.grad is not None}
         return next((name for name, slope in grads.items() if slope.is_sparse or bool(slope.any())), None)
 
-    def once(self, batch: BatchLike) -> None:
-        """Take one step on the tensors that the module now has."""
+    def once(self, batch: BatchLike, t: int) -> None:
+        """Take one step on the tensors that the module now has; its position t does not matter."""
         if not isinstance(batch, Batch):
             raise TypeError(f"a step of from_loop takes nn_experiments.Batch, got {type(batch).__name__}")
         with self.randomness(batch):
@@ -207,7 +207,7 @@ def from_loop(
     few = [batches(i) for i in range(1, min(3, len(batches)) + 1)]
     _check_takes_a_step(user, state, few[0])
     _check_gradients(user, state, few[0])
-    step.self_check = SelfCheck(user, rate=None, maker="from_loop", called="the training function")
+    step.self_check = SelfCheck(user, maker="from_loop", called="the training function")
     if len(batches) > 1:
         step.self_check(step, batches, state)
     _check_one_by_one(user, step, state, few)

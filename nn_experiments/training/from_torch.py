@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -15,13 +16,14 @@ from contraction.arguments import check_choice
 from nn_experiments.training.choices import RANDOMNESS
 from nn_experiments.training.dropout import freeze_dropout
 from nn_experiments.training.loop_step import OwnLoopStep
-from nn_experiments.training.optimizers import Optimizer, Schedule
+from nn_experiments.training.optimizers import Optimizer, Schedule, as_schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss
 from nn_experiments.training.self_check import SelfCheck, Unchecked
-from nn_experiments.training.step import State, TorchOptimizerStep, TrainingStep, initial_state
+from nn_experiments.training.step import State, TrainingStep, initial_state
+from nn_experiments.training.transforms import GradientTransform, check_transform
 
 __all__ = ["check_optimizer", "from_torch"]
 
@@ -32,11 +34,12 @@ def from_torch(
     optimizer: torch.optim.Optimizer | Optimizer,
     *,
     seed: int = 0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | Callable[[int], float] | None = None,
+    transform: GradientTransform | None = None,
     randomness: str = "refused",
     form: str = "auto",
     check: bool = True,
-) -> tuple[TrainingStep | TorchOptimizerStep, State]:
+) -> tuple[TrainingStep | OwnLoopStep, State]:
     """Return a training step and the state θ_0 for a module; the user's objects are not changed.
 
     Parameters
@@ -54,7 +57,13 @@ def from_torch(
     seed
         Seed of the dropout masks, and of torch's generators if ``randomness`` is "frozen".
     schedule
-        Replaces a learning rate scheduler, which counts its calls and cannot be replayed.
+        Replaces a learning rate scheduler, which counts its calls and cannot be replayed: a `Schedule`, or a function
+        of the position t = 1, 2, … in the run that returns the factor on the learning rate, such as
+        ``lambda t: 0.1 ** (t // 300)`` (default: constant).
+    transform
+        What a training loop does with the gradients between ``backward()`` and ``step()``: `clip_norm`, or another
+        function of a dictionary ``{name of the parameter: gradient}`` that returns such a dictionary. With a transform
+        the user's own model and optimizer take every step. (default: none)
     randomness
         ``"refused"`` (default): a module that draws from torch's generators raises an error, except for ``nn.Dropout``.
         ``"frozen"``: the generators are seeded by (seed, index of the batch) for every step, so that other dropout and
@@ -77,7 +86,8 @@ def from_torch(
         If the optimizer has already taken steps, is driven by a scheduler, or lacks parameters that require gradients;
         or if the model has random layers that cannot be frozen.
     TypeError
-        If an argument has another type, or the optimizer's step needs a closure.
+        If an argument has another type, the optimizer's step needs a closure, or it has no learning rate ``lr`` for a
+        schedule.
 
     Examples
     --------
@@ -87,24 +97,29 @@ def from_torch(
     >>> sorted(after["parameters"]) == sorted(dict(model.named_parameters()))
     True
     """
-    _check_arguments(model, loss, optimizer, schedule, randomness, form)
+    _check_arguments(model, loss, optimizer, randomness, form)
+    check_transform(transform)
+    factors = as_schedule(schedule)
     frozen = randomness == "frozen"
     freeze_dropout(_of_dropout(model), others=frozen)
     check_module(model)
     if isinstance(optimizer, Optimizer):
-        pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=schedule)
+        pure = optimizer if schedule is None else dataclasses.replace(optimizer, schedule=factors)
+        factors = pure.schedule
         torch_optimizer = _of_torch(pure, [p for p in model.parameters() if p.requires_grad])
     else:
         check_optimizer(model, optimizer)
-        pure, torch_optimizer = _pure(optimizer, schedule), optimizer
+        pure, torch_optimizer = _pure(optimizer, factors), optimizer
+    _check_rates(torch_optimizer, factors)
     reason = why_own_loop(model, loss, torch_optimizer)
+    if reason is None and transform is not None:
+        reason = "the gradients are transformed"
     if reason is None and pure is None:
         reason = f"the optimizer is {_with_options(torch_optimizer)}"
     if reason is None and form == "loop":
         reason = "form='loop'"
-    rate = None if pure is None or pure.schedule.constant else pure.rate
     vet = None if torch_optimizer is not optimizer else functools.partial(check_optimizer, model, torch_optimizer)
-    loop = OwnLoop(model, loss, torch_optimizer, seed=seed, frozen=frozen)
+    loop = OwnLoop(model, loss, torch_optimizer, seed=seed, frozen=frozen, schedule=factors, transform=transform)
     if reason is None:
         assert pure is not None
         copied = copy.deepcopy(model)
@@ -115,21 +130,17 @@ def from_torch(
                 state["buffers"][name] = state["parameters"].pop(name)
         step: TrainingStep | OwnLoopStep = TrainingStep(copied, loss, pure, seed=seed, frozen=frozen)
     else:
-        if schedule is not None or rate is not None:
-            raise ValueError(
-                f"a schedule is supported for SGD, Adam and AdamW without hooks, not where {reason}; pass schedule=None"
-            )
-        step = OwnLoopStep(model, loss, torch_optimizer, seed=seed, frozen=frozen)
+        step = OwnLoopStep(
+            model, loss, torch_optimizer, seed=seed, frozen=frozen, schedule=factors, transform=transform
+        )
         state = step.loop.start()
         if form == "auto":
             warnings.warn(f"{reason}: {step.slow}", stacklevel=2)
-    step.self_check = SelfCheck(loop, rate=rate, vet=vet) if check else Unchecked(loop)
+    step.self_check = SelfCheck(loop, vet=vet) if check else Unchecked(loop)
     return step, state
 
 
-def _check_arguments(
-    model: object, loss: object, optimizer: object, schedule: object, randomness: str, form: str
-) -> None:
+def _check_arguments(model: object, loss: object, optimizer: object, randomness: str, form: str) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
     check_loss(loss)
@@ -140,10 +151,17 @@ def _check_arguments(
         )
     if not isinstance(optimizer, Optimizer | torch.optim.Optimizer):
         raise TypeError(f"the optimizer must be of torch.optim or an Optimizer, got {type(optimizer).__name__}")
-    if schedule is not None and not isinstance(schedule, Schedule):
-        raise TypeError(f"the schedule must be a nn_experiments.Schedule, got {type(schedule).__name__}")
     check_choice("randomness", randomness, RANDOMNESS)
     check_choice("form", form, ("auto", "loop"))
+
+
+def _check_rates(optimizer: torch.optim.Optimizer, schedule: Schedule) -> None:
+    """Check that every parameter group has a learning rate that a schedule can multiply."""
+    if not schedule.constant and any("lr" not in group for group in optimizer.param_groups):
+        raise TypeError(
+            f"a schedule multiplies the learning rate 'lr' of every parameter group, and {type(optimizer).__name__} "
+            "has groups without one; name it 'lr', or pass schedule=None"
+        )
 
 
 def _of_dropout(model: nn.Module) -> nn.Module:
@@ -180,7 +198,8 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if any("initial_lr" in group for group in optimizer.param_groups):
         raise ValueError(
             "the optimizer is driven by a learning rate scheduler, whose steps cannot be replayed; "
-            'pass schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", instead'
+            'pass schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", instead, or a function of t '
+            "such as schedule=lambda t: 0.1 ** (t // 300)"
         )
     trained = {id(p) for p in model.parameters() if p.requires_grad}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
@@ -216,7 +235,7 @@ def _of_torch(optimizer: Optimizer, parameters: list[nn.Parameter]) -> torch.opt
     return kind(parameters, lr=rate, betas=optimizer.betas, eps=optimizer.eps, weight_decay=decay)
 
 
-def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimizer | None:
+def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule) -> Optimizer | None:
     """Return the `Optimizer` that corresponds to a ``torch.optim`` optimizer, or None if there is none."""
     if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         return None
@@ -240,7 +259,7 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
             momentum=momentum,
             nesterov=nesterov,
             weight_decay=decay,
-            schedule=schedule or Schedule(),
+            schedule=schedule,
         )
     decoupled = type(optimizer) is torch.optim.AdamW or group.get("decoupled_weight_decay")
     a, b = group["betas"]
@@ -250,5 +269,5 @@ def _pure(optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> Optimi
         betas=(float(a), float(b)),
         eps=float(group["eps"]),
         weight_decay=decay,
-        schedule=schedule or Schedule(),
+        schedule=schedule,
     )

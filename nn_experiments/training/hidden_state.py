@@ -7,7 +7,7 @@ thousands of steps, which no comparison of results would show.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import nn
 
 from nn_experiments.training.reachable import attributes, methods, reachable
 
-__all__ = ["changed", "hidden_state"]
+__all__ = ["Frozen", "changed", "hidden_state"]
 
 #: Tensors with more entries than this are compared by their version and address.
 LARGE = 1_000_000
@@ -26,16 +26,16 @@ _BUFFERS = "_buffers"
 
 
 def hidden_state(
-    model: nn.Module, loss: object, optimizer: torch.optim.Optimizer | None, *, called: str = "the loss"
+    model: nn.Module, functions: Mapping[str, object], optimizer: torch.optim.Optimizer | None
 ) -> dict[str, Frozen]:
     """Return path -> value for everything that a step could change outside of the training state.
 
     Parameters
     ----------
-    model, loss, optimizer
+    model, optimizer
         The user's own objects.
-    called
-        The name of the loss, or of another function in its place, in the paths.
+    functions
+        The user's functions that a step calls, such as the loss, by the names that they have in the paths.
     """
     modules = dict(model.named_modules())
     known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
@@ -46,7 +46,7 @@ def hidden_state(
     for name, module in modules.items():
         values[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
     seen: dict[int, object] = {}
-    for path, root in _roots(modules, (called, loss), optimizer, dict(model.named_parameters())):
+    for path, root in _roots(modules, functions, optimizer, dict(model.named_parameters())):
         for where, part in reachable(root, path, stop=stop, seen=seen):
             value = None if id(part) in stop else _frozen(part)
             if value is not None:
@@ -56,7 +56,7 @@ def hidden_state(
 
 def _roots(
     modules: dict[str, nn.Module],
-    loss: tuple[str, object],
+    functions: Mapping[str, object],
     optimizer: torch.optim.Optimizer | None,
     parameters: dict[str, nn.Parameter],
 ) -> Iterator[tuple[str, object]]:
@@ -67,7 +67,7 @@ def _roots(
     if optimizer is not None:
         for key, value in [*attributes(optimizer), *methods(optimizer)]:
             yield f"the optimizer's {key}", value
-    yield loss
+    yield from functions.items()
     for name, parameter in parameters.items():
         for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
             for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):

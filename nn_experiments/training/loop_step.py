@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from nn_experiments.training.batches import BatchLike
+from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State, TorchOptimizerStep
 from nn_experiments.training.structure import structure
+from nn_experiments.training.transforms import GradientTransform
 
 __all__ = ["OwnLoopStep"]
 
@@ -20,9 +22,9 @@ class OwnLoopStep(TorchOptimizerStep):
     """A step of the user's own module, loss and ``torch.optim`` optimizer, whose tensors are replaced by the state's.
 
     It returns what the usual training loop gives, to the last bit: ``optimizer.zero_grad()``,
-    ``loss(model(x), y).backward()``, ``optimizer.step()``. After each step the user's objects are as they were before.
-    Training mode and options of the optimizer are those at the time when the step was made; do not add or remove hooks
-    or layers afterwards.
+    ``loss(model(x), y).backward()``, the transform of the gradients if there is one, ``optimizer.step()``. After each
+    step the user's objects are as they were before. Training mode and options of the optimizer are those at the time
+    when the step was made; do not add or remove hooks or layers afterwards.
 
     Parameters
     ----------
@@ -32,6 +34,10 @@ class OwnLoopStep(TorchOptimizerStep):
         Seed of the dropout masks, and of torch's generators if ``frozen``.
     frozen
         Whether torch's generators are seeded by (seed, index of the batch) for each step.
+    schedule
+        Factors on the learning rate of every parameter group (default: constant).
+    transform
+        Gradients by the names of parameters -> the gradients that the optimizer gets (default: the same).
 
     Examples
     --------
@@ -52,9 +58,16 @@ class OwnLoopStep(TorchOptimizerStep):
         *,
         seed: int = 0,
         frozen: bool = False,
+        schedule: Schedule | None = None,
+        transform: GradientTransform | None = None,
     ) -> None:
         self.model, self.loss = model, loss
-        self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen)
+        self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen, schedule=schedule, transform=transform)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Factors on the learning rate."""
+        return self.loop.schedule
 
     def with_seed(self, seed: int) -> OwnLoopStep:
         """Return the step with another seed of its frozen randomness."""
@@ -65,15 +78,20 @@ class OwnLoopStep(TorchOptimizerStep):
 
     def describe(self) -> dict[str, object]:
         """Return everything that the step depends on, but for the seed of its frozen randomness."""
-        return {
+        described: dict[str, object] = {
             "model": structure(self.model),
             "loss": self.loss,
             "optimizer": self.loop.optimizer,
             "randomness": self.loop.frozen,
         }
+        if not self.loop.schedule.constant:
+            described["schedule"] = self.loop.schedule.describe()
+        if self.loop.transform is not None:
+            described["transform"] = self.loop.transform
+        return described
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; ``state`` is not changed."""
         with self.loop.holding(state):
-            self.loop.once(batch)
+            self.loop.once(batch, t)
             return self.loop.read()

@@ -5,21 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_map
 
 from contraction.arguments import check_integer
 from nn_experiments.training.calls import loss_of, no_broadcast
+from nn_experiments.training.inputs import arguments, call
 from nn_experiments.training.scalar_loss import Criterion, check_loss, scalar
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import leaves, rows_of, tensors_of
 
 __all__ = ["measures"]
 
-Data = tuple[torch.Tensor | NDArray, torch.Tensor | NDArray]
+Data = tuple[Any, Any]  # inputs and targets: tensors or arrays, or what a module of several inputs takes
 
 
 @dataclass(frozen=True)
@@ -33,17 +36,19 @@ class _OnData:
 
     def outputs(self, state: State, first: int) -> torch.Tensor:
         """Return the outputs for up to ``rows`` rows, beginning with the row ``first``."""
-        inputs = self.inputs[first : first + self.rows]
-        return functional_call(self.model, (state["parameters"], state.get("buffers", {})), (inputs,))
+        inputs = rows_of(self.inputs, slice(first, first + self.rows))
+        held = (state["parameters"], state.get("buffers", {}))
+        return functional_call(self.model, held, *arguments(self.model, inputs))
 
     def mean(self, state: State, of_rows: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """Return the mean over all rows, in float64; ``of_rows`` maps outputs and targets of a slice to its mean."""
-        total = torch.zeros((), dtype=torch.float64, device=self.inputs.device)
+        total = torch.zeros((), dtype=torch.float64, device=next(iter(state["parameters"].values())).device)
+        count = _length(self.inputs)
         with torch.no_grad():
-            for first in range(0, len(self.inputs), self.rows):
-                targets = self.targets[first : first + self.rows]
-                total = total + of_rows(self.outputs(state, first), targets).double() * len(targets)
-        return total / len(self.inputs)
+            for first in range(0, count, self.rows):
+                targets = rows_of(self.targets, slice(first, first + self.rows))
+                total = total + of_rows(self.outputs(state, first), targets).double() * min(self.rows, count - first)
+        return total / count
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,12 @@ def measures(
     Parameters
     ----------
     model
-        The module that `from_torch` was given. It is called with one argument, the inputs.
+        The module that `from_torch` was given.
     loss
         (outputs, targets) -> scalar tensor, a mean over rows.
     train, test
-        (inputs, targets), tensors or arrays with one row per example, on the device of the state (default: None, not
-        measured).
+        (inputs, targets), tensors or arrays with one row per example, on the device of the state, or tuples and
+        dictionaries of them, for modules that take several inputs (default: None, not measured).
     accuracy
         Whether to measure the fraction of rows whose largest output, over the last axis, is that of the row's class
         (default: False). Targets are then integers of shape (N,) for outputs of shape (N, classes).
@@ -142,37 +147,47 @@ def measures(
 
 
 def _as_tensors(name: str, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
-    inputs, targets = (torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in data)
-    if not isinstance(inputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
+    inputs, targets = tree_map(lambda part: torch.from_numpy(part) if isinstance(part, np.ndarray) else part, data)
+    if not all(isinstance(part, torch.Tensor) for _, part in leaves((inputs, targets))):
         raise TypeError(f"{name} must be two tensors or arrays, got {[type(part).__name__ for part in data]}")
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise ValueError(f"{name} needs as many inputs as targets and at least one, got {len(inputs)}, {len(targets)}")
+    counts = [sorted({len(part) for part in tensors_of(tree).values()}) for tree in (inputs, targets)]
+    if len(counts[0]) != 1 or counts[0] != counts[1] or counts[0] == [0]:
+        given = ", ".join(" or ".join(map(str, some)) or "none" for some in counts)
+        raise ValueError(f"{name} needs as many inputs as targets and at least one, got {given}")
     return inputs, targets
+
+
+def _length(data: object) -> int:
+    """Return the number of rows of the tensors in a tree."""
+    return len(next(iter(tensors_of(data).values())))
 
 
 def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets: torch.Tensor, rows: int) -> None:
     """Check on the first rows that the loss of a slice is the mean over its parts, if slices will be needed."""
-    few = min(len(inputs), rows, 7)
-    x, y = inputs[:few], targets[:few]
+    count = _length(inputs)
+    few = min(count, rows, 7)
+    x, y = rows_of((inputs, targets), slice(few))
     with torch.no_grad():
         with no_broadcast():
             whole = loss_of(model, loss, x, y).double()
-        if len(inputs) <= rows or few < 2:
+        if count <= rows or few < 2:
             return
-        outputs = model(x)
-        first, others = (scalar(loss(outputs[k:m], y[k:m])).double() for k, m in ((0, 1), (1, few)))
+        outputs = call(model, x)
+        parts = [rows_of((cast(torch.Tensor, outputs), y), piece) for piece in (slice(0, 1), slice(1, few))]
+        first, others = (scalar(loss(*part)).double() for part in parts)
         of_parts = (first + others * (few - 1)) / few
-    eps = torch.finfo(outputs.dtype if outputs.is_floating_point() else torch.get_default_dtype()).eps
+    kinds = {value.dtype for value in tensors_of(outputs).values() if value.is_floating_point()}
+    eps = max(torch.finfo(kind).eps for kind in kinds or {torch.get_default_dtype()})
     if not torch.allclose(of_parts, whole, rtol=64 * few * eps, atol=64 * few * eps):
         raise ValueError(
             f"the loss is not a mean over rows: on {few} rows it is {float(whole):.6g}, and {float(of_parts):.6g} as "
-            f"the mean over two parts of them; give rows={len(inputs)} or more, so that the data are not cut"
+            f"the mean over two parts of them; give rows={count} or more, so that the data are not cut"
         )
 
 
 def _check_classes(name: str, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> None:
     with torch.no_grad():
-        shape = model(inputs[:1]).shape
+        shape = cast(torch.Tensor, call(model, rows_of(inputs, slice(1)))).shape
     if targets.is_floating_point() or targets.is_complex() or targets[:1].shape != shape[:-1]:
         raise TypeError(
             f"an accuracy needs {name} targets that are integer classes, one for each row of outputs {tuple(shape)}; "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from contraction.arguments import check_choice
 from nn_experiments.training.choices import METHODS, SCHEDULES
 
-__all__ = ["Optimizer", "Schedule"]
+__all__ = ["FunctionSchedule", "Optimizer", "Schedule", "as_schedule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,94 @@ class Schedule:
                 value = max(0.0, 1 - progress)
         return value * (min(1.0, t / self.warmup) if self.warmup else 1.0)
 
+    def to_json(self) -> dict[str, object]:
+        """Return all fields as JSON-ready data."""
+        return dataclasses.asdict(self)
+
+    def describe(self) -> dict[str, object]:
+        """Return everything that the factors depend on, for the identity of a run."""
+        return self.to_json()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSchedule(Schedule):
+    """A factor on the learning rate that the user's function of the position returns; `from_torch` makes it.
+
+    Attributes
+    ----------
+    function
+        t = 1, 2, … -> factor, a finite number of at least 0.
+    """
+
+    kind: str = "function"
+    function: Callable[[int], float]
+
+    def __post_init__(self) -> None:
+        """Check the function at the first position.
+
+        Raises
+        ------
+        TypeError
+            If it cannot be called.
+        ValueError
+            If it does not return a finite number of at least 0.
+        """
+        if not callable(self.function):
+            raise TypeError(f"a schedule must be a function of t, got {type(self.function).__name__}")
+        self.factor(1)
+
+    @property
+    def constant(self) -> bool:
+        """False: the function may return anything later."""
+        return False
+
+    def factor(self, t: int) -> float:
+        """Return the factor at t >= 1."""
+        if t < 1:
+            raise ValueError(f"t counts from 1, got {t}")
+        value = self.function(t)
+        try:
+            factor = float(value)
+        except (TypeError, ValueError):
+            factor = math.nan
+        if not (factor >= 0 and math.isfinite(factor)):
+            raise ValueError(f"a schedule must return a finite number of at least 0 at every t, got {value!r} at t={t}")
+        return factor
+
+    def to_json(self) -> dict[str, object]:
+        """Return JSON-ready data, with the name of the function in its place."""
+        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return {"kind": self.kind, "index": self.index, "function": name}
+
+    def describe(self) -> dict[str, object]:
+        """Return everything that the factors depend on: the function itself."""
+        return {"index": self.index, "function": self.function}
+
+
+def as_schedule(schedule: object) -> Schedule:
+    """Return a schedule for an argument: a `Schedule`, a function of t, or None for a constant rate.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> as_schedule(lambda t: 0.5 ** (t // 100)).factor(250)
+    0.25
+    """
+    if schedule is None:
+        return Schedule()
+    if isinstance(schedule, Schedule):
+        return schedule
+    if not callable(schedule):
+        raise TypeError(
+            "the schedule must be a nn_experiments.Schedule, or a function of the position t = 1, 2, … that returns "
+            f"the factor on the learning rate; got {type(schedule).__name__}"
+        )
+    return FunctionSchedule(function=cast(Callable[[int], float], schedule))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
@@ -79,7 +169,8 @@ class Optimizer:
     learning_rate, momentum, betas, eps, weight_decay, nesterov
         As in ``torch.optim``. ``adamw`` decouples the weight decay; the others add it to the gradient.
     schedule
-        Factors on the learning rate (default: constant).
+        Factors on the learning rate, or a function of the position t = 1, 2, … that returns the factor (default:
+        constant).
     """
 
     method: str = "sgd"
@@ -93,6 +184,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        object.__setattr__(self, "schedule", as_schedule(self.schedule))
         check_choice("the method of an optimizer", self.method, METHODS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ValueError(f"the learning rate must be positive and finite, got {self.learning_rate}")
@@ -129,4 +221,5 @@ class Optimizer:
 
     def to_json(self) -> dict[str, object]:
         """Return all fields as JSON-ready data."""
-        return {**dataclasses.asdict(self), "betas": list(self.betas)}
+        plain = dataclasses.asdict(dataclasses.replace(self, schedule=Schedule()))
+        return {**plain, "schedule": self.schedule.to_json(), "betas": list(self.betas)}

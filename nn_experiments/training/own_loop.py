@@ -18,14 +18,22 @@ from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
+from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.step import State
 from nn_experiments.training.torch_randomness import seeded
+from nn_experiments.training.transforms import GradientTransform, apply_transform
 
 __all__ = ["OwnLoop"]
 
 #: Options of optimizers that say how a step is computed, and not which.
 WITHOUT_EFFECT = ("foreach", "fused", "capturable", "differentiable")
+
+
+def _index(batch: BatchLike) -> int:
+    if not isinstance(batch, Batch):
+        raise TypeError("a schedule with index='batch' needs batches that carry their index")
+    return batch.index
 
 
 def _same(one: object, other: object) -> bool:
@@ -35,7 +43,7 @@ def _same(one: object, other: object) -> bool:
 
 
 class OwnLoop:
-    """A user's training loop on states: ``zero_grad``, forward, backward, ``step``.
+    """A user's training loop on states: ``zero_grad``, forward, backward, the transform of gradients, ``step``.
 
     Parameters
     ----------
@@ -46,12 +54,25 @@ class OwnLoop:
         Seed of the dropout masks, and of torch's generators if ``frozen``.
     frozen
         Whether torch's generators are seeded by (seed, index of the batch) for each step.
+    schedule
+        Factors on the learning rate of every parameter group (default: constant).
+    transform
+        What replaces the gradients before ``step`` (default: nothing does).
     """
 
     def __init__(
-        self, model: nn.Module, loss: Criterion, optimizer: torch.optim.Optimizer, *, seed: int, frozen: bool
+        self,
+        model: nn.Module,
+        loss: Criterion,
+        optimizer: torch.optim.Optimizer,
+        *,
+        seed: int,
+        frozen: bool,
+        schedule: Schedule | None = None,
+        transform: GradientTransform | None = None,
     ) -> None:
         self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
+        self.schedule, self.transform = schedule or Schedule(), transform
         self.parameters = dict(model.named_parameters())
         self.trained = {name: p for name, p in self.parameters.items() if p.requires_grad}
         self.modules = list(model.modules())
@@ -188,18 +209,30 @@ class OwnLoop:
             "optimizer": read_slots(self.optimizer, names, self.options),
         }
 
-    def once(self, batch: BatchLike) -> None:
-        """Take one step, as the user's training loop does, on the current tensors.
+    def once(self, batch: BatchLike, t: int) -> None:
+        """Take one step at position t, as the user's training loop does, on the current tensors.
 
         Raises
         ------
         CallFailed
-            If the model or the loss raises an error.
+            If the model, the loss or the transform raises an error.
         TypeError
-            If the loss is not a scalar tensor.
+            If the loss is not a scalar tensor, or the transform does not return gradients.
         ValueError
             If gradients are left after ``optimizer.zero_grad()``.
         """
+        if self.schedule.constant:
+            self._once(batch)
+            return
+        groups = list(zip(self.optimizer.param_groups, self.options, strict=True))
+        factor = self.schedule.factor(t if self.schedule.index == "position" else _index(batch))
+        for group, at_start in groups:
+            group["lr"] = at_start["lr"] * factor  # type: ignore[operator]  # a number or a tensor
+        self._once(batch)
+        for group, at_start in groups:  # it is a function of the position, and not part of the state
+            group["lr"] = copy.deepcopy(at_start["lr"])
+
+    def _once(self, batch: BatchLike) -> None:
         self._zero_grad()
         for name, p in self.parameters.items() if self.own_zero_grad else ():
             if p.grad is not None and not p.grad.is_sparse and bool(p.grad.any()):
@@ -210,6 +243,8 @@ class OwnLoop:
         with torch.enable_grad(), self.randomness(batch):
             index = batch.index if isinstance(batch, Batch) else None
             trainable(loss_of(self.model, self.loss, batch[0], batch[1], index)).backward()
+            if self.transform is not None:
+                apply_transform(self.transform, self.trained)
             self.optimizer.step()
 
     def _zero_grad(self) -> None:

@@ -11,9 +11,10 @@ from functools import cached_property
 import torch
 
 from contraction.maps.errors import TrainingInReverseError
-from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.calls import Broadcasts, no_broadcast
-from nn_experiments.training.hidden_state import changed, hidden_state
+from nn_experiments.training.hidden_state import Frozen, changed, hidden_state
+from nn_experiments.training.optimizers import FunctionSchedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.reachable import reachable
 from nn_experiments.training.rounding import allowances, as_double, first_difference
@@ -107,8 +108,6 @@ class SelfCheck:
     ----------
     loop
         The user's own loop.
-    rate
-        (t, index of the batch) -> learning rate, if a schedule sets it; otherwise None.
     vet
         Raises ValueError if the optimizer has been used since the step was made (default: None, no check).
     maker, called
@@ -120,12 +119,11 @@ class SelfCheck:
         self,
         loop: OwnLoop,
         *,
-        rate: Callable[[int, int], float] | None,
         vet: Callable[[], None] | None = None,
         maker: str = "from_torch",
         called: str = "the loss",
     ) -> None:
-        self.loop, self.rate, self.vet = loop, rate, vet
+        self.loop, self.vet = loop, vet
         self.maker, self.called = maker, called
         self.known: list[tuple[Batches, str, str | None]] = []
         self.reference: Reference | None = None
@@ -192,7 +190,7 @@ class SelfCheck:
         """Restore the random generators, and tensors that are not parameters or buffers, such as attributes."""
         registered = {id(value) for value in (*self.loop.model.parameters(), *self.loop.model.buffers())}
         tensors = []
-        for root in (self.loop.model, self.loop.optimizer, self.loop.loss):
+        for root in (self.loop.model, self.loop.optimizer, self.loop.loss, self.loop.transform):
             for _, part in reachable(root, "", stop=registered):
                 if isinstance(part, torch.Tensor) and id(part) not in registered and part.is_leaf:
                     tensors.append((part, part._version, part.detach().clone()))
@@ -258,15 +256,9 @@ class SelfCheck:
         self.loop.put(start)
         ends: list[State] = []
         for t, batch in enumerate(data, 1):
-            self._once(batch, t)
+            self.loop.once(batch, t)
             ends.append(self._read(last=t == len(data)))
         return ends
-
-    def _once(self, batch: BatchLike, t: int) -> None:
-        if self.rate is not None:
-            for group in self.loop.optimizer.param_groups:
-                group["lr"] = self.rate(t, batch.index if isinstance(batch, Batch) else t)
-        self.loop.once(batch)
 
     def _read(self, *, last: bool = False) -> State:
         """Return the current parameters and buffers: copies, unless no step follows that would change them."""
@@ -287,6 +279,13 @@ class SelfCheck:
             "buffers": {name: kept(value) for name, value in model.named_buffers()} | others,
         }
 
+    def _noted(self) -> dict[str, Frozen]:
+        """Return what a step could change outside of the training state."""
+        functions = {self.called: self.loop.loss, "the transform": self.loop.transform}
+        if isinstance(self.loop.schedule, FunctionSchedule):
+            functions["the schedule"] = self.loop.schedule.function
+        return hidden_state(self.loop.model, functions, self.loop.optimizer)
+
     def _watched(self, start: State, data: Sequence[BatchLike]) -> list[State]:
         """Run the user's own loop, which holds ``start``, and watch what it draws and changes.
 
@@ -298,24 +297,24 @@ class SelfCheck:
             As the user's code does.
         """
         loop = self.loop
-        watched = (loop.model, loop.loss, loop.optimizer)
-        notes, ends = [hidden_state(*watched, called=self.called)], []
+        notes, ends = [self._noted()], []
         for t, batch in enumerate(data, 1):
             before = generator_states()
             try:
                 with no_broadcast() if t == 1 else contextlib.nullcontext():
-                    self._once(batch, t)
+                    loop.once(batch, t)
             except TypeError as error:
                 if "required positional argument" in str(error) and "forward" in str(error):
                     raise CannotReplay(
                         f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
-                        "Wrap it in a module that takes one tuple: lambda inputs: model(*inputs) in its forward"
+                        "Give the inputs as a tuple or a dictionary of all arguments, such as "
+                        "ArrayBatches((first, second), targets, …)"
                     ) from error
                 raise
             drawn = changed_generators(before, generator_states())
             if drawn:
                 raise CannotReplay(self._random(drawn, start, batch))
-            notes.append(hidden_state(*watched, called=self.called))
+            notes.append(self._noted())
             ends.append(self._read(last=t == len(data)))
         always = {}
         for earlier, later in itertools.pairwise(notes[1:]):
@@ -335,8 +334,13 @@ class SelfCheck:
     def _random(self, drawn: Sequence[str], start: State, batch: BatchLike) -> str:
         self.loop.put(start)
         with first_to_draw(self.loop.model) as names:
-            self.loop.once(batch)
-        where = f"{names[0]} draws" if names else f"{self.called} or the optimizer draws"
+            self.loop.once(batch, 1)
+        others = (
+            [self.called, "the optimizer"]
+            if self.loop.transform is None
+            else ["the loss, the transform", "the optimizer"]
+        )
+        where = f"{names[0]} draws" if names else f"{' or '.join(others)} draws"
         what = (
             f"{where} from {' and '.join(drawn)} in a training step, so that the same batch gives another map each time"
         )
@@ -354,7 +358,7 @@ class SelfCheck:
                 self.loop.put(start)
                 module.__dict__[key] = poison
                 try:
-                    self._once(batch, 1)
+                    self.loop.once(batch, 1)
                 except Exception:  # the poison was read
                     return False
                 return first_difference([end], [self._read()], [_exact(end)]) is None

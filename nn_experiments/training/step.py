@@ -19,7 +19,7 @@ from nn_experiments.training import choices
 from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
-from nn_experiments.training.optimizers import Optimizer
+from nn_experiments.training.optimizers import FunctionSchedule, Optimizer, Schedule
 from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
@@ -190,14 +190,22 @@ class TrainingStep:
         other.gradients.seed = seed
         return other
 
+    @property
+    def schedule(self) -> Schedule:
+        """Factors on the learning rate."""
+        return self.optimizer.schedule
+
     def describe(self) -> dict[str, object]:
         """Return everything that the step depends on, but for the seed of its frozen randomness."""
-        return {
+        described = {
             "model": structure(self.model),
             "loss": self.loss,
             "optimizer": self.optimizer.to_json(),
             "randomness": self.gradients.seeded,
         }
+        if isinstance(self.optimizer.schedule, FunctionSchedule):  # of which the optimizer's data have the name alone
+            described["schedule"] = self.optimizer.schedule.describe()
+        return described
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
         """Return the next state; ``state`` is not changed."""

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 import torch
+from torch.utils._pytree import tree_map
 
-__all__ = ["flatten", "leaves", "tensors_of"]
+__all__ = ["flatten", "leaves", "numbers_in", "rows_of", "stack_trees", "tensors_of"]
+
+Tree = TypeVar("Tree")
+
+
+def stack_trees(trees: Sequence[Tree]) -> Tree:
+    """Return one tree with the tensors of several trees of the same form, stacked along a new first axis.
+
+    Examples
+    --------
+    >>> stack_trees([{"x": torch.zeros(2)}, {"x": torch.ones(2)}])["x"].shape
+    torch.Size([2, 2])
+    """
+    return cast(Tree, tree_map(lambda *parts: torch.stack(parts), *trees))
+
+
+def rows_of(tree: Tree, rows: torch.Tensor | slice) -> Tree:
+    """Return the tree of these rows of every tensor in a tree.
+
+    Examples
+    --------
+    >>> rows_of((torch.arange(3), torch.arange(6).reshape(3, 2)), slice(1, 2))
+    (tensor([1]), tensor([[2, 3]]))
+    """
+    return cast(Tree, tree_map(lambda part: part[rows], tree))
+
+
+def numbers_in(tree: object) -> int:
+    """Return how many numbers the tensors of a tree have in all.
+
+    Examples
+    --------
+    >>> numbers_in({"x": torch.zeros(2, 3), "note": "y"})
+    6
+    """
+    return sum(value.numel() for value in tensors_of(tree).values())
 
 
 def flatten(tensors: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from nn_experiments.engine.plan import Segment
 from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Evaluation, Measurement
 from nn_experiments.training.step import State
+from nn_experiments.training.trees import stack_trees
 
 __all__ = ["measure_together"]
 
@@ -58,7 +59,7 @@ def measure_together(
             [segment.outermost if segment else 0 for _, _, segment in iterates],
         )
         newest, outermost = (
-            (torch.stack([batches(i)[0] for i in row]), torch.stack([batches(i)[1] for i in row])) for row in numbers
+            (stack_trees([batches(i)[0] for i in row]), stack_trees([batches(i)[1] for i in row])) for row in numbers
         )
         pairs = [newest, outermost]
     values = _in_wide_form(measurement, stacked, pairs) if isinstance(measurement, Evaluation) else None

@@ -17,6 +17,7 @@ from nn_experiments.engine.kernels.layers import layers, why_not_mlp_kernel
 from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import State, TrainingStep
+from nn_experiments.training.trees import stack_trees
 
 __all__ = ["FORMS", "Source", "Sweep", "apply", "form_of", "sweep"]
 
@@ -59,7 +60,7 @@ class Sweep(Generic[Index]):
             batch = batches(self.indices[0])
             return batch[0], batch[1]
         several = [batches(i) for i in self.indices]
-        return torch.stack([b[0] for b in several]), torch.stack([b[1] for b in several])
+        return stack_trees([b[0] for b in several]), stack_trees([b[1] for b in several])
 
 
 def form_of(step: TrainingStep, batches: Batches, *, form: str | None = None) -> tuple[str, str]:

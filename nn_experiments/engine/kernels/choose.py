@@ -11,7 +11,7 @@ from nn_experiments.engine.kernels.layers import why_not_mlp_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel
 from nn_experiments.engine.kernels.order_averaging import OrderAveragingKernel, why_not_order_averaging
 from nn_experiments.engine.kernels.own_loop import OwnLoopKernel
-from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import Step, TrainingStep
@@ -73,7 +73,7 @@ def _fastest(step: Step, batches: Batches) -> str:
         return "step"
     if convolutional(step):
         return "channels_last"
-    if why_not_mlp_kernel(step, batches, plain=False) or not isinstance(batches, ArrayBatches):
+    if why_not_mlp_kernel(step, batches, plain=False) or not isinstance(batches, SampledBatches):
         return "step"
     if not step.optimizer.is_plain_sgd or batches.sampler.batch_size > SMALL_BATCH:
         return "mlp"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.im2col import ProductConvolution, replace_small
 from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.inputs import call
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.scalar_loss import scalar
 from nn_experiments.training.step import State, Step, TrainingStep
@@ -130,7 +131,7 @@ class ChannelsLastKernel:
         for product in (self.replaced or {}).values():
             product.calls = 0
         with torch.enable_grad(), step.gradients.frozen(batch):
-            loss = scalar(step.loss(self.model(_last(batch[0])), batch[1]))
+            loss = scalar(step.loss(cast(torch.Tensor, call(self.model, _last(batch[0]))), batch[1]))
             gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=self.plain)
         rate = step.optimizer.rate(t, batch.index if isinstance(batch, Batch) else t)
         with torch.no_grad():

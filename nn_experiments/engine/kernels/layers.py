@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from nn_experiments.training.batches import ArrayBatches, Batches, BatchLike
+from nn_experiments.training.batches import Batches, BatchLike, SampledBatches
 from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, Step, TrainingStep
@@ -72,8 +72,8 @@ def layers_of(step: Step, batches: Batches) -> Layers | str:
     """
     if not isinstance(step, TrainingStep) or type(step) is not TrainingStep:
         return "it is not a TrainingStep"
-    if not isinstance(batches, ArrayBatches):
-        return "its batches are not ArrayBatches"
+    if not isinstance(batches, SampledBatches):
+        return "its batches are neither ArrayBatches nor DatasetBatches"
     assert isinstance(step, TrainingStep)  # for type checkers, which do not follow type(step)
     model = step.model
     known = layers(step)

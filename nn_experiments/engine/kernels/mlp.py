@@ -9,7 +9,7 @@ import torch
 
 from nn_experiments.engine.kernels.flat_state import FlatState
 from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
-from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "one_batch"]
@@ -56,7 +56,7 @@ class StepKernel:
 class Table:
     """Batches B_1 … B_m stacked in memory; the table grows to the largest index that has been requested."""
 
-    def __init__(self, batches: ArrayBatches, *, outputs: int) -> None:
+    def __init__(self, batches: SampledBatches, *, outputs: int) -> None:
         self.batches, self.outputs = batches, outputs
         self.inputs = self.targets = torch.empty(0)
         self.size = 0
@@ -86,7 +86,9 @@ class Table:
         self.size = largest
 
 
-def one_batch(batches: ArrayBatches, i: int, dtype: torch.dtype, *, outputs: int) -> tuple[torch.Tensor, torch.Tensor]:
+def one_batch(
+    batches: SampledBatches, i: int, dtype: torch.dtype, *, outputs: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return B_i with its inputs as rows of numbers, refusing what `Table.grow` refuses."""
     inputs, targets = batches(i)[:2]
     _check(inputs, targets, dtype, outputs)
@@ -118,7 +120,7 @@ class MLPKernel:
         if isinstance(known, str):
             raise TypeError(f"the MLP kernel cannot run this step: {known}")
         assert isinstance(step, TrainingStep)
-        assert isinstance(batches, ArrayBatches)
+        assert isinstance(batches, SampledBatches)
         self.step, self.layers = step, known
         self.plain = why_not_mlp_kernel(step, batches) is None
         self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))

@@ -15,7 +15,7 @@ from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
 from nn_experiments.engine.kernels.layers import Layers, layers_of, why_not_mlp_kernel
 from nn_experiments.engine.kernels.mlp import Table
-from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["CompiledKernel"]
@@ -121,7 +121,7 @@ class CompiledKernel:
         known = layers_of(step, batches)
         assert isinstance(known, Layers)  # otherwise why_not_mlp_kernel returns a reason
         assert isinstance(step, TrainingStep)
-        assert isinstance(batches, ArrayBatches)
+        assert isinstance(batches, SampledBatches)
         self.step, self.layers = step, known
         self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))
 

@@ -21,7 +21,7 @@ import torch
 
 from nn_experiments.engine.kernels.layers import Layers, layers_of
 from nn_experiments.engine.kernels.mlp import one_batch
-from nn_experiments.training.batches import ArrayBatches, Batches
+from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import State
 from nn_experiments.training.trees import flatten
@@ -56,7 +56,7 @@ class OrderAveragingKernel:
             raise TypeError(f"the order-averaging kernel cannot run this step: {reason}")
         layers = layers_of(step.plain, batches)
         assert isinstance(layers, Layers)  # why_not_order_averaging has seen to it
-        assert isinstance(batches, ArrayBatches)
+        assert isinstance(batches, SampledBatches)
         self.step, self.batches, self.layers = step, batches, layers
         self.outputs = len(step.plain.model.get_parameter(layers.names[-1][1]))
 

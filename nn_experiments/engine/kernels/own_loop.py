@@ -33,6 +33,6 @@ class OwnLoopKernel:
         if not len(indices):
             return state
         with self.loop.holding(state):
-            for i in indices:
-                self.loop.once(self.batches(i))
+            for t, i in enumerate(indices, before + 1):
+                self.loop.once(self.batches(i), t)
             return self.loop.read()

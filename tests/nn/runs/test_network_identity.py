@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import random
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,10 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.runs import own  # noqa: E402
 from nn_experiments.runs.fingerprint import fingerprint  # noqa: E402
-from tests.nn.runs.small_network import Small, X, Y  # noqa: E402
+from nn_experiments.training.metrics import check_measurement  # noqa: E402
+from tests.nn.runs.small_network import MSE, Small, X, Y  # noqa: E402
 
 
 def roots(out: Path) -> set[str]:
@@ -112,3 +117,46 @@ def test_fingerprints_tell_code_and_data_apart() -> None:
         {1, 2},
     ]
     assert len({fingerprint(one, "") for one in different}) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("make", "known"),
+    [
+        (lambda path: path.open("w"), False),
+        (lambda path: path.open("wb"), False),
+        (lambda path: io.StringIO("text"), False),
+        (lambda path: random.Random(0), False),
+        (lambda path: np.random.default_rng(0), False),
+        (lambda path: torch.Generator(), False),
+        (lambda path: iter([1, 2]), False),
+        (lambda path: torch.utils.data.DataLoader([1, 2]), False),
+        (lambda path: logging.getLogger("network"), True),
+        (lambda path: path, True),
+    ],
+)
+def test_objects_with_a_position_are_not_identified(make, known: bool, tmp_path: Path) -> None:
+    """Open files and generators go on with every use; a logger is known by its name, whatever files it writes to."""
+    found: list[str] = []
+    one = make(tmp_path / "file")
+    fingerprint({"part": one}, "it", unknown=found.append)
+    if isinstance(one, io.IOBase):
+        one.close()
+    assert bool(found) != known
+    assert known or found[0].startswith("it['part'] (a ")
+
+
+@pytest.mark.parametrize("form", ["auto", "loop"])
+@pytest.mark.parametrize("randomness", ["frozen", "refused"])
+def test_masks_of_torchs_generators_belong_to_a_kind_of_device(
+    form: str, randomness: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card draws other masks than the CPU from the same seed; what draws nothing has one identity everywhere."""
+    small = Small()
+    optimizer = torch.optim.SGD(small.model.parameters(), lr=0.1)
+    step, state = nne.from_torch(small.model, MSE, optimizer, form=form, randomness=randomness)
+    network = own.Network(step, small.batches, state, check_measurement("measure", small.measure))
+    here, _ = network.decides({})
+    monkeypatch.setattr(own, "_device", lambda state: "cuda:1")
+    there, _ = network.decides({})
+    assert "device" not in here
+    assert there == (here | {"device": "cuda"} if randomness == "frozen" else here)

@@ -28,20 +28,31 @@ class Setup:
     model, optimizer, loss
         As they are given to from_torch.
     inputs, targets
-        30 rows, float64.
+        30 rows, float64; or tuples and dictionaries of them.
     options
         Of from_torch.
     batches
         In place of `ArrayBatches` of the rows.
+    before, between
+        What the user's plain loop does, with the optimizer and the position t, before the forward pass, and, with the
+        module, between the backward pass and the optimizer's step.
+    given
+        The optimizer that from_torch is given in place of the one of the plain loop.
+    call
+        How the user's plain loop calls the module on the inputs.
     """
 
     model: nn.Module
     optimizer: Any
-    inputs: torch.Tensor
-    targets: torch.Tensor
+    inputs: Any
+    targets: Any
     loss: Any = F.cross_entropy
     options: dict[str, Any] = field(default_factory=dict)
     batches: Callable[[int], Any] | None = None
+    before: Callable[[Any, int], None] = lambda optimizer, t: None
+    between: Callable[[nn.Module], object] = lambda model: None
+    given: nne.Optimizer | None = None
+    call: Callable[[Any, Any], Any] = lambda model, inputs: model(inputs)
 
     def source(self) -> Callable[[int], Any]:
         """Return i -> B_i."""
@@ -113,7 +124,7 @@ def from_torch(setup: Setup, **more: Any) -> tuple[Any, Any]:
     """Call from_torch; the warning that a step is slow is no matter here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"(?s).*a slower path")
-        return nne.from_torch(setup.model, setup.loss, setup.optimizer, **(setup.options | more))
+        return nne.from_torch(setup.model, setup.loss, setup.given or setup.optimizer, **(setup.options | more))
 
 
 def oracle(case: Case, word: list[int]) -> dict[str, torch.Tensor]:
@@ -125,13 +136,15 @@ def oracle(case: Case, word: list[int]) -> dict[str, torch.Tensor]:
     optimizer = setup.optimizer
     # dropout is compared with the same frozen masks; the optimizer and hooks keep the parameters they have
     freeze_dropout(setup.model, others=True)
-    for i in word:
+    for t, i in enumerate(word, 1):
         batch = source(i)
         index = getattr(batch, "index", i)
+        setup.before(optimizer, t)
         optimizer.zero_grad()
         torch_too = seeded(seed, index) if frozen else contextlib.nullcontext()
         with frozen_randomness(seed, index), torch_too:
-            setup.loss(setup.model(batch[0]), batch[1]).backward()
+            setup.loss(setup.call(setup.model, batch[0]), batch[1]).backward()
+            setup.between(setup.model)
             optimizer.step()
     values = {**dict(setup.model.named_parameters()), **dict(setup.model.named_buffers())}
     return {name: value.detach().clone() for name, value in values.items()}

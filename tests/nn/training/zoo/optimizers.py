@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import nn_experiments as nne
 from tests.nn.training.zoo.case import Setup, classes, images, mlp, refused, right, sgd
 
 O = torch.optim
@@ -330,16 +329,6 @@ def part_of_the_parameters() -> Setup:
 @refused(r"lacks 0\.weight")
 def parameters_of_another_model() -> Setup:
     return Setup(mlp(), sgd(mlp()), *classes(3))
-
-
-@refused("must be a nn_experiments.Schedule")
-def schedule_as_a_function() -> Setup:
-    return plain(sgd, options={"schedule": lambda t: 1 / t})
-
-
-@refused("a schedule is supported for SGD")
-def schedule_of_a_slow_optimizer() -> Setup:
-    return plain(lambda m: O.Rprop(m.parameters()), options={"schedule": nne.Schedule(kind="inverse", horizon=3)})
 
 
 class Langevin(O.SGD):

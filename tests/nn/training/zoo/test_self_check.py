@@ -171,7 +171,7 @@ def test_the_check_runs_once_for_a_step_and_its_batches(monkeypatch: pytest.Monk
     step, state = from_torch(setup)
     calls = []
     whole = OwnLoop.once
-    monkeypatch.setattr(OwnLoop, "once", lambda self, batch: calls.append(1) or whole(self, batch))
+    monkeypatch.setattr(OwnLoop, "once", lambda self, batch, t: calls.append(1) or whole(self, batch, t))
     data = setup.source()
     nne.iterates(step, data, state, Backward(), [2], ZERO)
     count = len(calls)

@@ -1,0 +1,179 @@
+"""Where one part of a rule decides alone: each measurement differs in one thing from one that gets another word."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from nn_experiments.diagnosis.measured import AHEAD, NEXT, Measured
+from nn_experiments.diagnosis.rules import REACH, judge
+from tests.nn.diagnosis.test_rules import STEPS, changed, made
+
+NOISE = np.linspace(-1, 1, 20)
+
+
+def with_distances(measured: Measured, *, size: np.ndarray | float = 1.0, **columns: np.ndarray) -> Measured:
+    """Return a measurement with other distances from the run at θ_0, in both spaces, in the columns given."""
+    places = {"next": NEXT, "ahead": AHEAD}
+    parameter, function = measured.parameter.copy(), measured.function.copy()
+    for name, values in (columns or {"next": size, "ahead": size}).items():
+        for one in (parameter, function):
+            one[..., places[name]] = values
+    return changed(measured, parameter=parameter, function=function)
+
+
+def bent(measured: Measured, first: float, second: float, scale: float = 1.0) -> np.ndarray:
+    """Return (1, K) distances that change by one slope up to N/2 and by another one from there."""
+    n, half = measured.n, STEPS // 2
+    return scale * np.exp(first * np.minimum(n, half) + second * np.maximum(n - half, 0))[None]
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.7, "undecided"), (0.51, "undecided"), (0.49, "contracting")])
+def test_a_distance_has_to_fall_to_half(share: float, word: str) -> None:
+    """From 0.04 units, all below eps; flat in the second half, so that nothing says that it goes on falling."""
+    measured = made(derivative=-0.01, pairs=-0.01)
+    path = bent(measured, math.log(share) / (STEPS // 2), 0.0, 0.04)
+    assert judge(with_distances(measured, size=path)).verdict == word
+
+
+def test_runs_that_meet_at_once_or_never_part_are_no_evidence() -> None:
+    """A distance of 0 from the beginning has not settled; one that reaches 0 has."""
+    measured = made(derivative=-0.01, pairs=-0.01)
+    assert judge(with_distances(measured, size=0.0)).verdict == "undecided"
+    apart = np.where(measured.n == 0, 1.0, 0.0)[None]
+    assert judge(with_distances(measured, size=apart)).verdict == "contracting"
+
+
+def test_the_prediction_waits_for_half_as_well() -> None:
+    """From 0.04 units at −0.001 a step, eps has been reached from the start; half of 0.04 is at 1000 log 2."""
+    measured = made(rate=-0.001)
+    found = judge(with_distances(measured, size=bent(measured, -0.001, -0.001, 0.04)))
+    assert found.verdict == "too early"
+    assert found.predicted is not None
+    assert found.predicted[0] == pytest.approx(1000 * math.log(2), abs=1)
+    far = judge(with_distances(measured, size=bent(measured, -0.001, -0.001, 0.2))).predicted
+    assert far is not None
+    assert far[0] == pytest.approx(1000 * math.log(4), abs=1)  # to eps units, which is less than half
+
+
+def test_the_later_of_two_lags_is_predicted() -> None:
+    measured = made(rate=-0.001)
+    slow, fast = bent(measured, -0.001, -0.001), bent(measured, -0.004, -0.004)
+    for one, other in ((slow, fast), (fast, slow)):
+        predicted = judge(with_distances(measured, next=one, ahead=other)).predicted
+        assert predicted is not None
+        assert predicted[0] == pytest.approx(1000 * math.log(20), abs=1)
+
+
+def test_the_whole_interval_of_a_prediction_lies_within_reach() -> None:
+    """Slopes of −0.001 on average: with a spread of 0.0012 their flattest end predicts beyond 10 N, by little."""
+    measured = made(rate=-0.001)
+    words = []
+    for spread in (0.0, 0.0012):
+        slopes = (-0.001 + spread * NOISE)[:, None]
+        path = np.exp(-0.001 * np.minimum(measured.n, STEPS // 2) + slopes * np.maximum(measured.n - STEPS // 2, 0))
+        found = judge(with_distances(measured, size=path))
+        words.append(found.verdict)
+    assert words == ["too early", "undecided"]
+    assert "beyond the 10 N that are predicted" in found.reason
+    finding = found.findings[f"parameters, lag {STEPS // 2}"]
+    assert STEPS - finding.to_go / finding.trend[0] < REACH * STEPS < STEPS - finding.to_go / finding.trend[2]
+
+
+def test_a_trend_has_to_be_significant() -> None:
+    """−0.001 on average with a spread of 0.01: the interval holds 0, and nothing is predicted."""
+    measured = made(rate=-0.001)
+    path = np.exp((-0.001 + 0.01 * NOISE)[:, None] * np.maximum(measured.n - STEPS // 2, 0))
+    found = judge(with_distances(measured, size=path))
+    assert found.verdict == "undecided"
+    assert found.predicted is None
+
+
+def test_the_trend_is_that_of_the_second_half() -> None:
+    """Fallen up to N/2 and flat since then; and the other way round."""
+    measured = made(rate=-0.001)
+    assert judge(with_distances(measured, size=bent(measured, -0.002, 0.0))).verdict == "undecided"
+    found = judge(with_distances(measured, size=bent(measured, 0.0, -0.002)))
+    assert found.verdict == "too early"
+    assert found.findings[f"parameters, lag {STEPS // 2}"].trend[0] == pytest.approx(-0.002)
+
+
+def test_the_trend_is_that_of_the_draws_above() -> None:
+    """12 of 20 draws stay at 1, and the other 8 fall fast: on average they fall, those that count do not."""
+    measured = made(above=12, derivative=-0.01, pairs=-0.01)
+    found = judge(measured)
+    assert found.verdict == "undecided"
+    assert found.findings["parameters, lag 1"].trend[0] == 0
+    assert np.log(measured.parameter[:, -1, NEXT]).mean() < -5
+
+
+def test_growth_of_pairs_alone_excludes_too_early() -> None:
+    assert judge(made(rate=-0.001, pairs=0.01)).verdict == "undecided"
+    assert judge(made(rate=-0.001, pairs=-0.01)).verdict == "too early"
+
+
+def test_an_interval_that_holds_zero_does_not_come_together() -> None:
+    """Pairs between −0.01 and 0.01 a step: the upper end of their interval is above 0, its lower end below."""
+    measured = made(rate=0.0, derivative=-0.02, jumps=0.5)
+    assert judge(changed(measured, pairs=0.01 * NOISE)).verdict == "discontinuous"
+    assert judge(changed(measured, pairs=0.01 * NOISE - 0.01)).verdict == "undecided"
+
+
+def test_pairs_have_to_do_worse_than_the_derivative_says() -> None:
+    """The difference is 0.001 on average with a spread of 0.01: its interval holds 0."""
+    measured = made(rate=0.0, derivative=0.0, pairs=0.001, jumps=0.5)
+    assert judge(changed(measured, pairs=measured.derivative + 0.001)).verdict == "discontinuous"
+    assert judge(changed(measured, pairs=measured.derivative + 0.001 + 0.01 * NOISE)).verdict == "undecided"
+
+
+def test_without_a_derivative_pairs_expand_unless_a_jump_was_found() -> None:
+    none = np.empty(0)
+    assert judge(changed(made(rate=0.0, pairs=0.01), derivative=none)).verdict == "expanding"
+    assert judge(changed(made(rate=0.0, pairs=0.01, jumps=0.5), derivative=none)).verdict == "discontinuous"
+    assert judge(changed(made(rate=0.0, pairs=-0.01), derivative=none)).verdict == "undecided"
+
+
+def test_a_share_that_is_not_shown_to_be_large_expands_nothing() -> None:
+    """2 of 20 draws are above eps: that more than a quarter are is neither shown nor excluded."""
+    assert judge(made(above=2, derivative=0.01)).verdict == "undecided"
+    assert judge(made(above=20, derivative=0.01)).verdict == "expanding"
+
+
+def test_predictions_that_settle_decide_only_if_parameters_have_not() -> None:
+    """2 of 20 parameters are above eps, predictions are not: the parameters are not shown to stay apart."""
+    some, settled = made(above=2, derivative=-0.05), made()
+    measured = changed(some, function=settled.function)
+    assert judge(measured).verdict == "undecided"
+    measured = changed(made(rate=0.0, derivative=-0.05), function=settled.function)
+    assert judge(measured).verdict == "settled up to symmetry or flat directions"
+
+
+def test_it_says_by_which_n_the_longer_lag_settles() -> None:
+    """Lag 1 falls by 0.1 a step and lag N/2 by 0.05: 0.05 is reached by 30 and by 60."""
+    measured = made()
+    found = judge(with_distances(measured, next=bent(measured, -0.1, -0.1), ahead=bent(measured, -0.05, -0.05)))
+    assert found.verdict == "contracting"
+    assert "by n = 60 (60 to 60)" in found.reason
+    assert found.findings["parameters, lag 1"].settles[0] == 30
+
+
+def test_a_curve_that_is_above_at_the_end_has_not_settled() -> None:
+    """Below eps from 60 on, but for the last step: of 20 draws, 20 are above."""
+    measured = made(derivative=-0.01, pairs=-0.01)
+    path = bent(measured, -0.05, -0.05)
+    path[:, -1] = 1.0
+    found = judge(with_distances(measured, size=path))
+    assert found.findings["parameters, lag 1"].settles == (math.inf,) * 3
+    assert found.findings["parameters, lag 1"].above == 20
+
+
+def test_some_divergence_is_divergence() -> None:
+    gone = np.full(20, -1)
+    gone[3], gone[7] = 120, 40
+    found = judge(changed(made(), diverged=gone))
+    assert found.verdict == "diverged"
+    assert found.reason == "2 of 20 replicates have diverged, the first by n = 40"
