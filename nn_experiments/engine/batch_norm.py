@@ -10,7 +10,9 @@ from torch import nn
 from torch.func import functional_call
 
 from nn_experiments.training.batches import Batches
+from nn_experiments.training.dropout import freeze_dropout
 from nn_experiments.training.inputs import arguments
+from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["StatisticsRefresh"]
@@ -42,6 +44,9 @@ class StatisticsRefresh:
         model = getattr(step, "model", None)
         self.model = copy.deepcopy(model).train() if isinstance(model, nn.Module) else None
         self.random = step.gradients.frozen if isinstance(step, TrainingStep) else None
+        if self.model is not None and isinstance(step, OwnLoopStep):
+            freeze_dropout(self.model, others=True)
+            self.random = step.loop.randomness
         self.names: list[str] = []
         for name, module in self.model.named_modules() if self.model is not None else ():
             if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
 from nn_experiments.engine.loop import double_loop  # noqa: E402
-from tests.nn.runs.small_network import Small, X, Y  # noqa: E402
+from tests.nn.runs.small_network import MSE, Small, X, Y  # noqa: E402
 
 
 def test_a_reset_where_the_metric_is_better_by_hand(tmp_path: Path) -> None:
@@ -73,6 +73,30 @@ def test_swa_refreshes_batch_norm_as_torch_does() -> None:
             assert torch.allclose(nne.state_dict(own.model, state)[name], value, rtol=1e-10), name
     stale = nne.state_at(own.step, own.batches, own.state, nne.SuffixMean(1), 6)["buffers"]["1.running_mean"]
     assert not torch.allclose(stale, state["buffers"]["1.running_mean"], rtol=1e-3)
+
+
+class Noisy(torch.nn.Module):
+    """Draws from torch's generator."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop entries."""
+        return torch.nn.functional.dropout(x, 0.5, self.training)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.Dropout(0.5), Noisy()])
+def test_refreshed_statistics_have_the_frozen_masks_of_the_batches(layer: torch.nn.Module) -> None:
+    """The same twice, and the same whether the step is a pure function or the user's own loop; other seeds differ."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(1, 4), layer, torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)).double()
+    batches, found = Small().batches, []
+    for form, seed in (("auto", 0), ("loop", 0), ("loop", 0), ("loop", 1)):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        step, state = nne.from_torch(model, MSE, optimizer, form=form, seed=seed, randomness="frozen")
+        end = nne.state_at(step, batches, {**state}, nne.SWA(1, refresh=3), 1)
+        found.append(end["buffers"]["2.running_mean"])
+    assert torch.allclose(found[0], found[1], rtol=1e-10)
+    assert torch.equal(found[1], found[2])
+    assert not torch.allclose(found[1], found[3], rtol=1e-3)
 
 
 def test_a_step_of_ones_own_has_no_module_to_refresh(tmp_path: Path) -> None:
