@@ -224,7 +224,7 @@ class ArrayBatches(SampledBatches):
         if len(lengths | others) != 1:
             counts = (" or ".join(map(str, sorted(some))) or "no" for some in (lengths, others))
             raise ValueError("{} inputs but {} targets".format(*counts))
-        super().__init__(Sampler(sampling, batch_size, *lengths, seed))
+        super().__init__(Sampler(sampling, batch_size, lengths.pop(), seed))
         self._rows: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]] = data
 
     @classmethod
