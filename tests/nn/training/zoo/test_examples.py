@@ -11,7 +11,20 @@ pytest.importorskip("torch")
 
 
 @pytest.mark.parametrize(
-    "name", ["from_torch", "kept_attributes", "loop_step", "own_loop_reasons", "refusals", "scalar_loss"]
+    "name",
+    [
+        "dataset_batches",
+        "from_torch",
+        "inputs",
+        "kept_attributes",
+        "loop_step",
+        "optimizers",
+        "own_loop_reasons",
+        "refusals",
+        "scalar_loss",
+        "transforms",
+        "trees",
+    ],
 )
 def test_examples(name: str) -> None:
     module = importlib.import_module(f"nn_experiments.training.{name}")
