@@ -58,6 +58,7 @@ def test_the_prediction_waits_for_half_as_well() -> None:
     far = judge(with_distances(measured, size=bent(measured, -0.001, -0.001, 0.2))).predicted
     assert far is not None
     assert far[0] == pytest.approx(1000 * math.log(4), abs=1)  # to eps units, which is less than half
+    assert judge(made()).findings["parameters, lag 1"].to_go == 0  # it has
 
 
 def test_the_later_of_two_lags_is_predicted() -> None:
