@@ -49,7 +49,8 @@ STUDIES: dict[str, tuple[str, Callable[..., Study]]] = {
         choices.run,
     ),
     "networks": (
-        "does backward settle? the networks of Figures 4 to 7 with ReLU, tanh and GELU, 12 to 20 replicates: 75 minutes",
+        "does backward settle? the networks of Figures 4 to 7 with ReLU, tanh and GELU, 12 to 20 replicates: "
+        "75 minutes",
         networks.run,
     ),
     "influence": (
