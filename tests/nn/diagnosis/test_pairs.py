@@ -103,6 +103,14 @@ def test_the_larger_of_two_jumps_is_found_and_small_ones_do_not_count() -> None:
     assert jump(of(lambda w, batch, t: w + 0.0011 * (w > 0.33)), batches(1), 1, state(0.0), state(1.0)) > 0.001
 
 
+@pytest.mark.parametrize(("share", "found"), [(0.003, 0), (0.01, 0.01)])
+def test_a_jump_has_to_exceed_what_rounding_makes_of_two_close_states(share: float, found: float) -> None:
+    """The states are 4.4e-4 apart at 1e6, where eps is 5e-7 of their distance: a jump counts above 10^4 of that."""
+    step = of(lambda w, batch, t: w + share * 4.4e-4 * (w > 1e6))
+    value = jump(step, batches(1), 1, state(1e6 - 2.2e-4), state(1e6 + 2.2e-4))
+    assert value == pytest.approx(found, rel=1e-2)
+
+
 def test_two_states_nearer_than_rounding_can_tell_are_not_examined() -> None:
     step = of(lambda w, batch, t: w + (w > 1e6).double())
     for gap, known in ((1e-9, False), (1e-3, True)):
