@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nn_experiments.studies import conjectures, coupled  # noqa: E402
+from nn_experiments.studies import certified, conjectures, coupled  # noqa: E402
 from nn_experiments.studies.bank import Bank, join  # noqa: E402
 from nn_experiments.studies.setting import Setting  # noqa: E402
 
@@ -62,3 +62,26 @@ def test_the_near_run_is_moved_back_along_its_own_direction(method):
     coupled._near(chains, bank, 0, 1)
     distance = (coupled._state(chains)[:, 1] - base).norm(dim=-1)
     torch.testing.assert_close(distance, held, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "rate"),
+    [("digits", "mse", 1e-3), ("digits", "cross_entropy", 1e-3), ("least-squares-10x4", "mse", 1e-2)],
+)
+def test_the_certified_step_is_the_largest_over_single_data(data, loss, rate):
+    """For labels and for numbers as targets: D is the longest step from θ_0 by one datum, found by taking each."""
+    setting = Setting(name="linear", data=data, loss=loss, learning_rate=rate, weight_decay=0.5, batch_size=1)
+    bank = Bank(setting, (0, 1))
+    known = certified.certificate(setting, (0, 1))
+    assert known is not None
+    k, displacement = known
+    assert 1 - rate * 0.5 <= k < 1
+    start, longest = bank.start().theta[:, 0], torch.zeros(2, dtype=torch.float64)
+    for x, target in zip(bank.inputs, bank.targets, strict=True):
+        y = target.expand(2, 1) if target.dim() == 0 else target.expand(2, 1, 1, -1)
+        if loss == "mse" and target.dim() == 0:
+            y = torch.nn.functional.one_hot(target, bank.widths[-1]).double().expand(2, 1, 1, -1)
+        chains = bank.start()
+        bank.step(chains, (x.expand(2, 1, 1, -1), y))
+        longest = torch.maximum(longest, (chains.theta[:, 0] - start).norm(dim=-1))
+    np.testing.assert_allclose(displacement, longest.numpy(), rtol=1e-9)
