@@ -48,7 +48,7 @@ def _compared(study: Study, k: int, metric: int) -> Comparison:
 
 
 def _ratio(row: Comparison) -> str:
-    return spread(np.array(row.reference) / np.array(row.other)) if row.seeds else "diverges"
+    return spread(np.array(row.reference) / np.array(row.other), digits=2) if row.seeds else "diverges"
 
 
 def _finite(values: NDArray) -> str:

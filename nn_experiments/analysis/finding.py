@@ -138,9 +138,15 @@ def left_out(row: Comparison) -> str:
     return f" Left out, and shown: {'; '.join(row.left_out)}." if row.left_out else ""
 
 
-def spread(values: Sequence[float] | NDArray) -> str:
-    """Return median and range: ``9.7 (3.9 to 11)``."""
+def spread(values: Sequence[float] | NDArray, digits: int = 3) -> str:
+    """Return median and range, each rounded once to so many significant digits.
+
+    Examples
+    --------
+    >>> spread([9.654, 3.927, 11.156]), spread([9.654, 3.927, 11.156], digits=2)
+    ('9.65 (3.93 to 11.2)', '9.7 (3.9 to 11)')
+    """
     if not len(values):
         return "not measured"
-    low, middle, high = np.min(values), np.median(values), np.max(values)
-    return f"{middle:.3g}" if len(values) == 1 else f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    low, middle, high = (f"{value:.{digits}g}" for value in (np.min(values), np.median(values), np.max(values)))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"

@@ -164,7 +164,7 @@ def _paths(study: Study, name: str, metric: int) -> Finding:
     ratios = deviation[:, 0] / np.maximum(deviation[:, 1], 1e-300)
     measured = (
         f"{what}, last {int(n[-1] * WINDOW)} steps: backward is less variable on {steadier} of {len(path)} seeds "
-        f"(deviation about a line, forward over backward: {spread(np.quantile(ratios, [0.05, 0.5, 0.95]).tolist())}, "
+        f"(deviation about a line, forward over backward: {spread(np.quantile(ratios, [0.05, 0.5, 0.95]), digits=2)}, "
         f"5 to 95 %). Share of the variance that lies within a path: {share[0]:.0%} forward, {share[1]:.1%} "
         "backward; the rest lies between seeds."
     )

@@ -87,7 +87,8 @@ def quadratic_findings(study: Study) -> list[Finding]:
         Finding(
             "Adam's ε decides",
             *_ANY,
-            f"without noise, θ²/2, h = 0.001: it converges for ε above {THRESHOLD:.3g} and oscillates below: "
+            f"without noise, θ²/2, h = 0.001: it converges for ε above "
+            f"h(1 − β₁)/(2(1 + β₁)) = {THRESHOLD:.3g} and oscillates below: "
             + ", ".join(f"ε = {e:.2g}: {a:.2g}" for e, a in zip(study["eps"], study["amplitude"], strict=True)),
             "no contraction at the default ε",
             "linear stability is a theorem; amplitudes after 40,000 steps",

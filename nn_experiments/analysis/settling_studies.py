@@ -228,8 +228,13 @@ def _certified(study: Study, every: Sequence[Row]) -> list[Finding]:
         f"{len(kept)} linear models with weight decay, {study.about['seeds']} replicates each: every one of "
         f"{checked} backward increments is at most D kⁿ but for {broken} (largest ratio {worst:.2g}, rounding "
         f"apart). Backward settles in the parameters on every replicate in {len(settled)}: {_names(settled)}; "
-        f"forward in {sum(_always(row, SETTLES, 'forward') for row in kept)}."
+        f"forward in {sum(_always(row, SETTLES, 'forward') for row in kept)}. In the second half backward increments "
+        f"are at most {max(row.increment for row in kept):.2g} of two independent runs' distance (medians)"
     )
+    moving = [row.tail for row in kept if row not in settled]
+    if moving:
+        measured += f"; where it does not settle, iterates n and n + N/2 are {_range(moving)} of it apart"
+    measured += "."
     verdict = "agrees" if not broken and len(settled) == len(kept) else f"{len(settled)} of {len(kept)} settle by N"
     verdict = "rejected: a defect" if broken else verdict
     test = "a theorem: one increment above its bound is a defect"

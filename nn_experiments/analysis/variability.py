@@ -46,9 +46,9 @@ def _of_metric(pair: Pairing, metric: str, place: str, sentence: str) -> Finding
         f"({summaries[0][0].recorded} recorded), median and range over seeds: "
     )
     if seeds:
-        measured += f"{spread(_ratios(main))}"
+        measured += spread(_ratios(main), digits=2)
         for name, row in zip(names[1:3], rows[1:3], strict=True):
-            measured += f"; {MEASURES[name]} {spread(_ratios(row))}"
+            measured += f"; {MEASURES[name]} {spread(_ratios(row), digits=2)}"
         windows = _windows(pair, metric, names[0])
         measured += f". By window: {windows}" if windows else ""
         shares = law_shares(pair, metric)
@@ -105,7 +105,7 @@ def _windows(pair: Pairing, metric: str, measure: str) -> str:
                 ratios.append(x / y)
         else:
             if ratios:
-                texts.append(f"{np.median(ratios):.3g} on the last {window}")
+                texts.append(f"{np.median(ratios):.2g} on the last {window}")
     return ", ".join(texts)
 
 

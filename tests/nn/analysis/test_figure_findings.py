@@ -57,7 +57,7 @@ def test_other_windows_are_shown_where_the_path_has_them():
         [np.std(np.log(v[n > 20]) - np.polyval(np.polyfit(n[n > 20], np.log(v[n > 20]), 1), n[n > 20])) for v in s]
         for s in waves()
     ]
-    assert f"{np.median([a / b for a, b in both]):.3g} on the last 20" in text
+    assert f"{np.median([a / b for a, b in both]):.2g} on the last 20" in text
     wide = variability(pair(waves(last=80), window=20), "", "")[0].measured
     assert "on the last 5," in wide  # a quarter of twenty is five iterates, which are enough
     frozen = waves()

@@ -74,10 +74,10 @@ def test_deviations_of_logarithms_are_those_of_plain_numpy():
     assert change.what.startswith("root-mean-square change")
     assert change.reference == pytest.approx(tuple(steps[:, 0]))
     ratios = deviation[:, 0] / deviation[:, 1]
-    assert f"{np.median(ratios):.3g} ({ratios.min():.3g} to {ratios.max():.3g})" in row.measured
+    assert f"{np.median(ratios):.2g} ({ratios.min():.2g} to {ratios.max():.2g})" in row.measured
     longer = n > n[-1] - 700
     wide = np.sqrt((residuals(n[longer], np.log(values[..., longer])) ** 2).sum(-1))
-    assert f"{np.median(wide[:, 0] / wide[:, 1]):.3g} on the last 700" in row.measured
+    assert f"{np.median(wide[:, 0] / wide[:, 1]):.2g} on the last 700" in row.measured
 
 
 @pytest.mark.parametrize(("figure", "name"), [("fig4", "regression-square"), ("fig5", "regression-cosine")])

@@ -376,3 +376,11 @@ def test_no_seed_has_no_chance():
     assert by_chance(0, 0) == "no seed is left to count"
     assert by_chance(1, 1).endswith("0.5")
     assert (spread([]), spread([2.0]), spread([3.0, 1.0, 2.5])) == ("not measured", "2", "2.5 (1 to 3)")
+
+
+@pytest.mark.control
+def test_numbers_are_rounded_once():
+    """4.748 is 4.75 to three digits and 4.7 to two; three digits rounded again would be 4.8."""
+    values = [1.991, 4.748, 6.322]
+    assert (spread(values), spread(values, digits=2)) == ("4.75 (1.99 to 6.32)", "4.7 (2 to 6.3)")
+    assert f"{float(spread([4.748])):.2g}" == "4.8"

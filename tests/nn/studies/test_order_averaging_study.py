@@ -88,7 +88,7 @@ def test_every_curve_is_judged_at_its_own_best_rate() -> None:
     verdicts = {row.topic: row.verdict for row in order_averaging_study_findings(study())}
     assert verdicts["Order-averaging, every rate tuned: c = 2, equal cost"] == "disagrees"
     assert verdicts["Order-averaging, every rate tuned: c = 2, equal steps"] == "agrees"  # λ = h²/2 at 0.1
-    assert verdicts["Larger λ, rate by rate: c = 2"] == "5 of 10 seeds and rates"
+    assert verdicts["Larger λ, rate by rate: c = 2"] == "5 of 10 seeds and rates, by test loss"
     header, rows = order_averaging_study_table(study())
     assert len(rows) == len(CURVES)
     assert all(len(row) == len(header) for row in rows)
@@ -123,6 +123,14 @@ def test_lambda_has_the_unit_that_its_name_says(c: int) -> None:
     assert {case.c for case in cases} == {c}
 
 
+def test_larger_lambdas_are_judged_by_the_test_loss_and_the_training_loss_is_counted_beside_it() -> None:
+    apart = study()
+    apart.arrays["ends"][0, 0, 3:, :2, 0, 1] *= -1  # h = 0.01, two seeds: the test loss now rises with λ
+    (row,) = [row for row in order_averaging_study_findings(apart) if row.topic.startswith("Larger λ")]
+    assert row.verdict == "3 of 10 seeds and rates, by test loss"
+    assert row.measured.endswith("h = 0.01: 3; h = 0.1: 0. The training loss: h = 0.01: 5; h = 0.1: 0.")
+
+
 def test_stability_is_foretold_by_the_factor() -> None:
     cases = stability(study())
     assert len(cases) == 2 * 4 * 5
@@ -130,10 +138,20 @@ def test_stability_is_foretold_by_the_factor() -> None:
     assert (one.reach, one.multiple, one.unstable) == (1.0, 4.0, True)
     assert one.factor == pytest.approx(1 - 1 + 8)
     assert [case.multiple for case in cases if case.curve == "regularised-1-derived"] == [0.125] * 10
-    assert order_averaging_study_findings(study())[-2].verdict == "foretold: 40 of 40"
+    row = order_averaging_study_findings(study())[-2]
+    assert row.verdict == "foretold: 40 of 40; with Λ at the end as well: 40"
+    assert row.measured.endswith(
+        "plain SGD beside them 0 end above chance, where the factor at λ = 0 is outside [−1, 1] for 0."
+    )
+    early = study()
+    early.arrays["eigenvalue"][..., 0] = 0.1  # at the start no path would be unstable; 15 are
+    row = order_averaging_study_findings(early)[-2]
+    assert row.verdict == "foretold: 25 of 40; with Λ at the end as well: 40"
     wrong = study()
     wrong.arrays["eigenvalue"][:] = 100.0  # control: another curvature foretells something else
-    assert order_averaging_study_findings(wrong)[-2].verdict != "foretold: 40 of 40"
+    row = order_averaging_study_findings(wrong)[-2]
+    assert row.verdict == "foretold: 20 of 40; with Λ at the end as well: 20"
+    assert row.measured.endswith("outside [−1, 1] for 5.")  # hΛ = 10 at h = 0.1
     assert order_averaging_study_findings(wrong)[-1].verdict == "relu: smallest cosine 0.2; tanh: smallest cosine 1"
 
 
@@ -160,7 +178,7 @@ def test_stability_is_asked_of_the_network_of_figure_14(tmp_path: Path, monkeypa
     assert lines == ["h = 0.03, seed 0", "h = 0.03, seed 1", "h = 1, seed 0", "h = 1, seed 1"]
     assert found["ends"].shape == (1, 2, 3, 2, 2, 4)
     (row,) = order_stability_findings(found)
-    assert row.verdict == "foretold: 8 of 8"  # hΛ is near 0.08 and 4: all paths with λ train, or none
+    assert row.verdict == "foretold: 8 of 8; with Λ at the end as well: 8"  # hΛ near 0.08 and 4: all train, or none
     assert "Of the 4 paths of plain SGD beside them" in row.measured
     header, rows = order_stability_table(found)
     assert [line[0] for line in rows] == ["0.03", "1"]
@@ -182,7 +200,9 @@ def test_what_the_record_says() -> None:
         row = found[f"Order-averaging, every rate tuned: c = 2, {what}"]
         assert row.verdict == "disagrees"
         assert row.comparisons[0].pvalue == pytest.approx(2 / 64)
-    assert "h = 0.003125: 6; h = 0.0125: 2; h = 0.025: 0" in found["Larger λ, rate by rate: c = 2"].measured
+    row = found["Larger λ, rate by rate: c = 2"]
+    assert "h = 0.003125: 4; h = 0.0125: 2; h = 0.025: 0" in row.measured
+    assert "The training loss: h = 0.003125: 6; h = 0.0125: 2; h = 0.025: 0" in row.measured
     cases = [case for case in stability(record) if case.c == 2]
     assert sum(case.foretold == case.unstable for case in cases) == 281
     assert len(cases) == 288
