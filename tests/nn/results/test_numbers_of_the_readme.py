@@ -173,7 +173,7 @@ def passed(n: np.ndarray, below: np.ndarray) -> tuple[float, float]:
     first = n[below][0] if below.any() else np.inf
     above = np.flatnonzero(~below)
     stays = n[0] if not len(above) else n[above[-1] + 1] if above[-1] + 1 < len(n) else np.inf
-    return first, stays
+    return float(first), float(stays)
 
 
 def counted(name: str) -> tuple[list[int], list[int]]:
