@@ -1,4 +1,4 @@
-"""Pages that a build writes first: the statements, from the registry, and what is generated in ``proofs/``."""
+"""Pages that a build writes first: the statements, from the registry, the pages of ``proofs/``, and the findings."""
 
 from __future__ import annotations
 
@@ -20,8 +20,17 @@ SECTIONS = {
     "appendix_d": "Appendix D: regularisation",
     "appendix_e": "Appendix E: convergence",
 }
-#: Pages of ``proofs/`` and what the site calls them.
-PROOFS = {"ERRATA.md": "errata.md", "README.md": "proofs.md"}
+#: Pages outside of ``docs/`` and what the site calls them.
+COPIES = {"proofs/ERRATA.md": "errata.md", "proofs/README.md": "proofs.md", "results/README.md": "results.md"}
+#: Statement -> the plots of ``python -m contraction rates`` that show it.
+PLOTS = {
+    "backward_contraction": ("convergence_rates",),
+    "constant_maps": ("sample_paths",),
+    "quadratic_sgd": ("sample_paths", "increments", "law_distance"),
+    "linearized_sgd": ("plane_paths",),
+    "log_moment": ("contraction_on_average",),
+    "approximate_backward": ("correction_reach", "correction_growth"),
+}
 HEAD = """# Every statement
 
 Each entry is one statement of the paper, or one that we add. `python -m contraction verify NAME` runs its checks. A
@@ -56,6 +65,8 @@ def _entry(statement: Statement) -> list[str]:
     if statement.derivation:
         file = statement.derivation.partition(":")[0]
         lines += [f"Symbolic derivation\n: [`{Path(file).name}`](../{file})\n"]
+    if plots := PLOTS.get(statement.name):
+        lines += [f"Picture\n: `python -m contraction rates {' '.join(plots)}`\n"]
     lines += [
         f"Code and test\n: [`{source}`](../contraction/statements/{section}/{source}), "
         f"[`{Path(statement.test).name}`](../{statement.test})\n"
@@ -69,20 +80,24 @@ def _write(page: Path, text: str) -> None:
         page.write_text(text, encoding="utf-8")
 
 
-def copy_proofs(app: Sphinx) -> None:
-    """Copy the letter to the authors and the index of proofs, whose links start from another folder, into the site."""
+def copy_pages(app: Sphinx) -> None:
+    """Copy pages whose links start from another folder into the site."""
     docs = Path(app.srcdir)
-    for name, page in PROOFS.items():
-        text = (docs.parent / "proofs" / name).read_text(encoding="utf-8").replace("](coq/", "](../proofs/coq/")
-        for other, target in PROOFS.items():
-            text = text.replace(f"]({other})", f"]({target})")
+    for name, page in COPIES.items():
+        folder = name.partition("/")[0]
+        text = (docs.parent / name).read_text(encoding="utf-8")
+        for inner in ("coq", "figures"):
+            text = text.replace(f"]({inner}/", f"](../{folder}/{inner}/")
+        for other, target in COPIES.items():
+            if other.startswith(f"{folder}/"):
+                text = text.replace(f"]({other.removeprefix(f'{folder}/')})", f"]({target})")
         _write(docs / page, text)
 
 
 def point_to_copies(app: Sphinx, name: str, source: list[str]) -> None:
-    """In a page that is read, links to the two pages lead to their copies."""
-    for other, target in PROOFS.items():
-        source[0] = source[0].replace(f"](../proofs/{other})", f"]({target})")
+    """In a page that is read, links to these pages lead to their copies."""
+    for other, target in COPIES.items():
+        source[0] = source[0].replace(f"](../{other})", f"]({target})")
 
 
 def write_statements(app: Sphinx) -> None:
@@ -97,6 +112,6 @@ def write_statements(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages when a build begins."""
     app.connect("builder-inited", write_statements)
-    app.connect("builder-inited", copy_proofs)
+    app.connect("builder-inited", copy_pages)
     app.connect("source-read", point_to_copies)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
