@@ -42,7 +42,12 @@ def test_no_rate_of_the_record_is_contradicted():
 
 
 def test_no_fault_of_the_record_did_harm():
+    from tests.trust.faults import FAULTS, table
+
     record = json.loads((RECORDS / "faults.json").read_text())
+    assert set(record["faults"]) == set(FAULTS)
+    for line in table(record):
+        assert line in PAGE
     assert not any(one["harm"] for one in record["faults"].values())
 
 
@@ -132,6 +137,50 @@ def test_faults_do_no_harm(tmp_path):
     record = json.loads((tmp_path / "r.json").read_text())
     assert list(record["faults"]) == few
     assert record["faults"]["untrusted files"]["refused by name"] > 100
+
+
+def _forked(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code that forks in a process that has no other threads."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_commands_that_are_killed_succeed_without_a_kill(tmp_path):
+    """They once named plots that did not exist, and nothing said which."""
+    pytest.importorskip("torch")
+    code = "import pathlib; from tests.trust import children, faults; "
+    code += f"children.succeed(faults.verify_work(pathlib.Path({str(tmp_path)!r})), 'they fail')"
+    done = _forked(code)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "rates" / "law_distance.png").exists()
+    assert (tmp_path / "figures" / "fig4.png").exists()
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    ("work", "found"),
+    [
+        ("main(['rates', 'no such plot'])", "it fails: status 2: contraction: no plot is called 'no such plot'"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("os.kill(os.getpid(), 9)", "it fails: status -9"),
+    ],
+)
+def test_a_command_that_fails_says_why(work, found):
+    code = "import os; from contraction.__main__ import main; from tests.trust.children import succeed; "
+    done = _forked(f"{code}succeed(lambda: 0, 'this does not fail'); succeed(lambda: {work}, 'it fails')")
+    assert done.returncode == 1
+    assert found in done.stderr
+
+
+@pytest.mark.control
+def test_a_command_that_fails_before_its_kill_is_noticed():
+    done = _forked("from tests.trust.children import kill_after; assert not kill_after(lambda: 0, 60)")
+    assert done.returncode == 0, done.stderr
+    done = _forked(
+        "import time; from tests.trust.children import kill_after; assert kill_after(lambda: time.sleep(60), 0)"
+    )
+    assert done.returncode == 0, done.stderr
+    done = _forked("from tests.trust.children import kill_after; kill_after(lambda: 3, 60)")
+    assert "ended with status 3" in done.stderr
 
 
 @pytest.mark.control

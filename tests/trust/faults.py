@@ -31,30 +31,14 @@ from nn_experiments import cli
 from nn_experiments.results import blocks as store
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
+from tests.trust.children import Work, child, kill_after, outcome, succeed, wait
 from tests.trust.hostile_files import altered, hostile, loaders
 
-__all__ = ["FAULTS", "RUN", "child", "complete", "main", "same", "unharmed"]
+__all__ = ["FAULTS", "RUN", "complete", "main", "same", "table", "unharmed", "verify_work"]
 
 #: A run of a second or two that writes about 40 blocks.
 RUN = ["run", "fig4", "--seeds", "0", "--orders", "forward", "backward", "--steps", "40", "--block-seconds", "0.005"]
 RUN += ["--diagnostics-every", "0", "--workers", "0", "--set", "model=mlp-2x100", "--engine", "step"]
-
-Work = Callable[[], int]
-
-
-def child(work: Work, *, before: Callable[[], object] = lambda: None, errors: int | None = None) -> int:
-    """Fork, run ``before`` and ``work`` in the child, and return its process number; ``errors`` is a file number."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 70
-    with contextlib.suppress(BaseException):
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 1)
-        os.dup2(sink if errors is None else errors, 2)
-        before()
-        status = work()
-    os._exit(status)
 
 
 def run_into(out: Path) -> Work:
@@ -62,18 +46,9 @@ def run_into(out: Path) -> Work:
     return lambda: cli.main([*RUN, "--out", str(out)])
 
 
-def _wait(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 def _refused(out: Path, before: Callable[[], object] = lambda: None) -> bool:
     """Whether a run into a folder ends with an error that names it; False if it comes to its end."""
-    end, errors = os.pipe()  # a pipe has no size that a limit could cut
-    pid = child(run_into(out), before=before, errors=errors)
-    os.close(errors)
-    with os.fdopen(end) as file:
-        said = file.read()
-    status = _wait(pid)
+    status, said = outcome(run_into(out), before)
     assert status in (0, 1, 2), f"status {status}: {said}"
     assert status == 0 or str(out) in said, f"the folder is not named: {said}"
     return status != 0
@@ -115,7 +90,7 @@ def same(a: Curves, b: Curves) -> None:
 
 def complete(out: Path, alone: Curves) -> None:
     """Run to the end what a fault has left, and compare."""
-    assert _wait(child(run_into(out))) == 0, "the run does not go on"
+    succeed(run_into(out), "the run does not go on")
     unharmed(out)
     same(load("fig4", out=out), alone)
 
@@ -123,26 +98,14 @@ def complete(out: Path, alone: Curves) -> None:
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
-def _kill_after(work: Work, seconds: float) -> bool:
-    """Kill -9 a child after so many seconds; whether it was still at work."""
-    pid = child(work)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return False
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-
-
 def killed_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
     """Kill -9 at random moments; the folder starts anew whenever a run has come to its end."""
     started = time.monotonic()
-    assert _wait(child(run_into(place / "timed"))) == 0
+    succeed(run_into(place / "timed"), "the run fails without any fault")
     whole, killed, ended, seen, folder = time.monotonic() - started, 0, 0, 0, 0
     while killed < count:
         out = place / f"kills-{folder}"
-        if _kill_after(run_into(out), float(rng.uniform(0, whole))):
+        if kill_after(run_into(out), float(rng.uniform(0, whole))):
             killed += 1
         else:
             same(load("fig4", out=out), alone)
@@ -153,7 +116,7 @@ def killed_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int
     return {"kills": killed, "runs that reached the end": ended + 1, "files read after kills": seen}
 
 
-def _verify_work(out: Path) -> Work:
+def verify_work(out: Path) -> Work:
     """The commands of ``make verify``, with two statements, two plots of rates and a small run."""
 
     def work() -> int:
@@ -169,19 +132,19 @@ def killed_verify(place: Path, alone: Curves, rng: np.random.Generator, count: i
     """The same for the commands of ``make verify``: tables, pictures, a run, its picture."""
     started = time.monotonic()
     first = place / "verify"
-    assert _wait(child(_verify_work(first))) == 0, "the commands fail without any fault"
+    succeed(verify_work(first), "the commands fail without any fault")
     whole, killed, ended, seen, folder = time.monotonic() - started, 0, 0, 0, 0
     pictures = sorted(path.relative_to(first) for path in first.rglob("*.png"))
     assert pictures
     while killed < count:
         out = place / f"verify-{folder}"
-        if _kill_after(_verify_work(out), float(rng.uniform(0, whole))):
+        if kill_after(verify_work(out), float(rng.uniform(0, whole))):
             killed += 1
         else:
             ended, folder = ended + 1, folder + 1
         if out.exists():
             seen += unharmed(out)
-    assert _wait(child(_verify_work(out))) == 0
+    succeed(verify_work(out), "the commands do not go on")
     assert sorted(path.relative_to(out) for path in out.rglob("*.png") if not path.name.startswith(".")) == pictures
     complete(out / "networks", alone)
     return {"kills": killed, "passes that reached the end": ended + 1, "files read after kills": seen}
@@ -261,7 +224,7 @@ def read_only(place: Path, alone: Curves, rng: np.random.Generator, count: int) 
 def corrupted_blocks(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
     """Blocks are altered under a finished run; the command computes them again."""
     out, broken, harmless = place / "corrupted", 0, 0
-    assert _wait(child(run_into(out))) == 0
+    succeed(run_into(out), "the run fails without any fault")
     for _ in range(count):
         files = sorted(path for path in out.rglob("*.npz") if not path.name.startswith("."))
         path = files[int(rng.integers(len(files)))]
@@ -286,7 +249,7 @@ def two_runs(place: Path, alone: Curves, rng: np.random.Generator, count: int) -
         first = child(run_into(out))
         time.sleep(float(rng.uniform(0, 0.3)))
         second = child(run_into(out))
-        assert (_wait(first), _wait(second)) == (0, 0)
+        assert (wait(first), wait(second)) == (0, 0), "one of two runs at once fails"
         unharmed(out)
         same(load("fig4", out=out), alone)
     return {"pairs": count}
@@ -316,6 +279,27 @@ def untrusted_files(place: Path, alone: Curves, rng: np.random.Generator, count:
     return {"loaders": len(loaders()), "files": tried, "refused by name": refused}
 
 
+class _Unrest:
+    """Called when a run reports its progress: after 2 blocks a second worker joins, after 12 the first is killed."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster, self.killed = cluster, False
+        self.joined: set[str] = set()  # a worker that stands in for the killed one has another name
+        self.busy: set[str] = set()
+
+    def __call__(self, progress: Any) -> None:
+        workers = self.cluster.scheduler.workers
+        self.busy |= {name for name, one in list(workers.items()) if one.processing}
+        if progress.done_blocks >= 2 and not self.joined:
+            first = set(workers)
+            self.cluster.scale(2)
+            self.cluster.wait_for_workers(2)  # nothing new is submitted before it is there
+            self.joined = set(workers) - first
+        if progress.done_blocks >= 12 and not self.killed:
+            os.kill(next(iter(self.cluster.workers.values())).process.pid, signal.SIGKILL)
+            self.killed = True
+
+
 def dask_workers(place: Path, alone: Curves, rng: np.random.Generator, count: int) -> dict[str, Any]:
     """Workers of a cluster that are killed and that join late; the late ones must be used."""
     from distributed import LocalCluster
@@ -325,32 +309,20 @@ def dask_workers(place: Path, alone: Curves, rng: np.random.Generator, count: in
     from nn_experiments.runs.run import Options, run
 
     experiment = EXPERIMENTS["regression-square"].override({"model": "mlp-2x100"})
-    request = Request.of(FIGURES["fig4"], experiment, seeds=[0], orders=("forward", "backward"), steps=40)
+    orders = ("forward", "backward")
+    request = Request.of(FIGURES["fig4"], experiment, seeds=[0], orders=orders, steps=40, diagnostics_every=0)
     killed = late = 0
     for k in range(count):
+        out = place / f"dask-{k}"
         with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
-            first = set(cluster.scheduler.workers)
-            done: list[int] = []
-            busy: set[str] = set()
-
-            def change(progress: Any, cluster: Any = cluster, done: list[int] = done, busy: set[str] = busy) -> None:
-                busy |= {name for name, one in list(cluster.scheduler.workers.items()) if one.processing}
-                if progress.done_blocks >= 2 and not done:
-                    cluster.scale(2)  # a worker joins late
-                    done.append(1)
-                if len(done) == 1 and progress.done_blocks >= 12:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(next(iter(cluster.workers.values())).process.pid, signal.SIGKILL)
-                    done.append(2)
-
-            options = Options(
-                out=place / f"dask-{k}", dask=cluster.scheduler_address, block_seconds=0.01, engine="step"
-            )
-            assert run(request, options, report=change).missing == 0
-            late += bool(busy - first)
-            killed += len(done) == 2
-        same(load("fig4", out=place / f"dask-{k}"), alone)
-    assert killed == count
+            unrest = _Unrest(cluster)
+            options = Options(out=out, dask=cluster.scheduler_address, block_seconds=0.01, engine="step")
+            assert run(request, options, report=unrest).missing == 0
+        late += bool(unrest.busy & unrest.joined)
+        killed += unrest.killed
+        same(load("fig4", out=out), alone)
+    assert killed == count, f"{killed} workers killed in {count} clusters"
+    assert late == count, f"the late worker had jobs in {late} of {count} clusters"
     return {"clusters": count, "workers killed": killed, "clusters whose late worker was used": late}
 
 
@@ -365,6 +337,16 @@ FAULTS: dict[str, tuple[Callable[..., dict[str, Any]], float]] = {
     "untrusted files": (untrusted_files, 2.0),
     "Dask workers killed and late": (dask_workers, 0.06),
 }
+
+
+def table(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
+    yield "| fault | what happened | command |"
+    yield "| --- | --- | --- |"
+    for fault, one in record["faults"].items():
+        facts = [f"{k}: {v:,}" if isinstance(v, int) else f"{k}: {v}" for k, v in one.items()]
+        shown = [fact for fact in facts if not fact.startswith(("harm:", "command:"))]
+        yield f"| {fault} | {'harm' if one['harm'] else 'no harm'}; {', '.join(shown)} | `{one['command']}` |"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -382,7 +364,7 @@ def main(arguments: list[str] | None = None) -> int:
     command, found = f"python -m tests.trust.faults --kills {options.kills} --seed {options.seed}", {}
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         place = Path(name)
-        assert _wait(child(run_into(place / "alone"))) == 0, "the run fails without any fault"
+        succeed(run_into(place / "alone"), "the run fails without any fault")
         alone = load("fig4", out=place / "alone")
         for fault in options.faults:
             act, share = FAULTS[fault]
@@ -398,9 +380,9 @@ def main(arguments: list[str] | None = None) -> int:
                 found[fault] = {"harm": True, "what": str(error)}
             found[fault]["command"] = f'{command} --faults "{fault}"'
             print(f"{fault}: {found[fault]}", flush=True)
-    if options.out is not None:
-        old = json.loads(options.out.read_text())["faults"] if options.out.exists() else {}
-        write_text(options.out, json.dumps({"faults": old | found}, indent=1) + "\n")
+            if options.out is not None:  # after each of them: a pass that is stopped keeps what it has
+                old = json.loads(options.out.read_text())["faults"] if options.out.exists() else {}
+                write_text(options.out, json.dumps({"faults": old | found}, indent=1) + "\n")
     return int(any(one["harm"] for one in found.values()))
 
 
