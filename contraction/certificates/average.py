@@ -177,6 +177,13 @@ def average_contraction(
         If the maps are not independent, or their Lipschitz constants are not known.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+
+    References
+    ----------
+    Diaconis, P., and Freedman, D. (1999). Iterated random functions. SIAM Review 41, 45-76.
+
+    Furstenberg, H., and Kesten, H. (1960). Products of random matrices. Annals of Mathematical Statistics 31,
+    457-469.
     """
     theta = point(theta0, family)
     probe_family(family, theta, seed=seed)

@@ -106,6 +106,12 @@ def certify(
         If an argument, or a combination of arguments, is invalid.
     TypeError
         If ``subject`` is neither a family nor drawn operators.
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
+
+    Diaconis, P., and Freedman, D. (1999). Iterated random functions. SIAM Review 41, 45-76.
     """
     if not isinstance(subject, RandomOperator | Operators):
         raise TypeError(f"certify takes a random operator or drawn operators, got {subject!r}")
@@ -275,6 +281,10 @@ def estimate(
         If even the measured factor is at least 1.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
     """
     from contraction.certificates.falsify import search_violation
 

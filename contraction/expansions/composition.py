@@ -49,6 +49,13 @@ def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Vecto
         If the word names no map, the order is negative, or a field returns another shape than (d,).
     MissingDerivative
         If a field lacks a derivative that is needed.
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Lemma C.1.
+
+    Hairer, E., Lubich, C., and Wanner, G. (2006). Geometric Numerical Integration. Second edition, Springer,
+    Chapter III.
     """
     check_order_of_expansion(order, 0)
     coefficients = zeros_stack(theta, order + 1)

@@ -211,6 +211,11 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
 
     This is the implicit regulariser of small batches minus that of the large batch (Smith, Dherin, Barrett and De,
     2021), and equals −λR/h.
+
+    References
+    ----------
+    Smith, S. L., Dherin, B., Barrett, D. G. T., and De, S. (2021). On the origin of implicit regularization in
+    stochastic gradient descent. International Conference on Learning Representations.
     """
     c = len(gradients)
     mean: Vector = sum(gradients[1:], gradients[0]) / c

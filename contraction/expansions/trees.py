@@ -37,6 +37,11 @@ def rooted_trees(order: int) -> tuple[RootedTree, ...]:
     ------
     ValueError
         If ``order`` is not a positive integer.
+
+    References
+    ----------
+    Hairer, E., Lubich, C., and Wanner, G. (2006). Geometric Numerical Integration. Second edition, Springer,
+    Chapter III.
     """
     check_integer("the order of a tree", order, 1)
     smaller = [tree for size in range(1, order) for tree in rooted_trees(size)]

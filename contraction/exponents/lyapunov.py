@@ -148,6 +148,15 @@ def lyapunov_exponents(
     enough, because a factor that vanishes with positive probability almost surely vanishes at some time. Derivatives do
     not account for jumps of a discontinuous map.
 
+    References
+    ----------
+    Furstenberg, H., and Kesten, H. (1960). Products of random matrices. Annals of Mathematical Statistics 31,
+    457-469.
+
+    Benettin, G., Galgani, L., Giorgilli, A., and Strelcyn, J.-M. (1980). Lyapunov characteristic exponents for
+    smooth dynamical systems and for Hamiltonian systems; a method for computing all of them. Meccanica 15, 9-20
+    and 21-30.
+
     Examples
     --------
     Exponents of triangular matrices are E log of the diagonal entries:

@@ -214,6 +214,10 @@ def synchronisation(
     TypeError
         If ``family`` is not a random operator.
 
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.6.
+
     Examples
     --------
     >>> from contraction import synchronisation

@@ -37,6 +37,10 @@ class BellmanOperators(RandomOperator):
         Law of epsilon(s, a), independent for all entries; None for no noise.
     sampled
         Whether the successor of every (s, a) is sampled; if false, the expectation over it is used.
+
+    References
+    ----------
+    Puterman, M. L. (1994). Markov Decision Processes. Wiley, Chapter 6.
     """
 
     vectorized = True

@@ -36,6 +36,10 @@ class BernoulliConvolution(FiniteFamily):
         The two values of epsilon, such as (0, 1) or (-1, 1).
     weights, law
         As in `FiniteFamily`.
+
+    References
+    ----------
+    Erdős, P. (1939). On a family of symmetric Bernoulli convolutions. American Journal of Mathematics 61, 974-976.
     """
 
     def __init__(

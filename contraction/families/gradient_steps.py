@@ -57,6 +57,10 @@ class GradientSteps(RandomOperator):
         fresh order. A class stands for its law with as many letters as there are batches, or rows. Batches of several
         rows need `Reshuffled`, `ShuffledOnce` or `Cyclic`, because other laws may repeat a row within a batch.
 
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Example 2.1 and Lemma 2.5.
+
     Examples
     --------
     >>> import numpy as np

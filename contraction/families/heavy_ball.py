@@ -34,6 +34,11 @@ class HeavyBall(CommonLinear):
         Learning rate and momentum, any finite numbers.
     noise
         Law of epsilon in R^d.
+
+    References
+    ----------
+    Polyak, B. T. (1964). Some methods of speeding up the convergence of iteration methods. USSR Computational
+    Mathematics and Mathematical Physics 4 (5), 1-17.
     """
 
     vectorized = True

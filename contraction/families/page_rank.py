@@ -33,6 +33,11 @@ class PageRank(RandomOperator):
         The damping c in [0, 1] (default: 0.85).
     teleport
         Probabilities v of the page t, shape (n,) (default: uniform).
+
+    References
+    ----------
+    Brin, S., and Page, L. (1998). The anatomy of a large-scale hypertextual Web search engine. Computer Networks
+    and ISDN Systems 30, 107-117.
     """
 
     vectorized = True

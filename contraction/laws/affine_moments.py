@@ -173,6 +173,11 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
     """W_2 of two Gaussian laws, and a lower bound on W_2 of any two laws with these moments (Gelbrich, 1990).
 
     W_2^2 >= ‖mu - nu‖^2 + tr(S + R - 2 (R^{1/2} S R^{1/2})^{1/2}), an equality for Gaussian laws.
+
+    References
+    ----------
+    Gelbrich, M. (1990). On a formula for the L2 Wasserstein metric between measures on Euclidean and Hilbert
+    spaces. Mathematische Nachrichten 147, 185-203.
     """
     root = _root(other_covariance)
     cross = _root(root @ covariance @ root)

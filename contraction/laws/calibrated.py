@@ -184,6 +184,11 @@ def one_sample_test(
     ------
     ValueError
         If the sample is empty, has NaN, or is too small for the discrepancy.
+
+    References
+    ----------
+    Massart, P. (1990). The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18,
+    1269-1283.
     """
     x = _sample(sample)
     n = len(x)
@@ -220,6 +225,11 @@ def two_sample_test(
         As in `one_sample_test`.
     slack
         Draws that are at most this far apart count as equal, because two computations of an atom differ by rounding.
+
+    References
+    ----------
+    Massart, P. (1990). The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18,
+    1269-1283.
     """
     x, y = np.sort(_sample(first)), np.sort(_sample(second))
     n, m = len(x), len(y)

@@ -170,6 +170,10 @@ def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
     ------
     NotCertified
         If k is not in [0, 1), or D is infinite.
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
     """
     if not 0 <= k < 1:
         raise NotCertified(f"needs a common factor k < 1, got k = {k}", ("moment_bracket for affine maps",))

@@ -116,7 +116,12 @@ def compare_orders(
     orders: tuple[Order, Order] = (Forward(), Backward()),
     index_law: IndexLawLike = None,
 ) -> LawComparison:
-    """Decide exactly whether iterate n has the same law under two orders (Theorem 2.6); if not, name an atom."""
+    """Decide exactly whether iterate n has the same law under two orders (Theorem 2.6); if not, name an atom.
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.6.
+    """
     return compare_laws(*exact_laws(maps, n, theta0, orders=orders, index_law=index_law))
 
 
@@ -158,7 +163,12 @@ def word_law(index_law: IndexLawLike, n: int, count: int | None = None) -> Exact
 
 
 def reversible(index_law: IndexLawLike, n: int, count: int | None = None) -> LawComparison:
-    """Decide whether the word of length n has the law of its reversal, which suffices for Theorem 2.6 (row 39)."""
+    """Decide whether the word of length n has the law of its reversal, which suffices for Theorem 2.6 (row 39).
+
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.6.
+    """
     law = word_law(index_law, n, count).counter()
     gaps = reversal_gaps(law, n)
     if not gaps:

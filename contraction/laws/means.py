@@ -53,6 +53,14 @@ def mean_test(
     ------
     ValueError
         If a draw is outside the support, the method is unknown, or the sample is too small for the discrepancy.
+
+    References
+    ----------
+    Hoeffding, W. (1963). Probability inequalities for sums of bounded random variables. Journal of the American
+    Statistical Association 58, 13-30.
+
+    Maurer, A., and Pontil, M. (2009). Empirical Bernstein bounds and sample variance penalization. Conference on
+    Learning Theory, Theorem 4.
     """
     _check_support(low, high)
     x = _sample(sample)

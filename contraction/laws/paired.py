@@ -104,6 +104,11 @@ def sign_flip_test(
     -----
     Compute the values of both iterates in the same way. Values that differ from the observed statistic only by rounding
     count as ties, which can only increase the p-value.
+
+    References
+    ----------
+    Phipson, B., and Smyth, G. K. (2010). Permutation p-values should never be zero: calculating exact p-values when
+    permutations are randomly drawn. Statistical Applications in Genetics and Molecular Biology 9, article 39.
     """
     d = np.asarray(differences, dtype=float)
     if d.ndim == 0 or d.shape[0] == 0:

@@ -196,6 +196,13 @@ def backward_limit(
     TypeError
         If ``family`` is not a random operator.
 
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
+
+    Letac, G. (1986). A contraction principle for certain Markov chains and its applications. Contemporary
+    Mathematics 50, 263-273.
+
     Examples
     --------
     >>> from contraction import backward_limit, families

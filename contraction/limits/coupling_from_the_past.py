@@ -78,6 +78,11 @@ def coupling_from_the_past(
         If a map leaves the set of states, or an argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried on the states alone.
+
+    References
+    ----------
+    Propp, J. G., and Wilson, D. B. (1996). Exact sampling with coupled Markov chains and applications to
+    statistical mechanics. Random Structures and Algorithms 9, 223-252.
     """
     if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")

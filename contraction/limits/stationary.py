@@ -102,6 +102,10 @@ def sample_stationary(
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
         If ``family`` is not a random operator.
+
+    References
+    ----------
+    Diaconis, P., and Freedman, D. (1999). Iterated random functions. SIAM Review 41, 45-76.
     """
     if not isinstance(family, RandomOperator):
         raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
@@ -283,6 +287,11 @@ def unbiased_expectation(
         If rate^stride >= tail (infinite variance), or another argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
+
+    References
+    ----------
+    Glynn, P. W., and Rhee, C.-H. (2014). Exact estimation for Markov chain equilibrium expectations. Journal of
+    Applied Probability 51A, 377-389.
     """
     reference = point(theta0, family)
     probe_family(family, reference, seed=seed)

@@ -110,6 +110,10 @@ def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
     ValueError, TypeError
         If the order is malformed, or the horizon is not an integer of at least 1.
 
+    References
+    ----------
+    Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
+
     Examples
     --------
     >>> from contraction.maps.orders import CustomOrder, Windowed

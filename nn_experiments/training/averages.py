@@ -64,6 +64,11 @@ class EMA:
 class Polyak:
     """The mean of iterates 1 … n (Polyak and Ruppert).
 
+    References
+    ----------
+    Polyak, B. T., and Juditsky, A. B. (1992). Acceleration of stochastic approximation by averaging. SIAM Journal
+    on Control and Optimization 30, 838-855.
+
     Examples
     --------
     >>> Polyak().weight(4)
@@ -128,6 +133,11 @@ class SWA:
         The number of steps between averaged iterates, at least 1 (default: 1).
     refresh
         Number of batches that the statistics are collected on (default: 100). A model without batch norm needs none.
+
+    References
+    ----------
+    Izmailov, P., Podoprikhin, D., Garipov, T., Vetrov, D., and Wilson, A. G. (2018). Averaging weights leads to
+    wider optima and better generalization. Uncertainty in Artificial Intelligence.
 
     Examples
     --------
