@@ -184,6 +184,14 @@ def average_contraction(
 
     Furstenberg, H., and Kesten, H. (1960). Products of random matrices. Annals of Mathematical Statistics 31,
     457-469.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.ExpandingOnAverage()
+    >>> found = ct.average_contraction(family, [0.0])
+    >>> round(found.exponent, 6), found.source
+    (-0.346574, 'E log |K| in closed form')
     """
     theta = point(theta0, family)
     probe_family(family, theta, seed=seed)

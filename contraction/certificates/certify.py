@@ -112,6 +112,14 @@ def certify(
     Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
 
     Diaconis, P., and Freedman, D. (1999). Iterated random functions. SIAM Review 41, 45-76.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.QuadraticSGD(h=0.1, noise=ct.families.Uniform(-1, 1))
+    >>> certificate = ct.certify(family, [0.0])
+    >>> round(certificate.k, 6), round(certificate.D, 6), certificate.steps(1e-3)
+    (0.9, 0.1, 66)
     """
     if not isinstance(subject, RandomOperator | Operators):
         raise TypeError(f"certify takes a random operator or drawn operators, got {subject!r}")
@@ -285,6 +293,15 @@ def estimate(
     References
     ----------
     Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> sine = ct.RandomOperator(lambda rng: rng.uniform(-1, 1), lambda x, u: np.sin(x) / 2 + u)
+    >>> found = ct.estimate(sine, [0.0])
+    >>> found.k <= 0.5, found.D <= 1
+    (True, True)
     """
     from contraction.certificates.falsify import search_violation
 

@@ -145,7 +145,15 @@ class ErrorBound(Value):
 
 
 class Certificate(ErrorBound):
-    """An `ErrorBound` whose constants are proved, declared, or exact for the drawn maps that it covers."""
+    """An `ErrorBound` whose constants are proved, declared, or exact for the drawn maps that it covers.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> certificate = ct.certify(ct.families.BernoulliConvolution(0.5), [0.0])
+    >>> round(certificate.bound(10), 9), certificate.steps(1e-3)
+    (0.000976563, 10)
+    """
 
     word: ClassVar[str] = "certificate"
     certified: ClassVar[bool] = True

@@ -90,6 +90,17 @@ def search_violation(
         If a declared constant is violated; the message states the map, the pair (or the start) and both numbers.
     MapRefused, NotDeterministic
         If a map breaks a rule of `RandomOperator`, such as keeping the shape of a point (`contraction.maps.probe`).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = lambda rng: rng.uniform(-1, 1), lambda x, u: x / 2 + u
+    >>> wrong = ct.RandomOperator(*maps, contraction=0.4, displacement=1.0)
+    >>> try:
+    ...     ct.search_violation(wrong, [0.0])
+    ... except ct.DeclarationRefuted as error:
+    ...     print(str(error).split(':')[0])
+    the declared contraction factor (contraction=) = 0.4 is violated
     """
     check_integer("maps", maps)
     check_integer("pairs", pairs)

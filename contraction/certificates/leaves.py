@@ -52,6 +52,14 @@ def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool
         parts are not known.
     ValueError
         If the basis is not finite, has a wrong number of rows, or contains only zero vectors.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> family = ct.families.LeastSquares(np.eye(3)[:2], [1.0, 2.0], h=0.5)  # two equations, three unknowns
+    >>> ct.leaf_basis(family, np.zeros(3), True).shape
+    (3, 2)
     """
     theta = point(theta0, family)
     V = leaf_directions(family, leaf)

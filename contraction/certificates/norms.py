@@ -57,6 +57,15 @@ def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
         If the spectral radius is at least 1, so that no norm contracts A.
     ValueError
         If k is not between the spectral radius and 1.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> shear = np.array([[0.5, 10.0], [0.0, 0.5]])
+    >>> norm = ct.lyapunov_norm(shear, 0.75)
+    >>> bool(np.linalg.norm(shear, 2) > 10), bool(norm.operator_norm(shear) < 0.75)
+    (True, True)
     """
     A = np.asarray(A, dtype=float)
     rho = spectral_radius(A)
@@ -162,6 +171,13 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str,
         If none is found; ``tried`` lists the norms with their numbers, and a word whose product expands is named.
     ValueError
         If ``matrices`` is empty.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> space, factor, tried = ct.common_norm([[[0.5, 1.0], [0.0, 0.5]], [[0.5, -1.0], [0.0, 0.5]]])
+    >>> type(space).__name__, factor < 1
+    ('WeightedEuclidean', True)
     """
     mats = [np.atleast_2d(np.asarray(A, dtype=float)) for A in matrices]
     if not mats:

@@ -81,6 +81,14 @@ def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta:
     -------
     list
         ``order`` vectors of shape (d,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.quadratic_field(np.array([[a]]), np.array([0.0])) for a in (1.0, 2.0)]
+    >>> [float(e[0]) for e in ex.word_coefficients(fields, [1, 2], np.array([1.0]), 2)]
+    [-3.0, 2.0]
     """
     sums = tree_sums(fields, word, theta, order)
     zero = theta * 0
@@ -117,6 +125,15 @@ def minus_lie_bracket(v: VectorField, w: VectorField, theta: Vector) -> Vector:
 
     It is minus the Lie bracket of differential geometry, and V'W is a Jacobian-vector product (V need not be
     a gradient). For V_i = −∇L_i it equals H_i ∇L_j − H_j ∇L_i (Theorem C.2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> v = ex.quadratic_field(np.array([[1.0]]), np.array([1.0]))  # V(θ) = 1 - θ
+    >>> w = ex.quadratic_field(np.array([[2.0]]), np.array([0.0]))  # W(θ) = -2θ
+    >>> ex.minus_lie_bracket(v, w, np.array([0.0]))
+    array([2.])
     """
     return v.differential(theta, (w(theta),)) - w.differential(theta, (v(theta),))
 

@@ -18,7 +18,16 @@ __all__ = ["compose", "evaluate_series", "iterate_series", "prefix_series", "wor
 
 
 def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Vector, h: Scalar) -> Vector:
-    """Return T_word(θ) for T_i = 1 + hV_i: the plain loop, innermost (rightmost) first."""
+    """Return T_word(θ) for T_i = 1 + hV_i: the plain loop, innermost (rightmost) first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.quadratic_field(np.array([[a]]), np.array([0.0])) for a in (1.0, 2.0)]
+    >>> ex.compose(fields, [1, 2], np.array([1.0]), 0.5)
+    array([0.])
+    """
     for index in reversed(check_word(word, len(fields))):
         theta = theta + h * fields[index - 1](theta)
     return theta
@@ -56,6 +65,14 @@ def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Vecto
 
     Hairer, E., Lubich, C., and Wanner, G. (2006). Geometric Numerical Integration. Second edition, Springer,
     Chapter III.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.quadratic_field(np.array([[a]]), np.array([0.0])) for a in (1.0, 2.0)]
+    >>> ex.word_series(fields, [1, 2], np.array([1.0]), 2)[:, 0]  # (1 - h)(1 - 2h)
+    array([ 1., -3.,  2.])
     """
     check_order_of_expansion(order, 0)
     coefficients = zeros_stack(theta, order + 1)
@@ -136,7 +153,15 @@ def _advance(coefficients: Vector, field: VectorField) -> None:
 
 
 def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
-    """Return Σ coefficients[k] h^k by Horner's rule, shape (d,)."""
+    """Return Σ coefficients[k] h^k by Horner's rule, shape (d,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> ex.evaluate_series(np.array([[1.0], [-3.0], [2.0]]), 0.5)
+    array([0.])
+    """
     total = coefficients[-1]
     for k in range(len(coefficients) - 2, -1, -1):
         total = coefficients[k] + h * total

@@ -23,6 +23,12 @@ def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
     ------
     TypeError
         If a value is not an integer, a Fraction or a string such as "2/3".
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> ex.rational_vector([1, "1/3"])
+    array([Fraction(1, 1), Fraction(1, 3)], dtype=object)
     """
     for value in values:
         if isinstance(value, bool) or not isinstance(value, (int, Fraction, str)):
@@ -49,6 +55,13 @@ def polynomial_field(components: Sequence[Mapping[tuple[int, ...], int | Fractio
     ------
     ValueError
         If an exponent tuple is not d integers of at least 0.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> field = ex.polynomial_field([{(2,): 3}])  # V(θ) = 3θ²
+    >>> field.value(ex.rational_vector(["1/2"]))
+    array([Fraction(3, 4)], dtype=object)
     """
     d = len(components)
     tables = [{e: Fraction(c) for e, c in component.items()} for component in components]

@@ -147,6 +147,14 @@ def numpy_field(function: Callable[[Vector], Vector]) -> VectorField:
 
     ``function`` takes a vector (d,) and returns a vector (d,), using arithmetic, ``@``, indexing, and the functions
     that `contraction.expansions.Series` knows; no derivative is approximated by differences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> field = ex.numpy_field(lambda x: np.cos(x))
+    >>> field.value(np.array([0.0])), field.jvp(np.array([0.0]), np.array([1.0])) + 0.0
+    (array([1.]), array([0.]))
     """
 
     def series(coefficients: Vector) -> Vector:

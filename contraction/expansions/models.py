@@ -31,6 +31,14 @@ def quadratic_field(hessian: Vector, shift: Vector) -> VectorField:
     ------
     ValueError
         If the shapes disagree or the matrix is not symmetric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> field = ex.quadratic_field(np.array([[2.0]]), np.array([1.0]))  # L(θ) = θ² - θ
+    >>> field.value(np.array([3.0]))
+    array([-5.])
     """
     hessian, shift = np.asarray(hessian), np.asarray(shift)
     if shift.ndim != 1 or hessian.shape != (len(shift), len(shift)):
@@ -55,7 +63,14 @@ def quadratic_field(hessian: Vector, shift: Vector) -> VectorField:
 
 
 def tanh_network_dimension(inputs: int, width: int) -> int:
-    """Return the number of parameters: width·(inputs + 1) + width + 1."""
+    """Return the number of parameters: width·(inputs + 1) + width + 1.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> ex.tanh_network_dimension(2, 4)
+    17
+    """
     return width * (inputs + 2) + 1
 
 

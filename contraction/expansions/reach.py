@@ -151,6 +151,13 @@ def quadratic_correction(noise: Numbers) -> Numbers:
     ----------
     noise
         ε_1, …, ε_n along the last axis, (…, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> float(ex.quadratic_correction(np.array([1.0, 2.0, 4.0])))
+    -6.0
     """
     noise = np.asarray(noise)
     n = noise.shape[-1]
@@ -167,6 +174,12 @@ def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
     ------
     ValueError
         If n is below 1 or sigma negative.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> round(ex.quadratic_correction_sd(10, 0.1, 1.0), 6)
+    0.181659
     """
     check_integer("n", n, 1)
     check_positive("sigma", sigma, zero=True)

@@ -166,6 +166,12 @@ def regularisation_strength(
     ------
     ValueError
         If the unit is unknown or c is below 1.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> ex.regularisation_strength(2.0, 0.5, 4), ex.regularisation_strength(2.0, 0.5, 4, unit="h/c")
+    (0.5, 0.03125)
     """
     check_choice("the unit", unit, UNITS)
     check_integer("the number of small batches", c, 1)

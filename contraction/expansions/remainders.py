@@ -99,6 +99,12 @@ def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) 
     ------
     ValueError
         If the steps do not decrease to a positive end.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> [round(slope, 6) for slope in ex.observed_orders(lambda h: 5 * h**3, [0.1, 0.05, 0.025])]
+    [3.0, 3.0]
     """
     import mpmath
 

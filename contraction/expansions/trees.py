@@ -42,6 +42,12 @@ def rooted_trees(order: int) -> tuple[RootedTree, ...]:
     ----------
     Hairer, E., Lubich, C., and Wanner, G. (2006). Geometric Numerical Integration. Second edition, Springer,
     Chapter III.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> [len(ex.rooted_trees(order)) for order in (1, 2, 3, 4, 5)]
+    [1, 1, 2, 4, 9]
     """
     check_integer("the order of a tree", order, 1)
     smaller = [tree for size in range(1, order) for tree in rooted_trees(size)]
@@ -63,19 +69,40 @@ def _multisets(trees: list[RootedTree], nodes: int, start: int) -> Iterator[tupl
 
 @cache
 def order_of(tree: RootedTree) -> int:
-    """Return the number of nodes."""
+    """Return the number of nodes.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> [ex.order_of(tree) for tree in ex.rooted_trees(3)]
+    [3, 3]
+    """
     return 1 + sum(order_of(child) for child in tree)
 
 
 @cache
 def symmetry(tree: RootedTree) -> int:
-    """Return σ(τ), the number of automorphisms of the unlabelled tree: Π mᵢ! σ(τᵢ)^mᵢ over distinct children."""
+    """Return σ(τ), the number of automorphisms of the unlabelled tree: Π mᵢ! σ(τᵢ)^mᵢ over distinct children.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> sorted(ex.symmetry(tree) for tree in ex.rooted_trees(4))
+    [1, 1, 2, 6]
+    """
     return prod(factorial(m) * symmetry(child) ** m for child, m in Counter(tree).items())
 
 
 @cache
 def density(tree: RootedTree) -> int:
-    """Return γ(τ), the tree factorial: |τ| Π γ(children)."""
+    """Return γ(τ), the tree factorial: |τ| Π γ(children).
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> sorted(ex.density(tree) for tree in ex.rooted_trees(3))
+    [3, 6]
+    """
     return order_of(tree) * prod(density(child) for child in tree)
 
 

@@ -41,6 +41,16 @@ class BellmanOperators(RandomOperator):
     References
     ----------
     Puterman, M. L. (1994). Markov Decision Processes. Wiley, Chapter 6.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> rewards = np.array([[1.0, 0.0], [0.0, 2.0]])  # of 2 states and 2 actions
+    >>> transitions = np.full((2, 2, 2), 0.5)  # state, action, next state
+    >>> family = ct.families.BellmanOperators(rewards, transitions, discount=0.5)
+    >>> family.contraction.value
+    0.5
     """
 
     vectorized = True

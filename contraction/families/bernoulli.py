@@ -40,6 +40,13 @@ class BernoulliConvolution(FiniteFamily):
     References
     ----------
     Erdős, P. (1939). On a family of symmetric Bernoulli convolutions. American Journal of Mathematics 61, 974-976.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.BernoulliConvolution(0.5)
+    >>> family.contraction.value, family.displacement([0.0]).value
+    (0.5, 0.5)
     """
 
     def __init__(

@@ -26,6 +26,14 @@ class ConstantMaps(FiniteFamily):
         The points, shape (M, d) (numbers for d = 1); integers and Fractions stay exact.
     weights, law
         As in `FiniteFamily`.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.ConstantMaps([[0.0], [1.0]]).sample(5, seed=0)
+    >>> values = ct.backward_iterates(maps, [0.5])[1:, 0]
+    >>> bool((values == values[0]).all())
+    True
     """
 
     def __init__(

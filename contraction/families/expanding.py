@@ -39,6 +39,13 @@ class ExpandingOnAverage(RandomOperator):
         The offset b: a number, or a `Noise` drawn independently of K.
     shape
         "linear" or "sine".
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.ExpandingOnAverage()  # K = 2 or 1/4
+    >>> round(family.log_mean, 6)
+    -0.346574
     """
 
     vectorized = True

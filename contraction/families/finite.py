@@ -49,6 +49,13 @@ class FiniteFamily(RandomOperator):
     ------
     ValueError
         If there is no map, weights are negative or do not sum to one, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.FiniteFamily([(0.5, [0.0]), (0.25, [1.0])])
+    >>> family.contraction.value, len(family.finite_support())
+    (0.5, 2)
     """
 
     vectorized = True

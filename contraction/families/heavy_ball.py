@@ -39,6 +39,15 @@ class HeavyBall(CommonLinear):
     ----------
     Polyak, B. T. (1964). Some methods of speeding up the convergence of iteration methods. USSR Computational
     Mathematics and Mathematical Physics 4 (5), 1-17.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> family = ct.families.HeavyBall(np.eye(1), h=0.5, beta=0.25, noise=ct.families.Uniform(-1, 1))
+    >>> certificate = ct.certify(family, np.zeros(2))
+    >>> certificate.k < 1
+    True
     """
 
     vectorized = True

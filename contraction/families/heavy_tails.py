@@ -42,7 +42,14 @@ class _Symmetric(Noise, ABC):
 
 @dataclass(frozen=True)
 class Laplace(_Symmetric):
-    """Density exp(-|x - center| / scale) / (2 scale): unbounded, every moment finite."""
+    """Density exp(-|x - center| / scale) / (2 scale): unbounded, every moment finite.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> ct.families.Laplace().variance
+    2.0
+    """
 
     scale: float = 1.0
     center: float = 0.0
@@ -71,7 +78,14 @@ class Laplace(_Symmetric):
 
 @dataclass(frozen=True)
 class Student(_Symmetric):
-    """Student's law with ``df`` degrees of freedom, scaled and shifted: E |epsilon|^p is finite iff p < df."""
+    """Student's law with ``df`` degrees of freedom, scaled and shifted: E |epsilon|^p is finite iff p < df.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> ct.families.Student(df=3).variance
+    3.0
+    """
 
     df: float = 3.0
     scale: float = 1.0
@@ -107,7 +121,14 @@ class Student(_Symmetric):
 
 @dataclass(frozen=True)
 class Cauchy(_Symmetric):
-    """Cauchy's law: no mean, but E log+ |epsilon| is finite, so backward iterates converge."""
+    """Cauchy's law: no mean, but E log+ |epsilon| is finite, so backward iterates converge.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> ct.families.Cauchy().log_moment, ct.families.LogHeavy().log_moment
+    (True, False)
+    """
 
     scale: float = 1.0
     center: float = 0.0
@@ -130,6 +151,12 @@ class LogHeavy(Noise):
 
     Backward iterates of a contraction with this noise diverge almost surely. With probability 1/709.78 a draw exceeds
     the largest float64; `sample` then returns ``inf``, and `log_sample` returns the logarithm of the draw.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> ct.families.LogHeavy().log_moment
+    False
     """
 
     @property

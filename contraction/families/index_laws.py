@@ -132,7 +132,14 @@ def _cumulative(weights: Sequence[Number]) -> NDArray:
 
 
 class IID(IndexLaw):
-    """Independent letters with the given probabilities; an integer M means M equal ones."""
+    """Independent letters with the given probabilities; an integer M means M equal ones.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> bool(ct.laws.reversible(ct.families.IID(4), 3))
+    True
+    """
 
     is_iid = True
     is_stationary_chain = True
@@ -195,6 +202,14 @@ class ExchangeableMixture(IndexLaw):
         Probability vectors of equal length.
     weights
         Their probabilities (default: equal).
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import contraction as ct
+    >>> low, high = Fraction(1, 10), Fraction(9, 10)
+    >>> bool(ct.laws.reversible(ct.families.ExchangeableMixture([[low, high], [high, low]]), 3))
+    True
     """
 
     def __init__(self, components: Iterable[Iterable[Number]], weights: Iterable[Number] | None = None) -> None:
@@ -261,6 +276,12 @@ class Reshuffled(_Shuffles):
     """A fresh uniform permutation of the M letters in every epoch of M maps.
 
     Its word law is reversible iff n <= M or M divides n (row 39).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> [bool(ct.laws.reversible(ct.families.Reshuffled(3), n)) for n in (3, 4, 6)]
+    [True, False, True]
     """
 
     @override
@@ -282,7 +303,14 @@ class Reshuffled(_Shuffles):
 
 
 class ShuffledOnce(_Shuffles):
-    """One uniform permutation of the M letters, repeated in every epoch: reversible at every n (row 39)."""
+    """One uniform permutation of the M letters, repeated in every epoch: reversible at every n (row 39).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> [bool(ct.laws.reversible(ct.families.ShuffledOnce(3), n)) for n in (3, 4, 6)]
+    [True, True, True]
+    """
 
     @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
@@ -297,7 +325,14 @@ class ShuffledOnce(_Shuffles):
 
 
 class Cyclic(IndexLaw):
-    """The deterministic letters 0, 1, …, M-1, 0, 1, …; not reversible for n >= 2 if M > 1 (row 39)."""
+    """The deterministic letters 0, 1, …, M-1, 0, 1, …; not reversible for n >= 2 if M > 1 (row 39).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> bool(ct.laws.reversible(ct.families.Cyclic(3), 2))
+    False
+    """
 
     def __init__(self, size: int) -> None:
         self.size = check_integer("the number of letters", size, 1)
@@ -335,6 +370,15 @@ class MarkovModulated(IndexLaw):
     ------
     ValueError
         If P is not square, a row does not sum to one, or the stationary law is not unique and no initial law is given.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import contraction as ct
+    >>> half, quarter = Fraction(1, 2), Fraction(1, 4)
+    >>> chain = ct.families.MarkovModulated([[half, half], [quarter, 3 * quarter]])
+    >>> bool(ct.laws.reversible(chain, 4))
+    True
     """
 
     def __init__(self, P: Iterable[Iterable[Number]], initial: Iterable[Number] | None = None) -> None:

@@ -44,6 +44,14 @@ class LeastSquares(RandomOperator):
         Law of the noise xi, which every draw adds anew to the targets; None for no noise.
     law
         Law of the order of the rows, as in `GradientSteps` (default: independent batches).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> family = ct.families.LeastSquares(np.eye(2), [1.0, 2.0], h=0.5)
+    >>> round(float(ct.backward_limit(family, np.zeros(2), eps=1e-6, seed=0).value[1]), 4)
+    2.0
     """
 
     vectorized = True

@@ -42,6 +42,14 @@ class LinearizedSGD(CommonLinear):
     ------
     ValueError
         If a shape is wrong, an entry is not finite, H is not symmetric or the noise has another dimension.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> family = ct.families.LinearizedSGD([1.0, 0.0], np.diag([1.0, 2.0]), h=0.5)
+    >>> family.contraction.value
+    0.5
     """
 
     vectorized = True

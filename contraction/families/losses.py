@@ -147,7 +147,16 @@ class DataLoss(ABC):
 
 
 class RidgeLoss(DataLoss):
-    """phi = (z - y)^2 / 2: the loss is quadratic, so m_B and M_B are the extreme eigenvalues of the Hessian."""
+    """phi = (z - y)^2 / 2: the loss is quadratic, so m_B and M_B are the extreme eigenvalues of the Hessian.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> loss = ct.families.RidgeLoss(np.eye(2), [1.0, 0.0], ridge=0.1)
+    >>> round(ct.families.GradientSteps(loss, h=0.5).contraction.value, 6)
+    0.95
+    """
 
     low, high, quadratic = 1.0, 1.0, True
 
@@ -168,6 +177,15 @@ class RidgeLogisticLoss(DataLoss):
     """phi = log(1 + exp(-y z)) with labels y = -1 or 1: phi'' in (0, 1/4], 1/4 at z = 0.
 
     So M_B is attained at θ = 0, and m_B = rho is the infimum, which is approached as |θ| grows.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> loss = ct.families.RidgeLogisticLoss(np.eye(2), [1, -1], ridge=0.1)
+    >>> family = ct.families.GradientSteps(loss, h=0.5)
+    >>> round(family.contraction.value, 6)
+    0.95
     """
 
     low, high = 0.0, 0.25
@@ -198,6 +216,14 @@ class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
 
     M_B is attained if some θ has <x_i, θ> = y_i for every row of the batch, and an upper bound otherwise.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> loss = ct.families.SoftplusLoss(np.eye(2), [1.0, 0.0], ridge=0.1)
+    >>> ct.families.GradientSteps(loss, h=0.5).contraction.value < 1
+    True
     """
 
     def __init__(self, X: ArrayLike, y: ArrayLike, ridge: float = 0.0, sharpness: float = 1.0) -> None:

@@ -38,6 +38,15 @@ class PageRank(RandomOperator):
     ----------
     Brin, S., and Page, L. (1998). The anatomy of a large-scale hypertextual Web search engine. Computer Networks
     and ISDN Systems 30, 107-117.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> links = np.array([[0, 1, 1], [1, 0, 0], [0, 1, 0]])
+    >>> family = ct.families.PageRank(links)
+    >>> family.contraction.value
+    0.85
     """
 
     vectorized = True

@@ -33,6 +33,13 @@ class QuadraticSGD(CommonLinear):
         Law of each coordinate of epsilon, or of the vector.
     dim
         Number of coordinates d.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.QuadraticSGD(h=0.1, noise=ct.families.Uniform(-1, 1))
+    >>> round(family.contraction.value, 6), round(family.displacement([0.0]).value, 6)
+    (0.9, 0.1)
     """
 
     vectorized = True

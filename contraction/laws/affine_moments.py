@@ -178,6 +178,14 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
     ----------
     Gelbrich, M. (1990). On a formula for the L2 Wasserstein metric between measures on Euclidean and Hilbert
     spaces. Mathematische Nachrichten 147, 185-203.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import laws
+    >>> zero, one = np.zeros(1), np.eye(1)
+    >>> float(laws.gelbrich_distance(zero, one, zero, 4 * one))
+    1.0
     """
     root = _root(other_covariance)
     cross = _root(root @ covariance @ root)
@@ -200,6 +208,13 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMom
     ------
     ValueError
         If the maps are not affine, not i.i.d., or b has no variance.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> moments = ct.laws.affine_moments(ct.families.QuadraticSGD(h=0.5))
+    >>> moments.stationary_covariance.round(6)
+    array([[0.333333]])
     """
     if not family.is_iid:
         raise ValueError(

@@ -40,6 +40,13 @@ def bernoulli_law(
     ------
     ValueError
         If there are not two values.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> laws.bernoulli_law(Fraction(1, 2), 3).variance()
+    Fraction(21, 256)
     """
     h = as_fraction(h)
     if len(values) != 2:
@@ -51,6 +58,13 @@ def cantor_cdf(x: Exact) -> Fraction:
     """Cantor's distribution function at a rational, exactly: the limit law at h = 2/3.
 
     The ternary digits of a rational are eventually periodic, and one period gives a linear equation for the value.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> laws.cantor_cdf(Fraction(1, 4))
+    Fraction(1, 3)
     """
     x = as_fraction(x)
     if x <= 0:

@@ -34,7 +34,14 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Rates(Value):
-    """Error rates of a test: of a false alarm if the law is right, of a miss if it is wrong by the discrepancy."""
+    """Error rates of a test: of a false alarm if the law is right, of a miss if it is wrong by the discrepancy.
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.sample_size(0.2, laws.Rates(false_alarm=0.05, miss=0.05))
+    183
+    """
 
     false_alarm: float
     miss: float
@@ -54,6 +61,12 @@ class SuiteRates(Value):
         Probability that any test of the suite raises a false alarm, and that any test misses its discrepancy.
     tests
         Number of tests in the suite.
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.SuiteRates(1e-6, 1e-6, tests=10).each.false_alarm
+    1e-07
     """
 
     false_alarm: float = 1e-6
@@ -122,13 +135,27 @@ class CalibratedResult(Value):
 
 
 def sample_size(discrepancy: float, rates: Rates) -> int:
-    """Smallest n for which `one_sample_test` detects the discrepancy with these rates (the guard included)."""
+    """Smallest n for which `one_sample_test` detects the discrepancy with these rates (the guard included).
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.sample_size(0.2, laws.Rates(0.05, 0.05))
+    183
+    """
     _check_discrepancy(discrepancy)
     return math.ceil((_upper(rates) + _lower(rates)) ** 2 / (2 * discrepancy**2))
 
 
 def two_sample_size(discrepancy: float, rates: Rates) -> int:
-    """Smallest common size of both samples for which `two_sample_test` detects the discrepancy."""
+    """Smallest common size of both samples for which `two_sample_test` detects the discrepancy.
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.two_sample_size(0.2, laws.Rates(0.05, 0.05))
+    806
+    """
     _check_discrepancy(discrepancy)
     L = math.sqrt(math.log(4 / rates.false_alarm)) + math.sqrt(math.log(2 / rates.miss))
     return math.ceil(2 * (L / discrepancy) ** 2)
@@ -189,6 +216,17 @@ def one_sample_test(
     ----------
     Massart, P. (1990). The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18,
     1269-1283.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import laws
+    >>> draws = np.random.default_rng(0).random(500)
+    >>> rates = laws.Rates(1e-6, 1e-6)
+    >>> right = laws.one_sample_test(draws, lambda x: np.clip(x, 0, 1), rates)
+    >>> wrong = laws.one_sample_test(draws**3, lambda x: np.clip(x, 0, 1), rates)
+    >>> bool(right), bool(wrong)
+    (True, False)
     """
     x = _sample(sample)
     n = len(x)
@@ -230,6 +268,15 @@ def two_sample_test(
     ----------
     Massart, P. (1990). The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18,
     1269-1283.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import laws
+    >>> draws = np.random.default_rng(0).random(1000)
+    >>> rates = laws.Rates(1e-6, 1e-6)
+    >>> bool(laws.two_sample_test(draws, 1 - draws, rates)), bool(laws.two_sample_test(draws, draws**3, rates))
+    (True, False)
     """
     x, y = np.sort(_sample(first)), np.sort(_sample(second))
     n, m = len(x), len(y)

@@ -84,6 +84,14 @@ def wasserstein(first: ExactLaw, second: ExactLaw, p: float = 1) -> Number:
     ------
     ValueError
         If p < 1 or a law is not real.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> one, two = laws.ExactLaw({0: 1}), laws.ExactLaw({0: Fraction(1, 2), 1: Fraction(1, 2)})
+    >>> laws.wasserstein(one, two)
+    Fraction(1, 2)
     """
     _check_p(p)
     gaps = [(mass, abs(x - y)) for mass, x, y in _aligned(_sorted(first), _sorted(second))]
@@ -103,6 +111,13 @@ def wasserstein_to_uniform(law: ExactLaw, low: Exact, high: Exact, p: float = 1)
     ------
     ValueError
         If p < 1 or the interval is empty.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> laws.wasserstein_to_uniform(laws.bernoulli_law(Fraction(1, 2), 3), 0, 1)
+    Fraction(1, 16)
     """
     _check_p(p)
     low, width = as_fraction(low), as_fraction(high) - as_fraction(low)
@@ -174,6 +189,13 @@ def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
     References
     ----------
     Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.2.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> laws.coupling_bound(Fraction(1, 2), 1, 10)
+    Fraction(1, 512)
     """
     if not 0 <= k < 1:
         raise NotCertified(f"needs a common factor k < 1, got k = {k}", ("moment_bracket for affine maps",))

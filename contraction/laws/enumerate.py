@@ -87,6 +87,15 @@ def exact_law(
         If a number is not rational: floats are refused.
     ValueError
         If there are no maps, the weights do not sum to one, or there are more than 2^25 words (see `merged_law`).
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> law = laws.exact_law([(half, Fraction(0)), (half, half)], 2)
+    >>> law.mean(), law.variance()
+    (Fraction(3, 8), Fraction(5, 64))
     """
     return exact_laws(maps, n, theta0, orders=(order or Forward(),), index_law=index_law)[0]
 
@@ -99,7 +108,17 @@ def exact_laws(
     orders: Sequence[Order] = (Forward(), Backward()),
     index_law: IndexLawLike = None,
 ) -> tuple[ExactLaw, ...]:
-    """Exact laws of iterate n under several orders over the same words; see `exact_law` for the parameters."""
+    """Exact laws of iterate n under several orders over the same words; see `exact_law` for the parameters.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> forward, backward = laws.exact_laws([(half, Fraction(0)), (half, half)], 5)
+    >>> forward == backward
+    True
+    """
     draws = _Draws(maps, index_law, n)
     out = []
     for order in orders:
@@ -121,6 +140,14 @@ def compare_orders(
     References
     ----------
     Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.6.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> bool(laws.compare_orders([(half, Fraction(0)), (half, half)], 4))
+    True
     """
     return compare_laws(*exact_laws(maps, n, theta0, orders=orders, index_law=index_law))
 
@@ -133,7 +160,16 @@ def pair_law(
     orders: tuple[Order, Order] = (Forward(), Backward()),
     index_law: IndexLawLike = None,
 ) -> ExactLaw:
-    """Return the exact joint law of iterate n under two orders of the same maps; points are pairs."""
+    """Return the exact joint law of iterate n under two orders of the same maps; points are pairs.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> len(laws.pair_law([(half, Fraction(0)), (half, half)], 2))
+    4
+    """
     draws = _Draws(maps, index_law, n)
     (x, x_scale, scalar), (y, y_scale, _) = (draws.values(order, theta0) for order in orders)
     if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
@@ -148,13 +184,29 @@ def pair_law(
 
 
 def exchangeable_pair(maps: ExactMaps, n: int, theta0: Numbers = 0, *, index_law: IndexLawLike = None) -> LawComparison:
-    """Whether (forward iterate n, backward iterate n) is exchangeable, which `sign_flip_test` assumes (row 73)."""
+    """Whether (forward iterate n, backward iterate n) is exchangeable, which `sign_flip_test` assumes (row 73).
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> bool(laws.exchangeable_pair([(half, Fraction(0)), (half, half)], 3))
+    True
+    """
     law = pair_law(maps, n, theta0, index_law=index_law)
     return compare_laws(law, law.image(lambda p: (p[1], p[0])))
 
 
 def word_law(index_law: IndexLawLike, n: int, count: int | None = None) -> ExactLaw:
-    """Return the law of the word: points are tuples of map numbers, position 1 first."""
+    """Return the law of the word: points are tuples of map numbers, position 1 first.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> len(ct.laws.word_law(ct.families.Reshuffled(3), 3))
+    6
+    """
     words, masses, total = _listed(index_law, n, count)
     law: dict[tuple[int, ...], Fraction] = {}
     for word, mass in zip(words.tolist(), masses, strict=True):
@@ -168,6 +220,12 @@ def reversible(index_law: IndexLawLike, n: int, count: int | None = None) -> Law
     References
     ----------
     Dherin, B., et al. (2025). Training in reverse. arXiv:2502.01557v1, Theorem 2.6.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> bool(ct.laws.reversible(ct.families.IID(3), 4)), bool(ct.laws.reversible(ct.families.Cyclic(3), 4))
+    (True, False)
     """
     law = word_law(index_law, n, count).counter()
     gaps = reversal_gaps(law, n)
@@ -179,12 +237,31 @@ def reversible(index_law: IndexLawLike, n: int, count: int | None = None) -> Law
 
 
 def is_stationary(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None = None) -> LawComparison:
-    """Whether a law is stationary: compare the law of T(X), T independent of X, with that of X."""
+    """Whether a law is stationary: compare the law of T(X), T independent of X, with that of X.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> bool(laws.is_stationary(laws.ExactLaw({0: 1}), [(half, Fraction(0))]))
+    True
+    """
     return compare_laws(push_forward(law, maps, weights), law)
 
 
 def push_forward(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None = None) -> ExactLaw:
-    """Return the law of T(X) for X of the given law and an independent T with the given weights (None: equal)."""
+    """Return the law of T(X) for X of the given law and an independent T with the given weights (None: equal).
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> start = laws.ExactLaw({0: 1})
+    >>> laws.push_forward(start, [(half, Fraction(0)), (half, half)]).mean()
+    Fraction(1, 4)
+    """
     listed, chances = independent_maps(maps, weights)
     functions = [_function(m) for m in listed]
     masses: dict[Atom, Fraction] = {}

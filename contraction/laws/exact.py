@@ -38,6 +38,14 @@ class ExactLaw(Mapping):
     ------
     ValueError
         If a mass is negative or the masses do not sum to one.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> law = laws.ExactLaw({0: Fraction(1, 3), 1: Fraction(2, 3)})
+    >>> law.mean(), law.variance()
+    (Fraction(2, 3), Fraction(2, 9))
     """
 
     def __init__(self, masses: Mapping[Atom, Exact]) -> None:
@@ -189,7 +197,17 @@ class LawComparison(Value):
 
 
 def compare_laws(first: ExactLaw, second: ExactLaw, *, witness: bool = True) -> LawComparison:
-    """Decide exactly whether two laws are equal; if not, name an atom and both of its masses."""
+    """Decide exactly whether two laws are equal; if not, name an atom and both of its masses.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> coin = laws.ExactLaw({0: Fraction(1, 2), 1: Fraction(1, 2)})
+    >>> biased = laws.ExactLaw({0: Fraction(1, 3), 1: Fraction(2, 3)})
+    >>> laws.compare_laws(coin, biased).total_variation
+    Fraction(1, 6)
+    """
     if _equal_integers(first, second):
         return LawComparison(True, total_variation=Fraction(0))
     if not witness and first._atoms is not None and second._atoms is not None:

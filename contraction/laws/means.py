@@ -13,7 +13,19 @@ __all__ = ["mean_sample_size", "mean_test"]
 
 
 def mean_sample_size(discrepancy: float, rates: Rates, low: float, high: float) -> int:
-    """Smallest n for which `mean_test` with Hoeffding's inequality detects a mean that is wrong by the discrepancy."""
+    """Smallest n for which `mean_test` with Hoeffding's inequality detects a mean that is wrong by the discrepancy.
+
+    Raises
+    ------
+    ValueError
+        If the discrepancy is not positive.
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.mean_sample_size(0.1, laws.Rates(0.05, 0.05), 0, 1)
+    667
+    """
     _check_support(low, high)
     if not discrepancy > 0:
         raise ValueError(f"a discrepancy must be > 0, got {discrepancy!r}")
@@ -61,6 +73,15 @@ def mean_test(
 
     Maurer, A., and Pontil, M. (2009). Empirical Bernstein bounds and sample variance penalization. Conference on
     Learning Theory, Theorem 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import laws
+    >>> draws = np.random.default_rng(0).random(1000)
+    >>> rates = laws.Rates(1e-6, 1e-6)
+    >>> [bool(laws.mean_test(draws, mean, rates, low=0, high=1)) for mean in (0.5, 0.7)]
+    [True, False]
     """
     _check_support(low, high)
     x = _sample(sample)

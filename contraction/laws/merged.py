@@ -46,6 +46,14 @@ def merged_law(
         If a map is a function, because compositions of functions cannot be merged.
     ValueError
         If the order is neither forward nor backward.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> laws.merged_law([(half, Fraction(0)), (half, half)], 10).mean()
+    Fraction(1023, 2048)
     """
     listed, probabilities = independent_maps(maps, weights)
     pairs = affine_pairs(listed)

@@ -109,6 +109,12 @@ def sign_flip_test(
     ----------
     Phipson, B., and Smyth, G. K. (2010). Permutation p-values should never be zero: calculating exact p-values when
     permutations are randomly drawn. Statistical Applications in Genetics and Molecular Biology 9, article 39.
+
+    Examples
+    --------
+    >>> from contraction import laws
+    >>> laws.sign_flip_test([0.3, 0.1, 0.4, 0.2, 0.5]).pvalue
+    0.0625
     """
     d = np.asarray(differences, dtype=float)
     if d.ndim == 0 or d.shape[0] == 0:

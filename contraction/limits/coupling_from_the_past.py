@@ -83,6 +83,14 @@ def coupling_from_the_past(
     ----------
     Propp, J. G., and Wilson, D. B. (1996). Exact sampling with coupled Markov chains and applications to
     statistical mechanics. Random Structures and Algorithms 9, 223-252.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> walk = ct.RandomOperator(lambda rng: rng.choice([-1, 1]), lambda x, u: (x + u).clip(0, 3))  # on 0, 1, 2, 3
+    >>> draws = ct.coupling_from_the_past(walk, seed=0, states=[0, 1, 2, 3], size=1000)
+    >>> draws.value.shape, bool(draws.value.max() <= 3)
+    ((1000, 1), True)
     """
     if not family.is_iid:
         raise ValueError("coupling from the past needs independent maps with one law")

@@ -87,6 +87,14 @@ def nested_boxes(
         If low > high, maps are not affine or monotone as claimed, or an argument is invalid.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), tried in the box.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [0.5])]).sample(20, seed=0)
+    >>> boxes = ct.nested_boxes(maps, [0.0], [1.0], maps="affine")
+    >>> bool((boxes.high - boxes.low)[-1, 0] < 1e-5)
+    True
     """
     family = operators.family
     a, b = as_point(low, family.dim), as_point(high, family.dim)

@@ -18,6 +18,16 @@ class NotSettled(TrainingInReverseError, ArithmeticError):
     """Backward iterates did not settle within the allowed number of maps; the message states the measured distances.
 
     Raise ``max_maps``, ask for a larger ``eps``, or look for the hypothesis that fails with `certify`.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> rotation = ct.RandomOperator(lambda rng: rng.choice([-1.0, 1.0]), lambda x, u: u * x)
+    >>> try:
+    ...     ct.backward_limit(rotation, [1.0], eps=1e-3, max_maps=1024)
+    ... except ct.NotSettled:
+    ...     print("not settled")
+    not settled
     """
 
 

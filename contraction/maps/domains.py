@@ -41,7 +41,15 @@ def _slack(x: NDArray) -> NDArray:
 
 @dataclass(frozen=True, eq=False)
 class Box(Domain):
-    """All x with low <= x <= high, coordinate by coordinate; ends may be infinite."""
+    """All x with low <= x <= high, coordinate by coordinate; ends may be infinite.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> ct.Box([0.0], [1.0]).contains(np.array([[0.5], [1.5]]))
+    array([ True, False])
+    """
 
     low: ArrayLike
     high: ArrayLike
@@ -133,7 +141,15 @@ class RotatedBox(Value, Domain):
 
 @dataclass(frozen=True, eq=False)
 class Ball(Domain):
-    """All x with |x - center| <= radius in the Euclidean norm."""
+    """All x with |x - center| <= radius in the Euclidean norm.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> ct.Ball([0.0, 0.0], 2.0).contains(np.array([[1.0, 1.0], [2.0, 1.0]]))
+    array([ True, False])
+    """
 
     center: ArrayLike
     radius: float
@@ -157,7 +173,15 @@ class Ball(Domain):
 
 @dataclass(frozen=True, eq=False)
 class HalfSpace(Domain):
-    """All x with <normal, x> >= offset."""
+    """All x with <normal, x> >= offset.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> ct.HalfSpace([1.0, 1.0], 1.0).contains(np.array([[0.5, 0.5], [0.0, 0.0]]))
+    array([ True, False])
+    """
 
     normal: ArrayLike
     offset: float = 0.0
@@ -182,7 +206,15 @@ class HalfSpace(Domain):
 
 @dataclass(frozen=True)
 class Simplex(Domain):
-    """Probability vectors: x >= 0 with sum 1."""
+    """Probability vectors: x >= 0 with sum 1.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> ct.Simplex().contains(np.array([[0.25, 0.75], [0.5, 0.75]]))
+    array([ True, False])
+    """
 
     @override
     def contains(self, x: NDArray) -> NDArray:

@@ -32,6 +32,15 @@ class NotCertified(TrainingInReverseError, ValueError):
         Calls or changes that give a bound of another kind; empty when none is known.
     tried : tuple of str
         What was tried before giving up (norms, bounds), in order.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> try:
+    ...     ct.certify(ct.families.QuadraticSGD(h=2.5), [0.0])
+    ... except ct.NotCertified as error:
+    ...     print(error.hypothesis.split(':')[0])
+    k ≥ 1
     """
 
     def __init__(self, hypothesis: str, alternatives: tuple[str, ...] = (), tried: tuple[str, ...] = ()):
@@ -68,6 +77,16 @@ class MapRefused(TrainingInReverseError, ValueError):
 
     The rules of ``apply(theta, draw)``: it maps points (..., d) with any leading batch axes to points of the same
     shape, each independently of the others; it leaves its argument unchanged; it returns a new array of real numbers.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> inplace = ct.RandomOperator(lambda rng: rng.normal(), lambda x, u: x.__imul__(0.5))
+    >>> try:
+    ...     ct.backward_iterates(inplace.sample(3), [1.0])
+    ... except ct.MapRefused:
+    ...     print("refused")
+    refused
     """
 
 

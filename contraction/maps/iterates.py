@@ -38,6 +38,13 @@ def forward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int] 
     """Forward iterates: row n is T_n … T_1 (θ_0).
 
     See `iterates` for the parameters, shapes and errors.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [1.0])]).sample(4, seed=0)
+    >>> ct.forward_iterates(maps, [0.0])[:, 0]
+    array([0.   , 1.   , 1.5  , 0.75 , 1.375])
     """
     return iterates(operators, theta0, Forward(), at)
 
@@ -46,6 +53,13 @@ def backward_iterates(operators: Operators, theta0: ArrayLike, at: Iterable[int]
     """Backward iterates: row n is T_1 … T_n (θ_0) (Theorem 2.2).
 
     See `iterates` for the parameters, shapes and errors.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [1.0])]).sample(4, seed=0)
+    >>> ct.backward_iterates(maps, [0.0])[:, 0]
+    array([0.   , 1.   , 1.5  , 1.5  , 1.625])
     """
     return iterates(operators, theta0, Backward(), at)
 
@@ -77,6 +91,13 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
         If a requested iterate needs a map beyond T_N, the order is malformed, or a map changes the shape of a point.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator`: see `contraction.maps.probe.probe`.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [1.0])]).sample(4, seed=0)
+    >>> ct.iterates(maps, [0.0], ct.Windowed(2))[:, 0]
+    array([0.   , 1.   , 1.5  , 0.75 , 0.875])
     """
     start = start_of(operators, theta0)
     total = len(operators)
@@ -97,7 +118,15 @@ def iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable
 
 
 def plain_iterates(operators: Operators, theta0: ArrayLike, order: Order, at: Iterable[int] | None = None) -> NDArray:
-    """Return the same iterates by the plain double loop: the reference for tests of the fast implementations."""
+    """Return the same iterates by the plain double loop: the reference for tests of the fast implementations.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [1.0])]).sample(4, seed=0)
+    >>> bool((ct.plain_iterates(maps, [0.0], ct.Backward()) == ct.iterates(maps, [0.0], ct.Backward())).all())
+    True
+    """
     total = len(operators)
     asked = _asked(at, total, beyond=True)
     check_order(order, asked.tolist(), total)
@@ -126,6 +155,14 @@ def paired_iterates(
     -------
     tuple of ndarray
         Forward and backward, each shaped as in `iterates`.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(0.5, [0.0]), (0.5, [1.0])]).sample(4, seed=0)
+    >>> forward, backward = ct.paired_iterates(maps, [0.0], at=[1, 4])
+    >>> forward[:, 0], backward[:, 0]
+    (array([1.   , 1.375]), array([1.   , 1.625]))
     """
     start = start_of(operators, theta0)
     asked = _asked(at, len(operators))

@@ -287,7 +287,17 @@ class Operator:
 
 
 class Operators(Sequence):
-    """Maps T_1 … T_N, fixed and replayable; ``operators[0]`` is the paper's T_1."""
+    """Maps T_1 … T_N, fixed and replayable; ``operators[0]`` is the paper's T_1.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.QuadraticSGD(h=0.5).sample(3, seed=0)
+    >>> len(maps)
+    3
+    >>> bool((ct.backward_iterates(maps, [0.0]) == ct.backward_iterates(maps, [0.0])).all())  # fixed and replayable
+    True
+    """
 
     def __init__(
         self,

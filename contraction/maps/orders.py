@@ -52,7 +52,15 @@ class Order(Protocol):
 
 @dataclass(frozen=True)
 class Forward(Order):
-    """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (θ_0) = T_n (iterate n-1)."""
+    """The usual order of a stochastic optimizer: iterate n is T_n … T_1 (θ_0) = T_n (iterate n-1).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> full_word(ct.Forward(), 3)
+    [3, 2, 1]
+    """
 
     @override
     def anchor(self, n: int) -> int:
@@ -65,7 +73,15 @@ class Forward(Order):
 
 @dataclass(frozen=True)
 class Backward(Order):
-    """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (θ_0)."""
+    """The reverse order of Theorem 2.2: iterate n is T_1 T_2 … T_n (θ_0).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> full_word(ct.Backward(), 3)
+    [1, 2, 3]
+    """
 
     @override
     def anchor(self, n: int) -> int:
@@ -82,6 +98,13 @@ class Windowed(Order):
     """Backward inside windows of ``w`` maps, each from the end of the window before ("intermittent", Section 4).
 
     Iterate n is T_{m+1} … T_n (iterate m) with m = w⌊(n-1)/w⌋.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> full_word(ct.Windowed(2), 4)
+    [3, 4, 1, 2]
     """
 
     w: int
@@ -113,6 +136,13 @@ class Reset(Order):
         If ``points`` is not an iterable, such as a single number.
     ValueError
         If a point is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> full_word(ct.Reset([2]), 4)
+    [3, 4, 1, 2]
     """
 
     points: tuple[int, ...]
@@ -134,7 +164,15 @@ class Reset(Order):
 
 @dataclass(frozen=True)
 class Late(Order):
-    """Forward up to iterate ``s``, then backward from it (Figure 10): T_{s+1} … T_n (iterate s) for n > s."""
+    """Forward up to iterate ``s``, then backward from it (Figure 10): T_{s+1} … T_n (iterate s) for n > s.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> full_word(ct.Late(2), 4)
+    [3, 4, 2, 1]
+    """
 
     s: int
 
@@ -254,6 +292,14 @@ class CustomOrder(Order):
     ------
     TypeError
         If one of them is not a function.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> from contraction.maps.orders import full_word
+    >>> even_first = ct.CustomOrder(lambda n: [*range(2, n + 1, 2), *range(1, n + 1, 2)])
+    >>> full_word(even_first, 4)
+    [2, 4, 1, 3]
     """
 
     words: Callable[[int], Sequence[int]]

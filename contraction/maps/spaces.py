@@ -100,7 +100,14 @@ def _euclidean_norm(v: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class Euclidean(Space):
-    """R^d with the Euclidean distance: points (..., d) -> distances (...)."""
+    """R^d with the Euclidean distance: points (..., d) -> distances (...).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> float(ct.Euclidean().distance([3.0, 0.0], [0.0, 4.0]))
+    5.0
+    """
 
     event_ndim: int = field(default=1, init=False)
 
@@ -140,6 +147,13 @@ class WeightedEuclidean(_ByContent):
     ------
     ValueError
         If P is not a finite symmetric positive definite matrix.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> float(ct.WeightedEuclidean(np.diag([4.0, 1.0])).distance([1.0, 0.0], [0.0, 0.0]))
+    2.0
     """
 
     P: NDArray
@@ -181,7 +195,14 @@ class WeightedEuclidean(_ByContent):
 
 @dataclass(frozen=True)
 class SupNorm(Space):
-    """R^d with the sup distance max_i |x_i - y_i|: points (..., d) -> distances (...). Exact types stay exact."""
+    """R^d with the sup distance max_i |x_i - y_i|: points (..., d) -> distances (...). Exact types stay exact.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> float(ct.SupNorm().distance([3.0, 0.0], [0.0, 4.0]))
+    4.0
+    """
 
     event_ndim: int = field(default=1, init=False)
 
@@ -223,7 +244,14 @@ class BoxNorm(_ByContent):
 
 @dataclass(frozen=True)
 class L1Simplex(Space):
-    """The probability simplex with the l1 distance (twice total variation); a closed set, so complete."""
+    """The probability simplex with the l1 distance (twice total variation); a closed set, so complete.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> float(ct.L1Simplex().distance([0.5, 0.5], [1.0, 0.0]))
+    1.0
+    """
 
     event_ndim: int = field(default=1, init=False)
 
@@ -306,6 +334,14 @@ class GridFunctions(_ByContent):
 
     With w(t) = e^(-r (t - t0)) this is Bielecki's norm, in which Picard's map contracts on an interval of any length.
     Points have shape (..., len(grid)).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> grid = np.linspace(0, 1, 3)
+    >>> float(ct.GridFunctions(grid).distance(grid, grid**2))
+    0.25
     """
 
     grid: NDArray
@@ -332,7 +368,16 @@ class GridFunctions(_ByContent):
 
 @dataclass(frozen=True)
 class Metric(Space):
-    """A metric given by a user: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes."""
+    """A metric given by a user: ``function(x, y)`` on batches of points with ``event_ndim`` trailing axes.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> circle = ct.Metric(lambda x, y: np.minimum(abs(x - y), 1 - abs(x - y))[..., 0])
+    >>> round(float(circle.distance([0.1], [0.9])), 3)
+    0.2
+    """
 
     function: Callable[[NDArray, NDArray], ArrayLike]
     event_ndim: int = 1
