@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trust import calibration, rigour
+from tests.trust import calibration, rigour, scaling
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "results" / "benchmarks"
@@ -21,10 +21,12 @@ PAGE = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "table"), [("rigour", rigour.table), ("calibration", calibration.table)])
+@pytest.mark.parametrize(
+    ("name", "table"), [("rigour", rigour.table), ("calibration", calibration.table), ("scaling", scaling.table)]
+)
 def test_the_page_shows_the_records(name, table):
     record = json.loads((RECORDS / f"{name}.json").read_text())
-    for line in table(record):
+    for line in module.table(record):
         assert line in PAGE
     assert record["command"] in PAGE
 
@@ -49,6 +51,12 @@ def test_no_fault_of_the_record_did_harm():
     for line in table(record):
         assert line in PAGE
     assert not any(one["harm"] for one in record["faults"].values())
+
+
+def test_late_workers_of_the_record_were_used():
+    record = json.loads((RECORDS / "scaling.json").read_text())
+    assert [row["late worker used"] for row in record["figure 7"]] == [None, None, True]
+    assert f"The efficiency per core is {record['processor time, one worker over two']:.2f}" in PAGE
 
 
 def test_no_row_changes_a_conclusion():

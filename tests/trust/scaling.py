@@ -19,12 +19,13 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from contraction.files import write_text
 
-__all__ = ["MEASURED", "Model", "local_workers", "main", "predicted"]
+__all__ = ["MEASURED", "Model", "local_workers", "main", "predicted", "table"]
 
 ROOT = Path(__file__).parents[2]
 #: Whole runs on an H200: network, N, k, chains together, seconds of the backward chains (docs/network-cost.md).
@@ -114,6 +115,16 @@ def local_workers(data_dir: Path, out: Path, steps: int, workers: int, late: int
         "seconds within blocks": round(seconds, 1),
         "late worker used": bool(busy - first) if late else None,
     }
+
+
+def table(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a Markdown table of the local workers."""
+    yield "| workers | of them late | blocks | processor time of each, s | time within blocks, s | wall time, s |"
+    yield "| --: | --: | --: | --: | --: | --: |"
+    for row in record["figure 7"]:
+        spent = " + ".join(str(x) for x in row["processor s of the workers, their start included"])
+        inside, wall = row["seconds within blocks"], row["wall s"]
+        yield f"| {row['workers']} | {row['joined late']} | {row['blocks']} | {spent} | {inside} | {wall} |"
 
 
 def _seconds(path: Path) -> float:
