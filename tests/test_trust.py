@@ -21,10 +21,8 @@ PAGE = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "table"), [("rigour", rigour.table), ("calibration", calibration.table), ("scaling", scaling.table)]
-)
-def test_the_page_shows_the_records(name, table):
+@pytest.mark.parametrize(("name", "module"), [("rigour", rigour), ("calibration", calibration), ("scaling", scaling)])
+def test_the_page_shows_the_records(name, module):
     record = json.loads((RECORDS / f"{name}.json").read_text())
     for line in module.table(record):
         assert line in PAGE
