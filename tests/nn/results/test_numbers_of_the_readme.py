@@ -515,7 +515,7 @@ def optimizers() -> list[Said]:
     in_half = (*between(largest[adam]), *between(largest[sgd]))
     at_end = (*between(ends[adam]), *between(ends[sgd]))
     return [
-        said("no Euclidean contraction (‖M‖ = {})", shown(norm, 3)),
+        said("not a Euclidean contraction (‖M‖ = {})", shown(norm, 3)),
         said("one in a weighted norm ({})", shown(weighted, 3)),
         said("exponents are {}, {}, {}, {} at κ = 4, 8, 12, 25", *exponents),
         said("h(1 − β₁)/(2(1 + β₁)) = {} at h = .001", shown(0.001 * (1 - 0.9) / (2 * (1 + 0.9)), 3)),
