@@ -18,7 +18,7 @@ from nn_experiments.analysis.networks import (  # noqa: E402
 )
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.report.networks import draw_networks  # noqa: E402
-from nn_experiments.results.studies import Study  # noqa: E402
+from nn_experiments.results.studies import Study, load_study, study_path  # noqa: E402
 from nn_experiments.runs.diagnose import diagnose_experiment  # noqa: E402
 from nn_experiments.studies import networks  # noqa: E402
 from nn_experiments.studies.networks import ARRAYS, SETTINGS, Network  # noqa: E402
@@ -132,3 +132,14 @@ def test_every_setting_is_one_that_the_catalogue_has() -> None:
         assert experiment.optimizer.schedule.constant
         assert setting.replicates >= (11 if setting.experiment == "mlp-fashion" and setting.changes else 20)
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_the_record_has_these_settings_and_the_verdicts_of_the_page() -> None:
+    results = Path(__file__).parents[3] / "results"
+    study = load_study(study_path("networks", results))
+    assert [one["name"] for one in study.about["settings"]] == [setting.name for setting in SETTINGS]
+    page = " ".join((results / "README.md").read_text(encoding="utf-8").split())
+    for k, setting in enumerate(SETTINGS):
+        name = f"{setting.experiment}, {setting.changes.get('activation', 'relu')}"
+        row = page.partition(f"| {name} | {setting.replicates} |")[2].partition(" |\n")[0]
+        assert row.split(" | ")[8].removesuffix(" |").split(" |")[0] == judged(study, k).verdict, name
