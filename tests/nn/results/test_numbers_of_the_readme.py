@@ -343,10 +343,9 @@ def kinks() -> list[Said]:
     middle, far, gaps, slopes = {}, [], [], []  # of each setting, apart for ReLU and the smooth activations
     for k, setting in enumerate(study.about["settings"]):
         count = setting["replicates"]
-        exponents = []
-        for values in (study[f"derivative {k}"], study[f"pairs {k}"]):
-            half = stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
-            exponents += [shown(values.mean()), shown(values.mean() - half), shown(values.mean() + half)]
+        derivative, values = study[f"derivative {k}"].mean(), study[f"pairs {k}"]
+        pairs, half = values.mean(), stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
+        exponents = [shown(value) for value in (derivative, pairs, pairs - half, pairs + half)]
         rank = {20: 6, 12: 3}[count]  # P(Bin(20, ½) ≤ 5) = .021 and P(Bin(12, ½) ≤ 2) = .019, each below .025
         distances = []
         for space in ("parameter", "function"):
@@ -359,15 +358,14 @@ def kinks() -> list[Said]:
         ends = [study[f"{space} {k}"][:, -1] for space in ("parameter", "function")]
         middle[setting["name"]] = [np.median(d[:, 0] / np.maximum(d[:, 2], 0.01 * d[:, 3])) for d in ends]
         far.append(np.median(ends[0][:, 1] / np.maximum(ends[0][:, 2], 0.01 * ends[0][:, 3])))
-        derivative, pairs = (study[f"{which} {k}"].mean() for which in ("derivative", "pairs"))
         slopes.append(derivative)
         gaps.append(abs(pairs - derivative) if "activation" in setting["name"] else pairs)
         assert (jumps > 0).all() if "activation" not in setting["name"] else (jumps == 0).all(), setting["name"]
         name = setting["name"].replace(", activation=", ", ")
         name = name if name != setting["experiment"] else f"{name}, relu"
-        row = f"| {name} | {{}} | " + " | ".join(["{} ({} to {})"] * 2) + " | {} of {} | "
+        row = f"| {name.removeprefix('regression-')} | {{}} | {{}} ({{}} to {{}}) | {{}} of {{}} | "
         row += " | ".join(["{} ({} to {})"] * 4) + " | "
-        rows.append(said(row, count, *exponents, (jumps > 0).sum(), np.isfinite(jumps).sum(), *distances))
+        rows.append(said(row, *exponents, (jumps > 0).sum(), np.isfinite(jumps).sum(), *distances))
     smooth = ["activation" in name for name in middle]
     nearer = np.array([np.divide(middle[name.partition(",")[0]], middle[name]) for name in middle if "," in name])
     odd, others = nearer[0], nearer[1:]  # x² with tanh

@@ -140,6 +140,6 @@ def test_the_record_has_these_settings_and_the_verdicts_of_the_page() -> None:
     assert [one["name"] for one in study.about["settings"]] == [setting.name for setting in SETTINGS]
     lines = (results / "README.md").read_text(encoding="utf-8").splitlines()
     for k, setting in enumerate(SETTINGS):
-        name = f"| {setting.experiment}, {setting.changes.get('activation', 'relu')} | {setting.replicates} |"
+        name = f"| {setting.experiment.removeprefix('regression-')}, {setting.changes.get('activation', 'relu')} |"
         (row,) = (line for line in lines if line.startswith(name))
         assert row.split("|")[-2].strip() == judged(study, k).verdict, name
