@@ -380,7 +380,7 @@ def main(arguments: list[str] | None = None) -> int:
                 found[fault] = {"harm": True, "what": str(error)}
             found[fault]["command"] = f'{command} --faults "{fault}"'
             print(f"{fault}: {found[fault]}", flush=True)
-            if options.out is not None:  # after each of them: a pass that is stopped keeps what it has
+            if options.out is not None:  # written after each fault, so that an interrupted run keeps its results
                 old = json.loads(options.out.read_text())["faults"] if options.out.exists() else {}
                 write_text(options.out, json.dumps({"faults": old | found}, indent=1) + "\n")
     return int(any(one["harm"] for one in found.values()))

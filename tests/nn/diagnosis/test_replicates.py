@@ -58,7 +58,7 @@ def test_no_two_replicates_have_a_batch_of_one_sequence():
 
 @pytest.mark.parametrize(("size", "count"), [(1, INPUTS), (INPUTS // 2 - 1, 2), (INPUTS // 2 + 1, 1), (INPUTS + 1, 1)])
 def test_predictions_are_compared_on_the_first_batches(size, count):
-    """As many whole batches from B_1 on as there is room for, and one at least; what is no tensor is that of B_1."""
+    """They join the first whole batches that fit, at least one. If they are not tensors, those of B_1 are returned."""
     inputs = _first_inputs(lambda i: (torch.full((size, 2), float(i)), i))
     assert inputs.shape == (size * count, 2)
     assert inputs[::size, 0].tolist() == list(range(1, count + 1))

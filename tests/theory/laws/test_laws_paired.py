@@ -74,7 +74,7 @@ def test_rounding_counts_mathematical_ties():
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
 @pytest.mark.parametrize("n", [3, 5, 6, 7])
 def test_ties_count_whatever_the_order_of_the_sum(n, alternative):
-    """Integers divided by n, which is no power of two, so that equal sums of them differ in floats: counted exactly."""
+    """The values are integers over n, not a power of two: sums that are equal may differ in floating point."""
     signs = np.array(list(itertools.product((1, -1), repeat=n)))
     for d in itertools.islice(itertools.product((1, 2, 3, -4), repeat=n), 0, None, 1 if n < 6 else 4 ** (n - 5)):
         sums, own = signs @ np.array(d), sum(d)
