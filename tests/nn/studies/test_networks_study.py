@@ -69,7 +69,7 @@ def known(rates: tuple[float, ...], *, replicates: int = 20, jumps: float = 0.0)
     for k, rate in enumerate(rates):
         spread = np.exp(rng.normal(0, 0.1, (replicates, 1)))
         near = spread * np.exp(rate * n)
-        columns = [near, near, np.full_like(near, 2.0), np.full_like(near, 1.0), np.full_like(near, np.nan)]
+        columns = [near, 1.5 * near, np.full_like(near, 2.0), np.full_like(near, 1.0), np.full_like(near, np.nan)]
         distances = np.stack(columns, -1)
         noise = rng.normal(0, 1e-4, (2, replicates))
         given = (n, distances, distances / 2, np.full(replicates, -1), rate + noise[0], rate + noise[1])
@@ -98,7 +98,7 @@ def test_verdicts_on_increments_that_are_known() -> None:
     assert (low < middle).all()
     assert (middle < high).all()
     predicted = increments(study, 1, "predictions", far=True)[1]
-    assert predicted == pytest.approx(middle)  # both the distance and its unit are halved
+    assert predicted == pytest.approx(1.5 * middle)  # both the distance and its unit are halved
 
 
 def test_jumps_and_lost_replicates_are_said() -> None:
