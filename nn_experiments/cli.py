@@ -175,6 +175,11 @@ def _increments_arguments(increments: argparse.ArgumentParser) -> None:
     increments.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
     )
+    increments.add_argument(
+        "--tag",
+        help="write increments-EXPERIMENT--TAG.npz, for other settings than the catalogue's "
+        "(default: increments-EXPERIMENT.npz)",
+    )
     increments.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
     _data_arguments(increments)
 
@@ -300,13 +305,17 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _increments(args: argparse.Namespace) -> int:
-    from nn_experiments.results.increments import summary
+    from nn_experiments.results.increments import check_same_settings, summary
+    from nn_experiments.results.records import record_path
     from nn_experiments.runs.increments import measure_increments
     from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
+    experiment = catalogue.EXPERIMENTS[figure.experiment].override(_changes(args))
+    path = record_path(f"increments-{figure.experiment}", args.out, args.tag)
+    check_same_settings(path, experiment.to_json())
     increments = measure_increments(
-        catalogue.EXPERIMENTS[figure.experiment].override(_changes(args)),
+        experiment,
         range(args.draws),
         steps=args.steps or figure.steps,
         every=args.every,
@@ -316,7 +325,6 @@ def _increments(args: argparse.Namespace) -> int:
         official=not args.any_data,
         report=lambda n: print(f"n = {n}", file=sys.stderr),
     )
-    path = args.out / f"increments-{figure.experiment}.npz"
     increments.save(path)
     print(*summary(increments), path, sep="\n")
     return 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
+from nn_experiments.paper.catalogue import EXPERIMENTS
 from nn_experiments.results.increments import Increments, load_increments, ratios, summary
 
 __all__ = ["draw_increments", "main"]
@@ -51,7 +53,7 @@ def draw_increments(every: Sequence[Increments]) -> Picture:
                         axis.fill_between(n, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
                 axis.set_yscale("log")
                 if row == 0:
-                    axis.set_title(f"{increments.experiment}, {len(increments.draws)} draws")
+                    axis.set_title(_title(increments))
                 else:
                     axis.set_xlabel("n (maps applied)")
                 if column == 0:
@@ -60,6 +62,14 @@ def draw_increments(every: Sequence[Increments]) -> Picture:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
         fig.text(0.005, 0.005, "median; bands: all draws", color=SHADE, fontsize=7)
         return fig
+
+
+def _title(increments: Increments) -> str:
+    """Return the experiment's name, or the model where it is another one than the experiment's, and the draws."""
+    model = cast(Mapping[str, object], increments.metadata["experiment"])["model"]
+    known = EXPERIMENTS.get(increments.experiment)
+    name = increments.experiment if known is None or model == known.model else f"{model}, {known.data}"
+    return f"{name}, {len(increments.draws)} draw{'s' if len(increments.draws) != 1 else ''}"
 
 
 def main(words: Sequence[str]) -> int:

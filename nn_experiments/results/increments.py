@@ -28,7 +28,7 @@ from contraction.files import write_atomically
 from contraction.values import Value
 from nn_experiments.results.archives import read_archive
 
-__all__ = ["INDEPENDENT", "NUDGE", "Increments", "load_increments", "ratios", "summary"]
+__all__ = ["INDEPENDENT", "NUDGE", "Increments", "check_same_settings", "load_increments", "ratios", "summary"]
 
 #: The nudged start is this far from θ_0, in units of ‖θ_0‖.
 NUDGE = 1e-3
@@ -98,6 +98,48 @@ def load_increments(path: Path) -> Increments:
     with read_archive(path, lambda error: ValueError(f"{path} does not hold increments ({error})")) as file:
         text = json.loads(str(file["about"]))
         return Increments(starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS})
+
+
+def check_same_settings(path: Path, experiment: Mapping[str, object]) -> None:
+    """Refuse a file that holds increments of other settings, before they are replaced.
+
+    Parameters
+    ----------
+    path : Path
+        Where increments are to be written. It need not exist.
+    experiment : mapping
+        Their experiment's settings, as `Experiment.to_json` gives them.
+
+    Raises
+    ------
+    ValueError
+        If the file is there and a setting, other than a note, has another value in it. A setting that only one of both
+        names, because another version of this package wrote the file, is not compared.
+    """
+    if not path.exists():
+        return
+    held = _settings(cast(Mapping[str, object], load_increments(path).metadata["experiment"]))
+    differing = [
+        f"{name} is {held[name]} there and {value} here"
+        for name, value in _settings(experiment).items()
+        if name in held and held[name] != value
+    ]
+    if differing:
+        raise ValueError(
+            f"{path} holds increments of other settings: {'; '.join(differing)}. "
+            "Give another folder with --out or a name of these settings with --tag"
+        )
+
+
+def _settings(experiment: Mapping[str, object], inside: str = "") -> dict[str, str]:
+    """Return every setting's name, ``optimizer.schedule.kind`` for example, with its value as JSON text."""
+    found = {}
+    for name, value in experiment.items():
+        if isinstance(value, Mapping):
+            found |= _settings(value, f"{inside}{name}.") if name != "notes" else {}
+        else:
+            found[inside + name] = json.dumps(value)
+    return found
 
 
 def ratios(increments: Increments, space: str, start: str) -> np.ndarray:

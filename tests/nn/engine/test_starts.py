@@ -198,3 +198,28 @@ def test_from_the_command_line(tmp_path: Path, capsys) -> None:
     assert "backward iterates 4 and 7 are" in capsys.readouterr().out  # the least k there is
     assert main(["plot", "increments", str(path), "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "increments.png").stat().st_size > 5000
+
+
+def test_increments_of_other_settings_are_kept(tmp_path: Path, capsys) -> None:
+    words = ["increments", "digits", "--draws", "1", "--steps", "2", "--every", "1", "--ahead", "1", "--device", "cpu"]
+    words += ["--out", str(tmp_path), "--set", "model=mlp-1x8"]
+    assert main(words) == 0
+    path = tmp_path / "increments-mlp-digits.npz"
+    before = path.read_bytes()
+    capsys.readouterr()
+    for change, said in (
+        ("model=mlp-1x4", 'model is "mlp-1x8" there and "mlp-1x4" here'),
+        ("learning_rate=0.5", "optimizer.learning_rate is 0.05 there and 0.5 here"),
+    ):
+        assert main([*words, "--set", change]) != 0
+        message = capsys.readouterr().err
+        assert f"{path} holds increments of other settings: {said}. " in message
+        assert "--tag" in message
+        assert path.read_bytes() == before
+    assert main(words) == 0  # the same settings may be measured anew
+    assert main([*words, "--set", "model=mlp-1x4", "--tag", "narrow"]) == 0
+    other = load_increments(tmp_path / "increments-mlp-digits--narrow.npz")
+    titles = [axis.get_title() for axis in draw_increments([load_increments(path), other]).axes]
+    assert titles[:2] == ["mlp-1x8, digits, 1 draw", "mlp-1x4, digits, 1 draw"]
+    assert main([*words, "--tag", "no tag"]) != 0
+    assert "a tag consists of letters" in capsys.readouterr().err
