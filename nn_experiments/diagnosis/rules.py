@@ -55,8 +55,10 @@ RULES: dict[str, str] = {
     ),
     "expanding": (
         "Not settled in the parameters (see “too early”), and the 95 % interval of the exponent of the derivative "
-        "lies above 0.01/N (a growth of 1 % over the run); where there is no derivative, that of pairs held "
-        "eps/10 units apart does and no jump was found. Only where the same law goes on."
+        "lies above 0.01/N (a growth of 1 % over the run). If a jump was found, the derivative must also make at least "
+        "half of the growth: the 95 % interval of the exponent of pairs less twice that of the derivative does not lie "
+        "above 0. Where there is no derivative, the exponent of pairs held eps/10 units apart lies above 0.01/N and no "
+        "jump was found. Only where the same law goes on."
     ),
     "discontinuous": (
         "Not settled in the parameters (see “too early”); a bisection found a jump in at least one map; pairs held "
@@ -222,7 +224,7 @@ def judge(measured: Measured) -> Judgement:
         word = "settled up to symmetry or flat directions"
         far = max(one.median[0] for one in apart)
         why = f"predictions have settled to {measured.eps:g} units, and parameters are {far:.2g} units apart"
-    elif apart and measured.homogeneous and _expands(measured.steps, derivative, pairs, jumps):
+    elif apart and measured.homogeneous and _expands(measured, derivative, pairs, found=jumps[1]):
         word, exponent = "expanding", derivative or pairs
         assert exponent is not None
         why = f"small differences grow by {_exponent(exponent)} a step, so that runs under the same batches do not meet"
@@ -252,10 +254,15 @@ def _too_early(measured: Measured, apart: list[Finding], predicted: Interval) ->
     )
 
 
-def _expands(steps: int, derivative: Interval | None, pairs: Interval | None, jumps: tuple[int, int, float]) -> bool:
-    if derivative is not None:
-        return derivative[1] > GROWTH / steps
-    return pairs is not None and pairs[1] > GROWTH / steps and not jumps[1]
+def _expands(measured: Measured, derivative: Interval | None, pairs: Interval | None, *, found: int) -> bool:
+    """Return whether small differences grow, and not for the most part by the jumps that were found."""
+    least = GROWTH / measured.steps
+    if derivative is None:
+        return pairs is not None and pairs[1] > least and not found
+    by_jumps = (
+        found and pairs is not None and mean_interval(measured.pairs - 2 * measured.derivative, CONFIDENCE)[1] > 0
+    )
+    return derivative[1] > least and not by_jumps
 
 
 def _held_apart(

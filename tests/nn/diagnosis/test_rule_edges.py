@@ -138,6 +138,14 @@ def test_without_a_derivative_pairs_expand_unless_a_jump_was_found() -> None:
     assert judge(changed(made(rate=0.0, pairs=-0.01), derivative=none)).verdict == "undecided"
 
 
+def test_jumps_that_are_not_shown_to_make_most_of_the_growth_change_no_word() -> None:
+    """Pairs grow at 0.0022 ± 0.001 a step, the derivative at 0.001: less than half of it, but not significantly."""
+    measured = made(rate=0.001, jumps=0.5)
+    assert judge(changed(measured, pairs=0.0022 + 0.0001 * NOISE)).verdict == "discontinuous"
+    assert judge(changed(measured, pairs=0.0022 + 0.001 * NOISE)).verdict == "expanding"
+    assert judge(changed(measured, pairs=np.full(len(NOISE), np.nan))).verdict == "expanding"
+
+
 def test_a_share_that_is_not_shown_to_be_large_expands_nothing() -> None:
     """2 of 20 draws are above eps: that more than a quarter are is neither shown nor excluded."""
     assert judge(made(above=2, derivative=0.01)).verdict == "undecided"

@@ -98,6 +98,10 @@ def test_the_words_are_those_of_the_rules_and_of_the_page() -> None:
         ({"replicates": 10}, "undecided"),
         ({"rate": -0.001, "homogeneous": False}, "undecided"),
         ({"rate": -0.001, "derivative": 0.001}, "expanding"),
+        ({"rate": 0.001, "pairs": 0.01, "jumps": 0.5}, "discontinuous"),  # jumps make nine tenths of the growth
+        ({"rate": 0.001, "pairs": 0.0019, "jumps": 0.5}, "expanding"),  # the derivative makes more than half of it
+        ({"rate": 0.001, "pairs": 0.0021, "jumps": 0.5}, "discontinuous"),
+        ({"rate": 0.001, "pairs": 0.01}, "expanding"),  # no jump was found
         ({"rate": -0.001, "pairs": 0.01, "jumps": 0.5}, "discontinuous"),
         ({"rate": -0.001, "pairs": 0.01}, "undecided"),  # no jump was found
         ({"rate": -0.0001}, "undecided"),  # predicted beyond 10 N
