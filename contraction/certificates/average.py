@@ -63,6 +63,18 @@ class AverageContraction(Value):
         estimate and not a certificate.
     q, words : int
         Length of the words, and the number of words that were listed or drawn.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.FiniteFamily([(2.0, [0.0]), (0.25, [1.0])])  # one map expands, one contracts
+    >>> answer = ct.average_contraction(maps, [0.0])
+    >>> print(answer)
+    contraction on average: (1/q) E log Lip(T_1…T_q) = -0.346574 ≤ -0.346574, q = 1
+      proved    all 2 words of length 1
+      d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > 0.707107, if E log⁺ d(θ_0, Tθ_0) < ∞
+    >>> answer.certified, answer.contracts, round(answer.rate, 4)  # the rate is √(2 · 1/4)
+    (True, True, 0.7071)
     """
 
     exponent: float

@@ -52,6 +52,20 @@ class ErrorBound(Value):
         inf: the bound holds surely; otherwise it bounds (E d^p)^(1/p).
     horizon : int or None
         Largest n for which the bound is stated; None for all n.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.BernoulliConvolution(0.5)
+    >>> bound = ct.certify(family, [0.0])
+    >>> bound
+    <certificate by Theorem 2.2: k=0.5, D=0.5, proved, D kⁿ/(1−k)>
+    >>> bound.bound([0, 10, 20])
+    array([1.00000000e+00, 9.76562500e-04, 9.53674316e-07])
+    >>> bound.steps(1e-6)  # so many maps are needed
+    20
+    >>> bound.constants["k"].origin
+    'proved'
     """
 
     statement: str
@@ -165,7 +179,19 @@ class Certificate(ErrorBound):
 
 
 class Estimate(ErrorBound):
-    """An `ErrorBound` with a measured constant, which is a lower bound of the true one; the bound may be too small."""
+    """An `ErrorBound` with a measured constant, which is a lower bound of the true one; the bound may be too small.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> mine = ct.RandomOperator(lambda rng: rng.uniform(-1, 1), lambda x, u: 0.5 * np.sin(x) + u)
+    >>> answer = ct.estimate(mine, [0.0], seed=0)
+    >>> answer.certified, answer.origin
+    (False, 'measured')
+    >>> answer.k <= 0.5  # measured, and so at most the true constant
+    True
+    """
 
     word: ClassVar[str] = "estimate"
 

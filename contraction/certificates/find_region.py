@@ -60,6 +60,22 @@ def find_region(
         and the coordinate, or says that Newton's method did not converge to a minimum near ``theta0``.
     ValueError
         If an argument is invalid.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> def loss(theta, x, y):  # logistic regression with one weight
+    ...     return np.log1p(np.exp(-y * theta[0] * x))
+    >>> data = (np.array([2.0, -1.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0, -1.0]))
+    >>> family = ct.families.OwnLossSteps(loss, data, dim=1, h=0.1, batches=[[0, 1], [2, 3]], ridge=0.5)
+    >>> region = ct.find_region(family, [0.0])
+    >>> low, high = region.center - region.radii, region.center + region.radii
+    >>> low.round(2).tolist(), high.round(2).tolist()  # every step sends this interval into itself
+    ([-0.23], [0.23])
+    >>> certificate = ct.certify(family, region.center, region=region)  # proves what the search has found
+    >>> certificate.certified, certificate.k < 1
+    (True, True)
     """
     theta = point(theta0, family)
     check_integer("newton", newton, 1)

@@ -62,6 +62,7 @@ def mean_square_norm(
 
     Examples
     --------
+    >>> from contraction import mean_square_norm
     >>> space, factor = mean_square_norm([[[0.5, 1.0], [0.0, 0.5]]], [1.0])
     >>> 0.25 < factor < 0.26
     True

@@ -51,6 +51,17 @@ class LyapunovExponents(Value):
         The source of the derivatives.
     seed : int
         Seed of the draws.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> maps = [(np.diag([0.5, 0.25]), [0.0, 0.0]), (np.diag([0.25, 0.5]), [1.0, 1.0])]
+    >>> answer = ct.lyapunov_exponents(ct.families.FiniteFamily(maps), [0.0, 0.0], n=2000, which="all")
+    >>> [round(value, 1) for value in answer.values]  # both exponents are log(0.5 · 0.25)/2 = -1.04
+    [-1.0, -1.0]
+    >>> answer.top == answer.values[0], answer.contracts
+    (True, True)
     """
 
     values: tuple[float, ...]

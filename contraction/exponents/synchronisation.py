@@ -65,6 +65,20 @@ class Synchronisation(Value):
         Level of every interval, at each n separately.
     seed : int
         Seed of the draws.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.BernoulliConvolution(0.5)
+    >>> answer = ct.synchronisation(family, [0.0], 4, replicas=50, start=[1.0])  # is another start forgotten?
+    >>> median, low, high = answer.quantile(0.5)
+    >>> median.tolist()  # every map halves the distance of the two paths
+    [1.0, 0.5, 0.25, 0.125, 0.0625]
+    >>> share, low, high = answer.exceeds(0.2)  # the share of replicas that are further apart, and its interval
+    >>> share.tolist(), high.round(3).tolist()
+    ([1.0, 1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.071, 0.071])
+    >>> answer.mean()[0].tolist()
+    [1.0, 0.5, 0.25, 0.125, 0.0625]
     """
 
     question: Question

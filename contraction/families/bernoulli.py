@@ -47,6 +47,16 @@ class BernoulliConvolution(FiniteFamily):
     >>> family = ct.families.BernoulliConvolution(0.5)
     >>> family.contraction.value, family.displacement([0.0]).value
     (0.5, 0.5)
+    >>> from fractions import Fraction
+    >>> exact = ct.families.BernoulliConvolution(Fraction(2, 3), values=(0, 1))  # Cantor's law
+    >>> exact.noise_mean(), exact.noise_variance()
+    (Fraction(1, 2), Fraction(1, 4))
+    >>> exact.mean(), exact.variance()  # of the stationary law
+    (Fraction(1, 2), Fraction(1, 8))
+    >>> exact.mean(n=2), exact.variance(n=2)  # of iterate 2 from 0
+    (Fraction(4, 9), Fraction(10, 81))
+    >>> exact.stationary
+    ('cantor', 0, 1)
     """
 
     def __init__(
@@ -144,6 +154,8 @@ class BernoulliConvolution(FiniteFamily):
         --------
         Cantor's function:
 
+        >>> from fractions import Fraction
+        >>> from contraction.families import BernoulliConvolution
         >>> BernoulliConvolution(Fraction(2, 3)).stationary_cdf([0.2, 0.5, 1.0])
         array([0.25, 0.5 , 1.  ])
         """
@@ -166,6 +178,8 @@ class BernoulliConvolution(FiniteFamily):
         --------
         For large n that of the uniform law on [-1, 1], sin(t)/t:
 
+        >>> from fractions import Fraction
+        >>> from contraction.families import BernoulliConvolution
         >>> family = BernoulliConvolution(Fraction(1, 2), (-1, 1))
         >>> round(float(family.characteristic_function(1.0, 20).real), 4)
         0.8415

@@ -64,6 +64,7 @@ class ConstantMaps(FiniteFamily):
 
         Examples
         --------
+        >>> from contraction.families import ConstantMaps
         >>> ConstantMaps([[0.0], [1.0]]).stationary_support
         [(Fraction(1, 2), array([0.])), (Fraction(1, 2), array([1.]))]
         """

@@ -164,6 +164,7 @@ class ExpandingOnAverage(RandomOperator):
         --------
         (2^a + 4^-a) / 2 = 1 at a = log2((1 + √5) / 2):
 
+        >>> from contraction.families import ExpandingOnAverage
         >>> round(ExpandingOnAverage([2.0, 0.25]).kesten_index, 4)
         0.6942
         """

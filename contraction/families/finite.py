@@ -56,6 +56,8 @@ class FiniteFamily(RandomOperator):
     >>> family = ct.families.FiniteFamily([(0.5, [0.0]), (0.25, [1.0])])
     >>> family.contraction.value, len(family.finite_support())
     (0.5, 2)
+    >>> [(probability, float(one.A)) for probability, one in family.support()]
+    [(Fraction(1, 2), 0.5), (Fraction(1, 2), 0.25)]
     """
 
     vectorized = True

@@ -69,6 +69,9 @@ class GradientSteps(RandomOperator):
     >>> rows = np.concatenate([family.sample(6).draws[i] for i in range(6)])
     >>> sorted(rows[:6].tolist()), sorted(rows[6:].tolist()), family.is_iid
     ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], False)
+    >>> family = GradientSteps(RidgeLoss(np.eye(2), np.ones(2)), 0.1, batches=[[0], [1]])
+    >>> [(probability, one.A.round(2).tolist()) for probability, one in family.support()]
+    [(Fraction(1, 2), [[0.9, 0.0], [0.0, 1.0]]), (Fraction(1, 2), [[1.0, 0.0], [0.0, 0.9]])]
     """
 
     vectorized = True

@@ -157,6 +157,10 @@ class LogHeavy(Noise):
     >>> import contraction as ct
     >>> ct.families.LogHeavy().log_moment
     False
+    >>> import numpy as np
+    >>> logs = ct.families.LogHeavy().log_sample(np.random.default_rng(0), (10_000,))  # their mean is infinite
+    >>> bool(logs.min() >= 1), bool(logs.max() > 709.78)  # the largest draw is beyond float64
+    (True, True)
     """
 
     @property

@@ -39,7 +39,22 @@ Word: TypeAlias = tuple[int, ...]
 
 
 class IndexLaw(ABC):
-    """A law of infinite words over the letters 0 … size-1."""
+    """A law of infinite words over the letters 0 … size-1.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> law = ct.families.MarkovModulated([[0.5, 0.5], [1.0, 0.0]])  # letter 1 is always followed by 0
+    >>> word = law.letters(20, seed=0)
+    >>> word.shape, (1, 1) in zip(word, word[1:])
+    ((20,), False)
+    >>> {word: round(float(p), 3) for word, p in law.word_law(2).items()}
+    {(0, 0): 0.333, (0, 1): 0.333, (1, 0): 0.333}
+    >>> law.is_reversible(3), ct.families.Cyclic(3).is_reversible(3)
+    (True, False)
+    >>> list(ct.families.Cyclic(3).words(4))
+    [((0, 1, 2, 0), Fraction(1, 1))]
+    """
 
     #: number of letters
     size: int
@@ -139,6 +154,12 @@ class IID(IndexLaw):
     >>> import contraction as ct
     >>> bool(ct.laws.reversible(ct.families.IID(4), 3))
     True
+    >>> import numpy as np
+    >>> law = ct.families.IID([0.25, 0.75])
+    >>> law.word_law(1)
+    {(0,): 0.25, (1,): 0.75}
+    >>> law.letter(np.random.default_rng(0), 3).tolist()  # one letter for each of three replicas
+    [1, 1, 0]
     """
 
     is_iid = True

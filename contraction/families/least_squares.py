@@ -206,6 +206,14 @@ class LeastSquares(RandomOperator):
         ------
         ValueError
             If no θ interpolates the data.
+
+        Examples
+        --------
+        >>> import contraction as ct
+        >>> import numpy as np
+        >>> family = ct.families.LeastSquares([[1.0, 1.0]], [2.0], h=0.1)  # one row, two parameters
+        >>> family.interpolator(np.array([1.0, 0.0])).round(4).tolist()  # nearest with θ_1 + θ_2 = 2
+        [1.5, 0.5]
         """
         theta = np.asarray(theta0, dtype=float)
         shift = np.linalg.pinv(self.X) @ (self.y - self.X @ theta)
@@ -257,6 +265,7 @@ class LeastSquares(RandomOperator):
         --------
         One row in the plane: the map contracts along it by 1/2, and leaves the other coordinate alone.
 
+        >>> from contraction.families import LeastSquares
         >>> family = LeastSquares([[1.0, 0.0]], [1.0], 0.5, 1)
         >>> family.on_leaf(family.sample(1).draws[0], [0.0, 3.0]).A
         array([[0.5]])

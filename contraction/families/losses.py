@@ -35,6 +35,38 @@ class DataLoss(ABC):
         Targets, shape (n,).
     ridge
         rho >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.families import RidgeLogisticLoss
+    >>> loss = RidgeLogisticLoss(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([-1.0, 1.0]), ridge=0.5)
+    >>> theta, batches = np.zeros(2), np.array([[0], [1]])  # two batches of one row each
+    >>> loss.loss(theta, batches).round(4).tolist()  # log 2 each
+    [0.6931, 0.6931]
+    >>> loss.gradient(theta, batches).tolist()
+    [[0.5, 0.0], [0.0, -1.0]]
+    >>> low, high = loss.curvature(batches)  # every batch is low-strongly convex with a high-Lipschitz gradient
+    >>> low.tolist(), high.tolist()
+    ([0.5, 0.5], [0.75, 1.5])
+    >>> loss.hessian_product(theta, np.eye(2)[:, None], batches)[0].tolist()  # first column of each batch's Hessian
+    [[0.75, 0.0], [0.5, 0.0]]
+    >>> low, high = loss.curvature_on_ball(batches, np.array([9.0, 0.0]), radius=1.0)  # far from the decision boundary
+    >>> high.round(4).tolist()
+    [0.5003, 1.5]
+    >>> enclosed = loss.gradient_enclosure(theta, batches[0])
+    >>> bool(np.all(enclosed.low <= [0.5, 0.0]) and np.all([0.5, 0.0] <= enclosed.high))
+    True
+
+    All of this comes from one function phi(z, y) of z = <x, θ> and its derivatives:
+
+    >>> z, y = np.array(1.0), np.array(-1.0)
+    >>> [round(float(phi(z, y)), 4) for phi in (loss.value, loss.slope, loss.bend)]
+    [1.3133, 0.7311, 0.1966]
+    >>> [round(float(end), 4) for end in loss.bend_range(np.array(-1.0), z, y)]  # the range of phi'' over [-1, 1]
+    [0.1966, 0.25]
+    >>> round(float(loss.of_row(theta, loss.X[0], loss.y[0])), 4)  # log 2, the loss of row 0
+    0.6931
     """
 
     #: range of phi'' over all arguments; ``attained`` says whether both ends are reached or approached on every batch

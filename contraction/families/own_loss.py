@@ -64,6 +64,8 @@ class OwnLossSteps(RandomOperator):
     >>> family = OwnLossSteps(loss, (x, [1.0, -1.0, 1.0, -1.0]), 3, h=0.1, batches=[[0, 1], [2, 3]], ridge=0.1)
     >>> family.apply(np.zeros(3), np.array([0, 1])).tolist()
     [0.0, 0.0, 0.0]
+    >>> family.gradient(np.ones(3), np.array([0, 1])).round(4).tolist()
+    [0.1001, 0.0978, 0.3309]
     """
 
     vectorized = False

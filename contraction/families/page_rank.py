@@ -138,6 +138,7 @@ class PageRank(RandomOperator):
         --------
         Page 0 links to page 1, page 1 to both:
 
+        >>> from contraction.families import PageRank
         >>> PageRank([[0, 1], [1, 1]], damping=0.5).stationary_mean.round(4)
         array([0.4, 0.6])
         """

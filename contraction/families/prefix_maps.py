@@ -32,6 +32,22 @@ class PrefixMaps(RandomOperator):
         Their probabilities (default: equal).
     base
         Number of letters of the alphabet.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.PrefixMaps([(0,), (1, 1)])
+    >>> maps = family.sample(20, seed=0)
+    >>> rows = ct.backward_iterates(maps, [0], at=[5, 10, 20])
+    >>> [family.space.letters(int(x[0]), 6) for x in rows]  # they begin with the same letters
+    [(1, 1, 1, 1, 0, 1), (1, 1, 1, 1, 0, 1), (1, 1, 1, 1, 0, 1)]
+    >>> rows = ct.forward_iterates(maps, [0], at=[5, 10, 20])
+    >>> [family.space.letters(int(x[0]), 6) for x in rows]
+    [(1, 1, 1, 1, 0, 1), (1, 1, 1, 1, 0, 0), (0, 1, 1, 0, 1, 1)]
+    >>> [(probability, one([0])) for probability, one in family.support()]
+    [(Fraction(1, 2), array([0], dtype=object)), (Fraction(1, 2), array([3], dtype=object))]
+    >>> family.contraction.value
+    0.5
     """
 
     vectorized = True

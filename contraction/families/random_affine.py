@@ -69,7 +69,15 @@ class RandomAffine(FiniteFamily):
     def from_law(
         draw: Callable[..., tuple[ArrayLike, ArrayLike]], dim: int, **declared: Unpack[_Declared]
     ) -> AffineLaw:
-        """Return a family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`."""
+        """Return a family whose (A, b) is drawn by ``draw(rng)``; see `AffineLaw`.
+
+        Examples
+        --------
+        >>> from contraction.families import RandomAffine
+        >>> family = RandomAffine.from_law(lambda rng: (rng.uniform(), rng.normal(size=1)), dim=1, contraction=1.0)
+        >>> family.is_affine, family.contraction.origin
+        (True, 'declared')
+        """
         return AffineLaw(draw, dim, **declared)
 
 

@@ -38,6 +38,23 @@ class AffineMoments(Value):
     ------
     ValueError
         If shapes do not fit, an entry is not finite, or V is not symmetric.
+
+    Examples
+    --------
+    >>> from contraction.laws import AffineMoments
+    >>> moments = AffineMoments(A=[[0.5]], m=[0.0], V=[[0.75]], theta0=[2.0])  # θ -> θ/2 + b
+    >>> moments.power(3), moments.mean(3), moments.covariance(3)  # the same for both orders
+    (array([[0.125]]), array([0.25]), array([[0.984375]]))
+    >>> moments.stationary_covariance.round(4)
+    array([[1.]])
+    >>> [round(moments.backward_increment(n), 4) for n in (0, 5, 10)]  # falls as 4^-n
+    [1.75, 0.0017, 0.0]
+    >>> [round(moments.forward_increment(n), 4) for n in (0, 5, 10)]  # does not fall to 0
+    [1.75, 1.0007, 1.0]
+    >>> moments.backward_covariance(3, 10).round(4), moments.forward_covariance(3, 10).round(4)
+    (array([[0.9844]]), array([[0.0077]]))
+    >>> round(moments.limit_distance(10), 8), round(moments.gaussian_distance(10), 4)
+    (4.77e-06, 0.002)
     """
 
     A: NDArray

@@ -93,11 +93,27 @@ def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
 
     Multiplication by 1 - h = 1/phi = phi - 1 sends (a, b) to (b - a, a), and h = 2 - phi. Different words give the same
     point, because 1/phi = 1/phi^2 + 1/phi^3.
+
+    Examples
+    --------
+    >>> from contraction.laws import golden_law, golden_value
+    >>> law = golden_law(3)
+    >>> len(law.floats()[1])  # 2^3 words give 7 points, because 1/phi = 1/phi² + 1/phi³
+    7
+    >>> sorted(round(golden_value(point), 4) for point in law.counter())
+    [0.0, 0.1459, 0.2361, 0.382, 0.5279, 0.618, 0.7639]
     """
     shrink = np.array([[-1, 1], [1, 0]], dtype=object)
     return merged_law([(shrink, [0, 0]), (shrink, [2, -1])], n, [0, 0], order=order)
 
 
 def golden_value(point: Sequence[Exact]) -> float:
-    """Return a + b phi as a float."""
+    """Return a + b phi as a float.
+
+    Examples
+    --------
+    >>> from contraction.laws import golden_value
+    >>> round(golden_value((2, -1)), 4)  # 2 - phi
+    0.382
+    """
     return float(point[0]) + float(point[1]) * (1 + 5**0.5) / 2

@@ -88,6 +88,7 @@ class SuiteRates(Value):
 
         Examples
         --------
+        >>> from contraction.laws import SuiteRates
         >>> SuiteRates(0.01, 0.02, tests=10).each
         Rates(false_alarm=0.001, miss=0.002)
         """
@@ -115,6 +116,18 @@ class CalibratedResult(Value):
         Error rates of the test.
     pvalue : float
         Upper bound on the probability of a statistic at least as large.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.laws import Rates, one_sample_test
+    >>> draws = np.random.default_rng(0).uniform(size=20_000)
+    >>> result = one_sample_test(draws, lambda x: np.clip(x, 0, 1), Rates(1e-6, 1e-6))
+    >>> bool(result), round(result.threshold, 3), round(result.discrepancy, 3)
+    (True, 0.019, 0.038)
+    >>> wrong = one_sample_test(draws**1.2, lambda x: np.clip(x, 0, 1), Rates(1e-6, 1e-6))
+    >>> bool(wrong), wrong.pvalue < 1e-6
+    (False, True)
     """
 
     passes: bool
@@ -304,6 +317,16 @@ def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
     ------
     ValueError
         If there are no p-values, one is outside [0, 1], or the rate is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.laws import pvalue_guard
+    >>> pvalues = np.random.default_rng(0).uniform(size=100)
+    >>> pvalue_guard(pvalues, 1e-6)
+    True
+    >>> pvalue_guard(pvalues**3, 1e-6), pvalue_guard(1 - pvalues**3, 1e-6)  # too small, and too close to 1
+    (False, False)
     """
     from scipy.special import gammaincc
 

@@ -53,6 +53,15 @@ class Bracket(Value):
         Index of the iterate.
     lower_by, upper_by : str
         The argument that gave each side: "quantiles", "coupling", "Gelbrich's bound", "means", ….
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> bracket = ct.laws.moment_bracket(ct.families.QuadraticSGD(h=0.5), n=4, theta0=[1.0])
+    >>> round(bracket.lower, 4), round(bracket.upper, 4), bracket.p
+    (0.0625, 0.0722, 2)
+    >>> bracket.lower_by, bracket.upper_by
+    ("Gelbrich's bound", 'coupling, second moment')
     """
 
     lower: Number
@@ -236,6 +245,18 @@ def exact_bracket(
         If a map is a function.
     ValueError
         If p < 1 or another argument is invalid.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import laws
+    >>> half = Fraction(1, 2)
+    >>> maps = [(half, Fraction(0)), (half, half)]  # the limit law is uniform on [0, 1]
+    >>> bracket = laws.exact_bracket(maps, 4, p=1)
+    >>> bracket.lower, bracket.upper
+    (Fraction(31, 1024), Fraction(1, 32))
+    >>> laws.exact_bracket(maps, 4, p=1, limit=lambda law: laws.wasserstein_to_uniform(law, 0, 1, 1)).lower
+    Fraction(1, 32)
     """
     _check_p(p)
     listed, chances = independent_maps(maps, weights)
@@ -288,6 +309,14 @@ def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p
         If the family has no closed moments or no stationary law with a second moment.
     NotCertified
         For p > 2, if k >= 1 or the p-th moment of the displacement is infinite or unknown.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.QuadraticSGD(h=0.5)
+    >>> brackets = [ct.laws.moment_bracket(family, n, 1.0) for n in (2, 4, 8)]
+    >>> [(round(b.lower, 4), round(b.upper, 4)) for b in brackets]  # W_2 to the limit law is between the two
+    [(0.2507, 0.2887), (0.0625, 0.0722), (0.0039, 0.0045)]
     """
     _check_p(p)
     moments = affine_moments(family, theta0)
@@ -344,6 +373,18 @@ def lipschitz_lower_bound(
     -----
     |E f(X) - E f(Y)| <= W_1 for 1-Lipschitz f. Each mean is within Hoeffding's radius, except with probability at most
     half of ``false_alarm``.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> family = ct.families.BernoulliConvolution(0.1, values=(0, 1))
+    >>> maps = family.sample(200, seed=0, replicas=8000)  # replicas are independent
+    >>> near, far = np.moveaxis(ct.forward_iterates(maps, np.ones((8000, 1)), at=[5, 200]), 1, 0)
+    >>> f, near, far = (lambda x: x[..., 0]), near[:4000], far[4000:]
+    >>> bound = ct.laws.lipschitz_lower_bound(near, far, f, low=0.0, high=1.0, false_alarm=1e-6)
+    >>> round(bound, 1)  # the means differ by 0.9^5 / 2 = 0.295
+    0.2
     """
     check_probability("false_alarm", false_alarm)
     means, radius = [], 0.0
@@ -359,7 +400,21 @@ def lipschitz_lower_bound(
 
 
 def rate_bracket(first: Bracket, second: Bracket) -> tuple[float, float]:
-    """Bounds on the geometric rate between two n: (W(n2) / W(n1))^{1/(n2 - n1)}."""
+    """Bounds on the geometric rate between two n: (W(n2) / W(n1))^{1/(n2 - n1)}.
+
+    Raises
+    ------
+    ValueError
+        If the second bracket is not for a larger n, or the two are for different p.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.QuadraticSGD(h=0.5)
+    >>> first, second = (ct.laws.moment_bracket(family, n, 1.0) for n in (10, 40))
+    >>> [round(rate, 2) for rate in ct.laws.rate_bracket(first, second)]  # between them is 1 - h = 0.5
+    [0.5, 0.5]
+    """
     gap = second.n - first.n
     if gap <= 0 or first.p != second.p:
         raise ValueError(

@@ -46,6 +46,14 @@ class ExactLaw(Mapping):
     >>> law = laws.ExactLaw({0: Fraction(1, 3), 1: Fraction(2, 3)})
     >>> law.mean(), law.variance()
     (Fraction(2, 3), Fraction(2, 9))
+    >>> law.expectation(lambda x: x**2), law.cdf(0)
+    (Fraction(2, 3), Fraction(1, 3))
+    >>> law.image(lambda x: 5 * x).counter()
+    {Fraction(0, 1): Fraction(1, 3), Fraction(5, 1): Fraction(2, 3)}
+    >>> law.floats()
+    (array([0., 1.]), array([0.33333333, 0.66666667]))
+    >>> law.to_dict()
+    {'type': 'ExactLaw', 'masses': [['0', '1/3'], ['1', '2/3']]}
     """
 
     def __init__(self, masses: Mapping[Atom, Exact]) -> None:
@@ -71,6 +79,14 @@ class ExactLaw(Mapping):
         ------
         ValueError
             If the masses do not sum to one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from contraction.laws import ExactLaw
+        >>> law = ExactLaw.from_integers(np.array([[0], [1], [1]]), scale=2, masses=None, total=3, scalar=True)
+        >>> law.counter()  # the values 0, 1/2 and 1/2 with mass 1/3 each
+        {Fraction(0, 1): Fraction(1, 3), Fraction(1, 2): Fraction(2, 3)}
         """
         law = cls.__new__(cls)
         law._counter = None
@@ -178,6 +194,18 @@ class LawComparison(Value):
         The two masses of that atom.
     total_variation : Fraction or None
         sup_B |P(B) - Q(B)|, exact; 0 if equal.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from contraction import families, laws
+    >>> half, quarter = Fraction(1, 2), Fraction(1, 4)
+    >>> maps = [(half, Fraction(0)), (quarter, Fraction(1))]
+    >>> bool(laws.compare_orders(maps, 3))  # independent maps: the two orders have one law
+    True
+    >>> cyclic = laws.compare_orders(maps, 2, index_law=families.Cyclic(2))  # T_1, T_2, T_1, … without randomness
+    >>> cyclic.equal, cyclic.atom, cyclic.masses
+    (False, Fraction(1, 1), (Fraction(1, 1), Fraction(0, 1)))
     """
 
     equal: bool

@@ -39,6 +39,19 @@ class ModulatedMoments(Value):
         Cov θ, shape (d, d).
     radius : float
         Spectral radius of the equations of the second moments, the rate per map at which they are approached.
+
+    Examples
+    --------
+    >>> from contraction.families import FiniteFamily, MarkovModulated
+    >>> from contraction.laws import modulated_moments
+    >>> sticky = MarkovModulated([[0.9, 0.1], [0.1, 0.9]])  # a letter is mostly followed by itself
+    >>> moments = modulated_moments(FiniteFamily([(0.5, 0.0), (0.5, 1.0)], law=sticky))
+    >>> moments.letters.round(4).tolist(), moments.means.round(4).tolist()  # the mean of θ given the last letter
+    ([0.5, 0.5], [[0.1667], [1.8333]])
+    >>> moments.stationary_mean.round(4)
+    array([1.])
+    >>> moments.stationary_covariance.round(4)  # it is 1/3 under independent letters
+    array([[0.7778]])
     """
 
     letters: NDArray
@@ -72,6 +85,7 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     Examples
     --------
     >>> from contraction.families import FiniteFamily, MarkovModulated
+    >>> from contraction.laws import modulated_moments
     >>> chain = MarkovModulated([[0.5, 0.5], [0.5, 0.5]])  # independent letters, in fact
     >>> moments = modulated_moments(FiniteFamily([(0.5, 0.0), (0.5, 1.0)], law=chain))
     >>> [round(float(x), 6) for x in (moments.stationary_mean[0], moments.stationary_covariance[0, 0])]

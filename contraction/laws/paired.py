@@ -52,6 +52,15 @@ class PairedResult(Value):
         The alternative hypothesis.
     seed : int or None
         Seed of the drawn sign vectors; None if all were enumerated.
+
+    Examples
+    --------
+    >>> from contraction.laws import sign_flip_test
+    >>> result = sign_flip_test([0.3, 0.1, 0.4, 0.2, 0.5])  # five seeds, all in favour of one order
+    >>> result.pvalue, result.smallest_pvalue, result.flips, result.exact
+    (0.0625, 0.0625, 32, True)
+    >>> sign_flip_test([0.3, 0.1, 0.4, -0.2, 0.5]).pvalue
+    0.1875
     """
 
     pvalue: float

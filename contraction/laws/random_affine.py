@@ -36,6 +36,27 @@ class RandomAffineMoments(Value):
         E A⊗A (d², d²), E A⊗b and E b⊗A (d², d), E b⊗b (d²,).
     theta0 : ndarray
         The start, shape (d,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.laws import RandomAffineMoments
+    >>> moments = RandomAffineMoments.from_maps([0.5, 0.75], [[1.0], [0.0]], theta0=[3.0])  # θ/2 + 1 or 3θ/4
+    >>> moments.mean(2).round(4), moments.covariance(2).round(4)  # the same for both orders
+    (array([1.9844]), array([[0.0476]]))
+    >>> moments.stationary_mean.round(4), moments.stationary_covariance.round(4)
+    (array([1.3333]), array([[0.1871]]))
+    >>> [round(moments.backward_increment(n), 4) for n in (0, 5, 10)]  # falls as (E A²)^n = (13/32)^n
+    [0.4062, 0.0045, 0.0]
+    >>> [round(moments.forward_increment(n), 4) for n in (0, 5, 10)]  # does not fall to 0
+    [0.4062, 0.1232, 0.1382]
+    >>> round(moments.limit_distance(10), 6)
+    0.000363
+    >>> moments.backward_covariance(1, 2).round(4), moments.forward_covariance(1, 2).round(4)
+    (array([[0.0254]]), array([[0.0098]]))
+    >>> x, y = np.array([3.0]), np.array([6.0])
+    >>> moments.coupled(2, x, y, np.outer(x, y))[2].round(4)  # E x' y' after two common maps from x and y
+    array([[6.2441]])
     """
 
     EA: NDArray
@@ -81,7 +102,16 @@ class RandomAffineMoments(Value):
 
     @classmethod
     def from_moments(cls, known: SecondMoments, theta0: ArrayLike = 0.0) -> RandomAffineMoments:
-        """Construct from the moments of one map, such as those of `RandomOperator.second_moments`."""
+        """Construct from the moments of one map, such as those of `RandomOperator.second_moments`.
+
+        Examples
+        --------
+        >>> import contraction as ct
+        >>> family = ct.families.FiniteFamily([(0.5, [0.0]), (0.25, [1.0])])
+        >>> moments = ct.laws.RandomAffineMoments.from_moments(family.second_moments())
+        >>> moments.stationary_mean.round(4)
+        array([0.8])
+        """
         start = np.broadcast_to(np.asarray(theta0, dtype=float), known.Eb.shape).copy()
         return cls(known.EA, known.Eb, known.EAA, known.EAb, known.EbA, known.Ebb, start)
 

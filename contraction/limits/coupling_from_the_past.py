@@ -36,6 +36,16 @@ class ExactSample(Value):
         The horizon n (a power of two) at which T_1 … T_n was constant, one per draw.
     applications : int
         Total number of applications of a map to a state.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> walk = ct.RandomOperator(lambda rng: rng.choice([-1, 1]), lambda x, u: (x + u).clip(0, 3))
+    >>> draw = ct.coupling_from_the_past(walk, seed=0, states=[0, 1, 2, 3])
+    >>> draw
+    ExactSample(value=array([3]), maps=4, applications=16)
+    >>> draw.value in [0, 1, 2, 3]  # T_1 … T_n is constant at n = draw.maps, and its value is the draw
+    True
     """
 
     value: NDArray

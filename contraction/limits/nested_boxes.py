@@ -41,6 +41,18 @@ class NestedBoxes(Value):
         Shape (m,).
     low, high : ndarray
         Shape (m, d).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> maps = ct.families.BernoulliConvolution(0.5).sample(10, seed=0)
+    >>> boxes = ct.nested_boxes(maps, [-1.0], [1.0], at=[0, 1, 2, 10])
+    >>> boxes.n
+    array([ 0,  1,  2, 10])
+    >>> boxes.width.ravel().round(6).tolist()
+    [2.0, 1.0, 0.5, 0.001953]
+    >>> bool((boxes.low[:-1] <= boxes.low[1:]).all())  # the lower ends rise, and the upper ends fall
+    True
     """
 
     n: NDArray

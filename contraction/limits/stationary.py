@@ -52,6 +52,15 @@ class StationarySample(Value):
         The certificate that gives the bound.
     maps : int
         Number of maps per draw.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> draws = ct.sample_stationary(ct.families.BernoulliConvolution(0.5), eps=1e-6, seed=0, size=1000)
+    >>> draws.value.shape, draws.p, draws.maps
+    ((1000, 1), inf, 20)
+    >>> draws.error <= 1e-6  # in W_∞: each draw is within 1e-6 of a draw from the stationary law
+    True
     """
 
     value: NDArray
@@ -202,6 +211,17 @@ class UnbiasedExpectation(Value):
         The levels m + j s and P(horizon >= j) = tail^j.
     rate : float
         The bound in use on the decay of E (increment)^2 per map; the variance is finite if rate^stride < tail.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> family = ct.families.QuadraticSGD(h=0.5)
+    >>> answer = ct.unbiased_expectation(family, lambda x: x[..., 0] ** 2, [0.0], copies=2000, seed=0)
+    >>> low, high = answer.interval
+    >>> bool(low < 1 / 3 < high)  # the stationary variance is h/(2 - h) = 1/3
+    True
+    >>> answer.maps > answer.copies  # each copy costs a random number of maps
+    True
     """
 
     estimate: float
@@ -229,6 +249,7 @@ class UnbiasedExpectation(Value):
         The default design is cheaper than one that uses every iterate:
 
         >>> from contraction.families import QuadraticSGD, TwoPoint
+        >>> from contraction import unbiased_expectation
         >>> family, square = QuadraticSGD(0.1, TwoPoint(-1, 1)), lambda x: x[..., 0] ** 2
         >>> default = unbiased_expectation(family, square, 0.0, copies=500)
         >>> every = unbiased_expectation(family, square, 0.0, copies=500, burn_in=0, stride=1, tail=0.9)

@@ -36,6 +36,16 @@ class AffineMaps(NamedTuple):
     """Maps θ -> A θ + b. ``A`` is a number, a diagonal (d,), or a matrix (d, d); ``kind`` says which.
 
     If ``common`` is true, all maps share one A; otherwise A and b have the same leading axes (maps, replicas).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> maps = ct.families.QuadraticSGD(h=0.5).sample(3, seed=0).affine()  # θ -> (1 - h) θ + h Z_i
+    >>> maps.kind, float(maps.A), maps.common, maps.b.shape
+    ('scalar', 0.5, True, (3, 1))
+    >>> bool(np.allclose(maps(np.array([2.0])), 1.0 + maps.b))  # all three maps at one point
+    True
     """
 
     A: NDArray

@@ -26,6 +26,15 @@ class Constant(Value):
         measured constant is only a lower bound, so it supports an estimate but never a certificate.
     source : str
         The formula, statement or call behind the value.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> ct.families.QuadraticSGD(h=0.1).contraction
+    Constant(value=0.9, origin='proved', source='|1 - h|, an equality (Section 3.1)')
+    >>> mine = ct.RandomOperator(lambda rng: rng.normal(), lambda x, u: 0.5 * x + u, contraction=0.5)
+    >>> mine.contraction.origin
+    'declared'
     """
 
     value: float

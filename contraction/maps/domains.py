@@ -98,6 +98,8 @@ class RotatedBox(Value, Domain):
     >>> diamond = ct.RotatedBox([0.0, 0.0], [1.0, 1.0], np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2))
     >>> diamond.contains(np.array([[1.2, 0.0], [0.9, 0.9]])).tolist()
     [True, False]
+    >>> diamond.coordinates(np.array([1.0, 0.0])).round(4).tolist()
+    [0.7071, 0.7071]
     """
 
     center: NDArray

@@ -16,6 +16,16 @@ class TrainingInReverseError(Exception):
     """Base class of every error that `contraction` and `nn_experiments` define.
 
     Invalid arguments, such as a negative number of maps, raise Python's built-in ValueError or TypeError.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> mine = ct.RandomOperator(lambda rng: rng.normal(), lambda x, u: 2 * x + u)
+    >>> try:
+    ...     ct.certify(mine, [0.0])
+    ... except ct.TrainingInReverseError as error:
+    ...     print(type(error).__name__)
+    NotCertified
     """
 
 
@@ -62,6 +72,18 @@ class NotDeterministic(TrainingInReverseError, ValueError):
 
     Backward iteration replays T_1 … T_n at every n, so it is undefined for maps that change between calls. Draw all
     randomness in ``draw`` and use only that draw in ``apply``; make batch i and step i functions of i.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> noisy = ct.RandomOperator(lambda rng: None, lambda x, u: 0.5 * x + rng.normal())  # draws in apply
+    >>> try:
+    ...     ct.backward_iterates(noisy.sample(3), [0.0])
+    ... except ct.NotDeterministic as error:
+    ...     print(str(error).partition(" (")[0])
+    T_1 gave two values at one point
     """
 
 
@@ -69,6 +91,16 @@ class DeclarationRefuted(TrainingInReverseError, ValueError):
     """The search for violations has found a pair of points that violates a declared constant; the message shows it.
 
     Declare a larger constant, or none; bounds are then estimates and are labelled as such.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> wrong = ct.RandomOperator(lambda rng: rng.normal(), lambda x, u: 0.9 * x + u, contraction=0.5)
+    >>> try:
+    ...     ct.certify(wrong, [0.0])
+    ... except ct.DeclarationRefuted as error:
+    ...     print(str(error).partition(" is violated")[0])
+    the declared contraction factor (contraction=) = 0.5
     """
 
 

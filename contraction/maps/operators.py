@@ -90,6 +90,15 @@ class RandomOperator(Answers):
     >>> rows = [backward_iterates(family.sample(9), [0.0, 0.0]) for family in (one, many)]
     >>> bool(np.allclose(*rows))
     True
+
+    A family of numbers, whose methods answer for one draw:
+
+    >>> walk = RandomOperator(lambda rng: rng.uniform(-1, 1), lambda t, u: u * t + 1, lipschitz=abs)
+    >>> u = walk.draw_block(np.random.default_rng(0), None)
+    >>> walk.apply(np.array([2.0]), u) == 2 * u + 1, walk.lipschitz(u) == abs(u)
+    (array([ True]), True)
+    >>> len(walk.draws(5, 0, None))  # the draws of T_1 … T_5 under seed 0
+    5
     """
 
     dim: int | None = None
@@ -292,11 +301,16 @@ class Operators(Sequence):
     Examples
     --------
     >>> import contraction as ct
+    >>> import numpy as np
     >>> maps = ct.families.QuadraticSGD(h=0.5).sample(3, seed=0)
     >>> len(maps)
     3
     >>> bool((ct.backward_iterates(maps, [0.0]) == ct.backward_iterates(maps, [0.0])).all())  # fixed and replayable
     True
+    >>> maps[1], maps.affine().kind
+    (<T_2 of QuadraticSGD(h=0.5, noise=Gaussian(sd=1.0, center=0.0), dim=1)>, 'scalar')
+    >>> maps.apply(2, np.array([1.0])) == maps[1]([1.0])  # T_2 is counted from 1 here, and from 0 in a list
+    array([ True])
     """
 
     def __init__(
@@ -339,6 +353,15 @@ class Operators(Sequence):
         ------
         ValueError
             If the number of constants, or of affine forms, differs from the number of maps.
+
+        Examples
+        --------
+        >>> import contraction as ct
+        >>> maps = ct.Operators.from_maps([lambda x: x / 2 + 1, lambda x: x / 2 + 3], lipschitz=[0.5, 0.5])
+        >>> ct.backward_iterates(maps, [0.0]).ravel().tolist()  # 0, T_1(0), T_1 T_2(0)
+        [0.0, 1.0, 2.5]
+        >>> ct.forward_iterates(maps, [0.0]).ravel().tolist()  # 0, T_1(0), T_2 T_1(0)
+        [0.0, 1.0, 3.5]
         """
         maps = list(maps)
         constants = None if lipschitz is None else list(lipschitz)

@@ -51,6 +51,18 @@ class OrderConvergence(Value):
         to ``horizon``.
     horizon : int
         The last iterate whose word was examined.
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> answer = ct.order_convergence(ct.Backward(), horizon=5)
+    >>> answer.verdict, answer.agreement
+    ('converges', (0, 1, 2, 3, 4, 5))
+    >>> answer.bound(5, k=0.5, D=1.0)  # 2 · 0.5⁵ · 1/(1 - 0.5)
+    0.125
+    >>> answer = ct.order_convergence(ct.Forward(), horizon=5)
+    >>> answer.verdict, answer.reason
+    ('does not converge', 'its outermost map changes at every iterate')
     """
 
     verdict: Answer
@@ -117,6 +129,7 @@ def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
     Examples
     --------
     >>> from contraction.maps.orders import CustomOrder, Windowed
+    >>> from contraction import order_convergence
     >>> order_convergence(Windowed(5)).verdict
     'does not converge'
     >>> swapped = lambda n: (1,) if n == 1 else (2, 1, *range(3, n + 1))

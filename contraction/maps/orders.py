@@ -197,6 +197,7 @@ class PairedReversal(Order):
 
     Examples
     --------
+    >>> from contraction import PairedReversal
     >>> list(PairedReversal().word(3))
     [1, 2, 3, 3, 2, 1]
     """
@@ -217,6 +218,7 @@ class Repeated(Order):
 
     Examples
     --------
+    >>> from contraction import Repeated
     >>> list(Repeated(2).word(3))
     [1, 2, 3, 1, 2, 3]
     """
@@ -250,6 +252,7 @@ class Epochs(Order):
 
     Examples
     --------
+    >>> from contraction import Epochs
     >>> [Epochs(3, forth_and_back=True).word(n)[0] for n in range(1, 8)]
     [1, 2, 3, 3, 2, 1, 1]
     """

@@ -251,6 +251,10 @@ class L1Simplex(Space):
     >>> import contraction as ct
     >>> float(ct.L1Simplex().distance([0.5, 0.5], [1.0, 0.0]))
     1.0
+    >>> ct.L1Simplex().validate([0.5, 0.6])
+    Traceback (most recent call last):
+        ...
+    ValueError: a point of the simplex has entries >= 0 with sum 1, got array([0.5, 0.6])
     """
 
     event_ndim: int = field(default=1, init=False)
@@ -288,6 +292,17 @@ class Words(Space):
     A word w_0 w_1 w_2 … is the integer sum w_i base^i (its b-adic expansion; words that end in zeros are the
     non-negative integers, and the b-adic completion is complete). v is the first position where two words differ, so
     the distance is a Fraction, computed without rounding. Points are object arrays of Python integers, shape (..., 1).
+
+    Examples
+    --------
+    >>> import contraction as ct
+    >>> space = ct.Words(base=2)
+    >>> space.letters(6, 4), space.letters(14, 4)  # 6 = 2 + 4 and 14 = 2 + 4 + 8
+    ((0, 1, 1, 0), (0, 1, 1, 1))
+    >>> space.first_difference(6, 14)
+    3
+    >>> space.distance([6], [14])
+    array(Fraction(1, 8), dtype=object)
     """
 
     base: int = 2

@@ -130,6 +130,9 @@ def diagnose(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from nn_experiments import diagnose
     >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
     <torch._C.Generator object at ...>
     >>> from nn_experiments import ArrayBatches

@@ -67,8 +67,10 @@ def state_at(
 
     Examples
     --------
+    >>> import torch
     >>> from contraction import Backward
-    >>> from nn_experiments import ArrayBatches, from_torch
+    >>> from nn_experiments import ArrayBatches, from_torch, state_at, state_dict
+    >>> from torch import nn
     >>> model = nn.Linear(2, 1)
     >>> step, state = from_torch(model, nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
     >>> batches = ArrayBatches(torch.ones(8, 2), torch.zeros(8, 1), batch_size=2, seed=0)

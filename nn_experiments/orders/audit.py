@@ -130,6 +130,7 @@ class OrderAudit(Value):
 
         Examples
         --------
+        >>> from nn_experiments import audit_order
         >>> audit = audit_order([[3, 1, 0, 2, 4, 6, 5, 7, 9, 8], [8, 0, 6, 1, 9, 3, 7, 5, 2, 4]], level=0.01)
         >>> audit.verdict, [audit.same_law(n, 5) for n in (5, 6, 10)]
         ('reshuffled', [True, False, True])
@@ -213,6 +214,7 @@ def audit_order(
     Examples
     --------
     >>> import torch
+    >>> from nn_experiments import audit_order
     >>> data = torch.utils.data.TensorDataset(torch.zeros(1000, 3))
     >>> sampler = torch.utils.data.DistributedSampler(data, num_replicas=2, rank=0)
     >>> audit_order(sampler).verdict

@@ -86,13 +86,14 @@ def brackets(
     --------
     Losses (w x − y)²/2 with (x, y) = (1, 0) and (2, 4), at w = 1: gradients 1 and −4, second derivatives 1 and 4.
 
+    >>> import torch
     >>> import nn_experiments as nne
     >>> model = torch.nn.Linear(1, 1, bias=False)
     >>> _ = torch.nn.init.ones_(model.weight)
     >>> half = lambda outputs, targets: ((outputs - targets) ** 2).mean() / 2
     >>> step, state = nne.from_torch(model, half, torch.optim.SGD(model.parameters(), lr=0.1))
     >>> data = {1: (torch.tensor([[1.0]]), torch.tensor([[0.0]])), 2: (torch.tensor([[2.0]]), torch.tensor([[4.0]]))}
-    >>> result = brackets(step, data.__getitem__, state, [(1, 2)], vectors=True)
+    >>> result = nne.brackets(step, data.__getitem__, state, [(1, 2)], vectors=True)
     >>> result.predicted_vectors.round(12)  # h² (1·(−4) − 4·1)
     array([[-0.08]])
     """

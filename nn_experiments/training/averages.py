@@ -37,6 +37,7 @@ class EMA:
 
     Examples
     --------
+    >>> from nn_experiments import EMA
     >>> EMA(0.99).name
     'ema-0.99'
     """
@@ -71,6 +72,7 @@ class Polyak:
 
     Examples
     --------
+    >>> from nn_experiments import Polyak
     >>> Polyak().weight(4)
     0.25
     """
@@ -96,6 +98,7 @@ class SuffixMean:
 
     Examples
     --------
+    >>> from nn_experiments import SuffixMean
     >>> [SuffixMean(2).weight(n) for n in (1, 2, 3, 4)]
     [1.0, 1.0, 1.0, 0.5]
     """
@@ -141,6 +144,7 @@ class SWA:
 
     Examples
     --------
+    >>> from nn_experiments import SWA
     >>> [SWA(2, every=2).weight(n) for n in (1, 2, 3, 4, 6)]
     [1.0, 1.0, 0.0, 0.5, 0.3333333333333333]
     """

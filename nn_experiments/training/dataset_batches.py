@@ -54,6 +54,8 @@ class DatasetBatches(SampledBatches):
 
     Examples
     --------
+    >>> import torch
+    >>> from nn_experiments import DatasetBatches
     >>> dataset = torch.utils.data.TensorDataset(torch.arange(6.0)[:, None], torch.arange(6))
     >>> def noisy(sample, rng):
     ...     return sample[0] + 0.1 * rng.standard_normal(), sample[1]

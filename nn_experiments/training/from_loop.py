@@ -179,6 +179,8 @@ def from_loop(
 
     Examples
     --------
+    >>> import torch
+    >>> from nn_experiments import from_loop
     >>> def train(model, optimizer, loader):
     ...     for inputs, targets in loader:
     ...         optimizer.zero_grad()

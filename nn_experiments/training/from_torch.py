@@ -91,6 +91,8 @@ def from_torch(
 
     Examples
     --------
+    >>> import torch
+    >>> from nn_experiments import from_torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
     >>> step, state = from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
     >>> after = step(state, (torch.ones(4, 2), torch.zeros(4, 1)), 1)

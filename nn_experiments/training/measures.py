@@ -121,6 +121,7 @@ def measures(
     Examples
     --------
     >>> import torch
+    >>> from nn_experiments import measures
     >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     >>> x, y = torch.randn(8, 2), torch.arange(8) % 3
     >>> measure = measures(model, torch.nn.functional.cross_entropy, test=(x, y), accuracy=True)

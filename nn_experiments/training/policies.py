@@ -56,6 +56,7 @@ class ResetIfBetter:
 
     Examples
     --------
+    >>> from nn_experiments import ResetIfBetter
     >>> ResetIfBetter("test_loss", every=100).name
     'reset_if_better-test_loss-100'
     """
@@ -111,6 +112,7 @@ class StopWhenSettled:
 
     Examples
     --------
+    >>> from nn_experiments import StopWhenSettled
     >>> StopWhenSettled(1e-3).name
     'stop_when_settled-0.001'
     """

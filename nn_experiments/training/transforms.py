@@ -55,6 +55,8 @@ def clip_norm(max_norm: float, norm_type: float = 2.0) -> GradientTransform:
 
     Examples
     --------
+    >>> import torch
+    >>> from nn_experiments import clip_norm
     >>> clip_norm(1.0)({"weight": torch.tensor([3.0, 4.0])})["weight"].norm() <= 1
     tensor(True)
     >>> clip_norm(10.0)({"weight": torch.tensor([3.0, 4.0])})
