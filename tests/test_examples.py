@@ -29,8 +29,8 @@ PACKAGES = (
     "contraction",
     "contraction.families",
     "contraction.laws",
-    # expansions
-    # plots
+    "contraction.expansions",
+    "contraction.plots",
     # nn
 )
 

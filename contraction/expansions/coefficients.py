@@ -57,6 +57,14 @@ def tree_sums(
         If the word is empty or names a map that does not exist, or the order is not a positive integer.
     MissingDerivative
         If a field lacks a derivative of order at most ``order`` − 1.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.polynomial_field([{(2,): 1}]), ex.polynomial_field([{(1,): 2}])]  # V_1 = θ², V_2 = 2θ
+    >>> sums = ex.tree_sums(fields, (1, 2), ex.rational_vector([3]), 2)
+    >>> sums[()], sums[((),)]  # V_1 + V_2 = 9 + 6 at θ = 3, and V_1'V_2 = 6 · 6
+    (array([Fraction(15, 1)], dtype=object), array([Fraction(36, 1)], dtype=object))
     """
     word = check_word(word, len(fields))
     trees = [tree for p in range(1, check_order_of_expansion(order) + 1) for tree in rooted_trees(p)]
@@ -109,6 +117,16 @@ def difference_coefficients(
 
     For left = (1, …, n) and right = (n, …, 1) this is Theorem C.2 to order p: D_1 = 0 and D_2 is the sum of
     brackets [V_i, V_j] = V_i'V_j − V_j'V_i over i < j (`minus_lie_bracket_sum`).
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.polynomial_field([{(1,): 1}]), ex.polynomial_field([{(2,): 1}])]  # V_1 = θ, V_2 = θ²
+    >>> first, second, third = ex.difference_coefficients(fields, (1, 2), (2, 1), ex.rational_vector([3]), 3)
+    >>> first, second  # T_1 T_2 - T_2 T_1 has no term in h; the term in h² is [V_1, V_2] = -θ²
+    (array([Fraction(0, 1)], dtype=object), array([Fraction(-9, 1)], dtype=object))
+    >>> third
+    array([Fraction(-9, 1)], dtype=object)
     """
     return [
         a - b
@@ -148,6 +166,13 @@ def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Vector) -> Vecto
     ------
     ValueError
         If there is no field.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.polynomial_field([{(1,): 1}]), ex.polynomial_field([{(2,): 1}])]  # V_1 = θ, V_2 = θ²
+    >>> ex.minus_lie_bracket_sum(fields, ex.rational_vector([3]))  # V_1'V_2 - V_2'V_1 = θ² - 2θ²
+    array([Fraction(-9, 1)], dtype=object)
     """
     if not fields:
         raise ValueError("a sum of brackets needs at least one field")

@@ -89,6 +89,15 @@ def prefix_series(
     """Return the series of the forward and of the backward iterates n in ``at``, each (order + 1, d).
 
     Forward iterates extend one another; each backward word T_1 … T_n is expanded anew.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import prefix_series, quadratic_field
+    >>> fields = [quadratic_field(np.eye(1), np.array([b])) for b in (0.0, 1.0)]
+    >>> forward, backward = prefix_series(fields, np.ones(1), 2, [2])
+    >>> forward[0].ravel().tolist(), backward[0].ravel().tolist()  # 1 - h + h² and 1 - h
+    ([1.0, -1.0, 1.0], [1.0, -1.0, 0.0])
     """
     check_order_of_expansion(order)
     at = check_iterates(at, len(fields))

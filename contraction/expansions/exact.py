@@ -114,6 +114,16 @@ def symbolic_field(expressions: Sequence[object], symbols: Sequence[object]) -> 
     ------
     ValueError
         If the numbers of expressions and symbols differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sympy
+    >>> from contraction import expansions as ex
+    >>> x = sympy.Symbol("x")
+    >>> fields = [ex.symbolic_field([sympy.sin(x)], [x]), ex.symbolic_field([x**2], [x])]
+    >>> ex.minus_lie_bracket_sum(fields, np.array([x]))[0]  # V_1'V_2 - V_2'V_1
+    x**2*cos(x) - 2*x*sin(x)
     """
     import sympy
 

@@ -21,7 +21,19 @@ __all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "n
 
 
 class MissingDerivative(TrainingInReverseError, ValueError):
-    """A coefficient needs a derivative that the field does not supply: pass ``jvp``, ``derivative`` or ``series``."""
+    """A coefficient needs a derivative that the field does not supply: pass ``jvp``, ``derivative`` or ``series``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction import expansions as ex
+    >>> bare = ex.VectorField(value=lambda x: -np.tanh(x))  # no derivative
+    >>> try:
+    ...     ex.minus_lie_bracket_sum([bare, bare], np.ones(1))
+    ... except ex.MissingDerivative as error:
+    ...     print(error)
+    the derivative of order 1 of V is needed and this field does not give it: supply jvp=, derivative= or series=
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,21 @@ class VectorField:
         X of shape (q, d), the coefficients of X(t) = Σ X[k] tᵏ → those of V(X(t)), shape (q, d), for any q ≥ 1.
     linearize
         θ → (V(θ), v ↦ V'(θ)v), where several products reuse one evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import VectorField
+    >>> field = VectorField(value=np.sin, jvp=lambda x, v: np.cos(x) * v)
+    >>> zero, one = np.zeros(1), np.ones(1)
+    >>> field.differential(zero, []), field.differential(zero, [one])  # V(0) and V'(0) 1
+    (array([0.]), array([1.]))
+    >>> value, product = field.linearized(zero)
+    >>> product(2 * one)
+    array([2.])
+    >>> field.taylor(np.array([[0.0], [1.0]]))  # sin(t) = t + O(t²)
+    array([[0.],
+           [1.]])
     """
 
     value: Callable[[Vector], Vector]
@@ -128,6 +155,14 @@ def descent_field(
         (θ, v) → ∇²L(θ)v, shape (d,).
     linearize
         θ → (∇L(θ), v ↦ ∇²L(θ)v), if both can share one evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import descent_field
+    >>> field = descent_field(lambda x: x**3, hvp=lambda x, v: 3 * x**2 * v)  # L(x) = x⁴/4
+    >>> field(np.array([2.0])), field.jvp(np.array([2.0]), np.array([1.0]))
+    (array([-8.]), array([-12.]))
     """
 
     def linearized(theta: Vector) -> tuple[Vector, Callable[[Vector], Vector]]:

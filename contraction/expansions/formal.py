@@ -37,7 +37,16 @@ Formal: TypeAlias = dict[LabelledTree, Fraction]
 
 
 def labelled_symmetry(tree: LabelledTree) -> int:
-    """Return the number of automorphisms that keep the labels."""
+    """Return the number of automorphisms that keep the labels.
+
+    Examples
+    --------
+    >>> from contraction.expansions import labelled_symmetry
+    >>> labelled_symmetry((1, ((2, ()), (2, ()))))  # V_1''(V_2, V_2)
+    2
+    >>> labelled_symmetry((1, ((2, ()), (3, ()))))  # V_1''(V_2, V_3)
+    1
+    """
     return prod(factorial(m) * labelled_symmetry(child) ** m for child, m in Counter(tree[1]).items())
 
 
@@ -55,6 +64,13 @@ def formal_coefficient(word: Sequence[int], order: int) -> Formal:
     ------
     ValueError
         If an index is not a positive integer.
+
+    Examples
+    --------
+    >>> from contraction.expansions import formal_coefficient, tree_text
+    >>> coefficient = formal_coefficient((1, 2, 3), 3)  # of h³ in T_1 T_2 T_3
+    >>> {tree_text(tree): str(weight) for tree, weight in coefficient.items()}
+    {"V1''(V2, V2)": '1/2', "V1''(V2, V3)": '1', "V1''(V3, V3)": '1/2', "V1'V2'V3": '1', "V2''(V3, V3)": '1/2'}
     """
     check_order_of_expansion(order)
     word = check_word(word, max((int(i) for i in word if isinstance(i, int)), default=1))
@@ -67,7 +83,15 @@ def formal_coefficient(word: Sequence[int], order: int) -> Formal:
 
 
 def formal_difference(left: Sequence[int], right: Sequence[int], order: int) -> Formal:
-    """Return the coefficient of h^order of T_left − T_right, without the trees that cancel."""
+    """Return the coefficient of h^order of T_left − T_right, without the trees that cancel.
+
+    Examples
+    --------
+    >>> from contraction.expansions import formal_difference, tree_text
+    >>> difference = formal_difference((1, 2), (2, 1), 2)  # Theorem C.2 for two maps: the bracket [V_1, V_2]
+    >>> {tree_text(tree): str(weight) for tree, weight in difference.items()}
+    {"V1'V2": '1', "V2'V1": '-1'}
+    """
     result = formal_coefficient(left, order)
     for tree, weight in formal_coefficient(right, order).items():
         result[tree] = result.get(tree, Fraction(0)) - weight
@@ -85,6 +109,12 @@ def average_coefficient(c: int, order: int) -> Formal:
     ------
     ValueError
         If c or the order is not a positive integer.
+
+    Examples
+    --------
+    >>> from contraction.expansions import average_coefficient, tree_text
+    >>> {tree_text(tree): str(weight) for tree, weight in average_coefficient(2, 2).items()}
+    {"V1'V2": '1/2', "V2'V1": '1/2'}
     """
     check_order_of_expansion(order)
     check_integer("c", c, 1)
@@ -99,7 +129,14 @@ def average_coefficient(c: int, order: int) -> Formal:
 
 
 def average_coefficient_by_enumeration(c: int, order: int) -> Formal:
-    """Return what `average_coefficient` returns, by expanding all c! words."""
+    """Return what `average_coefficient` returns, by expanding all c! words.
+
+    Examples
+    --------
+    >>> from contraction.expansions import average_coefficient, average_coefficient_by_enumeration
+    >>> average_coefficient_by_enumeration(3, 3) == average_coefficient(3, 3)
+    True
+    """
     result: Formal = {}
     for word in permutations(range(1, check_integer("c", c, 1) + 1)):
         for tree, weight in formal_coefficient(word, order).items():
@@ -108,7 +145,15 @@ def average_coefficient_by_enumeration(c: int, order: int) -> Formal:
 
 
 def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[VectorField], theta: Vector) -> Vector:
-    """Return Σ weight · F(tree)(θ), shape (d,); every subtree is evaluated once."""
+    """Return Σ weight · F(tree)(θ), shape (d,); every subtree is evaluated once.
+
+    Examples
+    --------
+    >>> from contraction import expansions as ex
+    >>> fields = [ex.polynomial_field([{(1,): 1}]), ex.polynomial_field([{(2,): 1}])]  # V_1 = θ, V_2 = θ²
+    >>> ex.evaluate_formal(ex.formal_difference((1, 2), (2, 1), 2), fields, ex.rational_vector([3]))  # -θ²
+    array([Fraction(-9, 1)], dtype=object)
+    """
     known: dict[LabelledTree, Vector] = {}
 
     def value(tree: LabelledTree) -> Vector:
@@ -125,7 +170,14 @@ def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[Ve
 
 
 def tree_text(tree: LabelledTree) -> str:
-    """Return the elementary differential as text: ``V1''(V2, V3'V4)``."""
+    """Return the elementary differential as text: ``V1''(V2, V3'V4)``.
+
+    Examples
+    --------
+    >>> from contraction.expansions import tree_text
+    >>> tree_text((1, ((2, ()), (3, ((4, ()),)))))
+    "V1''(V2, V3'V4)"
+    """
     label, children = tree
     if not children:
         return f"V{label}"

@@ -97,6 +97,16 @@ def tanh_network_field(inputs: Vector, targets: Vector, width: int) -> VectorFie
     ------
     ValueError
         If the shapes disagree or the width is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import tanh_network_dimension, tanh_network_field
+    >>> inputs, targets = np.linspace(-1, 1, 4)[:, None], np.array([1.0, 0.0, 0.0, 1.0])
+    >>> field = tanh_network_field(inputs, targets, width=3)
+    >>> theta = np.full(tanh_network_dimension(1, 3), 0.1)
+    >>> field(theta).shape, round(float(field(theta)[-1]), 3)  # the last entry is -dL/da_0
+    ((10,), 0.37)
     """
     inputs, targets = np.asarray(inputs, dtype=float), np.asarray(targets, dtype=float)
     if inputs.ndim != 2 or targets.shape != inputs.shape[:1] or not len(inputs):

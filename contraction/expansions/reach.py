@@ -44,6 +44,18 @@ class CorrectionReach(Value):
         Orders of the correction.
     errors : (P, N, H) float array
         ‖θ_n^F + Σ_{2≤q≤p} D_q h^q − θ_n^B‖ / ‖θ_n^B − θ_n^F‖.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import correction_reach, quadratic_field
+    >>> rng = np.random.default_rng(0)
+    >>> fields = [quadratic_field(np.diag(rng.uniform(0, 2, 2)) + 0.5, rng.normal(size=2)) for _ in range(16)]
+    >>> result = correction_reach(fields, np.ones(2), [0.01, 0.02, 0.05], at=[8, 16], orders=[1, 2, 3])
+    >>> result.errors.shape  # orders, iterates, learning rates
+    (3, 2, 3)
+    >>> result.reach(0.5).round(2).tolist()  # the largest h·n up to which the correction halves the distance
+    [[0.0, 0.0], [0.4, 0.16], [0.4, 0.32]]
     """
 
     n: np.ndarray
@@ -86,6 +98,15 @@ def correction_reach(
     ------
     ValueError
         If the lists are empty or out of range, or forward and backward iterates coincide (commuting fields).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import correction_reach, quadratic_field
+    >>> fields = [quadratic_field(np.array([[1.0, 0.5], [0.5, k]]), np.ones(2)) for k in (1.0, 2.0, 3.0)]
+    >>> result = correction_reach(fields, np.ones(2), [0.01, 0.1, 1.0], at=[3], orders=[2])
+    >>> result.errors[0, 0].round(2).tolist()  # 1 without correction; above 1 the correction is harmful
+    [0.01, 0.15, 3.61]
     """
     rates = np.asarray(h, dtype=float)
     if rates.size == 0 or not np.all(rates > 0) or np.any(np.diff(rates) <= 0):
@@ -117,6 +138,15 @@ def plot_correction_reach(reaches: Mapping[str, CorrectionReach]) -> Figure:
     ------
     ValueError
         If there is nothing to plot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import correction_reach, plot_correction_reach, quadratic_field
+    >>> fields = [quadratic_field(np.array([[1.0, 0.5], [0.5, k]]), np.ones(2)) for k in (1.0, 2.0, 3.0)]
+    >>> figure = plot_correction_reach({"three": correction_reach(fields, np.ones(2), [0.01, 0.1, 1.0], at=[3])})
+    >>> [panel.get_title() for panel in figure.axes]
+    ['three']
     """
     from contraction.plots.style import CLAIM, figure, positive, style
 

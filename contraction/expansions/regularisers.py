@@ -44,7 +44,16 @@ UNITS = (*RATES, "derived")
 
 
 def small_batch_steps(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
-    """Return T_small(θ) = (1+h'V_c) … (1+h'V_1)(θ), h' = h/c: V_1 is applied first."""
+    """Return T_small(θ) = (1+h'V_c) … (1+h'V_1)(θ), h' = h/c: V_1 is applied first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import large_batch_step, quadratic_field, small_batch_steps
+    >>> fields = [quadratic_field(np.eye(2), np.array(minimum)) for minimum in ([1.0, 0.0], [0.0, 1.0])]
+    >>> small_batch_steps(fields, np.zeros(2), 0.1).round(6), large_batch_step(fields, np.zeros(2), 0.1).round(6)
+    (array([0.0475, 0.05  ]), array([0.05, 0.05]))
+    """
     return compose(fields, range(_count(fields), 0, -1), theta, h / len(fields))
 
 
@@ -60,6 +69,14 @@ def large_batch_step(
     ------
     ValueError
         If ``sizes`` are not one positive number for each field.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import large_batch_step, quadratic_field
+    >>> fields = [quadratic_field(np.eye(2), np.array(minimum)) for minimum in ([1.0, 0.0], [0.0, 1.0])]
+    >>> large_batch_step(fields, np.zeros(2), 0.1), large_batch_step(fields, np.zeros(2), 0.1, sizes=[3, 1])
+    (array([0.05, 0.05]), array([0.075, 0.025]))
     """
     c = _count(fields)
     if sizes is not None and (len(sizes) != c or any(not size > 0 for size in sizes)):
@@ -72,7 +89,18 @@ def large_batch_step(
 
 
 def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
-    """Return T_perm(θ), the mean of T_word(θ) over all c! orders with h' = h/c (eq. 9), by enumeration."""
+    """Return T_perm(θ), the mean of T_word(θ) over all c! orders with h' = h/c (eq. 9), by enumeration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import mean_over_orders, quadratic_field, small_batch_steps
+    >>> fields = [quadratic_field(np.diag([1.0, 2.0]), np.ones(2)), quadratic_field(np.ones((2, 2)), np.zeros(2))]
+    >>> theta, h = np.array([1.0, 0.0]), 0.1
+    >>> both = [small_batch_steps(order, theta, h) for order in (fields, fields[::-1])]
+    >>> mean_over_orders(fields, theta, h).round(6).tolist(), np.mean(both, axis=0).round(6).tolist()
+    ([0.95, 0.00125], [0.95, 0.00125])
+    """
     c = _count(fields)
     total = theta * 0
     for word in permutations(range(1, c + 1)):
@@ -81,7 +109,23 @@ def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) ->
 
 
 def alignment(fields: Iterable[VectorField], theta: Vector) -> Vector:
-    """Return R = Σ_{i<j} ⟨V_i, V_j⟩ = ½(‖ΣV_i‖² − Σ‖V_i‖²), a scalar (the same for g_i = −V_i)."""
+    """Return R = Σ_{i<j} ⟨V_i, V_j⟩ = ½(‖ΣV_i‖² − Σ‖V_i‖²), a scalar (the same for g_i = −V_i).
+
+    Raises
+    ------
+    ValueError
+        If there is no field.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import alignment, quadratic_field
+    >>> fields = [quadratic_field(np.eye(2), np.array(minimum)) for minimum in ([1.0, 0.0], [0.0, 1.0])]
+    >>> float(alignment(fields, np.array([0.5, 0.5])))  # at the minimum of the mean loss the gradients are opposed
+    -0.5
+    >>> float(alignment(fields, np.zeros(2)))  # here they are at a right angle
+    0.0
+    """
     total: Vector = None
     squares: Vector = 0
     for field in fields:
@@ -107,6 +151,14 @@ def alignment_gradient(fields: Sequence[VectorField], theta: Vector, *, hold: bo
     hold
         If false, each V_i is evaluated again in the second pass, with O(d) memory. If true, the linearisations of the
         first pass are stored (for tensors, with their graphs) and reused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import alignment_gradient, quadratic_field
+    >>> fields = [quadratic_field(np.eye(2), np.array(minimum)) for minimum in ([1.0, 0.0], [0.0, 1.0])]
+    >>> alignment_gradient(fields, np.zeros(2)).tolist()  # away from the minimum [0.5, 0.5] of the mean loss
+    [-1.0, -1.0]
     """
     return _drift_and_alignment(fields, theta, hold)[1]
 
@@ -140,6 +192,17 @@ def regularised_step(
     ------
     ValueError
         If λ is negative, the rate is unknown, or there is no field.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import mean_over_orders, quadratic_field, regularisation_strength, regularised_step
+    >>> fields = [quadratic_field(np.eye(2), np.array(minimum)) for minimum in ([1.0, 0.0], [0.0, 1.0])]
+    >>> lam = regularisation_strength(1.0, 0.1, 2, unit="derived")  # h²/(2c²)
+    >>> regularised_step(fields, np.zeros(2), 0.1, lam).round(5)
+    array([0.04875, 0.04875])
+    >>> mean_over_orders(fields, np.zeros(2), 0.1).round(5)  # what the step stands for, up to O(h³)
+    array([0.04875, 0.04875])
     """
     if not lam >= 0:
         raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {lam!r}")
@@ -185,6 +248,16 @@ def fixed_order_term(fields: Sequence[VectorField], theta: Vector, word: Sequenc
 
     The default word is (c, …, 1), the order of T_small, with the term Σ_{i>j} V_i'V_j. The term is not a gradient
     unless the Hessians commute (`fixed_order_curl`), so it is not a regulariser in the strict sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import alignment_gradient, fixed_order_term, quadratic_field
+    >>> fields = [quadratic_field(np.diag([1.0, 2.0]), np.ones(2)), quadratic_field(np.ones((2, 2)), np.zeros(2))]
+    >>> theta = np.array([1.0, 0.0])
+    >>> one, other = (fixed_order_term(fields, theta, word) for word in ((2, 1), (1, 2)))
+    >>> one.tolist(), other.tolist(), alignment_gradient(fields, theta).tolist()  # the last is the sum of the two
+    ([-1.0, -1.0], [1.0, 2.0], [0.0, 1.0])
     """
     word = check_word(range(_count(fields), 0, -1) if word is None else word, len(fields))
     if len(word) < 2:
@@ -203,6 +276,17 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     """Return Σ_{i>j} (H_iH_j − H_jH_i) from the batch Hessians, (d, d): J − Jᵀ of the term of T_small's order.
 
     It vanishes for all θ exactly when that term is locally a gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import fixed_order_curl
+    >>> fixed_order_curl([np.diag([1.0, 2.0]), np.array([[0.0, 1.0], [1.0, 0.0]])])
+    array([[ 0.,  1.],
+           [-1.,  0.]])
+    >>> fixed_order_curl([np.diag([1.0, 2.0]), np.eye(2)])  # Hessians that commute
+    array([[0., 0.],
+           [0., 0.]])
     """
     total = hessians[0] @ hessians[0] * 0
     inner = hessians[0]
@@ -222,6 +306,14 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     ----------
     Smith, S. L., Dherin, B., Barrett, D. G. T., and De, S. (2021). On the origin of implicit regularization in
     stochastic gradient descent. International Conference on Learning Representations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import small_batch_modified_loss
+    >>> one = np.array([1.0, 0.0])  # a gradient; first opposed to the other batch's, then equal to it
+    >>> [float(small_batch_modified_loss([one, -one], 0.1)), float(small_batch_modified_loss([one, one], 0.1))]
+    [0.0125, -0.0125]
     """
     c = len(gradients)
     mean: Vector = sum(gradients[1:], gradients[0]) / c

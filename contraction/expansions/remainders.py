@@ -42,6 +42,13 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
     ------
     ValueError
         If there are fewer than ``order`` bounds or one is negative.
+
+    Examples
+    --------
+    >>> from contraction.expansions import majorant_coefficient
+    >>> G, L, M2 = 2, 3, 5  # bounds of |V|, |V'| and |V''|
+    >>> majorant_coefficient(4, 3, [G, L, M2])  # n = 4 maps: C(4, 3) L²G + (3 · 4 · 7/12) M2 G²
+    212.0
     """
     check_order_of_expansion(order)
     if len(bounds) < order or any(not bound >= 0 for bound in bounds):
@@ -69,6 +76,12 @@ def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> 
     ------
     ValueError
         If h < 0, or bounds are missing or negative.
+
+    Examples
+    --------
+    >>> from contraction.expansions import remainder_bound
+    >>> [f"{remainder_bound(10, h, 2, [1.0, 1.0, 1.0]):.2e}" for h in (0.01, 0.001)]  # falls as h³
+    ['2.63e-04', '2.63e-07']
     """
     if not h >= 0:
         raise ValueError(f"the learning rate must be at least 0, got {h!r}")
@@ -76,7 +89,14 @@ def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> 
 
 
 def difference_remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:
-    """Return the bound for the difference of two words of n maps (Theorem C.2): twice `remainder_bound`."""
+    """Return the bound for the difference of two words of n maps (Theorem C.2): twice `remainder_bound`.
+
+    Examples
+    --------
+    >>> from contraction.expansions import difference_remainder_bound
+    >>> f"{difference_remainder_bound(10, 0.001, 2, [1.0, 1.0, 1.0]):.2e}"  # ten maps, all bounds equal to 1
+    '5.25e-07'
+    """
     return 2 * remainder_bound(n, h, order, bounds)
 
 

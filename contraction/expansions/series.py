@@ -44,6 +44,19 @@ class Series:
     ------
     ValueError
         If there is no coefficient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import Series
+    >>> t = Series(np.array([0.0, 1.0, 0.0, 0.0]))  # t + O(t⁴)
+    >>> np.exp(t).coefficients.round(4)
+    array([1.    , 1.    , 0.5   , 0.1667])
+    >>> x = Series(np.array([[0.0, 1.0], [1.0, 1.0]]))  # the vector (t, 1 + t) + O(t²)
+    >>> x.sum().coefficients, x.mean().coefficients
+    (array([1., 2.]), array([0.5, 1. ]))
+    >>> x.reshape(2, 1).shape, x.reshape(2, 1).ravel().shape
+    ((2, 1), (2,))
     """
 
     __slots__ = ("coefficients",)

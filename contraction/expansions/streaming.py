@@ -38,7 +38,14 @@ __all__ = ["ApproximateBackward", "CorrectionCost", "approximate_backward_iterat
 
 @dataclass(frozen=True, eq=False)
 class CorrectionCost(Value):
-    """Numbers of evaluations of V, of Jacobian-vector products, and of stored entries in addition to θ and C."""
+    """Numbers of evaluations of V, of Jacobian-vector products, and of stored entries in addition to θ and C.
+
+    Examples
+    --------
+    >>> from contraction.expansions import correction_cost
+    >>> correction_cost("dense", n=10, d=3)
+    CorrectionCost(fields=19, products=36, numbers=12, batches=1)
+    """
 
     fields: int
     products: int
@@ -70,6 +77,23 @@ class ApproximateBackward:
     ------
     ValueError
         If the variant is unknown, or ``theta0`` is not a vector.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import ApproximateBackward, compose, quadratic_field
+    >>> rng = np.random.default_rng(0)
+    >>> hessians = [np.diag(rng.uniform(1, 2, 2)) + 0.5 for _ in range(5)]
+    >>> fields = [quadratic_field(H, rng.normal(size=2)) for H in hessians]  # five batches
+    >>> stream = ApproximateBackward(np.zeros(2), h=0.01)
+    >>> for field in fields:  # T_1, T_2, … in the order of training
+    ...     corrected = stream.step(field)
+    >>> exact = compose(fields, [1, 2, 3, 4, 5], np.zeros(2), 0.01)  # T_1 … T_5
+    >>> before, after = (np.linalg.norm(x - exact) for x in (stream.forward, corrected))
+    >>> bool(after < before / 10)  # the correction removes most of the distance of the two orders
+    True
+    >>> stream.cost
+    CorrectionCost(fields=9, products=12, numbers=6, batches=1)
     """
 
     def __init__(self, theta0: Vector, h: Scalar, variant: Literal["dense", "replay"] = "dense") -> None:
@@ -146,6 +170,17 @@ def approximate_backward_iterate(fields: Sequence[VectorField], theta0: Vector, 
 
     C_n = Σ_i V_i'w_i with w_i = Σ_{j>i} V_j − Σ_{j<i} V_j at θ_0 (`minus_lie_bracket_sum`): n products, and n values
     for the forward iterate beside n (or 2n, without ``linearize``) at θ_0. The exact θ_n^B costs n values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from contraction.expansions import approximate_backward_iterate, compose, quadratic_field
+    >>> fields = [quadratic_field(np.diag([1.0, 2.0]), np.ones(2)), quadratic_field(np.ones((2, 2)), np.zeros(2))]
+    >>> theta, h = np.array([1.0, 0.0]), 0.1
+    >>> approximate_backward_iterate(fields, theta, h).round(4)
+    array([0.91, 0.02])
+    >>> compose(fields, [1, 2], theta, h).round(4)  # the exact T_1 T_2(θ); two quadratic losses leave no remainder
+    array([0.91, 0.02])
     """
     forward = compose(fields, range(len(fields), 0, -1), theta0, h)
     return forward + h * h * minus_lie_bracket_sum(fields, theta0)
@@ -165,6 +200,16 @@ def correction_cost(way: str, n: int, d: int) -> CorrectionCost:
     ------
     ValueError
         If the way is unknown, or n or d is below 1.
+
+    Examples
+    --------
+    >>> from contraction.expansions import correction_cost
+    >>> for way in ("exact", "dense", "replay"):  # iterates 1 … 100 in ten dimensions
+    ...     cost = correction_cost(way, n=100, d=10)
+    ...     print(way, cost.fields + cost.products)
+    exact 5050
+    dense 1288
+    replay 5248
     """
     check_integer("n", n, 1)
     check_integer("d", d, 1)

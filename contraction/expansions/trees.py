@@ -116,6 +116,13 @@ def increasing_maps(tree: RootedTree, n: int) -> int:
     ------
     ValueError
         If ``n`` is not an integer of at least 0.
+
+    Examples
+    --------
+    >>> from contraction.expansions import increasing_maps
+    >>> chain, cherry = (((),),), ((), ())
+    >>> increasing_maps(chain, 5), increasing_maps(cherry, 5)  # 5 · 4 · 3 / 6 and 4 · 5 · 9 / 6
+    (10, 30)
     """
     check_integer("the number of positions", n, 0)
 

@@ -86,6 +86,16 @@ def draw(name: str) -> Figure:
     ------
     KeyError
         If ``name`` is not the name of a plot. The message lists the names of all plots.
+
+    Examples
+    --------
+    >>> from contraction import plots
+    >>> list(plots.PLOTS)[:4]  # their names
+    ['convergence_rates', 'sample_paths', 'plane_paths', 'increments']
+    >>> figure = plots.draw("sample_paths")
+    >>> figure.savefig("sample_paths.png")  # doctest: +SKIP
+    >>> len(figure.axes), figure.axes[0].get_title()
+    (2, 'Example 2.4: constant maps')
     """
     if name not in PLOTS:
         raise KeyError(f"no plot is called {name!r}. Known: {', '.join(PLOTS)}")
@@ -95,7 +105,21 @@ def draw(name: str) -> Figure:
 
 
 def draw_all(folder: str | Path, names: Sequence[str] = ()) -> list[Path]:
-    """Draw the named plots (all if none) as PNG and SVG into the folder; return the files written."""
+    """Draw the named plots (all if none) as PNG and SVG into the folder; return the files written.
+
+    Raises
+    ------
+    KeyError
+        If one of the names is not that of a plot. Nothing is drawn then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from contraction import plots
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print([path.name for path in plots.draw_all(folder, ["sample_paths"])])
+    ['sample_paths.png', 'sample_paths.svg']
+    """
     for name in names:
         if name not in PLOTS:
             raise KeyError(f"no plot is called {name!r}. Known: {', '.join(PLOTS)}")
