@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_probability
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
-from contraction.laws.enumerate import ExactMaps, affine_pairs, independent_maps
+from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.maps.errors import NotCertified

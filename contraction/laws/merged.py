@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.laws import _words
-from contraction.laws.enumerate import ExactMaps, affine_pairs, independent_maps
+from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.maps.orders import Backward, Forward, Order
 from contraction.types import Exact, Numbers
