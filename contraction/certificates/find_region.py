@@ -121,7 +121,7 @@ def _smallest(family: RandomOperator, theta: NDArray, newton: int, rounds: int, 
             maps, aside, least = step_bounds(_enclosures(family, region), region), np.zeros(len(r)), np.zeros(len(r))
             if all(np.all(one.image(r) <= r) for one in maps):
                 return region
-        r, shift = _least_radii(maps, r, aside, least, first)
+        r, shift = _least_radii(maps, r, aside, np.maximum(least, SPECK), first)
         r = r * (1 + slack)
     raise NotCertified(
         f"no invariant box was found in {rounds} rounds: the radii still change, r = {np.array2string(r, precision=3)}",
@@ -196,7 +196,8 @@ def _least_radii(
         np.fill_diagonal(table, np.diag(one.slope.mid - one.slope.rad - one.variation / 2))
         for side in (1, -1):
             rows.append(np.hstack([-table, side * one.slope.mid]))
-            right.append(-side * one.pull.mid - one.pull.rad - aside)
+            # the last term keeps the image inside of the box, not on its faces, where all maps share their fixed point
+            right.append(-side * one.pull.mid - one.pull.rad - aside - SPECK * np.abs(np.diag(one.slope.mid)))
     A, b = np.vstack(rows), np.concatenate(right)
     if not (np.all(np.isfinite(A)) and np.all(np.isfinite(b))):
         raise NotCertified(f"the enclosures overflow over the box of radii up to {float(np.max(r)):.3g}")

@@ -29,7 +29,7 @@ class OwnLossSteps(RandomOperator):
     ----------
     loss
         ``loss(theta, *row)`` -> number, written for one row of data with NumPy's smooth functions: +, -, *, /, @,
-        integer powers, exp, log, log1p, tanh, expit, sqrt, sin, cos and logaddexp(0, ·). It must not branch on θ.
+        integer powers, exp, log, log1p, tanh, expit, sqrt, sin, cos and logaddexp. It must not branch on θ.
         The log of a sum of exponentials, 1 + e^z or Σ e^z_i, is enclosed as one function and does not overflow.
     data
         Arrays with one entry per row of data along the first axis; ``loss`` gets one entry of each.

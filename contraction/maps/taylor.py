@@ -49,10 +49,10 @@ class Tape:
         self.rows: list[dict[int, Number]] = []
 
     def theta(self) -> NDArray:
-        """Return the parameters as an object array (d,) of `Linear`."""
+        """Return the parameters as an array (d,) of `Linear`."""
         out = np.empty(len(self.center), dtype=object)
         out[:] = [Linear(self, 0.0, {m: 1.0}) for m in range(len(self.center))]
-        return out
+        return out.view(Symbols)
 
     def feature(self, constant: Number, row: dict[int, Number]) -> Jet:
         """Return a linear combination of parameters as a new feature."""
@@ -103,10 +103,7 @@ class Symbol(ABC):
 
     def _elementary(self, name: str) -> Symbol:
         if name not in ELEMENTARY:
-            raise MapRefused(
-                f"a loss uses {name}, which has no enclosure: known are +, -, *, /, @, integer powers, "
-                f"{', '.join(n for n in ELEMENTARY if n != 'softplus')} and logaddexp(0, ·)"
-            )
+            raise MapRefused(_refusal(name))
         jet = self.jet()
         if jet.exponents and name in ("log", "log1p"):
             terms = (*((0.0,) if name == "log1p" else ()), *jet.exponents)
@@ -157,6 +154,33 @@ class Symbol(ABC):
         raise MapRefused("a loss must not branch on the parameters: write it with smooth functions only")
 
     __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: bool(self)
+
+
+class Symbols(np.ndarray):
+    """An array of symbols. NumPy's functions reach each of them, also those that arrays of objects have no rule for."""
+
+    @override
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object) -> object:
+        plain = [_plain(one) for one in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(_plain(one) for one in cast("tuple[object, ...]", kwargs["out"]))
+        entrywise = ufunc
+        if not any("O" in types for types in ufunc.types):
+            entrywise = np.frompyfunc(lambda *entries: ufunc(*entries), ufunc.nin, ufunc.nout)
+        try:
+            value = getattr(entrywise, method)(*plain, **kwargs)
+        except (TypeError, AttributeError) as error:  # NumPy finds no method for it in a symbol
+            raise MapRefused(_refusal(ufunc.__name__)) from error
+        return value.view(Symbols) if isinstance(value, np.ndarray) else value
+
+
+def _plain(one: object) -> object:
+    return one.view(np.ndarray) if isinstance(one, Symbols) else one
+
+
+def _refusal(name: str) -> str:
+    known = ", ".join(n for n in ELEMENTARY if n != "softplus")
+    return f"a loss uses {name}, which has no enclosure: known are +, -, *, /, @, integer powers, {known} and logaddexp"
 
 
 def _boxed(x: object) -> NDArray:
@@ -318,7 +342,14 @@ def differentiate(loss: RowLoss, tape: Tape, data: tuple[ArrayLike, ...]) -> dic
         If the loss uses a function without an enclosure, branches on the parameters, or does not give one number.
     """
     wrap = np.asarray if tape.basis is None and not isinstance(tape.center[0], Intervals) else Intervals
-    value = loss(tape.theta(), *(_columns(np.asarray(one, dtype=float), wrap) for one in data))
+    rows = tuple(_columns(np.asarray(one, dtype=float), wrap) for one in data)
+    try:
+        value = loss(tape.theta(), *rows)
+    except (TypeError, AttributeError) as error:
+        # NumPy's own error where a list of symbols meets a function that arrays of objects do not have
+        raise MapRefused(
+            f"a loss must be a function of theta and one row of data, in arrays and NumPy's smooth functions: {error}"
+        ) from error
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
     if isinstance(value, np.ndarray):

@@ -6,6 +6,7 @@ from fractions import Fraction as F
 
 import numpy as np
 import pytest
+from scipy import special
 
 import contraction as ct
 from contraction.certificates import region_epochs, step_bounds
@@ -206,6 +207,62 @@ def test_arguments_are_checked():
 def test_losses_without_an_enclosure_are_refused(loss, message):
     with pytest.raises(ct.MapRefused, match=message):
         OwnLossSteps(loss, ([1.0, 2.0],), 2, h=0.1, batches=[[0], [1]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda t, x: np.hypot(t, x).sum(), "a loss uses hypot, which has no enclosure"),
+        (lambda t, x: np.abs(t).sum() * x, "a loss uses absolute"),
+        (lambda t, x: np.var(t) * x, "a loss uses conjugate"),
+        (lambda t, x: np.maximum(t, x).sum(), "a loss must not branch"),
+        (
+            lambda t, x: np.logaddexp.reduce([t[0], t[1] * x]),
+            "in arrays and NumPy's smooth functions: ufunc 'logaddexp'",
+        ),
+        (lambda t: t[0] ** 2, "a function of theta and one row of data, .* takes 1 positional argument"),
+    ],
+)
+def test_what_numpy_cannot_do_with_symbols_is_refused_in_words(loss, message):
+    with pytest.raises(ct.MapRefused, match=message):
+        OwnLossSteps(loss, ([1.0, 2.0],), 2, h=0.1, batches=[[0], [1]])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda t, x: np.logaddexp.reduce(x * t),
+        lambda t, x: np.logaddexp(*(x * t)),
+        lambda t, x: np.log(np.exp(x * t).sum()),
+        lambda t, x: np.logaddexp(0, x * t)[0] + np.logaddexp(0, t * x)[1],
+        lambda t, x: np.logaddexp(0, x * t).sum(),
+        lambda t, x: special.expit(x * t).sum(),
+        lambda t, x: np.add.reduce(np.tanh(t * x) ** 2) + np.mean(t),
+    ],
+)
+def test_functions_of_whole_arrays_have_the_gradient_that_differences_have(loss):
+    X = np.array([[1.0, 2.0], [3.0, -1.0]])
+    family = OwnLossSteps(loss, (X,), 2, h=0.1, batches=[[0], [1]])
+    theta, size = np.array([0.3, -0.2]), 1e-6
+    for i, x in enumerate(X):
+        slope = [(loss(theta + e, x) - loss(theta - e, x)) / (2 * size) for e in size * np.eye(2)]
+        assert family.gradient(theta, np.array([i])) == pytest.approx(slope, rel=1e-8)
+
+
+def test_maps_with_a_common_fixed_point_have_a_box_of_any_size():
+    """Every gradient is 0 at (1, 0), so that nothing but rounding keeps the smallest box from being a point."""
+    loss = lambda t, x: (t[0] - 1) ** 2 * x + (t[1] + t[0] - 1) ** 2  # noqa: E731
+    family = OwnLossSteps(loss, ([1.0, 2.0],), 2, h=0.1, batches=[[0], [1]])
+    region = ct.find_region(family, [0.0, 0.0])
+    assert np.all(region.radii < 1e-11)
+    assert region.center == pytest.approx([1.0, 0.0], abs=1e-15)
+    for box in (region, ct.find_region(family, [0.0, 0.0], grow=True)):
+        certificate = ct.certify(family, box.center, region=box)
+        assert certificate.certified
+        assert 0.9 < certificate.k < 1
+    other = OwnLossSteps(lambda t, x: (x @ t) ** 2, ([[1.0, 2.0], [3.0, 1.0]],), 2, h=0.1, batches=[[0], [1]])
+    with pytest.raises(ct.NotCertified, match="no box is invariant"):  # each map has a flat direction
+        ct.find_region(other, [0.1, 0.1])
 
 
 def test_a_minimum_too_flat_has_no_box():
