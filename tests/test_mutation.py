@@ -166,6 +166,18 @@ def test_modules_are_in_one_group_at_most():
     assert programs - set(found) == left_out
 
 
+def test_samples_of_one_file(tmp_path):
+    """With a list of files every edit is in one of them, and a large number draws each of them once."""
+    folder = tmp_path / "contraction/laws"
+    folder.mkdir(parents=True)
+    for name in ("toy", "other"):
+        (folder / f"{name}.py").write_text(TOY)
+    drawn = groups.sample(tmp_path, "laws", 100, 0, [TOY_FILE])
+    assert sorted(drawn, key=str) == sorted(mutants(TOY, TOY_FILE), key=str)
+    assert {m.file for m in groups.sample(tmp_path, "laws", 100, 0)} == {TOY_FILE, "contraction/laws/other.py"}
+    assert groups.sample(tmp_path, "laws", 100, 0, ["contraction/maps/base.py"]) == []
+
+
 def test_only_the_dead_count_as_killed():
     mutant = mutants(TOY, "contraction/laws/toy.py")[0]
     statuses = ("killed", "survived", "untested", "stopped", "unfinished")
@@ -271,11 +283,15 @@ def test_a_whole_run(toy: Path, tmp_path: Path):
         return (tmp_path / "report.md").read_text()
 
     assert "0 of 10 mutants were run" in report("--limit-seconds", "0", "--tests", "tests/test_toy.py")
-    refused = subprocess.run(
-        [*words, "--tests", "tests/test_to"], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert refused.returncode == 1
-    assert "--tests must name files and folders" in refused.stderr
+    for wrong, message in {
+        ("--tests", "tests/test_to"): "--tests must name files and folders",
+        ("--only", "contraction/laws/to.py"): "--only must name files of the groups",
+    }.items():
+        refused = subprocess.run(
+            [*words, *wrong], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert refused.returncode == 1
+        assert message in refused.stderr
     found = report()
     [journal] = (tmp_path / "cache").glob("*.jsonl")
     lines = [json.loads(line) for line in journal.read_text().splitlines()]

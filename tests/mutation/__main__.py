@@ -18,6 +18,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=tree.ROOT, help="a checkout (default: this one)")
     parser.add_argument("--revision", default="HEAD", help="the commit whose code and tests run (default: HEAD)")
     parser.add_argument("--group", action="append", choices=list(groups.GROUPS), help="repeatable (default: all)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="edit this file of the checkout alone; repeatable (default: all files of the groups)",
+    )
     parser.add_argument("--count", type=int, default=40, help="mutants per group (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     parser.add_argument("--processes", type=int, choices=(1, 2), default=2, help="(default: 2)")
@@ -66,10 +73,13 @@ def main(given: list[str] | None = None) -> int:
     folders = [place / f"copy-{k}" for k in range(asked.processes)]
     for folder in folders:
         tree.unpack(root, revision, folder)
+    held = {str(p.relative_to(folders[0])) for v in groups.GROUPS.values() for p in groups.files_of(folders[0], v)}
+    if missing := [file for file in asked.only if file not in held]:
+        raise ValueError(f"--only must name files of the groups at {revision[:12]}; none holds {missing}")
     sampled: list[tuple[str, Mutant]] = [
         (group, mutant)
         for group in asked.group or groups.GROUPS
-        for mutant in groups.sample(folders[0], group, asked.count, asked.seed)
+        for mutant in groups.sample(folders[0], group, asked.count, asked.seed, asked.only)
     ]
     if root == tree.ROOT:
         tree.preload()

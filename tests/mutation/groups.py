@@ -46,12 +46,16 @@ def of_group(root: Path, places: Sequence[str]) -> list[Mutant]:
     return [m for path in files for m in mutants(path.read_text(encoding="utf-8"), str(path.relative_to(root)))]
 
 
-def sample(root: Path, group: str, count: int, seed: int) -> list[Mutant]:
-    """Draw mutants of a group: first a kind, by its weight, then one of its mutants, none of them twice."""
+def sample(root: Path, group: str, count: int, seed: int, only: Sequence[str] = ()) -> list[Mutant]:
+    """Draw mutants of a group: first a kind, by its weight, then one of its mutants, none of them twice.
+
+    With ``only``, a list of files relative to the project, draw those of these files alone.
+    """
     rng = random.Random(f"{seed} {group}")
     by_kind: dict[str, list[Mutant]] = {kind: [] for kind in WEIGHTS}
     for mutant in of_group(root, GROUPS[group]):
-        by_kind[mutant.kind].append(mutant)
+        if not only or mutant.file in only:
+            by_kind[mutant.kind].append(mutant)
     drawn: list[Mutant] = []
     while len(drawn) < count and any(by_kind.values()):
         kinds = [kind for kind, left in by_kind.items() if left]
