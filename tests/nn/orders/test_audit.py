@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -336,3 +337,34 @@ def test_batches_as_rows_are_told_from_epochs() -> None:
     assert "rows='batches'" not in nne.audit_order(batches, rows="batches").reason
     epochs = np.array([np.random.default_rng(seed).permutation(100) for seed in range(4)])
     assert "rows='batches'" not in nne.audit_order(epochs).reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "hint"),
+    [
+        ([[0, 1], [2, 3], [4]], "has at most 2 of the 5"),
+        ([[0], [1], [2, 3]], "has at most 2 of the 4"),  # the longest row has just half of what occurs
+        ([[0, 1, 2], [3], [4]], ""),  # the longest has more than half
+        ([[0, 1], [2, 3, 4, 5]], ""),  # two rows may be two epochs
+        ([[0, 1], [2, 3], [0, 2]], "has at most 2 of the 4"),
+    ],
+)
+def test_the_longest_of_unlike_rows_tells_batches_from_epochs(rows: list[list[int]], hint: str) -> None:
+    reason = nne.audit_order(rows).reason
+    assert ("rows='batches'" in reason) == bool(hint)
+    assert hint in reason
+
+
+@pytest.mark.parametrize("law", ["iid", "reshuffled", "repeated", "sequential"])
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_equal_laws_are_those_of_row_39(law: str, batches: int) -> None:
+    """The two words of indices, forward and reversed, have one law or two: by their laws themselves, for n up to 7."""
+    audit = replace(nne.audit_order([[0, 1]]), verdict=law)
+    make = LAWS[law].make
+    assert make is not None
+    for n in range(8):
+        words: dict[tuple[int, ...], object] = {}
+        for word, mass in make(batches).words(n):
+            words[tuple(word)] = words.get(tuple(word), 0) + mass
+        reverse = {word[::-1]: mass for word, mass in words.items()}
+        assert audit.same_law(n, batches) == (words == reverse), (n, words)

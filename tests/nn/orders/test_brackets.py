@@ -111,6 +111,21 @@ def test_closed_form_of_a_quadratic() -> None:
     assert found.bracket[0] == pytest.approx(np.linalg.norm(bracket))
 
 
+@pytest.mark.parametrize("name", ["sgd with decay", "nesterov", "adamw"])
+def test_the_bracket_has_the_decay_that_is_a_part_of_the_gradient(name: str) -> None:
+    """V = −∇L − μθ, whatever the optimizer does with it; AdamW's decay is no part of the gradient. For SGD the
+    prediction is h² times the bracket."""
+    found, h = swapped(name), 0.05
+    decay = 0.0 if name == "adamw" else OPTIMIZERS[name]["weight_decay"]
+    module, data = network()
+    step = nne.TrainingStep(module, half, nne.Optimizer(learning_rate=h, weight_decay=decay))
+    plain = nne.brackets(step, lambda i: nne.Batch(*data[i - 1], i), nne.initial_state(module), PAIRS)
+    np.testing.assert_allclose(found.bracket, plain.bracket, rtol=1e-12)
+    np.testing.assert_allclose(plain.predicted, h**2 * plain.bracket, rtol=1e-9)
+    if decay:
+        assert np.all(np.abs(plain.bracket / swapped("sgd").bracket - 1) > 1e-3)
+
+
 def test_closed_form_of_momentum() -> None:
     """From rest, θ: h μ (g_i − g_j) + h² (H_i g_j − H_j g_i); velocity: (1 − μ)(g_i − g_j) − h (H_i g_j − H_j g_i)."""
     h, mu = 0.1, 0.7
