@@ -23,7 +23,7 @@ from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.words import p_mean_factor
-from contraction.limits.composed import compose, in_floats
+from contraction.limits.composed import compose, in_floats, rounding_of_one
 from contraction.maps.draws import derived_seed, sub_sequence
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates, forward_iterates
@@ -45,7 +45,8 @@ class StationarySample(Value):
     value : ndarray
         Independent draws, shape (d,) or (size, d).
     error : float
-        Bound on W_p(law of each draw, stationary law).
+        Bound on W_p(law of each draw, stationary law) for draws in exact arithmetic. The rounding of floats is not part
+        of it; an eps that is below the rounding of one map is refused.
     p : float
         Order of the Wasserstein distance; inf for W_infinity.
     certificate : Certificate
@@ -106,7 +107,8 @@ def sample_stationary(
     NotCertified
         If the family has no certificate for this p. If the displacement is unbounded, use a finite p.
     ValueError
-        If an argument is invalid, or the maps are neither independent nor a stationary Markov chain.
+        If an argument is invalid, the maps are neither independent nor a stationary Markov chain, or the rounding of
+        one map exceeds eps.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
@@ -153,7 +155,19 @@ def sample_stationary(
     if len(operators):
         probe(operators, start)
     value = _draw(operators, in_floats(start, operators))
+    _check_precision(eps, family, value)
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
+
+
+def _check_precision(eps: float, family: RandomOperator, value: NDArray) -> None:
+    draws = value.reshape(-1, *value.shape[value.ndim - family.space.event_ndim :])
+    sizes = np.max(np.abs(draws.reshape(len(draws), -1)), axis=1, initial=0)
+    rounding = rounding_of_one(family.space, draws[int(np.argmax(sizes))])
+    if rounding > eps:
+        raise ValueError(
+            f"eps = {eps!r} is below the precision of {value.dtype} here: the rounding of one map alone may move a "
+            f"draw by {rounding:.3g}. Use a larger eps, or exact numbers (integers, Fractions) as start"
+        )
 
 
 def _is_chain(family: RandomOperator) -> bool:

@@ -34,6 +34,30 @@ def test_maps_are_exactly_what_the_certificate_asks():
     assert zero.p == math.inf
 
 
+@pytest.mark.parametrize("size", [None, 3])
+def test_floats_are_not_asked_for_more_than_they_can_hold(size):
+    """The rounding of one map is at most 2 gamma(64 + 16) times the size of a draw, here at most 1: 1.8e-14."""
+    family = BernoulliConvolution(Fraction(1, 2))
+    with pytest.raises(
+        ValueError, match=r"eps = 1e-15 is below the precision of float64 here: the rounding of one map"
+    ):
+        sample_stationary(family, 1e-15, size=size, theta0=0.0)
+    assert sample_stationary(family, 2e-14, size=size, theta0=0.0).error <= 2e-14
+    if size is None:
+        exact = sample_stationary(family, 1e-30, theta0=np.array([Fraction(0)], dtype=object))
+        assert isinstance(exact.value[0], Fraction)
+        assert exact.error <= 1e-30
+
+
+def test_the_largest_draw_decides_on_precision():
+    """Of three draws near 0, 1000 and 0 the second one has the rounding: 1.8e-11."""
+    family = FiniteFamily([(0.5, 0.0), (0.5, 500.0)], [0.5, 0.5])
+    near = max(sample_stationary(family, 1e-9, size=50, theta0=0.0).value[:, 0])
+    assert near > 900
+    with pytest.raises(ValueError, match="below the precision"):
+        sample_stationary(family, 1e-11, size=50, theta0=0.0)
+
+
 def test_law_of_the_sample():
     """20,000 draws at eps = 1e-6 against uniform[0, 1]: Kolmogorov–Smirnov at level 1e-6 (atoms are 1e-6 wide)."""
     n = 20_000
