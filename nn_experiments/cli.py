@@ -307,24 +307,33 @@ def _record(args: argparse.Namespace) -> int:
 def _increments(args: argparse.Namespace) -> int:
     from nn_experiments.results.increments import check_same_settings, summary
     from nn_experiments.results.records import record_path
-    from nn_experiments.runs.increments import measure_increments
+    from nn_experiments.runs.increments import increments_by_draw, measure_increments
     from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(_changes(args))
     path = record_path(f"increments-{figure.experiment}", args.out, args.tag)
     check_same_settings(path, experiment.to_json())
-    increments = measure_increments(
-        experiment,
-        range(args.draws),
-        steps=args.steps or figure.steps,
-        every=args.every,
-        ahead=args.ahead,
-        device=device_of(Options(out=args.out, device=args.device)),
-        data_dir=args.data_dir,
-        official=not args.any_data,
-        report=lambda n: print(f"n = {n}", file=sys.stderr),
-    )
+    device, seeds = device_of(Options(out=args.out, device=args.device)), range(args.draws)
+    settings = {"steps": args.steps or figure.steps, "every": args.every, "ahead": args.ahead}
+    settings |= {"data_dir": args.data_dir, "official": not args.any_data}
+    if device == "cpu":
+        parts = path.with_suffix(".parts")
+        increments = increments_by_draw(
+            experiment,
+            seeds,
+            parts,
+            **settings,
+            report=lambda draw, n: print(f"draw {draw}, n = {n}", file=sys.stderr),
+        )
+    else:
+        try:
+            increments = measure_increments(
+                experiment, seeds, **settings, device=device, report=lambda n: print(f"n = {n}", file=sys.stderr)
+            )
+        except KeyboardInterrupt:
+            print("interrupted; a GPU runs all draws at once, and nothing of them is kept", file=sys.stderr)
+            return 130
     increments.save(path)
     print(*summary(increments), path, sep="\n")
     return 0

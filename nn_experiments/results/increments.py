@@ -17,7 +17,7 @@ results are stored in `Increments` (NumPy, no torch).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -28,7 +28,16 @@ from contraction.files import write_atomically
 from contraction.values import Value
 from nn_experiments.results.archives import read_archive
 
-__all__ = ["INDEPENDENT", "NUDGE", "Increments", "check_same_settings", "load_increments", "ratios", "summary"]
+__all__ = [
+    "INDEPENDENT",
+    "NUDGE",
+    "Increments",
+    "check_same_settings",
+    "joined",
+    "load_increments",
+    "ratios",
+    "summary",
+]
 
 #: The nudged start is this far from θ_0, in units of ‖θ_0‖.
 NUDGE = 1e-3
@@ -129,6 +138,45 @@ def check_same_settings(path: Path, experiment: Mapping[str, object]) -> None:
             f"{path} holds increments of other settings: {'; '.join(differing)}. "
             "Give another folder with --out or a name of these settings with --tag"
         )
+
+
+def joined(parts: Sequence[Increments]) -> Increments:
+    """Return the increments of all draws of several measurements of the same settings.
+
+    Parameters
+    ----------
+    parts : sequence of Increments
+        At least one. Their draws differ.
+
+    Returns
+    -------
+    Increments
+        With the metadata of the first, but for the numbers of chains and seconds, which are added up, and for the
+        revisions, each of which is named.
+
+    Raises
+    ------
+    ValueError
+        If experiment, data, iterates, starts or images differ, or a draw occurs twice.
+    """
+    first = parts[0]
+    draws = np.concatenate([one.draws for one in parts])
+    if len(set(draws.tolist())) < len(draws):
+        raise ValueError(f"a draw can be joined once, got the draws {draws.tolist()}")
+    for one in parts[1:]:
+        differing = [
+            name for name in ("experiment", "fingerprint", "images") if one.metadata[name] != first.metadata[name]
+        ]
+        differing += ["iterates"] * (one.at.tolist() != first.at.tolist()) + ["starts"] * (one.starts != first.starts)
+        if differing:
+            raise ValueError(f"draws of different settings cannot be joined; these differ: {', '.join(differing)}")
+    arrays = {
+        key: np.concatenate([getattr(one, key) for one in parts]) for key in _ARRAYS if key not in ("draws", "at")
+    }
+    added = {key: sum(cast(float, one.metadata[key]) for one in parts) for key in ("chains", "seconds")}
+    revisions = ", ".join(dict.fromkeys(str(one.metadata["revision"]) for one in parts))
+    metadata = {**first.metadata, **added, "revision": revisions}
+    return Increments(draws, first.at, first.starts, **arrays, metadata=metadata)
 
 
 def _settings(experiment: Mapping[str, object], inside: str = "") -> dict[str, str]:

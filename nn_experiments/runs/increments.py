@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps
 from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked, split
 from nn_experiments.engine.gpu import versions
 from nn_experiments.paper.catalogue import Experiment
-from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments
+from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments, joined, load_increments
 from nn_experiments.runs.autotune import device_name
 from nn_experiments.runs.job import revision
 from nn_experiments.runs.precision import products
@@ -20,7 +23,7 @@ from nn_experiments.runs.setup import Workplace, prepare
 from nn_experiments.training.rng import generator
 from nn_experiments.training.step import State
 
-__all__ = ["measure_increments"]
+__all__ = ["increments_by_draw", "measure_increments"]
 
 
 def _refuse(experiment: Experiment) -> None:
@@ -126,7 +129,7 @@ def measure_increments(
     if not seeds or steps < 1 or every < 1 or not ahead or min(ahead) < 1 or images < 1:
         given = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
         raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {given}")
-    at = sorted({*range(0, steps + 1, every), steps})
+    at = _measured_at(steps, every)
     begin = time.perf_counter()
     prepare.cache_clear()  # it keeps the tensors of two seeds; here those of all seeds are in memory at once
     setups = [prepare(experiment, s, data_dir=data_dir, official=official, device=device) for s in seeds]
@@ -134,7 +137,7 @@ def measure_increments(
     if first.step.gradients.random:
         raise ValueError("random masks are part of a map, and an independent run must draw its own: no frozen dropout")
     inputs, targets = (part[:images] for part in first.evaluation.sets["test"])
-    names = ["θ0", *(f"{k} ahead" for k in ahead), *(("other start", "nudged") if others else ()), INDEPENDENT]
+    names = _names(ahead, others=others)
     rows: dict[str, list[np.ndarray]] = {key: [] for key in ("parameter", "function", "norm", "loss", "accuracy")}
     with products(experiment, device):
         ensemble = ensemble or Ensemble(chunk=len(names) * len(setups))
@@ -166,7 +169,92 @@ def measure_increments(
         "revision": revision(),
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    return Increments(np.array(seeds), np.array(at), tuple(names), **arrays, metadata=about)
+    return Increments(np.array(seeds), np.array(at), names, **arrays, metadata=about)
+
+
+def increments_by_draw(
+    experiment: Experiment,
+    seeds: Sequence[int],
+    folder: Path,
+    *,
+    steps: int,
+    every: int,
+    ahead: Sequence[int],
+    data_dir: str | None = None,
+    official: bool = True,
+    report: Callable[[int, int], object] | None = None,
+) -> Increments:
+    """Measure one draw after the other on the CPU, keep each in a file, and go on where a stopped run was.
+
+    Parameters
+    ----------
+    experiment, seeds, steps, every, ahead, data_dir, official
+        As in `measure_increments`.
+    folder
+        Where the files of the draws are, ``draw-SEED.npz``. A file of other settings or data is measured again.
+    report
+        Called with every draw and n that is measured (default: None).
+
+    Returns
+    -------
+    Increments
+        Of all draws.
+
+    Raises
+    ------
+    ValueError
+        As `measure_increments`.
+    """
+    parts = []
+    for seed in seeds:
+        path = folder / f"draw-{seed}.npz"
+        part = _kept(path, experiment, seed, steps, every, ahead, data_dir=data_dir, official=official)
+        if part is None:
+            part = measure_increments(
+                experiment,
+                [seed],
+                steps=steps,
+                every=every,
+                ahead=ahead,
+                data_dir=data_dir,
+                official=official,
+                report=None if report is None else partial(report, seed),
+            )
+            part.save(path)
+        parts.append(part)
+    return joined(parts)
+
+
+def _kept(
+    path: Path,
+    experiment: Experiment,
+    seed: int,
+    steps: int,
+    every: int,
+    ahead: Sequence[int],
+    *,
+    data_dir: str | None,
+    official: bool,
+) -> Increments | None:
+    """Return the draw of a file, or None if there is none of these settings and data that can be read."""
+    if not path.is_file():
+        return None
+    try:
+        part = load_increments(path)
+    except ValueError:
+        return None
+    data = prepare(experiment, seed, data_dir=data_dir, official=official, device="cpu").dataset
+    settings = [json.loads(json.dumps(experiment.to_json())), data.fingerprint, [seed], _measured_at(steps, every)]
+    held = [part.metadata["experiment"], part.metadata["fingerprint"], part.draws.tolist(), part.at.tolist()]
+    return part if held == settings and part.starts == _names(ahead, others=True) else None
+
+
+def _measured_at(steps: int, every: int) -> list[int]:
+    return sorted({*range(0, steps + 1, every), steps})
+
+
+def _names(ahead: Sequence[int], *, others: bool) -> tuple[str, ...]:
+    return ("θ0", *(f"{k} ahead" for k in ahead), *(("other start", "nudged") if others else ()), INDEPENDENT)
 
 
 def _draws(setups: Sequence[Workplace], ahead: Sequence[int], ensemble: Ensemble, *, others: bool) -> list[Draw]:

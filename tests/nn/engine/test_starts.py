@@ -17,7 +17,7 @@ from nn_experiments.engine.ensemble.wavefront import Ensemble, split  # noqa: E4
 from nn_experiments.engine.loop import double_loop  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.report.increments import draw_increments  # noqa: E402
-from nn_experiments.results.increments import INDEPENDENT, NUDGE, load_increments, ratios, summary  # noqa: E402
+from nn_experiments.results.increments import INDEPENDENT, NUDGE, joined, load_increments, ratios, summary  # noqa: E402
 from nn_experiments.runs import increments  # noqa: E402
 from nn_experiments.runs.increments import measure_increments  # noqa: E402
 from nn_experiments.training.metrics import parameter_distance  # noqa: E402
@@ -223,3 +223,52 @@ def test_increments_of_other_settings_are_kept(tmp_path: Path, capsys) -> None:
     assert titles[:2] == ["mlp-1x8, digits, 1 draw", "mlp-1x4, digits, 1 draw"]
     assert main([*words, "--tag", "no tag"]) != 0
     assert "a tag consists of letters" in capsys.readouterr().err
+
+
+def test_a_stopped_measurement_goes_on_from_its_last_draw(tmp_path: Path, capsys, monkeypatch) -> None:
+    own, begun = increments.measure_increments, []
+
+    def counted(experiment, seeds, **more):
+        begun.append(list(seeds))
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return own(experiment, seeds, **more)
+
+    monkeypatch.setattr(increments, "measure_increments", counted)
+    words = ["increments", "digits", "--draws", "2", "--steps", "3", "--every", "2", "--ahead", "1", "--device", "cpu"]
+    words += ["--set", "model=mlp-1x8", "--out"]
+    assert main([*words, str(tmp_path / "stopped")]) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert not (tmp_path / "stopped" / "increments-mlp-digits.npz").exists()
+    assert main([*words, str(tmp_path / "stopped")]) == 0
+    assert begun == [[0], [1], [1]]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    stopped, whole = (load_increments(tmp_path / name / "increments-mlp-digits.npz") for name in ("stopped", "whole"))
+    assert stopped.draws.tolist() == whole.draws.tolist() == [0, 1]
+    assert np.array_equal(stopped.function, whole.function)
+    assert not np.allclose(whole.parameter[0], whole.parameter[1])
+    assert whole.metadata["chains"] == 2 * len(whole.starts)
+    # draws of other settings, or files that cannot be read, are measured again
+    parts = tmp_path / "whole" / "increments-mlp-digits.parts"
+    (parts / "draw-0.npz").write_bytes(b"no archive")
+    del begun[:]
+    begun += [[], []]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    assert begun[2:] == [[0]]
+    for change in (["--every", "1"], ["--ahead", "2"], ["--steps", "2"]):
+        del begun[2:]
+        assert main([*words, str(tmp_path / "whole"), *change]) == 0
+        assert begun[2:] == [[0], [1]]
+
+
+def test_only_draws_of_the_same_settings_are_joined() -> None:
+    more = {"steps": 2, "every": 1, "ahead": (1,), "images": 5}
+    first, second = (measure_increments(DIGITS, [seed], **more) for seed in (3, 5))
+    both = joined([first, second])
+    assert np.array_equal(both.parameter, np.concatenate([first.parameter, second.parameter]))
+    assert both.at.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"a draw can be joined once, got the draws \[3, 3\]"):
+        joined([first, first])
+    for change, named in (({"steps": 1}, "iterates"), ({"ahead": (2,)}, "starts"), ({"images": 4}, "images")):
+        with pytest.raises(ValueError, match=f"these differ: {named}$"):
+            joined([first, measure_increments(DIGITS, [5], **{**more, **change})])
