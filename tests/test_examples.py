@@ -31,7 +31,7 @@ PACKAGES = (
     "contraction.laws",
     "contraction.expansions",
     "contraction.plots",
-    # nn
+    "nn_experiments",
 )
 
 

@@ -131,16 +131,13 @@ def diagnose(
     Examples
     --------
     >>> import torch
+    >>> from nn_experiments import ArrayBatches, diagnose
     >>> from torch import nn
-    >>> from nn_experiments import diagnose
-    >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
-    <torch._C.Generator object at ...>
-    >>> from nn_experiments import ArrayBatches
-    >>> x = torch.randn(100, 3)
-    >>> model = nn.Linear(3, 1)
-    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
-    >>> batches = ArrayBatches(x, x.sum(1, keepdim=True), batch_size=4, seed=0)
-    >>> result = diagnose(model, nn.functional.mse_loss, optimizer, batches, steps=200, replicates=11, progress=False)
+    >>> x = torch.linspace(-1, 1, 100)[:, None]
+    >>> model = nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.4, weight_decay=0.1)
+    >>> batches = ArrayBatches(x, 2 * x + torch.sign(x), batch_size=4, seed=0)
+    >>> result = diagnose(model, nn.functional.mse_loss, optimizer, batches, steps=60, replicates=11, progress=False)
     >>> result.verdict
     'contracting'
     """

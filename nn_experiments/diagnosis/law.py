@@ -30,7 +30,21 @@ COMPARED = 64
 
 
 class NotDiagnosable(TrainingInReverseError, ValueError):
-    """Forward runs do not determine the law of backward iterates of this training; the message says why."""
+    """Forward runs do not determine the law of backward iterates of this training; the message says why.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1), torch.nn.functional.mse_loss
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), torch.ones(20, 1), batch_size=4, seed=0, sampling="reshuffle")
+    >>> try:
+    ...     nne.diagnose(model, loss, sgd, batches, steps=100, replicates=11, progress=False)
+    ... except nne.NotDiagnosable as error:
+    ...     print(str(error).partition(":")[0])
+    the batches are reshuffled in every epoch, and 150 batches are needed where an epoch has 5
+    """
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,22 @@ def iterates(
         If the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step, the batches or the metrics are not pure functions (they are applied twice and compared bitwise).
+
+    Examples
+    --------
+    >>> import torch
+    >>> import contraction as ct
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.2))
+    >>> targets = torch.tensor([1.0, -1.0]).repeat(10)[:, None]
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), targets, batch_size=2, seed=0)
+    >>> weight = {"weight": lambda s: s["parameters"]["weight"]}
+    >>> for order in (ct.Forward(), ct.Backward()):  # the first goes on moving, the second settles
+    ...     path = nne.iterates(step, batches, state, order, [20, 30, 40, 50], weight)
+    ...     print(order, path["weight"].ravel().round(2))
+    Forward() [-0.1   0.12 -0.8   0.45]
+    Backward() [-0.18 -0.18 -0.18 -0.18]
     """
     check_choice("engine", engine, ENGINES)
     batches = check_batches(batches)

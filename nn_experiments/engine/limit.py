@@ -43,6 +43,27 @@ class Limit(Value):
         How many maps were applied.
     metadata
         The engine, the result of the self-check, and a kernel that was not used, with the reason.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, _ = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.2))
+    >>> targets = torch.tensor([1.0, -1.0]).repeat(10)[:, None]
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), targets, batch_size=2, seed=0)
+    >>> state, start = (nne.initial_state(model, {"weight": torch.tensor([[w]])}) for w in (0.0, 5.0))
+    >>> result = nne.limit(step, batches, state, start, eps=1e-3)
+    >>> result.settled, result.n
+    (True, 64)
+    >>> result.horizons, result.applications
+    ((1, 2, 4, 8, 16, 32, 64), 1097)
+    >>> [round(distance, 2) for distance in result.coupling[:4]]  # of the two starts, under the same maps
+    [3.0, 1.8, 0.65, 0.08]
+    >>> round(result.value["parameters"]["weight"].item(), 2)
+    -0.18
+    >>> result.to_dict()["n"]  # everything as data for JSON
+    64
     """
 
     value: State = field(compare=False)
@@ -124,6 +145,19 @@ def limit(
         `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step is not a pure function.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.2))
+    >>> targets = torch.tensor([1.0, -1.0]).repeat(10)[:, None]
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), targets, batch_size=2, seed=0)
+    >>> start = nne.initial_state(model, {"weight": torch.tensor([[5.0]])})
+    >>> result = nne.limit(step, batches, state, start, eps=1e-3)
+    >>> result.settled, round(result.value["parameters"]["weight"].item(), 2)
+    (True, -0.18)
     """
     check_state("state0", state0)
     check_state("start", start)

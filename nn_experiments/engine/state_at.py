@@ -115,6 +115,18 @@ def state_dict(model: nn.Module, state: State) -> dict[str, object]:
     ------
     KeyError
         If the state lacks a tensor of the model.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, _ = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> state = nne.initial_state(model, {"weight": torch.tensor([[1.0]])})
+    >>> after = step(state, (torch.ones(4, 1), torch.zeros(4, 1)), 1)
+    >>> _ = model.load_state_dict(nne.state_dict(model, after))
+    >>> round(model(torch.ones(1, 1)).item(), 4)
+    0.8
     """
     values = state.get("buffers", {}) | state["parameters"]
     names = {id(value): name for name, value in (*model.named_buffers(), *model.named_parameters())}

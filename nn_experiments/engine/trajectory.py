@@ -35,6 +35,29 @@ class Trajectory(Value):
         Number of maps that were applied in total.
     metadata
         How the path was computed: the engine, the result of the self-check, seconds, and more.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> import contraction as ct
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), torch.ones(20, 1), batch_size=4, seed=0)
+    >>> weight = {"weight": lambda s: s["parameters"]["weight"]}
+    >>> path = nne.iterates(step, batches, state, ct.Backward(), [0, 50, 60], weight)
+    >>> path.at, path["weight"].shape, path.diverged
+    (array([ 0, 50, 60]), (3, 1, 1), None)
+    >>> [(row["iterate"], row["gradients"]) for row in path.rows()]
+    [(0, 0), (50, 50), (60, 60)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path.to_csv(Path(folder) / "path.csv")
+    ...     path.plot("weight").savefig(Path(folder) / "path.png")
+    ...     print(sorted(file.name for file in Path(folder).iterdir()))
+    ['path.csv', 'path.png']
+    >>> path.to_frame()  # doctest: +SKIP
     """
 
     at: np.ndarray

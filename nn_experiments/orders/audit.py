@@ -78,6 +78,15 @@ class OrderAudit(Value):
         The law that the order has is refuted with at most this probability.
     even_weights
         For ``iid``: whether the test of equal weights passes at this level; None for other verdicts.
+
+    Examples
+    --------
+    >>> from nn_experiments import audit_order
+    >>> audit = audit_order([[3, 1, 0, 2, 4, 6, 5, 7, 9, 8], [8, 0, 6, 1, 9, 3, 7, 5, 2, 4]], level=0.01)
+    >>> audit.verdict, audit.population, audit.lengths
+    ('reshuffled', 10, (10, 10))
+    >>> audit.index_law(5)  # the law of the numbers of 5 batches of 2 in every epoch
+    Reshuffled(5)
     """
 
     verdict: str

@@ -59,6 +59,27 @@ class Brackets(Value):
         The optimizer's method, the number of parameters, the position of the first step, and the numbers' type.
     predicted_vectors, measured_vectors
         (P, dimension), the differences of the parameters in the order of the state, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(model.weight)
+    >>> step, state = nne.from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> data = {1: (torch.tensor([[1.0]]), torch.tensor([[0.0]])), 2: (torch.tensor([[2.0]]), torch.tensor([[4.0]]))}
+    >>> table = nne.brackets(step, data.__getitem__, state, [(1, 2)])
+    >>> row = next(table.rows())
+    >>> row["i"], row["j"], round(row["predicted"], 4), round(row["measured"], 4)  # h²‖[V_1, V_2]‖ = 0.01 · 32
+    (1, 2, 0.32, 0.32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table.to_csv(Path(folder) / "brackets.csv")
+    ...     figure = table.plot(Path(folder) / "brackets.png")
+    ...     print(sorted(path.name for path in Path(folder).iterdir()))
+    ['brackets.csv', 'brackets.png']
+    >>> table.to_frame()  # doctest: +SKIP
     """
 
     pairs: NDArray

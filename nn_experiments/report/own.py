@@ -62,6 +62,18 @@ def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: s
         If nothing was recorded.
     KeyError
         If a metric was not measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nn_experiments as nne
+    >>> losses = np.array([[[1.0, 0.5, 0.25], [1.0, 0.4, 0.3]]])  # one seed, two orders, three iterates
+    >>> recorded = np.ones(losses.shape, bool)
+    >>> curves = nne.Curves((0,), ("forward", "backward"), np.arange(3), {"loss": losses}, {"loss": recorded}, {})
+    >>> figure = nne.plot(curves, "loss", scale="log")
+    >>> figure.axes[0].get_yscale()
+    'log'
+    >>> figure.savefig("loss.png")  # doctest: +SKIP
     """
     if isinstance(metrics, str):
         metrics = [metrics]

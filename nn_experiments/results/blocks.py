@@ -88,7 +88,23 @@ class Settings(TypedDict, total=False):
 
 
 class BrokenBlock(TrainingInReverseError, ValueError):
-    """A file of results is truncated or altered; delete it and run again."""
+    """A file of results is truncated or altered; delete it and run again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from nn_experiments import BrokenBlock
+    >>> from nn_experiments.results.blocks import read_block
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "0-9.npz"
+    ...     _ = path.write_bytes(b"half a file")
+    ...     try:
+    ...         read_block(path)
+    ...     except BrokenBlock as error:
+    ...         print(str(error).rpartition("; ")[2])
+    delete it and run again
+    """
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,6 +104,44 @@ class Curves(Value):
     provenance
         One dictionary per distinct ``meta`` of the blocks (device, versions, kernel, chunk), with their number,
         ``blocks``. More than one entry means that blocks were computed on different machines or with other versions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> import contraction as ct
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.2))
+    >>> targets = torch.tensor([1.0, -1.0]).repeat(10)[:, None]
+    >>> batches = nne.ArrayBatches(torch.ones(20, 1), targets, batch_size=2, seed=0)
+    >>> weight = {"weight": lambda s: s["parameters"]["weight"]}
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> curves = nne.run(
+    ...     step, batches, state, [ct.Forward(), ct.Backward()], at=range(0, 41, 10), measure=weight, seeds=(0, 1),
+    ...     out=folder.name, progress=False,
+    ... )
+    >>> curves["weight"].shape  # seeds, orders, iterates
+    (2, 2, 5)
+    >>> n, values = curves.path("weight", seed=0, order="backward")
+    >>> n.tolist(), values[2:].round(2).tolist()  # the backward path settles
+    ([0, 10, 20, 30, 40], [-0.18, -0.18, -0.18])
+    >>> curves.path("weight", seed=0, order="forward")[1][2:].round(2).tolist()  # the forward path does not
+    [-0.1, 0.12, -0.8]
+    >>> curves.diverged(seed=0, order="forward") is None, curves.complete("weight", [0, 10])
+    (True, True)
+    >>> curves.gradients("backward").tolist(), curves.gradients("backward", path=True).tolist()  # alone, and in total
+    ([0, 10, 20, 30, 40], [0, 10, 30, 60, 100])
+    >>> part = curves.select(seeds=[1], orders=["backward"], at=[30, 40])
+    >>> [(row["seed"], row["iterate"], row["gradients"]) for row in part.rows()]
+    [(1, 30, 30), (1, 40, 40)]
+    >>> part.to_csv(Path(folder.name) / "table.csv")
+    >>> part.save(Path(folder.name) / "part.npz")  # a file of record, in float32
+    >>> nne.load(Path(folder.name) / "part.npz").iterates.tolist()
+    [30, 40]
+    >>> part.to_frame()  # doctest: +SKIP
+    >>> folder.cleanup()
     """
 
     seeds: tuple[int, ...]

@@ -56,6 +56,20 @@ def load(
     ValueError
         If the name is unknown; if no run fits ``run_id`` and ``tag``, or several do; or if a file is truncated or
         altered. The message lists the known names, or the runs with their differences.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import nn_experiments as nne
+    >>> curves = nne.load("fig4", out="results")  # in a checkout of the repository  # doctest: +SKIP
+    >>> losses = np.array([[[1.0, 0.5, 0.25]]])  # a record of your own: one seed, one order, three iterates
+    >>> own = nne.Curves((0,), ("forward",), np.arange(3), {"loss": losses}, {"loss": np.isfinite(losses)}, {})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     own.save(Path(folder) / "mine.npz")
+    ...     print(nne.load(Path(folder) / "mine.npz", orders=["forward"]))
+    Curves(seeds 0; orders forward; 3 iterates from 0 to 2; metrics loss)
     """
     path = Path(source)
     if path.suffix == ".npz":

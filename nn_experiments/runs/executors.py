@@ -26,7 +26,18 @@ ATTEMPTS = 4
 
 
 class JobFailed(TrainingInReverseError, RuntimeError):
-    """A job ended with an error, or killed its worker several times."""
+    """A job ended with an error, or killed its worker several times.
+
+    Examples
+    --------
+    >>> from nn_experiments import JobFailed
+    >>> from nn_experiments.runs.executors import InlineExecutor, run_all
+    >>> try:
+    ...     list(run_all(InlineExecutor, int, ["1", "two"], at_once=lambda: 1))
+    ... except JobFailed as error:
+    ...     print(error)
+    two failed: ValueError: invalid literal for int() with base 10: 'two'
+    """
 
 
 class InlineExecutor(Executor):

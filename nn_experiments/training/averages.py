@@ -40,6 +40,8 @@ class EMA:
     >>> from nn_experiments import EMA
     >>> EMA(0.99).name
     'ema-0.99'
+    >>> EMA(0.75).weight(5)  # of the newest iterate
+    0.25
     """
 
     beta: float
@@ -147,6 +149,8 @@ class SWA:
     >>> from nn_experiments import SWA
     >>> [SWA(2, every=2).weight(n) for n in (1, 2, 3, 4, 6)]
     [1.0, 1.0, 0.0, 0.5, 0.3333333333333333]
+    >>> [SWA(2, every=2).refreshes(n) for n in (1, 2, 3)]
+    [False, True, True]
     """
 
     start: int

@@ -37,6 +37,17 @@ class Batch(NamedTuple):
         (B,) int64 labels or (B, k) floating point, or whatever else the loss takes.
     index
         The i of B_i. Frozen randomness (dropout) and schedules with ``index="batch"`` depend on it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_experiments import Batch
+    >>> x, y = torch.arange(6.0)[:, None], torch.arange(6)
+    >>> def batches(i):  # your own batches: a function of i that always returns the same batch
+    ...     rows = [i % 6, (i + 1) % 6]
+    ...     return Batch(x[rows], y[rows], i)
+    >>> batches(5).targets.tolist(), batches(5).index
+    ([5, 0], 5)
     """
 
     inputs: torch.Tensor
@@ -207,6 +218,18 @@ class ArrayBatches(SampledBatches):
     ------
     ValueError
         If the tensors differ in length.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_experiments import ArrayBatches
+    >>> x, y = torch.arange(12.0)[:, None], torch.arange(12)
+    >>> batches = ArrayBatches(x, y, batch_size=4, seed=0, sampling="reshuffle")
+    >>> inputs, targets, index = batches(2)
+    >>> tuple(inputs.shape), index, torch.equal(targets, batches(2).targets)  # B_2 is the same at every call
+    ((4, 1), 2, True)
+    >>> sorted(label for i in (1, 2, 3) for label in batches(i).targets.tolist())  # an epoch has every row once
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
     """
 
     def __init__(
@@ -229,7 +252,21 @@ class ArrayBatches(SampledBatches):
 
     @classmethod
     def from_inputs(cls, inputs: Inputs, sampler: Sampler) -> ArrayBatches:
-        """Return batches of a data set's training part."""
+        """Return batches of a data set's training part.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from nn_experiments import ArrayBatches
+        >>> from nn_experiments.datasets import load_dataset
+        >>> from nn_experiments.training.batches import Inputs
+        >>> from nn_experiments.training.sampling import Sampler
+        >>> data = load_dataset("square")
+        >>> inputs = Inputs(data, scaling="unit", dtype=torch.float32)
+        >>> batches = ArrayBatches.from_inputs(inputs, Sampler("iid", 8, len(data.train_inputs), seed=0))
+        >>> tuple(batches(1).inputs.shape)
+        (8, 1)
+        """
         self = cls.__new__(cls)
         SampledBatches.__init__(self, sampler)
         self._rows = _TrainingRows(inputs)

@@ -24,11 +24,40 @@ class CallFailed(TrainingInReverseError, RuntimeError):
     """The user's model, loss or metric raises an error; the message says which one, on which data, and what to change.
 
     The error itself is its ``__cause__``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(3, 1), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> try:
+    ...     step(state, (torch.ones(4, 2), torch.zeros(4, 1)), 1)  # two features in place of three
+    ... except nne.CallFailed as error:
+    ...     print(str(error).partition(":")[0])
+    ...     print(type(error.__cause__).__name__)
+    the model fails on inputs (4, 2) float32
+    RuntimeError
     """
 
 
 class Broadcasts(TrainingInReverseError, ValueError):
-    """A loss of torch compares outputs and targets of different shapes, each with each; the message has the remedy."""
+    """A loss of torch compares outputs and targets of different shapes, each with each; the message has the remedy.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import contraction as ct
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(3, 1), torch.nn.functional.mse_loss
+    >>> step, state = nne.from_torch(model, loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    >>> batches = nne.ArrayBatches(torch.ones(8, 3), torch.zeros(8), batch_size=4, seed=0)  # (4, 1) and (4,)
+    >>> try:
+    ...     nne.iterates(step, batches, state, ct.Backward(), range(3), {})
+    ... except nne.Broadcasts as error:
+    ...     print(str(error).partition(":")[0])
+    the loss broadcasts outputs and targets of different shapes, so that it compares every output with every target
+    """
 
 
 def kind_of(data: object) -> str:

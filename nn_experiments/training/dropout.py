@@ -39,6 +39,19 @@ class FrozenDropout(nn.Module):
     ----------
     p
         Probability that an entry is zeroed, in [0, 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), nne.FrozenDropout(0.5), torch.nn.Linear(8, 1))
+    >>> step = nne.TrainingStep(model, torch.nn.functional.mse_loss, nne.Optimizer(learning_rate=0.1))
+    >>> state, inputs, targets = nne.initial_state(model), torch.ones(2, 4), torch.ones(2, 1)
+    >>> seventh, again, eighth = (step(state, nne.Batch(inputs, targets, i), 1)["parameters"] for i in (7, 7, 8))
+    >>> torch.equal(seventh["0.weight"], again["0.weight"])  # T_7 has one mask, whenever it is applied
+    True
+    >>> torch.equal(seventh["0.weight"], eighth["0.weight"])  # T_8 has another
+    False
     """
 
     def __init__(self, p: float = 0.5) -> None:

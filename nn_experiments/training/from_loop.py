@@ -39,6 +39,15 @@ class RecordedBatches:
     recorded
         The batches, as the loader yields them. If a batch is a pair, B_i has its entries as inputs and targets;
         otherwise B_i has the whole batch as its inputs, and no targets.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_experiments import RecordedBatches
+    >>> loader = [(torch.tensor([float(i)]), torch.tensor([-float(i)])) for i in range(3)]
+    >>> batches = RecordedBatches(loader)
+    >>> batches(2).inputs, len(batches), len(batches.describe())
+    (tensor([1.]), 3, 3)
     """
 
     def __init__(self, recorded: Sequence[object]) -> None:

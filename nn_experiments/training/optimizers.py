@@ -31,6 +31,17 @@ class Schedule:
         What t is. ``"position"`` (default): the position of the map in the run, counted from 1. Map i then has another
         learning rate in each iterate, and the forward and backward iterates have one law. ``"batch"``: the index i of
         the batch, so that the maps are the same in all iterates.
+
+    Examples
+    --------
+    >>> from nn_experiments import Schedule
+    >>> cosine = Schedule(kind="cosine", horizon=100, warmup=10)
+    >>> [round(cosine.factor(t), 3) for t in (1, 10, 50, 100)]
+    [0.1, 0.98, 0.516, 0.0]
+    >>> cosine.to_json()
+    {'kind': 'cosine', 'horizon': 100, 'warmup': 10, 'index': 'position'}
+    >>> cosine.describe() == cosine.to_json()  # for the identity of a run
+    True
     """
 
     kind: str = "constant"
@@ -171,6 +182,18 @@ class Optimizer:
     schedule
         Factors on the learning rate, or a function of the position t = 1, 2, … that returns the factor (default:
         constant).
+
+    Examples
+    --------
+    >>> from nn_experiments import Optimizer, Schedule
+    >>> sgd = Optimizer(learning_rate=0.1, schedule=Schedule(kind="linear", horizon=10))
+    >>> [round(sgd.rate(t, index=1), 3) for t in (1, 2, 6)]
+    [0.1, 0.09, 0.05]
+    >>> decaying = Optimizer(learning_rate=0.1).decayed(10)  # h / (1 + (t - 1)/10)
+    >>> [round(decaying.rate(t, index=1), 3) for t in (1, 11, 31)]
+    [0.1, 0.05, 0.025]
+    >>> sgd.to_json()["method"]
+    'sgd'
     """
 
     method: str = "sgd"

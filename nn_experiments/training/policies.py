@@ -59,6 +59,11 @@ class ResetIfBetter:
     >>> from nn_experiments import ResetIfBetter
     >>> ResetIfBetter("test_loss", every=100).name
     'reset_if_better-test_loss-100'
+    >>> policy = ResetIfBetter("test_loss", every=100)
+    >>> policy.looks_at(350)
+    [100, 200, 300]
+    >>> policy.improves(0.5, than=0.6), policy.improves(float("nan"), than=0.6)
+    (True, False)
     """
 
     metric: str
@@ -115,6 +120,8 @@ class StopWhenSettled:
     >>> from nn_experiments import StopWhenSettled
     >>> StopWhenSettled(1e-3).name
     'stop_when_settled-0.001'
+    >>> StopWhenSettled(1e-3).looks_at(20)
+    [1, 2, 4, 8, 16]
     """
 
     eps: float

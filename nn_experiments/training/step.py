@@ -46,6 +46,15 @@ def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | Non
     """Return the state before the first step: copies of parameters (default: the model's) and of the model's buffers.
 
     The optimizer's state is empty; missing entries count as zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_experiments import initial_state
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    >>> state = initial_state(model)
+    >>> list(state["parameters"]), list(state["buffers"])
+    (['0.weight', '0.bias', '1.weight', '1.bias'], ['1.running_mean', '1.running_var', '1.num_batches_tracked'])
     """
     initial = dict(model.named_parameters()) if parameters is None else parameters
     return {
@@ -172,6 +181,24 @@ class TrainingStep:
     -----
     A parameter on which the loss does not depend is not changed, not even by weight decay or momentum, just as
     ``torch.optim`` skips parameters whose gradient is None. Adam counts such steps in ``missed:name``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1, bias=False), torch.nn.functional.mse_loss
+    >>> step = nne.TrainingStep(model, loss, nne.Optimizer(learning_rate=0.1))
+    >>> state = nne.initial_state(model, {"weight": torch.tensor([[1.0]])})
+    >>> batch = (torch.ones(4, 1), torch.zeros(4, 1))
+    >>> step(state, batch, 1)["parameters"]["weight"]  # 1 - 0.1 · 2
+    tensor([[0.8000]])
+    >>> state["parameters"]["weight"]  # the state itself is not changed
+    tensor([[1.]])
+    >>> gradient = {"weight": torch.tensor([[3.0]])}
+    >>> step.update(state, gradient, {}, rate=0.1, t=1)["parameters"]["weight"]  # the optimizer's part of a step
+    tensor([[0.7000]])
+    >>> sorted(step.with_seed(1).describe())
+    ['loss', 'model', 'optimizer', 'randomness']
     """
 
     #: A `SelfCheck` (or `Unchecked`) if `from_torch` made the step, or None.
@@ -284,6 +311,19 @@ class TorchOptimizerStep:
     -----
     Optimizers whose step needs a closure (LBFGS) raise a TypeError, and so does optimizer state that consists of
     anything but tensors and numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import nn_experiments as nne
+    >>> model, loss = torch.nn.Linear(1, 1), torch.nn.functional.mse_loss
+    >>> step = nne.TorchOptimizerStep(model, loss, lambda parameters: torch.optim.RMSprop(parameters, lr=0.01))
+    >>> state = nne.initial_state(model)
+    >>> after = step(state, (torch.ones(4, 1), torch.ones(4, 1)), 1)
+    >>> sorted(after["optimizer"])  # what RMSprop remembers, per parameter
+    ['square_avg:bias', 'square_avg:weight', 'step:bias', 'step:weight']
+    >>> sorted(step.with_seed(1).describe())
+    ['loss', 'model', 'optimizer']
     """
 
     self_check: object = None

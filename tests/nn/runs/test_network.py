@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import json
 import pickle
 import subprocess
@@ -181,21 +179,3 @@ def test_results_and_batches_can_be_pickled(whole: nne.Curves) -> None:
         step(own.state, own.batches(1), 1)["parameters"]["0.weight"],
         own.step(own.state, own.batches(1), 1)["parameters"]["0.weight"],
     )
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "engine.state_at",
-        "paper.curve_names",
-        "runs.fingerprint",
-        "runs.network",
-        "training.averages",
-        "training.policies",
-        "training.structure",
-    ],
-)
-def test_examples_of_the_documentation(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"nn_experiments.{module}"))
-    assert found.attempted > 0
-    assert found.failed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
-import nn_experiments.training.from_loop as module  # noqa: E402
 
 MSE = torch.nn.functional.mse_loss
 
@@ -268,9 +266,3 @@ def test_what_has_no_meaning_is_refused() -> None:
     _, batches, _ = nne.from_loop(model, optimizer, loader(), loop=train, steps=5)
     with pytest.raises(IndexError, match="batch 6 was not recorded: pass steps=6"):
         batches(6)
-
-
-def test_examples_of_the_documentation() -> None:
-    found = doctest.testmod(module)
-    assert found.attempted > 0
-    assert found.failed == 0
