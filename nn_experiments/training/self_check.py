@@ -60,6 +60,8 @@ class Reference:
         The state before the first step, and the state after each step.
     run
         The user's own loop: another start -> the state after each step.
+    again
+        Makes the state before the first step once more, since a step that was given ``start`` may have changed it.
     """
 
     indices: tuple[int, ...]
@@ -67,11 +69,12 @@ class Reference:
     start: State
     ends: list[State]
     run: Callable[[State], list[State]]
+    again: Callable[[], State]
 
     @cached_property
     def limits(self) -> list[dict[str, float]]:
         """For each step, the name of a tensor -> the largest difference that rounding explains."""
-        return allowances(self.ends, self.run, self.start)
+        return allowances(self.ends, self.run, self.again())
 
     def difference(self, states: dict[int, State]) -> tuple[int, str, float, float] | None:
         """Return (step, name, difference, allowed difference) for the first tensor that differs by more, or None.
@@ -166,12 +169,12 @@ class SelfCheck:
         indices, data = word(batches)
         with self._kept():
             try:
-                self.reference = self._compare(step, indices, _start(state0, double=True), as_double(data), double=True)
+                self.reference = self._compare(step, indices, state0, as_double(data), double=True)
                 result = "passed in float64"
             except (CannotReplay, Broadcasts):
                 raise
             except Exception:  # the module does not allow float64, or the step fails in any precision
-                self.reference = self._compare(step, indices, _start(state0, double=False), data, double=False)
+                self.reference = self._compare(step, indices, state0, data, double=False)
                 kind = next((str(v.dtype) for v in state0["parameters"].values() if v.is_floating_point()), "")
                 result = f"passed in {kind.removeprefix('torch.')}"
         self.remember(batches, "step", result)
@@ -204,17 +207,20 @@ class SelfCheck:
                         tensor.copy_(value)
 
     def _compare(
-        self, step: Step, indices: tuple[int, ...], start: State, data: Sequence[BatchLike], *, double: bool
+        self, step: Step, indices: tuple[int, ...], state0: State, data: Sequence[BatchLike], *, double: bool
     ) -> Reference:
         """Return the states of the user's own loop, after those of the step have been compared with them."""
 
-        def again(other: State) -> list[State]:
+        def again() -> State:
+            return _start(state0, double=double)
+
+        def run(other: State) -> list[State]:
             with self._kept(), self.loop.holding(other):
                 return self._run(other, data)
 
+        state = start = again()
         with self.loop.holding(start):
-            reference = Reference(indices, double, start, self._watched(start, data), again)
-        state = _start(start, double=False)  # a copy: a step may change the state that it is given
+            reference = Reference(indices, double, start, self._watched(start, data), run, again)
         states: dict[int, State] = {}
         for t, batch in enumerate(data, 1):
             try:

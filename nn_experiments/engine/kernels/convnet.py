@@ -35,6 +35,16 @@ def _last(value: torch.Tensor) -> torch.Tensor:
     return value
 
 
+def _copied(model: nn.Module) -> nn.Module:
+    """Return a copy of a module whose parameters share the numbers, to be replaced, of the module's own."""
+    shared = {
+        id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad)
+        for p in model.parameters()
+        if type(p) is nn.Parameter and not vars(p)
+    }
+    return copy.deepcopy(model, cast(dict[int, object], shared))
+
+
 class ChannelsLastKernel:
     """A `TrainingStep` of any module, on a copy of the module whose tensors are the chain's state.
 
@@ -55,7 +65,7 @@ class ChannelsLastKernel:
         if not convolutional(step):
             raise TypeError("the channels-last kernel cannot run this step: it trains no module with convolutions")
         self.step, self.batches = step, batches
-        self.model = copy.deepcopy(step.model)
+        self.model = _copied(step.model)
         self.plain = step.optimizer.is_plain_sgd
         self.replaced: dict[str, ProductConvolution] | None = None if self.plain else {}
         named = dict(self.model.named_parameters())
