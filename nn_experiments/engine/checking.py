@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from contraction.maps.orders import CustomOrder
 from nn_experiments.engine.gpu import device_is_lost, out_of_memory
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, StepKernel
-from nn_experiments.training.batches import Batch, Batches, SampledBatches
-from nn_experiments.training.rounding import as_double
-from nn_experiments.training.self_check import Reference, SelfCheck
-from nn_experiments.training.step import State, Step
+from nn_experiments.training.batches import Batch, Batches, BatchLike, SampledBatches
+from nn_experiments.training.reference import Reference
+from nn_experiments.training.rounding import Difference
+from nn_experiments.training.self_check import SelfCheck
+from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["check_step", "checked_kernel", "describe", "why_not_ensemble"]
 
 
-class _Doubled(SampledBatches):
-    """The batches of another source, in float64."""
+class _Converted(SampledBatches):
+    """The batches of another source, in the precision and on the device of a comparison."""
 
-    def __init__(self, inner: Batches) -> None:
-        self.inner = inner
+    def __init__(self, inner: Batches, convert: Callable[[BatchLike], BatchLike]) -> None:
+        self.inner, self.convert = inner, convert
         if isinstance(inner, SampledBatches):
             super().__init__(inner.sampler)
 
     def __call__(self, i: int) -> Batch:
-        """Return B_i in float64."""
+        """Return B_i, converted."""
         return self.draw(i)
 
     def draw(self, i: int) -> Batch:
-        """Return B_i in float64, which is not cached."""
-        return cast(Batch, as_double(self.inner(i)))
+        """Return B_i, converted, which is not cached."""
+        return cast(Batch, self.convert(self.inner(i)))
 
     def describe(self) -> dict[str, object]:
         """Return what the batches depend on."""
-        return {"in float64": self.inner}
+        return {"converted": self.inner}
 
 
 def check_step(step: Step, batches: Batches, state0: State) -> dict[str, str]:
@@ -67,7 +69,7 @@ def checked_kernel(step: Step, batches: Batches, state0: State, engine: str) -> 
     if not isinstance(check, SelfCheck):
         return kernel, {}
     if isinstance(kernel, StepKernel):
-        check.reference = None  # it may be large
+        check.references = []  # they may be large
         return kernel, {}
     before = check.recall(batches, kernel.name)
     if before is None:
@@ -88,37 +90,64 @@ def describe(kernel: Kernel) -> dict[str, str]:
     return {"engine": "step", "not used": f"{kernel.name}: {kernel.refused}"}
 
 
-def _reference(step: Step, check: SelfCheck, batches: Batches, state0: State) -> Reference:
+def _references(step: Step, check: SelfCheck, batches: Batches, state0: State) -> list[Reference]:
     """Return the states of the user's own loop; they are computed again if the check of the step used other batches."""
-    if check.reference is None:
+    if not check.references:
         check.known = [entry for entry in check.known if entry[:2] != (batches, "step")]
         check(step, batches, state0)
-    assert check.reference is not None
-    reference, check.reference = check.reference, None  # it may be large
-    return reference
+    references, check.references = check.references, []  # they may be large
+    return references
+
+
+def _first_reason(references: list[Reference], compare: Callable[[Reference], str | None]) -> str | None:
+    """Return how a program differs from the user's own loop on the first device where it does, or how it fails."""
+    for reference in references:
+        try:
+            reason = compare(reference)
+        except Exception as error:  # whatever the module's own code raises
+            if out_of_memory(error) or device_is_lost(error):
+                raise
+            if reference.optional:  # it will run elsewhere
+                continue
+            lines = str(error).splitlines() or ["no message"]
+            return f"it fails with {type(error).__name__}: {lines[0]}"
+        if reason:
+            return reason
+    return None
 
 
 def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: State, name: str) -> str | None:
     """Return how a kernel differs over three maps, or over one after that, or None."""
-    reference = _reference(step, check, batches, state0)
-    data = _Doubled(batches) if reference.double else batches
-    try:
-        kernel = make_kernel(step, data, name)
+
+    def compare(reference: Reference) -> str | None:
+        kernel = make_kernel(step, _Converted(batches, reference.converted), name)
+
+        def chain(state: State, indices: Sequence[int]) -> State:
+            return kernel.apply(state, indices, 0)
+
         for count in (len(reference.indices), 1):  # a second chain starts where the first one did
-            end = kernel.apply(reference.start, reference.indices[:count], 0)
-            difference = reference.difference({count: end})
+            difference = reference.difference({count: chain(reference.start, reference.indices[:count])})
             if difference:
-                return _in_words(difference)
-    except Exception as error:  # whatever the module's own code raises
-        if out_of_memory(error) or device_is_lost(error):
-            raise
-        return f"it fails with {type(error).__name__}: {str(error).splitlines()[0]}"
-    return None
+                return _in_words(difference, reference)
+        return _slopes_differ(step, reference, chain)
+
+    return _first_reason(_references(step, check, batches, state0), compare)
 
 
-def _in_words(difference: tuple[int, str, float, float]) -> str:
+def _slopes_differ(step: Step, reference: Reference, chain: Callable[[State, Sequence[int]], State]) -> str | None:
+    """Return how the gradients of a program differ, where the comparison is by gradients, or None."""
+    if reference.slopes is None or not isinstance(step, TrainingStep):
+        return None
+    difference = reference.slopes.of_program(step, lambda state, t: chain(state, reference.indices[t - 1 : t]))
+    return _in_words(difference, reference) if difference else None
+
+
+def _in_words(difference: Difference, reference: Reference) -> str:
     _, name, gap, allowed = difference
-    return f"it differs from your own training loop in {name} by {gap:.3g}, where rounding explains {allowed:.1g}"
+    return (
+        f"it differs from your own training loop{reference.place} in {name} by {gap:.3g}, where rounding explains "
+        f"{allowed:.1g}"
+    )
 
 
 def why_not_ensemble(step: Step, batches: Batches, state0: State) -> str | None:
@@ -139,17 +168,22 @@ def why_not_ensemble(step: Step, batches: Batches, state0: State) -> str | None:
 def _ensemble_differs(step: Step, check: SelfCheck, batches: Batches, state0: State) -> str | None:
     from nn_experiments.engine.ensemble.wavefront import Ensemble, wavefront
 
-    reference = _reference(step, check, batches, state0)
-    count = len(reference.indices)
-    data = _Doubled(batches) if reference.double else batches
-    words = {n: list(reversed(reference.indices[:n])) for n in (1, count)}
-    order = CustomOrder(lambda n: words[n])
-    try:
-        path = wavefront(step, data, order, [1, count], reference.start, ensemble=Ensemble(chunk=2))
-        ends = {n: state for n, state, _ in path}
-    except Exception as error:
-        if out_of_memory(error) or device_is_lost(error):
-            raise
-        return str(error).splitlines()[0]
-    difference = reference.difference({n: ends[n] for n in words})
-    return _in_words(difference) if difference else None
+    def compare(reference: Reference) -> str | None:
+        count, data = len(reference.indices), _Converted(batches, reference.converted)
+        ensemble = Ensemble(chunk=2)
+
+        def ends(state: State, words: Mapping[int, Sequence[int]]) -> dict[int, State]:
+            order = CustomOrder(lambda n: list(reversed(words[n])))
+            return {n: end for n, end, _ in wavefront(step, data, order, list(words), state, ensemble=ensemble)}
+
+        words = {n: reference.indices[:n] for n in (1, count)}
+        difference = reference.difference(ends(reference.start, words))
+        if difference:
+            return _in_words(difference, reference)
+
+        def second(state: State, indices: Sequence[int]) -> State:
+            return ends(state, {1: indices, 2: indices})[2]  # a chain by itself would be run by the step
+
+        return _slopes_differ(step, reference, second)
+
+    return _first_reason(_references(step, check, batches, state0), compare)

@@ -125,7 +125,7 @@ def write_slots(
 
 
 def _as(parameter: torch.Tensor, value: object) -> object:
-    """Return a slot of the parameter's shape in the precision that the parameter now has; other slots as they are."""
+    """Return a slot of the parameter's shape as the parameter is now, in precision and place; others as they are."""
     if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.is_floating_point():
-        return value.to(parameter.dtype)
+        return value.to(parameter.device, parameter.dtype)
     return value

@@ -21,31 +21,59 @@ import torch
 from nn_experiments.training.batches import Batch
 from nn_experiments.training.step import State
 
-__all__ = ["FACTOR", "FLOOR", "TRIALS", "UNITS", "allowances", "as_double", "first_difference", "moved"]
+__all__ = [
+    "FACTOR",
+    "FLOOR",
+    "TRIALS",
+    "UNITS",
+    "Difference",
+    "allowances",
+    "as_double",
+    "converted",
+    "first_difference",
+    "floor_of",
+    "moved",
+]
 
 UNITS, TRIALS, FACTOR, FLOOR, MANY = 8, 2, 100, 1000, 1_000_000
 #: How many differences are taken at a time: few enough for the processor's cache.
 CHUNK = 32_768
 
 Tree = TypeVar("Tree")
+#: (step, name of a tensor, difference, allowed difference).
+Difference = tuple[int, str, float, float]
 
 
 def as_double(tree: Tree) -> Tree:
     """Return a tensor, state or batch with floating point numbers in float64; everything else is unchanged."""
-    return cast(Tree, _as_double(tree))
+    return converted(tree, double=True)
 
 
-def _as_double(tree: object) -> object:
+def converted(tree: Tree, *, double: bool, device: str | None = None) -> Tree:
+    """Return a tensor, state or batch in another precision or on another device.
+
+    Parameters
+    ----------
+    tree
+        Tensors in dictionaries, lists, tuples and batches; everything else is unchanged.
+    double
+        Whether floating point numbers become float64; they stay as they are otherwise.
+    device
+        Where tensors are put (default: where they are).
+    """
+    return cast(Tree, _converted(tree, double, device))
+
+
+def _converted(tree: object, double: bool, device: str | None) -> object:
     if isinstance(tree, torch.Tensor):
-        return tree.double() if tree.is_floating_point() else tree
+        value = tree if device is None else tree.to(device)
+        return value.double() if double and value.is_floating_point() else value
     if isinstance(tree, Batch):
-        return Batch(as_double(tree.inputs), as_double(tree.targets), tree.index)
+        return Batch(*(_converted(value, double, device) for value in tree[:2]), tree.index)  # type: ignore[arg-type]
     if isinstance(tree, dict):
-        return {key: _as_double(value) for key, value in tree.items()}
-    if type(tree) is list:
-        return [_as_double(value) for value in tree]
-    if type(tree) is tuple:
-        return tuple(_as_double(value) for value in tree)
+        return {key: _converted(value, double, device) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(_converted(value, double, device) for value in tree)  # type: ignore[attr-defined]
     return tree
 
 
@@ -75,20 +103,22 @@ def allowances(ends: Sequence[State], run: Callable[[State], Sequence[State]], s
     start
         The state before the first step.
     """
-    limits = [{name: _floor(value) for name, value in _tensors(end).items()} for end in ends]
+    limits = [{name: floor_of(value) for name, value in _tensors(end).items()} for end in ends]
     floors = [dict(limit) for limit in limits]
     many = sum(value.numel() for value in start["parameters"].values()) > MANY
     for trial in range(1 if many else TRIALS):
         for allowed, floor, end, other in zip(limits, floors, ends, run(moved(start, trial)), strict=True):
             perturbed = _tensors(other)
             for name, value in _tensors(end).items():
+                if name not in perturbed:  # a gradient that is None from there
+                    continue
                 allowed[name] = max(allowed[name], floor[name] + FACTOR * _distance(value, perturbed[name]))
     return limits
 
 
 def first_difference(
     expected: Sequence[State], actual: Sequence[State], allowed: Sequence[dict[str, float]] | None = None
-) -> tuple[int, str, float, float] | None:
+) -> Difference | None:
     """Return (step, name, difference, allowed difference) for the first tensor that differs by more, or None.
 
     The difference is infinite for a tensor that is missing, and for one that is not finite where the other one is.
@@ -103,12 +133,12 @@ def first_difference(
     for t, (end, other) in enumerate(zip(expected, actual, strict=True), 1):
         reference, tensors = _tensors(end), _tensors(other)
         for name, value in reference.items():
-            least = _floor(value[:1] if value.ndim else value) if allowed is None else allowed[t - 1][name]
+            least = floor_of(value[:1] if value.ndim else value) if allowed is None else allowed[t - 1][name]
             if name in tensors and _surely_within(value, tensors[name], least):
                 continue
             difference = _distance(value, tensors[name]) if name in tensors else float("inf")
             if difference > 0:
-                limit = _floor(value) if allowed is None else allowed[t - 1][name]
+                limit = floor_of(value) if allowed is None else allowed[t - 1][name]
                 if difference > limit:
                     return t, name, difference, limit
         if tensors.keys() - reference.keys():
@@ -120,7 +150,8 @@ def _tensors(state: State) -> dict[str, torch.Tensor]:
     return {**state["parameters"], **state.get("buffers", {})}
 
 
-def _floor(value: torch.Tensor) -> float:
+def floor_of(value: torch.Tensor) -> float:
+    """Return `FLOOR` units in the last place of a tensor's largest entry; 0 for integers."""
     if not value.numel() or not (value.is_floating_point() or value.is_complex()):
         return 0.0
     largest = _largest(value.detach())

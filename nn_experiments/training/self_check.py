@@ -6,18 +6,21 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 import torch
 
 from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.batches import Batches, BatchLike
+from nn_experiments.training.by_gradients import GRADIENT, Slopes
 from nn_experiments.training.calls import Broadcasts, no_broadcast
 from nn_experiments.training.hidden_state import Frozen, changed, hidden_state
 from nn_experiments.training.optimizers import FunctionSchedule
 from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.places import few, place_of, start_of
 from nn_experiments.training.reachable import reachable
-from nn_experiments.training.rounding import allowances, as_double, first_difference
+from nn_experiments.training.reference import Reference
+from nn_experiments.training.rounding import Difference, converted, first_difference
 from nn_experiments.training.step import State, Step, TrainingStep
 from nn_experiments.training.torch_randomness import (
     changed_generators,
@@ -26,7 +29,7 @@ from nn_experiments.training.torch_randomness import (
     restored_generators,
 )
 
-__all__ = ["Reference", "SelfCheck", "Unchecked", "word"]
+__all__ = ["SelfCheck", "Unchecked", "word"]
 
 #: The batches of the steps that are compared, innermost first.
 WORD = (2, 1, 3)
@@ -44,52 +47,6 @@ def word(batches: Batches) -> tuple[tuple[int, ...], list[BatchLike]]:
         return WORD, [*data, batches(WORD[2])]
     except (LookupError, ValueError):
         return (*WORD[:2], WORD[0]), [*data, data[0]]
-
-
-@dataclass
-class Reference:
-    """The states that the user's own training loop computes.
-
-    Attributes
-    ----------
-    indices
-        Indices of the batches, in the order in which the maps are applied.
-    double
-        Whether the tensors are in float64.
-    start, ends
-        The state before the first step, and the state after each step.
-    run
-        The user's own loop: another start -> the state after each step.
-    again
-        Makes the state before the first step once more, since a step that was given ``start`` may have changed it.
-    """
-
-    indices: tuple[int, ...]
-    double: bool
-    start: State
-    ends: list[State]
-    run: Callable[[State], list[State]]
-    again: Callable[[], State]
-
-    @cached_property
-    def limits(self) -> list[dict[str, float]]:
-        """For each step, the name of a tensor -> the largest difference that rounding explains."""
-        return allowances(self.ends, self.run, self.again())
-
-    def difference(self, states: dict[int, State]) -> tuple[int, str, float, float] | None:
-        """Return (step, name, difference, allowed difference) for the first tensor that differs by more, or None.
-
-        Parameters
-        ----------
-        states
-            Number of steps -> the state after them, by another program.
-        """
-        for t, state in states.items():
-            if first_difference([self.ends[t - 1]], [state]):
-                first = first_difference([self.ends[t - 1]], [state], [self.limits[t - 1]])
-                if first:
-                    return t, *first[1:]
-        return None
 
 
 @dataclass(frozen=True)
@@ -129,16 +86,18 @@ class SelfCheck:
         self.loop, self.vet = loop, vet
         self.maker, self.called = maker, called
         self.known: list[tuple[Batches, str, str | None]] = []
-        self.reference: Reference | None = None
+        self.references: list[Reference] = []
 
     def __getstate__(self) -> dict[str, object]:
         """Return what is copied or pickled; earlier results are left out, since batches may not be picklable."""
-        return {**self.__dict__, "known": [], "reference": None}
+        return {**self.__dict__, "known": [], "references": []}
 
     def __call__(self, step: Step, batches: Batches, state0: State) -> str:
         """Compare three steps with three steps of the user's own loop, once per source of batches.
 
-        Afterwards the user's objects and the random generators are as they were before.
+        A state that is not on the CPU is compared there first, with a few examples of each batch, if the user's own
+        loop runs there, and then where it is. Afterwards the user's objects and the random generators are as they were
+        before.
 
         Returns
         -------
@@ -167,16 +126,14 @@ class SelfCheck:
         if self.vet is not None:
             self.vet()
         indices, data = word(batches)
+        place = place_of(state0)
         with self._kept():
-            try:
-                self.reference = self._compare(step, indices, state0, as_double(data), double=True)
-                result = "passed in float64"
-            except (CannotReplay, Broadcasts):
-                raise
-            except Exception:  # the module does not allow float64, or the step fails in any precision
-                self.reference = self._compare(step, indices, state0, data, double=False)
-                kind = next((str(v.dtype) for v in state0["parameters"].values() if v.is_floating_point()), "")
-                result = f"passed in {kind.removeprefix('torch.')}"
+            if place == "cpu":
+                self.references, result = self._at(step, indices, data, state0)
+            else:
+                elsewhere, first = self._on_cpu(step, indices, data, state0)
+                references, second = self._at(step, indices, data, state0, place=f" on {place}")
+                self.references, result = [*elsewhere, *references], f"{first}; {second} on {place}"
         self.remember(batches, "step", result)
         return result
 
@@ -206,39 +163,118 @@ class SelfCheck:
                     if tensor._version != version and tensor.shape == value.shape:
                         tensor.copy_(value)
 
+    def _on_cpu(
+        self, step: Step, indices: tuple[int, ...], data: Sequence[BatchLike], state0: State
+    ) -> tuple[list[Reference], str]:
+        """Compare on the CPU, if it runs there, what will run elsewhere; return references and the result."""
+        try:
+            references, result = self._at(step, indices, data, state0, place=" on the CPU", device="cpu")
+        except (CannotReplay, Broadcasts):
+            raise
+        except Exception as error:  # whatever needs the other device
+            lines = str(error).splitlines() or ["no message"]
+            return [], f"not compared on the CPU ({type(error).__name__}: {lines[0]})"
+        return references, f"{result} on the CPU"
+
+    def _at(
+        self,
+        step: Step,
+        indices: tuple[int, ...],
+        data: Sequence[BatchLike],
+        state0: State,
+        *,
+        place: str = "",
+        device: str | None = None,
+    ) -> tuple[list[Reference], str]:
+        """Compare on one device, in float64 where the module allows it; return the reference and the result."""
+        compare = partial(self._compare, step, indices, data, state0, place=place, device=device)
+        try:
+            return [compare(double=True)], "passed in float64"
+        except (CannotReplay, Broadcasts):
+            raise
+        except Exception:  # the module does not allow float64, or the step fails in any precision
+            reference = compare(double=False)
+        kind = next((str(v.dtype) for v in state0["parameters"].values() if v.is_floating_point()), "")
+        how = ", by gradients" if reference.slopes else ""
+        return [reference], f"passed in {kind.removeprefix('torch.')}{how}"
+
     def _compare(
-        self, step: Step, indices: tuple[int, ...], state0: State, data: Sequence[BatchLike], *, double: bool
+        self,
+        step: Step,
+        indices: tuple[int, ...],
+        batches: Sequence[BatchLike],
+        state0: State,
+        *,
+        double: bool,
+        place: str,
+        device: str | None,
     ) -> Reference:
-        """Return the states of the user's own loop, after those of the step have been compared with them."""
+        """Return the states of the user's own loop, after the step has been compared with them."""
 
         def again() -> State:
-            return _start(state0, double=double)
+            return start_of(state0, double=double, device=device)
+
+        def convert(batch: BatchLike) -> BatchLike:
+            return converted(batch if device is None else few(batch), double=double, device=device)
 
         def run(other: State) -> list[State]:
             with self._kept(), self.loop.holding(other):
                 return self._run(other, data)
 
-        state = start = again()
+        data = [convert(batch) for batch in batches]
+        start = again()
+        found: list[State] = []
         with self.loop.holding(start):
-            reference = Reference(indices, double, start, self._watched(start, data), run, again)
-        states: dict[int, State] = {}
-        for t, batch in enumerate(data, 1):
-            try:
-                state = step(state, batch, t)
-            except Exception as error:
-                if isinstance(step, TrainingStep):
-                    what = f"at step {t}, your own training loop runs and the training step made of it does not"
-                    raise CannotRun(f"{what} ({type(error).__name__}: {error}). To mend it, {_LOOP}") from error
-                raise
-            states[t] = state
-        difference = reference.difference(states)  # after all steps, one of which may change a state given to it
+            ends = self._watched(start, data, found)
+        reference = Reference(indices, convert, start, ends, run, again, place=place, optional=device is not None)
+        if isinstance(step, TrainingStep) and found:  # not everything is in float64
+            before = [{**state, "optimizer": {}} for state in (start, *ends[:-1])]
+            reference.slopes = Slopes(before, ends, data, found, self._slopes_of)
+            difference = self._slope_difference(step, reference.slopes)
+        else:
+            difference = reference.difference(self._states(step, start, data))
         if difference:
             t, name, gap, allowed = difference
+            bare = name.removeprefix(GRADIENT)
             raise CannotReplay(
-                f"the training step differs from your own training loop: {name} after step {t}, by {gap:.3g} where "
-                f"rounding explains {allowed:.1g}. {self._cause(step, name, t)}"
+                f"the training step differs from your own training loop{place}: {name} "
+                f"{'after' if bare == name else 'at'} step {t}, by {gap:.3g} where rounding explains {allowed:.1g}. "
+                f"{self._cause(step, bare, t)}"
             )
         return reference
+
+    def _states(self, step: Step, start: State, data: Sequence[BatchLike]) -> dict[int, State]:
+        """Return the states after each step; they are compared after all steps, one of which may change another's."""
+        states, state = {}, start
+        for t, batch in enumerate(data, 1):
+            with _may_fail(step, t):
+                state = step(state, batch, t)
+            states[t] = state
+        return states
+
+    def _slope_difference(self, step: TrainingStep, slopes: Slopes) -> Difference | None:
+        each = slopes.of_step(step)
+        for t in range(1, len(slopes.found) + 1):
+            with _may_fail(step, t):
+                difference = next(each)
+            if difference:
+                return difference
+        return None
+
+    def _slopes_of(self, state: State, batch: BatchLike, t: int) -> State:
+        """Return gradients and buffers of one step of the user's own loop from a state."""
+        with self._kept(), self.loop.holding(state):
+            self.loop.once(batch, t)
+            return self._gradients()
+
+    def _gradients(self) -> State:
+        """Return the gradients and buffers that the module has after a step."""
+        slopes = {
+            name: p.grad.to_dense() if p.grad.is_sparse else p.grad.clone()
+            for name, p in self.loop.trained.items()
+            if p.grad is not None
+        }
+        return {"parameters": slopes, "buffers": self._read()["buffers"]}
 
     def _cause(self, step: Step, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
@@ -292,8 +328,10 @@ class SelfCheck:
             functions["the schedule"] = self.loop.schedule.function
         return hidden_state(self.loop.model, functions, self.loop.optimizer)
 
-    def _watched(self, start: State, data: Sequence[BatchLike]) -> list[State]:
+    def _watched(self, start: State, data: Sequence[BatchLike], found: list[State]) -> list[State]:
         """Run the user's own loop, which holds ``start``, and watch what it draws and changes.
+
+        The gradients of each step are added to ``found``, unless everything is in float64.
 
         Raises
         ------
@@ -306,22 +344,15 @@ class SelfCheck:
         notes, ends = [self._noted()], []
         for t, batch in enumerate(data, 1):
             before = generator_states()
-            try:
-                with no_broadcast() if t == 1 else contextlib.nullcontext():
-                    loop.once(batch, t)
-            except TypeError as error:
-                if "required positional argument" in str(error) and "forward" in str(error):
-                    raise CannotReplay(
-                        f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
-                        "Give the inputs as a tuple or a dictionary of all arguments, such as "
-                        "ArrayBatches((first, second), targets, …)"
-                    ) from error
-                raise
+            with _one_argument(), no_broadcast() if t == 1 else contextlib.nullcontext():
+                loop.once(batch, t)
             drawn = changed_generators(before, generator_states())
             if drawn:
                 raise CannotReplay(self._random(drawn, start, batch))
             notes.append(self._noted())
             ends.append(self._read(last=t == len(data)))
+            if any(v.is_floating_point() and v.dtype != torch.float64 for v in start["parameters"].values()):
+                found.append(self._gradients())
         always = {}
         for earlier, later in itertools.pairwise(notes[1:]):
             always |= changed(earlier, later)
@@ -380,6 +411,33 @@ class SelfCheck:
         )
 
 
+@contextlib.contextmanager
+def _one_argument() -> Iterator[None]:
+    """Say what to do where a forward pass takes more arguments than one."""
+    try:
+        yield
+    except TypeError as error:
+        if "required positional argument" in str(error) and "forward" in str(error):
+            raise CannotReplay(
+                f"the module's forward pass takes more than one argument ({error}), but is given batch[0]. "
+                "Give the inputs as a tuple or a dictionary of all arguments, such as "
+                "ArrayBatches((first, second), targets, …)"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def _may_fail(step: Step, t: int) -> Iterator[None]:
+    """Say of an error that a training step raises, and the user's own loop does not, where it comes from."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(step, TrainingStep):
+            what = f"at step {t}, your own training loop runs and the training step made of it does not"
+            raise CannotRun(f"{what} ({type(error).__name__}: {error}). To mend it, {_LOOP}") from error
+        raise
+
+
 class CannotReplay(TrainingInReverseError, ValueError):
     """A training step cannot be replayed: its result depends on something that is not in its arguments.
 
@@ -431,17 +489,6 @@ class CannotRun(TrainingInReverseError, ValueError):
     >>> nne.iterates(step, batches, state, ct.Backward(), range(3), {}).applications
     3
     """
-
-
-def _start(state: State, *, double: bool) -> State:
-    """Return copies of the parameters and buffers of a state, in float64 if asked for."""
-
-    def copied(value: torch.Tensor) -> torch.Tensor:
-        other = as_double(value) if double else value
-        return value.clone() if other is value else other
-
-    parts = {part: {key: copied(value) for key, value in state.get(part, {}).items()} for part in _PARTS}
-    return {**parts, "optimizer": {}}
 
 
 def _exact(end: State) -> dict[str, float]:

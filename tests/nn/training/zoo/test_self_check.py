@@ -21,6 +21,7 @@ from nn_experiments.engine.purity import probe  # noqa: E402
 from nn_experiments.training import from_torch as adapter  # noqa: E402
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.own_loop import OwnLoop  # noqa: E402
+from nn_experiments.training.reference import Reference  # noqa: E402
 from nn_experiments.training.rounding import (  # noqa: E402
     CHUNK,
     FLOOR,
@@ -28,7 +29,6 @@ from nn_experiments.training.rounding import (  # noqa: E402
     _surely_within,
     first_difference,
 )
-from nn_experiments.training.self_check import Reference  # noqa: E402
 from nn_experiments.training.step import TrainingStep, _Gradients  # noqa: E402
 from tests.nn.training.zoo.case import CASES, classes, from_torch, images, made, mlp, sgd  # noqa: E402
 from tests.nn.training.zoo.test_zoo import RIGHT  # noqa: E402
@@ -337,7 +337,10 @@ def test_float32_only_modules_are_compared_in_float32() -> None:
     x, y = classes(3)
     step, state = nne.from_torch(model, F.cross_entropy, sgd(model))
     data = nne.ArrayBatches(x.float(), y, batch_size=5, seed=0)
-    assert nne.iterates(step, data, state, Backward(), [3], ZERO).metadata["self-check"] == "passed in float32"
+    assert (
+        nne.iterates(step, data, state, Backward(), [3], ZERO).metadata["self-check"]
+        == "passed in float32, by gradients"
+    )
 
 
 def test_a_kernel_that_meets_another_size_goes_on_with_the_step() -> None:
@@ -368,7 +371,9 @@ def test_a_step_that_changes_its_start_does_not_widen_what_is_allowed(monkeypatc
 
     def spoiling(self, state, batch, t):
         after = whole(self, state, batch, t)
-        wrong = {name: value + 1e-6 * (value - state["parameters"][name]) for name, value in after["parameters"].items()}
+        wrong = {
+            name: value + 1e-6 * (value - state["parameters"][name]) for name, value in after["parameters"].items()
+        }
         for value in state["parameters"].values():
             value.data.mul_(1.5)
         return {**after, "parameters": wrong}
@@ -443,7 +448,7 @@ def test_comparisons_allow_the_floor_without_another_run() -> None:
         return {"parameters": {"w": torch.ones(1000, dtype=torch.float64)}}
 
     ends = [{"parameters": {"w": 3 * torch.ones(1000, dtype=torch.float64)}}]
-    reference = Reference((1,), True, start(), ends, run, start)
+    reference = Reference((1,), lambda batch: batch, start(), ends, run, start)
     unit = 3 * FLOOR * torch.finfo(torch.float64).eps
 
     def off(by: float) -> dict:
