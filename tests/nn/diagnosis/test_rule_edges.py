@@ -186,3 +186,16 @@ def test_some_divergence_is_divergence() -> None:
     found = judge(changed(made(), diverged=gone))
     assert found.verdict == "diverged"
     assert found.reason == "2 of 20 replicates have diverged, the first by n = 40"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_lag_that_is_less_settled_is_the_open_question(swapped: bool) -> None:
+    """Two of 20 draws are above eps at one lag, and five at the other: neither shows that more than a quarter are."""
+    measured = made(derivative=-0.01, pairs=-0.01)
+    few, more = (np.full((20, len(measured.n)), 0.01) for _ in range(2))
+    few[:, 0] = more[:, 0] = 1.0
+    few[:2], more[:5] = 1.0, 1.0
+    one, other = (more, few) if swapped else (few, more)
+    found = judge(with_distances(measured, next=one, ahead=other))
+    assert found.verdict == "undecided"
+    assert found.reason.startswith("5 of 20 draws are above eps in the parameters: a share of ")

@@ -456,3 +456,58 @@ def test_intervals_of_means_are_students() -> None:
     assert mean_interval(np.array([2.0]), 0.95) == (2.0, -math.inf, math.inf)
     assert mean_interval(np.array([2.0, 4.0]), 0.95)[1] > -math.inf
     assert mean_interval(np.array([2.0, math.inf]), 0.95) == (math.inf, -math.inf, math.inf)
+
+
+# --- what is left open ----------------------------------------------------------------------------------------------
+
+
+def test_replicates_end_early_enough_for_the_derivatives(clock, monkeypatch) -> None:
+    """From 100 s on for 3,000 s: 12 replicates of 60 steps, of which derivatives take the second half, at 4 s each."""
+    seen: list[float] = []
+
+    class Stop(Exception):
+        pass
+
+    def measured_until(subject, plan, kernel, eps, reason, tiny, until, say):
+        seen.append(until)
+        raise Stop
+
+    clock.now = 100.0
+    monkeypatch.setattr(diagnose, "_cost", lambda *given, **more: Cost(1.0, 0.0, 4.0))
+    monkeypatch.setattr(diagnose, "fitted", lambda steps, seconds, cost: seen.append(seconds) or Plan(60, 12, ""))
+    monkeypatch.setattr(diagnose, "_measured", measured_until)
+    with pytest.raises(Stop):
+        diagnose.diagnose_subject(linear(0.5), "x", steps=60, budget=3000)
+    assert seen == [3000.0, 100.0 + 3000.0 - 12 * 30 * 4.0]
+    with pytest.raises(Stop):
+        diagnose.diagnose_subject(linear(0.5), "x", steps=60, replicates=3)
+    assert seen[2:] == [math.inf]
+
+
+class Counting(nn.Module):
+    """Outputs are multiplied by a running mean, which every forward pass moves; another buffer counts the passes."""
+
+    mean: torch.Tensor
+    count: torch.Tensor
+
+    def __init__(self, reads: bool) -> None:
+        super().__init__()
+        self.linear, self.reads = nn.Linear(2, 1).double(), reads
+        self.register_buffer("mean", torch.ones((), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            self.mean.mul_(0.9).add_(0.1 * x.mean())
+            self.count.add_(1)
+        return self.linear(x) * (self.mean.clone() if self.reads else 1.0)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_one_buffer_that_is_read_is_enough_to_have_no_derivative(reads: bool) -> None:
+    model = Counting(reads)
+    step, state = nne.from_torch(model, nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    batch = torch.full((3, 2), 2.0).double(), torch.zeros(3, 1).double()
+    why = derivative.why_no_derivative(step, state, batch)
+    assert (why is not None) == reads
+    assert why is None or "reads buffers that its steps change" in why

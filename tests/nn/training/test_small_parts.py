@@ -1,0 +1,355 @@
+"""Parts of training on a few numbers: starts, masks, slots of optimizers, arguments of modules, what a step changes."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from nn_experiments.training import hidden_state  # noqa: E402
+from nn_experiments.training.dropout import FrozenDropout, freeze_dropout, frozen_randomness  # noqa: E402
+from nn_experiments.training.hidden_state import changed  # noqa: E402
+from nn_experiments.training.initialisation import initialise  # noqa: E402
+from nn_experiments.training.inputs import arguments  # noqa: E402
+from nn_experiments.training.kept_attributes import kept_attributes  # noqa: E402
+from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
+from nn_experiments.training.optimizers import Optimizer  # noqa: E402
+from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
+from nn_experiments.training.step import TrainingStep, check_state  # noqa: E402
+
+# --- starts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in", "fan_out"), [(nn.Linear(200, 50), 200, 50), (nn.Conv2d(20, 40, (2, 5)), 200, 400)]
+)
+def test_starts_have_the_spread_of_their_rule(layer: nn.Module, fan_in: int, fan_out: int) -> None:
+    """Uniform draws fill their range to a hundredth; 8,000 normal ones have its deviation within 6/√16,000 = 5 %."""
+    uniform, normal, glorot = (
+        initialise(layer, 3, initialisation=rule, dtype=torch.float64)
+        for rule in ("torch", "he_normal", "glorot_uniform")
+    )
+    bound = 1 / math.sqrt(fan_in)
+    for name, least in (("weight", 0.99), ("bias", 0.8)):
+        assert least * bound < float(uniform[name].max()) <= bound
+        assert -bound <= float(uniform[name].min()) < -least * bound
+    assert float(normal["weight"].std()) == pytest.approx(math.sqrt(2 / fan_in), rel=0.05)
+    assert abs(float(normal["weight"].mean())) < 6 * math.sqrt(2 / fan_in / 8000)
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    assert 0.99 * limit < float(glorot["weight"].max()) <= limit
+    assert float(glorot["weight"].min()) < -0.99 * limit
+    assert not normal["bias"].any()
+    assert not glorot["bias"].any()
+
+
+def test_layers_purposes_and_seeds_have_draws_of_their_own() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3), nn.GroupNorm(1, 3), nn.LayerNorm(3))
+    one = initialise(model, 0)
+    assert list(one) == [name for name, _ in model.named_parameters()]
+    assert not torch.equal(one["0.weight"], one["2.weight"])
+    for k in (1, 3, 4):
+        assert one[f"{k}.weight"].tolist() == [1.0] * 3
+        assert one[f"{k}.bias"].tolist() == [0.0] * 3
+    for other in (initialise(model, 1), initialise(model, 0, purpose="second start")):
+        assert not torch.equal(one["0.weight"], other["0.weight"])
+        assert not torch.equal(one["2.weight"], other["2.weight"])
+    alone = initialise(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), 0)  # layers without draws are not counted
+    assert torch.equal(one["2.weight"], alone["1.weight"])
+    assert one["0.weight"].dtype == torch.float32
+    assert initialise(model.double(), 0)["0.weight"].dtype == torch.float64
+    with pytest.raises(ValueError, match=r"no rule to initialise Bilinear \(the model itself\)"):
+        initialise(nn.Bilinear(1, 1, 1), 0)
+
+
+# --- dropout --------------------------------------------------------------------------------------------------------
+
+
+def test_masks_are_functions_of_seed_batch_and_call() -> None:
+    """Entries are dropped with probability p, 0.25 within 6 deviations of 10,000 draws, and others are over 1 − p."""
+    layer, x = FrozenDropout(0.25), torch.ones(10_000)
+    with frozen_randomness(1, 2):
+        first, second = layer(x), layer(x)
+    with frozen_randomness(1, 2):
+        again = layer(x)
+    assert torch.equal(first, again)
+    assert set(first.unique().tolist()) == {0.0, float(torch.tensor(1.0) / 0.75)}
+    assert abs(float((first == 0).double().mean()) - 0.25) < 6 * math.sqrt(0.25 * 0.75 / 10_000)
+    assert not torch.equal(first, second)
+    for seed, index in ((2, 2), (1, 3)):
+        with frozen_randomness(seed, index):
+            assert not torch.equal(layer(x), first)
+    assert layer(x) is x  # outside of a step
+    with frozen_randomness(1, 2):
+        assert layer.eval()(x) is x
+        assert FrozenDropout(0.0)(x) is x
+        assert torch.equal(layer.train()(x), first)  # what drops nothing has not counted
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_is_replaced_where_it_drops(training: bool) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Dropout(0.5)
+            self.two, self.none, self.all = self.one, nn.Dropout(0.0), nn.Dropout(1.0)
+
+    model = Twice().train(training)
+    if training:
+        with pytest.raises(ValueError, match="all is a Dropout, which cannot be frozen"):
+            freeze_dropout(model)
+    else:
+        assert freeze_dropout(model) == 1
+        assert model.one is model.two
+        assert isinstance(model.one, FrozenDropout)
+        assert model.one.training is False
+    model = Twice().train(training)
+    assert freeze_dropout(model, others=True) == 1
+    assert type(model.all) is type(model.none) is nn.Dropout
+    rows = nn.Sequential(nn.Dropout2d(0.5)).train(training)
+    if training:
+        with pytest.raises(ValueError, match="0 is a Dropout2d"):
+            freeze_dropout(rows)
+    assert freeze_dropout(rows, others=True) == 0
+
+
+# --- optimizers -----------------------------------------------------------------------------------------------------
+
+
+def test_slots_of_an_optimizer_come_back_with_their_types() -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
+    names, options = {id(p): n for n, p in model.named_parameters()}, [dict(optimizer.param_groups[0])]
+    del options[0]["params"]
+    assert read_slots(optimizer, names, options) == {}
+    kept = {"count": 3, "rate": 0.1, "flag": True, "nothing": None, "mean": torch.ones(1, 2)}
+    optimizer.state[model.weight] = dict(kept)
+    optimizer.state["shared"] = 7  # type: ignore[index]
+    optimizer.param_groups[0]["lr"] = 0.25
+    optimizer.param_groups[0]["new"] = 1
+    found = read_slots(optimizer, names, options)
+    assert set(found) == {
+        "count[int]:weight",
+        "rate[float]:weight",
+        "flag[bool]:weight",
+        "nothing[none]:weight",
+        "mean:weight",
+        "shared[int]:",
+        "group 0 lr[float]:",
+        "group 0 new[int]:",
+    }
+    assert found["rate[float]:weight"].dtype == torch.float64
+    named = dict(model.named_parameters())
+    write_slots(optimizer, named, {}, options, {})
+    assert (dict(optimizer.state), optimizer.param_groups[0]["lr"]) == ({}, 0.5)
+    assert "new" not in optimizer.param_groups[0]
+    write_slots(optimizer, named, {model.bias: {"mean": torch.zeros(1).double(), "count": 2}}, options, found)
+    back = optimizer.state[model.weight]
+    assert {k: (type(v), v) for k, v in back.items() if k != "mean"} == {
+        k: (type(v), v) for k, v in kept.items() if k != "mean"
+    }
+    assert torch.equal(back["mean"], kept["mean"])  # type: ignore[arg-type]
+    assert optimizer.state["shared"] == 7  # type: ignore[index]
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["new"]) == (0.25, 1)
+    assert optimizer.state[model.bias]["mean"].dtype == torch.float32  # of the parameter's shape: in its precision
+    assert optimizer.state[model.bias]["count"] == 2
+    optimizer.state[model.weight] = {"x": [1]}
+    with pytest.raises(TypeError, match="SGD keeps x as list: not supported"):
+        read_slots(optimizer, names, options)
+
+
+@pytest.mark.parametrize("method", ["sgd", "momentum", "nesterov", "adam", "adamw"])
+def test_updates_are_their_formulas(method: str) -> None:
+    """Three steps of one number with the gradients 1, −2 and 0.5, a decay of 0.1 and other rates, in plain Python."""
+    more = {"momentum": 0.5, "method": "momentum"} if method in ("momentum", "nesterov") else {"method": method}
+    rule = Optimizer(learning_rate=1.0, weight_decay=0.1, nesterov=method == "nesterov", betas=(0.8, 0.9), **more)
+    step = TrainingStep(nn.Linear(1, 1), nn.functional.mse_loss, rule)
+    x, v, m, s = 2.0, 0.0, 0.0, 0.0
+    state: Any = {"parameters": {"w": torch.tensor(2.0).double()}, "buffers": {}, "optimizer": {}}
+    for t, (slope, h) in enumerate(((1.0, 0.1), (-2.0, 0.2), (0.5, 0.3)), 1):
+        state = step.update(state, {"w": torch.tensor(slope).double()}, {"b": torch.ones(1)}, h, t)
+        g = slope if method == "adamw" else slope + 0.1 * x
+        if method == "sgd":
+            x -= h * g
+        elif method in ("momentum", "nesterov"):
+            v = 0.5 * v + g
+            x -= h * (g + 0.5 * v if method == "nesterov" else v)
+        else:
+            x *= 1 - h * 0.1 if method == "adamw" else 1
+            m, s = 0.8 * m + 0.2 * g, 0.9 * s + 0.1 * g * g
+            x -= h * (m / (1 - 0.8**t)) / (math.sqrt(s / (1 - 0.9**t)) + 1e-8)
+        assert float(state["parameters"]["w"]) == pytest.approx(x, rel=1e-12)
+        assert list(state["buffers"]) == ["b"]
+    still = step.update(state, {"w": None}, {}, 0.1, 4)
+    assert float(still["parameters"]["w"]) == pytest.approx(x, rel=1e-12)  # no gradient: not even decay
+    missed = still["optimizer"].pop("missed:w", None)
+    assert still["optimizer"] == state["optimizer"]
+    assert missed is None or int(missed) == 1
+    assert (missed is not None) == method.startswith("adam")
+    if missed is not None:  # the next gradient is the fourth, at position 5
+        still["optimizer"]["missed:w"] = missed
+        moved = step.update(still, {"w": torch.tensor(1.0).double()}, {}, 0.1, 5)
+        plain = step.update(state, {"w": torch.tensor(1.0).double()}, {}, 0.1, 4)
+        assert torch.equal(moved["parameters"]["w"], plain["parameters"]["w"])
+
+
+# --- policies, states, arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_equal_metrics_and_what_is_no_number_are_not_better(better: str) -> None:
+    policy = ResetIfBetter("loss", 3, better)
+    assert policy.improves(1.0, 2.0) == (better == "lower")
+    assert policy.improves(2.0, 1.0) == (better == "higher")
+    assert not policy.improves(1.0, 1.0)
+    assert not policy.improves(math.nan, 1.0)
+    assert policy.improves(1.0, math.nan)
+    assert not policy.improves(math.nan, math.nan)
+    assert (policy.looks_at(8), policy.looks_at(9), policy.looks_at(2)) == ([3, 6], [3, 6, 9], [])
+    settled = StopWhenSettled(0.5)
+    assert (settled.looks_at(1), settled.looks_at(7), settled.looks_at(8)) == ([1], [1, 2, 4], [1, 2, 4, 8])
+
+
+def test_what_is_a_state() -> None:
+    for wrong in ({}, {"parameters": 3}, [], None, nn.Linear(1, 1)):
+        with pytest.raises(TypeError, match="start must be a state"):
+            check_state("start", wrong)
+    state = {"parameters": {}}
+    assert check_state("start", state) is state
+
+
+class Two(nn.Module):
+    """A module of two required arguments and one that has a default."""
+
+    def forward(self, a: Any, b: Any, c: Any = None) -> Any:
+        return a
+
+
+class Any_(nn.Module):
+    """A module of any number of arguments."""
+
+    def forward(self, *given: Any) -> Any:
+        return given
+
+
+class Named(nn.Module):
+    """A module of one required argument, one with a default, and others by name."""
+
+    def forward(self, a: Any, b: Any = None, **more: Any) -> Any:
+        return a
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "positional", "named"),
+    [
+        (Two(), (1, 2), (1, 2), {}),
+        (Two(), [1, 2], (1, 2), {}),
+        (Two(), {"a": 1, "b": 2}, (), {"a": 1, "b": 2}),
+        (Two(), {"a": 1, "b": 2, "c": 3}, (), {"a": 1, "b": 2, "c": 3}),
+        (Two(), {"a": 1}, ({"a": 1},), {}),  # one is missing
+        (Two(), {"a": 1, "b": 2, "d": 3}, ({"a": 1, "b": 2, "d": 3},), {}),  # one is unknown
+        (Two(), 5, (5,), {}),
+        (Named(), (1, 2), ((1, 2),), {}),  # one is required
+        (Named(), {"a": 1}, (), {"a": 1}),
+        (Any_(), (1, 2), ((1, 2),), {}),
+        (nn.Linear(1, 1), {"input": 1}, ({"input": 1},), {}),  # a forward pass of one argument
+        (nn.DataParallel(Two()), (1, 2), (1, 2), {}),
+    ],
+)
+def test_inputs_are_spread_over_the_arguments_that_a_module_has(module, inputs, positional, named) -> None:
+    assert arguments(module, inputs) == (positional, named)
+
+
+# --- what a step changes --------------------------------------------------------------------------------------------
+
+
+def test_attributes_come_back_with_their_entries() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.number, self.list, self.dict, self.set = 1, [1, 2], {"a": 1}, {1}
+            self.state = "kept"  # restored elsewhere
+
+    owner = Owner()
+    parts = owner.list, owner.dict, owner.set
+    with contextlib.suppress(KeyError), kept_attributes([owner]):
+        owner.number, owner.state, owner.more = 2, "other", 3  # type: ignore[attr-defined]
+        owner.list.append(3)
+        owner.dict["b"] = 2
+        owner.set.clear()
+        owner.list = []
+        raise KeyError
+    assert (owner.number, owner.list, owner.dict, owner.set) == (1, [1, 2], {"a": 1}, {1})
+    assert (owner.list, owner.dict, owner.set) == parts
+    assert owner.list is parts[0]
+    assert owner.state == "other"
+    assert not hasattr(owner, "more")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (1, 2),
+        (1, 1.0),
+        (True, False),
+        ("a", "b"),
+        (b"a", b"b"),
+        (None, 1),
+        ([1], [1, 2]),
+        ({}, {"a": 1}),
+        (np.zeros(2), np.ones(2)),
+        (np.zeros(2), np.zeros((2, 1))),
+        (np.zeros(2), np.zeros(2, np.float32)),
+        (torch.zeros(2), torch.ones(2)),
+        (torch.zeros(2), torch.zeros(2, 1)),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.int32)),
+        (np.random.default_rng(0), np.random.default_rng(1)),
+        (np.random.RandomState(0), np.random.RandomState(1)),
+        (random.Random(0), random.Random(1)),
+        (torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_that_differ_are_told_apart(before: object, after: object) -> None:
+    one, two = hidden_state._frozen(before), hidden_state._frozen(after)
+    assert one is not None
+    assert one != two
+    assert one == hidden_state._frozen(before)
+    assert list(changed({"x": one}, {"x": two})) == ["x"]  # type: ignore[dict-item]
+    assert changed({"x": one}, {"x": one}) == {}
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_large_tensors_are_told_apart_by_their_version(size: int, monkeypatch) -> None:
+    """Of more than four entries, here: an operation in place is seen, equal numbers elsewhere are not compared."""
+    monkeypatch.setattr(hidden_state, "LARGE", 4)
+    value = torch.zeros(size)
+    before = hidden_state._frozen(value)
+    value.add_(0.0)  # another version of the same numbers
+    assert (hidden_state._frozen(value) == before) == (size == 4)
+
+
+def test_changes_are_said_in_words() -> None:
+    frozen = hidden_state._frozen
+    before = {"a": frozen(1), "b": frozen([1]), "c": frozen(np.zeros(1)), "d": ("keys", "x"), "gone": frozen("t" * 50)}
+    after = {
+        "a": frozen(2),
+        "b": frozen([1, 2]),
+        "c": frozen(torch.zeros(1)),
+        "d": ("keys", "x", "y"),
+        "new": frozen(None),
+    }
+    assert changed(before, after) == {  # type: ignore[arg-type]
+        "a": "1 became 2",
+        "b": "1 entries became 2 entries",
+        "c": "an array became a tensor",
+        "d": "x became x, y",
+        "gone": f"'{'t' * 39} became nothing",
+        "new": "nothing became None",
+    }
