@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from contraction.maps.orders import Backward, CustomOrder, Forward, Reset  # noqa: E402
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from nn_experiments.engine.ensemble.sweep import Sweep, sweep  # noqa: E402
-from nn_experiments.engine.ensemble.wavefront import split, stack  # noqa: E402
+from nn_experiments.engine.ensemble.wavefront import Ensemble, split, stack  # noqa: E402
 from nn_experiments.engine.kernels.mlp import Table  # noqa: E402
 from nn_experiments.engine.kernels.own_loop import OwnLoopKernel  # noqa: E402
 from nn_experiments.engine.recorded import _largest  # noqa: E402
@@ -120,3 +120,18 @@ def test_maps_in_the_users_own_loop_have_the_positions_of_the_run() -> None:
 )
 def test_the_largest_batch_that_a_curve_needs(curve: Any, at: list[int], largest: int) -> None:
     assert _largest(lambda state, batch, t: state, lambda i: (i, i), curve, at) == largest
+
+
+def test_an_ensemble_that_has_not_run_has_chosen_nothing() -> None:
+    fresh = Ensemble()
+    assert (fresh.chunk, fresh.form, fresh.pad, fresh.together) == (None, None, None, None)
+    assert (fresh.convolutions, fresh.halved, fresh.reason, fresh.graphs) == ({}, [], "", 0)
+    assert fresh.metadata() == {"chunk": None, "form": None}
+    assert Ensemble(chunk=3, pad=1).metadata() == {"chunk": 3, "form": None}
+    assert Ensemble(pad=2, halved=[4], convolutions={"x": "grouped"}).metadata() == {
+        "chunk": None,
+        "form": None,
+        "convolutions": {"x": "grouped"},
+        "pad": 2,
+        "halved": [4],
+    }

@@ -136,3 +136,21 @@ def test_the_speed_is_that_of_so_many_products_in_so_long(monkeypatch) -> None:
 )
 def test_durations_change_their_unit_at_its_limit(seconds: float, short: str, long: str) -> None:
     assert (cost.span(seconds), cost.clock(seconds)) == (short, long)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("forward", "forward"),
+        ("backward", "backward"),
+        ("reset-5", "backward, reset at 5"),
+        ("reset-5-9", "backward, reset at 5, 9"),
+        ("late-7", "backward from step 7"),
+        ("windowed-3", "backward in windows of 3"),
+        ("polyak", "Polyak average of forward"),
+        ("ema-0.9", "moving average of forward (0.9)"),
+        ("suffix_mean-4", "mean of the forward iterates after 4"),
+    ],
+)
+def test_labels_of_curves(name: str, label: str) -> None:
+    assert curve_names.label_of(name) == label
