@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -328,8 +330,11 @@ def test_a_kernel_that_failed_is_described_by_the_step_that_ran() -> None:
 
 
 def test_difference_in_words() -> None:
-    text = checking._in_words((3, "parameters/w", 0.12345, 1.26e-7))
-    assert text == "it differs from your own training loop in parameters/w by 0.123, where rounding explains 1e-07"
+    reference: Any = SimpleNamespace(place=" on the CPU")
+    text = checking._in_words((3, "parameters/w", 0.12345, 1.26e-7), reference)
+    assert text == (
+        "it differs from your own training loop on the CPU in parameters/w by 0.123, where rounding explains 1e-07"
+    )
 
 
 @pytest.mark.parametrize(

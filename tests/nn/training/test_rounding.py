@@ -18,6 +18,7 @@ from nn_experiments.training.rounding import (  # noqa: E402
     allowances,
     as_double,
     first_difference,
+    floor_of,
     moved,
 )
 
@@ -77,10 +78,10 @@ def test_distances_of_tensors(first: list[float], second: list[float], distance:
 )
 def test_a_thousand_units_of_the_largest_entry_are_allowed(values: list[float], floor: float) -> None:
     value = torch.tensor(values, dtype=torch.float64)
-    assert rounding._floor(value) == FLOOR * EPS * floor
-    assert rounding._floor(value.float()) == FLOOR * 2.0**-23 * floor
-    assert rounding._floor(torch.tensor([7])) == 0.0
-    assert rounding._floor(torch.tensor([3.0 + 4.0j], dtype=torch.complex128)) == FLOOR * EPS * 5.0
+    assert floor_of(value) == FLOOR * EPS * floor
+    assert floor_of(value.float()) == FLOOR * 2.0**-23 * floor
+    assert floor_of(torch.tensor([7])) == 0.0
+    assert floor_of(torch.tensor([3.0 + 4.0j], dtype=torch.complex128)) == FLOOR * EPS * 5.0
 
 
 def test_what_is_allowed_is_a_hundred_times_what_moved_starts_make() -> None:
@@ -128,3 +129,30 @@ def test_floating_point_numbers_alone_are_made_double() -> None:
     assert found["a"][1] is whole
     assert found["b"][1] == "text"
     assert (type(found["a"]), type(found["b"]), found["c"].index) == (list, tuple, 7)
+
+
+@pytest.mark.parametrize(
+    ("limit", "within"), [(5.1, True), (5.0, False), (4.0, False), (1e-101, False), (1e101, False)]
+)
+def test_what_is_surely_within_a_limit_has_its_whole_length_there(limit: float, within: bool) -> None:
+    """Differences of 3 and 4, whose length is 5. The largest, 4, is within 4 all the same: False says nothing."""
+    one, two = torch.zeros(2, 1, dtype=torch.float64), torch.tensor([[3.0], [4.0]], dtype=torch.float64)
+    assert rounding._surely_within(one, two, limit) == within
+    assert not rounding._surely_within(one, two.float(), 5.1)
+    assert not rounding._surely_within(one, two[:1], 5.1)
+    assert not rounding._surely_within(one, two * NAN, 5.1)
+    assert not rounding._surely_within(one[:0], two[:0], 5.1)
+    assert not rounding._surely_within(torch.tensor(1.0).double(), torch.tensor(1.0).double(), 5.1)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_lengths_are_taken_in_parts(chunk: int, monkeypatch) -> None:
+    """A row at a time, or several: a part that is too long is seen wherever it is."""
+    monkeypatch.setattr(rounding, "CHUNK", chunk)
+    one = torch.arange(12.0, dtype=torch.float64).reshape(6, 2)
+    assert rounding._surely_within(one, one + 0.1, 0.6)
+    for row in range(6):
+        other = one.clone()
+        other[row, 1] += 0.6
+        assert not rounding._surely_within(one, other, 0.6)
+        assert not rounding._surely_within(one.t(), other.t(), 0.6)
