@@ -398,6 +398,9 @@ def test_differences_are_bounded_by_their_squares_only_where_that_is_sure(layout
             assert not _surely_within(one, other, 1e-11)
             _, _, gap, _ = first_difference([{"parameters": {"w": one}}], [{"parameters": {"w": other}}])
             assert gap == pytest.approx(found, rel=1e-3)
+    zero = torch.zeros(5, dtype=torch.float64)
+    for gap in (0.9, 1.1):
+        assert _surely_within(zero, torch.eye(5, dtype=torch.float64)[2] * gap, 1.0) == (gap < 1)
     tiny = torch.full((3,), 1e-170, dtype=torch.float64)
     assert not _surely_within(0 * tiny, tiny, 1e-171)  # the squares are 0
     assert not _surely_within(0 * tiny, 1e180 * tiny, 1e9)
