@@ -65,7 +65,7 @@ def _distances(state: Stacked, members: Sequence[Sequence[int]]) -> tuple[np.nda
     for chains in members:
         squares = torch.zeros(2, len(chains), dtype=torch.float64)
         for value in state["parameters"].values():
-            flat = value[chains].flatten(1)
+            flat = value[chains].reshape(len(chains), -1)
             added = torch.stack([(flat - flat[:1]).double().square().sum(1), flat.double().square().sum(1)])
             squares = squares.to(added.device) + added
         far.append(squares[0].sqrt().cpu().numpy())

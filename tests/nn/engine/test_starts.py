@@ -272,3 +272,11 @@ def test_only_draws_of_the_same_settings_are_joined() -> None:
     for change, named in (({"steps": 1}, "iterates"), ({"ahead": (2,)}, "starts"), ({"images": 4}, "images")):
         with pytest.raises(ValueError, match=f"these differ: {named}$"):
             joined([first, measure_increments(DIGITS, [5], **{**more, **change})])
+
+
+def test_distances_of_parameters_that_are_single_numbers() -> None:
+    """Two draws of two chains each, with a number and a vector as parameters: by Pythagoras."""
+    state = {"parameters": {"a": torch.tensor([1.0, 4.0, 0.0, 0.0]), "b": torch.tensor([[0.0], [4.0], [1.0], [1.0]])}}
+    far, norms = increments._distances(state, [[0, 1], [3, 2]])
+    assert far.tolist() == [[0.0, 5.0], [0.0, 0.0]]
+    assert norms == pytest.approx(np.array([[1.0, np.sqrt(32)], [1.0, 1.0]]))
