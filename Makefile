@@ -78,4 +78,4 @@ proofs: $(VENV)/.installed
 	$(BIN)/python proofs/check_axioms.py $(PROOFS)
 
 clean:
-	rm -rf $(OUT) build dist *.egg-info
+	rm -rf $(OUT) docs/plots build dist *.egg-info

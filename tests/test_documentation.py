@@ -140,3 +140,19 @@ def test_formulas_in_docstrings_are_not_markup(monkeypatch: pytest.MonkeyPatch) 
 
     lines = ["|x| ≤ θ* and ``a | b``", ">>> 2 * 3", "6", "", "a * b"]
     assert escape(lines) == [r"\|x\| ≤ θ\* and ``a | b``", ">>> 2 * 3", "6", "", r"a \* b"]
+
+
+def test_every_statement_with_a_picture_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    import registry
+
+    from contraction.plots import PLOTS
+    from contraction.statements import find
+
+    for name, plots in registry.PLOTS.items():
+        (statement,) = find(name)
+        entry = "\n".join(registry._entry(statement))
+        assert re.findall(r"^!\[[^\]]+\]\(plots/(.+)\.png\)$", entry, re.M) == list(plots)
+        assert set(plots) <= set(PLOTS)
+    (plain,) = find("geometric_sum")
+    assert "![" not in "\n".join(registry._entry(plain))

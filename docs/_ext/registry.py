@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
-
+from contraction.plots import gallery
 from contraction.statements import all_statements
 from contraction.statements.machine_checked import proofs_of
 from contraction.statements.records import Statement
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 SECTIONS = {
     "section_1": "Introduction",
@@ -22,6 +25,8 @@ SECTIONS = {
 }
 #: Pages outside of ``docs/`` and what the site calls them.
 COPIES = {"proofs/ERRATA.md": "errata.md", "proofs/README.md": "proofs.md", "results/README.md": "results.md"}
+#: The folder of the pictures on the page, which a build draws if it is not there.
+PICTURES = "plots"
 #: Statement -> the plots of ``python -m contraction rates`` that show it.
 PLOTS = {
     "backward_contraction": ("convergence_rates",),
@@ -65,13 +70,24 @@ def _entry(statement: Statement) -> list[str]:
     if statement.derivation:
         file = statement.derivation.partition(":")[0]
         lines += [f"Symbolic derivation\n: [`{Path(file).name}`](../{file})\n"]
-    if plots := PLOTS.get(statement.name):
-        lines += [f"Picture\n: `python -m contraction rates {' '.join(plots)}`\n"]
     lines += [
         f"Code and test\n: [`{source}`](../contraction/statements/{section}/{source}), "
         f"[`{Path(statement.test).name}`](../{statement.test})\n"
     ]
+    for name in PLOTS.get(statement.name, ()):
+        lines += [
+            f"![{name.replace('_', ' ').capitalize()}]({PICTURES}/{name}.png)\n",
+            f"{_plain(gallery.PLOTS[name][2])} Drawn by `python -m contraction rates {name}`.\n",
+        ]
     return lines
+
+
+def draw_pictures(app: Sphinx) -> None:
+    """Draw the pictures of the statements that are not there yet."""
+    folder = Path(app.srcdir) / PICTURES
+    names = dict.fromkeys(name for plots in PLOTS.values() for name in plots)
+    if lacking := [name for name in names if not (folder / f"{name}.png").exists()]:
+        gallery.draw_all(folder, lacking)
 
 
 def _write(page: Path, text: str) -> None:
@@ -111,6 +127,7 @@ def write_statements(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages when a build begins."""
+    app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", write_statements)
     app.connect("builder-inited", copy_pages)
     app.connect("source-read", point_to_copies)
