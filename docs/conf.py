@@ -27,7 +27,8 @@ extensions = [
     "registry",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build"]
+templates_path = ["_templates"]  # pages of the reference have the short name as their title
+exclude_patterns = ["_build", "_templates"]
 nitpicky = False
 default_role = "py:obj"
 
