@@ -26,12 +26,12 @@ from nn_experiments.training.batches import ArrayBatches as ArrayBatches, Batch 
 from nn_experiments.training.calls import Broadcasts as Broadcasts, CallFailed as CallFailed
 from nn_experiments.training.dataset_batches import DatasetBatches as DatasetBatches
 from nn_experiments.training.dropout import FrozenDropout as FrozenDropout
+from nn_experiments.training.errors import CannotReplay as CannotReplay, CannotRun as CannotRun
 from nn_experiments.training.from_loop import RecordedBatches as RecordedBatches, from_loop as from_loop
 from nn_experiments.training.from_torch import from_torch as from_torch
 from nn_experiments.training.measures import measures as measures
 from nn_experiments.training.optimizers import Optimizer as Optimizer, Schedule as Schedule
 from nn_experiments.training.policies import ResetIfBetter as ResetIfBetter, StopWhenSettled as StopWhenSettled
-from nn_experiments.training.self_check import CannotReplay as CannotReplay, CannotRun as CannotRun
 from nn_experiments.training.step import (
     TorchOptimizerStep as TorchOptimizerStep,
     TrainingStep as TrainingStep,
