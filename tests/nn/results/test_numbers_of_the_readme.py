@@ -13,6 +13,7 @@ from tests.nn.results.numbers_of_figures import (
     kinks,
     passages,
     table_of_figures,
+    two_records,
     windows_of_figures,
 )
 from tests.nn.results.numbers_of_studies import (
@@ -31,6 +32,7 @@ from tests.nn.results.stated_numbers import fixed, shown, states, text_of
 
 SECTIONS = (
     table_of_figures,
+    two_records,
     windows_of_figures,
     passages,
     costs,
