@@ -36,7 +36,8 @@ def find_region(
 
     The centre is found by Newton's method from ``theta0``, the basis is that of the eigenvectors of the mean Hessian,
     and radii and centre come from linear programs: the smallest box with a_jj r_j - Σ_{l≠j} |a_jl| r_l >= |G_ij(0)| for
-    all maps i, with a enclosed anew over each box until the box is invariant. `certify` proves what is found.
+    all maps i, with a enclosed anew over each box until the box is invariant. Radii below 1e-12 are not tried, so that
+    maps with a common fixed point have a box too. `certify` proves what is found.
 
     Parameters
     ----------
@@ -181,8 +182,8 @@ def _least_radii(
 ) -> tuple[NDArray, NDArray]:
     """Return the radii and the shift s of the centre of the smallest box, by a linear program in (r, s).
 
-    a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j for all maps i, with a as enclosed over the box
-    ``r``; r_j >= least_j.
+    a_jj r_j - Σ_{l≠j} |a_jl| r_l >= ±(G_ij(0) + Σ_l a_jl s_l) + aside_j + SPECK |a_jj| for all maps i, with a as
+    enclosed over the box ``r``; r_j >= least_j.
 
     Raises
     ------

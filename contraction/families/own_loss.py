@@ -13,6 +13,7 @@ from contraction.families._checks import check_batches, finite_array
 from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
 from contraction.maps.domains import RotatedBox
 from contraction.maps.draws import ReplicaBlock
+from contraction.maps.errors import MapRefused
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import Euclidean
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
@@ -96,7 +97,7 @@ class OwnLossSteps(RandomOperator):
         if law is not None and (not isinstance(self.law, IndexLaw) or self.law.size != len(self.batches)):
             raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
         self.space, self.name = Euclidean(), "OwnLossSteps"
-        self.gradient(np.zeros(self.dim), self.batches[0][:1])
+        self._check_rows()
 
     def __repr__(self) -> str:
         count, size = self.batches.shape
@@ -116,6 +117,19 @@ class OwnLossSteps(RandomOperator):
 
     def _draw(self, rng: np.random.Generator) -> NDArray:
         return self.batches[rng.integers(len(self.batches))]
+
+    def _check_rows(self) -> None:
+        """Compare the gradient of a batch with the mean of its rows', which differ if rows are mixed in the loss."""
+        rows = self.batches[0]
+        theta = np.linspace(-0.5, 0.7, self.dim)
+        with np.errstate(all="ignore"):
+            single = np.stack([self.gradient(theta, rows[i : i + 1]) for i in range(min(len(rows), 4))])
+            whole, parts = self.gradient(theta, rows[:4]), np.mean(single, axis=0)
+        if np.max(np.abs(whole - parts)) > 1e-8 * np.max(np.abs(single)):  # false if one is NaN
+            raise MapRefused(
+                "a loss must be written for one row of data, where a number is not an array: a batch's gradient is not "
+                f"the mean of its rows' gradients, but {whole} in place of {parts} at theta = {theta}"
+            )
 
     def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
         """Gradient of the mean loss of a batch, with weight decay: θ (..., d), rows (b,) -> (..., d)."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import EllipsisType, ModuleType
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from contraction.maps.balls import Ball, load_flint
 from contraction.maps.errors import NotCertified
 from contraction.maps.rounding import EPS, gamma
 
-__all__ = ["Intervals", "above", "as_intervals", "below", "derivatives"]
+__all__ = ["Intervals", "above", "as_intervals", "below", "boxed", "derivatives"]
 
 #: What intervals are added to and multiplied by: intervals, numbers and arrays of floats.
 Operand: TypeAlias = "Intervals | ArrayLike"
@@ -112,7 +112,7 @@ class Intervals:
         return self
 
     def __add__(self, other: Operand) -> Intervals:
-        if not isinstance(other, NUMBERS):
+        if not _is_number(other):
             return NotImplemented
         other = as_intervals(other)
         mid = self.mid + other.mid
@@ -121,7 +121,7 @@ class Intervals:
     __radd__ = __add__
 
     def __sub__(self, other: Operand) -> Intervals:
-        if not isinstance(other, NUMBERS):
+        if not _is_number(other):
             return NotImplemented
         return self + (-as_intervals(other))
 
@@ -129,7 +129,7 @@ class Intervals:
         return as_intervals(other) + (-self)
 
     def __mul__(self, other: Operand) -> Intervals:
-        if not isinstance(other, NUMBERS):
+        if not _is_number(other):
             return NotImplemented
         other = as_intervals(other)
         mid = self.mid * other.mid
@@ -139,7 +139,7 @@ class Intervals:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Operand) -> Intervals:
-        if not isinstance(other, NUMBERS):
+        if not _is_number(other):
             return NotImplemented
         return self * as_intervals(other).reciprocal()
 
@@ -192,6 +192,8 @@ class Intervals:
         return Intervals(mid, above(self.rad / size / least + EPS * np.abs(mid), 6))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: object) -> Intervals:
+        if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):  # entry by entry
+            return getattr(ufunc, method)(*(boxed(x) if isinstance(x, Intervals) else x for x in inputs), **kwargs)
         rule = _UFUNCS.get(ufunc.__name__)
         if method != "__call__" or kwargs:
             return NotImplemented
@@ -206,6 +208,18 @@ class Intervals:
 
 
 NUMBERS = (Intervals, np.ndarray, np.number, int, float)
+
+
+def boxed(x: object) -> NDArray:
+    """Return an array of objects without axes that holds x."""
+    out = np.empty((), dtype=object)
+    out[()] = x
+    return out
+
+
+def _is_number(x: object) -> TypeGuard[Operand]:
+    """Whether intervals can be combined with x: an array of objects does it entry by entry itself."""
+    return isinstance(x, NUMBERS) and not (isinstance(x, np.ndarray) and x.dtype == object)
 
 
 def as_intervals(x: Operand) -> Intervals:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction.maps.errors import MapRefused
-from contraction.maps.intervals import ELEMENTARY, Intervals, above, as_intervals, derivatives
+from contraction.maps.intervals import ELEMENTARY, Intervals, above, as_intervals, boxed, derivatives
 from contraction.types import RowLoss, override
 
 __all__ = ["Jet", "Linear", "Monomial", "Number", "Tape", "as_floats", "differentiate"]
@@ -87,8 +87,8 @@ class Symbol(ABC):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: object) -> Symbol | NDArray:
         arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.dtype == object]
         if arrays:  # an array of symbols with one symbol: entry by entry
-            boxed = [x if isinstance(x, np.ndarray) and x.dtype == object else _boxed(x) for x in inputs]
-            return getattr(ufunc, method)(*boxed, **kwargs)
+            entries = [x if isinstance(x, np.ndarray) and x.dtype == object else boxed(x) for x in inputs]
+            return getattr(ufunc, method)(*entries, **kwargs)
         rule = _UFUNCS.get(ufunc.__name__)
         if method != "__call__" or kwargs:
             raise MapRefused(f"a loss uses {ufunc.__name__}.{method}, which has no enclosure")
@@ -153,11 +153,14 @@ class Symbol(ABC):
     def __bool__(self) -> bool:
         raise MapRefused("a loss must not branch on the parameters: write it with smooth functions only")
 
-    __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: bool(self)
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = lambda self, other: bool(self)
 
 
 class Symbols(np.ndarray):
-    """An array of symbols. NumPy's functions reach each of them, also those that arrays of objects have no rule for."""
+    """An array of symbols, or of numbers of a row. NumPy's functions reach each of its entries.
+
+    A number of a row, which is an array over rows (`Rows`) or intervals, counts as one number beside it.
+    """
 
     @override
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object) -> object:
@@ -165,28 +168,42 @@ class Symbols(np.ndarray):
         if "out" in kwargs:
             kwargs["out"] = tuple(_plain(one) for one in cast("tuple[object, ...]", kwargs["out"]))
         entrywise = ufunc
-        if not any("O" in types for types in ufunc.types):
+        if ufunc.__name__ in ELEMENTARY or not any("O" in types for types in ufunc.types):
             entrywise = np.frompyfunc(lambda *entries: ufunc(*entries), ufunc.nin, ufunc.nout)
         try:
             value = getattr(entrywise, method)(*plain, **kwargs)
         except (TypeError, AttributeError) as error:  # NumPy finds no method for it in a symbol
+            if ufunc.__name__ in _UFUNCS or ufunc.__name__ in ELEMENTARY:
+                raise MapRefused(f"a loss uses {ufunc.__name__} in a way that has no enclosure: {error}") from error
             raise MapRefused(_refusal(ufunc.__name__)) from error
-        return value.view(Symbols) if isinstance(value, np.ndarray) else value
+        return value.view(Symbols) if isinstance(value, np.ndarray) and value.dtype == object else value
+
+
+class Rows(np.ndarray):
+    """One number of a row of data, for all rows: beside an array of symbols it is one number, not an array."""
+
+    @override
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object) -> object:
+        if any(isinstance(one, Symbol | Symbols) for one in inputs):
+            return NotImplemented
+        if any(isinstance(one, np.ndarray) and one.dtype == object for one in inputs):
+            return getattr(ufunc, method)(*(_plain(one) for one in inputs), **kwargs)
+        if "out" in kwargs:
+            kwargs["out"] = tuple(np.asarray(one) for one in cast("tuple[ArrayLike, ...]", kwargs["out"]))
+        value = getattr(ufunc, method)(*(np.asarray(one) if isinstance(one, Rows) else one for one in inputs), **kwargs)
+        return value.view(Rows) if method == "__call__" and isinstance(value, np.ndarray) else value
 
 
 def _plain(one: object) -> object:
-    return one.view(np.ndarray) if isinstance(one, Symbols) else one
+    """Return an array of symbols as a plain array of objects, and a number of a row in a box without axes."""
+    if isinstance(one, Symbols):
+        return one.view(np.ndarray)
+    return boxed(one) if isinstance(one, Rows | Intervals) else one
 
 
 def _refusal(name: str) -> str:
     known = ", ".join(n for n in ELEMENTARY if n != "softplus")
     return f"a loss uses {name}, which has no enclosure: known are +, -, *, /, @, integer powers, {known} and logaddexp"
-
-
-def _boxed(x: object) -> NDArray:
-    out = np.empty((), dtype=object)
-    out[()] = x
-    return out
 
 
 class Linear(Symbol):
@@ -341,12 +358,15 @@ def differentiate(loss: RowLoss, tape: Tape, data: tuple[ArrayLike, ...]) -> dic
     MapRefused
         If the loss uses a function without an enclosure, branches on the parameters, or does not give one number.
     """
-    wrap = np.asarray if tape.basis is None and not isinstance(tape.center[0], Intervals) else Intervals
+    exact = tape.basis is not None or isinstance(tape.center[0], Intervals)
+    wrap = Intervals if exact else lambda rows: rows.view(Rows)
     rows = tuple(_columns(np.asarray(one, dtype=float), wrap) for one in data)
     try:
         value = loss(tape.theta(), *rows)
-    except (TypeError, AttributeError) as error:
-        # NumPy's own error where a list of symbols meets a function that arrays of objects do not have
+    except MapRefused:
+        raise
+    except (TypeError, AttributeError, ValueError) as error:
+        # NumPy's own error, as where a list of symbols meets a function that arrays of objects do not have
         raise MapRefused(
             f"a loss must be a function of theta and one row of data, in arrays and NumPy's smooth functions: {error}"
         ) from error
@@ -379,4 +399,4 @@ def _columns(rows: NDArray, wrap: Callable[[NDArray], Number]) -> Number:
     out = np.empty(rows.shape[1:], dtype=object)
     for place in np.ndindex(out.shape):
         out[place] = wrap(np.ascontiguousarray(rows[(slice(None), *place)]))
-    return out
+    return out.view(Symbols)
