@@ -98,7 +98,7 @@ def sample_stationary(
     size
         Number of independent draws along a leading axis; None for a single draw without that axis.
     theta0
-        The start (default: zero).
+        The start (default: zero, for families that state their number of coordinates; others need a start).
     certificate
         A certificate of θ* with the same p (default: the result of `certify`).
 
@@ -108,7 +108,7 @@ def sample_stationary(
         If the family has no certificate for this p. If the displacement is unbounded, use a finite p.
     ValueError
         If an argument is invalid, the maps are neither independent nor a stationary Markov chain, or the rounding of
-        one map exceeds eps.
+        one map at the largest draw exceeds eps.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
     TypeError
@@ -160,13 +160,15 @@ def sample_stationary(
 
 
 def _check_precision(eps: float, family: RandomOperator, value: NDArray) -> None:
+    if value.dtype == object and any(isinstance(number, float) for number in value.flat):
+        value = value.astype(float)  # of exact starts under maps of floats
     draws = value.reshape(-1, *value.shape[value.ndim - family.space.event_ndim :])
     sizes = np.max(np.abs(draws.reshape(len(draws), -1)), axis=1, initial=0)
     rounding = rounding_of_one(family.space, draws[int(np.argmax(sizes))])
     if rounding > eps:
         raise ValueError(
             f"eps = {eps!r} is below the precision of {value.dtype} here: the rounding of one map alone may move a "
-            f"draw by {rounding:.3g}. Use a larger eps, or exact numbers (integers, Fractions) as start"
+            f"draw by {rounding:.3g}. Use a larger eps, or exact numbers (integers, Fractions) in the maps and as start"
         )
 
 

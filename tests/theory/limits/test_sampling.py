@@ -49,6 +49,13 @@ def test_floats_are_not_asked_for_more_than_they_can_hold(size):
         assert exact.error <= 1e-30
 
 
+def test_an_exact_start_makes_no_exact_draws_of_maps_of_floats():
+    start = np.array([Fraction(0)], dtype=object)
+    with pytest.raises(ValueError, match=r"below the precision of float64 here: .*in the maps and as start"):
+        sample_stationary(BernoulliConvolution(0.3), 1e-25, theta0=start)
+    assert sample_stationary(BernoulliConvolution(Fraction(3, 10)), 1e-25, theta0=start).error <= 1e-25
+
+
 def test_the_largest_draw_decides_on_precision():
     """Of three draws near 0, 1000 and 0 the second one has the rounding: 1.8e-11."""
     family = FiniteFamily([(0.5, 0.0), (0.5, 500.0)], [0.5, 0.5])
