@@ -304,6 +304,10 @@ def _record(args: argparse.Namespace) -> int:
     return 0
 
 
+def _progress(draw: int, n: int | None, steps: object) -> str:
+    return f"draw {draw}: measured before" if n is None else f"draw {draw}: n = {n} of {steps}"
+
+
 def _increments(args: argparse.Namespace) -> int:
     from nn_experiments.results.increments import check_same_settings, summary
     from nn_experiments.results.records import record_path
@@ -315,7 +319,7 @@ def _increments(args: argparse.Namespace) -> int:
     path = record_path(f"increments-{figure.experiment}", args.out, args.tag)
     check_same_settings(path, experiment.to_json())
     device, seeds = device_of(Options(out=args.out, device=args.device)), range(args.draws)
-    settings = {"steps": args.steps or figure.steps, "every": args.every, "ahead": args.ahead}
+    settings = {"steps": figure.steps if args.steps is None else args.steps, "every": args.every, "ahead": args.ahead}
     settings |= {"data_dir": args.data_dir, "official": not args.any_data}
     if device == "cpu":
         parts = path.with_suffix(".parts")
@@ -324,7 +328,7 @@ def _increments(args: argparse.Namespace) -> int:
             seeds,
             parts,
             **settings,
-            report=lambda draw, n: print(f"draw {draw}, n = {n}", file=sys.stderr),
+            report=lambda draw, n: print(_progress(draw, n, settings["steps"]), file=sys.stderr),
         )
     else:
         try:

@@ -82,8 +82,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--name", default="increments", help="what the pictures are called (default: increments)")
     args = parser.parse_args(words)
     every = [load_increments(path) for path in args.files]
-    for measured in every:
-        print(*summary(measured), sep="\n")
+    for path, measured in zip(args.files, every, strict=True):
+        print(path, *summary(measured), sep="\n")
     for path in save(draw_increments(every), args.pictures, args.name):
         print(path)
     return 0

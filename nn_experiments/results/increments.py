@@ -25,6 +25,7 @@ from typing import cast
 import numpy as np
 
 from contraction.files import write_atomically
+from contraction.maps.errors import TrainingInReverseError
 from contraction.values import Value
 from nn_experiments.results.archives import read_archive
 
@@ -93,6 +94,10 @@ class Increments(Value):
         write_atomically(path, lambda temporary: np.savez_compressed(temporary, about=np.array(text), **arrays))
 
 
+class UnreadableIncrements(TrainingInReverseError, ValueError):
+    """A file does not hold increments, or is truncated or altered."""
+
+
 _ARRAYS = ("draws", "at", "parameter", "function", "norm", "loss", "accuracy")
 
 
@@ -101,10 +106,12 @@ def load_increments(path: Path) -> Increments:
 
     Raises
     ------
-    ValueError
-        If the file is something else.
+    UnreadableIncrements
+        If the file is something else: a ValueError.
     """
-    with read_archive(path, lambda error: ValueError(f"{path} does not hold increments ({error})")) as file:
+    if path.is_dir():
+        raise UnreadableIncrements(f"{path} is a folder: give a file of increments, such as increments-EXPERIMENT.npz")
+    with read_archive(path, lambda error: UnreadableIncrements(f"{path} does not hold increments ({error})")) as file:
         text = json.loads(str(file["about"]))
         return Increments(starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS})
 
@@ -157,8 +164,10 @@ def joined(parts: Sequence[Increments]) -> Increments:
     Raises
     ------
     ValueError
-        If experiment, data, iterates, starts or images differ, or a draw occurs twice.
+        If there are none; if experiment, data, iterates, starts or images differ, or a draw occurs twice.
     """
+    if not parts:
+        raise ValueError("there must be increments to join, got none")
     first = parts[0]
     draws = np.concatenate([one.draws for one in parts])
     if len(set(draws.tolist())) < len(draws):

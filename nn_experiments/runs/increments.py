@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,15 @@ from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps
 from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked, split
 from nn_experiments.engine.gpu import versions
 from nn_experiments.paper.catalogue import Experiment
-from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments, joined, load_increments
+from nn_experiments.results.increments import (
+    INDEPENDENT,
+    NUDGE,
+    Increments,
+    UnreadableIncrements,
+    check_same_settings,
+    joined,
+    load_increments,
+)
 from nn_experiments.runs.autotune import device_name
 from nn_experiments.runs.job import revision
 from nn_experiments.runs.precision import products
@@ -34,6 +43,12 @@ def _refuse(experiment: Experiment) -> None:
     if optimizer.method != "sgd" or not optimizer.schedule.constant:
         what = f"{optimizer.method} with the schedule {optimizer.schedule.kind!r}"
         raise ValueError(f"the maps must not depend on their position: SGD with a constant rate, got {what}")
+
+
+def _check(seeds: Sequence[int], steps: int, every: int, ahead: Sequence[int], images: int = 1) -> None:
+    if not seeds or steps < 1 or every < 1 or not ahead or min(ahead) < 1 or images < 1:
+        given = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
+        raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {given}")
 
 
 def _nudged(state: State, seed: int) -> State:
@@ -126,9 +141,7 @@ def measure_increments(
     The runs of a draw share their maps, so a draw is one replicate: compute intervals and tests over draws.
     """
     _refuse(experiment)
-    if not seeds or steps < 1 or every < 1 or not ahead or min(ahead) < 1 or images < 1:
-        given = f"seeds={list(seeds)}, steps={steps}, every={every}, ahead={list(ahead)}, images={images}"
-        raise ValueError(f"seeds and ahead must not be empty, and all numbers at least 1; got {given}")
+    _check(seeds, steps, every, ahead, images)
     at = _measured_at(steps, every)
     begin = time.perf_counter()
     prepare.cache_clear()  # it keeps the tensors of two seeds; here those of all seeds are in memory at once
@@ -182,7 +195,7 @@ def increments_by_draw(
     ahead: Sequence[int],
     data_dir: str | None = None,
     official: bool = True,
-    report: Callable[[int, int], object] | None = None,
+    report: Callable[[int, int | None], object] | None = None,
 ) -> Increments:
     """Measure one draw after the other on the CPU, keep each in a file, and go on where a stopped run was.
 
@@ -191,9 +204,10 @@ def increments_by_draw(
     experiment, seeds, steps, every, ahead, data_dir, official
         As in `measure_increments`.
     folder
-        Where the files of the draws are, ``draw-SEED.npz``. A file of other settings or data is measured again.
+        Where the files of the draws are, ``draw-SEED.npz``. A draw is measured again if its file has other iterates,
+        starts or data, or cannot be read. A file that an older revision of this package wrote is used.
     report
-        Called with every draw and n that is measured (default: None).
+        Called with every draw and n that is measured, and with a draw and None if its file is used (default: None).
 
     Returns
     -------
@@ -203,12 +217,18 @@ def increments_by_draw(
     Raises
     ------
     ValueError
-        As `measure_increments`.
+        As `measure_increments`; and if a file holds a draw of another experiment.
     """
+    _check(seeds, steps, every, ahead)
+    for seed in seeds:
+        with contextlib.suppress(UnreadableIncrements):
+            check_same_settings(folder / f"draw-{seed}.npz", experiment.to_json())
     parts = []
     for seed in seeds:
         path = folder / f"draw-{seed}.npz"
         part = _kept(path, experiment, seed, steps, every, ahead, data_dir=data_dir, official=official)
+        if part is not None and report is not None:
+            report(seed, None)
         if part is None:
             part = measure_increments(
                 experiment,
@@ -241,7 +261,7 @@ def _kept(
         return None
     try:
         part = load_increments(path)
-    except ValueError:
+    except UnreadableIncrements:
         return None
     data = prepare(experiment, seed, data_dir=data_dir, official=official, device="cpu").dataset
     settings = [json.loads(json.dumps(experiment.to_json())), data.fingerprint, [seed], _measured_at(steps, every)]

@@ -242,6 +242,10 @@ def test_a_stopped_measurement_goes_on_from_its_last_draw(tmp_path: Path, capsys
     assert not (tmp_path / "stopped" / "increments-mlp-digits.npz").exists()
     assert main([*words, str(tmp_path / "stopped")]) == 0
     assert begun == [[0], [1], [1]]
+    assert capsys.readouterr().err.splitlines() == [
+        "draw 0: measured before",
+        *(f"draw 1: n = {n} of 3" for n in (0, 2, 3)),
+    ]
     assert main([*words, str(tmp_path / "whole")]) == 0
     stopped, whole = (load_increments(tmp_path / name / "increments-mlp-digits.npz") for name in ("stopped", "whole"))
     assert stopped.draws.tolist() == whole.draws.tolist() == [0, 1]
@@ -280,3 +284,32 @@ def test_distances_of_parameters_that_are_single_numbers() -> None:
     far, norms = increments._distances(state, [[0, 1], [3, 2]])
     assert far.tolist() == [[0.0, 5.0], [0.0, 0.0]]
     assert norms == pytest.approx(np.array([[1.0, np.sqrt(32)], [1.0, 1.0]]))
+
+
+def test_draws_of_another_experiment_are_not_replaced_either(tmp_path: Path, capsys, monkeypatch) -> None:
+    own, begun = increments.measure_increments, []
+
+    def stopped(experiment, seeds, **more):
+        begun.append(list(seeds))
+        if seeds == [1]:
+            raise KeyboardInterrupt
+        return own(experiment, seeds, **more)
+
+    monkeypatch.setattr(increments, "measure_increments", stopped)
+    words = ["increments", "digits", "--draws", "2", "--steps", "2", "--every", "1", "--ahead", "1", "--device", "cpu"]
+    words += ["--out", str(tmp_path), "--set"]
+    assert main([*words, "model=mlp-1x8"]) == 130
+    kept = tmp_path / "increments-mlp-digits.parts" / "draw-0.npz"
+    before = kept.read_bytes()
+    capsys.readouterr()
+    assert main([*words, "model=mlp-1x4"]) == 1
+    assert f"{kept} holds increments of other settings: model is" in capsys.readouterr().err
+    assert kept.read_bytes() == before
+    assert begun == [[0], [1]]
+    for wrong in (["--draws", "0"], ["--every", "0"], ["--steps", "0"]):
+        assert main([*words, "model=mlp-1x8", *wrong]) == 1
+        assert "all numbers at least 1; got seeds=" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="there must be increments to join, got none"):
+        joined([])
+    with pytest.raises(ValueError, match="is a folder: give a file of increments"):
+        load_increments(tmp_path)
