@@ -126,7 +126,7 @@ def diagnose(
     ValueError
         If an argument is out of its range, or `from_torch` refuses the training.
     TypeError
-        If an argument is of another type.
+        If an argument is of another type, or unknown.
 
     Examples
     --------
@@ -145,6 +145,11 @@ def diagnose(
     lag = steps // 2
     check_seed(seed)
     batches = check_batches(batches)
+    known = list(FromTorchOptions.__annotations__)
+    if unknown := [option for option in options if option not in known]:
+        raise TypeError(
+            f"diagnose() has no argument {unknown[0]!r}; those of from_torch that it takes are {', '.join(known)}"
+        )
     step, state = from_torch(model, loss, optimizer, seed=seed, **options)
     constant = check_schedule(step.schedule)
     independent = not hasattr(batches, "sampler") or batches.sampler.sampling == "iid"  # type: ignore[attr-defined]

@@ -55,10 +55,10 @@ RULES: dict[str, str] = {
     ),
     "expanding": (
         "Not settled in the parameters (see “too early”), and the 95 % interval of the exponent of the derivative "
-        "lies above 0.01/N (a growth of 1 % over the run). If a jump was found, the derivative must also make at least "
-        "half of the growth: the 95 % interval of the exponent of pairs less twice that of the derivative does not lie "
-        "above 0. Where there is no derivative, the exponent of pairs held eps/10 units apart lies above 0.01/N and no "
-        "jump was found. Only where the same law goes on."
+        "lies above 0.01/N (a growth of 1 % over the run). If a jump was found, pairs must also not be shown to grow "
+        "more than twice as fast as the derivative: the 95 % interval of the exponent of pairs less twice that of the "
+        "derivative does not lie above 0. Where there is no derivative, the exponent of pairs held eps/10 units apart "
+        "lies above 0.01/N and no jump was found. Only where the same law goes on."
     ),
     "discontinuous": (
         "Not settled in the parameters (see “too early”); a bisection found a jump in at least one map; pairs held "

@@ -511,3 +511,12 @@ def test_one_buffer_that_is_read_is_enough_to_have_no_derivative(reads: bool) ->
     why = derivative.why_no_derivative(step, state, batch)
     assert (why is not None) == reads
     assert why is None or "reads buffers that its steps change" in why
+
+
+def test_an_unknown_argument_is_named_with_those_that_are_taken() -> None:
+    model = torch.nn.Linear(1, 1)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = nne.ArrayBatches(torch.ones(4, 1), torch.ones(4, 1), batch_size=2, seed=0)
+    message = r"diagnose\(\) has no argument 'dtype'; those of from_torch that it takes are schedule, transform, random"
+    with pytest.raises(TypeError, match=message):
+        nne.diagnose(model, torch.nn.functional.mse_loss, sgd, batches, dtype="float32")  # type: ignore[call-arg]
