@@ -225,7 +225,7 @@ class SelfCheck:
         start = again()
         found: list[State] = []
         with self.loop.holding(start):
-            ends = self._watched(start, data, found)
+            ends = self._watched(start, data, found if isinstance(step, TrainingStep) else None)
         reference = Reference(indices, convert, start, ends, run, again, place=place, optional=device is not None)
         if isinstance(step, TrainingStep) and found:  # not everything is in float64
             before = [{**state, "optimizer": {}} for state in (start, *ends[:-1])]
@@ -264,17 +264,30 @@ class SelfCheck:
     def _slopes_of(self, state: State, batch: BatchLike, t: int) -> State:
         """Return gradients and buffers of one step of the user's own loop from a state."""
         with self._kept(), self.loop.holding(state):
-            self.loop.once(batch, t)
-            return self._gradients()
+            slopes = self._once(batch, t)
+            return {"parameters": slopes, "buffers": self._read()["buffers"]}
 
-    def _gradients(self) -> State:
-        """Return the gradients and buffers that the module has after a step."""
-        slopes = {
+    def _once(self, batch: BatchLike, t: int) -> dict[str, torch.Tensor]:
+        """Take one step of the user's own loop; return the gradients that the optimizer is given.
+
+        They are read before the optimizer's step, which may change them: SGD with ``nesterov`` and ``foreach`` adds the
+        velocities to them. Where the loop does not call that step just once, they are those after the loop's step.
+        """
+        given: list[dict[str, torch.Tensor]] = []
+        handle = self.loop.optimizer.register_step_pre_hook(lambda *_: given.append(self._gradients()))
+        try:
+            self.loop.once(batch, t)
+        finally:
+            handle.remove()
+        return given[0] if len(given) == 1 else self._gradients()
+
+    def _gradients(self) -> dict[str, torch.Tensor]:
+        """Return the gradients that the module has."""
+        return {
             name: p.grad.to_dense() if p.grad.is_sparse else p.grad.clone()
             for name, p in self.loop.trained.items()
             if p.grad is not None
         }
-        return {"parameters": slopes, "buffers": self._read()["buffers"]}
 
     def _cause(self, step: Step, name: str, t: int) -> str:
         if not isinstance(step, TrainingStep):
@@ -328,10 +341,10 @@ class SelfCheck:
             functions["the schedule"] = self.loop.schedule.function
         return hidden_state(self.loop.model, functions, self.loop.optimizer)
 
-    def _watched(self, start: State, data: Sequence[BatchLike], found: list[State]) -> list[State]:
+    def _watched(self, start: State, data: Sequence[BatchLike], found: list[State] | None) -> list[State]:
         """Run the user's own loop, which holds ``start``, and watch what it draws and changes.
 
-        The gradients of each step are added to ``found``, unless everything is in float64.
+        The gradients of each step are added to ``found``, unless it is None or everything is in float64.
 
         Raises
         ------
@@ -342,29 +355,32 @@ class SelfCheck:
         """
         loop = self.loop
         notes, ends = [self._noted()], []
+        if all(v.dtype == torch.float64 or not v.is_floating_point() for v in start["parameters"].values()):
+            found = None
+        once = loop.once if found is None else self._once
         for t, batch in enumerate(data, 1):
             before = generator_states()
             with _one_argument(), no_broadcast() if t == 1 else contextlib.nullcontext():
-                loop.once(batch, t)
+                slopes = once(batch, t)
             drawn = changed_generators(before, generator_states())
             if drawn:
                 raise CannotReplay(self._random(drawn, start, batch))
             notes.append(self._noted())
             ends.append(self._read(last=t == len(data)))
-            if any(v.is_floating_point() and v.dtype != torch.float64 for v in start["parameters"].values()):
-                found.append(self._gradients())
+            if found is not None and slopes is not None:
+                found.append({"parameters": slopes, "buffers": self._read()["buffers"]})
         always = {}
         for earlier, later in itertools.pairwise(notes[1:]):
             always |= changed(earlier, later)
-        once = {path: how for path, how in changed(notes[0], notes[1]).items() if path not in always}
+        first = {path: how for path, how in changed(notes[0], notes[1]).items() if path not in always}
         for path in list(always):
             if self._only_written(path, start, data[0], ends[0]):
                 del always[path]
         if always:
             raise CannotReplay(self._attribute(always, "every step changes it, and it is not in the state"))
-        if once and first_difference(self._run(start, data[:1]), ends[:1], [_exact(ends[0])]):
+        if first and first_difference(self._run(start, data[:1]), ends[:1], [_exact(ends[0])]):
             raise CannotReplay(
-                self._attribute(once, "the first step changes it, and the same step then gives something else")
+                self._attribute(first, "the first step changes it, and the same step then gives something else")
             )
         return ends
 

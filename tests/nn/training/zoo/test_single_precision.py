@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.utils.hooks import RemovableHandle  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
 from contraction.maps.orders import Backward  # noqa: E402
@@ -68,6 +70,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-2),
+    "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, foreach=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.01),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
 }
@@ -101,6 +104,45 @@ def test_right_networks_pass_with_every_engine(network: str, optimizer: str) -> 
         assert about["engine"] == ("channels_last" if network == "convolutions" else "step")
         if network != "attention":  # torch warns that its batching is slow
             assert run(network, optimizer, seed=seed, engine="ensemble")["self-check"] == PASSED
+
+
+@pytest.mark.control
+def test_an_optimizer_may_change_gradients_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the hook before its step, the gradients that are read afterwards have the velocities in them."""
+    assert run("dense", "nesterov")["self-check"] == PASSED
+    monkeypatch.setattr(torch.optim.SGD, "register_step_pre_hook", lambda self, hook: RemovableHandle(OrderedDict()))
+    with pytest.raises(ValueError, match=rf"{DIFFERS}: the gradient of inner\.0\.weight at step 1"):
+        run("dense", "nesterov")
+
+
+def test_no_hook_is_left_behind() -> None:
+    step, batches, state = setup("dense", "nesterov")
+    optimizer = step.self_check.loop.optimizer
+    step.self_check(step, batches, state)
+    assert not optimizer._optimizer_step_pre_hooks
+
+
+class Bare(torch.optim.Optimizer):
+    """An optimizer around another one, without what torch's class sets up, such as hooks."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        self.inner, self.defaults = inner, inner.defaults
+        self.param_groups, self.state = inner.param_groups, inner.state
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.inner.zero_grad(set_to_none)
+
+    def step(self, closure: Any = None) -> None:
+        self.inner.step()
+
+
+@pytest.mark.filterwarnings("ignore:the optimizer is Bare")
+def test_an_optimizer_without_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "bare", lambda p: Bare(torch.optim.SGD(p, lr=0.1)))
+    step, batches, state = setup("dense", "bare")
+    with pytest.raises(AttributeError):
+        step.self_check.loop.optimizer.register_step_pre_hook(print)
+    assert step.self_check(step, batches, state) == "passed in float32"
 
 
 def wrong_in(name: str, monkeypatch: pytest.MonkeyPatch, by: float = 1e-4) -> None:
