@@ -9,6 +9,7 @@ step at a time from the states of the user's own loop, and the update is compare
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,11 +125,15 @@ class Slopes:
         return t, f"{GRADIENT if known else ''}{first[1]}", *first[2:]
 
     def _update_differs(self, t: int, after: State) -> Difference | None:
-        """Compare parameters; both have the same gradients, so that nothing magnifies rounding."""
-        old, new = self.before[t - 1]["parameters"], self.after[t - 1]["parameters"]
-        limits = {name: max(floor_of(old[name]), floor_of(value)) for name, value in new.items()}
-        first = first_difference([{"parameters": new}], [{"parameters": after["parameters"]}], [limits])
-        return (t, *first[1:]) if first else None
+        """Compare parameters entry by entry; both have the same gradients, so that nothing magnifies rounding."""
+        old, new, other = self.before[t - 1]["parameters"], self.after[t - 1]["parameters"], after["parameters"]
+        if new.keys() != other.keys():
+            return t, min(new.keys() ^ other.keys()), float("inf"), 0.0
+        for name, value in new.items():
+            worst = _beyond(old[name], value, other[name])
+            if worst:
+                return t, name, *worst
+        return None
 
     def _revealed_limits(self, optimizer: Optimizer, t: int, expected: State, batch: BatchLike) -> dict[str, float]:
         limits, slopes = dict(self.limits[t - 1]), _slots(expected)
@@ -141,6 +146,29 @@ class Slopes:
                 units = UNITS * max(float(torch.finfo(value.dtype).eps * v.abs().max()) for v in (old[name], value))
                 limits[name] = abs(rate) * limits.get(name, 0.0) + units
         return limits
+
+
+def _beyond(old: torch.Tensor, new: torch.Tensor, other: torch.Tensor) -> tuple[float, float] | None:
+    """Return (difference, allowed difference) of the entry that is farthest beyond what rounding explains, or None.
+
+    An update may differ by a share of its largest entry, and each entry by a few units in its own last place. A share
+    of the parameter's largest entry would hide a small update of a parameter with one large entry.
+    """
+    if new.shape != other.shape:
+        return float("inf"), 0.0
+    if (new.dtype, new.device) == (other.dtype, other.device) and torch.equal(new, other):
+        return None
+    wide = torch.complex128 if new.is_complex() else torch.float64
+    before, expected, actual = (value.detach().cpu().to(wide) for value in (old, new, other))
+    neither = ~(expected.isfinite() | actual.isfinite())
+    gap = (expected - actual).abs().nan_to_num(nan=math.inf, posinf=math.inf).masked_fill(neither, 0)
+    units = UNITS * torch.finfo(new.dtype).eps * torch.maximum(before.abs(), expected.abs())
+    allowed = units.nan_to_num(0, 0) + floor_of(new - old)
+    excess = gap - allowed
+    if not bool((excess > 0).any()):
+        return None
+    k = int(excess.argmax())
+    return float(gap.reshape(-1)[k]), float(allowed.reshape(-1)[k])
 
 
 def _slots(state: State) -> dict[str, torch.Tensor]:

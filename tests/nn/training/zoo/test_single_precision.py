@@ -18,8 +18,9 @@ import nn_experiments as nne  # noqa: E402
 from contraction.maps.orders import Backward  # noqa: E402
 from nn_experiments.engine.kernels.im2col import ProductConvolution  # noqa: E402
 from nn_experiments.training import from_torch as adapter  # noqa: E402
+from nn_experiments.training.by_gradients import _beyond  # noqa: E402
 from nn_experiments.training.reference import Reference  # noqa: E402
-from nn_experiments.training.rounding import allowances, first_difference  # noqa: E402
+from nn_experiments.training.rounding import FLOOR, UNITS, allowances, first_difference  # noqa: E402
 from nn_experiments.training.step import TrainingStep, _Gradients  # noqa: E402
 from tests.nn.training.zoo.case import classes  # noqa: E402
 
@@ -246,6 +247,61 @@ def test_a_wrong_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     for optimizer in OPTIMIZERS:
         with pytest.raises(ValueError, match=f"{DIFFERS}: inner.* after step 1"):
             run("dense", optimizer)
+
+
+class WithALargeWeight(nn.Module):
+    """A linear layer one of whose weights is 20."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.l = nn.Linear(3, 4)
+        with torch.no_grad():
+            self.l.weight[0, 0] = 20
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.l(x)
+
+
+def test_a_weight_that_never_moves_beside_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update of 0.001 is less than 1000 units in the last place of 20."""
+    monkeypatch.setitem(OPTIMIZERS, "slow adam", lambda p: torch.optim.Adam(p, lr=1e-3))
+    assert run("dense", "slow adam", inner=WithALargeWeight())["self-check"] == PASSED
+    whole = TrainingStep.update
+
+    def stuck(self, state, *rest):
+        after = whole(self, state, *rest)
+        name = "inner.l.weight"
+        return {**after, "parameters": {**after["parameters"], name: state["parameters"][name]}}
+
+    monkeypatch.setattr(TrainingStep, "update", stuck)
+    with pytest.raises(ValueError, match=rf"{DIFFERS}: inner\.l\.weight after step 1, by 0\.001 "):
+        run("dense", "slow adam", inner=WithALargeWeight())
+
+
+def test_every_entry_of_an_update_has_its_own_limit() -> None:
+    unit = torch.finfo(torch.float32).eps
+    old, new = torch.tensor([20.0, 1.0, 0.0]), torch.tensor([20.0, 1.001, 0.001])
+    few, share = UNITS * unit * torch.tensor([20.0, 1.001, 0.001]), FLOOR * unit * 0.001
+    assert _beyond(old, new, new) is None
+    assert _beyond(old, new, new + 0.9 * few) is None
+    for k in range(3):
+        wrong = torch.zeros(3)
+        wrong[k] = 0.5 * (few[k] + share)
+        assert _beyond(old, new, new + wrong) is None
+        wrong[k] = 2 * (few[k] + share)
+        found = _beyond(old, new, new + wrong)
+        assert found == pytest.approx((float(wrong[k]), float(few[k]) + share), rel=0.1)
+    assert _beyond(old, new, new[:2]) == (float("inf"), 0.0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_entries_that_are_finite_in_neither_are_equal(value: float) -> None:
+    old, new = torch.tensor([1.0, 1.0]), torch.tensor([1.001, value])
+    assert _beyond(old, new, torch.tensor([1.001, float("nan")])) is None
+    for other in ([1.001, 1.0], [1.1, value]):
+        found = _beyond(old, new, torch.tensor(other))
+        assert found is not None
+        assert found[0] == (float("inf") if other[1] == 1.0 else pytest.approx(0.099, rel=1e-3))
 
 
 def blurred(monkeypatch: pytest.MonkeyPatch) -> None:
