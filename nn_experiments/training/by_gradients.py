@@ -139,9 +139,10 @@ class Slopes:
         limits, slopes = dict(self.limits[t - 1]), _slots(expected)
         old, new = self.before[t - 1]["parameters"], expected["parameters"]
         rate = optimizer.rate(1, batch.index if isinstance(batch, Batch) else 1)
+        share = 1 - optimizer.betas[0] if optimizer.method in ("adam", "adamw") else 1.0  # of a gradient in its slot
         for name, value in new.items():
             if slopes:
-                limits[name] = max(limits.get(name, 0.0), floor_of(slopes[name]) if name in slopes else 0.0)
+                limits[name] = max(share * limits.get(name, 0.0), floor_of(slopes[name]) if name in slopes else 0.0)
             else:
                 units = UNITS * max(float(torch.finfo(value.dtype).eps * v.abs().max()) for v in (old[name], value))
                 limits[name] = abs(rate) * limits.get(name, 0.0) + units

@@ -327,6 +327,30 @@ def test_a_wrong_ensemble(optimizer: str, monkeypatch: pytest.MonkeyPatch) -> No
         run("convolutions", optimizer, engine="ensemble")
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_limits_of_another_program_are_those_of_its_gradients(optimizer: str) -> None:
+    """A gradient wrong by less than its limit is let through and one by more is seen, whatever shows the gradients."""
+    step, batches, state = setup("dense", optimizer)
+    step.self_check(step, batches, state)
+    slopes, name = step.self_check.references[0].slopes, "inner.3.weight"
+    rate = step.optimizer.learning_rate
+
+    def difference(factor: float) -> Any:
+        def program(start: Any, t: int) -> Any:
+            gradients, buffers = step.gradients(start, slopes.batches[t - 1])
+            wrong = gradients[name] + factor * slopes.limits[t - 1][name]
+            return step.update(start, {**gradients, name: wrong}, buffers, rate, 1)
+
+        return slopes.of_program(step, program)
+
+    assert difference(0.0) is None
+    assert difference(0.5) is None
+    found = difference(5.0)
+    assert found is not None
+    assert found[0] == 1
+    assert found[1].endswith(name)
+
+
 def test_a_wrong_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """By states, and, with the comparison of states switched off, by gradients alone."""
     whole = ProductConvolution.forward
