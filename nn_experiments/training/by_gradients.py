@@ -101,8 +101,8 @@ class Slopes:
             first = first_difference([_revealed(expected)], [_revealed(actual)], [limits])
             if first:
                 _, name, gap, allowed = first
-                known = name in self.found[t - 1]["parameters"]
-                return t, f"{GRADIENT if known else ''}{name}", gap, allowed
+                shown = name in _slots(expected)  # a parameter of plain SGD is compared itself
+                return t, f"{GRADIENT if shown else ''}{name}", gap, allowed
         return None
 
     def _given(
