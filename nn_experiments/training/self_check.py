@@ -1,4 +1,7 @@
-"""The self-check of a training step, which compares three steps with three steps of the user's own training loop."""
+"""The self-check of a training step, which compares three steps with three steps of the user's own training loop.
+
+Where the module works in float32 alone, a step of `from_torch` is compared one step at a time instead, by gradients.
+"""
 
 from __future__ import annotations
 
@@ -209,7 +212,7 @@ class SelfCheck:
         place: str,
         device: str | None,
     ) -> Reference:
-        """Return the states of the user's own loop, after the step has been compared with them."""
+        """Return what the user's own loop computes, after the step has been compared with it."""
 
         def again() -> State:
             return start_of(state0, double=double, device=device)
