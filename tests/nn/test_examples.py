@@ -27,10 +27,17 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 @pytest.mark.control
 def test_a_wrong_example_fails() -> None:
     module = types.ModuleType("wrong", ">>> 1 + 1\n3\n")
     assert doctest.testmod(module).failed == 1
+
+
+@pytest.mark.control
+def test_an_example_that_is_not_run_counts_as_none() -> None:
+    assert doctest.testmod(types.ModuleType("none", "Its example is in a comment.")).attempted == 0
