@@ -134,6 +134,7 @@ def diagnose(
     >>> from nn_experiments import ArrayBatches, diagnose
     >>> from torch import nn
     >>> x = torch.linspace(-1, 1, 100)[:, None]
+    >>> _ = torch.manual_seed(0)
     >>> model = nn.Linear(1, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.4, weight_decay=0.1)
     >>> batches = ArrayBatches(x, 2 * x + torch.sign(x), batch_size=4, seed=0)

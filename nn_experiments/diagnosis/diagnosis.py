@@ -48,17 +48,18 @@ class Diagnosis(Value):
     >>> import torch
     >>> import nn_experiments as nne
     >>> x = torch.linspace(-1, 1, 50)[:, None]
+    >>> _ = torch.manual_seed(0)
     >>> model = torch.nn.Linear(1, 1)
     >>> sgd = torch.optim.SGD(model.parameters(), lr=0.4, weight_decay=0.1)
     >>> batches = nne.ArrayBatches(x, 2 * x + torch.sign(x), batch_size=4, seed=0)
     >>> loss = torch.nn.functional.mse_loss
-    >>> diagnosis = nne.diagnose(model, loss, sgd, batches, steps=60, replicates=11, progress=False)
+    >>> diagnosis = nne.diagnose(model, loss, sgd, batches, steps=50, replicates=11, progress=False)
     >>> diagnosis.verdict
     'contracting'
     >>> diagnosis.rule.partition(":")[0]  # the first words of the rule behind the verdict
     'In the parameters, at n = N, for both lags (1 and N/2)'
     >>> diagnosis.report().splitlines()[0]
-    'Linear: contracting (11 replicates of 60 steps)'
+    'Linear: contracting (11 replicates of 50 steps)'
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     print(diagnosis.plot(Path(folder) / "diagnosis.png").name)
     diagnosis.png
