@@ -462,9 +462,23 @@ MISTAKES = (
     Mistake(
         "growth without its interval",
         "nn_experiments/diagnosis/rules.py",
-        "return derivative[1] > GROWTH / steps",
-        "return derivative[0] > GROWTH / steps",
+        "return derivative[1] > least",
+        "return derivative[0] > least",
         "tests/nn/diagnosis/test_rules.py::test_growth_has_to_be_significant",
+    ),
+    Mistake(
+        "growth by jumps that counts as the derivative's",
+        "nn_experiments/diagnosis/rules.py",
+        "mean_interval(measured.pairs - 2 * measured.derivative, CONFIDENCE)[1] > 0",
+        "mean_interval(measured.pairs - 2 * measured.derivative, CONFIDENCE)[2] < 0",
+        "tests/nn/diagnosis/test_rules.py::test_what_changes_the_word",
+    ),
+    Mistake(
+        "a number of a row that is an array beside the parameters",
+        "contraction/maps/taylor.py",
+        "wrap = Intervals if exact else lambda rows: rows.view(Rows)",
+        "wrap = Intervals if exact else lambda rows: rows",
+        "tests/theory/certificates/test_region.py::test_a_number_of_a_row_is_one_number_beside_an_array",
     ),
     Mistake(
         "predictions that settle at one lag only",
