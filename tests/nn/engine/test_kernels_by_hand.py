@@ -116,7 +116,7 @@ def test_maps_in_the_users_own_loop_have_the_positions_of_the_run() -> None:
         (StopWhenSettled(0.1), [2, 5], 4 + 33),
         (StopWhenSettled(0.1), [40], 40 if 32 + 33 < 40 else 65),
     ],
-    ids=str,
+    ids=lambda one: type(one).__name__ if not isinstance(one, list | int) else str(one),
 )
 def test_the_largest_batch_that_a_curve_needs(curve: Any, at: list[int], largest: int) -> None:
     assert _largest(lambda state, batch, t: state, lambda i: (i, i), curve, at) == largest
