@@ -478,7 +478,7 @@ MISTAKES = (
         "contraction/maps/taylor.py",
         "wrap = Intervals if exact else lambda rows: rows.view(Rows)",
         "wrap = Intervals if exact else lambda rows: rows",
-        "tests/theory/certificates/test_region.py::test_a_number_of_a_row_is_one_number_beside_an_array",
+        "tests/theory/families/test_own_loss.py::test_a_number_of_a_row_is_one_number_beside_an_array",
     ),
     Mistake(
         "predictions that settle at one lag only",

@@ -165,7 +165,7 @@ def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Vector) -> Vecto
     Raises
     ------
     ValueError
-        If there is no field.
+        If the sequence of vector fields is empty.
 
     Examples
     --------

@@ -114,7 +114,7 @@ def alignment(fields: Iterable[VectorField], theta: Vector) -> Vector:
     Raises
     ------
     ValueError
-        If there is no field.
+        If the sequence of vector fields is empty.
 
     Examples
     --------

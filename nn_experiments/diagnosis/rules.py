@@ -54,11 +54,12 @@ RULES: dict[str, str] = {
         "The rule of contracting holds for the predictions, and the parameters have not settled (see “too early”)."
     ),
     "expanding": (
-        "Not settled in the parameters (see “too early”), and the 95 % interval of the exponent of the derivative "
-        "lies above 0.01/N (a growth of 1 % over the run). If a jump was found, pairs must also not be shown to grow "
-        "more than twice as fast as the derivative: the 95 % interval of the exponent of pairs less twice that of the "
-        "derivative does not lie above 0. Where there is no derivative, the exponent of pairs held eps/10 units apart "
-        "lies above 0.01/N and no jump was found. Only where the same law goes on."
+        "The parameters have not settled (see “too early”), and the 95 % confidence interval of the exponent of the "
+        "derivative lies above 0.01/N, which is a growth of 1 % over the run. If a jump was found, the exponent of "
+        "pairs must in addition not be significantly larger than twice that of the derivative: the 95 % confidence "
+        "interval of the exponent of pairs minus twice the exponent of the derivative has a lower end of at most 0. "
+        "If there is no derivative, no jump may have been found, and the interval of the exponent of pairs must lie "
+        "above 0.01/N. The rule is used only where the same law goes on."
     ),
     "discontinuous": (
         "Not settled in the parameters (see “too early”); a bisection found a jump in at least one map; pairs held "

@@ -294,7 +294,7 @@ def test_two_states_have_to_be_ten_thousand_units_apart(gap: float, known: bool)
 
 
 def test_training_that_never_moves_has_no_pairs() -> None:
-    """Without a unit there is no distance to hold a pair at, and no growth, which is not a growth of 0."""
+    """If the unit is 0 the pair has no prescribed distance: its exponent is missing (NaN), and not 0."""
     found = run(lambda w, batch, t: w, 1.0)
     assert math.isnan(found.pairs)
     assert np.isnan(found.jumps).all()

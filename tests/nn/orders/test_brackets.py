@@ -113,7 +113,7 @@ def test_closed_form_of_a_quadratic() -> None:
 
 @pytest.mark.parametrize("name", ["sgd with decay", "nesterov", "adamw"])
 def test_the_bracket_has_the_decay_that_is_a_part_of_the_gradient(name: str) -> None:
-    """V = −∇L − μθ, whatever the optimizer does with it; AdamW's decay is no part of the gradient. For SGD the
+    """V = −∇L − μθ, whatever the optimizer does with it; AdamW's decay does not belong to the gradient. For SGD the
     prediction is h² times the bracket."""
     found, h = swapped(name), 0.05
     decay = 0.0 if name == "adamw" else OPTIMIZERS[name]["weight_decay"]

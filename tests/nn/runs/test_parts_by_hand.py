@@ -202,7 +202,7 @@ def test_runs_read_the_images_of_their_batches_and_of_their_losses(diagnostics, 
 
 
 def test_backward_is_cut_into_pieces_of_about_equal_seconds_from_its_end() -> None:
-    """A map takes a second and an evaluation two: iterate n takes n + 2, 12, 11, 10, … s, and a piece is 25 s long."""
+    """With 1 s per map and 2 s per evaluation, iterates are grouped into blocks that take about 25 s each."""
     pieces = cut({(0, "backward", "curves"): range(11)}, 10, Prices(1.0, 2.0, 25.0))
     assert [(p.at, p.maps, p.seconds) for p in sorted(pieces, key=lambda p: -p.at[-1])] == [
         ((9, 10), 19, 23.0),
@@ -292,7 +292,7 @@ def test_what_a_new_record_would_lose_is_told_curve_by_curve() -> None:
     assert told[3] == "iterates of 1 more curves"
     kept.recorded["m"][1, 1, 0] = True
     assert len(records.missing_after(there, kept)) == 3
-    assert records.missing_after(kept, there) == []  # more is no loss
+    assert records.missing_after(kept, there) == []  # additional results are not reported as missing
 
 
 def test_parts_of_a_study_are_computed_once(tmp_path: Path) -> None:
