@@ -344,6 +344,7 @@ def _increments(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace) -> int:
+    from nn_experiments.results.studies import load_study
     from nn_experiments.studies.run import STUDIES, run_study
 
     if args.name is None:
@@ -351,7 +352,10 @@ def _study(args: argparse.Namespace) -> int:
             print(f"{name}: {what}")
         return 0
     say = functools.partial(print, file=sys.stderr)
-    print(run_study(args.name, args.out, seeds=args.seeds, data_dir=args.data_dir, report=say))
+    path = run_study(args.name, args.out, seeds=args.seeds, data_dir=args.data_dir, report=say)
+    if seconds := load_study(path).about["processor_seconds"]:
+        say(f"{args.name} took {seconds / 60:.1f} minutes of processor time in all")
+    print(path)
     return 0
 
 

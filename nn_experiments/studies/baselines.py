@@ -7,16 +7,15 @@ iterate does.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.studies.bank import Bank
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.setting import Setting
 
 __all__ = ["EXPERIMENTS", "WAYS", "run"]
@@ -84,7 +83,7 @@ def run(
         For each figure ``fig4``, … (seed, way, 4): train loss, test loss, train error, test error at the last step (NaN
         errors for regression), ways as in `WAYS`.
     """
-    begin = time.perf_counter()
+    making = Making()
     arrays = {}
     for name in figures:
         setting, length = EXPERIMENTS[name]
@@ -93,12 +92,12 @@ def run(
         for seed in range(seeds):
             about = {"setting": setting.to_json(), "steps": length, "seed": seed}
             path = out / "baselines.parts" / f"{name}-{seed}.npz"
-            part = resumed(path, about, lambda s=setting, n=length, k=seed: {"ends": _ends(s, k, n, data_dir)})
+            part = making.part(path, about, lambda s=setting, n=length, k=seed: {"ends": _ends(s, k, n, data_dir)})
             rows.append(part["ends"])
             if report:
                 report(f"{name}, seed {seed}")
         arrays[name] = np.stack(rows)
-    return Study("baselines", arrays, {"ways": WAYS, "seeds": seeds, "beta": BETA} | made_by(begin))
+    return Study("baselines", arrays, {"ways": WAYS, "seeds": seeds, "beta": BETA} | making.about())
 
 
 def _ends(setting: Setting, seed: int, steps: int, data_dir: str | None) -> np.ndarray:

@@ -9,7 +9,6 @@ with group norm, which has no statistics, stands beside them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,9 +20,9 @@ import torch
 from nn_experiments.engine.batch_norm import StatisticsRefresh
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.runs.setup import prepare
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 
 __all__ = ["METRICS", "SETTINGS", "Choice", "run"]
 
@@ -122,18 +121,18 @@ def run(
         ``n`` (setting, point): the recorded iterates; ``paths`` (setting, order, seed, point, metric): forward and
         backward, losses as `METRICS` names them; the last two are NaN where the network has no batch norm.
     """
-    begin = time.perf_counter()
+    making = Making()
     paths = np.empty((len(settings), 2, seeds, POINTS, len(METRICS)))
     for k, setting in enumerate(settings):
         for seed in range(seeds):
             about = {"setting": setting.to_json(), "seed": seed, "refresh": REFRESH}
             path = out / "choices.parts" / f"{setting.name.replace(', ', '--')}-{seed}.npz"
-            paths[k, :, seed] = resumed(path, about, partial(_part, setting, seed, data_dir))["paths"]
+            paths[k, :, seed] = making.part(path, about, partial(_part, setting, seed, data_dir))["paths"]
             if report:
                 report(f"{setting.name}, seed {seed}")
     about = {"settings": [setting.to_json() for setting in settings], "seeds": seeds, "refresh": REFRESH}
     arrays = {"n": np.array([setting.at for setting in settings]), "paths": paths}
-    return Study("choices", arrays, about | made_by(begin))
+    return Study("choices", arrays, about | making.about())
 
 
 def _part(setting: Choice, seed: int, data_dir: str | None) -> dict[str, np.ndarray]:

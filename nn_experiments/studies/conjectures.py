@@ -7,7 +7,6 @@ use one half of the test images, the "choosing half"; results are measured on th
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.studies.bank import Bank
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.setting import Setting
 
 __all__ = ["STRATEGIES", "run"]
@@ -73,15 +72,15 @@ def run(
         the number of steps of the path. ``judged`` (way, rate, run, 2): loss and error at one fixed step of forward,
         backward and the moving average.
     """
-    begin, parts = time.perf_counter(), []
+    making, parts = Making(), []
     for first in range(0, seeds, 10):
         chosen = range(first, min(first + 10, seeds))
         about = {"setting": SETTING.to_json(), "seeds": list(chosen), "budget": budget}
         path = out / "conjectures.parts" / f"{first}.npz"
-        parts.append(resumed(path, about, partial(_strategies, chosen, budget, data_dir)))
+        parts.append(making.part(path, about, partial(_strategies, chosen, budget, data_dir)))
         if report:
             report(f"seeds {chosen[0]} to {chosen[-1]}")
-    judged = resumed(out / "conjectures.parts" / "judged.npz", {"runs": runs}, lambda: _judgement(runs, data_dir))
+    judged = making.part(out / "conjectures.parts" / "judged.npz", {"runs": runs}, lambda: _judgement(runs, data_dir))
     arrays = {
         "curves": np.concatenate([part["curves"] for part in parts], 1),
         "gradients": parts[0]["gradients"],
@@ -98,7 +97,7 @@ def run(
         "rates": RATES,
         "judged_at": JUDGED_AT,
         "runs": runs,
-    } | made_by(begin)
+    } | making.about()
     return Study("conjectures", arrays, about)
 
 

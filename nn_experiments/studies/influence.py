@@ -6,7 +6,6 @@ apply the same maps except for that one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.studies.bank import Bank
 from nn_experiments.studies.certified import certificate
 from nn_experiments.studies.coupled import exponents, grid
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.setting import Setting
 from nn_experiments.studies.settings import ATLAS
 
@@ -69,18 +68,18 @@ def run(
         (setting,): a certified k, NaN where there is none. ``exponent`` (setting,): growth a step of a small difference
         over the last half of a forward run.
     """
-    begin = time.perf_counter()
+    making = Making()
     chosen = tuple(settings) if settings is not None else tuple(entry for entry in ATLAS if entry.name in CHOSEN)
     at = _exchanged(steps)
     rows = []
     for k, setting in enumerate(chosen):
         about = {"setting": setting.to_json(), "steps": steps, "seeds": seeds}
         path = out / "influence.parts" / f"{k:02d}.npz"
-        rows.append(resumed(path, about, partial(_measure, setting, range(seeds), steps, at, data_dir)))
+        rows.append(making.part(path, about, partial(_measure, setting, range(seeds), steps, at, data_dir)))
         if report:
             report(setting.name)
     arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0].arrays}
-    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "steps": steps} | made_by(begin)
+    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "steps": steps} | making.about()
     return Study("influence", {"j": np.array(at), **arrays}, about)
 
 

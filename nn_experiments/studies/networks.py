@@ -8,7 +8,6 @@ them by the rules of a diagnosis as they are now.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from nn_experiments.paper.catalogue import EXPERIMENTS
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.runs.diagnose import diagnose_experiment
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 
 __all__ = ["ARRAYS", "SETTINGS", "Network", "run"]
 
@@ -104,7 +103,7 @@ def run(
     ValueError
         If there are fewer than two replicates: a diagnosis needs two.
     """
-    begin = time.perf_counter()
+    making = Making()
     arrays: dict[str, np.ndarray] = {}
     described = []
     for k, setting in enumerate(settings):
@@ -116,7 +115,7 @@ def run(
             count = replicates - first if replicates - first <= PART + 1 else PART
             about = {"setting": setting.to_json(), "first": first, "count": count}
             path = out / "networks.parts" / f"{setting.name.replace(', ', '--')}-{first}.npz"
-            parts.append(resumed(path, about, partial(_part, setting, first, count, data_dir)))
+            parts.append(making.part(path, about, partial(_part, setting, first, count, data_dir)))
             if report:
                 report(f"{setting.name}: replicates {first} to {first + count - 1}")
             if first + count == replicates:
@@ -130,7 +129,7 @@ def run(
         described.append(
             {**setting.to_json(), "replicates": replicates, "lag": int(lag), "eps": float(eps), "derivative_by": by}
         )
-    return Study("networks", arrays, {"settings": described} | made_by(begin))
+    return Study("networks", arrays, {"settings": described} | making.about())
 
 
 def _part(setting: Network, first: int, count: int, data_dir: str | None) -> dict[str, np.ndarray]:

@@ -8,7 +8,6 @@ differs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.studies.bank import Bank
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.setting import Setting
 
 __all__ = ["METRICS", "run"]
@@ -62,17 +61,17 @@ def run(
         ``n`` (K,); ``values`` (seed, order, n, metric) with orders forward, backward and `METRICS`; ``logits`` (seed,
         order, 4, image, class) at four quarters of the run.
     """
-    begin, parts = time.perf_counter(), []
+    making, parts = Making(), []
     at = list(range(0, steps + 1, every))
     for first in range(0, seeds, TOGETHER):
         chosen = range(first, min(first + TOGETHER, seeds))
         settings = {"setting": setting.to_json(), "seeds": list(chosen), "steps": steps, "every": every}
         path = out / "one-law.parts" / f"{first}.npz"
-        parts.append(resumed(path, settings, partial(_part, setting, chosen, at, data_dir)))
+        parts.append(making.part(path, settings, partial(_part, setting, chosen, at, data_dir)))
         if report:
             report(f"seeds {chosen[0]} to {chosen[-1]}")
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in ("values", "logits")}
-    about = {"setting": setting.to_json(), "seeds": seeds, "steps": steps, "metrics": METRICS} | made_by(begin)
+    about = {"setting": setting.to_json(), "seeds": seeds, "steps": steps, "metrics": METRICS} | making.about()
     return Study("one-law", {"n": np.array(at), **arrays}, about)
 
 

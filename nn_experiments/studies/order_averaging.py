@@ -16,7 +16,6 @@ second order, for ReLU and for tanh.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,9 +24,9 @@ import torch
 
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import EXPERIMENTS
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.runs.setup import Workplace, prepare
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.training.order_averaging_measures import order_averaging_measures
 from nn_experiments.training.step import State
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss
@@ -87,7 +86,7 @@ def run(
         SGD (NaN where that has diverged); ``expansion`` (activation, step size, seed, 2): cosine of T_perm − T_large
         and the regulariser, and the part of its norm that the derived λ leaves, at θ_0 with c = 2.
     """
-    begin = time.perf_counter()
+    making = Making()
     ends = np.empty((len(parts), len(rates), len(curves), seeds, 2, 4))
     eigenvalue = np.empty((len(parts), len(rates), seeds, 2))
     for a, c in enumerate(parts):
@@ -95,7 +94,7 @@ def run(
             for seed in range(seeds):
                 about = {"c": c, "rate": rate, "seed": seed, "curves": list(curves), "steps": steps, "batch": BATCH}
                 path = out / "order-averaging.parts" / f"{c}-{rate:g}-{seed}.npz"
-                part = resumed(path, about, lambda c=c, h=rate, k=seed: _part(c, h, k, curves, steps))
+                part = making.part(path, about, lambda c=c, h=rate, k=seed: _part(c, h, k, curves, steps))
                 ends[a, b, :, seed], eigenvalue[a, b, seed] = part["ends"], part["eigenvalue"]
                 if report:
                     report(f"c = {c}, h = {rate:g}, seed {seed}")
@@ -107,7 +106,7 @@ def run(
     return Study(
         "order-averaging",
         {"ends": ends, "eigenvalue": eigenvalue, "expansion": expansion},
-        about | {"batch": BATCH, "prices": prices, "activations": ACTIVATIONS, "sizes": SIZES} | made_by(begin),
+        about | {"batch": BATCH, "prices": prices, "activations": ACTIVATIONS, "sizes": SIZES} | making.about(),
     )
 
 

@@ -8,16 +8,15 @@ hΛ = 2 for the paper's m = 4, at a quarter for m = 1.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nn_experiments.paper.catalogue import EXPERIMENTS
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.runs.setup import prepare
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.order_averaging import run_curves
 
 __all__ = ["CURVES", "RATES", "run"]
@@ -64,7 +63,7 @@ def run(
         ``ends`` (1, rate, curve, seed, 2, 4) and ``eigenvalue`` (1, rate, seed, 2), as
         `nn_experiments.studies.order_averaging.run` describes them; the first axis is c = 2.
     """
-    begin = time.perf_counter()
+    making = Making()
     ends = np.empty((1, len(rates), len(curves), seeds, 2, 4))
     eigenvalue = np.empty((1, len(rates), seeds, 2))
     experiment = EXPERIMENTS[EXPERIMENT]
@@ -76,10 +75,10 @@ def run(
                 place = prepare(experiment.override({"learning_rate": str(h)}), seed, data_dir=data_dir)
                 return run_curves(place, curves, steps, iterations=iterations)
 
-            arrays = resumed(out / "order-stability.parts" / f"{rate:g}-{seed}.npz", about, part)
+            arrays = making.part(out / "order-stability.parts" / f"{rate:g}-{seed}.npz", about, part)
             ends[0, b, :, seed], eigenvalue[0, b, seed] = arrays["ends"], arrays["eigenvalue"]
             if report:
                 report(f"h = {rate:g}, seed {seed}")
     about = {"parts": [experiment.parts], "rates": list(rates), "curves": list(curves), "seeds": seeds}
     about |= {"steps": steps, "batch": experiment.batch_size, "iterations": iterations}
-    return Study("order-stability", {"ends": ends, "eigenvalue": eigenvalue}, about | made_by(begin))
+    return Study("order-stability", {"ends": ends, "eigenvalue": eigenvalue}, about | making.about())

@@ -5,7 +5,6 @@ The state of heavy ball on λθ²/2 is (θ_t, θ_{t−1}); one step multiplies i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn_experiments.results.studies import Study
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 
 __all__ = ["adam_amplitude", "heavy_ball", "run", "sign_parity", "top_exponent", "weighted_norm"]
 
@@ -113,7 +112,7 @@ def run(
         (ε,); ``heavy_ball``: ‖M‖, ρ(M), the weighted norm, for h = 0.5, β = 0.9, λ = 1; ``sign_gap``: smallest distance
         of backward iterates n and n + 1 of sign-SGD in units of h.
     """
-    begin = time.perf_counter()
+    making = Making()
     rows: list[tuple[float, float, float]] = []
     for kappa in KAPPAS:
         h = (2 / (1 + np.sqrt(kappa))) ** 2
@@ -136,4 +135,4 @@ def run(
         "heavy_ball": np.array(norms),
         "sign_gap": np.array(sign_parity()),
     }
-    return Study("quadratics", arrays, {"seeds": seeds} | made_by(begin))
+    return Study("quadratics", arrays, {"seeds": seeds} | making.about())

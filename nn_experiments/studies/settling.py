@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nn_experiments.results.studies import Study, resumed
+from nn_experiments.results.studies import Study
 from nn_experiments.studies.certified import certificate
 from nn_experiments.studies.coupled import RUNS, exponents, measure
-from nn_experiments.studies.made import made_by
+from nn_experiments.studies.made import Making
 from nn_experiments.studies.setting import Setting
 from nn_experiments.studies.settings import ATLAS, OPTIMIZERS, STEPS
 
@@ -61,7 +61,7 @@ def run(
         predicting replicate, K), ``predicted_at`` and ``measured_at`` (seconds since 1970), and ``factor`` and
         ``displacement``, Theorem 2.2's k (NaN where none is certified) and D.
     """
-    begin = time.perf_counter()
+    making = Making()
     chosen = STUDIES[name] if settings is None else tuple(settings)
     rows: list[dict[str, np.ndarray]] = []
     for k, setting in enumerate(chosen):
@@ -69,14 +69,14 @@ def run(
         about = {"setting": setting.to_json(), "steps": length}
         part = out / f"{name}.parts" / f"{k:02d}"
         predict = partial(_predict, setting, length, data_dir)
-        predicted = resumed(Path(f"{part}-predicted.npz"), {**about, "seeds": list(PREDICTING)}, predict)
+        predicted = making.part(Path(f"{part}-predicted.npz"), {**about, "seeds": list(PREDICTING)}, predict)
         observe = partial(_observe, setting, length, seeds, data_dir)
-        measured = resumed(Path(f"{part}-measured.npz"), {**about, "seeds": seeds}, observe)
+        measured = making.part(Path(f"{part}-measured.npz"), {**about, "seeds": seeds}, observe)
         rows.append({**predicted.arrays, **measured.arrays})
         if report:
             report(f"{k + 1} of {len(chosen)}: {setting.name}")
     arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "runs": RUNS} | made_by(begin)
+    about = {"settings": [setting.to_json() for setting in chosen], "seeds": seeds, "runs": RUNS} | making.about()
     return Study(name, arrays, about)
 
 
