@@ -209,14 +209,20 @@ class Runner:
         """Return functions that make executors, and that count the jobs that they run at once now."""
         if self.options.dask:
             return executors.dask_executor(self.options.dask, self.setup)
-        workers = self.options.workers if self.on_cpu else 0  # a GPU is used by this process
-        if workers is None:
-            workers = 0 if progress.seconds < SHORT else min(progress.blocks, available_cores())
+        workers = self.workers(progress.seconds, progress.blocks)
         if workers:
             make: Callable[[], Executor] = functools.partial(executors.process_executor, workers, self.setup)
         else:
             make = executors.InlineExecutor
         return contextlib.nullcontext((make, lambda: max(1, workers)))
+
+    def workers(self, seconds: float, count: int) -> int:
+        """Return how many worker processes compute so many pieces, which take so long in all; 0 is this process."""
+        if not self.on_cpu:
+            return 0  # a GPU is used by this process
+        if self.options.workers is not None:
+            return self.options.workers
+        return 0 if seconds < SHORT else min(count, available_cores())
 
     def _skipped(self, progress: Progress, piece: Piece) -> bool:
         """Whether not to start a piece: it would not end in time, or another process has written it meanwhile."""
@@ -286,8 +292,8 @@ def foresee(request: Request, options: Options) -> str:
 def describe_plan(runner: Runner, pieces: Sequence[Piece]) -> str:
     """Return a description of what a run would do."""
     grid, device = runner.grid, runner.problem.device
-    workers = min(runner.options.workers or len(pieces), len(pieces), available_cores()) or 1
     seconds = sum(piece.seconds for piece in pieces)
+    workers = max(1, min(runner.workers(seconds, len(pieces)), len(pieces), available_cores()))
     lines = [
         f"{runner.problem.name} into {runner.root}",
         f"  seeds {', '.join(map(str, grid.seeds))}; orders {', '.join(grid.orders)}",
