@@ -278,14 +278,6 @@ def test_only_draws_of_the_same_settings_are_joined() -> None:
             joined([first, measure_increments(DIGITS, [5], **{**more, **change})])
 
 
-def test_distances_of_parameters_that_are_single_numbers() -> None:
-    """Two draws of two chains each, with a number and a vector as parameters: by Pythagoras."""
-    state = {"parameters": {"a": torch.tensor([1.0, 4.0, 0.0, 0.0]), "b": torch.tensor([[0.0], [4.0], [1.0], [1.0]])}}
-    far, norms = increments._distances(state, [[0, 1], [3, 2]])
-    assert far.tolist() == [[0.0, 5.0], [0.0, 0.0]]
-    assert norms == pytest.approx(np.array([[1.0, np.sqrt(32)], [1.0, 1.0]]))
-
-
 def test_draws_of_another_experiment_are_not_replaced_either(tmp_path: Path, capsys, monkeypatch) -> None:
     own, begun = increments.measure_increments, []
 

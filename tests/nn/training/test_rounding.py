@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -132,27 +133,53 @@ def test_floating_point_numbers_alone_are_made_double() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "within"), [(5.1, True), (5.0, False), (4.0, False), (1e-101, False), (1e101, False)]
+    ("limit", "within"),
+    [(5.1, True), (5.0, False), (4.0, False), (1e-100, False), (1e99, True), (1e100, False), (NAN, False)],
 )
 def test_what_is_surely_within_a_limit_has_its_whole_length_there(limit: float, within: bool) -> None:
-    """Differences of 3 and 4, whose length is 5. The largest, 4, is within 4 all the same: False says nothing."""
+    """Differences of 3 and 4, whose length is 5. The largest, 4, is within 4 all the same: False says nothing.
+
+    A limit beyond 1e±100 says nothing either, because its square may overflow or be rounded to 0.
+    """
     one, two = torch.zeros(2, 1, dtype=torch.float64), torch.tensor([[3.0], [4.0]], dtype=torch.float64)
     assert rounding._surely_within(one, two, limit) == within
+    assert rounding._surely_within(one, 0 * two, limit) == (1e-100 < limit < 1e100)
+
+
+def test_only_full_float64_tensors_of_one_shape_are_surely_within_a_limit() -> None:
+    """One tensor of each pair, or both, is something else, though no entry differs by more than the limit."""
+    one, two = torch.zeros(2, 1, dtype=torch.float64), torch.tensor([[3.0], [4.0]], dtype=torch.float64)
+    assert rounding._surely_within(one, two, 5.1)
     assert not rounding._surely_within(one, two.float(), 5.1)
+    assert not rounding._surely_within(two.float(), one, 5.1)
     assert not rounding._surely_within(one, two[:1], 5.1)
     assert not rounding._surely_within(one, two * NAN, 5.1)
-    assert not rounding._surely_within(one[:0], two[:0], 5.1)
-    assert not rounding._surely_within(torch.tensor(1.0).double(), torch.tensor(1.0).double(), 5.1)
+    for strange in (one.float(), one[:0], one.to_sparse(), torch.zeros((), dtype=torch.float64)):
+        assert not rounding._surely_within(strange, strange, 5.1)
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
-def test_lengths_are_taken_in_parts(chunk: int, monkeypatch) -> None:
-    """A row at a time, or several: a part that is too long is seen wherever it is."""
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["rows", "channels last"])
+@pytest.mark.parametrize("chunk", [1, 5, 12, 100])
+def test_lengths_are_taken_in_parts(chunk: int, layout: torch.memory_format, monkeypatch) -> None:
+    """A row at a time, or several. A difference that is too long is seen wherever it is, and so is what is not finite.
+
+    The 12 differences of 0.1 have the length √0.12 < 0.35, and one of 0.5 is longer. Sums of numbers below 16 are
+    rounded by at most 4 EPS, three times, which is less than 40 EPS times the gap of 0.5.
+    """
     monkeypatch.setattr(rounding, "CHUNK", chunk)
-    one = torch.arange(12.0, dtype=torch.float64).reshape(6, 2)
-    assert rounding._surely_within(one, one + 0.1, 0.6)
-    for row in range(6):
-        other = one.clone()
-        other[row, 1] += 0.6
-        assert not rounding._surely_within(one, other, 0.6)
-        assert not rounding._surely_within(one.t(), other.t(), 0.6)
+    one = torch.arange(12.0, dtype=torch.float64).reshape(3, 2, 2, 1)
+    near = (one + 0.1).contiguous(memory_format=layout)
+    assert rounding._surely_within(one, near, 0.35)
+    assert first_difference([_alone(one)], [_alone(near)], [{"w": 0.35}]) is None
+    for place in itertools.product(range(3), range(2), range(2), [0]):
+        for more, gap in ((0.4, 0.5), (NAN, INF), (-INF, INF)):
+            other = near.clone(memory_format=torch.preserve_format)
+            other[place] += more
+            assert not rounding._surely_within(one, other, 0.35)
+            assert not rounding._surely_within(one.permute(1, 0, 2, 3), other.permute(1, 0, 2, 3), 0.35)
+            found = first_difference([_alone(one)], [_alone(other)], [{"w": 0.35}])
+            assert found == (1, "w", pytest.approx(gap, rel=40 * EPS), 0.35)
+
+
+def _alone(value: torch.Tensor) -> dict:
+    return {"parameters": {"w": value}}

@@ -246,6 +246,20 @@ class Named(nn.Module):
         return a
 
 
+class AtLeastTwo(nn.Module):
+    """A module of two required arguments and any number of others."""
+
+    def forward(self, a: Any, b: Any, *more: Any) -> Any:
+        return a
+
+
+class WithoutNames(nn.Module):
+    """A module of two required arguments, the first of which cannot be passed by name."""
+
+    def forward(self, a: Any, /, b: Any) -> Any:
+        return a
+
+
 @pytest.mark.parametrize(
     ("module", "inputs", "positional", "named"),
     [
@@ -259,6 +273,11 @@ class Named(nn.Module):
         (Named(), (1, 2), ((1, 2),), {}),  # one is required
         (Named(), {"a": 1}, (), {"a": 1}),
         (Any_(), (1, 2), ((1, 2),), {}),
+        (AtLeastTwo(), (1, 2), ((1, 2),), {}),
+        (AtLeastTwo(), {"a": 1, "b": 2}, ({"a": 1, "b": 2},), {}),
+        (WithoutNames(), (1, 2), ((1, 2),), {}),
+        (WithoutNames(), {"a": 1, "b": 2}, ({"a": 1, "b": 2},), {}),
+        (Named(), {}, ({},), {}),  # the required one is missing
         (nn.Linear(1, 1), {"input": 1}, ({"input": 1},), {}),  # a forward pass of one argument
         (nn.DataParallel(Two()), (1, 2), (1, 2), {}),
     ],
