@@ -339,7 +339,7 @@ def _increments(args: argparse.Namespace) -> int:
             print("interrupted; a GPU runs all draws at once, and nothing of them is kept", file=sys.stderr)
             return 130
     increments.save(path)
-    print(*summary(increments), path, sep="\n")
+    print(*summary(increments, args.tag), path, sep="\n")
     return 0
 
 

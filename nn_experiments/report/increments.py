@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -14,7 +13,8 @@ from matplotlib.typing import LineStyleType
 
 from contraction.plots.style import BACKWARD, CLAIM, FORWARD, OTHER, SHADE, figure, save, style
 from nn_experiments.paper.catalogue import EXPERIMENTS
-from nn_experiments.results.increments import Increments, load_increments, ratios, summary
+from nn_experiments.results.curves import DEFAULT_OUT
+from nn_experiments.results.increments import Increments, load_increments, ratios, summary, tag_of
 
 __all__ = ["draw_increments", "main"]
 
@@ -66,24 +66,40 @@ def draw_increments(every: Sequence[Increments]) -> Picture:
 
 def _title(increments: Increments) -> str:
     """Return the experiment's name, or the model where it is another one than the experiment's, and the draws."""
-    model = cast(Mapping[str, object], increments.metadata["experiment"])["model"]
     known = EXPERIMENTS.get(increments.experiment)
-    name = increments.experiment if known is None or model == known.model else f"{model}, {known.data}"
+    name = increments.experiment
+    if known is not None and increments.model != known.model:
+        name = f"{increments.model}, {known.data}"
     return f"{name}, {len(increments.draws)} draw{'s' if len(increments.draws) != 1 else ''}"
 
 
 def main(words: Sequence[str]) -> int:
-    """Draw all increments in a folder and print what they say; return the exit status."""
+    """Draw the increments of some files, or all those in a folder, and print what they say; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m nn_experiments plot increments", description="Draw what `increments` has measured."
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="increments-….npz, a column each")
-    parser.add_argument("--pictures", type=Path, default=Path("out/figures"), help="folder (default: out/figures)")
-    parser.add_argument("--name", default="increments", help="what the pictures are called (default: increments)")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="files that increments has written; each becomes a column (default: every increments-*.npz in OUT)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, help=f"folder that increments wrote to (default: {DEFAULT_OUT})"
+    )
+    parser.add_argument("--pictures", type=Path, help="folder for PNG and SVG files (default: OUT/figures)")
+    parser.add_argument("--name", default="increments", help="file name of the pictures (default: increments)")
     args = parser.parse_args(words)
-    every = [load_increments(path) for path in args.files]
-    for path, measured in zip(args.files, every, strict=True):
-        print(path, *summary(measured), sep="\n")
-    for path in save(draw_increments(every), args.pictures, args.name):
+    files = args.files or sorted(args.out.glob("increments-*.npz"))
+    if not files:
+        raise ValueError(
+            f"{args.out} has no increments-*.npz: name files, or the folder that holds them with --out; "
+            "`python -m nn_experiments increments FIGURE` measures them"
+        )
+    every = [load_increments(path) for path in files]
+    for path, measured in zip(files, every, strict=True):
+        print(path, *summary(measured, tag_of(path)), sep="\n")
+    for path in save(draw_increments(every), args.pictures or args.out / "figures", args.name):
         print(path)
     return 0

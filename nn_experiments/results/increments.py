@@ -38,6 +38,7 @@ __all__ = [
     "load_increments",
     "ratios",
     "summary",
+    "tag_of",
 ]
 
 #: The nudged start is this far from θ_0, in units of ‖θ_0‖.
@@ -86,6 +87,11 @@ class Increments(Value):
     def experiment(self) -> str:
         """Name of the experiment."""
         return str(cast(Mapping[str, object], self.metadata["experiment"])["name"])
+
+    @property
+    def model(self) -> str:
+        """Name of the network, which need not be the one that the experiment has in the catalogue."""
+        return str(cast(Mapping[str, object], self.metadata["experiment"])["model"])
 
     def save(self, path: Path) -> None:
         """Write everything into a ``.npz``, atomically (see `load_increments`)."""
@@ -205,15 +211,25 @@ def ratios(increments: Increments, space: str, start: str) -> np.ndarray:
     return values[..., increments.starts.index(start)] / values[..., increments.starts.index(INDEPENDENT)]
 
 
-def summary(increments: Increments) -> list[str]:
-    """Return one line per space: the ratio for backward iterates n and n + k, for the last n and the smallest k."""
+def tag_of(path: Path) -> str | None:
+    """Return TAG of ``increments-EXPERIMENT--TAG.npz``, and None for a file without a tag."""
+    _, dashes, tag = path.stem.partition("--")
+    return tag if dashes else None
+
+
+def summary(increments: Increments, tag: str | None = None) -> list[str]:
+    """Return one line per space: the ratio for backward iterates n and n + k, for the last n and the smallest k.
+
+    A line begins with the names of the experiment and of the model, and with the tag of the file if it has one.
+    """
+    about = f"{increments.experiment}, {increments.model}" + ("" if tag is None else f", tag {tag}")
     ahead = min((name for name in increments.starts if name.endswith(" ahead")), key=lambda name: int(name.split()[0]))
     n, k = int(increments.at[-1]), int(ahead.split()[0])
     lines = []
     for space, name in (("parameter", "parameters"), ("function", "outputs")):
         last = ratios(increments, space, ahead)[:, -1]
         lines.append(
-            f"{increments.experiment}, {name}: backward iterates {n} and {n + k} are "
+            f"{about}, {name}: backward iterates {n} and {n + k} are "
             f"{np.median(last):.3g} of two independent runs' distance apart "
             f"({last.min():.3g} to {last.max():.3g} over {len(last)} draws)"
         )

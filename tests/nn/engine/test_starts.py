@@ -192,12 +192,28 @@ def test_from_the_command_line(tmp_path: Path, capsys) -> None:
     ]
     assert main([*words, "--set", "model=mlp-1x8", "--device", "cpu"]) == 0
     said = capsys.readouterr().out
-    assert "mlp-digits, parameters: backward iterates 4 and 5 are" in said
+    assert "mlp-digits, mlp-1x8, parameters: backward iterates 4 and 5 are" in said
     path = tmp_path / "increments-mlp-digits.npz"
     assert main([word if word != "1" else "3" for word in words] + ["--set", "model=mlp-1x8", "--device", "cpu"]) == 0
     assert "backward iterates 4 and 7 are" in capsys.readouterr().out  # the least k there is
     assert main(["plot", "increments", str(path), "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "increments.png").stat().st_size > 5000
+
+
+def test_all_increments_of_a_folder_are_drawn(tmp_path: Path, capsys) -> None:
+    """Without files all in the folder are drawn; lines say the model and the tag; an empty folder is refused."""
+    words = ["increments", "digits", "--draws", "1", "--steps", "2", "--every", "2", "--ahead", "1", "--device", "cpu"]
+    words += ["--out", str(tmp_path), "--set"]
+    assert main([*words, "model=mlp-1x8"]) == 0
+    assert main([*words, "model=mlp-2x8", "--tag", "deeper"]) == 0
+    assert "mlp-digits, mlp-2x8, tag deeper, outputs: backward iterates 2 and 3" in capsys.readouterr().out
+    assert main(["plot", "increments", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    begin = ["mlp-digits, mlp-2x8, tag deeper, parameters:", "mlp-digits, mlp-1x8, parameters:"]
+    assert [line.split(" backward iterates")[0] for line in (said[1], said[4])] == begin
+    assert (tmp_path / "figures" / "increments.png").stat().st_size > 5000
+    assert main(["plot", "increments", "--out", str(tmp_path / "figures")]) == 1
+    assert "figures has no increments-*.npz" in capsys.readouterr().err
 
 
 def test_increments_of_other_settings_are_kept(tmp_path: Path, capsys) -> None:

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
 from nn_experiments.results import blocks, merge, records  # noqa: E402
 from nn_experiments.results.blocks import Block  # noqa: E402
-from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments, summary  # noqa: E402
+from nn_experiments.results.increments import INDEPENDENT, NUDGE, Increments, summary, tag_of  # noqa: E402
 from nn_experiments.results.studies import Study, find_studies, resumed, study_path  # noqa: E402
 from nn_experiments.runs import autotune, increments, progress, rates  # noqa: E402
 from nn_experiments.runs.data_subset import needed_rows  # noqa: E402
@@ -172,10 +172,18 @@ def test_the_summary_is_of_the_nearest_run_at_the_last_step() -> None:
     far[:, 1] = [[0, 2.0, 1.0, 4.0], [0, 4.0, 1.0, 4.0], [0, 1.0, 1.0, 4.0]]  # 10 ahead, 9 ahead, independent
     names = ("θ0", "10 ahead", "9 ahead", INDEPENDENT)
     zeros = np.zeros((3, 2, 4))
-    about = {"experiment": {"name": "e"}}
+    about = {"experiment": {"name": "e", "model": "m"}}
     found = Increments(np.arange(3), np.array([0, 50]), names, far, 2 * far, zeros, zeros, zeros, about)
     text = "backward iterates 50 and 59 are 0.25 of two independent runs' distance apart (0.25 to 0.25 over 3 draws)"
-    assert summary(found) == [f"e, parameters: {text}", f"e, outputs: {text}"]
+    assert summary(found) == [f"e, m, parameters: {text}", f"e, m, outputs: {text}"]
+    assert summary(found, "7x7") == [f"e, m, tag 7x7, parameters: {text}", f"e, m, tag 7x7, outputs: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [("increments-e.npz", None), ("increments-e-2.npz", None), ("increments-e-2--7x7-b.npz", "7x7-b")]
+)
+def test_the_tag_is_what_follows_two_dashes(name: str, tag: str | None) -> None:
+    assert tag_of(Path("folder--with-dashes") / name) == tag
 
 
 # --- images that runs read ------------------------------------------------------------------------------------------
