@@ -26,6 +26,8 @@ __all__ = ["OwnLossSteps"]
 class OwnLossSteps(RandomOperator):
     """T_B(θ) = θ - h grad L_B(θ), L_B the mean of a loss over the rows of a batch B plus weight decay.
 
+    Its enclosures over a box are what row 85, the local form of Theorem 2.2, asks for.
+
     Parameters
     ----------
     loss
@@ -35,7 +37,7 @@ class OwnLossSteps(RandomOperator):
     data
         Arrays with one entry per row of data along the first axis; ``loss`` gets one entry of each.
     dim
-        The number of parameters d.
+        The number of parameters d: ``loss`` gets θ of shape (d,).
     h
         Learning rate > 0.
     batches
@@ -49,7 +51,8 @@ class OwnLossSteps(RandomOperator):
     Raises
     ------
     ValueError
-        If data or batches have the wrong shape, or a number is out of its range.
+        If data or batches have the wrong shape, a number is out of its range, or the loss cannot be computed with
+        ``dim`` parameters.
     MapRefused
         If the loss uses a function that is not listed, branches, or does not give one number for one row.
 
@@ -122,6 +125,7 @@ class OwnLossSteps(RandomOperator):
         """Compare the gradient of a batch with the mean of its rows', which differ if rows are mixed in the loss."""
         rows = self.batches[0]
         theta = np.linspace(-0.5, 0.7, self.dim)
+        self._check_dim(theta)
         with np.errstate(all="ignore"):
             single = np.stack([self.gradient(theta, rows[i : i + 1]) for i in range(min(len(rows), 4))])
             whole, parts = self.gradient(theta, rows[:4]), np.mean(single, axis=0)
@@ -130,6 +134,35 @@ class OwnLossSteps(RandomOperator):
                 "a loss must be written for one row of data, where a number is not an array: a batch's gradient is not "
                 f"the mean of its rows' gradients, but {whole} in place of {parts} at theta = {theta}"
             )
+
+    def _check_dim(self, theta: NDArray) -> None:
+        """Refuse by name a number of parameters with which the loss cannot be computed.
+
+        The loss is computed in plain numbers only where it cannot be computed with symbols. If it fails there too, with
+        an error that says that shapes or indices do not fit, symbols are not the reason.
+
+        Raises
+        ------
+        ValueError
+            If it does.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                self.gradient(theta, self.batches[0][:1])
+        except MapRefused:
+            row = [one[self.batches[0][0]] for one in self.data]
+            try:
+                with np.errstate(all="ignore"):
+                    self.loss(theta, *row)
+            except (ValueError, IndexError) as error:
+                shapes = ", ".join(str(np.shape(one)) for one in row)
+                raise ValueError(
+                    f"the loss cannot be computed with dim={self.dim} parameters: with theta of shape {theta.shape} "
+                    f"and a row of data of shapes {shapes} it raises {type(error).__name__}: {error}"
+                ) from error
+            except Exception:
+                pass  # the first error is the one to show
+            raise
 
     def gradient(self, theta: NDArray, rows: NDArray) -> NDArray:
         """Gradient of the mean loss of a batch, with weight decay: θ (..., d), rows (b,) -> (..., d)."""

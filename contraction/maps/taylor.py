@@ -365,7 +365,7 @@ def differentiate(loss: RowLoss, tape: Tape, data: tuple[ArrayLike, ...]) -> dic
         value = loss(tape.theta(), *rows)
     except MapRefused:
         raise
-    except (TypeError, AttributeError, ValueError) as error:
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
         # NumPy's own error, as where a list of symbols meets a function that arrays of objects do not have
         raise MapRefused(
             f"a loss must be a function of theta and one row of data, in arrays and NumPy's smooth functions: {error}"

@@ -46,6 +46,34 @@ def test_what_numpy_cannot_do_with_symbols_is_refused_in_words(loss, message):
         OwnLossSteps(loss, ([1.0, 2.0],), 2, h=0.1, batches=[[0], [1]])
 
 
+ROW = np.array([[1.0, 2.0], [3.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "right", "wrong"),
+    [
+        (lambda t, x: np.logaddexp(0, x @ t), 2, 3),
+        (lambda t, x: np.logaddexp(0, x @ t), 2, 1),
+        (lambda t, x: t[2] * np.tanh(x @ t[:2]), 3, 2),
+        (lambda t, x: np.sum(np.tanh(x @ t.reshape(2, 2))), 4, 5),
+    ],
+    ids=["too many for a product", "too few for a product", "too few for an index", "no matrix of that size"],
+)
+def test_a_number_of_parameters_that_does_not_fit_is_refused_by_name(loss, right, wrong):
+    assert OwnLossSteps(loss, (ROW,), right, h=0.1, batches=[[0], [1]]).dim == right
+    with pytest.raises(
+        ValueError, match=rf"cannot be computed with dim={wrong} parameters: .*\(2,\) it raises"
+    ) as error:
+        OwnLossSteps(loss, (ROW,), wrong, h=0.1, batches=[[0], [1]])
+    assert not isinstance(error.value, ct.MapRefused)
+
+
+@pytest.mark.control
+def test_a_function_that_symbols_do_not_have_is_no_question_of_the_number_of_parameters():
+    with pytest.raises(ct.MapRefused, match="absolute"):
+        OwnLossSteps(lambda t, x: np.abs(x @ t), (ROW,), 2, h=0.1, batches=[[0], [1]])
+
+
 @pytest.mark.parametrize(
     "loss",
     [
