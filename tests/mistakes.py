@@ -1,16 +1,18 @@
 """Deliberate mistakes, each caught by a named test: ``python -m tests.mistakes``.
 
 Every mistake is one edit of one file in a copy of the packages; the named test must pass on the true code and fail on
-the edited one. A mistake that no test catches makes this script fail.
+the edited one. A mistake that no test catches makes this script fail. ``--help`` says how to run only some of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -600,19 +602,42 @@ def caught(mistake: Mistake) -> str:
         return "" if _pytest(folder, [mistake.test]).returncode == 1 else "NOT CAUGHT"
 
 
-def main() -> int:
-    """Run every named test on the true code, then each on its mistake; return 0 if all are caught."""
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mistakes",
+        description=f"Make {len(MISTAKES)} deliberate mistakes, one at a time, each in a copy of the project, and run "
+        "the named test that must catch it. Without options all of them are made, which takes many minutes. The exit "
+        "status is 0 if every mistake is caught.",
+    )
+    parser.add_argument(
+        "--only", metavar="TEXT", help="make only mistakes whose name, file or test contains TEXT (default: all)"
+    )
+    parser.add_argument("--list", action="store_true", help="print the mistakes with their tests, and run nothing")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the named tests on the true code, then each on its mistake; return 0 if all are caught."""
+    parser = _arguments()
+    asked = parser.parse_args(argv)
+    chosen = [m for m in MISTAKES if asked.only is None or any(asked.only in text for text in (m.name, m.file, m.test))]
+    if not chosen:
+        parser.error(f"no mistake has {asked.only!r} in its name, file or test; --list prints them all")
+    if asked.list:
+        for mistake in chosen:
+            print(f"{mistake.name}\n    in {mistake.file}\n    by {mistake.test}")
+        return 0
     with tempfile.TemporaryDirectory() as name:
         _copy(Path(name))
-        true = _pytest(Path(name), sorted({m.test for m in MISTAKES}))
+        true = _pytest(Path(name), sorted({m.test for m in chosen}))
     if true.returncode:
         print(f"the named tests must pass on the true code:\n{true.stdout}")
         return 1
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        found = list(pool.map(caught, MISTAKES))
-    for mistake, problem in zip(MISTAKES, found, strict=True):
+        found = list(pool.map(caught, chosen))
+    for mistake, problem in zip(chosen, found, strict=True):
         print(f"{problem or 'caught':<12} {mistake.name}\n{'':<12} by {mistake.test}")
-    print(f"\n{sum(not p for p in found)} of {len(MISTAKES)} mistakes caught")
+    print(f"\n{sum(not p for p in found)} of {len(chosen)} mistakes caught")
     return 1 if any(found) else 0
 
 
