@@ -163,6 +163,9 @@ def average_contraction(
 ) -> AverageContraction:
     """(1/q) E log Lip(T_1 … T_q): enumerated if the maps can be listed, otherwise estimated with a confidence bound.
 
+    A negative number means contraction on average: backward iterates converge at a geometric rate, and forward iterates
+    have one stationary law (Diaconis and Freedman 1999).
+
     Parameters
     ----------
     family

@@ -63,6 +63,8 @@ def search_violation(
     that a finite-difference derivative stretches most. It compares the displacement at the start with the stated
     supremum, and the affine form with the map itself.
 
+    The constants are the hypotheses of Theorem 2.2: a common factor k, and the bound (2) on the displacement.
+
     Parameters
     ----------
     family

@@ -39,6 +39,8 @@ def find_region(
     all maps i, with a enclosed anew over each box until the box is invariant. Radii below 1e-12 are not tried, so that
     maps with a common fixed point have a box too. `certify` proves what is found.
 
+    A box of this kind is what row 85, the local form of Theorem 2.2, asks for.
+
     Parameters
     ----------
     family

@@ -31,6 +31,9 @@ def leaf_directions(family: RandomOperator, leaf: ArrayLike | bool) -> NDArray:
 def leaf_basis(family: RandomOperator, theta0: ArrayLike, leaf: ArrayLike | bool) -> NDArray:
     """Return an orthonormal basis of a space V after checking that T(θ_0 + V) lies in θ_0 + V for all maps T.
 
+    Theorem 2.2 then holds along the leaf θ_0 + V, where maps of over-parameterised models can contract although they
+    do not contract in the whole space (row 26).
+
     Parameters
     ----------
     family : RandomOperator

@@ -44,6 +44,9 @@ def spectral_radius(A: ArrayLike) -> float:
 def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
     """Return the norm ‖x‖_P with P = (A/k)^T P (A/k) + I, in which ‖A‖_P < k.
 
+    It solves Stein's equation, and ‖A x‖_P² = k² (‖x‖_P² - |x|²), so that Theorem 2.2 applies in this norm to affine
+    maps with the common linear part A.
+
     Parameters
     ----------
     A
@@ -159,6 +162,9 @@ def _optimised(matrices: Sequence[NDArray], P: NDArray) -> WeightedEuclidean:
 
 def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str, ...]]:
     """Try several norms and return the first with a common factor below 1, or the best of the quadratic norms.
+
+    Theorem 2.2 needs one metric in which all maps contract: maps that contract each in a metric of its own can have
+    products that expand.
 
     Returns
     -------

@@ -40,6 +40,8 @@ def tree_sums(
 ) -> dict[RootedTree, Vector]:
     """Return Σ_ℓ F_ℓ(τ) for every tree τ with at most ``order`` nodes; None if no increasing map ℓ exists.
 
+    They are the terms of Lemma C.1, continued to every order (row 56).
+
     Parameters
     ----------
     fields

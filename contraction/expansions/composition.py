@@ -90,6 +90,9 @@ def prefix_series(
 
     Forward iterates extend one another; each backward word T_1 … T_n is expanded anew.
 
+    Each is the series of Lemma C.1, continued to higher orders (row 56); their difference at h² is Theorem C.2 (row
+    57).
+
     Examples
     --------
     >>> import numpy as np
@@ -115,6 +118,8 @@ def iterate_series(
     fields: Sequence[VectorField], theta: Vector, order: int, at: Sequence[int], iteration: Order
 ) -> list[Vector]:
     """Return the series of the iterates ``at`` of any iteration order, each (order + 1, d).
+
+    Each is the series of Lemma C.1, continued to higher orders (row 56).
 
     Parameters
     ----------

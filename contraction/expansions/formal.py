@@ -39,6 +39,8 @@ Formal: TypeAlias = dict[LabelledTree, Fraction]
 def labelled_symmetry(tree: LabelledTree) -> int:
     """Return the number of automorphisms that keep the labels.
 
+    Trees with labels stand for the terms of Lemma C.1, continued to every order (row 56).
+
     Examples
     --------
     >>> from contraction.expansions import labelled_symmetry
@@ -52,6 +54,8 @@ def labelled_symmetry(tree: LabelledTree) -> int:
 
 def formal_coefficient(word: Sequence[int], order: int) -> Formal:
     """Return the coefficient of h^order of the composition T_word: labelled tree → rational weight.
+
+    This is Lemma C.1 continued to every order (row 56).
 
     Parameters
     ----------
@@ -85,6 +89,8 @@ def formal_coefficient(word: Sequence[int], order: int) -> Formal:
 def formal_difference(left: Sequence[int], right: Sequence[int], order: int) -> Formal:
     """Return the coefficient of h^order of T_left − T_right, without the trees that cancel.
 
+    For h² this is Theorem C.2 (row 57).
+
     Examples
     --------
     >>> from contraction.expansions import formal_difference, tree_text
@@ -104,6 +110,8 @@ def average_coefficient(c: int, order: int) -> Formal:
     A labelled tree with k distinct labels has weight e/(k!·σ), where e counts the linear orders of its labels in
     which every parent stands before its children, and σ is its symmetry; with distinct labels e/k! = 1/γ. At
     order 2 this is ½ Σ_{i≠j} V_i'V_j.
+
+    Equation (9) is in Appendix D.2, which has the coefficient of h² (rows 64 and 65).
 
     Raises
     ------
@@ -130,6 +138,8 @@ def average_coefficient(c: int, order: int) -> Formal:
 
 def average_coefficient_by_enumeration(c: int, order: int) -> Formal:
     """Return what `average_coefficient` returns, by expanding all c! words.
+
+    This is equation (9) of Appendix D.2, term by term (row 64).
 
     Examples
     --------

@@ -83,6 +83,8 @@ def correction_reach(
 ) -> CorrectionReach:
     """Measure how far corrections of the given orders reach, for the iterates ``at`` and learning rates ``h``.
 
+    The correction to order 2 is that of Definition C.3, which helps only while n·h is small (row 58).
+
     Parameters
     ----------
     fields, theta0
@@ -199,6 +201,8 @@ def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
 
     It grows as n^{3/2}, whereas the variance of forward and backward iterates is at most h σ²/(2−h) (0 < h < 2,
     start 0). So the correction is useful only for n·h well below 1.
+
+    It grows without bound in n, while iterates stay bounded (Section 3.1, row 58).
 
     Raises
     ------

@@ -46,6 +46,8 @@ UNITS = (*RATES, "derived")
 def small_batch_steps(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
     """Return T_small(θ) = (1+h'V_c) … (1+h'V_1)(θ), h' = h/c: V_1 is applied first.
 
+    This is T_small of Appendix D.1 (row 62).
+
     Examples
     --------
     >>> import numpy as np
@@ -64,6 +66,8 @@ def large_batch_step(
 
     hV_B = h' Σ V_i (the identity of D.1) holds for equal sizes, mean losses, and no layer that couples the examples of
     a batch (batch normalisation).
+
+    This is T_large of Appendix D.1 (row 63).
 
     Raises
     ------
@@ -91,6 +95,8 @@ def large_batch_step(
 def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) -> Vector:
     """Return T_perm(θ), the mean of T_word(θ) over all c! orders with h' = h/c (eq. 9), by enumeration.
 
+    This is T_perm of Appendix D.2 (rows 64 and 65).
+
     Examples
     --------
     >>> import numpy as np
@@ -110,6 +116,8 @@ def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) ->
 
 def alignment(fields: Iterable[VectorField], theta: Vector) -> Vector:
     """Return R = Σ_{i<j} ⟨V_i, V_j⟩ = ½(‖ΣV_i‖² − Σ‖V_i‖²), a scalar (the same for g_i = −V_i).
+
+    Its gradient is the regulariser of Appendix D.2 (row 66).
 
     Raises
     ------
@@ -142,6 +150,8 @@ def alignment_gradient(fields: Sequence[VectorField], theta: Vector, *, hold: bo
 
     For gradient fields this is +∇R (see `alignment`). Two passes: the sum of the V_i, then one product for each batch.
 
+    It is the second order of T_perm in Appendix D.2, equation (9) (row 65).
+
     Parameters
     ----------
     fields
@@ -173,6 +183,8 @@ def regularised_step(
     hold: bool = False,
 ) -> Vector:
     """Return θ + rate·V_B(θ) + λ Σ_{i≠j} V_i'V_j(θ), the regularised step of D.2.1.
+
+    Row 68 of the audit says what the printed text leaves open.
 
     Parameters
     ----------
@@ -217,6 +229,8 @@ def regularisation_strength(
 ) -> Scalar:
     """Return λ = multiple × unit²: the two readings of the paper's λ ∈ {0.5, 1, 2, 4}h², and the derived one.
 
+    The two readings are those of Appendix D.2.1 (row 68).
+
     Parameters
     ----------
     multiple, h, c
@@ -249,6 +263,8 @@ def fixed_order_term(fields: Sequence[VectorField], theta: Vector, word: Sequenc
     The default word is (c, …, 1), the order of T_small, with the term Σ_{i>j} V_i'V_j. The term is not a gradient
     unless the Hessians commute (`fixed_order_curl`), so it is not a regulariser in the strict sense.
 
+    It is the term of second order in Appendix D.1, where i < j is printed for i > j (row 62).
+
     Examples
     --------
     >>> import numpy as np
@@ -276,6 +292,8 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     """Return Σ_{i>j} (H_iH_j − H_jH_i) from the batch Hessians, (d, d): J − Jᵀ of the term of T_small's order.
 
     It vanishes for all θ exactly when that term is locally a gradient.
+
+    Where it is not zero, the term of one order in Appendix D.1 is not a gradient (row 67).
 
     Examples
     --------

@@ -28,6 +28,8 @@ __all__ = ["difference_remainder_bound", "majorant_coefficient", "observed_order
 def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar:
     """Return Σ_{|τ|=order} N_n(τ)/σ(τ) Π M_{children}: a bound of ‖E_order‖ for any word of n maps.
 
+    The sum over trees is that of Lemma C.1 at every order (row 56).
+
     Parameters
     ----------
     n
@@ -62,6 +64,8 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
 
 def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:
     """Return the bound of ‖T_word(θ) − expansion to ``order``‖ for a word of n maps (see the module docstring).
+
+    It makes the O(h³) of Lemma C.1 explicit, at every order (row 56).
 
     Parameters
     ----------

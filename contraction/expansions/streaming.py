@@ -40,6 +40,8 @@ __all__ = ["ApproximateBackward", "CorrectionCost", "approximate_backward_iterat
 class CorrectionCost(Value):
     """Numbers of evaluations of V, of Jacobian-vector products, and of stored entries in addition to θ and C.
 
+    The counts are those of row 61, on what Appendix C says before Corollary C.4.
+
     Examples
     --------
     >>> from contraction.expansions import correction_cost
@@ -188,6 +190,8 @@ def approximate_backward_iterate(fields: Sequence[VectorField], theta0: Vector, 
 
 def correction_cost(way: str, n: int, d: int) -> CorrectionCost:
     """Return the counts of the module's table for iterates 1 … n (or the one iterate n) in dimension d.
+
+    The counts are those of row 61, on what Appendix C says before Corollary C.4.
 
     Parameters
     ----------

@@ -84,6 +84,8 @@ def order_of(tree: RootedTree) -> int:
 def symmetry(tree: RootedTree) -> int:
     """Return σ(τ), the number of automorphisms of the unlabelled tree: Π mᵢ! σ(τᵢ)^mᵢ over distinct children.
 
+    See Hairer, Lubich and Wanner (2006), Chapter III.
+
     Examples
     --------
     >>> from contraction import expansions as ex
@@ -96,6 +98,8 @@ def symmetry(tree: RootedTree) -> int:
 @cache
 def density(tree: RootedTree) -> int:
     """Return γ(τ), the tree factorial: |τ| Π γ(children).
+
+    See Hairer, Lubich and Wanner (2006), Chapter III.
 
     Examples
     --------
@@ -111,6 +115,8 @@ def increasing_maps(tree: RootedTree, n: int) -> int:
 
     The maps need not be injective: siblings may share a position. This is the strict order polynomial of the
     tree at n, asymptotically n^|τ| / γ(τ): C(n, 3) for the chain of three, (n−1)n(2n−1)/6 for the cherry.
+
+    The expansion of Lemma C.1 has one term at a tree for each of them (row 56).
 
     Raises
     ------

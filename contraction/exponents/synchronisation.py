@@ -188,6 +188,9 @@ def synchronisation(
 ) -> Synchronisation:
     """Return the law of backward increments, tails or coupling distances at every n, at the cost of forward runs.
 
+    For independent maps this is row 77 of the audit, a form of Theorem 2.6 for pairs of iterates. Row 78 says what such
+    distances decide about convergence.
+
     Parameters
     ----------
     family

@@ -29,6 +29,8 @@ class ExpandingOnAverage(RandomOperator):
     with factors 2 and 1/4, equally likely, and b = 1, E K = 9/8 is above 1 but backward iterates converge, because
     E log K = -log(2)/2. The limit has the Kesten tail index log2((1 + sqrt 5)/2).
 
+    Convergence is that of contraction on average (Diaconis and Freedman 1999), the index that of Kesten (1973).
+
     Parameters
     ----------
     factors

@@ -44,6 +44,8 @@ class _Symmetric(Noise, ABC):
 class Laplace(_Symmetric):
     """Density exp(-|x - center| / scale) / (2 scale): unbounded, every moment finite.
 
+    So condition (2) of Theorem 2.2 fails, and its form in p-th moments holds (row 51).
+
     Examples
     --------
     >>> import contraction as ct
@@ -79,6 +81,8 @@ class Laplace(_Symmetric):
 @dataclass(frozen=True)
 class Student(_Symmetric):
     """Student's law with ``df`` degrees of freedom, scaled and shifted: E |epsilon|^p is finite iff p < df.
+
+    Theorem 2.2's form in p-th moments holds for p < df alone (row 51).
 
     Examples
     --------
@@ -122,6 +126,8 @@ class Student(_Symmetric):
 @dataclass(frozen=True)
 class Cauchy(_Symmetric):
     """Cauchy's law: no mean, but E log+ |epsilon| is finite, so backward iterates converge.
+
+    Row 47 of the audit shows that this moment of the logarithm suffices, and that it is needed.
 
     Examples
     --------

@@ -149,6 +149,8 @@ def _cumulative(weights: Sequence[Number]) -> NDArray:
 class IID(IndexLaw):
     """Independent letters with the given probabilities; an integer M means M equal ones.
 
+    The word has the law of its reversal at every n, which Theorem 2.6 uses (row 39).
+
     Examples
     --------
     >>> import contraction as ct
@@ -216,6 +218,8 @@ def _choose_iid(cumulative: NDArray, rng: np.random.Generator, replicas: int | N
 
 class ExchangeableMixture(IndexLaw):
     """One of several i.i.d. laws, drawn once for the whole word (de Finetti): reversible at every n.
+
+    For these words Theorem 2.6's equality of laws holds, but forward iterates are not a Markov chain (row 39).
 
     Parameters
     ----------
@@ -379,6 +383,8 @@ class Cyclic(IndexLaw):
 
 class MarkovModulated(IndexLaw):
     """Letters that are a Markov chain.
+
+    Words of a stationary chain have the law of their reversal if the chain is reversible, and in general not (row 39).
 
     Parameters
     ----------

@@ -32,6 +32,8 @@ class LeastSquares(RandomOperator):
     least 1. All increments lie in the row space, so θ_0 + row space (a leaf) is invariant. On a leaf the maps
     contract on average for small h, even with label noise.
 
+    Row 26 of the audit, on over-parameterised models in Remark 2.3, is about such maps.
+
     Parameters
     ----------
     X, y

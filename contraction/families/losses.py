@@ -27,6 +27,8 @@ __all__ = ["DataLoss", "RidgeLogisticLoss", "RidgeLoss", "SoftplusLoss"]
 class DataLoss(ABC):
     """Losses of n data rows, each phi(<x_i, θ>, y_i) + rho |θ|^2 / 2.
 
+    m_B and M_B, the bounds on the Hessian of a batch, are the constants m and M of Lemma 2.5.
+
     Parameters
     ----------
     X
@@ -181,6 +183,8 @@ class DataLoss(ABC):
 class RidgeLoss(DataLoss):
     """phi = (z - y)^2 / 2: the loss is quadratic, so m_B and M_B are the extreme eigenvalues of the Hessian.
 
+    They are the m and M of Lemma 2.5, with the sharp factor of row 29.
+
     Examples
     --------
     >>> import contraction as ct
@@ -209,6 +213,8 @@ class RidgeLogisticLoss(DataLoss):
     """phi = log(1 + exp(-y z)) with labels y = -1 or 1: phi'' in (0, 1/4], 1/4 at z = 0.
 
     So M_B is attained at θ = 0, and m_B = rho is the infimum, which is approached as |θ| grows.
+
+    They are the M and m of Lemma 2.5, with the sharp factor of row 29.
 
     Examples
     --------
@@ -248,6 +254,8 @@ class SoftplusLoss(DataLoss):
     """phi = log(1 + exp(s (z - y))) / s with sharpness s: phi'' in (0, s/4], s/4 at z = y.
 
     M_B is attained if some θ has <x_i, θ> = y_i for every row of the batch, and an upper bound otherwise.
+
+    M_B, and m_B = rho, are the M and m of Lemma 2.5, with the sharp factor of row 29.
 
     Examples
     --------

@@ -141,6 +141,8 @@ class Noise:
 class Gaussian(Noise):
     """Normal law with the given mean and standard deviation: unbounded, so condition (2) fails.
 
+    Theorem 2.2 is then replaced by its form in p-th moments (row 51).
+
     Examples
     --------
     >>> import contraction as ct
@@ -308,6 +310,8 @@ class TwoPoint(Noise):
 
 class GaussianVector(Noise):
     """Centred normal law on R^d with the given covariance.
+
+    It is unbounded, so condition (2) of Theorem 2.2 fails, and its form in p-th moments holds (row 51).
 
     Parameters
     ----------

@@ -26,6 +26,9 @@ class PicardIteration(RandomOperator):
     L (1 - e^(-rT)) / r, so T is a contraction on an interval of any length T if r is large. The factor is attained as a
     supremum over draws and pairs of functions.
 
+    For one map this is Banach's proof of Picard's theorem on differential equations (row 3); Theorem 2.2 is about the
+    composition of random ones.
+
     Parameters
     ----------
     grid

@@ -24,6 +24,8 @@ class PrefixMaps(RandomOperator):
     sum of w_i base^i, T_u(x) = value(u) + base^|u| x, without rounding. Backward iterates T_1 … T_n begin with the
     prefixes u_1 … u_n for all later n, whereas forward iterates change their first letters at every step.
 
+    Theorem 2.2 holds with k = base^-|u| for the shortest u, in a space that is not a vector space.
+
     Parameters
     ----------
     prefixes

@@ -22,6 +22,8 @@ class RidgeSoftmaxLoss(DataLoss):
     is attained since adding one vector to all rows of W changes no q, and M_B <= ρ + s_max/2, s_max the largest
     eigenvalue of X_B^T X_B / |B|.
 
+    They are the m and M of Lemma 2.5, with the sharp factor of row 29.
+
     Parameters
     ----------
     X

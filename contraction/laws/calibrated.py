@@ -150,6 +150,8 @@ class CalibratedResult(Value):
 def sample_size(discrepancy: float, rates: Rates) -> int:
     """Smallest n for which `one_sample_test` detects the discrepancy with these rates (the guard included).
 
+    The inequality is that of Dvoretzky, Kiefer and Wolfowitz with Massart's constant (1990).
+
     Examples
     --------
     >>> from contraction import laws
@@ -162,6 +164,8 @@ def sample_size(discrepancy: float, rates: Rates) -> int:
 
 def two_sample_size(discrepancy: float, rates: Rates) -> int:
     """Smallest common size of both samples for which `two_sample_test` detects the discrepancy.
+
+    The inequality is that of Dvoretzky, Kiefer and Wolfowitz with Massart's constant (1990), for each sample.
 
     Examples
     --------

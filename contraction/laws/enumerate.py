@@ -33,6 +33,8 @@ def exact_law(
 ) -> ExactLaw:
     """Return the exact law of iterate n over all draws of T_1, …, T_n from finitely many maps.
 
+    For independent maps in the forward order it is the law δ_θ0 P^n of Section 2.2 (row 33).
+
     Parameters
     ----------
     maps
@@ -82,6 +84,8 @@ def exact_laws(
     index_law: IndexLawLike = None,
 ) -> tuple[ExactLaw, ...]:
     """Exact laws of iterate n under several orders over the same words; see `exact_law` for the parameters.
+
+    Theorem 2.6 says when those of the forward and of the backward order are equal; see `compare_orders`.
 
     Examples
     --------
@@ -134,6 +138,8 @@ def pair_law(
     index_law: IndexLawLike = None,
 ) -> ExactLaw:
     """Return the exact joint law of iterate n under two orders of the same maps; points are pairs.
+
+    `exchangeable_pair` asks whether this law stays the same when the two iterates are exchanged (row 73).
 
     Examples
     --------
@@ -211,6 +217,9 @@ def reversible(index_law: IndexLawLike, n: int, count: int | None = None) -> Law
 
 def is_stationary(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None = None) -> LawComparison:
     """Whether a law is stationary: compare the law of T(X), T independent of X, with that of X.
+
+    A law with this property is what Theorem 2.6 calls stationary; that the backward limit has it needs continuous maps
+    (row 37).
 
     Examples
     --------

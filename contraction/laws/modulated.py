@@ -67,6 +67,9 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     The stationary law is the limit of the law of θ_n for a stationary chain. It is also the law of the limit of
     backward iterates under the reversed chain, but not under the chain itself unless this is reversible.
 
+    Row 39 of the audit shows that the direction of the chain matters: Theorem 2.6 needs words that have the law of
+    their reversal.
+
     Parameters
     ----------
     family

@@ -79,6 +79,9 @@ def nested_boxes(
     their rounding. Boxes of floats are rounded outwards: affine maps are enclosed; other monotone maps are assumed to
     have an error of at most 64 + 16 d roundings per coordinate; a function ``image`` has to round outwards itself.
 
+    For monotone maps two extremes stand for all points of K, as in the coupling from the past of Propp and Wilson
+    (1996).
+
     Parameters
     ----------
     operators

@@ -103,6 +103,7 @@ def order_convergence(order: Order, horizon: int = 64) -> OrderConvergence:
 
     The answer is known for the orders of `contraction.maps.orders`. For other orders no finite number of words decides,
     and the verdict is "unknown" unless a `CustomOrder` declares with ``settles`` when its outermost maps stop changing.
+    Row 71 of the audit proves that iterates converge if they do.
 
     Parameters
     ----------

@@ -113,6 +113,8 @@ def limit(
 ) -> Limit:
     """Double the horizon of the backward path until it settles to ``eps``.
 
+    The result is an estimate: no rule that stops can always tell whether a path has settled (row 87 of the audit).
+
     Parameters
     ----------
     step, batches

@@ -182,6 +182,9 @@ def audit_order(
 ) -> OrderAudit:
     """Return which law an order of indices has, by exact tests, and which theorems apply to it.
 
+    The theorems are Theorem 2.6, which needs words that have the law of their reversal (row 39), and its form for
+    pairs of iterates (row 77).
+
     Parameters
     ----------
     order

@@ -105,6 +105,8 @@ def measure_increments(
 ) -> Increments:
     """Train several starts of several draws under the same maps and measure how far apart they are.
 
+    Their distances have the law of backward increments (row 77 of the audit).
+
     Parameters
     ----------
     experiment
