@@ -33,7 +33,7 @@ def exact_law(
 ) -> ExactLaw:
     """Return the exact law of iterate n over all draws of T_1, …, T_n from finitely many maps.
 
-    For independent maps in the forward order it is the law δ_θ0 P^n of Section 2.2 (row 33).
+    For independent maps in the forward order it is δ P^n of Section 2.2, δ the unit mass at θ_0 (row 33).
 
     Parameters
     ----------
