@@ -137,6 +137,9 @@ class Fingerprint:
 
     def _builtin(self, obj: types.BuiltinFunctionType, path: str) -> None:
         self._put("builtin", str(getattr(obj, "__module__", "")), obj.__qualname__)
+        owner = getattr(obj, "__self__", None)
+        if not isinstance(owner, types.ModuleType | type | None):  # a method of an object, such as array.dot
+            self.add(owner, path)
 
     def _optimizer(self, obj: torch.optim.Optimizer, path: str) -> None:
         self._put("optimizer")
