@@ -1,0 +1,100 @@
+"""What is recorded of a loader: its first batches, epoch after epoch, as copies, up to a limit of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nn_experiments.training import from_loop  # noqa: E402
+from nn_experiments.training.from_loop import RecordedBatches, _differing  # noqa: E402
+
+
+def batch(k: int) -> list[torch.Tensor]:
+    return [torch.full((2,), float(k)), torch.tensor([k])]
+
+
+def labels(recorded: list[Any]) -> list[int]:
+    return [int(one[1]) for one in recorded]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 6, 7])
+def test_a_loader_of_three_batches_is_read_epoch_after_epoch(steps: int) -> None:
+    begun = []
+
+    class Loader:
+        def __iter__(self) -> Iterator[list[torch.Tensor]]:
+            begun.append(0)
+            for k in range(3):
+                begun[-1] += 1
+                yield batch(k)
+
+    assert from_loop.LARGEST == 4 * 2**30
+    assert labels(from_loop._record(Loader(), steps)) == [k % 3 for k in range(steps)]
+    assert sum(begun) == steps  # no batch more than is needed
+    assert len(begun) == -(-steps // 3)
+
+
+def test_an_iterator_is_read_once() -> None:
+    """It has no second epoch, so that as many batches as it has can be recorded."""
+    assert labels(from_loop._record(iter([batch(0), batch(1)]), 2)) == [0, 1]
+    with pytest.raises(ValueError, match="the loader yields 2 batches, and steps=3 are asked for"):
+        from_loop._record(iter([batch(0), batch(1)]), 3)
+    with pytest.raises(ValueError, match="the loader yields 0 batches, and steps=1 are asked for"):
+        from_loop._record([], 1)
+
+
+def test_batches_are_copies() -> None:
+    """Also of tensors that need gradients, and inside of containers; other things are kept as they are."""
+    text, number = "text", torch.ones(2, requires_grad=True)
+    inner = torch.zeros(2)
+    (recorded,) = from_loop._record([({"a": inner, "b": [number]}, text)], 1)
+    inner += 1
+    assert recorded[0]["a"].tolist() == [0.0, 0.0]
+    assert not recorded[0]["b"][0].requires_grad
+    assert recorded[0]["b"][0] is not number
+    assert recorded[1] is text
+
+
+@pytest.mark.parametrize(("limit", "count"), [(31, 1), (32, 2), (63, 3), (64, 4), (1000, None)])
+def test_batches_beyond_the_memory_are_refused(limit: int, count: int | None, monkeypatch) -> None:
+    """Each batch has two float32 and one int64 number: 16 bytes; so many together are allowed, and no more."""
+    monkeypatch.setattr(from_loop, "LARGEST", limit)
+    loader = [batch(k) for k in range(5)]
+    fitting = limit // 16
+    if count is None:
+        assert len(from_loop._record(loader, 5)) == 5
+        return
+    assert len(from_loop._record(loader, fitting)) == fitting == count
+    with pytest.raises(ValueError, match=f"{fitting + 1} batches take more than 0 GiB of memory"):
+        from_loop._record(loader, 5)
+
+
+def test_pairs_are_inputs_and_targets_and_anything_else_is_inputs() -> None:
+    pair, three, alone = batch(5), (*batch(6), None), torch.ones(2)
+    batches = RecordedBatches([pair, tuple(pair), three, alone])
+    for i in (1, 2):
+        found = batches(i)
+        assert found.inputs is pair[0]
+        assert found.targets is pair[1]
+        assert found.index == i
+    for i, whole in ((3, three), (4, alone)):
+        assert batches(i).inputs is whole
+        assert batches(i).targets is None
+        assert batches(i).index == i
+    assert len(batches) == 4
+    with pytest.raises(IndexError, match="batch 5 was not recorded: pass steps=5 to from_loop"):
+        batches(5)
+    with pytest.raises(ValueError, match="the index of a batch must be an integer of at least 1"):
+        batches(0)
+
+
+def test_the_first_tensor_that_differs_is_named() -> None:
+    """NaN is equal to itself there."""
+    one = {"a": torch.tensor([1.0, torch.nan]), "b": torch.zeros(1), "c": torch.zeros(1)}
+    assert _differing(one, {name: value.clone() for name, value in one.items()}) is None
+    assert _differing(one, one | {"c": torch.ones(1), "b": torch.ones(1)}) == "b"
+    assert _differing(one, one | {"a": torch.tensor([2.0, torch.nan])}) == "a"
