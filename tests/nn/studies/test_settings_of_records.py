@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.results.studies import load_study, study_path  # noqa: E402
-from nn_experiments.studies import choices, conjectures, influence, networks, settings  # noqa: E402
+from nn_experiments.studies import (  # noqa: E402
+    baselines,
+    choices,
+    conjectures,
+    influence,
+    networks,
+    one_law,
+    order_averaging,
+    quadratics,
+    settings,
+)
 
 RESULTS = Path(__file__).parents[3] / "results"
 #: Study -> its settings, as they are now.
@@ -55,3 +68,45 @@ def test_the_settings_of_the_conjectures_are_those_of_the_record() -> None:
         conjectures.RUNS,
     )
     assert tuple(about["rates"]) == conjectures.RATES
+
+
+def default(run: Callable[..., object], name: str) -> object:
+    return inspect.signature(run).parameters[name].default
+
+
+@pytest.mark.parametrize(
+    "study", [baselines, conjectures, influence, one_law, order_averaging, quadratics], ids=lambda m: m.__name__
+)
+def test_there_are_as_many_seeds_as_in_the_record(study) -> None:
+    name = study.__name__.rpartition(".")[2].replace("_", "-")
+    assert load_study(study_path(name, RESULTS)).about["seeds"] == default(study.run, "seeds")
+
+
+def test_the_iterates_of_one_law_are_those_of_the_record() -> None:
+    study = load_study(study_path("one-law", RESULTS))
+    assert study.about["setting"] == json.loads(json.dumps(one_law.SETTING.to_json()))
+    assert tuple(study.about["metrics"]) == one_law.METRICS
+    steps, every = default(one_law.run, "steps"), default(one_law.run, "every")
+    assert study["n"].tolist() == list(range(0, steps + 1, every))  # type: ignore[operator, arg-type]
+    assert study["logits"].shape == (200, 2, 4, one_law.KEPT, 10)
+
+
+def test_figures_with_other_averages_are_those_of_the_record() -> None:
+    study = load_study(study_path("baselines", RESULTS))
+    assert (study.about["beta"], tuple(study.about["ways"])) == (baselines.BETA, baselines.WAYS)
+    assert set(study.arrays) == set(baselines.EXPERIMENTS)
+
+
+def test_rates_and_sizes_of_order_averaging_are_those_of_the_record() -> None:
+    about = load_study(study_path("order-averaging", RESULTS)).about
+    names = ("rates", "curves", "steps", "batch", "activations", "sizes")
+    now = [getattr(order_averaging, name.upper()) for name in names]
+    assert [about[name] for name in names] == [list(value) if isinstance(value, tuple) else value for value in now]
+    assert set(about["parts"]) <= set(order_averaging.PARTS)
+    assert about["prices"] == [curve_names.parse(name).price for name in order_averaging.CURVES]
+
+
+def test_condition_numbers_and_epsilons_are_those_of_the_record() -> None:
+    study = load_study(study_path("quadratics", RESULTS))
+    assert study["kappa"].tolist() == list(quadratics.KAPPAS)
+    assert study["eps"].tolist() == list(quadratics.EPSILONS)
