@@ -16,7 +16,6 @@ import torch
 
 import nn_experiments as nne
 from nn_experiments.cli import main
-from nn_experiments.diagnosis.budget import REPLICATES, SHORTEST, Cost, fitted, seconds_of
 from nn_experiments.diagnosis.rules import LEAST
 
 X = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
@@ -87,24 +86,6 @@ def test_another_start_is_asked_for_and_reported_apart() -> None:
         linear(start=torch.nn.Linear(3, 1))
     with pytest.raises(ValueError, match="start has other parameters than the model"):
         linear(start=torch.nn.Linear(4, 1))
-
-
-def test_times_and_plans() -> None:
-    assert [seconds_of(text) for text in ("90 s", "5min", "1.5 h", "7", 0.5)] == [90, 300, 5400, 7, 0.5]
-    for wrong in ("", "5 days", "0 s", "1.2.3 s", True, float("nan"), None):
-        with pytest.raises(ValueError, match="budget must be a positive time"):
-            seconds_of(wrong)  # type: ignore[arg-type]
-    cost = Cost(per_step=1e-3, per_replicate=0.5, derivative=1e-3)
-    for limit in (1.0, 10.0, 30.0, 47.0, 1000.0):
-        plan = fitted(2000, limit, cost)
-        fits = cost.seconds(plan.steps, plan.replicates) <= limit * (1 + 1e-9)
-        assert fits == (plan.steps > SHORTEST or "takes longer" not in plan.note)
-        assert LEAST <= plan.replicates <= REPLICATES
-        if plan.replicates < REPLICATES and plan.steps == 2000:
-            assert cost.seconds(2000, plan.replicates + 1) > limit
-        if plan.steps < 2000:
-            assert plan.replicates == LEAST
-            assert f"{plan.steps:,} steps in place of 2,000" in plan.note or "the least" in plan.note
 
 
 def test_a_short_time_takes_fewer_steps() -> None:

@@ -10,9 +10,8 @@ import pytest
 pytest.importorskip("torch")
 
 from nn_experiments.diagnosis.coupled import grid
-from nn_experiments.diagnosis.intervals import mean_interval, median_interval, share_bounds
 from nn_experiments.diagnosis.measured import Measured
-from nn_experiments.diagnosis.rules import LEAST, RULES, SHARE, judge
+from nn_experiments.diagnosis.rules import RULES, judge
 
 PAGE = Path(__file__).parents[3] / "docs" / "diagnosis.md"
 STEPS = 400
@@ -153,19 +152,6 @@ def test_when_it_settles() -> None:
     assert finding.settles == (60.0, 60.0, 60.0)
 
 
-def test_bounds_have_their_levels() -> None:
-    """Exact: at the true probability p = bound, the tail that the bound excludes has probability 1 − level."""
-    for total in (11, 20, 37):
-        assert share_bounds(0, total, 0.95)[1] == pytest.approx(1 - 0.05 ** (1 / total))
-    assert share_bounds(0, LEAST, 0.95)[1] <= SHARE < share_bounds(0, LEAST - 1, 0.95)[1]
-    rng = np.random.default_rng(0)
-    draws = rng.standard_normal((20_000, 20)).T
-    _, low, high = median_interval(draws, 0.95)
-    missed = np.mean((low > 0) | (high < 0))
-    # of 20 values, order statistics 6 and 15: P(miss) = 2 P(Bin(20, 1/2) <= 5) = .0414; 5 standard errors of 20,000
-    assert abs(missed - 0.0414) < 5 * np.sqrt(0.0414 / 20_000)
-
-
 def changed(measured: Measured, **values: np.ndarray) -> Measured:
     """Return a measurement with other values in some fields."""
     return Measured(**{**fields(measured), **values})
@@ -205,11 +191,3 @@ def test_the_prediction_is_for_three_quarters_of_the_draws() -> None:
     found = judge(changed(measured, parameter=lower)).predicted
     assert found is not None
     assert abs(found[0] - 2995.7) < 5  # of the lower ones it is 1,000 less
-
-
-def test_the_interval_of_a_mean() -> None:
-    """0, 1, 2: mean 1, standard deviation 1 with R - 1 = 2, Student's t 4.302653 (tables), / sqrt(3)."""
-    mean, low, high = mean_interval(np.array([0.0, 1.0, 2.0]), 0.95)
-    assert mean == 1.0
-    assert high - mean == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
-    assert mean - low == pytest.approx(high - mean)
