@@ -156,7 +156,7 @@ def _independent(sampler: Sampler, used: int) -> bool:
     }[sampler.sampling]
     raise NotDiagnosable(
         f"the batches are {what}, and {used} batches are needed where an epoch has {epoch}: {why} (row 77). Take fewer "
-        f"steps (at most {2 * epoch // 3}), or ArrayBatches(…, sampling='iid')"
+        f"steps (at most {(2 * epoch + 1) // 3}), or ArrayBatches(…, sampling='iid')"
     )
 
 

@@ -308,7 +308,7 @@ def _open_question(
         )
     parts = [f"the distance changes by {_exponent(far.trend)} a step from N/2 to N"]
     parts += [f"the exponent of the derivative is {_exponent(derivative)}"] if derivative else []
-    parts += [f"that of pairs {_exponent(pairs)}"] if pairs else []
+    parts += [f"{'that' if derivative else 'the exponent'} of pairs is {_exponent(pairs)}"] if pairs else []
     if predicted is not None and predicted[2] > REACH * measured.steps:
         parts.append(
             f"so that eps would be reached by n = {_count(predicted[0])}, beyond the {REACH} N that are predicted"

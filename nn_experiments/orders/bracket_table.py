@@ -160,8 +160,8 @@ class Brackets(Value):
                     self.predicted[seen], self.measured[seen], "o", ms=4, color=BACKWARD, label="a pair of batches"
                 )
                 left.set(xscale="log", yscale="log")
-                right.plot(self.predicted[seen], (self.error / self.measured)[seen], "s", ms=4, color=FORWARD)
-                right.plot(self.predicted[seen], (self.rounding / self.measured)[seen], ".", ms=4, color=SHADE)
+                right.plot(self.predicted[seen], self.error[seen] / self.measured[seen], "s", ms=4, color=FORWARD)
+                right.plot(self.predicted[seen], self.rounding[seen] / self.measured[seen], ".", ms=4, color=SHADE)
                 right.plot([], [], "s", ms=4, color=FORWARD, label="error of the prediction")
                 right.plot([], [], ".", ms=4, color=SHADE, label="rounding, about")
                 right.set(xscale="log", yscale="log")

@@ -1,9 +1,10 @@
-"""Parts of a diagnosis by themselves: intervals, the exponent's average, budgets, laws of batches, predictions."""
+"""Parts of a diagnosis by themselves: exponents of derivatives, laws of batches, predictions, pairs and jumps."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,10 @@ from torch import nn  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
 from nn_experiments.diagnosis import derivative  # noqa: E402
-from nn_experiments.diagnosis.budget import SHORTEST, Cost, fitted  # noqa: E402
 from nn_experiments.diagnosis.coupled import BOUND, batches_used, grid, kept_numbers, run_coupled  # noqa: E402
 from nn_experiments.diagnosis.derivative import BURN, Tangents, exponents, why_no_derivative  # noqa: E402
-from nn_experiments.diagnosis.intervals import mean_interval, median_interval, share_bounds  # noqa: E402
 from nn_experiments.diagnosis.law import COMPARED, Law, NotDiagnosable, law_of  # noqa: E402
 from nn_experiments.diagnosis.pairs import Pair, jump, norm  # noqa: E402
-from nn_experiments.diagnosis.rules import LEAST  # noqa: E402
 from nn_experiments.diagnosis.subject import Outputs, Replicate, SeededReplicates, Shifted  # noqa: E402
 from nn_experiments.engine.kernels.mlp import StepKernel  # noqa: E402
 
@@ -46,31 +44,6 @@ def run(function: Any, start: float, *, steps: int = 40, outputs: Any = None) ->
     return run_coupled(
         replicate, predict, grid(steps), steps // 2, eps=0.05, kernel="step", independent=True, tiny=False
     )
-
-
-def test_the_lower_bound_of_a_share_is_the_upper_bound_of_the_rest() -> None:
-    """All of 11: p^11 = 0.05 at the lower bound; and each bound is that of the complement."""
-    assert share_bounds(11, 11, 0.95) == (pytest.approx(0.05 ** (1 / 11)), 1.0)
-    assert share_bounds(0, 11, 0.95)[0] == 0.0
-    for count in range(1, 11):
-        lower, upper = share_bounds(count, 11, 0.95)
-        assert lower == pytest.approx(1 - share_bounds(11 - count, 11, 0.95)[1])
-        tail = sum(math.comb(11, k) * lower**k * (1 - lower) ** (11 - k) for k in range(count, 12))
-        assert tail == pytest.approx(0.05)
-        assert lower < count / 11 < upper
-
-
-def test_what_is_not_a_number_is_larger_than_any() -> None:
-    """Of 11 values, the median and the ends are order statistics 6, 2 and 10."""
-    values = np.array([math.nan, 2.0, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    assert [float(v) for v in median_interval(values, 0.95)] == [7.0, 3.0, 11.0]
-    assert float(median_interval(np.array([1.0, 2.0, 4.0, 9.0]), 0.95)[0]) == 3.0  # the mean of the middle two
-    assert [float(v) for v in median_interval(np.arange(5.0), 0.95)] == [2.0, -math.inf, math.inf]
-
-
-def test_one_value_or_an_infinite_one_has_no_interval_of_a_mean() -> None:
-    assert mean_interval(np.array([2.0]), 0.95) == (2.0, -math.inf, math.inf)
-    assert mean_interval(np.array([2.0, math.inf]), 0.95) == (math.inf, -math.inf, math.inf)
 
 
 @dataclasses.dataclass
@@ -147,17 +120,6 @@ def test_a_tangent_knows_the_steps_that_adam_has_missed() -> None:
         assert torch.allclose(tangents.state["parameters"]["weight"][0], after, rtol=1e-12) == same
 
 
-def test_a_short_time_is_shared_among_the_least_replicates() -> None:
-    """11 replicates in 110 s: 10 s each, of which 4 are not for steps; a step takes 0.01 s, and half of 0.02 s."""
-    cost = Cost(per_step=0.01, per_replicate=4.0, derivative=0.02)
-    assert cost.seconds(300, 11) == pytest.approx(11 * (300 * 0.02 + 4))
-    assert fitted(2000, 10.0 * LEAST, cost).steps == 300
-    assert fitted(2000, 10.05 * LEAST, cost).steps == 302  # 302.5, and N is even
-    assert fitted(2000, 10.03 * LEAST, cost).steps == 300  # 301.5
-    assert fitted(2000, 4.0 * LEAST, cost).steps == SHORTEST
-    assert fitted(40, 1.0, cost).steps == 40  # never more than asked for
-
-
 def test_only_a_law_without_schedule_or_epoch_goes_on() -> None:
     found = {(i, c): Law(i, c).homogeneous for i in (False, True) for c in (False, True)}
     assert found == {(False, False): False, (False, True): False, (True, False): False, (True, True): True}
@@ -195,16 +157,19 @@ def test_the_longest_period_that_can_be_seen(as_tensor: bool) -> None:
     assert asked == [1, 2, 3, 4, 5]
 
 
-def test_the_steps_that_the_message_allows_fit_into_an_epoch() -> None:
-    """An epoch of 30 batches: 20 steps and 10 more of the run ahead; 21 would need 31."""
-    x = torch.arange(60.0)[:, None]
-    batches = nne.ArrayBatches(x, x, batch_size=2, seed=0, sampling="reshuffle")
-    with pytest.raises(NotDiagnosable, match=r"Take fewer steps \(at most 20\)"):
-        law_of(batches, 31, sampling=None, constant=True)
-    assert batches_used(20, 10, independent=False) == 30
-    assert batches_used(21, 10, independent=False) == 31
-    assert batches_used(20, 10, independent=True) == 40
-    law_of(batches, 30, sampling=None, constant=True)
+@pytest.mark.parametrize("epoch", [1, 2, 3, 30, 31, 32])
+@pytest.mark.parametrize("sampling", ["reshuffle", "shuffle_once"])
+def test_the_steps_that_the_message_allows_are_the_most_that_fit_into_an_epoch(epoch: int, sampling: str) -> None:
+    """N steps and N/2 more, rounded down, of the run ahead: 20 and 10 fit into 30 batches, 21 and 10 into 31."""
+    x = torch.arange(2.0 * epoch)[:, None]
+    batches = nne.ArrayBatches(x, x, batch_size=2, seed=0, sampling=sampling)
+    with pytest.raises(NotDiagnosable) as refused:
+        law_of(batches, epoch + 1, sampling=None, constant=True)
+    (most,) = map(int, re.findall(r"Take fewer steps \(at most (\d+)\)", str(refused.value)))
+    assert batches_used(most, most // 2, independent=False) <= epoch
+    assert batches_used(most + 1, (most + 1) // 2, independent=False) > epoch
+    assert batches_used(most, most // 2, independent=True) == 2 * most
+    assert not law_of(batches, epoch, sampling=None, constant=True).independent
 
 
 def test_predictions_are_those_of_evaluation() -> None:
