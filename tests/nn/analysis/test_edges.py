@@ -75,6 +75,16 @@ def test_where_two_starts_began_is_told_from_iterate_zero_alone():
     assert evidence(later, **about, start=400).coupling_start is None
 
 
+@pytest.mark.parametrize(("last", "known"), [(1000, True), (900, False)])
+def test_distances_to_another_iterate_are_no_tail(last, known):
+    """They were recorded to iterate 1000: of the path up to 900 they say nothing."""
+    found = evidence(distances(500), space="parameter", seed=0, order="late-400", last=last)
+    assert (found.tail, found.moved is not None, found.travelled) == (
+        (2.0, True, 0.0) if known else (None, False, None)
+    )
+    assert found.increment == 2.0
+
+
 def test_effects_are_medians_of_differences():
     """Of the differences 5, -1 and 2, not of the values on one side."""
     row = compare("loss", range(3), [10.0, 20.0, 30.0], [5.0, 21.0, 28.0])

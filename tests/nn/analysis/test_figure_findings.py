@@ -83,6 +83,10 @@ def test_shares_of_the_law_need_three_finite_seeds_that_differ():
     broken = waves(3)
     broken[1, 0, 35] = math.nan
     assert law_shares(pair(broken), "train_loss") is None
+    broken = waves(4)
+    broken[1, 0, 35] = -math.inf  # this seed is left out, and the others have their logarithms
+    kept = law_shares(pair(waves(4)[[0, 2, 3]]), "train_loss")
+    assert law_shares(pair(broken), "train_loss") == kept
     same = np.tile(waves(1), (4, 1, 1))
     assert law_shares(pair(same), "train_loss") is None
     uneven = made({"train_loss": waves(3)})
@@ -257,6 +261,25 @@ def test_a_baseline_that_lacks_a_seed_or_the_last_iterate_has_no_row():
     assert baselines(both) == []
 
 
+@pytest.mark.parametrize("lacking", ["train_loss", "test_loss", None])
+def test_of_several_curves_the_one_with_the_fewest_seeds_says_whether_they_are_enough(lacking):
+    """One of two curves diverges on one of five seeds, in every order: of one curve four seeds, nine comparisons."""
+    metrics = {name: np.concatenate([waves(), waves()[:, :1] - 1], axis=1) for name in ("train_loss", "test_loss")}
+    if lacking:
+        metrics[lacking][3, :, 40] = math.nan
+    entry = view(metrics=("train_loss", "test_loss"), baselines=("polyak",), compared_at=(40,))
+    both = Pairing(made(metrics, ("forward", "backward", "polyak")), entry, "forward", "backward")
+    few = ", 4 seeds: too few to tell" if lacking else ""
+    n = 9 if lacking else 10
+    assert baselines(both)[0].verdict == f"baseline lower in {n} of {n}, backward in 0{few}"
+    assert best(both).verdict.endswith(f" of {n} comparisons{few}") == bool(lacking)
+    assert settling_times(both).verdict.endswith(f" of {n} comparisons{few}") == bool(lacking)
+    row = fixed_steps(both, iid=True)
+    assert f" of {n} comparisons. With i.i.d." in row.measured
+    assert f"n = {4 if lacking else 5} seeds, 2 of them fixed beforehand" in row.test
+    assert f"smallest possible {2 / 16 if lacking else 2 / 32:.3g}. " in row.test
+
+
 # --- the order-averaging regulariser --------------------------------------------------------------------------------
 
 
@@ -326,6 +349,32 @@ def test_elsewhere_means_two_deviations_apart():
     assert stays.verdict == "disagrees"
     assert "forward below both / between / above both 0 / 54 / 0" in stays.measured  # of the last 54 iterates
     assert "forward below both / between / above both 27 / 0 / 27" in other_point(reset_paths(1.0, 5.0), "").measured
+
+
+@pytest.mark.parametrize("touching", [False, True])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_forward_path_on_one_side_of_both_visits_one_place(side, touching):
+    """Below both curves throughout, or above both, which the outer curve itself is: 54 late iterates there, and none
+    elsewhere."""
+    both = reset_paths(1.0, 5.0)
+    values = both.curves.metrics["test_loss"]  # forward, with the reset, without it
+    values[:, 0] = values[:, 1 if side > 0 else 2] + (0 if touching else side)
+    row = other_point(both, "")
+    counts = "54 / 0 / 0" if side < 0 else "0 / 0 / 54"
+    assert f"forward below both / between / above both {counts}" in row.measured
+    assert "Elsewhere on 5 of 5 seeds; forward visits both places on 0 of 5" in row.measured
+    assert row.verdict == "disagrees"
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_seed_with_one_value_that_is_not_finite_is_left_out(order):
+    """In any of the three paths; the other four seeds agree, and are too few."""
+    both = reset_paths(1.0, 5.0)
+    both.curves.metrics["test_loss"][2, order, 70] = math.nan
+    row = other_point(both, "")
+    assert row.verdict == "4 of 4 seeds: too few to tell"
+    assert "Elsewhere on 4 of 4 seeds" in row.measured
+    assert row.measured.endswith(". Left out, and shown: seed 2: not finite.")
 
 
 def test_a_jump_is_in_units_of_the_changes_before_the_reset():

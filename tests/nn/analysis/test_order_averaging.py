@@ -95,6 +95,24 @@ def test_numbers_behind_the_verdicts() -> None:
         assert ratios == pytest.approx(np.full(len(N), ratio), abs=1e-7)
 
 
+def test_how_near_each_multiple_comes_to_the_mean_over_orders() -> None:
+    """Where λ = (h/c)² = h²/4 gives the mean over all orders, a step with λ is |4λ/h² − 1| as far from it as SGD's."""
+    curves = results()
+    curves.metrics["orders_norm"][:] *= 2
+    (row,) = [row for row in findings(curves, FIGURE) if row.topic == "Emulates the mean over orders"]
+    told = {"regularised-0.5": 1, "regularised-1": 3, "regularised-2": 7, "regularised-4": 15}
+    told |= {"λ = (h/c)²/2, the derived one": 0.5}
+    texts = "; ".join(f"{name}: {ratio:g} ({ratio:g} to {ratio:g})" for name, ratio in told.items())
+    assert f"at the recorded iterates: {texts}. 1 means" in row.measured
+    assert row.verdict == "disagrees"
+    curves.metrics["orders_norm"][:] = 10.0 * 3 * H**2  # λ = 10h²: every multiple is on the way there
+    (row,) = [row for row in findings(curves, FIGURE) if row.topic == "Emulates the mean over orders"]
+    assert row.verdict == "agrees"
+    curves.metrics["orders_norm"][0] = 0.3 * 3 * H**2  # 0.5 and no larger one is nearer for one seed
+    (row,) = [row for row in findings(curves, FIGURE) if row.topic == "Emulates the mean over orders"]
+    assert row.verdict == "mixed: 4 of 5, 1 tied"
+
+
 def test_other_readings_are_not_among_the_papers_own_multiples() -> None:
     more = results(SPEEDS | {"regularised-8-hc": 2.0, "regularised-1-h-hc": 2.0, "single_order-4": 2.0})
     assert ends(more, more.orders, "test_loss").regularised == ends(results(), list(SPEEDS), "test_loss").regularised

@@ -98,6 +98,9 @@ def test_a_run_is_called_what_it_was():
     assert "every 200th iterate (the paper: every 100th iterate)" in label(
         fall[..., ::10], hundred, iterates=20 * n[::10]
     )
+    for grid, reduced in (([0, 50, 100, 150, 400], False), ([0, 100, 300, 400], True), (range(0, 401, 50), False)):
+        at = np.array(grid)  # more iterates than the paper's every 100th are no fewer, wherever they are
+        assert ("REDUCED" in label(fall[..., : len(at)], hundred, iterates=at)) == reduced
 
 
 def test_curves_that_lack_iterates_are_named_and_many_are_counted():

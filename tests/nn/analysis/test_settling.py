@@ -30,6 +30,11 @@ SPACES = ("parameter", "function")
         (0.01, None, 1.0, None, "not measured"),  # increments alone prove nothing
         (0.9, None, 1.0, None, "does not settle by N"),
         (None, None, 1.0, None, "not measured"),
+        (None, 0.05, 1.0, None, "not measured"),  # a tail alone proves nothing
+        (None, 0.9, 1.0, None, "not measured"),
+        (None, 0.9, 1.0, 0.9, "does not settle by N"),  # but movement beyond the drift does
+        (None, 0.9, 1.0, 0.05, "not measured"),
+        (None, 0.9, 0.0, 0.9, "not measured"),
         (0.01, math.nan, 1.0, 0.0, "diverged"),
         (math.inf, 0.05, 1.0, 0.0, "diverged"),
         (0.0, 0.0, 0.0, 0.0, "not measured"),
@@ -62,6 +67,10 @@ def test_where_every_run_ends_in_one_point_the_way_travelled_is_the_unit():
         (1e-15, 0.12, 1.2, "forgets"),
         (0.05, 1.0, 0.1, "undecided"),  # near, but only half as far as they began
         (0.05, 1.0, 0.04, "does not forget by N"),  # no nearer than they began, however near
+        (0.3, 1.0, 0.3, "does not forget by N"),  # just as near as they began
+        (0.3, 1.0, 0.31, "undecided"),
+        (0.1, 1.0, 5.0, "forgets"),  # a tenth of the scale itself, and of what they began with
+        (0.1, 5.0, 1.0, "forgets"),
         (0.6, 1.0, 5.0, "does not forget by N"),
         (0.3, 1.0, 5.0, "undecided"),
         (5.9, 0.12, 6.0, "does not forget by N"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn_experiments.analysis.conjectures import influence_findings, misranked, reach
+from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings, misranked, reach
 from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import by_chance, spread, verdict_of
 from nn_experiments.analysis.one_law import _energy_test, law_tests, one_law_findings
@@ -121,6 +121,19 @@ def test_what_is_below_rounding_is_no_excess_and_no_ratio():
     assert "(largest ratio 0.5, rounding apart)" in row["Where the theorem applies"].measured
 
 
+@pytest.mark.parametrize("norm", [0.0, 1e6])
+@pytest.mark.parametrize("above", [False, True])
+def test_rounding_is_relative_to_one_plus_the_size_of_the_parameters(norm, above):
+    """With a bound of 0, an increment of 1e-11 (1 + ‖θ‖) is rounding, and one of a hundredth more is a defect."""
+    one = np.array(settings()["parameter"])
+    one[2, ..., 0] = 1e-11 * (1 + norm) * (1.01 if above else 0.99)
+    one[2, :, 0, 0] = 1.0
+    changes = {"norm": np.full((3, 2, 5), norm), "displacement": np.full((3, 2), 2.0)}
+    found = atlas_findings(settings(parameter=one, factor=np.array([math.nan, math.nan, 1e-30]), **changes))
+    assert (found[0].verdict == "rejected: a defect") == above
+    assert f"at most D kⁿ but for {8 if above else 0} " in found[0].measured
+
+
 def test_where_nothing_is_certified_nothing_is_said_of_the_theorem():
     found = [row.topic for row in atlas_findings(settings(factor=np.full(3, math.nan)))]
     assert found[0] == "Where training settles: parameters"
@@ -230,6 +243,12 @@ def test_the_energy_test_exchanges_pairs(scale, case):
     assert exact >= 2 / 64
 
 
+def test_two_orders_that_agree_on_every_seed_have_chance_one() -> None:
+    """Every exchange gives the observed distance, 0, and each drawn exchange counts once."""
+    same = np.repeat(np.random.default_rng(0).standard_normal((5, 1, 3)), 2, axis=1)
+    assert _energy_test(same) == 1.0
+
+
 # --- influence ------------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +276,7 @@ def test_reach_is_where_batches_stop_mattering():
 
 @pytest.mark.parametrize(
     ("step", "excess", "broken"),
-    [(1e6, 0.9e-9, 0), (1e6, 1.1e-9, 3), (0.0, 0.9e-12, 0), (0.0, 1.1e-12, 3)],
+    [(1e6, 0.9e-9, 0), (1e6, 1.1e-9, 3), (0.0, 0.9e-12, 0), (0.0, 1e-12, 0), (0.0, 1.1e-12, 3)],
 )
 def test_an_influence_above_its_bound_is_a_defect_beyond_rounding_alone(step, excess, broken):
     bound = step * 0.5 ** np.arange(3)
@@ -279,6 +298,22 @@ def test_ranking_counts_pairs_and_half_of_the_ties():
     assert misranked(np.array([[1.0, 2.0], [3.0, 4.0]])) == 0.0
     assert misranked(np.array([[3.0, 4.0], [1.0, 5.0]])) == 0.5  # 1 < 3, 1 < 4 against 5 above both; means 3.5 and 3
     assert misranked(np.array([[1.0, 2.0], [2.0, 4.0]])) == 0.125  # one tie of four pairs
+
+
+def test_strategies_that_are_equal_are_neither_lower_nor_steadier():
+    rivals = ["forward", "suffix mean", "decay to 0", "moving average", "average of snapshots"]
+    names = [*rivals, "windows", "reset if better", "late backward"]
+    curves = np.tile(np.sin(np.arange(30.0))[:, None], (len(names), 3, 1, 4))
+    arrays = {"curves": curves, "judged": np.ones((3, 2, 5, 2)), "steps": np.full(8, 10), "gradients": np.full(8, 10)}
+    about = {"strategies": names, "seeds": 3, "budget": 10, "rates": [0.1, 0.2], "judged_at": 5}
+    *ways, stopping, early = conjecture_findings(Study("conjectures", arrays, about))
+    assert [row.verdict for row in ways] == [
+        "lower test loss than the suffix mean on 0 of 3 seeds, than forward on 0 of 3"
+    ] * 3
+    assert [row.measured.count("0 of 3") for row in ways] == [11] * 3
+    assert stopping.verdict == "less regret than forward on 0 of 3 seeds, than the moving average on 0 of 3"
+    assert stopping.measured.endswith("lower than forward on 0 of 3, than the moving average on 0 of 3.")
+    assert early.measured.count("forward 0.500, backward 0.500, moving average 0.500") == 2
 
 
 # --- quadratics and end values --------------------------------------------------------------------------------------
