@@ -198,8 +198,8 @@ def audit_order(
     population
         M, the number of examples (default: that of the sampler's data; the largest index + 1 for recorded indices).
     epoch_length
-        Number of indices of an epoch, for one sequence that holds several epochs. By default its period if it is
-        periodic, and otherwise the number of different indices in it, which is right where an epoch has all of them.
+        Number of indices of an epoch, for one sequence that holds several epochs. By default the number of different
+        indices in it, which is the period of an order that is repeated, and right wherever an epoch has all of them.
     rows
         ``"batches"`` if rows are batches and not epochs: they are joined to one sequence.
     level

@@ -98,19 +98,11 @@ def _cut(
     if length is not None:
         parts = [values]
     elif len(parts) == 1 and sampler is None:
-        length = _period(values) or len(np.unique(values))
+        length = len(np.unique(values))  # the period of a sequence that repeats an epoch
     size = population or int(values.max()) + 1
     cut = [part[i : i + (length or size)] for part in parts for i in range(0, len(part), length or size)]
     forgotten = before_epoch is None and any(hasattr(one, "set_epoch") for one in _nested(sampler))
     return Recording(tuple(piece for piece in cut if len(piece)), size, source, forgotten)
-
-
-def _period(values: NDArray) -> int | None:
-    """Return the smallest p up to half the length with which a sequence repeats itself, without repeats within p."""
-    for p in np.flatnonzero(values[1 : len(values) // 2 + 1] == values[0])[:1] + 1:
-        if np.array_equal(values[p:], values[:-p]) and len(np.unique(values[:p])) == p:
-            return int(p)
-    return None
 
 
 @runtime_checkable

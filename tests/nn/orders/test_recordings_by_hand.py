@@ -26,18 +26,18 @@ def epochs(order: object, **options: Any) -> list[list[int]]:
     ("sequence", "expected"),
     [
         ([3, 1, 2, 3, 1, 2, 3], [[3, 1, 2], [3, 1, 2], [3]]),
-        ([3, 1, 2, 3, 1, 2], [[3, 1, 2], [3, 1, 2]]),  # a period of just half of the length
-        ([3, 1, 2, 3, 1], [[3, 1, 2], [3, 1]]),  # none is seen, but there are three different indices
+        ([3, 1, 2, 2, 1, 3], [[3, 1, 2], [2, 1, 3]]),
+        ([3, 1, 2, 3, 1], [[3, 1, 2], [3, 1]]),
         ([3, 1, 2, 3, 1, 1], [[3, 1, 2], [3, 1, 1]]),
-        ([0, 1, 1, 0, 1, 1], [[0, 1], [1, 0], [1, 1]]),  # what repeats within a period is no epoch
+        ([0, 1, 1, 0, 1, 1], [[0, 1], [1, 0], [1, 1]]),
         ([0, 1, 2, 3], [[0, 1, 2, 3]]),
         ([5, 5, 5], [[5], [5], [5]]),
-        ([0, 1, 0, 1, 2, 0, 1, 0, 1, 2], [[0, 1, 0], [1, 2, 0], [1, 0, 1], [2]]),  # the first return is no period
+        ([0, 1, 0, 1, 2, 0, 1, 0, 1, 2], [[0, 1, 0], [1, 2, 0], [1, 0, 1], [2]]),
         ([7], [[7]]),
     ],
     ids=str,
 )
-def test_one_sequence_is_cut_at_its_period_or_by_its_different_indices(sequence: list, expected: list) -> None:
+def test_one_sequence_is_cut_by_the_number_of_its_different_indices(sequence: list, expected: list) -> None:
     for order in (sequence, np.array(sequence), [sequence], tuple(sequence)):
         assert epochs(order) == expected
     assert of(sequence).population == max(sequence) + 1
