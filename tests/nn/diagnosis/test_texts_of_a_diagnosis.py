@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -93,3 +94,11 @@ def test_an_interval_that_ends_at_infinity_says_why() -> None:
     found = lines(changed(measured, parameter=far))
     assert "  (an interval ends at inf where a distance is not finite)" in found
     assert ", inf];  lag 200: " in "".join(found)
+
+
+def test_settings_do_not_count_in_comparisons() -> None:
+    """Seconds and kernels differ from machine to machine; what was measured does not."""
+    judgement = judge(made())
+    one = Diagnosis("Net", judgement.verdict, judgement.reason, (), judgement, made(), {"kernel": "step"})
+    assert one == dataclasses.replace(one, settings={"kernel": "own_loop"})
+    assert one != dataclasses.replace(one, name="Other")
