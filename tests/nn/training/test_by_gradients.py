@@ -174,6 +174,25 @@ def test_a_wrong_gradient_is_named_with_its_step(rule: str, wrong: int) -> None:
 
 
 @pytest.mark.control
+def test_a_gradient_that_one_of_both_lacks_is_named() -> None:
+    """Nothing is allowed where the loop has none; where the step has none, what rounding explains of the loop's."""
+    step = step_of("sgd")
+    slopes = numbers(step, 1)
+    slopes.__dict__["limits"] = [{"weight": 1e-5, "bias": 2e-5}]
+    bias = slopes.found[0]["parameters"].pop("bias")
+    assert next(slopes.of_step(step)) == (1, f"{GRADIENT}bias", INF, 0.0)
+    slopes.found[0]["parameters"]["bias"] = bias
+    inner = step.gradients
+
+    def without(state: State, batch: Any) -> Any:
+        found, buffers = inner(state, batch)
+        return {**found, "bias": None}, buffers
+
+    step.gradients = without  # type: ignore[assignment]
+    assert next(slopes.of_step(step)) == (1, f"{GRADIENT}bias", INF, 2e-5)
+
+
+@pytest.mark.control
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("wrong", [1, 3])
 def test_a_wrong_update_is_named_with_its_step(rule: str, wrong: int) -> None:
