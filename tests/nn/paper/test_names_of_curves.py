@@ -36,6 +36,7 @@ CURVES = {
     "polyak": ("polyak", Averaged, Forward(), True, "Polyak average of forward"),
     "ema-0.50": ("ema-0.5", Averaged, Forward(), True, "moving average of forward (0.5)"),
     "decayed-1e2": ("decayed-100", Decayed, Forward(), True, "forward, decayed rate (τ = 100)"),
+    "decayed-0.50": ("decayed-0.5", Decayed, Forward(), True, "forward, decayed rate (τ = 0.5)"),
     "large": ("large", StepRule, Forward(), False, "large"),
     "small": ("small", StepRule, Forward(), False, "small"),
     "regularised-1.0": ("regularised-1", StepRule, Forward(), False, "regularised, λ = h², rate h"),

@@ -81,6 +81,9 @@ def test_makers_are_told_apart_by_all_but_their_seconds(tmp_path: Path) -> None:
         block = Block(np.array([n]), {"test_loss": np.zeros(1)}, {"device": device, "seconds": seconds})
         blocks.write_block(root, 0, "forward", block)
     assert load_run(root).provenance == [{"device": "cpu", "blocks": 2}, {"device": "cuda", "blocks": 1}]
+    for n, meta in ((3, {"device": "cpu", "kernel": "mlp"}), (4, {"kernel": "mlp", "device": "cpu"})):  # in any order
+        blocks.write_block(root, 0, "forward", Block(np.array([n]), {"test_loss": np.zeros(1)}, meta))
+    assert load_run(root).provenance[0] == {"device": "cpu", "kernel": "mlp", "blocks": 2}
 
 
 def test_losses_of_a_shared_piece_are_those_of_the_other_curve(tmp_path: Path) -> None:
