@@ -192,7 +192,7 @@ def audit_order(
         are put back as they were; `nn_experiments.ArrayBatches`; or recorded indices. These are one sequence (n,), or a
         row per epoch: an array (epochs, n) or (epochs, batches, batch size), or a list of lists of any lengths.
     epochs
-        How many passes over a sampler are recorded.
+        How many passes over a sampler are recorded (default: 2).
     before_epoch
         Called with 0, 1, … before each pass, as your training loop does: ``sampler.set_epoch``, say.
     population

@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--epoch-length",
         type=int,
-        help="number of indices of an epoch, for one sequence of several epochs (default: its period, or the number of "
-        "different indices)",
+        help="number of indices of an epoch, for one sequence of several epochs (default: the number of different "
+        "indices in it)",
     )
     parser.add_argument(
         "--level", type=float, default=1e-3, help="bound on the chance that the true law is refuted (default: 0.001)"

@@ -87,6 +87,9 @@ def sequential(audit: OrderAudit) -> str:
         ([[3, 2, 1, 0], [3, 2, 1, 0]], 4, "yes"),
         ([[1, 1, 0, 2], [2, 3, 3, 0]], 4, "no"),
         ([[2, 2], [2, 2]], 3, "no"),  # a step of 0 is none
+        ([[0, 1, 2, 4], [0, 1, 2]], 5, "no"),  # constant in one of two epochs
+        ([[0, 1, 2, 4], [0, 1, 2, 4]], 5, "no"),  # two steps, 1 and 2
+        ([[0, 1, 2], [0, 1, 2], [2, 3, 4]], 6, "no"),  # the third one begins elsewhere
     ],
     ids=str,
 )
