@@ -29,6 +29,11 @@ def test_what_is_not_a_number_is_larger_than_any() -> None:
     assert [float(v) for v in median_interval(values, 0.95)] == [7.0, 3.0, 11.0]
     assert float(median_interval(np.array([1.0, 2.0, 4.0, 9.0]), 0.95)[0]) == 3.0  # the mean of the middle two
     assert [float(v) for v in median_interval(np.arange(5.0), 0.95)] == [2.0, -math.inf, math.inf]
+    assert [float(v) for v in median_interval(np.arange(2.0), 0.5)] == [
+        0.5,
+        0.0,
+        1.0,
+    ]  # P(both are below) is 1/4 itself
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 11), (1, 11), (5, 11), (10, 11), (11, 11), (0, 1), (1, 1)])

@@ -119,6 +119,14 @@ def test_two_states_nearer_than_rounding_can_tell_are_not_examined() -> None:
     assert math.isnan(jump(step, batches(1), 1, state(1.0), state(1.0)))
 
 
+@pytest.mark.parametrize(("units", "known"), [(1_000_000, True), (999_999, False)])
+def test_a_tenth_of_what_counts_may_be_rounding(units: int, known: bool) -> None:
+    """Of numbers near 1 a hundred units in the last place are 1e-4 of a distance of a million such units."""
+    eps = float(np.finfo(float).eps)
+    value = jump(of(lambda w, batch, t: w), batches(1), 1, state(1.0), state(1.0 + units * eps))
+    assert math.isfinite(value) == known
+
+
 def test_the_map_that_throws_a_pair_apart_is_found() -> None:
     """Of six maps that double a pair, the third one jumps at 0: it multiplies the distance by 500, no other by more.
 

@@ -157,6 +157,13 @@ def test_the_longest_period_that_can_be_seen(as_tensor: bool) -> None:
     assert asked == [1, 2, 3, 4, 5]
 
 
+def test_one_batch_is_no_order_and_one_that_comes_twice_is_no_cycle() -> None:
+    assert law_of(lambda i: (number(1), number(1)), 1, sampling="iid", constant=True).homogeneous
+    assert law_of(lambda i: (number(1 if i == 3 else i),) * 2, 50, sampling="iid", constant=True).homogeneous
+    with pytest.raises(NotDiagnosable, match="every batch is the same"):
+        law_of(lambda i: (number(1), number(1)), 2, sampling="iid", constant=True)
+
+
 @pytest.mark.parametrize("epoch", [1, 2, 3, 30, 31, 32])
 @pytest.mark.parametrize("sampling", ["reshuffle", "shuffle_once"])
 def test_the_steps_that_the_message_allows_are_the_most_that_fit_into_an_epoch(epoch: int, sampling: str) -> None:

@@ -32,7 +32,7 @@ def test_a_plan_is_as_many_replicates_as_fit_or_eleven_with_fewer_steps() -> Non
     assert cost.seconds(100, 2) == 660.0
     assert fitted(100, 330.0 * 20, cost) == Plan(100, 20, "20 replicates of 100 steps fit into 6600 s")
     assert fitted(100, 330.0 * 21, cost).replicates == 20  # never more
-    assert fitted(100, 330.0 * 11, cost).replicates == 11
+    assert fitted(100, 330.0 * 11, cost) == Plan(100, 11, "11 replicates of 100 steps fit into 3630 s")
     just = fitted(100, 330.0 * 11 - 1, cost)  # (3629/11 − 30)/3 = 99.97 steps: 98, an even number
     assert just == Plan(98, 11, "11 replicates of 98 steps in place of 100, to fit into 3629 s")
     least = fitted(100, 330.0, cost)

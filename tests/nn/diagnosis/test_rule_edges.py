@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from nn_experiments.diagnosis.measured import AHEAD, NEXT, Measured
+from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT, NEXT, TRAVELLED, Measured
 from nn_experiments.diagnosis.rules import REACH, judge
 from tests.nn.diagnosis.test_rules import STEPS, changed, made
 
@@ -199,3 +200,78 @@ def test_the_lag_that_is_less_settled_is_the_open_question(swapped: bool) -> Non
     found = judge(with_distances(measured, next=one, ahead=other))
     assert found.verdict == "undecided"
     assert found.reason.startswith("5 of 20 draws are above eps in the parameters: a share of ")
+
+
+@pytest.mark.parametrize(("end", "word"), [(0.05, "contracting"), (float(np.nextafter(0.05, 1)), "too early")])
+@pytest.mark.parametrize("begin", [0.1, 1.0])
+def test_eps_itself_has_settled_and_half_itself_has_fallen(begin: float, end: float, word: str) -> None:
+    """From 0.1 units to 0.05 at the last step: eps, and half of what it was."""
+    measured = made(derivative=-0.01, pairs=-0.01)
+    path = np.where(measured.n == STEPS, end, begin)[None]
+    assert judge(with_distances(measured, size=path)).verdict == word
+
+
+@pytest.mark.parametrize(("rate", "words"), [(-0.001, ("too early", "expanding")), (0.0, ("undecided", "expanding"))])
+def test_growth_of_one_per_cent_over_the_run_is_none_yet(rate: float, words: tuple[str, str]) -> None:
+    """0.01/N a step in each of 16 replicates, whose mean has no rounding; and the next number above it."""
+    least = 0.01 / STEPS
+    for slope, word in zip((least, float(np.nextafter(least, 1))), words, strict=True):
+        measured = changed(made(rate=rate, pairs=-0.01, replicates=16), derivative=np.full(16, slope))
+        assert judge(measured).verdict == word
+
+
+def test_growth_of_pairs_alone_has_to_be_above_it_as_well() -> None:
+    least = 0.01 / STEPS
+    for slope, word in ((least, "undecided"), (float(np.nextafter(least, 1)), "expanding")):
+        measured = changed(made(rate=0.0, replicates=16), derivative=np.empty(0), pairs=np.full(16, slope))
+        assert judge(measured).verdict == word
+
+
+@pytest.mark.parametrize(("excess", "word"), [(0.0, "expanding"), (2.0**-40, "discontinuous")])
+def test_jumps_that_make_just_half_of_the_growth_change_no_word(excess: float, word: str) -> None:
+    measured = made(rate=0.001, jumps=0.5, replicates=16)
+    slope = 2.0**-10
+    pairs = np.full(16, 2 * slope + excess)
+    assert judge(changed(measured, derivative=np.full(16, slope), pairs=pairs)).verdict == word
+
+
+def test_a_median_of_eps_itself_has_settled() -> None:
+    measured = made()
+    path = np.where(measured.n >= 100, 0.05, 1.0)[None]
+    assert judge(with_distances(measured, size=path)).findings["parameters, lag 1"].settles == (100.0,) * 3
+
+
+def test_at_the_start_there_is_no_unit() -> None:
+    """There, independent runs are where they began, and nothing has been travelled."""
+    parameter, function = (np.array(values) for values in (made().parameter, made().function))
+    for one in (parameter, function):
+        one[:, 0, [INDEPENDENT, TRAVELLED]] = 0.0
+    measured = changed(made(), parameter=parameter, function=function)
+    for space in ("parameters", "predictions"):
+        for column in (NEXT, AHEAD):
+            ratio = measured.ratio(space, column)
+            assert np.isnan(ratio[:, 0]).all()
+            assert np.isfinite(ratio[:, 1:]).all()
+
+
+@pytest.mark.parametrize(("slope", "word"), [(0.0, "undecided"), (1e-300, "discontinuous")])
+def test_pairs_that_neither_grow_nor_shrink_are_not_held_apart(slope: float, word: str) -> None:
+    """The upper end of their exponent's interval has to be above 0; here it is the exponent of all 16 replicates."""
+    measured = changed(made(rate=0.0, derivative=-0.01, jumps=0.5, replicates=16), pairs=np.full(16, slope))
+    assert judge(measured).verdict == word
+
+
+@pytest.mark.parametrize(("above", "slope"), [(0, -0.05), (1, -0.05 * 19 / 20), (2, 0.0), (3, 0.0)])
+def test_a_trend_needs_two_draws(above: int, slope: float) -> None:
+    """Of draws that stay where they are, if there are two; of all 20 if there is one, or none."""
+    found = judge(made(above=above)).findings["parameters, lag 1"].trend
+    assert np.isfinite(found).all()
+    assert found[0] == pytest.approx(slope, abs=2e-6)
+
+
+def test_a_quarter_itself_has_settled_and_is_not_apart() -> None:
+    """The upper bound may be a quarter, and the lower one has to be above it."""
+    found = judge(made()).findings["parameters, lag 1"]
+    above = float(np.nextafter(0.25, 1))
+    assert [dataclasses.replace(found, upper=bound).settled for bound in (0.25, above)] == [True, False]
+    assert [dataclasses.replace(found, lower=bound).apart for bound in (0.25, above)] == [False, True]

@@ -110,6 +110,15 @@ def test_divergence_is_told_by_the_first_run_that_is_gone() -> None:
     assert np.isnan(found.jumps).all()
 
 
+def test_what_has_diverged_from_the_beginning_has_no_exponents() -> None:
+    found = run(linear(0.5, [math.inf, 0.0]))
+    assert found.diverged == 0
+    assert math.isnan(found.pairs)
+    assert math.isnan(found.tiny)
+    assert np.isnan(found.parameter).all()
+    assert found.half is None
+
+
 def test_of_a_window_the_map_that_grew_most_is_examined(monkeypatch) -> None:
     """Maps 4 … 8 stretch differences by 2, 8, ½, 8 and 4: the first of the two largest is map 5, at position 5."""
     stretch = {4: 2.0, 5: 8.0, 6: 0.5, 7: 8.0, 8: 4.0}

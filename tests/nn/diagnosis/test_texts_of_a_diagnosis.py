@@ -86,11 +86,12 @@ def test_with_few_replicates_medians_have_no_intervals(replicates: int, least: b
     assert ("[" not in parameters) == least
 
 
-def test_an_interval_that_ends_at_infinity_says_why() -> None:
-    """Seven of 20 distances are not finite: the median is, and the upper end of its interval is not."""
-    measured = made()
+@pytest.mark.parametrize(("replicates", "lost"), [(20, 7), (6, 1)])
+def test_an_interval_that_ends_at_infinity_says_why(replicates: int, lost: int) -> None:
+    """Seven of 20 distances, or one of six, are not finite: the median is, and the upper end of its interval is not."""
+    measured = made(replicates=replicates)
     far = np.array(measured.parameter)
-    far[:7, -1, 0] = math.inf
+    far[:lost, -1, 0] = math.inf
     found = lines(changed(measured, parameter=far))
     assert "  (an interval ends at inf where a distance is not finite)" in found
     assert ", inf];  lag 200: " in "".join(found)
