@@ -68,6 +68,15 @@ def test_decay_rate_of_a_geometric_path(rate):
     assert decay_rate(n, 3 - 0.5 * rate**n, window=800) == pytest.approx(rate, abs=1e-6)
 
 
+@pytest.mark.parametrize("unit", [2.0**-60, 2.0**60])
+def test_the_decay_of_a_path_does_not_depend_on_its_unit(unit):
+    """Rounding is relative to the whole path. Powers of two change no digit of the logarithms but for rounding."""
+    n = np.arange(400)
+    path = 0.9**n  # the tails fall below 1e-12 of the first one at n = 262
+    assert decay_rate(n, unit * path, window=20) == pytest.approx(decay_rate(n, path, window=20), rel=1e-12)
+    assert decay_rate(n, unit * path, window=20) == pytest.approx(0.9, rel=1e-6)
+
+
 def test_a_path_that_wanders_has_no_decay():
     family = QuadraticSGD(h=0.1, noise=Gaussian())
     forward, backward = (p[0, :, 0] for p in paired_iterates(family.sample(2000, 3, replicas=1), 0.0))

@@ -68,6 +68,8 @@ def test_last_values_are_those_of_every_seed_where_it_ends() -> None:
     ]
     loss[:, 1] = False
     assert _last_values(found)[1][3:] == ("10.53, 11.53", "–")
+    accuracy[:, 1] = False
+    assert _last_values(found)[1] == ("backward", "0", "0", "–", "–")  # nothing yet
 
 
 @pytest.mark.parametrize(("metrics", "seeds", "size"), [(3, 2, (9.3, 4.6)), (2, 1, (6.4, 3.6)), (1, 4, (6.4, 7.8))])
@@ -88,7 +90,7 @@ def test_a_row_a_seed_and_a_column_a_metric(metrics: int, seeds: int, size: tupl
             (line,) = [line for line in axes.lines if line.get_label() == "backward"]
             assert np.asarray(line.get_ydata()) == pytest.approx(10.0 * k + s + 0.5 + N / 1e5)
     assert fig.get_suptitle().startswith("mine & <yours>: N = 4,000, ")
-    assert fig.legends[0]._ncols == 2
+    assert all(fig.axes[0].get_shared_x_axes().joined(fig.axes[0], axes) for axes in fig.axes[1:])
 
 
 def test_metrics_may_be_one_name_or_several_in_any_order() -> None:
@@ -128,3 +130,4 @@ def test_the_section_says_what_was_run_and_where_it_diverged(diverged: bool) -> 
     settings = dict(zip(tables[1][2::2], tables[1][3::2], strict=True))
     assert settings == {"name": "mine &amp; &lt;yours&gt;", "parameters": "7", "rate": "0.1"}
     assert tables[2] == ["made by", "torch: 2, device: cpu"]
+    assert section.body.endswith("</div></details>")

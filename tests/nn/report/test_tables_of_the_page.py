@@ -15,10 +15,13 @@ pytest.importorskip("matplotlib")
 
 from nn_experiments.analysis.finding import Finding
 from nn_experiments.analysis.paths import summarise
+from nn_experiments.analysis.quadratics import quadratic_findings, quadratic_table
 from nn_experiments.analysis.seeds import compare, compare_ratios, compare_times
 from nn_experiments.analysis.settling import Evidence
 from nn_experiments.report import page
+from nn_experiments.results.studies import Study
 from tests.nn.analysis.hand_made import pair, waves
+from tests.nn.analysis.test_study_edges import quadratic
 
 
 def cells(table: str) -> list[list[str]]:
@@ -179,3 +182,19 @@ def test_a_verdict_has_its_sentence_and_place() -> None:
 def test_what_is_empty_has_no_details() -> None:
     assert page._details("a < b", "") == ""
     assert page._details("a < b", "<p>") == "<details><summary>a &lt; b</summary><p></details>"
+
+
+def test_a_study_has_its_verdicts_its_table_and_what_made_them() -> None:
+    study = quadratic([1.0, -2.0])
+    study = Study(study.name, study.arrays, {"seeds": 3, "settings": [1, 2], "version": "a < b"})
+    rows = quadratic_findings(study)
+    section = page.study_section(study, rows)
+    assert (section.anchor, section.title) == ("study-quadratics", "Study: optimizers on quadratics, exactly")
+    header, table = quadratic_table(study)
+    verdicts = [list(row[1:]) for row in page.verdict_rows("", rows)]
+    expected = [["Claim", "The paper's sentence", "Measured", "Verdict", "Test and error rates"], *verdicts]
+    expected += [list(header), *map(list, table)]
+    assert cells(section.body) == [*expected, ["", ""], ["seeds", "3"], ["version", "a < b"]]
+    assert section.body.count("<table>") == 3
+    assert "<details><summary>What made these numbers</summary>" in section.body
+    assert "<img" not in section.body
