@@ -211,7 +211,8 @@ def _provenance(curves: Curves, about: Circumstances) -> str:
 
 def _origin(result: FigureResults) -> str:
     """Return a sentence that names the folder of the results, and other folders that have no more of them."""
-    others = f"; {', '.join(map(str, result.others))} has no more of it" if result.others else ""
+    verb = "has" if len(result.others) == 1 else "have"
+    others = f"; {', '.join(map(str, result.others))} {verb} no more of it" if result.others else ""
     return f"From the folder {result.folder}{others}."
 
 

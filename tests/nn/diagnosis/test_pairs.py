@@ -103,6 +103,14 @@ def test_the_larger_of_two_jumps_is_found_and_small_ones_do_not_count() -> None:
     assert jump(of(lambda w, batch, t: w + 0.0011 * (w > 0.33)), batches(1), 1, state(0.0), state(1.0)) > 0.001
 
 
+@pytest.mark.parametrize("place", [-0.05, 1.05])
+def test_jumps_beyond_the_two_states_are_not_between_them(place: float) -> None:
+    """Between 0 and 1 nothing jumps; a pair that reaches as far as the jump sees it."""
+    step = of(lambda w, batch, t: w + 0.7 * (w > place))
+    assert jump(step, batches(1), 1, state(0.0), state(1.0)) == 0
+    assert jump(step, batches(1), 1, state(-0.2), state(1.2)) == pytest.approx(0.5, rel=1e-6)
+
+
 @pytest.mark.parametrize(("share", "found"), [(0.003, 0), (0.01, 0.01)])
 def test_a_jump_has_to_exceed_what_rounding_makes_of_two_close_states(share: float, found: float) -> None:
     """The states are 4.4e-4 apart at 1e6, where eps is 5e-7 of their distance: a jump counts above 10^4 of that."""

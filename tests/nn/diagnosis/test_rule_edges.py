@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT, NEXT, TRAVELLED, Measured
+from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT, NEXT, START, TRAVELLED, Measured
 from nn_experiments.diagnosis.rules import REACH, judge
 from tests.nn.diagnosis.test_rules import STEPS, changed, made
 
@@ -218,6 +218,19 @@ def test_growth_of_one_per_cent_over_the_run_is_none_yet(rate: float, words: tup
     for slope, word in zip((least, float(np.nextafter(least, 1))), words, strict=True):
         measured = changed(made(rate=rate, pairs=-0.01, replicates=16), derivative=np.full(16, slope))
         assert judge(measured).verdict == word
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_another_start_is_reported_where_all_replicates_have_it(missing: bool) -> None:
+    measured = made()
+    parameter, function = (np.array(values) for values in (measured.parameter, measured.function))
+    parameter[..., START] = function[..., START] = 1.0
+    if missing:
+        parameter[7, :, START] = math.nan
+    found = judge(changed(measured, parameter=parameter, function=function)).findings
+    assert {name for name in found if "other start" in name} == (
+        set() if missing else {"parameters, other start", "predictions, other start"}
+    )
 
 
 def test_growth_of_pairs_alone_has_to_be_above_it_as_well() -> None:

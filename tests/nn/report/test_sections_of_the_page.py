@@ -101,7 +101,11 @@ def test_a_page_of_nothing_has_no_section() -> None:
 
 @pytest.mark.parametrize(
     ("others", "text"),
-    [((), "From the folder out."), (("x", "y"), "From the folder out; x, y has no more of it.")],
+    [
+        ((), "From the folder out."),
+        (("x",), "From the folder out; x has no more of it."),
+        (("x", "y"), "From the folder out; x, y have no more of it."),
+    ],
 )
 def test_the_folder_of_a_result_is_named(others: tuple[str, ...], text: str) -> None:
     one = result("fig4", (0,))
