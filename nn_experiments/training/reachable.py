@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import random
+import sys
 import types
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
@@ -55,8 +56,8 @@ def attributes(owner: object) -> Iterator[tuple[str, object]]:
         if key not in _OWN and not (key == "state" and isinstance(owner, torch.optim.Optimizer)):
             yield key, value
     for kind in _own_classes(owner):
-        for key in getattr(kind, "__slots__", ()):
-            if isinstance(key, str) and hasattr(owner, key) and not key.startswith("__"):
+        for key in _slots(kind):
+            if hasattr(owner, key) and not key.startswith("__"):
                 yield key, getattr(owner, key)
         for key, value in list(vars(kind).items()):
             if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor)):
@@ -67,6 +68,18 @@ def _own_classes(owner: object) -> list[type]:
     """Return the classes of an object that are defined by the user or another library, not by torch or Python."""
     others = ("torch", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
     return [kind for kind in type(owner).__mro__ if kind.__module__.split(".")[0] not in others]
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    """Return the names in a class's ``__slots__``, which may be a single one."""
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(key for key in slots if isinstance(key, str))
+
+
+def _has_slots(value: object) -> bool:
+    """Return whether an object has slots of a class of the user; those of Python's own, such as paths, are caches."""
+    kinds = (kind for kind in _own_classes(value) if kind.__module__.split(".")[0] not in sys.stdlib_module_names)
+    return any(_slots(kind) for kind in kinds)
 
 
 def methods(owner: object) -> Iterator[tuple[str, types.FunctionType]]:
@@ -126,7 +139,7 @@ def _parts(path: str, value: object) -> Iterator[tuple[str, object]]:
         yield from ((path, value.__self__), (path, value.__func__))
     elif isinstance(value, types.FunctionType):
         yield from _of_function(path, value)
-    elif hasattr(value, "__dict__"):
+    elif hasattr(value, "__dict__") or _has_slots(value):
         yield from _of_object(path, value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections import deque
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from nn_experiments.training import reachable as module  # noqa: E402
+from nn_experiments.training.hidden_state import changed, hidden_state  # noqa: E402
 from nn_experiments.training.reachable import attributes, methods, reachable, reaches  # noqa: E402
 
 #: What is looked for.
@@ -30,6 +32,21 @@ class Slotted:
 
     def __init__(self) -> None:
         self.part = TARGET
+
+
+class OneSlot:
+    """An object with a single slot, whose name is not in a tuple."""
+
+    __slots__ = "part"
+
+    def __init__(self) -> None:
+        self.part = TARGET
+
+
+class Below(Slotted):
+    """An object with slots of its own and those of the class above it."""
+
+    __slots__ = ("own",)
 
 
 class Shared:
@@ -100,6 +117,10 @@ PATHS: dict[str, tuple[Any, str | None]] = {
     "a list": ([0, (1, TARGET)], "x[1][1]"),
     "a queue": (deque([0, TARGET]), "x[1]"),
     "an attribute": (SimpleNamespace(a=SimpleNamespace(b=TARGET)), "x.a.b"),
+    "a slot": (Slotted(), "x.part"),
+    "a single slot": (OneSlot(), "x.part"),
+    "a slot of a class above": (Below(), "x.part"),
+    "a path's slots": (Path("a"), None),  # caches of Python's own
     "a list of a class": (Shared(), "x.Shared.parts[0]"),
     "a partial's argument": (functools.partial(print, TARGET), "x.args[0]"),
     "a partial's keyword": (functools.partial(print, end=TARGET), "x.keywords['end']"),
@@ -168,10 +189,26 @@ def test_attributes_are_those_that_torch_did_not_set() -> None:
     assert (found["in_features"], found["note"]) == (1, 5)
     assert dict(attributes(optimizer())).keys() & {"state", "param_groups", "defaults"} == set()
     assert dict(attributes(SimpleNamespace(state=1))) == {"state": 1}  # of an optimizer alone it is left out
-    assert dict(attributes(Slotted())) == {"part": TARGET}  # a slot without a value is none
+    assert dict(attributes(Slotted())) == dict(attributes(OneSlot())) == {"part": TARGET}  # those that have a value
     one = Shared()
     one.own = 7  # type: ignore[attr-defined]
     assert dict(attributes(one)) == {"own": 7, "Shared.parts": Shared.parts, "Shared.count": 3}
+
+
+def test_a_step_that_counts_in_a_slot_is_seen() -> None:
+    """A loss with a slot that changes with every call: the value before a step and after it."""
+
+    class Counting:
+        __slots__ = ("count",)
+
+        def __init__(self) -> None:
+            self.count = 0
+
+    loss, model = Counting(), nn.Linear(1, 1)
+    before = hidden_state(model, {"the loss": loss}, None)
+    loss.count += 1
+    after = hidden_state(model, {"the loss": loss}, None)
+    assert changed(before, after) == {"the loss.count": "0 became 1"}
 
 
 def test_methods_are_those_of_the_users_classes() -> None:
