@@ -87,6 +87,7 @@ WORDS: dict[str, tuple[Any, tuple[str | bytes, ...]]] = {
     "a logger": (logging.getLogger("a.b"), ("logger", "a.b")),
     "a module of Python": (json, ("module", "json")),
     "a function of a library": (json.dumps, ("function", "json", "dumps")),
+    "a function of an installed library": (nn.functional.relu, ("function", "torch.nn.functional", "relu")),
     "a builtin": (len, ("builtin", "builtins", "len")),
     "a class of a library": (Path, ("class", f"{Path.__module__}.Path")),
     "a partial": (

@@ -175,6 +175,7 @@ def test_modes_are_those_at_the_beginning_and_masks_replace_dropout(training: bo
     for plain in (nn.Dropout(0.0), nn.Dropout(1.0), nn.Tanh()):
         assert not loop_of(nn.Sequential(plain, nn.Linear(1, 1))).random
     assert loop_of(nn.Linear(1, 1), frozen=True).random
+    assert loop_of(nn.Sequential(nn.Linear(1, 1), FrozenDropout(0.5))).random
 
 
 def test_random_numbers_need_the_index_of_the_batch() -> None:
@@ -223,10 +224,11 @@ def test_gradients_that_are_left_by_an_own_zero_grad_are_refused() -> None:
     optimizer = Keeps([{"params": model.parameters(), "keep": True}], lr=0.1)
     loop = loop_of(model, optimizer=optimizer)
     assert loop.own_zero_grad
+    half = Batch(torch.tensor([[1.0, 0.0]]), torch.tensor([[100.0]]), 1)  # of the gradient, one entry is 0
     with loop.holding(loop.start()):
-        loop.once(BATCH, 1)
+        loop.once(half, 1)
         with pytest.raises(ValueError, match="the gradient of weight is not zero after optimizer"):
-            loop.once(BATCH, 2)
+            loop.once(half, 2)
     assert not loop_of(nn.Linear(2, 1)).own_zero_grad
     two = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     assert loop_of(two, optimizer=torch.optim.SGD(two[1].parameters(), lr=0.1)).own_zero_grad  # others keep theirs

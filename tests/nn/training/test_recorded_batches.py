@@ -98,3 +98,22 @@ def test_the_first_tensor_that_differs_is_named() -> None:
     assert _differing(one, {name: value.clone() for name, value in one.items()}) is None
     assert _differing(one, one | {"c": torch.ones(1), "b": torch.ones(1)}) == "b"
     assert _differing(one, one | {"a": torch.tensor([2.0, torch.nan])}) == "a"
+
+
+@pytest.mark.parametrize(
+    ("slopes", "named"),
+    [
+        ([None, None], None),
+        ([[0.0, 0.0], None], None),
+        ([[0.0, 1.0], None], "weight"),
+        ([[0.0, 0.0], [2.0]], "bias"),
+        ([None, [torch.nan]], "bias"),
+    ],
+)
+def test_a_gradient_that_is_left_has_an_entry_that_is_not_zero(slopes: list[Any], named: str | None) -> None:
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for p, slope in zip(model.parameters(), slopes, strict=True):
+        p.grad = None if slope is None else torch.tensor(slope).reshape(p.shape)
+    loop = from_loop._FunctionLoop(model, optimizer, print, whole=True, seed=0, frozen=False)
+    assert loop.has_gradients() == named
