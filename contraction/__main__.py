@@ -183,14 +183,17 @@ def _errata(arguments: argparse.Namespace) -> int:
     named = [s for name in arguments.names for s in find(name, known)]
     statements = tuple(dict.fromkeys(named)) if arguments.names else known
     refutations = {(s.name, row): v for s in statements for row, v in s.refutations(arguments.seed).items()}
+    failed = [] if folder is None else [v for s in statements for v in s.run(arguments.seed) if not v.holds]
     if arguments.json:
         text = json.dumps(errata_items(statements, refutations), indent=1, ensure_ascii=False) + "\n"
     elif statements is known and folder is None:
         text = errata_markdown(statements, refutations)
     else:
-        text = errata_of(statements, refutations, folder)
+        text = errata_of(statements, refutations, folder, failed)
     print(text, end="")
-    return 0 if all(v.holds for v in refutations.values()) else 1
+    for v in failed:
+        print(f"FAILED {v.failure}", file=sys.stderr)
+    return 0 if all(v.holds for v in refutations.values()) and not failed else 1
 
 
 def _rates(arguments: argparse.Namespace) -> int:
@@ -207,7 +210,10 @@ def _report(arguments: argparse.Namespace) -> int:
     if Path(arguments.out).suffix == ".html":
         raise ValueError(f"--out is a folder, got {arguments.out}; name the file with --page")
     page = arguments.page or Path(arguments.out) / "report.html"
+    missing = not Path(page).parent.exists()
     path, holds = theory_report(page, arguments.seed, arguments.folder)
+    if missing:
+        print(f"contraction: made the folder {Path(page).parent}", file=sys.stderr)
     print(path)
     return 0 if holds else 1
 

@@ -234,7 +234,8 @@ def folder_sections(folder: str, seed: int = 0) -> tuple[list[Section], bool]:
     undetected = [f"{s.name}: {wrong}" for s in statements for wrong in s.undetected(seed)]
     notes = [f"<p>The check holds with the wrong claim “{html.escape(wrong)}”.</p>" for wrong in undetected]
     table = Section(table.anchor, table.title, "".join([*notes, table.body]))
-    errata = _errata(errata_of(statements, _refutations(statements, seed), folder))
+    failed = [v for s in statements for v in s.run(seed) if not v.holds]
+    errata = _errata(errata_of(statements, _refutations(statements, seed), folder, failed))
     how = "<p>Each row of the table below is one statement, checked on cases drawn from a seed.</p>"
     return [Section("how", "How to read this page", how + _KINDS), table, errata], holds and not undetected
 

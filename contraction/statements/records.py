@@ -149,7 +149,7 @@ class Verdict(Value):
 
         ``parts`` names the entries; the verdict holds the name of the worst one.
         """
-        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
+        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, _allowed(rounding))))
         holds = bool(np.all(m <= c + r))
         excess = np.where(np.isnan(m), np.inf, m - c - r)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -177,11 +177,18 @@ class Verdict(Value):
         **extra: Unpack[VerdictFields],
     ) -> Verdict:
         """Return the verdict on |measured - claimed| <= rounding, entrywise; it holds the worst pair."""
-        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, rounding)))
+        m, c, r = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (measured, claimed, _allowed(rounding))))
         gap = np.where(np.isnan(m - c), np.inf, np.abs(m - c))
         worst = int(np.argmax(gap - r))
         holds = bool(np.all(gap <= r))
         return cls(statement, rows, "tight", holds, m.flat[worst], c.flat[worst], part=part, **extra)
+
+
+def _allowed(rounding: Numbers) -> Numbers:
+    """Return the allowance of a comparison; ValueError if it is infinite, so that every number would pass."""
+    if np.any(np.isposinf(np.asarray(rounding, dtype=float))):
+        raise ValueError(f"the rounding of a verdict must be finite, got {rounding!r}: every number would pass")
+    return rounding
 
 
 def name_of(parts: Sequence[str], worst: int, count: int) -> str:
@@ -367,7 +374,28 @@ class Statement:
 
     def undetected(self, seed: int = 0) -> list[str]:
         """Return the wrong claims of ``controls`` that the check does not detect."""
-        return [control.wrong for control in self.controls if not control.detected(seed)]
+        return [
+            control.wrong
+            for control in self.controls
+            if not replace(control, check=lambda seed, c=control: self._verdict(c.check(seed))).detected(seed)
+        ]
+
+    def _verdict(self, found: object) -> Verdict:
+        """Return what a check returned, if it is a verdict on this statement.
+
+        Raises
+        ------
+        ValueError
+            If it is not a `Verdict`, or its first argument is not the name of the statement.
+        """
+        if not isinstance(found, Verdict):
+            raise ValueError(f"a check of the statement {self.name!r} must return a Verdict, got {found!r}")
+        if found.statement != self.name:
+            raise ValueError(
+                f"a check of the statement {self.name!r} must give its verdict this name, as in "
+                f"Verdict.upper({self.name!r}, …), got {found.statement!r}"
+            )
+        return found
 
     def _of_the_text(self, seed: int, tier: Tier) -> tuple[list[Verdict], int | None]:
         if self.check_printed is None:
@@ -385,11 +413,19 @@ class Statement:
 
         Every check gets the seed: through the generator of its cases, or as its argument ``seed`` if the cases do not
         set it.
+
+        Raises
+        ------
+        ValueError
+            If a statement has no cases, or a check returns something else than a verdict on it.
         """
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
         before = rng.bit_generator.state
         given = {"seed": seed} if "seed" in signature(check).parameters else {}
-        result = [check(**(given | arguments)) for arguments in ([{}] if cases is None else cases(rng, tier))]
+        listed = [{}] if cases is None else cases(rng, tier)
+        result = [self._verdict(check(**(given | arguments))) for arguments in listed]
+        if not result and cases is self.cases:
+            raise ValueError(f"the statement {self.name!r} checks nothing: its cases(rng, {tier!r}) are empty")
         drawn = bool(given) or rng.bit_generator.state != before
         return result, seed if drawn else None
 

@@ -77,10 +77,21 @@ def errata_markdown(statements: Sequence[Statement], refutations: dict[tuple[str
 
 
 def errata_of(
-    statements: Sequence[Statement], refutations: dict[tuple[str, int], Verdict] | None, folder: str | None = None
+    statements: Sequence[Statement],
+    refutations: dict[tuple[str, int], Verdict] | None,
+    folder: str | None = None,
+    failed: Sequence[Verdict] = (),
 ) -> str:
-    """Return the sections for some statements, or those of a folder, without the letter to the authors of the paper."""
-    text = escaped(_joined(["# Errata", "", "## What stands", "", *_sections(statements, refutations)]))
+    """Return the sections for some statements, or those of a folder, without the letter to the authors of the paper.
+
+    The statements whose checks ``failed`` come first; none of their rows is said to stand.
+    """
+    wrong = {v.statement for v in failed}
+    head = ["# Errata", ""]
+    if failed:
+        head += ["## What fails", "", *(f"- The check of `{v.statement}` fails: {v.failure}" for v in failed), ""]
+    sections = _sections([s for s in statements if s.name not in wrong], refutations)
+    text = escaped(_joined([*head, "## What stands", "", *sections]))
     command = "`python -m contraction verify "
     return text if folder is None else text.replace(command, f"{command}--from {folder} ")
 

@@ -119,3 +119,70 @@ def test_what_is_no_statement_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "other", 1)
     with pytest.raises(ValueError, match="row 1 belongs to two statements"):
         statements_from(tmp_path)
+
+
+BAD: dict[str, tuple[str, str, str]] = {
+    "a verdict under another name": (
+        '"{name}"',
+        '"other"',
+        "must give its verdict this name, as in Verdict.upper('one'",
+    ),
+    "no verdict": ("return Verdict", "return True or Verdict", "'one' must return a Verdict, got True"),
+    "no cases": ("for n in range(4)", "for n in range(0)", "the statement 'one' checks nothing: its cases"),
+    "any rounding": ("rounding=0.0", 'rounding=float("inf")', "rounding of a verdict must be finite, got inf"),
+}
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("command", ["verify", "errata", "report"])
+def test_a_check_that_can_say_nothing_is_refused(
+    command: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The right file passes; with one change it is refused by every command, with the name of the statement."""
+    words = [
+        command,
+        "--from",
+        str(tmp_path),
+        *(["--page", str(tmp_path / "page.html")] if command == "report" else []),
+    ]
+    write(tmp_path, "one", 1)
+    assert main(words) == 0
+    old, new, message = BAD[name]
+    text = TEXT.format(name="one", row=1)
+    old = old.format(name="one")
+    assert old in text
+    (tmp_path / "one.py").write_text(text.replace(old, new, 1))
+    capsys.readouterr()
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.control
+def test_a_row_whose_check_fails_is_not_said_to_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "one", 1)
+    write(tmp_path, "two", 2)
+    assert main(["errata", "--from", str(tmp_path)]) == 0
+    letter = capsys.readouterr().out
+    assert "- Lemma 1 (row 1, `one`)\n- Lemma 2 (row 2, `two`)" in letter
+    assert "What fails" not in letter
+    (tmp_path / "one.py").write_text(TEXT.format(name="one", row=1).replace("2.0**n", "3.0**n"))
+    assert main(["errata", "--from", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    fails, stands = printed.out.split("## What stands")
+    assert "The check of `one` fails: one: measured 27.0, claimed 8.0" in fails
+    assert "FAILED one: measured 27.0, claimed 8.0" in printed.err
+    assert "Lemma 1" not in stands
+    assert "Lemma 2" in stands
+    page = tmp_path / "page.html"
+    assert main(["report", "--from", str(tmp_path), "--page", str(page)]) == 1
+    assert "fails: one: measured 27.0" in page.read_text(encoding="utf-8")
+
+
+def test_a_report_says_that_it_made_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "one", 1)
+    words = ["report", "--from", str(tmp_path), "--page", str(tmp_path / "new" / "page.html")]
+    assert main(words) == 0
+    assert capsys.readouterr().err == f"contraction: made the folder {tmp_path / 'new'}\n"
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
