@@ -14,17 +14,21 @@ from nn_experiments.training.step import State
 __all__ = ["averages", "walk"]
 
 
-def walk(kernel: Kernel, order: Order, at: Sequence[int], state0: State) -> Iterator[tuple[int, State, Segment | None]]:
+def walk(
+    kernel: Kernel, order: Order, at: Sequence[int], state0: State, *, reached: tuple[int, State] | None = None
+) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, iterate n, its segment) for n in increasing order; anchors are kept only as long as they are needed.
 
-    Iterate 0 has no segment; None is yielded in its place.
+    Iterate 0 has no segment; None is yielded in its place. With ``reached``, one of the `bottlenecks` of the path and
+    its iterate, only the iterates after it are yielded, the same bit by bit.
     """
-    segments = plan(order, at)
-    needed = Counter(segment.anchor for segment in segments)
+    segments, wanted = plan(order, at), set(at)
     states: dict[int, State] = {0: state0}
-    wanted = set(at)
-    if 0 in wanted:
+    if reached is not None:
+        segments, states = [segment for segment in segments if segment.n > reached[0]], dict([reached])
+    elif 0 in wanted:
         yield 0, state0, None
+    needed = Counter(segment.anchor for segment in segments)
     for segment in segments:
         state = kernel.apply(states[segment.anchor], segment.indices, segment.before)
         needed[segment.anchor] -= 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contraction.arguments import check_integer
 from contraction.maps.orders import Order, anchors, check_order
 
-__all__ = ["Segment", "check_iterates", "plan"]
+__all__ = ["Segment", "bottlenecks", "check_iterates", "plan"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +106,22 @@ def plan(order: Order, at: Sequence[int]) -> list[Segment]:
         segments.append(Segment(n, anchor, indices, depth[anchor], outermost))
         depth[n] = segments[-1].depth
     return segments
+
+
+def bottlenecks(segments: Sequence[Segment]) -> set[int]:
+    """Return the iterates that all later segments lead through: a stopped computation can go on from any of them.
+
+    They are all but the last one for ``Forward``, and none for ``Backward``, each iterate of which starts at θ_0.
+
+    Parameters
+    ----------
+    segments
+        A plan, by increasing ``n``.
+    """
+    found: set[int] = set()
+    earliest: int | None = None  # the earliest anchor of the later segments
+    for segment in reversed(segments):
+        if earliest is not None and earliest >= segment.n:
+            found.add(segment.n)
+        earliest = segment.anchor if earliest is None else min(earliest, segment.anchor)
+    return found

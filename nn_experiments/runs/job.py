@@ -23,13 +23,14 @@ from nn_experiments.engine.chain import averages, walk
 from nn_experiments.engine.ensemble.wavefront import TOGETHER, Ensemble, wavefront
 from nn_experiments.engine.gpu import limit_share, versions
 from nn_experiments.engine.kernels.mlp import Kernel
-from nn_experiments.engine.plan import Segment
+from nn_experiments.engine.plan import Segment, bottlenecks, plan
 from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.curve_names import Averaged, Decided, OrderCurve, StepRule
 from nn_experiments.results.blocks import Block
 from nn_experiments.runs.problem import Problem, Setup
 from nn_experiments.runs.setup import Workplace
+from nn_experiments.runs.unfinished import Keeper, Rows
 from nn_experiments.training.averages import SWA
 from nn_experiments.training.metrics import parameter_distance, parameter_norm
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled
@@ -57,6 +58,9 @@ class Job:
     chunk, convolutions, together
         For the ensemble: how many chains run together, the ways to convolve as (shape, way), and how many states are
         measured at once (see `nn_experiments.engine.ensemble.wavefront.Ensemble`).
+    unfinished, every
+        The file that keeps how far a path has come that is computed one step after the other, so that a stopped run
+        goes on from there, and the seconds between two writings (default: none is kept).
     """
 
     problem: Problem
@@ -69,6 +73,8 @@ class Job:
     chunk: int | None = None
     convolutions: tuple[tuple[str, str], ...] = ()
     together: int | None = None
+    unfinished: Path | None = None
+    every: float = 15.0
 
     def __str__(self) -> str:
         """Return a description of the job for messages."""
@@ -79,22 +85,48 @@ class Job:
 States = Iterator[tuple[int, State, Segment | None]]
 
 
-def _path(
-    setup: Setup, job: Job, curve: OrderCurve, at: Sequence[int], start: State, *, ensemble: Ensemble
-) -> tuple[str, States]:
-    """Return the kernel's name and the path of a curve from a start."""
+def _kernel(setup: Setup, job: Job, curve: OrderCurve) -> Kernel | None:
+    """Return what computes a curve one step after the other, or None if the ensemble computes it."""
     engine = job.engine
     if engine == "auto" and job.problem.device != "cpu":
         engine = "ensemble"
     alone = isinstance(curve, Averaged | Decided | StepRule)
     if engine == "ensemble" and not alone:
-        return "ensemble", wavefront(setup.step_of(curve), setup.batches, curve.order, at, start, ensemble=ensemble)
+        return None
     if engine == "ensemble" or (isinstance(curve, StepRule) and engine in ("mlp", "compiled", "channels_last")):
         engine = "auto"  # an average, a policy or a step of appendix D is a single chain
-    kernel = setup.kernel(curve, engine)
+    return setup.kernel(curve, engine)
+
+
+def _path(
+    setup: Setup, job: Job, curve: OrderCurve, at: Sequence[int], start: State, *, ensemble: Ensemble
+) -> tuple[str, States]:
+    """Return the kernel's name and the path of a curve from a start."""
+    kernel = _kernel(setup, job, curve)
+    if kernel is None:
+        return "ensemble", wavefront(setup.step_of(curve), setup.batches, curve.order, at, start, ensemble=ensemble)
     if isinstance(curve, Averaged):
         return kernel.name, _averaged(setup, kernel, curve, at, start)
     return kernel.name, walk(kernel, curve.order, at, start)
+
+
+def _kept(setup: Setup, job: Job, curve: OrderCurve, kernel: Kernel, file: Path) -> tuple[Rows, float]:
+    """Return the metrics of a path and its seconds, of earlier runs too; go on from where a stopped run has left it."""
+    metrics = ", ".join(sorted(job.problem.metric_names(job.stream, job.at[-1], job.last)))
+    maker = {"kernel": kernel.name, "torch": str(torch.__version__), "revision": revision(), "metrics": metrics}
+    keeper, passages = Keeper(file, job.every, maker), bottlenecks(plan(curve.order, job.at))
+    before = keeper.read(job.at, passages, job.problem.device)
+    path = walk(kernel, curve.order, job.at, setup.state0, reached=(before.n, before.state) if before else None)
+    newest: dict[str, State] = {}
+
+    def noted() -> States:
+        for n, state, segment in path:
+            newest["state"] = state
+            yield n, state, segment
+
+    measured = measure_path(setup.measurement, noted(), setup.batches, together=1)
+    rows = keeper.watch(measured, lambda: newest["state"], passages, before)
+    return rows, before.seconds if before else 0.0
 
 
 def _averaged(setup: Setup, kernel: Kernel, curve: Averaged, at: Sequence[int], start: State) -> States:
@@ -201,6 +233,7 @@ def _run(job: Job) -> Block:
     curve = curve_names.parse(job.variant)
     ensemble = Ensemble(chunk=job.chunk, convolutions=dict(job.convolutions))
     batching: dict[str, object] = {"chunk": job.chunk}
+    earlier = 0.0  # seconds of the runs that were stopped before
     with one_thread(device), job.problem.arithmetic():
         setup = job.problem.prepare(job.seed)
         if job.stream == "diagnostics":
@@ -208,6 +241,10 @@ def _run(job: Job) -> Block:
             name, values = _diagnostics(setup, job, ensemble)
         elif isinstance(curve, Decided):
             name, values = _decided(setup, job, curve)
+        elif job.unfinished and not isinstance(curve, Averaged) and (kernel := _kernel(setup, job, curve)):
+            name = kernel.name
+            rows_of, earlier = _kept(setup, job, curve, kernel, job.unfinished)
+            values = {key: np.array([rows_of[n][key] for n in job.at]) for key in rows_of[job.at[0]]}
         else:
             name, path = _path(setup, job, curve, job.at, setup.state0, ensemble=ensemble)
             together = (job.together or TOGETHER) if name == "ensemble" else 1
@@ -225,7 +262,7 @@ def _run(job: Job) -> Block:
         **(versions() if device.startswith("cuda") else {}),
         "revision": revision(),
         "numpy": np.__version__,
-        "seconds": round(time.perf_counter() - begin, 3),
+        "seconds": round(earlier + time.perf_counter() - begin, 3),
     }
     return Block(np.array(job.at), values, meta)
 

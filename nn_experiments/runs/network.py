@@ -91,8 +91,9 @@ def run(
     time_limit
         Seconds after which no new block is started (default: no limit).
     block_seconds
-        The approximate number of seconds of work that an interrupted worker loses at most (default: 15). The curve of a
-        policy is one block.
+        About how many seconds of work are lost if a worker is killed (default: 15), or the seconds between two recorded
+        iterates if these are more. On a GPU it is the work of a chunk of chains; with Dask, or for an average or a
+        policy, that of a path up to the last iterate of a block.
     dask
         Address of the scheduler of a dask.distributed cluster (default: none, this machine).
     describe

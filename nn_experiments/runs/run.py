@@ -26,6 +26,7 @@ from nn_experiments.runs.progress import Progress
 from nn_experiments.runs.rates import measure_rates
 from nn_experiments.runs.request import Grid, Piece, Prices, Request, cut, missing_iterates, path_cost, total_cost
 from nn_experiments.runs.setup import ExperimentProblem
+from nn_experiments.runs.unfinished import unfinished_path
 
 __all__ = ["Options", "Outcome", "Runner", "device_of", "foresee", "run"]
 
@@ -54,7 +55,9 @@ class Options:
     dask
         Address of a dask.distributed scheduler (default: none).
     block_seconds
-        The largest number of seconds of work that are lost if a worker is killed (default: 15).
+        About how many seconds of work are lost if a worker is killed (default: 15), or the seconds between two recorded
+        iterates if these are more. On a GPU it is the work of a chunk of chains; with Dask, or for an average or a
+        policy, that of a path up to the last iterate of a block.
     """
 
     out: Path
@@ -173,6 +176,7 @@ class Runner:
     def store(self, piece: Piece, block: Block) -> None:
         """Write a block; if less than the chunk fitted into memory, later blocks start with the smaller chunk."""
         blocks.write_block(self.root, piece.seed, piece.variant, block, kind=piece.stream)
+        unfinished_path(self._path(piece)).unlink(missing_ok=True)
         self.made += 1
         chunk = block.meta.get("chunk")
         fewer = isinstance(chunk, int) and 0 < chunk < (self.ensemble.chunk or 0)
@@ -200,7 +204,12 @@ class Runner:
             chunk=self.options.chunk if self.on_cpu else self.ensemble.chunk,
             convolutions=tuple(sorted(self.ensemble.convolutions.items())),
             together=self.ensemble.together,
+            unfinished=None if self.options.dask else unfinished_path(self._path(piece)),
+            every=self.options.block_seconds,
         )
+
+    def _path(self, piece: Piece) -> Path:
+        return blocks.block_path(self.root, piece.seed, piece.variant, piece.stream, piece.at[0], piece.at[-1])
 
     def _metric_names(self, kind: str, n: int) -> tuple[str, ...]:
         return self.problem.metric_names(kind, n, self.grid.last)
@@ -228,7 +237,7 @@ class Runner:
         """Whether not to start a piece: it would not end in time, or another process has written it meanwhile."""
         if self.deadline is not None and self.made and time.monotonic() + piece.seconds > self.deadline:
             return True  # a shorter piece may end in time
-        path = blocks.block_path(self.root, piece.seed, piece.variant, piece.stream, piece.at[0], piece.at[-1])
+        path = self._path(piece)
         if not path.exists():
             return False
         with contextlib.suppress(blocks.BrokenBlock):
