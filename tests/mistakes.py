@@ -566,6 +566,32 @@ MISTAKES = (
         "copy.deepcopy(model)",
         "tests/nn/diagnosis/test_parts_alone.py::test_predictions_are_those_of_evaluation",
     ),
+    Mistake(
+        "a path that goes on from an iterate which later ones do not lead through",
+        "nn_experiments/engine/plan.py",
+        "earliest is not None and earliest >= segment.n",
+        "earliest is not None",
+        "tests/nn/runs/test_unfinished.py::test_all_later_iterates_lead_through_a_bottleneck",
+    ),
+    Mistake(
+        "a path that another program has begun is gone on with",
+        "nn_experiments/runs/unfinished.py",
+        'fits = kept["maker"] == dict(self.maker) and reached.n in passages',
+        "fits = reached.n in passages",
+        "tests/nn/runs/test_unfinished.py::test_a_file_that_does_not_fit_is_not_used",
+    ),
+    Mistake(
+        "a path that keeps the iterate before the one that was measured",
+        "nn_experiments/runs/job.py",
+        """            newest["state"] = state
+            yield n, state, segment
+""",
+        """            newest.setdefault("state", state)
+            yield n, state, segment
+            newest["state"] = state
+""",
+        "tests/nn/runs/test_unfinished.py::test_a_stopped_path_goes_on_bit_by_bit",
+    ),
 )
 
 
