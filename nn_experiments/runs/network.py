@@ -23,7 +23,7 @@ from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
-from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed
+from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed, forget
 from nn_experiments.runs.progress import one_line, show
 from nn_experiments.runs.request import Grid
 from nn_experiments.runs.run import Options, Runner, describe_plan
@@ -170,6 +170,7 @@ def run(
     if not callable(state):
         check_state("state", state)
     check_recorded(step, batches, [curve_names.curve_of(curve) for curve in names], numbers, least=max(*numbers, 2))
+    forget()
     network = Network(step, batches, state, measurement)
     engine, notes = _check_network(network, chosen[0], engine)
     problem = NetworkProblem(network, name, described=describe or {}, seed=chosen[0], notes=notes)

@@ -319,6 +319,11 @@ def _prepare(problem: NetworkProblem, seed: int) -> NetworkSetup:
     return problem.network.setup(seed)
 
 
+def forget() -> None:
+    """Forget the tensors of earlier runs. A run that looks the same may read other data: a file that has changed."""
+    _prepare.cache_clear()
+
+
 #: Key -> problem, for the problems that this process has received.
 _KNOWN: dict[str, NetworkProblem] = {}
 
@@ -362,6 +367,7 @@ def _register(payload: bytes) -> None:
     problem = NetworkProblem.__new__(NetworkProblem)
     problem.__dict__.update(fields)
     _KNOWN[problem.key] = problem
+    forget()
 
 
 class Delivery:

@@ -22,6 +22,8 @@ from nn_experiments.training.trees import leaves, rows_of, tensors_of
 
 __all__ = ["measures"]
 
+#: At most this many rows show whether a loss is a mean over rows.
+MOST = 32
 Data = tuple[Any, Any]  # inputs and targets: tensors or arrays, or what a module of several inputs takes
 
 
@@ -109,7 +111,7 @@ def measures(
     Raises
     ------
     CallFailed
-        If the model or the loss raises an error on the first rows.
+        If the model or the loss raises an error on some rows.
     TypeError
         If the loss does not return one scalar tensor, or the targets of an accuracy are not integers.
     ValueError
@@ -163,11 +165,25 @@ def _length(data: object) -> int:
     return len(next(iter(tensors_of(data).values())))
 
 
+def _spread(targets: object, count: int, most: int) -> torch.Tensor:
+    """Return up to ``most`` rows that differ as far as targets show: one with each label, and some over all the data.
+
+    A loss that weighs classes, or ignores a label, is a mean over rows on those of one class.
+    """
+    chosen = dict.fromkeys(np.linspace(0, count - 1, min(count, most, 7)).round().astype(int).tolist())
+    for part in tensors_of(targets).values():
+        if not (part.is_floating_point() or part.is_complex()):
+            _, first = np.unique(part.reshape(count, -1).cpu().numpy(), return_index=True)
+            chosen |= dict.fromkeys((first // (part.numel() // count)).tolist())
+    return torch.tensor(sorted(list(chosen)[:most]))
+
+
 def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets: torch.Tensor, rows: int) -> None:
-    """Check on the first rows that the loss of a slice is the mean over its parts, if slices will be needed."""
+    """Check on some rows that the loss of a slice is the mean over its parts, if slices will be needed."""
     count = _length(inputs)
-    few = min(count, rows, 7)
-    x, y = rows_of((inputs, targets), slice(few))
+    chosen = _spread(targets, count, min(count, rows, MOST))
+    few = len(chosen)
+    x, y = rows_of((inputs, targets), chosen)
     with torch.no_grad():
         with no_broadcast():
             whole = loss_of(model, loss, x, y).double()

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from contraction.arguments import check_choice
 from nn_experiments.engine.gpu import on_gpu
 from nn_experiments.engine.kernels.convnet import ChannelsLastKernel, convolutional
-from nn_experiments.engine.kernels.layers import why_not_mlp_kernel
+from nn_experiments.engine.kernels.layers import autocast, why_not_mlp_kernel
 from nn_experiments.engine.kernels.mlp import Kernel, MLPKernel, StepKernel
 from nn_experiments.engine.kernels.order_averaging import OrderAveragingKernel, why_not_order_averaging
 from nn_experiments.engine.kernels.own_loop import OwnLoopKernel
@@ -71,6 +71,8 @@ def _fastest(step: Step, batches: Batches) -> str:
         return "own_loop"
     if not isinstance(step, TrainingStep) or on_gpu(step):
         return "step"
+    if autocast(step):
+        return "step"  # the same numbers as the user's own, where rounding to bfloat16 is 0.4 %
     if convolutional(step):
         return "channels_last"
     if why_not_mlp_kernel(step, batches, plain=False) or not isinstance(batches, SampledBatches):

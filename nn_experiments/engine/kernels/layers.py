@@ -12,7 +12,7 @@ from nn_experiments.training.models.mlp import MLP
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import LOSSES, Step, TrainingStep
 
-__all__ = ["Layers", "layers", "layers_of", "why_not_mlp_kernel"]
+__all__ = ["Layers", "autocast", "layers", "layers_of", "why_not_mlp_kernel"]
 
 
 DTYPES = {torch.float32, torch.float64}
@@ -87,10 +87,18 @@ def layers_of(step: Step, batches: Batches) -> Layers | str:
         return "its module has layers without bias or with shared parameters"
     if not all(p.requires_grad for p in parameters.values()):
         return "its module has parameters that do not require gradients"
+    if autocast(step):
+        return "autocast is on, and it computes in the parameters' own type"
     dtypes = {p.dtype for p in parameters.values()}
     if len(dtypes) > 1 or not dtypes <= DTYPES:
         return f"its parameters are of the type {', '.join(sorted(map(str, dtypes)))}"
     return _why_not_batches(batches(1), len(parameters[known.names[-1][1]]), known) or known
+
+
+def autocast(step: TrainingStep) -> bool:
+    """Return whether `torch.autocast` is on where a step is computed: a kernel by hand would compute otherwise."""
+    kind = next((p.device.type for p in step.model.parameters()), "cpu")
+    return kind != "meta" and torch.is_autocast_enabled(kind)
 
 
 def layers(step: TrainingStep) -> Layers | None:

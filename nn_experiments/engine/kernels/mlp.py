@@ -12,10 +12,12 @@ from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
 from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.step import State, Step, TrainingStep
 
-__all__ = ["Kernel", "MLPKernel", "StepKernel", "Table", "one_batch"]
+__all__ = ["ByHand", "Kernel", "MLPKernel", "StepKernel", "Table", "one_batch"]
 
 #: Batches of more numbers are not stacked: looking one up takes no time beside a step, and a long run's fill memory.
 STACKED = 2**18
+#: The label of rows that torch's cross entropy leaves out.
+IGNORED = -100
 
 
 class Kernel(Protocol):
@@ -100,11 +102,40 @@ def _check(inputs: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype, outp
         raise TypeError(f"the inputs are {inputs.dtype}, and the parameters {dtype}")
     if not targets.is_floating_point():
         low, high = int(targets.min()), int(targets.max())
+        if low == IGNORED and high < outputs and not ((targets < 0) & (targets != IGNORED)).any():
+            raise IgnoredLabel(f"a label is {IGNORED}, and it knows no rows that the loss leaves out")
         if low < 0 or high >= outputs:
             raise ValueError(f"labels must be 0 … {outputs - 1}, got {low if low < 0 else high}")
 
 
-class MLPKernel:
+class IgnoredLabel(ValueError):
+    """A batch has rows that the loss leaves out."""
+
+
+class ByHand:
+    """A hand-written kernel; from the first batch on that it cannot compute, the step itself is used."""
+
+    refused: str | None = None
+    step: Step
+    batches: Batches
+
+    @torch.no_grad()
+    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
+        """Return the state after the maps ``indices``."""
+        if not len(indices):
+            return state
+        if self.refused is None:
+            try:
+                return self._run(state, indices, before)
+            except IgnoredLabel as reason:
+                self.refused = str(reason)
+        return StepKernel(self.step, self.batches).apply(state, indices, before)
+
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
+        raise NotImplementedError
+
+
+class MLPKernel(ByHand):
     """Linear layers trained without autograd: products and updates in place.
 
     Plain SGD needs no gradient buffers. For each layer, from the last to the first, the error of the layer below is
@@ -113,7 +144,6 @@ class MLPKernel:
     """
 
     name = "mlp"
-    refused: str | None = None
 
     def __init__(self, step: Step, batches: Batches) -> None:
         known = layers_of(step, batches)
@@ -121,15 +151,12 @@ class MLPKernel:
             raise TypeError(f"the MLP kernel cannot run this step: {known}")
         assert isinstance(step, TrainingStep)
         assert isinstance(batches, SampledBatches)
-        self.step, self.layers = step, known
+        self.step: TrainingStep = step
+        self.batches, self.layers = batches, known
         self.plain = why_not_mlp_kernel(step, batches) is None
         self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))
 
-    @torch.no_grad()
-    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
-        """Return the state after the maps ``indices``."""
-        if not len(indices):
-            return state
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
         dtype = state["parameters"][self.layers.names[0][0]].dtype
         batches, outputs = self.table.batches, self.table.outputs
         rows, stacked = len(batches(indices[0]).inputs), batches(indices[0]).inputs.numel() <= STACKED

@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled
 from nn_experiments.engine.kernels.layers import Layers, layers_of, why_not_mlp_kernel
-from nn_experiments.engine.kernels.mlp import Table
+from nn_experiments.engine.kernels.mlp import ByHand, Table
 from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.step import State, Step, TrainingStep
 
@@ -108,11 +108,10 @@ def _run_many(weights, biases, inputs, numbers, labels, which, rates, squares, r
             blocked.backward(weights[k], biases[k], below, errors[k], under, k == 0, relu, h)
 
 
-class CompiledKernel:
+class CompiledKernel(ByHand):
     """SGD on an MLP in compiled loops; equal to `MLPKernel` to rounding."""
 
     name = "compiled"
-    refused: str | None = None
 
     def __init__(self, step: Step, batches: Batches) -> None:
         reason = why_not_mlp_kernel(step, batches)
@@ -122,13 +121,11 @@ class CompiledKernel:
         assert isinstance(known, Layers)  # otherwise why_not_mlp_kernel returns a reason
         assert isinstance(step, TrainingStep)
         assert isinstance(batches, SampledBatches)
-        self.step, self.layers = step, known
+        self.step: TrainingStep = step
+        self.batches, self.layers = batches, known
         self.table = Table(batches, outputs=len(step.model.get_parameter(known.names[-1][1])))
 
-    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
-        """Return the state after the maps ``indices``."""
-        if not len(indices):
-            return state
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
         self.table.grow(max(indices), state["parameters"][self.layers.names[0][0]].dtype)
         parameters = {name: value.clone() for name, value in state["parameters"].items()}
         weights = tuple(parameters[name].numpy() for name, _ in self.layers.names)

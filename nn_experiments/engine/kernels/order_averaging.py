@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 
 from nn_experiments.engine.kernels.layers import Layers, layers_of
-from nn_experiments.engine.kernels.mlp import one_batch
+from nn_experiments.engine.kernels.mlp import ByHand, one_batch
 from nn_experiments.training.batches import Batches, SampledBatches
 from nn_experiments.training.order_averaging import OrderAveragingStep
 from nn_experiments.training.step import State
@@ -38,7 +38,7 @@ def why_not_order_averaging(step: OrderAveragingStep, batches: Batches) -> str |
     return f"a batch of {rows} cannot be cut into {step.c} equal parts" if rows % step.c else None
 
 
-class OrderAveragingKernel:
+class OrderAveragingKernel(ByHand):
     """`OrderAveragingStep` for linear layers with ReLU or tanh between them; equal to the step's autograd to rounding.
 
     Raises
@@ -48,7 +48,6 @@ class OrderAveragingKernel:
     """
 
     name = "order_averaging"
-    refused: str | None = None
 
     def __init__(self, step: OrderAveragingStep, batches: Batches) -> None:
         reason = why_not_order_averaging(step, batches)
@@ -57,14 +56,11 @@ class OrderAveragingKernel:
         layers = layers_of(step.plain, batches)
         assert isinstance(layers, Layers)  # why_not_order_averaging has seen to it
         assert isinstance(batches, SampledBatches)
-        self.step, self.batches, self.layers = step, batches, layers
+        self.step: OrderAveragingStep = step
+        self.batches, self.layers = batches, layers
         self.outputs = len(step.plain.model.get_parameter(layers.names[-1][1]))
 
-    @torch.no_grad()
-    def apply(self, state: State, indices: Sequence[int], before: int) -> State:
-        """Return the state after the maps ``indices``."""
-        if not len(indices):
-            return state
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
         names = [name for pair in self.layers.names for name in pair]
         vector = flatten(state["parameters"][name].detach() for name in names)
         shapes = [state["parameters"][name].shape for name in names]

@@ -116,6 +116,61 @@ def test_labels_that_are_no_outputs_are_refused() -> None:
         make_kernel(step, batches, "mlp").apply(state, range(9, 0, -1), 0)
 
 
+@pytest.mark.parametrize("kernel", ["mlp", "compiled"])
+def test_rows_that_the_loss_leaves_out_are_left_to_the_step(kernel: str) -> None:
+    """Torch's cross entropy leaves out rows with the label −100; the first batches have none, later ones have."""
+    if kernel == "compiled":
+        pytest.importorskip("numba")
+    drawn = nne.ArrayBatches(X, torch.arange(30), batch_size=5, seed=0)  # the rows of each batch
+    first, row = next(
+        (i, r) for i in range(4, 99) for r in drawn(i)[1].tolist() if all(r not in drawn(j)[1] for j in range(1, i))
+    )
+    labels = LABELS.clone()
+    labels[row] = -100
+    step, batches, state = problem(nn.Linear(4, 3), CROSS, OPTIMIZERS["sgd"], labels)
+    used, plain = make_kernel(step, batches, kernel), make_kernel(step, batches, "step")
+    before = used.apply(state, range(first - 1, 0, -1), 0)
+    assert used.refused is None
+    assert distance(before, plain.apply(state, range(first - 1, 0, -1), 0), "parameters") < 1e-12
+    end, right = (one.apply(before, [first, 1], first - 1) for one in (used, plain))
+    assert used.refused is not None
+    assert "a label is -100" in used.refused
+    assert all(torch.equal(end["parameters"][name], value) for name, value in right["parameters"].items())
+    path = nne.iterates(step, batches, state, ct.Forward(), [first], lambda s: s["parameters"]["weight"], engine=kernel)
+    assert "a label is -100" in path.metadata["not used"]
+
+
+@pytest.mark.control
+def test_other_labels_below_0_are_refused_beside_ignored_ones() -> None:
+    labels = LABELS.clone()
+    labels[::2], labels[1::2] = -100, -1
+    step, batches, state = problem(nn.Linear(4, 3), CROSS, OPTIMIZERS["sgd"], labels)
+    with pytest.raises(ValueError, match="labels must be 0 … 2, got -100"):
+        make_kernel(step, batches, "mlp").apply(state, range(9, 0, -1), 0)
+
+
+def test_no_kernel_is_chosen_where_autocast_is_on() -> None:
+    """Autocast rounds products to bfloat16; a kernel by hand would not."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3))
+    x, y = torch.randn(12, 4), torch.arange(12) % 3
+    step, state = nne.from_torch(model, CROSS, torch.optim.SGD(model.parameters(), lr=0.1))
+    batches = nne.ArrayBatches(x, y, batch_size=3, seed=0)
+    weight = {"norm": lambda state: state["parameters"]["0.weight"].double().norm()}
+    exact = nne.iterates(step, batches, state, ct.Forward(), [8], weight)
+    assert exact.metadata["engine"] in ("mlp", "compiled")
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        rounded = nne.iterates(step, batches, state, ct.Forward(), [8], weight)
+        for kernel in ("mlp", "compiled"):
+            with pytest.raises((TypeError, ValueError), match="autocast is on"):
+                nne.iterates(step, batches, state, ct.Forward(), [8], weight, engine=kernel)
+        for i in range(1, 9):
+            state = step(state, batches(i), i)
+    assert rounded.metadata["engine"] == "step"
+    assert rounded["norm"][0] == float(weight["norm"](state))  # the same operations
+    assert rounded["norm"][0] != exact["norm"][0]
+
+
 def test_layers_say_what_they_are() -> None:
     step, batches, _ = problem(NETWORKS["tanh"](), MSE, OPTIMIZERS["sgd"], NUMBERS)
     found = layers_of(step, batches)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -19,7 +20,7 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, FIGURES  # noqa: E402
 from nn_experiments.paper.cost import figure_seconds, span  # noqa: E402
 from nn_experiments.results.run_folders import describe_runs  # noqa: E402
 from nn_experiments.runs.request import Prices, Request, cut, missing_iterates, path_cost, total_cost  # noqa: E402
-from tests.nn.runs.small_network import MSE, Small, X, Y  # noqa: E402
+from tests.nn.runs.small_network import AT, MSE, Small, X, Y  # noqa: E402
 from tests.nn.runs.test_interruptions import blocks, environment, interrupt  # noqa: E402
 
 
@@ -91,6 +92,37 @@ def test_a_learning_rate_changed_after_from_torch_is_refused(kind: type, check: 
     optimizer.param_groups[0]["weight_decay"] = 0.5
     with pytest.raises(ValueError, match="weight_decay"):
         nne.iterates(step, fresh, state, ct.Forward(), [4], weight)
+
+
+class InFile(torch.utils.data.Dataset):
+    """Rows of a file, read when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __len__(self) -> int:
+        return 24
+
+    def __getitem__(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        table = np.load(self.path)
+        return table[row, :1], table[row, 1:]
+
+
+def test_a_run_into_another_folder_reads_its_data_anew(tmp_path: Path) -> None:
+    """The same identity, in one process: what an earlier run has read of a file is not used again."""
+    path, own = tmp_path / "rows.npy", Small()
+    np.save(path, np.concatenate([X.numpy(), Y.numpy()], 1))
+
+    def batches() -> nne.DatasetBatches:
+        return nne.DatasetBatches(InFile(path), batch_size=4, seed=0)
+
+    before = own.run(tmp_path / "one", [ct.Forward()], batches=batches())
+    np.save(path, np.concatenate([X.numpy(), -Y.numpy()], 1))
+    after = own.run(tmp_path / "two", [ct.Forward()], batches=batches())
+    fresh = nne.iterates(own.step, batches(), own.state, ct.Forward(), list(AT), own.measure)
+    assert [p.name for p in (tmp_path / "one").iterdir()] == [p.name for p in (tmp_path / "two").iterdir()]
+    assert np.array_equal(after["test_loss"][0, 0], fresh["test_loss"])
+    assert not np.array_equal(after["test_loss"], before["test_loss"])
 
 
 SCRIPT = """

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.training.measures import _spread  # noqa: E402
 
 LOSS = torch.nn.functional.cross_entropy
 
@@ -88,6 +89,38 @@ def test_a_loss_that_is_no_mean_over_rows_is_not_cut() -> None:
         assert float(whole) == pytest.approx(float(loss(still(x), y).detach()), rel=1e-12)
         with pytest.raises(ValueError, match=r"not a mean over rows.*give rows=23 or more"):
             nne.measures(model, loss, test=(x, y), rows=10)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("rare", [2, 199, 100])
+@pytest.mark.parametrize("what", ["weights", "ignored"])
+def test_a_loss_that_is_no_mean_over_rows_is_seen_wherever_its_rows_are(what: str, rare: int) -> None:
+    """200 rows sorted by class, one of which alone shows what the loss is: the first ones look like a mean."""
+    model, _, _ = classifier()
+    x = torch.randn(200, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = torch.zeros(200, dtype=torch.int64)
+    weights = torch.tensor([1.0, 1.0, 5.0], dtype=torch.float64) if what == "weights" else None
+    loss = torch.nn.CrossEntropyLoss(weight=weights)
+    nne.measures(model, loss, test=(x, y), rows=100)  # of one class, it is a mean
+    y[rare] = 2 if what == "weights" else -100
+    with pytest.raises(ValueError, match=r"not a mean over rows.*give rows=200 or more"):
+        nne.measures(model, loss, test=(x, y), rows=100)
+    assert list(nne.measures(model, loss, test=(x, y), rows=200)) == ["test_loss"]
+
+
+def test_the_rows_that_are_looked_at_have_every_label() -> None:
+    """By hand: seven over all the data, and the first of each label, as many as asked for."""
+    labels = torch.arange(60) // 3  # 20 classes of three rows
+    chosen = _spread(labels, 60, 32)
+    assert chosen.tolist() == sorted(set(chosen.tolist()))
+    assert {0, 10, 20, 30, 39, 49, 59} <= set(chosen.tolist())  # 59 k / 6, to the even one of two neighbours
+    assert set(labels[chosen].tolist()) == set(range(20))
+    assert len(_spread(labels, 60, 9)) == 9
+    assert _spread(labels.double(), 60, 32).tolist() == [0, 10, 20, 30, 39, 49, 59]  # no labels
+    words = torch.zeros(60, 4, dtype=torch.int64)
+    words[41, 3] = 1  # a row of words is one row
+    assert 41 in _spread(words, 60, 32).tolist()
+    assert _spread(labels[:2], 2, 32).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
