@@ -136,7 +136,8 @@ def test_rows_that_the_loss_leaves_out_are_left_to_the_step(kernel: str) -> None
     assert used.refused is not None
     assert "a label is -100" in used.refused
     assert all(torch.equal(end["parameters"][name], value) for name, value in right["parameters"].items())
-    path = nne.iterates(step, batches, state, ct.Forward(), [first], lambda s: s["parameters"]["weight"], engine=kernel)
+    weight = {"weight": lambda s: s["parameters"]["weight"]}
+    path = nne.iterates(step, batches, state, ct.Forward(), [first], weight, engine=kernel)
     assert "a label is -100" in path.metadata["not used"]
 
 
