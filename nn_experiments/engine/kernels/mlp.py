@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.engine.kernels.flat_state import FlatState
 from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
 from nn_experiments.training.batches import Batches, SampledBatches
@@ -103,12 +104,12 @@ def _check(inputs: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype, outp
     if not targets.is_floating_point():
         low, high = int(targets.min()), int(targets.max())
         if low == IGNORED and high < outputs and not ((targets < 0) & (targets != IGNORED)).any():
-            raise IgnoredLabel(f"a label is {IGNORED}, and it knows no rows that the loss leaves out")
+            raise _IgnoredLabel(f"a label is {IGNORED}, and it knows no rows that the loss leaves out")
         if low < 0 or high >= outputs:
             raise ValueError(f"labels must be 0 … {outputs - 1}, got {low if low < 0 else high}")
 
 
-class IgnoredLabel(ValueError):
+class _IgnoredLabel(TrainingInReverseError, ValueError):
     """A batch has rows that the loss leaves out."""
 
 
@@ -127,7 +128,7 @@ class ByHand:
         if self.refused is None:
             try:
                 return self._run(state, indices, before)
-            except IgnoredLabel as reason:
+            except _IgnoredLabel as reason:
                 self.refused = str(reason)
         return StepKernel(self.step, self.batches).apply(state, indices, before)
 
