@@ -61,29 +61,40 @@ def _near(chains: Chains, bank: Bank, base: int, near: int) -> None:
     _set(chains, near, state + NEAR * (1 + state.norm(dim=-1, keepdim=True)) * direction)
 
 
-def _renew(chains: Chains, base: int, near: int) -> torch.Tensor:
-    """Move the near chain back to distance `NEAR`; return (R,) logarithms of the growth of its distance."""
+def _renew(chains: Chains, base: int, near: int) -> None:
+    """Move the near chain back to distance `NEAR`·(1 + ‖state‖), along its own direction."""
     state = _state(chains)
     apart = state[:, near] - state[:, base]
-    size, held = apart.norm(dim=-1), NEAR * (1 + state[:, base].norm(dim=-1))
-    scale = torch.where(size > 0, held / size.clamp(min=1e-300), torch.zeros_like(size))
+    size, wanted = apart.norm(dim=-1), NEAR * (1 + state[:, base].norm(dim=-1))
+    scale = torch.where(size > 0, wanted / size.clamp(min=1e-300), torch.zeros_like(size))
     moved = state[:, base] + scale[:, None] * apart
     if len(chains.slots) == 2:
         size_of_slot = chains.theta.shape[-1]
         moved[:, -size_of_slot:].clamp_(min=0)
     _set(chains, near, moved)
-    return torch.log(size / held)
+
+
+def _distance(chains: Chains, base: int, near: int) -> torch.Tensor:
+    state = _state(chains)
+    return (state[:, near] - state[:, base]).norm(dim=-1)
 
 
 def exponents(setting: Setting, seeds: Sequence[int], steps: int, *, data_dir: str | None = None) -> np.ndarray:
-    """Return (R, K): logarithm of the growth of a small difference from 0 to each n of `grid`, per replicate."""
+    """Return (R, K): logarithm of the growth of a small difference from 0 to each n of `grid`, per replicate.
+
+    The growth of each step is the distance after it over the distance at which the pair was set before it.
+    """
     bank = Bank(setting, seeds, data_dir=data_dir)
     at, chains = grid(steps), join([bank.start(), bank.start()])
     _near(chains, bank, 0, 1)
-    total, rows = torch.zeros(len(bank.seeds), dtype=bank.dtype), []
+    set_at, rows = _distance(chains, 0, 1), []
+    total = torch.zeros(len(bank.seeds), dtype=bank.dtype)
     for n in bank.forward(chains, range(steps + 1)):
         if n:
-            total = total + _renew(chains, 0, 1)
+            growth = torch.log(_distance(chains, 0, 1) / set_at)
+            total = total + torch.where(set_at > 0, growth, -torch.inf)  # two runs that met stay together
+            _renew(chains, 0, 1)
+            set_at = _distance(chains, 0, 1)
         if n in at:
             rows.append(total.clone())
     return torch.stack(rows, 1).numpy()

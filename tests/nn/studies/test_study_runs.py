@@ -17,7 +17,7 @@ from nn_experiments.cli import main
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.studies import Study, find_studies, load_study, resumed, study_path
 from nn_experiments.studies import baselines, conjectures, coupled, influence, one_law, quadratics, settling
-from nn_experiments.studies.bank import Bank
+from nn_experiments.studies.bank import Bank, join
 from nn_experiments.studies.certified import certificate
 from nn_experiments.studies.run import STUDIES, run_study
 from nn_experiments.studies.setting import Setting
@@ -135,8 +135,35 @@ def test_the_exponent_of_a_linear_contraction_is_known():
     growth = coupled.exponents(setting, range(3), 960)
     half = growth.shape[1] // 2
     rate = (growth[:, -1] - growth[:, half]) / 480
-    # the start's slow part has died out by then, so the length that distances are relative to stands still
-    assert rate == pytest.approx(np.full(3, np.log(1 - 0.02)), rel=1e-3)
+    assert rate == pytest.approx(np.full(3, np.log(1 - 0.02)), rel=1e-6)
+
+
+def test_the_growth_of_a_difference_does_not_count_how_far_the_parameters_have_come():
+    """Least squares: the difference is the product of I − h H_i applied to the first one, however long θ has grown.
+
+    The parameters grow, so that a growth relative to their length would be off by more than 0.05; the rounding of
+    differences of 1e-7 leaves less than 1e-6 a step.
+    """
+    setting = Setting(
+        name="long", data="least-squares-20x4", loss="mse", learning_rate=0.02, weight_decay=0.0, batch_size=2
+    )
+    steps, seeds = 96, (0, 1, 2)
+    growth = coupled.exponents(setting, seeds, steps)
+    bank = Bank(setting, seeds)
+    chains = join([bank.start(), bank.start()])
+    coupled._near(chains, bank, 0, 1)
+    first = chains.theta[:, 1] - chains.theta[:, 0]
+    moved = join([bank.start(), bank.start()])
+    moved.theta[:, 1] += 1e3 * first / first.norm(dim=-1, keepdim=True)  # quadratics: any distance has the same growth
+    begun = (moved.theta[:, 1] - moved.theta[:, 0]).norm(dim=-1)
+    length = moved.theta[:, 0].norm(dim=-1)
+    expected = []
+    for n in bank.forward(moved, range(steps + 1)):
+        if n in coupled.grid(steps):
+            expected.append(torch.log((moved.theta[:, 1] - moved.theta[:, 0]).norm(dim=-1) / begun))
+    grown = torch.log((1 + moved.theta[:, 0].norm(dim=-1)) / (1 + length))
+    assert (grown > 0.05).all()
+    np.testing.assert_allclose(growth, torch.stack(expected, 1).numpy(), rtol=0, atol=steps * 1e-6)
 
 
 def test_rates_end_where_rounding_begins():
