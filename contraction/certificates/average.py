@@ -9,7 +9,7 @@ is then negative by Jensen's inequality).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from scipy import special
 from contraction.arguments import check_integer, check_probability, check_seed
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.leaves import leaf_basis
+from contraction.certificates.overrides import search_lists, search_log_mean
 from contraction.certificates.words import (
     WORDS_LIMIT,
     letters,
@@ -34,6 +35,7 @@ from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Space
+from contraction.maps.stated import stated_about_maps
 from contraction.values import Value
 
 __all__ = ["AverageContraction", "average_contraction", "confidence_upper", "p_mean_factor"]
@@ -216,6 +218,27 @@ def average_contraction(
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     search_declared(family, theta, family.contraction, None, seed)
+    search_lists(family, theta, seed)
+    search_log_mean(family, theta, seed)
+    return _labelled(_average(family, theta, q, leaf, space, words, confidence, largest, seed), family)
+
+
+def _labelled(found: AverageContraction, family: RandomOperator) -> AverageContraction:
+    """Return the result with the origin "declared" in place of "proved" if a user's class overrides something."""
+    return replace(found, origin="declared") if found.origin == "proved" and stated_about_maps(family) else found
+
+
+def _average(
+    family: RandomOperator,
+    theta: NDArray,
+    q: int,
+    leaf: ArrayLike | bool | None,
+    space: Space | None,
+    words: int,
+    confidence: float,
+    largest: float | None,
+    seed: int,
+) -> AverageContraction:
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
         listed = word_weights(weights, q), word_norms(parts, q, metric), "proved"

@@ -130,9 +130,9 @@ def certify_in_norm(
     bound, reasons
         The bound is None if there is none; the reasons then say why.
     """
-    if theta.dtype == object or theta.ndim != 1 or (space is None and not isinstance(family.space, Euclidean)):
+    if theta.dtype == object or theta.ndim != 1 or (space is None and type(family.space) is not Euclidean):
         return None, ()
-    if space is not None and not isinstance(space, WeightedEuclidean | Euclidean):
+    if space is not None and type(space) not in (WeightedEuclidean, Euclidean):
         return None, (f"in mean square, factors are known in quadratic norms only, not in {named(space)}",)
     d = theta.shape[-1]
     try:

@@ -74,7 +74,7 @@ def scaled_power(C: ArrayLike, k: float, n: NDArray) -> Numbers:
     """
     C = np.asarray(C, dtype=float)
     half = n // 2  # k^n may underflow although C k^n does not: multiply in two equal parts, and once for an odd n
-    with np.errstate(under="ignore", over="ignore"):
+    with np.errstate(under="ignore", over="ignore", invalid="ignore"):
         part = np.power(k, _float_below(half))
         values = C * part * part * np.where(n % 2 == 1, k, 1.0)
     values = np.where(np.isinf(C), np.inf, values)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
 from contraction.certificates.best_norm import certify_in_norm
+from contraction.certificates.certified_for import signed
 from contraction.certificates.drawn import certify_drawn
 from contraction.certificates.error_bound import ErrorBound, Estimate, certificate_or_estimate
 from contraction.certificates.hypotheses import (
@@ -16,13 +17,15 @@ from contraction.certificates.hypotheses import (
     displacement_constant,
     no_contraction,
     point,
+    search_declared,
     start_distance,
 )
 from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant, MeanSquareMoments
 from contraction.certificates.mean_square import certify_mean_square
 from contraction.certificates.moments import search_declared_moments, search_second_moments
 from contraction.certificates.norms import certify_common_norm
-from contraction.certificates.region import certify_region
+from contraction.certificates.overrides import labelled, search_lists, search_region, search_stated_moments
+from contraction.certificates.region import RegionCertificate, certify_region
 from contraction.certificates.rigorous import certify_rigorous
 from contraction.certificates.words import certify_p_mean, certify_words
 from contraction.maps.comparing import shown
@@ -131,22 +134,46 @@ def certify(
     family = subject.family if isinstance(subject, Operators) else subject
     reference = point(theta0, family)
     begin = None if start is None else point(start, family)
-    starts = (reference,) if begin is None else (reference, begin)
+    if isinstance(subject, Operators) and region is None:
+        if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
+            raise ValueError("moment, ball, q, leaf and rigorous apply to a family, not to drawn operators")
+        probe(subject, *((reference,) if begin is None else (reference, begin)))
+        return labelled(certify_drawn(subject, reference, begin, space, seed), family)
     if region is not None:
         _only_region(subject, moment, ball, q, leaf, start)
         probe_family(family, reference, seed=seed)
-        return certify_region(family, reference, region, space)
-    if isinstance(subject, Operators):
-        if any(x is not None for x in (moment, ball, q, leaf)) or rigorous:
-            raise ValueError("moment, ball, q, leaf and rigorous apply to a family, not to drawn operators")
-        probe(subject, *starts)
-        return certify_drawn(subject, reference, begin, space, seed)
+        bound: ErrorBound = certify_region(family, reference, region, space)
+        assert isinstance(bound, RegionCertificate)
+        search_region(family, bound, reference, seed)
+    else:
+        bound = _of_family(family, reference, begin, moment, space, ball, q, leaf, rigorous, seed)
+    return signed(labelled(bound, family), family, reference if begin is None else begin)
+
+
+def _of_family(
+    family: RandomOperator,
+    reference: NDArray,
+    begin: NDArray | None,
+    moment: float | None,
+    space: Space | None,
+    ball: float | None,
+    q: int | None,
+    leaf: ArrayLike | bool | None,
+    rigorous: bool,
+    seed: int,
+) -> ErrorBound:
+    """Bound the distance to θ*, by the theorem that the arguments ask for."""
+    starts = (reference,) if begin is None else (reference, begin)
     compared = rigorous and leaf is None and q is None  # with enclosures, which are checked instead of affine forms
     probe_family(family, *starts, seed=seed, affine=not compared)
     _check_start(family, reference, seed)
+    search_lists(family, reference, seed)
+    if moment is not None:
+        search_stated_moments(family, reference, moment, seed)
     if leaf is not None or q is not None:
         if rigorous:
             raise ValueError("rigorous=True is available for uniform contraction only: omit q and leaf")
+        search_declared(family, reference, family.contraction, None, seed)
         return certify_words(family, reference, begin, 1 if q is None else q, moment, space, leaf)
     if rigorous:
         result = certify_rigorous(family, reference, begin, space, ball, seed)

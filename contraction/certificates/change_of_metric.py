@@ -61,13 +61,13 @@ def named(space: Space) -> str:
 
 def _euclidean_factors(space: Space | None, d: int) -> tuple[float, float]:
     """Return (a, b) with ‖x‖ <= a ‖x‖_2 and ‖x‖_2 <= b ‖x‖ in R^d."""
-    if isinstance(space, Euclidean):
+    if type(space) is Euclidean:
         return 1.0, 1.0
-    if isinstance(space, SupNorm):
+    if type(space) is SupNorm:
         return 1.0, d**0.5
-    if isinstance(space, L1Simplex):
+    if type(space) is L1Simplex:
         return d**0.5, 1.0
-    if isinstance(space, WeightedEuclidean):
+    if type(space) is WeightedEuclidean:
         singular = np.linalg.svd(space.root, compute_uv=False)
         room = 8 * d * d * EPS * singular[0]
         return float(singular[0] + room), float(1 / (singular[-1] - room))

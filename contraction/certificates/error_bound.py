@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NotRequired, TypedDict, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
 from contraction.certificates.bounds import check_index
@@ -52,6 +52,10 @@ class ErrorBound(Value):
         inf: the bound holds surely; otherwise it bounds (E d^p)^(1/p).
     horizon : int or None
         Largest n for which the bound is stated; None for all n.
+    start : ndarray or None
+        The start of the iterates that `certify` bounded; None for a bound that was put together by hand.
+    images : ndarray or None
+        Images of the start under a few maps of the family, by which another family is told from it.
 
     Examples
     --------
@@ -78,6 +82,8 @@ class ErrorBound(Value):
     constants: Mapping[str, Constant]
     p: float = math.inf
     horizon: int | None = None
+    start: NDArray | None = field(default=None, compare=False, repr=False)
+    images: NDArray | None = field(default=None, compare=False, repr=False)
     word: ClassVar[str] = "bound"
     certified: ClassVar[bool] = False
 
@@ -129,10 +135,11 @@ class ErrorBound(Value):
         if self.bound(0) <= eps:
             return 0
         low, high = 0, 1
-        while self.bound(high) > eps:
+        while not self.bound(high) <= eps:
             low, high = high, 2 * high
             if high > 2**60:
-                raise ValueError(f"no n <= 2^60 has a bound of at most {eps!r}: k = {self.k!r} is too near 1")
+                reason = f"k = {self.k!r} is too near 1" if math.isfinite(self.bound(0)) else "the bound is infinite"
+                raise ValueError(f"no n <= 2^60 has a bound of at most {eps!r}: {reason}")
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.bound(middle) <= eps else (middle, high)

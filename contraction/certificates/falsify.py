@@ -22,6 +22,7 @@ from contraction.maps.points import as_point
 from contraction.maps.probe import probe
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Space, as_space
+from contraction.maps.stated import stated_about_maps
 from contraction.values import Value
 
 __all__ = ["Search", "check_enclosures", "search_violation"]
@@ -134,7 +135,9 @@ def search_violation(
 
 def _farthest(family: RandomOperator | Operators, start: NDArray, reach: Constant | None, seed: int) -> float:
     """Compare a declared displacement with that of many fresh maps at the start, which costs one application each."""
-    if isinstance(family, Operators) or reach is None or reach.origin != "declared":
+    if isinstance(family, Operators) or reach is None:
+        return 0.0
+    if reach.origin != "declared" and not stated_about_maps(family):
         return 0.0
     count = max(16, min(STARTS, LARGE // max(1, start.size)))
     rng = np.random.default_rng(sub_sequence(seed, "displacements"))
@@ -228,11 +231,12 @@ def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -
         return 0.0
     n = space.event_ndim
     d = int(np.prod(x.shape[x.ndim - n :]))
-    size = _size(x, n) + _size(y, n) + _size(fx, n) + _size(fy, n)
-    error = (gamma(OPERATIONS + 16 * d) * size).reshape(*size.shape, *[1] * n)
-    if space.isometry is not None:
-        return 2 * np.linalg.norm(space.isometry, 2) * np.sqrt(d) * error.reshape(size.shape)
-    moved = sum(np.asarray(space.distance(v, v + s * error), dtype=float) for v in (fx, fy) for s in (1, -1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = _size(x, n) + _size(y, n) + _size(fx, n) + _size(fy, n)
+        error = (gamma(OPERATIONS + 16 * d) * size).reshape(*size.shape, *[1] * n)
+        if space.isometry is not None:
+            return 2 * np.linalg.norm(space.isometry, 2) * np.sqrt(d) * error.reshape(size.shape)
+        moved = sum(np.asarray(space.distance(v, v + s * error), dtype=float) for v in (fx, fy) for s in (1, -1))
     return np.nan_to_num(moved, nan=0.0)
 
 
@@ -243,7 +247,9 @@ def _check_displacement(T: _Map, start: NDArray, reach: Constant | None) -> floa
     if not moved.size:
         return 0.0
     largest = np.max(moved)
-    if reach is not None and np.any(moved > reach.value + _allowance(T.space, x, x, fx, fx)):
+    with np.errstate(over="ignore"):
+        limit = np.inf if reach is None else reach.value + _allowance(T.space, x, x, fx, fx)
+    if reach is not None and np.any(moved > limit):
         raise DeclarationRefuted(
             f"the {reach.origin} displacement {reach.value!r} ({reach.source}) is violated: {T.name} moves the start "
             f"theta0 = {start.tolist()} by {float(largest)!r}"

@@ -16,6 +16,7 @@ from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.points import as_point
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Space
+from contraction.maps.stated import stated_about_maps
 
 __all__ = [
     "contraction_constant",
@@ -87,13 +88,18 @@ def contraction_constant(
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
         search_declared(family, theta, c, ball, seed)
         return None if c is None else factor_rounded_up(c, theta, family)
+    if ball is None:
+        search_declared(family, theta, family.contraction, None, seed)
     return factor_in(family, space)
 
 
 def search_declared(family: RandomOperator, theta: NDArray, k: Constant | None, ball: float | None, seed: int) -> None:
-    """Search for a violation of the declared k, D and constants of each map (inside the ball, if declared there)."""
+    """Search for a violation of the declared k, D and constants of each map (inside the ball, if declared there).
+
+    What a user's class overrides is declared, whatever it is called (`contraction.maps.stated`).
+    """
     declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
-    if not declared and family.lipschitz_origin != "declared":
+    if not declared and family.lipschitz_origin != "declared" and not stated_about_maps(family):
         return
     from contraction.certificates.falsify import search_violation
 
@@ -110,7 +116,8 @@ def search_declared_drawn(operators: Operators, theta: NDArray, seed: int) -> No
     """Search drawn maps for a violation of the declared common factor, D or constants of each map."""
     family = operators.family
     common = [c for c in (family.contraction, family.displacement(theta)) if c is not None]
-    if len(operators) and (family.lipschitz_origin == "declared" or any(c.origin == "declared" for c in common)):
+    declared = family.lipschitz_origin == "declared" or any(c.origin == "declared" for c in common)
+    if len(operators) and (declared or stated_about_maps(family)):
         from contraction.certificates.falsify import search_violation
 
         search_violation(operators, theta, seed)

@@ -121,7 +121,7 @@ def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray |
     """Return the bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known."""
     if not family.is_iid or theta.dtype == object:
         return None
-    if isinstance(family.space, Euclidean) and theta.shape[-1] <= EXACT_DIM:
+    if type(family.space) is Euclidean and theta.shape[-1] <= EXACT_DIM:
         moments = family.second_moments()
         if moments is not None and moments.radius < 1 and len(moments.Eb) == theta.shape[-1]:
             return _exact(family, moments, theta, start)

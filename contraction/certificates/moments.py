@@ -1,7 +1,6 @@
 """A search for violations of declared moments: exact tests with a total false-alarm probability of 1e-9.
 
-For independent Z_i >= 0 with E Z_i <= m, the product of 1 + c (Z_i/m - 1) is a non-negative supermartingale for every
-c in [0, 1]: its mean over a few c exceeds 1/alpha with probability at most alpha (Ville's inequality).
+The tests are those of `contraction.maps.supermartingales`.
 """
 
 from __future__ import annotations
@@ -14,23 +13,12 @@ from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.points import apply_read_only, declared_number
 from contraction.maps.second_moments import SecondMoments
+from contraction.maps.supermartingales import exceeds
 
 __all__ = ["search_declared_moments", "search_second_moments"]
 
 FALSE_ALARM = 1e-9
 DRAWS, PAIRS = 2048, 12
-BETS = (0.01, 0.03, 0.1, 0.3, 0.9)
-
-
-def exceeds(values: NDArray, mean: float, alpha: float) -> bool:
-    """Whether non-negative independent values refute a bound on their mean, at level alpha."""
-    if mean == 0:
-        return bool(np.any(values > 0))
-    if not np.isfinite(mean):
-        return False
-    with np.errstate(over="ignore", divide="ignore"):
-        logs = [float(np.sum(np.log1p(c * (values / mean - 1)))) for c in BETS]
-    return max(logs) > np.log(len(BETS) / alpha)
 
 
 def search_declared_moments(family: RandomOperator, theta: NDArray, p: float, seed: int) -> None:

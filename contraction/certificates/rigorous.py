@@ -71,14 +71,14 @@ def positive_definite(A: Matrix) -> bool:
 
 def vector_norm_ball(space: Space | None, v: Vector) -> Ball:
     """‖v‖ in the space, as a ball."""
-    if isinstance(space, SupNorm):
+    if type(space) is SupNorm:
         return _largest([abs(x) for x in v])
-    if isinstance(space, L1Simplex):
+    if type(space) is L1Simplex:
         return sum((abs(x) for x in v), ball(0))
-    if isinstance(space, WeightedEuclidean):
+    if type(space) is WeightedEuclidean:
         Pv = times(matrix(space.P), v)
         return _dot(v, Pv).sqrt()
-    if isinstance(space, Euclidean):
+    if type(space) is Euclidean:
         return _dot(v, v).sqrt()
     raise NotCertified(f"no norm in ball arithmetic for {space!r}", ("rigorous=False",))
 
@@ -86,10 +86,10 @@ def vector_norm_ball(space: Space | None, v: Vector) -> Ball:
 def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
     """Return an upper bound on the operator norm of every matrix in the balls (close if P is well conditioned)."""
     d = len(A)
-    if isinstance(space, SupNorm | L1Simplex):
+    if type(space) in (SupNorm, L1Simplex):
         rows = A if isinstance(space, SupNorm) else transpose(A)
         return _largest([sum((abs(x) for x in row), ball(0)) for row in rows])
-    if not isinstance(space, Euclidean | WeightedEuclidean):
+    if type(space) not in (Euclidean, WeightedEuclidean):
         raise NotCertified(f"no operator norm in ball arithmetic for {space!r}", ("rigorous=False",))
     if all(A[i][j] == 0 for i in range(d) for j in range(d) if i != j) and isinstance(space, Euclidean):
         return _largest([abs(A[i][i]) for i in range(d)])

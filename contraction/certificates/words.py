@@ -72,7 +72,7 @@ def letters(
 ) -> tuple[list[NDArray] | None, NDArray | None, Space]:
     """Linear parts (restricted to the leaf), their weights (None if all maps share one linear part), and the metric."""
     metric = as_space(family.space if space is None else space)
-    if leaf is not None and not isinstance(metric, Euclidean):
+    if leaf is not None and type(metric) is not Euclidean:
         raise ValueError("a leaf is certified in the Euclidean distance: omit space=")
     known = family.linear_support()
     if known is None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_finite
 from contraction.families._checks import finite_array
 from contraction.families.noise import Noise
+from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
@@ -75,7 +76,8 @@ class BellmanOperators(RandomOperator):
             raise ValueError(f"the discount gamma must be >= 0, got {discount!r}")
         if noise is not None and noise.dim is not None:
             raise ValueError(f"reward noise must be a law on R, got a law with {noise.dim} coordinates")
-        self.noise, self.sampled, self.dim, self.actions = noise, bool(sampled), S, A
+        self.noise = None if noise is None else as_noise(noise)
+        self.sampled, self.dim, self.actions = bool(sampled), S, A
         self.space, self.name = SupNorm(), "BellmanOperators"
         thresholds = np.cumsum(self.transitions, axis=-1)
         last = S - 1 - np.argmax(self.transitions[..., ::-1] > 0, axis=-1)
@@ -143,7 +145,9 @@ class BellmanOperators(RandomOperator):
         above = np.max(self.rewards + high + self.discount * best, axis=-1) - V
         below = V - np.max(self.rewards + low + self.discount * worst, axis=-1)
         value = max(float(np.max(above)), float(np.max(below)))
-        return Constant(value, "proved", "sup |TV - V| over rewards and successors")
+        return Constant(
+            value, "proved" if self.noise is None else self.noise.origin, "sup |TV - V| over rewards and successors"
+        )
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """Return an upper bound: the supremum without the noise, plus ‖max_(s, a) |epsilon|‖_p.

@@ -14,6 +14,7 @@ from scipy import optimize
 from contraction.arguments import check_choice, check_finite
 from contraction.families._checks import check_weights
 from contraction.families.noise import Noise, TwoPoint
+from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.spaces import Euclidean
@@ -68,7 +69,7 @@ class ExpandingOnAverage(RandomOperator):
         if not isinstance(offset, Noise):
             value = check_finite("the offset b", offset)
             offset = TwoPoint(value, value)
-        self.offset: Noise = offset
+        self.offset = as_noise(offset)
         if self.offset.dim not in (None, 1):
             raise ValueError(f"the offset must be one number, but its noise has {self.offset.dim} coordinates")
         self.shape, self.space, self.name = shape, Euclidean(), "ExpandingOnAverage"
@@ -117,7 +118,7 @@ class ExpandingOnAverage(RandomOperator):
     def displacement(self, theta0: NDArray) -> Constant:
         """Return the exact supremum of |K g(θ_0) + b - θ_0|."""
         value = max(self.offset.reach(np.atleast_1d(c)) for c, _ in self._centers(theta0))
-        return Constant(float(value), "proved", "sup |K g(theta0) + b - theta0| over the support")
+        return Constant(float(value), self.offset.origin, "sup |K g(theta0) + b - theta0| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E |K g(θ_0) + b - θ_0|^p)^(1/p), exact if the offset's moments are exact."""

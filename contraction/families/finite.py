@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.families._checks import check_weights, is_exact
-from contraction.families.index_laws import IID, IndexLaw
+from contraction.families.index_laws import IID, IndexLaw, check_independence
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
@@ -82,6 +82,7 @@ class FiniteFamily(RandomOperator):
         self.law = IID(check_weights(weights, len(given))) if law is None else law
         if self.law.size != len(given):
             raise ValueError(f"the law has {self.law.size} letters for {len(given)} maps")
+        check_independence(self.law)
         self.space: Space = Euclidean() if space is None else space
         self.name, self.dim = name, None if dim is None else check_integer("dim", dim, 1)
         self._table: AffineMaps | None = None

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_finite, check_integer
 from contraction.families._checks import check_batches
 from contraction.families._reasons import why_not_curvature
-from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
+from contraction.families.loss_search import search_loss
 from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
 from contraction.maps.constants import Constant
@@ -24,6 +25,7 @@ from contraction.maps.intervals import Intervals, above
 from contraction.maps.operators import AffineMaps, RandomOperator
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
+from contraction.maps.stated import overridden
 from contraction.maps.step_enclosures import StepEnclosure, enclose_step
 from contraction.types import Draw, Number, override
 
@@ -88,6 +90,8 @@ class GradientSteps(RandomOperator):
     ) -> None:
         if not isinstance(loss, DataLoss):
             raise TypeError(f"loss must be a DataLoss such as RidgeLoss(X, y, ridge), got {loss!r}")
+        if overridden(loss):
+            search_loss(loss)
         self.loss, self.h = loss, check_finite("the learning rate h", h)
         self.rows, self.dim = len(loss.X), loss.dim
         self.space, self.name = Euclidean(), "GradientSteps"
@@ -136,6 +140,7 @@ class GradientSteps(RandomOperator):
         what = "rows" if self.given is None else "batches"
         if not isinstance(result, IndexLaw) or result.size != size:
             raise ValueError(f"law= must be an index law of the {size} {what}, got {law!r}")
+        check_independence(result)
         if self.given is None and size % self.batch_size:
             raise ValueError(
                 f"a law of rows needs a batch_size that divides their number {size}, got {self.batch_size}"

@@ -109,7 +109,7 @@ class HeavyBall(CommonLinear):
         if math.isinf(self.noise.bound):
             return Constant(math.inf, "proved", "the noise is unbounded")
         value = max(math.hypot(abs(self.h) * self.noise.reach(c / self.h), r) for c, r in self._split(theta0))
-        return Constant(value, "proved", "sup |T z - z| over the support")
+        return Constant(value, self.noise.origin, "sup |T z - z| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E |Tz - z|^p)^(1/p): an upper bound, exact for p = 2.

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from contraction.arguments import check_integer
 from contraction.families._checks import check_weights
 from contraction.maps.draws import map_generator, sub_sequence
+from contraction.maps.errors import DeclarationRefuted
 from contraction.maps.rounding import gamma
+from contraction.maps.stated import overridden
 from contraction.types import Number, override
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "MarkovModulated",
     "Reshuffled",
     "ShuffledOnce",
+    "check_independence",
     "reversal_gaps",
 ]
 
@@ -116,6 +119,34 @@ def reversal_gaps(law: Mapping[Word, Number], n: int) -> dict[Word, Number]:
         if not _same(p, q, n):
             gaps[word], gaps[word[::-1]] = p - q, q - p
     return gaps
+
+
+def check_independence(law: IndexLaw) -> None:
+    """Refuse a law of a user's own that calls itself independent, and whose words of two letters are not.
+
+    Laws that cannot list their words pass, as do words of more than two letters.
+
+    Raises
+    ------
+    DeclarationRefuted
+        If a word's probability is not the product of its letters' probabilities.
+    """
+    if not (law.is_iid and overridden(law) and law.size**2 <= WORDS_LIMIT):
+        return
+    try:
+        pairs = law.word_law(2)
+    except TypeError:
+        return
+    marginal = law.marginal
+    if marginal is None:
+        raise DeclarationRefuted(f"{law!r} has is_iid = True, but states no law of one letter: marginal is None")
+    for word in itertools.product(range(law.size), repeat=2):
+        p, q = pairs.get(word, 0), marginal[word[0]] * marginal[word[1]]
+        if not _same(p, q, 2):
+            raise DeclarationRefuted(
+                f"{law!r} has is_iid = True, but the word {word} has the probability {p} by words(2), and {q} if its "
+                "letters were independent"
+            )
 
 
 def _same(p: Number, q: Number, n: int) -> bool:

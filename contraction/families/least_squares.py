@@ -160,10 +160,11 @@ class LeastSquares(RandomOperator):
         norms = np.linalg.norm(self.X, axis=1)
         if self.batch_size == 1:
             reach = max(self.label_noise.reach(r) * x for r, x in self._residuals(theta0, norms))
-            return Constant(abs(self.h) * reach, "proved", "h max |x_i| |residual - noise| over rows and support")
+            source = "h max |x_i| |residual - noise| over rows and support"
+            return Constant(abs(self.h) * reach, self.label_noise.origin, source)
         extra = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.bound
         value = self.steps.displacement(theta0).value + abs(self.h) * float(extra)
-        return Constant(value, "proved", "h max |grad L_B| plus h times the label noise's largest push")
+        return Constant(value, self.label_noise.origin, "h max |grad L_B| plus h times the label noise's largest push")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E d^p)^(1/p): exact for single rows or without label noise, an upper bound otherwise."""

@@ -117,7 +117,7 @@ class LinearizedSGD(CommonLinear):
         if math.isinf(self.noise.bound):
             return Constant(math.inf, "proved", "the noise is unbounded")
         value = abs(self.h) * max(self.noise.reach(c) for c in self._centers(theta0))
-        return Constant(value, "proved", "sup h |eps - H (theta0 - theta*)| over the support")
+        return Constant(value, self.noise.origin, "sup h |eps - H (theta0 - theta*)| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E |h (epsilon - H (θ_0 - θ*))|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,7 @@ from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
 from contraction.maps.constants import Origin
 from contraction.maps.rounding import EPS
+from contraction.maps.stated import overridden
 from contraction.types import Number, override
 
 __all__ = ["Gaussian", "GaussianVector", "Noise", "TwoPoint", "Uniform", "power"]
@@ -53,6 +55,13 @@ class Noise:
 
     #: number of coordinates of the law, None for a law on R that is drawn for any number of coordinates
     dim: int | None = None
+    #: families add their noise, so that it concerns their displacement and not their contraction factor
+    is_added: ClassVar[bool] = True
+
+    @property
+    def origin(self) -> Origin:
+        """Where interval and moments come from: "declared" for a law of a user's own, "proved" for the package's."""
+        return "declared" if overridden(self) else "proved"
 
     @property
     def mean(self) -> float:
@@ -98,8 +107,8 @@ class Noise:
         raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
 
     def moment_origin(self, p: float) -> Origin:
-        """Return "proved" if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""
-        return "proved"
+        """Return `origin` if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""
+        return self.origin
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         """Independent draws of the given shape, float64."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
 from contraction.families._checks import check_batches, finite_array
-from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
 from contraction.maps.domains import RotatedBox
 from contraction.maps.draws import ReplicaBlock
 from contraction.maps.errors import MapRefused
@@ -99,6 +99,8 @@ class OwnLossSteps(RandomOperator):
         self.law = law(len(self.batches)) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
         if law is not None and (not isinstance(self.law, IndexLaw) or self.law.size != len(self.batches)):
             raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
+        if self.law is not None:
+            check_independence(self.law)
         self.space, self.name = Euclidean(), "OwnLossSteps"
         self._check_rows()
 

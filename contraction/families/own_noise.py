@@ -13,9 +13,11 @@ from scipy.stats.distributions import rv_frozen
 
 from contraction.families.heavy_tails import Cauchy, Student
 from contraction.families.noise import Gaussian, Noise
-from contraction.families.tail_quadrature import absolute_moment
+from contraction.families.noise_search import search_noise
+from contraction.families.tail_quadrature import absolute_moment, least_moment
 from contraction.maps.constants import Origin
 from contraction.maps.draws import takes
+from contraction.maps.stated import overridden
 from contraction.types import override
 
 #: What families take as noise: see `as_noise`.
@@ -29,11 +31,12 @@ ROOM = 1 + 2.0**-30  # scipy's closed forms are assumed to be accurate to nine d
 class ScipyNoise(Noise):
     """A frozen law on R of `scipy.stats`, such as ``scipy.stats.t(3)``, drawn independently for each coordinate.
 
-    SciPy provides mean, variance and support. The p-th moment is exact for p = 2. For other p it is the upper bound
-    that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite. If the
-    variance is infinite and p < 2, it is that of `Student` or `Cauchy` for ``stats.t`` and ``stats.cauchy``. For other
-    laws it is found by quadrature up to the largest floats (`contraction.families.tail_quadrature`); as the tail beyond
-    is extrapolated, `moment_origin` is then "measured", and `certify` gives an `Estimate`.
+    SciPy provides mean, variance and support. Moments that are smaller than a sum over its distribution function
+    allows, or are no real numbers, count as infinite. The p-th moment is exact for p = 2. For other p it is the upper
+    bound that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite.
+    If the variance is infinite and p < 2, it is that of `Student` or `Cauchy` for ``stats.t`` and ``stats.cauchy``. For
+    other laws it is found by quadrature up to the largest floats (`contraction.families.tail_quadrature`); as the tail
+    beyond is extrapolated, `moment_origin` is then "measured", and `certify` gives an `Estimate`.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ class ScipyNoise(Noise):
         if not isinstance(law, rv_frozen):
             raise TypeError(f"noise must be a frozen law such as scipy.stats.t(3), got {law!r}")
         self.law = law
-        self._mean, self._variance = (float(x) for x in law.stats(moments="mv"))
+        self._mean, self._variance = _checked(law)
 
     def __repr__(self) -> str:
         given = [f"{a!r}" for a in self.law.args] + [f"{k}={v!r}" for k, v in self.law.kwds.items()]
@@ -115,20 +118,49 @@ class ScipyNoise(Noise):
             return ROOM * square if p == 2 else ROOM * square ** (p / 2)
         m = 2 * math.ceil(p / 2)
         with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
-            raw = [float(self.law.moment(k)) if k else 1.0 for k in range(m + 1)]
+            raw = [_real(self.law.moment(k)) if k else 1.0 for k in range(m + 1)]
         if not np.all(np.isfinite(raw)):
             return math.inf
         terms = [math.comb(m, k) * raw[k] * (-about) ** (m - k) for k in range(m + 1)]
         size = math.fsum(map(abs, terms))
-        return (math.fsum(terms) + size * (ROOM - 1)) ** (p / m)
+        total = math.fsum(terms) + size * (ROOM - 1)
+        return total ** (p / m) if total >= least_moment(self.law, m, about) else math.inf
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
         return np.asarray(self.law.rvs(size=shape, random_state=rng), dtype=float)
 
 
+def _real(value: ArrayLike) -> float:
+    """Return a moment of SciPy as a number; NaN if it is complex."""
+    x = complex(np.asarray(value).item())
+    return x.real if x.imag == 0 else math.nan
+
+
+def _checked(law: rv_frozen) -> tuple[float, float]:
+    """Return (mean, variance) of SciPy; where its distribution function contradicts them, NaN and inf.
+
+    SciPy's formulas for some laws hold only for parameters for which the moments are finite, and are not restricted to
+    them: `scipy.stats.invweibull` and `scipy.stats.gengamma` give finite and even negative numbers in place of inf.
+    """
+    with np.errstate(all="ignore"):
+        mean, variance = (_real(x) for x in law.stats(moments="mv"))
+    if math.isfinite(variance) and math.isfinite(mean) and variance >= 0:
+        if ROOM * (variance + mean**2) >= least_moment(law, 2.0):
+            return mean, variance
+        variance = math.inf
+    elif not variance >= 0 or not math.isfinite(mean):
+        variance = math.inf
+    if math.isfinite(mean) and (law.dist.name not in ("t", "cauchy")) and math.isinf(absolute_moment(law, 1.0)):
+        mean = math.nan
+    return mean, variance
+
+
 class FunctionNoise(Noise):
-    """Noise drawn by ``function(rng, size)``, where ``size`` is a shape, with the known properties of its law.
+    """Noise drawn by ``function(rng, size)``, where ``size`` is a shape, with properties of its law that you declare.
+
+    The declarations are searched for violations on 8192 draws (`contraction.families.noise_search`); certificates that
+    rest on them are called declared.
 
     Parameters
     ----------
@@ -144,7 +176,9 @@ class FunctionNoise(Noise):
     TypeError
         If ``function`` is not a function.
     ValueError
-        If the variance is negative, or a draw has another shape.
+        If the variance is negative, the interval is reversed, or a draw has another shape.
+    DeclarationRefuted
+        If a draw lies outside the interval, or a test rejects the mean or the variance.
 
     Examples
     --------
@@ -166,11 +200,23 @@ class FunctionNoise(Noise):
             raise TypeError(f"noise is a function noise(rng, size) of a generator and a shape, got {function!r}")
         if variance is not None and not variance >= 0:
             raise ValueError(f"a variance must be a number >= 0, got {variance!r}")
+        if mean is not None and not math.isfinite(mean):
+            raise ValueError(f"a mean must be a finite number, got {mean!r}")
+        low, high = (float(end) for end in interval)
+        if not low <= high:
+            raise ValueError(f"an interval (low, high) needs low <= high, got {interval!r}")
         self.function, self._mean, self._variance = function, mean, variance
-        self._interval = float(interval[0]), float(interval[1])
+        self._interval = low, high
+        if mean is not None or variance is not None or self._interval != (-math.inf, math.inf):
+            search_noise(self)
 
     def __repr__(self) -> str:
         return f"FunctionNoise({self.function!r})"
+
+    @property
+    @override
+    def origin(self) -> Origin:
+        return "declared"
 
     @property
     @override
@@ -208,14 +254,20 @@ class FunctionNoise(Noise):
 def as_noise(noise: NoiseLike) -> Noise:
     """Convert a `Noise`, a frozen law of scipy.stats or a function ``noise(rng, size)``; None is standard normal.
 
+    A noise of a class of your own is searched for violations of what it states.
+
     Raises
     ------
+    DeclarationRefuted
+        If the search finds one.
     TypeError
         If the argument is none of these.
     """
     if noise is None:
         return Gaussian()
     if isinstance(noise, Noise):
+        if overridden(noise):
+            search_noise(noise)
         return noise
     if isinstance(noise, rv_frozen):
         return ScipyNoise(noise)

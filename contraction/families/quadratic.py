@@ -95,7 +95,7 @@ class QuadraticSGD(CommonLinear):
             return Constant(math.inf, "proved", "the noise is unbounded")
         rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)
         value = abs(self.h) * max(self.noise.reach(row) for row in rows)
-        return Constant(value, "proved", "sup h |eps - theta0| over the support")
+        return Constant(value, self.noise.origin, "sup h |eps - theta0| over the support")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
         """(E |h (epsilon - θ_0)|^p)^(1/p): exact for d = 1 and p = 2, an upper bound otherwise."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
+from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point
 from contraction.limits.certified import certificate_of_limit, certified_limit
@@ -226,8 +227,8 @@ def backward_limit(
     probe_family(family, reference, *(() if far is None else (far,)), seed=seed)
     if certificate is not None and certificate.horizon is not None:
         raise ValueError("a certificate of drawn maps does not bound the distance to the limit: certify the family")
-    if certificate is not None and certificate.distance != repr(family.space):
-        raise ValueError(f"eps is in the family's metric {family.space!r}, the certificate in {certificate.distance}")
+    if certificate is not None and certificate.certified:
+        check_certified_for(certificate, family, reference)
     settling = Settling(eps, alpha, delta)
     if certificate is None and far is None:
         certificate = certificate_of_limit(family, reference, moment, ball, seed)

@@ -7,10 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.certificates.certified_for import signed
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import search_declared
 from contraction.certificates.majorants import AtLimit
+from contraction.certificates.overrides import labelled
 from contraction.limits.composed import composed, in_floats, moment_prefixes, prefix_bounds
 from contraction.limits.result import BackwardLimit, NotSettled
 from contraction.maps.errors import NotCertified
@@ -50,7 +52,7 @@ def certificate_of_limit(
     if moves is None or moves.value != 0:
         return None
     search_declared(family, reference, None, None, seed)
-    return certificate_or_estimate(
+    fixed = certificate_or_estimate(
         {"D": moves},
         statement="a common fixed point",
         k=1.0,
@@ -60,6 +62,7 @@ def certificate_of_limit(
         distance=repr(family.space),
         hypotheses=("T θ_0 = θ_0 for every map",),
     )
+    return signed(labelled(fixed, family), family, reference)
 
 
 def certified_limit(

@@ -118,7 +118,7 @@ def moment_prefixes(family: RandomOperator, n: int, p: float) -> NDArray | None:
     They replace Lipschitz constants for errors in p-mean: the rounding error of a map depends only on the maps that are
     applied before it, which are independent of T_1 … T_j.
     """
-    moments = family.second_moments() if p == 2 and isinstance(family.space, Euclidean) else None
+    moments = family.second_moments() if p == 2 and type(family.space) is Euclidean else None
     if moments is None or moments.radius >= 1:
         rho = family.mean_square_factor if p == 2 else None
         if rho is not None and rho.value < 1:
@@ -147,13 +147,13 @@ def _local(unit: float, d: int) -> float:
 
 def _of_coordinates(space: Space | None, x: NDArray) -> float | None:
     """Return c with ‖v‖ <= c max |v_j|, for spaces whose distance comes from a known norm; None otherwise."""
-    if isinstance(space, Euclidean):
+    if type(space) is Euclidean:
         return math.sqrt(x.size)
-    if isinstance(space, SupNorm):
+    if type(space) is SupNorm:
         return 1.0
-    if isinstance(space, L1Simplex):
+    if type(space) is L1Simplex:
         return float(x.size)
-    if isinstance(space, WeightedEuclidean):
+    if type(space) is WeightedEuclidean:
         return float(np.linalg.norm(space.root, 2)) * math.sqrt(x.size)
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, cast
 
 import numpy as np
@@ -29,6 +30,7 @@ from contraction.values import Value
 __all__ = ["NestedBoxes", "nested_boxes"]
 
 Image = Callable[[Draw, NDArray, NDArray], tuple[ArrayLike, ArrayLike]]
+CHAINS, CHAIN, PARTS = 4, 14, 64  # every map is tried on so many chains of points, on a grid of 1/64 of the box
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ def nested_boxes(
     at
         The requested n (default: 0, 1, 2, 4, … and N).
     maps
-        "monotone": x <= y implies T x <= T y in every coordinate (checked on the extremes only); "affine": A x + b by
+        "monotone": x <= y implies T x <= T y in every coordinate (tried on chains of points); "affine": A x + b by
         interval arithmetic; or a function ``image(draw, low, high)`` that encloses the image of a box.
 
     Raises
@@ -147,12 +149,17 @@ def _image(
     """Return ``(i, low, high) -> (low, high, slack)``: the computed image of a box and a bound on its rounding."""
     family = operators.family
     if maps == "monotone":
+        tried: set[int] = set()  # maps that were tried inside the whole box, which is asked for first
 
         def extremes(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
             pair = operators.apply(i, np.stack([x, y]))
             if not np.all(pair[0] <= pair[1]):
                 raise ValueError(f"T_{i} is not monotone: it sends {x} <= {y} to {pair[0]}, {pair[1]}")
-            return pair[0], pair[1], _rounding(operators, i, x, y, pair)
+            slack = _rounding(operators, i, x, y, pair)
+            if i not in tried:
+                tried.add(i)
+                _check_monotone(operators, i, x, y, slack)
+            return pair[0], pair[1], slack
 
         return extremes
     if maps == "affine":
@@ -177,6 +184,34 @@ def _image(
         return np.asarray(lower), np.asarray(higher), 0.0
 
     return image
+
+
+def _check_monotone(operators: Operators, i: int, low: NDArray, high: NDArray, slack: NDArray | float) -> None:
+    """Refuse a map that does not keep the order of some chains of points of the box, from its lower to its upper end.
+
+    Raises
+    ------
+    ValueError
+        If two points of a chain are sent to points in another order; the message states both.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(CHAINS):
+        parts = np.sort(rng.integers(0, PARTS + 1, (CHAIN, len(low))), axis=0)
+        if low.dtype.kind == "f":
+            inner = [low + (high - low) * (part / PARTS) for part in parts]
+        elif low.dtype.kind in "iu":
+            inner = [low + (high - low) * part // PARTS for part in parts]
+        else:
+            inner = [low + (high - low) * np.array([Fraction(int(p), PARTS) for p in part]) for part in parts]
+        x = np.stack([low, *inner, high])
+        images = operators.apply(i, x)
+        falls = np.any(images[1:] < images[:-1] - 2 * slack, axis=-1)
+        if np.any(falls):
+            j = int(np.argmax(falls))
+            raise ValueError(
+                f"T_{i} is not monotone: it sends {x[j]} <= {x[j + 1]} to {images[j]}, {images[j + 1]}. Pass "
+                "maps='affine', or a function that encloses the image of a box"
+            )
 
 
 def _rounding(operators: Operators, i: int, x: NDArray, y: NDArray, image: NDArray) -> NDArray | float:

@@ -19,9 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction.arguments import check_integer, check_positive, check_probability, check_seed
+from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point, search_declared
+from contraction.certificates.overrides import search_lists, search_stated_moments
 from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats, rounding_of_one
 from contraction.maps.draws import derived_seed, sub_sequence
@@ -147,6 +149,7 @@ def sample_stationary(
         raise ValueError("sampling needs a certificate of θ*, not one of drawn maps, and not an estimate")
     if certificate.p < p:
         raise ValueError(f"the certificate is for p = {certificate.p:g}, but p = {p:g} was requested")
+    check_certified_for(certificate, family, reference)
     n = certificate.steps(eps)
     operators = family.sample(n, seed, replicas=size)
     start = reference
@@ -355,6 +358,8 @@ def unbiased_expectation(
         raise ValueError("a stationary law is that of independent maps with one law")
     if rate is None:
         search_declared(family, reference, family.contraction, None, seed)
+        search_lists(family, reference, seed)
+        search_stated_moments(family, reference, 2.0, seed)
     decay = square_rate(family) if rate is None else rate
     if decay is None or decay >= 1:
         seen = "unknown" if decay is None else f"{decay:.6g}"

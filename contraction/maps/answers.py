@@ -224,7 +224,7 @@ class Answers:
         """
         if self.known.mean_square is not None:
             return Constant(float(self.known.mean_square), "declared", "known.mean_square")
-        if not (self.is_iid and isinstance(self.space, Euclidean)):
+        if not (self.is_iid and type(self.space) is Euclidean):
             return None
         listed = self.linear_support()
         if listed is None or (weights := probabilities(listed)) is None:

@@ -37,6 +37,11 @@ PURPOSES = {
     "enclosures": 0xBA11,
     "displacements": 0xD15A,
     "declarations": 0xDEC1,
+    "overrides": 0x0DE1,
+    "overridden moments": 0x0DE2,
+    "overridden region": 0x0DE3,
+    "noise": 0x015E,
+    "loss": 0x1055,
 }
 
 

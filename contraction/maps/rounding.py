@@ -45,17 +45,17 @@ def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     Returns
     -------
     float or ndarray
-        x + operations * 2^-52 * |x|, plus one unit in the last place; exact zeros stay zero.
+        x + operations * 2^-52 * |x|, plus one unit in the last place; exact zeros stay zero, and infinities infinite.
 
     Examples
     --------
-    >>> float(round_up(1.0)) - 1.0 == EPS, float(round_up(0.0, 8))
-    (True, 0.0)
+    >>> float(round_up(1.0)) - 1.0 == EPS, float(round_up(0.0, 8)), float(round_up(np.inf))
+    (True, 0.0, inf)
     """
     x = np.asarray(x, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
         larger = np.nextafter(x + np.abs(x) * (operations * EPS), np.inf)
-    return np.where(x == 0, 0.0, larger)[()]
+    return np.where((x == 0) | np.isinf(x), x, larger)[()]
 
 
 def products_up(factors: ArrayLike) -> NDArray:
