@@ -33,6 +33,7 @@ FALSE_ALARM = 1e-9
 DRAWS, FEW, PAIRS, REGION_BLOCKS = 2048, 64, 6, 8
 LARGE = 2**20  # at most so many numbers are compared at a time
 ABOUT_NOISE = frozenset({"D"})  # noise is added, and no factor depends on it
+COMPUTED = frozenset({"r", "c"})  # distances between given points, and constants between norms
 
 
 def labelled(bound: ErrorBound, family: RandomOperator) -> ErrorBound:
@@ -40,13 +41,14 @@ def labelled(bound: ErrorBound, family: RandomOperator) -> ErrorBound:
     maps, noise = stated_about_maps(family), stated_about_noise(family)
     if not maps and not noise:
         return bound
-    computed = {"r", "c"}  # distances between given points, and constants between norms
-    constants = {
-        name: replace(c, origin="declared")
-        if c.origin == "proved" and name not in computed and (maps or name in ABOUT_NOISE)
-        else c
-        for name, c in bound.constants.items()
-    }
+    constants = dict(bound.constants)
+    for name, c in constants.items():
+        about_noise = bool(noise) and c.origin == "proved" and name in ABOUT_NOISE
+        about_maps = bool(maps) and (
+            name not in COMPUTED if c.origin == "proved" else c.origin == "drawn" and name == "k"
+        )
+        if about_noise or about_maps:
+            constants[name] = replace(c, origin="declared")
     return replace(bound, constants=constants)
 
 

@@ -89,6 +89,8 @@ def test_certificates_of_overrides_are_declared():
     plain, faithful, renamed = (ct.certify(cls(LOSS, 0.3), [0.0, 0.0]) for cls in (GradientSteps, Faithful, Renamed))
     assert (plain.origin, faithful.origin, renamed.origin) == ("proved", "declared", "proved")
     assert (plain.k, plain.D) == (faithful.k, faithful.D)
+    drawn = [ct.certify(cls(LOSS, 0.3).sample(9), [0.0, 0.0]).constants["k"] for cls in (GradientSteps, Faithful)]
+    assert [k.origin for k in drawn] == ["drawn", "declared"]
     assert stated_about_maps(Faithful(LOSS, 0.3)) == ("Faithful.apply",)
 
 
