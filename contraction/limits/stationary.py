@@ -143,15 +143,14 @@ def sample_stationary(
         check_integer("size", size, 1)
     reference = point(_origin(family) if theta0 is None else theta0, family)
     probe_family(family, reference, seed=seed)
-    given = certificate is not None
     if certificate is None:
         certificate = _certificate(family, reference, p, seed)
+    else:
+        check_certified_for(certificate, family, reference)
     if certificate.horizon is not None or not certificate.certified:
         raise ValueError("sampling needs a certificate of θ*, not one of drawn maps, and not an estimate")
     if certificate.p < p:
         raise ValueError(f"the certificate is for p = {certificate.p:g}, but p = {p:g} was requested")
-    if given:
-        check_certified_for(certificate, family, reference)
     n = certificate.steps(eps)
     operators = family.sample(n, seed, replicas=size)
     start = reference
