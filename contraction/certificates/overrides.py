@@ -32,7 +32,7 @@ __all__ = ["labelled", "search_lists", "search_log_mean", "search_region", "sear
 FALSE_ALARM = 1e-9
 DRAWS, FEW, PAIRS, REGION_BLOCKS = 2048, 64, 6, 8
 LARGE = 2**20  # at most so many numbers are compared at a time
-ABOUT_NOISE = frozenset({"D"})  # noise is added, and no factor depends on it
+ABOUT_NOISE = frozenset({"D"})  # noise is added; a family with a factor that depends on it gives k that origin
 COMPUTED = frozenset({"r", "c"})  # distances between given points, and constants between norms
 
 

@@ -55,7 +55,7 @@ class Noise:
 
     #: number of coordinates of the law, None for a law on R that is drawn for any number of coordinates
     dim: int | None = None
-    #: families add their noise, so that it concerns their displacement and not their contraction factor
+    #: families add their noise, so that it concerns their displacement; where it is a factor, the family says so
     is_added: ClassVar[bool] = True
 
     @property

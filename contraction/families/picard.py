@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite
 from contraction.families.noise import Noise, Uniform
+from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
 from contraction.maps.spaces import GridFunctions
@@ -67,7 +68,7 @@ class PicardIteration(RandomOperator):
         start: float = 0.0,
     ) -> None:
         self.space: GridFunctions = GridFunctions(np.asarray(grid, dtype=float), check_finite("rate", rate))
-        self.slope, self.forcing = slope or Uniform(-1, 1), forcing or Uniform(-1, 1)
+        self.slope, self.forcing = as_noise(slope or Uniform(-1, 1)), as_noise(forcing or Uniform(-1, 1))
         for label, law in (("slope", self.slope), ("forcing", self.forcing)):
             if law.dim is not None:
                 raise ValueError(f"{label} must be a law on R, got a law with {law.dim} coordinates")
@@ -113,7 +114,8 @@ class PicardIteration(RandomOperator):
     @override
     def contraction(self) -> Constant:
         value = self.slope.bound * self.unit_factor
-        return Constant(value, "proved", "sup |a| times the quadrature's factor in Bielecki's norm, an equality")
+        source = "sup |a| times the quadrature's factor in Bielecki's norm, an equality"
+        return Constant(value, self.slope.origin, source)
 
     @property
     @override
@@ -128,4 +130,7 @@ class PicardIteration(RandomOperator):
         f = np.asarray(theta0, dtype=float)
         corners = [self.apply(f, np.array(corner)) for corner in itertools.product(*ends)]
         value = max(float(np.max(self.space.distance(f, image))) for image in corners)
-        return Constant(value, "proved", "largest over the corners of the support of (a, b)")
+        declared = "declared" in (self.slope.origin, self.forcing.origin)
+        return Constant(
+            value, "declared" if declared else "proved", "largest over the corners of the support of (a, b)"
+        )

@@ -62,12 +62,15 @@ def _parts(thing: object, depth: int = 2) -> Iterator[object]:
 
 
 def stated_about_maps(family: object) -> tuple[str, ...]:
-    """Names that a user's class overrides in a family or in its parts, apart from noise that the maps only add."""
+    """Names that a user's class overrides in a family or in its parts, apart from noise."""
     parts = (part for part in _parts(family) if not getattr(part, "is_added", False))
     return (*overridden(family), *(name for part in parts for name in overridden(part)))
 
 
 def stated_about_noise(family: object) -> tuple[str, ...]:
-    """Names of the noises of a family whose interval and moments a user states; they concern D and not k."""
+    """Names of the noises of a family whose interval and moments a user states.
+
+    They concern D, and k only in families that say so themselves, such as `contraction.families.PicardIteration`.
+    """
     added = [part for part in _parts(family) if getattr(part, "is_added", False)]
     return tuple(type(part).__name__ for part in added if getattr(part, "origin", "proved") != "proved")

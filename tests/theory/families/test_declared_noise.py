@@ -15,6 +15,7 @@ from contraction.families import (
     LeastSquares,
     LinearizedSGD,
     Noise,
+    PicardIteration,
     QuadraticSGD,
     Uniform,
 )
@@ -96,6 +97,14 @@ def test_what_rests_on_a_declared_noise_is_declared(build):
         assert (certificate.origin, certificate.constants["D"].origin) == ("declared", "declared")
         assert certificate.constants["k"].origin == "proved"
         assert ct.certify(build(Uniform(-1, 1)), [0.0], moment=moment).origin == "proved"
+
+
+def test_a_noise_that_is_a_factor_makes_k_declared():
+    grid = [0.0, 0.25, 0.5]
+    for slope, forcing, k, D in ((COIN, None, "declared", "declared"), (None, COIN, "proved", "declared")):
+        constants = ct.certify(PicardIteration(grid, 0.0, slope, forcing), np.zeros(3)).constants
+        assert (constants["k"].origin, constants["D"].origin) == (k, D)
+    assert ct.certify(PicardIteration(grid), np.zeros(3)).origin == "proved"
 
 
 class Own(Noise):
