@@ -32,7 +32,7 @@ class ScipyNoise(Noise):
     """A frozen law on R of `scipy.stats`, such as ``scipy.stats.t(3)``, drawn independently for each coordinate.
 
     SciPy provides mean, variance and support. Moments that are smaller than a sum over its distribution function
-    allows, or are no real numbers, count as infinite. The p-th moment is exact for p = 2. For other p it is the upper
+    allows, or are complex, count as infinite. The p-th moment is exact for p = 2. For other p it is the upper
     bound that Lyapunov's inequality gives from the next even integer, or inf if the moment of that order is infinite.
     If the variance is infinite and p < 2, it is that of `Student` or `Cauchy` for ``stats.t`` and ``stats.cauchy``. For
     other laws it is found by quadrature up to the largest floats (`contraction.families.tail_quadrature`); as the tail
