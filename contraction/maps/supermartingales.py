@@ -32,7 +32,7 @@ def exceeds(values: NDArray, mean: float, alpha: float) -> bool:
         return False
     with np.errstate(over="ignore", divide="ignore"):
         logs = [float(np.sum(np.log1p(c * (values / mean - 1)))) for c in BETS]
-    return max(logs) > np.log(len(BETS) / alpha)
+    return max(logs) > math.log(len(BETS) / alpha)
 
 
 def differs(values: NDArray, mean: float, variance: float, alpha: float) -> bool:
