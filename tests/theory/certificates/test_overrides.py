@@ -13,6 +13,7 @@ from contraction.families import (
     FiniteFamily,
     GradientSteps,
     QuadraticSGD,
+    Reshuffled,
     RidgeLogisticLoss,
     Uniform,
 )
@@ -209,3 +210,19 @@ def test_a_metric_of_ones_own_is_not_taken_for_the_euclidean_one():
 @pytest.mark.parametrize("name", NAMES)
 def test_no_family_of_the_package_overrides_itself(name):
     assert stated_about_maps(EXAMPLES[name][0]) == ()
+
+
+BATCHES = [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("law", [None, Reshuffled], ids=["independent", "epochs"])
+def test_regions_are_searched_under_an_override(law):
+    """-1.2 θ has the factor 1.2 on every region, and a map that is the package's own keeps its factor."""
+    plain = GradientSteps(LOSS, 0.3, batches=BATCHES, law=law)
+    region = ct.find_region(plain, np.zeros(2))
+    certificate = ct.certify(plain, region.center, region=region)
+    assert certificate.origin == "proved"
+    faithful = ct.certify(Faithful(LOSS, 0.3, batches=BATCHES, law=law), region.center, region=region)
+    assert (faithful.origin, faithful.k) == ("declared", certificate.k)
+    with pytest.raises(ct.DeclarationRefuted, match="region"):
+        ct.certify(Expanding(LOSS, 0.3, batches=BATCHES, law=law), region.center, region=region)
