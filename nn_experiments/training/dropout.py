@@ -11,7 +11,7 @@ from torch import nn
 
 from nn_experiments.training.rng import generator
 
-__all__ = ["FrozenDropout", "freeze_dropout", "frozen_randomness"]
+__all__ = ["FrozenDropout", "freeze_dropout", "frozen_randomness", "restart_masks"]
 
 
 class _Source:
@@ -30,6 +30,13 @@ def frozen_randomness(seed: int, index: int) -> Iterator[None]:
         yield
     finally:
         _SOURCE.reset(token)
+
+
+def restart_masks(seed: int, index: int) -> None:
+    """Begin the masks of another batch in the body of `frozen_randomness`; elsewhere there are none to begin."""
+    source = _SOURCE.get()
+    if source is not None:
+        source.seed, source.index, source.calls = seed, index, 0
 
 
 class FrozenDropout(nn.Module):
@@ -89,9 +96,9 @@ def freeze_dropout(model: nn.Module, *, others: bool = False) -> int:
     """
     new: dict[nn.Module, FrozenDropout] = {}
     for name, module in list(model.named_modules(remove_duplicate=False)):
-        if not isinstance(module, nn.modules.dropout._DropoutNd) or module.p == 0:
-            continue
-        if type(module) is nn.Dropout and module.p < 1:
+        if not isinstance(module, nn.modules.dropout._DropoutNd) or module.p in (0, 1):
+            continue  # everything is kept, or nothing is: neither is random
+        if type(module) is nn.Dropout:
             if module not in new:
                 new[module] = FrozenDropout(module.p)
                 new[module].train(module.training)

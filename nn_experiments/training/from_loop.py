@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten
 
 from contraction.arguments import check_choice, check_integer
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.choices import RANDOMNESS
+from nn_experiments.training.errors import CannotReplay
 from nn_experiments.training.from_torch import check_optimizer
+from nn_experiments.training.handed_over import HandedOver, copied, in_form, pair_form
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
+from nn_experiments.training.refusals import check_dense
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.step import State
@@ -26,6 +30,8 @@ __all__ = ["LoopStep", "RecordedBatches", "from_loop"]
 
 #: The largest number of bytes of batches that are recorded.
 LARGEST = 2**32
+#: How many batches are compared with the same batches one by one in any case, and for how many seconds more are.
+FEW, SECONDS = 3, 3.0
 
 #: A batch as the user's loader yields it.
 LoaderBatch = TypeVar("LoaderBatch")
@@ -69,8 +75,9 @@ class RecordedBatches:
         if i > len(self.recorded):
             raise IndexError(f"batch {i} was not recorded: pass steps={i} to from_loop")
         batch = self.recorded[i - 1]
-        if isinstance(batch, (list, tuple)) and len(batch) == 2:
-            return Batch(batch[0], batch[1], i)
+        if pair_form(batch) is not None:
+            inputs, targets = cast(Sequence[torch.Tensor], batch)
+            return Batch(inputs, targets, i)
         return Batch(batch, None, i)  # type: ignore[arg-type]
 
     def describe(self) -> Sequence[object]:
@@ -88,21 +95,31 @@ class _FunctionLoop(OwnLoop):
         function: Callable[..., object],
         *,
         whole: bool,
+        forms: list[type | None],
         seed: int,
         frozen: bool,
     ) -> None:
         super().__init__(model, cast(Criterion, function), optimizer, seed=seed, frozen=frozen)  # in the loss's place
-        self.function, self.whole = function, whole
+        self.function, self.whole, self.forms = function, whole, forms
 
     def call(self, batches: list[Batch]) -> None:
-        """Call the user's function with all batches, or once for each batch if it is a function of one batch."""
-        data = [[batch.inputs, batch.targets] if batch.targets is not None else batch.inputs for batch in batches]
+        """Call the user's function with all batches, or once for each batch if it is a function of one batch.
+
+        It gets copies of the batches, which it may change. The random numbers of a batch begin as it is handed over.
+        """
+        data = HandedOver([self._as_recorded(batch) for batch in batches], lambda k: self.restart(batches[k]))
         with torch.enable_grad():
             if self.whole:
                 self.function(self.model, self.optimizer, data)
             else:
                 for batch in data:
                     self.function(self.model, self.optimizer, batch)
+        self.check_requires_grad()
+
+    def _as_recorded(self, batch: Batch) -> object:
+        """Return a batch in the form in which the loader yielded it."""
+        form = self.forms[batch.index - 1 if 1 <= batch.index <= len(self.forms) else 0]
+        return in_form(form, batch.inputs, batch.targets)
 
     def has_gradients(self) -> str | None:
         """Return the name of a parameter whose gradient is not zero, or None."""
@@ -118,8 +135,16 @@ class _FunctionLoop(OwnLoop):
 
 
 class LoopStep(OwnLoopStep):
-    """A step that calls the user's training function on one batch; made by `from_loop`."""
+    """A step that calls the user's training function on one batch; made by `from_loop`.
 
+    Attributes
+    ----------
+    compared
+        How many of the recorded batches `from_loop` has given to ``loop`` at once, to compare the result with the loop
+        over each of them in turn; 0 for a function of one batch.
+    """
+
+    compared: int = 0
     slow = "a slower path: your own function takes every step, without the fast kernels and the ensemble"
 
     def __init__(self, loop: _FunctionLoop) -> None:
@@ -150,8 +175,9 @@ def from_loop(
 
     The code must have one of two forms. Either it is a function of model, optimizer and loader with a plain loop,
     ``for inputs, targets in loader: …; optimizer.step()``; T_i is then this loop over B_i alone. Or it is a function of
-    model, optimizer and one batch. The code is run on a few batches, and must give the same weights for all of them at
-    once as for one batch at a time.
+    model, optimizer and one batch. A loop must give the same weights for several batches at once as for one batch at a
+    time. That is tried with the first three batches, and then with as many of the recorded ones as three seconds allow,
+    a number that ``step.compared`` keeps. What happens in a longer loop alone is not seen.
 
     Parameters
     ----------
@@ -183,6 +209,8 @@ def from_loop(
     ValueError
         If the code cannot be replayed; the message has the reason: it changes something that is not in the state (a
         scheduler, a counter, accumulated gradients), draws random numbers, uses more than its batch, or takes no step.
+    CannotReplay
+        If the code changes a counter, say, or which parameters require gradients.
     NotDeterministic
         If the loop over several batches gives other weights than the loop over each batch in turn.
 
@@ -211,22 +239,20 @@ def from_loop(
         raise TypeError(f"a module, an optimizer of torch.optim and a function are needed, got {kinds}")
     check_choice("randomness", randomness, RANDOMNESS)
     check_optimizer(model, optimizer)
+    check_dense(model)
     batches = RecordedBatches(_record(loader, check_integer("steps", steps, 1)))
     frozen = randomness == "frozen"
-    user = _FunctionLoop(model, optimizer, function, whole=loop is not None, seed=seed, frozen=frozen)
+    forms = [pair_form(batch) for batch in batches.recorded]
+    user = _FunctionLoop(model, optimizer, function, whole=loop is not None, forms=forms, seed=seed, frozen=frozen)
     step, state = LoopStep(user), user.start()
-    few = [batches(i) for i in range(1, min(3, len(batches)) + 1)]
-    _check_takes_a_step(user, state, few[0])
-    _check_gradients(user, state, few[0])
+    _check_takes_a_step(user, state, batches(1))
+    _check_gradients(user, state, batches(1))
     step.self_check = SelfCheck(user, maker="from_loop", called="the training function")
     if len(batches) > 1:
         step.self_check(step, batches, state)
-    _check_one_by_one(user, step, state, few)
+    if user.whole:  # a function of one batch never gets several
+        step.compared = _check_one_by_one(user, step, state, batches)
     return step, batches, state
-
-
-def _copy(leaf: object) -> object:
-    return leaf.detach().clone() if isinstance(leaf, torch.Tensor) else leaf
 
 
 def _record(loader: Iterable[object], steps: int) -> list[object]:
@@ -236,9 +262,8 @@ def _record(loader: Iterable[object], steps: int) -> list[object]:
     while len(recorded) < steps:
         before = len(recorded)
         for batch in loader:
-            copied = tree_map(_copy, batch)
-            recorded.append(copied)
-            size += sum(leaf.nbytes for leaf in tree_flatten(copied)[0] if isinstance(leaf, torch.Tensor))
+            recorded.append(copied(batch))
+            size += sum(leaf.nbytes for leaf in tree_flatten(recorded[-1])[0] if isinstance(leaf, torch.Tensor))
             if size > LARGEST:
                 raise ValueError(
                     f"{len(recorded)} batches take more than {LARGEST / 2**30:.0f} GiB of memory: pass fewer steps, or "
@@ -266,6 +291,8 @@ def _check_takes_a_step(user: _FunctionLoop, state: State, batch: Batch) -> None
     with restored_generators():
         try:
             after = _after(user, state, [batch])
+        except CannotReplay:
+            raise
         except Exception as error:
             shape = "a list of one batch in place of the loader" if user.whole else "one batch"
             raise ValueError(
@@ -311,20 +338,36 @@ def _differing(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) 
     return next((key for key, v in first.items() if not torch.equal(v.nan_to_num(), second[key].nan_to_num())), None)
 
 
-def _check_one_by_one(user: _FunctionLoop, step: LoopStep, state: State, batches: list[Batch]) -> None:
-    """Check that the loop over several batches gives the weights that it gives for each batch in turn."""
-    if user.frozen or not user.whole:
-        return  # frozen generators are seeded for each batch; a function of one batch never gets several
+def _check_one_by_one(user: _FunctionLoop, step: LoopStep, state: State, batches: RecordedBatches) -> int:
+    """Check that the loop over several batches gives the weights that it gives for each batch in turn.
+
+    Returns
+    -------
+    int
+        The number of batches that were compared: `FEW`, or as many as `SECONDS` are enough for, if there are so many.
+    """
+    few = min(FEW, len(batches))
+    begin = time.perf_counter()
+    _compare(user, step, state, batches, few)
+    seconds = (time.perf_counter() - begin) / few
+    most = min(len(batches), int(SECONDS / max(seconds, 1e-6)))
+    if most > few:
+        _compare(user, step, state, batches, most)
+    return max(few, most)
+
+
+def _compare(user: _FunctionLoop, step: LoopStep, state: State, batches: RecordedBatches, count: int) -> None:
+    data = [batches(i) for i in range(1, count + 1)]
     with restored_generators():
-        together = _after(user, state, batches)
+        together = _after(user, state, data)
         single = state
-        for t, batch in enumerate(batches, 1):
+        for t, batch in enumerate(data, 1):
             single = step(single, batch, t)
     name = _differing(together["parameters"], single["parameters"])
     if name is not None:
         gap = float((together["parameters"][name].double() - single["parameters"][name].double()).abs().max())
         raise NotDeterministic(
-            f"the loop does something else on {len(batches)} batches than on these one by one: {name} differs by "
+            f"the loop does something else on {count} batches than on these one by one: {name} differs by "
             f"{gap:.3g}. It goes over its loader several times, or counts its batches, or something happens at the "
             "end of an epoch; leave one plain loop in the function"
         )

@@ -15,13 +15,14 @@ from torch import nn
 
 from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.calls import loss_of
-from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
+from nn_experiments.training.dropout import FrozenDropout, frozen_randomness, restart_masks
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
 from nn_experiments.training.optimizers import Schedule
+from nn_experiments.training.refusals import check_requires_grad
 from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.step import State
-from nn_experiments.training.torch_randomness import seeded
+from nn_experiments.training.torch_randomness import seed_torch, seeded
 from nn_experiments.training.transforms import GradientTransform, apply_transform
 
 __all__ = ["OwnLoop"]
@@ -74,6 +75,7 @@ class OwnLoop:
         self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
         self.schedule, self.transform = schedule or Schedule(), transform
         self.parameters = dict(model.named_parameters())
+        self.requires = {name: p.requires_grad for name, p in self.parameters.items()}
         self.trained = {name: p for name, p in self.parameters.items() if p.requires_grad}
         self.modules = list(model.modules())
         self.modes = [module.training for module in self.modules]
@@ -144,7 +146,7 @@ class OwnLoop:
     @contextlib.contextmanager
     def holding(self, state: State) -> Iterator[None]:
         """Give the module and the optimizer the tensors of a state in the body, and their own tensors after it."""
-        tensors = [(p, p.data, p.grad) for p in self.parameters.values()]
+        tensors = [(p, p.data, p.grad, p.requires_grad) for p in self.parameters.values()]
         buffers = [(module, dict(module._buffers)) for module in self.modules]
         slots = dict(self.optimizer.state)
         options = [dict(group) for group in self.optimizer.param_groups]
@@ -156,10 +158,12 @@ class OwnLoop:
             for module, before in buffers:
                 module._buffers.clear()
                 module._buffers.update(before)
-            for p, data, grad in tensors:
+            for p, data, grad, required in tensors:
                 p.grad = None
                 p.data = data
                 p.grad = grad
+                if p.requires_grad != required and p.is_leaf:
+                    p.requires_grad_(required)
             self.optimizer.state.clear()
             self.optimizer.state.update(slots)
             for group, before in zip(self.optimizer.param_groups, options, strict=True):
@@ -172,6 +176,8 @@ class OwnLoop:
         for name, p in self.parameters.items():
             p.grad = None
             p.data = values[name].detach().clone()
+            if p.requires_grad != self.requires[name] and p.is_leaf:
+                p.requires_grad_(self.requires[name])
         fresh: dict[str, torch.Tensor] = {}
         for module, key, name in self.buffers:
             if name not in fresh:
@@ -220,6 +226,8 @@ class OwnLoop:
             If the loss is not a scalar tensor, or the transform does not return gradients.
         ValueError
             If gradients are left after ``optimizer.zero_grad()``.
+        CannotReplay
+            If the step freezes or unfreezes a parameter.
         """
         if self.schedule.constant:
             self._once(batch)
@@ -246,6 +254,11 @@ class OwnLoop:
             if self.transform is not None:
                 apply_transform(self.transform, self.trained)
             self.optimizer.step()
+        self.check_requires_grad()
+
+    def check_requires_grad(self) -> None:
+        """Refuse a step that has frozen or unfrozen a parameter; see `refusals.check_requires_grad`."""
+        check_requires_grad((name, p, self.requires[name]) for name, p in self.parameters.items())
 
     def _zero_grad(self) -> None:
         """Call ``optimizer.zero_grad()``; where it is torch's own, do what it does without its entry for a profiler."""
@@ -269,6 +282,13 @@ class OwnLoop:
         if not isinstance(batch, Batch):
             raise TypeError("a model with frozen randomness needs batches that carry their index: nn_experiments.Batch")
         return self._frozen(batch.index)
+
+    def restart(self, batch: Batch) -> None:
+        """Begin the random numbers of a batch in the body of `randomness`."""
+        if self.random:
+            restart_masks(self.seed, batch.index)
+        if self.frozen:
+            seed_torch(self.seed, batch.index)
 
     @contextlib.contextmanager
     def _frozen(self, index: int) -> Iterator[None]:

@@ -20,6 +20,7 @@ from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import FunctionSchedule, Optimizer, Schedule
+from nn_experiments.training.refusals import check_requires_grad
 from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
@@ -107,7 +108,7 @@ class _Gradients:
 
     def __init__(self, model: nn.Module, loss: Criterion, seed: int, *, frozen: bool = False) -> None:
         for name, module in model.named_modules():
-            dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 and module.training
+            dropout = isinstance(module, nn.modules.dropout._DropoutNd) and 0 < module.p < 1 and module.training
             if dropout and not frozen:
                 raise ValueError(
                     f"{name} is a {type(module).__name__}: its masks come from torch's generator and could not be "
@@ -121,9 +122,13 @@ class _Gradients:
         """Return the gradients and the buffers after the forward pass."""
         leaves = {name: value.detach().requires_grad_() for name, value in state["parameters"].items()}
         buffers = {name: value.clone() for name, value in state.get("buffers", {}).items()}
-        with torch.enable_grad(), self.frozen(batch):
-            values = {f"model.{name}": value for name, value in (leaves | buffers).items()}
-            slopes, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
+        given = leaves | buffers
+        values = {f"model.{name}": value for name, value in given.items()}
+        try:
+            with torch.enable_grad(), self.frozen(batch):
+                slopes, after = functional_call(self.objective, values, (batch[0], batch[1], list(leaves.values())))
+        finally:  # a parameter that the forward pass has frozen makes the backward pass fail, which says less
+            check_requires_grad((name, value, name in leaves) for name, value in given.items())
         return dict(zip(leaves, slopes, strict=True)), self._detached(buffers, after)
 
     def functional(

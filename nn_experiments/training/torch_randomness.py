@@ -20,6 +20,7 @@ __all__ = [
     "first_to_draw",
     "generator_states",
     "restored_generators",
+    "seed_torch",
     "seeded",
 ]
 
@@ -64,6 +65,14 @@ def restored_generators() -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
+def seed_torch(seed: int, index: int) -> None:
+    """Seed torch's generators by (seed, index of the batch)."""
+    number = int(generator(seed, "torch", index).integers(2**63 - 1))
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
+
+
 @contextlib.contextmanager
 def seeded(seed: int, index: int) -> Iterator[None]:
     """Seed torch's generators by (seed, index of the batch) in the body, and restore them after it.
@@ -77,11 +86,8 @@ def seeded(seed: int, index: int) -> Iterator[None]:
     """
     cpu = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-    number = int(generator(seed, "torch", index).integers(2**63 - 1))
     try:
-        torch.default_generator.manual_seed(number)
-        if cuda is not None:
-            torch.cuda.manual_seed_all(number)
+        seed_torch(seed, index)
         yield
     finally:
         torch.set_rng_state(cpu)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -174,6 +176,24 @@ def of_length(model, optimizer, batches) -> None:
     assert len(batches.dataset)
 
 
+def decayed_at_the_end(model, optimizer, batches) -> None:
+    train(model, optimizer, batches)
+    optimizer.param_groups[0]["lr"] *= 0.5
+
+
+def decayed_by_a_count(model, optimizer, batches) -> None:
+    for i, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = 0.01 / (i + 1)
+        train(model, optimizer, [batch])
+
+
+def decayed_after_four(model, optimizer, batches) -> None:
+    for i, batch in enumerate(batches):
+        train(model, optimizer, [batch])
+        if i % 4 == 3:
+            optimizer.param_groups[0]["lr"] *= 0.1
+
+
 def counted() -> object:
     seen = []
 
@@ -215,13 +235,28 @@ def noisy(model, optimizer, batch) -> None:
         (without_zero_grad, "train_step", r"call optimizer.zero_grad\(\) before backward"),
         (twice, "loop", "goes over its loader several times"),
         (first_only, "loop", "does something else on 3 batches than on these one by one"),
+        (decayed_at_the_end, "loop", "does something else on 3 batches .* or something happens at the end of an epoch"),
+        (decayed_by_a_count, "loop", "does something else on 3 batches .* or counts its batches"),
+        (decayed_after_four, "loop", "does something else on 5 batches .* or counts its batches"),
         (of_length, "loop", "cannot run on a list of one batch in place of the loader: AttributeError"),
         (counted(), "train_step", r"the training function \(closure variable seen\).* is not part of the state"),
         (accumulated(), "train_step", r"does not call optimizer.step\(\) for every batch"),
         (another(), "train_step", "trains another model or optimizer"),
         (noisy, "train_step", "draws from torch.*Pass randomness='frozen' to from_loop"),
     ],
-    ids=["no zero_grad", "twice", "first only", "length", "counter", "accumulated", "another model", "noise"],
+    ids=[
+        "no zero_grad",
+        "twice",
+        "first only",
+        "end of the epoch",
+        "count",
+        "later count",
+        "length",
+        "counter",
+        "accumulated",
+        "another model",
+        "noise",
+    ],
 )
 def test_what_cannot_be_replayed_is_refused_with_the_reason(function, kind: str, message: str) -> None:
     model, optimizer = network()
@@ -253,6 +288,132 @@ def test_noise_and_dropout_frozen_by_the_batch() -> None:
     ends = [step(state, batches(i), 1)["parameters"]["0.weight"] for i in (1, 1, 2)]
     assert torch.equal(ends[0], ends[1])
     assert not torch.equal(ends[0], ends[2])
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("function", [twice, decayed_at_the_end, decayed_by_a_count, decayed_after_four])
+def test_a_loop_with_frozen_randomness_is_compared_as_well(function) -> None:
+    model, optimizer = network()
+    with pytest.raises(ValueError, match="batches than on these one by one"):
+        nne.from_loop(model, optimizer, loader(), loop=function, steps=5, randomness="frozen")
+
+
+def noisy_loop(model, optimizer, batches) -> None:
+    for inputs, targets in batches:
+        train(model, optimizer, [(inputs + torch.randn_like(inputs), targets)])
+
+
+def noisy_before_the_loop(model, optimizer, batches) -> None:
+    shift = torch.randn(2)
+    train(model, optimizer, [(inputs + shift, targets) for inputs, targets in batches])
+
+
+@pytest.mark.parametrize("dropout", [False, True], ids=["noise", "noise and dropout"])
+def test_each_batch_has_its_own_frozen_randomness_in_one_loop_over_all(dropout: bool) -> None:
+    """The loop over several batches draws for each of them what the loop over it alone draws."""
+    model, optimizer = network(dropout=dropout)
+    step, batches, state = nne.from_loop(
+        model, optimizer, loader(), loop=noisy_loop, steps=5, randomness="frozen", seed=3
+    )
+    assert step.compared == 5
+    first, again, second = (step(state, batches(i), 1)["parameters"]["0.weight"] for i in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.control
+def test_noise_that_is_drawn_once_for_all_batches_is_refused() -> None:
+    model, optimizer = network()
+    with pytest.raises(ValueError, match="batches than on these one by one"):
+        nne.from_loop(model, optimizer, loader(), loop=noisy_before_the_loop, steps=5, randomness="frozen")
+
+
+def test_a_loop_over_a_network_with_dropout() -> None:
+    """Its masks are those of the batches, without any option."""
+    model, optimizer = network(dropout=True)
+    step, batches, state = nne.from_loop(model, optimizer, loader(), loop=train, steps=5)
+    ends = [step(state, batches(i), 1)["parameters"]["0.weight"] for i in (1, 1, 2)]
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+@dataclass(frozen=True)
+class Record:
+    """A batch of a class of one's own."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+
+@pytest.mark.parametrize("own_class", [False, True], ids=["pairs", "objects"])
+@pytest.mark.parametrize("factor", [1.0, 0.5], ids=["as they are", "halved in place"])
+def test_the_function_may_change_its_copy_of_a_batch(factor: float, own_class: bool) -> None:
+    """The iterates are those of a loop that gets each batch afresh; half the inputs give other ones than the whole."""
+
+    def function(model, optimizer, batches) -> None:
+        for batch in batches:
+            inputs, targets = (batch.inputs, batch.targets) if own_class else batch
+            inputs.mul_(factor)
+            train(model, optimizer, [(inputs, targets)])
+
+    model, optimizer = network()
+    yielded = [Record(*batch) for batch in loader()] if own_class else loader()
+    step, batches, state = nne.from_loop(model, optimizer, yielded, loop=function, steps=5)
+    end = nne.state_at(step, batches, state, ct.Backward(), 5)
+    train(model, optimizer, [(factor * inputs, targets) for inputs, targets in reversed(list(loader()))])
+    assert same(end, model)
+
+
+class Pair(NamedTuple):
+    image: torch.Tensor
+    label: torch.Tensor | None
+
+
+def on_itself(model, optimizer, batch) -> None:
+    inputs, nothing = batch
+    assert nothing is None
+    assert isinstance(batch, tuple)
+    train(model, optimizer, [(inputs, inputs.sum(1, keepdim=True))])
+
+
+def on_names(model, optimizer, batch) -> None:
+    train(model, optimizer, [(batch.image, batch.label)])
+
+
+def on_a_list(model, optimizer, batch) -> None:
+    assert type(batch) is list
+    train(model, optimizer, [batch])
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one batch", "loop"])
+@pytest.mark.parametrize("size", [2, 4], ids=["two rows", "four rows"])
+@pytest.mark.parametrize(
+    ("form", "function"),
+    [
+        (lambda inputs, targets: (inputs, None), on_itself),
+        (lambda inputs, targets: Pair(inputs, targets), on_names),
+        (lambda inputs, targets: [inputs, targets], on_a_list),
+    ],
+    ids=["no targets", "named", "list"],
+)
+def test_the_function_gets_each_batch_in_the_form_in_which_the_loader_yields_it(
+    form, function, size: int, whole: bool
+) -> None:
+    """Two rows without targets would unpack like a pair."""
+    x = torch.rand(10 * size, 2, generator=torch.Generator().manual_seed(1))
+    yielded = [form(rows, rows.sum(1, keepdim=True)) for rows in x.split(size)[:4]]
+
+    def loop(model, optimizer, batches) -> None:
+        for batch in batches:
+            function(model, optimizer, batch)
+
+    model, optimizer = network()
+    given = {"loop": loop} if whole else {"train_step": function}
+    step, batches, state = nne.from_loop(model, optimizer, yielded, steps=4, **given)
+    end = nne.state_at(step, batches, state, ct.Backward(), 4)
+    for batch in reversed(yielded):
+        function(model, optimizer, batch)
+    assert same(end, model)
 
 
 def test_what_has_no_meaning_is_refused() -> None:

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+import nn_experiments as nne  # noqa: E402
 from nn_experiments.training import hidden_state  # noqa: E402
 from nn_experiments.training.dropout import FrozenDropout, freeze_dropout, frozen_randomness  # noqa: E402
 from nn_experiments.training.hidden_state import changed  # noqa: E402
@@ -102,14 +103,11 @@ def test_dropout_is_replaced_where_it_drops(training: bool) -> None:
             self.two, self.none, self.all = self.one, nn.Dropout(0.0), nn.Dropout(1.0)
 
     model = Twice().train(training)
-    if training:
-        with pytest.raises(ValueError, match="all is a Dropout, which cannot be frozen"):
-            freeze_dropout(model)
-    else:
-        assert freeze_dropout(model) == 1
-        assert model.one is model.two
-        assert isinstance(model.one, FrozenDropout)
-        assert model.one.training is False
+    assert freeze_dropout(model) == 1
+    assert model.one is model.two
+    assert isinstance(model.one, FrozenDropout)
+    assert model.one.training is training
+    assert type(model.all) is nn.Dropout  # drops everything, which is not random
     model = Twice().train(training)
     assert freeze_dropout(model, others=True) == 1
     assert type(model.all) is type(model.none) is nn.Dropout
@@ -118,6 +116,24 @@ def test_dropout_is_replaced_where_it_drops(training: bool) -> None:
         with pytest.raises(ValueError, match="0 is a Dropout2d"):
             freeze_dropout(rows)
     assert freeze_dropout(rows, others=True) == 0
+    assert freeze_dropout(nn.Sequential(nn.Dropout2d(1.0)).train(training)) == 0
+
+
+def test_a_step_takes_dropout_of_everything_as_it_is() -> None:
+    """Its outputs are zeros; with p = 0.5 the step would need another layer, or randomness='frozen'."""
+    sgd = nne.Optimizer(learning_rate=0.1)
+    for p, draws in ((1.0, False), (0.5, True)):
+        model = nn.Sequential(nn.Dropout2d(p), nn.Flatten(), nn.Linear(4, 1))
+        if draws:
+            with pytest.raises(ValueError, match="randomness='frozen'"):
+                nne.from_torch(model, nn.functional.mse_loss, sgd)
+            continue
+        step, state = nne.from_torch(model, nn.functional.mse_loss, sgd)
+        generator = torch.get_rng_state()
+        after = step(state, (torch.ones(2, 1, 2, 2), torch.ones(2, 1)), 1)["parameters"]
+        assert torch.equal(after["2.weight"], state["parameters"]["2.weight"])
+        assert not torch.equal(after["2.bias"], state["parameters"]["2.bias"])
+        assert torch.equal(generator, torch.get_rng_state())
 
 
 # --- optimizers -----------------------------------------------------------------------------------------------------
