@@ -131,7 +131,8 @@ def _kernel_differs(step: Step, check: SelfCheck, batches: Batches, state0: Stat
                 return _in_words(difference, reference)
         return _slopes_differ(step, reference, chain)
 
-    return _first_reason(_references(step, check, batches, state0), compare)
+    with check.kept_caches(step):
+        return _first_reason(_references(step, check, batches, state0), compare)
 
 
 def _slopes_differ(step: Step, reference: Reference, chain: Callable[[State, Sequence[int]], State]) -> str | None:
@@ -186,4 +187,5 @@ def _ensemble_differs(step: Step, check: SelfCheck, batches: Batches, state0: St
 
         return _slopes_differ(step, reference, second)
 
-    return _first_reason(_references(step, check, batches, state0), compare)
+    with check.kept_caches(step):
+        return _first_reason(_references(step, check, batches, state0), compare)

@@ -48,8 +48,8 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
     """
     before = copy.deepcopy(state0)
     seconds = 0.0
-    for i in (2, 1):
-        once = tensors_of(copy.deepcopy(batches(i)))
+    given = {i: tensors_of(copy.deepcopy(batches(i))) for i in (2, 1)}
+    for i, once in given.items():
         if difference := _differ(once, tensors_of(batches(i))):
             raise NotDeterministic(f"batch {i} is not the same when asked for again: {difference} differ")
     results: list[dict[str, torch.Tensor]] = []
@@ -69,6 +69,7 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
     if difference := _differ(before, state0):
         raise NotDeterministic(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
+        _refuse_changed_batches(given, batches)
         raise NotDeterministic(
             f"the same step on the same state and batch gives different results: {difference} differ. A step must "
             "compute from the state it is given, and not go on from tensors, counters or generators of its own"
@@ -80,6 +81,18 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
             "randomness='frozen' to from_torch, or draw from a generator that is made of the batch's index"
         )
     return seconds
+
+
+def _refuse_changed_batches(given: Mapping[int, dict[str, torch.Tensor]], batches: Batches) -> None:
+    """Refuse a step that has changed a batch; ``given`` has the tensors of batches before it, by their indices."""
+    for i, before in given.items():
+        if difference := _differ(before, tensors_of(batches(i))):
+            part = {"0": "inputs", "1": "targets"}.get(difference[:1], "entries")
+            raise NotDeterministic(
+                f"the step changes the {part} of batch {i} in place, so that it is another batch the next time. Leave "
+                "out operations in place in the module, hooks and the loss, such as x.mul_(2), or ReLU(inplace=True) "
+                "as the first layer, or let them change a copy, x.clone()"
+            )
 
 
 def probe_measurement(measure: Callable[[State], Mapping[str, torch.Tensor | np.ndarray]], state: State) -> None:

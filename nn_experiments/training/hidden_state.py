@@ -7,15 +7,16 @@ thousands of steps, which no comparison of results would show.
 from __future__ import annotations
 
 import random
+import types
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import attributes, methods, reachable
+from nn_experiments.training.reachable import ITERATORS, attributes, has_own_attributes, methods, reachable
 
-__all__ = ["Frozen", "changed", "hidden_state"]
+__all__ = ["Frozen", "changeable", "changed", "hidden_state", "iterators"]
 
 #: Tensors with more entries than this are compared by their version and address.
 LARGE = 1_000_000
@@ -37,21 +38,45 @@ def hidden_state(
     functions
         The user's functions that a step calls, such as the loss, by the names that they have in the paths.
     """
-    modules = dict(model.named_modules())
-    known = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
-    if optimizer is not None:
-        known.add(id(optimizer))
-    stop = known | {id(value) for value in model.buffers()}
     values: dict[str, Frozen] = {}
-    for name, module in modules.items():
+    for name, module in model.named_modules():
         values[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
+    for where, part in _reached(model, functions, optimizer):
+        value = _frozen(part)
+        if value is not None:
+            values.setdefault(where, value)
+    return values
+
+
+def changeable(
+    model: nn.Module, functions: Mapping[str, object], optimizer: torch.optim.Optimizer | None
+) -> tuple[list[object], list[list[object] | dict[object, object] | set[object]]]:
+    """Return what a step could use as a cache: objects with attributes; and lists, dictionaries and sets.
+
+    The arguments are those of `hidden_state`.
+    """
+    owners: list[object] = list(model.modules())
+    containers: list[list[object] | dict[object, object] | set[object]] = []
+    for _, part in _reached(model, functions, optimizer):
+        if type(part) in (list, dict, set):
+            containers.append(part)  # type: ignore[arg-type]  # one of the three
+        elif has_own_attributes(part):
+            owners.append(part)
+    return owners, containers
+
+
+def _reached(
+    model: nn.Module, functions: Mapping[str, object], optimizer: torch.optim.Optimizer | None
+) -> Iterator[tuple[str, object]]:
+    """Yield (path, object) for everything that a step can reach, but for the training state itself."""
+    modules = dict(model.named_modules())
+    stop = {id(p) for p in model.parameters()} | {id(module) for module in modules.values()}
+    stop |= {id(value) for value in model.buffers()} | ({id(optimizer)} if optimizer is not None else set())
     seen: dict[int, object] = {}
     for path, root in _roots(modules, functions, optimizer, dict(model.named_parameters())):
         for where, part in reachable(root, path, stop=stop, seen=seen):
-            value = None if id(part) in stop else _frozen(part)
-            if value is not None:
-                values.setdefault(where, value)
-    return values
+            if id(part) not in stop:
+                yield where, part
 
 
 def _roots(
@@ -69,6 +94,8 @@ def _roots(
             yield f"the optimizer's {key}", value
     yield from functions.items()
     for name, parameter in parameters.items():
+        for key, value in list(vars(parameter).items()):
+            yield f"{name}.{key}", value
         for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
             for k, hook in enumerate(list((getattr(parameter, kind, None) or {}).values())):
                 yield f"hook {k} of {name}", hook
@@ -83,19 +110,30 @@ def _frozen(part: object) -> Frozen | None:
         return ("tensor", tuple(part.shape), str(part.dtype), value.reshape(-1).view(torch.uint8).numpy().tobytes())
     if isinstance(part, np.ndarray):
         return ("array", part.shape, part.dtype.str, part.tobytes() if part.dtype != object else repr(part))
-    if isinstance(part, torch.Generator):
-        return ("generator", part.get_state().numpy().tobytes())
-    if isinstance(part, np.random.Generator):
-        return ("generator", repr(part.bit_generator.state))
-    if isinstance(part, np.random.RandomState):
-        return ("generator", repr(part.get_state()))
-    if isinstance(part, random.Random):
-        return ("generator", part.getstate())
+    if isinstance(part, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)):
+        return ("generator", _drawn(part))
+    if isinstance(part, ITERATORS):
+        ended = isinstance(part, types.GeneratorType) and part.gi_frame is None
+        return None if ended else ("iterator", type(part).__name__)
     if isinstance(part, (list, tuple, set, frozenset, dict)):
         return ("entries", len(part))
     if isinstance(part, (bool, int, float, complex, str, bytes)):
         return (type(part).__name__, repr(part))
     return ("none",) if part is None else None
+
+
+def _drawn(source: torch.Generator | np.random.Generator | np.random.RandomState | random.Random) -> object:
+    """Return the state of a random generator, to be compared."""
+    if isinstance(source, torch.Generator):
+        return source.get_state().numpy().tobytes()
+    if isinstance(source, np.random.Generator):
+        return repr(source.bit_generator.state)
+    return repr(source.get_state()) if isinstance(source, np.random.RandomState) else source.getstate()
+
+
+def iterators(values: dict[str, Frozen]) -> dict[str, str]:
+    """Return path -> class for all iterators, whose place cannot be read, in a result of `hidden_state`."""
+    return {path: str(value[1]) for path, value in values.items() if value[0] == "iterator"}
 
 
 def changed(before: dict[str, Frozen], after: dict[str, Frozen]) -> dict[str, str]:

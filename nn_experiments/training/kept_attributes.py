@@ -6,7 +6,7 @@ import contextlib
 import copy
 from collections.abc import Iterable, Iterator
 
-__all__ = ["kept_attributes"]
+__all__ = ["kept_attributes", "kept_entries"]
 
 #: Attributes that hold tensors; they are restored separately.
 _TENSORS = ("_parameters", "_buffers", "_modules", "state", "param_groups")
@@ -58,3 +58,36 @@ def _restore(attributes: dict[str, object], saved: dict[str, tuple[object, objec
         elif isinstance(value, dict | set) and isinstance(entries, dict | set):
             value.clear()
             value.update(entries)  # type: ignore[arg-type]  # a copy of the same class
+
+
+@contextlib.contextmanager
+def kept_entries(containers: Iterable[list[object] | dict[object, object] | set[object]]) -> Iterator[None]:
+    """Restore the entries of lists, dictionaries and sets after the body, where they are other objects than before.
+
+    Examples
+    --------
+    >>> cache = {}
+    >>> with kept_entries([cache]):
+    ...     cache["key"] = 1
+    >>> cache
+    {}
+    """
+    before = [(container, copy.copy(container)) for container in containers]
+    try:
+        yield
+    finally:
+        for container, entries in before:
+            if _ids(container) == _ids(entries):
+                continue
+            container.clear()
+            if isinstance(container, list):
+                container.extend(entries)
+            else:
+                container.update(entries)  # type: ignore[arg-type]  # a copy of the same class
+
+
+def _ids(container: Iterable[object]) -> list[tuple[int, int]]:
+    """Return the identities of the entries of a container, and of the keys of a dictionary."""
+    if isinstance(container, dict):
+        return [(id(key), id(value)) for key, value in container.items()]
+    return [(id(value), 0) for value in container]

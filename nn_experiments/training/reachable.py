@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 import random
 import sys
 import types
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["LIMIT", "attributes", "global_names", "methods", "reachable", "reaches"]
+__all__ = ["ITERATORS", "LIMIT", "attributes", "global_names", "has_own_attributes", "methods", "reachable", "reaches"]
 
 #: The largest number of objects that are visited from one object.
 LIMIT = 20_000
@@ -44,6 +45,13 @@ _OWN = (
     "_patch_step_function",
 )
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range, slice)
+#: Iterators of Python, which have a place that each call of ``next`` changes and that cannot be read.
+ITERATORS = (
+    types.GeneratorType,
+    *(kind for kind in vars(itertools).values() if isinstance(kind, type)),
+    *(type(iter(one)) for one in ((), [], {}, {}.values(), {}.items(), set(), range(0), "")),
+    *(enumerate, zip, map, filter, reversed),
+)
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -55,36 +63,67 @@ def attributes(owner: object) -> Iterator[tuple[str, object]]:
     for key, value in list(getattr(owner, "__dict__", {}).items()):
         if key not in _OWN and not (key == "state" and isinstance(owner, torch.optim.Optimizer)):
             yield key, value
-    for kind in _own_classes(owner):
+    for kind in _own_classes(type(owner)):
         for key in _slots(kind):
-            if hasattr(owner, key) and not key.startswith("__"):
+            if hasattr(owner, key):
                 yield key, getattr(owner, key)
-        for key, value in list(vars(kind).items()):
-            if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor)):
-                yield f"{kind.__name__}.{key}", value
+        yield from ((f"{kind.__name__}.{key}", value) for key, value in _of_class(kind))
 
 
-def _own_classes(owner: object) -> list[type]:
-    """Return the classes of an object that are defined by the user or another library, not by torch or Python."""
-    others = ("torch", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
-    return [kind for kind in type(owner).__mro__ if kind.__module__.split(".")[0] not in others]
+def _slots(kind: type) -> list[str]:
+    """Return the names of the attributes that a class keeps in slots, as they are on an object."""
+    names = vars(kind).get("__slots__", ())
+    names = [names] if isinstance(names, str) else [name for name in names if isinstance(name, str)]
+    private = [name.startswith("__") and not name.endswith("__") for name in names]
+    mangled = [f"_{kind.__name__.lstrip('_')}{name}" if own else name for name, own in zip(names, private, strict=True)]
+    return [name for name in mangled if not name.startswith("__")]
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    """Return the names in a class's ``__slots__``, which may be a single one."""
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(key for key in slots if isinstance(key, str))
+def _of_class(kind: type) -> Iterator[tuple[str, object]]:
+    """Yield (name, value) for the values that a class has as its own attributes."""
+    for key, value in list(vars(kind).items()):
+        if not key.startswith("__") and isinstance(value, (int, float, list, dict, torch.Tensor, *ITERATORS)):
+            yield key, value
+
+
+def _own_classes(kind: type) -> list[type]:
+    """Return a class and its bases that are defined by the user or another library, not by torch or Python."""
+    others = ("torch", "numpy", "builtins", "typing", "nn_experiments", "collections", "abc", "enum", "functools")
+    return [base for base in kind.__mro__ if base.__module__.split(".")[0] not in others]
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_own(module: types.ModuleType) -> bool:
+    """Return whether a module is the user's: neither of Python, nor of this package, nor installed."""
+    top = module.__name__.partition(".")[0]
+    if top in sys.stdlib_module_names or top in ("torch", "numpy", "nn_experiments", "contraction"):
+        return False
+    file = str(getattr(module, "__file__", None) or "")
+    return "site-packages" not in file and "dist-packages" not in file
+
+
+def has_own_attributes(part: object) -> bool:
+    """Return whether an object is neither a class nor a function, and of a class that the user or a library defines.
+
+    Examples
+    --------
+    >>> has_own_attributes(nn.Linear(1, 1)), has_own_attributes(len)
+    (False, False)
+    """
+    if isinstance(part, (torch.Tensor, type, types.FunctionType, types.ModuleType)):
+        return False
+    return isinstance(getattr(part, "__dict__", None), dict) and bool(_own_classes(type(part)))
 
 
 def _has_slots(value: object) -> bool:
     """Return whether an object has slots of a class of the user; those of Python's own, such as paths, are caches."""
-    kinds = (kind for kind in _own_classes(value) if kind.__module__.split(".")[0] not in sys.stdlib_module_names)
+    kinds = (kind for kind in _own_classes(type(value)) if kind.__module__.split(".")[0] not in sys.stdlib_module_names)
     return any(_slots(kind) for kind in kinds)
 
 
 def methods(owner: object) -> Iterator[tuple[str, types.FunctionType]]:
     """Yield (name, function) for the methods that the user's classes of a module or optimizer define."""
-    for kind in _own_classes(owner):
+    for kind in _own_classes(type(owner)):
         for key, value in list(vars(kind).items()):
             function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
             if isinstance(function, types.FunctionType) and key != "__init__":
@@ -126,7 +165,7 @@ def reachable(
 
 def _parts(path: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield (path, part) for the direct parts of an object."""
-    if isinstance(value, (torch.Tensor, np.ndarray, types.ModuleType, type, *_GENERATORS)):
+    if isinstance(value, (torch.Tensor, np.ndarray, types.ModuleType, *_GENERATORS, *ITERATORS)):
         return
     if isinstance(value, Mapping):
         for key, part in list(value.items()):
@@ -144,6 +183,10 @@ def _parts(path: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _of_object(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, type):
+        for kind in _own_classes(value):
+            yield from ((f"{path}.{key}", part) for key, part in _of_class(kind))
+        return
     if isinstance(value, nn.Module):
         for parts in (value._parameters, value._buffers, value._modules):
             yield from ((f"{path}.{name}", part) for name, part in parts.items() if part is not None)
@@ -157,16 +200,33 @@ def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str,
         return
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
-            yield f"{path} (closure variable {name})", cell.cell_contents
+            part = cell.cell_contents
         except ValueError:  # not assigned yet
             continue
+        yield from _named(f"{path} (closure variable {name})", part, function.__code__)
     yield from ((f"{path} (default value {k})", part) for k, part in enumerate(function.__defaults__ or ()))
     yield from ((f"{path} (default value {k})", part) for k, part in (function.__kwdefaults__ or {}).items())
     yield from ((f"{path}.{key}", part) for key, part in vars(function).items())
     for name in sorted(global_names(function.__code__)):
         part = function.__globals__.get(name)
-        if part is not None and not isinstance(part, (types.ModuleType, type)):
-            yield f"{path} (global variable {name})", part
+        if part is not None:
+            yield from _named(f"{path} (global variable {name})", part, function.__code__)
+
+
+def _named(path: str, value: object, code: types.CodeType, depth: int = 3) -> Iterator[tuple[str, object]]:
+    """Yield a variable of a function; of a module, the attributes whose names occur in the function's code."""
+    if not isinstance(value, types.ModuleType):
+        yield path, value
+    elif depth and _is_own(value):
+        for key in sorted(_attribute_names(code) & vars(value).keys()):
+            yield from _named(f"{path}.{key}", vars(value)[key], code, depth - 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _attribute_names(code: types.CodeType) -> frozenset[str]:
+    """Return the names of all attributes and global variables in a function's code, and that of functions in it."""
+    inner = (_attribute_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
@@ -17,7 +16,8 @@ from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.by_gradients import GRADIENT, Slopes
 from nn_experiments.training.calls import Broadcasts, no_broadcast
 from nn_experiments.training.errors import CannotReplay, CannotRun
-from nn_experiments.training.hidden_state import Frozen, changed, hidden_state
+from nn_experiments.training.hidden_state import Frozen, changeable, changed, hidden_state, iterators
+from nn_experiments.training.kept_attributes import kept_attributes, kept_entries
 from nn_experiments.training.optimizers import FunctionSchedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.places import few, place_of, start_of
@@ -166,6 +166,21 @@ class SelfCheck:
                     if tensor._version != version and tensor.shape == value.shape:
                         tensor.copy_(value)
 
+    @contextlib.contextmanager
+    def kept_caches(self, step: Step) -> Iterator[None]:
+        """Restore what the user's code has kept in the body, in attributes, lists and dictionaries.
+
+        In the comparison it may be in float64, and would be used in float32 afterwards.
+        """
+        models = {id(model): model for model in (self.loop.model, getattr(step, "model", None))}
+        with contextlib.ExitStack() as stack:
+            for model in models.values():
+                if isinstance(model, torch.nn.Module):
+                    owners, containers = changeable(model, self._functions(), self.loop.optimizer)
+                    stack.enter_context(kept_entries(containers))
+                    stack.enter_context(kept_attributes(owners))
+            yield
+
     def _on_cpu(
         self, step: Step, indices: tuple[int, ...], data: Sequence[BatchLike], state0: State
     ) -> tuple[list[Reference], str]:
@@ -190,7 +205,11 @@ class SelfCheck:
         device: str | None = None,
     ) -> tuple[list[Reference], str]:
         """Compare on one device, in float64 where the module allows it; return the reference and the result."""
-        compare = partial(self._compare, step, indices, data, state0, place=place, device=device)
+
+        def compare(*, double: bool) -> Reference:
+            with self.kept_caches(step):
+                return self._compare(step, indices, data, state0, double=double, place=place, device=device)
+
         try:
             return [compare(double=True)], "passed in float64"
         except (CannotReplay, Broadcasts):
@@ -339,10 +358,14 @@ class SelfCheck:
 
     def _noted(self) -> dict[str, Frozen]:
         """Return what a step could change outside of the training state."""
+        return hidden_state(self.loop.model, self._functions(), self.loop.optimizer)
+
+    def _functions(self) -> dict[str, object]:
+        """Return the user's functions that a step calls, by their names in messages."""
         functions = {self.called: self.loop.loss, "the transform": self.loop.transform}
         if isinstance(self.loop.schedule, FunctionSchedule):
             functions["the schedule"] = self.loop.schedule.function
-        return hidden_state(self.loop.model, functions, self.loop.optimizer)
+        return functions
 
     def _watched(self, start: State, data: Sequence[BatchLike], found: list[State] | None) -> list[State]:
         """Run the user's own loop, which holds ``start``, and watch what it draws and changes.
@@ -372,6 +395,7 @@ class SelfCheck:
             ends.append(self._read(last=t == len(data)))
             if found is not None and slopes is not None:
                 found.append({"parameters": slopes, "buffers": self._read()["buffers"]})
+        _without_iterators(iterators(notes[0]) | iterators(notes[-1]))
         always = {}
         for earlier, later in itertools.pairwise(notes[1:]):
             always |= changed(earlier, later)
@@ -427,6 +451,16 @@ class SelfCheck:
         return (
             f"{path} is not part of the state{more}: {how} in a step; {why}, so that T_i would not be a fixed map. "
             "Make it a tensor registered with register_buffer, or remove it from the training step"
+        )
+
+
+def _without_iterators(found: dict[str, str]) -> None:
+    """Refuse a step that can reach iterators, given as path -> class."""
+    for path, kind in found.items():
+        raise CannotReplay(
+            f"{path} is not part of the state: it is an iterator ({kind}), which gives another value each time and "
+            "does not say how many it has given, so that T_i would not be a fixed map. Count in a buffer "
+            "(register_buffer), or make what is needed of the batch"
         )
 
 
