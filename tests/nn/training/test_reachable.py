@@ -135,7 +135,8 @@ PATHS: dict[str, tuple[Any, str | None]] = {
     "a module's module": (hooked_module(), "x.0.note"),
     "an optimizer's option": (optimizer(), "x.param_groups[0]['more']"),
     "an array": (np.array([TARGET], object), None),
-    "a class": (Shared, None),
+    "a class": (Shared, "x.parts[0]"),
+    "an iterator": (iter([TARGET]), None),  # its place cannot be read
     "a function of torch": (nn.functional.relu, None),
 }
 
