@@ -6,17 +6,21 @@ Each error states the rule and the value.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from numbers import Integral
 
 __all__ = [
     "check_choice",
     "check_finite",
+    "check_flag",
+    "check_function",
     "check_integer",
     "check_iterates",
     "check_positive",
     "check_probability",
+    "check_real",
     "check_seed",
+    "check_type",
     "powers_of_two",
 ]
 
@@ -80,6 +84,85 @@ def check_finite(name: str, value: object) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
     return number
+
+
+def check_real(name: str, value: object, *, least: float = -math.inf) -> float:
+    """Return a real number as a float, infinity included, at least ``least``.
+
+    Raises
+    ------
+    ValueError
+        If it is NaN, not a number, or below ``least``.
+
+    Examples
+    --------
+    >>> check_real("the order p", math.inf, least=1)
+    inf
+    >>> check_real("the order p", "a", least=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: the order p must be a number >= 1, got 'a'
+    """
+    try:
+        number = math.nan if isinstance(value, str | bytes) else float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isnan(number) or number < least:
+        rule = "number" if least == -math.inf else f"number >= {least:g}"
+        raise ValueError(f"{name} must be a {rule}, got {value!r}")
+    return number
+
+
+def check_function(name: str, value: object, form: str = "") -> Callable:
+    """Return a function. ``form`` says what it must be a function of.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be called.
+
+    Examples
+    --------
+    >>> check_function("f", 3, "of points (..., d)")
+    Traceback (most recent call last):
+    ...
+    TypeError: f must be a function of points (..., d), got 3
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function{' ' if form else ''}{form}, got {value!r}")
+    return value
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False as a Python boolean.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, such as "no" or 1.
+    """
+    if not (isinstance(value, bool) or type(value).__name__ == "bool"):  # NumPy's bool too
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_type(name: str, value: object, kind: type | tuple[type, ...], hint: str) -> None:
+    """Check that a value is of one kind; ``hint`` says what is needed, as in "an ExactLaw".
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_type("name", 3, str, "text")
+    Traceback (most recent call last):
+    ...
+    TypeError: name must be text, got 3
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {hint}, got {value!r}")
 
 
 def check_positive(name: str, value: object, *, zero: bool = False) -> float:
