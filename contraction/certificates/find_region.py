@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
-from contraction.arguments import check_integer, check_positive
+from contraction.arguments import check_flag, check_integer, check_positive
 from contraction.certificates.hypotheses import point
 from contraction.certificates.region import SMALLER_STEPS, certify_region
 from contraction.certificates.region_epochs import epoch_bounds
@@ -81,6 +81,7 @@ def find_region(
     (True, True)
     """
     theta = point(theta0, family)
+    check_flag("grow", grow)
     check_integer("newton", newton, 1)
     check_integer("rounds", rounds, 1)
     check_positive("slack", slack)

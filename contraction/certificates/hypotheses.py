@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_type
 from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
@@ -31,6 +32,7 @@ __all__ = [
 
 def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
     """Return ``theta0`` as one point of the family's space; ValueError for a batch, NaN or a wrong dimension."""
+    check_type("the family", family, RandomOperator, "a family of maps, such as RandomOperator(draw, apply)")
     theta = as_point(theta0, family.dim)
     if theta.ndim != family.space.event_ndim:
         axes = family.space.event_ndim
@@ -51,6 +53,15 @@ def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
         if not inside:
             raise ValueError(f"the point {theta.tolist()} is not in the domain {region!r} declared for the maps")
     return theta
+
+
+def check_constant(family: RandomOperator, name: str, found: object, form: str) -> None:
+    """Raise TypeError unless what a family's own class answers is a `Constant` or None."""
+    if found is not None and not isinstance(found, Constant):
+        raise TypeError(
+            f"{name} of {family!r} must be {form} that returns ct.Constant(value, origin, source) or None, "
+            f"got {found!r}"
+        )
 
 
 def _with_slack(c: Constant, slack: float) -> Constant:
@@ -86,6 +97,7 @@ def contraction_constant(
     """Return the common factor k, rounded up; None if unknown. First search for a violation of declared constants."""
     if space is None or space == family.space:
         c = family.contraction if ball is None else family.contraction_on_ball(theta, ball)
+        check_constant(family, "contraction", c, "a property")
         search_declared(family, theta, c, ball, seed)
         return None if c is None else factor_rounded_up(c, theta, family)
     if ball is None:
@@ -98,7 +110,10 @@ def search_declared(family: RandomOperator, theta: NDArray, k: Constant | None, 
 
     What a user's class overrides is declared, whatever it is called (`contraction.maps.stated`).
     """
-    declared = [c for c in (k, family.displacement(theta)) if c is not None and c.origin == "declared"]
+    moved = family.displacement(theta)
+    check_constant(family, "contraction", k, "a property")
+    check_constant(family, "displacement", moved, "a method of theta0")
+    declared = [c for c in (k, moved) if c is not None and c.origin == "declared"]
     if not declared and family.lipschitz_origin != "declared" and not stated_about_maps(family):
         return
     from contraction.certificates.falsify import search_violation
@@ -131,6 +146,7 @@ def displacement_constant(
         c = displacement_in(family, theta, space, moment)
     else:
         c = family.displacement(theta) if moment is None else family.displacement_moment(theta, moment)
+        check_constant(family, "displacement", c, "a method of theta0")
     factor = "" if k is None else f" (k = {k.value:.6g} is fine)"
     if c is None:
         raise NotCertified(
@@ -181,7 +197,10 @@ def no_contraction(
         others.append("q= for contraction after q maps")
     if k is None:
         return _nothing_stated(family, moment, others[-1:], tried)
-    reason = family.why_not_contracting(k) or f"k ≥ 1: k = {k.value:.6g} ({k.source})"
+    stated, seen = family.contraction, f"k = {k.value:.6g}"
+    if stated is not None and stated.source == k.source and stated.value < 1 <= k.value:
+        seen = f"k = {stated.value!r} is {k.value!r} when rounded up"
+    reason = family.why_not_contracting(k) or f"k ≥ 1: {seen} ({k.source})"
     return NotCertified(reason + ("; no common norm was found" if tried else ""), tuple(others), tried)
 
 

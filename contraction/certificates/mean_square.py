@@ -17,10 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_positive
 from contraction.certificates.best_norm import iterated_norm
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.majorants import Geometric, MeanSquareMoments
+from contraction.maps.arrays import check_weights, square_matrices
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
@@ -45,11 +47,11 @@ def mean_square_norm(
     matrices
         Linear parts, shape (M, d, d).
     weights
-        Their probabilities.
+        Their probabilities, one per matrix, >= 0 with sum one.
     slack
         The factor is at most r + slack (1 - r), where r is the spectral radius of E A⊗A. The best factor r may not be
-        attained, and a small slack makes P badly conditioned. Above 20 dimensions P is found by iteration
-        (`contraction.certificates.best_norm`), slack is not used, and the factor need not be near r.
+        attained, and a small slack makes P badly conditioned; it is above 0 and at most 1. Above 20 dimensions P is
+        found by iteration (`contraction.certificates.best_norm`), slack is not used, and the factor need not be near r.
 
     Returns
     -------
@@ -61,6 +63,9 @@ def mean_square_norm(
     NotCertified
         If r >= 1, so that the maps do not contract in mean square in any norm; above 20 dimensions also if the
         iteration finds no norm with a factor below 1 or would take too long.
+    ValueError
+        If the matrices are not finite square matrices of one size, the weights are not their probabilities, or the
+        slack is not in (0, 1].
 
     Examples
     --------
@@ -69,8 +74,10 @@ def mean_square_norm(
     >>> 0.25 < factor < 0.26
     True
     """
-    A = np.asarray(matrices, dtype=float)
-    w = np.asarray(weights, dtype=float)
+    A = np.stack(square_matrices("matrices", matrices))
+    w = np.array([float(p) for p in check_weights(weights, len(A), of="matrix")])
+    if check_positive("slack", slack) > 1:
+        raise ValueError(f"slack must be at most 1, where the goal is the factor 1, got {slack!r}")
     d = A.shape[-1]
     if d > EXACT_DIM:
         return iterated_norm(list(zip(w.tolist(), A, strict=True)))

@@ -37,7 +37,9 @@ def search_declared_moments(family: RandomOperator, theta: NDArray, p: float, se
     rng = np.random.default_rng(sub_sequence(seed, "mean square"))
     operators = drawn(family, DRAWS, int(rng.integers(2**63)))
     rho = known.mean_square if p == 2 else None
-    of_maps = None if known.lipschitz_moment is None else float(known.lipschitz_moment(p))
+    of_maps = None
+    if known.lipschitz_moment is not None:
+        of_maps = declared_number("known.lipschitz_moment", known.lipschitz_moment(p))
     pairs = [] if rho is None and of_maps is None else [_pair(family, theta, rng) for _ in range(PAIRS)]
     points = np.stack([theta.astype(float), *(x for pair in pairs for x in pair)])
     images = np.stack(

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
+from contraction.arguments import check_finite
 from contraction.certificates.bounds import check_factor
 from contraction.certificates.change_of_metric import equivalence, linear_parts, named, operator_norm_up
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.majorants import CommonNorm
+from contraction.maps.arrays import square_matrices
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
@@ -70,11 +72,11 @@ def lyapunov_norm(A: ArrayLike, k: float | None = None) -> WeightedEuclidean:
     >>> bool(np.linalg.norm(shear, 2) > 10), bool(norm.operator_norm(shear) < 0.75)
     (True, True)
     """
-    A = np.asarray(A, dtype=float)
+    (A,) = square_matrices("A", [A])
     rho = spectral_radius(A)
     if rho >= 1:
         raise NotCertified(f"no norm contracts A: its spectral radius is {rho:.6g} ≥ 1")
-    k = (1 + rho) / 2 if k is None else k
+    k = (1 + rho) / 2 if k is None else check_finite("k", k)
     check_factor(k)
     if k <= rho:
         raise ValueError(f"k must be above the spectral radius {rho:.6g}, got {k!r}")
@@ -185,9 +187,7 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str,
     >>> type(space).__name__, factor < 1
     ('WeightedEuclidean', True)
     """
-    mats = [np.atleast_2d(np.asarray(A, dtype=float)) for A in matrices]
-    if not mats:
-        raise ValueError("there must be at least one matrix")
+    mats = square_matrices("matrices", matrices)
     tried: list[str] = []
     for name, space in _candidates(mats):
         factor = operator_norm_up(space, mats)

@@ -177,7 +177,8 @@ def certify_words(
     leaf: ArrayLike | bool | None,
 ) -> ErrorBound:
     """Contraction after q maps, surely or in p-mean, in a given metric, optionally along a leaf."""
-    check_integer("q", q, 1)
+    if check_integer("q", q, 1) > WORDS_LIMIT:
+        raise ValueError(f"q must be at most {WORDS_LIMIT}, the number of words that can be listed, got {q}")
     parts, weights, metric = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
         raise NotCertified(_why_no_words(family, metric), ("leave out q=",))

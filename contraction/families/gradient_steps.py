@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
-from contraction.families._checks import check_batches
+from contraction.families._checks import check_batches, law_of
 from contraction.families._reasons import why_not_curvature
 from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
 from contraction.families.loss_search import search_loss
@@ -136,7 +136,7 @@ class GradientSteps(RandomOperator):
         if law is None:
             return None
         size = self.rows if self.given is None else len(self.given)
-        result = law(size) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
+        result = law_of(law, size) if isinstance(law, type) else law
         what = "rows" if self.given is None else "batches"
         if not isinstance(result, IndexLaw) or result.size != size:
             raise ValueError(f"law= must be an index law of the {size} {what}, got {law!r}")

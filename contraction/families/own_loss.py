@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
-from contraction.families._checks import check_batches, finite_array
+from contraction.families._checks import check_batches, finite_array, law_of
 from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
+from contraction.maps.arrays import numbers
 from contraction.maps.domains import RotatedBox
 from contraction.maps.draws import ReplicaBlock
 from contraction.maps.errors import MapRefused
@@ -88,7 +89,9 @@ class OwnLossSteps(RandomOperator):
     ) -> None:
         if not callable(loss):
             raise TypeError(f"loss must be a function of theta and one row of data, got {loss!r}")
-        arrays = [np.array(one, dtype=float) for one in data]
+        if not isinstance(data, Iterable) or isinstance(data, str | bytes):
+            raise TypeError(f"data must be a list of arrays with one row per example, such as (x, y), got {data!r}")
+        arrays = [numbers("each array of data", one) for one in data]
         if not arrays or any(one.ndim == 0 or len(one) != len(arrays[0]) or len(one) == 0 for one in arrays):
             shapes = [one.shape for one in arrays]
             raise ValueError(f"data must be arrays with the same number of rows along the first axis, got {shapes}")
@@ -96,7 +99,7 @@ class OwnLossSteps(RandomOperator):
         self.loss, self.dim = loss, check_integer("the number of parameters dim", dim, 1)
         self.h, self.ridge = check_positive("the learning rate h", h), check_positive("the ridge rho", ridge, zero=True)
         self.batches = check_batches(batches, len(self.data[0]))
-        self.law = law(len(self.batches)) if isinstance(law, type) else law  # pyright: ignore[reportCallIssue]
+        self.law = law_of(law, len(self.batches)) if isinstance(law, type) else law
         if law is not None and (not isinstance(self.law, IndexLaw) or self.law.size != len(self.batches)):
             raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
         if self.law is not None:

@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer, check_iterates, check_positive, check_seed, powers_of_two
+from contraction.arguments import (
+    check_function,
+    check_integer,
+    check_iterates,
+    check_positive,
+    check_seed,
+    check_type,
+    powers_of_two,
+)
 from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.error_bound import ErrorBound
 from contraction.certificates.hypotheses import point
@@ -225,6 +233,10 @@ def backward_limit(
     reference = point(theta0, family)
     far = None if start is None else point(start, family)
     probe_family(family, reference, *(() if far is None else (far,)), seed=seed)
+    if progress is not None:
+        check_function("progress", progress, "of the number of maps and the last step")
+    if certificate is not None:
+        check_type("certificate", certificate, ErrorBound, "the result of certify(family, theta0)")
     if certificate is not None and certificate.horizon is not None:
         raise ValueError("a certificate of drawn maps does not bound the distance to the limit: certify the family")
     if certificate is not None and certificate.certified:

@@ -16,7 +16,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_iterates, powers_of_two
+from contraction.arguments import check_iterates, check_type, powers_of_two
 from contraction.certificates.falsify import OPERATIONS
 from contraction.maps.affine import as_matrix
 from contraction.maps.errors import NotCertified
@@ -113,6 +113,7 @@ def nested_boxes(
     >>> bool((boxes.high - boxes.low)[-1, 0] < 1e-5)
     True
     """
+    check_type("operators", operators, Operators, "the drawn maps of family.sample(n), not a family")
     family = operators.family
     a, b = as_point(low, family.dim), as_point(high, family.dim)
     if a.shape != b.shape or a.ndim != 1 or not np.all(a <= b):

@@ -25,6 +25,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from contraction.arguments import check_probability
+
 __all__ = ["AGREEING_HORIZONS", "SHRUNK", "Answer", "Settling", "judged", "lengths"]
 
 #: The number of successive horizons at which the test must accept.
@@ -116,8 +118,7 @@ class Settling:
 
     def __post_init__(self) -> None:
         for name, value in (("alpha", self.alpha), ("delta", self.delta)):
-            if not 0 < value < 1:
-                raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
+            check_probability(name, value)
 
     @property
     def starts(self) -> int:

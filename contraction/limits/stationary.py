@@ -18,7 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.arguments import check_integer, check_positive, check_probability, check_seed
+from contraction.arguments import (
+    check_finite,
+    check_function,
+    check_integer,
+    check_positive,
+    check_probability,
+    check_real,
+    check_seed,
+    check_type,
+)
 from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
@@ -26,6 +35,7 @@ from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.overrides import search_lists, search_stated_moments
 from contraction.certificates.words import p_mean_factor
 from contraction.limits.composed import compose, in_floats, rounding_of_one
+from contraction.maps.arrays import numbers
 from contraction.maps.draws import derived_seed, sub_sequence
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates, forward_iterates
@@ -131,8 +141,7 @@ def sample_stationary(
     if not isinstance(family, RandomOperator):
         raise TypeError(f"sample_stationary takes a random operator, got {family!r}")
     check_positive("eps", eps)
-    if not p >= 1:
-        raise ValueError(f"W_p needs p >= 1, got {p!r}")
+    check_real("the order p of W_p", p, least=1)
     if not family.is_iid and not _is_chain(family):
         raise ValueError(
             "a stationary law is that of independent maps with one law, or of maps whose letters are a Markov chain "
@@ -146,6 +155,7 @@ def sample_stationary(
     if certificate is None:
         certificate = _certificate(family, reference, p, seed)
     else:
+        check_type("certificate", certificate, ErrorBound, "the result of certify(family, theta0)")
         check_certified_for(certificate, family, reference)
     if certificate.horizon is not None or not certificate.certified:
         raise ValueError("sampling needs a certificate of θ*, not one of drawn maps, and not an estimate")
@@ -355,13 +365,14 @@ def unbiased_expectation(
     probe_family(family, reference, seed=seed)
     check_integer("copies", copies, 2)
     check_probability("confidence", confidence)
+    check_function("f", f, "of points (..., d)")
     if not family.is_iid:
         raise ValueError("a stationary law is that of independent maps with one law")
     if rate is None:
         search_declared(family, reference, family.contraction, None, seed)
         search_lists(family, reference, seed)
         search_stated_moments(family, reference, 2.0, seed)
-    decay = square_rate(family) if rate is None else rate
+    decay = square_rate(family) if rate is None else check_finite("rate", rate)
     if decay is None or decay >= 1:
         seen = "unknown" if decay is None else f"{decay:.6g}"
         raise NotCertified(
@@ -373,7 +384,7 @@ def unbiased_expectation(
     scale = 0.0 if decay == 0 else 1 / -math.log(decay)
     s = max(1, math.ceil(2 * scale)) if stride is None else check_integer("stride", stride, 1)
     m = max(1, 2 * s) if burn_in is None else check_integer("burn_in", burn_in)
-    chance = max(decay ** (s / 2), 1e-3) if tail is None else float(tail)  # P(horizon >= j) = chance^j
+    chance = max(decay ** (s / 2), 1e-3) if tail is None else check_finite("tail", tail)  # P(horizon >= j) = chance^j
     if not 0 < chance < 1 or decay**s >= chance:
         raise ValueError(
             f"finite variance needs rate^stride < tail < 1: rate = {decay:.6g}, stride = {s}, "
@@ -400,9 +411,12 @@ def unbiased_expectation(
 def _copies(operators: Operators, f: Callable, theta: NDArray, levels: list[int], tail: float) -> NDArray:
     rows = backward_iterates(operators, theta, at=levels)
     axis = rows.ndim - 1 - operators.family.space.event_ndim
-    heights = np.asarray(f(rows), dtype=float)
+    heights = numbers("what f returns", f(rows))
     if heights.shape != rows.shape[: axis + 1]:
         raise ValueError(f"f must map points {rows.shape} to numbers {rows.shape[: axis + 1]}, got {heights.shape}")
+    if not np.isfinite(heights).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(heights))[0])
+        raise ValueError(f"f must give finite numbers, got {float(heights[at])!r} at the point {rows[at].tolist()}")
     jumps = np.diff(heights, axis=-1) / tail ** np.arange(1, len(levels))
     return heights[..., 0] + jumps.sum(axis=-1)
 

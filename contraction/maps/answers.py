@@ -187,7 +187,11 @@ class Answers:
 
     def factor_moment(self, p: float) -> float | None:
         """Return E[Lip(T)**p] for p > 0, exact up to floating-point rounding; None if it is unknown (Section 2.4)."""
-        return None if self.known.lipschitz_moment is None else float(self.known.lipschitz_moment(p))
+        return (
+            None
+            if self.known.lipschitz_moment is None
+            else declared_number("known.lipschitz_moment", self.known.lipschitz_moment(p))
+        )
 
     @property
     def given_moments(self) -> bool:

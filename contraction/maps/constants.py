@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from contraction.arguments import check_choice, check_real
 from contraction.values import Value
 
 __all__ = ["Constant", "Origin"]
@@ -42,8 +42,12 @@ class Constant(Value):
     source: str
 
     def __post_init__(self) -> None:
-        if math.isnan(self.value):
-            raise ValueError(f"a constant must be a number, got NaN from {self.source}")
+        check_choice("the origin of a constant", self.origin, get_args(Origin))
+        try:
+            check_real("a constant", self.value)
+        except ValueError as error:
+            seen = "NaN" if isinstance(self.value, float) else repr(self.value)
+            raise ValueError(f"a constant must be a number, got {seen} from {self.source}") from error
 
     def __float__(self) -> float:
         return float(self.value)

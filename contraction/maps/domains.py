@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.arguments import check_finite, check_positive
+from contraction.maps.arrays import numbers
 from contraction.types import override
 from contraction.values import Value
 
@@ -55,7 +57,10 @@ class Box(Domain):
     high: ArrayLike
 
     def __post_init__(self) -> None:
-        if not np.all(np.asarray(self.low, dtype=float) < np.asarray(self.high, dtype=float)):
+        low, high = numbers("low", self.low), numbers("high", self.high)
+        if low.shape != high.shape and low.ndim and high.ndim:
+            raise ValueError(f"low and high of a box must have one shape, got {low.shape} and {high.shape}")
+        if not np.all(low < high):
             raise ValueError(f"a box needs low < high, got low = {self.low!r}, high = {self.high!r}")
 
     @override
@@ -107,10 +112,10 @@ class RotatedBox(Value, Domain):
     basis: NDArray = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
-        center, radii = (np.array(x, dtype=float) for x in (self.center, self.radii))
+        center, radii = numbers("center", self.center), numbers("radii", self.radii)
         if center.ndim != 1 or radii.shape != center.shape:
             raise ValueError(f"a box needs center and radii of shape (d,), got shapes {center.shape} and {radii.shape}")
-        basis = np.eye(len(center)) if self.basis is None else np.array(self.basis, dtype=float)
+        basis = np.eye(len(center)) if self.basis is None else numbers("basis", self.basis)
         if basis.shape != (len(center),) * 2:
             raise ValueError(f"the basis of a box must have shape ({len(center)}, {len(center)}), got {basis.shape}")
         if not all(np.all(np.isfinite(x)) for x in (center, radii, basis)):
@@ -157,8 +162,10 @@ class Ball(Domain):
     radius: float
 
     def __post_init__(self) -> None:
-        if not (self.radius > 0 and np.isfinite(self.radius)):
-            raise ValueError(f"a ball needs a finite radius > 0, got {self.radius!r}")
+        check_positive("the radius of a ball", self.radius)
+        center = numbers("the center of a ball", self.center)
+        if not np.all(np.isfinite(center)):
+            raise ValueError(f"the center of a ball must have finite entries, got {self.center!r}")
 
     @override
     def contains(self, x: NDArray) -> NDArray:
@@ -189,7 +196,11 @@ class HalfSpace(Domain):
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        if not np.any(np.asarray(self.normal, dtype=float)):
+        check_finite("the offset of a half-space", self.offset)
+        normal = numbers("the normal of a half-space", self.normal)
+        if not np.all(np.isfinite(normal)):
+            raise ValueError(f"the normal of a half-space must have finite entries, got {self.normal!r}")
+        if not np.any(normal):
             raise ValueError("a half-space needs a normal that is not zero")
 
     @override

@@ -14,13 +14,14 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer, check_seed
+from contraction.arguments import check_flag, check_integer, check_seed, check_type
 from contraction.maps.affine import AffineMaps, stack_affine
 from contraction.maps.answers import Answers
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.draws import LazyDraws, ReplicaBlock, one_of, takes, takes_size
+from contraction.maps.errors import MapRefused, TrainingInReverseError
 from contraction.maps.known import Known
-from contraction.maps.points import apply_read_only, declared_number, each_point
+from contraction.maps.points import apply_read_only, declared_number, declared_numbers, each_point
 from contraction.maps.spaces import Space, as_space
 from contraction.types import Draw, Numbers
 
@@ -30,6 +31,16 @@ __all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "drawn"]
 def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None) -> Operators:
     """Like `RandomOperator.sample`, for a seed that was derived from another one and may have 64 bits."""
     return Operators(family, family.draws(n, seed, replicas), seed=seed, replicas=replicas)
+
+
+def _affine_pair(given: object) -> tuple[NDArray, NDArray]:
+    """Return A and b from what ``affine(draw)`` gave."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"affine(draw) must give a pair (A, b), got {given!r}")
+    A, b = (np.asarray(x) for x in given)
+    if any(x.dtype.kind not in "fiubO" for x in (A, b)):
+        raise TypeError(f"affine(draw) must give A and b as real numbers, got {given!r}")
+    return A, b
 
 
 def _at_least_zero(value: object) -> bool:
@@ -140,6 +151,9 @@ class RandomOperator(Answers):
         declared = displacement is None or callable(displacement)
         if not (declared or _at_least_zero(displacement)):
             raise ValueError(f"a declared displacement must be a number >= 0, got {displacement!r}")
+        check_flag("vectorized", vectorized)
+        check_flag("batched", batched)
+        check_type("name", name, str, "text")
         if vectorized and not batched:
             raise ValueError(
                 "vectorized=True takes draws of many replicas at once, batched=False takes one point: choose one"
@@ -157,16 +171,25 @@ class RandomOperator(Answers):
 
     # --- drawing and applying maps ----------------------------------------------------------------------------
 
+    def _one_draw(self, *arguments: object) -> Draw:
+        """Call the function ``draw``; an error in it is refused with its name, as one in ``apply`` is."""
+        try:
+            return self._draw(*arguments)
+        except (MemoryError, TrainingInReverseError):
+            raise
+        except Exception as error:
+            raise MapRefused(f"draw of {self!r} cannot be called: {type(error).__name__}: {error}") from error
+
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> Draw:
         """Draw one map, or with ``replicas`` the same-index map of each replica along a leading axis."""
         if self._draws_many:
-            many = self._draw(rng, 1 if replicas is None else replicas)
+            many = self._one_draw(rng, 1 if replicas is None else replicas)
             if replicas is None:
                 return one_of(many, 0, 1)
             return many if self.vectorized else ReplicaBlock(one_of(many, r, replicas) for r in range(replicas))
         if replicas is None:
-            return self._draw(rng)
-        draws = [self._draw(rng) for _ in range(replicas)]
+            return self._one_draw(rng)
+        draws = [self._one_draw(rng) for _ in range(replicas)]
         return np.stack([np.asarray(d) for d in draws]) if self.vectorized else ReplicaBlock(draws)
 
     def apply(self, theta: NDArray, draw: Draw) -> NDArray:
@@ -201,8 +224,8 @@ class RandomOperator(Answers):
         """Lipschitz constant of the map of a draw (an array over leading axes), None if unknown."""
         if self._lipschitz is not None:
             if isinstance(draw, ReplicaBlock):
-                return np.array([float(self._lipschitz(d)) for d in draw])
-            return self._lipschitz(draw)
+                return np.array([declared_number("lipschitz(draw)", self._lipschitz(d)) for d in draw])
+            return declared_numbers("lipschitz(draw)", self._lipschitz(draw))
         maps, space = self.affine(draw), as_space(self.space)
         if maps is None or not space.is_normed:
             return None
@@ -221,7 +244,7 @@ class RandomOperator(Answers):
             return None
         if isinstance(draw, ReplicaBlock):
             return stack_affine([self.affine(d) for d in draw])
-        A, b = (np.asarray(x) for x in self._affine(draw))
+        A, b = _affine_pair(self._affine(draw))
         kinds = ("scalar", "diagonal", "matrix")
         if A.ndim > 2:
             raise ValueError(f"affine(draw) must give A as a number, a diagonal or a matrix, got shape {A.shape}")

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contraction.maps.arrays import numbers
 from contraction.maps.errors import MapRefused, argument_changed
 from contraction.types import Draw
 
@@ -34,13 +35,18 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
         point = point.reshape(1)
         if dim is not None and dim > 1:
             point = np.repeat(point, dim)
-    if point.dtype.kind not in "fiubO" or (point.dtype.kind == "O" and any(x is None for x in point.flat)):
+    if point.dtype.kind not in "fiubO" or (point.dtype.kind == "O" and not all(map(_is_number, point.flat))):
         raise ValueError(f"a start must be made of real numbers, got {theta0!r}")
     if point.dtype.kind == "f" and np.isnan(point).any():
         raise ValueError("a start must not contain NaN")
     if dim is not None and point.shape[-1] != dim:
         raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
     return point
+
+
+def _is_number(x: object) -> bool:
+    """Whether an entry of an object array can be a coordinate: a number of any kind, which can be added to one."""
+    return x is not None and not isinstance(x, str | bytes | dict | list | set) and hasattr(x, "__add__")
 
 
 def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:
@@ -74,6 +80,36 @@ def each_point(function: Callable[[NDArray], ArrayLike], theta: NDArray, event_n
     return np.stack(images).reshape(*lead, *images[0].shape)
 
 
+def declared_numbers(name: str, value: ArrayLike) -> ArrayLike:
+    """Return what a declared function gave for one draw or stacked draws, after checking that it is numbers >= 0.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a number nor an array of numbers.
+    ValueError
+        If one is negative or NaN.
+
+    Examples
+    --------
+    >>> declared_numbers("lipschitz(draw)", 0.5)
+    0.5
+    >>> declared_numbers("lipschitz(draw)", None)
+    Traceback (most recent call last):
+    ...
+    TypeError: lipschitz(draw) must be a number, got None
+    """
+    try:
+        if value is None:
+            raise TypeError
+        array = numbers(name, value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not np.all(array >= 0):
+        raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+    return value
+
+
 def declared_number(name: str, value: ArrayLike) -> float:
     """Return a declared constant as a float: a number >= 0, infinity included, or an array of one such number.
 
@@ -90,8 +126,8 @@ def declared_number(name: str, value: ArrayLike) -> float:
     1.5
     """
     try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+        array = np.empty(0) if value is None else numbers(name, value)
+    except ValueError:
         array = np.empty(0)
     if array.size != 1:
         raise TypeError(f"{name} must be one number, or a function that returns one number, got {value!r}")

@@ -150,7 +150,7 @@ class _Tried:
             raise MapRefused(f"{where}: {type(error).__name__}: {error}") from error
         if value.shape != x.shape:
             raise MapRefused(f"maps must keep the shape of a point: {self.name} takes {x.shape} to {value.shape}")
-        if value.dtype.kind not in "fiubO" or (
+        if value.dtype.kind not in ("fiubO" if x.dtype.kind == "b" else "fiuO") or (
             value.dtype == object and any(isinstance(v, complex) for v in value.flat)
         ):
             if anywhere:

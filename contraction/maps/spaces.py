@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
+from contraction.maps.arrays import numbers
 from contraction.types import Numbers, override
 
 __all__ = [
@@ -161,9 +162,11 @@ class WeightedEuclidean(_ByContent):
     root: NDArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        P = np.array(self.P, dtype=float)
-        if P.ndim != 2 or P.shape[0] != P.shape[1] or not np.all(np.isfinite(P)):
+        P = numbers("P", self.P)
+        if P.ndim != 2 or P.shape[0] != P.shape[1]:
             raise ValueError(f"P must be a finite square matrix, got shape {P.shape}")
+        if not np.all(np.isfinite(P)):
+            raise ValueError(f"P must be a finite square matrix, got {P.tolist()}")
         if not np.allclose(P, P.T, rtol=1e-12, atol=0):
             raise ValueError("P must be symmetric")
         try:
@@ -365,7 +368,7 @@ class GridFunctions(_ByContent):
     weights: NDArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        grid = np.asarray(self.grid, dtype=float)
+        grid = numbers("the grid", self.grid)
         if grid.ndim != 1 or grid.size < 2 or not np.all(np.diff(grid) > 0):
             raise ValueError("the grid must be strictly increasing with at least two points")
         check_finite("rate", self.rate)
@@ -400,6 +403,7 @@ class Metric(Space):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise TypeError(f"a metric is a function of two points, got {self.function!r}")
+        check_integer("event_ndim, the number of axes of a point,", self.event_ndim)
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))

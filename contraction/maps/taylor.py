@@ -10,6 +10,7 @@ floats they are its derivatives at points. All rows of a batch go at once: a coe
 from __future__ import annotations
 
 import functools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
@@ -75,6 +76,10 @@ def direction(row: dict[int, Number], basis: NDArray) -> Intervals:
     return Intervals(mid, rad) @ basis[list(row)]
 
 
+#: How NumPy and Python name the symbols on which a loss is run, in their messages.
+INTERNAL = re.compile(r"'(Linear|Jet|Symbols|Rows|Intervals)'")
+
+
 class Symbol(ABC):
     """What `Linear` and `Jet` share: NumPy's functions reach them in arrays of objects and by themselves."""
 
@@ -135,7 +140,8 @@ class Symbol(ABC):
 
     def __pow__(self, exponent: object) -> Operand:
         if not isinstance(exponent, int | np.integer) or exponent < 0:
-            raise MapRefused(f"a loss uses a power {exponent!r}: only integers of at least 0 have an enclosure")
+            shown = "that depends on theta" if isinstance(exponent, Symbol) else repr(exponent)
+            raise MapRefused(f"a loss uses a power {shown}: only integers of at least 0 have an enclosure")
         out: Operand = 1.0
         for _ in range(int(exponent)):
             out = self * out
@@ -368,7 +374,8 @@ def differentiate(loss: RowLoss, tape: Tape, data: tuple[ArrayLike, ...]) -> dic
     except (TypeError, AttributeError, ValueError, IndexError) as error:
         # NumPy's own error, as where a list of symbols meets a function that arrays of objects do not have
         raise MapRefused(
-            f"a loss must be a function of theta and one row of data, in arrays and NumPy's smooth functions: {error}"
+            "a loss must be a function of theta and one row of data, in arrays and NumPy's smooth functions: "
+            f"{INTERNAL.sub('a number that depends on theta', str(error))}"
         ) from error
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]

@@ -75,6 +75,14 @@ def test_a_certificate_of_drawn_maps_says_for_which_it_holds():
     assert "  holds if  every map has factor at most k" in lines
 
 
+def test_a_factor_just_below_one_is_shown_before_and_after_rounding():
+    just_below = float(np.nextafter(1, 0))
+    with pytest.raises(ct.NotCertified, match=r"k ≥ 1: k = 0\.9999999999999999 is 1\.0 when rounded up \(largest of"):
+        ct.certify(FiniteFamily([(just_below, [1.0]), (just_below, [-1.0])]), [0.0])
+    with pytest.raises(ct.NotCertified, match=r"k ≥ 1: k = 1 \(largest of"):
+        ct.certify(FiniteFamily([(1.0, [1.0]), (1.0, [-1.0])]), [0.0])
+
+
 @pytest.mark.parametrize("moment", [1, 2])
 def test_a_law_without_moments_is_told_which_to_declare(moment):
     def law(rng):

@@ -161,7 +161,7 @@ def test_variance_must_be_finite():
     ("call", "rule"),
     [
         (lambda f: sample_stationary(f, 0.0), "eps must be a finite number > 0"),
-        (lambda f: sample_stationary(f, 0.1, p=0.5), "W_p needs p >= 1"),
+        (lambda f: sample_stationary(f, 0.1, p=0.5), "W_p must be a number >= 1, got 0.5"),
         (lambda f: sample_stationary(f, 0.1, size=0), "size must be an integer of at least 1"),
         (lambda f: sample_stationary(f.sample(3), 0.1), "takes a random operator"),
         (lambda f: sample_stationary(FiniteFamily([(0.5, 0), (0.5, 1)], law=Cyclic(2)), 0.1), "independent maps"),

@@ -108,7 +108,7 @@ def test_a_wrong_constant_is_found_inside_the_domain():
 def test_bad_domains():
     for make, rule in (
         (lambda: ct.Box(1, 0), "needs low < high"),
-        (lambda: ct.Ball(0.0, 0.0), "radius > 0"),
+        (lambda: ct.Ball(0.0, 0.0), "radius of a ball must be a finite number > 0, got"),
         (lambda: ct.HalfSpace([0.0, 0.0]), "normal that is not zero"),
         (lambda: as_domain(3), "a domain is Box"),
         (lambda: as_domain(Domain), "a domain is Box"),
