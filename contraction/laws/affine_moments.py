@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_integer, check_type
 from contraction.laws.random_affine import RandomAffineMoments
+from contraction.maps.arrays import finite_array, numbers
 from contraction.maps.operators import RandomOperator
 from contraction.values import Value
 
@@ -206,6 +207,14 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
     >>> float(laws.gelbrich_distance(zero, one, zero, 4 * one))
     1.0
     """
+    mean, other_mean = (np.atleast_1d(numbers("a mean", x)) for x in (mean, other_mean))
+    d = len(mean)
+    for x in (mean, other_mean):
+        finite_array("a mean", x, (d,))
+    covariance, other_covariance = (
+        finite_array("a covariance", numbers("a covariance", S).reshape(d, d) if d == 1 == np.size(S) else S, (d, d))
+        for S in (covariance, other_covariance)
+    )
     root = _root(other_covariance)
     cross = _root(root @ covariance @ root)
     gap = float(np.trace(covariance) + np.trace(other_covariance) - 2 * np.trace(cross))
@@ -237,6 +246,7 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMom
     >>> moments.stationary_covariance.round(6)
     array([[0.333333]])
     """
+    check_type("the family", family, RandomOperator, "a family of maps, such as QuadraticSGD(h)")
     if not family.is_iid:
         raise ValueError(
             f"these closed forms need i.i.d. maps, got {family!r}; stationary moments under a Markov chain of letters "

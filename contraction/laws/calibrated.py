@@ -16,8 +16,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer, check_probability
+from contraction.arguments import check_finite, check_function, check_integer, check_positive, check_probability
 from contraction.laws.exact import ExactLaw
+from contraction.maps.arrays import numbers
+from contraction.maps.rounding import EPS
 from contraction.values import Value
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "two_sample_size",
     "two_sample_test",
 ]
+
+CDF_ROUNDING = EPS**0.5  # what a distribution function may leave [0, 1] or decrease by: half of the digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +163,7 @@ def sample_size(discrepancy: float, rates: Rates) -> int:
     183
     """
     _check_discrepancy(discrepancy)
+    check_rates(rates)
     return math.ceil((_upper(rates) + _lower(rates)) ** 2 / (2 * discrepancy**2))
 
 
@@ -174,8 +179,15 @@ def two_sample_size(discrepancy: float, rates: Rates) -> int:
     806
     """
     _check_discrepancy(discrepancy)
+    check_rates(rates)
     L = math.sqrt(math.log(4 / rates.false_alarm)) + math.sqrt(math.log(2 / rates.miss))
     return math.ceil(2 * (L / discrepancy) ** 2)
+
+
+def check_rates(rates: Rates) -> None:
+    """Raise TypeError unless these are the error rates of one test."""
+    if not isinstance(rates, Rates):
+        raise TypeError(f"the error rates of a test must be Rates(false_alarm, miss), got {rates!r}")
 
 
 def _upper(rates: Rates) -> float:
@@ -189,7 +201,7 @@ def _lower(rates: Rates) -> float:
 
 
 def _check_discrepancy(discrepancy: float) -> None:
-    if not 0 < discrepancy <= 1:
+    if not 0 < check_finite("the discrepancy", discrepancy) <= 1:
         raise ValueError(f"a discrepancy of distribution functions must lie in (0, 1], got {discrepancy!r}")
 
 
@@ -227,7 +239,10 @@ def one_sample_test(
     Raises
     ------
     ValueError
-        If the sample is empty, has NaN, or is too small for the discrepancy.
+        If the sample is empty, has NaN, or is too small for the discrepancy; or if the values of the law at the draws
+        are not in [0, 1], or decrease.
+    TypeError
+        If the law is neither a function nor an `ExactLaw`.
 
     References
     ----------
@@ -245,6 +260,7 @@ def one_sample_test(
     >>> bool(right), bool(wrong)
     (True, False)
     """
+    check_rates(rates)
     x = _sample(sample)
     n = len(x)
     right, before = _distribution(law, left, slack)
@@ -295,6 +311,8 @@ def two_sample_test(
     >>> bool(laws.two_sample_test(draws, 1 - draws, rates)), bool(laws.two_sample_test(draws, draws**3, rates))
     (True, False)
     """
+    check_rates(rates)
+    check_positive("slack", slack, zero=True)
     x, y = np.sort(_sample(first)), np.sort(_sample(second))
     n, m = len(x), len(y)
     F_ahead = np.max(np.arange(1, n + 1) / n - np.searchsorted(y, x + slack, side="right") / m)
@@ -334,7 +352,7 @@ def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
     """
     from scipy.special import gammaincc
 
-    p = np.asarray(pvalues, dtype=float).ravel()
+    p = numbers("p-values", pvalues).ravel()
     if not len(p) or not np.all((p >= 0) & (p <= 1)):
         raise ValueError(f"p-values must be one or more numbers in [0, 1], got {pvalues!r}")
     check_probability("false_alarm", false_alarm)
@@ -347,7 +365,7 @@ def pvalue_guard(pvalues: ArrayLike, false_alarm: float) -> bool:
 
 
 def _sample(sample: ArrayLike) -> NDArray:
-    x = np.asarray(sample, dtype=float)
+    x = numbers("a sample", sample)
     if x.ndim != 1 or not len(x):
         raise ValueError(f"a sample must be a non-empty sequence of numbers, got shape {x.shape}")
     if np.isnan(x).any():
@@ -359,9 +377,12 @@ def _distribution(
     law: Callable[[NDArray], ArrayLike] | ExactLaw, left: Callable[[NDArray], ArrayLike] | None, slack: float
 ) -> tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]:
     """Return x -> P(X <= x) and x -> P(X < x), both shifted by the slack towards fewer rejections (conservatively)."""
+    check_positive("slack", slack, zero=True)
     if callable(law):
-        before = law if left is None else left
-        return lambda x: np.asarray(law(x + slack), dtype=float), lambda x: np.asarray(before(x - slack), dtype=float)
+        before, name = (law, "the law") if left is None else (check_function("left", left, "of numbers"), "left")
+        return lambda x: _probabilities("the law", law, x + slack), lambda x: _probabilities(name, before, x - slack)
+    if not isinstance(law, ExactLaw):
+        raise TypeError(f"the law must be a distribution function or an ExactLaw, got {law!r}")
     atoms, masses = law.floats()
     if atoms.ndim != 1:
         raise ValueError(f"a law of real points is needed, got points with {atoms.shape[1]} coordinates")
@@ -370,6 +391,32 @@ def _distribution(
         lambda x: total[np.searchsorted(atoms, x + slack, side="right")],
         lambda x: total[np.searchsorted(atoms, x - slack, side="left")],
     )
+
+
+def _probabilities(name: str, function: Callable[[NDArray], ArrayLike], x: NDArray) -> NDArray:
+    """Return the values of a distribution function at sorted points, after checking that they can be such values.
+
+    Raises
+    ------
+    ValueError
+        If they are not one number in [0, 1] per point, or decrease by more than rounding.
+    """
+    values = numbers(f"what {name} returns", function(x))
+    if values.shape != x.shape:
+        raise ValueError(f"{name} must return one probability per number, got shape {values.shape} for {x.shape}")
+    rule = f"{name} must be a distribution function, with values in [0, 1] that do not decrease"
+    outside = ~((values >= -CDF_ROUNDING) & (values <= 1 + CDF_ROUNDING))
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise ValueError(f"{rule}: got {float(values[at])!r} at x = {float(x[at])!r}")
+    falls = np.diff(values) < -CDF_ROUNDING
+    if falls.any():
+        at = int(np.argmax(falls))
+        raise ValueError(
+            f"{rule}: got {float(values[at])!r} at x = {float(x[at])!r} and {float(values[at + 1])!r} at "
+            f"{float(x[at + 1])!r}"
+        )
+    return values
 
 
 @lru_cache(maxsize=256)

@@ -16,14 +16,23 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_probability
+from contraction.arguments import (
+    check_function,
+    check_integer,
+    check_positive,
+    check_probability,
+    check_real,
+    check_type,
+)
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
 from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
+from contraction.maps.arrays import numbers
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import gamma
 from contraction.types import Exact, Number
 from contraction.values import Value
 
@@ -37,6 +46,9 @@ __all__ = [
     "wasserstein",
     "wasserstein_to_uniform",
 ]
+
+SLOPE_AXES = 16  # coordinates in which neighbouring draws are compared
+OPERATIONS = 64  # roundings allowed in a function of a point, as in the search for violations
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +170,7 @@ def _exact_power(p: float) -> int | float:
 
 
 def _sorted(law: ExactLaw) -> list[tuple[Fraction, Fraction]]:
+    check_type("a law", law, ExactLaw, "an ExactLaw")
     atoms = sorted(law.counter().items())
     if isinstance(atoms[0][0], tuple):
         raise ValueError("the quantile formula needs laws on R, got points with several coordinates")
@@ -183,8 +196,7 @@ def _aligned(first: list, second: list) -> Iterator[tuple[Fraction, Fraction, Fr
 
 
 def _check_p(p: float) -> None:
-    if not p >= 1:
-        raise ValueError(f"W_p needs p >= 1, got {p!r}")
+    check_real("the order p of W_p", p, least=1)
 
 
 # --- coupling ---------------------------------------------------------------------------------------------------------
@@ -197,6 +209,8 @@ def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
     ------
     NotCertified
         If k is not in [0, 1), or D is infinite.
+    ValueError
+        If k or D is not a number, D is negative, or n is not an integer of at least 0.
 
     References
     ----------
@@ -209,7 +223,9 @@ def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
     >>> laws.coupling_bound(Fraction(1, 2), 1, 10)
     Fraction(1, 512)
     """
-    if not 0 <= k < 1:
+    n = check_integer("the number of maps n", n)
+    check_real("the displacement D", displacement, least=0)
+    if not 0 <= check_real("the factor k", k) < 1:
         raise NotCertified(f"needs a common factor k < 1, got k = {k}", ("moment_bracket for affine maps",))
     if not displacement < math.inf:
         raise NotCertified("‖d(theta0, T theta0)‖_p must be finite, got inf", ("a smaller p",))
@@ -264,6 +280,9 @@ def exact_bracket(
     Fraction(1, 32)
     """
     _check_p(p)
+    check_integer("the number of maps n", n)
+    if limit is not None:
+        check_function("limit", limit, "of an ExactLaw")
     listed, chances = independent_maps(maps, weights)
     pairs = affine_pairs(listed)
     if pairs is None:
@@ -367,7 +386,8 @@ def lipschitz_lower_bound(
     near, far
         Independent draws of iterate n (r, …) and of a much later iterate (s, …).
     function
-        A 1-Lipschitz function, vectorised over draws, with values in [low, high].
+        A 1-Lipschitz function in the Euclidean distance of two draws, vectorised over draws, with values in
+        [low, high]. Draws whose values are further apart than the draws themselves refute it.
     low, high
         Bounds of the function's values, which must not depend on the draws.
     false_alarm
@@ -378,7 +398,8 @@ def lipschitz_lower_bound(
     Raises
     ------
     ValueError
-        If the function does not return one number in [low, high] per draw.
+        If the function does not return one number in [low, high] per draw, or two draws show that it is not
+        1-Lipschitz.
 
     Notes
     -----
@@ -398,16 +419,49 @@ def lipschitz_lower_bound(
     0.2
     """
     check_probability("false_alarm", false_alarm)
-    means, radius = [], 0.0
-    for draws in (near, far):
-        values = np.asarray(function(np.asarray(draws, dtype=float)), dtype=float)
-        if values.ndim != 1 or not len(values):
+    check_positive("far_distance", far_distance, zero=True)
+    check_function("function", function, "of an array of draws")
+    samples = [numbers(name, draws) for name, draws in (("near", near), ("far", far))]
+    found, means, radius = [], [], 0.0
+    for draws in samples:
+        values = numbers("what the function returns", function(draws.copy()))
+        if values.ndim != 1 or not len(values) or len(values) != (len(draws) if draws.ndim else 1):
             raise ValueError(f"the function must return one number per draw, got an array of shape {values.shape}")
         if not (values.min() >= low and values.max() <= high):
             raise ValueError(f"values must lie in [{low}, {high}], got [{values.min()}, {values.max()}]")
+        found.append(values)
         means.append(float(values.mean()))
         radius += (high - low) * math.sqrt(math.log(4 / false_alarm) / (2 * len(values)))
+    if samples[0].shape[1:] != samples[1].shape[1:]:
+        raise ValueError(f"draws of one shape are needed, got {samples[0].shape[1:]} and {samples[1].shape[1:]}")
+    _check_slope(np.concatenate([draws.reshape(len(draws), -1) for draws in samples]), np.concatenate(found))
     return max(abs(means[0] - means[1]) - radius - far_distance, 0.0)
+
+
+def _check_slope(points: NDArray, values: NDArray) -> None:
+    """Refuse values whose difference exceeds the distance of two points: neighbours in a coordinate, and the ends.
+
+    For real points these pairs decide about all pairs. Differences up to rounding pass.
+
+    Raises
+    ------
+    ValueError
+        If a pair shows a slope above 1.
+    """
+    axes = range(min(points.shape[1], SLOPE_AXES))
+    orders = [np.argsort(points[:, j]) for j in axes] + [np.array([np.argmin(values), np.argmax(values)])]
+    x, y = (np.concatenate([order[side] for order in orders]) for side in (slice(None, -1), slice(1, None)))
+    rise, run = np.abs(values[x] - values[y]), np.linalg.norm(points[x] - points[y], axis=-1)
+    size = np.abs(values[x]) + np.abs(values[y]) + np.linalg.norm(points[x], axis=-1) + 1
+    excess = rise - run - gamma(OPERATIONS + 16 * points.shape[1]) * size
+    worst = int(np.argmax(excess))
+    if excess[worst] > 0:
+        a, b = x[worst], y[worst]
+        raise ValueError(
+            f"the function must be 1-Lipschitz: it takes the draws {points[a].tolist()} and {points[b].tolist()} to "
+            f"{float(values[a])!r} and {float(values[b])!r}, which are {rise[worst]:.6g} apart, and the draws are "
+            f"{run[worst]:.6g} apart"
+        )
 
 
 def rate_bracket(first: Bracket, second: Bracket) -> tuple[float, float]:

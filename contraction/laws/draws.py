@@ -116,9 +116,14 @@ def _unpack(maps: ExactMaps, index_law: IndexLawLike) -> tuple[list[ExactMap], I
     elif isinstance(maps, RandomOperator):
         raise TypeError(f"exact laws need a FiniteFamily or a list of maps, got {maps!r}")
     else:
+        if not isinstance(maps, Iterable) or isinstance(maps, str | bytes):
+            raise TypeError(f"maps must be a FiniteFamily or a list of pairs (A, b) or of functions, got {maps!r}")
         forms = list(maps)
     if not forms:
         raise ValueError("there must be at least one map, got none")
+    for m in forms:
+        if not (callable(m) or isinstance(m, AffineMaps) or (isinstance(m, tuple | list) and len(m) == 2)):
+            raise TypeError(f"a map must be a pair (A, b) or a function of a point, got {m!r}")
     return [(m.A, m.b) if isinstance(m, AffineMaps) else m for m in forms], _without_words(index_law)
 
 
@@ -176,6 +181,11 @@ def listed_words(index_law: IndexLawLike, n: int, count: int | None) -> tuple[ND
     if _is_iid(index_law):
         if index_law is None and count is None:
             raise ValueError("the word of equally likely maps needs their count")
+        if index_law is not None and not isinstance(index_law, Iterable):
+            raise TypeError(
+                f"an index law must be weights, an object with words(n), or a function n -> pairs, got {index_law!r}"
+            )
+        index_law = None if index_law is None else list(index_law)
         size = int(count or 0) if index_law is None else len(index_law)
         listed: Words = IID(_weights(index_law, size)).words(n)
     else:

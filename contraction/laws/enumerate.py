@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from contraction.arguments import check_type
 from contraction.families.index_laws import reversal_gaps
 from contraction.laws import _words
 from contraction.laws.draws import Draws, ExactMaps, IndexLawLike, as_function, independent_maps, listed_words
@@ -244,6 +245,7 @@ def push_forward(law: ExactLaw, maps: ExactMaps, weights: Sequence[Exact] | None
     >>> laws.push_forward(start, [(half, Fraction(0)), (half, half)]).mean()
     Fraction(1, 4)
     """
+    check_type("a law", law, ExactLaw, "an ExactLaw")
     listed, chances = independent_maps(maps, weights)
     functions = [as_function(m) for m in listed]
     masses: dict[Atom, Fraction] = {}

@@ -16,6 +16,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.arguments import check_type
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.types import Atom, Exact, Number
@@ -57,6 +58,7 @@ class ExactLaw(Mapping):
     """
 
     def __init__(self, masses: Mapping[Atom, Exact]) -> None:
+        check_type("masses", masses, Mapping, "a dictionary {point: mass}")
         exact: dict[Hashable, Fraction] = {}
         for point, mass in masses.items():
             key = _words.as_hashable(point)
@@ -236,6 +238,8 @@ def compare_laws(first: ExactLaw, second: ExactLaw, *, witness: bool = True) -> 
     >>> laws.compare_laws(coin, biased).total_variation
     Fraction(1, 6)
     """
+    for law in (first, second):
+        check_type("a law", law, ExactLaw, "an ExactLaw")
     if _equal_integers(first, second):
         return LawComparison(True, total_variation=Fraction(0))
     if not witness and first._atoms is not None and second._atoms is not None:

@@ -6,8 +6,9 @@ import math
 
 from numpy.typing import ArrayLike
 
+from contraction.arguments import check_finite, check_positive
 from contraction.concentration import empirical_bernstein, hoeffding
-from contraction.laws.calibrated import CalibratedResult, Rates, _sample
+from contraction.laws.calibrated import CalibratedResult, Rates, _sample, check_rates
 
 __all__ = ["mean_sample_size", "mean_test"]
 
@@ -27,8 +28,8 @@ def mean_sample_size(discrepancy: float, rates: Rates, low: float, high: float) 
     667
     """
     _check_support(low, high)
-    if not discrepancy > 0:
-        raise ValueError(f"a discrepancy must be > 0, got {discrepancy!r}")
+    check_rates(rates)
+    check_positive("a discrepancy", discrepancy)
     L = math.sqrt(math.log(2 / rates.false_alarm)) + math.sqrt(math.log(1 / rates.miss))
     return math.ceil((L * (high - low) / discrepancy) ** 2 / 2)
 
@@ -84,6 +85,8 @@ def mean_test(
     [True, False]
     """
     _check_support(low, high)
+    check_rates(rates)
+    check_finite("the claimed mean", mean)
     x = _sample(sample)
     n, width = len(x), high - low
     if x.min() < low or x.max() > high:
@@ -106,5 +109,5 @@ def mean_test(
 
 
 def _check_support(low: float, high: float) -> None:
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+    if not check_finite("low", low) <= check_finite("high", high):
         raise ValueError(f"a bounded support needs low <= high, both finite, got [{low!r}, {high!r}]")

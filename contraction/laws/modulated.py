@@ -95,6 +95,12 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     [1.0, 0.333333]
     """
     law = family.index_law
+    never = [] if not isinstance(law, MarkovModulated) else [a for a, p in enumerate(law.marginal or ()) if not p]
+    if never:
+        raise ValueError(
+            f"every letter must have positive stationary probability, but {never} of {law!r} (counted from 0) have "
+            "none: leave out these letters and their maps, which do not change the stationary law"
+        )
     support = family.finite_support() if family.is_affine else None
     forms = None if support is None else [family.affine(draw) for _, draw in support]
     if forms is None or not isinstance(law, IID | MarkovModulated) or len(forms) != law.size:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_choice, check_integer
+from contraction.maps.arrays import numbers
 from contraction.maps.rounding import UNIT
 from contraction.values import Value
 
@@ -125,7 +126,7 @@ def sign_flip_test(
     >>> laws.sign_flip_test([0.3, 0.1, 0.4, 0.2, 0.5]).pvalue
     0.0625
     """
-    d = np.asarray(differences, dtype=float)
+    d = numbers("differences", differences)
     if d.ndim == 0 or d.shape[0] == 0:
         raise ValueError(f"a paired test needs at least one pair, got differences of shape {d.shape}")
     if not np.all(np.isfinite(d)):
