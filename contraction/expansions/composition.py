@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from contraction.arguments import check_iterates
 from contraction.expansions.coefficients import check_order_of_expansion
-from contraction.expansions.fields import VectorField, check_word, zeros_stack
+from contraction.expansions.fields import (
+    VectorField,
+    check_fields,
+    check_not_text,
+    check_theta,
+    check_word,
+    zeros_stack,
+)
 from contraction.maps.orders import Order, check_order, full_word
 from contraction.types import Scalar, Vector
 
@@ -28,6 +37,9 @@ def compose(fields: Sequence[VectorField], word: Sequence[int], theta: Vector, h
     >>> ex.compose(fields, [1, 2], np.array([1.0]), 0.5)
     array([0.])
     """
+    check_fields(fields)
+    theta = check_theta(theta)
+    check_not_text("the learning rate h", h)
     for index in reversed(check_word(word, len(fields))):
         theta = theta + h * fields[index - 1](theta)
     return theta
@@ -75,6 +87,8 @@ def word_series(fields: Sequence[VectorField], word: Sequence[int], theta: Vecto
     array([ 1., -3.,  2.])
     """
     check_order_of_expansion(order, 0)
+    check_fields(fields)
+    theta = check_theta(theta)
     coefficients = zeros_stack(theta, order + 1)
     coefficients[0] = theta
     if order:
@@ -103,6 +117,8 @@ def prefix_series(
     ([1.0, -1.0, 1.0], [1.0, -1.0, 0.0])
     """
     check_order_of_expansion(order)
+    check_fields(fields)
+    theta = check_theta(theta)
     at = check_iterates(at, len(fields))
     coefficients = zeros_stack(theta, order + 1)
     coefficients[0] = theta
@@ -157,17 +173,38 @@ def iterate_series(
 
 def _advance(coefficients: Vector, field: VectorField) -> None:
     """Replace X by X + hV(X), truncated, in place."""
-    velocity = field.taylor(coefficients[:-1])
+    with np.errstate(invalid="ignore"):  # NaN is refused below
+        velocity = field.taylor(coefficients[:-1])
     if velocity.shape != coefficients[:-1].shape:
         raise ValueError(
             f"V must map vectors of shape {tuple(coefficients.shape[1:])} to that shape, "
             f"its series came out as {tuple(velocity.shape)}"
         )
+    if _has_nan(velocity) and not _has_nan(coefficients[:-1]):
+        raise ValueError(
+            f"V or one of its derivatives is NaN at {coefficients[0].tolist()} (coefficients {velocity.tolist()}): "
+            "start inside the domain of the field"
+        )
+    exact = [isinstance(x, np.ndarray) and x.dtype == object for x in (velocity, coefficients)]
+    if exact == [True, False]:
+        raise TypeError(
+            f"V gives exact numbers, so theta must hold exact numbers too: use rational_vector, got "
+            f"{coefficients[0].tolist()}"
+        )
     coefficients[1:] += velocity
+
+
+def _has_nan(x: Vector) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
 
 
 def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
     """Return Σ coefficients[k] h^k by Horner's rule, shape (d,).
+
+    Raises
+    ------
+    ValueError
+        If there is no coefficient.
 
     Examples
     --------
@@ -176,6 +213,9 @@ def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
     >>> ex.evaluate_series(np.array([[1.0], [-3.0], [2.0]]), 0.5)
     array([0.])
     """
+    if isinstance(coefficients, str) or len(coefficients) == 0:
+        raise ValueError(f"a series needs at least one coefficient, got {coefficients!r}")
+    check_not_text("the learning rate h", h)
     total = coefficients[-1]
     for k in range(len(coefficients) - 2, -1, -1):
         total = coefficients[k] + h * total

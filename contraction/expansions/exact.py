@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from contraction.arguments import check_type
 from contraction.expansions.fields import VectorField
 from contraction.expansions.series import Series
 from contraction.types import Scalar, Vector
@@ -34,8 +35,16 @@ def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
         if isinstance(value, bool) or not isinstance(value, (int, Fraction, str)):
             raise TypeError(f"exact vectors take integers, Fractions or strings such as '2/3', got {value!r}")
     result = np.empty(len(values), dtype=object)
-    result[:] = [Fraction(value) for value in values]
+    result[:] = [exact_number(value) for value in values]
     return result
+
+
+def exact_number(value: float | Fraction | str) -> Fraction:
+    """Return a number, or text such as "2/3", as a Fraction; ValueError if it is neither, or not finite."""
+    try:
+        return Fraction(value)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        raise ValueError(f"exact numbers are integers, Fractions or strings such as '2/3', got {value!r}") from None
 
 
 def polynomial_field(components: Sequence[Mapping[tuple[int, ...], int | Fraction | str]]) -> VectorField:
@@ -64,7 +73,9 @@ def polynomial_field(components: Sequence[Mapping[tuple[int, ...], int | Fractio
     array([Fraction(3, 4)], dtype=object)
     """
     d = len(components)
-    tables = [{e: Fraction(c) for e, c in component.items()} for component in components]
+    for component in components:
+        check_type("each component", component, Mapping, "a dictionary {exponents: coefficient}")
+    tables = [{e: exact_number(c) for e, c in component.items()} for component in components]
     for e in (e for table in tables for e in table):
         if len(e) != d or any(not isinstance(power, int) or power < 0 for power in e):
             raise ValueError(f"exponents must be {d} integers of at least 0, got {e!r}")

@@ -6,18 +6,32 @@ or tensors of another library. The expansions only use ``+``, ``-``, scalar ``*`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import factorial, prod
 
 import numpy as np
 
+from contraction.arguments import check_function
 from contraction.expansions.series import Series
-from contraction.maps.errors import TrainingInReverseError
-from contraction.types import Vector
+from contraction.maps.comparing import equal
+from contraction.maps.errors import DeclarationRefuted, NotDeterministic, TrainingInReverseError
+from contraction.types import Scalar, Vector
 
-__all__ = ["MissingDerivative", "VectorField", "check_word", "descent_field", "numpy_field", "zeros_stack"]
+__all__ = [
+    "MissingDerivative",
+    "VectorField",
+    "check_fields",
+    "check_not_text",
+    "check_theta",
+    "check_word",
+    "descent_field",
+    "numpy_field",
+    "zeros_stack",
+]
+
+STEP = 1e-5  # of a difference quotient, relative to the point; its error is of the order STEP² + rounding/STEP
 
 
 class MissingDerivative(TrainingInReverseError, ValueError):
@@ -75,10 +89,79 @@ class VectorField:
     derivative: Callable[[Vector, Sequence[Vector]], Vector] | None = None
     series: Callable[[Vector], Vector] | None = None
     linearize: Callable[[Vector], tuple[Vector, Callable[[Vector], Vector]]] | None = None
+    _tried: set[tuple[int, ...]] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_function("value", self.value, "of a vector theta")
+        for name in ("jvp", "derivative", "series", "linearize"):
+            if (given := getattr(self, name)) is not None:
+                check_function(name, given)
 
     def __call__(self, theta: Vector) -> Vector:
         """Return V(θ)."""
         return self.value(theta)
+
+    def check(self, theta: Vector) -> None:
+        """Try the field near a point, once per shape: V(θ) repeats, and V'(θ)v agrees with a difference quotient.
+
+        Only float arrays of NumPy are tried. Nothing is decided where V or V' cannot be computed, or where quotients
+        over two lengths differ. `taylor`, `differential` and `linearized` call this.
+
+        Parameters
+        ----------
+        theta
+            A point, shape (d,).
+
+        Raises
+        ------
+        NotDeterministic
+            If V has two values at one point.
+        DeclarationRefuted
+            If the derivative that the field supplies is not that of its value.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from contraction.expansions import VectorField
+        >>> VectorField(value=np.sin, jvp=lambda x, v: np.cos(x) * v).check(np.zeros(1))
+        """
+        if not isinstance(theta, np.ndarray) or theta.dtype.kind != "f" or theta.shape in self._tried:
+            return
+        self._tried.add(theta.shape)
+        rng = np.random.default_rng(0xF1E1D)
+        size = 1 + np.abs(theta)
+        point = theta + 1e-3 * size * rng.standard_normal(theta.shape)  # beside a kink at the point itself
+        direction = size * rng.choice([-1.0, 1.0], theta.shape)
+        with np.errstate(all="ignore"):
+            try:
+                self._compare(point, direction)
+            except (NotDeterministic, DeclarationRefuted):
+                raise
+            except (TypeError, ValueError, ArithmeticError):  # outside the domain; the call itself reports that
+                return
+
+    def _compare(self, point: Vector, direction: Vector) -> None:
+        first, again = (np.array(self.value(point.copy()), dtype=float) for _ in range(2))
+        if not equal(first, again):
+            raise NotDeterministic(
+                f"V gave two values at one point, {first.tolist()} and {again.tolist()} at {point.tolist()}: a field "
+                "must depend on its argument alone. Draw random numbers before, and use them in the function"
+            )
+        slope = np.asarray(self._derivative(point, (direction,)), dtype=float)
+        quotients = []
+        for t in (STEP, STEP / 2):
+            ends = [np.asarray(self.value(point + s * t * direction), dtype=float) for s in (1, -1)]
+            quotients.append((ends[0] - ends[1]) / (2 * t))
+        coarse, fine = quotients
+        if not (slope.shape == fine.shape == first.shape and all(np.isfinite(v).all() for v in (slope, coarse, fine))):
+            return
+        room = 4 * np.max(np.abs(coarse - fine)) + STEP * (np.max(np.abs(fine)) + np.max(np.abs(first)))
+        if np.max(np.abs(slope - fine), initial=0.0) > room:
+            raise DeclarationRefuted(
+                f"the derivative that the field supplies is not that of its value: at {point.tolist()} along "
+                f"{direction.tolist()} it is {slope.tolist()}, but the difference quotient of V is {fine.tolist()}. "
+                "Correct jvp=, derivative=, series= or linearize="
+            )
 
     def differential(self, theta: Vector, vectors: Sequence[Vector]) -> Vector:
         """Return V^(m)(θ)(v₁, …, v_m) for the m given vectors; V(θ) for none.
@@ -91,6 +174,11 @@ class VectorField:
         MissingDerivative
             If the field supplies no derivative of that order.
         """
+        if vectors:
+            self.check(theta)
+        return self._derivative(theta, vectors)
+
+    def _derivative(self, theta: Vector, vectors: Sequence[Vector]) -> Vector:
         m = len(vectors)
         if m == 0:
             return self.value(theta)
@@ -120,6 +208,7 @@ class VectorField:
 
         It uses ``series`` if given, otherwise the formula of Faà di Bruno with ``differential``.
         """
+        self.check(coefficients[0])
         if self.series is not None:
             return self.series(coefficients)
         theta, q = coefficients[0], coefficients.shape[0]
@@ -134,6 +223,7 @@ class VectorField:
 
     def linearized(self, theta: Vector) -> tuple[Vector, Callable[[Vector], Vector]]:
         """Return V(θ) and the function v ↦ V'(θ)v, with ``linearize`` if it is given."""
+        self.check(theta)
         if self.linearize is not None:
             return self.linearize(theta)
         return self.value(theta), lambda v: self.differential(theta, (v,))
@@ -191,6 +281,7 @@ def numpy_field(function: Callable[[Vector], Vector]) -> VectorField:
     >>> field.value(np.array([0.0])), field.jvp(np.array([0.0]), np.array([1.0])) + 0.0
     (array([1.]), array([0.]))
     """
+    check_function("function", function, "of a vector theta, written in NumPy")
 
     def series(coefficients: Vector) -> Vector:
         result = function(Series(coefficients))
@@ -213,6 +304,60 @@ def numpy_field(function: Callable[[Vector], Vector]) -> VectorField:
     return VectorField(value=value, jvp=jvp, series=series)
 
 
+def check_fields(fields: Sequence[VectorField]) -> Sequence[VectorField]:
+    """Return a list of fields.
+
+    Raises
+    ------
+    TypeError
+        If it is not a list of `VectorField`; the message names the first other entry.
+    """
+    if isinstance(fields, str | bytes | VectorField) or not hasattr(fields, "__len__"):
+        raise TypeError(f"fields must be a list of VectorField, got {fields!r}")
+    for i, one in enumerate(fields):
+        if not isinstance(one, VectorField):
+            raise TypeError(
+                f"fields[{i}] must be a VectorField, got {one!r}: numpy_field(function) makes one of a function"
+            )
+    return fields
+
+
+def check_not_text(name: str, value: Scalar) -> None:
+    """Raise ValueError for text in place of a number, of whatever kind: exact, float, tensor or symbol."""
+    if value is None or isinstance(value, str | bytes):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+
+
+def check_theta(theta: Vector) -> Vector:
+    """Return a vector (d,): a NumPy array or a tensor as it is, a list of numbers as an array.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an array nor a tensor nor a list.
+    ValueError
+        If it is not of shape (d,), has entries that are not numbers, or has NaN.
+
+    Examples
+    --------
+    >>> check_theta([1, 2.5])
+    array([1. , 2.5])
+    """
+    if isinstance(theta, list | tuple):
+        try:
+            theta = np.asarray(theta)
+        except ValueError:
+            raise ValueError(f"theta must be a vector of numbers, got {theta!r}") from None
+    if isinstance(theta, np.ndarray):
+        if theta.ndim != 1 or theta.dtype.kind not in "fciubO":
+            raise ValueError(f"theta must be a vector (d,) of numbers, got {theta!r}")
+        if theta.dtype.kind in "fc" and np.isnan(theta).any():
+            raise ValueError(f"theta must not contain NaN, got {theta!r}")
+    elif not hasattr(theta, "new_zeros"):
+        raise TypeError(f"theta must be a vector (d,): a NumPy array, a list of numbers or a tensor, got {theta!r}")
+    return theta
+
+
 def zeros_stack(theta: Vector, rows: int) -> Vector:
     """Return zeros of shape (rows, d), of the kind and dtype of ``theta`` (floating where that is an integer)."""
     if isinstance(theta, np.ndarray):
@@ -226,9 +371,13 @@ def check_word(word: Sequence[int], available: int) -> tuple[int, ...]:
 
     Raises
     ------
+    TypeError
+        If the word is not a list.
     ValueError
         If an entry is not an integer in 1 … available; the paper's maps are counted from 1.
     """
+    if not isinstance(word, Iterable):
+        raise TypeError(f"the word must be a list of the maps' numbers, such as [2, 1], got {word!r}")
     for i in word:
         if isinstance(i, bool) or not isinstance(i, (int, np.integer)) or not 1 <= i <= available:
             raise ValueError(f"the word names map {i!r}; the maps are 1 … {available} (counted from 1)")

@@ -12,6 +12,7 @@ import numpy as np
 
 from contraction.arguments import check_integer
 from contraction.expansions.fields import VectorField
+from contraction.maps.arrays import numbers
 from contraction.types import Vector
 
 __all__ = ["quadratic_field", "tanh_network_dimension", "tanh_network_field"]
@@ -43,6 +44,9 @@ def quadratic_field(hessian: Vector, shift: Vector) -> VectorField:
     hessian, shift = np.asarray(hessian), np.asarray(shift)
     if shift.ndim != 1 or hessian.shape != (len(shift), len(shift)):
         raise ValueError(f"a (d, d) matrix and a (d,) shift are needed, got {hessian.shape} and {shift.shape}")
+    for name, x in (("matrix", hessian), ("shift", shift)):
+        if x.dtype.kind not in "fiubO" or (x.dtype != object and not np.all(np.isfinite(x))):
+            raise ValueError(f"the {name} of a quadratic loss must have finite entries, got {x.tolist()}")
     if hessian.dtype != object and not np.allclose(hessian, hessian.T, rtol=1e-12, atol=0):
         raise ValueError("the matrix of a quadratic loss must be symmetric; use numpy_field for other linear fields")
 
@@ -108,7 +112,7 @@ def tanh_network_field(inputs: Vector, targets: Vector, width: int) -> VectorFie
     >>> field(theta).shape, round(float(field(theta)[-1]), 3)  # the last entry is -dL/da_0
     ((10,), 0.37)
     """
-    inputs, targets = np.asarray(inputs, dtype=float), np.asarray(targets, dtype=float)
+    inputs, targets = numbers("inputs", inputs), numbers("targets", targets)
     if inputs.ndim != 2 or targets.shape != inputs.shape[:1] or not len(inputs):
         raise ValueError(f"inputs (B, k) and targets (B,) are needed, got {inputs.shape} and {targets.shape}")
     check_integer("the width", width, 1)

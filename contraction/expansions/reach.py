@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from contraction.arguments import check_integer, check_positive
+from contraction.arguments import check_finite, check_integer, check_positive
 from contraction.expansions.composition import compose, prefix_series
 from contraction.expansions.fields import VectorField
 from contraction.types import Numbers, Vector
@@ -184,6 +184,11 @@ def quadratic_correction(noise: Numbers) -> Numbers:
     noise
         ε_1, …, ε_n along the last axis, (…, n).
 
+    Raises
+    ------
+    ValueError
+        If the noise is not an array of numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -192,6 +197,8 @@ def quadratic_correction(noise: Numbers) -> Numbers:
     -6.0
     """
     noise = np.asarray(noise)
+    if noise.ndim == 0 or noise.dtype.kind not in "fiubO":
+        raise ValueError(f"the noise must be numbers ε_1 … ε_n along the last axis, got {noise!r}")
     n = noise.shape[-1]
     return noise @ (n + 1 - 2 * np.arange(1, n + 1))
 
@@ -217,4 +224,5 @@ def quadratic_correction_sd(n: int, h: float, sigma: float) -> float:
     """
     check_integer("n", n, 1)
     check_positive("sigma", sigma, zero=True)
+    check_finite("the learning rate h", h)
     return h * h * sigma * float(np.sqrt(n * (n * n - 1) / 3))

@@ -21,7 +21,7 @@ from typing import Literal
 
 from contraction.arguments import check_choice, check_integer
 from contraction.expansions.composition import compose
-from contraction.expansions.fields import VectorField, check_word
+from contraction.expansions.fields import VectorField, check_fields, check_not_text, check_word
 from contraction.types import Scalar, Vector
 
 __all__ = [
@@ -295,6 +295,11 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
 
     Where it is not zero, the term of one order in Appendix D.1 is not a gradient (row 67).
 
+    Raises
+    ------
+    ValueError
+        If there is no Hessian.
+
     Examples
     --------
     >>> import numpy as np
@@ -306,6 +311,8 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     array([[0., 0.],
            [0., 0.]])
     """
+    if len(hessians) == 0:
+        raise ValueError("at least one Hessian is needed, got none")
     total = hessians[0] @ hessians[0] * 0
     inner = hessians[0]
     for matrix in hessians[1:]:
@@ -320,6 +327,11 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     This is the implicit regulariser of small batches minus that of the large batch (Smith, Dherin, Barrett and De,
     2021), and equals −λR/h.
 
+    Raises
+    ------
+    ValueError
+        If there is no gradient, or h is not a number.
+
     References
     ----------
     Smith, S. L., Dherin, B., Barrett, D. G. T., and De, S. (2021). On the origin of implicit regularization in
@@ -333,13 +345,16 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     >>> [float(small_batch_modified_loss([one, -one], 0.1)), float(small_batch_modified_loss([one, one], 0.1))]
     [0.0125, -0.0125]
     """
+    if len(gradients) == 0:
+        raise ValueError("at least one gradient is needed, got none")
+    check_not_text("the learning rate h", h)
     c = len(gradients)
     mean: Vector = sum(gradients[1:], gradients[0]) / c
     return -h / 4 * (mean @ mean) + h / c / (4 * c) * sum((g @ g for g in gradients[1:]), gradients[0] @ gradients[0])
 
 
 def _count(fields: Sequence[VectorField]) -> int:
-    if len(fields) == 0:
+    if len(check_fields(fields)) == 0:
         raise ValueError("at least one batch is needed")
     return len(fields)
 

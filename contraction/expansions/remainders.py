@@ -19,6 +19,7 @@ from itertools import pairwise
 from math import prod
 
 from contraction.expansions.coefficients import check_order_of_expansion
+from contraction.expansions.fields import check_not_text
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
 from contraction.types import Scalar
 
@@ -53,6 +54,8 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
     212.0
     """
     check_order_of_expansion(order)
+    if isinstance(bounds, str | bytes) or any(bound is None or isinstance(bound, str) for bound in bounds):
+        raise ValueError(f"the bounds M_0, M_1, … must be numbers, got {bounds!r}")
     if len(bounds) < order or any(not bound >= 0 for bound in bounds):
         raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, all ≥ 0, got {bounds!r}")
 
@@ -87,6 +90,7 @@ def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> 
     >>> [f"{remainder_bound(10, h, 2, [1.0, 1.0, 1.0]):.2e}" for h in (0.01, 0.001)]  # falls as h³
     ['2.63e-04', '2.63e-07']
     """
+    check_not_text("the learning rate h", h)
     if not h >= 0:
         raise ValueError(f"the learning rate must be at least 0, got {h!r}")
     return h ** (check_order_of_expansion(order) + 1) * majorant_coefficient(n, order + 1, bounds)

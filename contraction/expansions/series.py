@@ -129,8 +129,10 @@ class Series:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Vector, **kwargs: object) -> Series:
         rule = _UFUNCS.get(ufunc.__name__)
-        if method != "__call__" or kwargs or rule is None:
-            return NotImplemented
+        if method != "__call__" or rule is None:
+            raise TypeError(_unknown(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")))
+        if kwargs:
+            raise TypeError(f"np.{ufunc.__name__} of a Taylor series takes no keyword, got {', '.join(kwargs)}=")
         return rule(*inputs)
 
     def __array_function__(
@@ -149,7 +151,41 @@ class Series:
             q = next(len(a.coefficients) for a in args[0] if isinstance(a, Series))
             parts = [_pad(a, q) for a in args[0]]
             return Series(np.stack([function([p[k] for p in parts], *args[1:], **kwargs) for k in range(q)]))
-        return NotImplemented
+        full = f"{function.__module__}.{name}".replace("numpy", "np", 1)
+        raise TypeError(_unknown(full))
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise TypeError(_unknown("np.array or np.asarray of it"))
+
+    def _refused(self, name: str) -> TypeError:
+        return TypeError(_unknown(name))
+
+    def __float__(self) -> float:
+        raise self._refused("float(x)")
+
+    def __int__(self) -> int:
+        raise self._refused("int(x)")
+
+    def __bool__(self) -> bool:
+        raise self._refused("a test of its value, as in if x:")
+
+    def __round__(self, digits: int | None = None) -> Series:
+        raise self._refused("round(x)")
+
+    def __lt__(self, other: Vector) -> bool:
+        raise self._refused("a comparison such as x < y")
+
+    __gt__ = __le__ = __ge__ = __lt__
+
+    def __floordiv__(self, other: Vector) -> Series:
+        raise self._refused("the floor division //")
+
+    __rfloordiv__ = __floordiv__
+
+    def __mod__(self, other: Vector) -> Series:
+        raise self._refused("the remainder %")
+
+    __rmod__ = __mod__
 
     def __add__(self, other: Vector) -> Series:
         return _add(self, other)
@@ -189,6 +225,15 @@ class Series:
 
     def __pos__(self) -> Series:
         return self
+
+
+def _unknown(name: str) -> str:
+    """Return the message about an operation that has no Taylor series here."""
+    return (
+        f"no Taylor series is known of {name}, which a function of numpy_field applies to its argument. Use +, -, *, "
+        "/, @, ** with a number, indexing, sum, mean, reshape, ravel, transpose, dot, outer, concatenate, stack and "
+        f"{', '.join(sorted(_NAMED))}"
+    )
 
 
 def _pad(x: Vector, q: int) -> np.ndarray:
@@ -348,6 +393,23 @@ def _maximum(a: Vector, b: Vector) -> Series:
     return (a + b + _piecewise(a - b, "maximum", np.sign)) / 2
 
 
+#: Functions of `_UFUNCS` that a message names; the others are operators.
+_NAMED = {
+    "absolute",
+    "cos",
+    "exp",
+    "expit",
+    "expm1",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "reciprocal",
+    "sin",
+    "sqrt",
+    "square",
+    "tanh",
+}
 _UFUNCS: dict[str, Callable[..., Series]] = {
     "add": _add,
     "subtract": lambda a, b: _add(a, _negative(b)),

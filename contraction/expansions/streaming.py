@@ -29,7 +29,7 @@ from typing import Literal
 from contraction.arguments import check_choice, check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
-from contraction.expansions.fields import VectorField, zeros_stack
+from contraction.expansions.fields import VectorField, check_not_text, check_theta, zeros_stack
 from contraction.types import Scalar, Vector
 from contraction.values import Value
 
@@ -100,6 +100,8 @@ class ApproximateBackward:
 
     def __init__(self, theta0: Vector, h: Scalar, variant: Literal["dense", "replay"] = "dense") -> None:
         check_choice("the variant", variant, ("dense", "replay"))
+        check_not_text("the learning rate h", h)
+        theta0 = check_theta(theta0)
         if len(theta0.shape) != 1:
             raise ValueError(f"theta0 must be a vector, got shape {tuple(theta0.shape)}")
         self.theta0, self.h, self.variant = theta0, h, variant

@@ -12,7 +12,7 @@ from functools import cache
 from math import factorial, prod
 from typing import TypeAlias
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_integer, check_type
 
 __all__ = ["RootedTree", "density", "increasing_maps", "order_of", "rooted_trees", "symmetry"]
 
@@ -67,6 +67,11 @@ def _multisets(trees: list[RootedTree], nodes: int, start: int) -> Iterator[tupl
             yield (trees[position], *rest)
 
 
+def _check_tree(tree: RootedTree) -> None:
+    """Raise TypeError unless a tree is a tuple, that of the trees at its root's children."""
+    check_type("a rooted tree", tree, tuple, "a tuple of the trees of its children, () for one node,")
+
+
 @cache
 def order_of(tree: RootedTree) -> int:
     """Return the number of nodes.
@@ -77,6 +82,7 @@ def order_of(tree: RootedTree) -> int:
     >>> [ex.order_of(tree) for tree in ex.rooted_trees(3)]
     [3, 3]
     """
+    _check_tree(tree)
     return 1 + sum(order_of(child) for child in tree)
 
 
@@ -92,6 +98,7 @@ def symmetry(tree: RootedTree) -> int:
     >>> sorted(ex.symmetry(tree) for tree in ex.rooted_trees(4))
     [1, 1, 2, 6]
     """
+    _check_tree(tree)
     return prod(factorial(m) * symmetry(child) ** m for child, m in Counter(tree).items())
 
 
