@@ -6,10 +6,11 @@ or tensors of another library. The expansions only use ``+``, ``-``, scalar ``*`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import factorial, prod
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +33,11 @@ __all__ = [
 ]
 
 STEP = 1e-5  # of a difference quotient, relative to the point; its error is of the order STEP² + rounding/STEP
+
+
+@runtime_checkable
+class _Tensor(Protocol):
+    def new_zeros(self, shape: tuple[int, ...]) -> object: ...
 
 
 class MissingDerivative(TrainingInReverseError, ValueError):
@@ -93,8 +99,13 @@ class VectorField:
 
     def __post_init__(self) -> None:
         check_function("value", self.value, "of a vector theta")
-        for name in ("jvp", "derivative", "series", "linearize"):
-            if (given := getattr(self, name)) is not None:
+        for name, given in (
+            ("jvp", self.jvp),
+            ("derivative", self.derivative),
+            ("series", self.series),
+            ("linearize", self.linearize),
+        ):
+            if given is not None:
                 check_function(name, given)
 
     def __call__(self, theta: Vector) -> Vector:
@@ -312,7 +323,7 @@ def check_fields(fields: Sequence[VectorField]) -> Sequence[VectorField]:
     TypeError
         If it is not a list of `VectorField`; the message names the first other entry.
     """
-    if isinstance(fields, str | bytes | VectorField) or not hasattr(fields, "__len__"):
+    if isinstance(fields, str | bytes | VectorField) or not isinstance(fields, Sized):
         raise TypeError(f"fields must be a list of VectorField, got {fields!r}")
     for i, one in enumerate(fields):
         if not isinstance(one, VectorField):
@@ -353,7 +364,7 @@ def check_theta(theta: Vector) -> Vector:
             raise ValueError(f"theta must be a vector (d,) of numbers, got {theta!r}")
         if theta.dtype.kind in "fc" and np.isnan(theta).any():
             raise ValueError(f"theta must not contain NaN, got {theta!r}")
-    elif not hasattr(theta, "new_zeros"):
+    elif not isinstance(theta, _Tensor):
         raise TypeError(f"theta must be a vector (d,): a NumPy array, a list of numbers or a tensor, got {theta!r}")
     return theta
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,11 @@ from contraction.maps.errors import MapRefused, argument_changed
 from contraction.types import Draw
 
 __all__ = ["apply_read_only", "as_point", "each_point"]
+
+
+@runtime_checkable
+class _Summand(Protocol):
+    def __add__(self, other: object) -> object: ...
 
 
 class _Family(Protocol):
@@ -46,7 +51,7 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
 
 def _is_number(x: object) -> bool:
     """Whether an entry of an object array can be a coordinate: a number of any kind, which can be added to one."""
-    return x is not None and not isinstance(x, str | bytes | dict | list | set) and hasattr(x, "__add__")
+    return x is not None and not isinstance(x, str | bytes | dict | list | set) and isinstance(x, _Summand)
 
 
 def apply_read_only(family: _Family, theta: ArrayLike, draw: Draw, name: str) -> NDArray:

@@ -108,7 +108,7 @@ def test_what_agrees():
     assert [rule.after([1.0], [d]) for d in (0.0, 1.0, 0.0, 0.0)] == [False, False, False, True]
     assert replace(rule).tests == 0
     for bad in ({"alpha": 0}, {"delta": 1}, {"delta": float("nan")}):
-        with pytest.raises(ValueError, match="must be (between 0 and 1|a finite number), got"):
+        with pytest.raises(ValueError, match=r"must be (between 0 and 1|a finite number), got"):
             Settling(1.0, **bad)
 
 
