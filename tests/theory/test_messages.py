@@ -77,7 +77,7 @@ def test_a_certificate_of_drawn_maps_says_for_which_it_holds():
 
 def test_a_factor_just_below_one_is_shown_before_and_after_rounding():
     just_below = float(np.nextafter(1, 0))
-    with pytest.raises(ct.NotCertified, match=r"k ≥ 1: k = 0\.9999999999999999 is 1\.0 when rounded up \(largest of"):
+    with pytest.raises(ct.NotCertified, match=r"k ≥ 1: k = 0\.9{16} is 1\.0\d* when rounded up \(largest"):
         ct.certify(FiniteFamily([(just_below, [1.0]), (just_below, [-1.0])]), [0.0])
     with pytest.raises(ct.NotCertified, match=r"k ≥ 1: k = 1 \(largest of"):
         ct.certify(FiniteFamily([(1.0, [1.0]), (1.0, [-1.0])]), [0.0])
