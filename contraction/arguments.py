@@ -78,7 +78,7 @@ def check_seed(seed: object) -> int:
 def check_finite(name: str, value: object) -> float:
     """Return a finite real number as a float; raise ValueError naming the argument otherwise."""
     try:
-        number = math.nan if isinstance(value, str | bytes) else float(value)  # pyright: ignore[reportArgumentType]
+        number = math.nan if isinstance(value, bool | str | bytes) else float(value)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
@@ -165,9 +165,31 @@ def check_type(name: str, value: object, kind: type | tuple[type, ...], hint: st
         raise TypeError(f"{name} must be {hint}, got {value!r}")
 
 
-def check_positive(name: str, value: object, *, zero: bool = False) -> float:
-    """Return a finite number > 0 as a float (>= 0 with ``zero``); raise ValueError naming the argument otherwise."""
-    rule = f"{name} must be a finite number {'>=' if zero else '>'} 0, got {value!r}"
+def check_positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
+    """Return a number > 0 as a float; raise ValueError naming the argument otherwise.
+
+    Parameters
+    ----------
+    name
+        Name of the argument in the error message.
+    value
+        The value given.
+    zero, infinite
+        Whether 0 is allowed, and whether infinity is (default: False, neither).
+
+    Returns
+    -------
+    float
+        The same number.
+
+    Raises
+    ------
+    ValueError
+        If the value is not such a number.
+    """
+    rule = f"{name} must be a {'' if infinite else 'finite '}number {'>=' if zero else '>'} 0, got {value!r}"
+    if infinite and isinstance(value, float) and value == math.inf:
+        return value
     try:
         number = check_finite(name, value)
     except ValueError:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from contraction.arguments import check_integer, check_seed
+from contraction.arguments import check_finite, check_flag, check_integer, check_seed
 from nn_experiments.diagnosis import coupled
 from nn_experiments.diagnosis.advice import advice_on
 from nn_experiments.diagnosis.budget import Cost, Plan, fitted, seconds_of
@@ -29,7 +29,8 @@ from nn_experiments.training.batches import Batches, BatchLike, check_batches
 from nn_experiments.training.from_torch import from_torch
 from nn_experiments.training.optimizers import Optimizer, Schedule
 from nn_experiments.training.scalar_loss import Criterion
-from nn_experiments.training.step import State, check_state, initial_state
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import initial_state
 from nn_experiments.training.transforms import GradientTransform
 from nn_experiments.training.trees import leaves, tensors_of
 
@@ -148,6 +149,9 @@ def diagnose(
     check_integer("steps", steps, 50)
     lag = steps // 2
     check_seed(seed)
+    check_flag("progress", progress)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be text, what the training is called in the report, got {name!r}")
     batches = check_batches(batches)
     known = list(FromTorchOptions.__annotations__)
     if unknown := [option for option in options if option not in known]:
@@ -214,7 +218,7 @@ def diagnose_subject(
         If an argument is out of its range.
     """
     check_integer("steps", steps, 50)
-    if not 0 < eps < 1:
+    if not 0 < check_finite("eps", eps) < 1:
         raise ValueError(f"eps is a share of the distance of independent runs, between 0 and 1; got {eps!r}")
     limit = seconds_of(budget)
     if replicates is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
-from contraction.arguments import check_choice
+from contraction.arguments import check_choice, check_integer
 from contraction.maps.orders import Order
 from nn_experiments.engine.chain import walk
 from nn_experiments.engine.checking import check_step, checked_kernel, describe, why_not_ensemble
@@ -16,12 +16,14 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.measuring import Measured, measure, measure_path
 from nn_experiments.engine.plan import check_iterates
-from nn_experiments.engine.purity import probe, probe_measurement
+from nn_experiments.engine.purity import check_first_batches, probe, probe_measurement
 from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.engine.trajectory import Trajectory
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import Measurement, check_measurement
-from nn_experiments.training.step import State, Step, TorchOptimizerStep, TrainingStep, check_state
+from nn_experiments.training.signatures import check_is_step
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import Step, TorchOptimizerStep, TrainingStep
 
 __all__ = ["ENGINES", "Measured", "Trajectory", "iterates", "measure", "measure_path"]
 
@@ -77,10 +79,12 @@ def iterates(
     Raises
     ------
     TypeError
-        If ``at``, ``state0`` or ``metrics`` has another type, or the ensemble cannot run the step.
+        If an argument has another type, what a metric returns is not a real number or an array of them, or the ensemble
+        cannot run the step.
     ValueError
-        If a metric has the name of a column of `Trajectory.to_csv`; if `from_loop` has recorded fewer batches than are
-        needed; if the engine is unknown; or if ``chunk`` is given and the engine is not the ensemble.
+        If the tensors of ``state0`` are not those of the step's model; if a metric changes its shape, or has the name
+        of a column of `Trajectory.to_csv`; if `from_loop` has recorded fewer batches than are needed, or there is no
+        B_1 or B_2; if the engine is unknown; or if ``chunk`` is given and the engine is not the ensemble.
     CannotReplay
         If the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
@@ -103,14 +107,18 @@ def iterates(
     Backward() [-0.18 -0.18 -0.18 -0.18]
     """
     check_choice("engine", engine, ENGINES)
+    if chunk is not None:
+        check_integer("chunk", chunk, 1)
+    check_is_step(step)
     batches = check_batches(batches)
     numbers = check_iterates(at)
     measurement = check_measurement("metrics", metrics)
-    check_state("state0", state0)
+    check_state("state0", state0, step)
     check_recorded(step, batches, [order], numbers, least=max(numbers) if measurement.on_batches else 0)
     begin = time.perf_counter()
     notes: dict[str, object] = {}
     if max(numbers) > 0:
+        check_first_batches(step, batches)
         notes |= check_step(step, batches, state0)
         probe(step, batches, state0)
     probe_measurement(lambda state: measure(measurement, state, 0, 0, batches), state0)
@@ -128,7 +136,7 @@ def iterates(
         kernel, more = checked_kernel(step, batches, state0, "step" if engine == "loop" else engine)
         notes |= more
         path = walk(kernel, order, numbers, state0)
-    rows = list(measure_path(measurement, path, batches, together=together))
+    rows = list(_of_one_shape(measure_path(measurement, path, batches, together=together)))
     if isinstance(step, TorchOptimizerStep):
         notes = {"slow": step.slow} | notes
     notes |= ensemble.metadata() | {"engine": "ensemble"} if ensemble else {}
@@ -157,6 +165,20 @@ def _batched(step: Step, batches: Batches, state0: State, engine: str, *, traine
     if reason and engine == "ensemble":
         raise TypeError(reason if "cannot run" in reason else f"the ensemble cannot run this step: {reason}")
     return reason is None, {"not used": f"ensemble: {reason}"} if reason else {}
+
+
+def _of_one_shape(rows: Iterable[Measured]) -> Iterator[Measured]:
+    """Yield the rows; raise ValueError at the first metric whose shape is not that of an earlier row."""
+    first: dict[str, tuple[int, tuple[int, ...]]] = {}
+    for row in rows:
+        for name, value in row.values.items():
+            n, shape = first.setdefault(name, (row.n, value.shape))
+            if value.shape != shape:
+                raise ValueError(
+                    f"the metric {name!r} must have one shape along the path, and has {shape} at iterate {n} and "
+                    f"{value.shape} at iterate {row.n}"
+                )
+        yield row
 
 
 def _stacked(names: Sequence[str], rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 
+from contraction.arguments import check_integer, check_positive
 from contraction.limits.settled import Settling, lengths
 from contraction.values import Value, plain
 from nn_experiments.engine.checking import check_step, checked_kernel, describe
 from nn_experiments.engine.gpu import repeatable
-from nn_experiments.engine.purity import probe
+from nn_experiments.engine.purity import check_first_batches, probe
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import parameter_distance
-from nn_experiments.training.step import State, Step, check_state
+from nn_experiments.training.signatures import check_is_step, check_takes
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import Step
 from nn_experiments.training.trees import tensors_of
 
 __all__ = ["Limit", "limit"]
@@ -141,7 +145,7 @@ def limit(
     Raises
     ------
     TypeError
-        If ``state0`` or ``start`` is not a state.
+        If ``state0`` or ``start`` is not a state, ``step`` is not a function, or ``distance`` does not return a number.
     ValueError
         If eps or ``max_maps`` is not positive, or the two starts are equal; or if the self-check of a step made by
         `from_torch` finds a difference from the user's own training loop.
@@ -161,14 +165,19 @@ def limit(
     >>> result.settled, round(result.value["parameters"]["weight"].item(), 2)
     (True, -0.18)
     """
-    check_state("state0", state0)
-    check_state("start", start)
-    if not eps > 0 or max_maps < 1:
-        raise ValueError(f"eps and max_maps must be positive, got {eps} and {max_maps}")
+    check_is_step(step)
+    check_state("state0", state0, step)
+    check_state("start", start, step)
+    check_positive("eps", eps)
+    check_integer("max_maps", max_maps, 1)
+    check_takes("distance", distance, ("state", "state"))
     nudge = distance(state0, start)
+    if not isinstance(nudge, Real | torch.Tensor):
+        raise TypeError(f"distance must return a number, got {nudge!r}")
     if nudge == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
+    check_first_batches(step, batches)
     metadata: dict[str, object] = dict(check_step(step, batches, state0))
     probe(step, batches, state0)
     kernel, more = checked_kernel(step, batches, state0, engine)

@@ -57,12 +57,38 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
         Numbers of the newest batch and of the batch whose map was applied last; not used at n = 0.
     batches
         i -> B_i.
+
+    Raises
+    ------
+    TypeError
+        If a metric returns anything but real numbers.
     """
     pair = (None, None)
     if measurement.on_batches and n > 0:
         pair = (batches(n), batches(outermost))
-    values = measurement(state, *pair)
-    return {name: torch.as_tensor(value).detach().cpu().double().numpy() for name, value in values.items()}
+    return {name: _numbers(name, value) for name, value in measurement(state, *pair).items()}
+
+
+def _numbers(name: str, value: object) -> np.ndarray:
+    """Return the value of a metric as a float64 array.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number or an array of real numbers.
+    """
+    try:
+        tensor = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"the metric {name!r} must return a number or a small tensor of numbers, got {value!r}"
+        ) from None
+    if tensor.is_complex():
+        raise TypeError(
+            f"the metric {name!r} must return real numbers, got {tensor.dtype}: return the real part, the imaginary "
+            "part or abs() of it"
+        )
+    return tensor.cpu().double().numpy()
 
 
 def measure_path(measurement: Measurement, path: Path, batches: Batches, *, together: int) -> Iterator[Measured]:

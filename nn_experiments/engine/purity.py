@@ -11,8 +11,10 @@ import torch
 
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.engine.gpu import wait
-from nn_experiments.training.batches import Batches
-from nn_experiments.training.step import State, Step
+from nn_experiments.training.batches import Batches, check_batch
+from nn_experiments.training.signatures import check_takes
+from nn_experiments.training.states import Fits, State, check_is_state
+from nn_experiments.training.step import Step
 from nn_experiments.training.torch_randomness import (
     GeneratorStates,
     changed_generators,
@@ -21,7 +23,7 @@ from nn_experiments.training.torch_randomness import (
 )
 from nn_experiments.training.trees import tensors_of
 
-__all__ = ["probe", "probe_measurement"]
+__all__ = ["check_first_batches", "probe", "probe_measurement"]
 
 
 def _differ(first: object, second: object) -> str | None:
@@ -37,11 +39,37 @@ def _differ(first: object, second: object) -> str | None:
     return None
 
 
+def check_first_batches(step: Step, batches: Batches) -> None:
+    """Check that there are B_1 and B_2 and, if the step is made of a model, that they have inputs and targets.
+
+    Raises
+    ------
+    TypeError
+        If ``batches`` does not take one argument, or does not return a tuple or list of at least two entries.
+    ValueError
+        If it raises an error, which is the cause.
+    """
+    check_takes("batches", batches, ("i",))
+    of_model = isinstance(getattr(step, "fits", None), Fits)
+    for i in (2, 1):
+        try:
+            batch = batches(i)
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(
+                f"batches({i}) raises {type(error).__name__}: {error}. B_1 and B_2 are needed at least, whatever the "
+                "iterates are, since the step is checked on them first"
+            ) from error
+        if of_model:  # a step of the user's own takes whatever it can
+            check_batch(i, batch)
+
+
 def probe(step: Step, batches: Batches, state0: State) -> float:
     """Apply T_1 and T_2 twice and compare bitwise; return the seconds that one map takes.
 
     Raises
     ------
+    TypeError
+        If the step does not return a state.
     NotDeterministic
         If a batch or the result of a step differs the second time, if a step changes the state that it was given, or if
         a step draws from a global generator of torch, NumPy or Python. The message says what differs.
@@ -58,7 +86,7 @@ def probe(step: Step, batches: Batches, state0: State) -> float:
         for _ in range(2):
             drawn_before = generator_states()
             begin = time.perf_counter()
-            end = step(step(state0, batches(2), 1), batches(1), 2)
+            end = step(check_is_state("what the step returns", step(state0, batches(2), 1)), batches(1), 2)
             wait(next((value.device for value in tensors_of(state0).values()), "cpu"))
             seconds = (time.perf_counter() - begin) / 2
             # copies: a loop that returns its own tensors would change them the second time
@@ -104,11 +132,18 @@ def probe_measurement(measure: Callable[[State], Mapping[str, torch.Tensor | np.
         If the state was altered, or the second result differs, with the usual reason: a module in training mode.
     """
     before, state = state, copy.deepcopy(state)
+    recorded = [name for name, value in tensors_of(state).items() if not value.requires_grad]
     once, again = (
         {name: torch.as_tensor(value) for name, value in copy.deepcopy(dict(measure(state))).items()} for _ in range(2)
     )
     why = "evaluate with a copy of the module in evaluation mode: copy.deepcopy(model).eval()"
     if difference := _differ(before, state):
         raise NotDeterministic(f"a metric alters the state it is given: {difference} differ; {why}")
+    now = tensors_of(state)
+    if changed := [name for name in recorded if now[name].requires_grad]:
+        raise NotDeterministic(
+            f"a metric alters the state it is given: {changed[0]} requires gradients afterwards; write "
+            "value.detach().requires_grad_() for a tensor of the state"
+        )
     if difference := _differ(once, again):
         raise NotDeterministic(f"a metric is not the same when asked for again: {difference} differ; {why}")

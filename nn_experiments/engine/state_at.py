@@ -15,12 +15,15 @@ from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.policies import reset_if_better, stop_when_settled
-from nn_experiments.engine.purity import probe
+from nn_experiments.engine.purity import check_first_batches, probe
 from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMean
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
-from nn_experiments.training.step import State, Step, check_state
+from nn_experiments.training.refusals import check_is_module
+from nn_experiments.training.signatures import check_is_step
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import Step
 
 __all__ = ["state_at", "state_dict"]
 
@@ -79,12 +82,14 @@ def state_at(
     """
     at = check_iterates([n])
     batches = check_batches(batches)
-    check_state("state0", state0)
+    check_is_step(step)
+    check_state("state0", state0, step)
     if isinstance(curve, str):
         raise TypeError(f"curve must be an order, average or policy, such as contraction.Backward(), got {curve!r}")
     if n == 0:
         return state0
     check_recorded(step, batches, [curve], at)
+    check_first_batches(step, batches)
     check_step(step, batches, state0)
     probe(step, batches, state0)
     kernel, _ = checked_kernel(step, batches, state0, engine)
@@ -113,6 +118,8 @@ def state_dict(model: nn.Module, state: State) -> dict[str, object]:
 
     Raises
     ------
+    TypeError
+        If ``model`` is not a module, or ``state`` is not a state.
     KeyError
         If the state lacks a tensor of the model.
 
@@ -128,6 +135,8 @@ def state_dict(model: nn.Module, state: State) -> dict[str, object]:
     >>> round(model(torch.ones(1, 1)).item(), 4)
     0.8
     """
+    check_is_module(model)
+    check_state("state", state)
     values = state.get("buffers", {}) | state["parameters"]
     names = {id(value): name for name, value in (*model.named_buffers(), *model.named_parameters())}
     weights: dict[str, object] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,15 @@ class Trajectory(Value):
             yield dict(zip(columns, [int(n), int(self.gradients[k]), *numbers], strict=True))
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a line for each iterate: its number, the maps that make it from θ_0, and each metric."""
+        """Write a line for each iterate: its number, the maps that make it from θ_0, and each metric.
+
+        Raises
+        ------
+        TypeError
+            If ``path`` is not the name of a file.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be the name of a file, such as 'path.csv', got {path!r}")
         with replacing(Path(path)) as temporary:
             write_csv(temporary, self._columns(), self.rows())
 
@@ -129,12 +138,20 @@ class Trajectory(Value):
 
         Raises
         ------
+        TypeError
+            If ``metrics`` is not a name or a list of names.
+        ValueError
+            If there is no metric.
         KeyError
             If the metric was not measured.
         """
         from contraction.plots.style import figure, style
 
+        if metrics is not None and not isinstance(metrics, str | Sequence):
+            raise TypeError(f"metrics must be a name, or a list of names, got {metrics!r}")
         names = [metrics] if isinstance(metrics, str) else list(self.values if metrics is None else metrics)
+        if not names:
+            raise ValueError("there is nothing to draw: no metric is named")
         with style():
             fig, axes = figure(1, len(names), width=max(3.1 * len(names), 4.2), height=2.8, squeeze=False)
             for axis, name in zip(axes[0], names, strict=True):

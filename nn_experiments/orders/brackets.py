@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_flag, check_integer
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.orders.bracket_table import Brackets
-from nn_experiments.training.batches import Batch, Batches, BatchLike, check_batches
+from nn_experiments.training.batches import Batch, Batches, BatchLike, check_batch, check_batches
 from nn_experiments.training.scalar_loss import trainable
-from nn_experiments.training.step import State, TrainingStep, check_state
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import TrainingStep
 from nn_experiments.training.trees import flatten
 
 __all__ = ["brackets"]
@@ -102,12 +103,15 @@ def brackets(
             "brackets need the step of nn_experiments.from_torch for SGD, momentum, Adam or AdamW (without hooks), or "
             f"a TrainingStep, whose gradients can be differentiated; got {type(step).__name__}"
         )
-    batches, state = check_batches(batches), check_state("state", state)
-    if not state["parameters"]:
-        raise ValueError("the state has no parameters")
+    batches, state = check_batches(batches), check_state("state", state, step)
+    check_flag("vectors", vectors)
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype must be a floating point type of torch, such as torch.float64, or None; got {dtype!r}")
     t = _position(step, state, t)
     chosen = _pairs(pairs)
     start = {part: {name: _as(value, dtype) for name, value in values.items()} for part, values in state.items()}
+    for i in {i for pair in chosen for i in pair}:
+        check_batch(i, batches(i))
     swaps = [_Swap(step, _converted(batches(i), dtype), _converted(batches(j), dtype), start, t) for i, j in chosen]
     rows = [swap.row() for swap in swaps]
     used = next(iter(start["parameters"].values())).dtype
@@ -144,7 +148,7 @@ def _position(step: TrainingStep, state: State, t: int | None) -> int:
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    listed = list(pairs)
+    listed = list(pairs) if isinstance(pairs, Iterable) else [pairs]
     if not all(np.iterable(pair) for pair in listed):
         raise TypeError(f"pairs must be a list of pairs of numbers of batches, such as [(1, 2)], got {pairs!r}")
     chosen = [tuple(pair) for pair in listed]

@@ -66,6 +66,8 @@ def record(
         if value is not None:
             check_integer(name, value, 1)
     check_choice("rows", rows, ("epochs", "batches"))
+    if before_epoch is not None and not callable(before_epoch):
+        raise TypeError(f"before_epoch must be a function of the number of the epoch, got {before_epoch!r}")
     sampler, known = _sampler(order)
     if sampler is None:
         if before_epoch is not None:
@@ -230,6 +232,8 @@ def _kept(value: object) -> list[Callable[[], object]]:
 
 def _rows(order: Iterable[object], rows: str) -> list[NDArray]:
     """Return recorded indices as one array per epoch, or as one array of all."""
+    if isinstance(order, str | bytes):
+        raise TypeError(f"recorded indices must be an array or a list of integers, got {order!r}")
     if hasattr(order, "ndim"):
         array = _integers(order)
         sequences = [array.ravel()] if array.ndim <= 1 else [row.ravel() for row in array]
@@ -244,6 +248,8 @@ def _rows(order: Iterable[object], rows: str) -> list[NDArray]:
 
 def _flat(part: object) -> NDArray:
     """Return an epoch: indices, or batches of them, which need not have one length."""
+    if isinstance(part, str | bytes):  # whose parts are text again
+        raise TypeError(f"indices must be integers, got {part!r}")
     if not hasattr(part, "ndim"):
         parts = list(cast("Iterable[object]", part))
         if any(hasattr(one, "__len__") for one in parts):

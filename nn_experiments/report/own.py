@@ -58,6 +58,8 @@ def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: s
 
     Raises
     ------
+    TypeError
+        If ``curves`` is not a `Curves`.
     ValueError
         If nothing was recorded.
     KeyError
@@ -75,6 +77,8 @@ def plot(curves: Curves, metrics: str | Sequence[str] | None = None, *, scale: s
     'log'
     >>> figure.savefig("loss.png")  # doctest: +SKIP
     """
+    if not isinstance(curves, Curves):
+        raise TypeError(f"curves must be what nn_experiments.run or load returns, got {type(curves).__name__}")
     if isinstance(metrics, str):
         metrics = [metrics]
     decided = [curve for name in curves.orders if isinstance(curve := curve_names.parse(name), curve_names.Decided)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def load(
     FileNotFoundError
         If the folder ``out`` does not exist, or has no results of this name; the message has the command to compute
         them.
+    TypeError
+        If ``source`` is neither text nor a path.
     KeyError
         If a seed or an order was not recorded; the message lists the recorded ones.
     ValueError
@@ -71,6 +74,8 @@ def load(
     ...     print(nne.load(Path(folder) / "mine.npz", orders=["forward"]))
     Curves(seeds 0; orders forward; 3 iterates from 0 to 2; metrics loss)
     """
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"source must be a name, such as 'fig4', or a folder or file of results, got {source!r}")
     path = Path(source)
     if path.suffix == ".npz":
         return _part(load_record(path), seeds, orders)

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
+from torch.nn import Module
 
-from contraction.arguments import check_seed
+from contraction.arguments import check_flag, check_seed
 from contraction.maps.orders import Order
 from nn_experiments.engine import measure as measure_once
 from nn_experiments.engine.checking import check_step, checked_kernel, why_not_ensemble
 from nn_experiments.engine.kernels.choose import KERNELS
 from nn_experiments.engine.plan import check_iterates
-from nn_experiments.engine.purity import probe_measurement
+from nn_experiments.engine.purity import check_first_batches, probe_measurement
 from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
@@ -31,7 +32,9 @@ from nn_experiments.training.averages import Average
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.metrics import Measurement, check_measurement
 from nn_experiments.training.policies import METRIC_NAME, Policy, ResetIfBetter
-from nn_experiments.training.step import State, Step, TrainingStep, check_state
+from nn_experiments.training.signatures import check_is_step, check_takes
+from nn_experiments.training.states import State, check_state
+from nn_experiments.training.step import Step, TrainingStep
 
 __all__ = ["run"]
 
@@ -163,12 +166,19 @@ def run(
     assert at is not None  # _check_given has seen to it
     numbers = tuple(check_iterates(at))
     measurement = check_measurement("measure", measure)
+    if not measurement.names:
+        raise ValueError(f"measure names no metric, got {measure!r}")
+    check_is_step(step)
     batches = check_batches(batches)
+    check_first_batches(step, batches)
     _check_name(name)
+    check_flag("progress", progress)
+    check_flag("dry_run", dry_run)
+    if describe is not None and not isinstance(describe, Mapping):
+        raise TypeError(f"describe must map parts of the run to plain data, such as {{'step': 'v2'}}; got {describe!r}")
     names = _check_curves(curves, measurement)
     chosen = _check_seeds(seeds, batches)
-    if not callable(state):
-        check_state("state", state)
+    _check_state(state, chosen[0], step)
     check_recorded(step, batches, [curve_names.curve_of(curve) for curve in names], numbers, least=max(*numbers, 2))
     forget()
     network = Network(step, batches, state, measurement)
@@ -228,13 +238,23 @@ def _check_given(at: object, measure: object, out: object) -> None:
             "run needs measure=, what is measured of each iterate, such as "
             "measure=nne.measures(model, loss, test=(inputs, targets))"
         )
-    if not isinstance(out, str | os.PathLike):
+    if not isinstance(out, str | os.PathLike) or not os.fspath(out):
         raise TypeError(f"out must be the name of a folder, in which the results are kept, such as 'out'; got {out!r}")
+
+
+def _check_state(state: object, seed: int, step: Step) -> None:
+    """Check that a state, or what a function of the seed returns for the first one, can be trained by the step."""
+    if not callable(state) or isinstance(state, Module):
+        check_state("state", state, step)
+        return
+    check_takes("state", state, ("seed",))
+    check_state(f"state({seed})", state(seed), step)
 
 
 def _check_name(name: str) -> None:
     taken = {*catalogue.EXPERIMENTS, *catalogue.FIGURES, "overview", "increments"}
-    if name in taken or name.isdigit() or not METRIC_NAME.fullmatch(name.replace("-", "_")):
+    text = name if isinstance(name, str) else ""
+    if text in taken or text.isdigit() or not METRIC_NAME.fullmatch(text.replace("-", "_")):
         raise ValueError(
             "name must begin with a letter, have letters, digits, '_', '-' and '.' only, and not be one of the "
             f"catalogue's; got {name!r}"

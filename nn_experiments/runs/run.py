@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import torch
 
+from contraction.arguments import check_integer, check_positive
 from nn_experiments.cores import available_cores
 from nn_experiments.datasets import MissingData, load_dataset
 from nn_experiments.paper.cost import clock, span
@@ -73,12 +74,15 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name, least in (("workers", 0), ("chunk", 1), ("time_limit", 0)):
+        for name, least in (("workers", 0), ("chunk", 1)):
             value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
-        if not self.block_seconds > 0:
-            raise ValueError(f"block_seconds must be positive, got {self.block_seconds}")
+            if value is not None:
+                check_integer(name, value, least)
+        if self.time_limit is not None:
+            check_positive("time_limit", self.time_limit, zero=True, infinite=True)
+        check_positive("block_seconds", self.block_seconds, infinite=True)
+        if self.dask is not None and not isinstance(self.dask, str):
+            raise TypeError(f"dask must be the address of a scheduler, such as 'tcp://host:8786', got {self.dask!r}")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 
 from contraction.files import UNREADABLE, replacing
 from nn_experiments.engine.measuring import Measured
-from nn_experiments.training.step import State, check_state
+from nn_experiments.training.states import State, check_state
 
 __all__ = ["Keeper", "Reached", "Rows", "unfinished_path"]
 

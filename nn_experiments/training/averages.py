@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_integer, check_probability
 
 __all__ = ["EMA", "SWA", "Average", "Polyak", "SuffixMean"]
 
@@ -48,8 +48,7 @@ class EMA:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
-        if not 0 < self.beta < 1:
-            raise ValueError(f"the decay of a moving average must be in (0, 1), got {self.beta}")
+        check_probability("beta", self.beta)
         if float(f"{self.beta:g}") != self.beta:
             raise ValueError(f"beta may have six digits, since it is in the curve's name; got {self.beta!r}")
 

@@ -17,7 +17,7 @@ from nn_experiments.training.choices import SCALINGS
 from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.trees import numbers_in, rows_of, stack_trees, tensors_of
 
-__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "SampledBatches", "check_batches"]
+__all__ = ["ArrayBatches", "Batch", "BatchLike", "Batches", "Inputs", "SampledBatches", "check_batch", "check_batches"]
 
 
 #: What a source of batches may return: inputs, targets and, in a `Batch`, the index. Any: a user's module and loss may
@@ -86,6 +86,22 @@ def check_batches(batches: object) -> Batches:
     if not callable(batches):
         raise TypeError(f"batches must be a function i -> B_i (i = 1, 2, …), got {type(batches).__name__}")
     return cast(Batches, batches)
+
+
+def check_batch(i: int, batch: object) -> None:
+    """Check that what ``batches(i)`` has returned has inputs and targets.
+
+    Raises
+    ------
+    TypeError
+        If it is anything but a tuple or list of at least two entries.
+    """
+    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence) or len(batch) < 2:
+        length = f" of length {len(batch)}" if isinstance(batch, Sequence) else ""
+        raise TypeError(
+            "batches(i) must return a pair (inputs, targets) or a nn_experiments.Batch; "
+            f"batches({i}) returned {type(batch).__name__}{length}"
+        )
 
 
 class Inputs:
@@ -216,8 +232,10 @@ class ArrayBatches(SampledBatches):
 
     Raises
     ------
+    TypeError
+        If the data are not tensors or arrays of numbers, or sparse.
     ValueError
-        If the tensors differ in length.
+        If the tensors differ in length, or there are none.
 
     Examples
     --------
@@ -241,10 +259,10 @@ class ArrayBatches(SampledBatches):
         seed: int,
         sampling: str = "iid",
     ) -> None:
-        data = _Rows(_copied(inputs), _copied(targets))
+        data = _Rows(_copied("inputs", inputs), _copied("targets", targets))
         lengths = {len(part) for part in tensors_of(data.inputs).values()}
         others = {len(part) for part in tensors_of(data.targets).values()}
-        if len(lengths | others) != 1:
+        if len(lengths) != 1 or lengths != others:
             counts = (" or ".join(map(str, sorted(some))) or "no" for some in (lengths, others))
             raise ValueError("{} inputs but {} targets".format(*counts))
         super().__init__(Sampler(sampling, batch_size, lengths.pop(), seed))
@@ -282,10 +300,28 @@ class ArrayBatches(SampledBatches):
         return Batch(inputs, targets, i)
 
 
-def _copied(data: object) -> torch.Tensor:
-    """Return a tensor with a copy of an array, or a tuple or dictionary of such tensors."""
+def _copied(name: str, data: object) -> torch.Tensor:
+    """Return a tensor with a copy of an array, or a tuple or dictionary of such tensors.
+
+    Raises
+    ------
+    TypeError
+        If it is not a tensor or array of numbers, or is sparse.
+    ValueError
+        If it is a single number.
+    """
     if isinstance(data, dict):
-        return {key: _copied(value) for key, value in data.items()}  # type: ignore[return-value]
+        return {key: _copied(name, value) for key, value in data.items()}  # type: ignore[return-value]
     if type(data) is tuple and all(isinstance(part, torch.Tensor | np.ndarray | tuple | dict) for part in data):
-        return tuple(_copied(value) for value in data)  # type: ignore[return-value]
-    return torch.as_tensor(data).detach().clone()
+        return tuple(_copied(name, value) for value in data)  # type: ignore[return-value]
+    try:
+        tensor = torch.as_tensor(data).detach()
+    except (TypeError, ValueError, RuntimeError):
+        kind = f"an array of {data.dtype}" if isinstance(data, np.ndarray) else type(data).__name__
+        rule = f"{name} must be tensors or arrays of numbers, with a row for each example"
+        raise TypeError(f"{rule}; got {kind}") from None
+    if tensor.layout is not torch.strided:
+        raise TypeError(f"{name} must be dense tensors, got {tensor.layout}: pass to_dense() of it")
+    if not tensor.ndim:
+        raise ValueError(f"{name} must have a row for each example, got the single number {tensor.item()!r}")
+    return tensor.clone()

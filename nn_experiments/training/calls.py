@@ -14,15 +14,25 @@ from nn_experiments.training.inputs import arguments
 from nn_experiments.training.scalar_loss import Criterion, scalar
 from nn_experiments.training.trees import leaves
 
-__all__ = ["Broadcasts", "CallFailed", "kind_of", "loss_of", "metric_failed", "no_broadcast", "transform_failed"]
+__all__ = [
+    "Broadcasts",
+    "CallFailed",
+    "function_failed",
+    "kind_of",
+    "loss_of",
+    "metric_failed",
+    "no_broadcast",
+    "transform_failed",
+]
 
 #: How the warning begins that losses of torch give where outputs and targets have different shapes.
 _BROADCAST = "Using a target size"
 
 
 class CallFailed(TrainingInReverseError, RuntimeError):
-    """The user's model, loss or metric raises an error; the message says which one, on which data, and what to change.
+    """The user's model, loss, metric or another function raises an error.
 
+    The message says which one, on which data, and what to change.
     The error itself is its ``__cause__``.
 
     Examples
@@ -126,6 +136,21 @@ def transform_failed(error: Exception) -> Exception:
         f"the transform fails: {_first_line(error)}. It is a function of the gradients, a dictionary "
         "{name: gradient}, that returns such a dictionary"
     )
+
+
+def function_failed(what: str, error: Exception, rule: str) -> Exception:
+    """Return the error to raise in place of one that a function of the user raises.
+
+    Parameters
+    ----------
+    what
+        What the function is, and on what it fails.
+    error
+        What it raises. It is returned itself if it needs no more words.
+    rule
+        What the function must take and return.
+    """
+    return error if _passes(error) else CallFailed(f"{what}: {_first_line(error)}. {rule}")
 
 
 def metric_failed(name: str, error: Exception) -> Exception:

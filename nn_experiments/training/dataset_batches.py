@@ -13,8 +13,10 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from contraction.maps.errors import NotDeterministic
 from nn_experiments.training.batches import Batch, SampledBatches
+from nn_experiments.training.calls import function_failed, kind_of
 from nn_experiments.training.rng import generator
 from nn_experiments.training.sampling import Sampler
+from nn_experiments.training.signatures import check_takes
 from nn_experiments.training.torch_randomness import restored_generators
 from nn_experiments.training.trees import leaves
 
@@ -48,7 +50,10 @@ class DatasetBatches(SampledBatches):
     Raises
     ------
     TypeError
-        If the data set has no length or cannot be indexed, or ``transform`` or ``collate`` cannot be called.
+        If the data set has no length or cannot be indexed; if ``transform`` or ``collate`` is not a function of these
+        arguments; or if ``transform`` returns None.
+    CallFailed
+        If ``transform`` or ``collate`` raises an error.
     NotDeterministic
         If the first batch is not the same when it is made a second time.
 
@@ -76,9 +81,9 @@ class DatasetBatches(SampledBatches):
         transform: SampleTransform | None = None,
         collate: Callable[[list[Any]], Any] = default_collate,
     ) -> None:
-        for name, function in (("transform", transform), ("collate", collate)):
-            if function is not None and not callable(function):
-                raise TypeError(f"{name} must be a function, got {type(function).__name__}")
+        if transform is not None:
+            check_takes("transform", transform, ("sample", "generator"))
+        check_takes("collate", collate, ("samples",))
         super().__init__(Sampler(sampling, batch_size, _length(dataset), seed))
         self.dataset, self.transform, self.collate = cast("Sequence[Any]", dataset), transform, collate
         once, again = self.draw(1), self.draw(1)
@@ -104,11 +109,30 @@ class DatasetBatches(SampledBatches):
         with _seeded(seed, i):
             samples = [self.dataset[int(k)] for k in self.sampler(i)]
             if self.transform is not None:
-                samples = [self.transform(one, generator(seed, "sample", i, k)) for k, one in enumerate(samples)]
-            batch = self.collate(samples)
+                samples = [self._transformed(one, i, k) for k, one in enumerate(samples)]
+            batch = self._collated(samples, i)
         if isinstance(batch, (list, tuple)) and len(batch) == 2:
             return Batch(batch[0], batch[1], i)
         return Batch(batch, None, i)  # type: ignore[arg-type]  # a whole batch, for a loss that needs no targets
+
+    def _transformed(self, sample: object, i: int, k: int) -> object:
+        assert self.transform is not None
+        rule = "It is a function of a sample and a NumPy generator that returns the sample to use"
+        try:
+            changed = self.transform(sample, generator(self.sampler.seed, "sample", i, k))
+        except Exception as error:  # whatever the user's code raises
+            raise function_failed(f"transform fails on sample {k} of batch {i}", error, rule) from error
+        if changed is None:
+            raise TypeError(f"transform must return a sample, and returned None for sample {k} of batch {i}. {rule}")
+        return changed
+
+    def _collated(self, samples: list[Any], i: int) -> object:
+        try:
+            return self.collate(samples)
+        except Exception as error:  # whatever the user's code raises
+            kinds = "; ".join(dict.fromkeys(kind_of(one) for one in samples[:8]))
+            rule = "It makes a batch of a list of samples; torch's default_collate needs tensors of one shape"
+            raise function_failed(f"collate fails on the samples of batch {i} ({kinds})", error, rule) from error
 
 
 def _length(dataset: object) -> int:

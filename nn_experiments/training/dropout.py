@@ -9,6 +9,7 @@ from contextvars import ContextVar
 import torch
 from torch import nn
 
+from contraction.arguments import check_finite
 from nn_experiments.training.rng import generator
 
 __all__ = ["FrozenDropout", "freeze_dropout", "frozen_randomness", "restart_masks"]
@@ -63,7 +64,7 @@ class FrozenDropout(nn.Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p < 1:
+        if not 0 <= check_finite("the dropout probability", p) < 1:
             raise ValueError(f"the dropout probability must be in [0, 1), got {p}")
         self.p = p
 

@@ -22,7 +22,7 @@ from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.refusals import check_dense
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.self_check import SelfCheck
-from nn_experiments.training.step import State
+from nn_experiments.training.states import Fits, State
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import restored_generators
 
@@ -57,6 +57,8 @@ class RecordedBatches:
     """
 
     def __init__(self, recorded: Sequence[object]) -> None:
+        if isinstance(recorded, str) or not isinstance(recorded, Sequence):
+            raise TypeError(f"the recorded batches must be a list of batches, got {type(recorded).__name__}")
         self.recorded = recorded
 
     def __len__(self) -> int:
@@ -148,7 +150,7 @@ class LoopStep(OwnLoopStep):
     slow = "a slower path: your own function takes every step, without the fast kernels and the ensemble"
 
     def __init__(self, loop: _FunctionLoop) -> None:
-        self.model, self.loss, self.loop = loop.model, loop.loss, loop
+        self.model, self.loss, self.loop, self.fits = loop.model, loop.loss, loop, Fits(loop.model, every=True)
 
     def describe(self) -> dict[str, object]:
         """Return everything that the step depends on, but for the seed of its frozen randomness."""
@@ -238,6 +240,9 @@ def from_loop(
         kinds = ", ".join(type(argument).__name__ for argument in (model, optimizer, function))
         raise TypeError(f"a module, an optimizer of torch.optim and a function are needed, got {kinds}")
     check_choice("randomness", randomness, RANDOMNESS)
+    check_integer("the seed", seed)
+    if not isinstance(loader, Iterable):
+        raise TypeError(f"the loader must yield batches, as a DataLoader or a list does; got {type(loader).__name__}")
     check_optimizer(model, optimizer)
     check_dense(model)
     batches = RecordedBatches(_record(loader, check_integer("steps", steps, 1)))

@@ -12,14 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from contraction.arguments import check_choice
+from contraction.arguments import check_choice, check_flag, check_integer
 from nn_experiments.training.choices import RANDOMNESS
 from nn_experiments.training.dropout import freeze_dropout
 from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.optimizers import Optimizer, Schedule, as_schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
-from nn_experiments.training.refusals import check_module
+from nn_experiments.training.refusals import check_is_module, check_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss
 from nn_experiments.training.self_check import SelfCheck, Unchecked
 from nn_experiments.training.step import State, TrainingStep, initial_state
@@ -84,7 +84,7 @@ def from_torch(
     ------
     ValueError
         If the optimizer has already taken steps, is driven by a scheduler, or lacks parameters that require gradients;
-        or if the model has random layers that cannot be frozen.
+        if the model has random layers that cannot be frozen; or if the seed is not an integer of at least 0.
     TypeError
         If an argument has another type, the optimizer's step needs a closure, or it has no learning rate ``lr`` for a
         schedule.
@@ -100,6 +100,8 @@ def from_torch(
     True
     """
     _check_arguments(model, loss, optimizer, randomness, form)
+    check_integer("the seed", seed)
+    check_flag("check", check)
     check_transform(transform)
     factors = as_schedule(schedule)
     frozen = randomness == "frozen"
@@ -143,8 +145,7 @@ def from_torch(
 
 
 def _check_arguments(model: object, loss: object, optimizer: object, randomness: str, form: str) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
+    check_is_module(model)
     check_loss(loss)
     if isinstance(optimizer, list | tuple | dict):
         raise TypeError(

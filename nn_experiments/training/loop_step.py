@@ -7,11 +7,13 @@ import copy
 import torch
 from torch import nn
 
+from contraction.arguments import check_integer
 from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.scalar_loss import Criterion
-from nn_experiments.training.step import State, TorchOptimizerStep
+from nn_experiments.training.states import Fits, State
+from nn_experiments.training.step import TorchOptimizerStep
 from nn_experiments.training.structure import structure
 from nn_experiments.training.transforms import GradientTransform
 
@@ -61,7 +63,7 @@ class OwnLoopStep(TorchOptimizerStep):
         schedule: Schedule | None = None,
         transform: GradientTransform | None = None,
     ) -> None:
-        self.model, self.loss = model, loss
+        self.model, self.loss, self.fits = model, loss, Fits(model, every=True)
         self.loop = OwnLoop(model, loss, optimizer, seed=seed, frozen=frozen, schedule=schedule, transform=transform)
 
     @property
@@ -73,7 +75,7 @@ class OwnLoopStep(TorchOptimizerStep):
         """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.loop = copy.copy(self.loop)
-        other.loop.seed = seed
+        other.loop.seed = check_integer("the seed", seed)
         return other
 
     def describe(self) -> dict[str, object]:
@@ -91,7 +93,17 @@ class OwnLoopStep(TorchOptimizerStep):
         return described
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; ``state`` is not changed."""
+        """Return the next state; ``state`` is not changed.
+
+        Raises
+        ------
+        TypeError
+            If ``state`` is not a state.
+        ValueError
+            If the tensors of ``state`` are not the model's, or ``t`` is not an integer of at least 1.
+        """
+        check_integer("the position t of a step", t, 1)
+        self.fits("the state", state)
         with self.loop.holding(state):
             self.loop.once(batch, t)
             return self.loop.read()

@@ -13,9 +13,10 @@ from torch import nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_flag, check_integer
 from nn_experiments.training.calls import loss_of, no_broadcast
 from nn_experiments.training.inputs import arguments, call
+from nn_experiments.training.refusals import check_is_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss, scalar
 from nn_experiments.training.step import State
 from nn_experiments.training.trees import leaves, rows_of, tensors_of
@@ -133,7 +134,9 @@ def measures(
     >>> 0 <= float(measure["test_accuracy"](state)) <= 1, model.training, float(model[1].running_mean.norm())
     (True, True, 0.0)
     """
+    check_is_module(model)
     check_loss(loss)
+    check_flag("accuracy", accuracy)
     check_integer("rows", rows, 1)
     sets = {name: _as_tensors(name, data) for name, data in (("train", train), ("test", test)) if data is not None}
     if not sets:
@@ -150,9 +153,17 @@ def measures(
 
 
 def _as_tensors(name: str, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        length = f" of length {len(data)}" if isinstance(data, tuple | list) else ""
+        raise TypeError(
+            f"{name} must be a pair (inputs, targets) of tensors or arrays, such as {name}=(x, y); got "
+            f"{type(data).__name__}{length}"
+        )
     inputs, targets = tree_map(lambda part: torch.from_numpy(part) if isinstance(part, np.ndarray) else part, data)
     if not all(isinstance(part, torch.Tensor) for _, part in leaves((inputs, targets))):
         raise TypeError(f"{name} must be two tensors or arrays, got {[type(part).__name__ for part in data]}")
+    if any(not part.ndim for part in tensors_of((inputs, targets)).values()):
+        raise ValueError(f"{name} needs a row for each example, got a tensor without an axis")
     counts = [sorted({len(part) for part in tensors_of(tree).values()}) for tree in (inputs, targets)]
     if len(counts[0]) != 1 or counts[0] != counts[1] or counts[0] == [0]:
         given = ", ".join(" or ".join(map(str, some)) or "none" for some in counts)
@@ -204,7 +215,13 @@ def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets
 
 def _check_classes(name: str, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> None:
     with torch.no_grad():
-        shape = cast(torch.Tensor, call(model, rows_of(inputs, slice(1)))).shape
+        outputs = call(model, rows_of(inputs, slice(1)))
+    if not isinstance(outputs, torch.Tensor):
+        raise TypeError(
+            f"an accuracy needs outputs that are one tensor (N, classes), got {type(outputs).__name__}; measure it by "
+            "a function of the state of your own"
+        )
+    shape = outputs.shape
     if targets.is_floating_point() or targets.is_complex() or targets[:1].shape != shape[:-1]:
         raise TypeError(
             f"an accuracy needs {name} targets that are integer classes, one for each row of outputs {tuple(shape)}; "

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from contraction.arguments import check_choice
+from contraction.arguments import check_choice, check_finite, check_flag, check_positive
 from nn_experiments.training.choices import METHODS, SCHEDULES
 
 __all__ = ["FunctionSchedule", "Optimizer", "Schedule", "as_schedule"]
+
+
+def _check_position(t: object) -> None:
+    if check_finite("the position t", t) < 1:
+        raise ValueError(f"t counts from 1, got {t}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +59,9 @@ class Schedule:
         check_choice("the kind of a schedule", self.kind, SCHEDULES)
         if (self.horizon is None) != (self.kind == "constant"):
             raise ValueError(f"a {self.kind} schedule and horizon={self.horizon} do not go together")
-        if self.horizon is not None and not (self.horizon > 0 and math.isfinite(self.horizon)):
-            raise ValueError(f"the horizon must be positive and finite, got {self.horizon}")
-        if self.warmup < 0:
-            raise ValueError(f"warmup must be at least 0, got {self.warmup}")
+        if self.horizon is not None:
+            check_positive("the horizon", self.horizon)
+        check_positive("warmup", self.warmup, zero=True)
         check_choice("the index of a schedule", self.index, ("position", "batch"))
 
     @property
@@ -67,8 +71,8 @@ class Schedule:
 
     def factor(self, t: int) -> float:
         """Return the factor at t >= 1."""
-        if t < 1:
-            raise ValueError(f"t counts from 1, got {t}")
+        if type(t) is not int or t < 1:
+            _check_position(t)
         value = 1.0
         if self.horizon is not None:
             progress = (t - 1) / self.horizon
@@ -123,8 +127,8 @@ class FunctionSchedule(Schedule):
 
     def factor(self, t: int) -> float:
         """Return the factor at t >= 1."""
-        if t < 1:
-            raise ValueError(f"t counts from 1, got {t}")
+        if type(t) is not int or t < 1:
+            _check_position(t)
         value = self.function(t)
         try:
             factor = float(value)
@@ -209,18 +213,19 @@ class Optimizer:
         """Check every field."""
         object.__setattr__(self, "schedule", as_schedule(self.schedule))
         check_choice("the method of an optimizer", self.method, METHODS)
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise ValueError(f"the learning rate must be positive and finite, got {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
+        check_positive("the learning rate", self.learning_rate)
+        if not 0 <= check_finite("the momentum", self.momentum) < 1:
             raise ValueError(f"the momentum must be in [0, 1), got {self.momentum}")
+        check_flag("nesterov", self.nesterov)
         if (self.method == "momentum") != (self.momentum > 0):
             raise ValueError(f"{self.method} and momentum={self.momentum} do not go together")
         if self.nesterov and self.method != "momentum":
             raise ValueError(f"nesterov needs the method momentum, not {self.method}")
-        if not all(0 <= beta < 1 for beta in self.betas) or len(self.betas) != 2:
-            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
-        if self.weight_decay < 0 or self.eps < 0:
-            raise ValueError(f"eps and weight_decay must be at least 0, got {self.eps}, {self.weight_decay}")
+        pair = isinstance(self.betas, tuple | list) and len(self.betas) == 2
+        if not pair or not all(0 <= check_finite("each of the betas", beta) < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
+        check_positive("weight_decay", self.weight_decay, zero=True)
+        check_positive("eps", self.eps, zero=True)
 
     @property
     def is_plain_sgd(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from contraction.arguments import check_integer
 from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness, restart_masks
@@ -72,7 +73,8 @@ class OwnLoop:
         schedule: Schedule | None = None,
         transform: GradientTransform | None = None,
     ) -> None:
-        self.model, self.loss, self.optimizer, self.seed, self.frozen = model, loss, optimizer, seed, frozen
+        self.model, self.loss, self.optimizer, self.frozen = model, loss, optimizer, frozen
+        self.seed = check_integer("the seed", seed)
         self.schedule, self.transform = schedule or Schedule(), transform
         self.parameters = dict(model.named_parameters())
         self.requires = {name: p.requires_grad for name, p in self.parameters.items()}
@@ -253,8 +255,26 @@ class OwnLoop:
             trainable(loss_of(self.model, self.loss, batch[0], batch[1], index)).backward()
             if self.transform is not None:
                 apply_transform(self.transform, self.trained)
-            self.optimizer.step()
+            self._update()
         self.check_requires_grad()
+
+    def _update(self) -> None:
+        """Call ``optimizer.step()``.
+
+        Raises
+        ------
+        TypeError
+            If it calls the closure that it is not given.
+        """
+        try:
+            self.optimizer.step()
+        except TypeError as error:
+            if "'NoneType' object is not callable" not in str(error):
+                raise
+            raise TypeError(
+                f"{type(self.optimizer).__name__}.step calls its closure, and training steps have none; it must be a "
+                "function of the gradients alone"
+            ) from error
 
     def check_requires_grad(self) -> None:
         """Refuse a step that has frozen or unfrozen a parameter; see `refusals.check_requires_grad`."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from contraction.arguments import check_choice, check_integer
+from contraction.arguments import check_choice, check_integer, check_positive
 
 __all__ = ["METRIC_NAME", "Policy", "ResetIfBetter", "StopWhenSettled"]
 
@@ -72,7 +72,7 @@ class ResetIfBetter:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
-        if not METRIC_NAME.fullmatch(self.metric):
+        if not isinstance(self.metric, str) or not METRIC_NAME.fullmatch(self.metric):
             raise ValueError(
                 "the name of a metric begins with a letter and has letters, digits, '_' and '.' only, got "
                 f"{self.metric!r}"
@@ -128,8 +128,7 @@ class StopWhenSettled:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
-        if not (self.eps > 0 and math.isfinite(self.eps)):
-            raise ValueError(f"eps must be positive and finite, got {self.eps}")
+        check_positive("eps", self.eps)
         if float(f"{self.eps:g}") != self.eps:
             raise ValueError(f"eps may have six significant digits, since it is in the curve's name; got {self.eps!r}")
 

@@ -9,9 +9,15 @@ from torch import nn
 
 from nn_experiments.training.errors import CannotReplay
 
-__all__ = ["check_dense", "check_module", "check_requires_grad", "overlapping"]
+__all__ = ["check_dense", "check_is_module", "check_module", "check_requires_grad", "overlapping"]
 
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+
+
+def check_is_module(model: object) -> None:
+    """Check that a model is a module; raise TypeError otherwise."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
 
 
 def check_module(model: nn.Module) -> None:

@@ -53,8 +53,8 @@ class Sampler:
         """Check every field."""
         check_choice("sampling", self.sampling, SAMPLING)
         check_integer("the seed", self.seed)
-        if self.batch_size < 1 or self.population < 1:
-            raise ValueError(f"batches need at least one image, got size {self.batch_size} of {self.population}")
+        check_integer("batch_size", self.batch_size, 1)
+        check_integer("the number of examples", self.population, 1)
         if self.sampling != "iid" and self.batch_size > self.population:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut from {self.population} images")
 

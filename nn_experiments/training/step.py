@@ -15,19 +15,21 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad
 
+from contraction.arguments import check_integer
 from nn_experiments.training import choices
 from nn_experiments.training.batches import Batch, BatchLike
 from nn_experiments.training.calls import loss_of
 from nn_experiments.training.dropout import FrozenDropout, frozen_randomness
 from nn_experiments.training.optimizers import FunctionSchedule, Optimizer, Schedule
-from nn_experiments.training.refusals import check_requires_grad
-from nn_experiments.training.scalar_loss import Criterion, trainable
+from nn_experiments.training.refusals import check_is_module, check_requires_grad
+from nn_experiments.training.scalar_loss import Criterion, check_loss, trainable
+from nn_experiments.training.signatures import check_takes
+from nn_experiments.training.states import Fits, State
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import seeded
 
-__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "check_state", "initial_state", "mse"]
+__all__ = ["LOSSES", "State", "Step", "TorchOptimizerStep", "TrainingStep", "initial_state", "mse"]
 
-State = dict[str, dict[str, torch.Tensor]]
 #: (state, batch, position t in the run, counted from 1) -> next state.
 Step = Callable[[State, BatchLike, int], State]
 #: Gradients by the names of parameters; None where the loss does not depend on the parameter.
@@ -48,6 +50,14 @@ def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | Non
 
     The optimizer's state is empty; missing entries count as zero.
 
+    Raises
+    ------
+    TypeError
+        If ``model`` is not a module, or ``parameters`` does not map names to tensors of floating point numbers.
+    ValueError
+        If the names and shapes of ``parameters`` are not those of the model. Parameters that do not require gradients
+        may be left out.
+
     Examples
     --------
     >>> import torch
@@ -57,27 +67,19 @@ def initial_state(model: nn.Module, parameters: Mapping[str, torch.Tensor] | Non
     >>> list(state["parameters"]), list(state["buffers"])
     (['0.weight', '0.bias', '1.weight', '1.bias'], ['1.running_mean', '1.running_var', '1.num_batches_tracked'])
     """
-    initial = dict(model.named_parameters()) if parameters is None else parameters
-    return {
-        "parameters": {name: value.detach().clone() for name, value in initial.items()},
-        "buffers": {name: value.detach().clone() for name, value in model.named_buffers()},
-        "optimizer": {},
-    }
-
-
-def check_state(argument: str, state: object) -> State:
-    """Return ``state``, the value of the argument with this name, if it is a state.
-
-    Raises
-    ------
-    TypeError
-        If it is not a state; the message says what a state is.
-    """
-    if not isinstance(state, dict) or not isinstance(state.get("parameters"), Mapping):
-        raise TypeError(
-            f"{argument} must be a state, a dictionary {{'parameters': {{name: tensor, …}}, …}} such as the second "
-            f"value of from_torch(model, loss, optimizer); got {type(state).__name__}"
-        )
+    check_is_module(model)
+    buffers = {name: value.detach().clone() for name, value in model.named_buffers()}
+    if parameters is None:
+        values = {name: value.detach().clone() for name, value in model.named_parameters()}
+        return {"parameters": values, "buffers": buffers, "optimizer": {}}
+    if not isinstance(parameters, Mapping):
+        raise TypeError(f"parameters must be a dictionary {{name: tensor}}, got {type(parameters).__name__}")
+    for name, value in parameters.items():
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"parameters[{name!r}] must be a tensor, got {type(value).__name__}")
+    values = {name: value.detach().clone() for name, value in parameters.items()}
+    state: State = {"parameters": values, "buffers": buffers, "optimizer": {}}
+    Fits(model)("parameters", state)
     return state
 
 
@@ -114,7 +116,7 @@ class _Gradients:
                     f"{name} is a {type(module).__name__}: its masks come from torch's generator and could not be "
                     f"replayed. Use nn_experiments.FrozenDropout({module.p}), or from_torch, which replaces it"
                 )
-        self.model, self.loss, self.seed, self.seeded = model, loss, seed, frozen
+        self.model, self.loss, self.seed, self.seeded = model, loss, check_integer("the seed", seed), frozen
         self.objective = _Objective(model, loss)
         self.random = frozen or any(isinstance(module, FrozenDropout) for module in model.modules())
 
@@ -212,14 +214,21 @@ class TrainingStep:
     def __init__(
         self, model: nn.Module, loss: Criterion, optimizer: Optimizer, *, seed: int = 0, frozen: bool = False
     ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
+        check_is_module(model)
+        check_loss(loss)
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                "the optimizer of a TrainingStep must be a nn_experiments.Optimizer, such as "
+                f"Optimizer(learning_rate=0.1), got {type(optimizer).__name__}; from_torch takes those of torch.optim"
+            )
+        self.model, self.loss, self.optimizer, self.fits = model, loss, optimizer, Fits(model)
         self.gradients = _Gradients(model, loss, seed, frozen=frozen)
 
     def with_seed(self, seed: int) -> TrainingStep:
         """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.gradients = copy.copy(self.gradients)
-        other.gradients.seed = seed
+        other.gradients.seed = check_integer("the seed", seed)
         return other
 
     @property
@@ -240,7 +249,18 @@ class TrainingStep:
         return described
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; ``state`` is not changed."""
+        """Return the next state; ``state`` is not changed.
+
+        Raises
+        ------
+        TypeError
+            If ``state`` is not a state, or the batch has no index and one is needed.
+        ValueError
+            If the tensors of ``state`` are not the model's, or ``t`` is not an integer of at least 1.
+        """
+        if type(t) is not int or t < 1:
+            t = check_integer("the position t of a step", t, 1)
+        self.fits("the state", state)
         gradients, buffers = self.gradients(state, batch)
         index = batch.index if isinstance(batch, Batch) else t
         if self.optimizer.schedule.index == "batch" and not isinstance(batch, Batch):
@@ -342,16 +362,22 @@ class TorchOptimizerStep:
         *,
         seed: int = 0,
     ) -> None:
-        self.model, self.loss, self.make = model, loss, make
+        check_is_module(model)
+        check_loss(loss)
+        check_takes("make", make, ("parameters",))
+        self.model, self.loss, self.make, self.fits = model, loss, make, Fits(model)
         self.gradients = _Gradients(model, loss, seed)
-        if isinstance(make([torch.zeros(1, requires_grad=True)]), torch.optim.LBFGS):
+        made = make([torch.zeros(1, requires_grad=True)])
+        if not isinstance(made, torch.optim.Optimizer):
+            raise TypeError(f"make must return an optimizer of torch.optim, got {type(made).__name__}")
+        if isinstance(made, torch.optim.LBFGS):
             raise TypeError("LBFGS evaluates the loss several times per step through a closure: not supported")
 
     def with_seed(self, seed: int) -> TorchOptimizerStep:
         """Return the step with another seed of its frozen randomness."""
         other = copy.copy(self)
         other.gradients = copy.copy(self.gradients)
-        other.gradients.seed = seed
+        other.gradients.seed = check_integer("the seed", seed)
         return other
 
     def describe(self) -> dict[str, object]:
@@ -359,7 +385,17 @@ class TorchOptimizerStep:
         return {"model": structure(self.model), "loss": self.loss, "optimizer": self.make}
 
     def __call__(self, state: State, batch: BatchLike, t: int) -> State:
-        """Return the next state; ``state`` is not changed."""
+        """Return the next state; ``state`` is not changed.
+
+        Raises
+        ------
+        TypeError
+            If ``state`` is not a state, or the optimizer keeps anything but tensors and numbers.
+        ValueError
+            If the tensors of ``state`` are not the model's, or ``t`` is not an integer of at least 1.
+        """
+        check_integer("the position t of a step", t, 1)
+        self.fits("the state", state)
         gradients, buffers = self.gradients(state, batch)
         names = list(state["parameters"])
         leaves = [state["parameters"][name].detach().clone() for name in names]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 
+from contraction.arguments import check_positive
 from nn_experiments.training.calls import transform_failed
 
 __all__ = ["GradientTransform", "apply_transform", "check_transform", "clip_norm"]
@@ -62,11 +62,7 @@ def clip_norm(max_norm: float, norm_type: float = 2.0) -> GradientTransform:
     >>> clip_norm(10.0)({"weight": torch.tensor([3.0, 4.0])})
     {'weight': tensor([3., 4.])}
     """
-    if not (max_norm > 0 and math.isfinite(max_norm)):
-        raise ValueError(f"max_norm must be positive and finite, got {max_norm}")
-    if not norm_type > 0:
-        raise ValueError(f"norm_type must be positive, got {norm_type}")
-    return _ClipNorm(float(max_norm), float(norm_type))
+    return _ClipNorm(check_positive("max_norm", max_norm), check_positive("norm_type", norm_type, infinite=True))
 
 
 def check_transform(transform: object) -> None:

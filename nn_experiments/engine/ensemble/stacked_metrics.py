@@ -75,6 +75,8 @@ def measure_together(
             return None
         except (ValueError, TypeError):  # its control flow depends on the data, or it uses more than tensors
             return None
+    if any(value.is_complex() for value in values.values()):
+        return None  # which a measurement of one state refuses
     arrays = {name: value.detach().cpu().double().numpy() for name, value in values.items()}
     return [{name: value[c] for name, value in arrays.items()} for c in range(len(iterates))]
 

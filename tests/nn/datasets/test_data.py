@@ -313,7 +313,7 @@ def test_iid_indices_are_uniform() -> None:
     ("change", "message"),
     [
         ({"sampling": "random"}, "sampling must be one of iid"),
-        ({"batch_size": 0}, "at least one image"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ({"sampling": "reshuffle", "batch_size": 30}, "cannot be cut"),
         ({"seed": -1}, "the seed must be"),
     ],

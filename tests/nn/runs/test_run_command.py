@@ -88,14 +88,14 @@ def test_every_option_states_its_default() -> None:
         (["run", "fig4", "--set", "scaling=loud"], "scaling must be one of unit, standard"),
         (["run", "fig4", "--set", "model=mlp"], "unknown model 'mlp'"),
         (["run", "fig4", "--steps", "0"], "steps >= 1"),
-        (["run", "fig4", "--workers", "-1"], "workers must be at least 0, got -1"),
-        (["run", "fig4", "--chunk", "0"], "chunk must be at least 1, got 0"),
+        (["run", "fig4", "--workers", "-1"], "workers must be an integer of at least 0, got -1"),
+        (["run", "fig4", "--chunk", "0"], "chunk must be an integer of at least 1, got 0"),
         (
             ["run", "fig4", "--chunk", "2", "--device", "cpu"],
             "ensemble engine, got chunk=2, engine=auto on cpu",
         ),
-        (["run", "fig4", "--time-limit", "-1"], "time_limit must be at least 0, got -60"),
-        (["run", "fig4", "--block-seconds", "0"], "block_seconds must be positive"),
+        (["run", "fig4", "--time-limit", "-1"], "time_limit must be a number >= 0, got -60"),
+        (["run", "fig4", "--block-seconds", "0"], "block_seconds must be a number > 0, got 0"),
         (["run", "fig4", "--device", "abacus"], "unknown device 'abacus'"),
         pytest.param(
             ["run", "fig4", "--device", "cuda"],

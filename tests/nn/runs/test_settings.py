@@ -201,7 +201,7 @@ def test_models_by_name() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"learning_rate": 0.0}, "learning rate must be positive"),
+        ({"learning_rate": 0.0}, "the learning rate must be a finite number > 0, got 0.0"),
         ({"learning_rate": 0.1, "momentum": 0.9}, "do not go together"),
         ({"learning_rate": 0.1, "method": "lion"}, "must be one of sgd"),
         ({"learning_rate": 0.1, "nesterov": True}, "nesterov needs"),
@@ -222,7 +222,7 @@ def test_schedules() -> None:
         ({"kind": "cosine"}, "do not go together"),
         ({"kind": "step"}, "must be one of"),
         ({"index": "epoch"}, "the index of a schedule must be one of position, batch"),
-        ({"warmup": -1}, "at least 0"),
+        ({"warmup": -1}, "warmup must be a finite number >= 0, got -1"),
     ):
         with pytest.raises(ValueError, match=message):
             Schedule(**wrong)

@@ -24,7 +24,8 @@ from nn_experiments.training.kept_attributes import kept_attributes  # noqa: E40
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
-from nn_experiments.training.step import TrainingStep, check_state  # noqa: E402
+from nn_experiments.training.states import check_state  # noqa: E402
+from nn_experiments.training.step import TrainingStep  # noqa: E402
 
 # --- starts ---------------------------------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ def test_what_is_a_state() -> None:
     for wrong in ({}, {"parameters": 3}, [], None, nn.Linear(1, 1)):
         with pytest.raises(TypeError, match="start must be a state"):
             check_state("start", wrong)
-    state = {"parameters": {}}
+    state = {"parameters": {"x": torch.ones(1)}}
     assert check_state("start", state) is state
 
 

@@ -42,11 +42,11 @@ def test_clip_norm_is_that_of_torch_to_the_last_bit(most: float, kind: float) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((0.0,), "max_norm must be positive and finite, got 0.0"),
-        ((float("inf"),), "max_norm must be positive and finite, got inf"),
-        ((float("nan"),), "max_norm must be positive and finite, got nan"),
-        ((1.0, 0.0), "norm_type must be positive, got 0.0"),
-        ((1.0, float("nan")), "norm_type must be positive, got nan"),
+        ((0.0,), "max_norm must be a finite number > 0, got 0.0"),
+        ((float("inf"),), "max_norm must be a finite number > 0, got inf"),
+        ((float("nan"),), "max_norm must be a finite number > 0, got nan"),
+        ((1.0, 0.0), "norm_type must be a number > 0, got 0.0"),
+        ((1.0, float("nan")), "norm_type must be a number > 0, got nan"),
     ],
 )
 def test_norms_that_are_refused(arguments: tuple[float, ...], words: str) -> None:

@@ -192,7 +192,7 @@ def set_for_a_data_set() -> Setup:
     return of_data({1, 2})
 
 
-@refused("transform must be a function, got str")
+@refused(r"transform must be a function \(sample, generator\); got str")
 def text_for_a_transform() -> Setup:
     return of_data(TensorDataset(X, Y), transform="flip")
 
