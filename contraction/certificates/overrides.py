@@ -157,7 +157,9 @@ def search_stated_moments(family: RandomOperator, theta: NDArray, p: float, seed
         (f"factor_moment({p:g})", factor),
         ("mean_square_factor", None if rho is None else rho.value**2),
     ):
-        for j in range(1, len(x)) if bound is not None and math.isfinite(bound) else ():
+        if bound is None or not math.isfinite(bound):
+            continue
+        for j in range(1, len(x)):
             before = float(distance(x[0], x[j]))
             if before == 0:
                 continue

@@ -89,7 +89,7 @@ def operator_norm_ball(space: Space | None, A: Matrix) -> Ball:
     if type(space) in (SupNorm, L1Simplex):
         rows = A if isinstance(space, SupNorm) else transpose(A)
         return _largest([sum((abs(x) for x in row), ball(0)) for row in rows])
-    if type(space) not in (Euclidean, WeightedEuclidean):
+    if not isinstance(space, Euclidean | WeightedEuclidean) or type(space) not in (Euclidean, WeightedEuclidean):
         raise NotCertified(f"no operator norm in ball arithmetic for {space!r}", ("rigorous=False",))
     if all(A[i][j] == 0 for i in range(d) for j in range(d) if i != j) and isinstance(space, Euclidean):
         return _largest([abs(A[i][i]) for i in range(d)])

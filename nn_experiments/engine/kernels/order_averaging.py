@@ -57,7 +57,8 @@ class OrderAveragingKernel(ByHand):
         assert isinstance(layers, Layers)  # why_not_order_averaging has seen to it
         assert isinstance(batches, SampledBatches)
         self.step: OrderAveragingStep = step
-        self.batches, self.layers = batches, layers
+        self.batches: SampledBatches = batches
+        self.layers = layers
         self.outputs = len(step.plain.model.get_parameter(layers.names[-1][1]))
 
     def _run(self, state: State, indices: Sequence[int], before: int) -> State:
