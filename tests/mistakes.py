@@ -408,7 +408,7 @@ MISTAKES = (
     Mistake(
         "gradients of earlier steps unseen in a training function",
         "nn_experiments/training/from_loop.py",
-        "    _check_gradients(user, state, few[0])\n",
+        "    _check_gradients(user, state, batches(1))\n",
         "",
         "tests/nn/training/test_from_loop.py::test_what_cannot_be_replayed_is_refused_with_the_reason[no zero_grad]",
     ),

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.certificates.error_bound import ErrorBound
+from contraction.certificates.majorants import InRegion
 from contraction.certificates.region import RegionCertificate
 from contraction.maps.affine import as_matrix
 from contraction.maps.draws import sub_sequence
@@ -208,7 +209,7 @@ def search_region(family: RandomOperator, bound: RegionCertificate, theta: NDArr
     """
     if not stated_about_maps(family):
         return
-    q = getattr(bound.majorant, "q", 1)
+    q = bound.majorant.q if isinstance(bound.majorant, InRegion) else 1
     region, distance = bound.region, bound.space.distance
     rng = np.random.default_rng(sub_sequence(seed, "overridden region"))
     x = np.concatenate([theta[None], region.points(rng, theta, 24)])

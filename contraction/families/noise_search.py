@@ -7,6 +7,7 @@ every law with the stated ones, whatever its shape: a true statement is refused 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,9 @@ def search_noise(noise: Noise) -> None:
     if noise.dim is None:
         low, high = noise.interval
         _search_interval(noise, drawn, low, high)
-        _search_mean_and_variance(noise, drawn, _value(noise, "mean"), _value(noise, "variance"), (low, high), alpha)
+        _search_mean_and_variance(
+            noise, drawn, _value(lambda: noise.mean), _value(lambda: noise.variance), (low, high), alpha
+        )
     else:
         means, covariance = noise.mean_vector(noise.dim), noise.covariance(noise.dim)
         for j in range(noise.dim):
@@ -64,10 +67,10 @@ def search_noise(noise: Noise) -> None:
                 )
 
 
-def _value(noise: Noise, name: str) -> float | None:
+def _value(stated: Callable[[], float]) -> float | None:
     """Return a stated mean or variance; None if it does not exist or is unknown."""
     try:
-        value = float(getattr(noise, name))
+        value = float(stated())
     except ValueError:
         return None
     return value if math.isfinite(value) else None

@@ -25,6 +25,7 @@ ALLOWED = {
     ("maps/intervals.py", "arb(v)"),  # a function by its name
     ("maps/intervals.py", "mpmath"),
     ("maps/intervals.py", "ufunc"),
+    *(("maps/stated.py", name) for name in ("thing", "part", "c", "cls")),  # what a user's class overrides
     ("maps/taylor.py", "ufunc"),
     ("maps/taylor.py", "entrywise"),
     ("maps/taylor.py", "except AttributeError"),  # of a method that NumPy looks for in a symbol

@@ -87,6 +87,25 @@ def test_float_weights_are_compared_to_rounding():
     assert not fam.MarkovModulated([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]]).is_reversible(2)
 
 
+@pytest.mark.parametrize("small", [0.3, 1e-3, 1e-9, 1e-14])
+def test_the_stationary_law_of_floats_is_exact_to_rounding(small):
+    """However badly conditioned: two letters that are rarely left, by hand, and three in exact arithmetic."""
+    chain = fam.MarkovModulated([[1 - small, small], [2 * small, 1 - 2 * small]])
+    assert chain.initial == pytest.approx((2 / 3, 1 / 3), rel=2e-15)  # 8 roundings
+    assert chain.is_stationary_chain
+    P = [[1 - small, small, 0.0], [0.25, 0.5, 0.25], [small / 2, 0.0, 1 - small / 2]]
+    law = fam.MarkovModulated(P).initial
+    exact = [Fraction(x) for x in (0.25, small, small, small / 2)]
+    # balance: π_0 small = π_1/4 + π_2 small/2, π_2 small/2 = π_1/4
+    weights = [Fraction(1, 2) / exact[1], Fraction(1), Fraction(1, 4) / exact[3]]
+    assert law == pytest.approx([float(w / sum(weights)) for w in weights], rel=54 * 2.0**-53)
+    assert fam.MarkovModulated([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]).initial == pytest.approx(
+        (0.5, 0.5, 0.0)
+    )  # the last letter is left for ever
+    absorbing = fam.MarkovModulated([[0.5, 0.5], [0.0, 1.0]])  # so is the first: by least squares
+    assert absorbing.initial == pytest.approx((0.0, 1.0), abs=1e-15)
+
+
 @pytest.mark.parametrize("law", LAWS, ids=repr)
 @pytest.mark.parametrize("replicas", [None, 4])
 def test_a_longer_word_begins_with_the_shorter(law, replicas):
