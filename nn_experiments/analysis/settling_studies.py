@@ -249,7 +249,7 @@ def _exponents(every: Sequence[Row]) -> Finding:
     rank = _spearman(pairs) if len(kept) > 2 else float("nan")
     settled = [row for row in kept if _always(row, SETTLES)]
     measured = (
-        f"{len(kept)} settings: the exponent, estimated on other seeds and written down before, has the sign of the "
+        f"{len(kept)} settings: the exponent, estimated on other seeds, has the sign of the "
         f"measured rate in {same}; rank correlation {rank:.2f}. Backward settles (every replicate, parameters) in "
         f"{len(settled)}; their exponents are {_range([row.exponent for row in settled])} a step, those of the "
         f"others {_range([row.exponent for row in kept if row not in settled])}."

@@ -88,7 +88,7 @@ def draw_exponents(study: Study) -> Picture:
         axis.axvline(0, color=SHADE, lw=0.5)
         for scale in (axis.set_xscale, axis.set_yscale):
             scale("symlog", linthresh=1e-4)
-        axis.set_xlabel("top exponent a step (other seeds, written down before)")
+        axis.set_xlabel("top exponent a step (other seeds)")
         axis.set_ylabel("rate of backward increments per step (measured)")
         axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return fig

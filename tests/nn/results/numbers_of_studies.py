@@ -183,7 +183,7 @@ def influence() -> list[Said]:
     assert [int(j[outputs[k].argmax()]) for k in mlps] == [3, 1, 1]
     first = [outputs[k, 0] for k in mlps]
     return [
-        said("(no contraction, exponent +{})", shown(study["exponent"][squares])),
+        said("(no contraction, exponent {} to rounding)", str(round(float(study["exponent"][squares]), 11) or 0)),
         said("from batch {} (least squares)", reach[names[squares]] or "none"),
         said("to {} (ridge softmax) on", max(value for value in reach.values() if value)),
         said("times the first displacement ({} of {})", above.sum(), above.size),

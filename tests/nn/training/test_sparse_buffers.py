@@ -53,7 +53,9 @@ def made(model: torch.nn.Module, form: str) -> tuple:
 
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
-@pytest.mark.filterwarnings("ignore:the module cannot be copied")  # torch copies no CSR tensors: the slower path says so
+@pytest.mark.filterwarnings(
+    "ignore:the module cannot be copied"
+)  # torch copies no CSR tensors: the slower path says so
 @pytest.mark.parametrize("form", ["auto", "loop", "from_loop"])
 @pytest.mark.parametrize("kind", ["coo", "csr"])
 def test_a_sparse_buffer_is_refused_and_a_sparse_attribute_trains(kind: str, form: str) -> None:
