@@ -99,11 +99,13 @@ class OwnLossSteps(RandomOperator):
         self.loss, self.dim = loss, check_integer("the number of parameters dim", dim, 1)
         self.h, self.ridge = check_positive("the learning rate h", h), check_positive("the ridge rho", ridge, zero=True)
         self.batches = check_batches(batches, len(self.data[0]))
-        self.law = law_of(law, len(self.batches)) if isinstance(law, type) else law
-        if law is not None and (not isinstance(self.law, IndexLaw) or self.law.size != len(self.batches)):
-            raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
-        if self.law is not None:
-            check_independence(self.law)
+        made = law_of(law, len(self.batches)) if isinstance(law, type) else law
+        self.law: IndexLaw | None = None
+        if law is not None:
+            if not isinstance(made, IndexLaw) or made.size != len(self.batches):
+                raise ValueError(f"law= must be an index law of the {len(self.batches)} batches, got {law!r}")
+            check_independence(made)
+            self.law = made
         self.space, self.name = Euclidean(), "OwnLossSteps"
         self._check_rows()
 

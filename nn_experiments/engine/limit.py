@@ -171,9 +171,10 @@ def limit(
     check_positive("eps", eps)
     check_integer("max_maps", max_maps, 1)
     check_takes("distance", distance, ("state", "state"))
-    nudge = distance(state0, start)
-    if not isinstance(nudge, Real | torch.Tensor):
-        raise TypeError(f"distance must return a number, got {nudge!r}")
+    first: object = distance(state0, start)
+    if not isinstance(first, Real | torch.Tensor):
+        raise TypeError(f"distance must return a number, got {first!r}")
+    nudge = float(first)
     if nudge == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)

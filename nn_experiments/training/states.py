@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 __all__ = ["Fits", "State", "check_is_state", "check_state"]
+
+#: Tensors that have no shape yet.
+LAZY = (UninitializedParameter, UninitializedBuffer)
 
 State = dict[str, dict[str, torch.Tensor]]
 #: Names, shapes and dtypes of tensors.
@@ -75,7 +79,7 @@ class Fits:
             raise ValueError(f"{argument} has {', '.join(others[:5])}, and the model has no tensor of that name")
         for name, shape in given.items():
             own = known[name]
-            if not isinstance(own, nn.parameter.UninitializedTensorMixin) and shape != own.shape:
+            if not isinstance(own, LAZY) and shape != own.shape:
                 raise ValueError(
                     f"{name} has the shape {tuple(shape)} in {argument}, and {tuple(own.shape)} in the model"
                 )
