@@ -149,8 +149,8 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
         type=float,
         default=15.0,
         metavar="SECONDS",
-        help="an interrupted worker loses about this much work (default: 15), or the block that it was computing: "
-        "on a GPU, with Dask, and for baselines",
+        help="an interrupted worker loses about this much work, or, on a GPU, with Dask and for baselines, the block "
+        "that it was computing (default: 15)",
     )
     run.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
     run.add_argument("--dry-run", action="store_true", help="print what would be done and how long it would take")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,8 +83,10 @@ class Keeper:
     def write(self, reached: Reached) -> None:
         """Write the file."""
         kept = {"n": reached.n, "state": reached.state, "rows": reached.rows, "seconds": reached.seconds}
+        whole = io.BytesIO()  # what torch writes to a full disk itself ends in an error without the file's name
+        torch.save({**kept, "maker": dict(self.maker)}, whole)
         with replacing(self.file) as temporary:
-            torch.save({**kept, "maker": dict(self.maker)}, temporary)
+            temporary.write_bytes(whole.getbuffer())
 
     def watch(
         self,

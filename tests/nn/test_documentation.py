@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "own-network.md"
 def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) == 11
+    assert len(blocks) == 12
     names: dict = {}
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)

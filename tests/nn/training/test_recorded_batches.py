@@ -115,5 +115,5 @@ def test_a_gradient_that_is_left_has_an_entry_that_is_not_zero(slopes: list[Any]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for p, slope in zip(model.parameters(), slopes, strict=True):
         p.grad = None if slope is None else torch.tensor(slope).reshape(p.shape)
-    loop = from_loop._FunctionLoop(model, optimizer, print, whole=True, seed=0, frozen=False)
+    loop = from_loop._FunctionLoop(model, optimizer, print, whole=True, forms=[None], seed=0, frozen=False)
     assert loop.has_gradients() == named

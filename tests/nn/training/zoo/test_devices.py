@@ -7,6 +7,7 @@ and make their mistakes on one device alone. Tests with a real card are marked `
 from __future__ import annotations
 
 import copy
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ from tests.nn.training.zoo.case import classes, images, mlp, sgd  # noqa: E402
 
 CPU, CARD = "cpu", "cuda:0"
 BOTH = "passed in float64 on the CPU; passed in float64 on cuda:0"
-ON = {"device": CPU}
+#: Where the pretended state is: what the self-check restores, dictionaries and attributes, does not reach it.
+ON = ContextVar("device", default=CPU)
 
 
 @pytest.fixture
@@ -38,15 +40,15 @@ def card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     places: list[str] = []
 
     def start(state: Any, *, double: bool, device: str | None = None) -> Any:
-        ON["device"] = device or CARD
-        places.append(ON["device"])
+        ON.set(device or CARD)
+        places.append(ON.get())
         return start_of(state, double=double, device=device)
 
     def convert(tree: Any, *, double: bool, device: str | None = None) -> Any:
-        ON["device"] = device or CARD
+        ON.set(device or CARD)
         return converted(tree, double=double, device=device)
 
-    monkeypatch.setitem(ON, "device", CPU)  # as it was, after the test
+    ON.set(CPU)
     monkeypatch.setattr(self_check, "place_of", lambda state: CARD)
     monkeypatch.setattr(self_check, "start_of", start)
     monkeypatch.setattr(self_check, "converted", convert)
@@ -62,9 +64,9 @@ class Placed(nn.Module):
         self.where, self.what = where, what
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if ON["device"] == self.where and self.what == "fails":
+        if ON.get() == self.where and self.what == "fails":
             raise RuntimeError("not made for this device")
-        if ON["device"] == self.where and self.what == "draws":
+        if ON.get() == self.where and self.what == "draws":
             return self.model(x) + 0.1 * torch.rand(())
         return self.model(x)
 
@@ -92,7 +94,7 @@ def test_a_mistake_of_the_step_on_one_device_is_seen(where: str, words: str, car
 
     def wrong(self, state, batch):
         slopes, buffers = whole(self, state, batch)
-        return {name: value * (1.001 if ON["device"] == where else 1) for name, value in slopes.items()}, buffers
+        return {name: value * (1.001 if ON.get() == where else 1) for name, value in slopes.items()}, buffers
 
     monkeypatch.setattr(_Gradients, "__call__", wrong)
     with pytest.raises(ValueError, match=rf"differs from your own training loop {words}: 0\.weight after step 1"):
@@ -124,7 +126,7 @@ def wrong_on(where: str, what: str, owner: Any, name: str, monkeypatch: pytest.M
 
     def wrong(self, *arguments: Any, **options: Any):
         value = whole(self, *arguments, **options)
-        if ON["device"] != where:
+        if ON.get() != where:
             return value
         if what == "fails":
             raise RuntimeError("no such instruction")
@@ -161,7 +163,7 @@ def test_a_wrong_kernel_on_one_device_is_not_used(where: str, words: str, card: 
 
     def wrong(self, state, indices, before):
         end = whole(self, state, indices, before)
-        factor = 1.001 if ON["device"] == where else 1
+        factor = 1.001 if ON.get() == where else 1
         return {**end, "parameters": {name: factor * value for name, value in end["parameters"].items()}}
 
     monkeypatch.setattr(ChannelsLastKernel, "apply", wrong)
