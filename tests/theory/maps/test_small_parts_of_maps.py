@@ -167,7 +167,7 @@ def test_stationary_draws_have_an_axis_where_there_are_several(size):
     assert values.shape == ((1,) if size is None else (size, 1))
     with pytest.raises(ValueError, match="size"):
         ct.sample_stationary(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 0.1, 0, size=0)
-    with pytest.raises(ValueError, match="W_p needs p >= 1"):
+    with pytest.raises(ValueError, match="the order p of W_p must be a number >= 1"):
         ct.sample_stationary(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 0.1, 0, p=0.99)
 
 
