@@ -204,7 +204,7 @@ def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
     Raises
     ------
     ValueError
-        If there is no coefficient.
+        If ``coefficients`` is empty.
 
     Examples
     --------

@@ -330,7 +330,7 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     Raises
     ------
     ValueError
-        If there is no gradient, or h is not a number.
+        If ``gradients`` is empty or ``h`` is not a number.
 
     References
     ----------

@@ -43,7 +43,7 @@ class Series:
     Raises
     ------
     ValueError
-        If there is no coefficient.
+        If ``coefficients`` is empty.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def square_matrices(name: str, value: Iterable[ArrayLike]) -> list[NDArray]:
     Raises
     ------
     ValueError
-        If there is no matrix, one is not square or not finite, or their sizes differ.
+        If ``value`` is empty, the sizes differ, or a matrix is not square or has an entry that is not finite.
 
     Examples
     --------

@@ -141,7 +141,7 @@ class Trajectory(Value):
         TypeError
             If ``metrics`` is not a name or a list of names.
         ValueError
-            If there is no metric.
+            If ``metrics`` is empty, or the path has no metrics to draw.
         KeyError
             If the metric was not measured.
         """

@@ -61,7 +61,7 @@ class Keeper:
     maker: Mapping[str, str]
 
     def read(self, at: Sequence[int], passages: set[int], device: str) -> Reached | None:
-        """Return how far the iterates ``at`` have come, or None if there is no such file or it is of no use here.
+        """Return the stored progress of a path, or None if no file exists or it was written for another computation.
 
         Parameters
         ----------

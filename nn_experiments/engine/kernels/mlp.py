@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -113,7 +114,7 @@ class _IgnoredLabel(TrainingInReverseError, ValueError):
     """A batch has rows that the loss leaves out."""
 
 
-class ByHand:
+class ByHand(ABC):
     """A hand-written kernel; from the first batch on that it cannot compute, the step itself is used."""
 
     refused: str | None = None
@@ -132,8 +133,8 @@ class ByHand:
                 self.refused = str(reason)
         return StepKernel(self.step, self.batches).apply(state, indices, before)
 
-    def _run(self, state: State, indices: Sequence[int], before: int) -> State:
-        raise NotImplementedError
+    @abstractmethod
+    def _run(self, state: State, indices: Sequence[int], before: int) -> State: ...
 
 
 class MLPKernel(ByHand):

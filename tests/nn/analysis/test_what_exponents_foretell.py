@@ -32,7 +32,7 @@ def test_exponents_above_minus_a_thousandth_are_not_clearly_negative(slope: floa
     assert (said in measured) == ("Settled without" in measured) == named
     assert f"in 2; their exponents are {min(slope, -0.4):.2g} to {max(slope, -0.4):.2g} a step" in measured
     assert ", those of the others -0.5 to -0.5." in measured
-    both = exponents([-0.5, 0.0, 0.0], errors=float("nan")).measured  # of a regression there is no test error
+    both = exponents([-0.5, 0.0, 0.0], errors=float("nan")).measured  # regressions have no test error
     assert "negative one: s1; s2, where" in both
 
 

@@ -109,7 +109,7 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
 )
 def test_increments_of_other_settings_are_not_replaced(change: dict, message: str | None, tmp_path: Path) -> None:
     path = tmp_path / "one.npz"
-    check_same_settings(path, SETTINGS | change)  # there is no file yet
+    check_same_settings(path, SETTINGS | change)  # the file does not exist yet
     measured(0).save(path)
     if message is None:
         check_same_settings(path, SETTINGS | change)

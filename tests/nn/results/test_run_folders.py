@@ -130,7 +130,7 @@ def stamped(path: Path, second: int) -> None:
 
 
 def test_the_last_block_tells_when_a_run_was_written(tmp_path: Path) -> None:
-    """Or the settings, as long as there is no block."""
+    """The modification time is that of the newest block, or of the settings file while no block exists."""
     root = settings(tmp_path / "run")
     stamped(root / "experiment.json", 10 * 86_400)
     begun = last_written(root)
