@@ -23,7 +23,7 @@ from contraction.certificates.error_bound import ErrorBound, certificate_or_esti
 from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.majorants import Geometric, MeanSquareMoments
 from contraction.maps.arrays import check_weights, square_matrices
-from contraction.maps.constants import Constant
+from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS, gamma, norm_of_entries, round_up
@@ -140,12 +140,14 @@ def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray |
 
 def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
     reference = theta if start is None else start
-    about = moments.about(reference.astype(float))
+    with np.errstate(all="ignore"):
+        about = moments.about(reference.astype(float))
+    if not all(np.all(np.isfinite(x)) for x in (about.Eb, about.EAb, about.EbA, about.Ebb)):
+        return None  # squares overflow
     origin, of = ("declared", " (moments=)") if family.given_moments else ("proved", "")
     rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), origin, f"√r, r the radius of E A⊗A{of}")
-    moved = math.sqrt(max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0))
-    D = Constant(float(round_up(moved, 64)), origin, f"‖d(θ, Tθ)‖_2 from second moments{of}, at the start")
     try:
+        D = _displacement(family, about, reference, origin, of)
         majorant = exact_mean_square(moments, reference.astype(float))
     except NotCertified:
         return None
@@ -159,6 +161,18 @@ def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start
         distance=repr(family.space),
         hypotheses=("i.i.d. affine maps with finite second moments, r < 1",),
         p=2.0,
+    )
+
+
+def _displacement(
+    family: RandomOperator, about: SecondMoments, reference: NDArray, origin: Origin, of: str
+) -> Constant:
+    """‖d(θ, Tθ)‖_2 at the start, from second moments, or from first powers where squares may have underflowed."""
+    square = max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0)
+    if square < 2.0**-960 and family.displacement_moment(reference, 2.0) is not None:
+        return displacement_constant(family, reference, None, 2.0, None)
+    return Constant(
+        float(round_up(math.sqrt(square), 64)), origin, f"‖d(θ, Tθ)‖_2 from second moments{of}, at the start"
     )
 
 

@@ -158,6 +158,6 @@ class BellmanOperators(RandomOperator):
             return self.displacement(theta0)
         q = max(p, 1.0)
         quiet = BellmanOperators(self.rewards, self.transitions, self.discount, sampled=self.sampled)
-        push = (self.dim * self.actions * self.noise.moment(q)) ** (1 / q)
+        push = (self.dim * self.actions) ** (1 / q) * self.noise.absolute_norm(q)
         value = min(quiet.displacement(theta0).value + push, self.displacement(theta0).value)
         return Constant(value, self.noise.moment_origin(q), f"sup without noise + (S A E |eps|^p)^(1/p) at p = {q:g}")

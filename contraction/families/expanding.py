@@ -17,6 +17,7 @@ from contraction.families.noise import Noise, TwoPoint
 from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.rounding import power_mean
 from contraction.maps.spaces import Euclidean
 from contraction.types import Draw, Number, Scalar, override
 
@@ -125,7 +126,10 @@ class ExpandingOnAverage(RandomOperator):
         if math.isinf(p):
             return self.displacement(theta0)
         starts = np.asarray(theta0, dtype=float).reshape(-1)
-        values = [math.fsum(w * self.offset.moment(p, c) for c, w in self._centers(t)) ** (1 / p) for t in starts]
+        values = [
+            float(power_mean([self.offset.absolute_norm(p, c) for c, _ in pairs], p, [w for _, w in pairs]))
+            for pairs in map(self._centers, starts)
+        ]
         return Constant(
             max(values), self.offset.moment_origin(p), f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}"
         )

@@ -16,7 +16,7 @@ from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.operators import RandomOperator
 from contraction.maps.points import each_point
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import EPS, power_mean
 from contraction.maps.spaces import Euclidean, Space, as_space
 from contraction.types import Draw, Number, Numbers, override
 
@@ -286,9 +286,7 @@ class FiniteFamily(RandomOperator):
             return self.displacement(theta0)
         moves = self._moves(theta0).reshape(len(self._live()), -1)
         w = np.array([float(self.weights[i]) for i in self._live()])
-        scale = moves.max(axis=0)
-        safe = np.where(scale > 0, scale, 1.0)
-        value = np.max(scale * (w @ (moves / safe) ** p) ** (1 / p))
+        value = np.max(power_mean(moves, p, w))
         return Constant(float(value), "proved", f"(sum w d^p)^(1/p) over {len(self.maps)} maps at p = {p:g}")
 
     def _moves(self, theta0: NDArray) -> NDArray:

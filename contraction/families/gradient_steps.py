@@ -23,6 +23,7 @@ from contraction.maps.domains import RotatedBox
 from contraction.maps.gram import largest_second_moment
 from contraction.maps.intervals import Intervals, above
 from contraction.maps.operators import AffineMaps, RandomOperator
+from contraction.maps.rounding import euclidean_norm, power_mean
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 from contraction.maps.stated import overridden
@@ -338,13 +339,10 @@ class GradientSteps(RandomOperator):
         """Return h sup_B |grad L_B(θ_0)|: exact if batches are enumerated, else a bound from the largest row."""
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         if self.batches is not None:
-            value = max(np.max(np.linalg.norm(self._gradients(t), axis=-1)) for t in theta)
+            value = max(np.max(euclidean_norm(self._gradients(t))) for t in theta)
             return Constant(float(abs(self.h) * value), "proved", "h max |grad L_B(theta0)| over every batch")
         singles = np.arange(self.rows)[:, None]
-        norms = [
-            np.linalg.norm(self.loss.gradient(np.broadcast_to(t, (self.rows, self.dim)), singles), axis=-1)
-            for t in theta
-        ]
+        norms = [euclidean_norm(self.loss.gradient(np.broadcast_to(t, (self.rows, self.dim)), singles)) for t in theta]
         value = max(np.sort(n)[-self.batch_size :].mean() for n in norms)
         return Constant(float(abs(self.h) * value), "proved", "h times the mean of the largest row gradients")
 
@@ -354,9 +352,8 @@ class GradientSteps(RandomOperator):
             return self.displacement(theta0)
         weights = np.full(len(self.batches), 1 / len(self.batches)) if self.given is None else self._weights
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
-        moves = np.stack([np.linalg.norm(self._gradients(t), axis=-1) for t in theta]) * abs(self.h)
-        scale = max(float(np.max(moves)), np.finfo(float).tiny)
-        value = scale * float(np.max(((moves / scale) ** p @ weights) ** (1 / p)))
+        moves = np.stack([euclidean_norm(self._gradients(t)) for t in theta], axis=-1) * abs(self.h)
+        value = float(np.max(power_mean(moves, p, weights)))
         return Constant(value, "proved", f"(E d^p)^(1/p) over every batch at p = {p:g}")
 
     def _gradients(self, theta: NDArray) -> NDArray:

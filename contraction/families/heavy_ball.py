@@ -13,6 +13,7 @@ from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.constants import Constant
+from contraction.maps.rounding import euclidean_norm, power_mean
 from contraction.maps.spaces import Euclidean
 from contraction.types import override
 
@@ -99,12 +100,12 @@ class HeavyBall(CommonLinear):
         z = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         now, before = z[:, : self.parameters], z[:, self.parameters :]
         center = self.h * now @ self.H - self.beta * (now - before)
-        return list(zip(center, np.linalg.norm(now - before, axis=-1).tolist(), strict=True))
+        return list(zip(center, euclidean_norm(now - before).tolist(), strict=True))
 
     def displacement(self, theta0: NDArray) -> Constant:
         """Return the exact supremum of |Tz - z| over the support."""
         if self.h == 0:
-            value = max(math.hypot(np.linalg.norm(c), r) for c, r in self._split(theta0))
+            value = max(math.hypot(euclidean_norm(c), r) for c, r in self._split(theta0))
             return Constant(float(value), "proved", "h = 0: no noise enters")
         if math.isinf(self.noise.bound):
             return Constant(math.inf, "proved", "the noise is unbounded")
@@ -121,7 +122,7 @@ class HeavyBall(CommonLinear):
             return self.displacement(theta0)
         norms = [(abs(self.h) * self.noise.norm_moment(c / self.h, p), r) for c, r in self._split(theta0)]
         if p < 2:
-            values = [(a**p + r**p) ** (1 / p) for a, r in norms]
+            values = [float(power_mean([a, r], p)) for a, r in norms]
             finite = math.isfinite(self.noise.variance)
             jensen = self.displacement_moment(theta0, 2.0).value if finite else math.inf
             value = min(max(values), jensen)

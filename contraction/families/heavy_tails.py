@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class _Symmetric(Noise, ABC):
     """A law symmetric about ``center``; ``_central(p)`` is E |epsilon - center|^p."""
 
     center: float
+    scale: float
 
     @abstractmethod
     def _central(self, p: float) -> float:
@@ -38,6 +39,13 @@ class _Symmetric(Noise, ABC):
         if p < 1:
             return central + power(shift, p)
         return power(power(central, 1 / p) + shift, p)
+
+    @override
+    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+        shift = self.center - about
+        e = math.frexp(max(abs(shift), self.scale))[1]
+        scale = math.ldexp(self.scale, -e)
+        return (replace(self, center=math.ldexp(shift, -e), scale=scale), e) if scale > 0 else None
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Laplace(_Symmetric):
     @property
     @override
     def variance(self) -> float:
-        return 2 * self.scale**2
+        return 2 * self.scale * self.scale
 
     def _central(self, p: float) -> float:
         return power(self.scale, p) * float(special.gamma(p + 1))
@@ -110,7 +118,7 @@ class Student(_Symmetric):
     @property
     @override
     def variance(self) -> float:
-        return self.scale**2 * self.df / (self.df - 2) if self.df > 2 else math.inf
+        return self.scale * self.scale * self.df / (self.df - 2) if self.df > 2 else math.inf
 
     def _central(self, p: float) -> float:
         if p >= self.df:

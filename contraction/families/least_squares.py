@@ -17,7 +17,7 @@ from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
 from contraction.maps.draws import map_generator
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import EPS, power_mean
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 from contraction.types import Draw, Number, override
@@ -179,10 +179,11 @@ class LeastSquares(RandomOperator):
             values = []
             for theta in starts:
                 pairs = self._residuals(theta, norms)
-                values.append(math.fsum(x**p * self.label_noise.moment(p, float(r[0])) for r, x in pairs) / len(pairs))
-            return Constant(abs(self.h) * max(values) ** (1 / p), self.label_noise.moment_origin(p), source)
+                sizes = [x * self.label_noise.absolute_norm(p, float(r[0])) for r, x in pairs]
+                values.append(float(power_mean(sizes, p, np.full(len(pairs), 1 / len(pairs)))))
+            return Constant(abs(self.h) * max(values), self.label_noise.moment_origin(p), source)
         q = max(p, 1.0)
-        push = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.moment(q) ** (1 / q)
+        push = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.absolute_norm(q)
         value = self.steps.displacement_moment(theta0, q).value + abs(self.h) * float(push)
         return Constant(value, self.label_noise.moment_origin(q), source)
 

@@ -18,7 +18,7 @@ from scipy import special
 from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
 from contraction.maps.constants import Origin
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import EPS, euclidean_norm, power_mean
 from contraction.maps.stated import overridden
 from contraction.types import Number, override
 
@@ -31,6 +31,11 @@ def power(x: float, p: float) -> float:
         return float(x) ** p
     except OverflowError:
         return math.inf
+
+
+def _exponent(*numbers: float) -> int:
+    """Return e with 2^(e-1) <= x < 2^e for the largest absolute value x > 0 of some numbers."""
+    return math.frexp(max(map(abs, numbers)))[1]
 
 
 class Noise:
@@ -106,6 +111,35 @@ class Noise:
         """E |epsilon - about|^p for p > 0, ``inf`` if it is infinite."""
         raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
 
+    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+        """Return the law of 2^-e (epsilon - about), whose numbers are near 1, and e; None if it is not known.
+
+        Powers of numbers near 1 neither overflow nor underflow.
+        """
+        return None
+
+    def absolute_norm(self, p: float, about: float = 0.0) -> float:
+        """(E |epsilon - about|^p)^(1/p) for p > 0, ``inf`` if it is infinite: a bound where `moment` is one.
+
+        It is never below the true value because powers of small numbers underflow: where the law cannot be scaled, a
+        moment below 2^-1000 counts as 2^-1000, unless the support says more.
+
+        Examples
+        --------
+        >>> from contraction.families import TwoPoint
+        >>> TwoPoint(-1e-200, 1e-200).absolute_norm(2), TwoPoint(-1e-200, 1e-200).moment(2)
+        (1e-200, 0.0)
+        """
+        scaled = None if overridden(self) else self.shifted_and_scaled(about)
+        if scaled is not None:
+            law, e = scaled
+            with np.errstate(over="ignore"):
+                return float(np.ldexp(power(law.moment(p), 1 / p), e))
+        moment = self.moment(p, about)
+        if 2.0**-1000 <= moment < math.inf:
+            return power(moment, 1 / p)
+        return min(math.inf if math.isinf(moment) else 2.0 ** (-1000 / p), self.reach(np.array([about])))
+
     def moment_origin(self, p: float) -> Origin:
         """Return `origin` if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""
         return self.origin
@@ -127,7 +161,7 @@ class Noise:
     def reach(self, center: NDArray) -> float:
         """Return sup |epsilon - center| over the support in R^d; exact, because the support is a product."""
         low, high = self.interval
-        return float(np.linalg.norm(np.maximum(np.abs(low - center), np.abs(high - center))))
+        return float(euclidean_norm(np.maximum(np.abs(low - center), np.abs(high - center))))
 
     def norm_moment(self, center: NDArray, p: float) -> float:
         """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm; exact for d = 1 and for p = 2.
@@ -135,14 +169,14 @@ class Noise:
         For p > 2 it follows from the triangle inequality in L^(p/2) for the squares of the coordinates. For p < 2 it is
         the smaller of the value at p = 2 (Jensen) and the bound from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
         """
-        moments = np.array([self.moment(p, float(c)) for c in center])
-        if not np.all(np.isfinite(moments)):
+        norms = np.array([self.absolute_norm(p, float(c)) for c in center])
+        if not np.all(np.isfinite(norms)):
             return math.inf
         if len(center) == 1:
-            return float(moments[0] ** (1 / p))
+            return float(norms[0])
         if p >= 2:
-            return float(np.sqrt(np.sum(moments ** (2 / p))))
-        bound = float(np.sum(moments) ** (1 / p))
+            return float(euclidean_norm(norms))
+        bound = float(power_mean(norms, p))
         return bound if math.isinf(self.variance) else min(bound, self.norm_moment(center, 2.0))
 
 
@@ -175,7 +209,7 @@ class Gaussian(Noise):
     @property
     @override
     def variance(self) -> float:
-        return self.sd**2
+        return self.sd * self.sd
 
     @property
     @override
@@ -194,6 +228,14 @@ class Gaussian(Noise):
             / math.sqrt(math.pi)
             * float(special.hyp1f1(-p / 2, 0.5, -ratio))
         )
+
+    @override
+    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+        shift = self.center - about
+        if shift == 0 == self.sd:
+            return None
+        e = _exponent(shift, self.sd)
+        return Gaussian(sd=math.ldexp(self.sd, -e), center=math.ldexp(shift, -e)), e
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -233,7 +275,7 @@ class Uniform(Noise):
     @property
     @override
     def variance(self) -> float:
-        return (self.high - self.low) ** 2 / 12
+        return power(self.high - self.low, 2) / 12
 
     @property
     @override
@@ -251,6 +293,14 @@ class Uniform(Noise):
         # far^(p+1) - near^(p+1) without cancellation: near / far = 1 - width / far
         lost = math.log1p(-width / far) if width < far else -math.inf
         return -power(far, p + 1) * math.expm1((p + 1) * lost) / ((p + 1) * width)
+
+    @override
+    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+        low, high = self.low - about, self.high - about
+        if low == 0 == high:
+            return None
+        e = _exponent(low, high)
+        return Uniform(math.ldexp(low, -e), math.ldexp(high, -e)), e
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -300,7 +350,10 @@ class TwoPoint(Noise):
     @property
     @override
     def variance(self) -> float:
-        return float((self.high - self.low) ** 2 * self.weight * (1 - self.weight))
+        try:
+            return float((self.high - self.low) ** 2 * self.weight * (1 - self.weight))
+        except OverflowError:
+            return math.inf
 
     @property
     @override
@@ -311,6 +364,14 @@ class TwoPoint(Noise):
     @override
     def moment(self, p: float, about: float = 0.0) -> float:
         return float(sum(float(w) * power(abs(float(v) - about), p) for v, w in self.atoms if w > 0))
+
+    @override
+    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+        low, high = (end - about for end in self.interval)
+        if low == 0 == high:
+            return None
+        e = _exponent(low, high)
+        return TwoPoint(math.ldexp(low, -e), math.ldexp(high, -e), self.weight), e
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -382,11 +443,11 @@ class GaussianVector(Noise):
     def norm_moment(self, center: NDArray, p: float) -> float:
         along = self._axes.T @ center
         if len(center) == 1:
-            return Gaussian(float(self._sds[0])).moment(p, float(along[0])) ** (1 / p)
+            return Gaussian(float(self._sds[0])).absolute_norm(p, float(along[0]))
         if p < 2:
             return self.norm_moment(center, 2.0)
-        moments = [Gaussian(float(s)).moment(p, float(c)) ** (2 / p) for s, c in zip(self._sds, along, strict=True)]
-        return math.sqrt(math.fsum(moments))
+        norms = [Gaussian(float(s)).absolute_norm(p, float(c)) for s, c in zip(self._sds, along, strict=True)]
+        return float(euclidean_norm(np.array(norms)))
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.stats.distributions import rv_frozen
 
 from contraction.families.heavy_tails import Cauchy, Student
-from contraction.families.noise import Gaussian, Noise
+from contraction.families.noise import Gaussian, Noise, power
 from contraction.families.noise_search import search_noise
 from contraction.families.tail_quadrature import absolute_moment, least_moment
 from contraction.maps.constants import Origin
@@ -114,7 +114,7 @@ class ScipyNoise(Noise):
             closed = self._closed
             return absolute_moment(self.law, p, about) if closed is None else ROOM * closed.moment(p, about)
         if p <= 2:
-            square = self.variance + (self._mean - about) ** 2 if math.isfinite(self._variance) else math.inf
+            square = self.variance + power(abs(self._mean - about), 2) if math.isfinite(self._variance) else math.inf
             return ROOM * square if p == 2 else ROOM * square ** (p / 2)
         m = 2 * math.ceil(p / 2)
         with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
@@ -240,8 +240,8 @@ class FunctionNoise(Noise):
         low, high = self._interval
         far = max(abs(low - about), abs(high - about))
         if self._mean is not None and self._variance is not None and p <= 2:
-            return min((self._variance + (self._mean - about) ** 2) ** (p / 2), far**p)
-        return far**p
+            return min(power(self._variance + power(abs(self._mean - about), 2), p / 2), power(far, p))
+        return power(far, p)
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:

@@ -11,6 +11,7 @@ from contraction.families._checks import check_weights
 from contraction.families.index_laws import IID
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import power_mean
 from contraction.maps.spaces import Words
 from contraction.types import Draw, Number, Numbers, override
 
@@ -120,7 +121,7 @@ class PrefixMaps(RandomOperator):
         if np.isinf(p):
             return self.displacement(theta0)
         w = np.array([float(self.weights[i]) for i in self._live()])
-        value = float(np.max((w @ self._moves(theta0) ** p) ** (1 / p)))
+        value = float(np.max(power_mean(self._moves(theta0), p, w)))
         return Constant(value, "proved", f"(sum w d^p)^(1/p) over the prefixes at p = {p:g}")
 
 

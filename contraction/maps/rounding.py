@@ -18,9 +18,11 @@ __all__ = [
     "EPS",
     "TINY",
     "UNIT",
+    "euclidean_norm",
     "gamma",
     "iterate_rounding",
     "norm_of_entries",
+    "power_mean",
     "products_up",
     "root_up",
     "round_down",
@@ -86,6 +88,56 @@ def norm_of_entries(x: NDArray) -> float:
     if largest == 0 or not math.isfinite(largest):
         return largest
     return largest * float(np.linalg.norm((x / largest).ravel()))
+
+
+def euclidean_norm(v: ArrayLike) -> NDArray:
+    """Return the Euclidean norm over the last axis: exact for one coordinate, and its squares never underflow.
+
+    Nor do they overflow where the norm itself is a float.
+
+    Examples
+    --------
+    >>> euclidean_norm([[3e-200, 4e-200], [3e200, 4e200]]).tolist()
+    [5e-200, 5e+200]
+    """
+    v = np.asarray(v)
+    if v.shape[-1] == 1:
+        return np.abs(v[..., 0])
+    if v.dtype == object:
+        v = v.astype(float)
+    largest = np.max(np.abs(v), axis=-1, initial=0.0)
+    safe = np.all((largest == 0) | ((largest > 1e-140) & (largest < 1e140)))
+    if safe:
+        return np.sqrt(np.einsum("...i,...i->...", v, v))
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    w = v / scale[..., None]
+    return scale * np.sqrt(np.einsum("...i,...i->...", w, w))
+
+
+def power_mean(values: ArrayLike, p: float, weights: ArrayLike = 1.0) -> NDArray:
+    """Return (Σ w_i x_i^p)^(1/p) over the first axis, for x_i >= 0 and p > 0; no power of the largest x_i underflows.
+
+    Parameters
+    ----------
+    values : array_like
+        Shape (M, …).
+    p : float
+        The exponent, > 0.
+    weights : float or array_like
+        Numbers w_i >= 0, one for all or shape (M,) (default: 1, which gives the p-norm).
+
+    Examples
+    --------
+    >>> float(power_mean([3e-200, 4e-200], 2)), float(power_mean([3.0, 3.0], 400, [0.5, 0.5]))
+    (5e-200, 3.0)
+    """
+    x = np.asarray(values, dtype=float)
+    w = np.broadcast_to(np.asarray(weights, dtype=float), x.shape[:1])
+    counted = np.where((w > 0).reshape(-1, *[1] * (x.ndim - 1)), x, 0.0)
+    largest = np.max(counted, axis=0, initial=0.0)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    with np.errstate(under="ignore"):
+        return scale * np.tensordot(w, (counted / scale) ** p, 1) ** (1 / p)
 
 
 def root_up(x: ArrayLike, p: float, operations: float = 0) -> Numbers:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_integer
 from contraction.maps.arrays import numbers
+from contraction.maps.rounding import euclidean_norm
 from contraction.types import Numbers, override
 
 __all__ = [
@@ -84,21 +85,6 @@ def _difference(x: ArrayLike, y: ArrayLike) -> NDArray:
     return np.subtract(np.asarray(x), np.asarray(y))
 
 
-def _euclidean_norm(v: NDArray) -> NDArray:
-    """Norm over the last axis; exact for one coordinate, free of overflow and underflow otherwise."""
-    if v.shape[-1] == 1:
-        return np.abs(v[..., 0])
-    if v.dtype == object:
-        v = v.astype(float)
-    largest = np.max(np.abs(v), axis=-1, initial=0.0)
-    safe = np.all((largest == 0) | ((largest > 1e-140) & (largest < 1e140)))
-    if safe:
-        return np.sqrt(np.einsum("...i,...i->...", v, v))
-    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
-    w = v / scale[..., None]
-    return scale * np.sqrt(np.einsum("...i,...i->...", w, w))
-
-
 @dataclass(frozen=True)
 class Euclidean(Space):
     """R^d with the Euclidean distance: points (..., d) -> distances (...).
@@ -114,7 +100,7 @@ class Euclidean(Space):
 
     @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
-        return _euclidean_norm(_difference(x, y))
+        return euclidean_norm(_difference(x, y))
 
     def operator_norm(self, A: ArrayLike) -> NDArray:
         """Spectral norm of matrices (..., d, d)."""
@@ -179,7 +165,7 @@ class WeightedEuclidean(_ByContent):
 
     @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
-        return _euclidean_norm(_difference(x, y) @ self.root.T)
+        return euclidean_norm(_difference(x, y) @ self.root.T)
 
     def operator_norm(self, A: ArrayLike) -> NDArray:
         """Norm of matrices (..., d, d) as maps of this space: the spectral norm of R A R^-1 with P = R^T R."""

@@ -1,0 +1,114 @@
+"""Bounds scale with the noise: with noise 2^e ε the distance to the limit is 2^e times that with noise ε.
+
+Squares and higher powers of numbers below 1e-162 are 0 in double precision, and those of numbers above 1e154 infinite.
+A bound must be neither 0 nor smaller for that.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+import contraction as ct
+from contraction import families
+from contraction.families.noise import Noise
+from contraction.maps.rounding import euclidean_norm, power_mean
+
+H = np.diag([1.0, 2.0])
+NOISES = {
+    "uniform": lambda s: families.Uniform(-s, 2 * s),
+    "two points": lambda s: families.TwoPoint(-s, 2 * s, 0.25),
+    "Gaussian": lambda s: families.Gaussian(s, 3 * s),
+    "Laplace": lambda s: families.Laplace(scale=2 * s, center=s),
+    "Student": lambda s: families.Student(df=4.5, scale=s, center=-s),
+}
+FAMILIES = {
+    "quadratic": lambda noise: families.QuadraticSGD(0.25, noise),
+    "quadratic in R^3": lambda noise: families.QuadraticSGD(0.25, noise, dim=3),
+    "linearized": lambda noise: families.LinearizedSGD([0.0, 0.0], H, 0.25, noise),
+    "heavy ball": lambda noise: families.HeavyBall(H, 0.25, 0.25, noise),
+    "expanding on average": lambda noise: families.ExpandingOnAverage([0.5, 0.25], [0.5, 0.5], offset=noise),
+    "least squares": lambda noise: families.LeastSquares(
+        [[1.0, 0.0], [0.5, 1.0]], [0.0, 0.0], h=0.25, batch_size=1, label_noise=noise
+    ),
+}
+
+
+@pytest.mark.parametrize("exponent", [-700, -540, 540, 700])
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_displacement_scales_with_the_noise(family: str, noise: str, exponent: int) -> None:
+    unit, scaled = (FAMILIES[family](NOISES[noise](scale)) for scale in (1.0, 2.0**exponent))
+    for p in (0.5, 1.0, 2.0, 3.0, math.inf):
+        D, far = (f.displacement_moment(np.zeros(f.dim), p).value for f in (unit, scaled))
+        if math.isinf(D):
+            assert math.isinf(far)
+        elif exponent < 0 or p >= 2:
+            assert far / 2.0**exponent == pytest.approx(D, rel=1e-12, abs=0)
+        else:  # without a finite variance the bound of a vector's moment below 2 is the larger of two
+            assert far / 2.0**exponent >= D * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("moment", [None, 1.0, 2.0, 3.0])
+def test_certified_bounds_of_tiny_noise_scale_with_it(moment: float | None) -> None:
+    unit, tiny = (
+        ct.certify(families.QuadraticSGD(0.25, families.TwoPoint(-s, s)), [0.0], moment=moment) for s in (1, 2.0**-700)
+    )
+    assert tiny.D == unit.D * 2.0**-700
+    assert tiny.bound(5) == unit.bound(5) * 2.0**-700 > 0
+
+
+def test_mean_squares_of_tiny_noise_do_not_claim_a_displacement_of_zero() -> None:
+    certificate = ct.certify(FAMILIES["heavy ball"](families.Gaussian(0, 2.0**-700)), np.zeros(4), moment=2)
+    assert certificate.statement == "mean-square contraction, exact moments"
+    assert certificate.D >= 0.25 * math.sqrt(2) * 2.0**-700
+
+
+def test_mean_squares_that_overflow_are_left_to_first_powers() -> None:
+    certificate = ct.certify(FAMILIES["quadratic"](families.Gaussian(0, 2.0**700)), [0.0], moment=2)
+    assert certificate.statement == "Theorem 2.2"
+    assert certificate.D == pytest.approx(0.25 * 2.0**700, rel=1e-12)
+
+
+class _Coin(Noise):
+    """-1e-200 or 1e-200, whose second moment underflows; its variance is not stated."""
+
+    mean, variance, interval = 0.0, math.inf, (-1e-200, 1e-200)
+
+    def moment(self, p: float, about: float = 0.0) -> float:
+        return (abs(-1e-200 - about) ** p + abs(1e-200 - about) ** p) / 2
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.choice([-1e-200, 1e-200], shape)
+
+
+def test_a_moment_of_ones_own_that_underflows_is_bounded_by_the_support() -> None:
+    assert _Coin().moment(2) == 0.0
+    assert _Coin().absolute_norm(2) == 1e-200
+    assert _Coin().absolute_norm(1) == 1e-200
+    assert ct.certify(families.QuadraticSGD(0.5, _Coin()), [0.0], moment=2).D >= 0.5e-200
+
+
+class _Tail(_Coin):
+    """The same numbers, whose support nobody states."""
+
+    interval = (-math.inf, math.inf)
+
+
+def test_without_a_support_it_counts_as_the_smallest_moment_that_is_certain() -> None:
+    assert _Tail().absolute_norm(2) == 2.0**-500
+    assert _Tail().absolute_norm(4) == 2.0**-250
+    assert _Tail().absolute_norm(1) == 1e-200
+
+
+def test_norms_and_power_means_by_hand() -> None:
+    for scale in (2.0**-1000, 2.0**-600, 1.0, 2.0**600, 2.0**1000):
+        assert euclidean_norm(scale * np.array([3.0, -4.0, 12.0])) == 13 * scale
+        assert power_mean(scale * np.array([3.0, 4.0]), 2) == 5 * scale
+        assert power_mean(scale * np.array([1.0, 8.0]), 1, [0.5, 0.25]) == 2.5 * scale
+        assert power_mean(scale * np.array([1.0, 4.0]), 0.5) == 9 * scale
+    assert power_mean([7.0, 2.0], 3, [0.0, 1.0]) == 2.0
+    assert power_mean([math.inf, 2.0], 3, [0.0, 1.0]) == 2.0
+    assert power_mean([math.inf, 2.0], 3) == math.inf
+    assert power_mean([0.0, 0.0], 2) == 0.0
+    assert power_mean([[3.0, 5.0], [4.0, 12.0]], 2).tolist() == [5.0, 13.0]
