@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_positive
+from contraction.arguments import check_flag, check_positive
 from contraction.certificates.best_norm import certify_in_norm
 from contraction.certificates.certified_for import signed
 from contraction.certificates.drawn import certify_drawn
@@ -124,6 +124,7 @@ def certify(
     >>> round(certificate.k, 6), round(certificate.D, 6), certificate.steps(1e-3)
     (0.9, 0.1, 66)
     """
+    check_flag("rigorous", rigorous)
     if not isinstance(subject, RandomOperator | Operators):
         raise TypeError(f"certify takes a random operator or drawn operators, got {subject!r}")
     if moment is not None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contraction.arguments import check_integer
-from contraction.expansions.fields import VectorField, check_word
+from contraction.expansions.fields import VectorField, check_fields, check_word
 from contraction.expansions.trees import RootedTree, rooted_trees, symmetry
 from contraction.types import Vector
 
@@ -68,7 +68,7 @@ def tree_sums(
     >>> sums[()], sums[((),)]  # V_1 + V_2 = 9 + 6 at θ = 3, and V_1'V_2 = 6 · 6
     (array([Fraction(15, 1)], dtype=object), array([Fraction(36, 1)], dtype=object))
     """
-    word = check_word(word, len(fields))
+    word = check_word(word, len(check_fields(fields)))
     trees = [tree for p in range(1, check_order_of_expansion(order) + 1) for tree in rooted_trees(p)]
     sums: dict[RootedTree, Vector] = dict.fromkeys(trees)
     for index in reversed(word):  # innermost first: sums[τ] is S_τ(u) = Σ_{v>u} F_v(τ)
@@ -155,6 +155,7 @@ def minus_lie_bracket(v: VectorField, w: VectorField, theta: Vector) -> Vector:
     >>> ex.minus_lie_bracket(v, w, np.array([0.0]))
     array([2.])
     """
+    check_fields((v, w))
     return v.differential(theta, (w(theta),)) - w.differential(theta, (v(theta),))
 
 
@@ -176,7 +177,7 @@ def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Vector) -> Vecto
     >>> ex.minus_lie_bracket_sum(fields, ex.rational_vector([3]))  # V_1'V_2 - V_2'V_1 = θ² - 2θ²
     array([Fraction(-9, 1)], dtype=object)
     """
-    if not fields:
+    if not check_fields(fields):
         raise ValueError("a sum of brackets needs at least one field")
     later = sum((field(theta) for field in fields[1:]), fields[0](theta))
     earlier = later * 0

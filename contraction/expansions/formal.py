@@ -182,12 +182,19 @@ def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[Ve
 def tree_text(tree: LabelledTree) -> str:
     """Return the elementary differential as text: ``V1''(V2, V3'V4)``.
 
+    Raises
+    ------
+    TypeError
+        If ``tree`` is not a pair (label, trees of the children).
+
     Examples
     --------
     >>> from contraction.expansions import tree_text
     >>> tree_text((1, ((2, ()), (3, ((4, ()),)))))
     "V1''(V2, V3'V4)"
     """
+    if not isinstance(tree, tuple) or len(tree) != 2 or not isinstance(tree[1], tuple):
+        raise TypeError(f"a labelled tree must be a pair (label, trees of its children), as in (1, ()), got {tree!r}")
     label, children = tree
     if not children:
         return f"V{label}"

@@ -19,7 +19,7 @@ from itertools import permutations
 from math import factorial
 from typing import Literal
 
-from contraction.arguments import check_choice, check_integer
+from contraction.arguments import check_choice, check_flag, check_integer
 from contraction.expansions.composition import compose
 from contraction.expansions.fields import VectorField, check_fields, check_not_text, check_word
 from contraction.types import Scalar, Vector
@@ -242,7 +242,7 @@ def regularisation_strength(
     Raises
     ------
     ValueError
-        If the unit is unknown or c is below 1.
+        If the unit is unknown, c is below 1, or the multiple or h is not a number.
 
     Examples
     --------
@@ -252,6 +252,8 @@ def regularisation_strength(
     """
     check_choice("the unit", unit, UNITS)
     check_integer("the number of small batches", c, 1)
+    check_not_text("multiple", multiple)
+    check_not_text("the learning rate h", h)
     if unit == "h":
         return multiple * h * h
     return multiple * (h / c) * (h / c) / (1 if unit == "h/c" else 2)
@@ -362,6 +364,7 @@ def _count(fields: Sequence[VectorField]) -> int:
 def _drift_and_alignment(fields: Sequence[VectorField], theta: Vector, hold: bool) -> tuple[Vector, Vector]:
     """ΣV_i and Σ_i V_i'(ΣV − V_i)."""
     _count(fields)
+    check_flag("hold", hold)
     held = [field.linearized(theta) for field in fields] if hold else None
     total = theta * 0
     for i, field in enumerate(fields):

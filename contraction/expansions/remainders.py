@@ -14,10 +14,11 @@ are dominated term by term by the recursion that defines the sum over trees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from itertools import pairwise
 from math import prod
 
+from contraction.arguments import check_function
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import check_not_text
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
@@ -125,8 +126,10 @@ def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) 
 
     Raises
     ------
+    TypeError
+        If ``error`` is not a function, or the steps are not a list.
     ValueError
-        If the steps do not decrease to a positive end.
+        If the steps are not numbers that strictly decrease and stay positive, or are fewer than two.
 
     Examples
     --------
@@ -136,6 +139,11 @@ def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) 
     """
     import mpmath
 
+    check_function("error", error, "of a learning rate h")
+    if isinstance(steps, str | bytes) or not isinstance(steps, Sized):
+        raise TypeError(f"steps must be a list of learning rates, got {steps!r}")
+    for step in steps:
+        check_not_text("each of the steps", step)
     if len(steps) < 2 or any(not a > b > 0 for a, b in pairwise(steps)):
         raise ValueError(f"steps must strictly decrease and stay positive, got {list(steps)!r}")
     errors = [error(h) for h in steps]

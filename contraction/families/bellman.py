@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_finite
+from contraction.arguments import check_finite, check_flag
 from contraction.families._checks import finite_array
 from contraction.families.noise import Noise
 from contraction.families.own_noise import as_noise
@@ -77,7 +77,7 @@ class BellmanOperators(RandomOperator):
         if noise is not None and noise.dim is not None:
             raise ValueError(f"reward noise must be a law on R, got a law with {noise.dim} coordinates")
         self.noise = None if noise is None else as_noise(noise)
-        self.sampled, self.dim, self.actions = bool(sampled), S, A
+        self.sampled, self.dim, self.actions = check_flag("sampled", sampled), S, A
         self.space, self.name = SupNorm(), "BellmanOperators"
         thresholds = np.cumsum(self.transitions, axis=-1)
         last = S - 1 - np.argmax(self.transitions[..., ::-1] > 0, axis=-1)

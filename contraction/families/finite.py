@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_flag, check_integer
 from contraction.families._checks import check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw, check_independence
 from contraction.maps.affine import AffineMaps, linear
@@ -96,7 +96,7 @@ class FiniteFamily(RandomOperator):
             raise ValueError("maps must be either all functions or all pairs (A, b)")
         elif not batched:
             functions = [partial(each_point, m, event_ndim=self.space.event_ndim) for m in functions]
-        self.batched = batched
+        self.batched = check_flag("batched", batched)
         self.maps: tuple[Callable[[NDArray], ArrayLike], ...] = tuple(functions)
         self._constants = None if lipschitz is None else np.array([float(x) for x in lipschitz])
         if self._constants is not None:

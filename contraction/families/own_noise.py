@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.stats.distributions import rv_frozen
 
+from contraction.arguments import check_finite, check_positive, check_real
 from contraction.families.heavy_tails import Cauchy, Student
 from contraction.families.noise import Gaussian, Noise, power
 from contraction.families.noise_search import search_noise
@@ -174,9 +175,10 @@ class FunctionNoise(Noise):
     Raises
     ------
     TypeError
-        If ``function`` is not a function.
+        If ``function`` is not a function, or the interval is not a pair.
     ValueError
-        If the variance is negative, the interval is reversed, or a draw has another shape.
+        If the mean is not a finite number, the variance is not a number >= 0, the interval is reversed, or a
+        draw has another shape.
     DeclarationRefuted
         If a draw lies outside the interval, or a test rejects the mean or the variance.
 
@@ -198,14 +200,15 @@ class FunctionNoise(Noise):
     ) -> None:
         if not callable(function) or not takes(function, 2):
             raise TypeError(f"noise is a function noise(rng, size) of a generator and a shape, got {function!r}")
-        if variance is not None and not variance >= 0:
-            raise ValueError(f"a variance must be a number >= 0, got {variance!r}")
-        if mean is not None and not math.isfinite(mean):
-            raise ValueError(f"a mean must be a finite number, got {mean!r}")
-        low, high = (float(end) for end in interval)
+        self.function = function
+        self._mean = None if mean is None else check_finite("the mean", mean)
+        known = variance is not None
+        self._variance = check_positive("the variance", variance, zero=True, infinite=True) if known else None
+        if not isinstance(interval, tuple | list) or len(interval) != 2:
+            raise TypeError(f"interval must be a pair (low, high) of numbers, got {interval!r}")
+        low, high = (check_real("each end of the interval", end) for end in interval)
         if not low <= high:
             raise ValueError(f"an interval (low, high) needs low <= high, got {interval!r}")
-        self.function, self._mean, self._variance = function, mean, variance
         self._interval = low, high
         if mean is not None or variance is not None or self._interval != (-math.inf, math.inf):
             search_noise(self)

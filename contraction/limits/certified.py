@@ -107,8 +107,9 @@ def certified_limit(
         if rounding >= eps / 2:
             break
         target = (eps - rounding) * 15 / 16
+    coarsest = max((x.dtype for x in (reference, value) if x.dtype.kind == "f"), key=lambda dtype: np.finfo(dtype).eps)
     raise ValueError(
-        f"eps = {eps!r} is below the precision of {value.dtype} here: rounding alone may move T_1 … T_{n} (theta0) by "
+        f"eps = {eps!r} is below the precision of {coarsest} here: rounding alone may move T_1 … T_{n} (theta0) by "
         f"{rounding:.3g}. Use an eps of at least {2.2 * rounding:.1g}, or exact numbers (integers, Fractions) as start"
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.arguments import check_integer, check_seed
+from contraction.arguments import check_flag, check_integer, check_seed
 from contraction.limits.result import NotSettled
 from contraction.maps.draws import sub_sequence
 from contraction.maps.operators import RandomOperator, drawn
@@ -106,6 +106,7 @@ def coupling_from_the_past(
         raise ValueError("coupling from the past needs independent maps with one law")
     check_seed(seed)
     check_integer("max_maps", max_maps, 1)
+    check_flag("monotone", monotone)
     points = _states(family, states)
     probe_family(family, points, seed=seed, inside=True)
     if monotone and len(points) != 2:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Protocol, runtime_checkable
 
-from contraction.arguments import check_integer
+from contraction.arguments import check_flag, check_integer
 from contraction.types import override
 
 __all__ = [
@@ -262,8 +262,7 @@ class Epochs(Order):
 
     def __post_init__(self) -> None:
         check_integer("the number N of maps per epoch", self.N, 1)
-        if not isinstance(self.forth_and_back, bool):
-            raise TypeError(f"forth_and_back must be True or False, got {self.forth_and_back!r}")
+        check_flag("forth_and_back", self.forth_and_back)
 
     @override
     def anchor(self, n: int) -> int:

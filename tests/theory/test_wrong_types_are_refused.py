@@ -54,6 +54,10 @@ class RightFactor(ct.RandomOperator):
         return ct.Constant(1.0, "proved", "by hand")
 
 
+def noise(**stated: Any) -> ct.families.FunctionNoise:
+    return ct.families.FunctionNoise(lambda rng, size: rng.uniform(-1, 1, size), **stated)
+
+
 def of_class(family: type[ct.RandomOperator], **stated: Any) -> ct.ErrorBound:
     return ct.certify(family(lambda rng: rng.uniform(-1, 1), lambda x, u: x / 2 + u, **stated), [0.0])
 
@@ -221,6 +225,14 @@ NORMS: dict[str, Row] = {
     if many or not needs
 }
 LAWS: dict[str, Row] = {
+    "variance in words": (lambda: noise(variance=ANY), ValueError, "the variance must be .*, got 'a'"),
+    "mean in words": (lambda: noise(mean=ANY), ValueError, "the mean must be a finite number, got 'a'"),
+    "interval of one number": (
+        lambda: noise(interval=3),
+        TypeError,
+        r"interval must be a pair \(low, high\) of numbers",
+    ),
+    "interval in words": (lambda: noise(interval=("a", "b")), ValueError, "each end of the interval must be a number"),
     "wasserstein of numbers": (lambda: laws.wasserstein(1, 2), TypeError, "a law must be an ExactLaw, got 1"),  # type: ignore[arg-type]
     "compare": (lambda: laws.compare_laws(COIN, 3), TypeError, "a law must be an ExactLaw, got 3"),  # type: ignore[arg-type]
     "push": (lambda: laws.push_forward(ANY, MAPS), TypeError, "a law must be an ExactLaw, got 'a'"),
@@ -294,6 +306,19 @@ LAWS: dict[str, Row] = {
     ),
 }
 FIELDS: dict[str, Row] = {
+    "error of an expansion": (lambda: ex.observed_orders(ANY, [0.2, 0.1]), TypeError, "error must be a function"),
+    "one step": (lambda: ex.observed_orders(abs, 3), TypeError, "steps must be a list of learning rates, got 3"),  # type: ignore[arg-type]
+    "a step in words": (lambda: ex.observed_orders(abs, [0.2, ANY]), ValueError, "the steps must be a number, got 'a'"),
+    "tree": (lambda: ex.tree_text(3), TypeError, r"a labelled tree must be a pair .*, as in \(1, \(\)\), got 3"),  # type: ignore[arg-type]
+    "strength": (lambda: ex.regularisation_strength(ANY, 0.1, 2), ValueError, "multiple must be a number, got 'a'"),
+    "strength's rate": (lambda: ex.regularisation_strength(1, ANY, 2), ValueError, "the learning rate h must be a num"),
+    "bracket of a number": (
+        lambda: ex.minus_lie_bracket(FIELD, 3, TWO),  # type: ignore[arg-type]
+        TypeError,
+        r"fields\[1\] must be a VectorField, got 3",
+    ),
+    "brackets of a number": (lambda: ex.minus_lie_bracket_sum(3, TWO), TypeError, "fields must be a list of Vector"),  # type: ignore[arg-type]
+    "coefficients of a number": (lambda: ex.tree_sums(3, [1], TWO, 2), TypeError, "fields must be a list of Vector"),  # type: ignore[arg-type]
     "a stream from text": (lambda: ex.ApproximateBackward(ANY, 0.1), TypeError, "theta must be a vector .* got 'a'"),
     "a network of text": (lambda: ex.tanh_network_field(ANY, ANY, 2), ValueError, "inputs must be an array of numbers"),
     "a function for a field": (
@@ -335,6 +360,32 @@ FIELDS: dict[str, Row] = {
     "h of a spread": (lambda: ex.quadratic_correction_sd(3, NAN, 1), ValueError, "h must be a finite number, got nan"),
     "noise of text": (lambda: ex.quadratic_correction(ANY), ValueError, "the noise must be numbers .* got array"),
 }
+FLAGS: dict[str, Row] = {
+    "rigorous": (
+        lambda: ct.certify(QuadraticSGD(0.5), [0.0], rigorous=ANY),
+        TypeError,
+        "rigorous must be True or False",
+    ),
+    "monotone": (
+        lambda: ct.coupling_from_the_past(FiniteFamily([(0.5, [1.0])]), 0, monotone=ANY),
+        TypeError,
+        "monotone must be True or False, got 'a'",
+    ),
+    "sampled": (
+        lambda: ct.families.BellmanOperators([[1.0]], [[[1.0]]], 0.5, sampled=ANY),
+        TypeError,
+        "sampled must be True or False, got 'a'",
+    ),
+    "batched": (lambda: FiniteFamily([(0.5, [1.0])], batched=ANY), TypeError, "batched must be True or False"),
+    "maps": (lambda: ct.Operators.from_maps([abs], batched=ANY), TypeError, "batched must be True or False"),
+    "hold": (lambda: ex.alignment_gradient([FIELD], TWO, hold=ANY), TypeError, "hold must be True or False"),
+    "held step": (
+        lambda: ex.regularised_step([FIELD], TWO, 0.1, 0.1, hold=ANY),
+        TypeError,
+        "hold must be True or False, got 'a'",
+    ),
+    "epochs": (lambda: ct.Epochs(2, forth_and_back=ANY), TypeError, "forth_and_back must be True or False"),
+}
 OPERATIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a comparison": (lambda z: np.where(z > 0, z, -z), "a comparison such as x < y"),
     "max": (lambda z: z * max(z[0], 0), "a comparison such as x < y"),
@@ -359,6 +410,7 @@ TABLE = {
         ("norm", NORMS),
         ("law", LAWS),
         ("field", FIELDS),
+        ("flag", FLAGS),
     )
     for name, row in rows.items()
 }

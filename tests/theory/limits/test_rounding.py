@@ -133,6 +133,16 @@ def test_an_eps_below_the_rounding_is_refused(name, eps):
         backward_limit(family, theta0, eps)
 
 
+def test_a_start_in_single_precision_is_named_where_the_maps_are_in_double():
+    halves = ct.RandomOperator(
+        lambda rng: rng.uniform(-1, 1, 1), lambda t, u: t / 2 + u, contraction=0.5, displacement=4.0
+    )
+    assert halves.sample(1, 0).apply(1, np.array([3.0], np.float32)).dtype == np.float64
+    with pytest.raises(ValueError, match=r"is below the precision of float32 here"):
+        backward_limit(halves, np.array([3.0], np.float32), 1e-9)
+    assert backward_limit(halves, np.array([3.0]), 1e-9).error <= 1e-9
+
+
 def test_a_metric_of_ones_own_is_used_for_rounding_too():
     """d(x, y) = 10^6 |x - y|: the same maps, and a million times the rounding."""
     plain, scaled = (
