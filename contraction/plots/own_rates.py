@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_seed
+from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound
 from contraction.maps.errors import NotCertified
@@ -61,7 +62,7 @@ def rates(
         Index of the iterate that takes the place of the limit, above n (default: 3 n). Where maps contract by a factor
         k a map, it differs from the limit by a share k^(far - n) of what iterate n does.
     bounds
-        Bounds to draw, certificates or estimates, for this family and start (default: the sure one that
+        Bounds to draw, certificates or estimates, for this family and start, which are compared (default: the sure one that
         ``certify(family, theta0)`` finds and, if smaller somewhere, that of ``certify(family, theta0, moment=2)``;
         the legend names the reason if there is neither). An empty sequence draws no bound.
     ax
@@ -83,6 +84,8 @@ def rates(
         If an iterate is not finite.
     ImportError
         If matplotlib is not installed.
+    NotCertified
+        If a certificate among ``bounds`` is for another start or another family.
     MapRefused, NotDeterministic, DeclarationRefuted
         If a map breaks a rule of `RandomOperator` (`contraction.maps.probe`), or a declared constant is violated.
 
@@ -144,6 +147,8 @@ def _bounds(
                     f"a bound must be in the family's metric {family.space!r}, in which distances are drawn, got one "
                     f"in {bound.distance}; a region's certificate is in it with space={family.space!r}"
                 )
+            if bound.start is not None:
+                check_certified_for(bound, family, theta)
         return given, []
     certificates: dict[float, ErrorBound] = {}
     reasons: dict[str, list[str]] = {}

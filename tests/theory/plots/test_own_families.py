@@ -285,6 +285,13 @@ def test_bounds_that_are_none():
         ct.plots.rates(family, 0.0, bounds=[0.9])
     with pytest.raises(ValueError, match="a bound of drawn maps"):
         ct.plots.rates(family, 0.0, bounds=ct.certify(family.sample(9), 0.0))
+    family = ct.families.QuadraticSGD(0.1, ct.families.Uniform(-1, 1))
+    sure = ct.certify(family, 0.0)
+    with pytest.raises(ct.NotCertified, match=r"the certificate is for iterates from .*0.*, not from theta0 = .*1000000"):
+        ct.plots.rates(family, 1e6, bounds=sure)
+    with pytest.raises(ct.NotCertified, match="the certificate is for another family"):
+        ct.plots.rates(ct.families.QuadraticSGD(0.25, ct.families.Uniform(-1, 1)), 0.0, bounds=sure)
+    assert ct.plots.rates(family, 0.0, n=3, bounds=sure).get_lines()
     with pytest.raises(ValueError, match="far must be an integer of at least 11"):
         ct.plots.rates(family, 0.0, n=10, far=10)
 
