@@ -18,7 +18,7 @@ from nn_experiments.diagnosis.advice import advice_on
 from nn_experiments.diagnosis.budget import Cost, Plan, fitted, seconds_of
 from nn_experiments.diagnosis.derivative import exponents, why_no_derivative
 from nn_experiments.diagnosis.diagnosis import Diagnosis
-from nn_experiments.diagnosis.law import NotDiagnosable, check_schedule, law_of
+from nn_experiments.diagnosis.law import NotDiagnosable, check_schedule, digest, law_of
 from nn_experiments.diagnosis.measured import Measured
 from nn_experiments.diagnosis.rules import LEAST, judge
 from nn_experiments.diagnosis.subject import Outputs, Replicate, SeededReplicates, Subject
@@ -28,6 +28,7 @@ from nn_experiments.engine.purity import probe
 from nn_experiments.training.batches import Batches, BatchLike, check_batches
 from nn_experiments.training.from_torch import from_torch
 from nn_experiments.training.optimizers import Optimizer, Schedule
+from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.states import State, check_state
 from nn_experiments.training.step import initial_state
@@ -106,7 +107,7 @@ def diagnose(
     inputs
         What predictions are compared on, as the module takes it (default: the first 256 inputs of the batches).
     seed
-        Replicate r has the seed ``seed`` + r (default: 0).
+        Replicate r has the seed ``seed`` + r, from 0 on again after 2^32 - 1 (default: 0).
     sampling
         ``"iid"``: you vouch that B_1, B_2, … are independent draws of one law. Needed for batches that do not say so
         themselves. (default: as the batches say)
@@ -131,6 +132,8 @@ def diagnose(
         If an argument is out of its range, or `from_torch` refuses the training.
     TypeError
         If an argument is of another type, or unknown.
+    CallFailed
+        If the model fails on the inputs of predictions.
 
     Examples
     --------
@@ -160,13 +163,15 @@ def diagnose(
         )
     step, state = from_torch(model, loss, optimizer, seed=seed, **options)
     constant = check_schedule(step.schedule)
-    independent = not hasattr(batches, "sampler") or batches.sampler.sampling == "iid"  # type: ignore[attr-defined]
+    sampler = getattr(batches, "sampler", None)
+    independent = not isinstance(sampler, Sampler) or sampler.sampling == "iid"
     used = coupled.batches_used(steps, lag, independent=independent)
     law = law_of(batches, used, sampling=sampling, constant=constant)
     other = _other_start(model, state, start)
-    if inputs is None:
-        inputs = _first_inputs(batches)
-    predict = Outputs(model, inputs)
+    predict = Outputs(model, _first_inputs(batches) if inputs is None else inputs)
+    predictions = predict(state)
+    if inputs is not None and not torch.isfinite(predictions).all():
+        raise ValueError("inputs must be some on which predictions are finite at the start, and they are not on these")
     subject = SeededReplicates(step, batches, state, other, law, seed, used + 1, predict)
     _check_draws(subject, law.independent)
     return diagnose_subject(
@@ -388,6 +393,12 @@ def _first_inputs(batches: Batches) -> object:
 def _check_draws(subject: Subject, independent: bool) -> None:
     """Refuse replicates that have the same batches."""
     one, two = subject.replicate(0), subject.replicate(1)
+    for replicate in (one, two):
+        if not callable(replicate.batches):
+            raise TypeError(
+                "with_seed(seed) of the batches must return batches, a function i -> B_i (i = 1, 2, …); it returned "
+                f"{type(replicate.batches).__name__}"
+            )
     if all(_equal(one.batches(i), two.batches(i)) for i in (1, 2, 3)):
         raise NotDiagnosable(
             "two replicates have the same batches: with_seed(seed) of the batches must draw others for another seed"
@@ -396,5 +407,4 @@ def _check_draws(subject: Subject, independent: bool) -> None:
 
 
 def _equal(one: BatchLike, two: BatchLike) -> bool:
-    first, second = tensors_of(one[:2]), tensors_of(two[:2])
-    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+    return digest(one[:2]) == digest(two[:2])

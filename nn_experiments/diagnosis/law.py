@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from contraction.maps.errors import TrainingInReverseError
-from nn_experiments.training.batches import Batches
+from nn_experiments.training.batches import Batches, check_batch
 from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.sampling import Sampler
 from nn_experiments.training.trees import leaves
 
-__all__ = ["Law", "NotDiagnosable", "check_schedule", "law_of"]
+__all__ = ["Law", "NotDiagnosable", "check_schedule", "digest", "law_of"]
 
 #: Batches of an undeclared source that are compared with each other.
 COMPARED = 64
@@ -115,6 +115,8 @@ def law_of(batches: Batches, used: int, *, sampling: str | None, constant: bool)
         law is not known.
     ValueError
         If ``sampling`` is another word, or contradicts the source.
+    TypeError
+        If the source returns no batches.
     """
     if sampling not in (None, "iid"):
         raise ValueError(f"sampling must be 'iid', which you then vouch for, or None; got {sampling!r}")
@@ -129,7 +131,10 @@ def law_of(batches: Batches, used: int, *, sampling: str | None, constant: bool)
             "backward increments follows from forward runs only if reversing them changes no law (row 77). Pass "
             "sampling='iid' if B_1, B_2, … are independent draws of one law, or use nn_experiments.ArrayBatches"
         )
-    _check_distinct([_digest(batches(i)) for i in range(1, min(COMPARED, used) + 1)])
+    some = {i: batches(i) for i in range(1, min(COMPARED, used) + 1)}
+    for i, batch in some.items():
+        check_batch(i, batch)
+    _check_distinct([digest(batch) for batch in some.values()])
     return Law(True, constant)
 
 
@@ -160,14 +165,19 @@ def _independent(sampler: Sampler, used: int) -> bool:
     )
 
 
-def _digest(batch: object) -> str:
+def digest(batch: object) -> str:
+    """Return a hash of the tensors, arrays and other values of a batch: equal batches have equal hashes."""
     hashed = hashlib.sha256()
     for path, value in leaves(batch):
         if isinstance(value, torch.Tensor):
             hashed.update(repr((path, value.dtype, tuple(value.shape))).encode())
-            hashed.update(value.detach().cpu().contiguous().numpy().tobytes())
+            plain = value.detach().cpu().to_dense() if value.layout is not torch.strided else value.detach().cpu()
+            hashed.update(plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
         elif isinstance(value, np.ndarray):
+            hashed.update(repr((path, value.dtype, value.shape)).encode())
             hashed.update(value.tobytes())
+        else:
+            hashed.update(repr((path, value)).encode())
     return hashed.hexdigest()
 
 

@@ -13,11 +13,27 @@ from torch.func import functional_call
 
 from nn_experiments.diagnosis.law import Law
 from nn_experiments.training.batches import Batch, Batches, BatchLike
+from nn_experiments.training.calls import function_failed, kind_of
 from nn_experiments.training.inputs import arguments
 from nn_experiments.training.step import State, Step
 from nn_experiments.training.trees import leaves
 
-__all__ = ["Outputs", "Replicate", "SeededReplicates", "Shifted", "Subject"]
+__all__ = ["Outputs", "Replicate", "SeededReplicates", "Shifted", "Subject", "seed_of"]
+
+
+#: How far the seeds of the batches and masks of the run that distances are compared with are from those of a replicate.
+APART = 2**31
+
+
+def seed_of(seed: int, r: int) -> int:
+    """Return the seed of replicate r: ``seed`` + r, from 0 on again after 2^32 - 1, the largest seed.
+
+    Examples
+    --------
+    >>> seed_of(7, 2), seed_of(2**32 - 1, 2)
+    (9, 1)
+    """
+    return (seed + r) % 2**32
 
 
 @dataclass(frozen=True)
@@ -82,12 +98,14 @@ class Outputs:
 
         Raises
         ------
+        CallFailed
+            If the module raises an error on the inputs.
         TypeError
             If the module returns no floating point tensor.
+        ValueError
+            If those that it returns are empty.
         """
-        with torch.no_grad():
-            held = (state["parameters"], state.get("buffers", {}))
-            outputs = functional_call(self.model, held, *arguments(self.model, self.inputs))
+        outputs = self._call(state)
         tensors = [
             value for _, value in leaves(outputs) if isinstance(value, torch.Tensor) and value.is_floating_point()
         ]
@@ -96,12 +114,28 @@ class Outputs:
                 f"predictions are compared, but the module returns no floating point tensor: {type(outputs).__name__}. "
                 "Wrap it in a module that returns its predictions"
             )
+        tensors = [value for value in tensors if value.numel()]
+        if not tensors:
+            raise ValueError(
+                f"predictions are compared, but the module returns none on the inputs {kind_of(self.inputs)}: inputs "
+                "must have at least one row"
+            )
         flat = [
             value.double().reshape(len(value), -1) if value.ndim else value.double().reshape(1, 1) for value in tensors
         ]
         if len({len(value) for value in flat}) > 1:
             flat = [value.reshape(1, -1) for value in flat]
         return torch.cat(flat, 1)
+
+    def _call(self, state: State) -> object:
+        held = (state["parameters"], state.get("buffers", {}))
+        try:
+            with torch.no_grad():
+                return functional_call(self.model, held, *arguments(self.model, self.inputs))
+        except Exception as error:  # whatever the user's module raises
+            what = f"predictions are compared, and the model fails on the inputs {kind_of(self.inputs)}"
+            rule = "inputs must be what the module takes, such as the first entry of a batch"
+            raise function_failed(what, error, rule) from error
 
 
 class Shifted:
@@ -145,7 +179,7 @@ class SeededReplicates:
     law
         From `nn_experiments.diagnosis.law.law_of`.
     seed
-        Replicate r has the seed ``seed`` + r.
+        Replicate r has the seed `seed_of` (seed, r).
     used
         How many batches a replicate uses: the length of a block.
     predict
@@ -163,10 +197,10 @@ class SeededReplicates:
 
     def replicate(self, r: int) -> Replicate:
         """Return replicate r."""
-        seed = self.seed + r
+        seed = seed_of(self.seed, r)
         if self.law.independent:
             return Replicate(self._step(seed), self._batches(seed, r), self.state0, start=self.start, seed=seed)
-        far = seed + _APART
+        far = seed_of(seed, APART)
         batches = cast("SeededBatches", self.batches)  # those of a dependent law have a seed (`law_of`)
         own, others = batches.with_seed(seed), batches.with_seed(far)
         return Replicate(self._step(seed), own, self.state0, others, self._step(far), self.start, seed)
@@ -182,7 +216,3 @@ class SeededReplicates:
     def outputs(self, state: State) -> torch.Tensor:
         """Return predictions on fixed inputs."""
         return self.predict(state)
-
-
-#: Seeds of the batches that two independent runs are compared with.
-_APART = 2**31

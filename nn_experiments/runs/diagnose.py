@@ -18,7 +18,7 @@ from nn_experiments.diagnosis.coupled import batches_used
 from nn_experiments.diagnosis.diagnose import diagnose_subject
 from nn_experiments.diagnosis.diagnosis import Diagnosis
 from nn_experiments.diagnosis.law import Law, check_schedule, law_of
-from nn_experiments.diagnosis.subject import Replicate
+from nn_experiments.diagnosis.subject import APART, Replicate, seed_of
 from nn_experiments.paper import catalogue
 from nn_experiments.paper.experiment import Experiment
 from nn_experiments.results.curves import DEFAULT_OUT
@@ -31,8 +31,6 @@ __all__ = ["diagnose_experiment", "main", "write_diagnosis"]
 
 #: Predictions are compared on the first so many test images, in canonical order.
 IMAGES = 256
-#: Seeds of the masks of independent runs.
-_APART = 2**31
 
 
 @dataclass
@@ -52,10 +50,10 @@ class _Experiment:
 
     def replicate(self, r: int) -> Replicate:
         """Return replicate r."""
-        place = self.place(self.seed + r)
+        place = self.place(seed_of(self.seed, r))
         others, other_step = None, None
         if not self.law.independent:
-            others, other_step = place.other_batches, place.step.with_seed(place.seed + _APART)
+            others, other_step = place.other_batches, place.step.with_seed(seed_of(place.seed, APART))
         return Replicate(place.step, place.batches, place.state0, others, other_step, place.second, place.seed)
 
     def outputs(self, state: State) -> torch.Tensor:

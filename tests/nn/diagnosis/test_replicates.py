@@ -34,11 +34,16 @@ def replicates(law: Law, batches, seed: int = 3) -> list:
     return [subject.replicate(r) for r in range(MANY)]
 
 
+@pytest.mark.parametrize("first", [3, 2**31 - 7, 2**32 - 7])
 @pytest.mark.parametrize("independent", [True, False])
-def test_no_two_runs_have_one_seed(independent):
-    """Within a replicate, too, where the run that distances are compared with has batches and masks of its own."""
-    found = replicates(Law(independent, True), Seeded())
-    assert [(one.step.seed, one.batches.seed, one.seed) for one in found] == [(3 + r,) * 3 for r in range(MANY)]
+def test_no_two_runs_have_one_seed(independent, first):
+    """Within a replicate, too, where the run that distances are compared with has batches and masks of its own.
+
+    After the largest seed, 2^32 - 1, they begin again at 0.
+    """
+    found = replicates(Law(independent, True), Seeded(), first)
+    expected = [(first + r) % 2**32 for r in range(MANY)]
+    assert [(one.step.seed, one.batches.seed, one.seed) for one in found] == [(seed,) * 3 for seed in expected]
     if independent:
         assert all(one.others is None and one.other_step is None for one in found)
         return
@@ -47,6 +52,7 @@ def test_no_two_runs_have_one_seed(independent):
         [one.step.seed for one in found] + [one.other_step.seed for one in found],
     ):
         assert len(set(seeds)) == 2 * MANY
+        assert max(seeds) < 2**32
 
 
 def test_no_two_replicates_have_a_batch_of_one_sequence():
