@@ -68,24 +68,24 @@ class Turned(torch.nn.Module):
         return self.layer(x * self.table_of(self, x))
 
 
-def trained(table_of: Callable, form: str) -> tuple[torch.nn.Module, dict]:
+def trained(table_of: Callable, form: str, engine: str = "auto") -> tuple[torch.nn.Module, dict]:
     torch.manual_seed(0)
     model = Turned(table_of)
     batches = nne.ArrayBatches(ROWS, ROWS.sum(1, keepdim=True), batch_size=4, seed=0)
     step, state = nne.from_torch(model, MSE, torch.optim.SGD(model.parameters(), lr=0.1), form=form)
     weight = {"w": lambda state: state["parameters"]["layer.weight"]}
-    found = nne.iterates(step, batches, state, ct.Backward(), [3], weight)
+    found = nne.iterates(step, batches, state, ct.Backward(), [3], weight, engine=engine)
     assert found.metadata["self-check"] == "passed in float64"
     return model, found["w"]
 
 
-@pytest.mark.parametrize("form", ["auto", "loop"])
+@pytest.mark.parametrize(("form", "engine"), [("auto", "auto"), ("loop", "auto"), ("auto", "ensemble")])
 @pytest.mark.parametrize("table_of", [kept_in_an_attribute, kept_in_an_object, kept_by_length, kept_in_a_list])
-def test_a_table_kept_at_the_first_call(table_of: Callable, form: str) -> None:
+def test_a_table_kept_at_the_first_call(table_of: Callable, form: str, engine: str) -> None:
     TABLES.clear()
     LISTED.clear()
-    model, weight = trained(table_of, form)
-    _, expected = trained(made_anew, form)
+    model, weight = trained(table_of, form, engine)
+    _, expected = trained(made_anew, form, engine)
     assert weight.tolist() == expected.tolist()
     assert model(ROWS).dtype is torch.float32  # the user's own module goes on in float32
 
