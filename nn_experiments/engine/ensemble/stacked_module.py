@@ -19,7 +19,8 @@ from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape
 from nn_experiments.engine.ensemble.convolutions import convolve, laid_out
 from nn_experiments.training.dropout import FrozenDropout
-from nn_experiments.training.kept_attributes import kept_attributes
+from nn_experiments.training.hidden_state import changeable
+from nn_experiments.training.kept_attributes import kept_attributes, kept_entries
 from nn_experiments.training.own_loop_reasons import hook_of
 
 __all__ = ["CannotWiden", "Wide"]
@@ -103,8 +104,9 @@ class Wide:
         hook = hook_of(model)
         if hook:
             raise CannotWiden(hook)
+        owners, containers = changeable(model, {}, None)  # where it may keep a placeholder as if it were a table
         try:
-            with kept_attributes(model.modules()):
+            with kept_entries(containers), kept_attributes(owners):
                 self.graph = _Tracer().trace(model)
         except Exception as error:  # whatever the module's own code raises when it meets a placeholder
             raise CannotWiden(f"its forward pass depends on the data ({error})") from error
