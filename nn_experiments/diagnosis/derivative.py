@@ -44,9 +44,10 @@ def why_no_derivative(step: Step, state: State, batch: BatchLike) -> str | None:
     assert isinstance(step, TrainingStep)  # for type checkers, which do not follow type(step)
     if step.gradients.random:
         return "the module has frozen randomness, which is not differentiated together for several replicates"
-    floats = [value.dtype for value in state["parameters"].values()]
-    if any(dtype not in (torch.float32, torch.float64) for dtype in floats):
-        return f"the parameters are {floats[0]}"
+    dtypes = [value.dtype for value in state["parameters"].values()]
+    other = [dtype for dtype in dtypes if dtype not in (torch.float32, torch.float64)]
+    if other:
+        return f"parameters are {other[0]}"
     if any(value.is_floating_point() for value in state.get("buffers", {}).values()) and _reads_buffers(
         step, state, batch
     ):

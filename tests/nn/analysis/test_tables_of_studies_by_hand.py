@@ -69,7 +69,7 @@ def test_a_best_way_that_is_higher_on_every_seed_disagrees() -> None:
 
 def quadratics(**changes: Any) -> Study:
     arrays = {
-        "heavy_ball": np.array([1.876, 0.949, 0.96785]),
+        "heavy_ball": np.array([1.876, 0.949, 0.96788]),
         "kappa": np.array([4.0, 9.5, 16.0]),
         "radius": np.array([0.25, 0.75, 0.5]),
         "exponent": np.array([-0.5, 0.125, 0.0625]),

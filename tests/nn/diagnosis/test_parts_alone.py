@@ -102,7 +102,7 @@ def test_more_that_has_no_derivative() -> None:
     step, start, batches = made(nn.Linear(2, 1))
     half = {**start, "parameters": {name: value.half() for name, value in start["parameters"].items()}}
     assert why_no_derivative(step, start, batches(1)) is None
-    assert why_no_derivative(step, half, batches(1)) == "the parameters are torch.float16"
+    assert why_no_derivative(step, half, batches(1)) == "parameters are torch.float16"
 
 
 def test_a_tangent_knows_the_steps_that_adam_has_missed() -> None:

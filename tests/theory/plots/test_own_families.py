@@ -287,7 +287,9 @@ def test_bounds_that_are_none():
         ct.plots.rates(family, 0.0, bounds=ct.certify(family.sample(9), 0.0))
     family = ct.families.QuadraticSGD(0.1, ct.families.Uniform(-1, 1))
     sure = ct.certify(family, 0.0)
-    with pytest.raises(ct.NotCertified, match=r"the certificate is for iterates from .*0.*, not from theta0 = .*1000000"):
+    with pytest.raises(
+        ct.NotCertified, match=r"the certificate is for iterates from .*0.*, not from theta0 = .*1000000"
+    ):
         ct.plots.rates(family, 1e6, bounds=sure)
     with pytest.raises(ct.NotCertified, match="the certificate is for another family"):
         ct.plots.rates(ct.families.QuadraticSGD(0.25, ct.families.Uniform(-1, 1)), 0.0, bounds=sure)
