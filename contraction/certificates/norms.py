@@ -127,8 +127,6 @@ def _sum_lyapunov(matrices: Sequence[NDArray], terms: int = 200) -> NDArray | No
         return None
     radius = np.max(np.abs(np.linalg.eigvals(sum(np.kron(A, A) for A in matrices)))) ** 0.5
     k = (1 + float(radius)) / 2 if radius < 1 else 1.02 * float(radius)
-    if k == 0:
-        return None
     lifted = sum(np.kron(A.T, A.T) for A in matrices) / k**2
     P = np.linalg.solve(np.eye(d * d) - lifted, np.eye(d).reshape(-1)).reshape(d, d)
     P = (P + P.T) / 2
