@@ -18,7 +18,7 @@ from nn_experiments.diagnosis.advice import advice_on
 from nn_experiments.diagnosis.budget import Cost, Plan, fitted, seconds_of
 from nn_experiments.diagnosis.derivative import exponents, why_no_derivative
 from nn_experiments.diagnosis.diagnosis import Diagnosis
-from nn_experiments.diagnosis.law import NotDiagnosable, check_schedule, digest, law_of
+from nn_experiments.diagnosis.law import COMPARED, NotDiagnosable, check_schedule, digest, law_of
 from nn_experiments.diagnosis.measured import Measured
 from nn_experiments.diagnosis.rules import LEAST, judge
 from nn_experiments.diagnosis.subject import Outputs, Replicate, SeededReplicates, Subject
@@ -391,7 +391,7 @@ def _first_inputs(batches: Batches) -> object:
 
 
 def _check_draws(subject: Subject, independent: bool) -> None:
-    """Refuse replicates that have the same batches."""
+    """Refuse replicates whose first batches are all the same; few of them may be by chance, in small data."""
     one, two = subject.replicate(0), subject.replicate(1)
     for replicate in (one, two):
         if not callable(replicate.batches):
@@ -399,7 +399,7 @@ def _check_draws(subject: Subject, independent: bool) -> None:
                 "with_seed(seed) of the batches must return batches, a function i -> B_i (i = 1, 2, …); it returned "
                 f"{type(replicate.batches).__name__}"
             )
-    if all(_equal(one.batches(i), two.batches(i)) for i in (1, 2, 3)):
+    if all(_equal(one.batches(i), two.batches(i)) for i in range(1, COMPARED + 1)):
         raise NotDiagnosable(
             "two replicates have the same batches: with_seed(seed) of the batches must draw others for another seed"
         )

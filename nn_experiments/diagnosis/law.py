@@ -25,7 +25,7 @@ from nn_experiments.training.trees import leaves
 
 __all__ = ["Law", "NotDiagnosable", "check_schedule", "digest", "law_of"]
 
-#: Batches of an undeclared source that are compared with each other.
+#: Batches of an undeclared source that are compared with each other, and those of two replicates.
 COMPARED = 64
 
 
