@@ -41,7 +41,7 @@ class _Symmetric(Noise, ABC):
         return power(power(central, 1 / p) + shift, p)
 
     @override
-    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+    def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         shift = self.center - about
         e = math.frexp(max(abs(shift), self.scale))[1]
         scale = math.ldexp(self.scale, -e)

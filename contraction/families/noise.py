@@ -111,7 +111,7 @@ class Noise:
         """E |epsilon - about|^p for p > 0, ``inf`` if it is infinite."""
         raise ValueError(f"no closed form of E |eps - {about}|^{p} for {self!r}")
 
-    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+    def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         """Return the law of 2^-e (epsilon - about), whose numbers are near 1, and e; None if it is not known.
 
         Powers of numbers near 1 neither overflow nor underflow.
@@ -130,7 +130,7 @@ class Noise:
         >>> TwoPoint(-1e-200, 1e-200).absolute_norm(2), TwoPoint(-1e-200, 1e-200).moment(2)
         (1e-200, 0.0)
         """
-        scaled = None if overridden(self) else self.shifted_and_scaled(about)
+        scaled = None if overridden(self) else self._shifted_and_scaled(about)
         if scaled is not None:
             law, e = scaled
             with np.errstate(over="ignore"):
@@ -230,7 +230,7 @@ class Gaussian(Noise):
         )
 
     @override
-    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+    def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         shift = self.center - about
         if shift == 0 == self.sd:
             return None
@@ -295,7 +295,7 @@ class Uniform(Noise):
         return -power(far, p + 1) * math.expm1((p + 1) * lost) / ((p + 1) * width)
 
     @override
-    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+    def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         low, high = self.low - about, self.high - about
         if low == 0 == high:
             return None
@@ -366,7 +366,7 @@ class TwoPoint(Noise):
         return float(sum(float(w) * power(abs(float(v) - about), p) for v, w in self.atoms if w > 0))
 
     @override
-    def shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
+    def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         low, high = (end - about for end in self.interval)
         if low == 0 == high:
             return None

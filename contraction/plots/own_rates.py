@@ -62,9 +62,10 @@ def rates(
         Index of the iterate that takes the place of the limit, above n (default: 3 n). Where maps contract by a factor
         k a map, it differs from the limit by a share k^(far - n) of what iterate n does.
     bounds
-        Bounds to draw, certificates or estimates, for this family and start, which are compared (default: the sure one
-        that ``certify(family, theta0)`` finds and, if smaller somewhere, that of ``certify(family, theta0,
-        moment=2)``; the legend names the reason if there is neither). An empty sequence draws no bound.
+        Bounds to draw, certificates or estimates. The family and the start of certificates are compared with these
+        (default: the sure one that ``certify(family, theta0)`` finds and, if smaller somewhere, that of
+        ``certify(family, theta0, moment=2)``; the legend names the reason if there is neither). An empty sequence
+        draws no bound.
     ax
         The axes to draw into (default: those of a new pyplot figure).
 
