@@ -71,6 +71,11 @@ def test_layout_refuses_what_does_not_fit():
         layout.flatten({"a": torch.ones(3)})
     with pytest.raises(ValueError, match="other names or shapes"):
         layout.flatten({"b": torch.ones(2)})
+    two = Layout.of({"a": torch.ones(2), "b": torch.ones(1, 2)})
+    for wrong in ({"a": torch.ones(2), "b": torch.ones(2)}, {"a": torch.ones(1, 2), "b": torch.ones(1, 2)}):
+        with pytest.raises(ValueError, match="other names or shapes"):  # one of the two is enough
+            two.flatten(wrong)
+    assert two.flatten({"b": torch.ones(1, 2), "a": torch.zeros(2)}).tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_products_equal_dense_hessians_by_all_routes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.training.states import Fits  # noqa: E402
 from tests.nn.refusals import assert_refused  # noqa: E402
 
 MODEL = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
@@ -122,6 +124,72 @@ def test_a_parameter_that_is_not_trained_may_be_left_out_or_be_with_the_buffers(
     values = dict(tied.named_parameters())
     assert "1.weight" not in values
     assert nne.initial_state(tied, values)["parameters"].keys() == values.keys()
+
+
+class Shared(torch.nn.Module):
+    """A parameter, a parameter that is not trained and a buffer, each of which two modules have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.p, self.still = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3), requires_grad=False)
+        self.register_buffer("b", torch.ones(4))
+        self.inner = torch.nn.Module()
+        self.inner.p, self.inner.still = self.p, self.still
+        self.inner.register_buffer("b", self.b)
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize(
+    "names", list(itertools.product(["p", "inner.p", ""], ["still", "inner.still", ""], ["b", "inner.b", ""]))
+)
+def test_a_tensor_of_several_names_is_given_under_one_of_them(names: tuple[str, str, str], every: bool) -> None:
+    """What is not trained may be left out, unless every parameter is needed."""
+    p, still, b = names
+    parameters = {name: torch.ones(size) for name, size in ((p, 2), (still, 3)) if name}
+    state = {"parameters": parameters, "buffers": {b: torch.ones(4)} if b else {}}
+    missing = [name for name, given in (("b", b), ("p", p), ("still", still or not every)) if not given]
+    fits = Fits(Shared(), every=every)
+    for _ in range(2):  # what is refused once is refused again
+        if not missing:
+            fits("start", state)
+            continue
+        with pytest.raises(ValueError, match=r"^start lacks ") as found:
+            fits("start", state)
+        listed = str(found.value).removeprefix("start lacks ").partition(" of the model")[0].split(", ")
+        assert {name.removeprefix("inner.") for name in listed} == set(missing)
+
+
+def test_a_state_that_fits_does_not_speak_for_another_one() -> None:
+    """Whatever was checked last: names, shapes and types of parameters, and names and shapes of buffers."""
+    fits = Fits(MODEL)
+    for wrong in (
+        changed("parameters", **{"0__bias": None}),
+        changed("parameters", **{"0__bias": torch.ones(4)}),
+        changed("parameters", **{"0__bias": torch.ones(3, dtype=torch.int32)}),
+        changed("buffers", **{"1__running_var": torch.ones(1)}),
+        changed("buffers", zz=torch.ones(3)),
+    ):
+        fits("start", RIGHT)
+        for _ in range(2):
+            with pytest.raises((TypeError, ValueError), match=r"0\.bias|1\.running_var|zz"):
+                fits("start", wrong)
+    fits("start", changed("buffers", **{"1__running_var": torch.ones(3, dtype=torch.int32)}))  # buffers may be integers
+    fits("start", changed("parameters", **{"0__bias": torch.ones(3, dtype=torch.complex64)}))
+
+
+def test_at_most_five_tensors_are_named() -> None:
+    model = torch.nn.Sequential(*(torch.nn.Linear(1, 1, bias=False) for _ in range(7)))
+    fits, whole = Fits(model), {f"{k}.weight": torch.ones(1, 1) for k in range(7)}
+    for count, named in (
+        (5, "2.weight, 3.weight, 4.weight, 5.weight, 6.weight"),
+        (7, "0.weight, 1.weight, 2.weight, 3.weight, 4.weight"),
+    ):
+        with pytest.raises(ValueError, match=f"^start lacks {named} of the model"):
+            fits("start", {"parameters": dict(list(whole.items())[: 7 - count])})
+    more = {name: torch.ones(1) for name in "abcdefg"}
+    with pytest.raises(ValueError, match=r"^start has a, b, c, d, e, and the model"):
+        fits("start", {"parameters": whole | more})
+    fits("start", {"parameters": whole})
 
 
 ROWS: dict[str, tuple[Callable[[Any], object], Any, Any, type[Exception], str]] = {
