@@ -109,6 +109,31 @@ def test_every_picture_of_the_gallery_is_made_by_its_page_and_shown_there() -> N
     assert re.findall(r"\*\*\[[^\]]+\]\((.+)\)\*\*", index) == [page.removeprefix("gallery/") for page in GALLERY]
 
 
+def distance_at(iterate: int, page: str = "gallery/dynamic-programming.md") -> float:
+    """Return the ℓ1 distance of this backward iterate of PageRank's page to iterate 90, for seed 0."""
+    import numpy as np
+
+    import contraction as ct
+
+    links = (np.random.default_rng(6).random((30, 30)) < 0.1).astype(float)
+    pages = ct.families.PageRank(links)
+    assert "links = (np.random.default_rng(6).random((30, 30)) < 0.1)" in (DOCS / page).read_text(encoding="utf-8")
+    rows = ct.backward_iterates(pages.sample(90, 0), np.full(30, 1 / 30), at=[iterate, 90])
+    return float(np.abs(rows[0] - rows[1]).sum())
+
+
+def test_the_rate_of_pagerank_is_measured_before_the_path_stands_still() -> None:
+    """Once all pages lead to one, distances are rounding errors (30 numbers below 1, 1.2e-16 each) and show no rate."""
+    text = (DOCS / "gallery" / "dynamic-programming.md").read_text(encoding="utf-8")
+    ((_, last),) = re.findall(r"measured_rate\(pages, start, (\d+), (\d+)\)", text)
+    assert distance_at(int(last)) > 30 * 1.2e-16 * 1e6
+
+
+@pytest.mark.control
+def test_a_path_of_pagerank_that_stands_still_is_seen() -> None:
+    assert distance_at(30) < 30 * 1.2e-16
+
+
 @pytest.mark.control
 def test_a_page_that_prints_something_else_fails(tmp_path: Path) -> None:
     page = "```python\nprint(1 + 1)\n```\n\n```text\n{}\n```\n"
