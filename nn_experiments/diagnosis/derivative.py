@@ -100,7 +100,8 @@ class Tangents:
 
     def _scale(self) -> torch.Tensor:
         """Make each tangent of length 1; return (R,) logarithms of the lengths."""
-        squares = sum(value.double().flatten(1).square().sum(1) for value in self.vectors.values())
+        rows = [value.double().unsqueeze(-1).flatten(1) for value in self.vectors.values()]  # a number has one axis
+        squares = sum(row.square().sum(1) for row in rows)
         lengths = torch.as_tensor(squares).sqrt()
         safe = torch.where(lengths > 0, lengths, torch.ones_like(lengths))
         for name, value in self.vectors.items():

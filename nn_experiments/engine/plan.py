@@ -54,10 +54,10 @@ def check_iterates(at: Iterable[int]) -> list[int]:
     """
     if not isinstance(at, Iterable):
         raise TypeError(f"at must be a sequence of iterates, such as range(0, 101, 10) or [10]; got {at!r}")
-    numbers = sorted(set(at))
+    numbers = sorted({check_integer("the index of an iterate", n) for n in at})
     if not numbers:
         raise ValueError("at names no iterate")
-    return [check_integer("the index of an iterate", n) for n in numbers]
+    return numbers
 
 
 def plan(order: Order, at: Sequence[int]) -> list[Segment]:

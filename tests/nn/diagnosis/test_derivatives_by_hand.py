@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
-from nn_experiments.diagnosis.derivative import BURN, exponents, why_no_derivative  # noqa: E402
+from nn_experiments.diagnosis.derivative import BURN, Tangents, exponents, why_no_derivative  # noqa: E402
 from nn_experiments.training.rng import generator  # noqa: E402
 
 RATE, SEEDS = 0.05, (4, 9)
@@ -119,6 +119,64 @@ def test_a_weight_that_adam_never_moves_has_no_direction(name: str) -> None:
     """Its second moment stays 0, where a square root has no derivative."""
     theta, found = measured(name, 9, dead=True)
     assert found == pytest.approx([by_hand(name, theta, r, 9, dead=True) for r in range(2)], abs=1e-10)
+
+
+@pytest.mark.parametrize(("i", "t"), [(7, 2), (2, 7)])
+def test_a_map_has_the_batch_of_its_index_and_the_rate_of_its_position(i: int, t: int) -> None:
+    """One step of SGD turns a direction d into d - h 2/3 Z'Z d, with the batch B_i and the rate of position t."""
+    torch.manual_seed(1)
+    model = nn.Linear(2, 1).double()
+    sgd = torch.optim.SGD(model.parameters(), lr=RATE)
+    step, state = nne.from_torch(model, lambda a, b: ((a[:, 0] - b) ** 2).mean(), sgd, schedule=factor)
+    tangents = Tangents(step, [state], [lambda k: tuple(map(torch.from_numpy, data(0, k)))], [4])  # type: ignore[arg-type]
+    d = np.concatenate([generator(4, f"tangent {n}").standard_normal(k) for n, k in (("weight", 2), ("bias", 1))])
+    z = np.column_stack([data(0, i)[0], np.ones(3)])
+    turned = d - RATE * factor(t) * 2 / 3 * z.T @ z @ d
+    assert float(tangents.advance(i, t)) == pytest.approx(
+        math.log(np.linalg.norm(turned) / np.linalg.norm(d)), abs=1e-12
+    )
+
+
+class Idle(nn.Linear):
+    """A linear module with a parameter that its outputs may not depend on."""
+
+    def __init__(self, used: bool) -> None:
+        super().__init__(2, 1)
+        self.idle, self.used = nn.Parameter(torch.ones(())), used
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + (self.idle if self.used else 0)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_parameter_that_the_loss_ignores_is_said(used: bool) -> None:
+    model = Idle(used).double()
+    step, state = nne.from_torch(model, nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=RATE))
+    batch = torch.ones(3, 2).double(), torch.ones(3, 1).double()
+    tangents = Tangents(step, [state], [lambda i: batch], [0])  # type: ignore[arg-type]
+    if used:
+        assert torch.isfinite(tangents.advance(1, 1)).all()
+        return
+    with pytest.raises(ValueError, match="the loss does not depend on all parameters"):
+        tangents.advance(1, 1)
+
+
+def test_a_parameter_may_be_one_number() -> None:
+    """Two replicates, one step: Z has a column for the bias and one for the number."""
+    model = Idle(used=True).double()
+    step, state = nne.from_torch(
+        model, lambda a, b: ((a[:, 0] - b) ** 2).mean(), torch.optim.SGD(model.parameters(), lr=RATE)
+    )
+    sources = [lambda i, r=r: tuple(map(torch.from_numpy, data(r, i))) for r in range(2)]
+    tangents = Tangents(step, [state] * 2, sources, SEEDS)  # type: ignore[arg-type]
+    found = tangents.advance(1, 1)
+    for r, seed in enumerate(SEEDS):
+        sizes = {name: value.numel() for name, value in state["parameters"].items()}
+        d = np.concatenate([generator(seed, f"tangent {name}").standard_normal(k) for name, k in sizes.items()])
+        x = data(r, 1)[0]
+        z = np.concatenate([{"weight": x}.get(name, np.ones((3, 1))) for name in sizes], axis=1)
+        turned = d - RATE * 2 / 3 * z.T @ z @ d
+        assert float(found[r]) == pytest.approx(math.log(np.linalg.norm(turned) / np.linalg.norm(d)), abs=1e-12)
 
 
 def test_one_replicate_is_the_first_of_two() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 from types import SimpleNamespace
 from typing import Any
@@ -302,6 +303,10 @@ def test_a_metric_that_iterate_0_lacks_is_not_a_number_there() -> None:
         ({"a": [1.0, 2.0]}, {"a": [1.5, 1.75]}, r"a by up to 0\.5"),
         ({"a": [1.0], "b": [4.0]}, {"a": [1.0], "b": [1.0]}, r"b by up to 3"),
         ({"a": [math.nan]}, {"a": [math.nan]}, None),
+        ({"a": [math.inf, -math.inf]}, {"a": [math.inf, -math.inf]}, None),
+        ({"a": [math.nan]}, {"a": [0.0]}, "a by up to nan"),  # no number is as good as NaN
+        ({"a": [math.inf]}, {"a": [sys.float_info.max]}, "a by up to inf"),
+        ({"a": [0.0]}, {"a": [-0.0]}, None),
     ],
 )
 def test_what_differs_between_two_states_is_said(first: dict, second: dict, said: str | None) -> None:
