@@ -45,7 +45,10 @@ class _Symmetric(Noise, ABC):
         shift = self.center - about
         e = math.frexp(max(abs(shift), self.scale))[1]
         scale = math.ldexp(self.scale, -e)
-        return (replace(self, center=math.ldexp(shift, -e), scale=scale), e) if scale > 0 else None
+        if scale == 0:
+            return None
+        law = replace(self, center=math.ldexp(shift, -e), scale=scale)  # pyright: ignore[reportArgumentType]  # dataclasses
+        return law, e
 
 
 @dataclass(frozen=True)
