@@ -103,6 +103,22 @@ class Limit(Value):
         )
 
 
+def _measured_by(distance: Callable[[State, State], float]) -> Callable[[State, State], float]:
+    """Return the user's distance as a function that returns a float, and refuses what is no distance."""
+
+    def apart_by(one: State, other: State) -> float:
+        value: object = distance(one, other)
+        if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
+            value = float(value.detach())
+        if not isinstance(value, Real):
+            raise TypeError(f"distance must return a number, got {value!r}")
+        if value < 0:
+            raise ValueError(f"distance must return a number of at least 0, got {value!r}")
+        return float(value)
+
+    return apart_by
+
+
 @repeatable()
 def limit(
     step: Step,
@@ -147,8 +163,8 @@ def limit(
     TypeError
         If ``state0`` or ``start`` is not a state, ``step`` is not a function, or ``distance`` does not return a number.
     ValueError
-        If eps or ``max_maps`` is not positive, or the two starts are equal; or if the self-check of a step made by
-        `from_torch` finds a difference from the user's own training loop.
+        If eps or ``max_maps`` is not positive, the two starts are equal, or ``distance`` returns a negative number; or
+        if the self-check of a step made by `from_torch` finds a difference from the user's own training loop.
     NotDeterministic
         If the step is not a pure function.
 
@@ -171,10 +187,8 @@ def limit(
     check_positive("eps", eps)
     check_integer("max_maps", max_maps, 1)
     check_takes("distance", distance, ("state", "state"))
-    first: object = distance(state0, start)
-    if not isinstance(first, Real | torch.Tensor):
-        raise TypeError(f"distance must return a number, got {first!r}")
-    nudge = float(first)
+    apart_by = _measured_by(distance)
+    nudge = apart_by(state0, start)
     if nudge == 0:
         raise ValueError("state0 and start are equal: two starts that agree from the beginning say nothing")
     batches = check_batches(batches)
@@ -195,13 +209,13 @@ def limit(
         other = kernel.apply(start, range(n, 0, -1), 0)
         applied += 2 * n
         horizons.append(n)
-        coupling.append(distance(state, other))
-        increments.append(math.nan if before is None else distance(state, before))
+        coupling.append(apart_by(state, other))
+        increments.append(math.nan if before is None else apart_by(state, before))
         moved, apart = [nudge], [coupling[-1]]
         for m in lengths(1):
             further = kernel.apply(state0, range(n + m, n, -1), 0)
-            moved.append(distance(state0, further))
-            apart.append(distance(state, kernel.apply(further, range(n, 0, -1), m)))
+            moved.append(apart_by(state0, further))
+            apart.append(apart_by(state, kernel.apply(further, range(n, 0, -1), m)))
             applied += n + m
         fresh.append(max(apart[1:]))
         settled = settling.after(moved, apart)

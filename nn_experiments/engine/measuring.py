@@ -17,7 +17,7 @@ from nn_experiments.training.batches import Batches
 from nn_experiments.training.metrics import Measurement
 from nn_experiments.training.step import State
 
-__all__ = ["Measured", "Path", "measure", "measure_path"]
+__all__ = ["Measured", "Path", "measure", "measure_path", "numbers_of"]
 
 #: (n, iterate n, its segment; None for iterate 0), by increasing n.
 Path = Iterable[tuple[int, State, Segment | None]]
@@ -66,10 +66,10 @@ def measure(measurement: Measurement, state: State, n: int, outermost: int, batc
     pair = (None, None)
     if measurement.on_batches and n > 0:
         pair = (batches(n), batches(outermost))
-    return {name: _numbers(name, value) for name, value in measurement(state, *pair).items()}
+    return {name: numbers_of(name, value) for name, value in measurement(state, *pair).items()}
 
 
-def _numbers(name: str, value: object) -> np.ndarray:
+def numbers_of(name: str, value: object) -> np.ndarray:
     """Return the value of a metric as a float64 array.
 
     Raises

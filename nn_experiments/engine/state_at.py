@@ -13,6 +13,7 @@ from nn_experiments.engine.batch_norm import StatisticsRefresh
 from nn_experiments.engine.chain import averages, walk
 from nn_experiments.engine.checking import check_step, checked_kernel
 from nn_experiments.engine.gpu import repeatable
+from nn_experiments.engine.measuring import numbers_of
 from nn_experiments.engine.plan import check_iterates
 from nn_experiments.engine.policies import reset_if_better, stop_when_settled
 from nn_experiments.engine.purity import check_first_batches, probe
@@ -21,7 +22,7 @@ from nn_experiments.training.averages import EMA, SWA, Average, Polyak, SuffixMe
 from nn_experiments.training.batches import Batches, check_batches
 from nn_experiments.training.policies import Policy, ResetIfBetter, StopWhenSettled
 from nn_experiments.training.refusals import check_is_module
-from nn_experiments.training.signatures import check_is_step
+from nn_experiments.training.signatures import check_is_step, check_takes
 from nn_experiments.training.states import State, check_state
 from nn_experiments.training.step import Step
 
@@ -64,7 +65,8 @@ def state_at(
     ValueError
         If n is not an integer of at least 0, or ``measure`` lacks the metric of a policy.
     TypeError
-        If ``state0`` is not a state, or ``curve`` is neither an order, an average nor a policy.
+        If ``state0`` is not a state, ``curve`` is neither an order, an average nor a policy, or ``measure`` is no
+        dictionary of functions of a state that return one number.
     NotDeterministic
         If the step is not a pure function.
 
@@ -86,6 +88,7 @@ def state_at(
     check_state("state0", state0, step)
     if isinstance(curve, str):
         raise TypeError(f"curve must be an order, average or policy, such as contraction.Backward(), got {curve!r}")
+    judge = _judge(curve, measure)
     if n == 0:
         return state0
     check_recorded(step, batches, [curve], at)
@@ -99,15 +102,35 @@ def state_at(
             if isinstance(curve, SWA) and curve.refreshes(n):
                 return StatisticsRefresh(step, batches, curve.refresh)(state)
         case ResetIfBetter():
-            function = (measure or {}).get(curve.metric)
-            if function is None:
-                raise ValueError(f"{curve.name} looks at a metric: pass measure={{{curve.metric!r}: …}}")
-            ((_, state, _, _),) = reset_if_better(kernel, at, state0, curve, lambda state: float(function(state)))
+            assert judge is not None  # of such a policy
+            ((_, state, _, _),) = reset_if_better(kernel, at, state0, curve, judge)
         case StopWhenSettled():
             ((_, state, _, _),) = stop_when_settled(kernel, at, state0, curve)
         case _:
             ((_, state, _),) = walk(kernel, cast(Order, curve), at, state0)
     return state
+
+
+def _judge(
+    curve: object, measure: Mapping[str, Callable[[State], torch.Tensor | float]] | None
+) -> Callable[[State], float] | None:
+    """Return the metric that a policy looks at, as a function that returns a float, or None for other curves."""
+    if measure is not None and not isinstance(measure, Mapping):
+        raise TypeError(f"measure must be a dictionary, name -> function of one state, got {measure!r}")
+    if not isinstance(curve, ResetIfBetter):
+        return None
+    name, function = curve.metric, (measure or {}).get(curve.metric)
+    if function is None:
+        raise ValueError(f"{curve.name} looks at a metric: pass measure={{{name!r}: …}}")
+    check_takes(f"measure[{name!r}]", function, ("state",))
+
+    def judge(state: State) -> float:
+        value = numbers_of(name, function(state))
+        if value.size != 1:
+            raise TypeError(f"the metric {name!r} must return one number to be compared, got {value.shape} of them")
+        return float(value.reshape(()))
+
+    return judge
 
 
 def state_dict(model: nn.Module, state: State) -> dict[str, object]:

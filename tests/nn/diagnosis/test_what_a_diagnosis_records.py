@@ -95,7 +95,7 @@ def test_near_pairs_stand_in_for_derivatives_in_double_precision_under_one_law(l
     assert wide == pytest.approx(np.full(2, -np.log(2)), abs=1e-6 if dtype == torch.float64 else 1e-4)
 
 
-def test_a_step_on_a_module_is_differentiated_unless_its_law_changes() -> None:
+def test_a_step_on_a_module_is_differentiated_unless_its_law_changes(capsys) -> None:
     """w ← (1 - 2 · 0.05 x²) w + …, with x = 1 or 2 at random: the derivative is 0.9 or 0.6."""
     model = nn.Linear(1, 1, bias=False).double()
     sgd = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -110,10 +110,14 @@ def test_a_step_on_a_module_is_differentiated_unless_its_law_changes() -> None:
             **{"replicates": 2, "sampling": "iid", "progress": False, **options},
         ).measured
 
-    found = run()
+    found = run(progress=True)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "Linear: 2 replicates of 50 steps (as asked for)"
+    assert len(said) == 3
     assert found.derivative_by == "derivatives"
     used = 2 * 50 + 1  # blocks of the one sequence: N maps, those of the independent run, and one more
     for r, exponent in enumerate(found.derivative):  # from N/2 on, less the first quarter
         factors = [1 - 0.1 * float(batches(r * used + i)[0]) ** 2 for i in range(25 + 7 + 1, 51)]
         assert exponent == pytest.approx(np.mean(np.log(factors)), rel=1e-9)
     assert run(schedule=lambda t: 1 / t).derivative_by.startswith("the law of the maps is not the same at every step")
+    assert capsys.readouterr().err == ""
