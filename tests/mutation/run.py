@@ -22,7 +22,7 @@ Key = tuple[str, int, int, str]
 QUICKEST = 40
 FEW_FILES = 5
 #: Tests that read the text of the program, which no line that runs tells: edits outside of functions meet them, too.
-READERS = ("tests/test_documented_defaults.py",)
+READERS = ("tests/test_documented_defaults.py", "tests/test_frozen_dataclasses.py")
 #: Where functions are compiled and kept on disk. Edits elsewhere use what the true code has compiled.
 KERNELS = "nn_experiments/engine/kernels/"
 

@@ -65,6 +65,15 @@ def test_draws_are_functions_of_seed_and_batch() -> None:
     assert changed_generators(before, generator_states()) == []
 
 
+@pytest.mark.parametrize(
+    ("seed", "index", "number"), [(0, 1, 3695831303202639443), (3, 7, 1026961458697658859)], ids=["0, 1", "3, 7"]
+)
+def test_the_seeds_of_torchs_generator_are_those_of_recorded_runs(seed: int, index: int, number: int) -> None:
+    """With another rule no run whose randomness is frozen could be repeated."""
+    with seeded(seed, index):
+        assert torch.initial_seed() == number
+
+
 class Noisy(nn.Module):
     """Draws before its inner module is called, after it, both or not at all."""
 

@@ -11,7 +11,12 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from nn_experiments.training.optimizers import Optimizer, Schedule  # noqa: E402
-from nn_experiments.training.order_averaging import OrderAveragingStep, regularised  # noqa: E402
+from nn_experiments.training.order_averaging import (  # noqa: E402
+    OrderAveragingStep,
+    regularised,
+    regularised_module_step,
+)
+from nn_experiments.training.order_averaging_measures import SPLIT_METRICS, order_averaging_measures  # noqa: E402
 from nn_experiments.training.step import TrainingStep  # noqa: E402
 from nn_experiments.training.vector_fields import batch_coupled_layers, module_loss  # noqa: E402
 
@@ -109,6 +114,37 @@ def test_settings_that_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="derived for plain SGD at a constant learning rate"):
             OrderAveragingStep(plain(**changes), c=2, lam=0.0)
+
+
+@pytest.mark.parametrize("c", [2, 3])
+def test_what_is_recorded_where_the_gradients_vanish(c: int) -> None:
+    """At w = W with the targets W x every V_i is 0: so is all that is measured, the cosines of two zeros as well."""
+    loss = module_loss(model(), half_square)
+    found = order_averaging_measures(loss, start()["parameters"], (BATCH[0], W * BATCH[0]), c=c, h=H)
+    assert found == dict.fromkeys(SPLIT_METRICS, 0.0)
+    assert all(order_averaging_measures(loss, start()["parameters"], BATCH, c=c, h=H).values())
+
+
+@pytest.mark.parametrize(("hold", "times"), [(True, 1), (False, 2)])
+def test_graphs_that_are_not_held_are_made_again(hold: bool, times: int) -> None:
+    """How often the loss of each part is computed; the step with the settings in view holds them."""
+    calls = []
+
+    def counted(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        calls.append(len(outputs))
+        return half_square(outputs, targets)
+
+    regularised(module_loss(model(), counted), h=H, c=3, lam=0.1, hold=hold)(start(), BATCH, 1)
+    assert calls == [2] * (3 * times)
+    if hold:
+        for make in (regularised, regularised_module_step):
+            calls.clear()
+            given = (module_loss(model(), counted),) if make is regularised else (model(), counted)
+            make(*given, h=H, c=3, lam=0.1)(start(), BATCH, 1)  # the default  # type: ignore[operator]
+            assert calls == [2] * 3
+        calls.clear()
+        OrderAveragingStep(TrainingStep(model(), counted, Optimizer(learning_rate=H)), c=3, lam=0.1)(start(), BATCH, 1)
+        assert calls == [2] * 3
 
 
 @pytest.mark.parametrize(

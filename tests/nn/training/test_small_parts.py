@@ -24,6 +24,7 @@ from nn_experiments.training.kept_attributes import kept_attributes  # noqa: E40
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
+from nn_experiments.training.rng import generator  # noqa: E402
 from nn_experiments.training.states import check_state  # noqa: E402
 from nn_experiments.training.step import TrainingStep  # noqa: E402
 
@@ -93,6 +94,17 @@ def test_masks_are_functions_of_seed_batch_and_call() -> None:
         assert layer.eval()(x) is x
         assert FrozenDropout(0.0)(x) is x
         assert torch.equal(layer.train()(x), first)  # what drops nothing has not counted
+
+
+def test_an_entry_whose_draw_is_the_probability_is_kept() -> None:
+    """Draws are in [0, 1), so that p = 0 drops nothing; a draw below p drops its entry."""
+    draws = generator(1, "dropout", 2, 0).random(50)
+    p = float(draws[7])
+    with frozen_randomness(1, 2):
+        found = FrozenDropout(p)(torch.ones(50, dtype=torch.float64))
+    assert found[7] > 0
+    assert ((found == 0).numpy() == (draws < p)).all()
+    assert torch.equal(found[found > 0], torch.full((int((draws >= p).sum()),), 1 / (1 - p), dtype=torch.float64))
 
 
 @pytest.mark.parametrize("training", [True, False])
