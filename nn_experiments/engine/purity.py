@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import random
 import time
 from collections.abc import Callable, Mapping
 
@@ -103,8 +104,8 @@ def _applied_twice(step: Step, batches: Batches, state0: State) -> float:
             # copies: a loop that returns its own tensors would change them the second time
             results.append({name: value.detach().clone() for name, value in tensors_of(end).items()})
             generators.append((drawn_before, generator_states()))
-            # the second run starts from another generator state: a step that seeds the generator ends in the same one
-            torch.rand(())
+            # the second run starts from other states: a step that seeds a generator ends in the same one
+            _move_generators()
     if difference := _differ(before, state0):
         raise NotDeterministic(f"the step alters the state it is given: {difference}")
     if difference := _differ(*results):
@@ -114,12 +115,20 @@ def _applied_twice(step: Step, batches: Batches, state0: State) -> float:
             "compute from the state it is given, and not go on from tensors, counters or generators of its own"
         )
     (began, ended), (_, ended_again) = generators
-    if changed_generators(began, ended) and (drawn := changed_generators(ended, ended_again)):
+    again = changed_generators(ended, ended_again)
+    if drawn := [name for name in changed_generators(began, ended) if name in again]:
         raise NotDeterministic(
             f"the step draws from {' and '.join(drawn)}, so that the same batch gives another map each time. Pass "
             "randomness='frozen' to from_torch, or draw from a generator that is made of the batch's index"
         )
     return seconds
+
+
+def _move_generators() -> None:
+    """Draw a number from each of the global generators of the CPU."""
+    torch.rand(())
+    np.random.random_sample()  # noqa: NPY002 - the user's code may use it
+    random.random()
 
 
 def _refuse_changed_batches(given: Mapping[int, dict[str, torch.Tensor]], batches: Batches) -> None:
