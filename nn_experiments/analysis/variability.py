@@ -133,7 +133,8 @@ def law_shares(pair: Pairing, metric: str) -> tuple[float, float] | None:
             paths[k].append(piece)
     if len(within[0]) < 3 or len({len(piece) for piece in paths[0]}) > 1:
         return None
-    between = np.mean([np.var(np.stack(rows), axis=0, ddof=1) for rows in paths])
-    if not between > 0:
+    stacked = [np.stack(rows) for rows in paths]
+    between = np.mean([np.var(rows, axis=0, ddof=1) for rows in stacked])
+    if all((rows == rows[0]).all() for rows in stacked) or not between > 0:  # the variance of equal numbers is rounded
         return None
     return float(np.sqrt(np.mean(within[0]) / between)), float(np.sqrt(np.mean(within[1]) / between))
