@@ -78,7 +78,7 @@ def check_measurement(argument: str, given: object) -> Measurement:
     Raises
     ------
     TypeError
-        If the value is neither.
+        If the value is neither, or a name is not text.
     ValueError
         If a metric has one of the names in `RESERVED`.
     """
@@ -90,6 +90,8 @@ def check_measurement(argument: str, given: object) -> Measurement:
         )
     measurement = cast(Measurement, measurement)
     for name in measurement.names:
+        if not isinstance(name, str):
+            raise TypeError(f"names of metrics must be text, such as 'loss', got {name!r}")
         if name in RESERVED:
             raise ValueError(
                 f"a metric cannot be called {name!r}: the names {', '.join(RESERVED)} are those of other columns in "

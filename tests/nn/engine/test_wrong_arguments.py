@@ -98,6 +98,13 @@ ROWS: dict[str, Row] = {
         TypeError,
         "'m' must return real numbers",
     ),
+    "a metric under a number": (
+        lambda name: iterates(metrics={name: weight}),
+        "m",
+        1,
+        TypeError,
+        "names of metrics must be text, such as 'loss', got 1",
+    ),
     "a metric without a value": (metric, weight, lambda s: None, TypeError, "'m' must return a number or .*, got None"),
     "a metric of text": (metric, weight, lambda s: "a", TypeError, "'m' must return a number or a .*, got 'a'"),
     "a metric of two shapes": (
