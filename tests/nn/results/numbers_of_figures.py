@@ -305,10 +305,15 @@ def kinks() -> list[Said]:
         *rows,
         said("grow apart by {} to {} a step", *(fixed(f(switching), d) for f, d in ((min, 4), (max, 3)))),
         said("(at most {} a step)", shown(max(np.abs(slopes)))),
-        said("(to {} a step)", shown(max(gap for gap, plain in zip(gaps, smooth, strict=True) if plain))),
-        said("{} to {} times in seven of the eight settings, {} times in one", *between(others[:, 0]), shown(odd[0])),
         said(
-            "seven have {} to {} times, that one {}.",
+            "(the two exponents agree to {} a step)",
+            shown(max(gap for gap, plain in zip(gaps, smooth, strict=True) if plain)),
+        ),
+        said(
+            "{} to {} times in seven of the eight settings, and {} times in one", *between(others[:, 0]), shown(odd[0])
+        ),
+        said(
+            "seven are {} to {} times nearer; in the other one the factor is {}.",
             shown(others[:, 1].min()),
             f"{round(others[:, 1].max(), -1):.0f}",
             fixed(odd[1]),

@@ -45,10 +45,10 @@ def one_law() -> list[Said]:
     assert all((values > 1).all() for values in ratios.values())
     medians = [shown(np.median(values)) for values in ratios.values()]
     return [
-        said("known to ±{} to ±{} deviations of the law", fixed(half.min()), fixed(half.max())),
-        said("on 200 of {} seeds (log test loss {} times, test error {} times, medians)", len(forward), *medians),
-        said("{} % (log test loss) and {} % (test error)", *(shown(values[0]) for values in within.values())),
-        said("within a forward path, {} % and {} % within", *(shown(values[1]) for values in within.values())),
+        said("known to ±{} to ±{} standard deviations of the law", fixed(half.min()), fixed(half.max())),
+        said("on 200 of {} seeds: {} times in log test loss and {} times in test", len(forward), *medians),
+        said("lies {} % of it (log test loss) and {} %", *(shown(values[0]) for values in within.values())),
+        said("and within a backward path {} % and {} %.", *(shown(values[1]) for values in within.values())),
     ]
 
 
@@ -86,6 +86,7 @@ def rates(study: Study, k: int) -> tuple[float, float]:
 
 def atlas() -> list[Said]:
     study = recorded("atlas")
+    names, few = names_of(study), "least squares, 10 data in 50 dimensions"
     groups = np.array([setting["group"] for setting in study.about["settings"]])
     known, network = groups == "certified", ~np.isin(groups, ("certified", "convex", "least squares"))
     increments = study["parameter"][known][..., 0]
@@ -93,26 +94,35 @@ def atlas() -> list[Said]:
     excess = increments - study["displacement"][known][..., None] * study["factor"][known][:, None, None] ** steps
     parameter, function = halves(study, "parameter"), halves(study, "function")
     assert not parameter["forward"][known].any()
-    assert (parameter["settles"] & network).sum() == 1
-    assert (function["settles"] & network).sum() == 3
+    settled = [[names[k] for k in np.flatnonzero(space["settles"] & network)] for space in (parameter, function)]
+    assert settled == [["MLP, μ = 0.2"], ["linear network, μ = 0.1", "MLP, μ = 0.1", "MLP, μ = 0.2"]]
+    convex = groups == "convex"
+    assert convex.sum() == 2
+    assert not any((space[key] & convex).any() for space in (parameter, function) for key in ("settles", "forward"))
+    assert parameter["settles"][groups == "least squares"].all()
+    assert [names[k] for k in np.flatnonzero(parameter["forward"])] == [few]
     moving = np.sort(np.median(parameter["tail"], axis=1)[known & ~parameter["settles"]])
     fallen = np.log10(np.median(increments[..., 0], axis=1) / np.median(increments[..., -1], axis=1))
     pairs = np.array([rates(study, k) for k in range(len(groups))])
     certified = pairs[known, 1] / np.log(study["factor"][known])
     shrinking = pairs[pairs[:, 0] < -0.001]
-    errors = dict(zip(names_of(study), np.median(study["error"][..., -1], axis=1), strict=True))
+    same = np.sign(pairs[:, 0]) == np.sign(pairs[:, 1])
+    assert sorted(np.flatnonzero(np.abs(pairs[:, 0]) < 1e-11)) == [k for k, name in enumerate(names) if few in name]
+    assert (same & (np.abs(pairs[:, 0]) < 1e-11)).sum() == 2  # "In two of these 39 it is 0 up to rounding"
+    errors = dict(zip(names, np.median(study["error"][..., -1], axis=1), strict=True))
     return [
-        said("({} settings; the probe", known.sum()),
+        said("**Certified settings** ({} settings)", known.sum()),
         said("{} of {} backward increments exceed", (excess > 1e-15).sum(), excess.size),
         said("by more than rounding ({} do by less than 1e-15)", (excess > 0).sum()),
         said("They fall at {} to {} times the certified rate", *between(certified)),
         said("by {} to {} orders of magnitude in all", *between(fallen)),
         said("at most {} of two runs' distance", shown(np.median(parameter["increment"], axis=1)[known].max())),
         said("are still {}, {}, {} and {} of it apart", *(shown(value) for value in moving)),
-        said("Of {} linear networks and MLPs", network.sum()),
+        said("**Linear networks and MLPs** ({} settings)", network.sum()),
         said("which leaves a test error of {}.", shown(errors["MLP, μ = 0.2"])),
         said("(a linear network, test error {},", shown(errors["linear network, μ = 0.1"])),
-        said("rate of the increments in {} of {};", (np.sign(pairs[:, 0]) == np.sign(pairs[:, 1])).sum(), len(pairs)),
+        said("that has collapsed, test error {})", shown(errors["MLP, μ = 0.1"])),
+        said("increments in {} of {} settings. In two of these {} it", same.sum(), len(pairs), same.sum()),
         said("increments fall at {} to {} times that rate", *between(shrinking[:, 1] / shrinking[:, 0])),
     ]
 
@@ -149,19 +159,20 @@ def conjectures() -> list[Said]:
     judged = study["judged"]  # (forward, backward and moving average; rate; run; loss and error)
     wrong = np.array([[misjudged(way[..., metric]) for way in judged] for metric in (0, 1)])
     return [
-        said("Backward in windows of 20 comes {} steps far", steps["windows"]),
-        said("{} [{}] against {} [{}] forward", *both("windows"), *both("forward")),
-        said("with resets only if better as far: {} [{}]", *both("reset if better")),
-        said("full backward {} steps", steps["backward"]),
-        said("ends at {} [{}], lower than forward on {} [{}] of 20 seeds", *both("late backward"), *counts),
-        said("is steadier on {} of 20", (moved["late backward"] < moved["forward"]).sum()),
-        said("(on {} by the logarithm about a line)", (straight[0] < straight[1]).sum()),
-        said("costs nothing more: {} [{}]", *both("suffix mean")),
-        said("than for forward on {} of 20 seeds, than for the moving average on {}", *less[0]),
-        said("the loss itself is lower on {} and on {}", *less[1]),
-        said("wrong with chance {} forward and {} backward by loss", *(fixed(chance, 3) for chance in wrong[0, :2])),
-        said("{} and {} by error", *(fixed(chance, 3) for chance in wrong[1, :2])),
-        said("{} and {} with a moving average", *(fixed(chance, 3) for chance in wrong[:, 2])),
+        said("| forward | {} | {} [{}] |", steps["forward"], *both("forward")),
+        said("of the same forward run | {} | {} [{}] |", steps["suffix mean"], *both("suffix mean")),
+        said("then 62 backward | {} | {} [{}] |", steps["late backward"], *both("late backward")),
+        said("the one before | {} | {} [{}] |", steps["windows"], *both("windows")),
+        said("first half's loss is lower | {} | {} [{}] |", steps["reset if better"], *both("reset if better")),
+        said("full backward comes {} steps far", steps["backward"]),
+        said("lower than forward on {} of 20 seeds (on the first half of the images: {})", *counts),
+        said("steadier than forward on {} of 20 seeds", (moved["late backward"] < moved["forward"]).sum()),
+        said("(on {} by the deviation of the log loss about a line)", (straight[0] < straight[1]).sum()),
+        said("less regret than forward on {} of 20 seeds, and than the moving average on {}", *less[0]),
+        said("is lower than theirs on {} and on {} seeds", *less[1]),
+        said("with a chance of {} forward and {} backward by loss", *(fixed(chance, 3) for chance in wrong[0, :2])),
+        said("of {} and {} by error", *(fixed(chance, 3) for chance in wrong[1, :2])),
+        said("iterates it is {} by loss and {} by error", *(fixed(chance, 3) for chance in wrong[:, 2])),
     ]
 
 
@@ -183,18 +194,18 @@ def influence() -> list[Said]:
     assert [int(j[outputs[k].argmax()]) for k in mlps] == [3, 1, 1]
     first = [outputs[k, 0] for k in mlps]
     return [
-        said("(no contraction, exponent {} to rounding)", str(round(float(study["exponent"][squares]), 11) or 0)),
+        said("(no contraction there, exponent {} to rounding)", str(round(float(study["exponent"][squares]), 11) or 0)),
         said("from batch {} (least squares)", reach[names[squares]] or "none"),
-        said("to {} (ridge softmax) on", max(value for value in reach.values() if value)),
-        said("times the first displacement ({} of {})", above.sum(), above.size),
-        said("if as little as {} to {} %", *between(100 * moved[mlps].min(1))),
+        said("to batch {} (ridge softmax) on", max(value for value in reach.values() if value)),
+        said("does in its own step ({} of {} cases)", above.sum(), above.size),
+        said("the one of least effect by {} to {} %", *between(100 * moved[mlps].min(1))),
         said(
-            "parameters most: {} to {}, against {} to {}",
+            "applied last: by {} to {}, and the outermost by {} to {}.",
             *between(moved[mlps, -1]),
             *(fixed(f(moved[mlps, 0])) for f in (min, max)),
         ),
-        said("the outermost in two ({} and {})", *(shown(value) for value in sorted(first)[1:])),
-        said("without weight decay ({}; outermost {})", shown(outputs[mlps[0]].max()), shown(first[0])),
+        said("the outermost in two MLPs ({} and {})", *(shown(value) for value in sorted(first)[1:])),
+        said("without weight decay ({}; the outermost there {})", shown(outputs[mlps[0]].max()), shown(first[0])),
     ]
 
 
@@ -217,12 +228,12 @@ def optimizers() -> list[Said]:
     in_half = (*between(largest[adam]), *between(largest[sgd]))
     at_end = (*between(ends[adam]), *between(ends[sgd]))
     return [
-        said("not a Euclidean contraction (‖M‖ = {})", shown(norm, 3)),
-        said("one in a weighted norm ({})", shown(weighted, 3)),
+        said("not a Euclidean contraction (the matrix M of its step has ‖M‖ = {})", shown(norm, 3)),
+        said("it is one in a weighted norm ({})", shown(weighted, 3)),
         said("exponents are {}, {}, {}, {} at κ = 4, 8, 12, 25", *exponents),
         said("h(1 − β₁)/(2(1 + β₁)) = {} at h = .001", shown(0.001 * (1 - 0.9) / (2 * (1 + 0.9)), 3)),
-        said("at most {} to {} (Adam and AdamW) and {} to {} (SGD and momentum)", *in_half),
-        said("and at the last n {} to {} and {} to {}.", *at_end),
+        said("is {} to {} of two runs' distance with Adam and AdamW, and {} to {} with SGD and momentum", *in_half),
+        said("The increment at the last n is {} to {} and {} to {} of it.", *at_end),
     ]
 
 
@@ -262,13 +273,13 @@ def choices() -> list[Said]:
     return [
         said("The medians are {} to {}.", *between(trained)),
         said("{} of {} paths, in both orders", (~np.isfinite(ends[..., -1])).sum(), ends[..., -1].size),
-        said("test loss {} at step 2000", fixed(forward)),
-        said("where Figure 7 has {}, forward)", fixed(np.median(losses[:, 0, -1]))),
-        said("backward is {} times as steady ({} to {})", *spread(ratios(he))),
-        said("Figure 7 has {} ({} to {}) by the same measure", *spread(both[:, 0] / both[:, 1])),
+        said("forward test loss at step 2000 is {},", fixed(forward)),
+        said("where Figure 7 has {}.", fixed(np.median(losses[:, 0, -1]))),
+        said("Backward is {} times as steady ({} to {})", *spread(ratios(he))),
+        said("By the same measure Figure 7 has {} ({} to {}), but", *spread(both[:, 0] / both[:, 1])),
         said("for every iterate the ratio is {} ({} to {})", *spread(ratios(digits, 3))),
-        said("with those of the state {} ({} to {})", *spread(ratios(digits))),
-        said("it is {} ({} to {})", *spread(ratios(f"{digits}-group"))),
+        said("running statistics of the state it is {} ({} to {})", *spread(ratios(digits))),
+        said("keeps no statistics, it is {} ({} to {})", *spread(ratios(f"{digits}-group"))),
     ]
 
 
@@ -334,10 +345,10 @@ def order_averaging() -> list[Said]:
     assert (relu[-1] > 0.995).sum() == 5  # "1.00 on five of six seeds"
     return [
         said("(at .2: {}, SGD {})", fixed(derived, 3), fixed(np.median(ends[at, plain, :, 1]), 3)),
-        said("for {} of {} regularised ones", (both == failed).sum(), both.size),
-        said("{} of them with an unlisted λ = 16h²", both[0].size),
+        said("right for {} of {} regularised paths", (both == failed).sum(), both.size),
+        said("{} of the {} paths have λ = 16h²", both[0].size, both.size),
         said("({} failures missed, {} false alarms)", (failed & ~both).sum(), (both & ~failed).sum()),
-        said("which could foretell, does for {} ({} missed)", (start == failed).sum(), (failed & ~start).sum()),
+        said("which could foretell, it is right for {} ({} missed)", (start == failed).sum(), (failed & ~start).sum()),
         said("condemns {} of plain SGD's {} paths", told(reach, 0).sum(), reach.size),
         said("hΛ is {} to {} and {} to {}, and every", *between(reach[best[0]]), *between(reach[best[1]])),
         said("on {} of 6 seeds (training loss: {}), at .0125 on {} ({})", *falls[0, [1, 0]], *falls[1, [1, 0]]),
