@@ -179,6 +179,9 @@ def test_intervals_are_the_exact_ones():
         exact = stats.binomtest(round(60 * s), 60).proportion_ci(0.9)
         assert (a, b) == pytest.approx((exact.low, exact.high), abs=1e-12)
     assert found.exceeds(1e9)[0].max() == found.exceeds(1e9)[1].max() == 0
+    halves = ct.synchronisation(ct.families.BernoulliConvolution(0.5), [0.0], 2, replicas=50, start=[1.0])
+    assert halves.distances.tolist() == [[1.0] * 50, [0.5] * 50, [0.25] * 50]
+    assert halves.exceeds(0.5)[0].tolist() == [1.0, 0.0, 0.0]  # a distance that is eps does not exceed it
     mean, low, high = found.mean()
     assert np.all((low <= mean) & (mean <= high))
 

@@ -119,3 +119,13 @@ def test_bad_domains():
     ):
         with pytest.raises((ValueError, TypeError), match=rule):
             make()
+
+
+def test_a_simplex_allows_for_rounding_to_its_last_number():
+    """x = (1 + t, -t) with t the slack itself is inside, and with the next larger t outside."""
+    t = 0.0
+    for _ in range(5):
+        t = 2.0**-40 * (1 + (1 + t))
+    assert t == 2.0**-40 * (1 + np.max(np.abs([1 + t, -t])))
+    assert ct.Simplex().contains(np.array([1 + t, -t]))
+    assert not ct.Simplex().contains(np.array([1 + t, -np.nextafter(t, 1)]))
