@@ -223,7 +223,7 @@ def cell(value: float) -> str:
 
 
 def increments_in_law() -> list[Said]:
-    ratios, rows, growth = {}, [], {}
+    ratios, rows, growth, nearness = {}, [], {}, {}
     for path in sorted((RESULTS / "increments").glob("increments-*.npz")):
         name = path.stem.removeprefix("increments-")
         with np.load(path, allow_pickle=False) as file:
@@ -236,7 +236,9 @@ def increments_in_law() -> list[Said]:
             ends = [spaces[0][:, -1], spaces[1][:, -1], nudged[:, -1] / file["parameter"][:, -1, other]]
             cells = [cell(f(end)) for end in ends for f in (np.median, np.min, np.max)]
             rows.append(said(f"| {name} | {{}} | " + " | ".join(["{} ({} to {})"] * 3), str(file["at"][-1]), *cells))
-            growth[name] = nudged[:, file["at"] == 50][:, 0] / nudged[:, 0]
+            fiftieth = file["at"] == 50
+            growth[name] = nudged[:, fiftieth][:, 0] / nudged[:, 0]
+            nearness[name] = nudged[:, fiftieth][:, 0] / file["parameter"][:, fiftieth, other][:, 0]
     networks = [ratios["resnet18-cifar10"], ratios["vgg19-cifar10"]]
     early = np.concatenate([parameter[:, n >= 50].ravel() for n, parameter, _ in networks])
     late = [function[:, n >= 1000] for n, _, function in networks]
@@ -248,18 +250,24 @@ def increments_in_law() -> list[Said]:
     for _, _, function in ratios.values():
         assert (function[:, -1] < 1).sum() == len(function) == 8  # "eight of eight each"
     outputs = [fixed(np.median(function[:, -1])) for _, _, function in networks]
+    apart = np.array([nearness[name] for name in ("resnet18-cifar10", "vgg19-cifar10")])
+    stem = nearness["resnet18-cifar10--stem-7x7"]
     residual, plain = growth["resnet18-cifar10"], growth["vgg19-cifar10"]
     return [
         *rows,
-        said("grows {}-fold ({} to {}) in the first 50 steps of ResNet-18", *spread(residual)),
-        said("and {}-fold ({} to {}) in those of VGG-19", *spread(plain)),
+        said("nudge grows {}-fold ({} to {}) with ResNet-18", *spread(residual)),
+        said("and {}-fold ({} to {}) with VGG-19", *spread(plain)),
         said("{}-fold ({} to {}) with the 7×7 stem", *spread(growth["resnet18-cifar10--stem-7x7"])),
         said(
             "in the outputs ({} of four draws are nearer at n = 500, and from n = 50 on single draws have {} to {}",
             str(int((narrow[2][:, -1] < 1).sum())),
             *(fixed(f(narrow[2][:, narrow[0] >= 50])) for f in (np.min, np.max)),
         ),
-        said("{} and {} a step", *(shown(np.log(np.median(values)) / 50) for values in (residual, plain))),
+        said(
+            "{} a step for ResNet-18 and {} for VGG-19", *(shown(np.log(np.median(v)) / 50) for v in (residual, plain))
+        ),
+        said("for these two ({} to {} of it, every draw)", *(fixed(f(apart)) for f in (np.min, np.max))),
+        said("and {} to {} of it with the 7×7 stem", *(fixed(f(stem)) for f in (np.min, np.max))),
         said("from step 50 on ({} to {} of that distance, every draw)", *(fixed(f(early)) for f in (np.min, np.max))),
         said("(eight of eight each: p = {}, two-sided sign test)", fixed(2 / 2**8, 3)),
         said("stays between {} and {} for the two", *(fixed(f(medians)) for f in (np.min, np.max))),
