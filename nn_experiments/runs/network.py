@@ -254,7 +254,7 @@ def _check_state(state: object, seed: int, step: Step) -> None:
 def _check_name(name: str) -> None:
     taken = {*catalogue.EXPERIMENTS, *catalogue.FIGURES, "overview", "increments"}
     text = name if isinstance(name, str) else ""
-    if text in taken or text.isdigit() or not METRIC_NAME.fullmatch(text.replace("-", "_")):
+    if text in taken or text.startswith("-") or not METRIC_NAME.fullmatch(text.replace("-", "_")):
         raise ValueError(
             "name must begin with a letter, have letters, digits, '_', '-' and '.' only, and not be one of the "
             f"catalogue's; got {name!r}"
