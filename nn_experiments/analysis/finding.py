@@ -133,9 +133,10 @@ def by_chance(favourable: int, n: int) -> str:
     )
 
 
-def left_out(row: Comparison) -> str:
-    """Return a sentence about the seeds that a comparison leaves out, or an empty string."""
-    return f" Left out, and shown: {'; '.join(row.left_out)}." if row.left_out else ""
+def left_out(*rows: Comparison) -> str:
+    """Return a sentence about the seeds that one of the comparisons leaves out, or an empty string."""
+    out = dict.fromkeys(text for row in rows for text in row.left_out)
+    return f" Left out, and shown: {'; '.join(out)}." if out else ""
 
 
 def spread(values: Sequence[float] | NDArray, digits: int = 3) -> str:

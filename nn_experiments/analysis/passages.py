@@ -112,7 +112,7 @@ def settling_times(pair: Pairing) -> Finding:
             f"{pair.other} settles sooner on {row.larger} of {len(row.seeds)} seeds, later on {row.smaller}"
         )
     measured = ". ".join(texts) + ". Tolerance: half the pooled detrended deviation, the same for both orders."
-    measured += left_out(rows[0])
+    measured += left_out(*rows)
     verdict = _over_curves(rows)
     test = "a path that still trains settles late whatever its order; no test"
     return Finding("Settling times", *FASTER, measured, verdict, test, tuple(rows), compared=pair.orders)

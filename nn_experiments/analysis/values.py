@@ -47,7 +47,7 @@ def fixed_steps(pair: Pairing, *, iid: bool) -> Finding:
         if iid
         else "With this sampling rule equality of laws is not proved at every n; the test asks whether they differ."
     )
-    measured = f"{pair.other} is lower in {lower} of {pairs} comparisons. {law}" + "".join(map(left_out, rows[:1]))
+    measured = f"{pair.other} is lower in {lower} of {pairs} comparisons. {law}" + left_out(*rows)
     test = (
         f"exact sign-flip tests, n = {n} seeds, {len(rows)} of them fixed beforehand (steps × curves), each at level "
         f"0.05/{len(rows)}, so that any false alarm has chance at most 0.05; smallest p-value "
@@ -92,6 +92,6 @@ def best(pair: Pairing) -> Finding:
     verdict = verdict_of(lower, higher, n, out, what="comparisons")
     if 0 < seeds < FEWEST:
         verdict = f"{lower} of {n} comparisons, {seeds} seeds: too few to tell"
-    measured = ". ".join(texts) + "." + left_out(rows[0])
+    measured = ". ".join(texts) + "." + left_out(*rows)
     test = "the best of a path that moves more is lower by selection alone; no test"
     return Finding("Best so far", *BETTER, measured, verdict, test, tuple(rows), compared=pair.orders)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn_experiments.analysis import findings
+from nn_experiments.analysis import Pairing, findings
 from nn_experiments.analysis.choices import choice_findings, choice_table
 from nn_experiments.analysis.run_summary import path_start, recorded_grid, spacing
 from nn_experiments.analysis.values import best, detectable, fixed_steps
@@ -88,6 +88,31 @@ def test_verdicts_on_a_fixed_step(iid: bool, seeds: int, shift: float, verdict: 
     assert found.verdict == verdict
     assert len(found.comparisons) == 2  # iterates 10 and 20
     assert ("Rejected: train loss at n = 10, train loss at n = 20." in found.measured) == (shift > 0)
+
+
+@pytest.mark.parametrize("broken", [(), ((2, 10),), ((2, 20),), ((2, 10), (2, 20)), ((1, 20), (4, 10))], ids=str)
+@pytest.mark.parametrize("order", [0, 1])
+def test_every_seed_that_a_comparison_leaves_out_is_named_once(broken: tuple, order: int) -> None:
+    """Iterates 10 and 20 are compared; a path is left out where it is not finite, and its best value everywhere."""
+    values = waves(6)
+    for seed, n in broken:
+        values[seed, order, n] = math.nan
+    named = dict.fromkeys(f"seed {seed}: not finite" for n in (10, 20) for seed, at in broken if at == n)
+    text = f" Left out, and shown: {'; '.join(named)}." if named else ""
+    measured = fixed_steps(pair(values), iid=True).measured
+    assert measured.partition(" Left out")[1:] == ("", "") if not text else measured.count(text) == 1
+    said = " Left out, and shown: " + "; ".join(sorted(named)) + "."
+    found = best(pair(values)).measured
+    assert ("Left out" in found) == bool(named)
+    assert found.endswith(said) == bool(named)
+
+
+@pytest.mark.parametrize("lost", ["train_loss", "test_loss"])
+def test_a_seed_that_only_the_second_curve_lacks_is_named(lost: str) -> None:
+    metrics = {"train_loss": waves(6), "test_loss": waves(6)}
+    metrics[lost][3, 0, 15] = math.nan
+    both = Pairing(made(metrics), view(metrics=("train_loss", "test_loss")), "forward", "backward")
+    assert best(both).measured.endswith(" Left out, and shown: seed 3: not finite.")
 
 
 def test_steps_that_were_not_recorded_are_not_compared() -> None:

@@ -324,6 +324,14 @@ def test_a_diverged_path_decides_nothing_and_all_are_judged_at_the_same_iterate(
         regularised({"large": [0.5], "small": [0.3]})
 
 
+@pytest.mark.parametrize("lost", ["train_loss", "test_loss"])
+def test_settling_times_name_a_seed_that_one_curve_lacks(lost):
+    metrics = {"train_loss": waves(6), "test_loss": waves(6)}
+    metrics[lost][3, 0, 35] = math.nan
+    both = Pairing(made(metrics), view(metrics=("train_loss", "test_loss")), "forward", "backward")
+    assert settling_times(both).measured.endswith(" Left out, and shown: seed 3: no time.")
+
+
 # --- another point after a reset ------------------------------------------------------------------------------------
 
 
@@ -364,6 +372,20 @@ def test_a_forward_path_on_one_side_of_both_visits_one_place(side, touching):
     assert f"forward below both / between / above both {counts}" in row.measured
     assert "Elsewhere on 5 of 5 seeds; forward visits both places on 0 of 5" in row.measured
     assert row.verdict == "disagrees"
+
+
+@pytest.mark.parametrize(("below", "above"), [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1)])
+def test_one_visit_to_each_place_is_enough(below, above):
+    """Forward keeps between the two levels 0 and 1 but for so many late iterates below both, and above both."""
+    both = reset_paths(1.0, 0.1)
+    values = both.curves.metrics["test_loss"]
+    values[:, 0, 40 : 40 + below] = -5.0
+    values[:, 0, 60 : 60 + above] = 5.0
+    row = other_point(both, "")
+    assert f"forward below both / between / above both {below} / {54 - below - above} / {above}" in row.measured
+    visits = 5 if below and above else 0
+    assert f"Elsewhere on 5 of 5 seeds; forward visits both places on {visits} of 5" in row.measured
+    assert row.verdict == ("agrees" if visits else "disagrees")
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
