@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_map
 
 from contraction.arguments import check_flag, check_integer
 from contraction.maps.errors import NotDeterministic
@@ -169,8 +170,10 @@ def _as(value: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
 
 
 def _converted(batch: BatchLike, dtype: torch.dtype | None) -> BatchLike:
-    values = [_as(value, dtype) if isinstance(value, torch.Tensor) else value for value in batch]
-    return Batch(values[0], values[1], batch.index) if isinstance(batch, Batch) else tuple(values)
+    inputs, targets, *more = (
+        tree_map(lambda value: _as(value, dtype) if isinstance(value, torch.Tensor) else value, part) for part in batch
+    )
+    return Batch(inputs, targets, batch.index) if isinstance(batch, Batch) else (inputs, targets, *more)
 
 
 class _Gradient:
