@@ -38,6 +38,17 @@ def test_the_sum_over_words_is_a_norm_in_which_every_map_contracts() -> None:
     np.testing.assert_allclose(P, words, rtol=1e-12, atol=1e-12)  # the sum without its first letter is the sum again
 
 
+def test_the_norm_in_mean_square_is_a_sum_over_words_that_begins_with_the_identity() -> None:
+    """P = 1 + S(P) / goal with S(P) = Σ w AᵀPA and goal = r + (1 - r) / 100; in this norm S(P) <= goal P."""
+    small, weights = [0.5 * A for A in SHEARS], [0.25, 0.75]
+    r = max(abs(np.linalg.eigvals(sum(w * np.kron(A, A) for w, A in zip(weights, small, strict=True)))))
+    goal = r + (1 - r) / 100
+    space, factor = ct.mean_square_norm(small, weights)
+    image = sum(w * A.T @ space.P @ A for w, A in zip(weights, small, strict=True))
+    np.testing.assert_allclose(space.P, np.eye(2) + image / goal, rtol=1e-10, atol=1e-10)
+    assert r <= factor <= goal * (1 + 1e-9)
+
+
 def test_no_sum_above_12_dimensions() -> None:
     assert _sum_lyapunov([np.eye(13) / 4] * 2) is None
     assert _sum_lyapunov([np.eye(12) / 4] * 2) is not None

@@ -129,3 +129,10 @@ def test_a_simplex_allows_for_rounding_to_its_last_number():
     assert t == 2.0**-40 * (1 + np.max(np.abs([1 + t, -t])))
     assert ct.Simplex().contains(np.array([1 + t, -t]))
     assert not ct.Simplex().contains(np.array([1 + t, -np.nextafter(t, 1)]))
+
+
+def test_a_half_space_may_be_bounded_across_one_coordinate():
+    right = ct.HalfSpace([1.0, 0.0], 0.5)
+    assert right.contains(np.array([[0.5, -9.0], [0.4, 9.0]])).tolist() == [True, False]
+    with pytest.raises(ValueError, match="a half-space needs a normal that is not zero"):
+        ct.HalfSpace([0.0, 0.0], 0.5)
