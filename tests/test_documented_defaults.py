@@ -100,6 +100,26 @@ def test_a_documented_default_is_that_of_the_signature(file, where, stated, actu
     assert actual == ast.literal_eval(stated), where
 
 
+SEEDS = [
+    (path.relative_to(ROOT), node.name, defaults_of(node)["seed"])
+    for package in ("contraction", "nn_experiments")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.FunctionDef) and "seed" in defaults_of(node)
+]
+
+
+def test_seeds_that_are_not_given_are_0():
+    """Or None, where there is none, and what the function around it is given."""
+    assert len([value for _, _, value in SEEDS if value == 0]) > 10
+    others = {(str(file), name): value for file, name, value in SEEDS if value != 0 or value is False}
+    assert others == {
+        ("contraction/maps/operators.py", "__init__"): None,
+        ("contraction/statements/records.py", "combine"): None,
+        ("nn_experiments/studies/order_stability.py", "part"): "seed",
+    }
+
+
 @pytest.mark.control
 def test_another_default_is_seen():
     words = "F.\n\n    Parameters\n    ----------\n    n, m\n        How many (default: 5).\n    "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import random
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import nn  # noqa: E402
 from nn_experiments.training import self_check  # noqa: E402
 from nn_experiments.training.calls import Broadcasts  # noqa: E402
 from nn_experiments.training.errors import CannotReplay, CannotRun  # noqa: E402
+from nn_experiments.training.from_torch import from_torch  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer, as_schedule  # noqa: E402
 from nn_experiments.training.self_check import SelfCheck, Unchecked, word  # noqa: E402
 from nn_experiments.training.step import TrainingStep  # noqa: E402
@@ -260,6 +262,19 @@ def test_functions_that_are_watched_have_the_names_that_messages_use() -> None:
     assert plain == {"the rule": MSE, "the transform": print}
     scheduled = SelfCheck(loop_of(schedule=as_schedule(factor)))._functions()
     assert scheduled == {"the loss": MSE, "the transform": None, "the schedule": factor}
+
+
+@pytest.mark.parametrize(("rate", "pure"), [(0.0, False), (1e-300, True), (torch.tensor(0.1), False)])
+def test_a_rate_of_0_is_left_to_the_users_own_optimizer(rate: Any, pure: bool) -> None:
+    """An `Optimizer` has a positive rate that is a number."""
+    model = nn.Linear(1, 1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        step, state = from_torch(model, MSE, torch.optim.SGD(model.parameters(), lr=rate))
+    assert (type(step) is TrainingStep) == pure
+    assert ["SGD with lr=" in str(one.message) for one in said] == [True] * (not pure)
+    after = step(state, (torch.ones(2, 1), torch.ones(2, 1)), 1)["parameters"]
+    assert torch.equal(after["weight"], state["parameters"]["weight"]) == (rate in (0.0, 1e-300))
 
 
 # --- what is put back -----------------------------------------------------------------------------------------------
