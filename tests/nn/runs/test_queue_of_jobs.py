@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,6 +199,73 @@ def test_a_job_in_this_process_keeps_its_error() -> None:
     assert isinstance(future.exception(), IndexError)
     with pytest.raises(KeyboardInterrupt):  # not an error of the job
         pool.submit(interrupted)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_worker_has_one_thread(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of processes begins each with the number of threads and the function of the caller."""
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(executors, "ProcessPoolExecutor", lambda count, **more: made.append({"count": count, **more}))
+    executors.process_executor(workers, interrupted)
+    executors.process_executor(workers)
+    assert [one["count"] for one in made] == [workers] * 2
+    assert [one["initargs"] for one in made] == [(1, interrupted), (1, None)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_begins_with_its_threads_and_leaves_sigint_to_its_parent(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled, begun, called = [], [], []
+    monkeypatch.setattr(executors.os, "environ", {"OTHER": "x"})
+    monkeypatch.setattr(executors.signal, "signal", lambda *given: handled.append(given))
+    thread = SimpleNamespace(start=lambda: begun.append("started"))
+    monkeypatch.setattr(executors.threading, "Thread", lambda *, target, daemon: begun.append(daemon) or thread)
+    executors._begin(threads)
+    executors._begin(threads, lambda: called.append("setup"))
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    assert executors.os.environ == {"OTHER": "x"} | dict.fromkeys(names, str(threads))
+    assert handled == [(signal.SIGINT, signal.SIG_IGN)] * 2
+    assert begun == [True, "started"] * 2
+    assert called == ["setup"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "most"), [({}, 1), ({"a": 1}, 1), ({"a": 1, "b": 1, "c": 1}, 3), ({"a": 2, "b": 3}, 5)]
+)
+def test_a_cluster_has_as_many_jobs_as_threads(
+    threads: dict[str, int], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least one, since workers may come; they are counted whenever it is asked."""
+    now: dict[str, int] = {}
+    done: list[object] = []
+
+    class Client:
+        def __init__(self, address: str, *, set_as_default: bool) -> None:
+            done.append((address, set_as_default))
+
+        def wait_for_workers(self, count: int) -> None:
+            done.append(count)
+
+        def nthreads(self) -> dict[str, int]:
+            return now
+
+        def get_executor(self, **options: object) -> str:
+            done.append(options)
+            return "executor"
+
+        def close(self) -> None:
+            done.append("closed")
+
+    module: Any = ModuleType("distributed")
+    module.Client, module.WorkerPlugin = Client, object
+    monkeypatch.setitem(sys.modules, "distributed", module)
+    with executors.dask_executor("tcp://host:1") as (make, at_once):
+        assert at_once() == 1
+        now |= threads
+        assert at_once() == most
+        assert make() == "executor"
+    assert done == [("tcp://host:1", False), 1, {"pure": False, "retries": ATTEMPTS}, "closed"]
 
 
 def interrupted() -> None:

@@ -66,7 +66,14 @@ def test_draws_are_functions_of_seed_and_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "index", "number"), [(0, 1, 3695831303202639443), (3, 7, 1026961458697658859)], ids=["0, 1", "3, 7"]
+    ("seed", "index", "number"),
+    [
+        (0, 1, 3695831303202639443),
+        (3, 7, 1026961458697658859),
+        (0, 2, 5352552367530053748),
+        (1, 2, 6551988317658939501),
+        (2, 2, 7341873387630128700),
+    ],
 )
 def test_the_seeds_of_torchs_generator_are_those_of_recorded_runs(seed: int, index: int, number: int) -> None:
     """With another rule no run whose randomness is frozen could be repeated."""

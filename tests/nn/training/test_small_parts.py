@@ -96,6 +96,14 @@ def test_masks_are_functions_of_seed_batch_and_call() -> None:
         assert torch.equal(layer.train()(x), first)  # what drops nothing has not counted
 
 
+def test_a_probability_of_dropout_is_below_1() -> None:
+    for p in (0.0, 0.5, math.nextafter(1.0, 0.0)):
+        assert FrozenDropout(p).p == p
+    for p in (1.0, 1.5, -1e-9):
+        with pytest.raises(ValueError, match=r"the dropout probability must be in \[0, 1\), got"):
+            FrozenDropout(p)
+
+
 def test_an_entry_whose_draw_is_the_probability_is_kept() -> None:
     """Draws are in [0, 1), so that p = 0 drops nothing; a draw below p drops its entry."""
     draws = generator(1, "dropout", 2, 0).random(50)
