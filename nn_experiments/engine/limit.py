@@ -104,7 +104,7 @@ class Limit(Value):
 
 
 def _measured_by(distance: Callable[[State, State], float]) -> Callable[[State, State], float]:
-    """Return the user's distance as a function that returns a float, and refuses what is no distance."""
+    """Return the user's distance as a function that returns a float; it refuses values that are not distances."""
 
     def apart_by(one: State, other: State) -> float:
         value: object = distance(one, other)

@@ -136,6 +136,19 @@ def test_a_step_that_alters_its_state_is_refused(when: int) -> None:
         probe(step, numbered, number(1.0))
 
 
+def test_a_tensor_that_a_step_exchanges_is_named_with_both_shapes() -> None:
+    """What it was first, then what it has become."""
+
+    def step(state: dict, batch: Any, t: int) -> dict:
+        end = add(state, batch, t)
+        state["parameters"]["x"] = torch.zeros(2)
+        return end
+
+    said = r"alters the state it is given: parameters/x is \(1,\) torch.float64, then \(2,\) torch.float32"
+    with pytest.raises(NotDeterministic, match=said):
+        probe(step, numbered, number(1.0))
+
+
 @pytest.mark.parametrize(("entry", "part"), [(0, "inputs"), (1, "targets"), (2, "entries")])
 @pytest.mark.parametrize("i", [1, 2])
 def test_a_batch_that_a_step_changes_is_named_with_its_part(entry: int, part: str, i: int) -> None:
