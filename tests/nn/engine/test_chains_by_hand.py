@@ -248,6 +248,19 @@ def test_running_out_of_memory_halves_the_number_of_states_that_are_measured_at_
     ]
 
 
+def test_one_state_that_does_not_fit_is_an_error_and_not_tried_again() -> None:
+    tried: list[float] = []
+
+    def metric(state: dict) -> torch.Tensor:
+        tried.append(value(state))
+        raise torch.OutOfMemoryError("injected") if len(tried) == 1 else AssertionError("tried again")
+
+    rows = measuring.measure_path(Functions({"x": metric}), iter([(3, number(3), None)]), numbered, together=5)  # type: ignore[arg-type]
+    with pytest.raises(torch.OutOfMemoryError, match="injected"):
+        list(rows)
+    assert tried == [3.0]
+
+
 def test_batches_of_a_measurement_are_the_newest_and_the_outermost() -> None:
     seen: list[tuple[object, object]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from nn_experiments.report.own import _label, _last_values, own_section, plot
+from nn_experiments.report import own as own_runs
+from nn_experiments.report.own import _label, _last_values, own_results, own_section, plot
 from nn_experiments.results.curves import Curves
 
 N = np.arange(0, 4001, 1000)
@@ -131,3 +133,23 @@ def test_the_section_says_what_was_run_and_where_it_diverged(diverged: bool) -> 
     assert settings == {"name": "mine &amp; &lt;yours&gt;", "parameters": "7", "rate": "0.1"}
     assert tables[2] == ["made by", "torch: 2, device: cpu"]
     assert section.body.endswith("</div></details>")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [(None, ["a", "b"]), ("first", ["a"]), ("second", ["b"]), ("third", []), ("fourth", [])]
+)
+def test_runs_of_ones_own_are_found_by_name(name: str | None, found: list[str], tmp_path: Path, monkeypatch) -> None:
+    """Two runs with a block; beside them one without, and one of the paper's experiments."""
+    for folder, called, own, block in (
+        ("b", "second", True, True),
+        ("a", "first", True, True),
+        ("c", "third", True, False),
+        ("d", "fourth", False, True),
+    ):
+        (tmp_path / folder / "seed-0" / "forward").mkdir(parents=True)
+        settings = {"own": own, "experiment": {"name": called}, "decides": {}}
+        (tmp_path / folder / "experiment.json").write_text(json.dumps(settings), encoding="utf-8")
+        if block:
+            (tmp_path / folder / "seed-0" / "forward" / "block.npz").touch()
+    monkeypatch.setattr(own_runs, "load", lambda path: path.name)
+    assert own_results(tmp_path, name) == found

@@ -147,6 +147,15 @@ def test_the_table_of_costs_has_a_row_for_each_curve() -> None:
     ]
 
 
+def test_of_three_orders_the_first_two_are_compared() -> None:
+    orders = ("forward", "backward", "late-5")
+    values = np.concatenate([waves(), waves()[:, :1]], 1)
+    body = page.figure_section(made({"train_loss": values}, orders), view(orders=orders))[0].body
+    table = body[body.index("<summary>Numbers of every path") :]
+    found = columns(table[: table.index("</table>")])
+    assert [row["order"] for row in found] == ["forward", "backward"] * 5
+
+
 @pytest.mark.parametrize("recorded", [False, True])
 def test_steps_are_compared_by_where_their_curves_end(recorded: bool, monkeypatch) -> None:
     """A figure of the regulariser has a table of ends in place of costs and paths, and a picture of its terms."""
