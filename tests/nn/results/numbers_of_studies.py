@@ -272,7 +272,7 @@ def choices() -> list[Said]:
     digits = "mlp-digits, model=convnet"
     return [
         said("The medians are {} to {}.", *between(trained)),
-        said("{} of {} paths, in both orders", (~np.isfinite(ends[..., -1])).sum(), ends[..., -1].size),
+        said("{} of {} paths, forward and backward", (~np.isfinite(ends[..., -1])).sum(), ends[..., -1].size),
         said("forward test loss at step 2000 is {},", fixed(forward)),
         said("where Figure 7 has {}.", fixed(np.median(losses[:, 0, -1]))),
         said("Backward is {} times as steady ({} to {})", *spread(ratios(he))),
@@ -352,7 +352,7 @@ def order_averaging() -> list[Said]:
         said("condemns {} of plain SGD's {} paths", told(reach, 0).sum(), reach.size),
         said("hΛ is {} to {} and {} to {}, and every", *between(reach[best[0]]), *between(reach[best[1]])),
         said("on {} of 6 seeds (training loss: {}), at .0125 on {} ({})", *falls[0, [1, 0]], *falls[1, [1, 0]]),
-        said("for ReLU it is {}, {}, {} and {} (medians)", *(fixed(np.median(row)) for row in relu[:4])),
+        said("For ReLU it is {}, {}, {} and {} (medians)", *(fixed(np.median(row)) for row in relu[:4])),
         said("1e-5 it is {} on five of six seeds and {} on", fixed(np.median(relu[4])), fixed(relu[4].min())),
     ]
 
