@@ -230,6 +230,30 @@ def test_a_worker_begins_with_its_threads_and_leaves_sigint_to_its_parent(
     assert called == ["setup"]
 
 
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_a_worker_ends_with_its_parent(looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice a second it looks whether it still has the parent that started it."""
+    parents, slept, targets = iter([7, *[7] * looks, 1]), [], []
+    monkeypatch.setattr(executors.os, "environ", {})
+    monkeypatch.setattr(executors.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(executors.signal, "signal", lambda *given: None)
+    monkeypatch.setattr(executors.time, "sleep", slept.append)
+    monkeypatch.setattr(
+        executors.threading,
+        "Thread",
+        lambda *, target, daemon: targets.append(target) or SimpleNamespace(start=lambda: None),
+    )
+
+    def ended(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(executors.os, "_exit", ended)
+    executors._begin(1)
+    with pytest.raises(SystemExit, match="1"):
+        targets[0]()
+    assert slept == [0.5] * looks
+
+
 @pytest.mark.parametrize(
     ("threads", "most"), [({}, 1), ({"a": 1}, 1), ({"a": 1, "b": 1, "c": 1}, 3), ({"a": 2, "b": 3}, 5)]
 )

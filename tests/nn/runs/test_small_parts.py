@@ -29,6 +29,8 @@ from tests.nn.runs.test_network import Small  # noqa: E402
         (-1.0, -1.01005, True),
         (1.0, -1.0, False),
         (0.0, 9e-7, True),  # nothing to compare
+        (99.0, 100.0, True),  # a hundredth, exactly
+        (0.0, 1e-6, False),  # from a millionth on there is something to compare
         (0.0, 2e-6, False),
         (1e-9, -9e-7, True),
         (np.inf, np.inf, True),
