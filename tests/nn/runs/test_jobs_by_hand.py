@@ -49,6 +49,28 @@ def test_what_computes_a_curve(engine: str, device: str, names: tuple[str, ...],
         assert jobs._kernel(setup, job, curve) == (None if chosen is None else (curve, chosen))
 
 
+@pytest.mark.parametrize(("engine", "kernel"), [("ensemble", "auto"), ("auto", "auto"), ("step", "step")])
+def test_a_policy_is_a_single_chain_and_its_decisions_are_recorded(
+    engine: str, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The iterates 3 and 5 hold their own numbers; the policy has stopped at 4."""
+
+    def settled(of: Any, at: Any, start: Any, policy: Any) -> Any:
+        assert (start, list(at), policy.eps) == ("start", [3, 5], 0.1)
+        yield from ((n, {"n": n}, None, min(n, 4)) for n in at)
+
+    monkeypatch.setattr(jobs, "stop_when_settled", settled)
+    monkeypatch.setattr(jobs, "measure", lambda by, state, n, outermost, batches: {"x": np.array([state["n"] + 0.5])})
+    setup: Any = SimpleNamespace(
+        kernel=lambda curve, how: SimpleNamespace(name=how), state0="start", measurement=None, batches=None
+    )
+    curve: Any = curve_names.parse("stop_when_settled-0.1")
+    job: Any = SimpleNamespace(engine=engine, at=(3, 5))
+    name, found = jobs._decided(setup, job, curve)
+    assert name == kernel
+    assert {key: values.tolist() for key, values in found.items()} == {"x": [3.5, 5.5], "stopped_at": [3.0, 4.0]}
+
+
 # --- diagnostics ----------------------------------------------------------------------------------------------------
 
 

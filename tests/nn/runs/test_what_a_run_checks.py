@@ -106,7 +106,10 @@ def w(state: Any) -> torch.Tensor:
 def test_a_metric_that_never_looks_at_the_state_is_named(metric: Any, blind: bool) -> None:
     """w = 5 and b = 0; each step adds 1 to b and changes w by the batch, which is 0; then w = 2·5 + 1 and 1 − 2·5."""
 
+    applied: list[tuple[int, int]] = []
+
     def step(state: Any, batch: Batch, t: int) -> Any:
+        applied.append((batch.index, t))
         parameters = {"w": state["parameters"]["w"] + batch.inputs}
         return {**state, "parameters": parameters, "buffers": {"b": state["buffers"]["b"] + 1}}
 
@@ -117,6 +120,7 @@ def test_a_metric_that_never_looks_at_the_state_is_named(metric: Any, blind: boo
     )
     row = network.measure_once(measurement, state0, 0, 0, setup.batches)
     assert network._blind(setup, row) == (["asked"] if blind else [])
+    assert applied == [(2, 1), (1, 2)]
 
 
 def test_engines_that_are_not_known_are_refused() -> None:

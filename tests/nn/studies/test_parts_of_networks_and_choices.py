@@ -18,6 +18,11 @@ from nn_experiments.studies.networks import ARRAYS, Network  # noqa: E402
 SETTING = Network("mlp-digits", 50, 20, {"model": "mlp-1x8", "activation": "gelu"})
 
 
+def files_in(folder: Path) -> set[str]:
+    """Return the files of a folder, from there on: those of a part keep it for a study that is stopped."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
 def diagnosed(asked: list[tuple[int, int]], *, without: int | None = None) -> Any:
     """Return what stands for a diagnosis: numbers that say of which replicate they are; one has no derivatives."""
 
@@ -41,6 +46,8 @@ def test_parts_have_four_replicates_and_the_last_from_two_to_five(
     lines: list[str] = []
     study = networks.run(tmp_path, seeds=seeds, settings=(SETTING,), report=lines.append)
     count = min(20, 20 if seeds is None else seeds)
+    place = "networks.parts/mlp-digits--model=mlp-1x8--activation=gelu"
+    assert files_in(tmp_path) == {f"{place}-{first}.npz" for first, _ in asked}
     assert networks.PART == 4
     assert [first for first, _ in asked] == list(range(0, 4 * len(asked), 4))
     assert all(size == 4 for _, size in asked[:-1])
@@ -144,6 +151,8 @@ def test_a_path_is_the_maps_in_their_order_with_statistics_and_without(
             expected = np.stack([train, test, *again], -1)
             for seed in range(3):
                 assert np.array_equal(study["paths"][k, row, seed], expected, equal_nan=True)
+    names = ("mlp-digits", "mlp-digits--sampling=reshuffle")
+    assert files_in(tmp_path) == {f"choices.parts/{name}-{seed}.npz" for name in names for seed in range(3)}
     assert study.about["seeds"] == 3
     assert study.about["refresh"] == 50
     seeds.clear()
