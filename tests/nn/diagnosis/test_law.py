@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import torch
 
 import nn_experiments as nne
-from nn_experiments.diagnosis.law import law_of
+from nn_experiments.diagnosis.law import Law, law_of
 
 X = torch.arange(60.0)[:, None]
 Y = 2 * X
@@ -108,3 +108,12 @@ def test_seeds_that_draw_nothing_else() -> None:
 def test_arguments(arguments: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         nne.diagnose(*model(), batches(), **({"steps": 50} | arguments))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("independent", [True, False])
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_law_in_words(independent: bool, constant: bool) -> None:
+    law = Law(independent, constant)
+    words = "independent batches" if independent else "shuffled batches within one epoch"
+    assert str(law) == (words if constant else f"{words}, learning rate by position in the run")
+    assert law.homogeneous == (independent and constant)
