@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "block_path",
     "blocks",
+    "different_behaviour",
     "present",
     "read_block",
     "read_settings",
@@ -282,15 +284,48 @@ def read_settings(root: Path) -> Settings:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is not complete JSON.
+        If the file is not complete JSON, or lacks the settings.
     """
     path = root / "experiment.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(settings, dict) or not isinstance(settings.get("decides"), dict):
             raise ValueError("it has no settings under 'decides'")
+        if not isinstance(settings.get("experiment", {}), dict):
+            raise ValueError("what it has under 'experiment' is no settings")
         return cast(Settings, settings)
     except FileNotFoundError:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not whole JSON: {error}") from error
+        raise ValueError(
+            f"{path} is not whole JSON: {error}; delete this file, and the command that made the run writes it again"
+        ) from error
+
+
+#: Relative difference within which steps on other hardware or with other kernels agree; other learning rates differ by
+#: more.
+SAME = 0.01
+
+
+def different_behaviour(recorded: Behaviour, other: Behaviour) -> str:
+    """Return how two runs behave differently after T_1 T_2, in words, or an empty text if they do not.
+
+    Runs whose seeds differ are not compared: they draw other batches.
+    """
+    if recorded["seed"] != other["seed"]:
+        return ""
+    for said, before, now in (
+        ("moves by", recorded["moved"], other["moved"]),
+        ("is", recorded["measured"], other["measured"]),
+    ):
+        for name, value in now.items():
+            there = before.get(name, math.nan)
+            if not _close(value, there):
+                return f"after T_1 T_2, {name} {said} {value:.6g}, and {there:.6g} there"
+    return ""
+
+
+def _close(one: float, other: float) -> bool:
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    return abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6

@@ -13,7 +13,17 @@ import numpy as np
 from contraction.files import replacing
 from contraction.values import Value
 from nn_experiments.results import blocks
-from nn_experiments.results.blocks import KINDS, TUNING_FILE, Block, block_path, read_block, read_settings, write_block
+from nn_experiments.results.blocks import (
+    KINDS,
+    TUNING_FILE,
+    Block,
+    Settings,
+    block_path,
+    different_behaviour,
+    read_block,
+    read_settings,
+    write_block,
+)
 
 __all__ = ["Merged", "merge"]
 
@@ -81,7 +91,8 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     Raises
     ------
     ValueError
-        If the settings of a run differ between two folders, or a source has no run. Files of record cannot be merged,
+        If the settings of a run differ between two folders, or what a user's network does after two steps under the
+        same seed; or a source has no run. Files of record cannot be merged,
         only the folders of runs that they were made from.
     BrokenBlock
         If a file of a source is not a complete block.
@@ -92,9 +103,21 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
             described = read_settings(root)
             if settings.setdefault(root.name, described).get("decides") != described.get("decides"):
                 raise ValueError(f"{root} describes another experiment than the run of that name already met")
+            _check_behaviour(root, described, settings[root.name])
             for _, _, _, path in _files(root):
                 read_block(path)
     return [_merge_one(source, target) for source in sources]
+
+
+def _check_behaviour(root: Path, described: Settings, met: Settings) -> None:
+    """Raise ValueError if two runs of a user's network have the same settings but do not behave in the same way."""
+    one, other = met.get("behaviour"), described.get("behaviour")
+    if one and other and (differing := different_behaviour(one, other)):
+        raise ValueError(
+            f"{root} holds a run whose settings are those of the run of that name already met, but which behaves "
+            f"differently: {differing}. Something that its step, its batches or its measurement read is not the same; "
+            "merge it into another folder"
+        )
 
 
 def _roots_of(folder: Path) -> list[Path]:

@@ -9,7 +9,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +23,7 @@ from nn_experiments.engine.gpu import repeatable
 from nn_experiments.engine.kernels.choose import make_kernel
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.paper.curve_names import OrderCurve
-from nn_experiments.results.blocks import Behaviour, Settings
+from nn_experiments.results.blocks import Behaviour, Settings, different_behaviour
 from nn_experiments.runs.fingerprint import fingerprint
 from nn_experiments.runs.job import one_thread
 from nn_experiments.training.batches import Batches
@@ -270,28 +269,12 @@ class NetworkProblem:
         before = recorded.get("behaviour")
         if not before:
             return
-        now = self.behaviour(before["seed"])
-        for what in ("moved", "measured"):
-            for name, value in now[what].items():
-                other = before[what].get(name, float("nan"))
-                if not _close(value, other):
-                    said = "moves by" if what == "moved" else "is"
-                    raise ValueError(
-                        f"{where} holds a run whose settings are the same, but which behaves differently: after "
-                        f"T_1 T_2, {name} {said} {value:.6g}, and {other:.6g} there. Something that the step, the "
-                        "batches or the measurement read has changed; write to another folder, or give another name"
-                    )
-
-
-#: Relative difference within which steps on other hardware or with other kernels agree; other learning rates differ by
-#: more.
-SAME = 0.01
-
-
-def _close(one: float, other: float) -> bool:
-    if not (math.isfinite(one) and math.isfinite(other)):
-        return one == other or (math.isnan(one) and math.isnan(other))
-    return abs(one - other) <= SAME * max(abs(one), abs(other)) or max(abs(one), abs(other)) < 1e-6
+        if differing := different_behaviour(before, self.behaviour(before["seed"])):
+            raise ValueError(
+                f"{where} holds a run whose settings are the same, but which behaves differently: {differing}. "
+                "Something that the step, the batches or the measurement read has changed; write to another folder, or "
+                "give another name"
+            )
 
 
 def _readable(network: Network, seed: int) -> dict[str, object]:

@@ -141,6 +141,29 @@ def test_settings_are_written_once_and_guarded(tmp_path: Path) -> None:
         store.write_settings(tmp_path, {"decides": {"a": 2}})
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"decides": {', "Expecting property name"),
+        ("[]", "it has no settings under 'decides'"),
+        ('{"decides": 3}', "it has no settings under 'decides'"),
+        ('{"decides": {}, "experiment": 5}', "what it has under 'experiment' is no settings"),
+    ],
+    ids=["half", "a list", "decides", "experiment"],
+)
+def test_settings_that_cannot_be_read_are_named_with_the_remedy(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "experiment.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    for read in (lambda: store.read_settings(path.parent), lambda: nne.load("fig4", out=tmp_path)):
+        with pytest.raises(ValueError, match=r"experiment\.json is not whole JSON") as refused:
+            read()
+        assert said in str(refused.value)
+        assert "delete this file, and the command that made the run writes it again" in str(refused.value)
+    path.write_text('{"decides": {}, "experiment": {}}')
+    assert store.read_settings(path.parent) == {"decides": {}, "experiment": {}}
+
+
 def test_load_gives_arrays_over_seed_order_iterate(tmp_path: Path) -> None:
     root = write_synthetic(tmp_path, "fig4", steps=100, every=2, diagnostics_every=10, diverges_at={(1, "forward"): 60})
     curves = nne.load("fig4", out=tmp_path)

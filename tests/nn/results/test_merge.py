@@ -170,3 +170,31 @@ def test_merge_carries_what_an_ensemble_chose(tmp_path: Path) -> None:
         merge([tmp_path / name], tmp_path / "both")
     [merged] = (tmp_path / "both").glob(f"*/{store.TUNING_FILE}")
     assert json.loads(merged.read_text()) == {"card": {"chunk": 4}, "other": {"chunk": 2}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"moved": {"w": 2.03}}, "w moves by 2.03, and 2 there"),
+        ({"measured": {"loss": float("nan")}}, "loss is nan, and 0.5 there"),
+        ({"moved": {"w": 2.01}}, ""),  # within one in a hundred, as on other hardware
+        ({"seed": 3, "moved": {"w": 7.0}}, ""),  # another seed has other batches
+    ],
+    ids=["a step", "a metric", "rounding", "another seed"],
+)
+def test_runs_that_look_the_same_and_behave_differently_are_not_mixed(change: dict, said: str, tmp_path: Path) -> None:
+    """A step may read what no hash can see, such as a file."""
+    behaviour = {"seed": 0, "moved": {"w": 2.0}, "measured": {"loss": 0.5}}
+    for seed, (name, about) in enumerate((("here", behaviour), ("there", behaviour | change))):
+        store.write_settings(tmp_path / name / "abc", {"decides": {"a": 1}, "behaviour": about})
+        store.write_block(tmp_path / name / "abc", seed, "forward", block(1, 5))
+    if not said:
+        assert merge([tmp_path / "there"], tmp_path / "here")[0].copied == 1
+        return
+    with pytest.raises(ValueError, match="behaves differently") as refused:
+        merge([tmp_path / "there"], tmp_path / "here")
+    assert f"after T_1 T_2, {said}" in str(refused.value)
+    assert not (tmp_path / "here" / "abc" / "1").exists()
+    with pytest.raises(ValueError, match="behaves differently"):  # two sources, and a folder that has none of them
+        merge([tmp_path / "here", tmp_path / "there"], tmp_path / "into")
+    assert not (tmp_path / "into").exists()
