@@ -89,10 +89,12 @@ def main(words: Sequence[str]) -> int:
     args = _arguments().parse_args(words)
     if args.name is not None and (not args.name or Path(args.name).name != args.name):
         raise ValueError(f"--name is a file name without a folder (--pictures), got {args.name!r}")
-    if args.figure in STUDY_TITLES or args.figure == "overview":
-        name, pictures = (_overview if args.figure == "overview" else _study)(args)
+    if args.figure == "overview":
+        name, pictures = _overview(args)
+    elif own := _own_network(args):
+        name, pictures = own
     else:
-        name, pictures = _own_network(args) or _figure(args)
+        name, pictures = (_study if args.figure in STUDY_TITLES else _figure)(args)
     for end, picture in pictures.items():
         for path in save(picture, args.pictures or args.out / "figures", f"{name}{end}"):
             print(path)
@@ -101,21 +103,27 @@ def main(words: Sequence[str]) -> int:
 
 def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of a study's pictures, and ending -> picture, with the endings ``""``, ``-2``, ``-3`` etc."""
+    _check_no_choices(args, "a study is drawn as it is")
     pictures = [picture for picture, _ in draw_study(load_study(study_path(args.figure, args.out)))]
     return args.name or args.figure, {f"-{k}" if k > 1 else "": picture for k, picture in enumerate(pictures, start=1)}
 
 
 def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of the overview and the picture: one seed of every figure, of its own settings if possible."""
-    options = ("run_id", "tag", "seeds", "orders", "metrics")
-    given = [name for name in options if getattr(args, name) is not None]
-    given += ["scale"] * (args.scale != "auto")
-    if given:
-        raise ValueError(f"overview draws every figure as it is: it takes no --{given[0].replace('_', '-')}")
+    _check_no_choices(args, "overview draws every figure as it is")
     first: dict[str, tuple[Curves, Figure]] = {}
     for result in find_results([args.out]):
         first.setdefault(result.entry.name, (result.curves, result.entry))
     return args.name or "overview", {"": draw_overview(list(first.values()))}
+
+
+def _check_no_choices(args: argparse.Namespace, reason: str) -> None:
+    """Raise ValueError with the reason if an option chooses a part of the results, or a scale."""
+    options = ("run_id", "tag", "seeds", "orders", "metrics")
+    given = [name for name in options if getattr(args, name) is not None]
+    given += ["scale"] * (args.scale != "auto")
+    if given:
+        raise ValueError(f"{reason}: it takes no --{given[0].replace('_', '-')}")
 
 
 def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | None:
@@ -124,7 +132,8 @@ def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | N
     Raises
     ------
     ValueError
-        If the folder has several runs of this name; the message lists their identities.
+        If the folder has several runs of this name, and the message lists their identities; or if the run has no such
+        seed, curve or metric.
     """
     runs = own_results(args.out, args.figure)
     if args.run_id:
@@ -136,8 +145,22 @@ def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | N
         )
     if not runs:
         return None
-    chosen = runs[0].select(seeds=args.seeds, orders=args.orders)
-    return args.name or args.figure, {"": plot(chosen, args.metrics, scale=args.scale)}
+    if args.tag is not None:
+        raise ValueError(f"{args.figure} is a run of your own, and a tag is that of a record: choose a run by --run-id")
+    try:
+        chosen = runs[0].select(seeds=args.seeds, orders=args.orders)
+        picture = plot(chosen, args.metrics, scale=args.scale)
+    except KeyError as error:  # a seed, an order or a metric that the user named
+        raise ValueError(f"{args.figure} in {args.out}: {error.args[0]}") from None
+    name = args.name or _name(
+        args.figure,
+        orders=chosen.orders if args.orders else None,
+        seeds=args.seeds,
+        metrics=args.metrics,
+        scale=args.scale,
+        setting=args.run_id,
+    )
+    return name, {"": picture}
 
 
 def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
@@ -150,7 +173,14 @@ def _figure(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
         if missing:
             raise ValueError(f"no metric {missing[0]!r} was recorded; there are {', '.join(sorted(curves.metrics))}")
         drawn = dataclasses.replace(drawn, metrics=tuple(args.metrics))
-    name = args.name or _name(figure, drawn, seeds=args.seeds, scale=args.scale, setting=args.tag or args.run_id)
+    name = args.name or _name(
+        figure.name,
+        orders=drawn.all_orders if drawn.all_orders != figure.all_orders else None,
+        seeds=args.seeds if args.seeds is not None and tuple(args.seeds) != figure.seeds else None,
+        metrics=drawn.metrics if drawn.metrics != figure.metrics else None,
+        scale=args.scale,
+        setting=args.tag or args.run_id,
+    )
     pictures = {
         "": draw_figure(curves, drawn, scale=args.scale),
         "-cost": draw_cost(curves, drawn, scale=args.scale),
@@ -174,21 +204,26 @@ def _with_orders(figure: Figure, names: Sequence[str]) -> Figure:
     return dataclasses.replace(figure, orders=compared, baselines=baselines)
 
 
-def _name(figure: Figure, drawn: Figure, *, seeds: Sequence[int] | None, scale: str, setting: str | None) -> str:
-    """Return a name for pictures: the figure's, followed by each choice that differs from the figure's.
+def _name(
+    figure: str,
+    *,
+    orders: Sequence[str] | None,
+    seeds: Sequence[int] | None,
+    metrics: Sequence[str] | None,
+    scale: str,
+    setting: str | None,
+) -> str:
+    """Return a name for pictures: the figure's, followed by each choice (None: the figure's own).
 
     Raises
     ------
     ValueError
         If that is too long for a file's name.
     """
-    parts = [figure.name]
-    if drawn.all_orders != figure.all_orders:
-        parts += drawn.all_orders
-    if seeds is not None and tuple(seeds) != figure.seeds:
+    parts = [figure, *(orders or ())]
+    if seeds is not None:
         parts.append("-".join(["seeds", *map(str, seeds)]))
-    if drawn.metrics != figure.metrics:
-        parts += [metric.replace("_", "-") for metric in drawn.metrics]
+    parts += [metric.replace("_", "-") for metric in metrics or ()]
     if scale != "auto":
         parts.append(scale)
     if setting:
