@@ -87,7 +87,7 @@ def _statement(package: str, file: Path) -> Statement:
     """Load the statement of one file."""
     try:
         module = importlib.import_module(f"{package}.{file.stem}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends itself would end the check, as if it had passed
         raise ImportError(f"{file.name} cannot be loaded: {type(error).__name__}: {error}") from error
     statement = getattr(module, "STATEMENT", None)
     if not isinstance(statement, Statement):

@@ -194,7 +194,9 @@ def _integers(values: object) -> NDArray:
     if indices.size == 0:
         return indices.astype(np.int64)
     if indices.dtype.kind not in "iu":
-        raise ValueError(f"indices must be integers of at least 0, got {indices.ravel()[0].item()!r}")
+        first = indices.ravel().tolist()[0]
+        rule = "below 2^63" if isinstance(first, int) and first >= 2**63 else "integers of at least 0"
+        raise ValueError(f"indices must be {rule}, got {first!r}")
     return indices.astype(np.int64)
 
 
@@ -287,7 +289,11 @@ def read_indices(path: str | Path) -> NDArray | list[list[int]] | list[int]:
         except UNREADABLE as error:
             raise ValueError(f"{path}: {error}") from error
     lines: list[list[int]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is neither text in UTF-8 nor a file whose name ends in .npy: {error}") from error
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#", 1)[0].replace(",", " ").replace(";", " ").split()
         try:
             lines += [[int(word) for word in words]] if words else []

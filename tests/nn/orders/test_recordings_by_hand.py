@@ -176,3 +176,20 @@ def test_text_has_an_index_or_an_epoch_on_each_line(text: str, expected: list, t
     line = len(f"{text}\n 8 # 9\n".splitlines()) + 1
     with pytest.raises(ValueError, match=rf"indices.txt, line {line}: expected integers .*, got '1 two'"):
         read_indices(path)
+
+
+def test_a_file_that_holds_no_indices_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "indices.txt"
+    path.write_bytes(b"1\n\xff\n")
+    with pytest.raises(ValueError, match=r"indices\.txt is neither text in UTF-8 nor a file whose name ends in \.npy"):
+        read_indices(path)
+    path.write_bytes(b"1\n2\n")
+    assert read_indices(path) == [1, 2]
+
+
+def test_the_largest_index_is_one_of_64_bits() -> None:
+    assert of([2**63 - 1], epoch_length=1).population == 2**63
+    with pytest.raises(ValueError, match=f"indices must be below 2.63, got {10**23}"):
+        of([10**23, 1])
+    with pytest.raises(ValueError, match=r"indices must be integers of at least 0, got 0\.5"):
+        of([0.5, 1])

@@ -111,6 +111,9 @@ def test_what_is_no_statement_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("1 / 0")
     with pytest.raises(ImportError, match=r"empty\.py cannot be loaded: ZeroDivisionError"):
         statements_from(tmp_path)
+    (tmp_path / "empty.py").write_text("raise SystemExit(0)")
+    with pytest.raises(ImportError, match=r"empty\.py cannot be loaded: SystemExit: 0"):
+        statements_from(tmp_path)
     (tmp_path / "empty.py").unlink()
     write(tmp_path, "one", 1)
     (tmp_path / "other.py").write_text((tmp_path / "one.py").read_text())
