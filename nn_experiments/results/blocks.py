@@ -292,7 +292,7 @@ def read_settings(root: Path) -> Settings:
         if not isinstance(settings, dict) or not isinstance(settings.get("decides"), dict):
             raise ValueError("it has no settings under 'decides'")
         if not isinstance(settings.get("experiment", {}), dict):
-            raise ValueError("what it has under 'experiment' is no settings")
+            raise ValueError("it has no settings under 'experiment'")
         return cast(Settings, settings)
     except FileNotFoundError:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None

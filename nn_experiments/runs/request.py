@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contraction.arguments import check_seed
 from nn_experiments.engine.plan import plan
 from nn_experiments.paper import curve_names
 from nn_experiments.paper.catalogue import Experiment, Figure
@@ -81,6 +82,8 @@ class Request:
                 f"a run needs seeds, orders, steps >= 1, every >= 1 and diagnostics_every >= 0; got {self.seeds}, "
                 f"{self.orders}, {self.steps}, {self.every}, {self.diagnostics_every}"
             )
+        for seed in self.seeds:
+            check_seed(seed)
 
     @classmethod
     def of(

@@ -17,6 +17,16 @@ def request(**changes) -> Request:
     return Request(**({"experiment": SMALL, "seeds": (0,), "orders": ("forward",), "steps": 10} | changes))
 
 
+def test_a_seed_that_shares_its_maps_with_another_one_is_refused() -> None:
+    """Seeds are told apart up to 2^32 - 1."""
+    assert request(seeds=(0, 2**32 - 1)).seeds == (0, 2**32 - 1)
+    for seed in (2**32, 10**30):
+        with pytest.raises(ValueError, match=f"the seed must be below 2.32 = 4294967296, .* got {seed}"):
+            request(seeds=(0, seed))
+    with pytest.raises(ValueError, match="the seed must be an integer of at least 0, got -1"):
+        request(seeds=(-1,))
+
+
 @pytest.mark.parametrize(
     ("every", "diagnostics", "at", "coarse"),
     [
