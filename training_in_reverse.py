@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+from contraction.files import write_what_the_terminal_lacks
 
 __all__ = ["main"]
 
@@ -30,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status of the command: 0 for success, 1 if something fails, 2 for invalid input.
+        The exit status of the command: 0 for success, 1 if something fails, 2 for invalid input, 3 for a run that a
+        time limit stopped, 130 if it was interrupted. Where ``networks`` refuses the value of an option, it is 1.
 
     Examples
     --------
@@ -38,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     training-in-reverse 0.2.0
     0
     """
+    write_what_the_terminal_lacks()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["theory"]:
         from contraction.__main__ import main as theory
@@ -50,12 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["--version"]:
         from contraction import __version__
 
-        print(f"training-in-reverse {__version__}")
+        _say(f"training-in-reverse {__version__}")
         return 0
-    asked = words[:1] in (["--help"], ["-h"])
-    found = "" if asked or not words else f"\n\nunknown command {words[0]!r}; the known ones are theory and networks"
-    print(USAGE + found, file=sys.stdout if asked else sys.stderr)
-    return 0 if asked else 2
+    if words[:1] in (["--help"], ["-h"]):
+        _say(USAGE)
+        return 0
+    found = f"\n\nunknown command {words[0]!r}; the known ones are theory and networks" if words else ""
+    print(USAGE + found, file=sys.stderr)
+    return 2
+
+
+def _say(text: str) -> None:
+    """Print a text, unless the reader has closed the pipe, as ``… | head`` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

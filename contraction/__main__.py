@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction import __version__
+from contraction.files import write_what_the_terminal_lacks
 
 if TYPE_CHECKING:
     from contraction.statements import Statement, Verdict
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return the exit status (0: success, 1: a statement fails, 2: invalid input)."""
+    """Run the command line; return 0 (success), 1 (a statement fails), 2 (invalid input) or 130 (interrupted)."""
+    write_what_the_terminal_lacks()
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("contraction: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of the output has exited, as in `… | head`
         sys.stderr.close()
         return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -11,7 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["UNREADABLE", "check_writable_folder", "replacing", "write_atomically", "write_text"]
+__all__ = [
+    "UNREADABLE",
+    "check_writable_folder",
+    "replacing",
+    "write_atomically",
+    "write_text",
+    "write_what_the_terminal_lacks",
+]
 
 #: What NumPy, zipfile and json raise for files that are truncated, altered or made to harm: wrong checksums and
 #: headers, pickles, encrypted members, shapes beyond all memory, JSON of other types or nested without end.
@@ -30,6 +39,16 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+def write_what_the_terminal_lacks() -> None:
+    """Make standard output write a character that its encoding lacks by its number, in place of an error.
+
+    Standard error does so from the start. Output that is not a terminal has the encoding of the system, which need not
+    know Greek letters.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
+import training_in_reverse
 from contraction import __main__ as command_line
 from contraction.files import check_writable_folder, write_atomically, write_text
 from contraction.report.formulas import text_html
@@ -26,6 +30,37 @@ def test_verify_prints_a_row_a_statement(capsys):
     assert status == 0
     assert "quadratic_sgd" in out
     assert "0 failed" in out
+
+
+@pytest.mark.parametrize(("encoding", "written"), [("ascii", "networks \\u2026"), ("utf-8", "networks …")])
+def test_a_character_that_the_output_lacks_is_written_as_its_number(monkeypatch, encoding: str, written: str):
+    """Python refuses to write it, which would end a command before or after hours of work."""
+    held = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding=encoding))
+    assert training_in_reverse.main(["--help"]) == 0
+    sys.stdout.flush()
+    assert f"usage: training-in-reverse theory | {written}\n" in held.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize(("words", "written"), [(["--help"], "usage: "), (["--version"], "training-in-reverse ")])
+def test_a_reader_that_has_gone_ends_the_command_without_an_error(words: list[str], written: str):
+    """As in ``training-in-reverse --help | head -0``."""
+    command = [sys.executable, "-m", "training_in_reverse", *words]
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (0, "")
+    there = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    assert there.stdout.startswith(written)
+
+
+def test_an_interruption_is_one_line(capsys, monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "_errata", interrupted)
+    assert run(capsys, "errata") == (130, "", "contraction: interrupted\n")
 
 
 def test_verify_takes_the_papers_numbers(capsys):
