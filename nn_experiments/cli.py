@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from nn_experiments.paper import catalogue
+from contraction.files import write_what_the_terminal_lacks
+from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.curve_kinds import KINDS
 from nn_experiments.results.curves import DEFAULT_OUT
 from nn_experiments.training.choices import DTYPES
@@ -289,10 +290,11 @@ def _merge(args: argparse.Namespace) -> int:
 
 def _record(args: argparse.Namespace) -> int:
     from nn_experiments.results.load import load
-    from nn_experiments.results.records import check_keeps, joined, load_record, record_path
+    from nn_experiments.results.records import check_beside_runs, check_keeps, joined, load_record, record_path
 
     figure = catalogue.find(args.figure)
     path = record_path(figure.experiment, args.results, args.tag)
+    check_beside_runs(path, figure.experiment)
     curves = load(figure.experiment, out=args.out, run_id=args.run_id)
     if args.add and path.exists():
         curves, differing = joined(load_record(path), curves)
@@ -310,17 +312,17 @@ def _progress(draw: int, n: int | None, steps: object) -> str:
 
 
 def _increments(args: argparse.Namespace) -> int:
-    from nn_experiments.results.increments import check_same_settings, summary
+    from nn_experiments.results.increments import summary
     from nn_experiments.results.records import record_path
-    from nn_experiments.runs.increments import increments_by_draw, measure_increments
+    from nn_experiments.runs.increments import check_replaceable, increments_by_draw, measure_increments
     from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(_changes(args))
     path = record_path(f"increments-{figure.experiment}", args.out, args.tag)
-    check_same_settings(path, experiment.to_json())
     device, seeds = device_of(Options(out=args.out, device=args.device)), range(args.draws)
     settings = {"steps": figure.steps if args.steps is None else args.steps, "every": args.every, "ahead": args.ahead}
+    check_replaceable(path, experiment, seeds, **settings)
     settings |= {"data_dir": args.data_dir, "official": not args.any_data}
     if device == "cpu":
         parts = path.with_suffix(".parts")
@@ -365,9 +367,10 @@ def _run(args: argparse.Namespace) -> int:
     changes: dict[str, str] = {}
     if args.reduced:
         figure, changes = figure.smaller()
-    changes |= _changes(args)
-    if args.dtype:
-        changes["dtype"] = args.dtype
+    given = _changes(args)
+    if args.dtype and given.setdefault("dtype", args.dtype) != args.dtype:
+        raise ValueError(f"--dtype {args.dtype} contradicts --set dtype={given['dtype']}")
+    changes |= given
     experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes)
     from nn_experiments.runs import run
     from nn_experiments.runs.progress import show
@@ -376,6 +379,8 @@ def _run(args: argparse.Namespace) -> int:
     orders = args.orders
     if orders is None and args.no_baselines:
         orders = figure.orders
+    elif args.no_baselines and (averages := [name for name in orders or () if curve_names.parse(name).baseline]):
+        raise ValueError(f"--no-baselines leaves out what --orders asks for: {', '.join(averages)}")
     request = Request.of(
         figure,
         experiment,
@@ -408,6 +413,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (0 done, 1 error, 3 stopped with work left, 130 interrupted)."""
+    write_what_the_terminal_lacks()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:2] == ["plot", "increments"]:
@@ -428,6 +434,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader closed the pipe, as `… | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        print(f"error: there is not enough memory for this: {error}", file=sys.stderr)
+        return 1
     except (TypeError, ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

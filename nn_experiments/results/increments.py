@@ -33,6 +33,7 @@ __all__ = [
     "INDEPENDENT",
     "NUDGE",
     "Increments",
+    "check_keeps",
     "check_same_settings",
     "joined",
     "load_increments",
@@ -151,6 +152,38 @@ def check_same_settings(path: Path, experiment: Mapping[str, object]) -> None:
             f"{path} holds increments of other settings: {'; '.join(differing)}. "
             "Give another folder with --out or a name of these settings with --tag"
         )
+
+
+def check_keeps(path: Path, draws: Sequence[int], at: Sequence[int], starts: Sequence[str]) -> None:
+    """Check that writing increments to a file loses no draw, step or start that was measured.
+
+    Parameters
+    ----------
+    path : Path
+        Where increments are to be written. It need not exist.
+    draws, at, starts : sequence
+        What they will have, as in `Increments`.
+
+    Raises
+    ------
+    ValueError
+        If the file has draws, steps or starts besides these.
+    """
+    if not path.exists():
+        return
+    held = load_increments(path)
+    kinds = (("draws", held.draws.tolist(), draws), ("steps", held.at.tolist(), at), ("starts", held.starts, starts))
+    gone = {name: [one for one in there if one not in set(here)] for name, there, here in kinds}
+    texts = [f"{len(lost)} {name} ({_first_and_last(lost)})" for name, lost in gone.items() if lost]
+    if texts:
+        raise ValueError(
+            f"{path} would lose what was measured: {', '.join(texts)}. Nothing was written: ask for these too, give "
+            "another folder with --out or a name with --tag, or delete the file"
+        )
+
+
+def _first_and_last(items: Sequence[object]) -> str:
+    return f"{items[0]}" if len(items) == 1 else f"{items[0]} to {items[-1]}"
 
 
 def joined(parts: Sequence[Increments]) -> Increments:

@@ -11,8 +11,9 @@ import numpy as np
 
 from nn_experiments.results.archives import read_archive
 from nn_experiments.results.curves import Curves
+from nn_experiments.results.run_folders import runs_of
 
-__all__ = ["check_keeps", "joined", "load_record", "missing_after", "record_path", "records_of"]
+__all__ = ["check_beside_runs", "check_keeps", "joined", "load_record", "missing_after", "record_path", "records_of"]
 
 #: The largest number of curves that a message names one by one.
 _NAMED = 3
@@ -120,6 +121,21 @@ def check_keeps(path: Path, new: Curves) -> None:
         raise ValueError(
             f"{path} would lose {'; '.join(texts)}. Nothing was written; --add adds the new results to those of the "
             "file, and --replace writes all the same"
+        )
+
+
+def check_beside_runs(path: Path, experiment: str) -> None:
+    """Check that a folder of records holds no runs of the experiment, which `nn_experiments.load` would pass over.
+
+    Raises
+    ------
+    ValueError
+        If there are runs beside the file of record.
+    """
+    if runs_of(experiment, path.parent):
+        raise ValueError(
+            f"{path.parent} holds runs of {experiment!r}, and a record beside them would be read in their place, "
+            "whatever they compute later; give another folder with --results"
         )
 
 

@@ -21,6 +21,7 @@ from nn_experiments.results.increments import (
     NUDGE,
     Increments,
     UnreadableIncrements,
+    check_keeps,
     check_same_settings,
     joined,
     load_increments,
@@ -32,7 +33,7 @@ from nn_experiments.runs.setup import Workplace, prepare
 from nn_experiments.training.rng import generator
 from nn_experiments.training.step import State
 
-__all__ = ["increments_by_draw", "measure_increments"]
+__all__ = ["check_replaceable", "increments_by_draw", "measure_increments"]
 
 
 def _refuse(experiment: Experiment) -> None:
@@ -219,12 +220,13 @@ def increments_by_draw(
     Raises
     ------
     ValueError
-        As `measure_increments`; and if a file holds a draw of another experiment.
+        As `measure_increments`; and if a file holds a draw of another experiment, or one that
+        would lose steps or starts.
     """
     _check(seeds, steps, every, ahead)
     for seed in seeds:
         with contextlib.suppress(UnreadableIncrements):
-            check_same_settings(folder / f"draw-{seed}.npz", experiment.to_json())
+            check_replaceable(folder / f"draw-{seed}.npz", experiment, [seed], steps=steps, every=every, ahead=ahead)
     parts = []
     for seed in seeds:
         path = folder / f"draw-{seed}.npz"
@@ -245,6 +247,29 @@ def increments_by_draw(
             part.save(path)
         parts.append(part)
     return joined(parts)
+
+
+def check_replaceable(
+    path: Path, experiment: Experiment, seeds: Sequence[int], *, steps: int, every: int, ahead: Sequence[int]
+) -> None:
+    """Check, before anything is computed, that a measurement may be written to a file.
+
+    Parameters
+    ----------
+    path
+        The file, which need not exist.
+    experiment, seeds, steps, every, ahead
+        As in `measure_increments`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to measure; if the file holds increments of other settings, or draws, steps or starts that
+        the measurement will not have.
+    """
+    _check(seeds, steps, every, ahead)
+    check_same_settings(path, experiment.to_json())
+    check_keeps(path, seeds, _measured_at(steps, every), _names(ahead, others=True))
 
 
 def _kept(

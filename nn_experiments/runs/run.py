@@ -81,8 +81,14 @@ class Options:
         if self.time_limit is not None:
             check_positive("time_limit", self.time_limit, zero=True, infinite=True)
         check_positive("block_seconds", self.block_seconds, infinite=True)
-        if self.dask is not None and not isinstance(self.dask, str):
-            raise TypeError(f"dask must be the address of a scheduler, such as 'tcp://host:8786', got {self.dask!r}")
+        if self.dask is not None:
+            expected = f"dask must be the address of a scheduler, such as 'tcp://host:8786', got {self.dask!r}"
+            if not isinstance(self.dask, str):
+                raise TypeError(expected)
+            if not self.dask:
+                raise ValueError(expected)
+            if self.workers is not None:
+                raise ValueError(f"workers are processes of this machine, and dask has its own: got {self.workers} too")
 
 
 @dataclass(frozen=True)
@@ -353,7 +359,9 @@ def device_of(options: Options) -> str:
     try:
         kind = torch.device(options.device).type
     except RuntimeError:
-        raise ValueError(f"unknown device {options.device!r}; such as cpu, cuda, cuda:1, auto") from None
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(f"unknown device {options.device!r}; such as cpu, cuda, cuda:1, auto")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {options.device}: torch finds no GPU here; --device cpu or auto does without")
     return options.device

@@ -194,7 +194,8 @@ def test_from_the_command_line(tmp_path: Path, capsys) -> None:
     said = capsys.readouterr().out
     assert "mlp-digits, mlp-1x8, parameters: backward iterates 4 and 5 are" in said
     path = tmp_path / "increments-mlp-digits.npz"
-    assert main([word if word != "1" else "3" for word in words] + ["--set", "model=mlp-1x8", "--device", "cpu"]) == 0
+    words = [word if word != "1" else "3" for word in words] + ["--tag", "three"]
+    assert main([*words, "--set", "model=mlp-1x8", "--device", "cpu"]) == 0
     assert "backward iterates 4 and 7 are" in capsys.readouterr().out  # the least k there is
     assert main(["plot", "increments", str(path), "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "increments.png").stat().st_size > 5000
@@ -275,10 +276,35 @@ def test_a_stopped_measurement_goes_on_from_its_last_draw(tmp_path: Path, capsys
     begun += [[], []]
     assert main([*words, str(tmp_path / "whole")]) == 0
     assert begun[2:] == [[0]]
-    for change in (["--every", "1"], ["--ahead", "2"], ["--steps", "2"]):
+    for change in (["--every", "1"], ["--ahead", "1", "2"], ["--ahead", "1", "2", "--steps", "4"]):
         del begun[2:]
-        assert main([*words, str(tmp_path / "whole"), *change]) == 0
+        assert main([*words, str(tmp_path / "whole"), "--every", "1", *change]) == 0
         assert begun[2:] == [[0], [1]]
+
+
+def test_measured_draws_are_not_replaced_by_less(tmp_path: Path, capsys, monkeypatch) -> None:
+    """Neither those of the file, nor those of a measurement that was stopped."""
+    own = increments.measure_increments
+
+    def stopped(experiment, seeds, **more):
+        if seeds == [2]:
+            raise KeyboardInterrupt
+        return own(experiment, seeds, **more)
+
+    monkeypatch.setattr(increments, "measure_increments", stopped)
+    words = ["increments", "digits", "--ahead", "1", "--device", "cpu", "--set", "model=mlp-1x8"]
+    words += ["--out", str(tmp_path), "--draws"]
+    assert main([*words, "3", "--steps", "4", "--every", "2"]) == 130
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+    assert {path.name for path in kept} == {"draw-0.npz", "draw-1.npz"}
+    capsys.readouterr()
+    assert main([*words, "1", "--steps", "2", "--every", "2"]) == 1
+    assert "draw-0.npz would lose what was measured: 1 steps (4). Nothing was written" in capsys.readouterr().err
+    assert main([*words, "2", "--steps", "4", "--every", "2"]) == 0
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+    assert main([*words, "1", "--steps", "4", "--every", "2"]) == 1
+    assert "increments-mlp-digits.npz would lose what was measured: 1 draws (1)" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.npz")} == kept
 
 
 def test_only_draws_of_the_same_settings_are_joined() -> None:

@@ -12,6 +12,7 @@ from nn_experiments.results.increments import (
     INDEPENDENT,
     Increments,
     UnreadableIncrements,
+    check_keeps,
     check_same_settings,
     joined,
     load_increments,
@@ -117,3 +118,29 @@ def test_increments_of_other_settings_are_not_replaced(change: dict, message: st
     with pytest.raises(ValueError, match="holds increments of other settings") as caught:
         check_same_settings(path, SETTINGS | change)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("draws", "at", "starts", "lost"),
+    [
+        ([2], [0, 9], STARTS, "1 draws (4)"),
+        ([1], [0, 9], STARTS, "2 draws (4 to 2)"),
+        ([2, 4], [0, 8], STARTS, "1 steps (9)"),
+        ([2, 4], [3], STARTS, "2 steps (0 to 9)"),
+        ([2, 4], [0, 9], ("θ0", "2 ahead", INDEPENDENT), "1 starts (1 ahead)"),
+        ([4], [0], STARTS, "1 draws (2), 1 steps (9)"),
+    ],
+    ids=["a draw", "both draws", "a step", "both steps", "a start", "a draw and a step"],
+)
+def test_a_file_is_not_replaced_by_less_than_it_holds(
+    draws: list[int], at: list[int], starts: tuple[str, ...], lost: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "increments-e.npz"
+    check_keeps(path, draws, at, starts)  # there is no file yet
+    measured(4, 2).save(path)
+    with pytest.raises(ValueError, match="would lose what was measured") as refused:
+        check_keeps(path, draws, at, starts)
+    assert f": {lost}. Nothing was written" in str(refused.value)
+    assert str(path) in str(refused.value)
+    check_keeps(path, [4, 2], [0, 9], STARTS)
+    check_keeps(path, range(8), range(10), ("θ0", "1 ahead", "10 ahead", "nudged", INDEPENDENT))

@@ -173,3 +173,15 @@ def test_other_settings_and_other_ends_are_not_joined(tmp_path, capsys):
     assert (tmp_path / "regression-square.npz").read_bytes() == before
     with pytest.raises(SystemExit):
         _record(tmp_path / "whole", tmp_path, "--add", "--replace")
+
+
+def test_no_record_is_written_beside_runs_that_it_would_hide(tmp_path, capsys):
+    """`load` reads a folder's records and not its runs, so that later results of the runs would not be seen."""
+    runs = _runs(tmp_path / "runs")
+    assert _record(runs, runs) == 1
+    assert f"{runs} holds runs of 'regression-square', and a record beside them" in capsys.readouterr().err
+    assert not list(runs.glob("*.npz"))
+    _runs(runs, seeds=(2,))
+    assert load("regression-square", out=runs).seeds == (0, 1, 2)
+    assert _record(runs, tmp_path / "results") == 0
+    assert _record(tmp_path / "results", tmp_path / "results") == 0  # a folder of records holds no runs
