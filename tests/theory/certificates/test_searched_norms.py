@@ -79,6 +79,19 @@ def test_why_a_given_norm_does_not_contract_in_mean_square() -> None:
     assert certify_in_norm(family, np.zeros(2), None, Euclidean())[0] is not None
 
 
+def test_matrices_without_probabilities_have_no_mean_square() -> None:
+    class Listed(ct.RandomOperator):
+        """Independent maps that are listed without their probabilities."""
+
+        def linear_support(self):
+            return [(None, SHEARS[0]), (None, SHEARS[1])]
+
+    family = Listed(lambda rng: SHEARS[rng.integers(2)], lambda x, A: x @ A.T + 1)
+    bound, reasons = certify_in_norm(family, np.zeros(2), None, Euclidean())
+    assert bound is None
+    assert "needs independent affine maps that are listed" in reasons[0]
+
+
 @pytest.mark.control
 def test_the_shears_do_not_contract_in_the_norms_that_are_tried_first() -> None:
     assert all(np.linalg.norm(SHEARS[0], p) > 1 for p in (1, 2, np.inf))

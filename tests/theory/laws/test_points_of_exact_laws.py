@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from contraction import laws
+from contraction.laws.distance import _check_slope
 from contraction.laws.draws import as_function
 from contraction.laws.exact import _proportional
 
@@ -64,3 +65,49 @@ def test_a_wrong_distribution_function_is_refused_at_the_point_where_it_is_wrong
     draws = np.array([-2.0, -1.0, 1.0, 2.0] * 100) + np.linspace(0, 0.1, 400)
     with pytest.raises(ValueError, match=words):
         laws.one_sample_test(draws, cdf, laws.Rates(1e-3, 1e-3))
+
+
+EPS = 2.0**-52
+
+
+@pytest.mark.parametrize(("gap", "refused"), [(0.5 * EPS**0.5, False), (2 * EPS**0.5, True)])
+def test_a_distribution_function_may_err_in_half_of_its_digits(gap: float, refused: bool) -> None:
+    """It may fall by that much, leave [0, 1] by that much, and no more."""
+    draws = np.linspace(0.01, 0.99, 400)
+
+    def drops(x: np.ndarray) -> np.ndarray:
+        return np.where(x > 0.6, 0.4 - gap, np.minimum(x, 0.4))
+
+    def leaves(x: np.ndarray) -> np.ndarray:
+        return np.where(x > 0.9, 1 + gap, np.minimum(x, 0.9))
+
+    for cdf in (drops, leaves):
+        if refused:
+            with pytest.raises(ValueError, match="must be a distribution function, with values in"):
+                laws.one_sample_test(draws, cdf, laws.Rates(1e-3, 1e-3))
+        else:
+            laws.one_sample_test(draws, cdf, laws.Rates(1e-3, 1e-3))
+
+
+def test_a_function_that_leaves_its_range_on_either_side_is_refused() -> None:
+    draws = np.linspace(0, 1, 50)
+    for low, high in ((0.1, 1.0), (0.0, 0.9)):
+        with pytest.raises(ValueError, match=r"values must lie in \[.*\], got \[0\.0, 1\.0\]"):
+            laws.lipschitz_lower_bound(draws, draws, lambda x: x, low=low, high=high, false_alarm=0.1)
+    assert laws.lipschitz_lower_bound(draws, draws, lambda x: x, low=0.0, high=1.0, false_alarm=0.1) == 0
+
+
+def test_slopes_may_exceed_1_by_the_rounding_of_as_many_squares_as_there_are_coordinates() -> None:
+    """A rise that is 500 roundings of all sizes above the run: a distance in R^1000 may be so wrong, one in R not."""
+    for d in (1, 1000):
+        points = np.zeros((2, d))
+        points[1, 0] = 1.0
+        sizes = 1.0 + 0.0 + 1.0  # |f(x)| + |f(y)| + |x| + 1 for either of the two
+        values = np.array([0.0, 1.0 + 500 * 2.0**-53 * (1 + sizes)])
+        if d == 1:
+            with pytest.raises(ValueError, match="the function must be 1-Lipschitz"):
+                _check_slope(points, values)
+        else:
+            _check_slope(points, values)
+            with pytest.raises(ValueError, match="the function must be 1-Lipschitz"):
+                _check_slope(points, np.array([0.0, 1.0 + 1e-9]))
