@@ -72,3 +72,26 @@ def test_a_list_of_numbers_is_a_start() -> None:
     assert ex.word_series([field], [1], [1, 2], 1).tolist() == ex.word_series([field], [1], X, 1).tolist()
     with pytest.raises(ValueError, match="theta must be a vector of numbers"):
         ex.word_series([field], [1], [[1.0], [1.0, 2.0]], 1)
+
+
+@pytest.mark.parametrize(
+    "bounds", [[None], ["a"], [1.0, "b", 1.0], "ab"], ids=["None", "text", "among numbers", "a text"]
+)
+def test_bounds_of_a_remainder_are_numbers(bounds: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="bounds"):
+        ex.majorant_coefficient(3, 2, bounds)
+    assert ex.majorant_coefficient(3, 1, [1.0]) > 0
+
+
+def test_a_field_shows_what_it_was_given() -> None:
+    field = ex.VectorField(value=np.sin)
+    field.check(np.zeros(3))
+    assert repr(field).startswith("VectorField(value=<ufunc 'sin'>, jvp=None")
+    assert "_tried" not in repr(field)
+
+
+def test_the_cost_of_a_correction_in_two_passes() -> None:
+    """n values and n products to the end and back: 3 n fields, n products, three vectors, n maps kept (row 61)."""
+    cost = ex.correction_cost("two passes", n=11, d=7)
+    assert (cost.fields, cost.products) == (33, 11)
+    assert cost == type(cost)(33, 11, 21, 11)
