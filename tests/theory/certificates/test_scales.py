@@ -61,6 +61,7 @@ def test_certified_bounds_of_tiny_noise_scale_with_it(moment: float | None) -> N
 def test_mean_squares_of_tiny_noise_do_not_claim_a_displacement_of_zero() -> None:
     certificate = ct.certify(FAMILIES["heavy ball"](families.Gaussian(0, 2.0**-700)), np.zeros(4), moment=2)
     assert certificate.statement == "mean-square contraction, exact moments"
+    assert certificate.p == 2
     assert 0.25 * math.sqrt(2) * 2.0**-700 <= certificate.D
 
 

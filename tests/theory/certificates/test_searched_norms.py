@@ -76,7 +76,9 @@ def test_why_a_given_norm_does_not_contract_in_mean_square() -> None:
     assert reasons[0].startswith("the factor in mean square in ")
     assert reasons[0].endswith(f" is {2 * rho:.6g}")
     assert rho < 1
-    assert certify_in_norm(family, np.zeros(2), None, Euclidean())[0] is not None
+    bound, _ = certify_in_norm(family, np.zeros(2), None, Euclidean())
+    assert bound is not None
+    assert bound.p == 2
 
 
 def test_matrices_without_probabilities_have_no_mean_square() -> None:
