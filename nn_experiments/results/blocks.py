@@ -231,15 +231,22 @@ def read_block(path: Path) -> Block:
         return Block(file["iterate"], values, json.loads(str(file["meta"])))
 
 
-def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves") -> list[Block]:
-    """Return all complete blocks of one seed and curve, by first iterate; broken files are left out."""
+def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves", strict: bool = False) -> list[Block]:
+    """Return all blocks of one seed and curve, by first iterate.
+
+    Broken files are left out, so that a run computes them again; with ``strict`` they raise `BrokenBlock`, so that
+    results are not read as if they had never been computed.
+    """
     folder = block_path(root, seed, curve, kind, 0, 0).parent
     complete = []
     for path in sorted(folder.glob("*-*.npz")):
         if path.name.startswith("."):
             continue
-        with contextlib.suppress(BrokenBlock):
+        try:
             complete.append(read_block(path))
+        except BrokenBlock:
+            if strict:
+                raise
     return sorted(complete, key=lambda block: (int(block.iterate[0]), len(block.iterate)))
 
 

@@ -28,6 +28,8 @@ def load_run(root: Path) -> Curves:
     ------
     ValueError
         If it has no finished block yet.
+    BrokenBlock
+        If a block is truncated or altered; the command that made the run computes it again.
     """
     recorded = _blocks_of(root)
     if not recorded:
@@ -42,7 +44,7 @@ def _blocks_of(root: Path) -> BlocksOfCurves:
     recorded: BlocksOfCurves = {}
     for folder in (path for path in root.glob("*/*") if path.is_dir() and path.parent.name.isdigit()):
         seed, curve = int(folder.parent.name), folder.name
-        pieces = [block for kind in blocks.KINDS for block in blocks.blocks(root, seed, curve, kind=kind)]
+        pieces = [block for kind in blocks.KINDS for block in blocks.blocks(root, seed, curve, kind=kind, strict=True)]
         if pieces:
             recorded[seed, curve] = pieces
     return recorded

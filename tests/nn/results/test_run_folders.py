@@ -46,6 +46,21 @@ def test_distances_are_to_the_last_iterate_of_the_longest_run(tmp_path: Path) ->
     assert curves.path("function_to_last", seed=0, order="forward")[1].tolist() == [30.0, 40.0]
 
 
+@pytest.mark.parametrize("kind", ["curves", "diagnostics"])
+def test_a_truncated_block_is_named_and_not_left_out(tmp_path: Path, kind: str) -> None:
+    """Read as if it had never been computed, half of a run would be packed into a record as the whole."""
+    root = settings(tmp_path / "run")
+    write(root, 0, "forward", [0, 1], test_loss=[1.0, 2.0])
+    path = write(root, 0, "forward", [2, 3], kind, newest_batch_loss=[3.0, 4.0])
+    assert load_run(root).iterates.tolist() == [0, 1, 2, 3]
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(blocks.BrokenBlock, match="is not a whole block .*; delete it and run again"):
+        load_run(root)
+    assert [block.iterate.tolist() for block in blocks.blocks(root, 0, "forward", kind=kind)] == (
+        [[0, 1]] if kind == "curves" else []
+    )  # a run that goes on computes it again
+
+
 def test_a_run_without_distances_has_no_last_iterate(tmp_path: Path) -> None:
     root = settings(tmp_path / "run")
     write(root, 0, "forward", [0], test_loss=[1.0])
