@@ -234,8 +234,13 @@ def read_block(path: Path) -> Block:
 def blocks(root: Path, seed: int, curve: str, *, kind: str = "curves", strict: bool = False) -> list[Block]:
     """Return all blocks of one seed and curve, by first iterate.
 
-    Broken files are left out, so that a run computes them again; with ``strict`` they raise `BrokenBlock`, so that
-    results are not read as if they had never been computed.
+    Broken files are left out, so that a run computes them again, unless ``strict`` is true: results are not to be read
+    as if they had never been computed.
+
+    Raises
+    ------
+    BrokenBlock
+        If a file is truncated, altered or not a block, and ``strict`` is true.
     """
     folder = block_path(root, seed, curve, kind, 0, 0).parent
     complete = []
