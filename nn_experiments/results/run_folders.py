@@ -143,6 +143,8 @@ def last_written(root: Path) -> str:
 def run_rows(folder: Path) -> Iterator[str]:
     """Yield a line for each run in a folder, the latest first: when it was written, its name, ID, seeds and curves.
 
+    A run whose ``experiment.json`` is not whole is called "(unreadable)".
+
     Raises
     ------
     FileNotFoundError
@@ -153,7 +155,10 @@ def run_rows(folder: Path) -> Iterator[str]:
         raise FileNotFoundError(f"{folder} holds no runs")
     yield f"{'last written':<18}{'experiment':<22}{'run ID':<18}seeds; curves"
     for root in sorted(roots, key=last_written, reverse=True):
-        name = blocks.read_settings(root).get("experiment", {}).get("name", "?")
+        try:
+            name = str(blocks.read_settings(root).get("experiment", {}).get("name", "?"))
+        except ValueError:  # reading it says what is wrong with it
+            name = "(unreadable)"
         parts = {path.parent for path in root.glob("*/*/*.npz") if path.parent.parent.name.isdigit()}
         seeds = sorted({int(path.parent.name) for path in parts})
         curves = sorted({path.name for path in parts}, key=curve_names.rank)

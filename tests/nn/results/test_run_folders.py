@@ -54,11 +54,20 @@ def test_a_truncated_block_is_named_and_not_left_out(tmp_path: Path, kind: str) 
     path = write(root, 0, "forward", [2, 3], kind, newest_batch_loss=[3.0, 4.0])
     assert load_run(root).iterates.tolist() == [0, 1, 2, 3]
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(blocks.BrokenBlock, match="is not a whole block .*; delete it and run again"):
+    with pytest.raises(blocks.BrokenBlock, match=r"is not a whole block .*; delete it and run again"):
         load_run(root)
     assert [block.iterate.tolist() for block in blocks.blocks(root, 0, "forward", kind=kind)] == (
         [[0, 1]] if kind == "curves" else []
     )  # a run that goes on computes it again
+
+
+def test_a_run_that_cannot_be_read_is_listed_beside_the_others(tmp_path: Path) -> None:
+    write(settings(tmp_path / "good"), 0, "forward", [0], test_loss=[1.0])
+    write(settings(tmp_path / "half"), 3, "backward", [0], test_loss=[1.0])
+    (tmp_path / "half" / "experiment.json").write_text('{"decides": {')
+    rows = {line.split()[3]: line for line in list(run_rows(tmp_path))[1:]}
+    assert rows["good"].split()[2:] == [USUAL.name, "good", "0;", "forward"]
+    assert rows["half"].split()[2:] == ["(unreadable)", "half", "3;", "backward"]
 
 
 def test_a_run_without_distances_has_no_last_iterate(tmp_path: Path) -> None:
