@@ -18,31 +18,33 @@ __all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
 
 
 class _Symmetric(Noise, ABC):
-    """A law symmetric about ``center``; ``_central(p)`` is E |epsilon - center|^p."""
+    """A law symmetric about ``center``; ``_unit(p)`` is E |epsilon - center|^p at scale 1."""
 
     center: float
     scale: float
 
     @abstractmethod
-    def _central(self, p: float) -> float:
-        """E |epsilon - center|^p."""
+    def _unit(self, p: float) -> float:
+        """E |(epsilon - center) / scale|^p."""
 
     def moment(self, p: float, about: float = 0.0) -> float:
         """E |epsilon - about|^p: exact about the center and for p = 2, else a bound by the triangle inequality."""
         if not p > 0:
             raise ValueError(f"the order of a moment must be positive, got p = {p!r}")
-        shift, central = abs(self.center - about), self._central(p)
-        if shift == 0 or math.isinf(central):
-            return central
-        if p == 2:
-            return central + power(shift, 2)
-        if p < 1:
-            return central + power(shift, p)
-        return power(power(central, 1 / p) + shift, p)
+        shift, unit = abs(self.center - about), self._unit(p)
+        if math.isinf(unit):
+            return math.inf
+        if shift == 0:
+            return power(self.scale, p) * unit
+        if p == 2 or p < 1:
+            return power(self.scale, p) * unit + power(shift, p)
+        return power(self.scale * power(unit, 1 / p) + shift, p)
 
     @override
     def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         shift = self.center - about
+        if math.isinf(shift):
+            return None
         e = math.frexp(max(abs(shift), self.scale))[1]
         scale = math.ldexp(self.scale, -e)
         if scale == 0:
@@ -81,8 +83,8 @@ class Laplace(_Symmetric):
     def variance(self) -> float:
         return 2 * self.scale * self.scale
 
-    def _central(self, p: float) -> float:
-        return power(self.scale, p) * float(special.gamma(p + 1))
+    def _unit(self, p: float) -> float:
+        return float(special.gamma(p + 1))
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -123,11 +125,11 @@ class Student(_Symmetric):
     def variance(self) -> float:
         return self.scale * self.scale * self.df / (self.df - 2) if self.df > 2 else math.inf
 
-    def _central(self, p: float) -> float:
+    def _unit(self, p: float) -> float:
         if p >= self.df:
             return math.inf
         logs = special.gammaln((p + 1) / 2) + special.gammaln((self.df - p) / 2) - special.gammaln(self.df / 2)
-        return power(self.scale * math.sqrt(self.df), p) * math.exp(float(logs)) / math.sqrt(math.pi)
+        return power(math.sqrt(self.df), p) * math.exp(float(logs)) / math.sqrt(math.pi)
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:
@@ -154,8 +156,8 @@ class Cauchy(_Symmetric):
         check_finite("center", self.center)
         check_positive("scale", self.scale)
 
-    def _central(self, p: float) -> float:
-        return math.inf if p >= 1 else power(self.scale, p) / math.cos(math.pi * p / 2)
+    def _unit(self, p: float) -> float:
+        return math.inf if p >= 1 else 1 / math.cos(math.pi * p / 2)
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:

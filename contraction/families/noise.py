@@ -121,8 +121,9 @@ class Noise:
     def absolute_norm(self, p: float, about: float = 0.0) -> float:
         """(E |epsilon - about|^p)^(1/p) for p > 0, ``inf`` if it is infinite: a bound where `moment` is one.
 
-        It is never below the true value because powers of small numbers underflow: where the law cannot be scaled, a
-        moment below 2^-1000 counts as 2^-1000, unless the support says more.
+        It is never below the true value because powers of small numbers underflow. A moment below 2^-1000, which they
+        may have spoilt, is not used: the bound is then the largest distance in the support or, for a law that cannot be
+        scaled, the root of 2^-1000 if that is smaller.
 
         Examples
         --------
@@ -131,14 +132,15 @@ class Noise:
         (1e-200, 0.0)
         """
         scaled = None if overridden(self) else self._shifted_and_scaled(about)
-        if scaled is not None:
-            law, e = scaled
-            with np.errstate(over="ignore"):
-                return float(np.ldexp(power(law.moment(p), 1 / p), e))
-        moment = self.moment(p, about)
+        law, e, center = (self, 0, about) if scaled is None else (*scaled, 0.0)
+        moment = law.moment(p, center)
         if 2.0**-1000 <= moment < math.inf:
-            return power(moment, 1 / p)
-        return min(math.inf if math.isinf(moment) else 2.0 ** (-1000 / p), self.reach(np.array([about])))
+            norm = power(moment, 1 / p)
+        else:
+            least = 2.0 ** (-1000 / p) if scaled is None and moment < 1 else math.inf
+            norm = min(least, law.reach(np.array([center])))
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(norm, e))
 
     def moment_origin(self, p: float) -> Origin:
         """Return `origin` if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""
@@ -161,7 +163,8 @@ class Noise:
     def reach(self, center: NDArray) -> float:
         """Return sup |epsilon - center| over the support in R^d; exact, because the support is a product."""
         low, high = self.interval
-        return float(euclidean_norm(np.maximum(np.abs(low - center), np.abs(high - center))))
+        with np.errstate(over="ignore"):
+            return float(euclidean_norm(np.maximum(np.abs(low - center), np.abs(high - center))))
 
     def norm_moment(self, center: NDArray, p: float) -> float:
         """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm; exact for d = 1 and for p = 2.
@@ -221,18 +224,19 @@ class Gaussian(Noise):
         shift = self.center - about
         if self.sd == 0 or abs(shift) > 1e150 * self.sd:
             return power(abs(shift), p)
+        front = power(self.sd * math.sqrt(2), p)
+        if front < 2.0**-1000 and p >= 1:  # it underflows, and its product with what follows may not
+            root = math.sqrt(2) * math.exp((special.gammaln((p + 1) / 2) - math.log(math.pi) / 2) / p)
+            return power(abs(shift) + self.sd * root, p)
         ratio = (shift / self.sd) ** 2 / 2
         return (
-            power(self.sd * math.sqrt(2), p)
-            * float(special.gamma((p + 1) / 2))
-            / math.sqrt(math.pi)
-            * float(special.hyp1f1(-p / 2, 0.5, -ratio))
+            front * float(special.gamma((p + 1) / 2)) / math.sqrt(math.pi) * float(special.hyp1f1(-p / 2, 0.5, -ratio))
         )
 
     @override
     def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         shift = self.center - about
-        if shift == 0 == self.sd:
+        if shift == 0 == self.sd or math.isinf(shift):
             return None
         e = _exponent(shift, self.sd)
         return Gaussian(sd=math.ldexp(self.sd, -e), center=math.ldexp(shift, -e)), e
@@ -297,7 +301,7 @@ class Uniform(Noise):
     @override
     def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         low, high = self.low - about, self.high - about
-        if low == 0 == high:
+        if not 0 < max(abs(low), abs(high)) < math.inf:
             return None
         e = _exponent(low, high)
         return Uniform(math.ldexp(low, -e), math.ldexp(high, -e)), e
@@ -368,7 +372,7 @@ class TwoPoint(Noise):
     @override
     def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:
         low, high = (end - about for end in self.interval)
-        if low == 0 == high:
+        if not 0 < max(abs(low), abs(high)) < math.inf:
             return None
         e = _exponent(low, high)
         return TwoPoint(math.ldexp(low, -e), math.ldexp(high, -e), self.weight), e

@@ -97,14 +97,13 @@ def euclidean_norm(v: ArrayLike) -> NDArray:
 
     Examples
     --------
-    >>> euclidean_norm([[3e-200, 4e-200], [3e200, 4e200]]).tolist()
-    [5e-200, 5e+200]
+    >>> euclidean_norm([[3e-200, 4e-200], [3e180, 4e180]]).tolist()
+    [5e-200, 5e+180]
     """
     v = np.asarray(v)
     if v.shape[-1] == 1:
         return np.abs(v[..., 0])
-    if v.dtype == object:
-        v = v.astype(float)
+    v = v.astype(float if v.dtype == object else np.result_type(v, float), copy=False)
     largest = np.max(np.abs(v), axis=-1, initial=0.0)
     safe = np.all((largest == 0) | ((largest > 1e-140) & (largest < 1e140)))
     if safe:

@@ -113,3 +113,64 @@ def test_norms_and_power_means_by_hand() -> None:
     assert power_mean([math.inf, 2.0], 3) == math.inf
     assert power_mean([0.0, 0.0], 2) == 0.0
     assert power_mean([[3.0, 5.0], [4.0, 12.0]], 2).tolist() == [5.0, 13.0]
+
+
+@pytest.mark.parametrize("p", [2.0, 60.0, 130.0, 1100.0, 5000.0])
+@pytest.mark.parametrize("sd", [0.0, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.1])
+def test_norms_of_high_moments_are_not_below_the_center(sd: float, p: float) -> None:
+    """(E |ε|^p)^(1/p) >= |E ε|, here 0.5: powers of what is small beside that, or of a half itself, may be 0."""
+    laws: list[Noise] = [families.Gaussian(sd, 0.5), families.Uniform(0.5 - sd, 0.5 + sd)]
+    laws += [families.Laplace(sd, 0.5), families.Student(1e4, sd, 0.5)] if sd else []
+    for law in laws:
+        assert law.absolute_norm(p) >= 0.5 * (1 - 1e-12), law
+    assert families.TwoPoint(-0.5, 0.5).absolute_norm(p) == 0.5
+
+
+@pytest.mark.parametrize("p", [60.0, 110.0, 130.0])
+def test_norms_of_high_moments_against_exact_arithmetic(p: float) -> None:
+    """Where a power of the standard deviation underflows, the norm of a Gaussian is that of the triangle inequality."""
+    import mpmath
+
+    with mpmath.workdps(60):
+        for sd in 10.0 ** np.arange(-9, -0.5, 0.25):
+            front = (sd * mpmath.sqrt(2)) ** p * mpmath.gamma((p + 1) / 2) / mpmath.sqrt(mpmath.pi)
+            exact = (front * mpmath.hyp1f1(-p / 2, 0.5, -((0.5 / mpmath.mpf(sd)) ** 2) / 2)) ** (1 / mpmath.mpf(p))
+            root = (mpmath.mpf(2) ** (p / 2) * mpmath.gamma((p + 1) / 2) / mpmath.sqrt(mpmath.pi)) ** (
+                1 / mpmath.mpf(p)
+            )
+            norm = families.Gaussian(float(sd), 0.5).absolute_norm(p)
+            assert exact * (1 - 1e-12) <= norm
+            assert math.isinf(norm) or norm <= (0.5 + sd * root) * (1 + 1e-12)
+
+
+def test_the_spread_of_a_symmetric_law_does_not_underflow_beside_its_center() -> None:
+    """Laplace's (E |ε − 0.9|^110)^(1/110) is (110!)^(1/110) times the scale."""
+    spread = 1e-3 * math.exp(math.lgamma(111) / 110)
+    assert families.Laplace(1e-3, 0.9).absolute_norm(110) == pytest.approx(0.9 + spread, rel=1e-12)
+
+
+def test_a_certificate_of_a_high_moment_is_a_bound() -> None:
+    for noise in (families.TwoPoint(-1, 1), families.Uniform(-1, 1)):
+        certificate = ct.certify(families.QuadraticSGD(0.5, noise), [0.0], moment=1100.0)
+        assert pytest.approx(0.5, rel=1e-12) == certificate.D
+
+
+def test_noise_further_from_the_start_than_the_largest_number_has_no_bound() -> None:
+    laws = [families.Gaussian(1.0, 1e308), families.Laplace(1.0, 1e308)]
+    laws += [families.Uniform(0.0, 1e308), families.TwoPoint(0.0, 1e308)]
+    assert [law.absolute_norm(2, -1e308) for law in laws] == [math.inf] * 4
+
+
+def test_a_moment_of_ones_own_that_is_no_number_bounds_nothing() -> None:
+    class Unknown(_Tail):
+        def moment(self, p: float, about: float = 0.0) -> float:
+            return math.nan
+
+    assert Unknown().absolute_norm(2) == math.inf
+
+
+def test_norms_of_single_precision_and_integers_are_those_of_their_numbers() -> None:
+    for size in (1e-30, 1e30):
+        v = np.array([3 * size, 4 * size], dtype=np.float32)
+        assert euclidean_norm(v) == pytest.approx(5 * size, rel=1e-6)
+    assert euclidean_norm(np.array([3 * 10**9, 4 * 10**9])) == 5e9
