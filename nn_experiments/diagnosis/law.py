@@ -166,7 +166,7 @@ def _independent(sampler: Sampler, used: int) -> bool:
 
 
 def digest(batch: object) -> str:
-    """Return a hash of the tensors, arrays and other values of a batch: equal batches have equal hashes."""
+    """Return a hash of the tensors and arrays of a batch, and of its other values as `repr` shows them."""
     hashed = hashlib.sha256()
     for path, value in leaves(batch):
         if isinstance(value, torch.Tensor):
@@ -175,7 +175,7 @@ def digest(batch: object) -> str:
             hashed.update(plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
         elif isinstance(value, np.ndarray):
             hashed.update(repr((path, value.dtype, value.shape)).encode())
-            hashed.update(value.tobytes())
+            hashed.update(repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes())
         else:
             hashed.update(repr((path, value)).encode())
     return hashed.hexdigest()

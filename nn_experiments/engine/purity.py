@@ -37,8 +37,10 @@ def _differ(first: object, second: object) -> str | None:
         other = after[name]
         if value.shape != other.shape or value.dtype != other.dtype:
             return f"{name} is {tuple(value.shape)} {value.dtype}, then {tuple(other.shape)} {other.dtype}"
-        if not bool(((value == other) | ((value != value) & (other != other))).all()):  # NaN is the same as NaN alone
-            return f"{name} by up to {float((value.double() - other.double()).abs().max()):.3g}"
+        same = (value == other) | ((value != value) & (other != other))  # NaN is the same as NaN alone
+        if not bool(same.all()):
+            apart = float((value.double() - other.double())[~same].abs().max())
+            return f"{name} by up to {apart:.3g}"
     return None
 
 

@@ -193,10 +193,12 @@ def _integers(values: object) -> NDArray:
     indices = np.asarray(values)
     if indices.size == 0:
         return indices.astype(np.int64)
-    if indices.dtype.kind not in "iu":
-        first = indices.ravel().tolist()[0]
-        rule = "below 2^63" if isinstance(first, int) and first >= 2**63 else "integers of at least 0"
-        raise ValueError(f"indices must be {rule}, got {first!r}")
+    if indices.dtype.kind not in "iu" or indices.max() >= 2**63:
+        items = indices.ravel().tolist()
+        large = [item for item in items if isinstance(item, int | float) and item >= 2**63]
+        others = [item for item in items if not isinstance(item, int)]
+        rule = "below 2^63" if large else "integers of at least 0"
+        raise ValueError(f"indices must be {rule}, got {(large or others or items)[0]!r}")
     return indices.astype(np.int64)
 
 

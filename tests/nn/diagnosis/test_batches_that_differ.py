@@ -13,6 +13,12 @@ torch = pytest.importorskip("torch")
 from nn_experiments.diagnosis import diagnose  # noqa: E402
 from nn_experiments.diagnosis.law import NotDiagnosable, law_of  # noqa: E402
 
+
+def objects(letters: str) -> Any:
+    """Return an array that holds a text of its own, as a Python object."""
+    return np.array([" ".join(letters)], dtype=object)
+
+
 #: Two values of one kind, and a third that equals the first.
 KINDS: dict[str, tuple[Any, Any, Any]] = {
     "numbers": (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0]), torch.tensor([1.0, 2.0])),
@@ -26,6 +32,7 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
     "gradients": (torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True), torch.ones(2)),
     "arrays": (np.array([1, 2]), np.array([1, 3]), np.array([1, 2])),
     "shapes of arrays": (np.ones((2, 3)), np.ones((3, 2)), np.ones((2, 3))),
+    "arrays of texts": (objects("ab"), objects("ac"), objects("ab")),
     "texts": ("one text", "another", "one text"),
     "in a dictionary": ({"ids": [1, 2]}, {"ids": [1, 3]}, {"ids": [1, 2]}),
     "keys": ({"a": torch.ones(1)}, {"b": torch.ones(1)}, {"a": torch.ones(1)}),

@@ -318,6 +318,7 @@ def test_a_metric_that_iterate_0_lacks_is_not_a_number_there() -> None:
         ({"a": [math.nan]}, {"a": [math.nan]}, None),
         ({"a": [math.inf, -math.inf]}, {"a": [math.inf, -math.inf]}, None),
         ({"a": [math.nan]}, {"a": [0.0]}, "a by up to nan"),  # no number is as good as NaN
+        ({"a": [math.nan, 1.0]}, {"a": [math.nan, 3.0]}, "a by up to 2"),
         ({"a": [math.inf]}, {"a": [sys.float_info.max]}, "a by up to inf"),
         ({"a": [0.0]}, {"a": [-0.0]}, None),
     ],

@@ -191,5 +191,8 @@ def test_the_largest_index_is_one_of_64_bits() -> None:
     assert of([2**63 - 1], epoch_length=1).population == 2**63
     with pytest.raises(ValueError, match=f"indices must be below 2.63, got {10**23}"):
         of([10**23, 1])
+    for beyond in ([0, 2**64], np.array([0, 2**63], dtype=np.uint64)):
+        with pytest.raises(ValueError, match=f"indices must be below 2.63, got {max(map(int, beyond))}"):
+            of(beyond)
     with pytest.raises(ValueError, match=r"indices must be integers of at least 0, got 0\.5"):
         of([0.5, 1])
