@@ -92,18 +92,20 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     ------
     ValueError
         If the settings of a run differ between two folders, or what a user's network does after two steps under the
-        same seed; or a source has no run. Files of record cannot be merged,
-        only the folders of runs that they were made from.
+        same seed; or a source has no run. Files of record cannot be merged, only the folders of runs that they were
+        made from.
     BrokenBlock
         If a file of a source is not a complete block.
     """
-    settings = {root.name: read_settings(root) for root in _roots_of(target)}
+    settings = {root.name: [read_settings(root)] for root in _roots_of(target)}
     for source in sources:
         for root in _checked(source):
-            described = read_settings(root)
-            if settings.setdefault(root.name, described).get("decides") != described.get("decides"):
-                raise ValueError(f"{root} describes another experiment than the run of that name already met")
-            _check_behaviour(root, described, settings[root.name])
+            described, met = read_settings(root), settings.setdefault(root.name, [])
+            for other in met:
+                if other.get("decides") != described.get("decides"):
+                    raise ValueError(f"{root} describes another experiment than the run of that name already met")
+                _check_behaviour(root, described, other)
+            met.append(described)
             for _, _, _, path in _files(root):
                 read_block(path)
     return [_merge_one(source, target) for source in sources]

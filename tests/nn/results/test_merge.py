@@ -198,3 +198,14 @@ def test_runs_that_look_the_same_and_behave_differently_are_not_mixed(change: di
     with pytest.raises(ValueError, match="behaves differently"):  # two sources, and a folder that has none of them
         merge([tmp_path / "here", tmp_path / "there"], tmp_path / "into")
     assert not (tmp_path / "into").exists()
+
+
+def test_behaviour_is_compared_between_all_folders_and_not_with_the_first_alone(tmp_path: Path) -> None:
+    """The first run is of another seed than the two that contradict each other."""
+    for name, seed, moved in (("a", 0, 1.0), ("b", 1, 2.0), ("c", 1, 3.0)):
+        about = {"seed": seed, "moved": {"w": moved}, "measured": {}}
+        store.write_settings(tmp_path / name / "abc", {"decides": {"a": 1}, "behaviour": about})
+        store.write_block(tmp_path / name / "abc", seed, "forward", block(1, 5))
+    with pytest.raises(ValueError, match="w moves by 3, and 2 there"):
+        merge([tmp_path / name for name in "abc"], tmp_path / "into")
+    assert not (tmp_path / "into").exists()
