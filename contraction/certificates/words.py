@@ -99,8 +99,14 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
     if known is None:
         return None
     weights, factors, origin = known
-    value = float(np.sum(weights * factors**p))
-    return Constant(float(round_up(value, 2 * len(factors) + 8)), origin, f"E Lip^{p:g} over {len(factors)} words")
+    return Constant(_mean_power(weights, factors, p), origin, f"E Lip^{p:g} over {len(factors)} words")
+
+
+def _mean_power(weights: NDArray, factors: NDArray, p: float) -> float:
+    """Σ w f^p, rounded up; a power of a positive number that may underflow counts as 2^-1000."""
+    with np.errstate(under="ignore"):
+        powers = np.where(factors > 0, np.maximum(factors**p, 2.0**-1000), 0.0)
+    return float(round_up(np.sum(weights * powers), 2 * len(factors) + 8))
 
 
 def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Origin] | None:
@@ -229,8 +235,7 @@ def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str) -
 def _norm_moment(parts: Sequence[NDArray], weights: NDArray, q: int, metric: Space, p: float, words: str) -> Constant:
     """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
     norms = word_norms(parts, q, metric)
-    value = round_up(np.sum(word_weights(weights, q) * norms**p), 2 * len(norms) + 8)
-    return Constant(float(value), "proved", f"E of the p-th power, {words}")
+    return Constant(_mean_power(word_weights(weights, q), norms, p), "proved", f"E of the p-th power, {words}")
 
 
 def _no_contraction(words: str, kappa: Constant, moment: float | None) -> NotCertified:

@@ -11,6 +11,7 @@ import pytest
 
 import contraction as ct
 from contraction import families
+from contraction.certificates.words import p_mean_factor
 from contraction.families.noise import Noise
 from contraction.maps.rounding import euclidean_norm, power_mean
 
@@ -174,3 +175,18 @@ def test_norms_of_single_precision_and_integers_are_those_of_their_numbers() -> 
         v = np.array([3 * size, 4 * size], dtype=np.float32)
         assert euclidean_norm(v) == pytest.approx(5 * size, rel=1e-6)
     assert euclidean_norm(np.array([3 * 10**9, 4 * 10**9])) == 5e9
+
+
+@pytest.mark.parametrize("p", [2.0, 1100.0, 3000.0])
+def test_a_certificate_of_products_in_a_high_moment_is_a_bound(p: float) -> None:
+    """All maps have one linear part A, so that its moments are powers of its norms, which underflow from some p on."""
+    A = np.array([[0.5, 0.9], [0.0, 0.5]])
+    family = families.FiniteFamily([(A, [1.0, 0.0]), (A, [-1.0, 0.0])])
+    of_four = float(np.linalg.norm(np.linalg.matrix_power(A, 4), 2))
+    certificate = ct.certify(family, [0.0, 0.0], moment=p, q=4)
+    assert certificate.k ** (1 / p) >= of_four
+    assert certificate.bound(8) >= of_four**2 * certificate.D
+    for size, least in ((0.4, max(0.4**p, 2.0**-1000)), (0.0, 0.0)):
+        factor = p_mean_factor(families.FiniteFamily([(size * np.eye(2), [0.0, 0.0])]), p)
+        assert factor is not None
+        assert least <= factor.value <= least * (1 + 1e-12)
