@@ -1,27 +1,23 @@
-"""The numbers on the paper's figures, the increments in law and the networks, by plain NumPy."""
+"""The numbers on the paper's figures, by plain NumPy."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from tests.nn.results.stated_numbers import (
     FASHION,
     REGRESSIONS,
     RESNET,
-    RESULTS,
     Said,
     between,
     deviation,
     fixed,
     last,
     paths,
-    recorded,
     said,
     shown,
     spread,
@@ -161,34 +157,43 @@ def costs() -> list[Said]:
 
 
 class Settling(NamedTuple):
-    """What the second half of backward paths holds, seed by seed."""
+    """What the second half of a path holds, seed by seed, in units of the distance of independent runs."""
 
     increment: np.ndarray
     moved: np.ndarray
+    tail: np.ndarray
     farthest: np.ndarray
     at_end: np.ndarray
+    coupling: np.ndarray
     kept: np.ndarray
 
 
 @cache
-def settling(name: str) -> Settling:
-    """Return increments and movement beyond drift over independent runs' distance, and growths from the start."""
-    n, independent = paths(name, "parameter_independent", ("backward",))
+def settling(name: str, space: str = "parameter", order: str = "backward") -> Settling:
+    """Return increments, movement beyond drift and distances to the last iterate, and growths from the start."""
+    n, independent = paths(name, f"{space}_independent", (order,))
     end = int(paths(name, "train_loss")[0][-1])
     scale = np.median(independent[:, 0, n >= end / 2], axis=-1)
-    at, increment = paths(name, "parameter_increment", ("backward",))
+    at, increment = paths(name, f"{space}_increment", (order,))
     largest = increment[:, 0, at >= end / 2].max(-1)
-    where, away = paths(name, "parameter_to_last", ("backward",))
+    where, away = paths(name, f"{space}_to_last", (order,))
     tail = (where >= end / 2) & (where < end)
     moved = []
     for distances in away[:, 0, tail]:
         slope, _ = np.polyfit((end - where[tail].astype(float)) ** 2, distances**2, 1)
         rest = np.mean(distances**2) - max(slope, 0) * np.mean((end - where[tail].astype(float)) ** 2)
         moved.append(np.sqrt(max(rest, 0)))
-    starts, coupling = paths(name, "parameter_coupling", ("backward",))
-    kept = np.median(coupling[:, 0, starts >= end / 2], axis=-1) / coupling[:, 0, 0]
-    began = increment[:, 0, 0]
-    return Settling(largest / scale, np.array(moved) / scale, largest / began, increment[:, 0, -1] / began, kept)
+    starts, coupling = paths(name, f"{space}_coupling", (order,))
+    apart, began = np.median(coupling[:, 0, starts >= end / 2], axis=-1), increment[:, 0, 0]
+    return Settling(
+        increment=largest / scale,
+        moved=np.array(moved) / scale,
+        tail=away[:, 0, tail].max(-1) / scale,
+        farthest=largest / began,
+        at_end=increment[:, 0, -1] / began,
+        coupling=apart / scale,
+        kept=apart / coupling[:, 0, 0],
+    )
 
 
 def convergence() -> list[Said]:
@@ -215,117 +220,37 @@ def convergence() -> list[Said]:
     ]
 
 
-# --- increments in law ----------------------------------------------------------------------------------------------
-
-
-def cell(value: float) -> str:
-    """Return a number of a table of distances: two decimals, or two digits of a small one."""
-    return fixed(value) if value >= 0.095 else shown(value)
-
-
-def increments_in_law() -> list[Said]:
-    ratios, rows, growth, nearness = {}, [], {}, {}
-    for path in sorted((RESULTS / "increments").glob("increments-*.npz")):
-        name = path.stem.removeprefix("increments-")
-        with np.load(path, allow_pickle=False) as file:
-            starts = json.loads(str(file["about"]))["starts"]
-            one, near, other = (starts.index(start) for start in ("1 ahead", "nudged", "independent"))
-            with np.errstate(invalid="ignore", divide="ignore"):
-                spaces = [file[space][..., one] / file[space][..., other] for space in ("parameter", "function")]
-            ratios[name] = (file["at"], *spaces)
-            nudged = file["parameter"][..., near]
-            ends = [spaces[0][:, -1], spaces[1][:, -1], nudged[:, -1] / file["parameter"][:, -1, other]]
-            cells = [cell(f(end)) for end in ends for f in (np.median, np.min, np.max)]
-            rows.append(said(f"| {name} | {{}} | " + " | ".join(["{} ({} to {})"] * 3), str(file["at"][-1]), *cells))
-            fiftieth = file["at"] == 50
-            growth[name] = nudged[:, fiftieth][:, 0] / nudged[:, 0]
-            nearness[name] = nudged[:, fiftieth][:, 0] / file["parameter"][:, fiftieth, other][:, 0]
-    networks = [ratios["resnet18-cifar10"], ratios["vgg19-cifar10"]]
-    early = np.concatenate([parameter[:, n >= 50].ravel() for n, parameter, _ in networks])
-    late = [function[:, n >= 1000] for n, _, function in networks]
-    medians = np.concatenate([np.median(values, axis=0) for values in late])
-    draws = np.concatenate([values.ravel() for values in late])
-    narrow = ratios.pop("resnet18-cifar10--stem-7x7")
-    assert len(narrow[1]) == 4
-    assert len(ratios) == 7
-    for _, _, function in ratios.values():
-        assert (function[:, -1] < 1).sum() == len(function) == 8  # "eight of eight each"
-    outputs = [fixed(np.median(function[:, -1])) for _, _, function in networks]
-    apart = np.array([nearness[name] for name in ("resnet18-cifar10", "vgg19-cifar10")])
-    stem = nearness["resnet18-cifar10--stem-7x7"]
-    residual, plain = growth["resnet18-cifar10"], growth["vgg19-cifar10"]
+def convergence_in_outputs() -> list[Said]:
+    """The verdicts on the outputs, by the rules that the page states."""
+    names, counts, increments = (*REGRESSIONS, FASHION), {}, {}
+    for order in ("forward", "backward"):
+        every = [settling(name, "function", order) for name in names]
+        increments[order] = np.concatenate([found.increment for found in every])
+        beyond = np.maximum(increments[order], np.concatenate([found.moved for found in every]))
+        counts[order] = int((beyond >= 0.5).sum())
+        settled = np.maximum(increments[order], np.concatenate([found.tail for found in every])) <= 0.1
+        assert not settled.any()  # "No path is shown to settle"
+        far = [np.maximum(found.coupling, found.kept) for found in every]
+        assert np.min(far) > 0.1  # "an independent one on none"
+    backward = [settling(name, "function") for name in names]
+    near = [int((np.maximum(found.increment, found.farthest) <= 0.1).sum()) for found in backward]
+    assert near[0] == near[1] == near[3] == 0  # "on no other"
+    seeds = len(increments["backward"])
+    assert counts["forward"] == seeds  # "on any of"
+    stem = [settling("resnet18-cifar10--stem-7x7", "function", order).increment for order in counts]
+    assert np.min(stem) >= 0.5  # "neither order settles"
     return [
-        *rows,
-        said("nudge grows {}-fold ({} to {}) with ResNet-18", *spread(residual)),
-        said("and {}-fold ({} to {}) with VGG-19", *spread(plain)),
-        said("{}-fold ({} to {}) with the 7×7 stem", *spread(growth["resnet18-cifar10--stem-7x7"])),
+        said("forward does not settle on any of the {} seeds of Figures 4 to 7", seeds),
         said(
-            "in the outputs ({} of four draws are nearer at n = 500, and from n = 50 on single draws have {} to {}",
-            str(int((narrow[2][:, -1] < 1).sum())),
-            *(fixed(f(narrow[2][:, narrow[0] >= 50])) for f in (np.min, np.max)),
+            "backward does not on {} and is undecided or still training on {}",
+            counts["backward"],
+            seeds - counts["backward"],
         ),
         said(
-            "{} a step for ResNet-18 and {} for VGG-19", *(shown(np.log(np.median(v)) / 50) for v in (residual, plain))
+            "(largest increments {} to {} units forward, {} to {} backward)",
+            *between(increments["forward"]),
+            *between(increments["backward"]),
         ),
-        said("for these two ({} to {} of it, every draw)", *(fixed(f(apart)) for f in (np.min, np.max))),
-        said("and {} to {} of it with the 7×7 stem", *(fixed(f(stem)) for f in (np.min, np.max))),
-        said("from step 50 on ({} to {} of that distance, every draw)", *(fixed(f(early)) for f in (np.min, np.max))),
-        said("(eight of eight each: p = {}, two-sided sign test)", fixed(2 / 2**8, 3)),
-        said("stays between {} and {} for the two", *(fixed(f(medians)) for f in (np.min, np.max))),
-        said("single draws {} to {})", *(fixed(f(draws)) for f in (np.min, np.max))),
-        said("in outputs {} and {} of that distance", *outputs, page="README.md"),
-    ]
-
-
-def kinks() -> list[Said]:
-    """The table of the study of the paper's networks: means with t intervals, medians with order statistics."""
-    study, rows = recorded("networks"), []
-    middle, far, gaps, slopes = {}, [], [], []  # of each setting, apart for ReLU and the smooth activations
-    for k, setting in enumerate(study.about["settings"]):
-        count = setting["replicates"]
-        derivative, values = study[f"derivative {k}"].mean(), study[f"pairs {k}"]
-        pairs, half = values.mean(), stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
-        exponents = [shown(value) for value in (derivative, pairs, pairs - half, pairs + half)]
-        rank = {20: 6, 12: 3}[count]  # P(Bin(20, ½) ≤ 5) = .021 and P(Bin(12, ½) ≤ 2) = .019, each below .025
-        distances = []
-        for space in ("parameter", "function"):
-            values = study[f"{space} {k}"][:, -1]
-            unit = np.maximum(values[:, 2], 0.01 * values[:, 3])
-            for column in (0, 1):
-                ordered = np.sort(values[:, column] / unit)
-                distances += [cell(np.median(ordered)), cell(ordered[rank - 1]), cell(ordered[-rank])]
-        jumps = study[f"jumps {k}"]
-        ends = [study[f"{space} {k}"][:, -1] for space in ("parameter", "function")]
-        middle[setting["name"]] = [np.median(d[:, 0] / np.maximum(d[:, 2], 0.01 * d[:, 3])) for d in ends]
-        far.append(np.median(ends[0][:, 1] / np.maximum(ends[0][:, 2], 0.01 * ends[0][:, 3])))
-        slopes.append(derivative)
-        gaps.append(abs(pairs - derivative) if "activation" in setting["name"] else pairs)
-        assert (jumps > 0).all() if "activation" not in setting["name"] else (jumps == 0).all(), setting["name"]
-        name = setting["name"].replace(", activation=", ", ")
-        name = name if name != setting["experiment"] else f"{name}, relu"
-        row = f"| {name.removeprefix('regression-')} | {{}} | {{}} ({{}} to {{}}) | {{}} of {{}} | "
-        row += " | ".join(["{} ({} to {})"] * 4) + " | "
-        rows.append(said(row, *exponents, (jumps > 0).sum(), np.isfinite(jumps).sum(), *distances))
-    smooth = ["activation" in name for name in middle]
-    nearer = np.array([np.divide(middle[name.partition(",")[0]], middle[name]) for name in middle if "," in name])
-    odd, others = nearer[0], nearer[1:]  # x² with tanh
-    switching = [gap for gap, plain in zip(gaps, smooth, strict=True) if not plain]
-    return [
-        *rows,
-        said("grow apart by {} to {} a step", *(fixed(f(switching), d) for f, d in ((min, 4), (max, 3)))),
-        said("(at most {} a step)", shown(max(np.abs(slopes)))),
-        said(
-            "(the two exponents agree to {} a step)",
-            shown(max(gap for gap, plain in zip(gaps, smooth, strict=True) if plain)),
-        ),
-        said(
-            "{} to {} times in seven of the eight settings, and {} times in one", *between(others[:, 0]), shown(odd[0])
-        ),
-        said(
-            "seven are {} to {} times nearer; in the other one the factor is {}.",
-            shown(others[:, 1].min()),
-            f"{round(others[:, 1].max(), -1):.0f}",
-            fixed(odd[1]),
-        ),
-        said("every network moves by {} to {} units", *between(far)),
+        said("With the 7×7 stem neither order settles on any of {} seeds", len(stem[0])),
+        said("A near start is forgotten on {} of the {} seeds of x³", near[2], len(backward[2].increment)),
     ]

@@ -8,14 +8,14 @@ import pytest
 
 from tests.nn.results.numbers_of_figures import (
     convergence,
+    convergence_in_outputs,
     costs,
-    increments_in_law,
-    kinks,
     passages,
     table_of_figures,
     two_records,
     windows_of_figures,
 )
+from tests.nn.results.numbers_of_increments import increments_in_law, kinks
 from tests.nn.results.numbers_of_studies import (
     atlas,
     baselines,
@@ -37,6 +37,7 @@ SECTIONS = (
     passages,
     costs,
     convergence,
+    convergence_in_outputs,
     increments_in_law,
     kinks,
     one_law,
