@@ -104,7 +104,7 @@ def p_mean_factor(family: RandomOperator, p: float, q: int = 1) -> Constant | No
 
 def _mean_power(weights: NDArray, factors: NDArray, p: float) -> float:
     """Σ w f^p, rounded up; a power of a positive number that may underflow counts as 2^-1000."""
-    with np.errstate(under="ignore"):
+    with np.errstate(under="ignore", over="ignore"):
         powers = np.where(factors > 0, np.maximum(factors**p, 2.0**-1000), 0.0)
     return float(round_up(np.sum(weights * powers), 2 * len(factors) + 8))
 
