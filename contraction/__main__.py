@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0 (success), 1 (a statement fails), 2 (invalid input) or 130 (interrupted)."""
+    """Run the command line; return 0 (success), 1 (a statement fails), 2 (invalid input, or too little memory) or 130 (interrupted)."""
     write_what_the_terminal_lacks()
     arguments = _parser().parse_args(argv)
     try:
@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has exited, as in `… | head`
         sys.stderr.close()
         return 0
+    except MemoryError as error:
+        print(f"contraction: there is not enough memory for this: {error}", file=sys.stderr)
+        return 2
     except (OSError, KeyError, ValueError, ImportError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"contraction: {message}", file=sys.stderr)

@@ -204,7 +204,7 @@ class FunctionNoise(Noise):
         self._mean = None if mean is None else check_finite("the mean", mean)
         known = variance is not None
         self._variance = check_positive("the variance", variance, zero=True, infinite=True) if known else None
-        if not isinstance(interval, tuple | list) or len(interval) != 2:
+        if not isinstance(interval, tuple | list | np.ndarray) or len(interval) != 2:
             raise TypeError(f"interval must be a pair (low, high) of numbers, got {interval!r}")
         low, high = (check_real("each end of the interval", end) for end in interval)
         if not low <= high:

@@ -63,6 +63,15 @@ def test_an_interruption_is_one_line(capsys, monkeypatch):
     assert run(capsys, "errata") == (130, "", "contraction: interrupted\n")
 
 
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+    def too_large(arguments):
+        raise MemoryError("Unable to allocate 7.28 TiB")
+
+    monkeypatch.setattr(command_line, "_errata", too_large)
+    said = "contraction: there is not enough memory for this: Unable to allocate 7.28 TiB\n"
+    assert run(capsys, "errata") == (2, "", said)
+
+
 def test_verify_takes_the_papers_numbers(capsys):
     assert run(capsys, "verify", "section 3.1")[0] == 0
     assert find("row 46") == find("quadratic_sgd")

@@ -68,6 +68,11 @@ def test_right_declarations_are_accepted(given):
     assert FunctionNoise(function, **declared).origin == "declared"
 
 
+@pytest.mark.parametrize("interval", [(-1, 1), [-1.0, 1.0], np.array([-1, 1])], ids=["tuple", "list", "array"])
+def test_an_interval_is_a_pair_of_any_kind(interval):
+    assert FunctionNoise(coin, interval=interval).interval == (-1.0, 1.0)
+
+
 def test_an_interval_has_its_ends_in_order():
     with pytest.raises(ValueError, match="low <= high"):
         FunctionNoise(coin, interval=(1, -1))
