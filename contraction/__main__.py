@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0 (success), 1 (a statement fails), 2 (invalid input, or too little memory) or 130 (interrupted)."""
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 (success), 1 (a statement fails), 2 (invalid input, or too little memory) or 130 (interrupted).
+    """
     write_what_the_terminal_lacks()
     arguments = _parser().parse_args(argv)
     try:
