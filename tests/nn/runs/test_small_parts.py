@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.results.blocks import _close  # noqa: E402
 from nn_experiments.results.increments import Increments, ratios  # noqa: E402
-from nn_experiments.runs.own import _close  # noqa: E402
 from nn_experiments.training.hidden_state import _frozen, changed  # noqa: E402
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
 from tests.nn.runs.test_network import Small  # noqa: E402
