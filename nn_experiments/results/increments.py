@@ -173,7 +173,7 @@ def check_keeps(path: Path, draws: Sequence[int], at: Sequence[int], starts: Seq
         return
     held = load_increments(path)
     kinds = (("draws", held.draws.tolist(), draws), ("steps", held.at.tolist(), at), ("starts", held.starts, starts))
-    gone = {name: [one for one in there if one not in set(here)] for name, there, here in kinds}
+    gone = {name: [one for one in there if one not in here] for name, there, here in kinds}
     texts = [f"{len(lost)} {name} ({_first_and_last(lost)})" for name, lost in gone.items() if lost]
     if texts:
         raise ValueError(

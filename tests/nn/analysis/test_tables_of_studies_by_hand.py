@@ -21,7 +21,7 @@ def text(values: Any) -> str:
 
 
 def ends() -> Study:
-    """Two figures, five seeds, four ways, four columns; beside them an array that is no figure."""
+    """Return arrays of two figures, five seeds, four methods and four columns, and one array of another kind."""
     rng = np.random.default_rng(1)
     arrays = {name: 1 + rng.random((5, 4, 4)) for name in ("fig4", "fig11")}
     arrays["fig4"][:, 2, 1] -= 1.0  # the decay ends lower in the test loss

@@ -91,7 +91,7 @@ def test_forward_paths_have_bottlenecks_and_backward_ones_none() -> None:
 
 
 def test_a_word_that_is_a_range_stays_one() -> None:
-    """A path of a million maps is no list of a million numbers."""
+    """The plan of a path of a million maps does not store a list of a million indices."""
     (segment,) = plan(ct.Backward(), [10**6])
     assert isinstance(segment.indices, range)
     assert (segment.indices[0], segment.indices[-1], segment.depth) == (10**6, 1, 10**6)
