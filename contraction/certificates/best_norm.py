@@ -48,6 +48,7 @@ def _map(parts: Parts) -> Callable[[NDArray], NDArray]:
     return S
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def factor_in_norm(parts: Parts, space: WeightedEuclidean) -> float:
     """rho^2, the largest eigenvalue of P^-1 S(P), rounded up."""
     d = len(space.P)
@@ -59,6 +60,7 @@ def factor_in_norm(parts: Parts, space: WeightedEuclidean) -> float:
     return float(round_up(max(top, 0.0) + room))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def iterated_norm(parts: Parts) -> tuple[WeightedEuclidean, float]:
     """Return the best norm ‖.‖_P of the search, and rho^2 there, rounded up.
 
