@@ -268,7 +268,8 @@ def test_what_is_printed_of_exponents_and_of_words_that_expand() -> None:
         (-0.5, -1.25), (-0.75, -1.5), (-0.25, -1.0), (0.1, 0.1), 0.99, 60, 10, 3, "the maps' linear parts", 7
     )
     assert str(exponents).splitlines() == [
-        "Lyapunov exponents, estimated: 3 replicas of 60 maps after 10 maps, seed 7; derivatives: the maps' linear parts",
+        "Lyapunov exponents, estimated: 3 replicas of 60 maps after 10 maps, seed 7; "
+        "derivatives: the maps' linear parts",
         "  λ_1 = -0.5, 99 % interval [-0.75, -0.25]",
         "  λ_2 = -1.25, 99 % interval [-1.5, -1]",
     ]

@@ -20,7 +20,7 @@ from contraction.limits.nested_boxes import _check_monotone
 from contraction.limits.stationary import _draw
 from contraction.maps.errors import NotCertified
 from contraction.maps.known import Known
-from contraction.maps.rounding import UNIT, gamma
+from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Euclidean, L1Simplex, Metric, Space, SupNorm, WeightedEuclidean
 
 PER_MAP = 64 + 16 * 2  # roundings per coordinate in two dimensions
