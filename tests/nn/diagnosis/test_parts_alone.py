@@ -19,7 +19,7 @@ from nn_experiments.diagnosis import derivative  # noqa: E402
 from nn_experiments.diagnosis.coupled import BOUND, batches_used, grid, kept_numbers, run_coupled  # noqa: E402
 from nn_experiments.diagnosis.derivative import BURN, Tangents, exponents, why_no_derivative  # noqa: E402
 from nn_experiments.diagnosis.law import COMPARED, Law, NotDiagnosable, law_of  # noqa: E402
-from nn_experiments.diagnosis.pairs import Pair, jump, norm  # noqa: E402
+from nn_experiments.diagnosis.pairs import Pair, difference, jump, norm  # noqa: E402
 from nn_experiments.diagnosis.subject import Outputs, Replicate, SeededReplicates, Shifted  # noqa: E402
 from nn_experiments.engine.kernels.mlp import StepKernel  # noqa: E402
 
@@ -237,6 +237,20 @@ def test_a_pair_that_meets_counts_as_one_unit_of_its_place() -> None:
         pair.advance(StepKernel(of(lambda w, b, t: 0 * w + size), number), range(1, 2), 0)  # noqa: B023
         grown.append(pair.renew(near, 0.1))
     assert grown[1] - grown[0] == pytest.approx(math.log(1e6))
+
+
+def test_at_the_origin_there_is_no_unit_in_the_last_place() -> None:
+    """A pair that meets at 0 counts as 1e-300 apart; every new beginning is counted, and has a direction of its own."""
+    near = state(0.0, 0.0)
+    pair = Pair(near, 0.1, 0)
+    beginnings = [pair.state["parameters"]["w"]]
+    for count in (1, 2, 3):
+        pair.advance(StepKernel(of(lambda w, b, t: 0 * w), number), range(1, 2), 0)
+        assert pair.renew(near, 0.1) == math.log(1e-300 / 0.1)
+        assert pair.restarts == count
+        assert difference(near, pair.state) == pytest.approx(0.1)
+        beginnings.append(pair.state["parameters"]["w"])
+    assert len({tuple(one.tolist()) for one in beginnings}) == 4
 
 
 def test_a_pair_that_has_left_for_infinity_begins_anew() -> None:

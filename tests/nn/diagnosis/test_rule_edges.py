@@ -86,6 +86,19 @@ def test_the_whole_interval_of_a_prediction_lies_within_reach() -> None:
     assert STEPS - finding.to_go / finding.trend[0] < REACH * STEPS < STEPS - finding.to_go / finding.trend[2]
 
 
+def test_the_ends_of_a_prediction_are_those_of_the_trend() -> None:
+    """N − (what is to go) / slope, for the mean slope, the steepest one and the flattest one of the interval."""
+    measured = made(rate=-0.001)
+    slopes = (-0.002 + 0.0005 * NOISE)[:, None]
+    path = np.exp(-0.0005 * np.minimum(measured.n, STEPS // 2) + slopes * np.maximum(measured.n - STEPS // 2, 0))
+    found = judge(with_distances(measured, size=path))
+    finding = found.findings[f"parameters, lag {STEPS // 2}"]
+    slope, steepest, flattest = finding.trend
+    assert steepest < slope < flattest < 0
+    assert found.predicted == tuple(STEPS - finding.to_go / one for one in (slope, steepest, flattest))
+    assert STEPS < found.predicted[1] < found.predicted[0] < found.predicted[2]
+
+
 def test_a_trend_has_to_be_significant() -> None:
     """−0.001 on average with a spread of 0.01: the interval holds 0, and nothing is predicted."""
     measured = made(rate=-0.001)

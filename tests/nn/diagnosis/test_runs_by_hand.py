@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch")
 from nn_experiments.diagnosis import coupled  # noqa: E402
 from nn_experiments.diagnosis.coupled import Coupled, grid, run_coupled  # noqa: E402
 from nn_experiments.diagnosis.measured import AHEAD, INDEPENDENT, NEXT, START, TRAVELLED  # noqa: E402
+from nn_experiments.diagnosis.subject import Replicate  # noqa: E402
 from tests.nn.diagnosis.subjects import Maps  # noqa: E402
 
 STEPS, LAG = 12, 5
@@ -153,3 +155,32 @@ def test_the_grid_has_powers_of_two_and_even_parts() -> None:
         100,
         70,
     )
+
+
+def test_every_run_applies_its_own_maps_at_its_own_positions() -> None:
+    """(i, t) of every map over four steps. Runs that are ahead by one and by two start at T_5 θ_0 and at T_6 T_5 θ_0,
+    and have made so many maps before. The independent run has the batches 5, … 8 from position 1 on."""
+    applied: Counter[tuple[int, int]] = Counter()
+
+    def step(state: dict, batch: int, t: int) -> dict:
+        applied[batch, t] += 1
+        return {"parameters": {"w": 0.5 * state["parameters"]["w"] + math.sin(batch)}}
+
+    start = {"parameters": {"w": torch.tensor([1.0, -2.0], dtype=torch.float64)}}
+    replicate = Replicate(step, lambda i: i, start)  # type: ignore[arg-type,return-value]
+    run_coupled(
+        replicate,
+        lambda state: state["parameters"]["w"][None],
+        grid(4),
+        2,
+        eps=0.05,
+        kernel="step",
+        independent=True,
+        tiny=False,
+    )
+    along = {(i, i) for i in range(1, 5)}  # of the run itself and of the pair beside it, and where jumps are looked for
+    assert along <= set(applied)
+    starts = Counter({(5, 1): 1, (6, 2): 1})
+    ahead = Counter((i, i + lag) for i in range(1, 5) for lag in (1, 2))
+    independent = Counter((4 + i, i) for i in range(1, 5))
+    assert {key: count for key, count in applied.items() if key not in along} == starts + ahead + independent

@@ -89,6 +89,24 @@ def test_a_limit_is_equal_to_one_with_the_same_numbers_and_the_same_state() -> N
     assert one != two
 
 
+def test_limits_with_one_tensor_of_several_in_common_are_not_equal() -> None:
+    """The same numbers; the state has two tensors, and one of them differs."""
+
+    def step(state: dict, batch: int, t: int) -> dict:
+        return {"parameters": {name: x / 2 for name, x in state["parameters"].items()}}
+
+    def two(x: float) -> dict:
+        return {"parameters": {name: torch.tensor([x], dtype=torch.float64) for name in ("a", "b")}}
+
+    one, other = (nne.limit(step, numbered, two(1), two(2), eps=0.05, engine="step") for _ in range(2))
+    assert one == other
+    for name in ("a", "b"):
+        other.value["parameters"][name] += 1
+        assert one != other
+        other.value["parameters"][name] -= 1
+    assert one == other
+
+
 # --- one chain after the other --------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,29 @@ def test_a_slow_way_is_not_measured_again(monkeypatch) -> None:
     assert len(calls) == 2 + 4
 
 
+def test_the_seconds_of_a_way_are_the_fewest_of_its_rounds(monkeypatch) -> None:
+    """By a clock that each pass moves: the first pass, which prepares, is not counted, and of the others 2 s are the
+    fewest; a pass that takes more than twice the best of another way is the only one."""
+    clock = [50.0]
+    passes = iter([])
+
+    def pretended(way, images, weight, bias, shape):
+        clock[0] += next(passes)
+        return weight.sum() + images.sum()
+
+    monkeypatch.setattr(convolutions, "convolve", pretended)
+    monkeypatch.setattr(convolutions.time, "perf_counter", lambda: clock[0])
+    for seconds, best, found in (
+        ([0.5, 4.0, 3.0, 2.0], 10.0, 2.0),
+        ([0.5, 2.0, 3.0, 4.0], 10.0, 2.0),
+        ([0.5, 4.0, 3.0, 2.0], 2.0, 2.0),
+        ([0.5, 4.5], 2.0, 4.5),
+    ):
+        passes = iter(seconds)
+        assert convolutions.seconds_of("grouped", SHAPES[0], 2, CPU, torch.float32, best=best) == found
+        assert next(passes, None) is None
+
+
 def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
     step, batches, state0 = conv_problem("basic-batch", SLOW)
     shapes: list[str] = []

@@ -121,6 +121,13 @@ def test_a_block_is_the_work_of_a_chunk_on_a_card(
     assert runner._block_seconds(0.0) == 3.0
 
 
+@pytest.mark.parametrize("asked", [None, 0, 1])
+def test_a_card_is_used_by_this_process(asked: int | None, tmp_path: Path) -> None:
+    """However long a run takes, and however many pieces it has; on a CPU what is asked for decides."""
+    assert runner_of(tmp_path, device="meta", workers=asked).workers(1e6, 9) == 0
+    assert runner_of(tmp_path, workers=1).workers(1e6, 9) == 1
+
+
 # --- what is skipped ------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nn_experiments.training import from_loop  # noqa: E402
+from nn_experiments.training.batches import Batch  # noqa: E402
 from nn_experiments.training.from_loop import RecordedBatches, _differing  # noqa: E402
 
 
@@ -117,3 +119,49 @@ def test_a_gradient_that_is_left_has_an_entry_that_is_not_zero(slopes: list[Any]
         p.grad = None if slope is None else torch.tensor(slope).reshape(p.shape)
     loop = from_loop._FunctionLoop(model, optimizer, print, whole=True, forms=[None], seed=0, frozen=False)
     assert loop.has_gradients() == named
+
+
+# --- how they are handed over, and how many are compared --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("index", "kind"), [(1, tuple), (2, list), (3, None), (4, tuple), (0, tuple), (-1, tuple), (99, tuple)]
+)
+def test_a_batch_is_handed_over_in_its_own_form_or_in_that_of_the_first(index: int, kind: type | None) -> None:
+    """Three were recorded: a tuple, a list, and one that is no pair; a batch of another number was not."""
+    loop = from_loop._FunctionLoop.__new__(from_loop._FunctionLoop)
+    loop.forms = [tuple, list, None]
+    found = loop._as_recorded(Batch(torch.ones(1), torch.zeros(1), index))
+    assert type(found) is (torch.Tensor if kind is None else kind)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "seconds", "counts"),
+    [
+        (1, 0.0, [1]),
+        (2, 0.0, [2]),
+        (3, 0.0, [3]),
+        (4, 0.75, [3, 4]),
+        (10, 0.0, [3, 10]),
+        (10, 0.25, [3, 10]),
+        (10, 0.5, [3, 6]),
+        (10, 0.75, [3, 4]),
+        (10, 1.0, [3]),
+        (10, 64.0, [3]),
+    ],
+)
+def test_as_many_batches_are_compared_as_three_seconds_allow(
+    recorded: int, seconds: float, counts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three in any case, if there are so many; a clock that moves by so many seconds for each batch."""
+    clock, compared = [100.0], []
+
+    def compare(user: Any, step: Any, state: Any, batches: Any, count: int) -> None:
+        compared.append(count)
+        clock[0] += seconds * count
+
+    monkeypatch.setattr(from_loop, "_compare", compare)
+    monkeypatch.setattr(from_loop, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    batches = RecordedBatches([batch(k) for k in range(recorded)])
+    assert from_loop._check_one_by_one(None, None, {}, batches) == counts[-1]  # type: ignore[arg-type]
+    assert compared == counts

@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402
 
 import nn_experiments as nne  # noqa: E402
 from nn_experiments.training import hidden_state  # noqa: E402
-from nn_experiments.training.dropout import FrozenDropout, freeze_dropout, frozen_randomness  # noqa: E402
+from nn_experiments.training.dropout import FrozenDropout, freeze_dropout, frozen_randomness, restart_masks  # noqa: E402
 from nn_experiments.training.hidden_state import changed  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.inputs import arguments  # noqa: E402
@@ -94,6 +94,20 @@ def test_masks_are_functions_of_seed_batch_and_call() -> None:
         assert layer.eval()(x) is x
         assert FrozenDropout(0.0)(x) is x
         assert torch.equal(layer.train()(x), first)  # what drops nothing has not counted
+
+
+def test_calls_are_counted_from_0_in_each_batch() -> None:
+    """The masks of three calls are those of the draws of these numbers, and begin again with the next batch."""
+    layer, x = FrozenDropout(0.5), torch.ones(20)
+    with frozen_randomness(7, 3):
+        found = [layer(x) for _ in range(3)]
+        restart_masks(7, 4)
+        found += [layer(x) for _ in range(2)]
+    for mask, (index, call) in zip(found, ((3, 0), (3, 1), (3, 2), (4, 0), (4, 1)), strict=True):
+        kept = generator(7, "dropout", index, call).random(20) >= 0.5
+        assert ((mask > 0).numpy() == kept).all()
+    restart_masks(7, 4)  # outside of a step there are none to begin
+    assert layer(x) is x
 
 
 def test_a_probability_of_dropout_is_below_1() -> None:
@@ -346,6 +360,30 @@ def test_attributes_come_back_with_their_entries() -> None:
     assert owner.list is parts[0]
     assert owner.state == "other"
     assert not hasattr(owner, "more")
+
+
+def test_lists_and_dictionaries_of_other_classes_keep_what_has_been_put_in() -> None:
+    """A copy of them could be of any kind: the attribute is put back, and its entries are what they are."""
+
+    class Entries(list):
+        pass
+
+    class Table(dict):
+        pass
+
+    class Owner:
+        def __init__(self) -> None:
+            self.list, self.table = Entries([1]), Table(a=1)
+
+    owner = Owner()
+    entries, table = owner.list, owner.table
+    with kept_attributes([owner]):
+        entries.append(2)
+        table["b"] = 2
+        owner.list, owner.table = Entries(), Table()
+    assert owner.list is entries
+    assert owner.table is table
+    assert (entries, table) == ([1, 2], {"a": 1, "b": 2})
 
 
 @pytest.mark.parametrize(
