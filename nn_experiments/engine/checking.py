@@ -93,7 +93,7 @@ def describe(kernel: Kernel) -> dict[str, str]:
 def _references(step: Step, check: SelfCheck, batches: Batches, state0: State) -> list[Reference]:
     """Return the states of the user's own loop; they are computed again if the check of the step used other batches."""
     if not check.references:
-        check.known = [entry for entry in check.known if entry[:2] != (batches, "step")]
+        check.known = [one for one in check.known if one[0] is not batches or one[1] != "step"]
         check(step, batches, state0)
     references, check.references = check.references, []  # they may be large
     return references

@@ -6,6 +6,7 @@ The kernels here are made of plain steps, and differ from them where a test says
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
 from nn_experiments.engine import checking  # noqa: E402
 from nn_experiments.engine.ensemble import wavefront as waves  # noqa: E402
@@ -130,6 +132,31 @@ def test_the_loop_runs_again_if_its_states_are_those_of_other_batches(programs: 
         (True, "step"),
         (True, "fast"),
     ]
+
+
+@dataclass
+class Sliced:
+    """Batches of the user's own, whose sources compare their tensors with ``==``, which has no truth value."""
+
+    x: torch.Tensor
+
+    def __call__(self, i: int) -> nne.Batch:
+        rows = self.x.roll(i, 0)[:2]
+        return nne.Batch(rows, rows.sum(1, keepdim=True), i)
+
+
+def test_sources_of_batches_are_told_apart_as_objects_and_never_compared() -> None:
+    """Two sources on one step, and each again with another engine, for which the loop runs once more."""
+    step, _, state = problem()
+    first, second = Sliced(X), Sliced(2 * X)
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        bool(first == second)
+    metrics = {"weight": lambda one: one["parameters"]["weight"]}
+    runs = [(first, "step"), (second, "step"), (first, "ensemble"), (second, "ensemble")]
+    paths = [nne.iterates(step, source, state, ct.Forward(), range(4), metrics, engine=name) for source, name in runs]
+    for one, other in ((0, 2), (1, 3)):
+        assert abs(paths[one]["weight"] - paths[other]["weight"]).max() < 1e-12
+    assert abs(paths[0]["weight"] - paths[1]["weight"]).max() > 1e-3
 
 
 def test_the_step_itself_is_no_other_program() -> None:
