@@ -110,8 +110,15 @@ def certified_limit(
     coarsest = max((x.dtype for x in (reference, value) if x.dtype.kind == "f"), key=lambda dtype: np.finfo(dtype).eps)
     raise ValueError(
         f"eps = {eps!r} is below the precision of {coarsest} here: rounding alone may move T_1 … T_{n} (theta0) by "
-        f"{rounding:.3g}. Use an eps of at least {2.2 * rounding:.1g}, or exact numbers (integers, Fractions) as start"
+        f"{rounding:.3g}. Use an eps of at least {_one_digit_up(2.2 * rounding):.1g}, or exact "
+        "numbers (integers, Fractions) as start"
     )
+
+
+def _one_digit_up(x: float) -> float:
+    """Return the least number of one decimal digit that is at least x > 0, to rounding."""
+    unit = 10.0 ** math.floor(math.log10(x))
+    return math.ceil(x / unit) * unit
 
 
 def _is_common_factor(certificate: ErrorBound) -> bool:
